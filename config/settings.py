@@ -1,0 +1,74 @@
+"""The settings of an installation, from the environment; secrets show themselves as asterisks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that an installation may be told, with the defaults of production."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(description="PostgreSQL, as postgresql://user:password@host:port/name")
+    redis_url: SecretStr = Field(description="Redis with noeviction, as redis://:password@host:port/0")
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        min_length=1,
+        description="Fernet keys for passwords at rest, newest first, comma separated; older ones still open",
+    )
+
+    application_id: str = Field(
+        default="00000000-0000-0000-0000-000000000000",
+        description="The ApplicationId that 24SevenOffice gave this integration",
+    )
+    moment_url: str = Field(default="https://app.moment.team/api/1.0", description="Base address of Moment's API")
+    moment_invoice_url: str = Field(
+        default="https://app.moment.team/companies/{company}/invoices/{id}",
+        description="Where a person opens an invoice in Moment",
+    )
+    twentyfour_api_url: str = Field(
+        default="https://api.24sevenoffice.com", description="Base address of 24SevenOffice's api host"
+    )
+    twentyfour_web_url: str = Field(
+        default="https://webservices.24sevenoffice.com",
+        description="Base address of 24SevenOffice's webservices host",
+    )
+    twentyfour_requests_per_hour: int = Field(
+        default=7000, ge=1, description="Requests an hour for all connections; 24SevenOffice blocks at 7200"
+    )
+    twentyfour_requests_per_second: int = Field(
+        default=20,
+        ge=1,
+        description="Requests a second for all connections; 24SevenOffice answers 429 above 25",
+    )
+    connect_seconds: float = Field(default=10, gt=0, description="Time-out for reaching a remote system")
+    answer_seconds: float = Field(default=60, gt=0, description="Time-out for an answer of a remote system")
+
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="Where this installation is reached: webhooks, links in mails",
+    )
+    smtp_url: SecretStr = Field(
+        default=SecretStr("smtp://127.0.0.1:25"),
+        description="Mail server: smtp://, smtp+starttls:// or smtps://, with user:password@ where it asks",
+    )
+    mail_from: str = Field(default="bridge@localhost", description="Sender of the mails")
+
+    claim_seconds: int = Field(
+        default=180, ge=5, description="How long a silent worker keeps a lane before another takes it over"
+    )
+    sweep_seconds: float = Field(default=5, gt=0, description="How often beat looks for what is due")
+    poll_seconds: float = Field(default=300, gt=0, description="How often Moment is asked for what changed")
+    worker_threads: int = Field(default=8, ge=1, description="Lanes that one worker process drains at a time")
+    log_format: Literal["text", "json"] = Field(default="json", description="Shape of the log")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level logged"
+    )
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value

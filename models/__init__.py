@@ -1,0 +1,1 @@
+"""Our own database: the only home of SQLAlchemy, where one verb is one transaction."""

@@ -1,0 +1,78 @@
+"""The database itself: its tables' base class, its transactions and its migrations."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import SecretStr
+    from sqlalchemy import URL
+
+
+class DatabaseUnavailable(Exception):
+    """PostgreSQL cannot be reached or broke off; what was under way is rolled back."""
+
+
+def _address(url: SecretStr) -> URL:
+    """Name the driver, since SQLAlchemy's own default changes between its releases."""
+    address = make_url(url.get_secret_value().replace("postgres://", "postgresql://", 1))
+    return address.set(drivername="postgresql+psycopg2")
+
+
+class Database:
+    """A pool of connections; shared by all threads of a process, made after any fork.
+
+    Args:
+        url: where PostgreSQL is, with its password.
+        pool_size: connections kept open; a few more are opened under load.
+    """
+
+    def __init__(self, url: SecretStr, *, pool_size: int = 5) -> None:
+        timeouts = {
+            "connect_timeout": 5,
+            "options": "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000",
+        }
+        self._engine = create_engine(
+            _address(url), pool_size=pool_size, pool_pre_ping=True, pool_timeout=10, connect_args=timeouts
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a transaction: committed at the end, rolled back by an error.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL is down, went down, or did not answer in time.
+        """
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise DatabaseUnavailable("The database cannot be reached.") from error
+
+    def ping(self) -> None:
+        """Ask for an answer; raises :class:`DatabaseUnavailable` where there is none."""
+        with self.transaction() as session:
+            session.execute(text("select 1"))
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._engine.dispose()
+
+
+def migrate(url: SecretStr) -> None:
+    """Bring the tables to the newest version; harmless where they are, and safe when several processes try."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["address"] = _address(url)
+    command.upgrade(config, "head")

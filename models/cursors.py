@@ -1,0 +1,33 @@
+"""Cursors: how far a kind of a connection has been polled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from models.tables import CursorRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.base import Database
+    from models.words import Lane
+
+
+def position(database: Database, lane: Lane) -> datetime | None:
+    """Tell up to which instant (UTC) changes have been received; None before the first poll."""
+    query = select(CursorRow.position).where(
+        CursorRow.connection_id == lane.connection_id, CursorRow.kind == lane.kind
+    )
+    with database.transaction() as session:
+        return session.scalar(query)
+
+
+def move(database: Database, lane: Lane, *, to: datetime) -> None:
+    """Move the cursor, once everything up to ``to`` (UTC) is in the inbox."""
+    key = {"connection_id": lane.connection_id, "kind": lane.kind}
+    row = insert(CursorRow).values(**key, position=to)
+    with database.transaction() as session:
+        session.execute(row.on_conflict_do_update(index_elements=list(key), set_={"position": to}))

@@ -1,0 +1,285 @@
+"""The inbox: where changes wait, who has them in hand, and how they left.
+
+A lane is claimed as a whole, so that a record is in one worker's hands at a time. A claim that runs out
+without a word belongs to a worker that vanished: what it had in hand is uncertain from then on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from models.alerts import queue
+from models.tables import AttemptRow, ChangeRow, ConnectionRow, LaneRow
+from models.words import Kind, Lane, Outcome, Record, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+    from models.alerts import Alert
+    from models.base import Database
+
+CRASHED = "crashed"
+"""The reason of a change whose last attempt ended in an error that nobody had foreseen."""
+
+
+class ClaimLost(Exception):
+    """The lane is in another worker's hands by now: stop, and write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change in a worker's hands, with what earlier attempts left behind."""
+
+    id: int
+    record: Record
+    tries: int = 0
+    lost: int = 0
+    uncertain: bool = False
+    alerted: bool = False
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A batch of a lane's changes, oldest first, in one worker's hands until ``until`` (UTC) unless renewed."""
+
+    id: UUID
+    lane: Lane
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How one change leaves a worker's hands. ``outcome`` is None for one that was given back untouched."""
+
+    change_id: int
+    state: State
+    due_at: datetime
+    tries: int = 0
+    uncertain: bool = False
+    alerted: bool = False
+    outcome: Outcome | None = None
+    title: str = ""
+    reason: str = ""
+    message: str = ""
+    remedy: str = ""
+    waits_for: Record | None = None
+    seconds: float = 0
+    alert: Alert | None = None
+
+
+def receive(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> None:
+    """Note that these records need a look: a row for each, merged into the one that is there.
+
+    A change in hand is looked at again afterwards, one that waits keeps its time (so that a storm of
+    notifications does not undo the growing waits), and one that a person closed stays closed.
+    """
+    _put(database, connection_id, records, now=now, again=ChangeRow.state.in_([State.SETTLED, State.STUCK]))
+
+
+def need(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> None:
+    """Note that another record waits for these: like :func:`receive`, but what needs a person is left alone."""
+    _put(database, connection_id, records, now=now, again=ChangeRow.state == State.SETTLED)
+
+
+def _put(
+    database: Database, connection_id: int, records: Iterable[Record], *, now: datetime, again: ColumnElement[bool]
+) -> None:
+    rows = [
+        {
+            "connection_id": connection_id,
+            "kind": record.kind,
+            "record_id": record.id,
+            "state": State.WAITING,
+            "due_at": now,
+            "received_at": now,
+        }
+        for record in sorted(set(records), key=lambda record: (record.kind, record.id))  # one order: no deadlocks
+    ]
+    if not rows:
+        return
+    fresh = insert(ChangeRow).values(rows)
+    merged = fresh.on_conflict_do_update(
+        index_elements=["connection_id", "kind", "record_id"],
+        set_={
+            "revision": ChangeRow.revision + 1,
+            "received_at": now,
+            "state": case((again, State.WAITING), else_=ChangeRow.state),
+            "due_at": case((again, now), else_=ChangeRow.due_at),
+            "tries": case((again, 0), else_=ChangeRow.tries),
+        },
+    )
+    with database.transaction() as session:
+        session.execute(merged)
+
+
+def claim(database: Database, lane: Lane, *, most: int, now: datetime, until: datetime) -> Claim | None:
+    """Take a lane and up to ``most`` of its due changes; None where nothing is due or another worker has it."""
+    with database.transaction() as session:
+        if not _works(session, lane) or not _take(session, lane, now=now):
+            return None
+        _release_lost(session, lane, now=now)
+        taken = _due(session, lane, most=most, now=now)
+        if not taken:
+            return None
+        token = uuid4()
+        session.execute(update(LaneRow).where(_is(LaneRow, lane)).values(claim=token, claimed_until=until))
+        session.execute(
+            update(ChangeRow)
+            .where(ChangeRow.id.in_([row.id for row in taken]))
+            .values(state=State.WORKING, claim=token, taken=ChangeRow.revision)
+        )
+    return Claim(token, lane, tuple(_change(row) for row in taken))
+
+
+def renew(database: Database, claim: Claim, *, until: datetime) -> None:
+    """Keep the claim; called before each remote write. Raises :class:`ClaimLost`."""
+    held = and_(_is(LaneRow, claim.lane), LaneRow.claim == claim.id)
+    with database.transaction() as session:
+        if session.scalar(update(LaneRow).where(held).values(claimed_until=until).returning(LaneRow.kind)) is None:
+            raise ClaimLost(f"Another worker has taken over {claim.lane}.")
+
+
+def settle(database: Database, claim: Claim, settlements: Sequence[Settlement], *, now: datetime) -> None:
+    """Write down how the claim's changes left, with their attempts and alerts, and give the lane back.
+
+    A change that was received again meanwhile waits anew. Raises :class:`ClaimLost`, and then nothing is written.
+    """
+    with database.transaction() as session:
+        held = and_(_is(LaneRow, claim.lane), LaneRow.claim == claim.id)
+        lane = update(LaneRow).where(held).values(claim=None, claimed_until=None)
+        if session.scalar(lane.returning(LaneRow.kind)) is None:
+            raise ClaimLost(f"Another worker has taken over {claim.lane}.")
+        for settlement in settlements:
+            _settle_one(session, claim, settlement, now=now)
+
+
+def wake(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> set[Lane]:
+    """Make due what waits for these records, which have come across; tells the lanes to nudge."""
+    woken: set[Lane] = set()
+    with database.transaction() as session:
+        for record in records:
+            rows = session.scalars(
+                update(ChangeRow)
+                .where(
+                    ChangeRow.connection_id == connection_id,
+                    ChangeRow.waits_for_kind == record.kind,
+                    ChangeRow.waits_for_id == record.id,
+                    ChangeRow.state == State.WAITING,
+                )
+                .values(due_at=now, waits_for_kind=None, waits_for_id=None)
+                .returning(ChangeRow.kind)
+            )
+            woken |= {Lane(connection_id, Kind(kind)) for kind in rows}
+    return woken
+
+
+def due_lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
+    """Tell the lanes with something to do: due changes and no worker, or a worker that has vanished."""
+    idle = or_(LaneRow.claim.is_(None), LaneRow.claimed_until <= now)
+    with database.transaction() as session:
+        rows = session.execute(
+            select(ChangeRow.connection_id, ChangeRow.kind)
+            .join(
+                ConnectionRow,
+                and_(ConnectionRow.id == ChangeRow.connection_id, ConnectionRow.paused_because == ""),
+            )
+            .outerjoin(
+                LaneRow, and_(LaneRow.connection_id == ChangeRow.connection_id, LaneRow.kind == ChangeRow.kind)
+            )
+            .where(or_(LaneRow.kind.is_(None), idle))
+            .where(
+                or_(
+                    and_(ChangeRow.state == State.WAITING, ChangeRow.due_at <= now),
+                    ChangeRow.state == State.WORKING,
+                )
+            )
+            .group_by(ChangeRow.connection_id, ChangeRow.kind)
+            .order_by(func.min(ChangeRow.due_at))
+        )
+        return [Lane(connection_id, Kind(kind)) for connection_id, kind in rows]
+
+
+def _works(session: Session, lane: Lane) -> bool:
+    paused = session.scalar(select(ConnectionRow.paused_because).where(ConnectionRow.id == lane.connection_id))
+    return paused == ""
+
+
+def _take(session: Session, lane: Lane, *, now: datetime) -> bool:
+    """Lock the lane's row for this transaction; False where a worker has the lane or is just taking it."""
+    row = {"connection_id": lane.connection_id, "kind": lane.kind}
+    session.execute(insert(LaneRow).values(row).on_conflict_do_nothing())
+    free = or_(LaneRow.claim.is_(None), LaneRow.claimed_until <= now)
+    query = select(LaneRow).where(_is(LaneRow, lane), free).with_for_update(skip_locked=True)
+    return session.scalar(query) is not None
+
+
+def _release_lost(session: Session, lane: Lane, *, now: datetime) -> None:
+    """Take back what a vanished worker had in hand; it may have been saved."""
+    session.execute(
+        update(ChangeRow)
+        .where(_is(ChangeRow, lane), ChangeRow.state == State.WORKING)
+        .values(state=State.WAITING, uncertain=True, lost=ChangeRow.lost + 1, due_at=now, claim=None)
+    )
+
+
+def _due(session: Session, lane: Lane, *, most: int, now: datetime) -> Sequence[ChangeRow]:
+    """Lock the oldest due changes; one whose last attempt ended oddly goes alone, to harm no other."""
+    due = and_(_is(ChangeRow, lane), ChangeRow.state == State.WAITING, ChangeRow.due_at <= now)
+    query = select(ChangeRow).where(due).order_by(ChangeRow.due_at, ChangeRow.id).limit(most).with_for_update()
+    rows = session.scalars(query).all()
+    return list(takewhile(lambda row: not _suspect(row), rows)) or rows[:1]
+
+
+def _suspect(row: ChangeRow) -> bool:
+    return row.uncertain or row.lost > 0 or row.reason == CRASHED
+
+
+def _settle_one(session: Session, claim: Claim, settlement: Settlement, *, now: datetime) -> None:
+    row = session.get(ChangeRow, settlement.change_id, with_for_update=True)
+    if row is None or row.claim != claim.id:
+        return
+    again = row.revision > row.taken and settlement.state is not State.WAITING
+    row.state, row.due_at = (State.WAITING, now) if again else (settlement.state, settlement.due_at)
+    row.claim, row.lost = None, 0
+    row.tries, row.uncertain, row.alerted = settlement.tries, settlement.uncertain, settlement.alerted
+    awaited = settlement.waits_for
+    row.waits_for_kind, row.waits_for_id = (awaited.kind, awaited.id) if awaited else (None, None)
+    if settlement.outcome is None:
+        return
+    row.title = settlement.title or row.title
+    row.outcome, row.settled_at = settlement.outcome, now
+    row.reason, row.message, row.remedy = settlement.reason, settlement.message, settlement.remedy
+    session.add(_attempt(settlement, now=now))
+    if settlement.alert:
+        queue(session, claim.lane.connection_id, settlement.alert, change_id=row.id, now=now)
+
+
+def _attempt(settlement: Settlement, *, now: datetime) -> AttemptRow:
+    return AttemptRow(
+        change_id=settlement.change_id,
+        at=now,
+        seconds=settlement.seconds,
+        outcome=settlement.outcome or "",
+        reason=settlement.reason,
+        message=settlement.message,
+    )
+
+
+def _change(row: ChangeRow) -> Change:
+    record = Record(Kind(row.kind), row.record_id)
+    return Change(row.id, record, row.tries, row.lost, row.uncertain, row.alerted, row.title)
+
+
+def _is(table: type[LaneRow | ChangeRow], lane: Lane) -> ColumnElement[bool]:
+    return and_(table.connection_id == lane.connection_id, table.kind == lane.kind)

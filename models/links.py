@@ -1,0 +1,54 @@
+"""Links: this Moment record is that 24SevenOffice record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+
+from models.tables import LinkRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.base import Database
+    from models.words import Record
+
+
+class LinkTaken(Exception):
+    """Another Moment record is linked to this record of 24SevenOffice already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """``remote_id`` is the other system's name for the record, ``fingerprint`` the hash of what was sent last."""
+
+    remote_id: str
+    fingerprint: str = ""
+
+
+def find(database: Database, connection_id: int, record: Record) -> Link | None:
+    """Find what a Moment record is linked to."""
+    query = select(LinkRow).where(
+        LinkRow.connection_id == connection_id, LinkRow.kind == record.kind, LinkRow.moment_id == record.id
+    )
+    with database.transaction() as session:
+        row = session.scalar(query)
+    return Link(row.remote_id, row.fingerprint) if row else None
+
+
+def save(database: Database, connection_id: int, record: Record, link: Link, *, now: datetime) -> None:
+    """Link a Moment record, or put its link right. Raises :class:`LinkTaken`."""
+    values = {"remote_id": link.remote_id, "fingerprint": link.fingerprint, "updated_at": now}
+    key = {"connection_id": connection_id, "kind": record.kind, "moment_id": record.id}
+    statement = (
+        insert(LinkRow).values(**key, **values).on_conflict_do_update(index_elements=list(key), set_=values)
+    )
+    try:
+        with database.transaction() as session:
+            session.execute(statement)
+    except IntegrityError as error:
+        raise LinkTaken(f"{link.remote_id} is linked to another {record.kind} already.") from error

@@ -1,0 +1,176 @@
+"""The tables. Only the verbs beside this module read and write them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """The tables. Text needs no length, instants carry a zone, dictionaries are JSON."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+    }
+
+
+def _connection() -> ForeignKey:
+    return ForeignKey("connections.id", ondelete="CASCADE")
+
+
+class ConnectionRow(Base):
+    """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` finds the webhook's address."""
+
+    __tablename__ = "connections"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    settings: Mapped[dict[str, Any]]
+    secrets: Mapped[str]
+    paused_because: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class LaneRow(Base):
+    """Who drains a lane, and until when the claim holds if nothing is heard of the worker."""
+
+    __tablename__ = "lanes"
+
+    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    claim: Mapped[UUID | None]
+    claimed_until: Mapped[datetime | None]
+
+
+class ChangeRow(Base):
+    """The inbox: one row for a record, however often it changes.
+
+    ``revision`` counts what was received and ``taken`` what the last worker saw of it: where they differ at
+    the end of an attempt, the record is looked at again. ``tries`` and ``lost`` count failed attempts and
+    vanished workers in a row; ``uncertain`` says that the last attempt may have saved something.
+    """
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "kind", "record_id"),
+        Index("changes_due", "due_at", "connection_id", "kind", postgresql_where=text("state = 'waiting'")),
+        Index("changes_waiting_for", "connection_id", "waits_for_kind", "waits_for_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    connection_id: Mapped[int] = mapped_column(_connection())
+    kind: Mapped[str]
+    record_id: Mapped[str]
+    state: Mapped[str]
+    revision: Mapped[int] = mapped_column(server_default="1")
+    taken: Mapped[int] = mapped_column(server_default="0")
+    due_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(server_default="0")
+    lost: Mapped[int] = mapped_column(server_default="0")
+    uncertain: Mapped[bool] = mapped_column(server_default=false())
+    alerted: Mapped[bool] = mapped_column(server_default=false())
+    claim: Mapped[UUID | None]
+    waits_for_kind: Mapped[str | None]
+    waits_for_id: Mapped[str | None]
+    title: Mapped[str] = mapped_column(server_default="")
+    outcome: Mapped[str | None]
+    reason: Mapped[str] = mapped_column(server_default="")
+    message: Mapped[str] = mapped_column(server_default="")
+    remedy: Mapped[str] = mapped_column(server_default="")
+    received_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class AttemptRow(Base):
+    """One try with its outcome."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    change_id: Mapped[int] = mapped_column(ForeignKey("changes.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    seconds: Mapped[float]
+    outcome: Mapped[str]
+    reason: Mapped[str]
+    message: Mapped[str]
+
+
+class LinkRow(Base):
+    """This Moment record is that 24SevenOffice record.
+
+    ``fingerprint`` is the hash of what was sent last, so that nothing is sent when nothing has changed.
+    """
+
+    __tablename__ = "links"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "kind", "moment_id"),
+        UniqueConstraint("connection_id", "kind", "remote_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    connection_id: Mapped[int] = mapped_column(_connection())
+    kind: Mapped[str]
+    moment_id: Mapped[str]
+    remote_id: Mapped[str]
+    fingerprint: Mapped[str]
+    updated_at: Mapped[datetime]
+
+
+class CursorRow(Base):
+    """How far a kind of a connection has been polled, and when it is polled again."""
+
+    __tablename__ = "cursors"
+
+    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[datetime]
+
+
+class AlertRow(Base):
+    """What one address is told; gathered with others into a mail, and marked when that mail is sent."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (Index("alerts_unsent", "address", postgresql_where=text("sent_at is null")),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    connection_id: Mapped[int] = mapped_column(_connection())
+    change_id: Mapped[int | None] = mapped_column(ForeignKey("changes.id", ondelete="CASCADE"))
+    address: Mapped[str]
+    turn: Mapped[str]
+    title: Mapped[str]
+    message: Mapped[str]
+    remedy: Mapped[str]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    message_id: Mapped[str | None]
+
+
+class AuditRow(Base):
+    """Who changed which settings of a connection, and when; never their secret values."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    connection_id: Mapped[int] = mapped_column(_connection(), index=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    what: Mapped[str]

@@ -1,0 +1,40 @@
+"""Passwords and keys at rest: encrypted with the newest key, readable with every key that is still given."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import Fernet, MultiFernet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import SecretStr
+
+
+class Vault:
+    """Encrypts with the first of several Fernet keys and decrypts what any of them encrypted.
+
+    Reading raises ``cryptography.fernet.InvalidToken`` where none of the keys fits.
+    """
+
+    def __init__(self, keys: Sequence[SecretStr]) -> None:
+        self._fernet = MultiFernet([Fernet(key.get_secret_value()) for key in keys])
+
+    def lock(self, text: str) -> str:
+        """Encrypt; the answer is ASCII."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def open(self, locked: str) -> str:
+        """Decrypt."""
+        return self._fernet.decrypt(locked.encode()).decode()
+
+    def lock_values(self, values: Mapping[str, str]) -> str:
+        """Encrypt several named values into one text."""
+        return self.lock(json.dumps(dict(values)))
+
+    def open_values(self, locked: str) -> dict[str, str]:
+        """Decrypt what :meth:`lock_values` encrypted."""
+        values: dict[str, str] = json.loads(self.open(locked))
+        return values

@@ -1,0 +1,54 @@
+"""The words that every room shares: the lowest module, so that all may import it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """A kind of record, hence also the name of a flow, a task and a lane of every connection."""
+
+    CUSTOMER = "customer"
+    PROJECT = "project"
+    INVOICE = "invoice"
+    EXPENSE = "expense"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    SYNCED = "synced"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class State(StrEnum):
+    """Where a change stands.
+
+    ``WAITING`` for its time or a worker, ``WORKING`` in the hands of one, ``SETTLED`` with a good outcome,
+    ``STUCK`` until a person mends the record, and ``CLOSED`` by a person who said that it stays as it is.
+    """
+
+    WAITING = "waiting"
+    WORKING = "working"
+    SETTLED = "settled"
+    STUCK = "stuck"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lane:
+    """The changes of one kind of one connection, drained in order by one worker at a time."""
+
+    connection_id: int
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record in the system that it comes from: Moment, or for an expense 24SevenOffice."""
+
+    kind: Kind
+    id: str

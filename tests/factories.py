@@ -1,0 +1,63 @@
+"""Records with defaults, so that a test names only what it is about."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import SecretStr
+
+from models.settings import ConnectionSettings
+from models.words import Kind, Record
+from sync.records import Customer, Invoice, InvoiceLine, Project
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def settings(**values: Any) -> ConnectionSettings:
+    defaults = {
+        "moment_company": "1001",
+        "moment_api_key": SecretStr("moment-demo-key"),
+        "username": "demo@example.com",
+        "password": SecretStr("demo-password"),
+        "error_emails": ("books@example.com",),
+    }
+    return ConnectionSettings.model_validate({**defaults, **values})
+
+
+def record(kind: Kind = Kind.INVOICE, record_id: str = "1") -> Record:
+    return Record(kind, record_id)
+
+
+def customer(record_id: str = "7", **values: Any) -> Customer:
+    defaults = {
+        "name": "Nordlys Arkitekter AS",
+        "organization_number": "923609016",
+        "email": "post@nordlys.example",
+    }
+    return Customer(**{"id": record_id, **defaults, **values})
+
+
+def project(record_id: str = "8", **values: Any) -> Project:
+    return Project(**{"id": record_id, "name": "Kulturhuset", "number": "1", "customer_id": "7", **values})
+
+
+def line(amount: str = "1250.00", *, account: int = 3000, tax_code: str = "", project_id: str = "") -> InvoiceLine:
+    return InvoiceLine(Decimal(amount), account, tax_code, project_id)
+
+
+def invoice(
+    record_id: str = "9", *, number: int | None = 1, amounts: tuple[str, ...] = ("1250.00",), **values: Any
+) -> Invoice:
+    lines = tuple(line(amount) for amount in amounts)
+    defaults = {
+        "day": date(2026, 3, 2),
+        "due": date(2026, 3, 16),
+        "lines": lines,
+        "customer_id": "7",
+        "project_id": "8",
+    }
+    given = {"id": record_id, "number": number, **defaults, **values}
+    total = sum((each.amount for each in given["lines"]), Decimal())
+    return Invoice(**{"total": total, **given})

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models import changes, inbox
+from models.inbox import Claim, ClaimLost, Settlement
+from models.words import Kind, Lane, Outcome, Record, State
+from tests.factories import NOW
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.base import Database
+    from models.changes import ChangeView
+    from models.connections import Connection, Connections
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def lane(connection: Connection) -> Lane:
+    return Lane(connection.id, Kind.INVOICE)
+
+
+def receive(database: Database, lane: Lane, *record_ids: str, now: datetime = NOW) -> None:
+    inbox.receive(database, lane.connection_id, [Record(lane.kind, each) for each in record_ids], now=now)
+
+
+def take(database: Database, lane: Lane, *, most: int = 10, now: datetime = NOW) -> list[str]:
+    claim = inbox.claim(database, lane, most=most, now=now, until=now + MINUTE)
+    return [change.record.id for change in claim.changes] if claim else []
+
+
+def claimed(database: Database, lane: Lane, *, most: int = 10, now: datetime = NOW) -> Claim:
+    claim = inbox.claim(database, lane, most=most, now=now, until=now + MINUTE)
+    assert claim
+    return claim
+
+
+def settle(database: Database, claim: Claim, *, state: State = State.SETTLED, **values: object) -> None:
+    defaults = {"due_at": NOW, "outcome": Outcome.SYNCED}
+    settlements = [Settlement(each.id, state, **{**defaults, **values}) for each in claim.changes]  # type: ignore[arg-type]
+    inbox.settle(database, claim, settlements, now=NOW)
+
+
+def see(database: Database, lane: Lane, record_id: str) -> ChangeView:
+    found = changes.find(database, lane.connection_id, Record(lane.kind, record_id))
+    assert found
+    return found
+
+
+def test_a_record_received_three_times_is_one_change(database: Database, lane: Lane) -> None:
+    for _ in range(3):
+        receive(database, lane, "1")
+    assert take(database, lane) == ["1"]
+
+
+def test_changes_are_claimed_in_the_order_of_their_arrival(database: Database, lane: Lane) -> None:
+    for n, record_id in enumerate("cab"):
+        receive(database, lane, record_id, now=NOW + n * timedelta(seconds=1))
+    assert take(database, lane, now=NOW + MINUTE) == ["c", "a", "b"]
+
+
+def test_a_lane_is_in_one_workers_hands_at_a_time(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1", "2")
+    assert take(database, lane, most=1) == ["1"]
+    assert take(database, lane) == []
+
+
+def test_other_lanes_go_on_beside_it(database: Database, lane: Lane) -> None:
+    other = Lane(lane.connection_id, Kind.CUSTOMER)
+    receive(database, lane, "1")
+    receive(database, other, "1")
+    assert take(database, lane) == ["1"]
+    assert take(database, other) == ["1"]
+
+
+def test_a_change_that_arrives_while_its_record_is_in_hand_is_looked_at_again(
+    database: Database, lane: Lane
+) -> None:
+    receive(database, lane, "1")
+    claim = claimed(database, lane)
+    receive(database, lane, "1")
+    settle(database, claim)
+    assert take(database, lane) == ["1"]
+
+
+def test_a_refused_record_that_changed_meanwhile_is_tried_at_once(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    claim = claimed(database, lane)
+    receive(database, lane, "1")
+    settle(database, claim, state=State.STUCK, outcome=Outcome.FAILED)
+    assert take(database, lane) == ["1"]
+
+
+def test_a_settled_change_is_not_taken_again(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane))
+    assert take(database, lane, now=NOW + 10 * MINUTE) == []
+    assert see(database, lane, "1").outcome is Outcome.SYNCED
+
+
+def test_a_waiting_change_keeps_its_time_however_often_it_is_received(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane), state=State.WAITING, due_at=NOW + 5 * MINUTE, outcome=Outcome.FAILED)
+    receive(database, lane, "1", now=NOW + MINUTE)
+    assert take(database, lane, now=NOW + 4 * MINUTE) == []
+    assert take(database, lane, now=NOW + 5 * MINUTE) == ["1"]
+
+
+def test_a_change_that_needs_a_person_is_tried_when_its_record_changes(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane), state=State.STUCK, outcome=Outcome.FAILED)
+    receive(database, lane, "1", now=NOW + MINUTE)
+    assert take(database, lane, now=NOW + MINUTE) == ["1"]
+
+
+def test_what_another_record_needs_is_left_alone_while_it_needs_a_person(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane), state=State.STUCK, outcome=Outcome.FAILED)
+    inbox.need(database, lane.connection_id, [Record(lane.kind, "1"), Record(lane.kind, "2")], now=NOW)
+    assert take(database, lane) == ["2"]
+
+
+def test_a_claim_that_runs_out_is_taken_over_and_uncertain(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    lost = claimed(database, lane)
+    assert inbox.due_lanes(database, now=NOW) == []
+    assert inbox.due_lanes(database, now=NOW + MINUTE) == [lane]
+    (change,) = claimed(database, lane, now=NOW + MINUTE).changes
+    assert (change.uncertain, change.lost) == (True, 1)
+    with pytest.raises(ClaimLost):
+        settle(database, lost)
+
+
+def test_a_renewed_claim_is_not_taken_over(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    claim = claimed(database, lane)
+    inbox.renew(database, claim, until=NOW + 5 * MINUTE)
+    assert take(database, lane, now=NOW + 4 * MINUTE) == []
+
+
+def test_a_claim_that_was_taken_over_cannot_be_renewed(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    lost = claimed(database, lane)
+    claimed(database, lane, now=NOW + MINUTE)
+    with pytest.raises(ClaimLost):
+        inbox.renew(database, lost, until=NOW + 5 * MINUTE)
+
+
+def test_a_record_that_a_worker_vanished_over_goes_alone(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1", "2")
+    claimed(database, lane)
+    receive(database, lane, "3", now=NOW + MINUTE)
+    assert take(database, lane, now=NOW + MINUTE) == ["1"]
+
+
+def test_a_paused_connection_keeps_its_changes(
+    database: Database, lane: Lane, connections: Connections, connection: Connection
+) -> None:
+    receive(database, lane, "1")
+    connections.pause(connection.id, "The password is wrong.", now=NOW)
+    assert inbox.due_lanes(database, now=NOW) == []
+    assert take(database, lane) == []
+    connections.resume(connection.id, who="test", now=NOW)
+    assert take(database, lane) == ["1"]
+
+
+def test_what_waits_for_a_record_is_woken_when_it_has_come_across(database: Database, lane: Lane) -> None:
+    customer = Record(Kind.CUSTOMER, "7")
+    receive(database, lane, "1")
+    settle(
+        database,
+        claimed(database, lane),
+        state=State.WAITING,
+        due_at=NOW + 10 * MINUTE,
+        outcome=Outcome.FAILED,
+        waits_for=customer,
+    )
+    assert inbox.wake(database, lane.connection_id, [Record(Kind.CUSTOMER, "8")], now=NOW) == set()
+    assert inbox.wake(database, lane.connection_id, [customer], now=NOW) == {lane}
+    assert take(database, lane) == ["1"]
+
+
+def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    claim = claimed(database, lane)
+    settle(database, claim, state=State.WAITING, outcome=Outcome.FAILED, reason="unavailable", message="Down.")
+    settle(database, claimed(database, lane), message="Voucher 1.")
+    told = [(each.outcome, each.message) for each in changes.attempts(database, see(database, lane, "1").id)]
+    assert told == [(Outcome.FAILED, "Down."), (Outcome.SYNCED, "Voucher 1.")]
+
+
+def test_a_change_given_back_untouched_leaves_no_attempt(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane), state=State.WAITING, outcome=None)
+    assert changes.attempts(database, see(database, lane, "1").id) == []
+    assert take(database, lane) == ["1"]
+
+
+def test_a_person_can_have_a_stuck_change_tried_again(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane), state=State.STUCK, outcome=Outcome.FAILED)
+    assert changes.retry(database, see(database, lane, "1").id, now=NOW) == {lane}
+    assert take(database, lane) == ["1"]
