@@ -1,0 +1,42 @@
+"""What is made of text that 24SevenOffice would not take; the rules stand in docs/how-it-works.md."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from sync.errors import Rejected
+
+_WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2)
+_DRESSING = re.compile(r"^NO|MVA$|[\s.\-]", re.IGNORECASE)
+
+
+def clean(text: str, *, longest: int) -> str:
+    """Take out control characters and surrogates, fold white space, and cut at ``longest`` characters."""
+    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
+    return " ".join(kept.split())[:longest].rstrip()
+
+
+def organization_number(text: str, *, country: str) -> str:
+    """Bring an organization number to its plain form, and check it where it is Norwegian (modulus 11).
+
+    Raises:
+        Rejected: it claims to be Norwegian and is not an organization number.
+    """
+    if country.upper() not in ("", "NO"):
+        return clean(text, longest=20)
+    plain = _DRESSING.sub("", text.strip())
+    if plain and not _is_norwegian(plain):
+        raise Rejected(
+            f"“{clean(text, longest=40)}” is not a Norwegian organization number.",
+            reason="organization_number",
+            remedy="Correct the organization number of the customer in Moment (nine digits), or set its country.",
+        )
+    return plain
+
+
+def _is_norwegian(digits: str) -> bool:
+    if not (digits.isascii() and digits.isdecimal() and len(digits) == len(_WEIGHTS) + 1):
+        return False
+    rest = -sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, digits, strict=False)) % 11
+    return rest == int(digits[-1])

@@ -1,0 +1,107 @@
+"""What a flow has at hand while it works on one connection's claim."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models import inbox, links
+from models.links import Link, LinkTaken
+from models.words import Kind, Record
+from sync.errors import NotReady, Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from models.base import Database
+    from models.connections import Connection
+    from models.settings import ConnectionSettings
+    from sync.ports import Erp, Moment
+
+INT32 = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One connection's two systems, its links, and the hold on the claim.
+
+    Args:
+        connection: the connection with its settings.
+        database: where links and the inbox are.
+        moment: Moment, for this connection's company.
+        erp: 24SevenOffice, for this connection's client.
+        clock: gives the present instant in UTC.
+        hold: called before each remote write; raises ``ClaimLost`` where another worker has taken over.
+    """
+
+    connection: Connection
+    database: Database
+    moment: Moment
+    erp: Erp
+    clock: Callable[[], datetime]
+    hold: Callable[[], None]
+
+    @property
+    def settings(self) -> ConnectionSettings:
+        """The connection's settings."""
+        return self.connection.settings
+
+    def link(self, record: Record) -> Link | None:
+        """Find what a record is linked to."""
+        return links.find(self.database, self.connection.id, record)
+
+    def save_link(self, record: Record, *, remote_id: str, fingerprint: str = "") -> None:
+        """Link a record; to be done as soon as the other system has it. Raises :class:`Rejected` where taken."""
+        try:
+            links.save(self.database, self.connection.id, record, Link(remote_id, fingerprint), now=self.clock())
+        except LinkTaken as error:
+            raise Rejected(
+                f"{record.kind.capitalize()} {remote_id} of 24SevenOffice is another {record.kind} in Moment.",
+                reason="taken",
+                remedy=f"Give one of the two {record.kind}s in Moment another number.",
+            ) from error
+
+    def customer_number(self, moment_id: str) -> int:
+        """Tell the customer number of a Moment customer.
+
+        Raises:
+            NotReady: the customer has yet to come across; its change is put into the inbox.
+            Rejected: customers do not travel on this connection, and this one has no number in Moment.
+        """
+        if Kind.CUSTOMER in self.settings.kinds:
+            return int(self._remote_id(Record(Kind.CUSTOMER, moment_id)))
+        customer = self.moment.customer(moment_id)
+        return whole_number(customer.number if customer else "", what="customer number")
+
+    def project_number(self, moment_id: str) -> int:
+        """Tell the project number of a Moment project; raises as :meth:`customer_number` does."""
+        if Kind.PROJECT in self.settings.kinds:
+            return int(self._remote_id(Record(Kind.PROJECT, moment_id)))
+        project = self.moment.project(moment_id)
+        return whole_number(project.number if project else "", what="project number")
+
+    def _remote_id(self, record: Record) -> str:
+        link = self.link(record)
+        if link is None:
+            inbox.need(self.database, self.connection.id, [record], now=self.clock())
+            raise NotReady(f"The {record.kind} must come across first.", waits_for=record)
+        return link.remote_id
+
+
+def whole_number(text: str, *, what: str) -> int:
+    """Read a number that 24SevenOffice takes as an int32 above zero. Raises :class:`Rejected`."""
+    if text.isascii() and text.isdecimal() and 0 < int(text[:11]) <= INT32 and len(text) <= len(str(INT32)):
+        return int(text)
+    shown = f"“{text[:40]}”" if text else "missing"
+    raise Rejected(
+        f"The {what} is {shown}, and 24SevenOffice takes only whole numbers from 1 to {INT32}.",
+        reason=what.replace(" ", "_"),
+        remedy=f"Give it a {what} in Moment that is a whole number.",
+    )
+
+
+def fingerprint(*sent: object) -> str:
+    """Hash what is sent, to tell later whether anything has changed."""
+    return hashlib.sha256(repr(sent).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What is done for one kind of record, a module for each kind."""

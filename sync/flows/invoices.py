@@ -1,0 +1,187 @@
+"""A finalized invoice of Moment becomes a voucher in the journal of 24SevenOffice, exactly once.
+
+Nobody knows what a call that went wrong has saved (S8), so the ledger is looked at before anything is posted
+again, and a voucher that is there but differs is left to a person.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from models.words import Outcome
+from sync.errors import Rejected, SyncError, Uncertain, about, caught
+from sync.outcomes import UNCHANGED, Done, skipped
+from sync.records import Transfer
+from sync.vouchers import agrees, kroner, voucher_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from models.inbox import Change
+    from sync.desk import Desk
+    from sync.records import FiscalYear, Invoice, Voucher
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An invoice whose voucher is to be posted in a fiscal year."""
+
+    change: Change
+    title: str
+    voucher: Voucher
+    year: int
+
+
+class Invoices:
+    """Posts the vouchers of finalized invoices, those of one fiscal year in one call."""
+
+    batch = 20
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def prepare(self, change: Change) -> Work | Done:
+        """Read an invoice and make its voucher, or find that there is nothing to post."""
+        if self._desk.link(change.record):
+            return UNCHANGED
+        invoice = self._desk.moment.invoice(change.record.id)
+        if invoice is None:
+            return skipped("Moment does not have this invoice any more.")
+        name = title(invoice)
+        if reason := _reason_to_leave(invoice):
+            return skipped(reason, title=name)
+        with about(name):
+            year = self._fiscal_year(invoice.day)
+            work = Work(change, name, self._voucher(invoice), year.number)
+            return (self._look(work) if change.uncertain else None) or work
+
+    def send(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
+        """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls."""
+        answers: dict[int, Done | SyncError] = {}
+        for year, group in groupby(sorted(works, key=lambda work: work.year), key=lambda work: work.year):
+            together = self._numbered(list(group))
+            answers |= self._post(together, year=year)
+        return [answers[work.change.id] for work in works]
+
+    def _post(self, works: Sequence[Work], *, year: int) -> dict[int, Done | SyncError]:
+        """Post in one call; an answer for each change."""
+        try:
+            self._desk.hold()
+            self._desk.erp.post([work.voucher for work in works], year=year)
+        except (Uncertain, Rejected) as error:
+            refusal = error.otherwise if isinstance(error, Uncertain) else error
+            if refusal:
+                return self._sort_out(works, refusal, year=year)
+            return _all(works, error)
+        except SyncError as error:
+            return _all(works, error)
+        return {work.change.id: caught(work.title, self._save, work, work.voucher.number) for work in works}
+
+    def _sort_out(self, works: Sequence[Work], refusal: SyncError, *, year: int) -> dict[int, Done | SyncError]:
+        """After a refusal, link what was saved all the same and post the rest one by one, to find the bad one."""
+        answers: dict[int, Done | SyncError] = {}
+        for work in works:
+            found = caught(work.title, self._look, work)
+            if found:
+                answers[work.change.id] = found
+            else:
+                answers |= _all([work], refusal) if len(works) == 1 else self._post([work], year=year)
+        return answers
+
+    def _look(self, work: Work) -> Done | None:
+        """Find a voucher that an earlier call may have saved. Raises :class:`Rejected` where it is another one."""
+        if self._desk.settings.posting == "draft":
+            raise _unseen(work)
+        posted = self._desk.erp.posted(work.voucher.invoice_number, day=work.voucher.day)
+        number = agrees(work.voucher, posted)
+        if number is None and posted:
+            raise _differs(work)
+        return None if number is None else self._save(work, number)
+
+    def _save(self, work: Work, number: int) -> Done:
+        self._desk.save_link(work.change.record, remote_id=f"{work.year}/{number}")
+        amount = kroner(work.voucher.entries[0].amount)
+        return Done(Outcome.SYNCED, work.title, f"Voucher {number} of {work.year}, {amount} kroner.")
+
+    def _voucher(self, invoice: Invoice) -> Voucher:
+        desk, settings = self._desk, self._desk.settings
+        tax_codes = desk.erp.tax_codes()
+        if not tax_codes.keys() >= {settings.receivables_account, *(line.account for line in invoice.lines)}:
+            desk.erp.forget()  # someone may just have opened the account
+            tax_codes = desk.erp.tax_codes()
+        return voucher_of(
+            invoice,
+            customer_number=settings.factoring_id or desk.customer_number(invoice.customer_id),
+            project_number=desk.project_number,
+            tax_codes=tax_codes,
+            settings=settings,
+            comment=f"Moment: {title(invoice)} {desk.moment.invoice_address(invoice.id)}",
+        )
+
+    def _fiscal_year(self, day: date) -> FiscalYear:
+        for fresh in (False, True):
+            if fresh:
+                self._desk.erp.forget()  # someone may just have opened the year
+            for year in self._desk.erp.fiscal_years():
+                if year.starts <= day <= year.ends and not year.locked:
+                    return year
+        raise Rejected(
+            f"The invoice date is {day:%d.%m.%Y}, and 24SevenOffice has no open fiscal year with that day.",
+            reason="fiscal_year",
+            remedy="Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand.",
+        )
+
+    def _numbered(self, works: Sequence[Work]) -> Sequence[Work]:
+        """Give the vouchers the numbers of the series, where the connection does not keep Moment's (S1)."""
+        if self._desk.settings.voucher_number == "moment":
+            return works
+        first = self._desk.erp.next_voucher_number(works[0].voucher.day)
+        return [replace(work, voucher=replace(work.voucher, number=first + n)) for n, work in enumerate(works)]
+
+
+def title(invoice: Invoice) -> str:
+    """Name an invoice as a person does."""
+    return f"{'Credit note' if invoice.credit_note else 'Invoice'} {invoice.number or invoice.id}"
+
+
+def _reason_to_leave(invoice: Invoice) -> str:
+    if not invoice.finalized:
+        return "The invoice is not finalized yet."
+    if invoice.transfer is Transfer.UNWANTED:
+        return "Moment says: do not transfer to accounting."
+    if invoice.transfer is Transfer.DONE:
+        return "Moment says that it has been transferred already."
+    return ""
+
+
+def _all(works: Sequence[Work], error: SyncError) -> dict[int, Done | SyncError]:
+    return {work.change.id: _named(error, work.title) for work in works}
+
+
+def _named(error: SyncError, name: str) -> SyncError:
+    named = copy(error)  # one refusal may stand for many invoices
+    named.title = name
+    return named
+
+
+def _unseen(work: Work) -> Rejected:
+    return Rejected(
+        f"A call broke off, and from outside it cannot be seen whether voucher {work.voucher.number} waits as a "
+        "draft in the journal of 24SevenOffice.",
+        reason="unseen_draft",
+        remedy="Look for it in the journal: mark the invoice as handled if it is there, else try it again.",
+    )
+
+
+def _differs(work: Work) -> Rejected:
+    return Rejected(
+        f"The ledger has another voucher with invoice number {work.voucher.invoice_number}: its account, amount, "
+        f"date or customer is not that of Moment's invoice ({kroner(work.voucher.entries[0].amount)} kroner, "
+        f"{work.voucher.day:%d.%m.%Y}).",
+        reason="differs",
+        remedy="Compare the two. Correct the voucher in 24SevenOffice and try again, or mark it as handled.",
+    )

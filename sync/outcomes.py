@@ -1,0 +1,126 @@
+"""What an attempt ends in, and what follows from it: written down, tried again, or shown to a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from models.inbox import CRASHED, Settlement
+from models.words import Outcome, State
+from sync.alerting import alert_of
+from sync.backoff import policy_of, wait
+from sync.errors import Misconfigured, NotReady, Rejected, SyncError, Uncertain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from models.inbox import Change
+
+PATIENCE = timedelta(minutes=10)
+"""How long a change waits for another record before it looks for itself, should it not be woken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A good end: the record is in step, or rightly left alone with the reason in ``message``."""
+
+    outcome: Outcome
+    title: str = ""
+    message: str = ""
+
+
+def skipped(message: str, *, title: str = "") -> Done:
+    """Leave a record alone, and say why; no error."""
+    return Done(Outcome.SKIPPED, title, message)
+
+
+UNCHANGED = Done(Outcome.UNCHANGED)
+
+
+def settle(
+    change: Change,
+    answer: Done | Exception,
+    *,
+    now: datetime,
+    dice: Callable[[], float],
+    addresses: tuple[str, ...],
+) -> Settlement:
+    """Decide what becomes of a change after an attempt.
+
+    Args:
+        change: the change as it was claimed.
+        answer: how the attempt ended; an exception that is no :class:`SyncError` is a bug of ours.
+        now: the instant of the decision, in UTC.
+        dice: gives a number from 0 up to 1, for the jitter of the waits.
+        addresses: who hears of a turn.
+    """
+    if isinstance(answer, Done):
+        settlement = _good(change, answer, now=now)
+    elif isinstance(answer, Rejected):
+        settlement = replace(_bad(change, answer, now=now), state=State.STUCK)
+    elif isinstance(answer, NotReady):
+        waiting = _bad(change, answer, now=now + PATIENCE)
+        settlement = replace(waiting, tries=change.tries, waits_for=answer.waits_for)
+    elif isinstance(answer, Misconfigured):
+        settlement = replace(_bad(change, answer, now=now), tries=change.tries)
+    else:
+        settlement = _again(change, answer, now=now, dice=dice)
+    return _with_alert(change, settlement, addresses)
+
+
+def postponed(change: Change, *, until: datetime) -> Settlement:
+    """Give a change back that was not attempted."""
+    return Settlement(
+        change.id,
+        State.WAITING,
+        due_at=until,
+        tries=change.tries,
+        uncertain=change.uncertain,
+        alerted=change.alerted,
+    )
+
+
+def _good(change: Change, done: Done, *, now: datetime) -> Settlement:
+    return Settlement(
+        change.id, State.SETTLED, due_at=now, outcome=done.outcome, title=done.title, message=done.message
+    )
+
+
+def _bad(change: Change, error: SyncError, *, now: datetime) -> Settlement:
+    return Settlement(
+        change.id,
+        State.WAITING,
+        due_at=now,
+        tries=change.tries + 1,
+        uncertain=change.uncertain or isinstance(error, Uncertain),
+        outcome=Outcome.FAILED,
+        title=error.title,
+        reason=error.reason,
+        message=error.message,
+        remedy=error.remedy,
+    )
+
+
+def _again(change: Change, error: Exception, *, now: datetime, dice: Callable[[], float]) -> Settlement:
+    """Try again after a while, as long as the policy of this error allows."""
+    known = error if isinstance(error, SyncError) else _crash(error)
+    policy = policy_of(error)
+    settlement = _bad(change, known, now=now + wait(policy, change.tries, dice=dice, error=error))
+    settlement = replace(settlement, uncertain=settlement.uncertain or known is not error)
+    return replace(settlement, state=State.STUCK) if settlement.tries >= policy.most_tries else settlement
+
+
+def _crash(error: Exception) -> SyncError:
+    return SyncError(
+        f"The bridge itself failed on this record ({type(error).__name__}).",
+        reason=CRASHED,
+        remedy="Please pass this mail on to whoever runs the bridge; the log says more.",
+    )
+
+
+def _with_alert(change: Change, settlement: Settlement, addresses: tuple[str, ...]) -> Settlement:
+    alert = alert_of(change, settlement, addresses)
+    alerted = settlement.state is State.STUCK or (change.alerted and settlement.state is not State.SETTLED)
+    return replace(settlement, alert=alert, alerted=alerted)

@@ -1,0 +1,178 @@
+"""The records that travel, as neither system words them: plain, frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date
+    from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer as Moment holds it (FACTS M2). ``number`` is the customer number of 24SevenOffice, if known."""
+
+    id: str
+    name: str
+    number: str = ""
+    organization_number: str = ""
+    email: str = ""
+    invoice_email: str = ""
+    is_company: bool = True
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project as Moment holds it (FACTS M3). ``number`` is text in Moment and must be a whole number in 24SO."""
+
+    id: str
+    name: str
+    number: str
+    customer_id: str = ""
+    starts: date | None = None
+    ends: date | None = None
+
+
+class Transfer(StrEnum):
+    """What Moment says of an invoice's way to the accounts (FACTS M7)."""
+
+    WANTED = "wanted"
+    DONE = "done"
+    UNWANTED = "unwanted"
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """What one line adds to a revenue account: ``amount`` including VAT, in the invoice's own currency."""
+
+    amount: Decimal
+    account: int
+    tax_code: str = ""
+    project_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice or credit note as Moment holds it (FACTS M1); a credit note's amounts are negative.
+
+    ``total`` includes VAT and is in ``currency``; ``rate`` is the price of one unit of it in kroner (FACTS M8).
+    Days are days of the Oslo calendar.
+    """
+
+    id: str
+    number: int | None
+    day: date
+    due: date | None
+    total: Decimal
+    lines: tuple[InvoiceLine, ...]
+    customer_id: str
+    project_id: str = ""
+    finalized: bool = True
+    credit_note: bool = False
+    transfer: Transfer = Transfer.WANTED
+    kid: str = ""
+    currency: str = "NOK"
+    rate: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyDraft:
+    """A customer as 24SevenOffice shall hold it. ``number`` is None for one that 24SO has yet to number."""
+
+    moment_id: str
+    name: str
+    organization_number: str
+    email: str
+    invoice_email: str
+    is_company: bool
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A customer as 24SevenOffice holds it; ``moment_id`` is its ExternalId, empty where it has none."""
+
+    number: int
+    name: str
+    organization_number: str = ""
+    moment_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectDraft:
+    """A project as 24SevenOffice shall hold it; the client id is added by the gateway."""
+
+    number: int
+    name: str
+    customer_number: int | None = None
+    starts: date | None = None
+    ends: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a voucher: ``amount`` in øre including VAT, above zero in debit and below in credit."""
+
+    account: int
+    amount: int
+    customer_number: int
+    tax_code: str = ""
+    project_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """What one invoice becomes in the journal of 24SevenOffice; the first entry is the receivable.
+
+    ``currency`` names what the invoice was written in. The amounts are kroner (in øre) whatever it is.
+    """
+
+    number: int
+    invoice_number: int
+    day: date
+    due: date
+    entries: tuple[Entry, ...]
+    kid: str = ""
+    comment: str = ""
+    currency: str = "NOK"
+
+
+@dataclass(frozen=True, slots=True)
+class PostedLine:
+    """A line that the ledger holds: ``amount`` in øre as in :class:`Entry`."""
+
+    voucher_number: int
+    account: int
+    amount: int
+    day: date
+    invoice_number: str = ""
+    customer_number: int | None = None
+    project_number: int | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FiscalYear:
+    """A fiscal year of 24SevenOffice, first and last day included."""
+
+    starts: date
+    ends: date
+    locked: bool
+
+    @property
+    def number(self) -> int:
+        """The year's number as vouchers name it (``Bundle.YearId``)."""
+        return self.starts.year
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One client (a company's books) that a login of 24SevenOffice reaches."""
+
+    id: str
+    client: str
+    usable: bool = True

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from models.words import Kind, Outcome, State
+from sync.errors import Rejected, Unavailable, Uncertain
+from sync.records import Entry, FiscalYear, Transfer
+from tests import factories
+
+if TYPE_CHECKING:
+    from tests.sync.conftest import World
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    world.moment.put(factories.customer("7"))
+    world.moment.put(factories.project("8"))
+    return world
+
+
+def sync(world: World, *record_ids: str) -> None:
+    world.receive(Kind.INVOICE, *(record_ids or ["9"]))
+    world.run()
+
+
+def settle_later(world: World) -> None:
+    world.later(hours=3)
+    world.run()
+
+
+def put(world: World, record_id: str = "9", **values: Any) -> None:
+    world.moment.put(factories.invoice(record_id, **values))
+
+
+def test_a_finalized_invoice_becomes_a_voucher_after_its_customer_and_project(world: World) -> None:
+    put(world, lines=(factories.line("1000.00"), factories.line("230.00", account=3020)))
+    sync(world)
+    voucher = world.erp.vouchers[2026, 1]
+    assert voucher.entries == (
+        Entry(1500, 123000, 10001, project_number=1),
+        Entry(3000, -100000, 10001, "3", 1),
+        Entry(3020, -23000, 10001, "31", 1),
+    )
+    assert (voucher.invoice_number, voucher.day, voucher.due) == (1, date(2026, 3, 2), date(2026, 3, 16))
+    assert voucher.comment == "Moment: Invoice 1 https://moment.example/invoices/9"
+
+
+def test_an_invoice_posted_already_is_left_alone_however_often_the_event_comes(world: World) -> None:
+    put(world)
+    for _ in range(3):
+        sync(world)
+    assert world.erp.calls["post"] == 1
+    assert world.change(Kind.INVOICE, "9").outcome is Outcome.UNCHANGED
+
+
+def test_a_credit_note_turns_the_amounts_around(world: World) -> None:
+    put(world, amounts=("-1250.00",), credit_note=True)
+    sync(world)
+    assert [entry.amount for entry in world.erp.vouchers[2026, 1].entries] == [-125000, 125000]
+
+
+def test_the_factoring_id_stands_in_for_the_customers_own_number(world: World) -> None:
+    world.change_settings(factoring_id=99)
+    put(world)
+    sync(world)
+    assert {entry.customer_number for entry in world.erp.vouchers[2026, 1].entries} == {99}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"finalized": False, "number": None}, {"transfer": Transfer.UNWANTED}, {"transfer": Transfer.DONE}],
+)
+def test_an_invoice_that_shall_not_travel_is_skipped(world: World, values: dict[str, Any]) -> None:
+    put(world, **values)
+    sync(world)
+    assert not world.erp.vouchers
+    assert world.change(Kind.INVOICE, "9").outcome is Outcome.SKIPPED
+    assert world.mails() == []
+
+
+def test_the_invoices_of_a_batch_are_posted_in_one_call(world: World) -> None:
+    for n in range(1, 11):
+        put(world, str(n), number=n)
+    sync(world, *map(str, range(1, 11)))
+    assert len(world.erp.vouchers) == 10
+    assert world.erp.calls["post"] == 1
+
+
+def test_a_call_never_mixes_fiscal_years(world: World) -> None:
+    put(world, "1", number=1, day=date(2025, 12, 31))
+    put(world, "2", number=2, day=date(2026, 1, 1))
+    sync(world, "1", "2")
+    assert set(world.erp.vouchers) == {(2025, 1), (2026, 2)}
+    assert world.erp.calls["post"] == 2
+
+
+def test_one_bad_invoice_never_holds_up_the_others(world: World) -> None:
+    for n in range(1, 6):
+        put(world, str(n), number=n, kid="refuse me" if n == 3 else "")
+    sync(world, *"12345")
+    assert {number for _, number in world.erp.vouchers} == {1, 2, 4, 5}
+    assert world.change(Kind.INVOICE, "3").message == "KID is wrong."
+    assert world.mails() == [("worse", "Invoice 3")]
+
+
+def test_a_voucher_whose_answer_was_lost_is_found_and_not_posted_again(world: World) -> None:
+    put(world)
+    world.erp.fails_after["post"] = [Uncertain("No answer.")]
+    sync(world)
+    assert world.change(Kind.INVOICE, "9").state is State.WAITING
+    settle_later(world)
+    assert world.change(Kind.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.erp.calls["post"] == 1
+
+
+def test_a_voucher_that_was_not_saved_after_all_is_posted(world: World) -> None:
+    put(world)
+    world.erp.fails_before["post"] = [Uncertain("No answer.")]
+    sync(world)
+    settle_later(world)
+    assert list(world.erp.vouchers) == [(2026, 1)]
+
+
+def test_a_refusal_that_saved_all_the_same_is_seen_through(world: World) -> None:
+    put(world, "1", number=1)
+    put(world, "2", number=2)
+    world.erp.fails_after["post"] = [Uncertain("SystemError", otherwise=Rejected("SystemError"))]
+    sync(world, "1", "2")
+    assert len(world.erp.vouchers) == 2
+    assert world.erp.calls["post"] == 1
+    assert world.mails() == []
+
+
+def test_another_voucher_under_the_same_number_is_not_touched_and_a_person_is_asked(world: World) -> None:
+    put(world, amounts=("1250.00",))
+    sync(world)
+    put(world, "10", number=1, amounts=("999.00",))
+    sync(world, "10")
+    assert world.erp.vouchers[2026, 1].entries[0].amount == 125000
+    assert world.change(Kind.INVOICE, "10").reason == "differs"
+    assert world.mails() == [("worse", "Invoice 1")]
+
+
+def test_an_uncertain_draft_cannot_be_seen_so_a_person_is_asked(world: World) -> None:
+    world.change_settings(posting="draft")
+    put(world)
+    world.erp.fails_after["post"] = [Uncertain("No answer.")]
+    sync(world)
+    settle_later(world)
+    assert world.change(Kind.INVOICE, "9").reason == "unseen_draft"
+    assert world.erp.calls["post"] == 1
+
+
+def test_24sevenoffice_being_down_costs_nothing_but_time(world: World) -> None:
+    put(world)
+    world.erp.fails_before["post"] = [Unavailable("Down."), Unavailable("Down.")]
+    sync(world)
+    settle_later(world)
+    settle_later(world)
+    assert list(world.erp.vouchers) == [(2026, 1)]
+    assert world.mails() == []
+
+
+def test_the_numbers_of_the_series_are_used_where_the_connection_says_so(world: World) -> None:
+    world.change_settings(voucher_number="series")
+    put(world, "1", number=501)
+    put(world, "2", number=502)
+    sync(world, "1", "2")
+    assert {key: voucher.invoice_number for key, voucher in world.erp.vouchers.items()} == {
+        (2026, 1): 501,
+        (2026, 2): 502,
+    }
+
+
+def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_travel(world: World) -> None:
+    world.change_settings(kinds=["invoice"])
+    world.moment.put(factories.customer("7", number="555"))
+    put(world)
+    sync(world)
+    (receivable, _) = world.erp.vouchers[2026, 1].entries
+    assert (receivable.customer_number, receivable.project_number) == (555, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"total": Decimal("1250.01")}, "unbalanced"),
+        ({"lines": (factories.line(account=3999),)}, "unknown_account"),
+        ({"amounts": ()}, "nothing_to_post"),
+        ({"amounts": ("0.00",)}, "nothing_to_post"),
+        ({"day": date(2024, 6, 1)}, "fiscal_year"),
+        ({"day": date(2031, 6, 1)}, "fiscal_year"),
+        ({"currency": "EUR"}, "currency_rate"),
+        ({"number": None}, "invoice_number"),
+    ],
+)
+def test_what_would_be_refused_is_refused_before_it_is_sent(
+    world: World, values: dict[str, Any], reason: str
+) -> None:
+    put(world, **values)
+    sync(world)
+    change = world.change(Kind.INVOICE, "9")
+    assert (change.state, change.reason) == (State.STUCK, reason)
+    assert world.erp.calls["post"] == 0
+
+
+def test_a_year_opened_meanwhile_lets_the_invoice_through(world: World) -> None:
+    put(world, day=date(2027, 1, 5))
+    sync(world)
+    assert world.change(Kind.INVOICE, "9").reason == "fiscal_year"
+    world.erp.years.append(FiscalYear(date(2027, 1, 1), date(2027, 12, 31), locked=False))
+    sync(world)
+    assert list(world.erp.vouchers) == [(2027, 1)]
+
+
+def test_an_invoice_in_euro_is_posted_in_kroner_and_still_balances(world: World) -> None:
+    lines = (factories.line("33.33"), factories.line("33.33", account=3020), factories.line("33.34", account=3100))
+    put(world, lines=lines, currency="EUR", rate=Decimal("11.2345"))
+    sync(world)
+    amounts = [entry.amount for entry in world.erp.vouchers[2026, 1].entries]
+    assert amounts[0] == 112345
+    assert sum(amounts) == 0

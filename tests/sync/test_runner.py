@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models import changes, inbox
+from models.words import Kind, Lane, Outcome, State
+from sync.errors import Misconfigured, Unavailable
+from tests import factories
+
+if TYPE_CHECKING:
+    from tests.sync.conftest import World
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    for record_id in "123":
+        world.moment.put(factories.customer(record_id, name=f"Kunde {record_id} AS"))
+    return world
+
+
+def test_wrong_settings_pause_the_connection_with_one_mail_and_everything_waits(world: World) -> None:
+    world.moment.fails_before["customer"] = [Misconfigured("The API key of Moment is refused.")]
+    world.receive(Kind.CUSTOMER, *"123")
+    world.run()
+    assert world.moment.calls["customer"] == 1
+    assert world.connections.get(world.connection.id).paused_because == "The API key of Moment is refused."
+    assert world.mails() == [("worse", "Demo AS")]
+
+
+def test_everything_that_waited_goes_through_when_the_settings_are_mended(world: World) -> None:
+    world.erp.fails_before["save_companies"] = [Misconfigured("The password is wrong.")]
+    world.receive(Kind.CUSTOMER, *"123")
+    world.run()
+    world.change_settings(username="someone@example.com")
+    world.run()
+    assert len(world.erp.companies) == 3
+
+
+def test_the_rest_of_a_batch_is_given_back_untouched_when_the_system_is_unavailable(world: World) -> None:
+    world.moment.fails_before["customer"] = [Unavailable("Moment is down.")]
+    world.receive(Kind.CUSTOMER, *"123")
+    world.drain(Kind.CUSTOMER)
+    assert world.moment.calls["customer"] == 1
+    tries = [len(changes.attempts(world.database, world.change(Kind.CUSTOMER, each).id)) for each in "123"]
+    assert tries == [1, 0, 0]
+    world.later(minutes=1)
+    world.run()
+    assert len(world.erp.companies) == 3
+
+
+def test_a_wait_that_the_other_system_asks_for_is_kept(world: World) -> None:
+    world.moment.fails_before["customer"] = [Unavailable("Blocked.", retry_after=timedelta(minutes=40))]
+    world.receive(Kind.CUSTOMER, "1")
+    world.run()
+    assert world.change(Kind.CUSTOMER, "1").due_at >= world.now + timedelta(minutes=40)
+
+
+def test_a_record_that_crashes_a_flow_is_set_aside_after_three_tries_and_harms_no_other(world: World) -> None:
+    world.moment.put(factories.customer("1", name=None))  # what no reader of Moment lets through
+    world.receive(Kind.CUSTOMER, "1")
+    world.run()
+    world.receive(Kind.CUSTOMER, "2")
+    for _ in range(3):
+        world.later(hours=2)
+        world.run()
+    assert (world.change(Kind.CUSTOMER, "1").state, world.change(Kind.CUSTOMER, "1").reason) == (
+        State.STUCK,
+        "crashed",
+    )
+    assert world.change(Kind.CUSTOMER, "2").outcome is Outcome.SYNCED
+    assert world.mails() == [("worse", "Customer 1 in Moment")]
+
+
+def test_a_record_over_which_three_workers_vanish_is_set_aside(world: World) -> None:
+    lane = Lane(world.connection.id, Kind.CUSTOMER)
+    world.receive(Kind.CUSTOMER, "1")
+    for _ in range(3):
+        assert inbox.claim(world.database, lane, most=10, now=world.now, until=world.now)
+        world.later(seconds=1)
+    world.run()
+    assert world.change(Kind.CUSTOMER, "1").reason == "poison"
+    assert world.moment.calls["customer"] == 0
+
+
+def test_a_worker_that_lost_its_claim_writes_nothing_more(world: World) -> None:
+    world.receive(Kind.CUSTOMER, "1")
+    lane = Lane(world.connection.id, Kind.CUSTOMER)
+    read = world.moment.customer
+
+    def slowly(record_id: str) -> object:
+        world.later(hours=1)
+        assert inbox.claim(world.database, lane, most=1, now=world.now, until=world.now + timedelta(minutes=1))
+        return read(record_id)
+
+    world.moment.customer = slowly  # type: ignore[method-assign, assignment]
+    assert world.drain(Kind.CUSTOMER) == set()
+    assert not world.erp.companies
+
+
+def test_the_lanes_of_what_is_awaited_and_of_what_waited_are_nudged(world: World) -> None:
+    world.moment.put(factories.project("8", customer_id="1"))
+    world.receive(Kind.PROJECT, "8")
+    customers, projects = (Lane(world.connection.id, kind) for kind in (Kind.CUSTOMER, Kind.PROJECT))
+    assert customers in world.drain(Kind.PROJECT)
+    assert projects in world.drain(Kind.CUSTOMER)
+
+
+def test_an_idle_lane_leads_to_nothing(world: World) -> None:
+    assert world.drain(Kind.INVOICE) == set()
