@@ -1,0 +1,1 @@
+"""The remote systems: a folder for each, their words inside, ours outside."""

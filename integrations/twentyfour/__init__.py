@@ -1,0 +1,1 @@
+"""24SevenOffice over SOAP."""

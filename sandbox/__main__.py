@@ -1,0 +1,97 @@
+"""The sandbox as one process: ``python -m sandbox``. It says when all of it listens, and stops on Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.keeping import Keeper
+from sandbox.mailbox import Mailbox, create_pages
+from sandbox.mishaps import Mishaps
+from sandbox.moment.app import create_app as moment_app
+from sandbox.moment.books import Books as MomentBooks
+from sandbox.moment.webhooks import Postman
+from sandbox.servers import Server, address
+from sandbox.twentyfour import seed
+from sandbox.twentyfour.app import create_app as twentyfour_app
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.types import ASGIApp
+
+
+def now() -> datetime:
+    """Tell the UTC instant, to the millisecond."""
+    instant = datetime.now(UTC)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="sandbox", description="Moment, 24SevenOffice and a mailbox on localhost."
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    for server, port in (("moment", 8101), ("twentyfour", 8102), ("mail", 8103), ("smtp", 8104)):
+        parser.add_argument(f"--{server}-port", type=int, default=port, metavar="PORT", help="0 takes a free one")
+    parser.add_argument("--wsdl", type=Path, default=Path("integrations/twentyfour/wsdl"), metavar="FOLDER")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="where the books outlive the process")
+    return parser.parse_args(arguments)
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    stop = _signalled()
+    mails = Mailbox(clock=now)
+    apps, keeper = _systems(options)
+    servers = {
+        "moment": Server(keeper.watching(apps["moment"]), host=options.host, port=options.moment_port),
+        "twentyfour": Server(keeper.watching(apps["twentyfour"]), host=options.host, port=options.twentyfour_port),
+        "mail": Server(create_pages(mails), host=options.host, port=options.mail_port),
+    }
+    smtp = await asyncio.get_running_loop().create_server(mails.connection, options.host, options.smtp_port)
+    async with smtp, asyncio.TaskGroup() as tasks:
+        for server in servers.values():
+            tasks.create_task(server.serve())
+        keeping = tasks.create_task(keeper.keep())
+        urls = {name: server.url for name, server in servers.items()} | {
+            "smtp": f"smtp://{address(smtp.sockets[0])}"
+        }
+        print("sandbox ready", json.dumps(urls), flush=True)  # noqa: T201 - who started it waits for this line
+        await stop.wait()
+        keeping.cancel()
+        for server in servers.values():
+            server.should_exit = True
+    keeper.save()
+
+
+def _signalled() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _systems(options: argparse.Namespace) -> tuple[dict[str, ASGIApp], Keeper]:
+    """Make both systems, with the books that were kept or else the seeded ones."""
+    postman = Postman(clock=now)
+    moment = MomentBooks(clock=now, notify=postman.notify)
+    twentyfour = seed.books(now().date())
+    keeper = Keeper(options.keep, snapshot=lambda: (moment.state, twentyfour))
+    if kept := keeper.load():
+        moment.state, twentyfour = kept
+    apps = {
+        "moment": moment_app(moment, postman=postman, mishaps=Mishaps()),
+        "twentyfour": twentyfour_app(twentyfour, wsdl=options.wsdl, mishaps=Mishaps(), clock=now),
+    }
+    return apps, keeper
+
+
+if __name__ == "__main__":
+    asyncio.run(run(parse()))

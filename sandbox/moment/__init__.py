@@ -1,0 +1,1 @@
+"""Moment on localhost: its REST API, its webhooks, and what its users do there."""

@@ -1,0 +1,46 @@
+"""JSON whose numbers keep their decimals: money is never a float, neither on its way in nor out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from fastapi import Response
+
+
+def read(text: bytes) -> Any:  # noqa: ANN401 - JSON may hold anything
+    """Read JSON with its fractions as Decimal; raises ValueError for what is no JSON, as NaN and Infinity."""
+    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+
+
+def write(value: object) -> str:
+    """Write JSON with every Decimal as a plain number of the same digits, days and UTC instants in ISO form."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{json.dumps(key)}: {write(item)}" for key, item in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(write, value)) + "]"
+        case Decimal():
+            return f"{value:f}"
+        case datetime():
+            return write(value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+        case date():
+            return write(value.isoformat())
+        case _:
+            return json.dumps(value)
+
+
+class Answer(Response):
+    """An HTTP answer in such JSON."""
+
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        """Write the body."""
+        return write(content).encode()
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

@@ -1,0 +1,106 @@
+"""What Moment demands of a record before it is saved, and what it works out by itself."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, TypeVar
+
+from sandbox.moment.records import (
+    NOTHING,
+    FinancialAccount,
+    Invoice,
+    InvoiceLine,
+    Project,
+    ProjectExpense,
+    ProjectExtension,
+    Record,
+)
+from sandbox.moment.state import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.moment.state import Company
+
+R = TypeVar("R", bound=Record)
+HUNDRED = Decimal(100)
+
+
+def check_unchangeable(old: Record, new: Record | None) -> None:
+    """Refuse to touch what has been invoiced, except an invoice's export state; deleting has no ``new``."""
+    match old:
+        case ProjectExpense(invoiced=True):
+            raise Refused(409, f"Project expense {old.id} is invoiced and cannot be changed")
+        case Invoice(invoice_state="finalized") if not _only_export_state_differs(old, new):
+            raise Refused(409, f"Invoice {old.invoice_number} is finalized and cannot be changed")
+
+
+def complete(record: Record, company: Company) -> None:
+    """Fill in what Moment works out by itself; raises Refused for what cannot be saved."""
+    match record:
+        case Project():
+            _complete_project(record, company)
+        case ProjectExtension():
+            _named(company.projects, record.project_id, "projectId")
+        case Invoice():
+            _complete_invoice(record, company)
+        case ProjectExpense():
+            _check_expense(record, company)
+
+
+def _only_export_state_differs(old: Invoice, new: Record | None) -> bool:
+    free = {"export_state", "last_modified_date"}
+    return new is not None and old.model_dump(exclude=free) == new.model_dump(exclude=free)
+
+
+def _named(shelf: Mapping[int, R], record_id: int | None, field: str) -> R:
+    """Find the record that another one names in this field; raises Refused where there is none."""
+    if record_id is None or record_id not in shelf:
+        raise Refused(400, f"{field}: there is no {record_id}")
+    return shelf[record_id]
+
+
+def _complete_project(project: Project, company: Company) -> None:
+    if project.customer_id is not None:
+        _named(company.customers, project.customer_id, "customerId")
+    if not project.project_number:
+        numbers = (one.project_number for one in company.projects.values())
+        project.project_number = str(max((int(number) for number in numbers if number.isdecimal()), default=0) + 1)
+
+
+def _complete_invoice(invoice: Invoice, company: Company) -> None:
+    if invoice.customer_id is not None:
+        _named(company.customers, invoice.customer_id, "customerId")
+    if invoice.project_id is not None:
+        _named(company.projects, invoice.project_id, "projectId")
+    for line in invoice.invoice_lines:
+        _complete_line(line, _named(company.financial_accounts, line.financial_account_id, "financialAccountId"))
+    invoice.total_amount_incl_vat = sum(
+        (line.amount_incl_vat or NOTHING for line in invoice.invoice_lines), NOTHING
+    )
+
+
+def _complete_line(line: InvoiceLine, account: FinancialAccount) -> None:
+    if line.vat_percentage is None:
+        line.vat_percentage = account.current_vat_percentage
+    if line.amount_excl_vat is None:
+        line.amount_excl_vat = _rounded(line.quantity * line.unit_price * (1 - line.discount_percent / HUNDRED))
+    if line.amount_incl_vat is None:
+        line.amount_incl_vat = _rounded(line.amount_excl_vat * (1 + line.vat_percentage / HUNDRED))
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    return amount.quantize(NOTHING, ROUND_HALF_UP)
+
+
+def _check_expense(expense: ProjectExpense, company: Company) -> None:
+    project = _named(company.projects, expense.project_id, "projectId")
+    if project.project_state == "closed":
+        raise Refused(409, f"Project {project.project_number} is closed")
+    if expense.project_extension_id is None:
+        return
+    activity = _named(company.project_extensions, expense.project_extension_id, "projectExtensionId")
+    if activity.project_id != project.id:
+        raise Refused(400, f"Activity {activity.name} does not belong to project {project.project_number}")
+    if activity.project_extension_state == "closed":
+        raise Refused(409, f"Activity {activity.name} is closed")

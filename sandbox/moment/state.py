@@ -1,0 +1,83 @@
+"""What Moment remembers: companies, each with its records by kind and id, and the last id that was given out."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from fastapi import HTTPException
+from pydantic import BaseModel
+from pydantic.alias_generators import to_snake
+
+from sandbox.moment.records import (
+    Attachment,
+    Customer,
+    FinancialAccount,
+    Invoice,
+    Project,
+    ProjectExpense,
+    ProjectExtension,
+    Record,
+    UserAccount,
+)
+
+R = TypeVar("R", bound=Record)
+RESOURCES: dict[str, type[Record]] = {
+    "customers": Customer,
+    "projects": Project,
+    "projectExtensions": ProjectExtension,
+    "financialAccounts": FinancialAccount,
+    "invoices": Invoice,
+    "projectExpenses": ProjectExpense,
+    "userAccounts": UserAccount,
+}
+
+
+class Refused(HTTPException):
+    """Moment does not do what it was asked, and answers with a status and the reason."""
+
+
+class Company(BaseModel):
+    """One company: who may use its API, where its notifications go, and its records by id."""
+
+    name: str
+    api_key: str
+    webhooks: dict[str, str] = {}
+
+    customers: dict[int, Customer] = {}
+    projects: dict[int, Project] = {}
+    project_extensions: dict[int, ProjectExtension] = {}
+    financial_accounts: dict[int, FinancialAccount] = {}
+    invoices: dict[int, Invoice] = {}
+    project_expenses: dict[int, ProjectExpense] = {}
+    attachments: dict[int, Attachment] = {}
+    user_accounts: dict[int, UserAccount] = {}
+
+    def shelf(self, resource: str) -> dict[int, Record]:
+        """Tell the records of a resource as the API names it; raises Refused for what Moment does not have."""
+        if resource not in RESOURCES:
+            raise Refused(404, f"There is no resource {resource}")
+        shelf: dict[int, Record] = getattr(self, to_snake(resource))
+        return shelf
+
+    def attachments_of(self, expense_id: int) -> list[Attachment]:
+        """Tell the files of an expense, in the order that they came in."""
+        return [one for one in self.attachments.values() if one.project_expense_id == expense_id]
+
+
+class State(BaseModel):
+    """All that Moment remembers."""
+
+    companies: dict[str, Company]
+    last_id: int
+
+    def company(self, company_id: str) -> Company:
+        """Find a company; raises Refused with 404 where there is none."""
+        if company_id not in self.companies:
+            raise Refused(404, f"There is no company {company_id}")
+        return self.companies[company_id]
+
+
+def find(shelf: Mapping[int, R], record_id: int) -> R:
+    """Find the record that a request is about; raises Refused with 404 where it is not, or no longer."""
+    if record_id not in shelf:
+        raise Refused(404, f"There is no record {record_id}")
+    return shelf[record_id]

@@ -1,0 +1,139 @@
+"""Moment's webhooks: thin notifications, sent at once and never again, whether they arrive or not.
+
+What the documented one does not say (retries, signatures, event ids) is not there. From outside, notifications can
+be lost, doubled, delayed and thereby shuffled, by dice with a seed.
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from queue import SimpleQueue
+from random import Random
+from threading import Thread
+from typing import Any, Literal
+
+import requests
+from pydantic import BaseModel, ConfigDict, Field
+
+from sandbox.moment.records import Customer, Invoice, Project, Record
+from sandbox.moment.state import Company
+
+SENDERS = 8
+REMEMBERED = 10_000
+PATIENCE_SECONDS = 10
+
+
+class Addresses(BaseModel):
+    """Where the notifications of each kind go; nowhere is fine."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    customers: str = ""
+    projects: str = ""
+    invoices: str = ""
+
+
+class Weather(BaseModel):
+    """How notifications fare on their way: two probabilities, and the least and most seconds that they take."""
+
+    lose: float = Field(default=0, ge=0, le=1)
+    double: float = Field(default=0, ge=0, le=1)
+    delay_seconds: tuple[float, float] = (0, 0)
+    seed: int = 1
+
+
+class Delivery(BaseModel):
+    """One notification on its way: ``status`` is the HTTP status of the receiver, if it answered."""
+
+    kind: str
+    url: str
+    body: dict[str, Any]
+    at: datetime
+    state: Literal["waiting", "delivered", "lost"] = "waiting"
+    status: int | None = None
+    error: str = ""
+
+
+class Postman:
+    """Brings notifications to their addresses; called from the event loop only, sends on threads of its own."""
+
+    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._outbox: SimpleQueue[Delivery] = SimpleQueue()
+        self.deliveries: deque[Delivery] = deque(maxlen=REMEMBERED)
+        self.expect(Weather())
+        for _ in range(SENDERS):
+            Thread(target=self._send_all, daemon=True).start()
+
+    def expect(self, weather: Weather) -> None:
+        """Let the notifications that follow fare like this."""
+        self._weather = weather
+        self._dice = Random(weather.seed)  # noqa: S311 - the weather must be the same for the same seed
+
+    def reset(self) -> None:
+        """Lose what is still on its way, forget what was sent, and have fair weather again."""
+        for delivery in self.deliveries:
+            delivery.state = "lost"
+        self.deliveries.clear()
+        self.expect(Weather())
+
+    def notify(self, company: Company, event: str, record: Record) -> None:
+        """Send word of a record to the address that its company entered for its kind."""
+        kind, body = notification(event, record, company)
+        if not (url := company.webhooks.get(kind)):
+            return
+        lost = self._dice.random() < self._weather.lose
+        doubled = self._dice.random() < self._weather.double
+        for _ in range(2 if doubled else 1):
+            delivery = Delivery(
+                kind=kind, url=url, body=body, at=self._clock(), state="lost" if lost else "waiting"
+            )
+            self.deliveries.append(delivery)
+            wait = self._dice.uniform(*self._weather.delay_seconds)
+            asyncio.get_running_loop().call_later(wait, self._outbox.put, delivery)
+
+    def _send_all(self) -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers.update({"Content-Type": "application/json", "Connection": "close"})
+            while True:
+                delivery = self._outbox.get()
+                if delivery.state == "waiting":
+                    _send(delivery, session)
+
+
+def notification(event: str, record: Record, company: Company) -> tuple[str, dict[str, Any]]:
+    """Tell the kind of webhook that a record has, and the body that is sent to it (assumption M6)."""
+    match record:
+        case Customer():
+            return "customers", {"event": event, "customer": _customer(record)}
+        case Project():
+            return "projects", {"event": event, "project": _project(record)}
+        case Invoice():
+            invoice = {
+                "id": record.id,
+                "invoiceNumber": record.invoice_number,
+                "customer": _customer(company.customers[record.customer_id or 0]),
+                "project": _project(company.projects.get(record.project_id or 0)),
+            }
+            return "invoices", {"event": event, "invoice": invoice}
+    raise TypeError(f"{type(record).__name__} has no webhook")
+
+
+def _customer(customer: Customer) -> dict[str, Any]:
+    return {"id": customer.id, "customerNumber": customer.customer_number}
+
+
+def _project(project: Project | None) -> dict[str, Any] | None:
+    return None if project is None else {"id": project.id, "projectNumber": project.project_number}
+
+
+def _send(delivery: Delivery, session: requests.Session) -> None:
+    try:
+        answer = session.post(delivery.url, data=json.dumps(delivery.body).encode(), timeout=PATIENCE_SECONDS)
+    except requests.RequestException as error:
+        delivery.state, delivery.error = "lost", str(error)
+    else:
+        delivery.state, delivery.status = "delivered", answer.status_code

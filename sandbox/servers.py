@@ -1,0 +1,56 @@
+"""HTTP servers, several in one event loop."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from sandbox.mishaps import DroppingProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import ASGIApp
+
+
+class Server(uvicorn.Server):
+    """An HTTP server that listens from the start, on a free port for 0, and leaves signals to the process.
+
+    Raises:
+        OSError: the port is taken.
+    """
+
+    def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
+        config = uvicorn.Config(
+            app,
+            http=DroppingProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+        )
+        super().__init__(config)
+        self._listener = socket.create_server((host, port))
+        # asyncio does this by itself only where it makes the socket; without, answers wait for delayed ACKs
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.url = f"http://{address(self._listener)}"
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until ``should_exit``."""
+        await super().serve(sockets or [self._listener])
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: the process stops all its servers together."""
+        yield
+
+
+def address(listener: socket.socket) -> str:
+    """Tell ``host:port`` of what listens."""
+    host, port = listener.getsockname()[:2]
+    return f"{host}:{port}"

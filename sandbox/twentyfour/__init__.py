@@ -1,0 +1,1 @@
+"""24SevenOffice on localhost: its SOAP services over books that obey bookkeeping."""

@@ -1,0 +1,135 @@
+"""The Account service: the chart of accounts, VAT codes, types and series of vouchers, and saving vouchers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from sandbox.twentyfour.bookkeeping import Leniency, Refusal, enter
+from sandbox.twentyfour.books import Line, Voucher
+from sandbox.twentyfour.days import day
+from sandbox.twentyfour.visits import needed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox.twentyfour.books import Fields, VoucherType
+    from sandbox.twentyfour.visits import Visit
+
+UNKNOWN_SERIES, NO_FISCAL_YEAR = -1, -100
+TO_A_JOURNAL = 1
+
+
+def save_bundle_list(visit: Visit, request: Fields) -> Fields:
+    """Save vouchers to the ledger or to a journal: all that the call brings, or none of them.
+
+    Lines are kept as they are sent, amounts with their VAT; the VAT itself is not posted as lines of its own.
+    """
+    bundles = needed(request, "BundleList")
+    leniency = Leniency(
+        difference=bundles.get("AllowDifference", False) and _to_journal(bundles),
+        direct_ledger=bundles.get("DirectLedger", False),
+        warnings=bundles.get("IgnoreWarnings", []),
+    )
+    try:
+        enter(visit.client, list(_vouchers(visit, bundles)), leniency=leniency)
+    except Refusal as refusal:
+        return {"Type": refusal.type, "Description": str(refusal)}
+    return {"Type": "Ok"}
+
+
+def _to_journal(bundles: Fields) -> bool:
+    return bool(bundles.get("SaveOption", TO_A_JOURNAL) == TO_A_JOURNAL)
+
+
+def _vouchers(visit: Visit, bundles: Fields) -> Iterator[Voucher]:
+    customer = bundles.get("DefaultCustomerId") or None
+    for bundle in bundles.get("Bundles", []):
+        for voucher in bundle.get("Vouchers", []):
+            yield Voucher(
+                number=voucher["TransactionNo"],
+                year=bundle.get("YearId", 0),
+                type=_type(visit, voucher["Sort"] or bundle.get("Sort", 0)),
+                lines=[_line(visit, entry, customer) for entry in voucher.get("Entries", [])],
+                posted=not _to_journal(bundles),
+            )
+
+
+def _type(visit: Visit, number: int) -> VoucherType:
+    if number not in visit.client.types:
+        raise Refusal(f"Bilagsart {number} finnes ikke.")
+    return visit.client.types[number]
+
+
+def _line(visit: Visit, entry: Fields, customer: int | None) -> Line:
+    return Line(
+        id=str(uuid4()),
+        account=entry.get("AccountNo", 0),
+        amount=entry.get("Amount", Decimal()),
+        day=day(entry["Date"]),
+        changed=visit.now,
+        registered=visit.now,
+        due=day(entry["DueDate"]) if "DueDate" in entry else None,
+        customer=entry.get("CustomerId") or customer,
+        project=entry.get("ProjectId") or None,
+        department=entry.get("DepartmentId") or None,
+        invoice=entry.get("InvoiceReferenceNo", ""),
+        ocr=entry.get("InvoiceOcr", ""),
+        tax=entry.get("TaxNo", ""),
+        comment=entry.get("Comment", ""),
+        stamp=entry.get("StampNo") or None,
+        currency=entry.get("CurrencyId") or "NOK",
+        rate=entry.get("CurrencyRate") or Decimal(1),
+        unit=entry.get("CurrencyUnit", 1),
+    )
+
+
+def get_entry_id(visit: Visit, request: Fields) -> Fields:
+    """Tell the next number of the series ``SortNo`` in the fiscal year of ``Date``; it is not reserved."""
+    entry: Fields = needed(request, "argEntryId")
+    year, series = day(entry["Date"]).year, entry["SortNo"]
+    if year not in visit.client.years:
+        number = NO_FISCAL_YEAR
+    elif series not in visit.client.series:
+        number = UNKNOWN_SERIES
+    else:
+        number = visit.client.next_voucher(series, year)
+    return entry | {"EntryNo": number}
+
+
+def get_account_list(visit: Visit, _request: Fields) -> list[Fields]:
+    """List the chart of accounts with each account's VAT code."""
+    codes = visit.client.tax_codes
+    return [
+        {
+            "AccountId": 1000 + place,
+            "AccountNo": account.number,
+            "AccountName": account.name,
+            "AccountTax": codes[account.tax].id,
+            "TaxNo": int(account.tax),
+        }
+        for place, account in enumerate(visit.client.accounts.values())
+    ]
+
+
+def get_type_list(visit: Visit, _request: Fields) -> list[Fields]:
+    """List the types of vouchers; ``TypeNo`` is what a voucher is saved with, as its Sort."""
+    return [
+        {"TypeId": kind.id, "Title": kind.title, "EntrySeriesId": kind.series, "TypeNo": kind.number}
+        for kind in visit.client.types.values()
+    ]
+
+
+def get_tax_code_list(visit: Visit, _request: Fields) -> list[Fields]:
+    """List the VAT codes."""
+    return [
+        {
+            "TaxId": code.id,
+            "TaxNo": code.number,
+            "TaxName": code.name,
+            "TaxRate": code.rate,
+            "AccountNo": code.account,
+        }
+        for code in visit.client.tax_codes.values()
+    ]

@@ -1,0 +1,89 @@
+"""The Attachment service: the scanned documents behind vouchers, found by stamp and fetched in chunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.twentyfour.days import instant
+from sandbox.twentyfour.searching import passes
+from sandbox.twentyfour.soap import SoapFault
+from sandbox.twentyfour.visits import needed
+
+if TYPE_CHECKING:
+    from sandbox.twentyfour.books import Client, Fields, File
+    from sandbox.twentyfour.searching import Tests
+    from sandbox.twentyfour.visits import Visit
+
+MAX_REQUEST_LENGTH = 4096
+"""The longest request or answer in kB, which is what IIS takes by itself."""
+
+
+def get_file_info(visit: Visit, request: Fields) -> list[Fields]:
+    """Find files that pass every search parameter that is given, in the order in which they were scanned."""
+    wanted = {name: value for name, value in needed(request, "parameters").items() if value != []}
+    if not wanted:
+        raise SoapFault("Please specify at least one search parameter")
+    return [_shown(file) for file in visit.client.files.values() if _matches(visit.client, file, wanted)]
+
+
+def _matches(client: Client, file: File, wanted: Fields) -> bool:
+    tests: Tests = {
+        "StampNo": lambda value: file.stamp in value,
+        "FileId": lambda value: file.id in value,
+        "AttachmentRegisteredAfter": lambda value: file.registered > instant(value),
+        "AttachmentChangedAfter": lambda value: file.registered > instant(value),
+        "HasStampNo": lambda value: value,
+        "FileApproved": lambda value: file.approved == value,
+        "AttachmentStatus": lambda value: not _flags(client, file).isdisjoint(value),
+    }
+    return passes(tests, wanted)
+
+
+def _flags(client: Client, file: File) -> set[str]:
+    posted = {
+        voucher.posted
+        for voucher in client.vouchers.values()
+        for line in voucher.lines
+        if line.stamp == file.stamp
+    }
+    flags = {"Approved" if file.approved else "Assigned"}
+    return flags | {"PostedInJournal" if is_posted else "PrepostedInJournal" for is_posted in posted}
+
+
+def _shown(file: File) -> Fields:
+    meta = [{"Key": key, "Value": value} for key, value in file.meta.items()]
+    frames = [
+        {"Id": number + 1, "Uri": "", "StampNo": file.stamp, "MetaData": meta, "Status": 0}
+        for number in range(file.frames)
+    ]
+    return {"Id": file.id, "Type": file.type, "StampNo": file.stamp, "StampMeta": meta, "FrameInfo": frames}
+
+
+def get_size(visit: Visit, request: Fields) -> int:
+    """Tell how many bytes a file has."""
+    return len(_file(visit, request).content)
+
+
+def download_chunk(visit: Visit, request: Fields) -> bytes:
+    """Give a part of a file; base64 makes four bytes of three, and the answer must not be too long."""
+    offset, size = request["offset"], request["bufferSize"]
+    if size * 4 // 3 > MAX_REQUEST_LENGTH * 1024:
+        raise SoapFault("Maximum request length exceeded.")
+    return _file(visit, request).content[offset : offset + size]
+
+
+def get_checksum(visit: Visit, request: Fields) -> str:
+    """Tell the md5 of a file."""
+    return _file(visit, request).md5
+
+
+def get_max_request_length(_visit: Visit, _request: Fields) -> int:
+    """Tell how long a request or an answer may be, in kB."""
+    return MAX_REQUEST_LENGTH
+
+
+def _file(visit: Visit, request: Fields) -> File:
+    number = needed(request, "file")["Id"]
+    if number not in visit.client.files:
+        raise SoapFault(f"File {number} does not exist.")
+    return visit.client.files[number]

@@ -1,0 +1,152 @@
+"""The rules of bookkeeping that every voucher is held to, whoever enters it.
+
+Refusals are in Norwegian, as 24SevenOffice's users read them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from sandbox.twentyfour.books import Client, Line, Voucher
+
+FIRST_REVENUE_ACCOUNT, FIRST_COST_ACCOUNT = 3000, 4000
+ORE = Decimal("0.01")
+DOTNET_DECIMALS = Context(prec=31)  # 29 digits and two decimals
+
+
+class Refusal(Exception):
+    """The vouchers are not entered; ``type`` is the answer's word for it."""
+
+    def __init__(self, message: str, *, type_: str = "Exception") -> None:
+        super().__init__(message)
+        self.type = type_
+
+
+@dataclass(frozen=True)
+class Leniency:
+    """What the one who enters vouchers may leave undone."""
+
+    difference: bool = False
+    direct_ledger: bool = False
+    warnings: Collection[str] = ()
+
+
+def enter(client: Client, vouchers: Sequence[Voucher], *, leniency: Leniency) -> None:
+    """Enter vouchers, all of them or none.
+
+    Raises:
+        Refusal: one of them breaks a rule.
+    """
+    if not vouchers:
+        raise Refusal("Ingen bilag å lagre.", type_="NotSaved")
+    new: dict[tuple[int, int, int], Voucher] = {}
+    known = {
+        reference for voucher in client.vouchers.values() if voucher.posted for reference in _references(voucher)
+    }
+    for voucher in vouchers:
+        _check_year(client, voucher)
+        _check_number(client, voucher, taken=new)
+        for line in voucher.lines:
+            _check_line(client, voucher, line, direct_ledger=leniency.direct_ledger)
+        if not leniency.difference:
+            _check_balance(voucher)
+        if "invoicealreadyexists" not in leniency.warnings:
+            _check_references(voucher, known)
+        new[voucher.key] = voucher
+        known |= _references(voucher)
+    client.vouchers |= new
+
+
+def post(client: Client, voucher: Voucher, *, now: datetime) -> None:
+    """Move a voucher from its journal to the ledger, where the API sees it from ``now`` on.
+
+    Raises:
+        Refusal: its fiscal year has been locked since, or it does not balance.
+    """
+    _check_year(client, voucher)
+    _check_balance(voucher)
+    voucher.posted = True
+    for line in voucher.lines:
+        line.changed = now
+
+
+def _check_year(client: Client, voucher: Voucher) -> None:
+    year = client.years.get(voucher.year)
+    if year is None:
+        raise Refusal(f"Regnskapsåret {voucher.year} er ikke opprettet.")
+    if year.locked:
+        raise Refusal(f"Regnskapsåret {voucher.year} er låst.")
+    for line in voucher.lines:
+        if not year.starts <= line.day <= year.ends:
+            raise Refusal(f"Bilag {voucher.number}: datoen {line.day} er ikke i regnskapsåret {voucher.year}.")
+
+
+def _check_number(client: Client, voucher: Voucher, *, taken: Collection[tuple[int, int, int]]) -> None:
+    series = client.series[voucher.type.series]
+    if voucher.number < series.start:
+        raise Refusal(
+            f"Bilag {voucher.number} er utenfor nummerserien {series.name}, som starter på {series.start}."
+        )
+    if voucher.key in client.vouchers or voucher.key in taken:
+        raise Refusal(
+            f"Bilag {voucher.number} finnes allerede i nummerserien {series.name} for {voucher.year}.",
+            type_="DataAlreadySaved",
+        )
+
+
+def _check_line(client: Client, voucher: Voucher, line: Line, *, direct_ledger: bool) -> None:
+    where = f"Bilag {voucher.number}"
+    account = client.accounts.get(line.account)
+    if account is None:
+        raise Refusal(f"{where}: konto {line.account} finnes ikke i kontoplanen.")
+    if account.ledger and line.customer is None and not direct_ledger:
+        raise Refusal(f"{where}: konto {line.account} er en reskontrokonto og krever kunde eller leverandør.")
+    if line.customer is not None and line.customer not in client.customers:
+        raise Refusal(f"{where}: kunde {line.customer} finnes ikke.")
+    if line.project is not None and line.project not in client.projects:
+        raise Refusal(f"{where}: prosjekt {line.project} finnes ikke.")
+    if line.amount != line.amount.quantize(ORE, context=DOTNET_DECIMALS):
+        raise Refusal(f"{where}: beløpet {line.amount} har mer enn to desimaler.")
+    _check_tax(client, where, line)
+
+
+def _check_tax(client: Client, where: str, line: Line) -> None:
+    if line.tax in {"", "0"}:
+        return
+    code = client.tax_codes.get(line.tax)
+    if code is None:
+        raise Refusal(f"{where}: mva-kode {line.tax} finnes ikke.")
+    if line.account == code.account:
+        return
+    outgoing = FIRST_REVENUE_ACCOUNT <= line.account < FIRST_COST_ACCOUNT
+    if line.account < FIRST_REVENUE_ACCOUNT or code.outgoing != outgoing:
+        raise Refusal(f"{where}: mva-kode {line.tax} ({code.name}) kan ikke brukes på konto {line.account}.")
+
+
+def _check_balance(voucher: Voucher) -> None:
+    if not voucher.lines:
+        raise Refusal(f"Bilag {voucher.number} har ingen linjer.", type_="NotSaved")
+    difference = sum(line.amount for line in voucher.lines)
+    if difference:
+        raise Refusal(
+            f"Bilag {voucher.number} er ikke i balanse, differansen er {difference:.2f}.", type_="NotSaved"
+        )
+
+
+def _check_references(voucher: Voucher, known: Collection[tuple[int, str]]) -> None:
+    for customer, invoice in _references(voucher):
+        if (customer, invoice) in known:
+            raise Refusal(
+                f"Faktura {invoice} finnes allerede på kunde {customer} (invoicealreadyexists).",
+                type_="DuplicateData",
+            )
+
+
+def _references(voucher: Voucher) -> set[tuple[int, str]]:
+    return {(line.customer, line.invoice) for line in voucher.lines if line.invoice and line.customer is not None}

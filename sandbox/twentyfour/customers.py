@@ -1,0 +1,78 @@
+"""The Company service: customers and suppliers, in one register."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.twentyfour.days import instant
+from sandbox.twentyfour.searching import passes
+from sandbox.twentyfour.soap import SoapFault
+from sandbox.twentyfour.visits import needed
+
+if TYPE_CHECKING:
+    from sandbox.twentyfour.books import Client, Fields
+    from sandbox.twentyfour.searching import Tests
+    from sandbox.twentyfour.visits import Visit
+
+LONGEST = {"Name": 200, "OrganizationNumber": 20}
+
+
+def save_companies(visit: Visit, request: Fields) -> list[Fields]:
+    """Create or overwrite customers; one that is refused says why in its place and does not stop the others."""
+    return [_save(visit, company) for company in needed(request, "companies")]
+
+
+def _save(visit: Visit, company: Fields) -> Fields:
+    client = visit.client
+    problem = _problem(client, company)
+    if problem:
+        return company | {"APIException": {"Type": "ArgumentException", "Message": problem}}
+    number = company.get("Id") or client.new_customer()
+    created = client.customers.get(number, {}).get("DateCreated", visit.now)
+    client.customers[number] = company | {"Id": number, "DateCreated": created, "DateChanged": visit.now}
+    return client.customers[number]
+
+
+def _problem(client: Client, company: Fields) -> str:
+    if company.get("Type", "None") == "None":
+        return "Property Type is missing."
+    if not company.get("Name"):
+        return "Property Name is missing."
+    for name, most in LONGEST.items():
+        if len(company.get(name, "")) > most:
+            return f"Property {name} is longer than {most} characters."
+    if company.get("FirstName") and company["Type"] != "Consumer":
+        return "Property FirstName is for consumers only."
+    unknown = "Id" in company and company["Id"] not in client.customers
+    if unknown and not company.get("ExplicitlySpecifyNewCompanyId"):
+        return f"Company {company['Id']} does not exist."
+    return ""
+
+
+def get_companies(visit: Visit, request: Fields) -> list[Fields]:
+    """Find customers by every search parameter that is given, with only the properties that are named."""
+    wanted = {name: value for name, value in needed(request, "searchParams").items() if value not in ("", [])}
+    if not wanted:
+        raise SoapFault("Please specify at least one search parameter")
+    names = request.get("returnProperties", [])
+    return [
+        {name: company[name] for name in names if name in company}
+        for company in visit.client.customers.values()
+        if _matches(company, wanted)
+    ]
+
+
+def _matches(company: Fields, wanted: Fields) -> bool:
+    emails = {email.get("Value", "") for email in company.get("EmailAddresses", {}).values()}
+    phones = {phone.get("Value", "") for phone in company.get("PhoneNumbers", {}).values()}
+    tests: Tests = {
+        "ExternalId": lambda value: company.get("ExternalId") == value,
+        "CompanyId": lambda value: company["Id"] == value,
+        "CompanyIds": lambda value: company["Id"] in value,
+        "CompanyName": lambda value: value.lower() in company["Name"].lower(),
+        "ChangedAfter": lambda value: company["DateChanged"] > instant(value),
+        "CompanyEmail": lambda value: value in emails,
+        "CompanyPhone": lambda value: value in phones,
+        "OrganizationNumber": lambda value: company.get("OrganizationNumber") == value,
+    }
+    return passes(tests, wanted)

@@ -1,0 +1,78 @@
+"""What is filled in on 24SevenOffice's own pages, with the meaning of each voucher field in :mod:`.bookkeeper`."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Base64Bytes, BaseModel
+
+
+class NewCustomer(BaseModel):
+    """A customer or supplier; without a number it gets the next one."""
+
+    name: str
+    number: int | None = None
+    type: Literal["Business", "Consumer", "Supplier"] = "Business"
+
+
+class NewProject(BaseModel):
+    """A project, with the number that the bookkeeper gives it."""
+
+    name: str
+    number: int
+    customer_number: int | None = None
+
+
+class NewLine(BaseModel):
+    """One line of a voucher."""
+
+    account: int
+    amount: Decimal
+    customer: int | None = None
+    project: int | None = None
+    tax: str = ""
+    comment: str = ""
+    hidden: bool = False
+
+
+class NewFile(BaseModel):
+    """A scanned document and what was read off it."""
+
+    content: Base64Bytes
+    type: Literal["Unknown", "Wmf", "Png", "Tiff", "Pdf", "Bmp", "Gif", "Jpeg"] = "Pdf"
+    approved: bool = True
+    frames: int = 1
+    meta: dict[str, str] = {}
+
+
+class NewVoucher(BaseModel):
+    """A voucher with its documents."""
+
+    lines: list[NewLine]
+    date: dt.date
+    type: int = 4
+    number: int | None = None
+    due: dt.date | None = None
+    invoice: str = ""
+    currency: str = "NOK"
+    posted: bool = True
+    files: list[NewFile] = []
+
+
+class YearChange(BaseModel):
+    """What is set for a fiscal year."""
+
+    locked: bool
+
+
+class SeriesChange(BaseModel):
+    """What is set for a number series."""
+
+    start: int
+
+
+class LoginChange(BaseModel):
+    """What is changed of a login."""
+
+    password: str | None = None
+    blocked: bool | None = None

@@ -1,0 +1,102 @@
+"""Which services there are, where they are, and what each operation does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandbox.twentyfour import accounts, attachments, customers, identities, projects, transactions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.twentyfour.books import Fields, Value
+    from sandbox.twentyfour.visits import Visit
+
+    Operation = Callable[[Visit, Fields], Value]
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service: the name that its WSDL begins with, its path on one of the vendor's hosts, its operations."""
+
+    name: str
+    path: str
+    operations: dict[str, Operation]
+    needs_session: bool = True
+
+
+def get_client_information(visit: Visit, _request: Fields) -> Fields:
+    """Tell whose books the session is for; the only operation of the Client service that is here."""
+    client = visit.client
+    return {
+        "Country": "NO",
+        "IsUsingFactoring": False,
+        "Name": client.name,
+        "ReminderDays": 14,
+        "ReminderDays2": 14,
+        "ReminderDays3": 14,
+        "UserId": client.id,
+        "OrganizationNumber": client.organization_number,
+        "DefaultCurrency": "NOK",
+    }
+
+
+SERVICES = (
+    Service(
+        "Authenticate",
+        "/authenticate/v001/authenticate.asmx",
+        {
+            "Login": identities.login,
+            "HasSession": identities.has_session,
+            "GetIdentitiesWithCredential": identities.get_identities_with_credential,
+        },
+        needs_session=False,
+    ),
+    Service(
+        "Account",
+        "/Economy/Account/V004/Accountservice.asmx",
+        {
+            "SaveBundleList": accounts.save_bundle_list,
+            "GetEntryId": accounts.get_entry_id,
+            "GetAccountList": accounts.get_account_list,
+            "GetTypeList": accounts.get_type_list,
+            "GetTaxCodeList": accounts.get_tax_code_list,
+        },
+    ),
+    Service(
+        "Transaction",
+        "/Economy/Accounting/V001/TransactionService.asmx",
+        {
+            "GetTransactions": transactions.get_transactions,
+            "GetFiscalYears": transactions.get_fiscal_years,
+            "GetTransactionTypes": transactions.get_transaction_types,
+        },
+    ),
+    Service(
+        "Attachment",
+        "/Economy/Accounting/Accounting_V001/AttachmentService.asmx",
+        {
+            "GetFileInfo": attachments.get_file_info,
+            "GetSize": attachments.get_size,
+            "DownloadChunk": attachments.download_chunk,
+            "GetChecksum": attachments.get_checksum,
+            "GetMaxRequestLength": attachments.get_max_request_length,
+        },
+    ),
+    Service(
+        "Company",
+        "/CRM/Company/V001/CompanyService.asmx",
+        {"SaveCompanies": customers.save_companies, "GetCompanies": customers.get_companies},
+    ),
+    Service(
+        "Project",
+        "/Project/V001/ProjectService.asmx",
+        {
+            "SaveProject": projects.save_project,
+            "GetSingleProject": projects.get_single_project,
+            "GetProjectList": projects.get_project_list,
+        },
+    ),
+    Service("Client", "/Client/V001/ClientService.asmx", {"GetClientInformation": get_client_information}),
+)

@@ -1,0 +1,123 @@
+"""The books as they are on the first day: three clients with the same small Norwegian chart of accounts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, uuid5
+
+from sandbox.twentyfour.books import (
+    Account,
+    Books,
+    Client,
+    Identity,
+    Login,
+    Series,
+    TaxCode,
+    VoucherType,
+    Year,
+)
+
+if TYPE_CHECKING:
+    from datetime import date
+
+ACCOUNTS = (
+    (1500, "Kundefordringer", "0"),
+    (1920, "Bank", "0"),
+    (2400, "Leverandørgjeld", "0"),
+    (2701, "Utgående merverdiavgift, høy sats", "0"),
+    (2702, "Utgående merverdiavgift, middels sats", "0"),
+    (2711, "Inngående merverdiavgift, høy sats", "0"),
+    (2712, "Inngående merverdiavgift, middels sats", "0"),
+    (2740, "Oppgjørskonto merverdiavgift", "0"),
+    (3000, "Salgsinntekt, avgiftspliktig", "3"),
+    (3020, "Salgsinntekt, middels sats", "31"),
+    (3100, "Salgsinntekt, avgiftsfri", "5"),
+    (4000, "Innkjøp av råvarer og halvfabrikater", "1"),
+    (4300, "Innkjøp av varer for videresalg", "1"),
+    (4500, "Fremmedytelse og underentreprise", "1"),
+    (6590, "Annet driftsmateriale", "1"),
+    (7140, "Reisekostnad, ikke oppgavepliktig", "0"),
+)
+LEDGER_ACCOUNTS = {1500, 2400}
+
+TAX_CODES = (
+    ("0", "Ingen mva-behandling", "0", True, None),
+    ("1", "Inngående mva, 25 %", "25", False, 2711),
+    ("11", "Inngående mva, 15 %", "15", False, 2712),
+    ("3", "Utgående mva, 25 %", "25", True, 2701),
+    ("31", "Utgående mva, 15 %", "15", True, 2702),
+    ("5", "Innenlands omsetning, 0 %", "0", True, None),
+    ("52", "Utførsel, 0 %", "0", True, None),
+)
+
+SERIES = (
+    (11, "Utgående faktura", 1),
+    (12, "Innbetaling", 20001),
+    (13, "Inngående faktura", 40001),
+    (14, "Utbetaling", 60001),
+    (15, "Diverse", 80001),
+)
+
+TYPES = (
+    (101, 1, "Utgående faktura", 11, "InvoiceCustomer"),
+    (102, 2, "Utgående kreditnota", 11, "CreditnoteCustomer"),
+    (103, 3, "Innbetaling", 12, "Payment"),
+    (104, 4, "Inngående faktura", 13, "InvoiceSupplier"),
+    (105, 5, "Inngående kreditnota", 13, "CreditnoteSupplier"),
+    (106, 6, "Utbetaling", 14, "Disbursment"),
+    (107, 7, "Diverse", 15, "Miscellaneous"),
+)
+
+
+def books(today: date) -> Books:
+    """Make the seeded books; the fiscal year before last is locked, the year after next is not yet there."""
+    clients = (
+        _client(1, "Demo AS", "916634326", today.year),
+        _client(2, "Fjord Prosjekt AS", "923609016", today.year),
+        _client(3, "Gammel AS", "987654325", today.year),
+    )
+    logins = (
+        Login("demo@example.com", "demo-password", [_identity("demo", 1, default=True)]),
+        Login(
+            "many@example.com",
+            "many-password",
+            [
+                _identity("many", 1, default=True),
+                _identity("many", 2),
+                _identity("many", 3, disabled=True),
+            ],
+        ),
+    )
+    return Books({client.id: client for client in clients}, {login.username: login for login in logins})
+
+
+def _client(number: int, name: str, organization_number: str, year: int) -> Client:
+    tax_codes = [
+        TaxCode(200 + place, code, title, Decimal(rate), outgoing, account)
+        for place, (code, title, rate, outgoing, account) in enumerate(TAX_CODES)
+    ]
+    years = [
+        Year(_guid(f"client {number} year {when}"), when, locked=when == year - 2)
+        for when in range(year - 2, year + 2)
+    ]
+    return Client(
+        id=number,
+        name=name,
+        organization_number=organization_number,
+        accounts={
+            account: Account(account, title, tax, account in LEDGER_ACCOUNTS) for account, title, tax in ACCOUNTS
+        },
+        tax_codes={code.number: code for code in tax_codes},
+        types={kind.number: kind for kind in (VoucherType(*row) for row in TYPES)},
+        series={series.id: series for series in (Series(*row) for row in SERIES)},
+        years={fiscal.number: fiscal for fiscal in years},
+    )
+
+
+def _identity(user: str, client: int, *, default: bool = False, disabled: bool = False) -> Identity:
+    return Identity(_guid(f"{user} at client {client}"), client, default=default, disabled=disabled)
+
+
+def _guid(name: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"https://24sevenoffice.example/{name}"))

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT
+
+if TYPE_CHECKING:
+    from tests.sandbox.moment.conftest import Clock, Moment
+
+
+def test_a_wrong_key_is_not_let_in(moment: Moment) -> None:
+    assert moment.api("GET", "customers", auth=("apikey", "wrong")).status_code == 401
+    assert moment.api("GET", "customers", auth=("kari", "moment-demo-key")).status_code == 401
+    assert moment.control("GET", "api/1.0/companies/1001/customers").status_code == 401
+
+
+def test_a_key_reaches_its_own_company_only(moment: Moment) -> None:
+    assert moment.api("GET", "customers", auth=("apikey", "moment-other-key")).status_code == 403
+    assert moment.api("GET", "../9999/customers").status_code == 404
+
+
+def test_a_company_may_change_its_key(moment: Moment) -> None:
+    moment.control("PUT", "companies/1001", json={"name": "Demo AS", "api_key": "new"})
+    assert moment.api("GET", "customers").status_code == 401
+    assert moment.api("GET", "customers", auth=("apikey", "new")).status_code == 200
+
+
+def test_the_demo_company_has_the_records_of_the_documented_notification(moment: Moment) -> None:
+    assert moment.read(f"customers/{CUSTOMER}")["customerNumber"] == ""
+    assert moment.read(f"projects/{PROJECT}")["projectNumber"] == "1"
+    assert moment.read(f"invoices/{DRAFT}")["invoiceState"] == "draft"
+    accounts = moment.read("financialAccounts")["content"]
+    assert [(one["id"], one["accountNumber"], one["currentVatPercentage"]) for one in accounts] == [
+        (501, 3000, 25),
+        (502, 3020, 15),
+        (503, 3100, 0),
+    ]
+
+
+def test_a_record_that_is_made_can_be_read_changed_and_deleted(moment: Moment) -> None:
+    made = moment.make("customers", name="Ås Bygg AS", email="post@aas.example.com")
+    path = f"customers/{made['id']}"
+    assert moment.api("PATCH", path, json={"customerNumber": "10002"}).status_code == 200
+    assert moment.api("PUT", path, json={"phone": "22 33 44 55"}).status_code == 200
+    assert moment.read(path) == {**made, "customerNumber": "10002", "phone": "22 33 44 55"}
+    assert moment.api("DELETE", path).status_code == 204
+    assert moment.api("GET", path).status_code == 404
+
+
+def test_includes_stand_on_the_path(moment: Moment) -> None:
+    assert moment.read("customers/include/base+email") == moment.read("customers")
+    assert moment.read(f"customers/{CUSTOMER}/include/base+email") == moment.read(f"customers/{CUSTOMER}")
+
+
+def test_a_list_comes_in_pages_unless_no_limit_is_asked_for(moment: Moment) -> None:
+    for number in range(4):
+        moment.make("customers", name=f"Customer {number}")
+    last = moment.read("customers", page="2", size="2")
+    assert last["page"] == {"number": 2, "size": 2, "totalElements": 5, "totalPages": 3}
+    assert [one["name"] for one in last["content"]] == ["Customer 3"]
+    assert len(moment.read("customers", size="2", noLimit="true")["content"]) == 5
+
+
+def test_known_filters_filter_and_unknown_ones_are_ignored(moment: Moment) -> None:
+    moment.make("customers", name="Ås Bygg AS", customerNumber="10002")
+    assert len(moment.read("customers", customerNumber="10002")["content"]) == 1
+    assert len(moment.read("customers", customerNumber="10003")["content"]) == 0
+    assert len(moment.read("customers", numberOfCustomer="10003")["content"]) == 2
+
+
+def test_the_date_filter_looks_at_the_day_only(moment: Moment, clock: Clock) -> None:
+    clock.move(days=1)
+    made = moment.make("customers", name="Ås Bygg AS")
+    for since in ("2026-04-01", "2026-04-01T23:59:59Z", "2026-04-02T01:30:00+02:00"):
+        assert [one["id"] for one in moment.read("customers", lastModifiedDateFrom=since)["content"]] == [
+            made["id"]
+        ]
+    clock.move(days=-1)
+
+
+def test_instants_are_utc(moment: Moment) -> None:
+    assert moment.read(f"customers/{CUSTOMER}")["lastModifiedDate"] == "2026-03-31T22:30:00.000Z"
+
+
+def test_amounts_keep_their_decimals(moment: Moment) -> None:
+    body = f'{{"projectId": {PROJECT}, "amountInclVat": 1234567.10}}'
+    made = moment.api("POST", "projectExpenses", data=body)
+    assert '"amountInclVat": 1234567.10,' in made.text
+    exact = moment.make("projectExpenses", projectId=PROJECT, amountInclVat="0.123456")
+    assert exact["amountInclVat"] == Decimal("0.123456")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"name": "Ås Bygg AS", "nmae": "a slip"}',
+        '{"customerType": "government"}',
+        '{"id": 7}',
+        '{"customer_number": "10001"}',
+        "[]",
+        "{",
+        '{"name": NaN}',
+    ],
+)
+def test_what_cannot_be_understood_is_refused(moment: Moment, body: str) -> None:
+    assert moment.api("POST", "customers", data=body.encode()).status_code == 400
+    assert moment.api("PATCH", f"customers/{CUSTOMER}", data=body.encode()).status_code == 400
+    assert len(moment.read("customers")["content"]) == 1
+
+
+def test_a_project_without_a_number_gets_the_next(moment: Moment) -> None:
+    assert moment.make("projects", name="Låven", customerId=CUSTOMER)["projectNumber"] == "2"
+    assert moment.api("POST", "projects", json={"name": "Naustet", "customerId": 1}).status_code == 400
+
+
+def test_the_books_show_the_records_of_the_api(moment: Moment) -> None:
+    assert moment.control("GET", "books/1001/invoices").json() == moment.read("invoices")["content"]
+    assert moment.control("GET", "books/1002/customers").json() == []
+    companies = [{"id": "1001", "name": "Demo AS"}, {"id": "1002", "name": "Fjord Prosjekt AS"}]
+    assert moment.control("GET", "books").json() == {"companies": companies}
+
+
+def test_reset_brings_the_seeded_state_back(moment: Moment) -> None:
+    moment.api("DELETE", f"projects/{PROJECT}")
+    moment.control("PUT", "companies/1003", json={"name": "New AS", "api_key": "key"})
+    moment.control("POST", "reset")
+    assert moment.read(f"projects/{PROJECT}")["projectNumber"] == "1"
+    assert len(moment.control("GET", "books").json()["companies"]) == 2

@@ -1,0 +1,54 @@
+"""24SevenOffice on a free port, brought back to its seeded state for each test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from sandbox.mishaps import Mishaps
+from sandbox.twentyfour import seed
+from sandbox.twentyfour.app import create_app
+from tests.sandbox.serving import serving
+from tests.sandbox.twentyfour.desk import Clock, Desk, Operation, operations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = Path("integrations/twentyfour/wsdl")
+
+
+@pytest.fixture(scope="session")
+def contract(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Operation]:
+    return operations(FOLDER, tmp_path_factory.mktemp("schemas"))
+
+
+@pytest.fixture(scope="session")
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def url(clock: Clock) -> Iterator[str]:
+    app = create_app(seed.books(clock().date()), wsdl=FOLDER, mishaps=Mishaps(), clock=clock)
+    with serving(app) as url:
+        yield url
+
+
+@pytest.fixture
+def desk(url: str, contract: dict[str, Operation], clock: Clock) -> Iterator[Desk]:
+    """A desk that nobody has logged in at yet."""
+    clock.reset()
+    with requests.Session() as http:
+        desk = Desk(url, contract, clock, http)
+        desk.control("POST", "/reset", expect=204)
+        yield desk
+
+
+@pytest.fixture
+def demo(desk: Desk) -> Desk:
+    """A desk where the demo user has logged in."""
+    desk.login()
+    return desk

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.sandbox.twentyfour.desk import Answer, Desk
+
+
+def search(desk: Desk, parameters: str, *properties: str) -> list[Answer]:
+    names = "".join(f"<string>{name}</string>" for name in properties or ("Id", "Name"))
+    inner = f"<searchParams>{parameters}</searchParams><returnProperties>{names}</returnProperties>"
+    return desk.call("GetCompanies", inner).all("Company")
+
+
+def names(found: list[Answer]) -> list[str]:
+    return [company["Name"] for company in found]
+
+
+def test_a_new_customer_gets_the_next_customer_number(demo: Desk) -> None:
+    saved = [demo.save_company()["Id"] for _ in range(2)]
+    assert saved == ["10001", "10002"]
+    assert [customer["number"] for customer in demo.books("customers")] == [10001, 10002]
+
+
+def test_a_customer_is_kept_as_it_was_sent(demo: Desk) -> None:
+    demo.save_company(
+        "<ExternalId>62788973</ExternalId><OrganizationNumber>916634326</OrganizationNumber><Name>Kunde AS</Name>"
+        "<EmailAddresses><Invoice><Value>faktura@kunde.no</Value></Invoice><Primary><Value>post@kunde.no</Value>"
+        "</Primary></EmailAddresses><Type>Business</Type>"
+    )
+    assert demo.books("customers") == [
+        {
+            "number": 10001,
+            "name": "Kunde AS",
+            "organization_number": "916634326",
+            "type": "Business",
+            "external_id": "62788973",
+            "emails": {"Invoice": "faktura@kunde.no", "Primary": "post@kunde.no"},
+        }
+    ]
+
+
+def test_a_customer_with_its_number_is_overwritten(demo: Desk) -> None:
+    demo.save_company("<ExternalId>7</ExternalId><Name>Kunde AS</Name><Type>Business</Type>")
+    demo.save_company("<Id>10001</Id><Name>Kunde og Sønn AS</Name><Type>Business</Type>")
+    [customer] = demo.books("customers")
+    assert (customer["name"], customer["external_id"]) == ("Kunde og Sønn AS", "")
+
+
+def test_an_unknown_number_is_refused_unless_it_is_meant_for_a_new_customer(demo: Desk) -> None:
+    company = "<Id>777</Id><Name>Kunde AS</Name><Type>Business</Type>"
+    assert demo.save_company(company)["APIException/Message"] == "Company 777 does not exist."
+    chosen = demo.save_company(f"{company}<ExplicitlySpecifyNewCompanyId>true</ExplicitlySpecifyNewCompanyId>")
+    assert chosen["Id"] == "777"
+    assert demo.save_company()["Id"] == "10001"
+
+
+@pytest.mark.parametrize(
+    ("company", "message"),
+    [
+        ("<Name>Kunde AS</Name>", "Property Type is missing."),
+        ("<Name>Kunde AS</Name><Type>None</Type>", "Property Type is missing."),
+        ("<Type>Business</Type>", "Property Name is missing."),
+        (f"<Name>{'x' * 201}</Name><Type>Business</Type>", "Property Name is longer than 200 characters."),
+        (
+            f"<OrganizationNumber>{'9' * 21}</OrganizationNumber><Name>Kunde AS</Name><Type>Business</Type>",
+            "Property OrganizationNumber is longer than 20 characters.",
+        ),
+        (
+            "<Name>Kunde AS</Name><FirstName>Kari</FirstName><Type>Business</Type>",
+            "Property FirstName is for consumers only.",
+        ),
+    ],
+)
+def test_a_refused_customer_says_why_at_http_200(demo: Desk, company: str, message: str) -> None:
+    refused = demo.save_company(company)
+    assert refused["APIException/Message"] == message
+    assert refused["Id"] == str(-(2**31))
+    assert demo.books("customers") == []
+
+
+def test_one_refused_customer_does_not_stop_the_others(demo: Desk) -> None:
+    companies = "<Company><Name>{}</Name>{}</Company>"
+    good, bad = companies.format("God AS", "<Type>Business</Type>"), companies.format("Uten type AS", "")
+    answers = demo.call("SaveCompanies", f"<companies>{bad}{good}</companies>").all("Company")
+    assert ["APIException" not in answer for answer in answers] == [False, True]
+    assert [customer["name"] for customer in demo.books("customers")] == ["God AS"]
+
+
+def test_a_search_needs_a_parameter(demo: Desk) -> None:
+    for nothing in ("", "<CompanyId>-2147483648</CompanyId>", "<CompanyName/>", "<CompanyIds/>"):
+        inner = f"<searchParams>{nothing}</searchParams><returnProperties><string>Id</string></returnProperties>"
+        assert demo.fault("GetCompanies", inner) == "Please specify at least one search parameter"
+
+
+def test_only_the_properties_that_are_named_come_back(demo: Desk) -> None:
+    demo.save_company("<ExternalId>7</ExternalId><Name>Kunde AS</Name><Type>Business</Type>")
+    [company] = search(demo, "<ExternalId>7</ExternalId>", "Name")
+    assert company["Name"] == "Kunde AS"
+    assert "ExternalId" not in company
+    assert company["Id"] == str(-(2**31))
+    assert company["DateChanged"] == "0001-01-01T00:00:00"
+    assert company["PaymentTime"] == str(-(2**15))
+    assert company["Turnover"] == "-79228162514264337593543950335"
+
+
+def test_customers_are_found_by_every_parameter(demo: Desk) -> None:
+    demo.save_company(
+        "<ExternalId>7</ExternalId><OrganizationNumber>916634326</OrganizationNumber><Name>Kunde AS</Name>"
+        "<PhoneNumbers><Work><Value>22334455</Value></Work></PhoneNumbers>"
+        "<EmailAddresses><Primary><Value>post@kunde.no</Value></Primary></EmailAddresses><Type>Business</Type>"
+    )
+    demo.save_company("<Name>En Annen AS</Name><Type>Business</Type>")
+    for parameter in (
+        "<ExternalId>7</ExternalId>",
+        "<CompanyId>10001</CompanyId>",
+        "<CompanyIds><int>10001</int><int>55</int></CompanyIds>",
+        "<CompanyName>kunde</CompanyName>",
+        "<CompanyEmail>post@kunde.no</CompanyEmail>",
+        "<CompanyPhone>22334455</CompanyPhone>",
+        "<OrganizationNumber>916634326</OrganizationNumber>",
+    ):
+        assert names(search(demo, parameter)) == ["Kunde AS"], parameter
+    assert names(search(demo, "<ExternalId>7</ExternalId><CompanyName>annen</CompanyName>")) == []
+
+
+def test_customers_are_found_by_when_they_were_changed(demo: Desk) -> None:
+    demo.save_company("<Name>Gammel AS</Name><Type>Business</Type>")
+    demo.clock.now += timedelta(minutes=1)
+    since = demo.clock.now.strftime("%Y-%m-%dT%H:%M:%S")
+    demo.save_company("<Name>Ny AS</Name><Type>Business</Type>")
+    assert names(search(demo, f"<ChangedAfter>{since}Z</ChangedAfter>")) == ["Ny AS"]
+    assert names(search(demo, f"<ChangedAfter>{since}</ChangedAfter>")) == ["Ny AS"]
+
+
+def test_each_client_has_its_own_customers(demo: Desk) -> None:
+    demo.save_company()
+    assert demo.books("customers", client=2) == []

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.sandbox.twentyfour.desk import entry, voucher
+
+if TYPE_CHECKING:
+    from tests.sandbox.twentyfour.desk import Answer, Desk
+
+NOBODY_ASKS = '<SystemType xsi:nil="true"/><HasInvoiceId xsi:nil="true"/>'
+
+
+@pytest.fixture
+def ledger(demo: Desk) -> Desk:
+    """A ledger with vouchers 1 of March and 2 of April, and voucher 3 still in a journal."""
+    demo.save_company()
+    demo.control("POST", "/books/1/projects", {"number": 1, "name": "Nybygg"}, expect=201)
+    more = "<DepartmentId>7</DepartmentId><ProjectId>1</ProjectId><InvoiceReferenceNo>17</InvoiceReferenceNo>"
+    debit = entry(1500, "125.00", more, at="2026-03-31T00:00:00")
+    credit = entry(3000, "-125.00", "<TaxNo>3</TaxNo>", at="2026-03-31T00:00:00")
+    travel = [
+        entry(account, amount, at="2026-04-01T00:00:00", customer=0)
+        for account, amount in ((1920, "80.00"), (7140, "-80.00"))
+    ]
+    demo.save_vouchers(voucher(1, debit, credit), voucher(80001, *travel, sort=7))
+    demo.save_vouchers(voucher(3), options="<SaveOption>1</SaveOption>")
+    return demo
+
+
+def search(  # noqa: PLR0913 - a search has a default for everything
+    desk: Desk,
+    *,
+    by: str = "EntryDate",
+    start: str = "2026-01-01T00:00:00",
+    end: str = "2026-12-31T23:59:59",
+    before: str = "",
+    required: str = NOBODY_ASKS,
+    after: str = "",
+) -> list[Answer]:
+    """Search with what the contract has before and after the parameters that it requires."""
+    dates = (
+        f"<DateSearchParameters>{by}</DateSearchParameters><DateStart>{start}</DateStart><DateEnd>{end}</DateEnd>"
+    )
+    inner = f"<searchParams>{dates}{before}{required}{after}</searchParams>"
+    return desk.call("GetTransactions", inner).all("Transaction")
+
+
+def accounts(found: list[Answer]) -> list[str]:
+    return [line["AccountNo"] for line in found]
+
+
+def test_a_line_of_the_ledger_comes_back_in_full(ledger: Desk) -> None:
+    line = search(ledger)[0]
+    assert {name: line[name] for name in ("Date", "AccountNo", "Amount", "TransactionNo", "InvoiceNo")} == {
+        "Date": "2026-03-31T00:00:00",
+        "AccountNo": "1500",
+        "Amount": "125.00",
+        "TransactionNo": "1",
+        "InvoiceNo": "17",
+    }
+    assert (line["SystemType"], line["VatCode"]) == ("InvoiceCustomer", "0")
+    assert (line["Hidden"], line["Open"]) == ("false", "true")
+    assert line["Id"] == ledger.books("vouchers")[0]["lines"][0]["id"]
+    assert [(one["Type"], one["Name"], one["Value"]) for one in line.all("Dimension")] == [
+        ("Project", "Nybygg", "1"),
+        ("Customer", "Kunde AS", "10001"),
+        ("Department", "", "7"),
+    ]
+
+
+def test_what_a_line_does_not_have_comes_back_as_nets_placeholders(ledger: Desk) -> None:
+    line = search(ledger)[1]
+    assert line["StampNo"] == str(-(2**31))
+    assert line["DueDate"] == "0001-01-01T00:00:00"
+    assert line["VatDividend"] == "-79228162514264337593543950335"
+
+
+def test_a_journal_is_not_in_the_ledger_until_it_is_posted(ledger: Desk) -> None:
+    assert accounts(search(ledger)) == ["1500", "3000", "1920", "7140"]
+    since = ledger.clock.now.strftime("%Y-%m-%dT%H:%M:%S")
+    ledger.control("POST", "/books/1/vouchers/3/post")
+    assert len(search(ledger)) == 6
+    assert accounts(search(ledger, by="DateChangedUTC", start=since)) == ["1500", "3000"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({"before": "<ProjectId>1</ProjectId>"}, ["1500"]),
+        ({"before": "<CustomerId>10001</CustomerId>"}, ["1500", "3000"]),
+        ({"before": "<DepartmentId>7</DepartmentId>"}, ["1500"]),
+        ({"before": "<AccountNoStart>1920</AccountNoStart><AccountNoEnd>3000</AccountNoEnd>"}, ["3000", "1920"]),
+        (
+            {"before": "<TransactionNoStart>1</TransactionNoStart><TransactionNoEnd>1</TransactionNoEnd>"},
+            ["1500", "3000"],
+        ),
+        ({"before": "<TransactionTypeId>107</TransactionTypeId>"}, ["1920", "7140"]),
+        (
+            {"required": '<SystemType>Miscellaneous</SystemType><HasInvoiceId xsi:nil="true"/>'},
+            ["1920", "7140"],
+        ),
+        ({"required": '<SystemType xsi:nil="true"/><HasInvoiceId>true</HasInvoiceId>'}, ["1500"]),
+        ({"after": "<InvoiceNo>17</InvoiceNo>"}, ["1500"]),
+        ({"after": "<InvoiceNo>18</InvoiceNo>"}, []),
+        ({"after": "<VatCode>3</VatCode>"}, ["3000"]),
+    ],
+)
+def test_lines_are_found_by_every_parameter(ledger: Desk, parameters: dict[str, str], found: list[str]) -> None:
+    assert accounts(search(ledger, **parameters)) == found
+
+
+def test_the_end_of_a_search_by_day_needs_a_time_of_day_to_hold_its_own_day(ledger: Desk) -> None:
+    assert accounts(search(ledger, end="2026-03-31T00:00:00")) == []
+    assert accounts(search(ledger, end="2026-03-31T23:59:59")) == ["1500", "3000"]
+    assert accounts(search(ledger, start="2026-04-01T00:00:00")) == ["1920", "7140"]
+
+
+def test_a_search_by_change_is_in_utc(ledger: Desk) -> None:
+    ledger.clock.now += timedelta(minutes=10)
+    since = ledger.clock.now.strftime("%Y-%m-%dT%H:%M:%S")
+    assert search(ledger, by="DateChangedUTC", start=since) == []
+    ledger.save_vouchers(voucher(2))
+    [line, _] = search(ledger, by="DateChangedUTC", start=since)
+    assert line["TransactionNo"] == "2"
+    assert line["DateChanged"].startswith("2026-03-17T12:10:")
+    exactly = line["DateChanged"]
+    assert len(search(ledger, by="DateChangedUTC", start=exactly, end=exactly)) == 2
+
+
+def test_a_search_needs_a_start_and_an_end(ledger: Desk) -> None:
+    inner = f"<searchParams><DateStart>2026-01-01T00:00:00</DateStart>{NOBODY_ASKS}</searchParams>"
+    assert ledger.fault("GetTransactions", inner) == "Please specify DateStart and DateEnd"
+
+
+def test_fiscal_years_end_on_the_first_day_that_is_not_in_them(demo: Desk) -> None:
+    years = demo.call("GetFiscalYears").all("FiscalYear")
+    found = [tuple(year[name] for name in ("StartingDate", "EndingDate", "IsLocked")) for year in years]
+    assert found == [
+        ("2024-01-01T00:00:00", "2025-01-01T00:00:00", "true"),
+        ("2025-01-01T00:00:00", "2026-01-01T00:00:00", "false"),
+        ("2026-01-01T00:00:00", "2027-01-01T00:00:00", "false"),
+        ("2027-01-01T00:00:00", "2028-01-01T00:00:00", "false"),
+    ]
+
+
+def test_types_have_the_same_numbers_in_both_services(demo: Desk) -> None:
+    types = {one["TypeId"]: one["TypeNo"] for one in demo.call("GetTypeList").all("TypeData")}
+    known = demo.call("GetTransactionTypes").all("TransactionType")
+    assert {one["Id"]: one["No"] for one in known} == types
