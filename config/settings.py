@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8000",
         description="Where this installation is reached: webhooks, links in mails",
     )
+    web_password: SecretStr = Field(
+        default=SecretStr(""), description="Password of the pages that mails link to; closed without one"
+    )
     smtp_url: SecretStr = Field(
         default=SecretStr("smtp://127.0.0.1:25"),
         description="Mail server: smtp://, smtp+starttls:// or smtps://, with user:password@ where it asks",
@@ -67,6 +70,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level logged"
     )
+
+    @field_validator("public_url", "moment_url")
+    @classmethod
+    def _bare(cls, value: str) -> str:
+        return value.rstrip("/")
 
     @field_validator("secret_keys", mode="before")
     @classmethod

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+__all__ = ["POSTGRES_PORT", "REDIS_PORT", "NoServer", "Server", "postgres", "redis"]
+
 POSTGRES_PORT = 5432
 REDIS_PORT = 6379
 

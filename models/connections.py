@@ -128,6 +128,14 @@ class Connections:
             _row(session, connection_id, lock=True).paused_because = ""
             _note(session, connection_id, who=who, what="resumed", now=now)
 
+    def rotate_keys(self) -> int:
+        """Encrypt all secrets anew with the newest key; tells how many connections there are."""
+        with self._database.transaction() as session:
+            rows = session.scalars(select(ConnectionRow).with_for_update()).all()
+            for row in rows:
+                row.secrets = self._vault.lock_values(self._vault.open_values(row.secrets))
+        return len(rows)
+
     def _fill(self, row: ConnectionRow, settings: ConnectionSettings) -> None:
         values = settings.model_dump(mode="json", exclude=set(SECRET_FIELDS))
         hidden = {name: getattr(settings, name).get_secret_value() for name in SECRET_FIELDS}

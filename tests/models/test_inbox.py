@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -40,9 +40,9 @@ def claimed(database: Database, lane: Lane, *, most: int = 10, now: datetime = N
     return claim
 
 
-def settle(database: Database, claim: Claim, *, state: State = State.SETTLED, **values: object) -> None:
-    defaults = {"due_at": NOW, "outcome": Outcome.SYNCED}
-    settlements = [Settlement(each.id, state, **{**defaults, **values}) for each in claim.changes]  # type: ignore[arg-type]
+def settle(database: Database, claim: Claim, *, state: State = State.SETTLED, **values: Any) -> None:
+    defaults: dict[str, Any] = {"due_at": NOW, "outcome": Outcome.SYNCED}
+    settlements = [Settlement(each.id, state, **{**defaults, **values}) for each in claim.changes]
     inbox.settle(database, claim, settlements, now=NOW)
 
 
