@@ -1,0 +1,1 @@
+"""The mails that tell a person what to mend."""

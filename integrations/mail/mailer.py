@@ -1,0 +1,82 @@
+"""The way out for mails: one SMTP server, every failure in our errors."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from sync.errors import Rejected, Unavailable
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from pydantic import SecretStr
+
+_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+_FOR_GOOD = 500  # SMTP answers from here on will be the same tomorrow
+
+
+class Mailer:
+    """Sends mails, each on a connection of its own.
+
+    Args:
+        smtp_url: ``smtp://``, ``smtp+starttls://`` or ``smtps://``, with ``user:password@`` where the server asks
+            for it (percent-encoded).
+        timeout: seconds for each answer of the server.
+
+    Raises:
+        ValueError: the address is none of these.
+    """
+
+    def __init__(self, smtp_url: SecretStr, *, timeout: float) -> None:
+        url = urlsplit(smtp_url.get_secret_value())
+        if url.scheme not in _PORTS or not url.hostname:
+            raise ValueError("the mail server is given as smtp://, smtp+starttls:// or smtps:// and its name")
+        self._scheme = url.scheme
+        self._host = url.hostname
+        self._port = url.port or _PORTS[url.scheme]
+        self._login = (unquote(url.username), unquote(url.password or "")) if url.username else None
+        self._timeout = timeout
+
+    def send(self, message: EmailMessage) -> None:
+        """Hand a mail over to the server.
+
+        Raises:
+            Unavailable: the server did not take it now; sent again later, it may arrive twice with one Message-ID.
+            Rejected: the server will never take it for one of its addresses. All others have it.
+        """
+        try:
+            with self._connect() as server:
+                self._introduce(server)
+                refused = server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            refused = error.recipients
+        except (smtplib.SMTPException, OSError) as error:
+            raise Unavailable(f"The mail server {self._host} did not take a mail.", reason="mail") from error
+        if refused:
+            raise _refusal(refused)
+
+    def _connect(self) -> smtplib.SMTP:
+        if self._scheme == "smtps":
+            trusted = ssl.create_default_context()
+            return smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=trusted)
+        return smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+
+    def _introduce(self, server: smtplib.SMTP) -> None:
+        if self._scheme == "smtp+starttls":
+            server.starttls(context=ssl.create_default_context())
+        if self._login:
+            server.login(*self._login)
+
+
+def _refusal(refused: dict[str, tuple[int, bytes]]) -> Rejected | Unavailable:
+    whom = ", ".join(refused)
+    if all(code >= _FOR_GOOD for code, _ in refused.values()):
+        return Rejected(
+            f"The mail server does not take mails for {whom}.",
+            reason="mail_address",
+            remedy="Correct the e-mail addresses in the settings of the connection.",
+        )
+    return Unavailable(f"The mail server does not take mails for {whom} now.", reason="mail")

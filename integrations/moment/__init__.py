@@ -1,0 +1,1 @@
+"""Moment over REST."""

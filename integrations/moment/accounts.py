@@ -1,0 +1,43 @@
+"""The financial accounts that invoice lines name by id, kept for a while: one list serves many invoices."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from cachetools import TTLCache
+
+from integrations.moment.fields import Fields, record_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_REMEDY = "Correct the financial account in Moment, then try again."
+
+
+class Charts:
+    """The charts of accounts of many companies, shared by the threads of a process.
+
+    Args:
+        seconds: how long a chart is trusted; a changed tax code takes effect that much later.
+    """
+
+    def __init__(self, *, seconds: float = 300) -> None:
+        self._charts: TTLCache[str, Mapping[str, Fields]] = TTLCache(maxsize=500, ttl=seconds)
+        self._lock = Lock()
+
+    def account(
+        self, account_id: str, *, company: str, fetch: Callable[[], Iterable[Mapping[str, object]]]
+    ) -> Fields | None:
+        """Find an account by its id, as two may share a number; the list is read anew for one not in it."""
+        with self._lock:
+            chart = self._charts.get(company)
+        if chart is None or account_id not in chart:
+            chart = {record_id(values.get("id")): _account(values) for values in fetch()}
+            with self._lock:
+                self._charts[company] = chart
+        return chart.get(account_id)
+
+
+def _account(values: Mapping[str, object]) -> Fields:
+    return Fields(values, _REMEDY, record=values.get("id"), part="financial account")

@@ -1,0 +1,179 @@
+"""HTTP to Moment: every call has a time-out and a size limit, is made once, and ends in JSON or in our errors."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from itertools import count
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from urllib3.exceptions import HTTPError
+
+from integrations.moment.accounts import Charts
+from integrations.moment.faults import Call
+from integrations.moment.words import spoken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pydantic import SecretStr
+
+    Values = Mapping[str, object]
+
+MOST_BYTES = 16 * 1024 * 1024
+_CHUNK = 64 * 1024
+_PAGE = 100
+
+
+def pooled_session(*, connections: int = 10) -> requests.Session:
+    """Make the one session of a process, which keeps connections but no cookies, and ignores the environment."""
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers.update({"Accept": "application/json", "User-Agent": "moment-24sevenoffice"})
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
+    return session
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentSite:
+    """Moment as all connections of a process reach it.
+
+    Args:
+        url: base address of the API.
+        invoice_url: where a person opens an invoice, with ``{company}`` and ``{id}``.
+        connect_seconds: time-out for reaching Moment.
+        answer_seconds: time-out for each silence before and within an answer, and for its body as a whole.
+        session: made by :func:`pooled_session`.
+        charts: the financial accounts that were read lately.
+    """
+
+    url: str
+    invoice_url: str
+    connect_seconds: float
+    answer_seconds: float
+    session: requests.Session = field(default_factory=pooled_session)
+    charts: Charts = field(default_factory=Charts)
+
+
+class MomentClient:
+    """The API of one company. Every call may raise the errors of :mod:`integrations.moment.faults`."""
+
+    def __init__(self, site: MomentSite, *, company: str, api_key: SecretStr) -> None:
+        self._site = site
+        self._company = company
+        self._auth = HTTPBasicAuth(b"apikey", api_key.get_secret_value().encode())
+
+    def record(self, resource: str, record_id: str) -> Values | None:
+        """Read one record, None where Moment has none of this id (assumption M5)."""
+        call = self._call("reading", resource)
+        values = self._exchange(call, "GET", f"{resource}/{quote(record_id, safe='')}")
+        if values is not None and str(values.get("id")) != record_id:
+            raise call.lost("answered with something else than the record")
+        return values
+
+    def everything(self, resource: str) -> Sequence[Values]:
+        """Read a short list whole."""
+        rows, _ = self._list(self._call("reading", resource), resource, {"noLimit": "true"})
+        return rows
+
+    def pages(self, resource: str, filters: Mapping[str, str]) -> Iterator[Values]:
+        """Read a list page by page. Moment ignores filters that it does not know: check each record again."""
+        call = self._call("reading", resource)
+        for number in count():
+            rows, page = self._list(call, resource, {**filters, "page": str(number), "size": str(_PAGE)})
+            yield from rows
+            pages = page.get("totalPages")
+            if page.get("number") != number or not isinstance(pages, int):
+                raise call.lost("answered with another page than the one asked for")
+            if number + 1 >= pages:
+                return
+
+    def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
+        """Save something and read what Moment made of it.
+
+        ``repeatable`` says that saving it twice does no harm; otherwise an answer that is lost is Uncertain.
+        """
+        call = self._call("saving", path.partition("/")[0], repeatable=repeatable)
+        saved = self._exchange(call, method, path, values=values)
+        if saved is None:
+            raise call.gone()
+        return saved
+
+    def _call(self, doing: str, resource: str, *, repeatable: bool = True) -> Call:
+        return Call(f"{doing} {spoken(resource)}", self._company, repeatable)
+
+    def _list(self, call: Call, resource: str, filters: Mapping[str, str]) -> tuple[Sequence[Values], Values]:
+        answer = self._exchange(call, "GET", resource, filters=filters)
+        if answer is None:
+            raise call.no_such_company()
+        rows, page = answer.get("content"), answer.get("page", {})
+        if isinstance(rows, list) and isinstance(page, dict) and all(isinstance(row, dict) for row in rows):
+            return rows, page
+        raise call.lost("answered with something else than a list")
+
+    def _exchange(
+        self,
+        call: Call,
+        method: str,
+        path: str,
+        *,
+        filters: Mapping[str, str] | None = None,
+        values: Values | None = None,
+    ) -> Values | None:
+        """Make a call and read its answer; None is the 404 that means something else to every kind of call."""
+        try:
+            with self._site.session.request(
+                method,
+                f"{self._site.url}/companies/{quote(self._company, safe='')}/{path}",
+                params=filters,
+                json=values,
+                auth=self._auth,
+                timeout=(self._site.connect_seconds, self._site.answer_seconds),
+                stream=True,
+                allow_redirects=False,  # the key is for this host only, and a redirected write becomes a read
+            ) as response:
+                body = self._body(call, response)
+        except (requests.RequestException, HTTPError) as error:
+            raise call.broken(error) from error
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        if response.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+            raise call.refused(response.status_code, body, response.headers)
+        return _read(call, body)
+
+    def _body(self, call: Call, response: requests.Response) -> bytes:
+        """Read an answer as it arrives, so that one that is endless or drips for ever is given up."""
+        deadline = time.monotonic() + self._site.answer_seconds
+        body = bytearray()
+        response.raw.decode_content = True
+        while chunk := response.raw.read1(_CHUNK):
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise call.lost(f"sent more than {MOST_BYTES // 1024**2} MiB")
+            if time.monotonic() > deadline:
+                raise call.lost("did not answer in time", answered=False)
+        return bytes(body)
+
+
+def _read(call: Call, body: bytes) -> Values:
+    try:
+        values = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise call.lost("sent an answer that could not be read") from error
+    if not isinstance(values, dict):
+        raise call.lost("sent an answer that could not be read")
+    return values
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

@@ -1,0 +1,116 @@
+"""What becomes of a call to Moment that did not go well: one table from what was seen to its consequence."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
+
+from sync.cleaning import clean
+from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_AWAY = "moment_unavailable"
+_WAIT = re.compile(r"[0-9]{1,6}")  # seconds, at most eleven days
+_MOST_CHARACTERS = 300
+_LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call as its errors tell of it.
+
+    Args:
+        doing: what it is for, such as "reading customers".
+        company: Moment's id of the company.
+        repeatable: whether doing it twice is the same as doing it once.
+    """
+
+    doing: str
+    company: str
+    repeatable: bool = True
+
+    def lost(self, what: str, *, answered: bool = True, retry_after: timedelta | None = None) -> SyncError:
+        """Tell the consequence where no readable answer came: ``what`` says what Moment did instead.
+
+        ``answered`` says that Moment is done with the call, however badly.
+        """
+        away = Unavailable(f"Moment {what} ({self.doing}).", reason=_AWAY, retry_after=retry_after)
+        if self.repeatable:
+            return away
+        unsure = f"Moment {what} ({self.doing}), so that nobody knows whether it was saved."
+        return Uncertain(unsure, reason="moment_uncertain", otherwise=away if answered else None)
+
+    def broken(self, error: Exception) -> SyncError:
+        """Tell the consequence where the connection failed, before or after the call went out."""
+        cause = getattr(error.args[0], "reason", None) if error.args else None
+        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+            return Unavailable(f"Moment could not be reached ({self.doing}).", reason=_AWAY)
+        if isinstance(error, requests.Timeout | ReadTimeoutError):
+            return self.lost("did not answer in time", answered=False)
+        return self.lost("broke off the connection", answered=False)
+
+    def refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> SyncError:
+        """Tell the consequence of an HTTP status that is no success."""
+        match status:
+            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+                return _key_refused(self.company)
+            case status if status in _LATER:
+                pause = f"Moment asks for a pause ({self.doing})."
+                return Unavailable(pause, reason=_AWAY, retry_after=_retry_after(headers))
+            case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                said = _own_words(body) or f"status {status}"
+                return Rejected(f"Moment refused this ({self.doing}): {said}", reason="moment_refused")
+            case _:
+                return self.lost(f"answered with status {status}", retry_after=_retry_after(headers))
+
+    def gone(self) -> SyncError:
+        """Tell the consequence where what is to be changed is not found."""
+        return Rejected(f"Moment does not have this record any more ({self.doing}).", reason="moment_gone")
+
+    def no_such_company(self) -> SyncError:
+        """Tell the consequence where even a list is not found."""
+        return Misconfigured(
+            f"Moment has no company {self.company}.",
+            reason="moment_company",
+            remedy="Correct the company's id in the settings of the connection.",
+        )
+
+
+def _key_refused(company: str) -> SyncError:
+    return Misconfigured(
+        f"Moment does not accept the API key for company {company}.",
+        reason="moment_key",
+        remedy="Make a new API key in Moment and enter it in the settings of the connection. "
+        "A key lives for two years at most.",
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Read the wait that an answer asks for; a date counts from the answer's own, as clocks need not agree."""
+    wanted = headers.get("Retry-After", "")
+    if _WAIT.fullmatch(wanted):
+        return timedelta(seconds=int(wanted))
+    try:
+        return max(timedelta(0), parsedate_to_datetime(wanted) - parsedate_to_datetime(headers["Date"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _own_words(body: bytes) -> str:
+    """Tell what Moment says of a refusal. How it says it is not documented, hence every text in the JSON."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    texts = [text for text in answer.values() if isinstance(text, str)] if isinstance(answer, dict) else []
+    return clean("; ".join(texts), longest=_MOST_CHARACTERS)

@@ -1,0 +1,148 @@
+"""What every record of Moment is read through: a value that does not fit is refused by record and field."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
+
+from integrations.moment.words import spoken
+from sync.cleaning import clean
+from sync.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+_CENT = Decimal("0.01")
+_BEYOND = Decimal(10) ** 12  # no invoice is that large, and arithmetic stays exact below it
+_WHOLE = re.compile(r"[0-9]{1,12}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LARGEST_ID = 10**19
+_LONGEST_TEXT = 4000
+_LONGEST_SHOWN = 80
+
+
+def record_id(value: object) -> str:
+    """Tell an id as text, empty for what cannot be one; the text is safe in a path."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if 0 < value < _LARGEST_ID else ""
+    return value if isinstance(value, str) and _ID.fullmatch(value) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of one record. Reading one raises Rejected where its value is not what it should be.
+
+    Args:
+        values: the fields as Moment's API gives them.
+        remedy: what the reader of a refusal can do about it.
+        record: Moment's id of the record.
+        part: where in the record these fields are, such as "invoice line 2"; empty for the record itself.
+    """
+
+    values: Mapping[str, object]
+    remedy: str
+    record: object
+    part: str = ""
+
+    def refused(self, problem: str) -> Rejected:
+        """Make the refusal of this record."""
+        sentence = f"{self.part}: {problem}" if self.part else problem
+        return Rejected(
+            f"{sentence[0].upper()}{sentence[1:]} (Moment record {_shown(self.record)}).",
+            reason="moment_value",
+            remedy=self.remedy,
+        )
+
+    def given(self, read: Callable[[str], T | None], name: str) -> T:
+        """Read a field that must not be empty: ``fields.given(fields.text, "name")``."""
+        value = read(name)
+        if value is None or value == "":
+            raise self.refused(f"the {spoken(name)} is missing")
+        return value
+
+    def text(self, name: str) -> str:
+        """Read a text as one clean line, or a number as text; empty where there is none."""
+        match self.values.get(name):
+            case None:
+                return ""
+            case str() as text:
+                return clean(text, longest=_LONGEST_TEXT)
+            case int() as number if not isinstance(number, bool):
+                return str(number)
+        raise self._wrong(name, "a text")
+
+    def key(self, name: str) -> str:
+        """Read the id of another record; empty where there is none."""
+        if self.values.get(name) is None:
+            return ""
+        key = record_id(self.values[name])
+        if not key:
+            raise self._wrong(name, "the id of a record")
+        return key
+
+    def whole(self, name: str) -> int | None:
+        """Read a whole number above zero, which may come as text."""
+        text = self.text(name)
+        if not text:
+            return None
+        if not _WHOLE.fullmatch(text) or not int(text):
+            raise self._wrong(name, "a whole number above zero")
+        return int(text)
+
+    def number(self, name: str) -> Decimal | None:
+        """Read a number with any count of decimals."""
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if isinstance(value, int | Decimal) and not isinstance(value, bool) and -_BEYOND < value < _BEYOND:
+            return Decimal(value)
+        raise self._wrong(name, "a number of usual size")
+
+    def money(self, name: str) -> Decimal | None:
+        """Read an amount in units of its currency, with exactly two decimals."""
+        number = self.number(name)
+        if number is None:
+            return None
+        amount = number.quantize(_CENT)
+        if amount != number:
+            raise self._wrong(name, "an amount with at most two decimals")
+        return amount
+
+    def day(self, name: str) -> date | None:
+        """Read a day of the Oslo calendar."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            # Python also reads other ISO forms, such as week dates, which Moment never writes.
+            return date.fromisoformat(text if _DAY.fullmatch(text) else "")
+        except ValueError:
+            raise self._wrong(name, "a day written as year-month-day") from None
+
+    def word(self, name: str, table: Mapping[str, T], *, missing: T) -> T:
+        """Read one of Moment's words. One that is not in the table is for a person to judge, never guessed."""
+        word = self.text(name)
+        if word and word not in table:
+            raise self._wrong(name, f"one of {', '.join(table)}")
+        return table.get(word, missing)
+
+    def rows(self, name: str) -> list[Fields]:
+        """Read a list of parts, such as the lines of an invoice."""
+        rows = self.values.get(name) or []
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise self._wrong(name, "a list")
+        part = spoken(name).removesuffix("s")
+        return [replace(self, values=row, part=f"{part} {number}") for number, row in enumerate(rows, 1)]
+
+    def _wrong(self, name: str, wanted: str) -> Rejected:
+        return self.refused(f'the {spoken(name)} is "{_shown(self.values.get(name))}", which is not {wanted}')
+
+
+def _shown(value: object) -> str:
+    return clean(str(value), longest=_LONGEST_SHOWN)

@@ -1,0 +1,91 @@
+"""Moment behind our words: what the flows see of it (:class:`sync.ports.Moment`), for one connection."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from integrations.moment import customers, invoices, projects
+from integrations.moment.client import MomentClient
+from integrations.moment.fields import record_id as id_of
+from integrations.moment.words import RESOURCES
+from models.words import Kind
+from sync.cleaning import clean
+from sync.errors import about
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from integrations.moment.client import MomentSite
+    from models.settings import ConnectionSettings
+    from sync.records import Customer, Invoice, Project
+
+T = TypeVar("T")
+
+_LONGEST_TITLE = 80
+
+
+class MomentGateway:
+    """One company of Moment. Cheap to make: what is worth keeping is kept by the site."""
+
+    def __init__(self, settings: ConnectionSettings, *, site: MomentSite) -> None:
+        self._company = settings.moment_company
+        self._site = site
+        self._client = MomentClient(site, company=settings.moment_company, api_key=settings.moment_api_key)
+
+    def customer(self, record_id: str) -> Customer | None:
+        """Read one customer. Raises Rejected for one that cannot be read as assumption M2 has it."""
+        return self._read(Kind.CUSTOMER, record_id, customers.translate)
+
+    def project(self, record_id: str) -> Project | None:
+        """Read one project. Raises Rejected for one that cannot be read as assumption M3 has it."""
+        return self._read(Kind.PROJECT, record_id, projects.translate)
+
+    def invoice(self, record_id: str) -> Invoice | None:
+        """Read one invoice with its accounts. Raises Rejected for one that shall travel and cannot be read.
+
+        An invoice that shall not travel has neither lines nor a day of its own: see
+        :func:`integrations.moment.invoices.translate`.
+        """
+        fetch = partial(self._client.everything, "financialAccounts")
+        account = partial(self._site.charts.account, company=self._company, fetch=fetch)
+        return self._read(Kind.INVOICE, record_id, partial(invoices.translate, account=account))
+
+    def return_customer_number(self, record_id: str, number: int) -> None:
+        """Set the customer number in Moment (assumption M2); safe to repeat."""
+        path = f"{RESOURCES[Kind.CUSTOMER]}/{quote(record_id, safe='')}"
+        self._client.write("PATCH", path, {"customerNumber": str(number)}, repeatable=True)
+
+    def changed(self, kind: Kind, *, since: datetime) -> Iterable[str]:
+        """Tell the ids of what changed at or after ``since`` (UTC); of invoices, only the finalized ones."""
+        # Moment's filter is asked for a whole day (assumption M5), which it may even ignore.
+        for values in self._client.pages(
+            RESOURCES[kind], {"lastModifiedDateFrom": f"{since.astimezone(UTC):%Y-%m-%d}"}
+        ):
+            wanted = kind is not Kind.INVOICE or invoices.is_finalized(values)
+            if wanted and _may_have_changed(values, since) and (named := id_of(values.get("id"))):
+                yield named
+
+    def invoice_address(self, record_id: str) -> str:
+        """Tell where a person opens the invoice in Moment."""
+        return self._site.invoice_url.format(company=quote(self._company, safe=""), id=quote(record_id, safe=""))
+
+    def _read(self, kind: Kind, record_id: str, translate: Callable[[Mapping[str, object]], T]) -> T | None:
+        values = self._client.record(RESOURCES[kind], record_id)
+        if values is None:
+            return None
+        with about(
+            clean(f"{kind.capitalize()} {values.get(f'{kind}Number') or record_id}", longest=_LONGEST_TITLE)
+        ):
+            return translate(values)
+
+
+def _may_have_changed(values: Mapping[str, object], since: datetime) -> bool:
+    """Compare in whole seconds, as Moment may round; what tells no instant may well have changed."""
+    try:
+        changed = datetime.fromisoformat(str(values.get("lastModifiedDate")))
+    except ValueError:
+        return True
+    return changed.tzinfo is None or changed >= since.replace(microsecond=0)

@@ -1,0 +1,32 @@
+"""What a notification of Moment tells: where to look, never what is there.
+
+The body is thin (the one documented is sent when an invoice is finalized; those for customers and projects are
+assumption M6) and anyone may have sent it. So the key that names the record and its id are all that is read.
+"""
+
+from __future__ import annotations
+
+import json
+
+from integrations.moment.fields import record_id
+from integrations.moment.words import RESOURCES
+from models.words import Record
+
+
+def read(body: bytes) -> Record | None:
+    """Tell which record a notification is about, None where it names none.
+
+    Raises:
+        ValueError: the body is not JSON.
+    """
+    try:
+        notification = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(notification, dict):
+        return None
+    for kind in RESOURCES:
+        part = notification.get(kind)
+        if isinstance(part, dict) and (named := record_id(part.get("id"))):
+            return Record(kind, named)
+    return None

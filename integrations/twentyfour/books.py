@@ -1,0 +1,105 @@
+"""What one client's books look like: chart of accounts, fiscal years, the type of outgoing invoices.
+
+They hardly ever change and requests are scarce, so they are remembered for a while.
+"""
+
+from __future__ import annotations
+
+import calendar
+import threading
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from cachetools import TTLCache
+
+from sync.errors import Misconfigured
+from sync.records import FiscalYear
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from integrations.twentyfour.session import Session
+
+T = TypeVar("T")
+
+OSLO = ZoneInfo("Europe/Oslo")
+REMEMBERED_SECONDS = 600
+OUTGOING_INVOICE = "utgående faktura"  # part of the title of their type
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherType:
+    """A type of voucher: ``number`` is what vouchers name it by (assumption S10), ``series`` numbers them."""
+
+    number: int
+    series: int
+
+
+class Books:
+    """Reads what is remembered, and reads it again when it was forgotten."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._remembered: TTLCache[str, Any] = TTLCache(maxsize=3, ttl=REMEMBERED_SECONDS)
+        self._reading = threading.Lock()
+
+    def tax_codes(self) -> Mapping[int, str]:
+        """Tell the TaxNo of every account, empty text where it has none (GetAccountList)."""
+        return self._recall("accounts", self._read_accounts)
+
+    def fiscal_years(self) -> Sequence[FiscalYear]:
+        """Tell the fiscal years that are set up (GetFiscalYears)."""
+        return self._recall("years", self._read_years)
+
+    def outgoing_invoice(self) -> VoucherType:
+        """Tell the type of outgoing invoices (GetTypeList). Raises Misconfigured where there is none."""
+        return self._recall("type", self._read_type)
+
+    def forget(self) -> None:
+        """Read everything again when it is next asked for, as the books may have changed."""
+        with self._reading:
+            self._remembered.clear()
+
+    def _recall(self, what: str, read: Callable[[], T]) -> T:
+        with self._reading:
+            try:
+                recalled: T = self._remembered[what]
+            except KeyError:
+                recalled = self._remembered[what] = read()
+            return recalled
+
+    def _read_accounts(self) -> Mapping[int, str]:
+        accounts = self._session.call("Account", "GetAccountList") or []
+        return {account.AccountNo: str(account.TaxNo or "") for account in accounts}
+
+    def _read_years(self) -> Sequence[FiscalYear]:
+        years = self._session.call("Transaction", "GetFiscalYears") or []
+        return [
+            FiscalYear(starts=day_of(year.StartingDate), ends=_last_day(year.EndingDate), locked=year.IsLocked)
+            for year in years
+        ]
+
+    def _read_type(self) -> VoucherType:
+        types = self._session.call("Account", "GetTypeList") or []
+        found = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
+        if not found:
+            raise Misconfigured(
+                "24SevenOffice has no voucher type for outgoing invoices.",
+                reason="voucher_type_missing",
+                remedy="Set up the type “Utgående faktura” in 24SevenOffice.",
+            )
+        plain = min(found, key=lambda each: len(each.Title))
+        return VoucherType(number=plain.TypeNo, series=plain.EntrySeriesId)
+
+
+def day_of(instant: datetime) -> date:
+    """Tell the day in Oslo; an instant without a zone is taken to be there already."""
+    return (instant.astimezone(OSLO) if instant.tzinfo else instant).date()
+
+
+def _last_day(end: datetime) -> date:
+    """Tell the last day of a year: it comes before ``end``, and is the last of its month in any case."""
+    last = day_of(end - timedelta(seconds=1))
+    return last.replace(day=calendar.monthrange(last.year, last.month)[1])

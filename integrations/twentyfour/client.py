@@ -1,0 +1,174 @@
+"""The wire to 24SevenOffice: one SOAP client per process, shared by all its threads and connections.
+
+zeep writes the envelopes and reads the answers, by the WSDLs that lie beside this file. The sending between is
+ours, because what a failure means depends on where it happens: until the request is out nothing can have been
+saved, after that it may have been.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+import requests
+import zeep
+from lxml import etree
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from integrations.twentyfour import faults
+from integrations.twentyfour.drift import Drift
+from integrations.twentyfour.faults import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from integrations.twentyfour.budget import Budget
+    from sync.errors import SyncError
+
+SoapValue: TypeAlias = Any  # zeep makes the types of what it reads from the WSDL, when it is loaded
+
+WSDLS = Path(__file__).parent / "wsdl"
+SAVES = frozenset({"SaveCompanies", "SaveProject", "SaveBundleList"})
+LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a year of a busy ledger is a tenth of that
+PIECE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """One service, ready to be called: zeep's client, its binding, and where it is."""
+
+    client: Any
+    binding: Any
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came back, as far as zeep looks at it."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class SoapClient:
+    """Calls operations of 24SevenOffice's services.
+
+    Args:
+        api_url: base address of the api host.
+        web_url: base address of the webservices host.
+        budget: asked before every request.
+        connect_seconds: time-out for reaching a host.
+        answer_seconds: time-out for each part of an answer.
+        threads: how many may call at a time without waiting for a connection.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        web_url: str,
+        budget: Budget,
+        connect_seconds: float,
+        answer_seconds: float,
+        threads: int = 8,
+    ) -> None:
+        self.api_url = api_url.rstrip("/")
+        self._hosts = {"api.invalid": self.api_url, "webservices.invalid": web_url.rstrip("/")}
+        self._budget = budget
+        self._timeout = (connect_seconds, answer_seconds)
+        self._drift = Drift()
+        self._services: dict[str, _Service] = {}
+        self._loading = threading.Lock()
+        self._session = requests.Session()
+        # Sessions of 24SevenOffice belong to a login, so no cookie may stay on what all connections share.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=threads))
+
+    def call(self, service: str, operation: str, /, *, session_id: str = "", **arguments: object) -> SoapValue:
+        """Call one operation; an array comes back as a list, and as None when it is empty.
+
+        Raises SessionRefused where the session is not (or no longer) good, and a SyncError by the table of
+        :mod:`~integrations.twentyfour.faults` for all else. Arguments that the WSDL does not know are an error of
+        ours and raise what zeep raises.
+        """
+        called = self._service(service)
+        envelope = called.client.create_message(called.client.service, operation, **arguments)
+        answer = self._post(called, operation, etree.tostring(envelope, encoding="utf-8"), session_id)
+        result = self._read(called, operation, answer)
+        if operation == "SaveBundleList" and (heard := faults.of_result(result)):
+            raise faults.verdict(heard, saves=True)
+        return result
+
+    def _post(self, called: _Service, operation: str, message: bytes, session_id: str) -> _Answer:
+        self._budget.take()
+        headers = {
+            "Content-Type": "text/xml; charset=utf-8",
+            "SOAPAction": f'"{called.binding.get(operation).soapaction}"',
+        }
+        if session_id:
+            headers["Cookie"] = f"ASP.NET_SessionId={session_id}"
+        try:
+            with self._session.post(
+                called.address, message, headers=headers, timeout=self._timeout, stream=True, allow_redirects=False
+            ) as response:
+                return _Answer(response.status_code, response.headers, _body(response))
+        except requests.RequestException as error:
+            raise _verdict("unsent" if _never_sent(error) else "silent", operation) from error
+        except Unreadable as error:
+            raise _verdict(f"unreadable: {error}", operation) from error
+
+    def _read(self, called: _Service, operation: str, answer: _Answer) -> SoapValue:
+        retry_after = self._budget.heed(answer.status_code, answer.headers)
+        if answer.status_code not in {HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR}:
+            heard = f"http {answer.status_code}"
+            raise faults.verdict(heard, saves=operation in SAVES, retry_after=retry_after)
+        try:
+            return called.binding.process_reply(called.client, called.binding.get(operation), answer)
+        except zeep.exceptions.Fault as fault:
+            heard = faults.of_fault(fault.code, fault.message)
+            retry_after = self._budget.quarantine(heard)
+            raise faults.verdict(heard, saves=operation in SAVES, retry_after=retry_after) from fault
+        except Exception as error:  # however an answer breaks the reader, it cannot be read
+            raise _verdict(f"unreadable: HTTP {answer.status_code}", operation) from error
+
+    def _service(self, name: str) -> _Service:
+        with self._loading:
+            if name not in self._services:
+                self._services[name] = self._load(name)
+            return self._services[name]
+
+    def _load(self, name: str) -> _Service:
+        settings = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+        path = str(WSDLS / f"{name}.wsdl")
+        client = zeep.Client(path, settings=settings, plugins=[self._drift])  # type: ignore[no-untyped-call]  # zeep has no hints
+        port = client.wsdl.services[name].ports[name]
+        placeholder = urlsplit(port.binding_options["address"])
+        return _Service(client, port.binding, self._hosts[placeholder.netloc] + placeholder.path)
+
+
+def _body(response: requests.Response) -> bytes:
+    content = bytearray()
+    for piece in response.iter_content(PIECE):
+        content += piece
+        if len(content) > LARGEST_ANSWER:
+            raise Unreadable(f"more than {LARGEST_ANSWER} bytes")
+    return bytes(content)
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    """Tell whether no connection was made, so that 24SevenOffice cannot have heard anything."""
+    cause = error.args[0] if error.args else None
+    refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+    return refused or isinstance(error, requests.ConnectTimeout)
+
+
+def _verdict(heard: str, operation: str) -> SyncError:
+    return faults.verdict(heard, saves=operation in SAVES)

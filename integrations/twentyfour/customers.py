@@ -1,0 +1,86 @@
+"""Customers as 24SevenOffice words them: the Company service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from integrations.twentyfour import faults
+from sync.errors import Uncertain
+from sync.records import Company
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from integrations.twentyfour.client import SoapValue
+    from integrations.twentyfour.session import Session
+    from sync.errors import SyncError
+    from sync.records import CompanyDraft
+
+LONGEST_NAME = 200
+LONGEST_ORGANIZATION_NUMBER = 20
+PROPERTIES = {"string": ["Id", "ExternalId", "Name", "OrganizationNumber"]}
+
+
+def save(session: Session, drafts: Sequence[CompanyDraft]) -> list[int | SyncError]:
+    """Create or overwrite customers in one call (SaveCompanies); each answer is a number or its own refusal."""
+    companies = {"Company": [_company(draft) for draft in drafts]}
+    answers = session.call("Company", "SaveCompanies", companies=companies) or []
+    return [_outcome(_answer(answers, draft, place)) for place, draft in enumerate(drafts)]
+
+
+def find(session: Session, moment_id: str) -> Company | None:
+    """Find the customer with this ExternalId (GetCompanies); the oldest, should there be several."""
+    found = [company for company in _search(session, ExternalId=moment_id) if company.moment_id == moment_id]
+    return min(found, key=lambda company: company.number, default=None)
+
+
+def read(session: Session, number: int) -> Company | None:
+    """Read the customer with this number (GetCompanies)."""
+    return next((each for each in _search(session, CompanyId=number) if each.number == number), None)
+
+
+def _company(draft: CompanyDraft) -> dict[str, Any]:
+    emails = {"Primary": draft.email, "Invoice": draft.invoice_email}
+    return {
+        "Id": draft.number,
+        "ExternalId": draft.moment_id,
+        "OrganizationNumber": draft.organization_number[:LONGEST_ORGANIZATION_NUMBER] or None,
+        "Name": draft.name[:LONGEST_NAME],
+        "EmailAddresses": {use: {"Value": address} for use, address in emails.items() if address} or None,
+        "Type": "Business" if draft.is_company else "Consumer",
+    }
+
+
+def _answer(answers: Sequence[SoapValue], draft: CompanyDraft, place: int) -> SoapValue:
+    """Pick the answer to one draft: the one with its ExternalId, else the one in its place if that names none."""
+    for answer in answers:
+        if answer.ExternalId == draft.moment_id:
+            return answer
+    answer = answers[place] if place < len(answers) else None
+    return answer if answer is not None and not answer.ExternalId else None
+
+
+def _outcome(answer: SoapValue) -> int | SyncError:
+    if answer is not None and (heard := faults.of_exception(answer.APIException)):
+        return faults.verdict(heard, saves=True)
+    if answer is None or not answer.Id:
+        return Uncertain("24SevenOffice did not tell what became of the customer.", reason="no_number")
+    number: int = answer.Id
+    return number
+
+
+def _search(session: Session, **parameters: str | int) -> list[Company]:
+    answers = session.call("Company", "GetCompanies", searchParams=parameters, returnProperties=PROPERTIES) or []
+    for answer in answers:
+        if heard := faults.of_exception(answer.APIException):
+            raise faults.verdict(heard, saves=False)
+    return [
+        Company(
+            number=answer.Id,
+            name=answer.Name or "",
+            organization_number=answer.OrganizationNumber or "",
+            moment_id=answer.ExternalId or "",
+        )
+        for answer in answers
+        if answer.Id
+    ]

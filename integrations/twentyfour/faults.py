@@ -1,0 +1,190 @@
+"""What an error of 24SevenOffice means for us: one table in which every failed call is looked up.
+
+Errors come back in four ways: a SOAP fault, an ``APIException`` inside a company, a ``SaveResponse`` that is not
+Ok, and no usable answer at all. Each is first put into one line, ``<way>: <what it said>``, and the first rule
+that fits the line decides, so their order matters.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol
+
+from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+class SessionRefused(Unavailable):
+    """24SevenOffice did not know the session of a call, and did nothing: a new login mends it."""
+
+
+class Unreadable(Exception):
+    """What came back is no answer that the operation could have given."""
+
+
+class ApiException(Protocol):
+    """What a company that is refused carries."""
+
+    Type: str | None
+    Message: str | None
+
+
+class SaveResponse(Protocol):
+    """What ``SaveBundleList`` answers."""
+
+    Type: str
+    Description: str | None
+
+
+class Meaning(Enum):
+    """What an error asks for, where nothing was saved."""
+
+    LOG_IN = auto()  # a new session
+    LATER = auto()  # another try, by itself
+    RECORD = auto()  # a person who corrects the record
+    SETTINGS = auto()  # a person who corrects the connection
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a line that matches ``heard`` means; ``message`` and ``remedy`` are for the reader of the mail.
+
+    ``open`` says that a call that saves may have saved all the same (assumption S8).
+    """
+
+    heard: str
+    meaning: Meaning
+    reason: str
+    message: str
+    remedy: str = ""
+    open: bool = False
+
+
+RULES = (
+    Rule(
+        r"^company ",
+        Meaning.RECORD,
+        "refused",
+        "24SevenOffice refused the customer",
+        "Correct the customer in Moment.",
+    ),
+    Rule(
+        r"session is not authenticated|not authenticated on this identity|^result NotAuthenticated",
+        Meaning.LOG_IN,
+        "session",
+        "24SevenOffice does not accept the session",
+    ),
+    Rule(
+        r"quarantine ends at",
+        Meaning.LATER,
+        "quarantine",
+        "24SevenOffice takes no requests for a while, as there were too many",
+    ),
+    Rule(
+        r"identity\w* is (blocked|disabled)",
+        Meaning.SETTINGS,
+        "identity_blocked",
+        "The login has no access to this client of 24SevenOffice",
+        "Unblock it in 24SevenOffice, or enter another identity id in the connection's settings.",
+    ),
+    Rule(
+        r"DepartmentIsRequired",
+        Meaning.RECORD,
+        "department_required",
+        "24SevenOffice requires a department",
+        "Let 24SevenOffice do without it for projects and for the accounts of invoices.",
+    ),
+    Rule(
+        r"ProjectIsRequired",
+        Meaning.RECORD,
+        "project_required",
+        "24SevenOffice requires a project",
+        "Put the record on a project in Moment, or let 24SevenOffice do without it for the account.",
+    ),
+    Rule(
+        r"^fault \S*Client:|instance validation error",  # in SOAP 1.1 a fault of the sender, not to be repeated
+        Meaning.RECORD,
+        "not_understood",
+        "24SevenOffice could not read what it was sent",
+        "Look for unusual signs or values in the record in Moment.",
+    ),
+    Rule(
+        r"^result SystemError", Meaning.LATER, "system_error", "24SevenOffice has a technical problem", open=True
+    ),
+    Rule(
+        r"^result ",
+        Meaning.RECORD,
+        "refused",
+        "24SevenOffice refused the voucher",
+        "Correct what it names, in Moment or in 24SevenOffice, then try again.",
+        open=True,
+    ),
+    Rule(r"^fault ", Meaning.LATER, "fault", "24SevenOffice answered with an error", open=True),
+    Rule(r"^http 429", Meaning.LATER, "too_many_requests", "24SevenOffice gets too many requests just now"),
+    Rule(r"^http 4", Meaning.LATER, "http_error", "24SevenOffice did not take the request"),
+    Rule(r"^http ", Meaning.LATER, "http_error", "24SevenOffice has a technical problem", open=True),
+    Rule(r"^unsent", Meaning.LATER, "no_connection", "24SevenOffice cannot be reached"),
+    Rule(r"^silent", Meaning.LATER, "no_answer", "24SevenOffice gave no answer", open=True),
+    Rule(
+        r"^unreadable", Meaning.LATER, "unreadable", "24SevenOffice gave an answer that cannot be read", open=True
+    ),
+)
+
+
+def verdict(heard: str, *, saves: bool, retry_after: timedelta | None = None) -> SyncError:
+    """Look a line up in the table; the answer is the error to raise.
+
+    Args:
+        heard: one line, as the functions below make it.
+        saves: whether the call would have saved something, so that an error may leave that open.
+        retry_after: the least wait, where 24SevenOffice named one.
+    """
+    rule = next(rule for rule in RULES if re.search(rule.heard, heard, re.IGNORECASE))
+    way, _, said = heard.partition(": ")
+    message = f"{rule.message}: “{said}”" if said else f"{rule.message}."
+    error = _error(rule, message, retry_after)
+    if not (saves and rule.open):
+        return error
+    answered = way.startswith(("fault", "result"))
+    return Uncertain(message, reason=rule.reason, otherwise=error if answered else None)
+
+
+def _error(rule: Rule, message: str, retry_after: timedelta | None) -> SyncError:
+    match rule.meaning:
+        case Meaning.LOG_IN:
+            return SessionRefused(message, reason=rule.reason)
+        case Meaning.LATER:
+            return Unavailable(message, reason=rule.reason, retry_after=retry_after)
+        case Meaning.RECORD:
+            return Rejected(message, reason=rule.reason, remedy=rule.remedy)
+        case Meaning.SETTINGS:
+            return Misconfigured(message, reason=rule.reason, remedy=rule.remedy)
+
+
+def of_fault(code: str | None, message: str | None) -> str:
+    """Put a SOAP fault into a line."""
+    return f"fault {code}: {innermost(message)}"
+
+
+def of_exception(exception: ApiException | None) -> str:
+    """Put the ``APIException`` of a company into a line; empty where it says nothing."""
+    if exception is None or not (exception.Type or exception.Message):
+        return ""
+    return f"company {exception.Type}: {innermost(exception.Message) or exception.Type}"
+
+
+def of_result(result: SaveResponse | None) -> str:
+    """Put the ``SaveResponse`` of ``SaveBundleList`` into a line; empty where it is Ok."""
+    if result is None:
+        return "unreadable: no result"
+    return "" if result.Type == "Ok" else f"result {result.Type}: {innermost(result.Description) or result.Type}"
+
+
+def innermost(message: str | None) -> str:
+    """Take the last of messages nested with `` ---> ``, which is the one that says it, without its stack trace."""
+    last = (message or "").rpartition(" ---> ")[2]
+    return last.strip().partition("\n")[0].strip()

@@ -1,0 +1,97 @@
+"""24SevenOffice behind our words: what the flows call, for one connection."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from integrations.twentyfour import customers, invoices, projects
+from integrations.twentyfour.books import Books
+from integrations.twentyfour.session import Login, Session
+from sync.records import FiscalYear
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from integrations.twentyfour.client import SoapClient
+    from integrations.twentyfour.session import SessionStore
+    from models.settings import ConnectionSettings
+    from sync.errors import SyncError
+    from sync.records import Company, CompanyDraft, Identity, PostedLine, ProjectDraft, Voucher
+
+
+class TwentyFour:
+    """One client of 24SevenOffice; fulfils :class:`sync.ports.Erp`, whose docstrings say what each call does.
+
+    It is light, but remembers the books of its client: keep it for as long as the settings stay the same. Threads
+    may share it.
+
+    Args:
+        settings: the connection's.
+        application_id: the integration's own, from 24SevenOffice.
+        client: the process's SOAP client.
+        store: where the sessions of all logins are kept.
+    """
+
+    def __init__(
+        self, settings: ConnectionSettings, *, application_id: str, client: SoapClient, store: SessionStore
+    ) -> None:
+        login = Login(application_id, settings.username, settings.password, settings.identity_id)
+        self._settings = settings
+        self._session = Session(login, client=client, store=store)
+        self._books = Books(self._session)
+
+    def identities(self) -> Sequence[Identity]:
+        """Tell which clients the login reaches."""
+        return self._session.identities()
+
+    def identity_id(self) -> str:
+        """Tell the identity that calls are made with, to be stored where the settings left it open.
+
+        Raises Misconfigured, with the names and ids to choose from, where the login reaches several clients.
+        """
+        return self._session.identity_id()
+
+    def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
+        """Create or overwrite customers in one call."""
+        return customers.save(self._session, drafts)
+
+    def find_company(self, moment_id: str) -> Company | None:
+        """Find a customer by its ExternalId."""
+        return customers.find(self._session, moment_id)
+
+    def company(self, number: int) -> Company | None:
+        """Read a customer by its number."""
+        return customers.read(self._session, number)
+
+    def save_project(self, draft: ProjectDraft) -> None:
+        """Create or overwrite a project, with the connection's client id."""
+        settings = self._settings
+        projects.save(self._session, draft, client_id=settings.client_id, field=settings.client_id_field)
+
+    def tax_codes(self) -> Mapping[int, str]:
+        """Tell the TaxNo of every account, at most ten minutes old."""
+        return self._books.tax_codes()
+
+    def fiscal_years(self) -> Sequence[FiscalYear]:
+        """Tell the fiscal years, at most ten minutes old."""
+        return self._books.fiscal_years()
+
+    def next_voucher_number(self, day: date) -> int:
+        """Tell the next number of the series of outgoing invoices."""
+        return invoices.next_number(self._session, day, kind=self._books.outgoing_invoice())
+
+    def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
+        """Post vouchers of one fiscal year, to the ledger or as a draft, as the settings say."""
+        kind = self._books.outgoing_invoice()
+        invoices.post(self._session, vouchers, year=year, kind=kind, posting=self._settings.posting)
+
+    def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
+        """Tell the lines in the ledger with this invoice number, in the fiscal year of ``day``."""
+        around = (year for year in self.fiscal_years() if year.starts <= day <= year.ends)
+        calendar_year = FiscalYear(starts=date(day.year, 1, 1), ends=date(day.year, 12, 31), locked=False)
+        return invoices.posted(self._session, invoice_number, year=next(around, calendar_year))
+
+    def forget(self) -> None:
+        """Read the chart of accounts, fiscal years and voucher types again when they are next needed."""
+        self._books.forget()

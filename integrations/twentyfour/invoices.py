@@ -1,0 +1,117 @@
+"""Invoices as 24SevenOffice words them: vouchers, written by the Account and read by the Transaction service."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from integrations.twentyfour.books import day_of
+from sync.errors import Rejected
+from sync.records import PostedLine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from integrations.twentyfour.books import VoucherType
+    from integrations.twentyfour.client import SoapValue
+    from integrations.twentyfour.session import Session
+    from sync.records import Entry, FiscalYear, Voucher
+
+SAVE_OPTIONS = {"ledger": 0, "draft": 1}  # assumption S9
+END_OF_DAY = time(23, 59, 59)
+
+
+def post(
+    session: Session,
+    vouchers: Sequence[Voucher],
+    *,
+    year: int,
+    kind: VoucherType,
+    posting: Literal["ledger", "draft"],
+) -> None:
+    """Save vouchers of one fiscal year in one call (SaveBundleList): all of them, or Uncertain says why not."""
+    bundle = {
+        "YearId": year,
+        "Vouchers": {"Voucher": [_voucher(voucher, kind) for voucher in vouchers]},
+        "Sort": kind.number,
+        "Name": "Moment",
+        "BundleDirectAccounting": False,  # 24SevenOffice splits off the VAT, by the VAT code of each entry
+    }
+    bundles = {
+        "Bundles": {"Bundle": [bundle]},
+        "AllowDifference": False,
+        "DirectLedger": False,
+        "SaveOption": SAVE_OPTIONS[posting],
+    }
+    session.call("Account", "SaveBundleList", BundleList=bundles)
+
+
+def posted(session: Session, invoice_number: int, *, year: FiscalYear) -> list[PostedLine]:
+    """Tell the lines of one fiscal year that carry this invoice number (GetTransactions)."""
+    parameters = {
+        "DateSearchParameters": "EntryDate",
+        "DateStart": datetime.combine(year.starts, time()),
+        "DateEnd": datetime.combine(year.ends, END_OF_DAY),
+        "InvoiceNo": str(invoice_number),
+    }
+    return [_line(line) for line in session.call("Transaction", "GetTransactions", searchParams=parameters) or []]
+
+
+def next_number(session: Session, day: date, *, kind: VoucherType) -> int:
+    """Tell the next number of the series of outgoing invoices in the fiscal year of ``day`` (GetEntryId)."""
+    entry_id = {"Date": datetime.combine(day, time()), "SortNo": kind.series, "EntryNo": 0}
+    answer = session.call("Account", "GetEntryId", argEntryId=entry_id)
+    number: int = answer.EntryNo if answer is not None else -1
+    if number < 1:  # -1, and -100 where the fiscal year is not set up
+        raise Rejected(
+            f"24SevenOffice has no voucher number for an invoice of {day:%d.%m.%Y} (it answered {number}).",
+            reason="no_voucher_number",
+            remedy="See that 24SevenOffice has the fiscal year, and a number series for outgoing invoices.",
+        )
+    return number
+
+
+def _voucher(voucher: Voucher, kind: VoucherType) -> dict[str, Any]:
+    receivable, *revenue = voucher.entries
+    debit = _entry(receivable, voucher) | {
+        "DueDate": datetime.combine(voucher.due, time()),
+        "InvoiceOcr": voucher.kid or None,
+        "Comment": voucher.comment or None,
+    }
+    credits_ = [_entry(entry, voucher) for entry in revenue]
+    return {"TransactionNo": voucher.number, "Entries": {"Entry": [debit, *credits_]}, "Sort": kind.number}
+
+
+def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:
+    return {
+        "CustomerId": entry.customer_number,  # the factoring company's where there is one (assumption S3)
+        "AccountNo": entry.account,
+        "Date": datetime.combine(voucher.day, time()),
+        "Amount": Decimal(entry.amount).scaleb(-2),
+        "ProjectId": entry.project_number,
+        "InvoiceReferenceNo": str(voucher.invoice_number),
+        "TaxNo": entry.tax_code or None,
+    }
+
+
+def _line(line: SoapValue) -> PostedLine:
+    return PostedLine(
+        voucher_number=line.TransactionNo,
+        account=line.AccountNo,
+        amount=int((line.Amount * 100).quantize(Decimal(1), ROUND_HALF_UP)),
+        day=day_of(line.Date),
+        invoice_number=line.InvoiceNo or "",
+        customer_number=_dimension(line, "Customer"),
+        project_number=_dimension(line, "Project"),
+        hidden=line.Hidden,
+    )
+
+
+def _dimension(line: SoapValue, kind: str) -> int | None:
+    """Read the number of the customer or project that a line is on."""
+    for dimension in line.Dimensions.Dimension if line.Dimensions else ():
+        if dimension.Type == kind and (dimension.Value or "").isdecimal():
+            return int(dimension.Value)
+    return None

@@ -1,0 +1,61 @@
+"""Projects as 24SevenOffice words them: the Project service."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import TYPE_CHECKING
+
+from sync.errors import Misconfigured, Rejected
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from integrations.twentyfour.session import Session
+    from models.settings import ClientIdField
+    from sync.records import ProjectDraft
+
+WHOLE_NUMBERS = {"DepartmentId", "TypeId"}
+
+
+def save(session: Session, draft: ProjectDraft, *, client_id: str, field: ClientIdField) -> None:
+    """Create or overwrite a project, whose number is its Id (SaveProject).
+
+    Args:
+        session: the login that saves.
+        draft: the project.
+        client_id: goes on every project (assumption S2), unless it is empty.
+        field: where it goes.
+    """
+    project = {
+        "Id": draft.number,
+        "Name": draft.name,
+        "NameDisplay": "Plain",
+        "TimeReg": "WorkType",
+        "DateStart": _midnight(draft.starts),
+        "DateStop": _midnight(draft.ends),
+        "CustomerId": draft.customer_number,
+        field: _client_id(client_id, field),
+    }
+    saved = session.call("Project", "SaveProject", project=project)
+    if saved != draft.number:
+        raise Rejected(
+            f"24SevenOffice saved project {draft.number} under the number {saved}.",
+            reason="project_number",
+            remedy="Give one of them another number.",
+        )
+
+
+def _client_id(client_id: str, field: ClientIdField) -> str | int | None:
+    if not client_id or field not in WHOLE_NUMBERS:
+        return client_id or None
+    if client_id.isdecimal():
+        return int(client_id)
+    raise Misconfigured(
+        f"The client id “{client_id}” is no number, but {field} of projects takes only numbers.",
+        reason="client_id",
+        remedy="Correct the client id or choose another field for it in the connection's settings.",
+    )
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return datetime.combine(day, time()) if day else None

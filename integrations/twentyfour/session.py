@@ -1,0 +1,217 @@
+"""One session per login, shared by all workers: 24SevenOffice throttles those who log in again and again.
+
+The session id lies in Redis, encrypted. It is used until 24SevenOffice refuses it, and renewed by whoever meets
+the refusal first while the others wait. Nobody asks ``HasSession``, which would cost a request per call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import InvalidToken
+from redis.exceptions import RedisError
+
+from integrations.twentyfour.faults import SessionRefused
+from sync.errors import Misconfigured, Rejected, Unavailable
+from sync.records import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pydantic import SecretStr
+    from redis import Redis
+
+    from integrations.twentyfour.client import SoapClient, SoapValue
+    from models.vault import Vault
+
+KEPT_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
+REFUSAL_SECONDS = 60  # a password that was just refused is not sent again by the workers that wait
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who calls: ``identity_id`` is the client of 24SevenOffice, empty where the login reaches only one."""
+
+    application_id: str
+    username: str
+    password: SecretStr
+    identity_id: str = ""
+
+
+class SessionStore:
+    """Session ids of all logins, one login being made at a time however many workers need it.
+
+    Nothing is called without Redis: with sessions of its own each process would have to log in, and the queue is
+    down then anyway.
+
+    Args:
+        redis: shared by all workers.
+        vault: encrypts what lies in Redis.
+        login_seconds: how long a login may take before another worker makes its own.
+    """
+
+    def __init__(self, redis: Redis, vault: Vault, *, login_seconds: float) -> None:
+        self._redis = redis
+        self._vault = vault
+        self._login_seconds = login_seconds
+
+    def get(self, name: str) -> str:
+        """Read a session id, empty where there is none. Raises Unavailable without Redis."""
+        with _redis_needed():
+            return self._read(name)
+
+    def renew(self, name: str, *, dead: str, password: str, log_in: Callable[[], str]) -> str:
+        """Replace the session id ``dead``, by that of another worker where one was faster.
+
+        Args:
+            name: whose session it is.
+            dead: the session id that was refused, empty where there was none.
+            password: what ``log_in`` sends; not tried again for a minute after it was refused.
+            log_in: gives a session id, empty where the login is refused.
+
+        Raises Unavailable without Redis, Misconfigured where the login is refused, and what ``log_in`` raises.
+        """
+        seconds = self._login_seconds
+        lock = self._redis.lock(
+            f"{name}:lock", timeout=seconds, blocking_timeout=seconds, sleep=0.05, raise_on_release_error=False
+        )
+        with _redis_needed(), lock:
+            current = self._read(name)
+            if current and current != dead:
+                return current
+            if self._read(f"{name}:refused") == password:
+                raise _refused()
+            fresh = log_in()
+            if not fresh:
+                self._write(f"{name}:refused", password, REFUSAL_SECONDS)
+                raise _refused()
+            self._write(name, fresh, KEPT_SECONDS)
+            return fresh
+
+    def _read(self, key: str) -> str:
+        stored = self._redis.get(key)
+        try:
+            return self._vault.open(stored.decode() if isinstance(stored, bytes) else str(stored or ""))
+        except InvalidToken:
+            return ""  # nothing there, or encrypted with a key that is gone
+
+    def _write(self, key: str, text: str, seconds: int) -> None:
+        self._redis.set(key, self._vault.lock(text), ex=seconds)
+
+
+class Session:
+    """One login's way to call 24SevenOffice.
+
+    Args:
+        login: who calls.
+        client: the process's SOAP client.
+        store: where the session id is kept.
+    """
+
+    def __init__(self, login: Login, *, client: SoapClient, store: SessionStore) -> None:
+        self._login = login
+        self._client = client
+        self._store = store
+        self._identity_id = login.identity_id
+        self._choosing = threading.Lock()
+
+    def call(self, service: str, operation: str, /, **arguments: object) -> SoapValue:
+        """Call an operation in a session, after a login where there is none or it is refused.
+
+        Raises what :meth:`~integrations.twentyfour.client.SoapClient.call` raises, but Misconfigured for a session
+        that is refused right after a login.
+        """
+        name = self._name()
+        session_id = self._store.get(name) or self._renew(name, dead="")
+        try:
+            return self._client.call(service, operation, session_id=session_id, **arguments)
+        except SessionRefused:
+            session_id = self._renew(name, dead=session_id)
+        try:
+            return self._client.call(service, operation, session_id=session_id, **arguments)
+        except SessionRefused as error:
+            raise Misconfigured(
+                f"24SevenOffice accepts the login, but not what is done with it. {error}",
+                reason="session_refused",
+                remedy="See that the user may use web services in this client of 24SevenOffice.",
+            ) from error
+
+    def identities(self) -> Sequence[Identity]:
+        """Tell which clients the login reaches (GetIdentitiesWithCredential); needs no session."""
+        found = self._authenticate("GetIdentitiesWithCredential") or []
+        return [Identity(each.Id, each.Client.Name if each.Client else "", not each.IsDisabled) for each in found]
+
+    def identity_id(self) -> str:
+        """Tell which client the calls are made in: the login's own, or the only one that it reaches.
+
+        Raises Misconfigured, with the clients to choose from, where that is not clear.
+        """
+        with self._choosing:
+            if not self._identity_id:
+                self._identity_id = _only(self.identities()).id
+            return self._identity_id
+
+    def _name(self) -> str:
+        whose = (self._client.api_url, self._login.application_id, self._login.username, self.identity_id())
+        return "twentyfour:session:" + hashlib.sha256("\n".join(whose).encode()).hexdigest()
+
+    def _renew(self, name: str, *, dead: str) -> str:
+        password = self._login.password.get_secret_value()
+        return self._store.renew(name, dead=dead, password=password, log_in=self._log_in)
+
+    def _log_in(self) -> str:
+        return self._authenticate("Login", IdentityId=self.identity_id()) or ""
+
+    def _authenticate(self, operation: str, **identity: str) -> SoapValue:
+        credential = {
+            "ApplicationId": self._login.application_id,
+            "Username": self._login.username,
+            "Password": self._login.password.get_secret_value(),
+            **identity,
+        }
+        try:
+            return self._client.call("Authenticate", operation, credential=credential)
+        except (Rejected, SessionRefused) as error:
+            raise Misconfigured(
+                f"24SevenOffice does not accept the login. {error}",
+                reason="login_refused",
+                remedy="Correct user name, password and identity in the connection's settings.",
+            ) from error
+
+
+def _refused() -> Misconfigured:
+    return Misconfigured(
+        "24SevenOffice refused the user name or password.",
+        reason="login_refused",
+        remedy="Enter them again in the connection's settings.",
+    )
+
+
+def _only(identities: Sequence[Identity]) -> Identity:
+    usable = [identity for identity in identities if identity.usable]
+    if len(usable) == 1:
+        return usable[0]
+    if not usable:
+        raise Misconfigured(
+            "24SevenOffice refused the user name or password, or the login reaches no client that can be used.",
+            reason="login_refused",
+            remedy="Correct user name and password in the connection's settings.",
+        )
+    choices = ", ".join(f"{identity.client} ({identity.id})" for identity in usable)
+    raise Misconfigured(
+        f"The login reaches several clients of 24SevenOffice: {choices}.",
+        reason="identity",
+        remedy="Enter the identity id of the right one in the connection's settings.",
+    )
+
+
+@contextmanager
+def _redis_needed() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise Unavailable("The sessions of 24SevenOffice in Redis cannot be reached.", reason="redis") from error

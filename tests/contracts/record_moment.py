@@ -1,0 +1,57 @@
+"""Records what the client of Moment says to the sandbox, and it to the client; the tests replay that.
+
+What is recorded names no port and holds no key.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import vcr
+
+from tests.contracts.stage_moment import SCENES, Office, calling, serving_moment
+
+if TYPE_CHECKING:
+    from vcr.request import Request
+
+CASSETTES = Path(__file__).parent / "cassettes" / "moment"
+MOMENT = "http://moment.sandbox"
+
+
+def tape(*, record: bool = False) -> vcr.VCR:
+    """A recorder, or a player that fails for what was not recorded."""
+    return vcr.VCR(
+        cassette_library_dir=str(CASSETTES),
+        path_transformer=vcr.VCR.ensure_suffix(".yaml"),
+        record_mode="all" if record else "none",
+        match_on=("method", "uri", "body"),
+        before_record_request=_asked,
+        before_record_response=_answered,
+    )
+
+
+def record() -> None:
+    """Play every scene against the sandbox, after an invoice and its credit note."""
+    with serving_moment() as url:
+        office = Office(url)
+        office.finalize()
+        office.credit()
+        for name, scene in SCENES.items():
+            with tape(record=True).use_cassette(name), calling(url) as gateway:
+                scene.play(gateway)
+
+
+def _asked(request: Request) -> Request:
+    """Keep of a request what it asks; a key is no part of that."""
+    request = copy(request)
+    request.uri = f"{MOMENT}{urlsplit(request.uri)._replace(scheme='', netloc='').geturl()}"
+    request.headers = {}
+    return request
+
+
+def _answered(response: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in response["headers"].items() if name == "content-type"}
+    return response | {"headers": kept}

@@ -1,0 +1,67 @@
+"""Records what the client of 24SevenOffice says to the sandbox, and it to the client; the tests replay that.
+
+What is recorded names no port and holds no user name, password or session.
+"""
+
+from __future__ import annotations
+
+import re
+from copy import copy
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import vcr
+from redis import Redis
+
+from local import servers
+from tests.contracts.stage_twentyfour import SCENES, gateway, serving_twentyfour
+
+if TYPE_CHECKING:
+    from vcr.request import Request
+
+CASSETTES = Path(__file__).parent / "cassettes" / "twentyfour"
+TWENTYFOUR = "http://24sevenoffice.sandbox"
+SECRETS = re.compile(rb"(<(?:\w+:)?(?:Username|Password|LoginResult)>|<User>.*?<Name>)[^<]*")
+
+
+def tape(*, record: bool = False) -> vcr.VCR:
+    """A recorder, or a player that fails for what was not recorded."""
+    return vcr.VCR(
+        cassette_library_dir=str(CASSETTES),
+        path_transformer=vcr.VCR.ensure_suffix(".yaml"),
+        record_mode="all" if record else "none",
+        match_on=("method", "path", "body"),
+        before_record_request=_asked,
+        before_record_response=_answered,
+    )
+
+
+def record() -> None:
+    """Play every scene against the sandbox, each by a worker that has yet to log in."""
+    with (
+        serving_twentyfour() as url,
+        TemporaryDirectory() as folder,
+        servers.redis(Path(folder), port=0) as server,
+    ):
+        redis = Redis.from_url(server.url)
+        for name, scene in SCENES.items():
+            redis.flushall()
+            with tape(record=True).use_cassette(name):
+                scene.play(gateway(url, redis, **scene.settings))
+
+
+def _asked(request: Request) -> Request:
+    """Keep of a request what it asks, without login and session, and where."""
+    request = copy(request)
+    request.uri = TWENTYFOUR + request.path
+    request.headers = {name: value for name, value in request.headers.items() if name == "SOAPAction"}
+    request.body = SECRETS.sub(rb"\1secret", request.body)
+    return request
+
+
+def _answered(response: dict[str, Any]) -> dict[str, Any]:
+    """Keep of an answer what it says, without the session."""
+    kept = {name: value for name, value in response["headers"].items() if name == "content-type"}
+    said = SECRETS.sub(rb"\1secret", response["body"]["string"])
+    return response | {"headers": kept, "body": {"string": said}}

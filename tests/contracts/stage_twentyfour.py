@@ -1,0 +1,142 @@
+"""The sandbox's 24SevenOffice on a fixed day, the gateway that calls it, and a scene for each thing it is asked."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from integrations.twentyfour.budget import Budget
+from integrations.twentyfour.client import SoapClient
+from integrations.twentyfour.gateway import TwentyFour
+from integrations.twentyfour.session import SessionStore
+from models.vault import Vault
+from sandbox.mishaps import Mishaps
+from sandbox.twentyfour import seed
+from sandbox.twentyfour.app import create_app
+from sync.records import Company, CompanyDraft, Entry, FiscalYear, Identity, ProjectDraft, Voucher
+from tests import factories
+from tests.fakes import lines_of
+from tests.sandbox.serving import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from redis import Redis
+
+WSDLS = Path(__file__).parents[2] / "integrations/twentyfour/wsdl"
+MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+KEY = Fernet.generate_key().decode()
+DEMO_IDENTITY = "3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67"
+
+NORDLYS = CompanyDraft(
+    moment_id="62788973",
+    name="Nordlys Arkitekter AS",
+    organization_number="923609016",
+    email="post@nordlys.example",
+    invoice_email="faktura@nordlys.example",
+    is_company=True,
+)
+KULTURHUSET = ProjectDraft(number=1, name="Kulturhuset", customer_number=10001, starts=date(2026, 1, 5))
+VOUCHER = Voucher(
+    number=1,
+    invoice_number=1,
+    day=date(2026, 3, 2),
+    due=date(2026, 3, 16),
+    entries=(
+        Entry(1500, 240000, 10001, project_number=1),
+        Entry(3000, -125000, 10001, tax_code="3", project_number=1),
+        Entry(3020, -115000, 10001, tax_code="31", project_number=1),
+    ),
+    kid="0000018",
+    comment="Moment: Invoice 1 https://moment.example/invoices/106939080",
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Something that the gateway is asked, and what it answers; scenes build on those before them."""
+
+    play: Callable[[TwentyFour], object]
+    gives: object
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+SCENES = {
+    "identities": Scene(TwentyFour.identities, [Identity(DEMO_IDENTITY, "Demo AS")]),
+    "identity_id": Scene(TwentyFour.identity_id, DEMO_IDENTITY, {"identity_id": ""}),
+    "tax_codes": Scene(
+        lambda erp: {1500: "", 3000: "3", 3100: "5"}.items() <= erp.tax_codes().items(), gives=True
+    ),
+    "fiscal_years": Scene(
+        TwentyFour.fiscal_years,
+        [FiscalYear(date(year, 1, 1), date(year, 12, 31), locked=year == 2024) for year in range(2024, 2028)],
+    ),
+    "save_companies": Scene(lambda erp: erp.save_companies([NORDLYS]), [10001]),
+    "find_company": Scene(
+        lambda erp: erp.find_company("62788973"), Company(10001, NORDLYS.name, "923609016", "62788973")
+    ),
+    "company": Scene(lambda erp: erp.company(10002), None),
+    "save_project": Scene(lambda erp: erp.save_project(KULTURHUSET), None, {"client_id": "4711"}),
+    "next_voucher_number": Scene(lambda erp: erp.next_voucher_number(date(2026, 3, 2)), 1),
+    "post": Scene(lambda erp: erp.post([VOUCHER], year=2026), None),
+    "posted": Scene(lambda erp: erp.posted(1, day=date(2026, 3, 2)), lines_of(VOUCHER)),
+}
+
+
+@contextmanager
+def serving_twentyfour() -> Iterator[str]:
+    """Serve 24SevenOffice with the books of March 2026; its clock goes on by a second with each call."""
+    seconds = count()
+    app = create_app(
+        seed.books(MORNING.date()),
+        wsdl=WSDLS,
+        mishaps=Mishaps(),
+        clock=lambda: MORNING + timedelta(seconds=next(seconds)),
+    )
+    with serving(app) as url:
+        yield url
+
+
+def gateway(url: str, redis: Redis, *, answer_seconds: float = 5, **settings: Any) -> TwentyFour:
+    """Make a gateway as another worker would: it shares nothing with others but Redis and the vault's key."""
+    budget = Budget(redis, per_hour=7000, per_second=1000, clock=lambda: datetime.now(UTC))
+    client = SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=2, answer_seconds=answer_seconds)
+    return TwentyFour(
+        factories.settings(**{"identity_id": DEMO_IDENTITY, **settings}),
+        application_id="00000000-0000-0000-0000-000000000000",
+        client=client,
+        store=SessionStore(redis, Vault([SecretStr(KEY)]), login_seconds=5),
+    )
+
+
+class Stranger:
+    """The sandbox's 24SevenOffice as seen from outside our gateway."""
+
+    def __init__(self, url: str, redis: Redis) -> None:
+        self.url = url
+        self.redis = redis
+
+    def gateway(self, **settings: Any) -> TwentyFour:
+        return gateway(self.url, self.redis, **settings)
+
+    def books(self, shelf: str, client: int = 1) -> list[dict[str, Any]]:
+        return list(self.control("GET", f"/books/{client}/{shelf}").json())
+
+    def calls(self) -> dict[str, int]:
+        return dict(self.control("GET", "/calls").json())
+
+    def misbehave(self, operation: str, kind: str, **more: Any) -> None:
+        self.control("POST", "/mishaps", {"operation": operation, "kind": kind, **more})
+
+    def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
+        response = requests.request(method, self.url + path, json=body, timeout=5)
+        response.raise_for_status()
+        return response

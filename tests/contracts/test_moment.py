@@ -1,0 +1,222 @@
+"""What the flows rely on: held by the gateway against the sandbox, and by the fake that stands in for both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from integrations.moment.webhooks import read
+from models.words import Kind, Record
+from sync.errors import Misconfigured, Rejected, Unavailable
+from sync.records import Transfer
+from tests.contracts.stage_moment import (
+    CREDIT_NOTE,
+    INVOICE,
+    MORNING,
+    NORDLYS,
+    SOLBAKKEN,
+    Office,
+    calling,
+    serving_moment,
+)
+from tests.fakes import FakeMoment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sync.ports import Moment
+
+LATER = MORNING + timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serving_moment() as url:
+        yield url
+
+
+@pytest.fixture
+def office(url: str) -> Office:
+    """Moment with the customer, the project and the draft that it starts with."""
+    office = Office(url)
+    office.reset()
+    return office
+
+
+@pytest.fixture
+def gateway(office: Office) -> Iterator[Moment]:
+    with calling(office.url) as gateway:
+        yield gateway
+
+
+@pytest.fixture(params=["fake", "sandbox"])
+def moment(request: pytest.FixtureRequest) -> Moment:
+    """Moment with a finalized invoice."""
+    if request.param == "fake":
+        return FakeMoment(NORDLYS, SOLBAKKEN, INVOICE)
+    office: Office = request.getfixturevalue("office")
+    office.finalize()
+    gateway: Moment = request.getfixturevalue("gateway")
+    return gateway
+
+
+def test_records_are_read(moment: Moment) -> None:
+    assert moment.customer(NORDLYS.id) == NORDLYS
+    assert moment.project(SOLBAKKEN.id) == SOLBAKKEN
+    assert moment.invoice(INVOICE.id) == INVOICE
+
+
+def test_a_record_that_is_not_there_is_none(moment: Moment) -> None:
+    assert (moment.customer("7"), moment.project("7"), moment.invoice("7")) == (None, None, None)
+
+
+def test_a_customer_number_is_returned_and_may_be_returned_again(moment: Moment) -> None:
+    for _ in range(2):
+        moment.return_customer_number(NORDLYS.id, 10001)
+        assert moment.customer(NORDLYS.id) == replace(NORDLYS, number="10001")
+
+
+@pytest.mark.parametrize(
+    ("kind", "record_id"), [(Kind.CUSTOMER, NORDLYS.id), (Kind.PROJECT, SOLBAKKEN.id), (Kind.INVOICE, INVOICE.id)]
+)
+def test_what_changed_is_told(moment: Moment, kind: Kind, record_id: str) -> None:
+    assert record_id in moment.changed(kind, since=MORNING)
+
+
+def test_the_address_of_an_invoice_names_it(moment: Moment) -> None:
+    assert INVOICE.id in moment.invoice_address(INVOICE.id)
+
+
+def test_what_did_not_change_since_is_not_told(gateway: Moment, office: Office) -> None:
+    office.finalize()
+    assert [list(gateway.changed(kind, since=LATER)) for kind in (Kind.CUSTOMER, Kind.INVOICE)] == [[], []]
+
+
+def test_a_draft_is_no_news_and_not_finalized(gateway: Moment) -> None:
+    assert list(gateway.changed(Kind.INVOICE, since=MORNING)) == []
+    draft = gateway.invoice(INVOICE.id)
+    assert draft is not None
+    assert (draft.number, draft.finalized) == (None, False)
+
+
+def test_all_of_many_changed_records_are_told(gateway: Moment, office: Office) -> None:
+    made = {office.make("customers", name=f"Customer {number}") for number in range(120)}
+    told = list(gateway.changed(Kind.CUSTOMER, since=MORNING))
+    assert set(told) == made | {NORDLYS.id}
+    assert len(told) == len(set(told))
+
+
+def test_a_credit_note_is_negative(gateway: Moment, office: Office) -> None:
+    office.finalize()
+    credit_note = gateway.invoice(office.credit())
+    assert credit_note == replace(CREDIT_NOTE, id=credit_note.id if credit_note else "")
+
+
+def test_an_invoice_that_is_kept_out_says_so(gateway: Moment, office: Office) -> None:
+    office.finalize()
+    office.change(f"invoices/{INVOICE.id}", exportState="doNotTransfer")
+    invoice = gateway.invoice(INVOICE.id)
+    assert invoice is not None
+    assert (invoice.number, invoice.transfer) == (1, Transfer.UNWANTED)
+
+
+def test_a_currency_and_its_rate_are_told(gateway: Moment, office: Office) -> None:
+    office.change(f"invoices/{INVOICE.id}", currencyCode="EUR", currencyRate=11.7345, kid="0000018")
+    office.finalize()
+    expected = replace(INVOICE, currency="EUR", rate=Decimal("11.7345"), kid="0000018")
+    assert gateway.invoice(INVOICE.id) == expected
+
+
+def test_an_account_that_was_opened_after_the_others_were_read_is_found(gateway: Moment, office: Office) -> None:
+    office.finalize()
+    gateway.invoice(INVOICE.id)
+    account = office.make("financialAccounts", accountNumber=3900, externalTaxCode="31")
+    line = {"financialAccountId": int(account), "unitPrice": 100}
+    second = office.make("invoices", customerId=int(NORDLYS.id), invoiceLines=[line])
+    office.finalize(second)
+    invoice = gateway.invoice(second)
+    assert invoice is not None
+    assert (invoice.lines[0].account, invoice.lines[0].tax_code) == (3900, "31")
+
+
+def test_an_amount_with_three_decimals_is_refused_by_record_field_and_value(
+    gateway: Moment, office: Office
+) -> None:
+    office.change(f"invoices/{INVOICE.id}", invoiceLines=[{"financialAccountId": 501, "amountInclVat": 99.995}])
+    office.finalize()
+    with pytest.raises(
+        Rejected, match=rf'is "99\.995", .* two decimals \(Moment record {INVOICE.id}\)'
+    ) as refusal:
+        gateway.invoice(INVOICE.id)
+    assert refusal.value.title == "Invoice 1"
+
+
+def test_a_customer_without_a_name_is_refused(gateway: Moment, office: Office) -> None:
+    customer = office.make("customers", customerNumber="10009")
+    with pytest.raises(Rejected, match="The name is missing") as refusal:
+        gateway.customer(customer)
+    assert refusal.value.title == "Customer 10009"
+
+
+def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: Moment, office: Office) -> None:
+    customer = office.make("customers", name="Gone AS")
+    office.delete(f"customers/{customer}")
+    with pytest.raises(Rejected):
+        gateway.return_customer_number(customer, 10002)
+
+
+@pytest.mark.parametrize(
+    ("key", "company"), [("revoked", "1001"), ("moment-other-key", "1001"), ("moment-demo-key", "9999")]
+)
+def test_a_key_that_does_not_fit_the_company_pauses_the_connection(office: Office, key: str, company: str) -> None:
+    with calling(office.url, key=key, company=company) as gateway, pytest.raises(Misconfigured):
+        list(gateway.changed(Kind.CUSTOMER, since=MORNING))
+
+
+MISHAPS = ("slow", "hang", "fault", "error_500", "error_503", "too_many", "garbage", "html")
+MISHAPS_AFTER_THE_WORK = ("truncated", "lose_answer", "save_then_error")
+
+
+@pytest.mark.parametrize("mishap", [*MISHAPS, *MISHAPS_AFTER_THE_WORK])
+def test_a_mishap_passes(gateway: Moment, office: Office, mishap: str) -> None:
+    office.misbehave("GET customers", mishap)
+    with pytest.raises(Unavailable):
+        gateway.customer(NORDLYS.id)
+    assert gateway.customer(NORDLYS.id) == NORDLYS
+
+
+@pytest.mark.parametrize("mishap", MISHAPS_AFTER_THE_WORK)
+def test_a_number_whose_receipt_was_lost_is_there_and_may_be_returned_again(
+    gateway: Moment, office: Office, mishap: str
+) -> None:
+    office.misbehave("PATCH customers", mishap)
+    with pytest.raises(Unavailable):
+        gateway.return_customer_number(NORDLYS.id, 10001)
+    assert office.customer_number() == "10001"
+    gateway.return_customer_number(NORDLYS.id, 10001)
+    assert office.customer_number() == "10001"
+
+
+def test_a_pause_that_moment_asks_for_is_told(gateway: Moment, office: Office) -> None:
+    office.misbehave("GET customers", "too_many")
+    with pytest.raises(Unavailable) as pause:
+        gateway.customer(NORDLYS.id)
+    assert pause.value.retry_after == timedelta(seconds=1)
+
+
+def test_notifications_name_their_records(office: Office) -> None:
+    office.notify_nobody()
+    customer = office.make("customers", name="Ny Kunde AS")
+    office.change(f"projects/{SOLBAKKEN.id}", name="Villa Solbakken II")
+    office.finalize()
+    sent = [read(json.dumps(body).encode()) for body in office.notifications()]
+    assert sent == [
+        Record(Kind.CUSTOMER, customer),
+        Record(Kind.PROJECT, SOLBAKKEN.id),
+        Record(Kind.INVOICE, INVOICE.id),
+    ]

@@ -1,0 +1,102 @@
+"""What the flows rely on: held by the gateway against the sandbox, and by the fake that stands in for both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.errors import Rejected, Uncertain
+from sync.records import Company, FiscalYear
+from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER
+from tests.fakes import FakeErp, lines_of
+
+if TYPE_CHECKING:
+    from sync.ports import Erp
+    from tests.contracts.stage_twentyfour import Stranger
+
+DAY = VOUCHER.day
+UNBALANCED = replace(VOUCHER, entries=VOUCHER.entries[:2])
+SECOND = replace(VOUCHER, number=2, invoice_number=2)
+
+
+@pytest.fixture(params=["fake", "sandbox"])
+def erp(request: pytest.FixtureRequest) -> Erp:
+    if request.param == "fake":
+        return FakeErp()
+    stranger: Stranger = request.getfixturevalue("stranger")
+    return stranger.gateway()
+
+
+@pytest.fixture
+def open_books(erp: Erp) -> Erp:
+    """Books with the customer and the project of the voucher."""
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    return erp
+
+
+def test_a_customer_without_a_number_gets_one_and_is_found_by_its_moment_id(erp: Erp) -> None:
+    [first, second] = erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2", name="Other AS")])
+    assert (first, second) == (10001, 10002)
+    assert erp.find_company("2") == Company(10002, "Other AS", "923609016", "2")
+    assert erp.company(10001) == Company(10001, NORDLYS.name, "923609016", NORDLYS.moment_id)
+
+
+def test_a_customer_with_a_number_is_overwritten(erp: Erp) -> None:
+    erp.save_companies([NORDLYS])
+    assert erp.save_companies([replace(NORDLYS, number=10001, name="Nordlys AS")]) == [10001]
+    assert erp.company(10001) == Company(10001, "Nordlys AS", "923609016", NORDLYS.moment_id)
+
+
+def test_a_customer_that_is_not_there_is_not_found(erp: Erp) -> None:
+    assert erp.find_company("1") is None
+    assert erp.company(1) is None
+
+
+def test_a_project_may_be_saved_twice(erp: Erp) -> None:
+    erp.save_companies([NORDLYS])
+    for name in ("Kulturhuset", "Kulturhuset, trinn 2"):
+        erp.save_project(replace(KULTURHUSET, name=name))
+
+
+def test_the_chart_of_accounts_tells_the_vat_code_of_each_account(erp: Erp) -> None:
+    assert {1500: "", 3000: "3", 3020: "31", 3100: "5"}.items() <= erp.tax_codes().items()
+
+
+def test_fiscal_years_include_their_last_day(erp: Erp) -> None:
+    years = {year.number: year for year in erp.fiscal_years()}
+    assert years[2024] == FiscalYear(date(2024, 1, 1), date(2024, 12, 31), locked=True)
+    assert years[2026] == FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False)
+
+
+def test_a_posted_voucher_is_found_by_its_invoice_number(open_books: Erp) -> None:
+    open_books.post([VOUCHER, SECOND], year=2026)
+    assert open_books.posted(1, day=DAY) == lines_of(VOUCHER)
+    assert open_books.posted(2, day=DAY) == lines_of(SECOND)
+    assert open_books.posted(3, day=DAY) == []
+    assert open_books.posted(1, day=date(2025, 3, 2)) == []
+
+
+def test_the_next_voucher_number_follows_the_last_one_of_its_year(open_books: Erp) -> None:
+    assert open_books.next_voucher_number(DAY) == 1
+    open_books.post([VOUCHER], year=2026)
+    assert open_books.next_voucher_number(DAY) == 2
+    assert open_books.next_voucher_number(date(2025, 3, 2)) == 1
+
+
+@pytest.mark.parametrize("bad", [VOUCHER, replace(UNBALANCED, number=2, invoice_number=2)])
+def test_a_refused_voucher_says_what_it_means_if_a_look_shows_that_nothing_was_saved(
+    open_books: Erp, bad: Any
+) -> None:
+    open_books.post([VOUCHER], year=2026)
+    with pytest.raises(Uncertain) as refused:
+        open_books.post([replace(SECOND, number=3, invoice_number=3), bad], year=2026)
+    assert isinstance(refused.value.otherwise, Rejected)
+    assert open_books.posted(3, day=DAY) == []
+
+
+def test_the_login_reaches_its_client(erp: Erp) -> None:
+    assert [identity.client for identity in erp.identities() if identity.usable] == ["Demo AS"]

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.contracts.record_twentyfour import CASSETTES, TWENTYFOUR, tape
+from tests.contracts.stage_twentyfour import SCENES, WSDLS, gateway
+
+RECORDED = sorted(CASSETTES.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_client_says_what_was_recorded_and_understands_the_answer(name: str, redis_url: str) -> None:
+    scene = SCENES[name]
+    with Redis.from_url(redis_url) as redis, tape().use_cassette(name) as cassette:
+        assert scene.play(gateway(TWENTYFOUR, redis, **scene.settings)) == scene.gives
+        assert cassette.all_played
+
+
+def test_every_operation_that_the_client_uses_is_recorded() -> None:
+    offered = {
+        name for path in WSDLS.glob("*.wsdl") for name in re.findall(r'operation name="(\w+)"', path.read_text())
+    }
+    used = offered & {
+        node.value
+        for path in Path(WSDLS.parent).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant)
+    }
+    recorded = {
+        name
+        for path in RECORDED
+        for name in re.findall(r"webservices/(?:economy/accounting/)?(\w+)\"'", path.read_text())
+    }
+    assert used == recorded
+
+
+def test_no_cassette_holds_a_secret() -> None:
+    text = "".join(path.read_text() for path in RECORDED)
+    assert "<ns0:Password>secret<" in text
+    assert not re.search(r"demo-password|demo@example\.com|SessionId|Authorization", text, re.IGNORECASE)

@@ -1,0 +1,208 @@
+"""The mailer against a real SMTP server: what arrives there, and what is said when nothing does."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from pydantic import SecretStr
+
+from integrations.mail.mailer import Mailer
+from sync.errors import Rejected, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Postbox:
+    """Takes every mail, unless ``answers`` says otherwise for an address, or for "DATA"."""
+
+    def __init__(self) -> None:
+        self.mails: list[Envelope] = []
+        self.answers: dict[str, str] = {}
+
+    async def handle_RCPT(  # noqa: N802 - the name that aiosmtpd asks for
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if address in self.answers:
+            return self.answers[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the same
+        if "DATA" in self.answers:
+            return self.answers["DATA"]
+        self.mails.append(envelope)
+        return "250 OK"
+
+
+@contextmanager
+def listening(postbox: Postbox, **options: Any) -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    controller = Controller(postbox, hostname="127.0.0.1", port=port, **options)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def postbox() -> Postbox:
+    return Postbox()
+
+
+@pytest.fixture
+def port(postbox: Postbox) -> Iterator[int]:
+    with listening(postbox) as port:
+        yield port
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's certificate for 127.0.0.1, which clients of this test trust."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "certificate.pem"
+    pem.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
+def mail(to: str = "kari@example.com") -> EmailMessage:
+    message = EmailMessage()
+    message["Subject"] = "Faktura 1024 nådde ikke fram"
+    message["From"] = "bridge@example.com"
+    message["To"] = to
+    message["Message-ID"] = "<alert-7@example.com>"
+    message.set_content("Hei på deg")
+    return message
+
+
+def send(url: str, message: EmailMessage | None = None, *, timeout: float = 5) -> None:
+    Mailer(SecretStr(url), timeout=timeout).send(message or mail())
+
+
+def let_in(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: object) -> AuthResult:
+    return AuthResult(success=login == LoginPassword(b"post", b"pass/word@"), handled=False)
+
+
+def test_a_mail_arrives_as_it_was_written(postbox: Postbox, port: int) -> None:
+    send(f"smtp://127.0.0.1:{port}")
+    (arrived,) = postbox.mails
+    assert (arrived.mail_from, arrived.rcpt_tos) == ("bridge@example.com", ["kari@example.com"])
+    assert b"Message-ID: <alert-7@example.com>" in (arrived.original_content or b"")
+
+
+def test_a_mail_travels_over_starttls_with_a_login(postbox: Postbox, tls: ssl.SSLContext) -> None:
+    with listening(
+        postbox, tls_context=tls, require_starttls=True, auth_required=True, authenticator=let_in
+    ) as port:
+        send(f"smtp+starttls://post:pass%2Fword%40@127.0.0.1:{port}")
+    assert len(postbox.mails) == 1
+
+
+def test_a_mail_travels_over_tls(postbox: Postbox, tls: ssl.SSLContext) -> None:
+    with listening(postbox, ssl_context=tls) as port:
+        send(f"smtps://127.0.0.1:{port}")
+    assert len(postbox.mails) == 1
+
+
+def test_a_server_that_nobody_vouches_for_gets_no_password(
+    postbox: Postbox, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with (
+        listening(postbox, tls_context=tls, auth_required=True, authenticator=let_in) as port,
+        pytest.raises(Unavailable),
+    ):
+        send(f"smtp+starttls://post:pass%2Fword%40@127.0.0.1:{port}")
+    assert postbox.mails == []
+
+
+def test_a_wrong_password_is_said_without_the_password(postbox: Postbox, tls: ssl.SSLContext) -> None:
+    with (
+        listening(postbox, tls_context=tls, auth_required=True, authenticator=let_in) as port,
+        pytest.raises(Unavailable, match=r"^The mail server 127\.0\.0\.1 did not take a mail\.$"),
+    ):
+        send(f"smtp+starttls://post:wrong@127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("answer", ["451 Later", "421 Closing", "554 No"])
+def test_a_mail_that_the_server_does_not_take_is_sent_later(postbox: Postbox, port: int, answer: str) -> None:
+    postbox.answers["DATA"] = answer
+    with pytest.raises(Unavailable):
+        send(f"smtp://127.0.0.1:{port}")
+    postbox.answers.clear()
+    send(f"smtp://127.0.0.1:{port}")
+    assert len(postbox.mails) == 1
+
+
+def test_an_address_that_does_not_exist_is_told(postbox: Postbox, port: int) -> None:
+    postbox.answers["kari@example.com"] = "550 No such user"
+    with pytest.raises(Rejected, match=r"does not take mails for kari@example\.com\.") as refusal:
+        send(f"smtp://127.0.0.1:{port}")
+    assert refusal.value.remedy == "Correct the e-mail addresses in the settings of the connection."
+
+
+def test_an_address_that_is_full_today_is_tried_later(postbox: Postbox, port: int) -> None:
+    postbox.answers["kari@example.com"] = "452 Full"
+    with pytest.raises(Unavailable):
+        send(f"smtp://127.0.0.1:{port}")
+
+
+def test_a_wrong_address_does_not_keep_a_mail_from_the_others(postbox: Postbox, port: int) -> None:
+    postbox.answers["kari@example.com"] = "550 No such user"
+    with pytest.raises(Rejected):
+        send(f"smtp://127.0.0.1:{port}", mail("kari@example.com, ola@example.com"))
+    assert [arrived.rcpt_tos for arrived in postbox.mails] == [["ola@example.com"]]
+
+
+def test_a_server_that_is_not_there_means_later() -> None:
+    with pytest.raises(Unavailable):
+        send("smtp://127.0.0.1:1")
+
+
+def test_a_server_that_says_nothing_means_later() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with pytest.raises(Unavailable):
+            send(f"smtp://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:25", "http://127.0.0.1", "smtp://"])
+def test_another_address_than_a_mail_servers_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="the mail server is given as"):
+        Mailer(SecretStr(url), timeout=1)

@@ -1,0 +1,92 @@
+"""An HTTP server that answers as a test tells it, well or badly, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    what: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Remote:
+    """``answers`` by what is asked, such as "GET customers/7": each is played in turn, the last for ever."""
+
+    url: str
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+
+    def times(self, what: str) -> int:
+        return sum(asked.what == what for asked in self.asked)
+
+
+def says(values: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    return sends(json.dumps(values).encode(), status=status, headers=headers)
+
+
+def sends(
+    body: bytes, *, status: int = 200, headers: dict[str, str] | None = None, length: int | None = None
+) -> Answer:
+    """Answer with these bytes; another ``length`` than theirs is a lie."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(body) if length is None else length))
+        for name, value in (headers or {}).items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+        handler.close_connection = length is not None
+
+    return answer
+
+
+def pages(*contents: list[object]) -> list[Answer]:
+    return [
+        says({"content": content, "page": {"number": number, "size": 100, "totalPages": len(contents)}})
+        for number, content in enumerate(contents)
+    ]
+
+
+@contextmanager
+def serving(company: str = "1001") -> Iterator[Remote]:
+    remote = Remote("")
+    prefix = f"/companies/{company}/"
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            path, _, query = self.path.partition("?")
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            what = f"{self.command} {path.removeprefix(prefix)}"
+            remote.asked.append(Asked(what, query, dict(self.headers.items()), body))
+            answers = remote.answers.get(what) or [says({"detail": "not found"}, status=404)]
+            (answers.pop(0) if len(answers) > 1 else answers[0])(self)
+
+        do_GET = do_PATCH = do_POST = answer  # noqa: N815 - the names that http.server asks for
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in http.server
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    remote.url = f"http://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield remote
+    server.shutdown()
+    server.server_close()
+    thread.join()

@@ -1,0 +1,248 @@
+"""Calls to Moment that do not go well: each ends in the error that says what happens next."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from integrations.moment.client import MOST_BYTES, MomentClient, MomentSite
+from integrations.moment.faults import Call
+from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
+from tests.integrations.moment.remote import Answer, Remote, pages, says, sends
+
+if TYPE_CHECKING:
+    from http.server import BaseHTTPRequestHandler
+
+RECORD = {"id": 7, "name": "Kari"}
+
+
+def hangs_up(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True
+
+
+def is_silent(_handler: BaseHTTPRequestHandler) -> None:
+    time.sleep(2)
+
+
+def drips(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b" ")
+            time.sleep(0.05)
+    except OSError:
+        handler.close_connection = True
+
+
+FAILURES: list[Answer] = [
+    hangs_up,
+    is_silent,
+    drips,
+    sends(json.dumps(RECORD).encode(), length=1000),
+    sends(b""),
+    sends(b'{"id": 7, "na'),
+    sends(b"<html>We are back soon</html>"),
+    sends(b"\xff\xfe{\x00"),
+    sends(b'{"id": 7, "amount": NaN}'),
+    sends(b"[" * 100_000),
+    sends(b'"' + b"x" * MOST_BYTES + b'"'),
+    sends(gzip.compress(b" " * (MOST_BYTES + 1)), headers={"Content-Encoding": "gzip"}),
+    sends(b"not gzip", headers={"Content-Encoding": "gzip"}),
+    says([RECORD]),
+    says(None),
+    sends(b"", status=302, headers={"Location": "/companies/1001/customers/8"}),
+    says({"detail": "Internal error"}, status=500),
+    sends(b"<html>", status=503),
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_an_answer_that_does_not_come_or_makes_no_sense_means_later(
+    remote: Remote, client: MomentClient, failure: Answer
+) -> None:
+    remote.answers["GET customers/7"] = [failure, says(RECORD)]
+    with pytest.raises(Unavailable, match=r"^Moment .* \(reading customers\)\.$"):
+        client.record("customers", "7")
+    assert client.record("customers", "7") == RECORD
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_write_may_be_repeated_only_where_the_caller_says_so(
+    remote: Remote, client: MomentClient, failure: Answer
+) -> None:
+    remote.answers["POST projectExpenses"] = [failure]
+    with pytest.raises(Uncertain, match="nobody knows whether it was saved"):
+        client.write("POST", "projectExpenses", {}, repeatable=False)
+    with pytest.raises(Unavailable):
+        client.write("POST", "projectExpenses", {}, repeatable=True)
+
+
+def test_a_write_that_never_left_is_not_uncertain(site: MomentSite) -> None:
+    nowhere = replace(site, url="http://127.0.0.1:1")
+    client = MomentClient(nowhere, company="1001", api_key=SecretStr("moment-key"))
+    with pytest.raises(Unavailable, match="could not be reached"):
+        client.write("POST", "projectExpenses", {}, repeatable=False)
+
+
+@pytest.mark.parametrize(
+    ("status", "consequence"),
+    [
+        (400, Rejected),
+        (401, Misconfigured),
+        (403, Misconfigured),
+        (404, Rejected),
+        (408, Unavailable),
+        (409, Rejected),
+        (422, Rejected),
+        (429, Unavailable),
+        (500, Uncertain),
+        (503, Uncertain),
+    ],
+)
+def test_a_status_of_a_write_has_one_consequence(
+    remote: Remote, client: MomentClient, status: int, consequence: type[SyncError]
+) -> None:
+    remote.answers["POST projectExpenses"] = [says({}, status=status)]
+    with pytest.raises(consequence) as error:
+        client.write("POST", "projectExpenses", {}, repeatable=False)
+    assert type(error.value) is consequence
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (says({"detail": "Customer 7 is closed"}, status=409), "Customer 7 is closed"),
+        (
+            says({"error": "Conflict", "code": 3, "message": "Closed\nfor now"}, status=409),
+            "Conflict; Closed for now",
+        ),
+        (says(["no"], status=422), "status 422"),
+        (sends(b"<html>no</html>", status=400), "status 400"),
+        (sends(b"[" * 100_000, status=400), "status 400"),
+    ],
+)
+def test_a_refusal_is_told_in_moments_own_words(
+    remote: Remote, client: MomentClient, answer: Answer, said: str
+) -> None:
+    remote.answers["PATCH customers/7"] = [answer]
+    with pytest.raises(Rejected) as refusal:
+        client.write("PATCH", "customers/7", {}, repeatable=True)
+    assert refusal.value.message == f"Moment refused this (saving customers): {said}"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry-After": "30"}, timedelta(seconds=30)),
+        ({"Retry-After": "Fri, 01 Jan 1999 10:00:00 GMT"}, timedelta(0)),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "9" * 30}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_that_moment_asks_for_is_told(
+    remote: Remote, client: MomentClient, status: int, headers: dict[str, str], wait: timedelta | None
+) -> None:
+    remote.answers["GET customers/7"] = [says({}, status=status, headers=headers)]
+    with pytest.raises(Unavailable) as pause:
+        client.record("customers", "7")
+    assert pause.value.retry_after == wait
+
+
+def test_a_wait_until_a_time_counts_from_the_time_of_the_answer() -> None:
+    headers = {"Retry-After": "Sun, 22 Nov 2026 10:05:00 GMT", "Date": "Sun, 22 Nov 2026 10:00:00 GMT"}
+    pause = Call("reading customers", "1001").refused(429, b"", headers)
+    assert isinstance(pause, Unavailable)
+    assert pause.retry_after == timedelta(minutes=5)
+
+
+def test_a_key_that_is_refused_pauses_the_connection_and_says_what_to_do(
+    remote: Remote, client: MomentClient
+) -> None:
+    remote.answers["GET customers/7"] = [says({}, status=401)]
+    with pytest.raises(Misconfigured, match="API key for company 1001") as error:
+        client.record("customers", "7")
+    assert error.value.remedy.startswith("Make a new API key in Moment")
+
+
+def test_a_list_that_is_not_found_means_that_the_company_is_wrong(client: MomentClient) -> None:
+    with pytest.raises(Misconfigured, match="Moment has no company 1001"):
+        client.everything("financialAccounts")
+
+
+@pytest.mark.parametrize("answer", [{"id": 8}, {"name": "Kari"}])
+def test_an_answer_about_another_record_is_no_answer(
+    remote: Remote, client: MomentClient, answer: dict[str, object]
+) -> None:
+    remote.answers["GET customers/7"] = [says(answer)]
+    with pytest.raises(Unavailable):
+        client.record("customers", "7")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"content": None}, {"content": [7]}, {"content": [], "page": 0}, {"content": []}]
+    + [{"content": [RECORD], "page": {"number": number, "totalPages": 2}} for number in (1, None)],
+)
+def test_a_list_that_is_no_list_or_another_page_is_no_answer(
+    remote: Remote, client: MomentClient, answer: dict[str, object]
+) -> None:
+    remote.answers["GET customers"] = [says(answer)]
+    with pytest.raises(Unavailable):
+        list(client.pages("customers", {}))
+
+
+def test_a_server_that_ignores_the_page_is_found_out(remote: Remote, client: MomentClient) -> None:
+    remote.answers["GET customers"] = [pages([RECORD], [RECORD])[0]]
+    with pytest.raises(Unavailable):
+        list(client.pages("customers", {}))
+
+
+def test_the_key_goes_to_moment_and_into_no_error(remote: Remote, client: MomentClient) -> None:
+    remote.answers["GET customers/7"] = [hangs_up]
+    with pytest.raises(Unavailable) as error:
+        client.record("customers", "7")
+    assert remote.asked[0].headers["Authorization"] == "Basic YXBpa2V5Om1vbWVudC1rZXk="
+    cause: BaseException | None = error.value
+    while cause:
+        assert "moment-key" not in repr(cause)
+        assert "YXBpa2V5" not in repr(cause)
+        cause = cause.__cause__ or cause.__context__
+
+
+def test_cookies_are_not_kept(remote: Remote, client: MomentClient) -> None:
+    remote.answers["GET customers/7"] = [says(RECORD, headers={"Set-Cookie": "session=1; Path=/"})]
+    client.record("customers", "7")
+    client.record("customers", "7")
+    assert "Cookie" not in remote.asked[1].headers
+
+
+def test_a_redirect_is_not_followed(remote: Remote, client: MomentClient) -> None:
+    remote.answers["GET customers/7"] = [
+        sends(b"", status=307, headers={"Location": "/companies/1001/customers/8"})
+    ]
+    remote.answers["GET customers/8"] = [says({"id": 7})]
+    with pytest.raises(Unavailable):
+        client.record("customers", "7")
+
+
+def test_proxies_of_the_environment_are_not_used(
+    remote: Remote, client: MomentClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    remote.answers["GET customers/7"] = [says(RECORD)]
+    assert client.record("customers", "7") == RECORD
+
+
+def test_an_id_cannot_lead_to_another_path(remote: Remote, client: MomentClient) -> None:
+    assert client.record("customers", "7/../8?x=1") is None
+    assert remote.asked[0].what == "GET customers/7%2F..%2F8%3Fx%3D1"

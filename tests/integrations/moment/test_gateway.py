@@ -1,0 +1,152 @@
+"""Moment as the flows see it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.words import Kind
+from sync.errors import Rejected
+from tests.integrations.moment.remote import Remote, pages, says, sends
+
+if TYPE_CHECKING:
+    from integrations.moment.gateway import MomentGateway
+    from sync.ports import Moment
+
+SINCE = datetime(2026, 3, 1, 10, 0, 30, 900_000, tzinfo=UTC)
+
+
+def invoice(**changes: object) -> dict[str, object]:
+    return {
+        "id": 7,
+        "invoiceNumber": 1024,
+        "invoiceState": "finalized",
+        "invoiceDate": "2026-03-01",
+        "customerId": 5,
+        "totalAmountInclVat": 125,
+        "invoiceLines": [{"amountInclVat": 125, "financialAccountId": 501}],
+        **changes,
+    }
+
+
+def account(account_id: int, **changes: object) -> dict[str, object]:
+    return {"id": account_id, "accountNumber": 3000, "externalTaxCode": "3", **changes}
+
+
+def test_it_is_what_the_flows_ask_for(gateway: MomentGateway) -> None:
+    moment: Moment = gateway
+    assert moment.invoice_address("106939080") == "https://moment.example.com/companies/1001/invoices/106939080"
+
+
+def test_a_record_that_is_not_there_is_none(gateway: MomentGateway) -> None:
+    assert (gateway.customer("7"), gateway.project("7"), gateway.invoice("7")) == (None, None, None)
+
+
+def test_an_amount_is_read_from_its_text(remote: Remote, gateway: MomentGateway) -> None:
+    body = json.dumps(invoice(totalAmountInclVat=None)).replace("null", "99999999999.970")
+    remote.answers["GET invoices/7"] = [sends(body.encode())]
+    remote.answers["GET financialAccounts"] = [says({"content": [account(501)]})]
+    read = gateway.invoice("7")
+    assert read is not None
+    assert read.total == Decimal("99999999999.97")
+
+
+def test_the_accounts_are_read_once_for_many_invoices(remote: Remote, gateway: MomentGateway) -> None:
+    remote.answers["GET invoices/7"] = [says(invoice())]
+    remote.answers["GET financialAccounts"] = [says({"content": [account(501)]})]
+    assert gateway.invoice("7") == gateway.invoice("7")
+    assert remote.times("GET financialAccounts") == 1
+
+
+def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: MomentGateway) -> None:
+    remote.answers["GET invoices/7"] = [
+        says(invoice()),
+        says(invoice(invoiceLines=[{"amountInclVat": 125, "financialAccountId": 502}])),
+    ]
+    remote.answers["GET financialAccounts"] = [
+        says({"content": [account(501)]}),
+        says({"content": [account(501), account(502, accountNumber=3020)]}),
+    ]
+    gateway.invoice("7")
+    read = gateway.invoice("7")
+    assert read is not None
+    assert read.lines[0].account == 3020
+
+
+def test_an_account_that_is_nowhere_is_looked_for_once_more_only(remote: Remote, gateway: MomentGateway) -> None:
+    remote.answers["GET invoices/7"] = [says(invoice())]
+    remote.answers["GET financialAccounts"] = [says({"content": []})]
+    with pytest.raises(Rejected, match="financial account 501 is not in Moment") as refusal:
+        gateway.invoice("7")
+    assert remote.times("GET financialAccounts") == 1
+    assert refusal.value.title == "Invoice 1024"
+
+
+def test_an_account_that_cannot_be_read_harms_only_the_invoices_that_name_it(
+    remote: Remote, gateway: MomentGateway
+) -> None:
+    remote.answers["GET invoices/7"] = [says(invoice())]
+    remote.answers["GET financialAccounts"] = [
+        says({"content": [account(501), account(502, accountNumber="?"), {}]})
+    ]
+    read = gateway.invoice("7")
+    assert read is not None
+    assert (read.lines[0].account, read.lines[0].tax_code) == (3000, "3")
+
+
+def test_the_customer_number_is_sent_as_text(remote: Remote, gateway: MomentGateway) -> None:
+    remote.answers["PATCH customers/7"] = [says({"id": 7, "customerNumber": "10001"})]
+    gateway.return_customer_number("7", 10001)
+    assert json.loads(remote.asked[0].body) == {"customerNumber": "10001"}
+
+
+def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: MomentGateway) -> None:
+    with pytest.raises(Rejected, match="does not have this record any more"):
+        gateway.return_customer_number("7", 10001)
+
+
+def test_every_page_of_what_changed_is_told(remote: Remote, gateway: MomentGateway) -> None:
+    remote.answers["GET projects"] = pages([{"id": 1}, {"id": 2}], [{"id": 3}], [{"id": "four"}])
+    assert list(gateway.changed(Kind.PROJECT, since=SINCE)) == ["1", "2", "3", "four"]
+    assert [asked.query for asked in remote.asked] == [
+        f"lastModifiedDateFrom=2026-03-01&page={page}&size=100" for page in range(3)
+    ]
+
+
+def test_nothing_changed_is_nothing_told(remote: Remote, gateway: MomentGateway) -> None:
+    remote.answers["GET projects"] = [says({"content": [], "page": {"number": 0, "totalPages": 0}})]
+    assert list(gateway.changed(Kind.PROJECT, since=SINCE)) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ("2026-03-01T10:00:30Z", True),  # in the same second: Moment may round down
+        ("2026-03-01T11:00:31+01:00", True),
+        ("2026-03-01T10:00:29.999Z", False),
+        ("2026-03-01", True),  # a day tells no instant
+        ("2026-03-01T10:00:00", True),  # nor does one without a zone
+        ("yesterday", True),
+        (None, True),
+    ],
+)
+def test_what_did_not_change_since_is_left_out(
+    remote: Remote,
+    gateway: MomentGateway,
+    changed: str | None,
+    told: bool,  # noqa: FBT001 - a row of a table
+) -> None:
+    remote.answers["GET customers"] = pages([{"id": 1, "lastModifiedDate": changed}])
+    assert list(gateway.changed(Kind.CUSTOMER, since=SINCE)) == (["1"] if told else [])
+
+
+def test_of_invoices_only_the_finalized_are_news(remote: Remote, gateway: MomentGateway) -> None:
+    states = ["draft", "finalized", None]
+    remote.answers["GET invoices"] = pages(
+        [{"id": at, "invoiceState": state} for at, state in enumerate(states, 1)]
+    )
+    assert list(gateway.changed(Kind.INVOICE, since=SINCE)) == ["2"]

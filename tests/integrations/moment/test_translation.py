@@ -1,0 +1,267 @@
+"""Moment's records in our words: what fits is read, what does not is refused by record, field and value."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from integrations.moment import customers, invoices, projects
+from integrations.moment.fields import Fields
+from sync.errors import Rejected
+from sync.records import Customer, Invoice, InvoiceLine, Project, Transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CUSTOMER: dict[str, object] = {
+    "id": 62788973,
+    "name": "Nordlys Arkitekter AS",
+    "customerNumber": "10001",
+    "organizationNumber": "310987654",
+    "email": "post@nordlys.example.com",
+    "invoiceEmail": "invoice@nordlys.example.com",
+    "phone": "",
+    "addresses": [{"type": "postal", "street": "Storgata 1"}],
+    "countryCode": "NO",
+    "customerType": "company",
+    "lastModifiedDate": "2026-03-01T10:00:00Z",
+}
+PROJECT: dict[str, object] = {
+    "id": 62788980,
+    "name": "Villa Solbakken",
+    "projectNumber": "1",
+    "projectState": "inProgress",
+    "customerId": 62788973,
+    "startDate": "2026-01-31",
+    "endDate": None,
+}
+INVOICE: dict[str, object] = {
+    "id": 106939080,
+    "invoiceNumber": 1024,
+    "invoiceType": "invoice",
+    "invoiceState": "finalized",
+    "exportState": "toTransfer",
+    "invoiceDate": "2026-03-01",
+    "dueDate": "2026-03-15",
+    "kid": "10240001",
+    "currencyCode": "NOK",
+    "currencyRate": 1,
+    "customerId": 62788973,
+    "projectId": 62788980,
+    "totalAmountInclVat": Decimal("15625.0"),
+    "invoiceLines": [
+        {"description": "Detail design", "amountInclVat": Decimal("15625.00"), "financialAccountId": 501},
+        {"description": "Thank you", "amountInclVat": 0, "financialAccountId": None},
+    ],
+}
+ACCOUNTS = {
+    "501": Fields({"accountNumber": 3000, "externalTaxCode": "3"}, "", record=501),
+    "502": Fields({"accountNumber": "3020"}, "", record=502),
+    "509": Fields({"accountNumber": None}, "", record=509, part="financial account"),
+}
+
+
+def invoice(**changes: object) -> Invoice:
+    return invoices.translate({**INVOICE, **changes}, account=ACCOUNTS.get)
+
+
+def line(**changes: object) -> list[object]:
+    return [{"amountInclVat": Decimal("15625.00"), "financialAccountId": 501, **changes}]
+
+
+def test_a_customer_is_read() -> None:
+    assert customers.translate(CUSTOMER) == Customer(
+        id="62788973",
+        name="Nordlys Arkitekter AS",
+        number="10001",
+        organization_number="310987654",
+        email="post@nordlys.example.com",
+        invoice_email="invoice@nordlys.example.com",
+        is_company=True,
+        country="NO",
+    )
+
+
+def test_a_customer_needs_no_more_than_a_name() -> None:
+    assert customers.translate({"id": 7, "name": "Kari"}) == Customer(id="7", name="Kari")
+
+
+@pytest.mark.parametrize(
+    ("word", "is_company"), [("person", False), ("company", True), ("choir", True), (None, True)]
+)
+def test_a_customer_is_a_company_unless_it_is_a_person(word: str | None, is_company: bool) -> None:  # noqa: FBT001 - a row of a table
+    assert customers.translate({**CUSTOMER, "customerType": word}).is_company is is_company
+
+
+@pytest.mark.parametrize("name", ["Nordlys\r\nAS", "Nordlys \x00AS", "  Nordlys \t AS ", "Nordlys \ud800AS"])
+def test_a_name_becomes_one_line_that_every_system_can_hold(name: str) -> None:
+    assert customers.translate({**CUSTOMER, "name": name}).name == "Nordlys AS"
+
+
+def test_letters_of_every_language_stay_as_they_are() -> None:
+    assert customers.translate({**CUSTOMER, "name": "Šárka Ærø 株式会社 🚀"}).name == "Šárka Ærø 株式会社 🚀"
+
+
+@pytest.mark.parametrize("name", [None, "", "   ", "\x00"])
+def test_a_customer_without_a_name_is_refused(name: str | None) -> None:
+    with pytest.raises(Rejected, match=r"^The name is missing \(Moment record 62788973\)\.$") as refusal:
+        customers.translate({**CUSTOMER, "name": name})
+    assert refusal.value.remedy == "Correct the customer in Moment; it then comes across by itself."
+
+
+def test_a_project_is_read() -> None:
+    assert projects.translate(PROJECT) == Project(
+        id="62788980", name="Villa Solbakken", number="1", customer_id="62788973", starts=date(2026, 1, 31)
+    )
+
+
+@pytest.mark.parametrize(
+    "day", ["2026-02-30", "31.01.2026", "20260131", "2026-W05-6", "2026-01-31T00:00:00", 20260131]
+)
+def test_what_is_no_day_is_refused_by_field_and_value(day: object) -> None:
+    with pytest.raises(
+        Rejected,
+        match=rf'^The start date is "{day}", which is not a day written as year-month-day \(Moment record 62788980\)\.$',
+    ):
+        projects.translate({**PROJECT, "startDate": day})
+
+
+def test_an_invoice_is_read_without_its_lines_of_text() -> None:
+    assert invoice() == Invoice(
+        id="106939080",
+        number=1024,
+        day=date(2026, 3, 1),
+        due=date(2026, 3, 15),
+        total=Decimal("15625.00"),
+        lines=(InvoiceLine(amount=Decimal("15625.00"), account=3000, tax_code="3"),),
+        customer_id="62788973",
+        project_id="62788980",
+        kid="10240001",
+        rate=Decimal(1),
+    )
+
+
+def test_a_line_may_have_a_project_of_its_own_and_an_account_without_tax_code() -> None:
+    read = invoice(invoiceLines=line(projectId=7, financialAccountId=502))
+    assert read.lines == (InvoiceLine(amount=Decimal("15625.00"), account=3020, tax_code="", project_id="7"),)
+
+
+def test_a_credit_note_keeps_its_negative_amounts() -> None:
+    read = invoice(
+        invoiceType="creditNote", totalAmountInclVat=-125, invoiceLines=line(amountInclVat=Decimal("-125.00"))
+    )
+    assert (read.credit_note, read.total, read.lines[0].amount) == (True, Decimal(-125), Decimal(-125))
+
+
+def test_a_foreign_currency_comes_with_its_rate() -> None:
+    read = invoice(currencyCode="EUR", currencyRate=Decimal("11.734512"))
+    assert (read.currency, read.rate) == ("EUR", Decimal("11.734512"))
+
+
+@pytest.mark.parametrize(
+    ("word", "transfer"),
+    [
+        ("toTransfer", Transfer.WANTED),
+        (None, Transfer.WANTED),
+        ("transferred", Transfer.DONE),
+        ("doNotTransfer", Transfer.UNWANTED),
+    ],
+)
+def test_the_export_status_says_whether_an_invoice_travels(word: str | None, transfer: Transfer) -> None:
+    assert invoice(exportState=word).transfer is transfer
+
+
+@pytest.mark.parametrize("field", ["exportState", "invoiceType"])
+def test_a_word_that_nobody_knows_is_for_a_person_to_judge(field: str) -> None:
+    with pytest.raises(Rejected, match=r'is "perhaps", which is not one of'):
+        invoice(**{field: "perhaps"})
+
+
+@pytest.mark.parametrize("state", ["draft", "sent", "", None])
+def test_an_invoice_in_any_other_state_is_not_finalized(state: str | None) -> None:
+    assert not invoice(invoiceState=state).finalized
+
+
+def test_nothing_in_a_draft_is_refused() -> None:
+    draft = {"id": 7, "invoiceState": "draft", "invoiceDate": None, "invoiceLines": [{}]}
+    read = invoices.translate(draft, account=ACCOUNTS.get)
+    assert (read.id, read.number, read.lines, read.finalized) == ("7", None, (), False)
+
+
+def test_an_invoice_that_was_taken_out_of_the_transfer_is_never_refused() -> None:
+    read = invoice(exportState="doNotTransfer", invoiceDate="soon", invoiceLines=line(financialAccountId=999))
+    assert (read.number, read.transfer) == (1024, Transfer.UNWANTED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"invoiceNumber": None}, "The invoice number is missing"),
+        ({"invoiceNumber": "A1"}, 'The invoice number is "A1", which is not a whole number above zero'),
+        ({"invoiceNumber": 0}, 'The invoice number is "0", which is not a whole number above zero'),
+        ({"invoiceDate": None}, "The invoice date is missing"),
+        ({"customerId": None}, "The customer id is missing"),
+        ({"customerId": "../7"}, 'The customer id is "../7", which is not the id of a record'),
+        ({"totalAmountInclVat": None}, "The total amount incl vat is missing"),
+        (
+            {"totalAmountInclVat": "15625"},
+            'The total amount incl vat is "15625", which is not a number of usual size',
+        ),
+        ({"totalAmountInclVat": True}, 'The total amount incl vat is "True", which is not a number of usual size'),
+        ({"totalAmountInclVat": Decimal("1E+999999")}, "which is not a number of usual size"),
+        ({"totalAmountInclVat": Decimal("0.001")}, 'is "0.001", which is not an amount with at most two decimals'),
+        ({"invoiceLines": "none"}, 'The invoice lines is "none", which is not a list'),
+        ({"invoiceLines": line(amountInclVat=None)}, "Invoice line 1: the amount incl vat is missing"),
+        ({"invoiceLines": line(financialAccountId=None)}, "Invoice line 1: the financial account id is missing"),
+        (
+            {"invoiceLines": line(financialAccountId=999)},
+            "Invoice line 1: financial account 999 is not in Moment (Moment record 106939080).",
+        ),
+        (
+            {"invoiceLines": line(financialAccountId=509)},
+            "Financial account: the account number is missing (Moment record 509).",
+        ),
+    ],
+)
+def test_an_invoice_is_refused_with_what_is_wrong(changes: dict[str, object], problem: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        invoice(**changes)
+    assert problem in refusal.value.message
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.sampled_from(["2026-03-01", "0000-00-00", "creditNote", "draft", Decimal("1E+999999999"), 10**4000]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+translators: list[tuple[dict[str, object], Callable[[dict[str, object]], object]]] = [
+    (CUSTOMER, customers.translate),
+    (PROJECT, projects.translate),
+    (INVOICE, lambda values: invoices.translate(values, account=ACCOUNTS.get)),
+    (INVOICE, lambda values: invoice(invoiceLines=[values])),
+]
+
+
+@given(st.data(), st.sampled_from(translators))
+def test_a_record_of_any_values_is_read_or_refused(
+    data: st.DataObject, translator: tuple[dict[str, object], Callable[[dict[str, object]], object]]
+) -> None:
+    good, translate = translator
+    changes = data.draw(st.dictionaries(st.sampled_from(list(good)), json_values))
+    try:
+        translate({**good, **changes})
+    except Rejected as refusal:
+        message = refusal.message
+    else:
+        message = ""
+    assert len(message) < 400

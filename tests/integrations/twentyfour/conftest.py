@@ -1,0 +1,57 @@
+"""24SevenOffice as a plain SOAP server, and a client that reaches it with short time-outs, over a real Redis."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from redis import Redis
+
+from integrations.twentyfour.budget import Budget
+from integrations.twentyfour.client import SoapClient
+from integrations.twentyfour.session import Login, Session, SessionStore
+from models.vault import Vault
+from tests.integrations.twentyfour.remote import Remote, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def remote() -> Iterator[Remote]:
+    with serving() as remote:
+        yield remote
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as redis:
+        yield redis
+
+
+@pytest.fixture
+def budget(redis: Redis) -> Budget:
+    return Budget(redis, per_hour=7000, per_second=1000, clock=lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+def client(remote: Remote, budget: Budget) -> SoapClient:
+    return SoapClient(api_url=remote.url, web_url=remote.url, budget=budget, connect_seconds=2, answer_seconds=0.5)
+
+
+@pytest.fixture
+def store(redis: Redis) -> SessionStore:
+    return SessionStore(redis, Vault([SecretStr(Fernet.generate_key().decode())]), login_seconds=5)
+
+
+@pytest.fixture
+def login() -> Login:
+    return Login("app", "demo@example.com", SecretStr("demo-password"), "identity-1")
+
+
+@pytest.fixture
+def session(login: Login, client: SoapClient, store: SessionStore) -> Session:
+    return Session(login, client=client, store=store)

@@ -1,0 +1,102 @@
+"""A SOAP server that answers as a test tells it, well or badly, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+NAMESPACE = "http://24sevenOffice.com/webservices"
+ACCOUNTING = "http://24sevenoffice.com/webservices/economy/accounting/"
+SOAP = '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>{}</soap:Body></soap:Envelope>'
+
+
+@dataclass(frozen=True)
+class Asked:
+    operation: str
+    cookie: str
+    body: str
+
+
+@dataclass
+class Remote:
+    """``answers`` by operation: each is played in turn, the last for ever."""
+
+    url: str
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+
+    def times(self, operation: str) -> int:
+        return sum(asked.operation == operation for asked in self.asked)
+
+
+def says(operation: str, result: str, *, namespace: str = NAMESPACE, cookie: str = "") -> Answer:
+    """Answer well: ``result`` is what stands in the result element."""
+    inner = f"<{operation}Result>{result}</{operation}Result>"
+    answer = f'<{operation}Response xmlns="{namespace}">{inner}</{operation}Response>'
+    return sends(SOAP.format(answer).encode(), Set_Cookie=cookie)
+
+
+def faults(message: str, *, code: str = "soap:Server") -> Answer:
+    fault = f"<soap:Fault><faultcode>{code}</faultcode><faultstring>{message}</faultstring></soap:Fault>"
+    return sends(SOAP.format(fault).encode(), status=500)
+
+
+def sends(body: bytes, *, status: int = 200, length: int | None = None, **headers: str) -> Answer:
+    """Answer with these bytes; another ``length`` than theirs is a lie."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Type", "text/xml; charset=utf-8")
+        handler.send_header("Content-Length", str(len(body) if length is None else length))
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(body)
+        handler.close_connection = length is not None
+
+    return answer
+
+
+def hangs_up(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True
+
+
+@contextmanager
+def serving() -> Iterator[Remote]:
+    remote = Remote("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            operation = self.headers["SOAPAction"].strip('"').rpartition("/")[2]
+            remote.asked.append(Asked(operation, self.headers.get("Cookie", ""), body))
+            answers = remote.answers.get(operation) or [sends(b"not found", status=404)]
+            (answers.pop(0) if len(answers) > 1 else answers[0])(self)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in http.server
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    remote.url = f"http://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield remote
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def value_of(element: str, body: str) -> str:
+    """Read the first element of that name in a request."""
+    found = re.search(rf"<(?:\w+:)?{element}>([^<]*)<", body)
+    assert found, f"no {element} in {body}"
+    return found[1]

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from zeep.exceptions import ValidationError
+
+from integrations.twentyfour.client import LARGEST_ANSWER, SoapClient
+from integrations.twentyfour.faults import SessionRefused
+from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
+from tests.integrations.twentyfour.remote import SOAP, Answer, faults, hangs_up, says, sends
+
+if TYPE_CHECKING:
+    from integrations.twentyfour.budget import Budget
+    from tests.integrations.twentyfour.remote import Remote
+
+READ, SAVE = "GetTypeList", "SaveBundleList"
+BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
+THIEF = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>'
+
+
+def call(client: SoapClient, operation: str, **arguments: Any) -> Any:
+    return client.call("Account", operation, **arguments)
+
+
+def error_of(client: SoapClient, operation: str) -> SyncError:
+    with pytest.raises(SyncError) as raised:
+        call(client, operation)
+    return raised.value
+
+
+def test_an_array_comes_as_a_list_and_an_empty_one_as_nothing(remote: Remote, client: SoapClient) -> None:
+    invoice = "<TypeData><TypeId>101</TypeId><Title>Utgående faktura</Title><EntrySeriesId>11</EntrySeriesId>"
+    remote.answers[READ] = [says(READ, f"{invoice}<TypeNo>1</TypeNo></TypeData>"), says(READ, "")]
+    assert [(each.TypeId, each.Title) for each in call(client, READ)] == [(101, "Utgående faktura")]
+    assert call(client, READ) is None
+
+
+def test_the_session_goes_along_as_a_cookie_and_never_stays(remote: Remote, client: SoapClient) -> None:
+    remote.answers[READ] = [says(READ, "", cookie="ASP.NET_SessionId=of-another; path=/")]
+    for session_id in ("one", "two", ""):
+        call(client, READ, session_id=session_id)
+    assert [asked.cookie for asked in remote.asked] == ["ASP.NET_SessionId=one", "ASP.NET_SessionId=two", ""]
+
+
+def test_each_host_is_reached_under_its_own_address(remote: Remote, budget: Budget) -> None:
+    remote.answers = {READ: [says(READ, "")], "SaveProject": [says("SaveProject", "7")]}
+    elsewhere = "http://127.0.0.1:9"
+    client = SoapClient(api_url=elsewhere, web_url=remote.url, budget=budget, connect_seconds=1, answer_seconds=1)
+    assert client.call("Project", "SaveProject", project={"Id": 7, "NameDisplay": "Plain", "TimeReg": "WorkType"})
+    assert error_of(client, READ).reason == "no_connection"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (hangs_up, "no_answer"),
+        (sends(b"<html>", length=1000), "no_answer"),
+        (sends(b"\x00\xff\x01"), "unreadable"),
+        (sends(b""), "unreadable"),
+        (sends(b"<html><body>Vi oppdaterer</body></html>"), "unreadable"),
+        (sends(SOAP.format("").encode()), "unreadable"),
+        (says("HasSession", "true"), "unreadable"),
+        (sends(BOMB), "unreadable"),
+        (sends(THIEF), "unreadable"),
+        (sends(b"down", status=500), "unreadable"),
+        (sends(b"down", status=503), "http_error"),
+        (sends(b"", status=302, Location="/login"), "http_error"),
+        (faults("Internal error"), "fault"),
+    ],
+)
+def test_a_broken_answer_is_tried_again_but_leaves_open_what_was_saved(
+    remote: Remote, client: SoapClient, answer: Answer, reason: str
+) -> None:
+    remote.answers = {READ: [answer], SAVE: [answer]}
+    read, saved = error_of(client, READ), error_of(client, SAVE)
+    assert (type(read), read.reason) == (Unavailable, reason)
+    assert (type(saved), saved.reason) == (Uncertain, reason)
+
+
+def test_an_answer_that_does_not_come_in_time_leaves_open_what_was_saved(budget: Budget) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        client = SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=1, answer_seconds=0.1)
+        assert type(error_of(client, READ)) is Unavailable
+        assert type(error_of(client, SAVE)) is Uncertain
+
+
+def test_an_answer_without_end_is_cut_off(remote: Remote, client: SoapClient) -> None:
+    remote.answers[READ] = [sends(b" " * (LARGEST_ANSWER + 1))]
+    assert error_of(client, READ).reason == "unreadable"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [sends(b"", status=429, Retry_After="7"), sends(b"no", status=403), faults("Quarantine ends at soon")],
+)
+def test_what_was_not_let_in_saved_nothing(remote: Remote, client: SoapClient, answer: Answer) -> None:
+    remote.answers[SAVE] = [answer]
+    assert type(error_of(client, SAVE)) is Unavailable
+
+
+def test_where_nobody_listens_nothing_was_saved(budget: Budget) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    client = SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=1, answer_seconds=1)
+    error = error_of(client, SAVE)
+    assert (type(error), error.reason) == (Unavailable, "no_connection")
+
+
+def test_too_many_requests_stop_all_workers_for_as_long_as_was_asked(remote: Remote, client: SoapClient) -> None:
+    remote.answers = {READ: [sends(b"", status=429, Retry_After="7")], SAVE: [says(SAVE, "<Type>Ok</Type>")]}
+    error = error_of(client, READ)
+    assert isinstance(error, Unavailable)
+    assert error.retry_after == timedelta(seconds=7)
+    assert error_of(client, SAVE).reason == "budget"
+    assert remote.times(SAVE) == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (faults("Server was unable to process request. ---&gt; Session is not authenticated"), SessionRefused),
+        (faults("Client is not authenticated on this identity"), SessionRefused),
+        (says(SAVE, "<Type>NotAuthenticated</Type>"), SessionRefused),
+        (faults("Login failed. ---&gt; The provided IdentityId is blocked"), Misconfigured),
+        (faults("TwentyFour.DepartmentIsRequiredException"), Rejected),
+        (faults("error (1, 2). ---&gt; Instance validation error", code="soap:Client"), Rejected),
+    ],
+)
+def test_a_fault_that_is_known_means_what_it_says(
+    remote: Remote, client: SoapClient, answer: Answer, error: type[SyncError]
+) -> None:
+    remote.answers[SAVE] = [answer]
+    assert type(error_of(client, SAVE)) is error
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        ("NotSaved", Rejected),
+        ("DuplicateData", Rejected),
+        ("DataAlreadySaved", Rejected),
+        ("Exception", Rejected),
+        ("SystemError", Unavailable),
+    ],
+)
+def test_only_ok_is_ok_and_all_else_says_what_it_means_if_nothing_was_saved(
+    remote: Remote, client: SoapClient, said: str, meaning: type[SyncError]
+) -> None:
+    refusal = f"<Type>{said}</Type><Description>Konto 3999 finnes ikke.</Description>"
+    remote.answers[SAVE] = [says(SAVE, refusal), says(SAVE, "<Type>Ok</Type>")]
+    error = error_of(client, SAVE)
+    assert isinstance(error, Uncertain)
+    assert type(error.otherwise) is meaning
+    assert "Konto 3999 finnes ikke." in error.message
+    assert "Konto 3999 finnes ikke." in error.otherwise.message
+    assert call(client, SAVE).Type == "Ok"
+
+
+def test_an_answer_without_a_result_leaves_open_what_was_saved(remote: Remote, client: SoapClient) -> None:
+    remote.answers[SAVE] = [says(SAVE, "")]
+    error = error_of(client, SAVE)
+    assert isinstance(error, Uncertain)
+    assert error.otherwise is None
+
+
+def test_what_does_not_fit_the_wsdl_is_not_sent(remote: Remote, client: SoapClient) -> None:
+    with pytest.raises(ValidationError):
+        client.call("Project", "SaveProject", project={"Id": 7})
+    assert remote.asked == []

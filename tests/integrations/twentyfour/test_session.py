@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from integrations.twentyfour.session import Login, Session, SessionStore
+from models.vault import Vault
+from sync.errors import Misconfigured, Unavailable
+from sync.records import Identity
+from tests.integrations.twentyfour.remote import Answer, faults, says, value_of
+
+if TYPE_CHECKING:
+    from http.server import BaseHTTPRequestHandler
+
+    from integrations.twentyfour.client import SoapClient
+    from tests.integrations.twentyfour.remote import Remote
+
+IDENTITY = (
+    "<Identity><Id>{}</Id><Client><Id>{}</Id><Name>{}</Name></Client>{}<IsDisabled>{}</IsDisabled></Identity>"
+)
+FLAGS = "<IsCurrent>false</IsCurrent><IsDefault>false</IsDefault><IsProtected>false</IsProtected>"
+DEMO, FJORD, GAMMEL = "identity-1", "identity-2", "identity-3"
+
+
+def reads(session: Session) -> object:
+    return session.call("Account", "GetTypeList")
+
+
+def lets_in(*session_ids: str) -> list[Answer]:
+    return [says("Login", session_id) for session_id in session_ids]
+
+
+def knows(session_id: str) -> Answer:
+    """Answer those who come with this session, and refuse all others."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        known = handler.headers.get("Cookie") == f"ASP.NET_SessionId={session_id}"
+        (says("GetTypeList", "") if known else faults("Session is not authenticated"))(handler)
+
+    return answer
+
+
+def reaches(*identities: tuple[str, str, str]) -> Answer:
+    listed = (IDENTITY.format(id_, 1, name, FLAGS, disabled) for id_, name, disabled in identities)
+    return says("GetIdentitiesWithCredential", "".join(listed))
+
+
+def error_of(session: Session) -> Misconfigured:
+    with pytest.raises(Misconfigured) as raised:
+        reads(session)
+    return raised.value
+
+
+def test_all_workers_share_one_session(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {"Login": lets_in("first", "second"), "GetTypeList": [knows("first")]}
+    for _ in range(3):
+        reads(Session(login, client=client, store=store))
+    assert (remote.times("Login"), remote.times("HasSession"), remote.times("GetTypeList")) == (1, 0, 3)
+    assert value_of("IdentityId", remote.asked[0].body) == DEMO
+
+
+def test_logins_and_their_identities_have_sessions_of_their_own(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {"Login": lets_in("one", "two", "three"), "GetTypeList": [says("GetTypeList", "")]}
+    for each in (login, replace(login, identity_id=FJORD), replace(login, username="other@example.com")):
+        reads(Session(each, client=client, store=store))
+    assert [asked.cookie.partition("=")[2] for asked in remote.asked if asked.cookie] == ["one", "two", "three"]
+
+
+def test_nobody_who_reads_redis_learns_a_session_or_a_login(
+    remote: Remote, session: Session, redis: Redis
+) -> None:
+    remote.answers = {"Login": lets_in("first"), "GetTypeList": [knows("first")]}
+    reads(session)
+    lying = b"".join([key + (redis.get(key) or b"") for key in redis.scan_iter("twentyfour:session:*")])
+    assert lying
+    assert not any(secret in lying for secret in (b"first", b"demo@example.com", b"demo-password"))
+
+
+def test_a_refused_session_is_renewed_and_the_call_made_once_more(remote: Remote, session: Session) -> None:
+    remote.answers = {"Login": lets_in("first", "second"), "GetTypeList": [knows("first"), knows("second")]}
+    for _ in range(2):
+        reads(session)
+    assert (remote.times("Login"), remote.times("GetTypeList")) == (2, 3)
+
+
+def test_workers_that_meet_the_same_dead_session_renew_it_once(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {"Login": lets_in("first"), "GetTypeList": [knows("first")]}
+    sessions = [Session(login, client=client, store=store) for _ in range(6)]
+    reads(sessions[0])
+    remote.answers = {"Login": lets_in("second", "third"), "GetTypeList": [knows("second")]}
+    together = Barrier(len(sessions))
+    with ThreadPoolExecutor(len(sessions)) as workers:
+        list(workers.map(lambda session: (together.wait(), reads(session)), sessions))
+    assert remote.times("Login") == 2
+
+
+def test_a_session_refused_right_after_the_login_is_for_a_person(remote: Remote, session: Session) -> None:
+    remote.answers = {
+        "Login": lets_in("first", "second", "third"),
+        "GetTypeList": [faults("Client is not authenticated on this identity")],
+    }
+    assert error_of(session).reason == "session_refused"
+    assert (remote.times("Login"), remote.times("GetTypeList")) == (2, 2)
+
+
+def test_a_refused_password_is_not_sent_again_by_those_who_waited_but_another_one_is(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {"Login": [*lets_in("", "first")], "GetTypeList": [knows("first")]}
+    for _ in range(3):
+        assert error_of(Session(login, client=client, store=store)).reason == "login_refused"
+    assert remote.times("Login") == 1
+    reads(Session(replace(login, password=SecretStr("corrected")), client=client, store=store))
+
+
+def test_a_login_that_is_blocked_or_wrongly_put_is_for_a_person(remote: Remote, session: Session) -> None:
+    blocked = faults("The login failed. ---&gt; The provided IdentityId is blocked")
+    malformed = faults("Instance validation error: no guid", code="soap:Client")
+    remote.answers["Login"] = [blocked, malformed]
+    assert [error_of(session).reason for _ in range(2)] == ["identity_blocked", "login_refused"]
+
+
+def test_the_only_usable_client_is_found_by_itself_and_once(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {
+        "GetIdentitiesWithCredential": [reaches((DEMO, "Demo AS", "false"), (GAMMEL, "Gammel AS", "true"))],
+        "Login": lets_in("first"),
+        "GetTypeList": [knows("first")],
+    }
+    session = Session(replace(login, identity_id=""), client=client, store=store)
+    for _ in range(2):
+        reads(session)
+    assert session.identity_id() == DEMO
+    assert remote.times("GetIdentitiesWithCredential") == 1
+
+
+def test_of_several_clients_a_person_chooses_by_name(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers["GetIdentitiesWithCredential"] = [
+        reaches((DEMO, "Demo AS", "false"), (FJORD, "Fjord AS", "false"), (GAMMEL, "Gammel AS", "true"))
+    ]
+    session = Session(replace(login, identity_id=""), client=client, store=store)
+    assert "Demo AS (identity-1), Fjord AS (identity-2)." in error_of(session).message
+    assert session.identities() == [
+        Identity(DEMO, "Demo AS"),
+        Identity(FJORD, "Fjord AS"),
+        Identity(GAMMEL, "Gammel AS", usable=False),
+    ]
+    assert remote.times("Login") == 0
+
+
+def test_a_login_that_reaches_nothing_is_for_a_person(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers["GetIdentitiesWithCredential"] = [reaches()]
+    session = Session(replace(login, identity_id=""), client=client, store=store)
+    assert error_of(session).reason == "login_refused"
+
+
+def test_a_session_under_a_key_that_is_gone_is_replaced(
+    remote: Remote, login: Login, client: SoapClient, redis: Redis
+) -> None:
+    remote.answers = {"Login": lets_in("first", "second"), "GetTypeList": [says("GetTypeList", "")]}
+    for _ in range(2):
+        vault = Vault([SecretStr(Fernet.generate_key().decode())])
+        reads(Session(login, client=client, store=SessionStore(redis, vault, login_seconds=5)))
+    assert remote.times("Login") == 2
+
+
+def test_without_redis_nobody_logs_in(remote: Remote, login: Login, client: SoapClient) -> None:
+    with Redis(host="127.0.0.1", port=9, retry=Retry(NoBackoff(), 0)) as away:
+        store = SessionStore(away, Vault([SecretStr(Fernet.generate_key().decode())]), login_seconds=5)
+        with pytest.raises(Unavailable):
+            reads(Session(login, client=client, store=store))
+    assert remote.asked == []

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from integrations.twentyfour import customers, invoices, projects
+from integrations.twentyfour.books import Books, VoucherType
+from sync.errors import Misconfigured, Rejected, Uncertain
+from sync.records import CompanyDraft, FiscalYear, PostedLine, ProjectDraft
+from tests.integrations.twentyfour.remote import ACCOUNTING, says
+
+if TYPE_CHECKING:
+    from integrations.twentyfour.session import Session
+    from tests.integrations.twentyfour.remote import Remote
+
+ONE = CompanyDraft("moment-1", "One AS", "", "", "", is_company=True)
+TWO = replace(ONE, moment_id="moment-2", name="Two AS")
+YEAR = "<FiscalYear><Id>10000000-0000-0000-0000-000000000000</Id>{}{}<IsLocked>false</IsLocked></FiscalYear>"
+FLAGS = "<Hidden>{}</Hidden><Open>false</Open><HasVatDividend>false</HasVatDividend>"
+TYPE = (
+    "<TypeData><TypeId>{}</TypeId><Title>{}</Title><EntrySeriesId>{}</EntrySeriesId><TypeNo>{}</TypeNo></TypeData>"
+)
+
+
+@pytest.fixture(autouse=True)
+def _let_in(remote: Remote) -> None:
+    remote.answers["Login"] = [says("Login", "session")]
+
+
+def company(number: int | None, *, moment_id: str = "", problem: str = "") -> str:
+    exception = f"<APIException><Type>ArgumentException</Type><Message>{problem}</Message></APIException>"
+    parts = (
+        exception if problem else "",
+        f"<Id>{number}</Id>" if number else "",
+        f"<ExternalId>{moment_id}</ExternalId>" if moment_id else "",
+    )
+    return f"<Company>{''.join(parts)}</Company>"
+
+
+def saved(remote: Remote, session: Session, *companies: str) -> list[object]:
+    remote.answers["SaveCompanies"] = [says("SaveCompanies", "".join(companies))]
+    return [
+        answer if isinstance(answer, int) else (type(answer), answer.reason)
+        for answer in customers.save(session, [ONE, TWO])
+    ]
+
+
+def test_numbers_are_told_by_moment_id_when_they_come_in_another_order(remote: Remote, session: Session) -> None:
+    both = company(10002, moment_id="moment-2"), company(10001, moment_id="moment-1")
+    assert saved(remote, session, *both) == [10001, 10002]
+
+
+def test_numbers_are_told_by_place_when_no_moment_id_comes_back(remote: Remote, session: Session) -> None:
+    assert saved(remote, session, company(10001), company(10002)) == [10001, 10002]
+
+
+def test_a_refusal_is_told_to_the_customer_in_its_place(remote: Remote, session: Session) -> None:
+    answers = saved(remote, session, company(None, problem="Property Type is missing."), company(10002))
+    assert answers == [(Rejected, "refused"), 10002]
+
+
+def test_a_customer_that_nothing_is_said_about_may_have_been_saved(remote: Remote, session: Session) -> None:
+    assert saved(remote, session, company(10001, moment_id="moment-1")) == [10001, (Uncertain, "no_number")]
+    assert saved(remote, session) == [(Uncertain, "no_number")] * 2
+
+
+def test_of_customers_with_the_same_moment_id_the_oldest_is_found(remote: Remote, session: Session) -> None:
+    found = (company(number, moment_id=moment_id) for number, moment_id in ((3, "7"), (2, "7"), (1, "77")))
+    remote.answers["GetCompanies"] = [says("GetCompanies", "".join(found))]
+    customer = customers.find(session, "7")
+    assert customer
+    assert customer.number == 2
+
+
+def test_a_search_that_is_refused_finds_nothing_out(remote: Remote, session: Session) -> None:
+    remote.answers["GetCompanies"] = [says("GetCompanies", company(None, problem="No access."))]
+    with pytest.raises(Rejected, match=r"No access\."):
+        customers.find(session, "7")
+
+
+def test_a_project_saved_under_another_number_is_for_a_person(remote: Remote, session: Session) -> None:
+    remote.answers["SaveProject"] = [says("SaveProject", "8")]
+    with pytest.raises(Rejected, match="7 under the number 8"):
+        projects.save(session, ProjectDraft(7, "Kulturhuset"), client_id="", field="OrderReferenceNumber")
+
+
+@pytest.mark.parametrize(
+    "end", ["2027-01-01T00:00:00", "2026-12-31T23:59:59", "2026-12-31T00:00:00", "2027-01-01T00:00:00+01:00"]
+)
+def test_a_fiscal_year_ends_with_a_month_however_its_end_is_written(
+    remote: Remote, session: Session, end: str
+) -> None:
+    dates = "<StartingDate>2026-01-01T00:00:00</StartingDate>", f"<EndingDate>{end}</EndingDate>"
+    remote.answers["GetFiscalYears"] = [says("GetFiscalYears", YEAR.format(*dates), namespace=ACCOUNTING)]
+    assert Books(session).fiscal_years() == [FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False)]
+
+
+def test_the_plainest_of_the_types_of_outgoing_invoices_is_taken(remote: Remote, session: Session) -> None:
+    types = (TYPE.format(1, "Utgående faktura, kontant", 5, 8), TYPE.format(2, "Utgående faktura", 6, 9))
+    remote.answers["GetTypeList"] = [says("GetTypeList", "".join(types))]
+    assert Books(session).outgoing_invoice() == VoucherType(number=9, series=6)
+
+
+def test_books_without_a_type_of_outgoing_invoices_are_for_a_person(remote: Remote, session: Session) -> None:
+    remote.answers["GetTypeList"] = [says("GetTypeList", TYPE.format(3, "Diverse", 5, 8))]
+    with pytest.raises(Misconfigured) as raised:
+        Books(session).outgoing_invoice()
+    assert "Utgående faktura" in raised.value.remedy
+
+
+def test_a_line_of_the_ledger_is_read_to_the_ore_and_on_its_day_in_oslo(remote: Remote, session: Session) -> None:
+    dimension = "<Dimension><Type>{}</Type><Value>{}</Value></Dimension>"
+    dimensions = (("Department", "4"), ("Customer", "10001"), ("Project", "P-1"))
+    line = (
+        "<Date>2026-02-28T23:00:00Z</Date><AccountNo>1500</AccountNo><Amount>-0.285</Amount>"
+        "<TransactionNo>12</TransactionNo><InvoiceNo>7</InvoiceNo>"
+        f"<Dimensions>{''.join(dimension.format(*each) for each in dimensions)}</Dimensions>{FLAGS.format('true')}"
+    )
+    remote.answers["GetTransactions"] = [
+        says("GetTransactions", f"<Transaction>{line}</Transaction>", namespace=ACCOUNTING)
+    ]
+    year = FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False)
+    assert invoices.posted(session, 7, year=year) == [
+        PostedLine(12, 1500, -29, date(2026, 3, 1), "7", customer_number=10001, project_number=None, hidden=True)
+    ]
