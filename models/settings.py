@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, field_validator
 
+from models.accounts import AccountRanges
 from models.words import Kind
 
 ClientIdField = Literal["OrderReferenceNumber", "CustomerReference", "DepartmentId", "TypeId"]
@@ -49,8 +51,29 @@ class ConnectionSettings(BaseModel):
         default={}, description="VAT code of a revenue account, where it is not the chart of accounts' own"
     )
 
+    expense_accounts: str = Field(
+        default="",
+        description="Accounts whose posted costs become expenses in Moment, such as 4000, 4300-4399, 6590",
+    )
+    expense_activity: str = Field(default="Expenses", description="Activity of a project that expenses go to")
+    expense_billable: bool = Field(default=True, description="Whether expenses are billable")
+    expense_billable_projects: dict[int, bool] = Field(
+        default={}, description="Whether expenses are billable on a project of this number"
+    )
+    expense_from: date | None = Field(
+        default=None, description="Vouchers dated before this day are left alone, for going live"
+    )
+    expense_poll_minutes: int = Field(
+        default=15, ge=1, le=1440, description="Minutes between two looks for new expenses"
+    )
+
     kinds: frozenset[Kind] = Field(
         default=frozenset({Kind.CUSTOMER, Kind.PROJECT, Kind.INVOICE}),
         description="Kinds of records that travel",
     )
     error_emails: tuple[EmailStr, ...] = Field(default=(), description="Addresses that hear of errors")
+
+    @field_validator("expense_accounts")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        return str(AccountRanges.read(text))

@@ -23,7 +23,7 @@ class Policy:
 
 
 UNAVAILABLE = Policy(timedelta(seconds=5), factor=2.5, longest=timedelta(hours=2), most_tries=60)
-UNCERTAIN = Policy(timedelta(seconds=15), factor=3, longest=timedelta(hours=1), most_tries=20)
+UNCERTAIN = Policy(timedelta(seconds=15), factor=3, longest=timedelta(hours=1), most_tries=8)
 CRASH = Policy(timedelta(seconds=20), factor=6, longest=timedelta(hours=1), most_tries=3)
 
 

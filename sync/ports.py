@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date, datetime
+    from typing import BinaryIO
 
+    from models.accounts import AccountRanges
     from models.words import Kind
     from sync.errors import SyncError
+    from sync.purchases import LedgerLine
     from sync.records import (
         Company,
         CompanyDraft,
         Customer,
+        ExpenseDraft,
         FiscalYear,
         Identity,
         Invoice,
@@ -26,7 +31,74 @@ if TYPE_CHECKING:
         Project,
         ProjectDraft,
         Voucher,
+        VoucherFile,
+        VoucherFiles,
     )
+
+
+class ProjectExpenses(Protocol):
+    """The expenses on Moment's projects (M4)."""
+
+    def project_numbered(self, number: int) -> str | None:
+        """Tell the id of the project with this project number."""
+        ...
+
+    def activity(self, project_id: str, name: str) -> str:
+        """Find a project's activity by its name (whatever its case), or make it where Moment lets us.
+
+        Raises Rejected, naming project and activity, where it is neither there nor can be made, or is closed.
+        """
+        ...
+
+    def find_expense(self, external_id: str) -> str | None:
+        """Find the id of the expense that carries this external id."""
+        ...
+
+    def create_expense(self, draft: ExpenseDraft) -> str:
+        """Make an accepted expense and tell its id; not safe to repeat."""
+        ...
+
+    def update_expense(self, expense_id: str, draft: ExpenseDraft) -> bool:
+        """Put an expense right; False where it no longer exists. Raises Rejected for one that is invoiced."""
+        ...
+
+    def delete_expense(self, expense_id: str) -> bool:
+        """Remove an expense; False where it no longer exists. Raises Rejected for one that is invoiced."""
+        ...
+
+    def attachments(self, expense_id: str) -> Sequence[str] | None:
+        """Tell the names of an expense's files; None where the expense no longer exists."""
+        ...
+
+    def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
+        """Upload a file, read from ``content`` a piece at a time; not safe to repeat."""
+        ...
+
+
+class Purchases(Protocol):
+    """What suppliers' vouchers look like in the ledger of 24SevenOffice."""
+
+    def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
+        """Tell the vouchers with a line on these accounts created or changed in a span of UTC, in one call.
+
+        A voucher is named by its fiscal year, its type and its number: "2026-4-40001".
+        """
+        ...
+
+    def purchase(self, voucher: str) -> Sequence[LedgerLine]:
+        """Read all lines of a voucher, hidden ones too; none where it does not exist (any more)."""
+        ...
+
+    def files(self, stamp: int) -> VoucherFiles:
+        """Tell the documents behind a stamp."""
+        ...
+
+    def fetch(self, file: VoucherFile) -> AbstractContextManager[BinaryIO]:
+        """Bring a document to a temporary file, in chunks, held against its checksum.
+
+        Raises Rejected where it is gone or broken over there.
+        """
+        ...
 
 
 class Moment(Protocol):

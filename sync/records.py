@@ -176,3 +176,44 @@ class Identity:
     id: str
     client: str
     usable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ExpenseDraft:
+    """A project expense as Moment shall hold it (M4): ``amount`` in øre including VAT, negative for a credit note.
+
+    ``external_id`` is our key of it, by which it is found again. ``day`` is the supplier's invoice date.
+    """
+
+    external_id: str
+    project_id: str
+    activity_id: str
+    description: str
+    amount: int
+    supplier: str
+    invoice_number: str
+    day: date
+    billable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherFile:
+    """A document behind a voucher in 24SevenOffice, as GetFileInfo tells of it; ``handle`` is the gateway's own.
+
+    ``type`` is the vendor's word in lower case (pdf, png, tiff, jpeg, ...); ``supplier`` and ``invoice_number``
+    are what was read off it, if anything was.
+    """
+
+    id: str
+    type: str
+    supplier: str = ""
+    invoice_number: str = ""
+    handle: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherFiles:
+    """The documents of a stamp that are approved, and whether others still wait for approval (S6)."""
+
+    approved: tuple[VoucherFile, ...] = ()
+    waiting: bool = False
