@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from models.alerts import Alert
     from models.base import Database
 
+WELL = (Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)
+
 CRASHED = "crashed"
 """The reason of a change whose last attempt ended in an error that nobody had foreseen."""
 
@@ -77,14 +79,21 @@ class Settlement:
     seconds: float = 0
     alert: Alert | None = None
 
+    @property
+    def went_well(self) -> bool:
+        """Whether the attempt found or left the record in step."""
+        return self.outcome in WELL
+
 
 def receive(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> None:
     """Note that these records need a look: a row for each, merged into the one that is there.
 
-    A change in hand is looked at again afterwards, one that waits keeps its time (so that a storm of
-    notifications does not undo the growing waits), and one that a person closed stays closed.
+    A change in hand is looked at again afterwards, one that waits after a failure keeps its time (so that a
+    storm of notifications does not undo the growing waits), and one that a person closed stays closed.
     """
-    _put(database, connection_id, records, now=now, again=ChangeRow.state.in_([State.SETTLED, State.STUCK]))
+    looked_at = and_(ChangeRow.state == State.WAITING, ChangeRow.outcome.in_(WELL))
+    over = or_(ChangeRow.state.in_([State.SETTLED, State.STUCK]), looked_at)
+    _put(database, connection_id, records, now=now, again=over)
 
 
 def need(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> None:

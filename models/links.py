@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from models.base import Database
-    from models.words import Record
+    from models.words import Kind, Record
 
 
 class LinkTaken(Exception):
@@ -38,6 +38,36 @@ def find(database: Database, connection_id: int, record: Record) -> Link | None:
     with database.transaction() as session:
         row = session.scalar(query)
     return Link(row.remote_id, row.fingerprint) if row else None
+
+
+def starting(database: Database, connection_id: int, kind: Kind, prefix: str) -> dict[str, tuple[str, Link]]:
+    """Find the links whose other side starts so: by its name there, the Moment id and the link."""
+    query = select(LinkRow).where(
+        LinkRow.connection_id == connection_id,
+        LinkRow.kind == kind,
+        LinkRow.remote_id.startswith(prefix, autoescape=True),
+    )
+    with database.transaction() as session:
+        rows = session.scalars(query.order_by(LinkRow.id))
+        return {row.remote_id: (row.moment_id, Link(row.remote_id, row.fingerprint)) for row in rows}
+
+
+def moment_id(database: Database, connection_id: int, kind: Kind, remote_id: str) -> str | None:
+    """Find which Moment record is linked to this record of 24SevenOffice."""
+    query = select(LinkRow.moment_id).where(
+        LinkRow.connection_id == connection_id, LinkRow.kind == kind, LinkRow.remote_id == remote_id
+    )
+    with database.transaction() as session:
+        return session.scalar(query)
+
+
+def remove(database: Database, connection_id: int, record: Record) -> None:
+    """Take a link away, after what it led to was taken away."""
+    statement = delete(LinkRow).where(
+        LinkRow.connection_id == connection_id, LinkRow.kind == record.kind, LinkRow.moment_id == record.id
+    )
+    with database.transaction() as session:
+        session.execute(statement)
 
 
 def save(database: Database, connection_id: int, record: Record, link: Link, *, now: datetime) -> None:

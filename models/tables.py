@@ -135,6 +135,18 @@ class LinkRow(Base):
     updated_at: Mapped[datetime]
 
 
+class FileRow(Base):
+    """This document of a voucher has been brought to that expense in Moment, under this name."""
+
+    __tablename__ = "files"
+
+    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    expense_id: Mapped[str] = mapped_column(primary_key=True)
+    file_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    at: Mapped[datetime]
+
+
 class CursorRow(Base):
     """How far a kind of a connection has been polled, and when it is polled again."""
 

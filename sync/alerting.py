@@ -18,7 +18,7 @@ def alert_of(change: Change, settlement: Settlement, addresses: tuple[str, ...])
     title = settlement.title or change.title or f"{change.record.kind.capitalize()} {change.record.id} in Moment"
     if settlement.state is State.STUCK and not change.alerted:
         return Alert(Turn.WORSE, title, settlement.message, settlement.remedy, addresses)
-    if settlement.state is State.SETTLED and change.alerted:
+    if settlement.went_well and change.alerted:
         message = settlement.message or "It has come across by now; there is nothing left to do."
         return Alert(Turn.BETTER, title, message, "", addresses)
     return None

@@ -63,6 +63,18 @@ class Desk:
                 remedy=f"Give one of the two {record.kind}s in Moment another number.",
             ) from error
 
+    def links_starting(self, kind: Kind, prefix: str) -> dict[str, tuple[str, Link]]:
+        """Find links by how the other side's name starts: the Moment id and the link by that name."""
+        return links.starting(self.database, self.connection.id, kind, prefix)
+
+    def moment_id(self, kind: Kind, remote_id: str) -> str | None:
+        """Find which Moment record is linked to a record of 24SevenOffice."""
+        return links.moment_id(self.database, self.connection.id, kind, remote_id)
+
+    def remove_link(self, record: Record) -> None:
+        """Take a link away, after what it led to was taken away."""
+        links.remove(self.database, self.connection.id, record)
+
     def customer_number(self, moment_id: str) -> int:
         """Tell the customer number of a Moment customer.
 

@@ -24,11 +24,15 @@ PATIENCE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A good end: the record is in step, or rightly left alone with the reason in ``message``."""
+    """A good end: the record is in step, or rightly left alone with the reason in ``message``.
+
+    ``look_again`` is given where something is still to come of which nobody will tell.
+    """
 
     outcome: Outcome
     title: str = ""
     message: str = ""
+    look_again: timedelta | None = None
 
 
 def skipped(message: str, *, title: str = "") -> Done:
@@ -83,8 +87,9 @@ def postponed(change: Change, *, until: datetime) -> Settlement:
 
 
 def _good(change: Change, done: Done, *, now: datetime) -> Settlement:
+    state, wait = (State.WAITING, done.look_again) if done.look_again else (State.SETTLED, timedelta())
     return Settlement(
-        change.id, State.SETTLED, due_at=now, outcome=done.outcome, title=done.title, message=done.message
+        change.id, state, due_at=now + wait, outcome=done.outcome, title=done.title, message=done.message
     )
 
 
@@ -122,5 +127,5 @@ def _crash(error: Exception) -> SyncError:
 
 def _with_alert(change: Change, settlement: Settlement, addresses: tuple[str, ...]) -> Settlement:
     alert = alert_of(change, settlement, addresses)
-    alerted = settlement.state is State.STUCK or (change.alerted and settlement.state is not State.SETTLED)
+    alerted = settlement.state is State.STUCK or (change.alerted and not settlement.went_well)
     return replace(settlement, alert=alert, alerted=alerted)

@@ -1,25 +1,31 @@
-"""The poll that finds what a lost notification did not tell: a webhook is only an early poll."""
+"""Polls: what no notification tells. A webhook is only an early poll, and 24SevenOffice sends none at all."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from models import cursors, inbox
+from models.accounts import AccountRanges
 from models.words import Record
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from models.base import Database
+    from models.settings import ConnectionSettings
     from models.words import Lane
-    from sync.ports import Moment
+    from sync.ports import Moment, Purchases
+
+OSLO = ZoneInfo("Europe/Oslo")
 
 OVERLAP = timedelta(minutes=10)
 """How far each poll reaches back before the last one, for clocks that differ and records saved late."""
 
+SLICE = timedelta(days=7)
+"""The longest span that one call asks 24SevenOffice for, as it answers with all of it at once."""
 
-def poll(database: Database, moment: Moment, lane: Lane, *, now: datetime) -> int:
+
+def poll_moment(database: Database, moment: Moment, lane: Lane, *, now: datetime) -> int:
     """Receive what has changed in Moment since the last poll; the cursor moves only when all is in the inbox.
 
     Returns:
@@ -33,3 +39,36 @@ def poll(database: Database, moment: Moment, lane: Lane, *, now: datetime) -> in
     inbox.receive(database, lane.connection_id, records, now=now)
     cursors.move(database, lane, to=now)
     return len(records)
+
+
+def poll_expenses(
+    database: Database, erp: Purchases, lane: Lane, *, settings: ConnectionSettings, now: datetime
+) -> int:
+    """Receive the vouchers with costs on the listed accounts that changed since the last poll.
+
+    One call where there is little to catch up, else one for each week, after which the cursor moves. The first
+    poll starts at the first day that the settings name, or now. Returns and raises as :func:`poll_moment` does.
+    """
+    accounts = AccountRanges.read(settings.expense_accounts)
+    since = (cursors.position(database, lane) or _first(settings, now)) - OVERLAP
+    received = 0
+    while accounts.intervals and since < now:
+        until = min(since + SLICE, now)
+        vouchers = erp.changed_vouchers(accounts, since=since, until=until)
+        records = [Record(lane.kind, voucher) for voucher in vouchers]
+        inbox.receive(database, lane.connection_id, records, now=now)
+        cursors.move(database, lane, to=until)
+        since, received = until, received + len(records)
+    return received
+
+
+def expenses_due(database: Database, lane: Lane, *, settings: ConnectionSettings, now: datetime) -> bool:
+    """Tell whether the connection's own interval has passed since its last poll."""
+    last = cursors.position(database, lane)
+    return last is None or now - last >= timedelta(minutes=settings.expense_poll_minutes)
+
+
+def _first(settings: ConnectionSettings, now: datetime) -> datetime:
+    if settings.expense_from is None:
+        return now
+    return min(now, datetime.combine(settings.expense_from, time(), OSLO))

@@ -101,7 +101,7 @@ class Purchases(Protocol):
         ...
 
 
-class Moment(Protocol):
+class Moment(ProjectExpenses, Protocol):
     """Moment, one company's worth of it. Reading a record that does not exist gives None."""
 
     def customer(self, record_id: str) -> Customer | None:
@@ -129,7 +129,7 @@ class Moment(Protocol):
         ...
 
 
-class Erp(Protocol):
+class Erp(Purchases, Protocol):
     """24SevenOffice, one client's worth of it."""
 
     def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:

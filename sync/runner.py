@@ -14,6 +14,7 @@ from models.words import Kind, Lane
 from sync.alerting import pause_of
 from sync.errors import Misconfigured, NotReady, Rejected, SyncError, Unavailable
 from sync.flows.customers import Customers
+from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
 from sync.flows.projects import Projects
 from sync.outcomes import Done, postponed, settle
@@ -61,10 +62,11 @@ class Flow(Protocol[W]):
         ...
 
 
-FLOWS: Mapping[Kind, type[Customers | Projects | Invoices]] = {
+FLOWS: Mapping[Kind, type[Customers | Projects | Invoices | Expenses]] = {
     Kind.CUSTOMER: Customers,
     Kind.PROJECT: Projects,
     Kind.INVOICE: Invoices,
+    Kind.EXPENSE: Expenses,
 }
 
 

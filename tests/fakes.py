@@ -6,37 +6,48 @@ from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from models.words import Kind
 from sync.errors import Rejected, SyncError, Uncertain
-from sync.records import Company, Customer, FiscalYear, Identity, Invoice, PostedLine, Project
+from sync.records import Company, Customer, FiscalYear, Identity, Invoice, PostedLine, Project, VoucherFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from typing import BinaryIO
 
-    from sync.records import CompanyDraft, ProjectDraft, Voucher
+    from models.accounts import AccountRanges
+    from sync.purchases import LedgerLine
+    from sync.records import CompanyDraft, ExpenseDraft, ProjectDraft, Voucher, VoucherFile
 
 CHART = {1500: "", 1920: "", 3000: "3", 3020: "31", 3100: "5"}
 
 
 class Remote:
-    """A system that counts its calls and can be told to fail: before it does the work, or after."""
+    """A system that counts its calls and can be told to fail: before it does the work, or after.
+
+    Each call takes the next of the list: an error to raise, or None to go well.
+    """
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
-        self.fails_before: defaultdict[str, list[Exception]] = defaultdict(list)
-        self.fails_after: defaultdict[str, list[Exception]] = defaultdict(list)
+        self.fails_before: defaultdict[str, list[Exception | None]] = defaultdict(list)
+        self.fails_after: defaultdict[str, list[Exception | None]] = defaultdict(list)
 
     @contextmanager
     def call(self, operation: str) -> Iterator[None]:
         self.calls[operation] += 1
-        if self.fails_before[operation]:
-            raise self.fails_before[operation].pop(0)
+        _fail(self.fails_before[operation])
         yield
-        if self.fails_after[operation]:
-            raise self.fails_after[operation].pop(0)
+        _fail(self.fails_after[operation])
+
+
+def _fail(errors: list[Exception | None]) -> None:
+    error = errors.pop(0) if errors else None
+    if error:
+        raise error
 
 
 class FakeMoment(Remote):
@@ -45,6 +56,10 @@ class FakeMoment(Remote):
         self.customers: dict[str, Customer] = {}
         self.projects: dict[str, Project] = {}
         self.invoices: dict[str, Invoice] = {}
+        self.expenses: dict[str, ExpenseDraft] = {}
+        self.files: dict[str, dict[str, bytes]] = {}
+        self.invoiced: set[str] = set()
+        self.closed_activities: set[str] = set()
         for record in records:
             self.put(record)
 
@@ -85,6 +100,50 @@ class FakeMoment(Remote):
     def invoice_address(self, record_id: str) -> str:
         return f"https://moment.example/invoices/{record_id}"
 
+    def project_numbered(self, number: int) -> str | None:
+        with self.call("project_numbered"):
+            return next((each.id for each in self.projects.values() if each.number == str(number)), None)
+
+    def activity(self, project_id: str, name: str) -> str:
+        with self.call("activity"):
+            if name in self.closed_activities:
+                raise Rejected(f"Activity {name} of project {project_id} is closed.")
+            return f"{project_id}-{name}"
+
+    def find_expense(self, external_id: str) -> str | None:
+        with self.call("find_expense"):
+            return next((key for key, each in self.expenses.items() if each.external_id == external_id), None)
+
+    def create_expense(self, draft: ExpenseDraft) -> str:
+        expense_id = str(700 + self.calls["create_expense"])
+        with self.call("create_expense"):
+            self.expenses[expense_id], self.files[expense_id] = draft, {}
+        return expense_id
+
+    def update_expense(self, expense_id: str, draft: ExpenseDraft) -> bool:
+        with self.call("update_expense"):
+            return self._alter(expense_id, lambda: self.expenses.update({expense_id: draft}))
+
+    def delete_expense(self, expense_id: str) -> bool:
+        with self.call("delete_expense"):
+            return self._alter(expense_id, lambda: self.expenses.pop(expense_id))
+
+    def _alter(self, expense_id: str, change: Callable[[], object]) -> bool:
+        if expense_id in self.invoiced:
+            raise Rejected("The expense is invoiced.", reason="invoiced")
+        if expense_id in self.expenses:
+            change()
+            return True
+        return False
+
+    def attachments(self, expense_id: str) -> Sequence[str] | None:
+        with self.call("attachments"):
+            return list(self.files[expense_id]) if expense_id in self.expenses else None
+
+    def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:  # noqa: ARG002 - kept by its bytes
+        with self.call("attach"):
+            self.files[expense_id][name] = content.read()
+
 
 class FakeErp(Remote):
     """Books that number customers from 10001, refuse unknown accounts, and take no voucher number twice."""
@@ -95,6 +154,10 @@ class FakeErp(Remote):
         self.projects: dict[int, ProjectDraft] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
         self.chart = dict(CHART)
+        self.purchases: dict[str, list[LedgerLine]] = {}
+        self.stamps: dict[int, VoucherFiles] = {}
+        self.contents: dict[str, bytes] = {}
+        self.asked: list[tuple[datetime, datetime]] = []
         self.years = [
             FiscalYear(date(year, 1, 1), date(year, 12, 31), locked=year == 2024) for year in (2024, 2025, 2026)
         ]
@@ -160,6 +223,28 @@ class FakeErp(Remote):
 
     def forget(self) -> None:
         self.calls["forget"] += 1
+
+    def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
+        with self.call("changed_vouchers"):
+            self.asked.append((since, until))
+            return [
+                name for name, lines in self.purchases.items() if any(line.account in accounts for line in lines)
+            ]
+
+    def purchase(self, voucher: str) -> Sequence[LedgerLine]:
+        with self.call("purchase"):
+            return self.purchases.get(voucher, [])
+
+    def files(self, stamp: int) -> VoucherFiles:
+        with self.call("files"):
+            return self.stamps.get(stamp, VoucherFiles())
+
+    @contextmanager
+    def fetch(self, file: VoucherFile) -> Iterator[BinaryIO]:
+        with self.call("fetch"):
+            if file.id not in self.contents:
+                raise Rejected("It is not there any more.")
+            yield BytesIO(self.contents[file.id])
 
     def identities(self) -> Sequence[Identity]:
         return [Identity("0c0ffee0-0000-4000-8000-000000000001", "Demo AS")]

@@ -1,25 +1,25 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from models import cursors
-from models.words import Kind, Lane
+from models.words import Kind, Lane, State
 from sync.errors import Unavailable
-from sync.polling import OVERLAP, poll
+from sync.polling import OVERLAP, SLICE, expenses_due, poll_expenses, poll_moment
+from sync.purchases import LedgerLine
 from tests import factories
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tests.sync.conftest import World
 
 
 def test_what_no_notification_told_is_found_by_the_poll(world: World) -> None:
     world.moment.put(factories.customer("7"))
-    assert poll(world.database, world.moment, Lane(world.connection.id, Kind.CUSTOMER), now=world.now) == 1
+    assert poll_moment(world.database, world.moment, Lane(world.connection.id, Kind.CUSTOMER), now=world.now) == 1
     world.run()
     assert world.moment.customers["7"].number == "10001"
 
@@ -33,15 +33,76 @@ def test_a_poll_reaches_back_before_the_last_one(world: World, monkeypatch: pyte
 
     monkeypatch.setattr(world.moment, "changed", changed)
     lane = Lane(world.connection.id, Kind.INVOICE)
-    poll(world.database, world.moment, lane, now=world.now)
-    poll(world.database, world.moment, lane, now=world.now + timedelta(minutes=5))
+    poll_moment(world.database, world.moment, lane, now=world.now)
+    poll_moment(world.database, world.moment, lane, now=world.now + timedelta(minutes=5))
     assert asked == [world.now - OVERLAP, world.now - OVERLAP]
 
 
 def test_a_poll_that_fails_does_not_move_the_cursor(world: World) -> None:
     lane = Lane(world.connection.id, Kind.INVOICE)
-    poll(world.database, world.moment, lane, now=world.now)
+    poll_moment(world.database, world.moment, lane, now=world.now)
     world.moment.fails_before["changed"] = [Unavailable("Moment is down.")]
     with pytest.raises(Unavailable):
-        poll(world.database, world.moment, lane, now=world.now + timedelta(hours=1))
+        poll_moment(world.database, world.moment, lane, now=world.now + timedelta(hours=1))
     assert cursors.position(world.database, lane) == world.now
+
+
+@pytest.fixture
+def expenses(world: World) -> Lane:
+    world.change_settings(kinds=["expense"], expense_accounts="4300", expense_poll_minutes=15)
+    return Lane(world.connection.id, Kind.EXPENSE)
+
+
+def look(world: World, lane: Lane) -> int:
+    return poll_expenses(world.database, world.erp, lane, settings=world.connection.settings, now=world.now)
+
+
+def test_a_changed_voucher_enters_the_inbox(world: World, expenses: Lane) -> None:
+    line = LedgerLine(4300, 1000, date(2026, 2, 20))
+    world.erp.purchases = {"2026-4-1": [line], "2026-4-2": [replace(line, account=4000)]}
+    assert look(world, expenses) == 1
+    assert world.change(Kind.EXPENSE, "2026-4-1").state is State.WAITING
+
+
+def test_a_poll_without_news_is_one_call(world: World, expenses: Lane) -> None:
+    look(world, expenses)
+    world.later(minutes=15)
+    look(world, expenses)
+    assert world.erp.calls["changed_vouchers"] == 2
+
+
+def test_what_a_poll_has_to_catch_up_is_asked_for_week_by_week(world: World, expenses: Lane) -> None:
+    look(world, expenses)
+    world.later(days=20)
+    world.erp.asked.clear()
+    look(world, expenses)
+    assert [until - since for since, until in world.erp.asked] == [SLICE, SLICE, timedelta(days=6) + OVERLAP]
+    assert world.erp.asked[-1][1] == world.now
+
+
+def test_a_poll_that_fails_half_way_goes_on_from_there(world: World, expenses: Lane) -> None:
+    look(world, expenses)
+    start = world.now
+    world.later(days=20)
+    world.erp.fails_after["changed_vouchers"] = [None, Unavailable("24SevenOffice is down.")]
+    with pytest.raises(Unavailable):
+        look(world, expenses)
+    assert cursors.position(world.database, expenses) == start - OVERLAP + SLICE
+
+
+def test_the_first_poll_starts_at_the_first_day_in_oslo(world: World, expenses: Lane) -> None:
+    world.change_settings(expense_from=date(2026, 3, 1))
+    look(world, expenses)
+    assert world.erp.asked[0][0] == datetime(2026, 2, 28, 23, tzinfo=UTC) - OVERLAP
+
+
+def test_a_connection_is_polled_at_its_own_interval(world: World, expenses: Lane) -> None:
+    def due() -> bool:
+        return expenses_due(world.database, expenses, settings=world.connection.settings, now=world.now)
+
+    assert due()
+    look(world, expenses)
+    world.later(minutes=14)
+    assert not due()
+    world.later(minutes=1)
+    assert due()

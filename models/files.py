@@ -1,0 +1,31 @@
+"""Files: which documents of a voucher an expense in Moment has been given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from models.tables import FileRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.base import Database
+
+
+def brought(database: Database, connection_id: int, expense_id: str) -> dict[str, str]:
+    """Tell the files that an expense has: the name in Moment by the id in 24SevenOffice."""
+    query = select(FileRow).where(FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
+    with database.transaction() as session:
+        return {row.file_id: row.name for row in session.scalars(query)}
+
+
+def note(
+    database: Database, connection_id: int, expense_id: str, *, file_id: str, name: str, now: datetime
+) -> None:
+    """Record that a file has been brought; to be done as soon as Moment has it."""
+    row = {"connection_id": connection_id, "expense_id": expense_id, "file_id": file_id, "name": name, "at": now}
+    with database.transaction() as session:
+        session.execute(insert(FileRow).values(row).on_conflict_do_nothing())

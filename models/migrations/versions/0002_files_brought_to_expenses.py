@@ -1,0 +1,28 @@
+"""Files brought to expenses."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.create_table(
+        "files",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("expense_id", sa.Text(), nullable=False),
+        sa.Column("file_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("connection_id", "expense_id", "file_id"),
+    )
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.drop_table("files")

@@ -1,0 +1,78 @@
+"""The documents of a voucher, brought to an expense under names that a person understands."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from models import files
+from sync.cleaning import clean
+from sync.errors import Rejected, Uncertain
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from sync.desk import Desk
+    from sync.records import VoucherFile
+
+TYPES = {
+    "pdf": (".pdf", "application/pdf"),
+    "png": (".png", "image/png"),
+    "jpeg": (".jpg", "image/jpeg"),
+    "tiff": (".tif", "image/tiff"),
+    "gif": (".gif", "image/gif"),
+    "bmp": (".bmp", "image/bmp"),
+    "wmf": (".wmf", "image/wmf"),
+}
+UNKNOWN = (".bin", "application/octet-stream")
+
+
+def bring_files(desk: Desk, expense_id: str, documents: Sequence[VoucherFile], *, stem: str) -> int:
+    """Bring what an expense lacks of its voucher's documents, in their order; tells how many.
+
+    One that an attempt which broke off has brought is known by its name in Moment. An expense that was deleted
+    there is given none.
+
+    Raises:
+        Uncertain: a document could not be brought; it is tried again, and in the end a person is asked.
+    """
+    brought = files.brought(desk.database, desk.connection.id, expense_id)
+    missing = [document for document in documents if document.id not in brought]
+    there = desk.moment.attachments(expense_id) if missing else None
+    if there is None:
+        return 0
+    for document in missing:
+        name = _name(document, stem, taken=brought.values())
+        if name not in there:
+            _bring(desk, expense_id, document, name)
+        files.note(desk.database, desk.connection.id, expense_id, file_id=document.id, name=name, now=desk.clock())
+        brought[document.id] = name
+    return len(missing)
+
+
+def _bring(desk: Desk, expense_id: str, document: VoucherFile, name: str) -> None:
+    try:
+        with desk.erp.fetch(document) as content:
+            desk.hold()
+            desk.moment.attach(expense_id, name=name, media_type=_kind(document)[1], content=content)
+    except Rejected as error:
+        raise Uncertain(
+            f"The expense is in Moment, but its document “{name}” could not be brought: {error.message}",
+            reason="document",
+        ) from error
+
+
+def _name(document: VoucherFile, stem: str, *, taken: Container[str]) -> str:
+    suffix = _kind(document)[0]
+    names = (f"{stem}{suffix}" if n == 1 else f"{stem} ({n}){suffix}" for n in count(1))
+    return next(name for name in names if name not in taken)
+
+
+def _kind(document: VoucherFile) -> tuple[str, str]:
+    return TYPES.get(document.type, UNKNOWN)
+
+
+def stem_of(name: str, voucher: str) -> str:
+    """Make a file's name, without its ending, from what a person calls the invoice."""
+    plain = "".join(c if c.isalnum() or c in " -_.,&()+" else "-" for c in clean(name, longest=100))
+    return plain.strip(" .") or f"voucher {voucher}"

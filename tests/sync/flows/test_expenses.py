@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from models.words import Kind, Outcome, State
+from sync.errors import Unavailable, Uncertain
+from sync.purchases import LedgerLine
+from sync.records import Company, VoucherFile, VoucherFiles
+from tests import factories
+
+if TYPE_CHECKING:
+    from tests.sync.conftest import World
+
+DAY = date(2026, 2, 20)
+VOUCHER = "2026-4-40001"
+PDF, PNG = VoucherFile("1", "pdf"), VoucherFile("2", "png")
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    world.change_settings(kinds=["customer", "project", "invoice", "expense"], expense_accounts="4300, 6590")
+    world.moment.put(factories.project("8", number="1", customer_id=""))
+    world.moment.put(factories.project("9", number="2", customer_id=""))
+    world.erp.stamps[55] = VoucherFiles((PDF,))
+    world.erp.contents |= {"1": b"%PDF", "2": b"PNG"}
+    return world
+
+
+def cost(amount: int, account: int = 4300, **values: Any) -> LedgerLine:
+    return LedgerLine(account, amount, DAY, **{"text": "Limtre", "project_number": 1, "stamp": 55, **values})
+
+
+def enter(world: World, *costs: LedgerLine, voucher: str = VOUCHER, vat: int = 0, **supplier: Any) -> None:
+    tax = [LedgerLine(2711, vat, DAY, costs[0].vat_code)] if vat else []
+    owed = -sum(line.amount for line in (*costs, *tax))
+    known = {"supplier_number": 20001, "supplier_name": "Byggmaker Øst AS", "invoice_number": "F-77"}
+    world.erp.purchases[voucher] = [*costs, *tax, LedgerLine(2400, owed, DAY, **{**known, **supplier})]
+
+
+def bring(world: World, voucher: str = VOUCHER) -> None:
+    world.receive(Kind.EXPENSE, voucher)
+    world.run()
+
+
+def amounts(world: World) -> list[int]:
+    return [draft.amount for draft in world.moment.expenses.values()]
+
+
+def test_a_posted_cost_becomes_an_expense_with_its_document(world: World) -> None:
+    enter(world, cost(100000, vat_code="1"), vat=25000)
+    bring(world)
+    ((expense_id, draft),) = world.moment.expenses.items()
+    assert (draft.amount, draft.description, draft.day) == (125000, "Limtre", DAY)
+    assert (draft.supplier, draft.invoice_number) == ("Byggmaker Øst AS", "F-77")
+    assert (draft.project_id, draft.activity_id, draft.billable) == ("8", "8-Expenses", True)
+    assert world.moment.files[expense_id] == {"Byggmaker Øst AS F-77.pdf": b"%PDF"}
+    assert world.change(Kind.EXPENSE, VOUCHER).outcome is Outcome.SYNCED
+
+
+def test_a_voucher_seen_again_brings_nothing_new(world: World) -> None:
+    enter(world, cost(125000))
+    bring(world)
+    bring(world)
+    assert amounts(world) == [125000]
+    assert world.moment.calls["attach"] == 1
+    assert world.change(Kind.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
+
+
+def test_costs_on_several_projects_and_accounts_become_an_expense_for_each(world: World) -> None:
+    lines = (
+        cost(60000, vat_code="1"),
+        cost(40000, project_number=2, vat_code="1"),
+        cost(20000, 6590, vat_code="1"),
+    )
+    enter(world, *lines, cost(10000, vat_code="1"), vat=32500)
+    bring(world)
+    assert sorted(amounts(world)) == [25000, 50000, 87500]
+    assert all(world.moment.files[each] for each in world.moment.expenses)
+
+
+def test_a_credit_note_is_a_negative_expense(world: World) -> None:
+    enter(world, cost(-100000, vat_code="1"), vat=-25000)
+    bring(world)
+    assert amounts(world) == [-125000]
+
+
+def test_a_foreign_invoice_stays_in_kroner_and_names_its_currency(world: World) -> None:
+    enter(world, cost(112345, currency="EUR"), currency="EUR")
+    bring(world)
+    (draft,) = world.moment.expenses.values()
+    assert (draft.amount, draft.description) == (112345, "Limtre (EUR)")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (cost(1000, 4000), "Account 4000 is not listed for expenses"),
+        (cost(1000, project_number=None), "The cost on account 4300 is on no project"),
+        (cost(1000, project_number=77), "Moment has no project 77"),
+        (cost(1000, hidden=True), "It has no costs, or is not in the ledger"),
+    ],
+)
+def test_what_does_not_come_is_skipped_with_its_reason(world: World, line: LedgerLine, message: str) -> None:
+    enter(world, line)
+    bring(world)
+    change = world.change(Kind.EXPENSE, VOUCHER)
+    assert (change.outcome, change.message) == (Outcome.SKIPPED, message)
+    assert not world.moment.expenses
+    assert world.mails() == []
+
+
+def test_what_is_older_than_the_first_day_is_left_alone(world: World) -> None:
+    world.change_settings(expense_from=DAY + timedelta(days=1))
+    enter(world, cost(1000))
+    bring(world)
+    assert world.change(Kind.EXPENSE, VOUCHER).message == "It is dated before 21.02.2026"
+
+
+def test_a_document_that_waits_for_approval_holds_the_expense_back_until_it_has_it(world: World) -> None:
+    world.erp.stamps[55] = VoucherFiles(waiting=True)
+    enter(world, cost(125000))
+    bring(world)
+    assert world.change(Kind.EXPENSE, VOUCHER).message == "Its document waits for approval"
+    world.erp.stamps[55] = VoucherFiles((PDF,))
+    world.later(days=1)
+    world.run()
+    assert amounts(world) == [125000]
+
+
+def test_a_waiting_voucher_that_changes_is_looked_at_at_once(world: World) -> None:
+    world.erp.stamps[55] = VoucherFiles(waiting=True)
+    enter(world, cost(125000))
+    bring(world)
+    world.erp.stamps[55] = VoucherFiles((PDF,))
+    bring(world)
+    assert amounts(world) == [125000]
+
+
+def test_a_document_that_comes_later_is_added_to_the_expense_that_exists(world: World) -> None:
+    world.erp.stamps[55] = VoucherFiles((PDF,), waiting=True)
+    enter(world, cost(125000))
+    bring(world)
+    world.erp.stamps[55] = VoucherFiles((PDF, PNG))
+    world.later(days=2)
+    world.run()
+    (files,) = world.moment.files.values()
+    assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77.png": b"PNG"}
+
+
+def test_documents_of_the_same_type_have_names_of_their_own(world: World) -> None:
+    world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
+    enter(world, cost(125000))
+    bring(world)
+    (files,) = world.moment.files.values()
+    assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77 (2).pdf": b"PNG"}
+
+
+def test_a_broken_document_does_not_lose_the_expense_and_is_tried_again(world: World) -> None:
+    content = world.erp.contents.pop("1")
+    enter(world, cost(125000))
+    bring(world)
+    assert amounts(world) == [125000]
+    assert world.change(Kind.EXPENSE, VOUCHER).state is State.WAITING
+    world.erp.contents["1"] = content
+    world.later(hours=1)
+    world.run()
+    assert list(world.moment.files.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
+
+
+def test_a_document_that_stays_away_is_shown_to_a_person_in_the_end(world: World) -> None:
+    world.erp.contents.clear()
+    enter(world, cost(125000))
+    bring(world)
+    for _ in range(10):
+        world.later(hours=2)
+        world.run()
+    assert world.mails() == [("worse", "Voucher 40001 of 2026 (Byggmaker Øst AS F-77)")]
+
+
+def test_a_lost_answer_to_an_upload_brings_no_second_file(world: World) -> None:
+    world.moment.fails_after["attach"] = [Uncertain("No answer.")]
+    enter(world, cost(125000))
+    bring(world)
+    world.later(hours=1)
+    world.run()
+    assert world.moment.calls["attach"] == 1
+    assert list(world.moment.files.values()) == [{"Byggmaker Øst AS F-77.pdf": b"%PDF"}]
+
+
+def test_a_lost_answer_to_a_new_expense_makes_no_second_one(world: World) -> None:
+    world.moment.fails_after["create_expense"] = [Uncertain("No answer.")]
+    enter(world, cost(125000))
+    bring(world)
+    world.later(hours=1)
+    world.run()
+    assert amounts(world) == [125000]
+    assert all(world.moment.files.values())
+
+
+def test_a_changed_amount_is_put_right(world: World) -> None:
+    enter(world, cost(125000))
+    bring(world)
+    enter(world, cost(99000))
+    bring(world)
+    assert amounts(world) == [99000]
+
+
+def test_a_cost_moved_to_another_project_is_moved_in_moment(world: World) -> None:
+    enter(world, cost(125000))
+    bring(world)
+    enter(world, cost(125000, project_number=2))
+    bring(world)
+    assert [draft.project_id for draft in world.moment.expenses.values()] == ["9"]
+
+
+def test_a_reversed_voucher_takes_its_expense_away_and_brings_it_back_when_it_returns(world: World) -> None:
+    enter(world, cost(125000))
+    bring(world)
+    enter(world, cost(125000, hidden=True))
+    bring(world)
+    assert amounts(world) == []
+    assert world.change(Kind.EXPENSE, VOUCHER).outcome is Outcome.SKIPPED
+    enter(world, cost(125000))
+    bring(world)
+    assert amounts(world) == [125000]
+
+
+@pytest.mark.parametrize("line", [cost(99000), cost(125000, hidden=True)])
+def test_an_invoiced_expense_is_not_touched_and_a_mail_says_what_changed(world: World, line: LedgerLine) -> None:
+    enter(world, cost(125000))
+    bring(world)
+    world.moment.invoiced |= set(world.moment.expenses)
+    enter(world, line)
+    bring(world)
+    assert amounts(world) == [125000]
+    assert world.change(Kind.EXPENSE, VOUCHER).reason == "invoiced"
+    assert len(world.mails()) == 1
+
+
+def test_an_expense_deleted_in_moment_does_not_come_back(world: World) -> None:
+    enter(world, cost(125000))
+    bring(world)
+    world.moment.expenses.clear()
+    bring(world)
+    enter(world, cost(99000))
+    bring(world)
+    bring(world)
+    assert amounts(world) == []
+
+
+def test_an_activity_that_cannot_be_used_needs_a_person(world: World) -> None:
+    world.moment.closed_activities.add("Expenses")
+    enter(world, cost(125000))
+    bring(world)
+    assert world.change(Kind.EXPENSE, VOUCHER).state is State.STUCK
+    assert "Activity Expenses" in world.change(Kind.EXPENSE, VOUCHER).message
+
+
+def test_a_project_may_be_billable_or_not_whatever_the_others_are(world: World) -> None:
+    world.change_settings(expense_billable=False, expense_billable_projects={"2": True})
+    enter(world, cost(1000), cost(2000, project_number=2))
+    bring(world)
+    assert {draft.project_id: draft.billable for draft in world.moment.expenses.values()} == {
+        "8": False,
+        "9": True,
+    }
+
+
+def test_a_nameless_supplier_is_found_in_the_register(world: World) -> None:
+    world.erp.companies[20001] = Company(20001, "Byggmaker Øst AS")
+    enter(world, cost(1000), supplier_name="")
+    bring(world)
+    (draft,) = world.moment.expenses.values()
+    assert draft.supplier == "Byggmaker Øst AS"
+
+
+def test_a_system_that_is_down_brings_nothing_twice(world: World) -> None:
+    lines = (cost(1000), cost(2000, 6590), cost(3000, project_number=2))
+    world.moment.fails_before["create_expense"] = [Unavailable("Moment is down.") for _ in range(2)]
+    enter(world, *lines)
+    bring(world)
+    world.later(hours=1)
+    world.run()
+    assert sorted(amounts(world)) == [1000, 2000, 3000]
