@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from models import breaker
 from models.alerts import queue
 from models.tables import AttemptRow, ChangeRow, ConnectionRow, LaneRow
 from models.words import Kind, Lane, Outcome, Record, State
@@ -135,10 +136,11 @@ def _put(
 def claim(database: Database, lane: Lane, *, most: int, now: datetime, until: datetime) -> Claim | None:
     """Take a lane and up to ``most`` of its due changes; None where nothing is due or another worker has it."""
     with database.transaction() as session:
-        if not _works(session, lane) or not _take(session, lane, now=now):
+        allowed = breaker.allowed(session, lane.connection_id, most=most, now=now, until=until)
+        if not allowed or not _take(session, lane, now=now):
             return None
         _release_lost(session, lane, now=now)
-        taken = _due(session, lane, most=most, now=now)
+        taken = _due(session, lane, most=allowed, now=now)
         if not taken:
             return None
         token = uuid4()
@@ -199,10 +201,7 @@ def due_lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
     with database.transaction() as session:
         rows = session.execute(
             select(ChangeRow.connection_id, ChangeRow.kind)
-            .join(
-                ConnectionRow,
-                and_(ConnectionRow.id == ChangeRow.connection_id, ConnectionRow.paused_because == ""),
-            )
+            .join(ConnectionRow, and_(ConnectionRow.id == ChangeRow.connection_id, breaker.works(now)))
             .outerjoin(
                 LaneRow, and_(LaneRow.connection_id == ChangeRow.connection_id, LaneRow.kind == ChangeRow.kind)
             )
@@ -217,11 +216,6 @@ def due_lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
             .order_by(func.min(ChangeRow.due_at))
         )
         return [Lane(connection_id, Kind(kind)) for connection_id, kind in rows]
-
-
-def _works(session: Session, lane: Lane) -> bool:
-    paused = session.scalar(select(ConnectionRow.paused_because).where(ConnectionRow.id == lane.connection_id))
-    return paused == ""
 
 
 def _take(session: Session, lane: Lane, *, now: datetime) -> bool:

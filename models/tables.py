@@ -36,7 +36,11 @@ def _connection() -> ForeignKey:
 
 
 class ConnectionRow(Base):
-    """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` finds the webhook's address."""
+    """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` finds the webhook's address.
+
+    ``failures`` counts unavailable answers in a row, ``down_since`` is when they began, ``rests_until`` when the
+    next one may be risked, and ``down_told`` says that the addresses have been told.
+    """
 
     __tablename__ = "connections"
 
@@ -46,6 +50,10 @@ class ConnectionRow(Base):
     settings: Mapped[dict[str, Any]]
     secrets: Mapped[str]
     paused_because: Mapped[str] = mapped_column(server_default="")
+    failures: Mapped[int] = mapped_column(server_default="0")
+    down_since: Mapped[datetime | None]
+    rests_until: Mapped[datetime | None]
+    down_told: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -59,6 +59,7 @@ def _bring(desk: Desk, expense_id: str, document: VoucherFile, name: str) -> Non
         raise Uncertain(
             f"The expense is in Moment, but its document “{name}” could not be brought: {error.message}",
             reason="document",
+            otherwise=error,
         ) from error
 
 

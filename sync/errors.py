@@ -62,6 +62,11 @@ class Uncertain(SyncError):
         super().__init__(message, reason=reason)
         self.otherwise = otherwise
 
+    @property
+    def silent(self) -> bool:
+        """Whether the other system gave no answer that means anything."""
+        return self.otherwise is None
+
 
 class NotReady(SyncError):
     """Another record must come across first, and this one is taken up again when it has."""

@@ -11,6 +11,7 @@ from models import alerts, inbox, links
 from models.base import DatabaseUnavailable
 from models.inbox import ClaimLost
 from models.words import Kind, Lane
+from sync import resting
 from sync.alerting import pause_of
 from sync.errors import Misconfigured, NotReady, Rejected, SyncError, Unavailable
 from sync.flows.customers import Customers
@@ -113,6 +114,7 @@ class Runner:
         inbox.settle(self.database, claim, settlements, now=self.clock())
         _log(claim, settlements)
         self._pause(connection, answers.values())
+        resting.heed(self.database, connection, answers.values(), now=self.clock(), dice=self.dice)
         return self._next(claim, answers)
 
     def _hold(self, claim: Claim) -> None:

@@ -1,0 +1,94 @@
+"""A connection that is down is one fact, not a thousand: it rests, one change is risked now and then, one mail."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from models import breaker
+from models.alerts import Alert, Turn
+from models.words import Outcome
+from sync.errors import Unavailable, Uncertain
+from sync.outcomes import Done
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import datetime
+
+    from models.base import Database
+    from models.breaker import Outage
+    from models.connections import Connection
+
+OSLO = ZoneInfo("Europe/Oslo")
+
+MOST_FAILURES = 3
+"""Unavailable answers in a row after which a connection rests."""
+
+FIRST_REST = timedelta(seconds=30)
+LONGEST_REST = timedelta(minutes=5)
+
+PATIENCE = timedelta(minutes=2)
+"""How long an outage lasts before anybody is told."""
+
+
+def heed(
+    database: Database,
+    connection: Connection,
+    answers: Collection[Done | Exception],
+    *,
+    now: datetime,
+    dice: Callable[[], float],
+) -> None:
+    """Draw the conclusion from the answers of a batch.
+
+    Only a record that came across proves that both systems answer: others may have needed one of them or none.
+    """
+    error = next((answer for answer in answers if _is_down(answer)), None)
+    if isinstance(error, Unavailable | Uncertain):
+        asked = getattr(error, "retry_after", None)
+        breaker.failed(
+            database,
+            connection.id,
+            now=now,
+            rest=lambda outage: max(rest(outage.failures, dice=dice), asked or timedelta()),
+            tell=lambda outage: _down(connection, error, outage) if _is_long(outage, now) else None,
+        )
+    elif any(isinstance(answer, Done) and answer.outcome is Outcome.SYNCED for answer in answers):
+        breaker.answered(database, connection.id, now=now, alert=_up(connection))
+    else:
+        breaker.probed(database, connection.id, now=now)
+
+
+def rest(failures: int, *, dice: Callable[[], float]) -> timedelta:
+    """Tell how long to rest: not at all at first, then longer and longer, less up to a quarter by chance."""
+    if failures < MOST_FAILURES:
+        return timedelta()
+    grown = FIRST_REST * 2.0 ** min(failures - MOST_FAILURES, 10)
+    wait: timedelta = min(grown, LONGEST_REST)
+    return wait * (1 - dice() / 4)
+
+
+def _is_down(answer: Done | Exception) -> bool:
+    """Tell whether an answer says that a system is down: nothing came back, or that it cannot now."""
+    return isinstance(answer, Unavailable) or (isinstance(answer, Uncertain) and answer.silent)
+
+
+def _is_long(outage: Outage, now: datetime) -> bool:
+    return outage.failures >= MOST_FAILURES and now - outage.since >= PATIENCE
+
+
+def _down(connection: Connection, error: Unavailable | Uncertain, outage: Outage) -> Alert:
+    since = outage.since.astimezone(OSLO)
+    return Alert(
+        Turn.WORSE,
+        connection.name,
+        f"Nothing comes across since {since:%H:%M}. {error.message}",
+        "You need not do anything: everything waits, and is tried again by itself until it has come across.",
+        connection.settings.error_emails,
+    )
+
+
+def _up(connection: Connection) -> Alert:
+    message = "It works again, and everything that waited is on its way."
+    return Alert(Turn.BETTER, connection.name, message, "", connection.settings.error_emails)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models import alerts, inbox
+from models.alerts import Turn
+from models.words import Kind, Outcome
+from sync.errors import Unavailable
+from sync.resting import LONGEST_REST, MOST_FAILURES, rest
+from tests import factories
+
+if TYPE_CHECKING:
+    from tests.sync.conftest import World
+
+DOWN = Unavailable("24SevenOffice does not answer.")
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    for n in range(1, 501):
+        world.moment.put(factories.invoice(str(n), number=n))
+    world.moment.put(factories.customer("7"))
+    world.moment.put(factories.project("8"))
+    world.receive(Kind.PROJECT, "8")
+    world.run()
+    world.erp.calls.clear()
+    return world
+
+
+def fail(world: World) -> None:
+    """Sweep until the connection rests."""
+    world.erp.fails_before["post"] = [DOWN] * 100
+    for _ in range(MOST_FAILURES):
+        world.later(seconds=30)
+        world.run()
+
+
+def test_an_outage_of_ten_minutes_is_two_mails_and_few_calls_and_then_everything_is_posted(world: World) -> None:
+    world.receive(Kind.INVOICE, *map(str, range(1, 501)))
+    world.erp.fails_before["post"] = [DOWN] * 1000
+    for _ in range(60):
+        for lane in inbox.due_lanes(world.database, now=world.now):
+            world.runner().drain(lane)
+        world.later(seconds=10)
+    assert world.erp.calls["post"] <= 30
+    assert world.mails() == [("worse", "Demo AS")]
+    world.erp.fails_before["post"] = []
+    world.later(minutes=5)
+    world.run(until_quiet=100)
+    assert len(world.erp.vouchers) == 500
+    assert world.mails() == [("worse", "Demo AS"), ("better", "Demo AS")]
+
+
+def test_while_a_connection_rests_nothing_of_it_is_tried(world: World) -> None:
+    world.receive(Kind.INVOICE, "1")
+    fail(world)
+    tried = world.erp.calls["post"]
+    world.receive(Kind.INVOICE, "2", "3")
+    world.receive(Kind.CUSTOMER, "7")
+    world.run()
+    assert world.erp.calls["post"] == tried
+
+
+def test_another_connection_does_not_notice(world: World) -> None:
+    other, _ = world.connections.add("Fjord AS", factories.settings(), who="test", now=world.now)
+    world.receive(Kind.INVOICE, "1")
+    fail(world)
+    inbox.receive(world.database, other.id, [factories.record(Kind.CUSTOMER, "7")], now=world.now)
+    assert [lane.connection_id for lane in inbox.due_lanes(world.database, now=world.now)] == [other.id]
+
+
+def test_a_short_hiccup_is_not_worth_a_mail(world: World) -> None:
+    world.erp.fails_before["post"] = [DOWN] * 2
+    world.receive(Kind.INVOICE, "1")
+    for _ in range(5):
+        world.run()
+        world.later(seconds=20)
+    assert world.change(Kind.INVOICE, "1").outcome is Outcome.SYNCED
+    assert world.mails() == []
+
+
+def test_a_block_that_names_its_end_is_waited_out_at_once(world: World) -> None:
+    world.erp.fails_before["post"] = [Unavailable("Blocked.", retry_after=timedelta(minutes=30))]
+    world.receive(Kind.INVOICE, "1", "2")
+    world.run()
+    world.later(minutes=29)
+    world.receive(Kind.INVOICE, "3")
+    world.run()
+    assert world.erp.calls["post"] == 1
+    world.later(minutes=2)
+    world.run()
+    world.later(seconds=5)
+    world.run()
+    assert len(world.erp.vouchers) == 3
+
+
+def test_what_was_held_up_is_due_as_soon_as_one_record_came_across(world: World) -> None:
+    world.receive(Kind.INVOICE, *map(str, range(1, 10)))
+    fail(world)
+    world.later(minutes=20)
+    world.erp.fails_before["post"] = []
+    world.run()
+    assert len(world.erp.vouchers) == 9
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(1, 0), (2, 0), (3, 30), (4, 60), (6, 240), (7, 300), (5000, 300)]
+)
+def test_rests_grow_up_to_the_longest(failures: int, seconds: int) -> None:
+    assert rest(failures, dice=lambda: 0.0) == timedelta(seconds=seconds)
+    assert rest(failures, dice=lambda: 1.0) == timedelta(seconds=seconds) * 3 / 4
+    assert rest(failures, dice=lambda: 0.0) <= LONGEST_REST
+
+
+def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
+    world.receive(Kind.INVOICE, "1")
+    fail(world)
+    world.later(minutes=2)
+    world.run()
+    (alert,) = alerts.unsent(world.database, "books@example.com")
+    assert alert.turn is Turn.WORSE
+    assert alert.message.startswith("Nothing comes across since 10:")
+    assert "You need not do anything" in alert.remedy
