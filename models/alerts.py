@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 
 class Turn(StrEnum):
-    """Which way something turned."""
+    """Which way something turned, or that a turn for the worse has not been mended yet, or how a week went."""
 
     WORSE = "worse"
     BETTER = "better"
+    REMINDER = "reminder"
+    DIGEST = "digest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from models.tables import AttemptRow, ChangeRow, ConnectionRow
+from models.tables import AttemptRow, AuditRow, ChangeRow, ConnectionRow
 from models.words import Kind, Lane, Outcome, Record, State
 
 if TYPE_CHECKING:
@@ -51,12 +51,18 @@ class ChangeView:
 
 
 def listing(
-    database: Database, *, connection_id: int | None = None, state: State | None = None, most: int = 100
+    database: Database,
+    *,
+    connection_id: int | None = None,
+    state: State | None = None,
+    reason: str = "",
+    most: int = 100,
 ) -> Sequence[ChangeView]:
     """List changes, the latest received first."""
     wanted = [
         *([ChangeRow.connection_id == connection_id] if connection_id else []),
         *([ChangeRow.state == state] if state else []),
+        *([ChangeRow.reason == reason] if reason else []),
     ]
     return _views(database, *wanted, most=most)
 
@@ -83,13 +89,42 @@ def attempts(database: Database, change_id: int) -> Sequence[Attempt]:
 
 
 def retry(database: Database, *change_ids: int, now: datetime) -> set[Lane]:
-    """Make changes due that wait or need a person; tells the lanes to nudge. Those in hand or settled stay."""
-    waiting = ChangeRow.state.in_([State.WAITING, State.STUCK])
-    statement = update(ChangeRow).where(ChangeRow.id.in_(change_ids), waiting)
+    """Make changes due that wait, need a person or were closed; tells the lanes to nudge. The others stay."""
+    idle = ChangeRow.state.in_([State.WAITING, State.STUCK, State.CLOSED])
+    statement = update(ChangeRow).where(ChangeRow.id.in_(change_ids), idle)
     statement = statement.values(state=State.WAITING, due_at=now, tries=0, lost=0)
     with database.transaction() as session:
         rows = session.execute(statement.returning(ChangeRow.connection_id, ChangeRow.kind))
         return {Lane(connection_id, Kind(kind)) for connection_id, kind in rows}
+
+
+def close(database: Database, *change_ids: int, because: str, who: str, now: datetime) -> int:
+    """Take changes off the list by a person's word, for good: they stay as they are whatever is received.
+
+    Args:
+        database: where they are.
+        change_ids: those that wait or need a person; others are left alone.
+        because: what the person says of them, such as "do not transfer" or "handled by hand".
+        who: the person.
+        now: the instant, in UTC.
+
+    Returns:
+        How many were closed.
+    """
+    idle = ChangeRow.state.in_([State.WAITING, State.STUCK])
+    statement = update(ChangeRow).where(ChangeRow.id.in_(change_ids), idle)
+    closed = {"outcome": Outcome.SKIPPED, "reason": "closed", "message": f"{because} ({who})", "remedy": ""}
+    statement = statement.values(
+        state=State.CLOSED, alerted=False, stuck_since=None, reminders=0, settled_at=now, **closed
+    )
+    with database.transaction() as session:
+        rows = session.execute(statement.returning(ChangeRow.connection_id, ChangeRow.kind, ChangeRow.record_id))
+        told = [
+            AuditRow(connection_id=connection_id, at=now, who=who, what=f"{because}: {kind} {record_id}")
+            for connection_id, kind, record_id in rows
+        ]
+        session.add_all(told)
+    return len(told)
 
 
 def _views(database: Database, *wanted: ColumnElement[bool], most: int) -> Sequence[ChangeView]:

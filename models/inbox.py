@@ -260,6 +260,10 @@ def _settle_one(session: Session, claim: Claim, settlement: Settlement, *, now: 
     row.waits_for_kind, row.waits_for_id = (awaited.kind, awaited.id) if awaited else (None, None)
     if settlement.outcome is None:
         return
+    if settlement.state is State.STUCK:
+        row.stuck_since = row.stuck_since or now
+    elif settlement.went_well:
+        row.stuck_since, row.reminders = None, 0
     row.title = settlement.title or row.title
     row.outcome, row.settled_at = settlement.outcome, now
     row.reason, row.message, row.remedy = settlement.reason, settlement.message, settlement.remedy

@@ -72,6 +72,7 @@ class ConnectionSettings(BaseModel):
         description="Kinds of records that travel",
     )
     error_emails: tuple[EmailStr, ...] = Field(default=(), description="Addresses that hear of errors")
+    weekly_digest: bool = Field(default=False, description="Whether they also hear once a week how it went")
 
     @field_validator("expense_accounts")
     @classmethod

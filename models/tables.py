@@ -54,6 +54,7 @@ class ConnectionRow(Base):
     down_since: Mapped[datetime | None]
     rests_until: Mapped[datetime | None]
     down_told: Mapped[bool] = mapped_column(server_default=false())
+    digest_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -74,7 +75,8 @@ class ChangeRow(Base):
 
     ``revision`` counts what was received and ``taken`` what the last worker saw of it: where they differ at
     the end of an attempt, the record is looked at again. ``tries`` and ``lost`` count failed attempts and
-    vanished workers in a row; ``uncertain`` says that the last attempt may have saved something.
+    vanished workers in a row; ``uncertain`` says that the last attempt may have saved something. ``reminders``
+    counts the mails since ``stuck_since``, when it began to need a person.
     """
 
     __tablename__ = "changes"
@@ -106,6 +108,8 @@ class ChangeRow(Base):
     remedy: Mapped[str] = mapped_column(server_default="")
     received_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    stuck_since: Mapped[datetime | None]
+    reminders: Mapped[int] = mapped_column(server_default="0")
 
 
 class AttemptRow(Base):

@@ -12,7 +12,8 @@ _DRESSING = re.compile(r"^NO|MVA$|[\s.\-]", re.IGNORECASE)
 
 
 def clean(text: str, *, longest: int) -> str:
-    """Take out control characters and surrogates, fold white space, and cut at ``longest`` characters."""
+    """Take out control characters and surrogates, fold white space, and cut at ``longest`` characters (NFC)."""
+    text = unicodedata.normalize("NFC", text)
     kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
     return " ".join(kept.split())[:longest].rstrip()
 

@@ -24,6 +24,9 @@ TYPES = {
     "bmp": (".bmp", "image/bmp"),
     "wmf": (".wmf", "image/wmf"),
 }
+INVOICED = "invoiced"
+"""Reason of Moment's refusal to touch an expense that has been invoiced."""
+
 UNKNOWN = (".bin", "application/octet-stream")
 
 
@@ -35,6 +38,7 @@ def bring_files(desk: Desk, expense_id: str, documents: Sequence[VoucherFile], *
 
     Raises:
         Uncertain: a document could not be brought; it is tried again, and in the end a person is asked.
+        Rejected: the expense has been invoiced.
     """
     brought = files.brought(desk.database, desk.connection.id, expense_id)
     missing = [document for document in documents if document.id not in brought]
@@ -56,6 +60,8 @@ def _bring(desk: Desk, expense_id: str, document: VoucherFile, name: str) -> Non
             desk.hold()
             desk.moment.attach(expense_id, name=name, media_type=_kind(document)[1], content=content)
     except Rejected as error:
+        if error.reason == INVOICED:
+            raise
         raise Uncertain(
             f"The expense is in Moment, but its document “{name}” could not be brought: {error.message}",
             reason="document",

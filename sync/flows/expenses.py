@@ -178,7 +178,7 @@ def _together(one: VoucherFiles, other: VoucherFiles) -> VoucherFiles:
 
 def _too_late(error: Rejected, now: str) -> Rejected:
     return Rejected(
-        f"{error.message} {now}.",
+        f"{error.message.rstrip('.')}. {now}.",
         reason=error.reason,
         remedy="Correct it by hand where it was invoiced, then mark this as handled.",
     )

@@ -1,0 +1,77 @@
+"""Reminders of what still needs a person, and the digest of a week for those who want one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import case, func, select
+
+from models.alerts import Alert, Turn, queue
+from models.tables import AttemptRow, ChangeRow, ConnectionRow
+from models.words import Outcome, State
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from models.base import Database
+
+REMINDED_AFTER = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
+"""How long after a change began to need a person each reminder of it is sent."""
+
+WEEK = timedelta(days=7)
+
+
+def remind(database: Database, *, now: datetime) -> int:
+    """Queue the reminders that are due, and tell how many changes they are about."""
+    lengths = enumerate(REMINDED_AFTER)
+    due = case(*((ChangeRow.reminders == n, ChangeRow.stuck_since + after) for n, after in lengths), else_=None)
+    query = (
+        select(ChangeRow, ConnectionRow)
+        .join(ConnectionRow, ConnectionRow.id == ChangeRow.connection_id)
+        .where(ChangeRow.state == State.STUCK, due <= now)
+        .with_for_update(of=ChangeRow, skip_locked=True)
+    )
+    with database.transaction() as session:
+        rows = session.execute(query).all()
+        for change, connection in rows:
+            change.reminders += 1
+            alert = Alert(Turn.REMINDER, change.title, change.message, change.remedy, _addresses(connection))
+            queue(session, connection.id, alert, change_id=change.id, now=now)
+    return len(rows)
+
+
+def digest(database: Database, *, now: datetime) -> int:
+    """Queue the digest of the last seven days for each connection that wants one and had none in that time."""
+    wanted = ConnectionRow.settings["weekly_digest"].as_boolean()
+    last = func.coalesce(ConnectionRow.digest_at, ConnectionRow.created_at)
+    query = select(ConnectionRow).where(wanted, last <= now - WEEK).with_for_update(skip_locked=True)
+    with database.transaction() as session:
+        rows = session.scalars(query).all()
+        for connection in rows:
+            connection.digest_at = now
+            title = f"The week at {connection.name}"
+            told = Alert(Turn.DIGEST, title, _week(session, connection.id, now), "", _addresses(connection))
+            queue(session, connection.id, told, change_id=None, now=now)
+    return len(rows)
+
+
+def _week(session: Session, connection_id: int, now: datetime) -> str:
+    came = (
+        select(ChangeRow.kind, func.count(func.distinct(ChangeRow.id)))
+        .join(AttemptRow, AttemptRow.change_id == ChangeRow.id)
+        .where(ChangeRow.connection_id == connection_id, AttemptRow.at > now - WEEK)
+        .where(AttemptRow.outcome == Outcome.SYNCED)
+        .group_by(ChangeRow.kind)
+        .order_by(ChangeRow.kind)
+    )
+    stuck = select(func.count()).where(ChangeRow.connection_id == connection_id, ChangeRow.state == State.STUCK)
+    counts = [f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in session.execute(came)]
+    waiting = session.scalar(stuck)
+    return f"Came across: {', '.join(counts) or 'nothing'}. Records that need a person: {waiting}."
+
+
+def _addresses(connection: ConnectionRow) -> tuple[str, ...]:
+    return tuple(connection.settings["error_emails"])
