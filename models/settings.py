@@ -17,7 +17,7 @@ AccountNumber = Annotated[int, Field(ge=1, le=32767)]
 class ConnectionSettings(BaseModel):
     """One company's settings. The descriptions are what the command line, the pages and the docs show."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
     moment_company: str = Field(min_length=1, description="Id of the company in Moment's address")
     moment_api_key: SecretStr = Field(min_length=1, description="API key from Moment, valid for two years at most")
