@@ -43,7 +43,8 @@ class Keeper:
         if self._path is None:
             return
         fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(pickle.dumps(self._snapshot()))
+        with fresh.open("wb") as file:
+            pickle.dump(self._snapshot(), file)
         fresh.replace(self._path)
 
     def watching(self, app: ASGIApp) -> ASGIApp:

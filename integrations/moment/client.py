@@ -19,6 +19,9 @@ from urllib3.exceptions import HTTPError
 
 from integrations.moment.accounts import Charts
 from integrations.moment.faults import Call
+from integrations.moment.fields import record_id as id_of
+from integrations.moment.projects import ProjectNumbers
+from integrations.moment.uploads import Upload
 from integrations.moment.words import spoken
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class MomentSite:
         answer_seconds: time-out for each silence before and within an answer, and for its body as a whole.
         session: made by :func:`pooled_session`.
         charts: the financial accounts that were read lately.
+        numbers: the projects that were found by their number lately.
     """
 
     url: str
@@ -63,6 +67,7 @@ class MomentSite:
     answer_seconds: float
     session: requests.Session = field(default_factory=pooled_session)
     charts: Charts = field(default_factory=Charts)
+    numbers: ProjectNumbers = field(default_factory=ProjectNumbers)
 
 
 class MomentClient:
@@ -83,14 +88,32 @@ class MomentClient:
 
     def everything(self, resource: str) -> Sequence[Values]:
         """Read a short list whole."""
-        rows, _ = self._list(self._call("reading", resource), resource, {"noLimit": "true"})
+        rows = self.parts(resource)
+        if rows is None:
+            raise self._call("reading", resource).no_such_company()
         return rows
+
+    def parts(self, path: str) -> Sequence[Values] | None:
+        """Read the short list that belongs to a record, None where Moment has no such record."""
+        call = self._call("reading", path)
+        answer = self._exchange(call, "GET", path, filters={"noLimit": "true"})
+        return None if answer is None else _rows(call, answer)
+
+    def matching(self, resource: str, name: str, value: str) -> Iterator[Values]:
+        """Read the records in which the field ``name`` is ``value``, whether Moment filters by it or not."""
+        for row in self.pages(resource, {name: value}):
+            if str(row.get(name)) == value and id_of(row.get("id")):
+                yield row
+
+    def find(self, resource: str, name: str, value: str) -> str | None:
+        """Find the id of the first of these records."""
+        return next((id_of(row.get("id")) for row in self.matching(resource, name, value)), None)
 
     def pages(self, resource: str, filters: Mapping[str, str]) -> Iterator[Values]:
         """Read a list page by page. Moment ignores filters that it does not know: check each record again."""
         call = self._call("reading", resource)
         for number in count():
-            rows, page = self._list(call, resource, {**filters, "page": str(number), "size": str(_PAGE)})
+            rows, page = self._page(call, resource, {**filters, "page": str(number), "size": str(_PAGE)})
             yield from rows
             pages = page.get("totalPages")
             if page.get("number") != number or not isinstance(pages, int):
@@ -99,27 +122,43 @@ class MomentClient:
                 return
 
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
-        """Save something and read what Moment made of it.
+        """Save something and read what Moment made of it; a Decimal keeps its decimals.
 
         ``repeatable`` says that saving it twice does no harm; otherwise an answer that is lost is Uncertain.
         """
-        call = self._call("saving", path.partition("/")[0], repeatable=repeatable)
-        saved = self._exchange(call, method, path, values=values)
-        if saved is None:
-            raise call.gone()
-        return saved
+        call = self._call("saving", path, repeatable=repeatable)
+        return _found(call, self._exchange(call, method, path, body=_written(values)))
 
-    def _call(self, doing: str, resource: str, *, repeatable: bool = True) -> Call:
-        return Call(f"{doing} {spoken(resource)}", self._company, repeatable)
+    def create(self, resource: str, values: Values) -> str:
+        """Make a record and tell its id; not safe to repeat."""
+        made = id_of(self.write("POST", resource, values, repeatable=False).get("id"))
+        if not made:
+            raise self._call("saving", resource, repeatable=False).lost("did not tell the id of what it saved")
+        return made
 
-    def _list(self, call: Call, resource: str, filters: Mapping[str, str]) -> tuple[Sequence[Values], Values]:
+    def change(self, path: str, values: Values) -> bool:
+        """Save some fields of a record, False where Moment has none of this id; safe to repeat."""
+        answer = self._exchange(self._call("saving", path), "PATCH", path, body=_written(values))
+        return answer is not None
+
+    def delete(self, path: str) -> bool:
+        """Remove a record, False where Moment has none of this id; safe to repeat."""
+        return self._exchange(self._call("removing", path), "DELETE", path) is not None
+
+    def upload(self, path: str, file: Upload) -> None:
+        """Send a file, a piece at a time; not safe to repeat."""
+        call = self._call("saving a file of", path, repeatable=False)
+        _found(call, self._exchange(call, "POST", path, body=file))
+
+    def _call(self, doing: str, path: str, *, repeatable: bool = True) -> Call:
+        return Call(f"{doing} {spoken(path.partition('/')[0])}", self._company, repeatable)
+
+    def _page(self, call: Call, resource: str, filters: Mapping[str, str]) -> tuple[Sequence[Values], Values]:
         answer = self._exchange(call, "GET", resource, filters=filters)
         if answer is None:
             raise call.no_such_company()
-        rows, page = answer.get("content"), answer.get("page", {})
-        if isinstance(rows, list) and isinstance(page, dict) and all(isinstance(row, dict) for row in rows):
-            return rows, page
-        raise call.lost("answered with something else than a list")
+        page = answer.get("page", {})
+        return _rows(call, answer), page if isinstance(page, dict) else {}
 
     def _exchange(
         self,
@@ -128,7 +167,7 @@ class MomentClient:
         path: str,
         *,
         filters: Mapping[str, str] | None = None,
-        values: Values | None = None,
+        body: bytes | Upload | None = None,
     ) -> Values | None:
         """Make a call and read its answer; None is the 404 that means something else to every kind of call."""
         try:
@@ -136,22 +175,25 @@ class MomentClient:
                 method,
                 f"{self._site.url}/companies/{quote(self._company, safe='')}/{path}",
                 params=filters,
-                json=values,
+                data=body,
+                headers=_describing(body),
                 auth=self._auth,
                 timeout=(self._site.connect_seconds, self._site.answer_seconds),
                 stream=True,
                 allow_redirects=False,  # the key is for this host only, and a redirected write becomes a read
             ) as response:
-                body = self._body(call, response)
+                answer = self._answer(call, response)
         except (requests.RequestException, HTTPError) as error:
             raise call.broken(error) from error
         if response.status_code == HTTPStatus.NOT_FOUND:
             return None
+        if response.status_code == HTTPStatus.NO_CONTENT:
+            return {}
         if response.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            raise call.refused(response.status_code, body, response.headers)
-        return _read(call, body)
+            raise call.refused(response.status_code, answer, response.headers)
+        return _read(call, answer)
 
-    def _body(self, call: Call, response: requests.Response) -> bytes:
+    def _answer(self, call: Call, response: requests.Response) -> bytes:
         """Read an answer as it arrives, so that one that is endless or drips for ever is given up."""
         deadline = time.monotonic() + self._site.answer_seconds
         body = bytearray()
@@ -163,6 +205,34 @@ class MomentClient:
             if time.monotonic() > deadline:
                 raise call.lost("did not answer in time", answered=False)
         return bytes(body)
+
+
+def _found(call: Call, saved: Values | None) -> Values:
+    if saved is None:
+        raise call.gone()
+    return saved
+
+
+def _rows(call: Call, answer: Values) -> Sequence[Values]:
+    rows = answer.get("content")
+    if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+        return rows
+    raise call.lost("answered with something else than a list")
+
+
+def _describing(body: bytes | Upload | None) -> dict[str, str]:
+    if body is None:
+        return {}
+    return {"Content-Type": body.media_type if isinstance(body, Upload) else "application/json"}
+
+
+def _written(values: Values) -> bytes:
+    """Write JSON in which a Decimal is a number with the same digits; of a record's fields none is nested."""
+    members = (
+        f"{json.dumps(name)}: {f'{value:f}' if isinstance(value, Decimal) else json.dumps(value)}"
+        for name, value in values.items()
+    )
+    return f"{{{', '.join(members)}}}".encode()
 
 
 def _read(call: Call, body: bytes) -> Values:

@@ -7,20 +7,22 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from integrations.moment import customers, invoices, projects
+from integrations.moment import customers, expenses, invoices, projects
 from integrations.moment.client import MomentClient
 from integrations.moment.fields import record_id as id_of
+from integrations.moment.uploads import Upload
 from integrations.moment.words import RESOURCES
 from models.words import Kind
 from sync.cleaning import clean
 from sync.errors import about
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import BinaryIO
 
     from integrations.moment.client import MomentSite
     from models.settings import ConnectionSettings
-    from sync.records import Customer, Invoice, Project
+    from sync.records import Customer, ExpenseDraft, Invoice, Project
 
 T = TypeVar("T")
 
@@ -71,6 +73,39 @@ class MomentGateway:
     def invoice_address(self, record_id: str) -> str:
         """Tell where a person opens the invoice in Moment."""
         return self._site.invoice_url.format(company=quote(self._company, safe=""), id=quote(record_id, safe=""))
+
+    def project_numbered(self, number: int) -> str | None:
+        """Find a project by its number; one found is remembered for five minutes."""
+        fetch = partial(self._client.find, RESOURCES[Kind.PROJECT], "projectNumber", str(number))
+        return self._site.numbers.project_id(number, company=self._company, fetch=fetch)
+
+    def activity(self, project_id: str, name: str) -> str:
+        """Find a project's activity, or make it."""
+        return expenses.activity(self._client, project_id, name)
+
+    def find_expense(self, external_id: str) -> str | None:
+        """Find an expense by its external id."""
+        return expenses.find(self._client, external_id)
+
+    def create_expense(self, draft: ExpenseDraft) -> str:
+        """Make an accepted expense."""
+        return expenses.create(self._client, draft)
+
+    def update_expense(self, expense_id: str, draft: ExpenseDraft) -> bool:
+        """Give an expense all values of the draft."""
+        return expenses.update(self._client, expense_id, draft)
+
+    def delete_expense(self, expense_id: str) -> bool:
+        """Remove an expense."""
+        return expenses.delete(self._client, expense_id)
+
+    def attachments(self, expense_id: str) -> Sequence[str] | None:
+        """Tell the names of an expense's files."""
+        return expenses.attachments(self._client, expense_id)
+
+    def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
+        """Upload a file; a name that no header can hold is made plain (see :class:`Upload`)."""
+        expenses.attach(self._client, expense_id, Upload(content, name=name, kind=media_type))
 
     def _read(self, kind: Kind, record_id: str, translate: Callable[[Mapping[str, object]], T]) -> T | None:
         values = self._client.record(RESOURCES[kind], record_id)

@@ -1,14 +1,17 @@
-"""A project of Moment in our words (assumption M3)."""
+"""A project of Moment in our words (assumption M3), and the projects that were found by number."""
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
+
+from cachetools import TTLCache
 
 from integrations.moment.fields import Fields
 from sync.records import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _REMEDY = "Correct the project in Moment; it then comes across by itself."
 
@@ -24,3 +27,24 @@ def translate(values: Mapping[str, object]) -> Project:
         starts=fields.day("startDate"),
         ends=fields.day("endDate"),
     )
+
+
+class ProjectNumbers:
+    """Which project of a company has which number, shared by the threads of a process.
+
+    Args:
+        seconds: how long what was found is trusted; a number that moves to another project is found there later.
+    """
+
+    def __init__(self, *, seconds: float = 300) -> None:
+        self._ids: TTLCache[tuple[str, int], str] = TTLCache(maxsize=10_000, ttl=seconds)
+        self._lock = Lock()
+
+    def project_id(self, number: int, *, company: str, fetch: Callable[[], str | None]) -> str | None:
+        """Find a project's id; one that was not found is looked for each time, as someone may be making it."""
+        with self._lock:
+            found = self._ids.get((company, number))
+        if found is None and (found := fetch()):
+            with self._lock:
+                self._ids[company, number] = found
+        return found

@@ -17,11 +17,20 @@ RESOURCES: Mapping[Kind, str] = MappingProxyType(
     {Kind.INVOICE: "invoices", Kind.PROJECT: "projects", Kind.CUSTOMER: "customers"}
 )
 
+EXPENSES = "projectExpenses"
+ACTIVITIES = "projectExtensions"
+
 # An invoice in any other state may still change, hence is none yet.
 FINALIZED = "finalized"
 
 # A customer is a company unless Moment calls it a person.
 PERSON = "person"
+
+# An activity takes expenses unless it is closed.
+CLOSED = "closed"
+
+# An expense must be accepted before it can be invoiced.
+ACCEPTED = "accepted"
 
 # A word that is missing or unknown here decides nothing by itself: see Fields.word.
 CREDIT_NOTE: Mapping[str, bool] = MappingProxyType({"invoice": False, "creditNote": True})
@@ -32,4 +41,6 @@ TRANSFER: Mapping[str, Transfer] = MappingProxyType(
 
 def spoken(name: str) -> str:
     """Tell a name of Moment's API as words: ``dueDate`` is "due date"."""
+    if name == ACTIVITIES:
+        return "activities"  # what Moment's users call them
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()

@@ -53,6 +53,16 @@ class Books:
         """Tell the fiscal years that are set up (GetFiscalYears)."""
         return self._recall("years", self._read_years)
 
+    def year_of(self, day: date) -> FiscalYear:
+        """Tell the fiscal year around a day, or the calendar year where none is set up."""
+        around = (year for year in self.fiscal_years() if year.starts <= day <= year.ends)
+        return next(around, _calendar_year(day.year))
+
+    def year_numbered(self, number: int) -> FiscalYear:
+        """Tell the fiscal year of this number, or the calendar year where none is set up."""
+        named = (year for year in self.fiscal_years() if year.number == number)
+        return next(named, _calendar_year(number))
+
     def outgoing_invoice(self) -> VoucherType:
         """Tell the type of outgoing invoices (GetTypeList). Raises Misconfigured where there is none."""
         return self._recall("type", self._read_type)
@@ -97,6 +107,10 @@ class Books:
 def day_of(instant: datetime) -> date:
     """Tell the day in Oslo; an instant without a zone is taken to be there already."""
     return (instant.astimezone(OSLO) if instant.tzinfo else instant).date()
+
+
+def _calendar_year(number: int) -> FiscalYear:
+    return FiscalYear(starts=date(number, 1, 1), ends=date(number, 12, 31), locked=False)
 
 
 def _last_day(end: datetime) -> date:

@@ -80,6 +80,7 @@ class SoapClient:
         threads: int = 8,
     ) -> None:
         self.api_url = api_url.rstrip("/")
+        self.chunk_size: int | None = None  # of files, in bytes; noted by whoever asked for it first
         self._hosts = {"api.invalid": self.api_url, "webservices.invalid": web_url.rstrip("/")}
         self._budget = budget
         self._timeout = (connect_seconds, answer_seconds)
@@ -148,7 +149,7 @@ class SoapClient:
     def _load(self, name: str) -> _Service:
         settings = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
         path = str(WSDLS / f"{name}.wsdl")
-        client = zeep.Client(path, settings=settings, plugins=[self._drift])  # type: ignore[no-untyped-call]  # zeep has no hints
+        client = zeep.Client(path, settings=settings, plugins=[self._drift])
         port = client.wsdl.services[name].ports[name]
         placeholder = urlsplit(port.binding_options["address"])
         return _Service(client, port.binding, self._hosts[placeholder.netloc] + placeholder.path)

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
-from integrations.twentyfour import customers, invoices, projects
+from integrations.twentyfour import attachments, customers, expenses, invoices, projects
 from integrations.twentyfour.books import Books
 from integrations.twentyfour.session import Login, Session
-from sync.records import FiscalYear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import date, datetime
+    from typing import BinaryIO
 
     from integrations.twentyfour.client import SoapClient
     from integrations.twentyfour.session import SessionStore
+    from models.accounts import AccountRanges
     from models.settings import ConnectionSettings
     from sync.errors import SyncError
-    from sync.records import Company, CompanyDraft, Identity, PostedLine, ProjectDraft, Voucher
+    from sync.purchases import LedgerLine
+    from sync.records import (
+        Company,
+        CompanyDraft,
+        FiscalYear,
+        Identity,
+        PostedLine,
+        ProjectDraft,
+        Voucher,
+        VoucherFile,
+        VoucherFiles,
+    )
 
 
 class TwentyFour:
-    """One client of 24SevenOffice; fulfils :class:`sync.ports.Erp`, whose docstrings say what each call does.
+    """One client of 24SevenOffice; fulfils Erp and Purchases of :mod:`sync.ports`, which say what each call does.
 
     It is light, but remembers the books of its client: keep it for as long as the settings stay the same. Threads
     may share it.
@@ -38,6 +51,7 @@ class TwentyFour:
     ) -> None:
         login = Login(application_id, settings.username, settings.password, settings.identity_id)
         self._settings = settings
+        self._client = client
         self._session = Session(login, client=client, store=store)
         self._books = Books(self._session)
 
@@ -88,9 +102,25 @@ class TwentyFour:
 
     def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
         """Tell the lines in the ledger with this invoice number, in the fiscal year of ``day``."""
-        around = (year for year in self.fiscal_years() if year.starts <= day <= year.ends)
-        calendar_year = FiscalYear(starts=date(day.year, 1, 1), ends=date(day.year, 12, 31), locked=False)
-        return invoices.posted(self._session, invoice_number, year=next(around, calendar_year))
+        return invoices.posted(self._session, invoice_number, year=self._books.year_of(day))
+
+    def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
+        """Name the vouchers with a line on these accounts created or changed in a span of time."""
+        return expenses.changed(self._session, accounts, since=since, until=until, books=self._books)
+
+    def purchase(self, voucher: str) -> Sequence[LedgerLine]:
+        """Read all lines of a voucher."""
+        return expenses.read(self._session, voucher, books=self._books)
+
+    def files(self, stamp: int) -> VoucherFiles:
+        """Tell the documents behind a stamp."""
+        return attachments.of_stamp(self._session, stamp)
+
+    def fetch(self, file: VoucherFile) -> AbstractContextManager[BinaryIO]:
+        """Bring a document to a temporary file."""
+        if self._client.chunk_size is None:
+            self._client.chunk_size = attachments.chunk_size(self._session)
+        return attachments.fetched(self._session, file, chunk=self._client.chunk_size)
 
     def forget(self) -> None:
         """Read the chart of accounts, fiscal years and voucher types again when they are next needed."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from integrations.twentyfour import ledger
 from integrations.twentyfour.books import day_of
 from sync.errors import Rejected
 from sync.records import PostedLine
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from sync.records import Entry, FiscalYear, Voucher
 
 SAVE_OPTIONS = {"ledger": 0, "draft": 1}  # assumption S9
-END_OF_DAY = time(23, 59, 59)
 
 
 def post(
@@ -50,13 +50,7 @@ def post(
 
 def posted(session: Session, invoice_number: int, *, year: FiscalYear) -> list[PostedLine]:
     """Tell the lines of one fiscal year that carry this invoice number (GetTransactions)."""
-    parameters = {
-        "DateSearchParameters": "EntryDate",
-        "DateStart": datetime.combine(year.starts, time()),
-        "DateEnd": datetime.combine(year.ends, END_OF_DAY),
-        "InvoiceNo": str(invoice_number),
-    }
-    return [_line(line) for line in session.call("Transaction", "GetTransactions", searchParams=parameters) or []]
+    return [_line(line) for line in ledger.dated(session, year, InvoiceNo=str(invoice_number))]
 
 
 def next_number(session: Session, day: date, *, kind: VoucherType) -> int:
@@ -97,21 +91,15 @@ def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:
 
 
 def _line(line: SoapValue) -> PostedLine:
+    customer_number, _ = ledger.dimension(line, "Customer")
+    project_number, _ = ledger.dimension(line, "Project")
     return PostedLine(
         voucher_number=line.TransactionNo,
         account=line.AccountNo,
-        amount=int((line.Amount * 100).quantize(Decimal(1), ROUND_HALF_UP)),
+        amount=ledger.ore(line.Amount),
         day=day_of(line.Date),
         invoice_number=line.InvoiceNo or "",
-        customer_number=_dimension(line, "Customer"),
-        project_number=_dimension(line, "Project"),
+        customer_number=customer_number,
+        project_number=project_number,
         hidden=line.Hidden,
     )
-
-
-def _dimension(line: SoapValue, kind: str) -> int | None:
-    """Read the number of the customer or project that a line is on."""
-    for dimension in line.Dimensions.Dimension if line.Dimensions else ():
-        if dimension.Type == kind and (dimension.Value or "").isdecimal():
-            return int(dimension.Value)
-    return None

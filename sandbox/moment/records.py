@@ -1,4 +1,4 @@
-"""The records that Moment holds, in the words of its API (assumptions M1 to M4, M7 and M9).
+"""The records that Moment holds, in the words of its API (assumptions M1 to M4, M7, M9 to M11).
 
 Moment wants little and complains late, so that nearly every field may be empty. What nobody knows of Moment, the
 sandbox reads strictly: a field that is not listed here is refused, since it is most likely a slip.

@@ -41,7 +41,7 @@ def complete(record: Record, company: Company) -> None:
         case Project():
             _complete_project(record, company)
         case ProjectExtension():
-            _named(company.projects, record.project_id, "projectId")
+            _open_project(record.project_id, company)
         case Invoice():
             _complete_invoice(record, company)
         case ProjectExpense():
@@ -93,10 +93,15 @@ def _rounded(amount: Decimal) -> Decimal:
     return amount.quantize(NOTHING, ROUND_HALF_UP)
 
 
-def _check_expense(expense: ProjectExpense, company: Company) -> None:
-    project = _named(company.projects, expense.project_id, "projectId")
+def _open_project(project_id: int | None, company: Company) -> Project:
+    project = _named(company.projects, project_id, "projectId")
     if project.project_state == "closed":
         raise Refused(409, f"Project {project.project_number} is closed")
+    return project
+
+
+def _check_expense(expense: ProjectExpense, company: Company) -> None:
+    project = _open_project(expense.project_id, company)
     if expense.project_extension_id is None:
         return
     activity = _named(company.project_extensions, expense.project_extension_id, "projectExtensionId")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from sandbox.mishaps import Misbehaving, Mishaps, controls
-from sandbox.twentyfour import bookkeeper, seed, soap
+from sandbox.twentyfour import bookkeeper, paperwork, seed, soap
 from sandbox.twentyfour.operations import SERVICES
 from sandbox.twentyfour.server import SoapServer, fault_response
 from sandbox.twentyfour.soap import SoapFault
@@ -50,6 +50,7 @@ def create_app(books: Books, *, wsdl: Path, mishaps: Mishaps, clock: Callable[[]
         app.add_route(path, call, methods=["POST"])
     app.state.books, app.state.server, app.state.clock = books, server, clock
     app.include_router(bookkeeper.router)
+    app.include_router(paperwork.router)
     app.include_router(controls(mishaps, reset=reset))
     return Misbehaving(app, mishaps=mishaps, operation_of=operation_of, fault=_internal_error)
 

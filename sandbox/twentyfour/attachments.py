@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sandbox.twentyfour.searching import Tests
     from sandbox.twentyfour.visits import Visit
 
-MAX_REQUEST_LENGTH = 4096
-"""The longest request or answer in kB, which is what IIS takes by itself."""
+DAMAGE = bytes(255 - byte for byte in range(256))
+"""What a damaged file has in place of each byte."""
 
 
 def get_file_info(visit: Visit, request: Fields) -> list[Fields]:
@@ -31,7 +31,7 @@ def _matches(client: Client, file: File, wanted: Fields) -> bool:
         "StampNo": lambda value: file.stamp in value,
         "FileId": lambda value: file.id in value,
         "AttachmentRegisteredAfter": lambda value: file.registered > instant(value),
-        "AttachmentChangedAfter": lambda value: file.registered > instant(value),
+        "AttachmentChangedAfter": lambda value: file.changed > instant(value),
         "HasStampNo": lambda value: value,
         "FileApproved": lambda value: file.approved == value,
         "AttachmentStatus": lambda value: not _flags(client, file).isdisjoint(value),
@@ -67,9 +67,11 @@ def get_size(visit: Visit, request: Fields) -> int:
 def download_chunk(visit: Visit, request: Fields) -> bytes:
     """Give a part of a file; base64 makes four bytes of three, and the answer must not be too long."""
     offset, size = request["offset"], request["bufferSize"]
-    if size * 4 // 3 > MAX_REQUEST_LENGTH * 1024:
+    if size * 4 // 3 > visit.allowance.max_request_kb * 1024:
         raise SoapFault("Maximum request length exceeded.")
-    return _file(visit, request).content[offset : offset + size]
+    file = _file(visit, request)
+    chunk = file.content[offset : offset + size]
+    return chunk.translate(DAMAGE) if file.damaged else chunk
 
 
 def get_checksum(visit: Visit, request: Fields) -> str:
@@ -77,9 +79,9 @@ def get_checksum(visit: Visit, request: Fields) -> str:
     return _file(visit, request).md5
 
 
-def get_max_request_length(_visit: Visit, _request: Fields) -> int:
+def get_max_request_length(visit: Visit, _request: Fields) -> int:
     """Tell how long a request or an answer may be, in kB."""
-    return MAX_REQUEST_LENGTH
+    return visit.allowance.max_request_kb
 
 
 def _file(visit: Visit, request: Fields) -> File:

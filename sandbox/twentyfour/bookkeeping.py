@@ -5,15 +5,18 @@ Refusals are in Norwegian, as 24SevenOffice's users read them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from sandbox.twentyfour.books import Voucher
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
-    from sandbox.twentyfour.books import Client, Line, Voucher
+    from sandbox.twentyfour.books import Client, Line
 
 FIRST_REVENUE_ACCOUNT, FIRST_COST_ACCOUNT = 3000, 4000
 ORE = Decimal("0.01")
@@ -67,13 +70,59 @@ def post(client: Client, voucher: Voucher, *, now: datetime) -> None:
     """Move a voucher from its journal to the ledger, where the API sees it from ``now`` on.
 
     Raises:
-        Refusal: its fiscal year has been locked since, or it does not balance.
+        Refusal: it is there already, its fiscal year has been locked since, or it does not balance.
     """
+    if voucher.posted:
+        raise Refusal(f"Bilag {voucher.number} er allerede bokført.", type_="DataAlreadySaved")
     _check_year(client, voucher)
     _check_balance(voucher)
     voucher.posted = True
     for line in voucher.lines:
         line.changed = now
+
+
+def correct(client: Client, voucher: Voucher, lines: Iterable[Line], *, now: datetime) -> None:
+    """Put lines in the place of those with the same ids, all of them or none.
+
+    Raises:
+        Refusal: the voucher would break a rule.
+    """
+    corrected = {line.id: replace(line, changed=now) for line in lines}
+    kept = [corrected.get(line.id, line) for line in voucher.lines]
+    after = replace(voucher, lines=kept)
+    _check_year(client, after)
+    for line in kept:
+        _check_line(client, after, line, direct_ledger=False)
+    _check_balance(after)
+    voucher.lines = kept
+
+
+def take_back(client: Client, voucher: Voucher, *, now: datetime) -> Voucher:
+    """Enter a counter-voucher, of the same day and type, but without documents.
+
+    Raises:
+        Refusal: the fiscal year has been locked since.
+    """
+    counter = Voucher(
+        number=client.next_voucher(voucher.type.series, voucher.year),
+        year=voucher.year,
+        type=voucher.type,
+        lines=[_opposite(voucher, line, now) for line in voucher.lines],
+    )
+    enter(client, [counter], leniency=Leniency(warnings={"invoicealreadyexists"}))
+    return counter
+
+
+def _opposite(voucher: Voucher, line: Line, now: datetime) -> Line:
+    return replace(
+        line,
+        id=str(uuid4()),
+        amount=-line.amount,
+        comment=f"Reversering av bilag {voucher.number}",
+        stamp=None,
+        changed=now,
+        registered=now,
+    )
 
 
 def _check_year(client: Client, voucher: Voucher) -> None:

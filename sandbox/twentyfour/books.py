@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from hashlib import md5
 from typing import Any
 
@@ -123,20 +124,25 @@ class Voucher:
 
 @dataclass
 class File:
-    """A scanned document; ``meta`` is what was read off it, ``stamp`` leads to the lines of its voucher."""
+    """A scanned document; ``meta`` is what was read off it, ``stamp`` leads to the lines of its voucher.
+
+    One that is ``damaged`` is given out as other bytes than those that were scanned.
+    """
 
     id: int
     stamp: int
     type: str
     content: bytes
     registered: datetime
+    changed: datetime
     approved: bool = True
+    damaged: bool = False
     frames: int = 1
     meta: dict[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def md5(self) -> str:
-        """The checksum that the API gives."""
+        """The checksum that the API gives, of what was scanned."""
         return md5(self.content, usedforsecurity=False).hexdigest()
 
 
@@ -157,6 +163,8 @@ class Client:
     vouchers: dict[tuple[int, int, int], Voucher] = field(default_factory=dict)
     files: dict[int, File] = field(default_factory=dict)
     last_customer: int = 10000
+    last_stamp: int = 500
+    last_file: int = 0
 
     def new_customer(self) -> int:
         """Use up the next customer number."""
@@ -172,9 +180,15 @@ class Client:
         used = (number for of, when, number in self.vouchers if (of, when) == (series, year))
         return max([self.series[series].start - 1, *used]) + 1
 
-    def next_stamp(self) -> int:
-        """Tell the stamp number that the next document gets."""
-        return max([500, *(file.stamp for file in self.files.values())]) + 1
+    def new_stamp(self) -> int:
+        """Use up the next stamp number."""
+        self.last_stamp += 1
+        return self.last_stamp
+
+    def new_file(self) -> int:
+        """Use up the next number of a document."""
+        self.last_file += 1
+        return self.last_file
 
 
 @dataclass

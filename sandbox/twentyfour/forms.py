@@ -1,4 +1,4 @@
-"""What is filled in on 24SevenOffice's own pages, with the meaning of each voucher field in :mod:`.bookkeeper`."""
+"""What is filled in on 24SevenOffice's own pages, with the meaning of each voucher field in :mod:`.paperwork`."""
 
 import datetime as dt
 from decimal import Decimal
@@ -55,8 +55,42 @@ class NewVoucher(BaseModel):
     due: dt.date | None = None
     invoice: str = ""
     currency: str = "NOK"
+    rate: Decimal = Decimal(1)
     posted: bool = True
     files: list[NewFile] = []
+
+
+class LineChange(BaseModel):
+    """What is set anew in the line with this id; what is not named stays."""
+
+    id: str
+    account: int = 0
+    amount: Decimal = Decimal()
+    customer: int | None = None
+    project: int | None = None
+    invoice: str = ""
+    tax: str = ""
+    comment: str = ""
+    hidden: bool = False
+
+
+class VoucherChange(BaseModel):
+    """The lines of a voucher that are changed; it must balance afterwards."""
+
+    lines: list[LineChange]
+
+
+class Reversal(BaseModel):
+    """How a voucher is taken back: its lines are hidden, or a counter-voucher is entered."""
+
+    way: Literal["hide", "counter"] = "hide"
+
+
+class FileChange(BaseModel):
+    """What is changed of a document."""
+
+    approved: bool | None = None
+    damaged: bool | None = None
 
 
 class YearChange(BaseModel):

@@ -15,10 +15,11 @@ class TooFast(Exception):
 
 
 class Allowance(BaseModel):
-    """How many requests are let through."""
+    """How many requests are let through, and how long one or its answer may be; IIS by itself takes 4 MB."""
 
     per_hour: int = Field(default=7200, ge=0)
     per_second: int = Field(default=25, ge=0)
+    max_request_kb: int = Field(default=4096, ge=1)
 
 
 class Limits:

@@ -9,7 +9,7 @@ from sandbox.twentyfour.days import day
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sandbox.twentyfour.books import Client, Fields, Line, Voucher
+    from sandbox.twentyfour.books import Client, Fields, File, Line, Voucher
 
 Row = dict[str, Any]
 
@@ -108,17 +108,21 @@ def series(client: Client) -> Iterable[Row]:
 
 
 def files(client: Client) -> Iterable[Row]:
-    """Show the scanned documents, without what is in them."""
-    for file in client.files.values():
-        yield {
-            "id": file.id,
-            "stamp": file.stamp,
-            "type": file.type,
-            "size": len(file.content),
-            "md5": file.md5,
-            "approved": file.approved,
-            "meta": file.meta,
-        }
+    """Show the scanned documents."""
+    return map(file, client.files.values())
+
+
+def file(shown: File) -> Row:
+    """Show one document, without what is in it."""
+    return {
+        "id": shown.id,
+        "stamp": shown.stamp,
+        "type": shown.type,
+        "size": len(shown.content),
+        "md5": shown.md5,
+        "approved": shown.approved,
+        "meta": shown.meta,
+    }
 
 
 SHELVES: dict[str, Callable[[Client], Iterable[Row]]] = {

@@ -76,7 +76,9 @@ class SoapServer:
         return response
 
     def _visit(self, request: Request, now: datetime, *, needs_session: bool) -> Visit:
-        visit = Visit(self._books, self.sessions, request.cookies.get(COOKIE, ""), now)
+        visit = Visit(
+            self._books, self.sessions, request.cookies.get(COOKIE, ""), now, allowance=self.limits.allowance
+        )
         mishap = request.state.mishap
         if mishap and mishap.kind == "lose_session":
             self.sessions.forget(visit.session_id)

@@ -13,6 +13,7 @@ from sandbox.twentyfour.soap import SoapFault
 
 if TYPE_CHECKING:
     from sandbox.twentyfour.books import Books, Client, Fields, Identity, Login, Value
+    from sandbox.twentyfour.limits import Allowance
 
 COOKIE = "ASP.NET_SessionId"
 
@@ -70,6 +71,7 @@ class Visit:
     sessions: Sessions
     session_id: str
     now: datetime
+    allowance: Allowance
 
     @property
     def session(self) -> Session | None:

@@ -15,7 +15,7 @@ import vcr
 from redis import Redis
 
 from local import servers
-from tests.contracts.stage_twentyfour import SCENES, gateway, serving_twentyfour
+from tests.contracts.stage_twentyfour import SCENES, Stranger, furnish, gateway, serving_twentyfour
 
 if TYPE_CHECKING:
     from vcr.request import Request
@@ -45,6 +45,7 @@ def record() -> None:
         servers.redis(Path(folder), port=0) as server,
     ):
         redis = Redis.from_url(server.url)
+        furnish(Stranger(url, redis))
         for name, scene in SCENES.items():
             redis.flushall()
             with tape(record=True).use_cassette(name):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,17 @@ from sandbox.mishaps import Mishaps
 from sandbox.moment.app import create_app
 from sandbox.moment.books import Books
 from sandbox.moment.webhooks import Postman
-from sync.records import Customer, Invoice, InvoiceLine, Project
+from sync.records import Customer, ExpenseDraft, Invoice, InvoiceLine, Project
 from tests import factories
 from tests.sandbox.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sync.ports import ProjectExpenses
+
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+MISHAPS_AFTER_THE_WORK = ("truncated", "lose_answer", "save_then_error")
 
 NORDLYS = Customer(
     id="62788973",
@@ -56,6 +60,21 @@ CREDIT_NOTE = replace(
     lines=(replace(INVOICE.lines[0], amount=-INVOICE.total),),
     credit_note=True,
 )
+DESIGN = "62788981"
+"""The activity of the project, called "Detail design"."""
+TIMBER = ExpenseDraft(
+    external_id="2026-4-40001/1/4300",
+    project_id=SOLBAKKEN.id,
+    activity_id=DESIGN,
+    description="Byggmakker 5512",
+    amount=125050,
+    supplier="Byggmakker",
+    invoice_number="5512",
+    day=date(2026, 3, 1),
+    billable=True,
+)
+EXPENSE = "106939083"
+"""Where the scenes have the expense."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +83,10 @@ class Scene:
 
     play: Callable[[MomentGateway], object]
     gives: object
+
+
+def attach(moment: ProjectExpenses, expense_id: str, content: bytes = b"%PDF-1.7") -> None:
+    moment.attach(expense_id, name="Byggmakker 5512.pdf", media_type="application/pdf", content=BytesIO(content))
 
 
 SCENES = {
@@ -79,6 +102,19 @@ SCENES = {
     ),
     "customer_number": Scene(lambda moment: moment.return_customer_number(NORDLYS.id, 10001), None),
     "customer_with_number": Scene(lambda moment: moment.customer(NORDLYS.id), replace(NORDLYS, number="10001")),
+    "project_numbered": Scene(lambda moment: moment.project_numbered(1), SOLBAKKEN.id),
+    "activity": Scene(lambda moment: moment.activity(SOLBAKKEN.id, "detail design"), DESIGN),
+    "activity_that_is_made": Scene(lambda moment: moment.activity(SOLBAKKEN.id, "Expenses"), "106939082"),
+    "expense_that_is_not_there": Scene(lambda moment: moment.find_expense(TIMBER.external_id), None),
+    "create_expense": Scene(lambda moment: moment.create_expense(TIMBER), EXPENSE),
+    "find_expense": Scene(lambda moment: moment.find_expense(TIMBER.external_id), EXPENSE),
+    "update_expense": Scene(
+        lambda moment: moment.update_expense(EXPENSE, replace(TIMBER, amount=-99)), gives=True
+    ),
+    "attach": Scene(lambda moment: attach(moment, EXPENSE), None),
+    "attachments": Scene(lambda moment: moment.attachments(EXPENSE), ["Byggmakker 5512.pdf"]),
+    "delete_expense": Scene(lambda moment: moment.delete_expense(EXPENSE), gives=True),
+    "expense_that_is_gone": Scene(lambda moment: moment.attachments(EXPENSE), None),
 }
 
 
@@ -106,8 +142,14 @@ class Office:
     def credit(self, invoice_id: str = INVOICE.id) -> str:
         return str(self._send("POST", f"companies/1001/invoices/{invoice_id}/credit").json()["id"])
 
+    def invoice_expense(self, expense_id: str) -> None:
+        self._send("POST", f"companies/1001/projectExpenses/{expense_id}/invoice")
+
+    def books(self, resource: str) -> list[dict[str, Any]]:
+        return list(self._send("GET", f"books/1001/{resource}").json(parse_float=Decimal))
+
     def customer_number(self) -> str:
-        return str(self._send("GET", "books/1001/customers").json()[0]["customerNumber"])
+        return str(self.books("customers")[0]["customerNumber"])
 
     def misbehave(self, operation: str, kind: str) -> None:
         self._send("POST", "mishaps", {"operation": operation, "kind": kind, "seconds": 1})
@@ -146,13 +188,15 @@ def serving_moment() -> Iterator[str]:
 
 
 @contextmanager
-def calling(url: str, *, key: str = "moment-demo-key", company: str = "1001") -> Iterator[MomentGateway]:
+def calling(
+    url: str, *, key: str = "moment-demo-key", company: str = "1001", answer_seconds: float = 0.5
+) -> Iterator[MomentGateway]:
     """Call Moment as a worker does."""
     site = MomentSite(
         url=f"{url}/api/1.0",
         invoice_url="https://moment.example/companies/{company}/invoices/{id}",
         connect_seconds=2,
-        answer_seconds=0.5,
+        answer_seconds=answer_seconds,
     )
     settings = factories.settings(moment_company=company, moment_api_key=SecretStr(key))
     with site.session:

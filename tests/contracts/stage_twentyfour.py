@@ -17,12 +17,25 @@ from integrations.twentyfour.budget import Budget
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFour
 from integrations.twentyfour.session import SessionStore
+from models.accounts import AccountRanges
 from models.vault import Vault
 from sandbox.mishaps import Mishaps
 from sandbox.twentyfour import seed
 from sandbox.twentyfour.app import create_app
-from sync.records import Company, CompanyDraft, Entry, FiscalYear, Identity, ProjectDraft, Voucher
+from sync.purchases import LedgerLine
+from sync.records import (
+    Company,
+    CompanyDraft,
+    Entry,
+    FiscalYear,
+    Identity,
+    ProjectDraft,
+    Voucher,
+    VoucherFile,
+    VoucherFiles,
+)
 from tests import factories
+from tests.contracts import suppliers
 from tests.fakes import lines_of
 from tests.sandbox.serving import serving
 
@@ -58,6 +71,28 @@ VOUCHER = Voucher(
     kid="0000018",
     comment="Moment: Invoice 1 https://moment.example/invoices/106939080",
 )
+SCAN = b"%PDF-1.7 F-77"
+DOCUMENT = VoucherFile(
+    id="1",
+    type="pdf",
+    supplier="Byggmakker AS",
+    invoice_number="F-77",
+    handle={"Id": 1, "Type": "Pdf", "StampNo": 501},
+)
+
+
+def purchase_line(account: int, amount: int, **more: Any) -> LedgerLine:
+    """Tell a line of the voucher that :func:`furnish` enters as the gateway does."""
+    return LedgerLine(
+        account=account, amount=amount, day=date(2026, 3, 1), invoice_number="F-77", stamp=501, **more
+    )
+
+
+PURCHASE = [
+    purchase_line(4300, 100000, vat_code="1", project_number=1, text="Gips"),
+    purchase_line(2711, 25000, vat_code="1"),
+    purchase_line(2400, -125000, supplier_number=20001, supplier_name="Byggmakker AS"),
+]
 
 
 @dataclass(frozen=True)
@@ -88,31 +123,58 @@ SCENES = {
     "next_voucher_number": Scene(lambda erp: erp.next_voucher_number(date(2026, 3, 2)), 1),
     "post": Scene(lambda erp: erp.post([VOUCHER], year=2026), None),
     "posted": Scene(lambda erp: erp.posted(1, day=date(2026, 3, 2)), lines_of(VOUCHER)),
+    "changed_vouchers": Scene(
+        lambda erp: erp.changed_vouchers(
+            AccountRanges.read("4000-4999"), since=MORNING, until=MORNING + timedelta(hours=1)
+        ),
+        ["2026-104-40001"],
+    ),
+    "purchase": Scene(lambda erp: erp.purchase("2026-104-40001"), PURCHASE),
+    "files": Scene(lambda erp: erp.files(501), VoucherFiles(approved=(DOCUMENT,))),
+    "fetch": Scene(lambda erp: content_of(erp, DOCUMENT), SCAN),
 }
 
 
+def furnish(stranger: Stranger) -> None:
+    """Enter what the scenes find there: the voucher of a supplier, with its document."""
+    suppliers.register(stranger)
+    seen = {"CustomerName": "Byggmakker AS", "InvoiceNo": "F-77"}
+    suppliers.enter(stranger, files=[suppliers.scanned(SCAN, meta=seen)])
+
+
+def content_of(erp: TwentyFour, document: VoucherFile) -> bytes:
+    with erp.fetch(document) as content:
+        return content.read()
+
+
 @contextmanager
-def serving_twentyfour() -> Iterator[str]:
-    """Serve 24SevenOffice with the books of March 2026; its clock goes on by a second with each call."""
+def serving_twentyfour(clock: Callable[[], datetime] | None = None) -> Iterator[str]:
+    """Serve 24SevenOffice with the books of March 2026; its clock by default goes on by a second with each call."""
     seconds = count()
     app = create_app(
         seed.books(MORNING.date()),
         wsdl=WSDLS,
         mishaps=Mishaps(),
-        clock=lambda: MORNING + timedelta(seconds=next(seconds)),
+        clock=clock or (lambda: MORNING + timedelta(seconds=next(seconds))),
     )
     with serving(app) as url:
         yield url
 
 
-def gateway(url: str, redis: Redis, *, answer_seconds: float = 5, **settings: Any) -> TwentyFour:
-    """Make a gateway as another worker would: it shares nothing with others but Redis and the vault's key."""
+def soap_client(url: str, redis: Redis, *, answer_seconds: float = 5) -> SoapClient:
+    """Make what the gateways of a process share."""
     budget = Budget(redis, per_hour=7000, per_second=1000, clock=lambda: datetime.now(UTC))
-    client = SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=2, answer_seconds=answer_seconds)
+    return SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=2, answer_seconds=answer_seconds)
+
+
+def gateway(
+    url: str, redis: Redis, *, client: SoapClient | None = None, answer_seconds: float = 5, **settings: Any
+) -> TwentyFour:
+    """Make a gateway, by default as another worker would: it shares nothing but Redis and the vault's key."""
     return TwentyFour(
         factories.settings(**{"identity_id": DEMO_IDENTITY, **settings}),
         application_id="00000000-0000-0000-0000-000000000000",
-        client=client,
+        client=client or soap_client(url, redis, answer_seconds=answer_seconds),
         store=SessionStore(redis, Vault([SecretStr(KEY)]), login_seconds=5),
     )
 

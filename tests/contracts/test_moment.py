@@ -17,6 +17,7 @@ from sync.records import Transfer
 from tests.contracts.stage_moment import (
     CREDIT_NOTE,
     INVOICE,
+    MISHAPS_AFTER_THE_WORK,
     MORNING,
     NORDLYS,
     SOLBAKKEN,
@@ -179,7 +180,6 @@ def test_a_key_that_does_not_fit_the_company_pauses_the_connection(office: Offic
 
 
 MISHAPS = ("slow", "hang", "fault", "error_500", "error_503", "too_many", "garbage", "html")
-MISHAPS_AFTER_THE_WORK = ("truncated", "lose_answer", "save_then_error")
 
 
 @pytest.mark.parametrize("mishap", [*MISHAPS, *MISHAPS_AFTER_THE_WORK])

@@ -76,7 +76,7 @@ def serving(company: str = "1001") -> Iterator[Remote]:
             answers = remote.answers.get(what) or [says({"detail": "not found"}, status=404)]
             (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
-        do_GET = do_PATCH = do_POST = answer  # noqa: N815 - the names that http.server asks for
+        do_GET = do_PATCH = do_POST = do_DELETE = answer  # noqa: N815 - the names that http.server asks for
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in http.server
             pass

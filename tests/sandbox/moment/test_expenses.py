@@ -80,9 +80,10 @@ def test_only_an_accepted_and_billable_expense_can_be_invoiced(
     assert moment.control("POST", f"companies/1001/{path}/invoice").status_code == 409
 
 
-def test_a_closed_project_takes_no_expense(moment: Moment) -> None:
+@pytest.mark.parametrize("resource", ["projectExpenses", "projectExtensions"])
+def test_a_closed_project_takes_no_expense_or_activity(moment: Moment, resource: str) -> None:
     moment.api("PATCH", f"projects/{PROJECT}", json={"projectState": "closed"})
-    assert moment.api("POST", "projectExpenses", json={"projectId": PROJECT}).status_code == 409
+    assert moment.api("POST", resource, json={"projectId": PROJECT}).status_code == 409
 
 
 def test_a_closed_activity_takes_no_expense(moment: Moment) -> None:

@@ -216,7 +216,7 @@ def test_without_a_save_option_a_voucher_waits_in_a_journal_until_it_is_posted(b
     assert [one["posted"] for one in books.books("vouchers")] == [False]
     books.control("POST", "/books/1/vouchers/1/post")
     assert [one["posted"] for one in books.books("vouchers")] == [True]
-    books.control("POST", "/books/1/vouchers/1/post", expect=404)
+    books.control("POST", "/books/1/vouchers/1/post", expect=422)
 
 
 def test_a_difference_is_allowed_in_a_journal_only_and_must_be_gone_to_be_posted(books: Desk) -> None:

@@ -31,8 +31,8 @@ class Services:
         self._desk = desk
 
     def __getattr__(self, name: str) -> Any:
-        transport: Any = Transport(session=self._desk.http)  # type: ignore[no-untyped-call]  # zeep has no hints
-        client: Any = zeep.Client(str(FOLDER / f"{name}.wsdl"), transport=transport)  # type: ignore[no-untyped-call]  # as above
+        transport: Any = Transport(session=self._desk.http)
+        client: Any = zeep.Client(str(FOLDER / f"{name}.wsdl"), transport=transport)
         [binding] = client.wsdl.bindings
         [service] = client.wsdl.services.values()
         [port] = service.ports.values()

@@ -1,0 +1,142 @@
+"""Expenses on Moment's projects, their activities and their files (assumptions M4, M10 and M11)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from integrations.moment.fields import record_id as id_of
+from integrations.moment.words import ACCEPTED, ACTIVITIES, CLOSED, EXPENSES
+from sync.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from integrations.moment.client import MomentClient
+    from integrations.moment.uploads import Upload
+    from sync.records import ExpenseDraft
+
+
+def activity(client: MomentClient, project_id: str, name: str) -> str:
+    """Find a project's activity, or make it; of several with this name the first that is open.
+
+    Raises:
+        Rejected: it is closed, or Moment does not let us make it.
+        Uncertain: it may have been made; looking for it again tells.
+    """
+    named = [
+        values
+        for values in client.matching(ACTIVITIES, "projectId", project_id)
+        if _folded(str(values.get("name"))) == _folded(name)
+    ]
+    for values in named:
+        if values.get("projectExtensionState") != CLOSED:
+            return id_of(values.get("id"))
+    if named:
+        raise _closed(name, _spoken_project(client, project_id))
+    return _make_activity(client, project_id, name)
+
+
+def find(client: MomentClient, external_id: str) -> str | None:
+    """Find the id of the expense with this external id."""
+    return client.find(EXPENSES, "externalId", external_id)
+
+
+def create(client: MomentClient, draft: ExpenseDraft) -> str:
+    """Make an expense."""
+    return client.create(EXPENSES, _values(draft))
+
+
+def update(client: MomentClient, expense_id: str, draft: ExpenseDraft) -> bool:
+    """Give an expense all values of the draft, False where it no longer exists."""
+    with _saying_if_invoiced(client, expense_id):
+        return client.change(_path(expense_id), _values(draft))
+
+
+def delete(client: MomentClient, expense_id: str) -> bool:
+    """Remove an expense, False where it no longer exists."""
+    with _saying_if_invoiced(client, expense_id):
+        return client.delete(_path(expense_id))
+
+
+def attachments(client: MomentClient, expense_id: str) -> Sequence[str] | None:
+    """Tell the names of an expense's files (assumption M11)."""
+    files = client.parts(f"{_path(expense_id)}/attachments")
+    return None if files is None else [str(file.get("name") or "") for file in files]
+
+
+def attach(client: MomentClient, expense_id: str, file: Upload) -> None:
+    """Add a file to an expense."""
+    with _saying_if_invoiced(client, expense_id):
+        client.upload(f"{_path(expense_id)}/attachments", file)
+
+
+def _values(draft: ExpenseDraft) -> dict[str, object]:
+    return {
+        "projectId": _reference(draft.project_id),
+        "projectExtensionId": _reference(draft.activity_id),
+        "description": draft.description,
+        "amountInclVat": Decimal(draft.amount).scaleb(-2),
+        "currencyCode": "NOK",
+        "supplierName": draft.supplier,
+        "supplierInvoiceNumber": draft.invoice_number,
+        "expenseDate": draft.day.isoformat(),
+        "billable": draft.billable,
+        "approvalState": ACCEPTED,
+        "externalId": draft.external_id,
+    }
+
+
+def _path(expense_id: str) -> str:
+    return f"{EXPENSES}/{quote(expense_id, safe='')}"
+
+
+def _reference(record_id: str) -> int | str:
+    """Name another record as Moment itself does, whose ids are numbers."""
+    return int(record_id) if record_id.isdecimal() else record_id
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _make_activity(client: MomentClient, project_id: str, name: str) -> str:
+    try:
+        return client.create(ACTIVITIES, {"name": name, "projectId": _reference(project_id)})
+    except Rejected as refusal:
+        raise Rejected(
+            refusal.message,
+            reason="activity",
+            remedy=f"Make an activity called “{name}” in {_spoken_project(client, project_id)} in Moment.",
+        ) from refusal
+
+
+def _closed(name: str, project: str) -> Rejected:
+    return Rejected(
+        f"The activity “{name}” of {project} is closed in Moment.",
+        reason="activity",
+        remedy=f"Open the activity “{name}” of {project} in Moment, or make another one with that name.",
+    )
+
+
+def _spoken_project(client: MomentClient, project_id: str) -> str:
+    values = client.record("projects", project_id) or {}
+    return f"project {values.get('projectNumber') or project_id}"
+
+
+@contextmanager
+def _saying_if_invoiced(client: MomentClient, expense_id: str) -> Iterator[None]:
+    """Look, where Moment refuses to touch an expense, whether that is because it is invoiced (assumption M10)."""
+    try:
+        yield
+    except Rejected as refusal:
+        expense = client.record(EXPENSES, expense_id)
+        if not expense or expense.get("invoiced") is not True:
+            raise
+        raise Rejected(
+            "The expense is invoiced in Moment and cannot be changed any more.",
+            reason="invoiced",
+            remedy="Correct it by hand where it was invoiced.",
+        ) from refusal

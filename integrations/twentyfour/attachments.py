@@ -1,0 +1,126 @@
+"""Suppliers' documents as 24SevenOffice words them: the Attachment service, which gives a file in chunks."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from contextlib import contextmanager
+from hashlib import md5
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, BinaryIO
+
+from sync.errors import Rejected, Unavailable
+from sync.records import VoucherFile, VoucherFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from integrations.twentyfour.client import SoapValue
+    from integrations.twentyfour.session import Session
+
+ENVELOPE = 4096  # bytes of an answer that are not the chunk's, at the most
+LARGEST_CHUNK = 3 * 1024 * 1024  # bytes; lxml takes no text over 10 MB, and each thread holds copies of one
+SMALLEST_CHUNK = 1024  # bytes, should 24SevenOffice tell no sensible length
+
+
+def chunk_size(session: Session) -> int:
+    """Tell how many bytes of a file fit into an answer, where base64 makes a third more (GetMaxRequestLength)."""
+    kilobytes: int = session.call("Attachment", "GetMaxRequestLength")
+    fitting = (kilobytes * 1024 - ENVELOPE) // 4 * 3
+    return min(max(fitting, SMALLEST_CHUNK), LARGEST_CHUNK)
+
+
+def of_stamp(session: Session, stamp: int) -> VoucherFiles:
+    """Tell the documents behind a stamp, in the order of their ids (GetFileInfo).
+
+    What is found does not say whether it is approved. So it takes two calls, one of them for those that are, but
+    only one where there are no documents.
+    """
+    found = _search(session, StampNo={"int": [stamp]})
+    approved = _search(session, StampNo={"int": [stamp]}, FileApproved=True) if found else []
+    ids = {file.Id for file in approved}
+    return VoucherFiles(
+        approved=tuple(_file(file) for file in sorted(approved, key=lambda file: int(file.Id))),
+        waiting=any(file.Id not in ids for file in found),
+    )
+
+
+@contextmanager
+def fetched(session: Session, file: VoucherFile, *, chunk: int) -> Iterator[BinaryIO]:
+    """Bring a document to a temporary file, in chunks of so many bytes (GetSize, DownloadChunk, GetChecksum).
+
+    All its pages are in it, as the type of the document has them. Raises Rejected where it is gone or broken.
+    """
+    with TemporaryFile() as content:
+        with _telling_gone(session, file):
+            digest = _download(session, file, content, chunk=chunk)
+            checksum = session.call("Attachment", "GetChecksum", file=file.handle)
+        if not _agrees(checksum, digest):
+            raise Rejected(
+                f"A document ({file.type}, id {file.id}) is broken in 24SevenOffice.",
+                reason="file_broken",
+                remedy="Attach it to the voucher in 24SevenOffice anew.",
+            )
+        content.seek(0)
+        yield content
+
+
+def _download(session: Session, file: VoucherFile, content: BinaryIO, *, chunk: int) -> bytes:
+    """Write a document to ``content``, and tell its md5; one that ends before its size is told by that."""
+    size: int = session.call("Attachment", "GetSize", file=file.handle)
+    checksum = md5(usedforsecurity=False)
+    while (offset := content.tell()) < size:
+        wanted = min(chunk, size - offset)
+        part = session.call("Attachment", "DownloadChunk", file=file.handle, offset=offset, bufferSize=wanted)
+        if not part:
+            break
+        content.write(part)
+        checksum.update(part)
+        del part  # or it would be kept while the next one is made
+    return checksum.digest()
+
+
+def _agrees(checksum: str | None, digest: bytes) -> bool:
+    """Compare an md5 that is written in hexadecimals, with or without dashes, or in base64."""
+    written = (checksum or "").strip()
+    return written.replace("-", "").lower() == digest.hex() or written == b64encode(digest).decode()
+
+
+@contextmanager
+def _telling_gone(session: Session, file: VoucherFile) -> Iterator[None]:
+    """Tell a document that is gone from a service that fails: no fault says which, but the register does."""
+    try:
+        yield
+    except Unavailable as error:
+        if error.reason != "fault" or _search(session, FileId={"int": [int(file.id)]}):
+            raise
+        raise Rejected(
+            f"A document ({file.type}, id {file.id}) is no longer in 24SevenOffice.", reason="file_gone"
+        ) from error
+
+
+def _search(session: Session, **parameters: object) -> Sequence[SoapValue]:
+    files: Sequence[SoapValue] | None = session.call("Attachment", "GetFileInfo", parameters=parameters)
+    return files or []
+
+
+def _file(file: SoapValue) -> VoucherFile:
+    seen = _read_off(file)
+    return VoucherFile(
+        id=str(file.Id),
+        type=file.Type.lower(),
+        supplier=seen.get("CustomerName", ""),
+        invoice_number=seen.get("InvoiceNo", ""),
+        handle={"Id": file.Id, "Type": file.Type, "StampNo": file.StampNo},
+    )
+
+
+def _read_off(file: SoapValue) -> dict[str, str]:
+    """Gather what was read off a document: of the whole, and else of its first page that says it."""
+    pages = file.FrameInfo.ImageFrameInfo if file.FrameInfo else ()
+    sources = [file.StampMeta, *(page.MetaData for page in pages)]
+    return {
+        pair.Key: pair.Value
+        for source in reversed(sources)
+        for pair in (source.KeyValuePair if source else ())
+        if pair.Value
+    }

@@ -1,0 +1,62 @@
+"""Suppliers' vouchers as 24SevenOffice words them: lines of the ledger, read by the Transaction service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from integrations.twentyfour import ledger
+from integrations.twentyfour.books import day_of
+from sync.purchases import LedgerLine
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from integrations.twentyfour.books import Books
+    from integrations.twentyfour.client import SoapValue
+    from integrations.twentyfour.session import Session
+    from models.accounts import AccountRanges
+
+
+def changed(
+    session: Session, accounts: AccountRanges, *, since: datetime, until: datetime, books: Books
+) -> list[str]:
+    """Name the vouchers with a line on these accounts created or changed in a span of time.
+
+    One call takes one interval of accounts only, so it asks for the lowest to the highest of them all. Hidden
+    lines count: hiding is how a line is taken back.
+    """
+    if not accounts.intervals:
+        return []
+    hull = {"AccountNoStart": accounts.intervals[0].start, "AccountNoEnd": accounts.intervals[-1].stop - 1}
+    lines = ledger.changed(session, since=since, until=until, **hull)
+    return list(dict.fromkeys(_name(line, books) for line in lines if line.AccountNo in accounts))
+
+
+def read(session: Session, voucher: str, *, books: Books) -> list[LedgerLine]:
+    """Read the lines of the voucher of this name."""
+    year, kind, number = map(int, voucher.split("-"))
+    wanted = {"TransactionNoStart": number, "TransactionNoEnd": number, "TransactionTypeId": kind}
+    return [_line(line) for line in ledger.dated(session, books.year_numbered(year), **wanted)]
+
+
+def _name(line: SoapValue, books: Books) -> str:
+    return f"{books.year_of(day_of(line.Date)).number}-{line.TransactionTypeId}-{line.TransactionNo}"
+
+
+def _line(line: SoapValue) -> LedgerLine:
+    project_number, _ = ledger.dimension(line, "Project")
+    supplier_number, supplier_name = ledger.dimension(line, "Customer")
+    return LedgerLine(
+        account=line.AccountNo,
+        amount=ledger.ore(line.Amount),  # kroner, whatever the currency
+        day=day_of(line.Date),
+        vat_code=str(line.VatCode or ""),
+        project_number=project_number,
+        supplier_number=supplier_number,
+        supplier_name=supplier_name,
+        invoice_number=line.InvoiceNo or "",
+        text=line.Comment or "",
+        currency=line.Currency or "NOK",
+        stamp=line.StampNo or None,
+        hidden=line.Hidden,
+    )

@@ -1,0 +1,50 @@
+"""The ledger, line by line, as the Transaction service shows it: what invoices and expenses read it by."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from integrations.twentyfour.client import SoapValue
+    from integrations.twentyfour.session import Session
+    from sync.records import FiscalYear
+
+END_OF_DAY = time(23, 59, 59)
+
+
+def dated(session: Session, year: FiscalYear, **parameters: str | int) -> Sequence[SoapValue]:
+    """Find the lines of a fiscal year that have all these values (GetTransactions)."""
+    span = datetime.combine(year.starts, time()), datetime.combine(year.ends, END_OF_DAY)
+    return _search(session, "EntryDate", span, parameters)
+
+
+def changed(session: Session, *, since: datetime, until: datetime, **parameters: str | int) -> Sequence[SoapValue]:
+    """Find the lines created or changed in a span of time that have all these values (GetTransactions)."""
+    start, end = (instant.astimezone(UTC).replace(tzinfo=None) for instant in (since, until))
+    return _search(session, "DateChangedUTC", (start, end), parameters)
+
+
+def ore(amount: Decimal) -> int:
+    """Count an amount of kroner in øre."""
+    return int((amount * 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def dimension(line: SoapValue, kind: str) -> tuple[int | None, str]:
+    """Tell number and name of the customer, supplier or project that a line is on."""
+    for each in line.Dimensions.Dimension if line.Dimensions else ():
+        if each.Type == kind and (each.Value or "").isdecimal():
+            return int(each.Value), each.Name or ""
+    return None, ""
+
+
+def _search(
+    session: Session, by: str, span: tuple[datetime, datetime], parameters: dict[str, str | int]
+) -> Sequence[SoapValue]:
+    start, end = span
+    wanted = {"DateSearchParameters": by, "DateStart": start, "DateEnd": end, **parameters}
+    lines: Sequence[SoapValue] | None = session.call("Transaction", "GetTransactions", searchParams=wanted)
+    return lines or []

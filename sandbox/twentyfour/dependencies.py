@@ -1,0 +1,82 @@
+"""What 24SevenOffice's own pages work with: the parts of the running app, and the records in an address."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, HTTPException, Query, Request
+
+from sandbox.twentyfour.bookkeeping import Refusal
+from sandbox.twentyfour.books import Books, Client, Voucher
+from sandbox.twentyfour.server import SoapServer
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def found(records: Mapping[K, V], key: K) -> V:
+    """Take a record; the answer is 404 where there is none."""
+    if key not in records:
+        raise HTTPException(404, f"There is no {key}")
+    return records[key]
+
+
+@contextmanager
+def refusals_shown() -> Iterator[None]:
+    """Answer what breaks a rule of bookkeeping with 422 and the reason."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise HTTPException(422, str(refusal)) from refusal
+
+
+async def the_books(request: Request) -> Books:
+    """Find the books of the running app."""
+    books: Books = request.app.state.books
+    return books
+
+
+async def the_server(request: Request) -> SoapServer:
+    """Find the SOAP server of the running app."""
+    server: SoapServer = request.app.state.server
+    return server
+
+
+async def the_instant(request: Request) -> datetime:
+    """Tell the time by the clock of the running app."""
+    now: datetime = request.app.state.clock()
+    return now
+
+
+TheBooks = Annotated[Books, Depends(the_books)]
+TheServer = Annotated[SoapServer, Depends(the_server)]
+Now = Annotated[datetime, Depends(the_instant)]
+
+
+async def the_client(client_id: int, books: TheBooks) -> Client:
+    """Find the client in the address."""
+    return found(books.clients, client_id)
+
+
+TheClient = Annotated[Client, Depends(the_client)]
+
+
+async def the_voucher(
+    number: int,
+    client: TheClient,
+    kind: Annotated[int | None, Query(alias="type")] = None,
+    year: int | None = None,
+) -> Voucher:
+    """Find the voucher in the address; the answer is 409 where its number alone does not tell which."""
+    known = [
+        voucher
+        for voucher in client.vouchers.values()
+        if voucher.number == number and kind in {None, voucher.type.number} and year in {None, voucher.year}
+    ]
+    if len(known) > 1:
+        raise HTTPException(409, f"There are several vouchers {number}: say which type and year")
+    return found({voucher.number: voucher for voucher in known}, number)
+
+
+TheVoucher = Annotated[Voucher, Depends(the_voucher)]

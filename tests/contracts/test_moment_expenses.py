@@ -1,0 +1,258 @@
+"""What the flow of expenses relies on, held by the gateway against the sandbox."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tracemalloc
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from sync.errors import Misconfigured, Rejected, Unavailable, Uncertain
+from tests.contracts.stage_moment import (
+    DESIGN,
+    MISHAPS_AFTER_THE_WORK,
+    SOLBAKKEN,
+    TIMBER,
+    Office,
+    attach,
+    calling,
+    serving_moment,
+)
+from tests.sandbox.serving import sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sync.ports import ProjectExpenses
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serving_moment() as url:
+        yield url
+
+
+@pytest.fixture
+def office(url: str) -> Office:
+    """Moment with one project and its activity."""
+    office = Office(url)
+    office.reset()
+    return office
+
+
+@pytest.fixture
+def moment(office: Office) -> Iterator[ProjectExpenses]:
+    with calling(office.url) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def expense_id(moment: ProjectExpenses) -> str:
+    return moment.create_expense(TIMBER)
+
+
+def test_a_project_is_found_by_its_number_also_when_it_was_made_a_moment_ago(
+    moment: ProjectExpenses, office: Office
+) -> None:
+    assert moment.project_numbered(1) == SOLBAKKEN.id
+    assert moment.project_numbered(2) is None
+    made = office.make("projects", name="Låven", projectNumber="2")
+    assert moment.project_numbered(2) == made
+
+
+def test_an_activity_is_found_or_made_once(moment: ProjectExpenses, office: Office) -> None:
+    assert moment.activity(SOLBAKKEN.id, " DETAIL design") == DESIGN
+    made = moment.activity(SOLBAKKEN.id, "Utlegg på bil")
+    assert moment.activity(SOLBAKKEN.id, "utlegg PÅ bil") == made
+    assert [activity["name"] for activity in office.books("projectExtensions")] == [
+        "Detail design",
+        "Utlegg på bil",
+    ]
+
+
+def test_an_activity_is_made_in_the_project_that_needs_it(moment: ProjectExpenses, office: Office) -> None:
+    other = office.make("projects", name="Låven")
+    made = moment.activity(other, "Detail design")
+    assert made != DESIGN
+    assert moment.create_expense(replace(TIMBER, project_id=other, activity_id=made))
+
+
+def test_an_activity_whose_receipt_was_lost_is_found(moment: ProjectExpenses, office: Office) -> None:
+    office.misbehave("POST projectExtensions", "lose_answer")
+    with pytest.raises(Uncertain):
+        moment.activity(SOLBAKKEN.id, "Expenses")
+    moment.activity(SOLBAKKEN.id, "Expenses")
+    assert len(office.books("projectExtensions")) == 2
+
+
+def test_a_closed_activity_is_refused_with_what_to_do(moment: ProjectExpenses, office: Office) -> None:
+    office.change(f"projectExtensions/{DESIGN}", projectExtensionState="closed")
+    with pytest.raises(Rejected, match="“Detail design” of project 1 is closed") as refusal:
+        moment.activity(SOLBAKKEN.id, "Detail design")
+    assert refusal.value.remedy
+
+
+def test_an_activity_that_cannot_be_made_is_refused_with_what_to_do(
+    moment: ProjectExpenses, office: Office
+) -> None:
+    office.change(f"projects/{SOLBAKKEN.id}", projectState="closed")
+    with pytest.raises(Rejected, match="Project 1 is closed") as refusal:
+        moment.activity(SOLBAKKEN.id, "Expenses")
+    assert refusal.value.remedy == "Make an activity called “Expenses” in project 1 in Moment."
+
+
+@pytest.mark.parametrize("amount", [125050, -99, 0, 7, 123456789012])
+def test_an_expense_is_accepted_and_to_the_ore(moment: ProjectExpenses, office: Office, amount: int) -> None:
+    made = moment.create_expense(replace(TIMBER, amount=amount))
+    (expense,) = office.books("projectExpenses")
+    del expense["lastModifiedDate"]
+    assert expense == {
+        "id": int(made),
+        "projectId": int(SOLBAKKEN.id),
+        "projectExtensionId": int(DESIGN),
+        "description": "Byggmakker 5512",
+        "amountInclVat": Decimal(amount) / 100,
+        "currencyCode": "NOK",
+        "supplierName": "Byggmakker",
+        "supplierInvoiceNumber": "5512",
+        "expenseDate": "2026-03-01",
+        "billable": True,
+        "approvalState": "accepted",
+        "externalId": TIMBER.external_id,
+        "invoiced": False,
+    }
+
+
+@pytest.mark.parametrize("mishap", MISHAPS_AFTER_THE_WORK)
+def test_an_expense_whose_receipt_was_lost_is_found_by_its_external_id(
+    moment: ProjectExpenses, office: Office, mishap: str
+) -> None:
+    assert moment.find_expense(TIMBER.external_id) is None
+    office.misbehave("POST projectExpenses", mishap)
+    with pytest.raises(Uncertain):
+        moment.create_expense(TIMBER)
+    (expense,) = office.books("projectExpenses")
+    assert moment.find_expense(TIMBER.external_id) == str(expense["id"])
+
+
+def test_an_expense_that_moment_refuses_is_told_in_its_words(moment: ProjectExpenses, office: Office) -> None:
+    office.change(f"projectExtensions/{DESIGN}", projectExtensionState="closed")
+    with pytest.raises(Rejected, match="Activity Detail design is closed"):
+        moment.create_expense(TIMBER)
+
+
+def test_an_expense_is_put_right_as_often_as_one_likes(
+    moment: ProjectExpenses, office: Office, expense_id: str
+) -> None:
+    for _ in range(2):
+        assert moment.update_expense(expense_id, replace(TIMBER, amount=-50, description="Credited"))
+    (expense,) = office.books("projectExpenses")
+    assert (expense["amountInclVat"], expense["description"]) == (Decimal("-0.50"), "Credited")
+
+
+@pytest.mark.parametrize("mishap", MISHAPS_AFTER_THE_WORK)
+def test_a_change_whose_receipt_was_lost_may_be_made_again(
+    moment: ProjectExpenses, office: Office, expense_id: str, mishap: str
+) -> None:
+    office.misbehave("PATCH projectExpenses", mishap)
+    with pytest.raises(Unavailable):
+        moment.update_expense(expense_id, TIMBER)
+    assert moment.update_expense(expense_id, TIMBER)
+
+
+def test_a_removed_expense_is_gone_for_good(moment: ProjectExpenses, office: Office, expense_id: str) -> None:
+    assert moment.delete_expense(expense_id)
+    assert not moment.delete_expense(expense_id)
+    assert not moment.update_expense(expense_id, TIMBER)
+    assert moment.attachments(expense_id) is None
+    assert moment.find_expense(TIMBER.external_id) is None
+    assert office.books("projectExpenses") == []
+
+
+def test_an_invoiced_expense_is_not_touched(moment: ProjectExpenses, office: Office, expense_id: str) -> None:
+    office.invoice_expense(expense_id)
+    books = office.books("projectExpenses")
+    for touch in (
+        lambda: moment.update_expense(expense_id, replace(TIMBER, amount=1)),
+        lambda: moment.delete_expense(expense_id),
+        lambda: attach(moment, expense_id),
+    ):
+        with pytest.raises(Rejected, match="is invoiced") as refusal:
+            touch()
+        assert refusal.value.reason == "invoiced"
+    assert office.books("projectExpenses") == books
+    assert moment.attachments(expense_id) == []
+
+
+def test_files_are_told_by_name_in_the_order_they_came(
+    moment: ProjectExpenses, office: Office, expense_id: str
+) -> None:
+    names = ["Sørlie & Sønn AS 5512.pdf", "Sørlie & Sønn AS 5512 (2).png"]
+    for name, kind in zip(names, ("application/pdf", "image/png"), strict=True):
+        moment.attach(expense_id, name=name, media_type=kind, content=io.BytesIO(kind.encode()))
+    assert moment.attachments(expense_id) == names
+    assert [(file["contentType"], file["md5"]) for file in office.books("attachments")] == [
+        (kind, hashlib.md5(kind.encode(), usedforsecurity=False).hexdigest())
+        for kind in ("application/pdf", "image/png")
+    ]
+
+
+@pytest.mark.parametrize("mishap", MISHAPS_AFTER_THE_WORK)
+def test_a_file_whose_receipt_was_lost_is_found_by_its_name(
+    moment: ProjectExpenses, office: Office, expense_id: str, mishap: str
+) -> None:
+    office.misbehave("POST projectExpenses/attachments", mishap)
+    with pytest.raises(Uncertain):
+        attach(moment, expense_id)
+    assert moment.attachments(expense_id) == ["Byggmakker 5512.pdf"]
+
+
+def test_a_file_for_an_expense_that_is_gone_is_refused(moment: ProjectExpenses, expense_id: str) -> None:
+    moment.delete_expense(expense_id)
+    with pytest.raises(Rejected):
+        attach(moment, expense_id)
+
+
+def test_a_key_that_is_refused_pauses_the_connection(office: Office) -> None:
+    with calling(office.url, key="revoked") as gateway, pytest.raises(Misconfigured):
+        gateway.find_expense(TIMBER.external_id)
+
+
+class Watched(io.FileIO):
+    """A file that tells how much memory a process held at most while the file was read."""
+
+    def __init__(self, path: Path, process: psutil.Process) -> None:
+        super().__init__(path)
+        self._process = process
+        self.most = 0
+
+    def read(self, size: int | None = -1, /) -> Any:
+        self.most = max(self.most, self._process.memory_info().rss)
+        return super().read(size)
+
+
+def test_a_large_file_is_never_held_whole_on_either_side(tmp_path: Path) -> None:
+    path = tmp_path / "large.pdf"
+    path.write_bytes(b"%PDF")
+    with path.open("r+b") as file:
+        file.truncate(40 * MIB)
+    with sandbox() as (urls, process), calling(urls["moment"], answer_seconds=30) as moment:
+        expense_id = moment.create_expense(TIMBER)
+        before = psutil.Process(process.pid).memory_info().rss
+        tracemalloc.start()
+        with Watched(path, psutil.Process(process.pid)) as content:
+            moment.attach(expense_id, name="large.pdf", media_type="application/pdf", content=content)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        (file_there,) = Office(urls["moment"]).books("attachments")
+    assert file_there["md5"] == hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    assert most < 2 * MIB
+    assert content.most - before < 16 * MIB

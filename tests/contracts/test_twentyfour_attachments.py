@@ -1,0 +1,182 @@
+"""Suppliers' documents as the gateway brings them from the sandbox, byte for byte and a piece at a time."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from redis import Redis
+
+from integrations.twentyfour.attachments import LARGEST_CHUNK
+from sync.errors import Rejected, Unavailable
+from tests.contracts.stage_twentyfour import SCAN, Stranger, content_of, soap_client
+from tests.contracts.suppliers import enter, register, scanned
+from tests.sandbox.serving import sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from integrations.twentyfour.gateway import TwentyFour
+    from sync.records import VoucherFile
+
+STAMP = 501
+SHORT_ANSWERS = {"max_request_kb": 8}
+CHUNK = 3072  # what fits into an answer of 8 kB
+WAITING = {"approved": False}
+
+
+@pytest.fixture
+def bookkeeper(stranger: Stranger) -> Stranger:
+    """A bookkeeper whose books have a supplier and two projects."""
+    register(stranger)
+    return stranger
+
+
+def bytes_of(size: int) -> bytes:
+    return random.Random(size).randbytes(size)  # noqa: S311 - any bytes do
+
+
+def only(erp: TwentyFour) -> VoucherFile:
+    [file] = erp.files(STAMP).approved
+    return file
+
+
+def ids(erp: TwentyFour) -> tuple[list[str], bool]:
+    """Tell which files are approved, and whether others wait."""
+    files = erp.files(STAMP)
+    return [file.id for file in files.approved], files.waiting
+
+
+def test_the_documents_of_a_stamp_come_in_order_with_what_was_read_off_them(bookkeeper: Stranger) -> None:
+    seen = {"CustomerName": "Byggmakker AS", "InvoiceNo": "F-77", "Amount": "1250"}
+    enter(bookkeeper, files=[scanned(b"one", meta=seen, frames=3), scanned(b"two", type="Tiff")])
+    enter(bookkeeper, files=[scanned(b"of another voucher")])
+    first, second = bookkeeper.gateway().files(STAMP).approved
+    assert (first.id, first.type, first.supplier, first.invoice_number) == ("1", "pdf", "Byggmakker AS", "F-77")
+    assert (second.id, second.type, second.supplier, second.invoice_number) == ("2", "tiff", "", "")
+
+
+def test_a_stamp_without_documents_costs_one_call(bookkeeper: Stranger) -> None:
+    erp = bookkeeper.gateway()
+    assert ids(erp) == ([], False)
+    assert bookkeeper.calls() == {"Login": 1, "GetFileInfo": 1}
+
+
+def test_documents_wait_until_each_is_approved(bookkeeper: Stranger) -> None:
+    enter(bookkeeper, files=[scanned(b"one", **WAITING), scanned(b"two", **WAITING)])
+    erp = bookkeeper.gateway()
+    assert ids(erp) == ([], True)
+    bookkeeper.control("PATCH", "/books/1/files/2", {"approved": True})
+    assert ids(erp) == (["2"], True)
+    bookkeeper.control("PATCH", "/books/1/files/1", {"approved": True})
+    assert ids(erp) == (["1", "2"], False)
+
+
+def test_a_document_that_comes_later_is_found_behind_the_same_stamp(bookkeeper: Stranger) -> None:
+    enter(bookkeeper)
+    erp = bookkeeper.gateway()
+    assert {line.stamp for line in erp.purchase("2026-104-40001")} == {None}
+    for place, content in enumerate((b"first", b"second")):
+        bookkeeper.control("POST", "/books/1/vouchers/40001/files", scanned(content))
+        assert {line.stamp for line in erp.purchase("2026-104-40001")} == {STAMP}
+        assert content_of(erp, erp.files(STAMP).approved[place]) == content
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7])
+def test_a_document_comes_whole_whatever_its_size(bookkeeper: Stranger, size: int) -> None:
+    bookkeeper.control("PUT", "/limits", SHORT_ANSWERS)
+    content = bytes_of(size)
+    enter(bookkeeper, files=[scanned(content)])
+    erp = bookkeeper.gateway()
+    assert content_of(erp, only(erp)) == content
+    assert bookkeeper.calls().get("DownloadChunk", 0) == -(-size // CHUNK)
+
+
+def test_all_gateways_of_a_process_ask_once_how_long_an_answer_may_be(bookkeeper: Stranger) -> None:
+    enter(bookkeeper, files=[scanned(SCAN)])
+    client = soap_client(bookkeeper.url, bookkeeper.redis)
+    for erp in (bookkeeper.gateway(client=client), bookkeeper.gateway(client=client)):
+        assert content_of(erp, only(erp)) == content_of(erp, only(erp)) == SCAN
+    assert bookkeeper.calls()["GetMaxRequestLength"] == 1
+
+
+def test_a_new_voucher_with_a_document_costs_six_calls(bookkeeper: Stranger) -> None:
+    enter(bookkeeper, files=[scanned(SCAN)])
+    erp = bookkeeper.gateway()
+    content_of(erp, only(erp))
+    erp.fiscal_years()
+    bookkeeper.control("DELETE", "/calls")
+    erp.purchase("2026-104-40001")
+    content_of(erp, only(erp))
+    once = dict.fromkeys(("GetTransactions", "GetSize", "DownloadChunk", "GetChecksum"), 1)
+    assert bookkeeper.calls() == {**once, "GetFileInfo": 2}
+
+
+def test_a_damaged_document_is_for_a_person_until_it_is_mended(bookkeeper: Stranger) -> None:
+    enter(bookkeeper, files=[scanned(SCAN)])
+    erp = bookkeeper.gateway()
+    bookkeeper.control("PATCH", "/books/1/files/1", {"damaged": True})
+    with pytest.raises(Rejected) as refused:
+        content_of(erp, only(erp))
+    assert refused.value.reason == "file_broken"
+    bookkeeper.control("PATCH", "/books/1/files/1", {"damaged": False})
+    assert content_of(erp, only(erp)) == SCAN
+
+
+def test_a_document_that_has_vanished_is_for_a_person(bookkeeper: Stranger) -> None:
+    enter(bookkeeper, files=[scanned(SCAN)])
+    erp = bookkeeper.gateway()
+    file = only(erp)
+    bookkeeper.control("DELETE", "/books/1/files/1")
+    with pytest.raises(Rejected) as refused:
+        content_of(erp, file)
+    assert refused.value.reason == "file_gone"
+    assert ids(erp) == ([], False)
+
+
+@pytest.mark.parametrize("operation", ["GetSize", "DownloadChunk", "GetChecksum"])
+@pytest.mark.parametrize("kind", ["fault", "error_503", "truncated", "lose_answer", "garbage"])
+def test_a_document_that_does_not_come_now_comes_later(bookkeeper: Stranger, operation: str, kind: str) -> None:
+    enter(bookkeeper, files=[scanned(SCAN)])
+    erp = bookkeeper.gateway()
+    bookkeeper.misbehave(operation, kind)
+    with pytest.raises(Unavailable):
+        content_of(erp, only(erp))
+    assert content_of(erp, only(erp)) == SCAN
+
+
+def test_a_session_that_ends_between_two_chunks_costs_one_more_login(bookkeeper: Stranger) -> None:
+    bookkeeper.control("PUT", "/limits", SHORT_ANSWERS)
+    content = bytes_of(3 * CHUNK)
+    enter(bookkeeper, files=[scanned(content)])
+    erp = bookkeeper.gateway()
+    bookkeeper.misbehave("DownloadChunk", "lose_session", skip=1)
+    assert content_of(erp, only(erp)) == content
+    assert (bookkeeper.calls()["Login"], bookkeeper.calls()["DownloadChunk"]) == (2, 4)
+
+
+@pytest.fixture
+def elsewhere(redis_url: str) -> Iterator[Stranger]:
+    """24SevenOffice in a process of its own, so that its memory is not ours."""
+    with sandbox() as (urls, _), Redis.from_url(redis_url) as redis:
+        stranger = Stranger(urls["twentyfour"], redis)
+        stranger.control("PUT", "/limits", {"per_second": 1000})
+        register(stranger)
+        yield stranger
+
+
+def test_a_document_of_40_mb_takes_the_memory_of_a_few_chunks(elsewhere: Stranger) -> None:
+    content = bytes_of(40_000_003)
+    today = datetime.now(UTC).date().isoformat()
+    enter(elsewhere, date=today, files=[scanned(content)])
+    erp = elsewhere.gateway(identity_id="")
+    file = only(erp)
+    tracemalloc.start()
+    with erp.fetch(file) as fetched:
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert fetched.read() == content
+    assert most < 6 * LARGEST_CHUNK

@@ -1,0 +1,181 @@
+"""Suppliers' vouchers as the gateway finds them in the ledger of the sandbox."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from models.accounts import AccountRanges
+from sync.purchases import gross_amounts
+from tests.contracts.stage_twentyfour import PURCHASE, furnish, serving_twentyfour
+from tests.contracts.suppliers import OWED, enter, register, scanned
+from tests.sandbox.twentyfour.desk import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from integrations.twentyfour.gateway import TwentyFour
+    from sync.purchases import LedgerLine
+    from tests.contracts.stage_twentyfour import Stranger
+
+ACCOUNTS = AccountRanges.read("4000, 4300-4399, 6590")
+
+
+def cost(amount: str, *, project: int) -> dict[str, Any]:
+    return {"account": 4300, "tax": "1", "amount": amount, "project": project}
+
+
+@pytest.fixture(scope="module")
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def url(clock: Clock) -> Iterator[str]:
+    with serving_twentyfour(clock) as url:
+        yield url
+
+
+@pytest.fixture
+def bookkeeper(stranger: Stranger) -> Stranger:
+    """A bookkeeper whose books have a supplier and two projects."""
+    register(stranger)
+    return stranger
+
+
+def changed(erp: TwentyFour, *, since: datetime, accounts: AccountRanges = ACCOUNTS) -> list[str]:
+    return list(erp.changed_vouchers(accounts, since=since, until=since + timedelta(hours=1)))
+
+
+def pause(clock: Clock) -> datetime:
+    """Let time pass, so that what comes after is told from what was before."""
+    clock.now += timedelta(hours=2)
+    return clock.now
+
+
+def amounts(lines: Sequence[LedgerLine]) -> dict[tuple[int, int | None], int]:
+    """Tell what the expenses come to, VAT included, by account and project."""
+    return {(line.account, line.project_number): amount for line, amount in gross_amounts(lines)}
+
+
+def test_a_voucher_is_named_once_whatever_number_of_its_lines_has_changed(
+    bookkeeper: Stranger, clock: Clock
+) -> None:
+    since = pause(clock)
+    halves = [cost("500.00", project=project) for project in (1, 2)]
+    enter(bookkeeper, *halves, {**OWED, "amount": "-1000.00"})
+    enter(bookkeeper, invoice="F-78")
+    assert changed(bookkeeper.gateway(), since=since) == ["2026-104-40001", "2026-104-40002"]
+
+
+def test_only_vouchers_on_the_accounts_are_named(bookkeeper: Stranger, clock: Clock) -> None:
+    since = pause(clock)
+    for account in (4000, 4500, 6590, 7140):
+        enter(bookkeeper, {"account": account, "amount": "1.00"}, {"account": 1920, "amount": "-1.00"})
+    erp = bookkeeper.gateway()
+    assert changed(erp, since=since) == ["2026-104-40001", "2026-104-40003"]
+    assert changed(erp, since=since, accounts=AccountRanges.read("4500")) == ["2026-104-40002"]
+    assert changed(erp, since=since, accounts=AccountRanges.read("")) == []
+
+
+def test_only_vouchers_of_the_span_are_named(bookkeeper: Stranger, clock: Clock) -> None:
+    first = pause(clock)
+    enter(bookkeeper)
+    second = pause(clock)
+    enter(bookkeeper, posted=False)
+    third = pause(clock)
+    bookkeeper.control("POST", "/books/1/vouchers/40002/post")
+    erp = bookkeeper.gateway()
+    assert [changed(erp, since=since) for since in (first, second, third)] == [
+        ["2026-104-40001"],
+        [],
+        ["2026-104-40002"],
+    ]
+
+
+def test_what_is_done_to_a_voucher_later_names_it_again(bookkeeper: Stranger, clock: Clock) -> None:
+    [cost, *_] = enter(bookkeeper)["lines"]
+    voucher, erp = "/books/1/vouchers/40001", bookkeeper.gateway()
+    for method, path, body in (
+        ("PATCH", voucher, {"lines": [{"id": cost["id"], "project": 2}]}),
+        ("POST", f"{voucher}/files", scanned(b"late")),
+        ("POST", f"{voucher}/reverse", {"way": "hide"}),
+    ):
+        since = pause(clock)
+        bookkeeper.control(method, path, body)
+        assert changed(erp, since=since) == ["2026-104-40001"]
+
+
+def test_a_counter_voucher_is_named_by_itself(bookkeeper: Stranger, clock: Clock) -> None:
+    enter(bookkeeper)
+    since = pause(clock)
+    bookkeeper.control("POST", "/books/1/vouchers/40001/reverse", {"way": "counter"})
+    erp = bookkeeper.gateway()
+    assert changed(erp, since=since) == ["2026-104-40002"]
+    assert amounts(erp.purchase("2026-104-40002")) == {(4300, 1): -125000}
+
+
+def test_a_poll_without_news_is_one_call(bookkeeper: Stranger, clock: Clock) -> None:
+    enter(bookkeeper)
+    erp = bookkeeper.gateway()
+    changed(erp, since=pause(clock))
+    assert bookkeeper.calls() == {"Login": 1, "GetTransactions": 1}
+
+
+def test_all_lines_of_a_voucher_come_back_in_full(stranger: Stranger) -> None:
+    furnish(stranger)
+    assert stranger.gateway().purchase("2026-104-40001") == PURCHASE
+
+
+@pytest.mark.parametrize(
+    "costs",
+    [
+        [cost("333.33", project=1), cost("666.66", project=2), {"account": 2711, "tax": "1", "amount": "250.00"}],
+        [cost("416.66", project=1), cost("833.33", project=2)],
+    ],
+    ids=["net", "gross"],
+)
+def test_a_voucher_on_several_projects_agrees_with_what_is_owed(
+    bookkeeper: Stranger, costs: list[dict[str, Any]]
+) -> None:
+    enter(bookkeeper, *costs, {**OWED, "amount": "-1249.99"})
+    assert amounts(bookkeeper.gateway().purchase("2026-104-40001")) == {(4300, 1): 41666, (4300, 2): 83333}
+
+
+def test_a_foreign_invoice_is_in_kroner_and_names_its_currency(bookkeeper: Stranger) -> None:
+    enter(bookkeeper, currency="EUR", rate="11.4525")
+    lines = bookkeeper.gateway().purchase("2026-104-40001")
+    assert {line.currency for line in lines} == {"EUR"}
+    assert [line.amount for line in lines] == [100000, 25000, -125000]
+
+
+def test_a_credit_note_is_below_zero(bookkeeper: Stranger) -> None:
+    enter(bookkeeper, cost("-100.00", project=2), {**OWED, "amount": "100.00"}, type=5)
+    assert amounts(bookkeeper.gateway().purchase("2026-105-40001")) == {(4300, 2): -10000}
+
+
+def test_hidden_lines_say_that_they_are(bookkeeper: Stranger) -> None:
+    [cost, *_] = enter(bookkeeper)["lines"]
+    bookkeeper.control("PATCH", "/books/1/vouchers/40001", {"lines": [{"id": cost["id"], "hidden": True}]})
+    lines = bookkeeper.gateway().purchase("2026-104-40001")
+    assert [line.hidden for line in lines] == [True, False, False]
+
+
+@pytest.mark.parametrize("voucher", ["2026-104-40002", "2026-105-40001", "2025-104-40001", "2031-104-40001"])
+def test_a_voucher_that_is_not_there_has_no_lines(bookkeeper: Stranger, voucher: str) -> None:
+    enter(bookkeeper)
+    enter(bookkeeper, posted=False)
+    assert bookkeeper.gateway().purchase(voucher) == []
+
+
+def test_vouchers_with_the_same_number_are_told_by_their_year(bookkeeper: Stranger, clock: Clock) -> None:
+    since = pause(clock)
+    for day in ("2025-12-31", "2026-01-01"):
+        enter(bookkeeper, date=day)
+    erp = bookkeeper.gateway()
+    assert changed(erp, since=since) == ["2025-104-40001", "2026-104-40001"]
+    days = [{line.day for line in erp.purchase(voucher)} for voucher in changed(erp, since=since)]
+    assert days == [{date(2025, 12, 31)}, {date(2026, 1, 1)}]
+    assert bookkeeper.calls()["GetFiscalYears"] == 1
