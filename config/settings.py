@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 class Settings(BaseSettings):
     """Everything that an installation may be told, with the defaults of production."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: SecretStr = Field(description="PostgreSQL, as postgresql://user:password@host:port/name")
     redis_url: SecretStr = Field(description="Redis with noeviction, as redis://:password@host:port/0")

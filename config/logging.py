@@ -1,0 +1,121 @@
+"""The log of every process: events with fields, as aligned text or as JSON, and never a secret in it."""
+
+from __future__ import annotations
+
+import logging.config
+import re
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from structlog.typing import EventDict, Processor
+
+MASK = "***"
+
+_TELLING = re.compile(r"(?i)password|passwd|pwd|api_?key|token|authorization|cookie|session|secret|credential")
+_IN_TEXT = (
+    re.compile(r"gAAAA[\w-]{40,}=*"),  # what Fernet encrypted
+    re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"),  # user and password in an address
+    re.compile(r"(?<=/hooks/moment/)[\w-]+"),  # who knows a webhook's address may use it
+)
+
+_EVENT_WIDTH = 24
+_TALKATIVE = (
+    "alembic",
+    "celery.app.trace",
+    "celery.beat",
+    "celery.worker.strategy",
+    "kombu",
+    "tornado.access",
+    "uvicorn.access",
+)
+
+
+def configure(shape: Literal["text", "json"], *, level: str) -> None:
+    """Send the events of this process, and whatever its libraries log, to stderr in one shape.
+
+    Args:
+        shape: ``text`` for people, ``json`` for machines.
+        level: the least level that is logged; what libraries say of each task and request starts at WARNING.
+    """
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_first(shape),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    formatter = {"()": lambda: _formatter(shape)}
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"event": formatter},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "event"}},
+            "root": {"handlers": ["stderr"], "level": level},
+            "loggers": {
+                **{name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.error")},
+                **{name: {"handlers": [], "level": "WARNING"} for name in _TALKATIVE},
+            },
+        }
+    )
+
+
+def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Mask what may be secret: by the name of its field, by its type, or by its looks."""
+    return {name: _masked(name, value) for name, value in event.items()}
+
+
+def _masked(name: str, value: object) -> object:
+    if isinstance(value, SecretStr) or (value and _TELLING.search(name)):
+        return MASK
+    if isinstance(value, dict):
+        return {key: _masked(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked("", inner) for inner in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _without_secrets(str(value))
+
+
+def _without_secrets(text: str) -> str:
+    for looks in _IN_TEXT:
+        text = looks.sub(MASK, text)
+    return text
+
+
+def _formatter(shape: str) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_first(shape),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            redact,
+            _renderer(shape),
+        ],
+    )
+
+
+def _first(shape: str) -> Sequence[Processor]:
+    """What is done to our own events and to those of libraries alike; people read the time of their own clock."""
+    return (
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True)
+        if shape == "json"
+        else structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+    )
+
+
+def _renderer(shape: str) -> Processor:
+    if shape == "json":
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(colors=False, pad_event_to=_EVENT_WIDTH)

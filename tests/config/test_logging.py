@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from config.logging import configure
+from tests.installation import own_logging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def undone() -> Iterator[None]:
+    with own_logging():
+        yield
+
+
+class Log:
+    """The log as JSON, read event by event."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        configure("json", level="INFO")
+        self._capsys = capsys
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._capsys.readouterr().err.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "api_key",
+        "moment_api_key",
+        "Authorization",
+        "session_id",
+        "Cookie",
+        "secret_keys",
+        "credential",
+    ],
+)
+def test_a_field_with_a_telling_name_is_masked(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log(capsys)
+    structlog.get_logger().info("called", **{name: "hunter2"}, inside={name: ["hunter2"], "kind": "invoice"})
+    (event,) = log.events()
+    assert (event[name], event["inside"]) == ("***", {name: "***", "kind": "invoice"})
+
+
+def test_what_looks_like_a_secret_is_masked_wherever_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log(capsys)
+    locked = Fernet(Fernet.generate_key()).encrypt(b"hunter2").decode()
+    logger = structlog.get_logger()
+    logger.info("stored", value=f"row {locked}", key=SecretStr("hunter2"))
+    logger.info(
+        "connected", to="redis://:hunter2@127.0.0.1:6379/0", database="postgresql://bridge:hunter2@db/bridge"
+    )
+    logger.info("called", path="/hooks/moment/8f7Gs-_k3?x=1")
+    stored, connected, called = log.events()
+    assert (stored["value"], stored["key"]) == ("row ***", "***")
+    assert (connected["to"], connected["database"]) == (
+        "redis://***@127.0.0.1:6379/0",
+        "postgresql://***@db/bridge",
+    )
+    assert called["path"] == "/hooks/moment/***?x=1"
+
+
+def test_an_exception_is_told_without_the_secret_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log(capsys)
+    error = ConnectionError("no answer from amqp://guest:hunter2@broker")
+    structlog.get_logger().error("lost", exc_info=error)
+    (event,) = log.events()
+    assert "ConnectionError: no answer from amqp://***@broker" in event["exception"]
+
+
+def test_numbers_stay_numbers_and_nothing_stays_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log(capsys)
+    structlog.get_logger().info("attempt", connection=1, seconds=0.25, reason=None, posted=True, password="")
+    (event,) = log.events()
+    told = {name: event[name] for name in ("connection", "seconds", "reason", "posted", "password")}
+    assert told == {"connection": 1, "seconds": 0.25, "reason": None, "posted": True, "password": ""}
+
+
+def test_what_libraries_log_takes_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log(capsys)
+    logging.getLogger("kombu.transport").warning("Lost %s", "redis://:hunter2@127.0.0.1")
+    logging.getLogger("celery.app.trace").info("Task sweep succeeded")
+    (event,) = log.events()
+    assert (event["event"], event["level"]) == ("Lost redis://***@127.0.0.1", "warning")
+
+
+def test_text_is_one_aligned_line_for_an_event(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("text", level="INFO")
+    structlog.get_logger().info("attempt", kind="invoice", record="9")
+    structlog.get_logger().debug("not told")
+    logging.getLogger("uvicorn.error").warning("Shutting down")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("[info     ] attempt                  kind=invoice record=9")
+    assert second.index("Shutting down") == first.index("attempt")
+
+
+def test_nothing_of_the_log_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("text", level="INFO")
+    structlog.get_logger().info("attempt")
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from config.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENVIRONMENT = {
+    "DATABASE_URL": "postgresql://bridge:hunter2@db/bridge",
+    "REDIS_URL": "redis://:hunter2@redis/0",
+    "SECRET_KEYS": "newest, older ,",
+}
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    return ENVIRONMENT
+
+
+@pytest.mark.usefixtures("environ")
+def test_several_keys_stand_in_one_setting_newest_first() -> None:
+    assert [key.get_secret_value() for key in Settings().secret_keys] == ["newest", "older"]
+
+
+@pytest.mark.usefixtures("environ")
+def test_addresses_are_kept_without_a_slash_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://bridge.example/")
+    assert Settings().public_url == "https://bridge.example"
+
+
+@pytest.mark.usefixtures("environ")
+def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "hunter2" not in repr(Settings())
+    monkeypatch.setenv("CLAIM_SECONDS", "soon")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "claim_seconds" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("environ")
+def test_a_setting_that_is_missing_is_named_without_telling_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL")
+    with pytest.raises(ValidationError, match="redis_url") as caught:
+        Settings()
+    assert "hunter2" not in str(caught.value)

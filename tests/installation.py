@@ -1,0 +1,138 @@
+"""An installation for the tests: the environment of its processes, and the bridge of this one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+import structlog
+from cryptography.fernet import Fernet
+
+from models import inbox
+from models.alerts import Alert, Turn
+from models.inbox import Settlement
+from models.words import Kind, Lane, Outcome, Record, State
+from worker import wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from models.connections import Connection
+    from worker.wiring import Bridge
+
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 30
+
+
+def environment(database_url: str, redis_url: str, sandbox: Mapping[str, str] | None = None) -> dict[str, str]:
+    systems = sandbox or dict.fromkeys(("moment", "twentyfour", "smtp"), "smtp://127.0.0.1:1")
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SECRET_KEYS": Fernet.generate_key().decode(),
+        "MOMENT_URL": f"{systems['moment']}/api/1.0",
+        "TWENTYFOUR_API_URL": systems["twentyfour"],
+        "TWENTYFOUR_WEB_URL": systems["twentyfour"],
+        "SMTP_URL": systems["smtp"],
+        "PUBLIC_URL": "https://bridge.example",
+        "WEB_PASSWORD": "page-password",
+        "SWEEP_SECONDS": "0.5",
+        "LOG_FORMAT": "text",
+    }
+
+
+@contextmanager
+def installed(environ: Mapping[str, str]) -> Iterator[Bridge]:
+    """Let this process be one of the installation."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        wiring.bridge.cache_clear()
+        bridge = wiring.bridge()
+        yield bridge
+        bridge.close()
+        wiring.bridge.cache_clear()
+
+
+@contextmanager
+def own_logging() -> Iterator[None]:
+    """Let a process configure its logging here, and undo it."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:], root.level = before, level
+        structlog.reset_defaults()
+
+
+@contextmanager
+def process(*arguments: str, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run another process of the installation; what it says is read by the test, all of it or to a line."""
+    command = [sys.executable, "-m", *arguments]
+    env = {**os.environ, **environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def messages(bridge: Bridge) -> list[tuple[str, int]]:
+    """What waits in the queue: tasks and the numbers of their connections, the first to be taken first."""
+    waiting = [json.loads(each) for each in bridge.redis.lrange("sync", 0, -1)]
+    return [(each["headers"]["task"], json.loads(each["headers"]["argsrepr"])[0]) for each in reversed(waiting)]
+
+
+def stuck(
+    bridge: Bridge,
+    connection: Connection,
+    *,
+    record_id: str = "9",
+    title: str = "Invoice 1024",
+    now: datetime | None = None,
+) -> int:
+    """Have a change that needs a person, and tell its number."""
+    now, database = now or wiring.clock(), bridge.database
+    inbox.receive(database, connection.id, [Record(Kind.INVOICE, record_id)], now=now)
+    claim = inbox.claim(
+        database, Lane(connection.id, Kind.INVOICE), most=1, now=now, until=now + timedelta(hours=1)
+    )
+    assert claim
+    (change,) = claim.changes
+    told = (title, "The account 3999 is unknown.", "Open the account in 24SevenOffice.")
+    settlement = Settlement(
+        change.id,
+        State.STUCK,
+        due_at=now,
+        outcome=Outcome.FAILED,
+        reason="account",
+        title=told[0],
+        message=told[1],
+        remedy=told[2],
+        alert=Alert(Turn.WORSE, *told, connection.settings.error_emails),
+    )
+    inbox.settle(database, claim, [settlement], now=now)
+    return change.id
+
+
+def eventually(look: Callable[[], T]) -> T:
+    """Look until there is something to see."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (seen := look()):
+        assert time.monotonic() < deadline, "It did not happen."
+        time.sleep(0.05)
+    return seen

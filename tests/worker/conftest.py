@@ -1,0 +1,51 @@
+"""An installation whose remote systems are the sandbox, with one connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from tests.factories import NOW, settings
+from tests.installation import environment, installed
+from tests.sandbox.serving import sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from models.connections import Connection
+    from worker.wiring import Bridge
+
+
+@pytest.fixture(scope="session")
+def systems() -> Iterator[dict[str, str]]:
+    """Addresses of Moment, 24SevenOffice and the mail server, for the whole run."""
+    with sandbox() as (addresses, _):
+        yield addresses
+
+
+@pytest.fixture
+def books(systems: dict[str, str]) -> dict[str, str]:
+    """The same addresses, with the books as they were seeded."""
+    for system in ("moment", "twentyfour"):
+        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
+    requests.delete(f"{systems['mail']}/mails", timeout=10).raise_for_status()
+    return systems
+
+
+@pytest.fixture
+def environ(database_url: str, redis_url: str, books: dict[str, str]) -> dict[str, str]:
+    return environment(database_url, redis_url, books)
+
+
+@pytest.fixture
+def bridge(environ: Mapping[str, str]) -> Iterator[Bridge]:
+    with installed(environ) as bridge:
+        yield bridge
+
+
+@pytest.fixture
+def connection(bridge: Bridge) -> Connection:
+    connection, _ = bridge.connections.add("Demo AS", settings(), who="test", now=NOW)
+    return connection

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import requests
+
+from models import alerts, changes, cursors, inbox
+from models.alerts import Turn
+from models.words import Kind, Lane, Record, State
+from tests.factories import settings
+from tests.installation import messages, stuck
+from worker import pulse, tasks
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from models.connections import Connection
+    from worker.wiring import Bridge
+
+CUSTOMER, PROJECT, DRAFT = "62788973", "62788980", "106939080"
+
+
+def test_a_sweep_nudges_what_is_due_and_gives_a_sign_of_life(bridge: Bridge, connection: Connection) -> None:
+    inbox.receive(bridge.database, connection.id, [Record(Kind.INVOICE, "9")], now=clock())
+    assert not pulse.is_felt(bridge.redis)
+    tasks.sweep()
+    assert pulse.is_felt(bridge.redis)
+    assert messages(bridge) == [("sync_invoices", connection.id)]
+
+
+def test_a_sweep_finds_the_lane_of_a_worker_that_has_vanished(bridge: Bridge, connection: Connection) -> None:
+    lane, now = Lane(connection.id, Kind.INVOICE), clock()
+    inbox.receive(bridge.database, connection.id, [Record(Kind.INVOICE, "9")], now=now)
+    assert inbox.claim(bridge.database, lane, most=1, now=now, until=now + timedelta(hours=1))
+    tasks.sweep()
+    assert messages(bridge) == []
+    inbox.receive(bridge.database, connection.id, [Record(Kind.CUSTOMER, "7")], now=now)
+    other = Lane(connection.id, Kind.CUSTOMER)
+    assert inbox.claim(bridge.database, other, most=1, now=now, until=now)
+    tasks.sweep()
+    assert messages(bridge) == [("sync_customers", connection.id)]
+
+
+def test_working_a_lane_off_nudges_what_follows(bridge: Bridge, connection: Connection) -> None:
+    inbox.receive(bridge.database, connection.id, [Record(Kind.PROJECT, PROJECT)], now=clock())
+    tasks.sync_projects(connection.id)
+    assert set(messages(bridge)) == {("sync_projects", connection.id), ("sync_customers", connection.id)}
+    tasks.sync_customers(connection.id)
+    tasks.sync_projects(connection.id)
+    assert {view.state for view in changes.listing(bridge.database)} == {State.SETTLED}
+
+
+def test_all_connections_that_work_are_polled(bridge: Bridge, connection: Connection) -> None:
+    paused, _ = bridge.connections.add("Paused AS", settings(), who="test", now=clock())
+    bridge.connections.pause(paused.id, "for a test", now=clock())
+    tasks.poll_all()
+    assert messages(bridge) == [("poll_moment", connection.id)]
+
+
+def test_a_poll_finds_what_no_notification_told(
+    bridge: Bridge, connection: Connection, books: dict[str, str]
+) -> None:
+    finalized = requests.post(f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
+    finalized.raise_for_status()
+    tasks.poll_moment(connection.id)
+    assert changes.find(bridge.database, connection.id, Record(Kind.INVOICE, DRAFT))
+    assert ("sync_invoices", connection.id) in messages(bridge)
+
+
+def test_a_poll_that_fails_leaves_everything_to_the_next(
+    bridge: Bridge, connection: Connection, books: dict[str, str]
+) -> None:
+    mishap = {"operation": "*", "kind": "error_503"}
+    requests.post(f"{books['moment']}/mishaps", json=mishap, timeout=10).raise_for_status()
+    tasks.poll_moment(connection.id)
+    assert cursors.position(bridge.database, Lane(connection.id, Kind.CUSTOMER)) is None
+    assert messages(bridge) == []
+    tasks.poll_moment(connection.id)
+    assert cursors.position(bridge.database, Lane(connection.id, Kind.CUSTOMER))
+
+
+def test_expenses_are_looked_for_when_their_interval_has_passed(bridge: Bridge, connection: Connection) -> None:
+    tasks.poll_all_expenses()
+    assert messages(bridge) == []
+    bridge.connections.change(
+        connection.id, {"kinds": ["expense"], "expense_accounts": "4000"}, who="test", now=clock()
+    )
+    tasks.poll_all_expenses()
+    assert messages(bridge) == [("poll_expenses", connection.id)]
+    tasks.poll_expenses(connection.id)
+    bridge.redis.flushdb()
+    tasks.poll_all_expenses()
+    assert messages(bridge) == []
+
+
+def test_what_needs_a_person_is_brought_to_mind_again(bridge: Bridge, connection: Connection) -> None:
+    stuck(bridge, connection, now=clock() - timedelta(days=2))
+    tasks.remind()
+    told = [each.turn for each in alerts.unsent(bridge.database, "books@example.com")]
+    assert told == [Turn.WORSE, Turn.REMINDER]

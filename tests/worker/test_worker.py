@@ -1,0 +1,102 @@
+"""A real worker and a real beat, as processes of their own."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from models import inbox
+from models.words import Kind, Lane, Record
+from tests.installation import eventually, process
+from worker import dispatch
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from local.servers import Server
+    from models.connections import Connection
+    from worker.wiring import Bridge
+
+CUSTOMER, DRAFT = "62788973", "106939080"
+
+
+@pytest.fixture
+def worker(environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    options = ("--without-gossip", "--without-mingle")
+    with process("celery", "-A", "worker.app", "worker", *options, environ=environ) as running:
+        await_line(running, "ready.")
+        yield running
+
+
+@pytest.fixture
+def beat(environ: Mapping[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    schedule = ("--schedule", str(tmp_path / "beat"))
+    with process("celery", "-A", "worker.app", "beat", *schedule, environ=environ) as running:
+        yield running
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_nudge_brings_an_invoice_into_the_books(
+    bridge: Bridge, connection: Connection, books: dict[str, str]
+) -> None:
+    finalize(books)
+    record = Record(Kind.INVOICE, DRAFT)
+    inbox.receive(bridge.database, connection.id, [record], now=clock())
+    dispatch.nudge([Lane(connection.id, record.kind)])
+    (voucher,) = eventually(lambda: vouchers(books))
+    assert (voucher["number"], voucher["lines"][0]["customer"]) == (1, 10001)
+
+
+@pytest.mark.usefixtures("worker", "beat")
+def test_what_came_while_redis_was_away_is_done_when_it_is_back(
+    bridge: Bridge, connection: Connection, books: dict[str, str], redis_server: Server
+) -> None:
+    finalize(books)
+    record = Record(Kind.INVOICE, DRAFT)
+    redis_server.kill()
+    try:
+        inbox.receive(bridge.database, connection.id, [record], now=clock())
+        dispatch.nudge([Lane(connection.id, record.kind)])
+    finally:
+        redis_server.start()
+    assert len(eventually(lambda: vouchers(books))) == 1
+
+
+def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(
+    bridge: Bridge, connection: Connection, books: dict[str, str], worker: subprocess.Popen[str]
+) -> None:
+    slow = {"operation": "SaveCompanies", "kind": "slow", "seconds": 1}
+    requests.post(f"{books['twentyfour']}/mishaps", json=slow, timeout=10).raise_for_status()
+    record = Record(Kind.CUSTOMER, CUSTOMER)
+    inbox.receive(bridge.database, connection.id, [record], now=clock())
+    dispatch.nudge([Lane(connection.id, record.kind)])
+    eventually(lambda: requests.get(f"{books['twentyfour']}/calls", timeout=10).json().get("SaveCompanies"))
+    worker.send_signal(signal.SIGTERM)
+    worker.communicate(timeout=30)
+    assert worker.returncode == 0
+    found = requests.get(f"{books['moment']}/books/1001/customers", timeout=10).json()
+    assert [each["customerNumber"] for each in found if str(each["id"]) == CUSTOMER] == ["10001"]
+
+
+def await_line(running: subprocess.Popen[str], end: str) -> None:
+    assert running.stdout
+    for line in running.stdout:
+        if line.rstrip().endswith(end):
+            return
+    raise AssertionError("It ended before it was ready.")
+
+
+def finalize(books: Mapping[str, str]) -> None:
+    path = f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize"
+    requests.post(path, timeout=10).raise_for_status()
+
+
+def vouchers(books: Mapping[str, str]) -> list[Any]:
+    found: list[Any] = requests.get(f"{books['twentyfour']}/books/1/vouchers", timeout=10).json()
+    return found

@@ -1,0 +1,62 @@
+"""Notifications of Moment: noted in the inbox, answered, and only then passed on."""
+
+import asyncio
+
+import structlog
+from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, status
+from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from models import inbox
+from models.connections import find_by_token
+from models.words import Lane
+from worker import dispatch
+from worker.wiring import bridge, clock, read_notification
+
+log = structlog.get_logger()
+router = APIRouter()
+
+MOST_BYTES = 64 * 1024
+MOST_SECONDS = 10
+"""How long a body may take to arrive."""
+
+
+@router.post("/hooks/moment/{token}", status_code=status.HTTP_202_ACCEPTED)
+async def moment(token: str, request: Request, afterwards: BackgroundTasks) -> dict[str, bool]:
+    """Note which record of Moment needs a look. 202 once that is committed, whether or not Redis is there."""
+    body = await _body(request)
+    lane = await run_in_threadpool(_receive, token, body)
+    if lane:
+        afterwards.add_task(dispatch.nudge, [lane])
+    return {"received": lane is not None}
+
+
+async def _body(request: Request) -> bytes:
+    """Read the body as it arrives, so that one that is endless or drips for ever is given up."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(MOST_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise HTTPException(status.HTTP_413_CONTENT_TOO_LARGE)
+    except (TimeoutError, ClientDisconnect):
+        raise HTTPException(status.HTTP_408_REQUEST_TIMEOUT) from None
+    return bytes(body)
+
+
+def _receive(token: str, body: bytes) -> Lane | None:
+    """Put what a notification names into the inbox; None where it names nothing that travels."""
+    connection_id = find_by_token(bridge().database, token)
+    if connection_id is None:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    try:
+        record = read_notification(body)
+    except ValueError:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST, "The body is not JSON.") from None
+    if record is None or record.kind not in bridge().connections.get(connection_id).settings.kinds:
+        log.info("notification_ignored", connection=connection_id, kind=record and record.kind, bytes=len(body))
+        return None
+    inbox.receive(bridge().database, connection_id, [record], now=clock())
+    log.info("notification", connection=connection_id, kind=record.kind, record=record.id)
+    return Lane(connection_id, record.kind)

@@ -1,0 +1,1 @@
+"""The Celery shell and the command line: what starts the work, with nothing of the work itself in it."""

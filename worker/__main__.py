@@ -1,0 +1,82 @@
+"""The command line: ``python -m worker``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from cryptography.fernet import Fernet, InvalidToken
+from pydantic import ValidationError
+from redis.exceptions import RedisError
+
+from models.base import DatabaseUnavailable, migrate
+from models.connections import NameTaken, UnknownConnection
+from sync.errors import SyncError
+from worker import pulse
+from worker.commands.changes import changes
+from worker.commands.connections import connections
+from worker.wiring import bridge
+
+
+class PlainSpoken(click.Group):
+    """A group whose foreseen errors are told in a few words, with an exit code other than 0."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (as click has it)
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except SyncError as error:
+            raise click.ClickException("\n".join(filter(None, (error.message, error.remedy)))) from error
+        except (DatabaseUnavailable, UnknownConnection, NameTaken) as error:
+            raise click.ClickException(str(error)) from error
+        except RedisError as error:
+            raise click.ClickException("Redis cannot be reached.") from error
+        except InvalidToken as error:
+            raise click.ClickException("None of the SECRET_KEYS opens what was encrypted.") from error
+        except ValidationError as error:
+            missing = ", ".join(str(each["loc"][0]).upper() for each in error.errors(include_input=False))
+            raise click.ClickException(f"These settings are missing or wrong: {missing}.") from None
+
+
+@click.group(cls=PlainSpoken)
+def main() -> None:
+    """Look after the bridge between Moment and 24SevenOffice."""
+
+
+main.add_command(connections)
+main.add_command(changes)
+
+
+@main.command("migrate")
+def migrate_() -> None:
+    """Bring the database to the newest version; harmless where it is."""
+    migrate(bridge().settings.database_url)
+    click.echo("The database is up to date.")
+
+
+@main.command()
+def alive() -> None:
+    """Fail unless beat, Redis and a worker have been at work within the last minute."""
+    if not pulse.is_felt(bridge().redis):
+        raise click.ClickException("There has been no sweep within the last minute.")
+
+
+@main.group()
+def keys() -> None:
+    """The keys that passwords are encrypted with."""
+
+
+@keys.command()
+def new() -> None:
+    """Make a key, to be put first in SECRET_KEYS."""
+    click.echo(Fernet.generate_key().decode())
+
+
+@keys.command()
+def rotate() -> None:
+    """Encrypt all secrets anew with the first of SECRET_KEYS, so that older keys may be taken out."""
+    click.echo(f"Connections under the first key now: {bridge().connections.rotate_keys()}.")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m worker")

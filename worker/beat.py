@@ -1,0 +1,27 @@
+"""The timetable of beat, as data. Two beats at once only ask twice for what is done once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+ALERT_SECONDS = 15
+REMINDER_SECONDS = 3600
+EXPENSE_SECONDS = 60
+"""How often beat looks whose interval has passed; the intervals are the connections' own, in minutes."""
+
+
+def timetable(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Tell which task comes round how often; one that was not run before its next turn is dropped."""
+    seconds = {
+        "sweep": settings.sweep_seconds,
+        "poll_all": settings.poll_seconds,
+        "poll_all_expenses": EXPENSE_SECONDS,
+        "send_alerts": ALERT_SECONDS,
+        "remind": REMINDER_SECONDS,
+    }
+    return {
+        task: {"task": task, "schedule": every, "options": {"expires": every}} for task, every in seconds.items()
+    }

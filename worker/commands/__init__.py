@@ -1,0 +1,4 @@
+"""The commands of ``python -m worker``, a module for each group."""
+
+WHO = "the command line"
+"""Who did it, as the records of who changed what have it."""

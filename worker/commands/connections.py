@@ -1,0 +1,140 @@
+"""``python -m worker connections``: adding, showing and mending connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from pydantic import ValidationError
+
+from models.settings import ConnectionSettings
+from worker.checks import check
+from worker.commands import WHO
+from worker.commands.columns import aligned
+from worker.commands.setting_options import complaints, given, setting_options
+from worker.wiring import bridge, clock
+
+if TYPE_CHECKING:
+    from models.connections import Connection
+
+checking = click.option("--check/--no-check", default=True, help="Whether both systems are tried out first [yes]")
+
+
+@click.group()
+def connections() -> None:
+    """The companies whose pairs of systems are kept in step."""
+
+
+@connections.command()
+@click.option("--name", required=True, help="What the connection is called here and in mails")
+@setting_options(asking=True)
+@checking
+def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
+    """Add a connection, and tell the address of its webhook."""
+    settings = _valid({}, given(options))
+    if check:
+        settings = _tried(settings)
+    connection, token = bridge().connections.add(name, settings, who=WHO, now=clock())
+    click.echo(f"{name} is connection {connection.id}.")
+    _tell_address(token)
+
+
+@connections.command("list")
+def list_() -> None:
+    """List all connections."""
+    rows = [
+        (str(each.id), each.name, f"Moment {each.settings.moment_company}", each.settings.username, _state(each))
+        for each in bridge().connections.all()
+    ]
+    click.echo(aligned(rows) if rows else "There are no connections yet.")
+
+
+@connections.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show a connection's settings; secrets stay hidden."""
+    connection = bridge().connections.named(name)
+    values = connection.settings.model_dump(mode="json")
+    click.echo(f"{connection.name} (connection {connection.id}): {_state(connection)}")
+    click.echo(aligned([(f"  {field}", _shown(value)) for field, value in values.items()]))
+
+
+@connections.command("set")
+@click.argument("name")
+@setting_options(asking=False)
+@checking
+def set_(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
+    """Change settings, and let a paused connection work again. An empty value sets one back to its default."""
+    connection = bridge().connections.named(name)
+    changes = given(options)
+    if not changes:
+        raise click.UsageError("Name a setting to change.")
+    known = {field: getattr(connection.settings, field) for field in ConnectionSettings.model_fields}
+    settings = _valid(known, changes)
+    if check and (tried := _tried(settings)) != settings:
+        changes["identity_id"] = tried.identity_id
+    bridge().connections.change(connection.id, changes, who=WHO, now=clock())
+    click.echo(f"{name} works with its new settings.")
+
+
+@connections.command()
+@click.argument("name")
+@click.option("--because", default="Paused from the command line.", help="Shown to those who ask why")
+def pause(name: str, because: str) -> None:
+    """Stop a connection's work until it is resumed; what comes in meanwhile waits."""
+    bridge().connections.pause(bridge().connections.named(name).id, because, now=clock())
+    click.echo(f"{name} is paused.")
+
+
+@connections.command()
+@click.argument("name")
+def resume(name: str) -> None:
+    """Let a connection work again; what waited goes through."""
+    bridge().connections.resume(bridge().connections.named(name).id, who=WHO, now=clock())
+    click.echo(f"{name} works again.")
+
+
+@connections.command()
+@click.argument("name")
+def token(name: str) -> None:
+    """Give the webhook a new address; the old one ends at once."""
+    connection = bridge().connections.named(name)
+    _tell_address(bridge().connections.new_token(connection.id, who=WHO, now=clock()))
+
+
+@connections.command("check")
+@click.argument("name")
+def check_(name: str) -> None:
+    """Try a connection's settings out in both systems."""
+    _tried(bridge().connections.named(name).settings)
+
+
+def _valid(known: dict[str, Any], changes: dict[str, Any]) -> ConnectionSettings:
+    try:
+        return ConnectionSettings.model_validate({**known, **changes})
+    except ValidationError as error:
+        raise click.UsageError(complaints(error)) from None  # its own text shows what was entered
+
+
+def _tried(settings: ConnectionSettings) -> ConnectionSettings:
+    """Try settings out, and complete them with the identity where they leave it open."""
+    identity = check(bridge(), settings)
+    click.echo(f"Moment answers, and the login leads to {identity.client} in 24SevenOffice ({identity.id}).")
+    return settings.model_copy(update={"identity_id": identity.id})
+
+
+def _tell_address(token: str) -> None:
+    click.echo("Webhook address for Moment's settings (customers, projects, invoices), shown only now:")
+    click.echo(f"{bridge().settings.public_url}/hooks/moment/{token}")
+
+
+def _state(connection: Connection) -> str:
+    return f"paused: {connection.paused_because}" if connection.paused_because else "works"
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 (any kind of setting)
+    if isinstance(value, list):
+        return ", ".join(sorted(value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={each}" for key, each in value.items())
+    return "" if value is None else str(value)

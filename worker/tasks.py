@@ -1,0 +1,85 @@
+"""The tasks: each hands over to what does the work. Their arguments are numbers, for Flower shows them."""
+
+from __future__ import annotations
+
+from models import inbox, reminders
+from models.words import Kind, Lane
+from worker import dispatch, mailing, polls, pulse
+from worker.app import app
+from worker.beat import EXPENSE_SECONDS
+from worker.wiring import bridge, clock
+
+
+@app.task(name="sync_customers")
+def sync_customers(connection_id: int) -> None:
+    """Work off some of the customers that are due."""
+    _drain(Lane(connection_id, Kind.CUSTOMER))
+
+
+@app.task(name="sync_projects")
+def sync_projects(connection_id: int) -> None:
+    """Work off some of the projects that are due."""
+    _drain(Lane(connection_id, Kind.PROJECT))
+
+
+@app.task(name="sync_invoices")
+def sync_invoices(connection_id: int) -> None:
+    """Work off some of the invoices that are due."""
+    _drain(Lane(connection_id, Kind.INVOICE))
+
+
+@app.task(name="sync_expenses")
+def sync_expenses(connection_id: int) -> None:
+    """Work off some of the vouchers with costs that are due."""
+    _drain(Lane(connection_id, Kind.EXPENSE))
+
+
+@app.task(name="sweep")
+def sweep() -> None:
+    """Nudge all lanes with something due, also those whose worker has vanished."""
+    pulse.beat(bridge().redis)
+    dispatch.nudge(inbox.due_lanes(bridge().database, now=clock()))
+
+
+@app.task(name="poll_all")
+def poll_all() -> None:
+    """Have every connection that works ask Moment what has changed."""
+    working = [each.id for each in bridge().connections.all() if not each.paused_because]
+    dispatch.nudge_polls("poll_moment", working, every=bridge().settings.poll_seconds)
+
+
+@app.task(name="poll_all_expenses")
+def poll_all_expenses() -> None:
+    """Have the connections whose turn it is ask 24SevenOffice for costs."""
+    dispatch.nudge_polls("poll_expenses", polls.expenses_due(bridge()), every=EXPENSE_SECONDS)
+
+
+@app.task(name="poll_moment")
+def poll_moment(connection_id: int) -> None:
+    """Ask Moment what has changed at a connection."""
+    dispatch.nudge(polls.poll_moment(bridge(), connection_id))
+
+
+@app.task(name="poll_expenses")
+def poll_expenses(connection_id: int) -> None:
+    """Ask 24SevenOffice which vouchers with costs have changed at a connection."""
+    dispatch.nudge(polls.poll_expenses(bridge(), connection_id))
+
+
+@app.task(name="send_alerts")
+def send_alerts() -> None:
+    """Send the mails that are due."""
+    mailing.send_due(bridge())
+
+
+@app.task(name="remind")
+def remind() -> None:
+    """Remind of what still needs a person, and tell of the week where that is wanted."""
+    reminders.remind(bridge().database, now=clock())
+    reminders.digest(bridge().database, now=clock())
+
+
+def _drain(lane: Lane) -> None:
+    """Work a batch off, and pass on what has something to do after it: at the end of the queue, to be fair."""
+    dispatch.arrived(lane)
+    dispatch.nudge(bridge().runner.drain(lane))
