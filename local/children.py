@@ -79,6 +79,19 @@ def kill(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+def end_on_signals() -> None:
+    """Turn the first signal to end into KeyboardInterrupt, and let none disturb what is stopped then."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def end_once(*_: object) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for each in signals:
+        signal.signal(each, end_once)
+
+
 def _bound_to_parent(parting: signal.Signals) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None

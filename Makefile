@@ -1,0 +1,76 @@
+# Every target sets itself up; `make` alone lists them.
+
+PYTHON ?=
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(VENV)/installed ## Start everything on this machine; SANDBOX=0 for the real Moment and 24SevenOffice
+	@$(BIN)/python -m local run $(ARGS)
+
+.PHONY: worker
+worker: $(VENV)/installed ## Run a command of the bridge beside `make run`: ARGS="connections list"
+	@$(BIN)/python -m local worker $(ARGS)
+
+.PHONY: demo
+demo: $(VENV)/installed ## Play a working day on the same stack in a temporary folder and report what arrived
+	@$(BIN)/python -m local demo $(ARGS)
+
+.PHONY: test
+test: $(VENV)/installed ## Run the tests; ARGS="tests/sync -x" for some of them
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(VENV)/installed ## Check form, types and the direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: $(VENV)/installed ## Put the code into form
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+.PHONY: record
+record: $(VENV)/installed ## Record the cassettes of both clients against the sandbox anew
+	@$(BIN)/python -m tests.contracts.record
+
+.PHONY: bench
+bench: $(VENV)/installed ## Measure the way from a notification to its voucher
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: lock
+lock: $(VENV)/installed ## Write the lock files from pyproject.toml; ARGS=--upgrade for newer versions
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	$(BIN)/python -m venv "$$tools" && \
+	"$$tools/bin/pip" install -q --no-cache-dir --disable-pip-version-check uv && \
+	compile="$$tools/bin/uv pip compile --no-cache -q --universal --python-version 3.11 --generate-hashes --no-header" && \
+	$$compile $(ARGS) pyproject.toml -o requirements.lock && \
+	$$compile $(ARGS) --group local --group dev pyproject.toml -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove what the tools made; the data in var/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The newest Python that can make a virtual environment; a name on PATH may be a shim without a Python behind it.
+$(VENV)/installed: requirements-dev.lock
+	@for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
+		if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Setting up $(VENV) with $$($$python --version), once for each lock file ..."; \
+			$$python -m venv --clear $(VENV) && \
+			$(BIN)/pip install -q --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
+			touch $@; \
+			exit; \
+		fi; \
+	done; \
+	echo "Python 3.11 or newer with its venv module is needed (on Debian and Ubuntu: apt install python3-venv)." >&2; \
+	exit 1

@@ -1,0 +1,39 @@
+"""The company that the sandbox has books for in both systems, as a connection of the bridge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import requests
+
+if TYPE_CHECKING:
+    from local.stack import Stack
+
+NAME = "Demo AS"
+MOMENT_COMPANY = "1001"
+CLIENT = 1
+CUSTOMER, PROJECT, DRAFT = 62788973, 62788980, 106939080
+"""The records that Moment holds of it from the start; the invoice becomes number 1 when it is finalized."""
+CLIENT_ID = "1001-M"
+RECEIVABLES = 1500
+BOOKKEEPER = "bookkeeper@example.com"
+SECRETS = {"CONNECTION_MOMENT_API_KEY": "moment-demo-key", "CONNECTION_PASSWORD": "demo-password"}
+SETTINGS = (
+    f"--moment-company={MOMENT_COMPANY}",
+    "--username=demo@example.com",
+    f"--client-id={CLIENT_ID}",
+    f"--error-email={BOOKKEEPER}",
+)
+
+
+def introduce(stack: Stack) -> str:
+    """Connect the company, where it is not yet, and enter the webhook's address in Moment; tells the address."""
+    if NAME in stack.command("connections", "list"):
+        said = stack.command("connections", "token", NAME)
+    else:
+        said = stack.command("connections", "add", f"--name={NAME}", *SETTINGS, more=SECRETS)
+    address = said.split()[-1]
+    webhooks = dict.fromkeys(("customers", "projects", "invoices"), address)
+    entered = requests.put(f"{stack.addresses['moment']}/webhooks/{MOMENT_COMPANY}", json=webhooks, timeout=10)
+    entered.raise_for_status()
+    return address

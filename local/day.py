@@ -1,0 +1,194 @@
+"""A working day at the company, as steps that each say what must hold after them, seen from outside."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from random import Random
+from typing import TYPE_CHECKING
+
+from local import company
+from local.visitor import eventually, expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.visitor import Record, Visitor
+
+Sale = tuple[tuple[int, int, float], ...]
+
+SEED = 24
+SHELVES = ("customers", "projects", "vouchers")
+
+CUSTOMERS = (
+    {"name": "Fjellheim Entreprenør AS", "organizationNumber": "310123455", "email": "post@fjellheim.example.com"},
+    {"name": "Åse Bjørnstad", "customerType": "person", "email": "ase@example.com"},
+)
+PROJECTS = ({"name": "Fjellheim skole, rehabilitering"}, {"name": "Hytte på Sjusjøen"})
+
+SALE_25, SALE_15, SALE_0 = 501, 502, 503
+SALES: tuple[Sale, ...] = (
+    ((SALE_25, 3, 1999.99),),
+    ((SALE_25, 1, 0.01),),
+    ((SALE_15, 7, 333.33),),
+    ((SALE_0, 1, 48000.00),),
+    ((SALE_25, 2, 1250.50), (SALE_15, 1, 99.90)),
+    ((SALE_25, 1, 10.01), (SALE_25, 1, 10.02), (SALE_0, 12, 83.37)),
+    ((SALE_15, 1, 0.03), (SALE_0, 1, 1000000.00)),
+    ((SALE_25, 40, 1125.75),),
+)
+"""The invoices written today, line by line: financial account, quantity, price before VAT as JSON's number."""
+
+
+def three_customers_get_their_numbers(visitor: Visitor) -> None:
+    """One that Moment has had for long and two new ones; the numbers are returned to Moment."""
+    visitor.change("customers", company.CUSTOMER, phone="77 00 00 00")
+    eventually(lambda: expect("first number", visitor.moment("customers")[0]["customerNumber"], "10001"))
+    for customer in CUSTOMERS:
+        visitor.enter("customers", **customer)
+    eventually(lambda: _customers_agree(visitor))
+
+
+def three_projects_follow(visitor: Visitor) -> None:
+    """Under the numbers that they have in Moment, each with its customer and the client id."""
+    newest = [customer["id"] for customer in visitor.moment("customers")[1:]]
+    visitor.change("projects", company.PROJECT, name="Villa Solbakken, byggetrinn 2")
+    for project, customer_id in zip(PROJECTS, newest, strict=True):
+        visitor.enter("projects", **project, customerId=customer_id)
+    eventually(lambda: _projects_agree(visitor))
+
+
+def the_documented_notification_leads_to_its_voucher(visitor: Visitor) -> None:
+    """The one that Moment's help page shows: invoice 1 of customer 10001 and project 1."""
+    visitor.press("finalize", company.DRAFT)
+    documented = {
+        "event": "CREATE_NEW",
+        "invoice": {
+            "id": company.DRAFT,
+            "invoiceNumber": 1,
+            "customer": {"id": company.CUSTOMER, "customerNumber": "10001"},
+            "project": {"id": company.PROJECT, "projectNumber": "1"},
+        },
+    }
+    sent = [each["body"] for each in visitor.notifications() if each["kind"] == "invoices"]
+    expect("Moment's notification", sent[0], documented)
+    eventually(lambda: _ledger_agrees(visitor, invoices=1))
+
+
+def ten_invoices_are_in_the_ledger_to_the_ore(visitor: Visitor) -> None:
+    """Eight more and a credit note, while notifications come doubled and out of order."""
+    visitor.unsettle(double=0.5, delay_seconds=0.5, seed=SEED)
+    projects = visitor.moment("projects")
+    written = [_write(visitor, sale, projects[each % len(projects)]) for each, sale in enumerate(SALES)]
+    for invoice_id in written:
+        visitor.press("finalize", invoice_id)
+    visitor.press("credit", written[0])
+    eventually(lambda: _ledger_agrees(visitor, invoices=10))
+
+
+def an_invoice_of_a_locked_year_is_refused_with_one_mail(visitor: Visitor) -> None:
+    """The mail goes to the bookkeeper and says which invoice, why, and what to do."""
+    locked = next(year for year in visitor.twentyfour("years") if year["locked"])
+    invoice_id = _write(visitor, SALES[0], visitor.moment("projects")[0], invoiceDate=f"{locked['year']}-06-30")
+    number = visitor.press("finalize", invoice_id)["invoiceNumber"]
+
+    def is_told() -> None:
+        expect("receivers of mails", [mail["to"] for mail in visitor.mails()], [[company.BOOKKEEPER]])
+        text = visitor.mails()[0]["text"]
+        told = {word: word in text for word in (f"Invoice {number}", f"30.06.{locked['year']}", "What to do")}
+        expect("what the mail tells", told, dict.fromkeys(told, True))
+
+    eventually(is_told)
+    _ledger_agrees(visitor, invoices=10)
+
+
+def all_notifications_again_and_a_forged_one_change_nothing(visitor: Visitor) -> None:
+    """Each three times more, in any order."""
+    before = {shelf: visitor.twentyfour(shelf) for shelf in SHELVES}
+    again = [each["body"] for each in visitor.notifications()] * 3
+    again.append({"event": "CREATE_NEW", "invoice": {"id": 404, "invoiceNumber": 404}})
+    Random(SEED).shuffle(again)  # noqa: S311 - an order that can be repeated
+    for body in again:
+        visitor.notify(body)
+    eventually(lambda: expect("changes in hand", visitor.unfinished(), []))
+    expect("the books", {shelf: visitor.twentyfour(shelf) for shelf in SHELVES}, before)
+    expect("mails", len(visitor.mails()), 1)
+
+
+STEPS: tuple[Callable[[Visitor], None], ...] = (
+    three_customers_get_their_numbers,
+    three_projects_follow,
+    the_documented_notification_leads_to_its_voucher,
+    ten_invoices_are_in_the_ledger_to_the_ore,
+    an_invoice_of_a_locked_year_is_refused_with_one_mail,
+    all_notifications_again_and_a_forged_one_change_nothing,
+)
+
+
+def _write(visitor: Visitor, sale: Sale, project: Record, **more: object) -> int:
+    lines = [
+        {"description": "Work", "financialAccountId": account, "quantity": quantity, "unitPrice": price}
+        for account, quantity, price in sale
+    ]
+    invoice = {"customerId": project["customerId"], "projectId": project["id"], "invoiceLines": lines}
+    written: int = visitor.enter("invoices", **invoice, **more)["id"]
+    return written
+
+
+def _customers_agree(visitor: Visitor) -> None:
+    held = {each["external_id"]: (each["name"], str(each["number"])) for each in visitor.twentyfour("customers")}
+    wanted = {str(each["id"]): (each["name"], each["customerNumber"]) for each in visitor.moment("customers")}
+    expect("customers in 24SevenOffice", held, wanted)
+    expect("customers, each once", len(visitor.twentyfour("customers")), len(CUSTOMERS) + 1)
+
+
+def _projects_agree(visitor: Visitor) -> None:
+    numbers = {each["id"]: each["customerNumber"] for each in visitor.moment("customers")}
+    wanted = {
+        each["projectNumber"]: (each["name"], numbers[each["customerId"]], company.CLIENT_ID)
+        for each in visitor.moment("projects")
+    }
+    held = {
+        str(each["number"]): (each["name"], str(each["customer_number"]), each["OrderReferenceNumber"])
+        for each in visitor.twentyfour("projects")
+    }
+    expect("projects in 24SevenOffice", held, wanted)
+
+
+def _ledger_agrees(visitor: Visitor, *, invoices: int) -> None:
+    vouchers = visitor.twentyfour("vouchers")
+    posted = {each["lines"][0]["invoice"]: _as_posted(each) for each in vouchers if each["posted"]}
+    written = _invoices_as_written(visitor)
+    wrong = {number: held for number, held in posted.items() if held != written.get(number)}
+    expect("vouchers that differ from their invoice", wrong, {})
+    expect("vouchers, each once", (len(vouchers), len(posted)), (invoices, invoices))
+
+
+def _as_posted(voucher: Record) -> Record:
+    """Tell of a voucher what must agree with its invoice; amounts in kroner, debit above zero."""
+    sums: dict[int, Decimal] = defaultdict(Decimal)
+    for line in voucher["lines"]:
+        sums[line["account"]] += Decimal(line["amount"])
+    return {
+        "sums": dict(sums),
+        "customers": {line["customer"] for line in voucher["lines"]},
+        "projects": {line["project"] for line in voucher["lines"]},
+    }
+
+
+def _invoices_as_written(visitor: Visitor) -> dict[str, Record]:
+    """Tell the same of every invoice in Moment that has a number."""
+    accounts = {each["id"]: each["accountNumber"] for each in visitor.moment("financialAccounts")}
+    customers = {each["id"]: int(each["customerNumber"]) for each in visitor.moment("customers")}
+    projects = {each["id"]: int(each["projectNumber"]) for each in visitor.moment("projects")}
+    written = {}
+    for invoice in visitor.moment("invoices"):
+        sums = defaultdict(Decimal, {company.RECEIVABLES: Decimal(invoice["totalAmountInclVat"])})
+        for line in invoice["invoiceLines"]:
+            sums[accounts[line["financialAccountId"]]] -= Decimal(line["amountInclVat"])
+        written[str(invoice["invoiceNumber"])] = {
+            "sums": dict(sums),
+            "customers": {customers[invoice["customerId"]]},
+            "projects": {projects[invoice["projectId"]]},
+        }
+    return written

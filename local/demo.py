@@ -1,0 +1,145 @@
+"""``make demo``: one working day on the whole system in a temporary folder, and a report of what arrived where."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TextIO
+
+import requests
+
+from config.settings import Settings
+from local import company
+from local.children import end_on_signals
+from local.day import SHELVES, STEPS
+from local.servers import NoServer
+from local.stack import NotUp, Plan, Stack
+from local.visitor import Unmet, Visitor
+from worker.commands.columns import aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from local.visitor import Record
+
+
+@dataclass
+class Step:
+    """What was tried, and whether it came out as it should within how many seconds."""
+
+    name: str
+    ok: bool = False
+    seconds: float = 0
+
+
+@dataclass
+class Report:
+    """What the day has shown; ``duplicates`` counts records in 24SevenOffice beyond the first of their kind."""
+
+    ok: bool = False
+    steps: list[Step] = field(default_factory=list)
+    books: dict[str, int] = field(default_factory=dict)
+    mails: int = 0
+    duplicates: int = 0
+
+
+class Failed(Exception):
+    """A step did not hold; the day ends there."""
+
+
+def play(var: Path, *, environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:
+    """Play the day, and write ``demo/report.json`` and ``demo/log`` in the folder; tells whether every step held.
+
+    The settings of the environment are left out: the day is the same wherever it is played.
+    """
+    end_on_signals()
+    folder = var / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    report = Report(steps=[Step(name) for name in ("everything starts", *map(_name, STEPS))])
+    try:
+        with TemporaryDirectory() as state, (folder / "log").open("w") as log:
+            _play(report, _stack(Path(state), environ, log), tell)
+        report.ok = True
+    except Failed as failure:
+        tell(f"{failure}\nWhat the processes said stands in {folder / 'log'}.")
+    finally:
+        (folder / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
+    return report.ok
+
+
+def _stack(state: Path, environ: Mapping[str, str], log: TextIO) -> Stack:
+    others = {name: value for name, value in environ.items() if name.lower() not in Settings.model_fields}
+    plan = Plan(state=state, environ=others, usual_ports=False, durable=False)
+    return Stack(plan, say=lambda name, line: print(f"{name:<8} | {line}", file=log, flush=True))
+
+
+def _play(report: Report, stack: Stack, tell: Callable[[str], None]) -> None:
+    starting, *steps = report.steps
+    with ExitStack() as until_the_end:
+        with _timed(starting, tell):
+            until_the_end.enter_context(stack.running())
+            visitor = Visitor(stack, hook=company.introduce(stack))
+        try:
+            for step, act in zip(steps, STEPS, strict=True):
+                with _timed(step, tell):
+                    act(visitor)
+        finally:
+            _count(report, visitor)
+            tell(aligned([*_arrivals(visitor)]))
+
+
+@contextmanager
+def _timed(step: Step, tell: Callable[[str], None]) -> Iterator[None]:
+    start = time.monotonic()
+    try:
+        yield
+        step.ok = True
+    except (Unmet, NoServer, NotUp, requests.RequestException) as error:
+        raise Failed(f"This did not hold: {step.name}\n{error}") from error
+    finally:
+        step.seconds = round(time.monotonic() - start, 2)
+        tell(f"{'ok' if step.ok else 'NOT OK':<6} {step.seconds:>6.2f} s  {step.name}")
+
+
+def _name(step: Callable[[Visitor], None]) -> str:
+    return step.__name__.replace("_", " ")
+
+
+def _count(report: Report, visitor: Visitor) -> None:
+    shelves = {shelf: visitor.twentyfour(shelf) for shelf in SHELVES}
+    brought = {"expenses": visitor.moment("projectExpenses"), "attachments": visitor.moment("attachments")}
+    report.books = {name: len(records) for name, records in (shelves | brought).items()}
+    report.mails = len(visitor.mails())
+    kinds = (
+        (each["external_id"] for each in shelves["customers"]),
+        (each["number"] for each in shelves["projects"]),
+        (each["lines"][0]["invoice"] for each in shelves["vouchers"]),
+    )
+    report.duplicates = sum(count - 1 for keys in kinds for count in Counter(keys).values())
+
+
+def _arrivals(visitor: Visitor) -> Iterator[tuple[str, str, str, str]]:
+    """Tell each record of Moment beside what 24SevenOffice holds of it; amounts in kroner including VAT."""
+    customers = {each["external_id"]: f"customer {each['number']}" for each in visitor.twentyfour("customers")}
+    projects = {str(each["number"]): f"project {each['number']}" for each in visitor.twentyfour("projects")}
+    vouchers = {each["lines"][0]["invoice"]: _voucher(each) for each in visitor.twentyfour("vouchers")}
+    yield "", "Moment", "", "24SevenOffice"
+    for customer in visitor.moment("customers"):
+        yield "customer", customer["name"], customer["customerNumber"], customers.get(str(customer["id"]), "-")
+    for project in visitor.moment("projects"):
+        yield "project", project["name"], project["projectNumber"], projects.get(project["projectNumber"], "-")
+    for invoice in visitor.moment("invoices"):
+        number, total = str(invoice["invoiceNumber"]), f"{invoice['totalAmountInclVat']:.2f}"
+        yield invoice["invoiceType"], number, total, vouchers.get(number, "-")
+    for mail in visitor.mails():
+        yield "mail", mail["subject"], "", ", ".join(mail["to"])
+
+
+def _voucher(voucher: Record) -> str:
+    receivable = next(line for line in voucher["lines"] if line["account"] == company.RECEIVABLES)
+    return f"voucher {voucher['number']}: {receivable['amount']}"

@@ -1,0 +1,43 @@
+"""What the processes are told: every value is the environment's own, or made here for this machine."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import Fernet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def kept_secrets(note: Path) -> dict[str, str]:
+    """Tell the secrets of this machine, made the first time and kept in a file for its owner only."""
+    if not note.exists():
+        flower = f"admin:{secrets.token_hex(12)}"
+        keep(note, {"SECRET_KEYS": Fernet.generate_key().decode(), "FLOWER_BASIC_AUTH": flower})
+    return kept(note)
+
+
+def keep(note: Path, values: Mapping[str, str]) -> None:
+    """Write values for their owner's eyes only, a line for each."""
+    note.touch(mode=0o600)
+    note.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+
+
+def kept(note: Path) -> dict[str, str]:
+    """Read such values."""
+    return dict(line.split("=", 1) for line in note.read_text().splitlines())
+
+
+def sandbox_settings(addresses: Mapping[str, str]) -> dict[str, str]:
+    """Tell the settings that lead to the sandbox."""
+    return {
+        "PUBLIC_URL": addresses["web"],
+        "MOMENT_URL": f"{addresses['moment']}/api/1.0",
+        "MOMENT_INVOICE_URL": addresses["moment"] + "/?company={company}&invoice={id}",
+        "TWENTYFOUR_API_URL": addresses["twentyfour"],
+        "TWENTYFOUR_WEB_URL": addresses["twentyfour"],
+        "SMTP_URL": addresses["smtp"],
+    }

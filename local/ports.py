@@ -1,0 +1,29 @@
+"""Free ports on this machine, where the usual ones are taken."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from contextlib import ExitStack, suppress
+
+# Below the ports that systems give to outgoing connections, which could take one before its server does.
+LOWEST, HIGHEST = 20000, 32000
+
+
+def free_ports(*wishes: int) -> list[int]:
+    """Find a port of 127.0.0.1 for each wish: the wished one where it is free, else any; 0 is no wish."""
+    with ExitStack() as held:
+        return [_hold(held, wish) for wish in wishes]
+
+
+def _hold(held: ExitStack, wish: int) -> int:
+    port = wish
+    while True:
+        with suppress(OSError):
+            trial = held.enter_context(socket.socket())
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if port:
+                trial.bind(("127.0.0.1", port))
+                trial.listen()  # or the next wish could be bound to it as well
+                return port
+        port = LOWEST + secrets.randbelow(HIGHEST - LOWEST)

@@ -1,0 +1,67 @@
+"""``make run``: the whole system until Ctrl-C, with one log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from local import company
+from local.children import end_on_signals
+from local.stack import Stack
+from local.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.stack import Plan
+
+printing = Lock()
+
+
+def run(plan: Plan) -> None:
+    """Start everything, tell where it is, and keep it running until SIGINT, SIGTERM or SIGHUP.
+
+    Raises NoServer or NotUp where a part cannot start; what had started is stopped again.
+    """
+    end_on_signals()
+    stack = Stack(plan, say=say)
+    with suppress(KeyboardInterrupt), stack.running():
+        if plan.sandbox:
+            company.introduce(stack)
+        say("local", "\n".join(["Everything runs; Ctrl-C stops it.", *_addresses(stack)]))
+        _keep_running(stack)
+    say("local", "Everything is stopped.")
+
+
+def _keep_running(stack: Stack) -> None:
+    supervisor = Supervisor(stack.parts.values(), say=say, clock=time.monotonic)
+    try:
+        while True:
+            supervisor.tend()
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        say("local", "Stopping; work in hand is finished first.")
+
+
+def say(name: str, text: str) -> None:
+    """Print lines in the name of a process."""
+    with printing:
+        for line in text.splitlines():
+            sys.stdout.write(f"{name:<8} | {line}\n")
+        sys.stdout.flush()
+
+
+def _addresses(stack: Stack) -> Iterator[str]:
+    pages = {"web": "Overview and webhooks", "flower": "Flower, the workers' log of tasks"}
+    if stack.plan.sandbox:
+        pages |= {
+            "moment": "Moment (sandbox)",
+            "twentyfour": "24SevenOffice (sandbox)",
+            "mail": "Mailbox (sandbox)",
+        }
+    for name, title in pages.items():
+        yield f"  {stack.addresses[name]:<24} {title}"
+    yield f"Flower's user and password, and all else that is secret: {stack.plan.state}/secrets.env"

@@ -1,0 +1,147 @@
+"""The whole system, started in order in one folder and stopped in the opposite order."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import requests
+from pydantic import SecretStr
+
+from local import servers
+from local.environment import keep, kept_secrets, sandbox_settings
+from local.ports import free_ports
+from local.processes import ROOT, Process, commands, sandbox
+from models.base import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from local.processes import Say
+    from local.servers import Server
+
+USUAL_PORTS = {"web": 8000, "flower": 5555, "moment": 8101, "twentyfour": 8102, "mail": 8103, "smtp": 8104}
+START_SECONDS = 60
+
+
+class NotUp(Exception):
+    """A part of the system did not come up, or a command failed; the message holds what there is to know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to start, and where.
+
+    Args:
+        state: folder for all data, made where it is missing.
+        environ: the environment; DATABASE_URL and REDIS_URL in it stand for servers that run already.
+        sandbox: whether Moment, 24SevenOffice and the mail server are the sandbox's.
+        usual_ports: whether the usual ports are tried before any others.
+        durable: whether PostgreSQL's data outlive a crash of the machine.
+    """
+
+    state: Path
+    environ: Mapping[str, str]
+    sandbox: bool = True
+    usual_ports: bool = True
+    durable: bool = True
+
+    def port(self, usual: int) -> int:
+        """Tell the port to try, 0 for none in particular."""
+        return usual if self.usual_ports else 0
+
+
+class Stack:
+    """The system on this machine: where its parts answer, and the parts by name in the order of their start."""
+
+    def __init__(self, plan: Plan, *, say: Say) -> None:
+        self.plan = plan
+        self._say = say
+        self._ports = dict(zip(USUAL_PORTS, free_ports(*map(plan.port, USUAL_PORTS.values())), strict=True))
+        self.addresses = {name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
+        self.addresses["smtp"] = f"smtp://127.0.0.1:{self._ports['smtp']}"
+        self.environment: dict[str, str] = {}
+        self.parts: dict[str, Server | Process] = {}
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it until the block ends; all that answer do so before it begins. Raises NoServer or NotUp."""
+        self.plan.state.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as until_the_end:
+            self._start_servers(until_the_end)
+            self._start_processes(until_the_end)
+            self._wait()
+            yield
+
+    def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
+        """Run a command of the bridge, as a person would, and tell what it prints.
+
+        ``more`` goes into its environment. Raises NotUp if it fails.
+        """
+        done = subprocess.run(  # noqa: S603 - the bridge's own command line
+            [sys.executable, "-m", "worker", *arguments],
+            cwd=ROOT,
+            env=self.environment | dict(more or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise NotUp(f"{' '.join(arguments[:2])} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _start_servers(self, until_the_end: ExitStack) -> None:
+        plan = self.plan
+        made = kept_secrets(plan.state / "secrets.env") | {
+            "PUBLIC_URL": self.addresses["web"],
+            "LOG_FORMAT": "text",
+        }
+        if "DATABASE_URL" not in plan.environ:
+            port = plan.port(servers.POSTGRES_PORT)
+            postgres = servers.postgres(plan.state / "postgres", port=port, durable=plan.durable)
+            self.parts["postgres"] = server = until_the_end.enter_context(postgres)
+            made["DATABASE_URL"] = server.url
+        if "REDIS_URL" not in plan.environ:
+            redis = servers.redis(plan.state / "redis", port=plan.port(servers.REDIS_PORT))
+            self.parts["redis"] = server = until_the_end.enter_context(redis)
+            made["REDIS_URL"] = server.url
+        to_sandbox = sandbox_settings(self.addresses) if plan.sandbox else {}
+        keep(plan.state / "environment", made | to_sandbox)
+        self.environment = {**made, **plan.environ, **to_sandbox}
+
+    def _start_processes(self, until_the_end: ExitStack) -> None:
+        migrate(SecretStr(self.environment["DATABASE_URL"]))
+        for name, arguments in self._commands().items():
+            process = self.parts[name] = Process(name, arguments, env=self.environment, say=self._say)
+            until_the_end.callback(process.stop)
+            process.start()
+
+    def _commands(self) -> dict[str, tuple[str, ...]]:
+        ports, state = self._ports, self.plan.state
+        ours = commands(
+            host="127.0.0.1", web_port=ports["web"], flower_port=ports["flower"], schedule=state / "beat"
+        )
+        return {"sandbox": sandbox(ports, keep=state / "sandbox"), **ours} if self.plan.sandbox else ours
+
+    def _wait(self) -> None:
+        pages = ["web", "flower", *(["moment", "twentyfour", "mail"] if self.plan.sandbox else [])]
+        deadline = time.monotonic() + START_SECONDS
+        while pages := [page for page in pages if not _answers(self.addresses[page])]:
+            fallen = [name for name, part in self.parts.items() if not part.alive]
+            if fallen or time.monotonic() > deadline:
+                raise NotUp(f"{', '.join(fallen or pages)} did not start; the lines above may say why.")
+            time.sleep(0.1)
+
+
+def _answers(address: str) -> bool:
+    with suppress(requests.RequestException), requests.Session() as session:
+        session.trust_env = False  # no proxy stands between a machine and itself
+        answer = session.get(address, timeout=5, allow_redirects=False)
+        return answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+    return False

@@ -1,0 +1,112 @@
+"""One who works with both systems from outside: enters records, brings notifications, reads the books."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from local import company
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.stack import Stack
+
+Record = dict[str, Any]
+
+WAIT_SECONDS = 60
+MOMENT_KEY = ("apikey", company.SECRETS["CONNECTION_MOMENT_API_KEY"])
+
+
+class Unmet(Exception):
+    """Something is not as it should be; the message says how it is."""
+
+
+def expect(what: str, seen: object, wanted: object) -> None:
+    """Compare what is seen with what is wanted. Raises Unmet where they differ."""
+    if seen != wanted:
+        raise Unmet(f"{what}: {seen!r}, not {wanted!r}")
+
+
+def eventually(holds: Callable[[], None]) -> None:
+    """Look again and again until it holds. Raises the last Unmet after a minute."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return holds()
+        except Unmet:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
+class Visitor:
+    """Works at the demo company; ``hook`` is the address of its webhook."""
+
+    def __init__(self, stack: Stack, *, hook: str) -> None:
+        self._stack = stack
+        self._addresses = stack.addresses
+        self._hook = hook
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def enter(self, resource: str, **values: object) -> Record:
+        """Enter a record in Moment, as its API takes it."""
+        record: Record = self._ask("POST", self._moment_api(resource), json=values)
+        return record
+
+    def change(self, resource: str, record_id: int, **values: object) -> Record:
+        """Change a record in Moment."""
+        record: Record = self._ask("PATCH", f"{self._moment_api(resource)}/{record_id}", json=values)
+        return record
+
+    def press(self, button: str, invoice_id: int) -> Record:
+        """Finalize or credit an invoice in Moment; tells the invoice or the credit note."""
+        path = f"companies/{company.MOMENT_COMPANY}/invoices/{invoice_id}/{button}"
+        record: Record = self._ask("POST", f"{self._addresses['moment']}/{path}")
+        return record
+
+    def moment(self, resource: str) -> list[Record]:
+        """Read what Moment holds."""
+        return self._list(f"{self._addresses['moment']}/books/{company.MOMENT_COMPANY}/{resource}")
+
+    def twentyfour(self, shelf: str) -> list[Record]:
+        """Read the books of 24SevenOffice."""
+        return self._list(f"{self._addresses['twentyfour']}/books/{company.CLIENT}/{shelf}")
+
+    def notifications(self) -> list[Record]:
+        """Read what Moment has sent to the webhook."""
+        return self._list(f"{self._addresses['moment']}/deliveries")
+
+    def unsettle(self, *, double: float, delay_seconds: float, seed: int) -> None:
+        """Have Moment double some of its notifications and mix up their order."""
+        weather = {"double": double, "delay_seconds": [0, delay_seconds], "seed": seed}
+        self._ask("PUT", f"{self._addresses['moment']}/deliveries", json=weather)
+
+    def notify(self, body: object) -> None:
+        """Bring a notification to the webhook."""
+        self._session.post(self._hook, json=body, timeout=10).raise_for_status()
+
+    def unfinished(self) -> list[str]:
+        """Read the bridge's own list of changes, without those that a person has to look at."""
+        listed = self._stack.command("changes", "list").splitlines()
+        return [line for line in listed if "  stuck  " not in line and line != "Nothing."]
+
+    def mails(self) -> list[Record]:
+        """Read the mails that have arrived."""
+        return self._list(f"{self._addresses['mail']}/mails")
+
+    def _moment_api(self, resource: str) -> str:
+        return f"{self._addresses['moment']}/api/1.0/companies/{company.MOMENT_COMPANY}/{resource}"
+
+    def _list(self, address: str) -> list[Record]:
+        records: list[Record] = self._ask("GET", address)
+        return records
+
+    def _ask(self, method: str, address: str, json: object = None) -> Any:  # noqa: ANN401 - JSON is anything
+        answer = self._session.request(method, address, json=json, auth=MOMENT_KEY, timeout=10)
+        answer.raise_for_status()
+        return answer.json(parse_float=Decimal)

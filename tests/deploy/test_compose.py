@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local.processes import ROOT, commands
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+HERE = commands(host="0.0.0.0", web_port=8000, flower_port=5555, schedule=Path("/tmp/beat"))  # noqa: S104, S108 - within a container
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_container_runs_what_runs_here(name: str) -> None:
+    assert SERVICES[name]["command"] == ["python", "-m", *HERE[name]]
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_process_waits_for_its_servers_and_tables(name: str) -> None:
+    assert SERVICES[name]["depends_on"] == {
+        "postgres": {"condition": "service_healthy"},
+        "redis": {"condition": "service_healthy"},
+        "migrate": {"condition": "service_completed_successfully"},
+    }
+
+
+def test_redis_keeps_what_it_is_given() -> None:
+    command = SERVICES["redis"]["command"]
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert options["--maxmemory-policy"] == "noeviction"
+    assert options["--appendonly"] == "yes"
+
+
+def test_the_sandbox_is_there_only_where_it_is_asked_for() -> None:
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"sandbox"}
+
+
+def test_ports_are_open_to_this_machine_only() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_every_folder_of_the_image_is_in_the_build() -> None:
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text().splitlines()
+    copied = {line.split()[1] for line in dockerfile if line.startswith("COPY")}
+    allowed = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines()}
+    assert [path for path in copied if not (ROOT / path).exists()] == []
+    assert {Path(path).parts[0] for path in copied if not path.endswith(".lock")} <= allowed

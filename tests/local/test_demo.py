@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from local.processes import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_day_holds_and_is_reported(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local", "demo", "--var", str(tmp_path)]
+    played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert played.returncode == 0, played.stdout + played.stderr
+    report = json.loads((tmp_path / "demo" / "report.json").read_text())
+    assert [step["name"] for step in report["steps"] if not step["ok"]] == []
+    assert report | {"steps": []} == {
+        "ok": True,
+        "steps": [],
+        "books": {"customers": 3, "projects": 3, "vouchers": 10, "expenses": 0, "attachments": 0},
+        "mails": 1,
+        "duplicates": 0,
+    }

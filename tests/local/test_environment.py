@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from config.settings import Settings
+from local.environment import kept_secrets, sandbox_settings
+from models.vault import Vault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ADDRESSES = dict.fromkeys(("web", "moment", "twentyfour", "smtp"), "http://127.0.0.1:1")
+
+
+def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
+    made = kept_secrets(tmp_path / "secrets.env")
+    assert kept_secrets(tmp_path / "secrets.env") == made
+    assert (tmp_path / "secrets.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_key_fits_the_vault(tmp_path: Path) -> None:
+    vault = Vault([SecretStr(kept_secrets(tmp_path / "secrets.env")["SECRET_KEYS"])])
+    assert vault.open(vault.lock("blåbær")) == "blåbær"
+
+
+def test_only_settings_that_exist_are_given() -> None:
+    assert {name.lower() for name in sandbox_settings(ADDRESSES)} <= set(Settings.model_fields)

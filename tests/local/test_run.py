@@ -1,0 +1,118 @@
+"""The whole system as ``make run`` starts it, seen from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import requests
+
+from config.settings import Settings
+from local import company
+from local.environment import kept
+from local.processes import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+ENVIRON = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields} | {
+    "SANDBOX": "1"
+}
+
+
+class Run:
+    """``python -m local run`` in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lines: list[str] = []
+        command = [sys.executable, "-m", "local", "run", "--var", str(folder)]
+        self.supervisor = subprocess.Popen(command, cwd=ROOT, env=ENVIRON, stdout=subprocess.PIPE, text=True)
+        Thread(target=self._read, daemon=True).start()
+
+    def wait(self) -> None:
+        until(lambda: any("all else that is secret" in line for line in self.lines))
+        self.processes = psutil.Process(self.supervisor.pid).children(recursive=True)
+
+    def address(self, title: str) -> str:
+        return next(line.split()[2] for line in reversed(self.lines) if line.endswith(title))
+
+    def worker(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "local", "worker", "--var", str(self.folder), *arguments]
+        return subprocess.run(command, cwd=ROOT, env=ENVIRON, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    def _read(self) -> None:
+        assert self.supervisor.stdout
+        with self.supervisor.stdout as output:
+            self.lines += map(str.rstrip, output)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[], Run]]:
+    started: list[Run] = []
+
+    def start() -> Run:
+        started.append(run := Run(tmp_path))
+        run.wait()
+        return run
+
+    yield start
+    for run in started:
+        run.supervisor.kill()
+        run.supervisor.wait()
+
+
+def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(start: Callable[[], Run]) -> None:
+    first = start()
+    assert_all_answer(first)
+    running("worker.app --quiet worker", first.processes).kill()
+    until(lambda: sum("ready." in line for line in first.lines) == 2)
+    left = psutil.Process(first.supervisor.pid).children(recursive=True)
+    first.supervisor.kill()
+    first.supervisor.wait()
+    until(lambda: not any(is_alive(process) for process in left))
+
+    second = start()
+    assert second.worker("connections", "list").count(company.NAME) == 1
+    moment = second.address("Moment (sandbox)")
+    finalized = f"{moment}/companies/{company.MOMENT_COMPANY}/invoices/{company.DRAFT}/finalize"
+    requests.post(finalized, timeout=10).raise_for_status()
+    until(lambda: [each["status"] for each in requests.get(f"{moment}/deliveries", timeout=10).json()] == [202])
+    second.supervisor.send_signal(signal.SIGTERM)
+    assert second.supervisor.wait(60) == 0
+    assert [process for process in second.processes if is_alive(process)] == []
+    until(lambda: second.lines[-1] == "local    | Everything is stopped.")
+
+
+def assert_all_answer(run: Run) -> None:
+    user, _, password = kept(run.folder / "sandbox" / "secrets.env")["FLOWER_BASIC_AUTH"].partition(":")
+    assert requests.get(run.address("Overview and webhooks") + "/health/ready", timeout=10).json()["redis"] == "up"
+    assert requests.get(run.address("log of tasks"), timeout=10).status_code == 401
+    assert requests.get(run.address("log of tasks"), auth=(user, password), timeout=10).status_code == 200
+
+
+def running(command: str, processes: list[psutil.Process]) -> psutil.Process:
+    return next(process for process in processes if command in " ".join(process.cmdline()))
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

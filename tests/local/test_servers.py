@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError
+from redis.retry import Retry
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from local import servers
+from local.servers import NoServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[servers.Server]:
+    with servers.postgres(tmp_path / "postgres", port=0, durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[servers.Server]:
+    with servers.redis(tmp_path / "redis", port=0) as server:
+        yield server
+
+
+def ask(url: str, query: str) -> list[tuple[Any, ...]]:
+    engine = create_engine(url.replace("postgresql", "postgresql+psycopg2", 1), poolclass=NullPool)
+    with engine.begin() as connection:
+        answer = connection.execute(text(query))
+        return [tuple(row) for row in answer] if answer.returns_rows else []
+
+
+def test_postgres_holds_its_rows_through_a_kill(own_postgres: servers.Server) -> None:
+    ask(own_postgres.url, "CREATE TABLE kept AS SELECT 1 AS number")
+    own_postgres.kill()
+    own_postgres.start()
+    assert ask(own_postgres.url, "SELECT number FROM kept") == [(1,)]
+
+
+def test_redis_holds_its_keys_through_a_kill(own_redis: servers.Server) -> None:
+    with Redis.from_url(own_redis.url) as client:
+        client.set("kept", "1")
+        own_redis.kill()
+        own_redis.start()
+        assert client.get("kept") == b"1"
+
+
+def test_address_and_data_stay_between_runs(tmp_path: Path) -> None:
+    with servers.redis(tmp_path, port=0) as first, Redis.from_url(first.url) as client:
+        client.set("kept", "1")
+    with servers.redis(tmp_path, port=0) as second, Redis.from_url(second.url) as client:
+        assert second.url == first.url
+        assert client.get("kept") == b"1"
+
+
+def test_a_taken_port_is_left_alone(tmp_path: Path, own_redis: servers.Server) -> None:
+    with servers.redis(tmp_path / "second", port=own_redis.port) as second:
+        assert second.port != own_redis.port
+
+
+def test_postgres_speaks_norwegian_and_utc(postgres: servers.Server) -> None:
+    assert ask(postgres.url, "SELECT upper('blåbærsyltetøy'), current_setting('timezone')") == [
+        ("BLÅBÆRSYLTETØY", "UTC")
+    ]
+
+
+def test_redis_evicts_nothing_and_keeps_a_log_of_writes(own_redis: servers.Server) -> None:
+    with Redis.from_url(own_redis.url, decode_responses=True) as client:
+        assert client.config_get("maxmemory-policy", "appendonly", "appendfsync") == {
+            "maxmemory-policy": "noeviction",
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+        }
+
+
+def test_nobody_enters_without_the_password(postgres: servers.Server, redis_server: servers.Server) -> None:
+    with pytest.raises(OperationalError, match="password authentication failed"):
+        ask(postgres.url.replace("bridge:", "bridge:x"), "SELECT 1")
+    stranger = Redis(port=redis_server.port, retry=Retry(NoBackoff(), 0))
+    with stranger, pytest.raises(AuthenticationError):
+        stranger.ping()
+
+
+def test_passwords_are_for_the_owner_only(own_redis: servers.Server, tmp_path: Path) -> None:
+    password = tmp_path / "redis" / "password"
+    assert password.stat().st_mode & 0o777 == 0o600
+    assert password.read_text() not in " ".join(psutil.Process(own_redis.pid).cmdline())
+
+
+def test_servers_do_not_run_as_root(postgres: servers.Server, redis_server: servers.Server) -> None:
+    assert 0 not in {psutil.Process(server.pid).uids().effective for server in (postgres, redis_server)}
+
+
+def test_a_folder_serves_one_server_at_a_time(own_redis: servers.Server, tmp_path: Path) -> None:
+    with pytest.raises(NoServer, match="Another process"), servers.redis(tmp_path / "redis"):
+        pass
+    with Redis.from_url(own_redis.url) as client:
+        assert client.ping()
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    with servers.postgres(tmp_path, port=0, durable=False):
+        pass
+    (tmp_path / "data" / "PG_VERSION").write_text("9.6\n")
+    with pytest.raises(NoServer, match="incompatible with server"), servers.postgres(tmp_path):
+        pass
+
+
+def test_servers_end_with_a_supervisor_that_is_killed_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SUPERVISOR), tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert supervisor.stdout
+    with supervisor.stdout as output:
+        left = [psutil.Process(int(pid)) for pid in output.readline().split()]
+    supervisor.send_signal(signal.SIGKILL)
+    supervisor.wait()
+    with servers.postgres(tmp_path / "postgres") as postgres, servers.redis(tmp_path / "redis") as redis:
+        assert ask(postgres.url, "SELECT 1") == [(1,)]
+        with Redis.from_url(redis.url) as client:
+            assert client.ping()
+        wait_for_the_end(left)
+
+
+SUPERVISOR = """
+    import sys, time
+    from pathlib import Path
+    from local import servers
+    state = Path(sys.argv[1])
+    with (
+        servers.postgres(state / "postgres", port=0, durable=False) as postgres,
+        servers.redis(state / "redis", port=0) as redis,
+    ):
+        print(postgres.pid, redis.pid, flush=True)
+        time.sleep(60)
+"""
+
+
+def wait_for_the_end(processes: list[psutil.Process]) -> None:
+    deadline = time.monotonic() + 20
+    while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from local.servers import NoServer
+from local.supervisor import FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Supervisor
+
+
+@dataclass
+class Program:
+    """One that starts at once, or not at all."""
+
+    name: str = "worker"
+    alive: bool = True
+    broken: bool = False
+    starts: int = 0
+
+    def start(self) -> None:
+        self.starts += 1
+        if self.broken:
+            raise NoServer("No room on the disk.")
+        self.alive = True
+
+
+@dataclass
+class Watch:
+    """A supervisor of one program, with its own time."""
+
+    program: Program = field(default_factory=Program)
+    seconds: float = 0
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.supervisor = Supervisor(
+            [self.program], say=lambda name, text: self.said.append(f"{name}: {text}"), clock=lambda: self.seconds
+        )
+
+    def passes(self, seconds: float) -> None:
+        self.supervisor.tend()
+        self.seconds += seconds
+        self.supervisor.tend()
+
+
+def test_what_runs_is_left_alone() -> None:
+    watch = Watch()
+    watch.passes(1000)
+    assert watch.program.starts == 0
+
+
+def test_what_died_starts_again_after_a_pause() -> None:
+    watch = Watch(Program(alive=False))
+    watch.passes(FIRST_PAUSE / 2)
+    assert not watch.program.alive
+    watch.passes(FIRST_PAUSE / 2)
+    assert watch.program.alive
+    assert watch.said == ["worker: has ended by itself; starts again in 0.5 s"]
+
+
+def test_the_pause_grows_to_a_limit_while_it_keeps_dying() -> None:
+    watch = Watch(Program(alive=False, broken=True))
+    for _ in range(10):
+        watch.passes(LONGEST_PAUSE)
+    pauses = [text.rsplit(" ", 2)[1] for text in watch.said if "starts again" in text]
+    assert pauses == ["0.5", "1", "2", "4", "8", "16", "30", "30", "30", "30"]
+
+
+def test_the_pause_is_short_again_after_a_steady_time() -> None:
+    watch = Watch(Program(alive=False))
+    watch.passes(FIRST_PAUSE)
+    watch.passes(STEADY_SECONDS + 1)
+    watch.program.alive = False
+    watch.passes(FIRST_PAUSE)
+    assert watch.program.alive
+
+
+def test_what_cannot_start_says_why_and_is_tried_again() -> None:
+    watch = Watch(Program(alive=False, broken=True))
+    watch.passes(FIRST_PAUSE)
+    assert watch.said[-1] == "worker: No room on the disk."
+    watch.program.broken = False
+    watch.passes(LONGEST_PAUSE)
+    assert watch.program.alive

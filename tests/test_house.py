@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import ast
+import re
+import tokenize
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from config.settings import Settings
+from models.settings import ConnectionSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import BaseModel
+
+ROOT = Path(__file__).parents[1]
+ROOMS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+SOURCES = sorted(path for room in (*ROOMS, "tests") for path in (ROOT / room).rglob("*.py"))
+LINES_OF_A_FILE = 300
+LINES_OF_A_FUNCTION = 40
+SAYS_NOTHING = {"utils", "util", "common", "helpers", "helper", "core", "services", "manager", "handler"}
+EXEMPTION = re.compile(r"# (noqa|type: ignore|pragma)")
+REASONED = re.compile(r"# (noqa: [A-Z]+\d+(, [A-Z]+\d+)*|type: ignore\[[a-z-]+\]|pragma: [a-z ]+)\W+\w+")
+
+
+def test_a_file_is_read_in_one_sitting() -> None:
+    assert [path for path in SOURCES if len(path.read_text().splitlines()) > LINES_OF_A_FILE] == []
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    written = [path for path in SOURCES if "versions" not in path.parts]  # what a migration does is one long list
+    assert [name for path in written for name, lines in functions(path) if lines > LINES_OF_A_FUNCTION] == []
+
+
+def test_a_name_says_what_is_inside() -> None:
+    assert [path for path in SOURCES if set(re.split(r"\W|_", str(path.relative_to(ROOT)))) & SAYS_NOTHING] == []
+
+
+def test_nothing_is_left_for_later() -> None:
+    assert [comment for comment in all_comments() if re.search(r"\b(TODO|FIXME|XXX|HACK)\b", comment)] == []
+
+
+def test_an_exemption_names_its_rule_and_its_reason() -> None:
+    exemptions = [comment for comment in all_comments() if EXEMPTION.match(comment)]
+    assert [exemption for exemption in exemptions if not REASONED.match(exemption)] == []
+
+
+def test_no_test_is_skipped() -> None:
+    attributes = {
+        (path.name, node.attr)
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+    }
+    assert [hit for hit in attributes if hit[1] in {"skip", "skipif", "xfail", "importorskip", "skipTest"}] == []
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_the_locks_name_packages_versions_and_hashes_only(lock: str) -> None:
+    lines = [line.strip() for line in (ROOT / lock).read_text().splitlines()]
+    assert [line for line in lines if not re.match(r"[a-z0-9-]+==\S+|--hash=sha256:|#", line)] == []
+    assert [line for line in lines if "://" in line] == []
+
+
+@pytest.mark.parametrize("settings", [Settings, ConnectionSettings])
+def test_every_setting_is_explained(settings: type[BaseModel]) -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    assert [name for name in settings.model_fields if not re.search(rf"`{name}`", page, re.IGNORECASE)] == []
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Tell the name of each function with the number of lines after its docstring."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            yield node.name, (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def all_comments() -> Iterator[str]:
+    for path in SOURCES:
+        with path.open("rb") as source:
+            yield from (
+                token.string for token in tokenize.tokenize(source.readline) if token.type == tokenize.COMMENT
+            )
