@@ -11,7 +11,7 @@ from models.tables import AttemptRow, AuditRow, ChangeRow, ConnectionRow
 from models.words import Kind, Lane, Outcome, Record, State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try: when (UTC), how long in seconds, and how it ended."""
+    """One try: when (UTC), how long in seconds, how it ended, and each call: operation, request and response."""
 
     at: datetime
     seconds: float
     outcome: Outcome
     reason: str
     message: str
+    exchanges: Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def attempts(database: Database, change_id: int) -> Sequence[Attempt]:
     query = select(AttemptRow).where(AttemptRow.change_id == change_id).order_by(AttemptRow.id)
     with database.transaction() as session:
         return [
-            Attempt(row.at, row.seconds, Outcome(row.outcome), row.reason, row.message)
+            Attempt(row.at, row.seconds, Outcome(row.outcome), row.reason, row.message, row.exchanges)
             for row in session.scalars(query)
         ]
 

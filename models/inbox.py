@@ -6,17 +6,17 @@ without a word belongs to a worker that vanished: what it had in hand is uncerta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import and_, case, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models import breaker
 from models.alerts import queue
-from models.tables import AttemptRow, ChangeRow, ConnectionRow, LaneRow
+from models.tables import AttemptRow, ChangeRow, ConnectionRow, LaneRow, LinkRow
 from models.words import Kind, Lane, Outcome, Record, State
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How one change leaves a worker's hands. ``outcome`` is None for one that was given back untouched."""
+    """How one change leaves a worker's hands. ``outcome`` is None for one that was given back untouched.
+
+    ``exchanges`` are dataclasses that tell what was said to the remote systems in ``seconds``.
+    """
 
     change_id: int
     state: State
@@ -78,6 +81,7 @@ class Settlement:
     remedy: str = ""
     waits_for: Record | None = None
     seconds: float = 0
+    exchanges: tuple[Any, ...] = ()
     alert: Alert | None = None
 
     @property
@@ -195,6 +199,20 @@ def wake(database: Database, connection_id: int, records: Iterable[Record], *, n
     return woken
 
 
+def wake_arrived(database: Database, *, now: datetime) -> None:
+    """Make due what waits for a record that has come across, should nobody have woken it."""
+    arrived = exists().where(
+        LinkRow.connection_id == ChangeRow.connection_id,
+        LinkRow.kind == ChangeRow.waits_for_kind,
+        LinkRow.moment_id == ChangeRow.waits_for_id,
+    )
+    waits = and_(ChangeRow.waits_for_kind.is_not(None), ChangeRow.state == State.WAITING)
+    with database.transaction() as session:
+        session.execute(
+            update(ChangeRow).where(waits, arrived).values(due_at=now, waits_for_kind=None, waits_for_id=None)
+        )
+
+
 def due_lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
     """Tell the lanes with something to do: due changes and no worker, or a worker that has vanished."""
     idle = or_(LaneRow.claim.is_(None), LaneRow.claimed_until <= now)
@@ -280,6 +298,7 @@ def _attempt(settlement: Settlement, *, now: datetime) -> AttemptRow:
         outcome=settlement.outcome or "",
         reason=settlement.reason,
         message=settlement.message,
+        exchanges=[asdict(exchange) for exchange in settlement.exchanges],
     )
 
 

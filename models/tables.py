@@ -28,6 +28,7 @@ class Base(DeclarativeBase):
         str: Text,
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
+        list[dict[str, str]]: JSONB,
     }
 
 
@@ -113,7 +114,7 @@ class ChangeRow(Base):
 
 
 class AttemptRow(Base):
-    """One try with its outcome."""
+    """One try with its outcome; ``exchanges`` tells each call: its operation, request and response."""
 
     __tablename__ = "attempts"
 
@@ -124,6 +125,7 @@ class AttemptRow(Base):
     outcome: Mapped[str]
     reason: Mapped[str]
     message: Mapped[str]
+    exchanges: Mapped[list[dict[str, str]]] = mapped_column(server_default="[]")
 
 
 class LinkRow(Base):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from models.inbox import Change
+    from sync.acting import Tried
 
 PATIENCE = timedelta(minutes=10)
 """How long a change waits for another record before it looks for itself, should it not be woken."""
@@ -45,7 +46,7 @@ UNCHANGED = Done(Outcome.UNCHANGED)
 
 def settle(
     change: Change,
-    answer: Done | Exception,
+    tried: Tried,
     *,
     now: datetime,
     dice: Callable[[], float],
@@ -55,11 +56,12 @@ def settle(
 
     Args:
         change: the change as it was claimed.
-        answer: how the attempt ended; an exception that is no :class:`SyncError` is a bug of ours.
+        tried: how the attempt ended; an exception that is no :class:`SyncError` is a bug of ours.
         now: the instant of the decision, in UTC.
         dice: gives a number from 0 up to 1, for the jitter of the waits.
         addresses: who hears of a turn.
     """
+    answer = tried.answer
     if isinstance(answer, Done):
         settlement = _good(change, answer, now=now)
     elif isinstance(answer, Rejected):
@@ -71,7 +73,8 @@ def settle(
         settlement = replace(_bad(change, answer, now=now), tries=change.tries)
     else:
         settlement = _again(change, answer, now=now, dice=dice)
-    return _with_alert(change, settlement, addresses)
+    told = replace(settlement, exchanges=tried.exchanges, seconds=tried.seconds)
+    return _with_alert(change, told, addresses)
 
 
 def postponed(change: Change, *, until: datetime) -> Settlement:

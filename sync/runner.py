@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from models import alerts, inbox, links
-from models.base import DatabaseUnavailable
+from models import alerts, inbox
 from models.inbox import ClaimLost
 from models.words import Kind, Lane
 from sync import resting
+from sync.acting import act
 from sync.alerting import pause_of
-from sync.errors import Misconfigured, NotReady, Rejected, SyncError, Unavailable
+from sync.errors import Misconfigured, NotReady
 from sync.flows.customers import Customers
 from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
@@ -21,47 +21,16 @@ from sync.flows.projects import Projects
 from sync.outcomes import Done, postponed, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from models.base import Database
     from models.connections import Connection, Connections
-    from models.inbox import Change, Claim, Settlement
+    from models.inbox import Claim, Settlement
+    from sync.acting import Flow, Tried
     from sync.desk import Desk
 
 log = structlog.get_logger()
-
-MOST_LOST = 3
-"""Workers that may vanish over one record before it is set aside, for it may be what kills them."""
-
-_OURS = (ClaimLost, DatabaseUnavailable)
-"""Not about the record: nothing can be settled, so the claim runs out and the changes are looked at again."""
-
-W = TypeVar("W", bound="Work")
-
-
-class Work(Protocol):
-    """What a flow has prepared for sending."""
-
-    @property
-    def change(self) -> Change:
-        """The change that it is about."""
-        ...
-
-
-class Flow(Protocol[W]):
-    """What is done for one kind of record; safe to run twice over the same change."""
-
-    batch: int
-
-    def prepare(self, change: Change) -> W | Done:
-        """Read the record and see what is to be sent; raises ``SyncError``."""
-        ...
-
-    def send(self, works: Sequence[W]) -> Sequence[Done | SyncError]:
-        """Send what was prepared: an answer for each in the same order, or a ``SyncError`` for them all."""
-        ...
-
 
 FLOWS: Mapping[Kind, type[Customers | Projects | Invoices | Expenses]] = {
     Kind.CUSTOMER: Customers,
@@ -94,26 +63,33 @@ class Runner:
     def drain(self, lane: Lane) -> set[Lane]:
         """Work one batch of a lane off, and tell which lanes have something to do after it."""
         flow = FLOWS[lane.kind]
+        connection = self.connections.get(lane.connection_id)  # before the claim, should it not be readable
         now = self.clock()
         claim = inbox.claim(self.database, lane, most=flow.batch, now=now, until=now + self.claim_for)
         if claim is None:
             return set()
         try:
-            return self._work_off(claim, flow)
+            return self._work_off(claim, flow, connection)
         except ClaimLost:
             log.warning("claim_lost", connection=lane.connection_id, kind=lane.kind)
             return set()
 
-    def _work_off(self, claim: Claim, flow: Callable[[Desk], Flow[Any]]) -> set[Lane]:
-        connection = self.connections.get(claim.lane.connection_id)
+    def pause(self, connection: Connection, error: Misconfigured) -> None:
+        """Stop a connection whose settings are wrong, with one mail however many records met it."""
+        if self.connections.pause(connection.id, error.message, now=self.clock()):
+            log.warning("connection_paused", connection=connection.id, reason=error.reason)
+            alerts.raise_alert(self.database, connection.id, pause_of(connection, error), now=self.clock())
+
+    def _work_off(self, claim: Claim, flow: Callable[[Desk], Flow[Any]], connection: Connection) -> set[Lane]:
         desk = self.open_desk(connection, lambda: self._hold(claim))
-        began = self.clock()
-        answers = act(flow(desk), claim.changes)
-        seconds = (self.clock() - began).total_seconds() / max(1, len(answers))
-        settlements = self._settlements(claim, answers, connection, seconds=seconds)
+        tried = act(flow(desk), claim.changes, clock=self.clock)
+        settlements = self._settlements(claim, tried, connection)
         inbox.settle(self.database, claim, settlements, now=self.clock())
         _log(claim, settlements)
-        self._pause(connection, answers.values())
+        answers = {change_id: each.answer for change_id, each in tried.items()}
+        for error in answers.values():
+            if isinstance(error, Misconfigured):
+                self.pause(connection, error)
         resting.heed(self.database, connection, answers.values(), now=self.clock(), dice=self.dice)
         return self._next(claim, answers)
 
@@ -121,84 +97,24 @@ class Runner:
         inbox.renew(self.database, claim, until=self.clock() + self.claim_for)
 
     def _settlements(
-        self, claim: Claim, answers: Mapping[int, Done | Exception], connection: Connection, *, seconds: float
+        self, claim: Claim, tried: Mapping[int, Tried], connection: Connection
     ) -> Sequence[Settlement]:
         now, addresses = self.clock(), connection.settings.error_emails
-        tried = [
-            replace(settle(c, answers[c.id], now=now, dice=self.dice, addresses=addresses), seconds=seconds)
-            for c in claim.changes
-            if c.id in answers
+        made = [
+            settle(change, tried[change.id], now=now, dice=self.dice, addresses=addresses)
+            for change in claim.changes
+            if change.id in tried
         ]
-        until = max((settlement.due_at for settlement in tried), default=now)
-        return tried + [postponed(c, until=until) for c in claim.changes if c.id not in answers]
-
-    def _pause(self, connection: Connection, answers: Iterable[Done | Exception]) -> None:
-        """Stop a connection whose settings are wrong, with one mail however many records met it."""
-        error = next((answer for answer in answers if isinstance(answer, Misconfigured)), None)
-        if error and self.connections.pause(connection.id, error.message, now=self.clock()):
-            log.warning("connection_paused", connection=connection.id, reason=error.reason)
-            alerts.raise_alert(self.database, connection.id, pause_of(connection, error), now=self.clock())
+        until = max((settlement.due_at for settlement in made), default=now)
+        return made + [postponed(change, until=until) for change in claim.changes if change.id not in tried]
 
     def _next(self, claim: Claim, answers: Mapping[int, Done | Exception]) -> set[Lane]:
         """Wake what waited for records that came across, and tell the lanes to nudge."""
         lane, records = claim.lane, {change.id: change.record for change in claim.changes}
         across = [records[i] for i, answer in answers.items() if isinstance(answer, Done)]
+        woken = inbox.wake(self.database, lane.connection_id, across, now=self.clock())
         awaited = [answer.waits_for for answer in answers.values() if isinstance(answer, NotReady)]
-        arrived = [r for r in awaited if links.find(self.database, lane.connection_id, r)]  # while we settled
-        woken = inbox.wake(self.database, lane.connection_id, [*across, *arrived], now=self.clock())
         return {lane, *woken, *(Lane(lane.connection_id, record.kind) for record in awaited)}
-
-
-def act(flow: Flow[Any], changes: Sequence[Change]) -> dict[int, Done | Exception]:
-    """Prepare each change and send what is ready; a change without an answer was not attempted.
-
-    Once a system is unavailable or refuses the connection, no further record is tried on it.
-    """
-    answers: dict[int, Done | Exception] = {}
-    ready: list[Work] = []
-    for change in changes:
-        answer = _prepare(flow, change)
-        if not isinstance(answer, Done | Exception):
-            ready.append(answer)
-            continue
-        answers[change.id] = answer
-        if isinstance(answer, Unavailable | Misconfigured):
-            break
-    return answers | _send(flow, ready)
-
-
-def _prepare(flow: Flow[Any], change: Change) -> Any:  # noqa: ANN401 (the flow's own kind of work)
-    if change.lost >= MOST_LOST:
-        return Rejected(
-            f"The bridge broke down {change.lost} times while it had this record in hand.",
-            reason="poison",
-            remedy="Please pass this mail on to whoever runs the bridge.",
-        )
-    try:
-        return flow.prepare(change)
-    except _OURS:
-        raise
-    except SyncError as error:
-        return error
-    except Exception as error:
-        log.exception("flow_crashed", kind=change.record.kind, record=change.record.id)
-        return error
-
-
-def _send(flow: Flow[Any], ready: Sequence[Work]) -> dict[int, Done | Exception]:
-    if not ready:
-        return {}
-    answers: Sequence[Done | Exception]
-    try:
-        answers = flow.send(ready)
-    except _OURS:
-        raise
-    except SyncError as error:
-        answers = [error] * len(ready)
-    except Exception as error:
-        log.exception("flow_crashed", records=[work.change.record.id for work in ready])
-        answers = [error] * len(ready)
-    return {work.change.id: answer for work, answer in zip(ready, answers, strict=True)}
 
 
 def _log(claim: Claim, settlements: Sequence[Settlement]) -> None:
@@ -211,5 +127,5 @@ def _log(claim: Claim, settlements: Sequence[Settlement]) -> None:
                 kind=claim.lane.kind,
                 record=records[settlement.change_id],
                 outcome=settlement.outcome,
-                reason=settlement.reason or None,
+                **({"reason": settlement.reason} if settlement.reason else {}),
             )

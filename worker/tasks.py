@@ -38,6 +38,7 @@ def sync_expenses(connection_id: int) -> None:
 def sweep() -> None:
     """Nudge all lanes with something due, also those whose worker has vanished."""
     pulse.beat(bridge().redis)
+    inbox.wake_arrived(bridge().database, now=clock())
     dispatch.nudge(inbox.due_lanes(bridge().database, now=clock()))
 
 

@@ -23,6 +23,7 @@ from integrations.moment.fields import record_id as id_of
 from integrations.moment.projects import ProjectNumbers
 from integrations.moment.uploads import Upload
 from integrations.moment.words import spoken
+from sync import exchanges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -170,6 +171,7 @@ class MomentClient:
         body: bytes | Upload | None = None,
     ) -> Values | None:
         """Make a call and read its answer; None is the 404 that means something else to every kind of call."""
+        said = "" if body is None else body if isinstance(body, bytes) else "a file"
         try:
             with self._site.session.request(
                 method,
@@ -184,7 +186,9 @@ class MomentClient:
             ) as response:
                 answer = self._answer(call, response)
         except (requests.RequestException, HTTPError) as error:
+            exchanges.tell(f"{method} {path}", request=said, response="no answer")
             raise call.broken(error) from error
+        exchanges.tell(f"{method} {path}", request=said, response=answer)
         if response.status_code == HTTPStatus.NOT_FOUND:
             return None
         if response.status_code == HTTPStatus.NO_CONTENT:

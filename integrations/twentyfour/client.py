@@ -24,6 +24,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from integrations.twentyfour import faults
 from integrations.twentyfour.drift import Drift
 from integrations.twentyfour.faults import Unreadable
+from sync import exchanges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,11 +121,15 @@ class SoapClient:
             with self._session.post(
                 called.address, message, headers=headers, timeout=self._timeout, stream=True, allow_redirects=False
             ) as response:
-                return _Answer(response.status_code, response.headers, _body(response))
+                answer = _Answer(response.status_code, response.headers, _body(response))
         except requests.RequestException as error:
+            _tell(operation, message, "no answer")
             raise _verdict("unsent" if _never_sent(error) else "silent", operation) from error
         except Unreadable as error:
+            _tell(operation, message, str(error))
             raise _verdict(f"unreadable: {error}", operation) from error
+        _tell(operation, message, answer.content)
+        return answer
 
     def _read(self, called: _Service, operation: str, answer: _Answer) -> SoapValue:
         retry_after = self._budget.heed(answer.status_code, answer.headers)
@@ -153,6 +158,12 @@ class SoapClient:
         port = client.wsdl.services[name].ports[name]
         placeholder = urlsplit(port.binding_options["address"])
         return _Service(client, port.binding, self._hosts[placeholder.netloc] + placeholder.path)
+
+
+def _tell(operation: str, message: bytes, answer: bytes | str) -> None:
+    """Tell what was said, save where it is a password or a document."""
+    if operation not in {"Login", "GetIdentitiesWithCredential"}:
+        exchanges.tell(operation, request=message, response="a chunk" if operation == "DownloadChunk" else answer)
 
 
 def _body(response: requests.Response) -> bytes:

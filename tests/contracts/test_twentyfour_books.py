@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.errors import Misconfigured, Rejected, Unavailable, Uncertain
+from sync.exchanges import listening
 from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER
 from tests.fakes import lines_of
 
@@ -184,3 +185,12 @@ def test_the_limit_of_the_hour_is_obeyed_before_it_is_exceeded(stranger: Strange
         erp.next_voucher_number(DAY)
     assert refused.value.reason == "budget"
     assert sum(stranger.calls().values()) == 3
+
+
+def test_what_is_said_is_told_but_never_the_password_or_the_session(stranger: Stranger) -> None:
+    with listening() as heard:
+        stranger.gateway().save_companies([NORDLYS])
+    assert [exchange.operation for exchange in heard] == ["SaveCompanies"]
+    assert "Nordlys Arkitekter AS" in heard[0].request
+    assert "10001" in heard[0].response
+    assert not [secret for secret in ("demo-password", "SessionId") if secret in str(heard)]

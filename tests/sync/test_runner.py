@@ -7,10 +7,15 @@ import pytest
 
 from models import changes, inbox
 from models.words import Kind, Lane, Outcome, State
+from sync import exchanges
 from sync.errors import Misconfigured, Unavailable
 from tests import factories
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync.errors import SyncError
+    from sync.records import CompanyDraft, Customer
     from tests.sync.conftest import World
 
 
@@ -110,3 +115,33 @@ def test_the_lanes_of_what_is_awaited_and_of_what_waited_are_nudged(world: World
 
 def test_an_idle_lane_leads_to_nothing(world: World) -> None:
     assert world.drain(Kind.INVOICE) == set()
+
+
+def test_an_attempt_keeps_what_was_said_to_the_remote_systems(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, save = world.moment.customer, world.erp.save_companies
+
+    def customer(record_id: str) -> Customer | None:
+        exchanges.tell(f"GET customers/{record_id}", request=b"", response="x" * 10_000 + "\x00")
+        return read(record_id)
+
+    def save_companies(drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
+        exchanges.tell("SaveCompanies", request=b"<what> was sent", response=b"\xff")
+        return save(drafts)
+
+    monkeypatch.setattr(world.moment, "customer", customer)
+    monkeypatch.setattr(world.erp, "save_companies", save_companies)
+    world.receive(Kind.CUSTOMER, "1", "2")
+    world.run()
+    for record_id in "12":
+        (attempt,) = changes.attempts(world.database, world.change(Kind.CUSTOMER, record_id).id)
+        assert [each["operation"] for each in attempt.exchanges] == [f"GET customers/{record_id}", "SaveCompanies"]
+        assert all(len(each["response"]) < 9000 for each in attempt.exchanges)
+
+
+def test_what_is_said_outside_an_attempt_is_not_kept() -> None:
+    exchanges.tell("GET customers", request="", response="")
+    with exchanges.listening() as heard:
+        pass
+    assert heard == []

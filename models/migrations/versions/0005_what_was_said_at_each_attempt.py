@@ -1,0 +1,23 @@
+"""What was said at each attempt."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.add_column(
+        "attempts",
+        sa.Column("exchanges", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+    )
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.drop_column("attempts", "exchanges")

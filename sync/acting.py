@@ -1,0 +1,124 @@
+"""One batch in a worker's hands: each change prepared, what is ready sent, and every end caught."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import structlog
+
+from models.base import DatabaseUnavailable
+from models.inbox import ClaimLost
+from sync.errors import Misconfigured, Rejected, SyncError, Unavailable
+from sync.exchanges import listening
+from sync.outcomes import Done
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from models.inbox import Change
+    from sync.exchanges import Exchange
+
+log = structlog.get_logger()
+
+MOST_LOST = 3
+"""Workers that may vanish over one record before it is set aside, for it may be what kills them."""
+
+_OURS = (ClaimLost, DatabaseUnavailable)
+"""Not about the record: nothing can be settled, so the claim runs out and the changes are looked at again."""
+
+W = TypeVar("W", bound="Work")
+
+
+class Work(Protocol):
+    """What a flow has prepared for sending."""
+
+    @property
+    def change(self) -> Change:
+        """The change that it is about."""
+        ...
+
+
+class Flow(Protocol[W]):
+    """What is done for one kind of record; safe to run twice over the same change."""
+
+    batch: int
+
+    def prepare(self, change: Change) -> W | Done:
+        """Read the record and see what is to be sent; raises ``SyncError``."""
+        ...
+
+    def send(self, works: Sequence[W]) -> Sequence[Done | SyncError]:
+        """Send what was prepared: an answer for each in the same order, or a ``SyncError`` for them all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How one attempt ended, what was said to the remote systems in its course, and how long it took.
+
+    ``answer`` is a :class:`Done`, an exception, or between preparing and sending the flow's own work.
+    """
+
+    answer: Any
+    exchanges: tuple[Exchange, ...] = ()
+    seconds: float = 0
+
+
+def act(flow: Flow[Any], changes: Sequence[Change], *, clock: Callable[[], datetime]) -> dict[int, Tried]:
+    """Prepare each change and send what is ready; a change that is not in the answer was not attempted.
+
+    Once a system is unavailable or refuses the connection, no further record is tried on it.
+    """
+    tried: dict[int, Tried] = {}
+    ready: list[tuple[Work, Tried]] = []
+    for change in changes:
+        attempt = _attempt(partial(_prepare, flow, change), clock=clock)
+        if isinstance(attempt.answer, Done | Exception):
+            tried[change.id] = attempt
+        else:
+            ready.append((attempt.answer, attempt))
+        if isinstance(attempt.answer, Unavailable | Misconfigured):
+            break
+    return tried | _send(flow, ready, clock=clock)
+
+
+def _prepare(flow: Flow[Any], change: Change) -> Any:  # noqa: ANN401 - the flow's own kind of work
+    if change.lost >= MOST_LOST:
+        raise Rejected(
+            f"The bridge broke down {change.lost} times while it had this record in hand.",
+            reason="poison",
+            remedy="Please pass this mail on to whoever runs the bridge.",
+        )
+    return flow.prepare(change)
+
+
+def _send(
+    flow: Flow[Any], ready: Sequence[tuple[Work, Tried]], *, clock: Callable[[], datetime]
+) -> dict[int, Tried]:
+    """Send together what is ready; what is said in sending belongs to each of them."""
+    works = [work for work, _ in ready]
+    sent = _attempt(partial(flow.send, works), clock=clock) if works else Tried([])
+    answers = [sent.answer] * len(works) if isinstance(sent.answer, Exception) else sent.answer
+    return {
+        work.change.id: Tried(answer, before.exchanges + sent.exchanges, before.seconds + sent.seconds)
+        for (work, before), answer in zip(ready, answers, strict=True)
+    }
+
+
+def _attempt(step: Callable[[], Any], *, clock: Callable[[], datetime]) -> Tried:
+    """Take a step and catch how it ends, unless that is not about the records in hand."""
+    began = clock()
+    with listening() as heard:
+        try:
+            answer = step()
+        except _OURS:
+            raise
+        except SyncError as error:
+            answer = error
+        except Exception as error:
+            log.exception("flow_crashed")
+            answer = error
+    return Tried(answer, tuple(heard), (clock() - began).total_seconds())
