@@ -61,10 +61,13 @@ class Settings(BaseSettings):
     mail_from: str = Field(default="bridge@localhost", description="Sender of the mails")
 
     claim_seconds: int = Field(
-        default=180, ge=5, description="How long a silent worker keeps a lane before another takes it over"
+        default=300, ge=5, description="How long a silent worker keeps a lane before another takes it over"
     )
     sweep_seconds: float = Field(default=5, gt=0, description="How often beat looks for what is due")
     poll_seconds: float = Field(default=300, gt=0, description="How often Moment is asked for what changed")
+    attempt_days: int = Field(
+        default=180, ge=1, description="Days that attempts are kept, with what was said in them"
+    )
     worker_threads: int = Field(default=8, ge=1, description="Lanes that one worker process drains at a time")
     log_format: Literal["text", "json"] = Field(default="json", description="Shape of the log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

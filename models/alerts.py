@@ -1,4 +1,4 @@
-"""Alerts: what each address is to be told, kept until the mail that tells it has been sent."""
+"""Alerts: what each address is to be told, and what became of telling it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
 
-from models.tables import AlertRow, ConnectionRow
+from models.tables import AlertRow, ChangeRow, ConnectionRow
+from models.words import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from sqlalchemy.orm import Session
@@ -20,12 +21,28 @@ if TYPE_CHECKING:
 
 
 class Turn(StrEnum):
-    """Which way something turned, or that a turn for the worse has not been mended yet, or how a week went."""
+    """What has happened, the most urgent first.
 
+    ``WORSE``, ``REMINDER`` and ``BETTER`` are about a record: it needs a person, needs one still, does no more.
+    ``PAUSED``, ``DOWN`` and ``UP`` are about a connection: its settings must be mended, its systems do not answer,
+    they do again. ``DIGEST`` tells of a connection's week.
+    """
+
+    PAUSED = "paused"
     WORSE = "worse"
-    BETTER = "better"
     REMINDER = "reminder"
+    DOWN = "down"
+    UP = "up"
+    BETTER = "better"
     DIGEST = "digest"
+
+
+class Fate(StrEnum):
+    """How an alert ended: in a mail, refused for good by the mail server, or no news any more."""
+
+    SENT = "sent"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +58,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """An alert that waits for its mail; ``change_id`` is None where it is about the whole connection."""
+    """An alert that waits for its mail; instants in UTC.
+
+    ``change_id`` and ``kind`` are None where it is about the whole connection, and ``since`` where its record
+    needs nobody by now.
+    """
 
     id: int
     connection_id: int
@@ -52,6 +73,8 @@ class Unsent:
     message: str
     remedy: str
     at: datetime
+    kind: Kind | None = None
+    since: datetime | None = None
 
 
 def queue(session: Session, connection_id: int, alert: Alert, *, change_id: int | None, now: datetime) -> None:
@@ -78,33 +101,51 @@ def raise_alert(database: Database, connection_id: int, alert: Alert, *, now: da
 
 
 def addresses_due(database: Database, *, now: datetime, pause: timedelta) -> Sequence[str]:
-    """Tell the addresses with something unsent that have had no mail for ``pause``."""
-    last = func.max(AlertRow.sent_at)
+    """Tell the addresses with something unsent to which no mail was sent for ``pause``, nor refused."""
+    lately = select(AlertRow.address).where(AlertRow.ended_at > now - pause, AlertRow.fate != Fate.WITHDRAWN)
+    query = (
+        select(AlertRow.address)
+        .where(AlertRow.ended_at.is_(None), AlertRow.address.not_in(lately))
+        .group_by(AlertRow.address)
+        .order_by(func.min(AlertRow.id))
+    )
     with database.transaction() as session:
-        query = select(AlertRow.address).group_by(AlertRow.address).order_by(func.min(AlertRow.created_at))
-        waiting = func.count().filter(AlertRow.sent_at.is_(None)) > 0
-        return session.scalars(query.having(waiting, func.coalesce(last <= now - pause, True))).all()
+        return session.scalars(query).all()
 
 
 def unsent(database: Database, address: str) -> Sequence[Unsent]:
     """Tell what waits for this address, oldest first."""
     query = (
-        select(AlertRow, ConnectionRow.name)
+        select(AlertRow, ConnectionRow.name, ChangeRow.kind, ChangeRow.stuck_since)
         .join(ConnectionRow, ConnectionRow.id == AlertRow.connection_id)
-        .where(AlertRow.address == address, AlertRow.sent_at.is_(None))
+        .outerjoin(ChangeRow, ChangeRow.id == AlertRow.change_id)
+        .where(AlertRow.address == address, AlertRow.ended_at.is_(None))
         .order_by(AlertRow.id)
     )
     with database.transaction() as session:
-        return [_unsent(row, name) for row, name in session.execute(query)]
+        return [_unsent(*row) for row in session.execute(query).tuples()]
 
 
-def mark_sent(database: Database, alerts: Sequence[Unsent], *, message_id: str, now: datetime) -> None:
-    """Record that a mail with these alerts was sent."""
-    ids = [alert.id for alert in alerts]
+def conclude(database: Database, fates: Mapping[int, Fate], *, message_id: str, now: datetime) -> None:
+    """Write down how these alerts, by their ids, ended; ``message_id`` names the mail of those not withdrawn."""
     with database.transaction() as session:
-        session.execute(update(AlertRow).where(AlertRow.id.in_(ids)).values(sent_at=now, message_id=message_id))
+        for fate in Fate:
+            ended = AlertRow.id.in_([alert_id for alert_id, its in fates.items() if its is fate])
+            mail = None if fate is Fate.WITHDRAWN else message_id
+            session.execute(update(AlertRow).where(ended).values(fate=fate, ended_at=now, message_id=mail))
 
 
-def _unsent(row: AlertRow, name: str) -> Unsent:
-    told = (Turn(row.turn), row.title, row.message, row.remedy, row.created_at)
-    return Unsent(row.id, row.connection_id, name, row.change_id, *told)
+def _unsent(row: AlertRow, connection: str, kind: str | None, since: datetime | None) -> Unsent:
+    return Unsent(
+        id=row.id,
+        connection_id=row.connection_id,
+        connection=connection,
+        change_id=row.change_id,
+        turn=Turn(row.turn),
+        title=row.title,
+        message=row.message,
+        remedy=row.remedy,
+        at=row.created_at,
+        kind=Kind(kind) if kind else None,
+        since=since,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import case, delete, select, update
 
 from models.tables import AttemptRow, AuditRow, ChangeRow, ConnectionRow
 from models.words import Kind, Lane, Outcome, Record, State
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from models.base import Database
+
+
+UNSEEN = "unseen_draft"
+"""Reason of a change that may be in the journal, where only a person can look: they have, when they retry it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ def retry(database: Database, *change_ids: int, now: datetime) -> set[Lane]:
     """Make changes due that wait, need a person or were closed; tells the lanes to nudge. The others stay."""
     idle = ChangeRow.state.in_([State.WAITING, State.STUCK, State.CLOSED])
     statement = update(ChangeRow).where(ChangeRow.id.in_(change_ids), idle)
-    statement = statement.values(state=State.WAITING, due_at=now, tries=0, lost=0)
+    looked_for = case((ChangeRow.reason == UNSEEN, False), else_=ChangeRow.uncertain)
+    statement = statement.values(state=State.WAITING, due_at=now, tries=0, lost=0, uncertain=looked_for)
     with database.transaction() as session:
         rows = session.execute(statement.returning(ChangeRow.connection_id, ChangeRow.kind))
         return {Lane(connection_id, Kind(kind)) for connection_id, kind in rows}
@@ -126,6 +131,12 @@ def close(database: Database, *change_ids: int, because: str, who: str, now: dat
         ]
         session.add_all(told)
     return len(told)
+
+
+def forget_attempts(database: Database, *, before: datetime) -> None:
+    """Drop the attempts made before an instant (UTC); how each change stands is kept."""
+    with database.transaction() as session:
+        session.execute(delete(AttemptRow).where(AttemptRow.at < before))
 
 
 def _views(database: Database, *wanted: ColumnElement[bool], most: int) -> Sequence[ChangeView]:

@@ -38,12 +38,20 @@ class NameTaken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One company's pair of systems. It works unless ``paused_because`` says why it does not."""
+    """One company's pair of systems.
+
+    It is paused where ``paused_because`` says why, and rests until ``rests_until`` (UTC) while they do not answer.
+    """
 
     id: int
     name: str
     settings: ConnectionSettings
     paused_because: str = ""
+    rests_until: datetime | None = None
+
+    def works(self, now: datetime) -> bool:
+        """Tell whether anything is to be tried at ``now`` (UTC)."""
+        return not self.paused_because and (self.rests_until is None or self.rests_until <= now)
 
 
 class Connections:
@@ -143,7 +151,7 @@ class Connections:
 
     def _read(self, row: ConnectionRow) -> Connection:
         settings = ConnectionSettings.model_validate(_open(self._vault, row))
-        return Connection(row.id, row.name, settings, row.paused_because or "")
+        return Connection(row.id, row.name, settings, row.paused_because, row.rests_until)
 
 
 def find_by_token(database: Database, token: str) -> int | None:

@@ -10,10 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from models.tables import CursorRow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from models.base import Database
-    from models.words import Lane
+    from models.words import Kind, Lane
 
 
 def position(database: Database, lane: Lane) -> datetime | None:
@@ -23,6 +24,13 @@ def position(database: Database, lane: Lane) -> datetime | None:
     )
     with database.transaction() as session:
         return session.scalar(query)
+
+
+def positions(database: Database, kind: Kind) -> Mapping[int, datetime]:
+    """Tell the same of all connections, by their number, where they have been polled for a kind."""
+    query = select(CursorRow.connection_id, CursorRow.position).where(CursorRow.kind == kind)
+    with database.transaction() as session:
+        return {row.connection_id: row.position for row in session.execute(query)}
 
 
 def move(database: Database, lane: Lane, *, to: datetime) -> None:

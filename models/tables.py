@@ -172,10 +172,13 @@ class CursorRow(Base):
 
 
 class AlertRow(Base):
-    """What one address is told; gathered with others into a mail, and marked when that mail is sent."""
+    """What one address is told; gathered with others into a mail. ``fate`` says how that ended, at ``ended_at``."""
 
     __tablename__ = "alerts"
-    __table_args__ = (Index("alerts_unsent", "address", postgresql_where=text("sent_at is null")),)
+    __table_args__ = (
+        Index("alerts_unsent", "address", postgresql_where=text("ended_at is null")),
+        Index("alerts_ended", "ended_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     connection_id: Mapped[int] = mapped_column(_connection())
@@ -186,7 +189,8 @@ class AlertRow(Base):
     message: Mapped[str]
     remedy: Mapped[str]
     created_at: Mapped[datetime]
-    sent_at: Mapped[datetime | None]
+    fate: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
     message_id: Mapped[str | None]
 
 

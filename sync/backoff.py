@@ -14,16 +14,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Waits that grow by ``factor`` from ``first`` to ``longest``, until ``most_tries`` have failed in a row."""
+    """Waits that grow by ``factor`` from ``first`` to ``longest``, until ``most_tries`` have failed in a row.
+
+    ``least`` is waited whatever the dice say: a call that was given up may still be at work over there.
+    """
 
     first: timedelta
     factor: float
     longest: timedelta
     most_tries: int
+    least: timedelta = timedelta()
 
 
 UNAVAILABLE = Policy(timedelta(seconds=5), factor=2.5, longest=timedelta(hours=2), most_tries=60)
-UNCERTAIN = Policy(timedelta(seconds=15), factor=3, longest=timedelta(hours=1), most_tries=8)
+UNCERTAIN = Policy(
+    timedelta(seconds=15), factor=3, longest=timedelta(hours=1), most_tries=8, least=timedelta(seconds=20)
+)
 CRASH = Policy(timedelta(seconds=20), factor=6, longest=timedelta(hours=1), most_tries=3)
 
 
@@ -44,4 +50,4 @@ def wait(policy: Policy, tries: int, *, dice: Callable[[], float], error: Except
     except OverflowError:
         grown = policy.longest
     asked = getattr(error, "retry_after", None) or timedelta()
-    return max(timedelta(), asked) + dice() * grown
+    return max(policy.least, asked) + dice() * grown

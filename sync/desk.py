@@ -80,8 +80,10 @@ class Desk:
 
         Raises:
             NotReady: the customer has yet to come across; its change is put into the inbox.
-            Rejected: customers do not travel on this connection, and this one has no number in Moment.
+            Rejected: there is no customer, or customers do not travel on this connection and it has no number.
         """
+        if not moment_id:
+            raise Rejected("It has no customer.", reason="no_customer", remedy="Give it a customer in Moment.")
         if Kind.CUSTOMER in self.settings.kinds:
             return int(self._remote_id(Record(Kind.CUSTOMER, moment_id)))
         customer = self.moment.customer(moment_id)
@@ -104,7 +106,7 @@ class Desk:
 
 def whole_number(text: str, *, what: str) -> int:
     """Read a number that 24SevenOffice takes as an int32 above zero. Raises :class:`Rejected`."""
-    if text.isascii() and text.isdecimal() and 0 < int(text[:11]) <= INT32 and len(text) <= len(str(INT32)):
+    if is_int32(text):
         return int(text)
     shown = f"“{text[:40]}”" if text else "missing"
     raise Rejected(
@@ -112,6 +114,11 @@ def whole_number(text: str, *, what: str) -> int:
         reason=what.replace(" ", "_"),
         remedy=f"Give it a {what} in Moment that is a whole number.",
     )
+
+
+def is_int32(text: str) -> bool:
+    """Tell whether a text is a whole number from 1 on that fits into 32 bits."""
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(INT32)) and 0 < int(text) <= INT32
 
 
 def fingerprint(*sent: object) -> str:

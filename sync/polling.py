@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 
 from models import cursors, inbox
 from models.accounts import AccountRanges
-from models.words import Record
+from models.words import Kind, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from models.base import Database
+    from models.connections import Connection
     from models.settings import ConnectionSettings
     from models.words import Lane
     from sync.ports import Moment, Purchases
@@ -62,10 +65,16 @@ def poll_expenses(
     return received
 
 
-def expenses_due(database: Database, lane: Lane, *, settings: ConnectionSettings, now: datetime) -> bool:
-    """Tell whether the connection's own interval has passed since its last poll."""
-    last = cursors.position(database, lane)
-    return last is None or now - last >= timedelta(minutes=settings.expense_poll_minutes)
+def expenses_due(database: Database, connections: Iterable[Connection], *, now: datetime) -> Sequence[int]:
+    """Tell the connections that bring expenses and whose own interval has passed since their last poll."""
+    last = cursors.positions(database, Kind.EXPENSE)
+    due = []
+    for connection in connections:
+        wait = timedelta(minutes=connection.settings.expense_poll_minutes)
+        brings = Kind.EXPENSE in connection.settings.kinds and connection.works(now)
+        if brings and now - last.get(connection.id, now - wait) >= wait:
+            due.append(connection.id)
+    return due
 
 
 def _first(settings: ConnectionSettings, now: datetime) -> datetime:

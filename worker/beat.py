@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 ALERT_SECONDS = 15
-REMINDER_SECONDS = 3600
+HOUR = 3600
 EXPENSE_SECONDS = 60
 """How often beat looks whose interval has passed; the intervals are the connections' own, in minutes."""
 
@@ -20,7 +20,8 @@ def timetable(settings: Settings) -> dict[str, dict[str, Any]]:
         "poll_all": settings.poll_seconds,
         "poll_all_expenses": EXPENSE_SECONDS,
         "send_alerts": ALERT_SECONDS,
-        "remind": REMINDER_SECONDS,
+        "remind": HOUR,
+        "tidy": HOUR,
     }
     return {
         task: {"task": task, "schedule": every, "options": {"expires": every}} for task, every in seconds.items()

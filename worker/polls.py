@@ -8,15 +8,26 @@ import structlog
 
 from models.words import Kind, Lane
 from sync import polling
-from sync.errors import SyncError
+from sync.errors import Misconfigured, SyncError
 from worker.wiring import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
+    from models.connections import Connection
     from worker.wiring import Bridge
 
 log = structlog.get_logger()
+
+
+def moment_due(bridge: Bridge) -> Sequence[int]:
+    """Tell the connections that are to ask Moment what has changed."""
+    return [connection.id for connection in bridge.connections.all() if connection.works(clock())]
+
+
+def expenses_due(bridge: Bridge) -> Sequence[int]:
+    """Tell the connections that are to ask 24SevenOffice for costs."""
+    return polling.expenses_due(bridge.database, bridge.connections.all(), now=clock())
 
 
 def poll_moment(bridge: Bridge, connection_id: int) -> set[Lane]:
@@ -30,7 +41,7 @@ def poll_moment(bridge: Bridge, connection_id: int) -> set[Lane]:
             if polling.poll_moment(bridge.database, moment, lane, now=clock()):
                 found.add(lane)
     except SyncError as error:
-        log.warning("poll_failed", connection=connection_id, because=error.message)
+        _failed(bridge, connection, error)
     return found
 
 
@@ -42,14 +53,12 @@ def poll_expenses(bridge: Bridge, connection_id: int) -> set[Lane]:
         if polling.poll_expenses(bridge.database, erp, lane, settings=connection.settings, now=clock()):
             return {lane}
     except SyncError as error:
-        log.warning("poll_failed", connection=connection_id, because=error.message)
+        _failed(bridge, connection, error)
     return set()
 
 
-def expenses_due(bridge: Bridge) -> Iterator[int]:
-    """Tell the connections that work and whose own interval between two looks for expenses has passed."""
-    for connection in bridge.connections.all():
-        lane, settings = Lane(connection.id, Kind.EXPENSE), connection.settings
-        looks = lane.kind in settings.kinds and not connection.paused_because
-        if looks and polling.expenses_due(bridge.database, lane, settings=settings, now=clock()):
-            yield connection.id
+def _failed(bridge: Bridge, connection: Connection, error: SyncError) -> None:
+    """Leave it to the next poll, unless nothing can work before a person has mended the settings."""
+    log.warning("poll_failed", connection=connection.id, because=error.message)
+    if isinstance(error, Misconfigured):
+        bridge.runner.pause(connection, error)

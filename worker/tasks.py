@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from models import inbox, reminders
+from datetime import timedelta
+
+from models import changes, inbox, reminders
 from models.words import Kind, Lane
 from worker import dispatch, mailing, polls, pulse
 from worker.app import app
@@ -45,8 +47,7 @@ def sweep() -> None:
 @app.task(name="poll_all")
 def poll_all() -> None:
     """Have every connection that works ask Moment what has changed."""
-    working = [each.id for each in bridge().connections.all() if not each.paused_because]
-    dispatch.nudge_polls("poll_moment", working, every=bridge().settings.poll_seconds)
+    dispatch.nudge_polls("poll_moment", polls.moment_due(bridge()), every=bridge().settings.poll_seconds)
 
 
 @app.task(name="poll_all_expenses")
@@ -78,6 +79,13 @@ def remind() -> None:
     """Remind of what still needs a person, and tell of the week where that is wanted."""
     reminders.remind(bridge().database, now=clock())
     reminders.digest(bridge().database, now=clock())
+
+
+@app.task(name="tidy")
+def tidy() -> None:
+    """Drop the attempts that have been kept long enough."""
+    kept = timedelta(days=bridge().settings.attempt_days)
+    changes.forget_attempts(bridge().database, before=clock() - kept)
 
 
 def _drain(lane: Lane) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.words import Outcome
 from sync.cleaning import clean, organization_number
-from sync.desk import fingerprint
+from sync.desk import fingerprint, is_int32
 from sync.errors import Rejected, SyncError, about, caught
 from sync.outcomes import UNCHANGED, Done, skipped
 from sync.records import CompanyDraft
@@ -72,7 +72,7 @@ class Customers:
             found = self._desk.erp.find_company(customer.id)
             if found:
                 return found.number
-        if customer.number.isdecimal():
+        if is_int32(customer.number):
             held = self._desk.erp.company(int(customer.number))
             if held and is_same(customer, held):
                 return held.number

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from models.changes import UNSEEN
 from models.words import Outcome
 from sync.errors import Rejected, SyncError, Uncertain, about, caught
 from sync.outcomes import UNCHANGED, Done, skipped
@@ -172,7 +173,7 @@ def _unseen(work: Work) -> Rejected:
     return Rejected(
         f"A call broke off, and from outside it cannot be seen whether voucher {work.voucher.number} waits as a "
         "draft in the journal of 24SevenOffice.",
-        reason="unseen_draft",
+        reason=UNSEEN,
         remedy="Look for it in the journal: mark the invoice as handled if it is there, else try it again.",
     )
 

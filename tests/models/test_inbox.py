@@ -206,3 +206,11 @@ def test_a_person_can_have_a_stuck_change_tried_again(database: Database, lane: 
     settle(database, claimed(database, lane), state=State.STUCK, outcome=Outcome.FAILED)
     assert changes.retry(database, see(database, lane, "1").id, now=NOW) == {lane}
     assert take(database, lane) == ["1"]
+
+
+def test_old_attempts_are_forgotten_and_the_standing_of_the_change_is_kept(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane))
+    changes.forget_attempts(database, before=NOW + MINUTE)
+    assert changes.attempts(database, see(database, lane, "1").id) == []
+    assert see(database, lane, "1").outcome is Outcome.SYNCED

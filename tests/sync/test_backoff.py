@@ -19,8 +19,8 @@ def test_the_consequence_chooses_the_policy(error: Exception, policy: Policy) ->
 def test_waits_grow_up_to_the_longest_and_stay_there(policy: Policy) -> None:
     waits = [wait(policy, tries, dice=lambda: 1.0, error=Unavailable("")) for tries in range(5000)]
     assert waits == sorted(waits)
-    assert waits[0] == policy.first
-    assert waits[-1] == policy.longest
+    assert waits[0] == policy.least + policy.first
+    assert waits[-1] == policy.least + policy.longest
 
 
 def test_the_jitter_is_full() -> None:
@@ -35,6 +35,10 @@ def test_an_outage_is_waited_out_for_days_before_a_person_is_asked() -> None:
         for tries in range(UNAVAILABLE.most_tries)
     ]
     assert sum(waits, timedelta()) > timedelta(days=2)
+
+
+def test_what_may_still_be_at_work_over_there_is_not_looked_for_at_once() -> None:
+    assert wait(UNCERTAIN, 0, dice=lambda: 0.0, error=Uncertain("")) >= timedelta(seconds=20)
 
 
 def test_what_the_other_system_asks_for_is_the_least_wait() -> None:

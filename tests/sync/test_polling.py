@@ -98,7 +98,7 @@ def test_the_first_poll_starts_at_the_first_day_in_oslo(world: World, expenses: 
 
 def test_a_connection_is_polled_at_its_own_interval(world: World, expenses: Lane) -> None:
     def due() -> bool:
-        return expenses_due(world.database, expenses, settings=world.connection.settings, now=world.now)
+        return expenses_due(world.database, world.connections.all(), now=world.now) == [world.connection.id]
 
     assert due()
     look(world, expenses)
@@ -106,3 +106,10 @@ def test_a_connection_is_polled_at_its_own_interval(world: World, expenses: Lane
     assert not due()
     world.later(minutes=1)
     assert due()
+
+
+def test_a_connection_that_is_paused_or_brings_no_expenses_is_not_polled(world: World, expenses: Lane) -> None:
+    world.connections.pause(expenses.connection_id, "The password is wrong.", now=world.now)
+    assert expenses_due(world.database, world.connections.all(), now=world.now) == []
+    world.change_settings(kinds=["invoice"])
+    assert expenses_due(world.database, world.connections.all(), now=world.now) == []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from models import changes
 from models.words import Kind, Outcome, State
 from sync.errors import Rejected, Unavailable, Uncertain
 from sync.records import Entry, FiscalYear, Transfer
@@ -155,6 +156,17 @@ def test_an_uncertain_draft_cannot_be_seen_so_a_person_is_asked(world: World) ->
     assert world.erp.calls["post"] == 1
 
 
+def test_a_person_who_has_looked_for_an_uncertain_draft_has_it_posted(world: World) -> None:
+    world.change_settings(posting="draft")
+    put(world)
+    world.erp.fails_before["post"] = [Uncertain("No answer.")]
+    sync(world)
+    settle_later(world)
+    changes.retry(world.database, world.change(Kind.INVOICE, "9").id, now=world.now)
+    world.run()
+    assert list(world.erp.vouchers) == [(2026, 1)]
+
+
 def test_24sevenoffice_being_down_costs_nothing_but_time(world: World) -> None:
     put(world)
     world.erp.fails_before["post"] = [Unavailable("Down."), Unavailable("Down.")]
@@ -196,6 +208,7 @@ def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_trav
         ({"day": date(2031, 6, 1)}, "fiscal_year"),
         ({"currency": "EUR"}, "currency_rate"),
         ({"number": None}, "invoice_number"),
+        ({"customer_id": ""}, "no_customer"),
     ],
 )
 def test_what_would_be_refused_is_refused_before_it_is_sent(
