@@ -11,12 +11,12 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, case, exists, func, or_, select, update
+from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models import breaker
 from models.alerts import queue
-from models.tables import AttemptRow, ChangeRow, ConnectionRow, LaneRow, LinkRow
+from models.tables import AttemptRow, ChangeRow, ConnectionRow, LaneRow
 from models.words import Kind, Lane, Outcome, Record, State
 
 if TYPE_CHECKING:
@@ -177,40 +177,6 @@ def settle(database: Database, claim: Claim, settlements: Sequence[Settlement], 
             raise ClaimLost(f"Another worker has taken over {claim.lane}.")
         for settlement in settlements:
             _settle_one(session, claim, settlement, now=now)
-
-
-def wake(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> set[Lane]:
-    """Make due what waits for these records, which have come across; tells the lanes to nudge."""
-    woken: set[Lane] = set()
-    with database.transaction() as session:
-        for record in records:
-            rows = session.scalars(
-                update(ChangeRow)
-                .where(
-                    ChangeRow.connection_id == connection_id,
-                    ChangeRow.waits_for_kind == record.kind,
-                    ChangeRow.waits_for_id == record.id,
-                    ChangeRow.state == State.WAITING,
-                )
-                .values(due_at=now, waits_for_kind=None, waits_for_id=None)
-                .returning(ChangeRow.kind)
-            )
-            woken |= {Lane(connection_id, Kind(kind)) for kind in rows}
-    return woken
-
-
-def wake_arrived(database: Database, *, now: datetime) -> None:
-    """Make due what waits for a record that has come across, should nobody have woken it."""
-    arrived = exists().where(
-        LinkRow.connection_id == ChangeRow.connection_id,
-        LinkRow.kind == ChangeRow.waits_for_kind,
-        LinkRow.moment_id == ChangeRow.waits_for_id,
-    )
-    waits = and_(ChangeRow.waits_for_kind.is_not(None), ChangeRow.state == State.WAITING)
-    with database.transaction() as session:
-        session.execute(
-            update(ChangeRow).where(waits, arrived).values(due_at=now, waits_for_kind=None, waits_for_id=None)
-        )
 
 
 def due_lanes(database: Database, *, now: datetime) -> Sequence[Lane]:

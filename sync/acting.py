@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -12,14 +11,13 @@ from models.base import DatabaseUnavailable
 from models.inbox import ClaimLost
 from sync.errors import Misconfigured, Rejected, SyncError, Unavailable
 from sync.exchanges import listening
-from sync.outcomes import Done
+from sync.outcomes import Done, Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from models.inbox import Change
-    from sync.exchanges import Exchange
 
 log = structlog.get_logger()
 
@@ -53,18 +51,6 @@ class Flow(Protocol[W]):
     def send(self, works: Sequence[W]) -> Sequence[Done | SyncError]:
         """Send what was prepared: an answer for each in the same order, or a ``SyncError`` for them all."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """How one attempt ended, what was said to the remote systems in its course, and how long it took.
-
-    ``answer`` is a :class:`Done`, an exception, or between preparing and sending the flow's own work.
-    """
-
-    answer: Any
-    exchanges: tuple[Exchange, ...] = ()
-    seconds: float = 0
 
 
 def act(flow: Flow[Any], changes: Sequence[Change], *, clock: Callable[[], datetime]) -> dict[int, Tried]:

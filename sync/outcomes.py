@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.inbox import CRASHED, Settlement
 from models.words import Outcome, State
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from models.inbox import Change
-    from sync.acting import Tried
+    from sync.exchanges import Exchange
 
 PATIENCE = timedelta(minutes=10)
 """How long a change waits for another record before it looks for itself, should it not be woken."""
@@ -34,6 +34,18 @@ class Done:
     title: str = ""
     message: str = ""
     look_again: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How one attempt ended, what was said to the remote systems in its course, and how long it took.
+
+    ``answer`` is a :class:`Done`, an exception, or between preparing and sending the flow's own work.
+    """
+
+    answer: Any
+    exchanges: tuple[Exchange, ...] = ()
+    seconds: float = 0
 
 
 def skipped(message: str, *, title: str = "") -> Done:

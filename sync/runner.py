@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from models import alerts, inbox
+from models import alerts, inbox, waiting
 from models.inbox import ClaimLost
 from models.words import Kind, Lane
 from sync import resting
@@ -18,7 +18,7 @@ from sync.flows.customers import Customers
 from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
 from sync.flows.projects import Projects
-from sync.outcomes import Done, postponed, settle
+from sync.outcomes import Done, Tried, postponed, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from models.base import Database
     from models.connections import Connection, Connections
     from models.inbox import Claim, Settlement
-    from sync.acting import Flow, Tried
+    from sync.acting import Flow
     from sync.desk import Desk
 
 log = structlog.get_logger()
@@ -112,7 +112,7 @@ class Runner:
         """Wake what waited for records that came across, and tell the lanes to nudge."""
         lane, records = claim.lane, {change.id: change.record for change in claim.changes}
         across = [records[i] for i, answer in answers.items() if isinstance(answer, Done)]
-        woken = inbox.wake(self.database, lane.connection_id, across, now=self.clock())
+        woken = waiting.wake(self.database, lane.connection_id, across, now=self.clock())
         awaited = [answer.waits_for for answer in answers.values() if isinstance(answer, NotReady)]
         return {lane, *woken, *(Lane(lane.connection_id, record.kind) for record in awaited)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from models import changes, inbox, reminders
+from models import changes, inbox, reminders, waiting
 from models.words import Kind, Lane
 from worker import dispatch, mailing, polls, pulse
 from worker.app import app
@@ -40,7 +40,7 @@ def sync_expenses(connection_id: int) -> None:
 def sweep() -> None:
     """Nudge all lanes with something due, also those whose worker has vanished."""
     pulse.beat(bridge().redis)
-    inbox.wake_arrived(bridge().database, now=clock())
+    waiting.wake_arrived(bridge().database, now=clock())
     dispatch.nudge(inbox.due_lanes(bridge().database, now=clock()))
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import changes, inbox
+from models import changes, inbox, waiting
 from models.inbox import Claim, ClaimLost, Settlement
 from models.words import Kind, Lane, Outcome, Record, State
 from tests.factories import NOW
@@ -180,8 +180,8 @@ def test_what_waits_for_a_record_is_woken_when_it_has_come_across(database: Data
         outcome=Outcome.FAILED,
         waits_for=customer,
     )
-    assert inbox.wake(database, lane.connection_id, [Record(Kind.CUSTOMER, "8")], now=NOW) == set()
-    assert inbox.wake(database, lane.connection_id, [customer], now=NOW) == {lane}
+    assert waiting.wake(database, lane.connection_id, [Record(Kind.CUSTOMER, "8")], now=NOW) == set()
+    assert waiting.wake(database, lane.connection_id, [customer], now=NOW) == {lane}
     assert take(database, lane) == ["1"]
 
 

@@ -1,0 +1,50 @@
+"""Changes that wait for another record: woken when it has come across."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, exists, update
+
+from models.tables import ChangeRow, LinkRow
+from models.words import Kind, Lane, Record, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from models.base import Database
+
+
+def wake(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> set[Lane]:
+    """Make due what waits for these records, which have come across; tells the lanes to nudge."""
+    woken: set[Lane] = set()
+    with database.transaction() as session:
+        for record in records:
+            rows = session.scalars(
+                update(ChangeRow)
+                .where(
+                    ChangeRow.connection_id == connection_id,
+                    ChangeRow.waits_for_kind == record.kind,
+                    ChangeRow.waits_for_id == record.id,
+                    ChangeRow.state == State.WAITING,
+                )
+                .values(due_at=now, waits_for_kind=None, waits_for_id=None)
+                .returning(ChangeRow.kind)
+            )
+            woken |= {Lane(connection_id, Kind(kind)) for kind in rows}
+    return woken
+
+
+def wake_arrived(database: Database, *, now: datetime) -> None:
+    """Make due what waits for a record that has come across, should nobody have woken it."""
+    arrived = exists().where(
+        LinkRow.connection_id == ChangeRow.connection_id,
+        LinkRow.kind == ChangeRow.waits_for_kind,
+        LinkRow.moment_id == ChangeRow.waits_for_id,
+    )
+    waits = and_(ChangeRow.waits_for_kind.is_not(None), ChangeRow.state == State.WAITING)
+    with database.transaction() as session:
+        session.execute(
+            update(ChangeRow).where(waits, arrived).values(due_at=now, waits_for_kind=None, waits_for_id=None)
+        )
