@@ -123,7 +123,7 @@ def unsent(database: Database, address: str) -> Sequence[Unsent]:
         .order_by(AlertRow.id)
     )
     with database.transaction() as session:
-        return [_unsent(*row) for row in session.execute(query).tuples()]
+        return [_unsent(*row) for row in session.execute(query)]
 
 
 def conclude(database: Database, fates: Mapping[int, Fate], *, message_id: str, now: datetime) -> None:

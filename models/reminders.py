@@ -9,7 +9,7 @@ from sqlalchemy import case, func, select
 
 from models.alerts import Alert, Turn, queue
 from models.tables import AttemptRow, ChangeRow, ConnectionRow
-from models.words import Outcome, State
+from models.words import Kind, Outcome, Record, State
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,7 +38,8 @@ def remind(database: Database, *, now: datetime) -> int:
         rows = session.execute(query).all()
         for change, connection in rows:
             change.reminders += 1
-            alert = Alert(Turn.REMINDER, change.title, change.message, change.remedy, _addresses(connection))
+            title = change.title or Record(Kind(change.kind), change.record_id).name
+            alert = Alert(Turn.REMINDER, title, change.message, change.remedy, _addresses(connection))
             queue(session, connection.id, alert, change_id=change.id, now=now)
     return len(rows)
 

@@ -172,7 +172,7 @@ class CursorRow(Base):
 
 
 class AlertRow(Base):
-    """What one address is told; gathered with others into a mail. ``fate`` says how that ended, at ``ended_at``."""
+    """What one address is told, gathered with others into a mail; ``fate`` says how that ended."""
 
     __tablename__ = "alerts"
     __table_args__ = (

@@ -52,3 +52,10 @@ class Record:
 
     kind: Kind
     id: str
+
+    @property
+    def name(self) -> str:
+        """What a person calls it as long as nobody has read it."""
+        if self.kind is Kind.EXPENSE:
+            return f"Voucher {self.id} in 24SevenOffice"
+        return f"{self.kind.capitalize()} {self.id} in Moment"

@@ -8,6 +8,9 @@ from models.alerts import Alert, Turn
 from models.words import State
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from models.alerts import Unsent
     from models.connections import Connection
     from models.inbox import Change, Settlement
     from sync.errors import SyncError
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 def alert_of(change: Change, settlement: Settlement, addresses: tuple[str, ...]) -> Alert | None:
     """Tell of a record that needs a person, once, and of its recovery; of nothing in between."""
-    title = settlement.title or change.title or f"{change.record.kind.capitalize()} {change.record.id} in Moment"
+    title = settlement.title or change.title or change.record.name
     if settlement.state is State.STUCK and not change.alerted:
         return Alert(Turn.WORSE, title, settlement.message, settlement.remedy, addresses)
     if settlement.went_well and change.alerted:
@@ -26,4 +29,28 @@ def alert_of(change: Change, settlement: Settlement, addresses: tuple[str, ...])
 
 def pause_of(connection: Connection, error: SyncError) -> Alert:
     """Tell that a connection has stopped until its settings are mended."""
-    return Alert(Turn.WORSE, connection.name, error.message, error.remedy, connection.settings.error_emails)
+    message = f"{error.message} Nothing is lost: what comes in meanwhile waits."
+    return Alert(Turn.PAUSED, connection.name, message, error.remedy, connection.settings.error_emails)
+
+
+def still_news(waiting: Sequence[Unsent]) -> list[Unsent]:
+    """Tell which of an address's alerts, given oldest first, are worth a mail: of each matter the latest.
+
+    What mended itself before anybody heard of it is not told at all, nor what a person has closed meanwhile.
+    """
+    matters: dict[Hashable, list[Unsent]] = {}
+    for alert in waiting:
+        matters.setdefault(_matter(alert), []).append(alert)
+    return [alerts[-1] for alerts in matters.values() if not _is_over(alerts[0], alerts[-1])]
+
+
+def _matter(alert: Unsent) -> Hashable:
+    """Tell what an alert is about: a record, or of a connection its pause, its outage or its week."""
+    about = Turn.DOWN if alert.turn is Turn.UP else alert.turn
+    return alert.change_id or (alert.connection_id, about)
+
+
+def _is_over(first: Unsent, last: Unsent) -> bool:
+    if last.turn in (Turn.WORSE, Turn.REMINDER):
+        return last.since is None
+    return (first.turn, last.turn) in {(Turn.WORSE, Turn.BETTER), (Turn.DOWN, Turn.UP)}

@@ -81,14 +81,14 @@ def _is_long(outage: Outage, now: datetime) -> bool:
 def _down(connection: Connection, error: Unavailable | Uncertain, outage: Outage) -> Alert:
     since = outage.since.astimezone(OSLO)
     return Alert(
-        Turn.WORSE,
+        Turn.DOWN,
         connection.name,
         f"Nothing comes across since {since:%H:%M}. {error.message}",
-        "You need not do anything: everything waits, and is tried again by itself until it has come across.",
+        "Nothing. Everything waits, and is tried again by itself until it has come across.",
         connection.settings.error_emails,
     )
 
 
 def _up(connection: Connection) -> Alert:
     message = "It works again, and everything that waited is on its way."
-    return Alert(Turn.BETTER, connection.name, message, "", connection.settings.error_emails)
+    return Alert(Turn.UP, connection.name, message, "", connection.settings.error_emails)

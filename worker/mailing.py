@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import structlog
 from redis.exceptions import LockError
 
-from integrations.mail.letters import Letter, LetterItem, compose
+from integrations.mail.letters import compose
 from models import alerts
-from models.alerts import Turn
+from models.alerts import Fate
+from sync.alerting import still_news
 from sync.errors import Rejected, Unavailable
 from worker.wiring import clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from email.message import EmailMessage
 
     from models.alerts import Unsent
     from worker.wiring import Bridge
@@ -38,59 +38,44 @@ def send_due(bridge: Bridge) -> None:
         with lock:
             for address in alerts.addresses_due(bridge.database, now=clock(), pause=PAUSE):
                 lock.reacquire()
-                _send(bridge, address)
+                _tell(bridge, address)
     except LockError:
         log.info("mailing_left_to_another")
 
 
-def _send(bridge: Bridge, address: str) -> None:
-    """Send one mail. What was not sent waits for the next time, unless the server will never take it."""
+def _tell(bridge: Bridge, address: str) -> None:
+    """Send one mail with all that is still news, and write down what became of each alert."""
     waiting = alerts.unsent(bridge.database, address)
-    mail = _mail(bridge, address, waiting)
+    told = still_news(waiting)
+    message_id = _message_id(waiting, sender=bridge.settings.mail_from)
     try:
-        bridge.mailer.send(mail)
+        fate = _send(bridge, address, told, message_id=message_id) if told else Fate.WITHDRAWN
     except Unavailable as error:
-        log.warning("mail_waits", alerts=len(waiting), because=error.message)
+        log.warning("mail_waits", alerts=len(told), because=error.message)
         return
-    except Rejected as error:
-        log.error("mail_refused", alerts=len(waiting), because=error.message)  # noqa: TRY400 - no bug of ours
-    alerts.mark_sent(bridge.database, waiting, message_id=mail["Message-ID"], now=clock())
+    fates = {alert.id: fate if alert in told else Fate.WITHDRAWN for alert in waiting}
+    alerts.conclude(bridge.database, fates, message_id=message_id, now=clock())
 
 
-def _mail(bridge: Bridge, address: str, waiting: Sequence[Unsent]) -> EmailMessage:
-    """Write the mail. Its id is the same for the same alerts, so that one sent twice after a crash is known."""
-    companies = list(dict.fromkeys(alert.connection for alert in waiting))
-    sender = bridge.settings.mail_from
-    host = parseaddr(sender)[1].rpartition("@")[2]
-    return compose(
-        Letter(
-            company=", ".join(companies),
-            items=tuple(_item(alert, bridge.settings.public_url, named=len(companies) > 1) for alert in waiting),
-        ),
-        sender=sender,
+def _send(bridge: Bridge, address: str, told: Sequence[Unsent], *, message_id: str) -> Fate:
+    """Send a mail and tell its fate; raises :class:`Unavailable` where the server does not take it now."""
+    mail = compose(
+        told,
+        public_url=bridge.settings.public_url,
+        sender=bridge.settings.mail_from,
         to=address,
-        message_id=f"<alerts-{waiting[0].id}-{waiting[-1].id}@{host}>",
+        message_id=message_id,
         sent=clock(),
     )
+    try:
+        bridge.mailer.send(mail)
+    except Rejected as error:
+        log.error("mail_refused", alerts=len(told), because=error.message)  # noqa: TRY400 - no bug of ours
+        return Fate.REFUSED
+    return Fate.SENT
 
 
-def _item(alert: Unsent, public_url: str, *, named: bool) -> LetterItem:
-    """Tell one alert, with the name of its connection where the letter is about several."""
-    title, of_record = _title(alert), alert.change_id is not None
-    return LetterItem(
-        turn="worse" if alert.turn in (Turn.WORSE, Turn.REMINDER) else "better",
-        title=f"{title} ({alert.connection})" if named else title,
-        message=alert.message,
-        remedy=alert.remedy,
-        link=f"{public_url}/changes/{alert.change_id}" if of_record else public_url,
-        at=alert.at,
-        about="record" if of_record else "connection",
-    )
-
-
-def _title(alert: Unsent) -> str:
-    if alert.turn is Turn.REMINDER:
-        return f"Reminder: {alert.title}"
-    if alert.turn is Turn.DIGEST or alert.change_id is not None:
-        return alert.title
-    return "The connection has stopped" if alert.turn is Turn.WORSE else "The connection works again"
+def _message_id(waiting: Sequence[Unsent], *, sender: str) -> str:
+    """Name a mail by the alerts behind it, so that one sent twice after a crash is known as the same."""
+    host = parseaddr(sender)[1].rpartition("@")[2]
+    return f"<alerts-{waiting[0].id}-{waiting[-1].id}@{host}>"

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
-_FOR_GOOD = 500  # SMTP answers from here on will be the same tomorrow
+_NO_SUCH_ADDRESS = (550, 551, 553)
+_POLICY = b"5.7."  # such an answer is about us or our server: the same address may be taken tomorrow
 
 
 class Mailer:
@@ -45,7 +46,7 @@ class Mailer:
 
         Raises:
             Unavailable: the server did not take it now; sent again later, it may arrive twice with one Message-ID.
-            Rejected: the server will never take it for one of its addresses. All others have it.
+            Rejected: there is no such address, for one of its addresses. All others have it.
         """
         try:
             with self._connect() as server:
@@ -72,8 +73,9 @@ class Mailer:
 
 
 def _refusal(refused: dict[str, tuple[int, bytes]]) -> Rejected | Unavailable:
-    whom = ", ".join(refused)
-    if all(code >= _FOR_GOOD for code, _ in refused.values()):
+    answers = (f"{address} ({code} {said.decode(errors='replace')})" for address, (code, said) in refused.items())
+    whom = ", ".join(answers)
+    if all(code in _NO_SUCH_ADDRESS and not said.startswith(_POLICY) for code, said in refused.values()):
         return Rejected(
             f"The mail server does not take mails for {whom}.",
             reason="mail_address",

@@ -46,12 +46,12 @@ def test_an_outage_of_ten_minutes_is_two_mails_and_few_calls_and_then_everything
             world.runner().drain(lane)
         world.later(seconds=10)
     assert world.erp.calls["post"] <= 30
-    assert world.mails() == [("worse", "Demo AS")]
+    assert world.mails() == [("down", "Demo AS")]
     world.erp.fails_before["post"] = []
     world.later(minutes=5)
     world.run(until_quiet=100)
     assert len(world.erp.vouchers) == 500
-    assert world.mails() == [("worse", "Demo AS"), ("better", "Demo AS")]
+    assert world.mails() == [("down", "Demo AS"), ("up", "Demo AS")]
 
 
 def test_while_a_connection_rests_nothing_of_it_is_tried(world: World) -> None:
@@ -121,6 +121,6 @@ def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
     world.later(minutes=2)
     world.run()
     (alert,) = alerts.unsent(world.database, "books@example.com")
-    assert alert.turn is Turn.WORSE
+    assert alert.turn is Turn.DOWN
     assert alert.message.startswith("Nothing comes across since 10:")
-    assert "You need not do anything" in alert.remedy
+    assert alert.remedy.startswith("Nothing. Everything waits")

@@ -32,7 +32,7 @@ def test_wrong_settings_pause_the_connection_with_one_mail_and_everything_waits(
     world.run()
     assert world.moment.calls["customer"] == 1
     assert world.connections.get(world.connection.id).paused_because == "The API key of Moment is refused."
-    assert world.mails() == [("worse", "Demo AS")]
+    assert world.mails() == [("paused", "Demo AS")]
 
 
 def test_everything_that_waited_goes_through_when_the_settings_are_mended(world: World) -> None:

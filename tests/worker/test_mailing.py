@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from pydantic import SecretStr
 
-from models import alerts
+from integrations.mail.mailer import Mailer
+from models import alerts, changes, reminders
 from models.alerts import Alert, Turn
 from tests.factories import settings
 from tests.installation import stuck
+from tests.integrations.mail.postbox import Postbox, listening
 from worker.mailing import PAUSE, send_due
 from worker.wiring import clock
 
@@ -39,19 +42,24 @@ def mailbox(books: dict[str, str]) -> Mailbox:
     return Mailbox(books["mail"])
 
 
-def alert(title: str, *, turn: Turn = Turn.WORSE) -> Alert:
-    return Alert(turn, title, "The account 3999 is unknown.", "Open it.", (ADDRESS,))
+def tell(
+    bridge: Bridge, connection: Connection, turn: Turn = Turn.PAUSED, *, addresses: tuple[str, ...] = (ADDRESS,)
+) -> None:
+    alert = Alert(turn, connection.name, "The password was refused.", "Enter it again.", addresses)
+    alerts.raise_alert(bridge.database, connection.id, alert, now=clock())
 
 
 def test_what_an_address_is_to_be_told_comes_in_one_mail(
     bridge: Bridge, connection: Connection, mailbox: Mailbox
 ) -> None:
-    for number in (1024, 1025):
-        alerts.raise_alert(bridge.database, connection.id, alert(f"Invoice {number}"), now=clock())
+    stuck(bridge, connection)
+    stuck(bridge, connection, record_id="10", title="Invoice 1025")
+    tell(bridge, connection)
     send_due(bridge)
     send_due(bridge)
     (mail,) = mailbox.mails()
     assert mail["to"] == [ADDRESS]
+    assert mail["subject"] == "The connection is paused \N{EN DASH} Demo AS"
     assert mail["text"].count("The account 3999 is unknown.") == 2
 
 
@@ -59,48 +67,50 @@ def test_a_mail_leads_to_the_change(bridge: Bridge, connection: Connection, mail
     change_id = stuck(bridge, connection)
     send_due(bridge)
     (mail,) = mailbox.mails()
-    assert "Invoice 1024 did not reach 24SevenOffice" in mail["subject"]
+    assert mail["subject"] == "Invoice 1024 did not reach 24SevenOffice \N{EN DASH} Demo AS"
     assert f"https://bridge.example/changes/{change_id}" in mail["text"]
 
 
-def test_a_mail_about_a_connection_says_that_it_has_stopped(
+def test_a_reminder_says_for_how_long_a_record_has_needed_a_person(
     bridge: Bridge, connection: Connection, mailbox: Mailbox
 ) -> None:
-    alerts.raise_alert(bridge.database, connection.id, alert("Demo AS"), now=clock())
+    stuck(bridge, connection, now=clock() - reminders.REMINDED_AFTER[0])
+    reminders.remind(bridge.database, now=clock())
     send_due(bridge)
     (mail,) = mailbox.mails()
-    assert mail["subject"].startswith("The connection has stopped")
-
-
-def test_a_reminder_and_a_digest_are_known_as_such(
-    bridge: Bridge, connection: Connection, mailbox: Mailbox
-) -> None:
-    for turn, title in ((Turn.REMINDER, "Invoice 1024"), (Turn.DIGEST, "The week at Demo AS")):
-        alerts.raise_alert(bridge.database, connection.id, alert(title, turn=turn), now=clock())
-    send_due(bridge)
-    (mail,) = mailbox.mails()
-    assert "Reminder: Invoice 1024" in mail["text"]
-    assert "The week at Demo AS" in mail["text"]
+    assert mail["subject"] == "Invoice 1024 still needs you after 1 day \N{EN DASH} Demo AS"
 
 
 def test_a_mail_about_several_connections_names_each(
     bridge: Bridge, connection: Connection, mailbox: Mailbox
 ) -> None:
-    other, _ = bridge.connections.add("Fjord AS", settings(), who="test", now=clock())
+    other, _ = bridge.connections.add("Ås Prosjekt AS", settings(), who="test", now=clock())
     for each in (connection, other):
-        alerts.raise_alert(bridge.database, each.id, alert(each.name), now=clock())
+        tell(bridge, each)
     send_due(bridge)
     (mail,) = mailbox.mails()
-    assert "The connection has stopped (Demo AS)" in mail["text"]
-    assert "The connection has stopped (Fjord AS)" in mail["text"]
+    assert mail["subject"] == "Connections are paused \N{EN DASH} 2 companies"
+    assert mail["text"].index("\nDemo AS\n") < mail["text"].index("\nÅs Prosjekt AS\n")
+
+
+def test_what_passed_before_anybody_heard_of_it_is_no_mail_now_nor_later(
+    bridge: Bridge, connection: Connection, mailbox: Mailbox
+) -> None:
+    for turn in (Turn.DOWN, Turn.UP):
+        tell(bridge, connection, turn)
+    change_id = stuck(bridge, connection)
+    changes.close(bridge.database, change_id, because="Posted by hand", who="kari", now=clock())
+    send_due(bridge)
+    assert mailbox.mails() == []
+    assert alerts.unsent(bridge.database, ADDRESS) == []
 
 
 def test_what_turns_soon_after_a_mail_waits_for_the_next(
     bridge: Bridge, connection: Connection, mailbox: Mailbox
 ) -> None:
-    alerts.raise_alert(bridge.database, connection.id, alert("Demo AS"), now=clock())
+    tell(bridge, connection)
     send_due(bridge)
-    alerts.raise_alert(bridge.database, connection.id, alert("Demo AS", turn=Turn.BETTER), now=clock())
+    tell(bridge, connection, Turn.DOWN)
     send_due(bridge)
     assert len(mailbox.mails()) == 1
     assert len(alerts.unsent(bridge.database, ADDRESS)) == 1
@@ -111,15 +121,28 @@ def test_what_the_mail_server_does_not_take_now_is_sent_later(
     bridge: Bridge, connection: Connection, mailbox: Mailbox
 ) -> None:
     mailbox.refuse_one()
-    alerts.raise_alert(bridge.database, connection.id, alert("Demo AS"), now=clock())
+    tell(bridge, connection)
     send_due(bridge)
     assert mailbox.mails() == []
     send_due(bridge)
     assert len(mailbox.mails()) == 1
 
 
+def test_an_address_that_does_not_exist_is_not_tried_again_and_keeps_no_mail_from_others(
+    bridge: Bridge, connection: Connection
+) -> None:
+    postbox = Postbox()
+    postbox.answers["gone@example.com"] = "550 No such user"
+    tell(bridge, connection, addresses=("gone@example.com", ADDRESS))
+    with listening(postbox) as port:
+        bridge.mailer = Mailer(SecretStr(f"smtp://127.0.0.1:{port}"), timeout=5)
+        send_due(bridge)
+    assert [mail.rcpt_tos for mail in postbox.mails] == [[ADDRESS]]
+    assert alerts.addresses_due(bridge.database, now=clock() + PAUSE, pause=PAUSE) == []
+
+
 def test_two_who_send_at_once_send_one_mail(bridge: Bridge, connection: Connection, mailbox: Mailbox) -> None:
-    alerts.raise_alert(bridge.database, connection.id, alert("Demo AS"), now=clock())
+    tell(bridge, connection)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(send_due, [bridge] * 4))
     assert len(mailbox.mails()) == 1

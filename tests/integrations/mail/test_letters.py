@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from integrations.mail.letters import Letter, LetterItem, compose
+from integrations.mail.letters import compose
+from models.alerts import Turn, Unsent
+from models.words import Kind
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -16,24 +18,28 @@ if TYPE_CHECKING:
 AT = datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
 
 
-def item(
-    title: str = "Invoice 1024",
-    *,
-    turn: Literal["worse", "better"] = "worse",
-    about: Literal["record", "connection"] = "record",
-    message: str = "Account 3999 is not in the chart of accounts.",
-    remedy: str = "Choose another account, then try again.",
-    at: datetime = AT,
-) -> LetterItem:
-    link = "https://bridge.example.com/changes/7?a=1&b=2"
-    return LetterItem(turn=turn, title=title, message=message, remedy=remedy, link=link, at=at, about=about)
+def alert(title: str = "Invoice 1024", *, turn: Turn = Turn.WORSE, **values: Any) -> Unsent:
+    """Tell of an invoice, or where the turn is a connection's, of that."""
+    defaults = {
+        "id": 1,
+        "connection_id": 1,
+        "connection": "Demo AS",
+        "change_id": 7,
+        "message": "Account 3999 is not in the chart of accounts.",
+        "remedy": "Choose another account, then try again.",
+        "at": AT,
+        "kind": Kind.INVOICE,
+    }
+    of_connection = {"change_id": None, "kind": None} if turn in CONNECTIONS else {}
+    return Unsent(**{"title": title, "turn": turn, **defaults, **of_connection, **values})
 
 
-def mail(*items: LetterItem, company: str = "Demo AS") -> EmailMessage:
+def mail(*alerts: Unsent, to: str = "kari@example.com") -> EmailMessage:
     return compose(
-        Letter(company, items),
+        alerts,
+        public_url="https://bridge.example.com",
         sender="Bridge <bridge@example.com>",
-        to="kari@example.com",
+        to=to,
         message_id="<alert-7@example.com>",
         sent=AT,
     )
@@ -46,76 +52,110 @@ def text(message: EmailMessage, kind: Literal["plain", "html"] = "plain") -> str
     return content
 
 
-paused = item("The connection is paused", about="connection")
-works = item("The connection works again", about="connection", turn="better")
-better = item("Invoice 7", turn="better")
+CONNECTIONS = {Turn.PAUSED, Turn.DOWN, Turn.UP, Turn.DIGEST}
+WEEK = AT - timedelta(days=7, hours=1)
+paused = alert("Demo AS", turn=Turn.PAUSED)
+down = alert("Demo AS", turn=Turn.DOWN)
+works = alert("Demo AS", turn=Turn.UP)
+better = alert("Invoice 7", turn=Turn.BETTER)
+reminder = alert("Invoice 5", turn=Turn.REMINDER, since=WEEK)
+digest = alert("Demo AS", turn=Turn.DIGEST)
 
 
 @pytest.mark.parametrize(
-    ("items", "subject"),
+    ("alerts", "subject"),
     [
-        ([item()], "Invoice 1024 did not reach 24SevenOffice"),
-        ([item(turn="better")], "Invoice 1024 is in 24SevenOffice now"),
-        ([item()] * 12, "12 records need you"),
-        ([better, item(), better], "Invoice 1024 did not reach 24SevenOffice"),
-        ([better, better], "2 records are in 24SevenOffice now"),
-        ([item(), item(), paused], "The connection is paused"),
-        ([better, works], "The connection works again"),
-        ([works, item()], "Invoice 1024 did not reach 24SevenOffice"),
+        ([alert()], "Invoice 1024 did not reach 24SevenOffice"),
+        ([alert("Customer Ås AS", kind=Kind.CUSTOMER)], "Customer Ås AS did not reach 24SevenOffice"),
+        ([alert("Voucher 40001 of 2026", kind=Kind.EXPENSE)], "Voucher 40001 of 2026 did not reach Moment"),
+        ([better], "Invoice 7 is in order now"),
+        ([reminder], "Invoice 5 still needs you after 7 days"),
+        ([alert(turn=Turn.REMINDER, since=AT - timedelta(days=1))], "Invoice 1024 still needs you after 1 day"),
+        ([paused], "The connection is paused"),
+        ([down], "The connection is interrupted"),
+        ([works], "The connection works again"),
+        ([digest], "The week in short"),
+        ([alert()] * 12, "12 records need you"),
+        ([reminder] * 3, "3 records still need you"),
+        ([better] * 2, "2 records are in order now"),
+        ([digest, better, works, down, reminder, alert()], "Invoice 1024 did not reach 24SevenOffice"),
+        ([alert(), paused, alert()], "The connection is paused"),
     ],
 )
-def test_the_subject_tells_the_gravest_news(items: list[LetterItem], subject: str) -> None:
-    assert mail(*items)["Subject"] == f"{subject} \N{EN DASH} Demo AS"
+def test_the_subject_tells_the_most_urgent_news(alerts: list[Unsent], subject: str) -> None:
+    assert mail(*alerts)["Subject"] == f"{subject} \N{EN DASH} Demo AS"
+
+
+def test_a_subject_counts_the_companies_where_it_is_about_several() -> None:
+    elsewhere = alert(connection="Fjord AS")
+    assert mail(alert(), elsewhere)["Subject"] == "2 records need you \N{EN DASH} 2 companies"
+    assert mail(better, elsewhere)["Subject"].endswith("24SevenOffice \N{EN DASH} Fjord AS")
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
 def test_a_mail_says_what_is_wrong_what_to_do_and_where(kind: Literal["plain", "html"]) -> None:
-    body = text(mail(item()), kind)
+    body = text(mail(alert()), kind)
     for told in (
         "Invoice 1024 did not reach 24SevenOffice",
         "Account 3999 is not in the chart of accounts.",
         "Choose another account, then try again.",
-        "https://bridge.example.com/changes/7?a=1",
+        "https://bridge.example.com/changes/7",
         "Demo AS",
     ):
         assert told in body
 
 
 def test_the_text_reads_like_this() -> None:
-    assert text(mail(item(), item("Invoice 7", turn="better", message="It was posted.", remedy=""))) == (
+    ended = alert("Fjord AS", turn=Turn.UP, connection="Fjord AS", message="It works again.", remedy="")
+    assert text(mail(ended, alert())) == (
         "Invoice 1024 did not reach 24SevenOffice \N{EN DASH} Demo AS\n"
+        "\n"
+        "Demo AS\n"
+        "------------------------------------------------------------\n"
         "\n"
         "Invoice 1024 did not reach 24SevenOffice\n"
         "22.11.2026 13:05\n"
         "Account 3999 is not in the chart of accounts.\n"
         "What to do: Choose another account, then try again.\n"
-        "Look here: https://bridge.example.com/changes/7?a=1&b=2\n"
+        "Look here: https://bridge.example.com/changes/7\n"
         "\n"
-        "Invoice 7 is in 24SevenOffice now\n"
+        "Fjord AS\n"
+        "------------------------------------------------------------\n"
+        "\n"
+        "The connection works again\n"
         "22.11.2026 13:05\n"
-        "It was posted.\n"
-        "Look here: https://bridge.example.com/changes/7?a=1&b=2\n"
+        "It works again.\n"
         "\n"
         "-- \n"
-        "Sent by the bridge between Moment and 24SevenOffice, to the error addresses of Demo AS.\n"
+        "Sent by the bridge between Moment and 24SevenOffice, as your address is one of those that hear of errors.\n"
         "Times are Oslo time.\n"
     )
 
 
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_the_most_urgent_comes_first_and_companies_stay_together(kind: Literal["plain", "html"]) -> None:
+    elsewhere = alert("Invoice 9", connection="Fjord AS", at=AT - timedelta(hours=1))
+    body = text(mail(better, alert(), elsewhere, digest), kind)
+    order = ["Fjord AS", "Invoice 9", "Demo AS", "Invoice 1024", "Invoice 7", "The week"]
+    places = [body.rindex(each) for each in order]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize(("month", "shown"), [(1, "22.01.2026 13:05"), (7, "22.07.2026 14:05")])
 def test_times_are_oslo_time_in_winter_and_summer(month: int, shown: str) -> None:
-    assert shown in text(mail(item(at=AT.replace(month=month))))
+    assert shown in text(mail(alert(at=AT.replace(month=month))))
 
 
-def test_of_many_records_fifty_are_shown_and_the_others_counted() -> None:
-    message = mail(*(item(f"Invoice {number}") for number in range(1, 63)))
+def test_of_many_records_fifty_are_shown_and_a_list_has_the_others() -> None:
+    message = mail(*(alert(f"Invoice {number}") for number in range(1, 63)))
     for body in (text(message), text(message, "html")):
         assert len(re.findall(r"Invoice \d+ did not reach", body)) == 50
-        assert "and 12 more." in body
+        assert "12 more" in body
+        assert re.search(r"https://bridge\.example\.com/changes\b(?!/)", body)
 
 
 def test_a_name_cannot_add_a_header_or_turn_the_line() -> None:
-    message = mail(item("Invoice 1024\r\nBcc: all@example.com\u202e"), company="Demo\nTo: x@example.com")
+    message = mail(alert("Invoice 1024\r\nBcc: all@example.com\u202e", connection="Demo\nTo: x@example.com"))
     assert "Bcc" not in message
     assert message.get_all("To") == ["kari@example.com"]
     assert message["Subject"] == (
@@ -124,20 +164,26 @@ def test_a_name_cannot_add_a_header_or_turn_the_line() -> None:
 
 
 def test_html_in_a_message_is_only_text() -> None:
-    body = text(mail(item(message="<script>alert(1)</script>")), "html")
+    body = text(mail(alert(message="<script>alert(1)</script>")), "html")
     assert "&lt;script&gt;" in body
     assert "<script>" not in body
 
 
 def test_names_of_any_letters_and_length_arrive() -> None:
-    message = mail(item("Kunde Æøå 株 " + "x" * 10_000, message="Ø" * 10_000 + "\ud800\x00"), company="Ås " * 1000)
-    assert len(message["Subject"]) < 300
+    title = "Kunde Æøå 株 {0} " + "x" * 10_000
+    message = mail(alert(title, message="Ø" * 10_000 + "\ud800\x00", connection="Ås " * 1000))
+    assert message["Subject"].startswith("Kunde Æøå 株 {0} xxx")
+    assert len(message["Subject"]) < 150
     assert len(text(message)) < 3000
     assert b"Bridge <bridge@example.com>" in message.as_bytes()
 
 
+def test_a_domain_with_norwegian_letters_is_spelt_for_every_server() -> None:
+    assert mail(alert(), to="post@blåbær.no")["To"] == "post@xn--blbr-roah.no"
+
+
 def test_a_mail_can_be_known_again_and_asks_for_no_automatic_answer() -> None:
-    message = mail(item())
+    message = mail(alert())
     assert message["Message-ID"] == "<alert-7@example.com>"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Date"].datetime == AT

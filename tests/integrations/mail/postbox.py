@@ -1,0 +1,49 @@
+"""A mail server that a test can have refuse what it likes."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiosmtpd.controller import Controller
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class Postbox:
+    """Takes every mail, unless ``answers`` says otherwise for an address, or for "DATA"."""
+
+    def __init__(self) -> None:
+        self.mails: list[Envelope] = []
+        self.answers: dict[str, str] = {}
+
+    async def handle_RCPT(  # noqa: N802 - the name that aiosmtpd asks for
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if address in self.answers:
+            return self.answers[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the same
+        if "DATA" in self.answers:
+            return self.answers["DATA"]
+        self.mails.append(envelope)
+        return "250 OK"
+
+
+@contextmanager
+def listening(postbox: Postbox, **options: Any) -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    controller = Controller(postbox, hostname="127.0.0.1", port=port, **options)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()
