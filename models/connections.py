@@ -120,13 +120,18 @@ class Connections:
             _note(session, connection_id, who=who, what="gave the webhook a new address", now=now)
         return token
 
-    def pause(self, connection_id: int, because: str, *, now: datetime) -> bool:
-        """Stop the connection's work until it is resumed; False where it was paused already."""
+    def pause(self, connection_id: int, because: str, *, now: datetime, told: bool = False) -> bool:
+        """Stop the connection's work until it is resumed; False where it was paused already.
+
+        ``told`` says that its addresses hear of it, so that they also hear when it works again.
+        """
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
             was_working = not row.paused_because
             if was_working:
                 row.paused_because = because
+                if told:
+                    row.failures, row.down_told = max(1, row.failures), True
                 _note(session, connection_id, who="the bridge", what=f"paused: {because}", now=now)
         return was_working
 

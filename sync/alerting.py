@@ -45,12 +45,11 @@ def still_news(waiting: Sequence[Unsent]) -> list[Unsent]:
 
 
 def _matter(alert: Unsent) -> Hashable:
-    """Tell what an alert is about: a record, or of a connection its pause, its outage or its week."""
-    about = Turn.DOWN if alert.turn is Turn.UP else alert.turn
-    return alert.change_id or (alert.connection_id, about)
+    """Tell what an alert is about: a record, or of a connection whether it works, or its week."""
+    return alert.change_id or (alert.connection_id, alert.turn is Turn.DIGEST)
 
 
 def _is_over(first: Unsent, last: Unsent) -> bool:
     if last.turn in (Turn.WORSE, Turn.REMINDER):
         return last.since is None
-    return (first.turn, last.turn) in {(Turn.WORSE, Turn.BETTER), (Turn.DOWN, Turn.UP)}
+    return last.turn in (Turn.BETTER, Turn.UP) and first.turn in (Turn.WORSE, Turn.DOWN, Turn.PAUSED)

@@ -11,7 +11,7 @@ from models.accounts import AccountRanges
 from models.words import Kind, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from models.base import Database
     from models.connections import Connection
@@ -52,17 +52,39 @@ def poll_expenses(
     One call where there is little to catch up, else one for each week, after which the cursor moves. The first
     poll starts at the first day that the settings name, or now. Returns and raises as :func:`poll_moment` does.
     """
-    accounts = AccountRanges.read(settings.expense_accounts)
     since = (cursors.position(database, lane) or _first(settings, now)) - OVERLAP
     received = 0
-    while accounts.intervals and since < now:
-        until = min(since + SLICE, now)
-        vouchers = erp.changed_vouchers(accounts, since=since, until=until)
-        records = [Record(lane.kind, voucher) for voucher in vouchers]
-        inbox.receive(database, lane.connection_id, records, now=now)
+    for until, vouchers in changed_vouchers(erp, settings, since=since, until=now):
+        inbox.receive(database, lane.connection_id, vouchers, now=now)
         cursors.move(database, lane, to=until)
-        since, received = until, received + len(records)
+        received += len(vouchers)
     return received
+
+
+def import_expenses(
+    database: Database, erp: Purchases, connection: Connection, *, since: datetime, now: datetime
+) -> int:
+    """Receive the vouchers that changed since an instant (UTC) once more, whatever the polls have seen.
+
+    Returns and raises as :func:`poll_moment` does.
+    """
+    received: set[Record] = set()
+    for _, vouchers in changed_vouchers(erp, connection.settings, since=since, until=now):
+        inbox.receive(database, connection.id, vouchers, now=now)
+        received.update(vouchers)
+    return len(received)
+
+
+def changed_vouchers(
+    erp: Purchases, settings: ConnectionSettings, *, since: datetime, until: datetime
+) -> Iterator[tuple[datetime, Sequence[Record]]]:
+    """Find the vouchers with costs on the listed accounts, week by week: up to when, and which they are."""
+    accounts = AccountRanges.read(settings.expense_accounts)
+    while accounts.intervals and since < until:
+        end = min(since + SLICE, until)
+        found = erp.changed_vouchers(accounts, since=since, until=end)
+        yield end, [Record(Kind.EXPENSE, voucher) for voucher in found]
+        since = end
 
 
 def expenses_due(database: Database, connections: Iterable[Connection], *, now: datetime) -> Sequence[int]:

@@ -81,7 +81,8 @@ class Purchases(Protocol):
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         """Tell the vouchers with a line on these accounts created or changed in a span of UTC, in one call.
 
-        A voucher is named by its fiscal year, its type and its number: "2026-4-40001".
+        Perhaps also some with a line on an account between these. A voucher is named by its fiscal year, its type
+        and its number: "2026-4-40001".
         """
         ...
 

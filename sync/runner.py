@@ -76,7 +76,7 @@ class Runner:
 
     def pause(self, connection: Connection, error: Misconfigured) -> None:
         """Stop a connection whose settings are wrong, with one mail however many records met it."""
-        if self.connections.pause(connection.id, error.message, now=self.clock()):
+        if self.connections.pause(connection.id, error.message, now=self.clock(), told=True):
             log.warning("connection_paused", connection=connection.id, reason=error.reason)
             alerts.raise_alert(self.database, connection.id, pause_of(connection, error), now=self.clock())
 

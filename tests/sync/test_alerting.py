@@ -50,11 +50,13 @@ def test_what_a_person_has_closed_meanwhile_is_not_told(turn: Turn) -> None:
         ((DOWN, UP), []),
         ((UP, DOWN), [DOWN]),
         ((UP, DOWN, UP), [UP]),
-        ((PAUSED, DOWN, UP), [PAUSED]),
-        ((PAUSED, DIGEST, DOWN), [PAUSED, DIGEST, DOWN]),
+        ((PAUSED,), [PAUSED]),
+        ((PAUSED, UP), []),
+        ((PAUSED, DOWN), [DOWN]),
+        ((PAUSED, DIGEST), [PAUSED, DIGEST]),
     ],
 )
-def test_an_outage_that_passed_unheard_is_not_told_but_a_pause_is(
+def test_of_a_connection_is_told_how_it_stands_unless_that_passed_unheard(
     turns: tuple[Turn, ...], news: list[Turn]
 ) -> None:
     assert told(*turns, change_id=None) == news

@@ -42,6 +42,7 @@ def test_everything_that_waited_goes_through_when_the_settings_are_mended(world:
     world.change_settings(username="someone@example.com")
     world.run()
     assert len(world.erp.companies) == 3
+    assert world.mails() == [("paused", "Demo AS"), ("up", "Demo AS")]
 
 
 def test_the_rest_of_a_batch_is_given_back_untouched_when_the_system_is_unavailable(world: World) -> None:
