@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from models.words import Kind
+
 if TYPE_CHECKING:
     from local.stack import Stack
 
@@ -16,6 +18,8 @@ CUSTOMER, PROJECT, DRAFT = 62788973, 62788980, 106939080
 """The records that Moment holds of it from the start; the invoice becomes number 1 when it is finalized."""
 CLIENT_ID = "1001-M"
 RECEIVABLES = 1500
+NOT_BILLABLE = 3
+"""The project whose expenses nobody is charged for."""
 BOOKKEEPER = "bookkeeper@example.com"
 SECRETS = {"CONNECTION_MOMENT_API_KEY": "moment-demo-key", "CONNECTION_PASSWORD": "demo-password"}
 SETTINGS = (
@@ -23,6 +27,10 @@ SETTINGS = (
     "--username=demo@example.com",
     f"--client-id={CLIENT_ID}",
     f"--error-email={BOOKKEEPER}",
+    *(f"--kind={kind}" for kind in Kind),
+    "--expense-accounts=4000, 4300-4599, 7140",
+    f"--expense-billable-project={NOT_BILLABLE}=false",
+    "--expense-poll-minutes=1",
 )
 
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TextIO
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 import requests
 
 from config.settings import Settings
-from local import company
+from local import company, purchases
 from local.children import end_on_signals
 from local.day import SHELVES, STEPS
 from local.servers import NoServer
@@ -23,7 +24,7 @@ from local.visitor import Unmet, Visitor
 from worker.commands.columns import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from local.visitor import Record
 
@@ -39,7 +40,7 @@ class Step:
 
 @dataclass
 class Report:
-    """What the day has shown; ``duplicates`` counts records in 24SevenOffice beyond the first of their kind."""
+    """What the day has shown: ``books`` counts what was brought, ``duplicates`` what of it came again."""
 
     ok: bool = False
     steps: list[Step] = field(default_factory=list)
@@ -111,14 +112,16 @@ def _name(step: Callable[[Visitor], None]) -> str:
 
 
 def _count(report: Report, visitor: Visitor) -> None:
-    shelves = {shelf: visitor.twentyfour(shelf) for shelf in SHELVES}
-    brought = {"expenses": visitor.moment("projectExpenses"), "attachments": visitor.moment("attachments")}
-    report.books = {name: len(records) for name, records in (shelves | brought).items()}
+    shelves = {shelf: visitor.brought(shelf) for shelf in SHELVES}
+    back = {"expenses": visitor.moment("projectExpenses"), "attachments": visitor.moment("attachments")}
+    report.books = {name: len(records) for name, records in (shelves | back).items()}
     report.mails = len(visitor.mails())
-    kinds = (
+    kinds: tuple[Iterable[object], ...] = (
         (each["external_id"] for each in shelves["customers"]),
         (each["number"] for each in shelves["projects"]),
         (each["lines"][0]["invoice"] for each in shelves["vouchers"]),
+        ((each["supplierName"], each["supplierInvoiceNumber"]) for each in back["expenses"]),
+        ((each["projectExpenseId"], each["md5"]) for each in back["attachments"]),
     )
     report.duplicates = sum(count - 1 for keys in kinds for count in Counter(keys).values())
 
@@ -135,11 +138,18 @@ def _arrivals(visitor: Visitor) -> Iterator[tuple[str, str, str, str]]:
         yield "project", project["name"], project["projectNumber"], projects.get(project["projectNumber"], "-")
     for invoice in visitor.moment("invoices"):
         number, total = str(invoice["invoiceNumber"]), f"{invoice['totalAmountInclVat']:.2f}"
-        yield invoice["invoiceType"], number, total, vouchers.get(number, "-")
+        yield invoice["invoiceType"], number, total, vouchers.pop(number, "-")
+    for expense in visitor.moment("projectExpenses"):
+        number, total = expense["supplierInvoiceNumber"], f"{expense['amountInclVat']:.2f}"
+        yield "expense", f"{expense['supplierName']} {number}", total, vouchers.pop(number, "-")
+    for number, voucher in vouchers.items():
+        yield "left alone", number, "-", voucher
     for mail in visitor.mails():
         yield "mail", mail["subject"], "", ", ".join(mail["to"])
 
 
 def _voucher(voucher: Record) -> str:
-    receivable = next(line for line in voucher["lines"] if line["account"] == company.RECEIVABLES)
-    return f"voucher {voucher['number']}: {receivable['amount']}"
+    """Name a voucher with what a customer owes, or a supplier is owed."""
+    amounts = {line["account"]: Decimal(line["amount"]) for line in voucher["lines"]}
+    owed = amounts.get(company.RECEIVABLES) or -amounts[purchases.SUPPLIERS]
+    return f"voucher {voucher['number']}: {owed}"

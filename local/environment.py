@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING
 from cryptography.fernet import Fernet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 
+SECRETS: Mapping[str, Callable[[], str]] = {
+    "SECRET_KEYS": lambda: Fernet.generate_key().decode(),
+    "WEB_PASSWORD": lambda: secrets.token_hex(12),
+    "FLOWER_BASIC_AUTH": lambda: f"admin:{secrets.token_hex(12)}",
+}
+"""How each secret of this machine is made where there is none."""
+
+
 def kept_secrets(note: Path) -> dict[str, str]:
-    """Tell the secrets of this machine, made the first time and kept in a file for its owner only."""
-    if not note.exists():
-        flower = f"admin:{secrets.token_hex(12)}"
-        keep(note, {"SECRET_KEYS": Fernet.generate_key().decode(), "FLOWER_BASIC_AUTH": flower})
-    return kept(note)
+    """Tell the secrets of this machine, each made the first time and kept in a file for its owner only."""
+    known = kept(note) if note.exists() else {}
+    made = {name: make() for name, make in SECRETS.items() if name not in known}
+    if made:
+        keep(note, known | made)
+    return known | made
 
 
 def keep(note: Path, values: Mapping[str, str]) -> None:

@@ -64,4 +64,4 @@ def _addresses(stack: Stack) -> Iterator[str]:
         }
     for name, title in pages.items():
         yield f"  {stack.addresses[name]:<24} {title}"
-    yield f"Flower's user and password, and all else that is secret: {stack.plan.state}/secrets.env"
+    yield f"Passwords of the pages and of Flower, and all else that is secret: {stack.plan.state}/secrets.env"

@@ -96,6 +96,14 @@ class Stack:
             raise NotUp(f"{' '.join(arguments[:2])} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def command_lines(self) -> dict[str, tuple[str, ...]]:
+        """Tell what follows ``python -m`` for each process, in the order of their start."""
+        ports, state = self._ports, self.plan.state
+        ours = commands(
+            host="127.0.0.1", web_port=ports["web"], flower_port=ports["flower"], schedule=state / "beat"
+        )
+        return {"sandbox": sandbox(ports, keep=state / "sandbox"), **ours} if self.plan.sandbox else ours
+
     def _start_servers(self, until_the_end: ExitStack) -> None:
         plan = self.plan
         made = kept_secrets(plan.state / "secrets.env") | {
@@ -112,25 +120,19 @@ class Stack:
             self.parts["redis"] = server = until_the_end.enter_context(redis)
             made["REDIS_URL"] = server.url
         to_sandbox = sandbox_settings(self.addresses) if plan.sandbox else {}
-        keep(plan.state / "environment", made | to_sandbox)
         self.environment = {**made, **plan.environ, **to_sandbox}
+        keep(plan.state / "environment", {name: self.environment[name] for name in made | to_sandbox})
 
     def _start_processes(self, until_the_end: ExitStack) -> None:
         migrate(SecretStr(self.environment["DATABASE_URL"]))
-        for name, arguments in self._commands().items():
+        for name, arguments in self.command_lines().items():
             process = self.parts[name] = Process(name, arguments, env=self.environment, say=self._say)
             until_the_end.callback(process.stop)
             process.start()
 
-    def _commands(self) -> dict[str, tuple[str, ...]]:
-        ports, state = self._ports, self.plan.state
-        ours = commands(
-            host="127.0.0.1", web_port=ports["web"], flower_port=ports["flower"], schedule=state / "beat"
-        )
-        return {"sandbox": sandbox(ports, keep=state / "sandbox"), **ours} if self.plan.sandbox else ours
-
     def _wait(self) -> None:
-        pages = ["web", "flower", *(["moment", "twentyfour", "mail"] if self.plan.sandbox else [])]
+        pages: list[str] = [page for page in ("web", "flower") if page in self.parts]
+        pages += ["moment", "twentyfour", "mail"] if self.plan.sandbox else []
         deadline = time.monotonic() + START_SECONDS
         while pages := [page for page in pages if not _answers(self.addresses[page])]:
             fallen = [name for name, part in self.parts.items() if not part.alive]

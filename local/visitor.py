@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +33,9 @@ def expect(what: str, seen: object, wanted: object) -> None:
         raise Unmet(f"{what}: {seen!r}, not {wanted!r}")
 
 
-def eventually(holds: Callable[[], None]) -> None:
-    """Look again and again until it holds. Raises the last Unmet after a minute."""
-    deadline = time.monotonic() + WAIT_SECONDS
+def eventually(holds: Callable[[], None], *, seconds: float = WAIT_SECONDS) -> None:
+    """Look again and again until it holds. Raises the last Unmet after so many seconds."""
+    deadline = time.monotonic() + seconds
     while True:
         try:
             return holds()
@@ -41,6 +43,15 @@ def eventually(holds: Callable[[], None]) -> None:
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """What a line of the bridge's own list says of a change."""
+
+    title: str
+    why: str
+    message: str
 
 
 class Visitor:
@@ -52,6 +63,7 @@ class Visitor:
         self._hook = hook
         self._session = requests.Session()
         self._session.trust_env = False
+        self._by_hand: set[tuple[str, int]] = set()
 
     def enter(self, resource: str, **values: object) -> Record:
         """Enter a record in Moment, as its API takes it."""
@@ -75,7 +87,21 @@ class Visitor:
 
     def twentyfour(self, shelf: str) -> list[Record]:
         """Read the books of 24SevenOffice."""
-        return self._list(f"{self._addresses['twentyfour']}/books/{company.CLIENT}/{shelf}")
+        return self._list(self._books(shelf))
+
+    def brought(self, shelf: str) -> list[Record]:
+        """Read the books of 24SevenOffice, without what was entered there by hand."""
+        return [each for each in self.twentyfour(shelf) if (shelf, each["number"]) not in self._by_hand]
+
+    def book(self, shelf: str, **values: object) -> Record:
+        """Enter a record in 24SevenOffice by hand."""
+        record: Record = self._ask("POST", self._books(shelf), json=values)
+        self._by_hand.add((shelf, record["number"]))
+        return record
+
+    def import_expenses(self, *options: str) -> str:
+        """Have the bridge look at today's vouchers, and tell what it says."""
+        return self._stack.command("expenses", "import", company.NAME, "--days=1", *options)
 
     def notifications(self) -> list[Record]:
         """Read what Moment has sent to the webhook."""
@@ -90,10 +116,10 @@ class Visitor:
         """Bring a notification to the webhook."""
         self._session.post(self._hook, json=body, timeout=10).raise_for_status()
 
-    def unfinished(self) -> list[str]:
-        """Read the bridge's own list of changes, without those that a person has to look at."""
-        listed = self._stack.command("changes", "list").splitlines()
-        return [line for line in listed if "  stuck  " not in line and line != "Nothing."]
+    def changes(self, *states: str) -> list[Listed]:
+        """Read the bridge's own list of changes in these states."""
+        listed = self._stack.command("changes", "list", *(f"--state={state}" for state in states))
+        return [_listed(line) for line in listed.splitlines() if line != "Nothing."]
 
     def mails(self) -> list[Record]:
         """Read the mails that have arrived."""
@@ -101,6 +127,9 @@ class Visitor:
 
     def _moment_api(self, resource: str) -> str:
         return f"{self._addresses['moment']}/api/1.0/companies/{company.MOMENT_COMPANY}/{resource}"
+
+    def _books(self, shelf: str) -> str:
+        return f"{self._addresses['twentyfour']}/books/{company.CLIENT}/{shelf}"
 
     def _list(self, address: str) -> list[Record]:
         records: list[Record] = self._ask("GET", address)
@@ -110,3 +139,10 @@ class Visitor:
         answer = self._session.request(method, address, json=json, auth=MOMENT_KEY, timeout=10)
         answer.raise_for_status()
         return answer.json(parse_float=Decimal)
+
+
+def _listed(line: str) -> Listed:
+    """Read a line of the list; the last of its cells are missing where they are empty."""
+    _, _, title, _, _, *rest = re.split("  +", line)
+    why, message, *_ = *rest, "", ""
+    return Listed(title=title, why=why, message=message)

@@ -26,6 +26,14 @@ def position(database: Database, lane: Lane) -> datetime | None:
         return session.scalar(query)
 
 
+def start(database: Database, lane: Lane, *, at: datetime) -> datetime:
+    """Tell the same; before the first poll it is ``at``, and stays so until a poll has been through."""
+    row = insert(CursorRow).values(connection_id=lane.connection_id, kind=lane.kind, position=at)
+    with database.transaction() as session:
+        session.execute(row.on_conflict_do_nothing())
+    return position(database, lane) or at
+
+
 def positions(database: Database, kind: Kind) -> Mapping[int, datetime]:
     """Tell the same of all connections, by their number, where they have been polled for a kind."""
     query = select(CursorRow.connection_id, CursorRow.position).where(CursorRow.kind == kind)

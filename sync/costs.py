@@ -90,8 +90,8 @@ def drafts_of(
 ) -> Mapping[str, ExpenseDraft]:
     """Put costs as Moment takes them, by our key of each; the activity is filled in when they are sent."""
     return {
-        f"{voucher}/{cost.project_number}/{cost.account}": ExpenseDraft(
-            external_id=f"24so:{voucher}/{cost.project_number}/{cost.account}",
+        key_of(voucher, cost.project_number, cost.account): ExpenseDraft(
+            external_id=external_id(key_of(voucher, cost.project_number, cost.account)),
             project_id=cost.project_id,
             activity_id="",
             description=_description(cost, supply),
@@ -103,6 +103,16 @@ def drafts_of(
         )
         for cost in costs
     }
+
+
+def key_of(voucher: str, project_number: int, account: int) -> str:
+    """Name an expense by where its cost stands in 24SevenOffice; it is linked by this name."""
+    return f"{voucher}/{project_number}/{account}"
+
+
+def external_id(key: str) -> str:
+    """Tell the name under which Moment keeps an expense for us."""
+    return f"24so:{key}"
 
 
 def title_of(voucher: str, lines: Sequence[LedgerLine]) -> str:

@@ -37,7 +37,7 @@ def poll_moment(database: Database, moment: Moment, lane: Lane, *, now: datetime
     Raises:
         SyncError: Moment did not answer; the next poll starts where this one did.
     """
-    since = (cursors.position(database, lane) or now) - OVERLAP
+    since = cursors.start(database, lane, at=now) - OVERLAP
     records = [Record(lane.kind, record_id) for record_id in moment.changed(lane.kind, since=since)]
     inbox.receive(database, lane.connection_id, records, now=now)
     cursors.move(database, lane, to=now)
@@ -52,7 +52,7 @@ def poll_expenses(
     One call where there is little to catch up, else one for each week, after which the cursor moves. The first
     poll starts at the first day that the settings name, or now. Returns and raises as :func:`poll_moment` does.
     """
-    since = (cursors.position(database, lane) or _first(settings, now)) - OVERLAP
+    since = cursors.start(database, lane, at=_first(settings, now)) - OVERLAP
     received = 0
     for until, vouchers in changed_vouchers(erp, settings, since=since, until=now):
         inbox.receive(database, lane.connection_id, vouchers, now=now)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer as Moment holds it (FACTS M2). ``number`` is the customer number of 24SevenOffice, if known."""
+    """A customer as Moment holds it (M2). ``number`` is the customer number of 24SevenOffice, if known."""
 
     id: str
     name: str
@@ -27,7 +27,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as Moment holds it (FACTS M3). ``number`` is text in Moment and must be a whole number in 24SO."""
+    """A project as Moment holds it (M3). ``number`` is text in Moment and must be a whole number in 24SO."""
 
     id: str
     name: str
@@ -38,7 +38,7 @@ class Project:
 
 
 class Transfer(StrEnum):
-    """What Moment says of an invoice's way to the accounts (FACTS M7)."""
+    """What Moment says of an invoice's way to the accounts (M7)."""
 
     WANTED = "wanted"
     DONE = "done"
@@ -57,9 +57,9 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice or credit note as Moment holds it (FACTS M1); a credit note's amounts are negative.
+    """An invoice or credit note as Moment holds it (M1); a credit note's amounts are negative.
 
-    ``total`` includes VAT and is in ``currency``; ``rate`` is the price of one unit of it in kroner (FACTS M8).
+    ``total`` includes VAT and is in ``currency``; ``rate`` is the price of one unit of it in kroner (M8).
     Days are days of the Oslo calendar.
     """
 

@@ -227,8 +227,9 @@ class FakeErp(Remote):
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         with self.call("changed_vouchers"):
             self.asked.append((since, until))
+            between = range(accounts.intervals[0].start, accounts.intervals[-1].stop)
             return [
-                name for name, lines in self.purchases.items() if any(line.account in accounts for line in lines)
+                name for name, lines in self.purchases.items() if any(line.account in between for line in lines)
             ]
 
     def purchase(self, voucher: str) -> Sequence[LedgerLine]:

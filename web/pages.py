@@ -11,6 +11,7 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from fastapi.templating import Jinja2Templates
 
 from models import changes
+from models.words import State
 from worker.wiring import bridge
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -44,6 +45,15 @@ def password_known(
 def home(request: Request) -> Response:
     """Say what this is."""
     return templates.TemplateResponse(request, "home.html", headers=HEADERS)
+
+
+@router.get("/changes", dependencies=[Depends(password_known)])
+def open_changes(request: Request) -> Response:
+    """List what needs a person, then what waits."""
+    views = [
+        view for state in (State.STUCK, State.WAITING) for view in changes.listing(bridge().database, state=state)
+    ]
+    return templates.TemplateResponse(request, "changes.html", {"changes": views}, headers=HEADERS)
 
 
 @router.get("/changes/{change_id}", dependencies=[Depends(password_known)])

@@ -15,6 +15,7 @@ from sync.errors import SyncError
 from worker import pulse
 from worker.commands.changes import changes
 from worker.commands.connections import connections
+from worker.commands.expenses import expenses
 from worker.wiring import bridge
 
 
@@ -45,6 +46,7 @@ def main() -> None:
 
 main.add_command(connections)
 main.add_command(changes)
+main.add_command(expenses)
 
 
 @main.command("migrate")

@@ -31,17 +31,20 @@ def expenses_due(bridge: Bridge) -> Sequence[int]:
 
 
 def poll_moment(bridge: Bridge, connection_id: int) -> set[Lane]:
-    """Receive what has changed in Moment, and tell the lanes that have something to do."""
+    """Receive what has changed in Moment, and tell the lanes that have something to do.
+
+    A kind that Moment does not list now does not keep the others from being polled.
+    """
     connection = bridge.connections.get(connection_id)
     moment = bridge.moment(connection.settings)
     found: set[Lane] = set()
-    try:
-        for kind in sorted(connection.settings.kinds - {Kind.EXPENSE}):
-            lane = Lane(connection_id, kind)
+    for kind in sorted(connection.settings.kinds - {Kind.EXPENSE}):
+        lane = Lane(connection_id, kind)
+        try:
             if polling.poll_moment(bridge.database, moment, lane, now=clock()):
                 found.add(lane)
-    except SyncError as error:
-        _failed(bridge, connection, error)
+        except SyncError as error:
+            _failed(bridge, connection, error)
     return found
 
 

@@ -22,14 +22,15 @@ def changed(
 ) -> list[str]:
     """Name the vouchers with a line on these accounts created or changed in a span of time.
 
-    One call takes one interval of accounts only, so it asks for the lowest to the highest of them all. Hidden
-    lines count: hiding is how a line is taken back.
+    One call takes one interval of accounts only, so it asks for the lowest to the highest of them all, and what
+    lies between comes along: a line may have been moved there from one of them. Hidden lines count: hiding is how
+    a line is taken back.
     """
     if not accounts.intervals:
         return []
     hull = {"AccountNoStart": accounts.intervals[0].start, "AccountNoEnd": accounts.intervals[-1].stop - 1}
     lines = ledger.changed(session, since=since, until=until, **hull)
-    return list(dict.fromkeys(_name(line, books) for line in lines if line.AccountNo in accounts))
+    return list(dict.fromkeys(_name(line, books) for line in lines))
 
 
 def read(session: Session, voucher: str, *, books: Books) -> list[LedgerLine]:

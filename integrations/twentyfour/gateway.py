@@ -105,7 +105,7 @@ class TwentyFour:
         return invoices.posted(self._session, invoice_number, year=self._books.year_of(day))
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
-        """Name the vouchers with a line on these accounts created or changed in a span of time."""
+        """Name the vouchers with a line on or between these accounts created or changed in a span of time."""
         return expenses.changed(self._session, accounts, since=since, until=until, books=self._books)
 
     def purchase(self, voucher: str) -> Sequence[LedgerLine]:

@@ -12,7 +12,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from models.words import Kind, Outcome, Record
-from sync.costs import costs_of, drafts_of, supply_of, title_of
+from sync.costs import costs_of, drafts_of, external_id, key_of, supply_of, title_of
 from sync.desk import fingerprint
 from sync.documents import bring_files, stem_of
 from sync.errors import Rejected, SyncError, about, caught
@@ -71,7 +71,7 @@ class Expenses:
         """Read a voucher and see which expenses it should be in Moment."""
         voucher = change.record.id
         lines = self._desk.erp.purchase(voucher)
-        known = self._desk.links_starting(Kind.EXPENSE, f"{voucher}/")
+        known = self._known(voucher, lines, uncertain=change.uncertain)
         name = title_of(voucher, lines)
         with about(name):
             costs, left_alone = costs_of(lines, settings=self._desk.settings, project_id=self._project_id)
@@ -89,6 +89,22 @@ class Expenses:
     def send(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
         """Bring the expenses of one voucher after the other."""
         return [caught(work.title, self._bring, work) for work in works]
+
+    def _known(
+        self, voucher: str, lines: Sequence[LedgerLine], *, uncertain: bool
+    ) -> Mapping[str, tuple[str, Link]]:
+        """Tell the expenses that the voucher has in Moment, by our key.
+
+        One that an attempt which broke off has made is linked first: its cost may have been taken back since.
+        """
+        known = self._desk.links_starting(Kind.EXPENSE, f"{voucher}/")
+        if not uncertain:
+            return known
+        keys = {key_of(voucher, line.project_number, line.account) for line in lines if line.project_number}
+        for key in sorted(keys - known.keys()):
+            if found := self._desk.moment.find_expense(external_id(key)):
+                self._desk.save_link(Record(Kind.EXPENSE, found), remote_id=key)
+        return self._desk.links_starting(Kind.EXPENSE, f"{voucher}/")
 
     def _bring(self, work: Work) -> Done:
         """Bring, put right or remove each expense; what fails for one is told after the others are done."""
@@ -124,10 +140,10 @@ class Expenses:
     def _save(self, expense_id: str, draft: ExpenseDraft, sent: str) -> tuple[str, str]:
         """Create an expense or put it right; the answer is its id, and the fingerprint for its link."""
         moment = self._desk.moment
-        activity = moment.activity(draft.project_id, self._desk.settings.expense_activity)
-        draft = replace(draft, activity_id=activity)
         known = expense_id or moment.find_expense(draft.external_id)
         self._desk.hold()
+        activity = moment.activity(draft.project_id, self._desk.settings.expense_activity)
+        draft = replace(draft, activity_id=activity)
         if not known:
             return moment.create_expense(draft), sent
         try:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dotenv import dotenv_values
 
 from local.processes import ROOT, commands
 
@@ -36,6 +38,12 @@ def test_redis_keeps_what_it_is_given() -> None:
 
 def test_the_sandbox_is_there_only_where_it_is_asked_for() -> None:
     assert {name for name, service in SERVICES.items() if "profiles" in service} == {"sandbox"}
+
+
+def test_what_the_containers_must_be_told_stands_in_the_example() -> None:
+    example = dotenv_values(ROOT / ".env.example")
+    wanted = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
+    assert wanted == example.keys()
 
 
 def test_ports_are_open_to_this_machine_only() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from config.settings import Settings
-from local.environment import kept_secrets, sandbox_settings
+from local.environment import keep, kept_secrets, sandbox_settings
 from models.vault import Vault
 
 if TYPE_CHECKING:
@@ -18,6 +18,16 @@ def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
     made = kept_secrets(tmp_path / "secrets.env")
     assert kept_secrets(tmp_path / "secrets.env") == made
     assert (tmp_path / "secrets.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_that_came_later_is_made_beside_those_that_are_there(tmp_path: Path) -> None:
+    note = tmp_path / "secrets.env"
+    made = kept_secrets(note)
+    keep(note, {name: value for name, value in made.items() if name != "WEB_PASSWORD"})
+    again = kept_secrets(note)
+    assert again["WEB_PASSWORD"] != made["WEB_PASSWORD"]
+    assert again | {"WEB_PASSWORD": ""} == made | {"WEB_PASSWORD": ""}
+    assert kept_secrets(note) == again
 
 
 def test_the_key_fits_the_vault(tmp_path: Path) -> None:

@@ -94,10 +94,16 @@ def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(
 
 
 def assert_all_answer(run: Run) -> None:
-    user, _, password = kept(run.folder / "sandbox" / "secrets.env")["FLOWER_BASIC_AUTH"].partition(":")
-    assert requests.get(run.address("Overview and webhooks") + "/health/ready", timeout=10).json()["redis"] == "up"
-    assert requests.get(run.address("log of tasks"), timeout=10).status_code == 401
-    assert requests.get(run.address("log of tasks"), auth=(user, password), timeout=10).status_code == 200
+    secrets = kept(run.folder / "sandbox" / "secrets.env")
+    web, flower = run.address("Overview and webhooks"), run.address("log of tasks")
+    assert requests.get(web + "/health/ready", timeout=10).json()["redis"] == "up"
+    user, _, password = secrets["FLOWER_BASIC_AUTH"].partition(":")
+    for page, name, key, opened in (
+        (flower, user, password, 200),
+        (web + "/changes/4711", "anyone", secrets["WEB_PASSWORD"], 404),
+    ):
+        assert requests.get(page, timeout=10).status_code == 401
+        assert requests.get(page, auth=(name, key), timeout=10).status_code == opened
 
 
 def running(command: str, processes: list[psutil.Process]) -> psutil.Process:

@@ -9,7 +9,7 @@ import pytest
 from models import cursors
 from models.words import Kind, Lane, State
 from sync.errors import Unavailable
-from sync.polling import OVERLAP, SLICE, expenses_due, poll_expenses, poll_moment
+from sync.polling import OVERLAP, SLICE, expenses_due, import_expenses, poll_expenses, poll_moment
 from sync.purchases import LedgerLine
 from tests import factories
 
@@ -71,6 +71,16 @@ def test_a_poll_without_news_is_one_call(world: World, expenses: Lane) -> None:
     assert world.erp.calls["changed_vouchers"] == 2
 
 
+def test_the_first_poll_starts_where_it_was_first_tried(world: World, expenses: Lane) -> None:
+    start = world.now
+    world.erp.fails_before["changed_vouchers"] = [Unavailable("24SevenOffice is down.")]
+    with pytest.raises(Unavailable):
+        look(world, expenses)
+    world.later(hours=1)
+    look(world, expenses)
+    assert world.erp.asked == [(start - OVERLAP, world.now)]
+
+
 def test_what_a_poll_has_to_catch_up_is_asked_for_week_by_week(world: World, expenses: Lane) -> None:
     look(world, expenses)
     world.later(days=20)
@@ -94,6 +104,17 @@ def test_the_first_poll_starts_at_the_first_day_in_oslo(world: World, expenses: 
     world.change_settings(expense_from=date(2026, 3, 1))
     look(world, expenses)
     assert world.erp.asked[0][0] == datetime(2026, 2, 28, 23, tzinfo=UTC) - OVERLAP
+
+
+def test_an_import_looks_at_the_days_asked_for_and_leaves_the_cursor_where_it_is(
+    world: World, expenses: Lane
+) -> None:
+    world.erp.purchases = {"2026-4-1": [LedgerLine(4300, 1000, date(2026, 2, 20))]}
+    since = world.now - timedelta(days=10)
+    assert import_expenses(world.database, world.erp, world.connection, since=since, now=world.now) == 1
+    assert [asked for asked, _ in world.erp.asked] == [since, since + SLICE]
+    assert world.change(Kind.EXPENSE, "2026-4-1").state is State.WAITING
+    assert cursors.position(world.database, expenses) is None
 
 
 def test_a_connection_is_polled_at_its_own_interval(world: World, expenses: Lane) -> None:

@@ -39,6 +39,15 @@ def test_a_change_is_shown_to_those_with_the_password_only(web: Web, bridge: Bri
         assert page.headers["WWW-Authenticate"].startswith("Basic")
 
 
+def test_what_needs_a_person_is_listed_with_links(web: Web, bridge: Bridge) -> None:
+    assert "Nothing: everything has come across." in web.get("/changes", password="page-password").text
+    change_id = stuck(bridge, web.connection)
+    page = web.get("/changes", password="page-password").text
+    assert f'<a href="/changes/{change_id}">Invoice 1024</a>' in page
+    assert "needs a person" in page
+    assert web.get("/changes").status_code == 401
+
+
 def test_what_a_record_is_called_cannot_change_the_page(web: Web, bridge: Bridge) -> None:
     change_id = stuck(bridge, web.connection, title="<script>alert(1)</script>")
     page = web.get(f"/changes/{change_id}", password="page-password")

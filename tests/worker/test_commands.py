@@ -4,14 +4,16 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
-from models import changes
+from models import changes, inbox
 from models.connections import find_by_token
-from models.words import Kind, State
+from models.words import Kind, Record, State
+from tests.factories import settings
 from tests.installation import installed, stuck
-from worker import wiring
+from worker import tasks, wiring
 from worker.__main__ import main
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 COMPANY = ("--moment-company=1001", "--moment-api-key=moment-demo-key")
 ONE = ("--username=demo@example.com", "--password=demo-password")
+DRAFT = "106939080"
 MANY = ("--username=many@example.com", "--password=many-password")
 
 
@@ -173,11 +176,54 @@ def test_changes_are_tried_again_by_number_or_reason(bridge: Bridge, connection:
     assert "either" in refused("changes", "retry")
 
 
+def test_all_with_a_reason_are_tried_again_whatever_their_connection(
+    bridge: Bridge, connection: Connection
+) -> None:
+    other, _ = bridge.connections.add("Fjord", settings(), who="test", now=wiring.clock())
+    for each in (connection, other):
+        stuck(bridge, each)
+    assert run("changes", "retry", "--reason=account") == "Changes due now: 2.\n"
+    assert set(states(bridge).values()) == {State.WAITING}
+
+
 def test_what_a_person_has_handled_is_closed_for_good(bridge: Bridge, connection: Connection) -> None:
+    change_id = str(stuck(bridge, connection))
+    assert run("changes", "close", change_id) == "Changes closed: 1.\n"
+    assert set(states(bridge).values()) == {State.CLOSED}
+    assert "Handled by hand." in run("changes", "show", change_id)
+
+
+def test_what_shall_not_be_transferred_is_closed_by_reason_or_connection(
+    bridge: Bridge, connection: Connection
+) -> None:
+    for record_id in ("1", "2"):
+        stuck(bridge, connection, record_id=record_id)
+    unwanted = "--because=Do not transfer."
+    assert run("changes", "close", "--reason=other", unwanted) == "Changes closed: 0.\n"
+    assert run("changes", "close", "--connection=Demo AS", "--reason=account", unwanted) == "Changes closed: 2.\n"
+    assert run("changes", "list", "--state=closed").count("Do not transfer.") == 2
+    assert "either" in refused("changes", "close", "1", "--connection=Demo AS")
+
+
+def test_no_change_is_chosen_that_is_not_there(bridge: Bridge, connection: Connection) -> None:
     change_id = stuck(bridge, connection)
-    assert run("changes", "close", str(change_id), "--because=Do not transfer.") == "Changes closed: 1.\n"
-    assert states(bridge) == {change_id: State.CLOSED}
-    assert "Do not transfer." in run("changes", "show", str(change_id))
+    for verb in ("retry", "close"):
+        assert "no change 4711" in refused("changes", verb, str(change_id), "4711")
+    assert states(bridge) == {change_id: State.STUCK}
+
+
+def test_what_was_said_to_both_systems_is_shown_where_it_is_asked_for(
+    bridge: Bridge, connection: Connection, books: dict[str, str]
+) -> None:
+    finalized = requests.post(f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
+    finalized.raise_for_status()
+    inbox.receive(bridge.database, connection.id, [Record(Kind.INVOICE, DRAFT)], now=wiring.clock())
+    tasks.sync_invoices(connection.id)
+    (view,) = (each for each in changes.listing(bridge.database) if each.record.kind is Kind.INVOICE)
+    assert f"GET invoices/{DRAFT}" not in run("changes", "show", str(view.id))
+    said = run("changes", "show", str(view.id), "--calls")
+    assert f"GET invoices/{DRAFT}" in said
+    assert '"invoiceState": "finalized"' in said
 
 
 def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connection) -> None:

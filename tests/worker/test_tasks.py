@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from models import alerts, changes, cursors, inbox
+from models import alerts, changes, inbox
 from models.alerts import Turn
 from models.words import Kind, Lane, Record, State
 from tests.factories import settings
@@ -67,16 +67,15 @@ def test_a_poll_finds_what_no_notification_told(
     assert ("sync_invoices", connection.id) in messages(bridge)
 
 
-def test_a_poll_that_fails_leaves_everything_to_the_next(
+def test_a_poll_that_fails_leaves_its_kind_to_the_next(
     bridge: Bridge, connection: Connection, books: dict[str, str]
 ) -> None:
-    mishap = {"operation": "*", "kind": "error_503"}
+    mishap = {"operation": "GET customers", "kind": "error_503"}
     requests.post(f"{books['moment']}/mishaps", json=mishap, timeout=10).raise_for_status()
     tasks.poll_moment(connection.id)
-    assert cursors.position(bridge.database, Lane(connection.id, Kind.CUSTOMER)) is None
-    assert messages(bridge) == []
+    assert messages(bridge) == [("sync_projects", connection.id)]
     tasks.poll_moment(connection.id)
-    assert cursors.position(bridge.database, Lane(connection.id, Kind.CUSTOMER))
+    assert changes.find(bridge.database, connection.id, Record(Kind.CUSTOMER, CUSTOMER))
 
 
 def test_expenses_are_looked_for_when_their_interval_has_passed(bridge: Bridge, connection: Connection) -> None:

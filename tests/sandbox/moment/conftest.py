@@ -43,11 +43,11 @@ class Moment:
         self._session = requests.Session()
 
     def api(
-        self, method: str, path: str, *, auth: tuple[str, str] | None = None, **kwargs: Any
+        self, method: str, path: str, *, auth: tuple[str, str] | None = None, timeout: float = 10, **kwargs: Any
     ) -> requests.Response:
         url = f"{self.url}/api/1.0/companies/1001/{path}"
         auth = auth or ("apikey", "moment-demo-key")
-        return self._session.request(method, url, auth=auth, timeout=10, **kwargs)
+        return self._session.request(method, url, auth=auth, timeout=timeout, **kwargs)
 
     def control(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         return self._session.request(method, f"{self.url}/{path}", timeout=10, **kwargs)

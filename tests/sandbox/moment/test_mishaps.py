@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +48,14 @@ def test_the_work_is_done_and_the_answer_breaks_off(moment: Moment, kind: str) -
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         moment.api("POST", "customers", json={"name": "Ås Bygg AS"})
     assert len(moment.read("customers")["content"]) == 2
+
+
+def test_a_slow_call_is_done_although_nobody_waits_for_it_any_more(moment: Moment) -> None:
+    moment.control("POST", "mishaps", json={"operation": "POST customers", "kind": "slow", "seconds": 0.2})
+    with pytest.raises(requests.ReadTimeout):
+        moment.api("POST", "customers", json={"name": "Ås Bygg AS"}, timeout=0.1)
+    while len(moment.read("customers")["content"]) < 2:
+        time.sleep(0.01)
 
 
 def test_the_connection_hangs_and_nothing_is_done(moment: Moment) -> None:

@@ -201,6 +201,16 @@ def test_a_lost_answer_to_a_new_expense_makes_no_second_one(world: World) -> Non
     assert all(world.moment.files.values())
 
 
+def test_an_expense_whose_answer_was_lost_is_found_although_its_cost_was_taken_back(world: World) -> None:
+    world.moment.fails_after["create_expense"] = [Uncertain("No answer.")]
+    enter(world, cost(125000))
+    bring(world)
+    enter(world, cost(125000, hidden=True))
+    world.later(hours=1)
+    world.run()
+    assert amounts(world) == []
+
+
 def test_a_changed_amount_is_put_right(world: World) -> None:
     enter(world, cost(125000))
     bring(world)
