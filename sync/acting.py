@@ -53,14 +53,19 @@ class Flow(Protocol[W]):
         ...
 
 
-def act(flow: Flow[Any], changes: Sequence[Change], *, clock: Callable[[], datetime]) -> dict[int, Tried]:
+def act(
+    flow: Flow[Any], changes: Sequence[Change], *, clock: Callable[[], datetime], hold: Callable[[], None]
+) -> dict[int, Tried]:
     """Prepare each change and send what is ready; a change that is not in the answer was not attempted.
 
-    Once a system is unavailable or refuses the connection, no further record is tried on it.
+    Once a system is unavailable or refuses the connection, no further record is tried on it. The claim is renewed
+    before each further record, since many slow reads take longer than it holds by itself.
     """
     tried: dict[int, Tried] = {}
     ready: list[tuple[Work, Tried]] = []
     for change in changes:
+        if tried or ready:
+            hold()
         attempt = _attempt(partial(_prepare, flow, change), clock=clock)
         if isinstance(attempt.answer, Done | Exception):
             tried[change.id] = attempt

@@ -56,7 +56,7 @@ def bring_files(desk: Desk, expense_id: str, documents: Sequence[VoucherFile], *
 
 def _bring(desk: Desk, expense_id: str, document: VoucherFile, name: str) -> None:
     try:
-        with desk.erp.fetch(document) as content:
+        with desk.erp.fetch(document, hold=desk.hold) as content:
             desk.hold()
             desk.moment.attach(expense_id, name=name, media_type=_kind(document)[1], content=content)
     except Rejected as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
     from typing import BinaryIO
@@ -94,9 +94,10 @@ class Purchases(Protocol):
         """Tell the documents behind a stamp."""
         ...
 
-    def fetch(self, file: VoucherFile) -> AbstractContextManager[BinaryIO]:
+    def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
         """Bring a document to a temporary file, in chunks, held against its checksum.
 
+        ``hold`` is called before each chunk, since a large document takes longer than a claim holds by itself.
         Raises Rejected where it is gone or broken over there.
         """
         ...

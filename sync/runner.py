@@ -82,14 +82,14 @@ class Runner:
 
     def _work_off(self, claim: Claim, flow: Callable[[Desk], Flow[Any]], connection: Connection) -> set[Lane]:
         desk = self.open_desk(connection, lambda: self._hold(claim))
-        tried = act(flow(desk), claim.changes, clock=self.clock)
-        settlements = self._settlements(claim, tried, connection)
-        inbox.settle(self.database, claim, settlements, now=self.clock())
-        _log(claim, settlements)
+        tried = act(flow(desk), claim.changes, clock=self.clock, hold=desk.hold)
         answers = {change_id: each.answer for change_id, each in tried.items()}
         for error in answers.values():
             if isinstance(error, Misconfigured):
-                self.pause(connection, error)
+                self.pause(connection, error)  # before the lane is free, or another worker would try it once more
+        settlements = self._settlements(claim, tried, connection)
+        inbox.settle(self.database, claim, settlements, now=self.clock())
+        _log(claim, settlements)
         resting.heed(self.database, connection, answers.values(), now=self.clock(), dice=self.dice)
         return self._next(claim, answers)
 

@@ -241,8 +241,9 @@ class FakeErp(Remote):
             return self.stamps.get(stamp, VoucherFiles())
 
     @contextmanager
-    def fetch(self, file: VoucherFile) -> Iterator[BinaryIO]:
+    def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> Iterator[BinaryIO]:
         with self.call("fetch"):
+            hold()
             if file.id not in self.contents:
                 raise Rejected("It is not there any more.")
             yield BytesIO(self.contents[file.id])

@@ -12,7 +12,7 @@ from sync.errors import Rejected, Unavailable
 from sync.records import VoucherFile, VoucherFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from integrations.twentyfour.client import SoapValue
     from integrations.twentyfour.session import Session
@@ -45,14 +45,14 @@ def of_stamp(session: Session, stamp: int) -> VoucherFiles:
 
 
 @contextmanager
-def fetched(session: Session, file: VoucherFile, *, chunk: int) -> Iterator[BinaryIO]:
+def fetched(session: Session, file: VoucherFile, *, chunk: int, hold: Callable[[], None]) -> Iterator[BinaryIO]:
     """Bring a document to a temporary file, in chunks of so many bytes (GetSize, DownloadChunk, GetChecksum).
 
     All its pages are in it, as the type of the document has them. Raises Rejected where it is gone or broken.
     """
     with TemporaryFile() as content:
         with _telling_gone(session, file):
-            digest = _download(session, file, content, chunk=chunk)
+            digest = _download(session, file, content, chunk=chunk, hold=hold)
             checksum = session.call("Attachment", "GetChecksum", file=file.handle)
         if not _agrees(checksum, digest):
             raise Rejected(
@@ -64,12 +64,15 @@ def fetched(session: Session, file: VoucherFile, *, chunk: int) -> Iterator[Bina
         yield content
 
 
-def _download(session: Session, file: VoucherFile, content: BinaryIO, *, chunk: int) -> bytes:
+def _download(
+    session: Session, file: VoucherFile, content: BinaryIO, *, chunk: int, hold: Callable[[], None]
+) -> bytes:
     """Write a document to ``content``, and tell its md5; one that ends before its size is told by that."""
     size: int = session.call("Attachment", "GetSize", file=file.handle)
     checksum = md5(usedforsecurity=False)
     while (offset := content.tell()) < size:
         wanted = min(chunk, size - offset)
+        hold()
         part = session.call("Attachment", "DownloadChunk", file=file.handle, offset=offset, bufferSize=wanted)
         if not part:
             break

@@ -9,7 +9,7 @@ from integrations.twentyfour.books import Books
 from integrations.twentyfour.session import Login, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
     from typing import BinaryIO
@@ -116,11 +116,11 @@ class TwentyFour:
         """Tell the documents behind a stamp."""
         return attachments.of_stamp(self._session, stamp)
 
-    def fetch(self, file: VoucherFile) -> AbstractContextManager[BinaryIO]:
+    def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
         """Bring a document to a temporary file."""
         if self._client.chunk_size is None:
             self._client.chunk_size = attachments.chunk_size(self._session)
-        return attachments.fetched(self._session, file, chunk=self._client.chunk_size)
+        return attachments.fetched(self._session, file, chunk=self._client.chunk_size, hold=hold)
 
     def forget(self) -> None:
         """Read the chart of accounts, fiscal years and voucher types again when they are next needed."""

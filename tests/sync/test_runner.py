@@ -146,3 +146,22 @@ def test_what_is_said_outside_an_attempt_is_not_kept() -> None:
     with exchanges.listening() as heard:
         pass
     assert heard == []
+
+
+def test_a_batch_that_takes_longer_than_a_claim_holds_is_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, lane = world.moment.customer, Lane(world.connection.id, Kind.CUSTOMER)
+
+    def slowly(record_id: str) -> Customer | None:
+        world.later(minutes=2)
+        assert (
+            inbox.claim(world.database, lane, most=1, now=world.now, until=world.now + timedelta(minutes=1))
+            is None
+        )
+        return read(record_id)
+
+    monkeypatch.setattr(world.moment, "customer", slowly)
+    world.receive(Kind.CUSTOMER, *"123")
+    world.drain(Kind.CUSTOMER)
+    assert len(world.erp.companies) == 3
