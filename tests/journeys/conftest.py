@@ -1,0 +1,62 @@
+"""One town for all journeys, and a firm of its own for each."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from models.words import Kind
+from tests.journeys.purchasing import ACCOUNTS, Purchasing
+from tests.journeys.town import Town, town
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.journeys.firm import Firm
+
+PACE = {"SWEEP_SECONDS": "0.5", "CLAIM_SECONDS": "6", "POLL_SECONDS": "3600"}
+"""Beat looks often, and a worker that has vanished is soon given up. Polls never come to a notification's help."""
+
+
+def say(name: str, line: str) -> None:
+    """Leave the log to pytest, which shows it beside what failed."""
+    sys.stdout.write(f"{name:<8} | {line}\n")
+
+
+@pytest.fixture(scope="session")
+def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with town(tmp_path_factory.mktemp("journeys"), settings=PACE, say=say) as running:
+        yield running
+
+
+@pytest.fixture
+def new_firm(one_town: Town) -> Iterator[Callable[..., Firm]]:
+    """Makes a firm that is connected with some settings of its own."""
+    firms: list[Firm] = []
+
+    def new(company: str = "", **settings: Any) -> Firm:
+        firm = one_town.firm(company)
+        firm.connect(**settings)
+        firms.append(firm)
+        return firm
+
+    for part in one_town.stack.parts.values():
+        if not part.alive:
+            part.start()
+    yield new
+    for firm in firms:
+        firm.leave()
+
+
+@pytest.fixture
+def firm(new_firm: Callable[..., Firm]) -> Firm:
+    """A firm whose customers, projects and invoices travel."""
+    return new_firm()
+
+
+@pytest.fixture
+def purchasing(new_firm: Callable[..., Firm]) -> Purchasing:
+    """A firm that only takes costs from its ledger."""
+    return Purchasing(new_firm(kinds={Kind.EXPENSE}, expense_accounts=ACCOUNTS))

@@ -1,0 +1,204 @@
+"""A firm on both sides of the bridge, and all that is done and seen there from outside."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import requests
+from sqlalchemy import update
+
+import models.changes
+from local.company import CLIENT
+from local.visitor import eventually, expect
+from models.alerts import unsent
+from models.settings import ConnectionSettings
+from models.tables import AlertRow, ChangeRow
+from models.words import State
+from worker.checks import check
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from local.stack import Stack
+    from worker.wiring import Bridge
+
+    Record = dict[str, Any]
+
+API_KEY = "journey-key"
+SALE_ACCOUNTS = ({"accountNumber": 3000, "currentVatPercentage": 25}, {"accountNumber": 3100})
+
+
+class Firm:
+    """A company of its own in Moment, and fresh books in 24SevenOffice; :meth:`connect` brings them together.
+
+    Args:
+        stack: the system that runs.
+        bridge: this process's own way into it, for what a person has the command line for.
+        beat: sends a task to the workers, as beat does when its time has come.
+        company: the company's id in Moment.
+    """
+
+    def __init__(self, stack: Stack, bridge: Bridge, *, beat: Callable[..., None], company: str) -> None:
+        self.stack, self.bridge, self.beat = stack, bridge, beat
+        self.company, self.name, self.address = company, f"Firm {company}", f"firm-{company}@example.com"
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.auth = ("apikey", API_KEY)
+        for system in ("moment", "twentyfour"):
+            self.control(system, "DELETE", "mishaps")
+            self.control(system, "PUT", "latency", {"seconds": 0})
+        self.control("twentyfour", "POST", "reset")
+        if remembered := bridge.redis.keys("twentyfour:*"):  # sessions that are over, and passwords once refused
+            bridge.redis.delete(*remembered)
+        self.control("moment", "PUT", f"companies/{self.company}", {"name": self.name, "api_key": API_KEY})
+
+    def connect(self, *, hears: Iterable[str] = ("customers", "projects", "invoices"), **more: Any) -> None:
+        """Make the connection, and enter the address of the webhook in Moment for the kinds that it hears of."""
+        settings = ConnectionSettings.model_validate(
+            {
+                "moment_company": self.company,
+                "moment_api_key": API_KEY,
+                "username": "demo@example.com",
+                "password": "demo-password",
+                "error_emails": (self.address,),
+                **more,
+            }
+        )
+        settings = settings.model_copy(update={"identity_id": check(self.bridge, settings).id})
+        self.connection, token = self.bridge.connections.add(self.name, settings, who="test", now=clock())
+        self.hook = f"{self.stack.addresses['web']}/hooks/moment/{token}"
+        self.control("moment", "PUT", f"webhooks/{self.company}", dict.fromkeys(hears, self.hook))
+        self.control("twentyfour", "DELETE", "calls")
+
+    def leave(self) -> None:
+        """Disturb no other journey any more."""
+        self.bridge.connections.pause(self.connection.id, "The journey is over.", now=clock())
+        self._session.close()
+
+    def control(self, system: str, method: str, path: str, body: object = None) -> Any:
+        """Do something in a system that its API has no call for, and read what it answers."""
+        answer = self._session.request(method, f"{self.stack.addresses[system]}/{path}", json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json(parse_float=Decimal) if answer.content else None
+
+    def mishap(self, system: str, operation: str, kind: str, **more: object) -> None:
+        """Let something go wrong."""
+        self.control(system, "POST", "mishaps", {"operation": operation, "kind": kind, **more})
+
+    def outlive_mishaps(self, system: str) -> None:
+        """Wait until all that is to go wrong has gone wrong, and have the next try come at once."""
+
+        def holds() -> None:
+            expect("what is to go wrong", self.control(system, "GET", "mishaps")["pending"], [])
+            expect("records in hand", self.working(), [])
+
+        eventually(holds)
+        self.let_pass(timedelta(minutes=1))
+
+    def calls(self) -> Record:
+        """Tell the calls to 24SevenOffice since the connection was made."""
+        calls: Record = self.control("twentyfour", "GET", "calls")
+        return calls
+
+    def enter(self, resource: str, **values: object) -> Record:
+        """Enter a record in Moment."""
+        record: Record = self.control("moment", "POST", self._api(resource), values)
+        return record
+
+    def delete(self, resource: str, record_id: int) -> None:
+        """Delete a record in Moment."""
+        self.control("moment", "DELETE", f"{self._api(resource)}/{record_id}")
+
+    def moment(self, resource: str) -> list[Record]:
+        """Read what Moment holds."""
+        records: list[Record] = self.control("moment", "GET", f"books/{self.company}/{resource}")
+        return records
+
+    def project(self) -> Record:
+        """Enter a project in Moment with a customer of its own, and what sales are booked on."""
+        if not self.moment("financialAccounts"):
+            for account in SALE_ACCOUNTS:
+                self.enter("financialAccounts", **account)
+        customer = self.enter("customers", name=f"Nordlys {self.company} AS")
+        return self.enter("projects", name="Kulturhuset", customerId=customer["id"])
+
+    def invoice(self, project: Record, *, price: str = "1000.00", **more: object) -> Record:
+        """Write an invoice in Moment and finalize it."""
+        account = self.moment("financialAccounts")[0]["id"]
+        line = {"description": "Work", "financialAccountId": account, "quantity": 1, "unitPrice": price}
+        parties = {"customerId": project["customerId"], "projectId": project["id"]}
+        draft = self.enter("invoices", **parties, invoiceLines=[line], **more)
+        path = f"companies/{self.company}/invoices/{draft['id']}/finalize"
+        finalized: Record = self.control("moment", "POST", path)
+        return finalized
+
+    def notify(self, invoice: Record) -> int:
+        """Bring an invoice's notification to the webhook; tells the status of the answer."""
+        return self.post(json.dumps({"event": "CREATE_NEW", "invoice": {"id": invoice["id"]}}).encode())
+
+    def post(self, body: bytes) -> int:
+        """Bring some bytes to the webhook."""
+        headers = {"Content-Type": "application/json"}
+        return self._session.post(self.hook, body, headers=headers, timeout=30).status_code
+
+    def books(self, shelf: str) -> list[Record]:
+        """Read the books in 24SevenOffice."""
+        records: list[Record] = self.control("twentyfour", "GET", f"books/{CLIENT}/{shelf}")
+        return records
+
+    def mails(self) -> list[Record]:
+        """Read the mails that the firm has had."""
+        return [mail for mail in self.control("mail", "GET", "mails") if mail["to"] == [self.address]]
+
+    def untold(self) -> list[str]:
+        """Tell what waits to be told in a mail."""
+        return [alert.message for alert in unsent(self.bridge.database, self.address)]
+
+    def let_pass(self, time: timedelta) -> None:
+        """Bring nearer what waits for its time, for those who cannot wait for it."""
+        mine = {table: table.connection_id == self.connection.id for table in (AlertRow, ChangeRow)}
+        told, due = AlertRow.ended_at - time, ChangeRow.due_at - time
+        with self.bridge.database.transaction() as session:
+            session.execute(update(AlertRow).where(mine[AlertRow]).values(ended_at=told))
+            session.execute(update(ChangeRow).where(mine[ChangeRow]).values(due_at=due))
+
+    def in_hand(self) -> list[str]:
+        """Tell the changes that something is soon to happen to."""
+        soon = clock() + timedelta(minutes=10)
+        views = [view for state in (State.WAITING, State.WORKING) for view in self._changes(state)]
+        return [
+            f"{view.record.kind} {view.record.id} {view.state}: {view.message}"
+            for view in views
+            if view.due_at < soon
+        ]
+
+    def working(self) -> list[str]:
+        """Tell the records that are in a worker's hands."""
+        return [view.record.id for view in self._changes(State.WORKING)]
+
+    def expect_vouchers(self, invoices: Iterable[Record]) -> None:
+        """Wait until nothing is in hand any more and the ledger has each of the invoices, once and to the øre."""
+        wanted = sorted((each["invoiceNumber"], str(each["totalAmountInclVat"])) for each in invoices)
+
+        def holds() -> None:
+            expect("changes in hand", self.in_hand(), [])
+            expect("vouchers", self.vouchers(), wanted)
+
+        eventually(holds)
+
+    def vouchers(self) -> list[tuple[int, str]]:
+        """Tell the invoices in the ledger: number, and what the customer owes, in kroner."""
+        lines = [line for voucher in self.books("vouchers") for line in voucher["lines"]]
+        return sorted((int(each["invoice"]), each["amount"]) for each in lines if each["account"] == 1500)
+
+    def _changes(self, state: State) -> Iterable[models.changes.ChangeView]:
+        return models.changes.listing(
+            self.bridge.database, connection_id=self.connection.id, state=state, most=1000
+        )
+
+    def _api(self, resource: str) -> str:
+        return f"api/1.0/companies/{self.company}/{resource}"

@@ -1,0 +1,97 @@
+"""What a firm buys for its projects: the bookkeeper's vouchers in 24SevenOffice, and what Moment has of them."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import UTC, datetime
+from hashlib import md5
+from typing import TYPE_CHECKING, Any
+
+from local.company import CLIENT
+from local.visitor import eventually, expect
+from models import cursors
+from models.words import Kind, Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.journeys.firm import Firm, Record
+
+SUPPLIER = 20001
+ACCOUNTS = "4000, 4300-4399, 6590"
+
+
+class Purchasing:
+    """A connected firm with a supplier, and with the projects 1 and 2 in both systems."""
+
+    def __init__(self, firm: Firm) -> None:
+        self.firm = firm
+        self._control("POST", "customers", {"name": "Byggmakker AS", "number": SUPPLIER, "type": "Supplier"})
+        for number, name in ((1, "Kulturhuset"), (2, "Svømmehallen")):
+            self._control("POST", "projects", {"number": number, "name": name})
+            firm.enter("projects", name=name, projectNumber=str(number))
+        self.poll()  # the first one sets out; from then on the cursor tells when a poll is over
+
+    def enter(self, *costs: Record, total: str, files: Iterable[bytes] = (), **more: Any) -> Record:
+        """Enter a supplier's invoice dated today, on which ``total`` kroner are owed; tells the voucher."""
+        owed = {"account": 2400, "customer": SUPPLIER, "amount": f"-{total}".replace("--", "")}
+        voucher = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "invoice": "F-77",
+            "lines": [*costs, owed],
+            "files": [scanned(content) for content in files],
+            **more,
+        }
+        return self._control("POST", "vouchers", voucher)
+
+    def correct(self, voucher: Record, *lines: Record) -> None:
+        """Correct some lines of a voucher, named by their ids."""
+        self._control("PATCH", _path(voucher), {"lines": lines})
+
+    def reverse(self, voucher: Record, *, way: str) -> None:
+        """Take a voucher back."""
+        self._control("POST", f"{_path(voucher)}/reverse", {"way": way})
+
+    def scan(self, voucher: Record, content: bytes, **more: Any) -> None:
+        """Add a document to a voucher."""
+        self._control("POST", f"{_path(voucher)}/files", scanned(content) | more)
+
+    def approve_all(self) -> None:
+        """Approve all documents."""
+        for file in self.firm.books("files"):
+            self._control("PATCH", f"files/{file['id']}", {"approved": True})
+
+    def poll(self) -> None:
+        """Have the ledger asked what is new, as if the firm's interval had passed, and wait for the answer."""
+        database, lane = self.firm.bridge.database, Lane(self.firm.connection.id, Kind.EXPENSE)
+        before = cursors.position(database, lane)
+        self.firm.beat("poll_expenses", lane.connection_id)
+        eventually(lambda: expect("whether it polled", cursors.position(database, lane) != before, wanted=True))
+
+    def expect_expenses(self, *expenses: tuple[int, str], files: Iterable[bytes] = ()) -> None:
+        """Wait until Moment has these expenses (project number, kroner) and these documents, each once."""
+        checksums = sorted(md5(content, usedforsecurity=False).hexdigest() for content in files)
+
+        def holds() -> None:
+            expect("expenses", self._expenses(), sorted(expenses))
+            expect("vouchers in hand", self.firm.in_hand(), [])
+            expect("documents", sorted(each["md5"] for each in self.firm.moment("attachments")), checksums)
+
+        eventually(holds)
+
+    def _expenses(self) -> list[tuple[int, str]]:
+        numbers = {each["id"]: int(each["projectNumber"]) for each in self.firm.moment("projects")}
+        expenses = self.firm.moment("projectExpenses")
+        return sorted((numbers[each["projectId"]], str(each["amountInclVat"])) for each in expenses)
+
+    def _control(self, method: str, path: str, body: object) -> Record:
+        record: Record = self.firm.control("twentyfour", method, f"books/{CLIENT}/{path}", body)
+        return record
+
+
+def scanned(content: bytes) -> Record:
+    return {"content": b64encode(content).decode()}
+
+
+def _path(voucher: Record) -> str:
+    return f"vouchers/{voucher['number']}"

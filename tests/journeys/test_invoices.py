@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from local import company
+from local.visitor import eventually, expect
+from models import changes
+from models.words import Kind, Outcome, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.journeys.firm import Firm
+
+DOCUMENTED = (
+    b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '
+    b'"customerNumber": "10001"}, "project": {"id": 62788980, "projectNumber": "1"}}}'
+)
+
+
+def test_the_notification_on_moments_help_page_leads_to_the_voucher_of_that_invoice(
+    new_firm: Callable[..., Firm],
+) -> None:
+    firm = new_firm(company.MOMENT_COMPANY, hears=())
+    firm.control("moment", "POST", f"companies/{firm.company}/invoices/{company.DRAFT}/finalize")
+    assert firm.post(DOCUMENTED) == 202
+    firm.expect_vouchers(firm.moment("invoices"))
+    (voucher,) = firm.books("vouchers")
+    lines = [(line["account"], line["amount"], line["customer"], line["project"]) for line in voucher["lines"]]
+    assert (voucher["number"], voucher["posted"]) == (1, True)
+    assert lines == [(1500, "15625.00", 10001, 1), (3000, "-15625.00", 10001, 1)]
+
+
+def test_a_hundred_invoices_sent_three_times_each_in_any_order_are_a_hundred_vouchers(
+    new_firm: Callable[..., Firm],
+) -> None:
+    firm = new_firm(hears=("customers", "projects"))
+    project = firm.project()
+    invoices = [firm.invoice(project, price=f"{1000 + n}.01") for n in range(100)]
+    sent = invoices * 3
+    Random(24).shuffle(sent)  # noqa: S311 - an order that can be repeated
+    assert {firm.notify(invoice) for invoice in sent} == {202}
+    firm.expect_vouchers(invoices)
+
+
+def test_the_echo_of_a_returned_customer_number_causes_no_call_to_24sevenoffice(firm: Firm) -> None:
+    customer = firm.enter("customers", name="Nordlys Arkitekter AS")
+
+    def echoed() -> None:
+        deliveries = [each for each in firm.control("moment", "GET", "deliveries") if each["url"] == firm.hook]
+        told = [(each["body"]["event"], each["status"]) for each in deliveries]
+        expect("notifications", told, [("CREATE_NEW", 202), ("UPDATE", 202)])
+        expect("changes in hand", firm.in_hand(), [])
+
+    eventually(echoed)
+    assert [each["customerNumber"] for each in firm.moment("customers")] == ["10001"]
+    assert firm.calls().get("SaveCompanies") == 1
+    assert firm.calls().keys() <= {"SaveCompanies", "Login"}
+    change = changes.find(firm.bridge.database, firm.connection.id, Record(Kind.CUSTOMER, str(customer["id"])))
+    assert change
+    assert change.outcome is Outcome.UNCHANGED

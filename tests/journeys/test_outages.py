@@ -1,0 +1,100 @@
+"""What is killed here is started again by the test itself, as the supervisor or a cluster would."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.visitor import eventually, expect
+from models.words import Kind
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from tests.journeys.firm import Firm, Record
+
+BATCH = 20
+"""Vouchers that go out in one call."""
+
+
+@pytest.fixture
+def invoices(firm: Firm) -> list[Record]:
+    """Invoices of more than one batch that all wait, while the firm is paused."""
+    project = firm.project()
+    eventually(lambda: expect("projects", len(firm.books("projects")), 1))
+    firm.bridge.connections.pause(firm.connection.id, "Until all is there.", now=clock())
+    invoices = [firm.invoice(project, price=f"{n}.05") for n in range(1, BATCH + 11)]
+    eventually(lambda: expect("invoices in hand", in_hand(firm, Kind.INVOICE), len(invoices)))
+    return invoices
+
+
+@pytest.mark.parametrize("seconds", [10])
+def test_no_event_that_comes_in_while_redis_is_away_is_lost(firm: Firm, seconds: int) -> None:
+    project = firm.project()
+    redis = firm.stack.parts["redis"]
+    invoices, answers = [], set()
+    end = time.monotonic() + seconds
+    redis.kill()
+    while time.monotonic() < end:
+        invoices.append(firm.invoice(project))
+        answers.add(firm.notify(invoices[-1]))
+        time.sleep(0.2)
+    redis.start()
+    assert answers == {202}
+    firm.expect_vouchers(invoices)
+
+
+def test_without_postgresql_a_notification_is_refused_and_arrives_when_it_is_sent_again(firm: Firm) -> None:
+    project = firm.project()
+    postgres = firm.stack.parts["postgres"]
+    postgres.kill()
+    firm.control("moment", "PUT", f"webhooks/{firm.company}", {})
+    invoices = [firm.invoice(project) for _ in range(3)]
+    refused = [firm.notify(invoice) for invoice in invoices]
+    postgres.start()
+    assert refused == [503, 503, 503]
+    assert [firm.notify(invoice) for invoice in invoices] == [202, 202, 202]
+    firm.expect_vouchers(invoices)
+
+
+@pytest.mark.parametrize("saved", [False, True], ids=["before anything is saved", "when something is saved"])
+def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(
+    firm: Firm, invoices: list[Record], *, saved: bool
+) -> None:
+    worker = firm.stack.parts["worker"]
+    if not saved:
+        firm.mishap("twentyfour", "SaveBundleList", "slow", seconds=2)
+    resume(firm)
+    patience = time.monotonic() + 30
+    while not (firm.vouchers() if saved else posts(firm)):  # without a pause, to be there before it is noted here
+        assert time.monotonic() < patience
+    worker.kill()
+    assert firm.working()
+    worker.start()
+    firm.expect_vouchers(invoices)
+
+
+def test_a_worker_that_is_told_to_stop_finishes_its_batch(firm: Firm, invoices: list[Record]) -> None:
+    worker = firm.stack.parts["worker"]
+    firm.mishap("twentyfour", "SaveBundleList", "slow", seconds=1)
+    resume(firm)
+    eventually(lambda: expect("calls", posts(firm), 1))
+    worker.stop()
+    assert firm.working() == []
+    assert len(firm.vouchers()) in (BATCH, len(invoices))
+    worker.start()
+    firm.expect_vouchers(invoices)
+
+
+def in_hand(firm: Firm, kind: Kind) -> int:
+    return sum(change.startswith(f"{kind} ") for change in firm.in_hand())
+
+
+def resume(firm: Firm) -> None:
+    firm.bridge.connections.resume(firm.connection.id, who="test", now=clock())
+
+
+def posts(firm: Firm) -> int:
+    times: int = firm.calls().get("SaveBundleList", 0)
+    return times

@@ -1,0 +1,58 @@
+"""The whole system, with firms in it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from celery import Celery
+
+from config.settings import Settings
+from local.stack import Plan, Stack
+from tests.journeys.firm import Firm
+from worker.app import QUEUE
+from worker.wiring import Bridge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from local.processes import Say
+
+
+class Town:
+    """A system that runs.
+
+    Args:
+        stack: its processes.
+        bridge: this process's own way into it, for what a person has the command line for.
+        celery: to send a task as beat does, for those who will not wait until its turn comes.
+    """
+
+    def __init__(self, stack: Stack, bridge: Bridge, celery: Celery) -> None:
+        self.stack, self.bridge = stack, bridge
+        self._celery = celery
+        self._companies = map(str, itertools.count(5001))
+
+    def beat(self, task: str, *numbers: int) -> None:
+        """Send a task to the worker."""
+        self._celery.send_task(task, args=numbers, queue=QUEUE, ignore_result=True)
+
+    def firm(self, company: str = "") -> Firm:
+        """Make a firm that is not connected yet, of a company that Moment has or of one of its own."""
+        return Firm(self.stack, self.bridge, beat=self.beat, company=company or next(self._companies))
+
+
+@contextmanager
+def town(state: Path, *, settings: Mapping[str, str], say: Say) -> Iterator[Town]:
+    """Run the system in a folder, with these settings and no others."""
+    others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    plan = Plan(state=state, environ={**others, **settings}, usual_ports=False, durable=False)
+    stack = Stack(plan, say=say)
+    with stack.running():
+        bridge = Bridge(Settings.model_validate({name.lower(): each for name, each in stack.environment.items()}))
+        with Celery(broker=stack.environment["REDIS_URL"], set_as_current=False) as celery:
+            yield Town(stack, bridge, celery)
+        bridge.close()
