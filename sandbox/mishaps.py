@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Kind = Literal[
-    "slow",  # wait, then answer
+    "slow",  # wait, then do the work and answer, whether or not anybody waits any more
     "hang",  # hold the connection, then close it without an answer; nothing is done
     "fault",  # the system's own way of saying "Internal error"; nothing is done
     "error_500",
@@ -183,8 +183,9 @@ class Misbehaving:
             await request.body()
             await reply(scope, receive, send)
         else:
+            body = await request.body()
             await asyncio.sleep(mishap.seconds if mishap.kind == "slow" else 0)
-            await self._app(scope, receive, send)
+            await self._app(scope, _kept(body, receive), send)
 
     async def _work(self, scope: Scope, receive: Receive) -> list[Message]:
         answer: list[Message] = []
@@ -233,6 +234,16 @@ class DroppingProtocol(H11Protocol):
         """Put the connection where the app finds it."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "connection": transport}
+
+
+def _kept(body: bytes, receive: Receive) -> Receive:
+    """Let an app read a request that has arrived already, even if the connection is gone by now."""
+    kept: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def read() -> Message:
+        return kept.pop() if kept else await receive()
+
+    return read
 
 
 async def _drop(request: Request) -> None:
