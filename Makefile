@@ -2,6 +2,8 @@
 
 PYTHON ?=
 ARGS ?=
+SEED ?= 1
+SEEDS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -42,6 +44,10 @@ format: $(VENV)/installed ## Put the code into form
 .PHONY: record
 record: $(VENV)/installed ## Record the cassettes of both clients against the sandbox anew
 	@$(BIN)/python -m tests.contracts.record
+
+.PHONY: chaos
+chaos: $(VENV)/installed ## Play days full of failures and compare the books after them: SEED=7 SEEDS=20
+	@$(BIN)/python -m tests.chaos --seed=$(SEED) --seeds=$(SEEDS) $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/installed ## Measure the way from a notification to its voucher

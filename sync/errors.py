@@ -18,7 +18,8 @@ T = TypeVar("T")
 class SyncError(Exception):
     """A record did not come across, and ``message`` tells the person who gets the mail why.
 
-    ``title`` names the record as a person does; :func:`about` sets it.
+    ``title`` names the record as a person does; :func:`about` sets it. ``in_doubt`` says that something may have
+    been saved all the same, so that whoever tries next looks before it writes.
 
     Args:
         message: what is wrong, in plain words, with the record's own numbers.
@@ -34,6 +35,7 @@ class SyncError(Exception):
         self.reason = reason or self.reason
         self.remedy = remedy
         self.title = ""
+        self.in_doubt = False
 
 
 class Unavailable(SyncError):
@@ -60,6 +62,7 @@ class Uncertain(SyncError):
 
     def __init__(self, message: str, *, reason: str = "", otherwise: SyncError | None = None) -> None:
         super().__init__(message, reason=reason)
+        self.in_doubt = True
         self.otherwise = otherwise
 
     @property

@@ -10,7 +10,7 @@ from models.inbox import CRASHED, Settlement
 from models.words import Outcome, State
 from sync.alerting import alert_of
 from sync.backoff import policy_of, wait
-from sync.errors import Misconfigured, NotReady, Rejected, SyncError, Uncertain
+from sync.errors import Misconfigured, NotReady, Rejected, SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ def _bad(change: Change, error: SyncError, *, now: datetime) -> Settlement:
         State.WAITING,
         due_at=now,
         tries=change.tries + 1,
-        uncertain=change.uncertain or isinstance(error, Uncertain),
+        uncertain=change.uncertain or error.in_doubt,
         outcome=Outcome.FAILED,
         title=error.title,
         reason=error.reason,

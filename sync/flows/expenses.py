@@ -114,9 +114,9 @@ class Expenses:
             for key, (expense_id, link) in work.known.items()
             if key not in work.drafts
         ]
-        for step in steps:
-            if isinstance(step, SyncError):
-                raise step
+        if errors := [step for step in steps if isinstance(step, SyncError)]:
+            errors[0].in_doubt = any(error.in_doubt for error in errors)
+            raise errors[0]
         if not any(steps):
             return replace(UNCHANGED, title=work.title, look_again=work.look_again)
         outcome = Outcome.SYNCED if work.drafts else Outcome.SKIPPED

@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from models.changes import UNSEEN
 from models.words import Outcome
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from models.inbox import Change
     from sync.desk import Desk
     from sync.records import FiscalYear, Invoice, Voucher
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,15 @@ class Invoices:
         """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls."""
         answers: dict[int, Done | SyncError] = {}
         for year, group in groupby(sorted(works, key=lambda work: work.year), key=lambda work: work.year):
-            together = self._numbered(list(group))
-            answers |= self._post(together, year=year)
+            answers |= self._post(list(group), year=year)
         return [answers[work.change.id] for work in works]
 
     def _post(self, works: Sequence[Work], *, year: int) -> dict[int, Done | SyncError]:
         """Post in one call; an answer for each change."""
+        try:
+            works = self._numbered(works)
+        except SyncError as error:
+            return _all(works, error)
         try:
             self._desk.hold()
             self._desk.erp.post([work.voucher for work in works], year=year)
@@ -80,13 +85,15 @@ class Invoices:
             return _all(works, error)
         except SyncError as error:
             return _all(works, error)
-        return {work.change.id: caught(work.title, self._save, work, work.voucher.number) for work in works}
+        return {
+            work.change.id: _doubted(caught(work.title, self._save, work, work.voucher.number)) for work in works
+        }
 
     def _sort_out(self, works: Sequence[Work], refusal: SyncError, *, year: int) -> dict[int, Done | SyncError]:
         """After a refusal, link what was saved all the same and post the rest one by one, to find the bad one."""
         answers: dict[int, Done | SyncError] = {}
         for work in works:
-            found = caught(work.title, self._look, work)
+            found = _doubted(caught(work.title, self._look, work))
             if found:
                 answers[work.change.id] = found
             else:
@@ -161,6 +168,13 @@ def _reason_to_leave(invoice: Invoice) -> str:
 
 def _all(works: Sequence[Work], error: SyncError) -> dict[int, Done | SyncError]:
     return {work.change.id: _named(error, work.title) for work in works}
+
+
+def _doubted(answer: T) -> T:
+    """Remember of what went wrong after a call that it may have saved the voucher."""
+    if isinstance(answer, SyncError):
+        answer.in_doubt = True
+    return answer
 
 
 def _named(error: SyncError, name: str) -> SyncError:

@@ -8,7 +8,7 @@ import pytest
 
 from models import changes
 from models.words import Kind, Outcome, State
-from sync.errors import Rejected, Unavailable, Uncertain
+from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
 from sync.records import Entry, FiscalYear, Transfer
 from tests import factories
 
@@ -134,6 +134,30 @@ def test_a_refusal_that_saved_all_the_same_is_seen_through(world: World) -> None
     assert len(world.erp.vouchers) == 2
     assert world.erp.calls["post"] == 1
     assert world.mails() == []
+
+
+@pytest.mark.parametrize("fails", [Unavailable("Down."), Misconfigured("Wrong password.")])
+def test_a_look_that_fails_leaves_it_open_what_was_saved(world: World, fails: SyncError) -> None:
+    world.change_settings(voucher_number="series")
+    put(world)
+    world.erp.fails_after["post"] = [Uncertain("Error.", otherwise=Unavailable("Error."))]
+    world.erp.fails_before["posted"] = [fails]
+    sync(world)
+    world.connections.resume(world.connection.id, who="test", now=world.now)
+    settle_later(world)
+    assert world.change(Kind.INVOICE, "9").outcome is Outcome.SYNCED
+    assert list(world.erp.vouchers) == [(2026, 1)]
+
+
+def test_a_year_that_cannot_be_numbered_leaves_what_is_known_of_the_other(world: World) -> None:
+    world.change_settings(voucher_number="series")
+    put(world, "1", number=1, day=date(2025, 12, 31))
+    put(world, "2", number=2)
+    world.erp.fails_after["post"] = [Uncertain("No answer.")]
+    world.erp.fails_before["next_voucher_number"] = [None, Unavailable("Down.")]
+    sync(world, "1", "2")
+    settle_later(world)
+    assert sorted(world.erp.vouchers) == [(2025, 1), (2026, 1)]
 
 
 def test_another_voucher_under_the_same_number_is_not_touched_and_a_person_is_asked(world: World) -> None:

@@ -1,0 +1,52 @@
+"""``make chaos``: days full of troubles, one for each seed, and a report of what became of the books."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from local.children import end_on_signals
+from local.processes import ROOT
+from tests.chaos.play import Chaos, play
+from tests.chaos.report import is_clean, report_of, told
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.chaos.play import Played
+
+FOLDER = ROOT / "var" / "chaos"
+
+
+@click.command()
+@click.option("--seed", default=1, help="The first seed [1]")
+@click.option("--seeds", default=1, help="How many days, each with the next seed [1]")
+@click.option("--mistake", "mistakes", multiple=True, help="A mistake to plant, for the checker to find")
+def main(seed: int, seeds: int, mistakes: tuple[str, ...]) -> None:
+    """Play chaotic days, and fail unless nothing was lost, duplicated, wrong, stuck or unmailed on any of them."""
+    end_on_signals()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    days: list[Played] = []
+    for each in range(seed, seed + seeds):
+        days.append(_played(Chaos(seed=each, mistakes=mistakes), log=FOLDER / f"log-{each}"))
+        click.echo(told(days[-1]))
+        (FOLDER / "report.json").write_text(json.dumps(report_of(days), indent=2) + "\n")
+    faults = report_of(days)["faults"]
+    click.echo(f"{seeds} days with {sum(faults.values())} faults of {len(faults)} kinds.")
+    sys.exit(0 if all(map(is_clean, days)) else 1)
+
+
+def _played(chaos: Chaos, *, log: Path) -> Played:
+    """Play a day; what its processes said is kept where something was not right."""
+    with log.open("w") as lines:
+        played = play(chaos, say=lambda name, line: print(f"{name:<8} | {line}", file=lines, flush=True))
+    if is_clean(played):
+        log.unlink()
+    return played
+
+
+if __name__ == "__main__":
+    main()

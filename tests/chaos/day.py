@@ -1,0 +1,145 @@
+"""A random but seeded day at a firm: what its people enter in both systems.
+
+What Moment holds in the end is what they entered, so that a click of theirs that a mishap swallowed is not missed.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from tests.chaos.purchases import SUPPLIER, Purchases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from random import Random
+
+    from tests.chaos.outside import Outside, Record
+    from tests.chaos.troubles import Event
+
+SALE_ACCOUNTS = (
+    {"accountNumber": 3000, "currentVatPercentage": 25},
+    {"accountNumber": 3020, "currentVatPercentage": 15},
+    {"accountNumber": 3100},
+)
+UNKNOWN_ACCOUNT = {"accountNumber": 3999, "currentVatPercentage": 25}
+CUSTOMERS = (
+    {"name": "Fjellheim Entreprenør AS", "organizationNumber": "310123455"},
+    {"name": "Åse Bjørnstad", "customerType": "person"},
+    {"name": "Nordlys & Sønner AS", "organizationNumber": "923609016"},
+    {"name": "Müller Tømrer", "customerType": "person"},
+)
+
+
+class Day:
+    """What the firm's people do; ``dice`` are their own, so that troubles do not change what they plan.
+
+    ``refused`` gathers the ids of the invoices that 24SevenOffice must not take.
+    """
+
+    def __init__(self, outside: Outside, *, dice: Random) -> None:
+        self._outside, self._dice = outside, dice
+        self._numbers = count(1)
+        self._customers: list[int] = []
+        self._projects: list[Record] = []
+        self._sold: list[int] = []
+        self.purchases = Purchases(outside, dice=dice)
+        self.refused: set[str] = set()
+
+    def open(self) -> None:
+        """Set up what the firm has had for long: accounts, a supplier, a customer and a project."""
+        outside = self._outside
+        self._accounts = [outside.enter("financialAccounts", **account)["id"] for account in SALE_ACCOUNTS]
+        self._unknown_account = outside.enter("financialAccounts", **UNKNOWN_ACCOUNT)["id"]
+        self._locked = next(year["year"] for year in outside.books("years") if year["locked"])
+        outside.book("customers", SUPPLIER)
+        self._new_customer()
+        self._new_project()
+
+    def plan(self, *, seconds: float, size: float) -> Iterator[Event]:
+        """Draw the day's events and the second of each; ``size`` 1 is about fifty."""
+        events: tuple[tuple[Callable[[], None], int, float], ...] = (  # how many, after which part of the day
+            (self._new_customer, 6, 0),
+            (self._new_project, 3, 0),
+            (self._change_customer, 4, 0.1),
+            (self._change_project, 2, 0.1),
+            (self._sell, 9, 0),
+            (self._credit, 2, 0.3),
+            (self._sell_without_transfer, 1, 0),
+            (self._sell_what_is_refused, 3, 0),
+            (self._tell_again, 3, 0.3),
+            (self.purchases.enter, 9, 0),
+            (self.purchases.correct, 1, 0.4),
+            (self.purchases.take_back, 1, 0.4),
+            (self.purchases.scan_later, 2, 0.3),
+        )
+        for act, times, earliest in events:
+            for _ in range(max(1, round(times * size))):
+                yield self._dice.uniform(seconds * earliest, seconds), partial(_attempt, act)
+
+    def _new_customer(self) -> None:
+        n, who = next(self._numbers), self._dice.choice(CUSTOMERS)
+        values = {**who, "name": f"{who['name']} {n}", "email": f"post-{n}@example.com"}
+        self._customers.append(self._outside.enter("customers", **values)["id"])
+
+    def _change_customer(self) -> None:
+        email = f"new-{next(self._numbers)}@example.com"
+        self._outside.change("customers", self._dice.choice(self._customers), email=email)
+
+    def _new_project(self) -> None:
+        name, customer = f"Prosjekt {next(self._numbers)} på Sjusjøen", self._dice.choice(self._customers)
+        self._projects.append(self._outside.enter("projects", name=name, customerId=customer))
+
+    def _change_project(self) -> None:
+        name = f"Prosjekt {next(self._numbers)}, byggetrinn 2"
+        self._outside.change("projects", self._dice.choice(self._projects)["id"], name=name)
+
+    def _sell(self) -> None:
+        self._sold += [self._invoice() for _ in range(self._dice.randint(1, 3))]
+
+    def _sell_without_transfer(self) -> None:
+        self._invoice(exportState="doNotTransfer")
+
+    def _sell_what_is_refused(self) -> None:
+        """In a year that is locked, on an account that 24SevenOffice does not have, or for nothing."""
+        reasons: tuple[dict[str, Any], ...] = (
+            {"invoiceDate": f"{self._locked}-06-30"},
+            {"invoiceLines": [self._line(account=self._unknown_account)]},
+            {"invoiceLines": [self._line(price="0.00")]},
+        )
+        self.refused.add(str(self._invoice(**self._dice.choice(reasons))))
+
+    def _credit(self) -> None:
+        if self._sold:
+            self._outside.press("credit", self._sold.pop())
+
+    def _tell_again(self) -> None:
+        """Bring some old notifications once more."""
+        sent = [each["body"] for each in self._outside.deliveries()]
+        for body in self._dice.sample(sent, min(3, len(sent))):
+            self._outside.notify(body)
+
+    def _invoice(self, **more: object) -> int:
+        project = self._dice.choice(self._projects)
+        lines = [self._line() for _ in range(self._dice.randint(1, 4))]
+        parties = {"customerId": project["customerId"], "projectId": project["id"]}
+        draft: int = self._outside.enter("invoices", **{**parties, "invoiceLines": lines, **more})["id"]
+        self._outside.press("finalize", draft)
+        return draft
+
+    def _line(self, *, account: int = 0, price: str = "") -> Record:
+        return {
+            "description": "Arbeid",
+            "financialAccountId": account or self._dice.choice(self._accounts),
+            "quantity": self._dice.randint(1, 40),
+            "unitPrice": price or f"{self._dice.randint(1, 500_000) / 100:.2f}",
+        }
+
+
+def _attempt(act: Callable[[], None]) -> None:
+    with suppress(requests.RequestException):
+        act()

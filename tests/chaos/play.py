@@ -1,0 +1,187 @@
+"""One seed: the system in a temporary folder, a day on it full of troubles, the calm after it, and the verdict."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from config.settings import Settings
+from local.stack import Plan
+from models.base import DatabaseUnavailable
+from tests.chaos import purchases
+from tests.chaos.crashes import Crashes
+from tests.chaos.day import Day
+from tests.chaos.office import Office
+from tests.chaos.outside import CREDENTIALS, Outside
+from tests.chaos.processes import environment
+from tests.chaos.stack import ChaosStack, Doctor
+from tests.chaos.troubles import Troubles
+from tests.chaos.verdict import CLIENT_ID, Verdict, judge
+from worker.wiring import Bridge, clock
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+
+    from local.processes import Say
+    from tests.chaos.troubles import Event
+
+WEATHER = {"lose": 0.15, "double": 0.3, "delay_seconds": (0, 2.5)}
+EVENING_SECONDS = 6
+"""How long after the day calls may still go wrong."""
+
+CALM_SECONDS = 60
+"""How long everything may take to come right after that."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chaos:
+    """A day to be played.
+
+    Args:
+        seed: of all dice.
+        seconds: how long the day is.
+        size: how much happens in it; 1 is about fifty events.
+        mistakes: of :mod:`tests.chaos.planted`, besides what the seed draws.
+    """
+
+    seed: int
+    seconds: float = 16
+    size: float = 1
+    mistakes: tuple[str, ...] = ()
+
+    def dice(self, whose: str) -> Random:
+        """Make a random generator of somebody's own, so that what others draw does not change it."""
+        return Random(f"{self.seed} {whose}")  # noqa: S311 - the same day for the same seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """How a day ended: what went wrong by kind, what was not right afterwards, and how long it all took."""
+
+    seed: int
+    faults: Counter[str]
+    verdict: Verdict
+    seconds: float
+
+
+def play(chaos: Chaos, *, say: Say) -> Played:
+    """Play a day. Raises NoServer or NotUp where the system does not even start.
+
+    In most seeds 24SevenOffice does not refuse a second voucher for an invoice, so that only the bridge prevents it.
+    """
+    began = time.monotonic()
+    guarded = chaos.dice("guard").random() < 0.3 and not chaos.mistakes
+    mistakes = chaos.mistakes if guarded else (*chaos.mistakes, "guard off")
+    with TemporaryDirectory() as folder, _running(Path(folder), mistakes, say) as (stack, bridge):
+        scene = _Scene(chaos, stack, bridge)
+        verdict = scene.play(voucher_number="moment" if guarded else "series")
+        faults = scene.troubles.counted()
+        stack.kill()
+    return Played(seed=chaos.seed, faults=faults, verdict=verdict, seconds=time.monotonic() - began)
+
+
+@contextmanager
+def _running(folder: Path, mistakes: Iterable[str], say: Say) -> Iterator[tuple[ChaosStack, Bridge]]:
+    """Run the system, with a way into it for its people."""
+    others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    environ = others | environment(folder, mistakes)
+    stack = ChaosStack(Plan(state=folder, environ=environ, usual_ports=False, durable=False), say=say)
+    with stack.running():
+        bridge = Bridge(
+            Settings.model_validate({name.lower(): value for name, value in stack.environment.items()})
+        )
+        yield stack, bridge
+        bridge.close()
+
+
+class _Scene:
+    """The day itself, once everything stands."""
+
+    def __init__(self, chaos: Chaos, stack: ChaosStack, bridge: Bridge) -> None:
+        self._chaos = chaos
+        self._doctor, self._office = Doctor(stack), Office(bridge)
+        self._outside = Outside(stack.addresses)
+        self._day = Day(self._outside, dice=chaos.dice("day"))
+        crashes, dice = Crashes(stack.plan.state), chaos.dice("troubles")
+        self.troubles = Troubles(stack, self._doctor, crashes, self._outside, dice=dice)
+
+    def play(self, *, voucher_number: str) -> Verdict:
+        morning = clock()
+        settings = {"client_id": CLIENT_ID, "voucher_number": voucher_number, **CREDENTIALS, **purchases.SETTINGS}
+        self._outside.listen(self._office.connect(**settings))
+        self._day.open()
+        self._calm_down(lambda: [] if self._outside.books("projects") else ["the first project"])
+        self._work_and_suffer()
+        left = self._calm_down(self._unheard_of())
+        self._hear_everything_again(since=morning)
+        left += self._calm_down(self._unheard_of())
+        verdict = judge(self._outside, self._office, self._day)
+        verdict.stuck += left
+        return verdict
+
+    def _work_and_suffer(self) -> None:
+        chaos = self._chaos
+        work = self._day.plan(seconds=chaos.seconds, size=chaos.size)
+        events = sorted([*work, *self.troubles.plan(seconds=chaos.seconds)], key=lambda event: event[0])
+        self._weather(**WEATHER)
+        self._run(events)
+        self._weather()
+        self.troubles.relent()
+        self._tend_while(self.troubles.pending, seconds=EVENING_SECONDS)
+        self.troubles.end()
+
+    def _run(self, events: Iterable[Event]) -> None:
+        began = time.monotonic()
+        for at, act in events:
+            self._tend_while(lambda: True, seconds=began + at - time.monotonic())
+            act()
+
+    def _tend_while(self, goes_on: Callable[[], bool], *, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and goes_on():
+            self._doctor.tend()
+            time.sleep(0.05)
+
+    def _calm_down(self, unheard_of: Callable[[], list[str]]) -> list[str]:
+        """Wait until nothing is in hand, and tell what still is when patience ends."""
+        left: list[str] = []
+
+        def look() -> bool:
+            left[:] = self._in_hand(unheard_of)
+            return bool(left)
+
+        self._tend_while(look, seconds=CALM_SECONDS)
+        return left
+
+    def _in_hand(self, unheard_of: Callable[[], list[str]]) -> list[str]:
+        try:
+            self._office.see_to_it(self._day.refused, self.troubles.counted)
+            return [*unheard_of(), *self._office.unfinished()]
+        except DatabaseUnavailable:
+            return ["the database is away"]
+
+    def _unheard_of(self) -> Callable[[], list[str]]:
+        """Make a way to tell what the bridge has not been told of, or asked for, since now."""
+        now = clock()
+        return lambda: [*self._office.unpolled(now), *self._on_their_way()]
+
+    def _on_their_way(self) -> list[str]:
+        waiting = [each for each in self._outside.deliveries() if each["state"] == "waiting"]
+        return [f"on its way: {each['body']}" for each in waiting]
+
+    def _hear_everything_again(self, *, since: datetime) -> None:
+        """Tell and poll everything once more; nothing may come of it."""
+        for each in self._outside.deliveries():
+            self._outside.notify(each["body"])
+        self._office.poll_again(since=since)
+
+    def _weather(self, **weather: object) -> None:
+        self._outside.control("moment", "PUT", "deliveries", {**weather, "seed": self._chaos.seed})

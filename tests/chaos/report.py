@@ -1,0 +1,43 @@
+"""What is printed and written of the days that were played."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.chaos.play import Played
+
+FINDINGS = ("lost", "duplicated", "wrong", "stuck", "unmailed")
+
+
+def is_clean(day: Played) -> bool:
+    """Tell whether everything was right after a day."""
+    return not any(asdict(day.verdict).values())
+
+
+def told(day: Played) -> str:
+    """Tell one day on the terminal."""
+    faults = ", ".join(f"{kind} {times}" for kind, times in sorted(day.faults.items()))
+    ended = "ok" if is_clean(day) else "NOT OK"
+    heading = f"Seed {day.seed}: {ended} after {day.faults.total()} faults in {day.seconds:.0f} s ({faults})"
+    return "\n".join([heading, *(f"  {name}: {what}" for name, what in _found(day))])
+
+
+def report_of(days: Sequence[Played]) -> dict[str, Any]:
+    """Sum the days up: how often each fault happened and what was not right, and that in words."""
+    counts = Counter(name for day in days for name, _ in _found(day))
+    return {
+        "seeds": [day.seed for day in days],
+        "faults": dict(sorted(sum((day.faults for day in days), Counter[str]()).items())),
+        **{name: counts[name] for name in FINDINGS},
+        "details": [f"seed {day.seed}: {name}: {what}" for day in days for name, what in _found(day)],
+    }
+
+
+def _found(day: Played) -> Iterator[tuple[str, str]]:
+    for name, found in asdict(day.verdict).items():
+        yield from ((name, what) for what in found)

@@ -1,0 +1,193 @@
+"""What both systems should hold after a day, compared with what they do hold, and with what people were told."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from models.alerts import Turn
+from tests.chaos.purchases import ACTIVITY, SUPPLIER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tests.chaos.day import Day
+    from tests.chaos.office import Office
+    from tests.chaos.outside import Outside, Record
+    from tests.chaos.purchases import Purchase
+
+RECEIVABLES = 1500
+CLIENT_ID = "1001-M"
+
+
+@dataclass
+class Verdict:
+    """What is not as it should be, in words: nothing anywhere is what a day must end with."""
+
+    lost: list[str] = field(default_factory=list)
+    duplicated: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    unmailed: list[str] = field(default_factory=list)
+
+    def compare(self, what: str, held: Mapping[Any, list[Any]], wanted: Mapping[Any, Any]) -> None:
+        """Hold what is there, by what it is known by, against what should be there once."""
+        for key, value in wanted.items():
+            there = held.get(key, [])
+            if not there:
+                self.lost.append(f"{what} {key}")
+            if len(there) > 1:
+                self.duplicated.append(f"{what} {key}, {len(there)} times")
+            self.wrong += [f"{what} {key}: {each}, not {value}" for each in there if each != value]
+        self.wrong += [f"{what} {key} should not be there" for key in held.keys() - wanted.keys()]
+
+
+def judge(outside: Outside, office: Office, day: Day) -> Verdict:
+    """Compare the books of both systems, the state of all changes and the mails with what should be."""
+    verdict = Verdict()
+    _judge_customers(verdict, outside)
+    _judge_projects(verdict, outside)
+    _judge_invoices(verdict, outside, day.refused)
+    _judge_expenses(verdict, outside, day.purchases.made)
+    _judge_changes(verdict, office, day.refused)
+    _judge_mails(verdict, outside, office, day.refused)
+    return verdict
+
+
+def _judge_customers(verdict: Verdict, outside: Outside) -> None:
+    held = defaultdict(list)
+    for each in outside.books("customers"):
+        if each["type"] != "Supplier":
+            emails = each["emails"].get("Primary", "")
+            values = (str(each["number"]), each["name"], each["organization_number"], emails)
+            held[each["external_id"]].append(values)
+    wanted = {
+        str(each["id"]): (each["customerNumber"], each["name"], each["organizationNumber"], each["email"])
+        for each in outside.moment("customers")
+    }
+    verdict.compare("customer", held, wanted)
+
+
+def _judge_projects(verdict: Verdict, outside: Outside) -> None:
+    numbers = {each["id"]: each["customerNumber"] for each in outside.moment("customers")}
+    held = {
+        str(each["number"]): [(each["name"], str(each["customer_number"]), each["OrderReferenceNumber"])]
+        for each in outside.books("projects")
+    }
+    wanted = {
+        each["projectNumber"]: (each["name"], numbers[each["customerId"]], CLIENT_ID)
+        for each in outside.moment("projects")
+    }
+    verdict.compare("project", held, wanted)
+
+
+def _judge_invoices(verdict: Verdict, outside: Outside, refused: set[str]) -> None:
+    held = defaultdict(list)
+    for voucher in outside.books("vouchers"):
+        if voucher["type"].startswith("Utgående"):
+            held[voucher["lines"][0]["invoice"]].append(_posted(voucher))
+    accounts = {each["id"]: each["accountNumber"] for each in outside.moment("financialAccounts")}
+    customers = {each["id"]: each["customerNumber"] for each in outside.moment("customers")}
+    projects = {each["id"]: each["projectNumber"] for each in outside.moment("projects")}
+    wanted = {
+        str(each["invoiceNumber"]): _written(
+            each, accounts, customers[each["customerId"]], projects[each["projectId"]]
+        )
+        for each in outside.moment("invoices")
+        if each["invoiceState"] == "finalized"
+        and each["exportState"] == "toTransfer"
+        and str(each["id"]) not in refused
+    }
+    verdict.compare("invoice", held, wanted)
+
+
+def _posted(voucher: Record) -> Record:
+    """Tell of a voucher what must agree with its invoice: kroner by account, debit above zero."""
+    lines = voucher["lines"]
+    sums: dict[int, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        sums[line["account"]] += Decimal(line["amount"])
+    return {
+        "posted": voucher["posted"],
+        "sums": dict(sums),
+        "days": sorted({line["date"] for line in lines}),
+        "customers": sorted({str(line["customer"]) for line in lines}),
+        "projects": sorted({str(line["project"]) for line in lines}),
+    }
+
+
+def _written(invoice: Record, accounts: Mapping[int, int], customer: str, project: str) -> Record:
+    """Tell the same of an invoice."""
+    sums = defaultdict(Decimal, {RECEIVABLES: Decimal(invoice["totalAmountInclVat"])})
+    for line in invoice["invoiceLines"]:
+        sums[accounts[line["financialAccountId"]]] -= Decimal(line["amountInclVat"])
+    return {
+        "posted": True,
+        "sums": dict(sums),
+        "days": [invoice["invoiceDate"]],
+        "customers": [customer],
+        "projects": [project],
+    }
+
+
+def _judge_expenses(verdict: Verdict, outside: Outside, purchases: Sequence[Purchase]) -> None:
+    numbers = {each["id"]: int(each["projectNumber"]) for each in outside.moment("projects")}
+    held, ids = defaultdict(list), {}
+    for each in outside.moment("projectExpenses"):
+        key = each["supplierInvoiceNumber"], numbers[each["projectId"]]
+        held[key].append((Decimal(each["amountInclVat"]), each["expenseDate"], each["supplierName"]))
+        ids[each["id"]] = key
+    wanted = {
+        (purchase.invoice, project): (amount, purchase.day, SUPPLIER["name"])
+        for purchase in purchases
+        for project, amount in purchase.costs.items()
+    }
+    verdict.compare("expense", held, wanted)
+    _judge_documents(verdict, outside, ids, {purchase.invoice: purchase.documents for purchase in purchases})
+    names = Counter((each["projectId"], each["name"]) for each in outside.moment("projectExtensions"))
+    verdict.duplicated += [
+        f"activity of project {project}"
+        for project, name in names
+        if name == ACTIVITY and names[project, name] > 1
+    ]
+
+
+def _judge_documents(
+    verdict: Verdict,
+    outside: Outside,
+    expenses: Mapping[int, tuple[str, int]],
+    wanted: Mapping[str, Sequence[str]],
+) -> None:
+    """Compare the md5 of the documents of each expense with those of its supplier's invoice."""
+    documents = defaultdict(list)
+    for each in outside.moment("attachments"):
+        documents[each["projectExpenseId"]].append(each["md5"])
+    for expense_id, (invoice, project) in expenses.items():
+        there, due = Counter(documents[expense_id]), Counter(wanted.get(invoice, ()))
+        verdict.lost += [f"document {md5} of {invoice} on project {project}" for md5 in due - there]
+        verdict.duplicated += [f"document {md5} of {invoice} on project {project}" for md5 in there - due]
+
+
+def _judge_changes(verdict: Verdict, office: Office, refused: set[str]) -> None:
+    stuck = {view.record.id: view for view in office.stuck()}
+    verdict.stuck += [f"{view.title}: {view.message}" for key, view in stuck.items() if key not in refused]
+    verdict.wrong += [f"invoice {key} was not refused" for key in refused - stuck.keys()]
+    verdict.stuck += office.needless
+
+
+def _judge_mails(verdict: Verdict, outside: Outside, office: Office, refused: set[str]) -> None:
+    """See that each turn of a record was told once; of one that is refused for good, by one mail."""
+    texts = {mail["text"] for mail in outside.mails()}  # one that is sent twice after a crash is one
+    for view in office.stuck():
+        telling = sum(bool(re.search(rf"/changes/{view.id}\b", text)) for text in texts)
+        if not telling:
+            verdict.unmailed.append(f"{view.title}: {view.message}")
+        elif telling > 1:
+            verdict.wrong.append(f"{view.title} is told of in {telling} mails")
+    for view, told in office.turns():
+        due = [Turn.WORSE] if view.record.id in refused else [Turn.WORSE, Turn.BETTER] * (len(told) // 2)
+        if told != due:
+            verdict.wrong.append(f"{view.title} was told to be {', '.join(told)}")

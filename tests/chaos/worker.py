@@ -1,0 +1,11 @@
+"""The Celery app of a chaotic day: the product's own, in a hurry, mortal, and with mistakes where they are planted."""
+
+from __future__ import annotations
+
+from tests.chaos.processes import prepare
+
+prepare()
+
+from worker.app import app  # noqa: E402 - its tasks copy what is prepared here
+
+__all__ = ["app"]
