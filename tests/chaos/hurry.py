@@ -10,7 +10,7 @@ from sync import backoff, outcomes, polling, resting
 from worker import beat, dispatch, mailing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import ModuleType
 
     from models.base import Database
@@ -58,11 +58,10 @@ def hurry() -> None:
     polling.expenses_due = _a_minute_later(polling.expenses_due)
 
 
-def _a_minute_later(due: Any) -> Any:
+def _a_minute_later(due: Callable[..., Sequence[int]]) -> Callable[..., Sequence[int]]:
     """Ask as if a minute had passed, which is the shortest interval that a connection may have."""
 
     def asked(database: Database, connections: Iterable[Connection], *, now: datetime) -> Sequence[int]:
-        later: Sequence[int] = due(database, connections, now=now + timedelta(minutes=1))
-        return later
+        return due(database, connections, now=now + timedelta(minutes=1))
 
     return asked

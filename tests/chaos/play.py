@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 WEATHER = {"lose": 0.15, "double": 0.3, "delay_seconds": (0, 2.5)}
 EVENING_SECONDS = 6
-"""How long after the day calls may still go wrong."""
+"""How long after the day what was to go wrong may still do so."""
 
 CALM_SECONDS = 60
 """How long everything may take to come right after that."""
@@ -134,7 +134,6 @@ class _Scene:
         self._weather(**WEATHER)
         self._run(events)
         self._weather()
-        self.troubles.relent()
         self._tend_while(self.troubles.pending, seconds=EVENING_SECONDS)
         self.troubles.end()
 

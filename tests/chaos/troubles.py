@@ -81,21 +81,18 @@ class Troubles:
         for cruelty in dice.sample(self._cruelties(), CRUELTIES_DONE):
             yield dice.uniform(0, seconds), cruelty
 
-    def relent(self) -> None:
-        """Let nothing die any more; what is to go wrong with calls still does."""
-        self._crashes.disarm()
-        if self._second_beat:
-            self._second_beat.stop()
-            self._second_beat = None
-
     def pending(self) -> bool:
         """Tell whether anything is still to go wrong with calls."""
         return any(self._mishaps(system)["pending"] for system in SYSTEMS)
 
     def end(self) -> None:
-        """Let both systems behave."""
+        """Let both systems behave, and nothing die any more."""
         for system in SYSTEMS:
             self._outside.control(system, "DELETE", "mishaps")
+        self._crashes.disarm()
+        if self._second_beat:
+            self._second_beat.stop()
+            self._second_beat = None
 
     def counted(self) -> Counter[str]:
         """Tell what really happened so far, by kind."""
