@@ -39,6 +39,7 @@ WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
     (backoff, "UNCERTAIN", _shorter(backoff.UNCERTAIN, first=0.3, longest=2, least=0.8)),
     (backoff, "CRASH", _shorter(backoff.CRASH, first=0.4, longest=2)),
     (outcomes, "PATIENCE", _seconds(20)),
+    (resting, "MOST_FAILURES", 6),  # as there are many more of them than in life
     (resting, "FIRST_REST", _seconds(0.3)),
     (resting, "LONGEST_REST", _seconds(1)),
     (polling, "OVERLAP", _seconds(2)),

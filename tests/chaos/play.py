@@ -48,7 +48,7 @@ class Chaos:
     Args:
         seed: of all dice.
         seconds: how long the day is.
-        size: how much happens in it; 1 is about fifty events.
+        size: how much happens in it; 1 is about fifty events and forty troubles.
         mistakes: of :mod:`tests.chaos.planted`, besides what the seed draws.
     """
 
@@ -129,8 +129,8 @@ class _Scene:
 
     def _work_and_suffer(self) -> None:
         chaos = self._chaos
-        work = self._day.plan(seconds=chaos.seconds, size=chaos.size)
-        events = sorted([*work, *self.troubles.plan(seconds=chaos.seconds)], key=lambda event: event[0])
+        plans = (each.plan(seconds=chaos.seconds, size=chaos.size) for each in (self._day, self.troubles))
+        events = sorted((event for plan in plans for event in plan), key=lambda event: event[0])
         self._weather(**WEATHER)
         self._run(events)
         self._weather()

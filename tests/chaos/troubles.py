@@ -44,11 +44,11 @@ MISHAPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("twentyfour", ("SaveCompanies", "SaveProject"), IN_DOUBT[:4]),
     ("twentyfour", ("SaveBundleList",), (*IN_DOUBT[:4], "refuse", "save_then_refuse")),
 )
-"""What befalls which operations of a system, each once in a day."""
+"""What befalls which operations of a system, each once in a long day."""
 
 REFUSALS = ("SystemError", "SystemError", "Exception", "NotSaved")
 SLOW, LONGER_THAN_ANYBODY_WAITS = 0.4, 1.6
-POINTS_ARMED, CRUELTIES_DONE = 6, 6
+POINTS_ARMED, CRUELTIES_DONE = 7, 6
 
 
 class Troubles:
@@ -69,16 +69,16 @@ class Troubles:
         self._second_beat: Process | None = None
         self._done: Counter[str] = Counter()
 
-    def plan(self, *, seconds: float) -> Iterator[Event]:
-        """Draw a day's troubles and the second at which each begins."""
+    def plan(self, *, seconds: float, size: float) -> Iterator[Event]:
+        """Draw a day's troubles and the second at which each begins; ``size`` 1 is about forty."""
         dice = self._dice
         for system, operations, kinds in MISHAPS:
-            for kind in kinds:
-                yield dice.uniform(0, seconds), self._mishap(system, dice.choice(operations), kind)
-        for point in dice.sample(POINTS, POINTS_ARMED):
+            for kind in dice.sample(kinds, round(len(kinds) * size)):
+                yield dice.uniform(0, seconds * 0.8), self._mishap(system, dice.choice(operations), kind)
+        for point in dice.sample(POINTS, round(POINTS_ARMED * size)):
             arm = partial(self._crashes.arm, point.name, skip=dice.choice((0, 0, 1)))
             yield dice.uniform(0, seconds / 2), arm
-        for cruelty in dice.sample(self._cruelties(), CRUELTIES_DONE):
+        for cruelty in dice.sample(self._cruelties(), round(CRUELTIES_DONE * size)):
             yield dice.uniform(0, seconds), cruelty
 
     def pending(self) -> bool:

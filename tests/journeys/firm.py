@@ -154,9 +154,15 @@ class Firm:
         """Read the mails that the firm has had."""
         return [mail for mail in self.control("mail", "GET", "mails") if mail["to"] == [self.address]]
 
-    def untold(self) -> list[str]:
-        """Tell what waits to be told in a mail."""
-        return [alert.message for alert in unsent(self.bridge.database, self.address)]
+    def expect_mails(self, count: int) -> list[Record]:
+        """Wait until the firm has had so many mails and nothing waits to be told; tells the mails."""
+
+        def holds() -> None:
+            expect("mails", len(self.mails()), count)
+            expect("untold", [alert.message for alert in unsent(self.bridge.database, self.address)], [])
+
+        eventually(holds)
+        return self.mails()
 
     def let_pass(self, time: timedelta) -> None:
         """Bring nearer what waits for its time, for those who cannot wait for it."""
