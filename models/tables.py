@@ -17,8 +17,10 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from models.wording import Wording
 
 
 class Base(DeclarativeBase):
@@ -30,6 +32,10 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB,
         list[dict[str, str]]: JSONB,
     }
+
+
+NOTHING = text("'\"\"'::jsonb")
+"""The empty wording."""
 
 
 def _connection() -> ForeignKey:
@@ -50,7 +56,7 @@ class ConnectionRow(Base):
     token_hash: Mapped[str] = mapped_column(unique=True)
     settings: Mapped[dict[str, Any]]
     secrets: Mapped[str]
-    paused_because: Mapped[str] = mapped_column(server_default="")
+    paused_because: Mapped[str] = mapped_column(Wording, server_default=NOTHING)
     failures: Mapped[int] = mapped_column(server_default="0")
     down_since: Mapped[datetime | None]
     rests_until: Mapped[datetime | None]
@@ -61,7 +67,10 @@ class ConnectionRow(Base):
 
 
 class LaneRow(Base):
-    """Who drains a lane, and until when the claim holds if nothing is heard of the worker."""
+    """Who drains a lane, and until when the claim holds if nothing is heard of the worker.
+
+    ``synced_at`` is when a record of it came across last.
+    """
 
     __tablename__ = "lanes"
 
@@ -69,6 +78,7 @@ class LaneRow(Base):
     kind: Mapped[str] = mapped_column(primary_key=True)
     claim: Mapped[UUID | None]
     claimed_until: Mapped[datetime | None]
+    synced_at: Mapped[datetime | None]
 
 
 class ChangeRow(Base):
@@ -77,7 +87,8 @@ class ChangeRow(Base):
     ``revision`` counts what was received and ``taken`` what the last worker saw of it: where they differ at
     the end of an attempt, the record is looked at again. ``tries`` and ``lost`` count failed attempts and
     vanished workers in a row; ``uncertain`` says that the last attempt may have saved something. ``reminders``
-    counts the mails since ``stuck_since``, when it began to need a person.
+    counts the mails since ``stuck_since``, when it began to need a person. ``words`` are what it is found by: its
+    names and numbers in both systems.
     """
 
     __tablename__ = "changes"
@@ -85,6 +96,16 @@ class ChangeRow(Base):
         UniqueConstraint("connection_id", "kind", "record_id"),
         Index("changes_due", "due_at", "connection_id", "kind", postgresql_where=text("state = 'waiting'")),
         Index("changes_waiting_for", "connection_id", "waits_for_kind", "waits_for_id"),
+        Index("changes_latest", "received_at", "id"),
+        Index("changes_of_connection", "connection_id", "received_at", "id"),
+        Index(
+            "changes_open",
+            "connection_id",
+            "state",
+            postgresql_where=text("state in ('waiting', 'working', 'stuck')"),
+        ),
+        Index("changes_stuck", "received_at", "id", postgresql_where=text("state = 'stuck'")),
+        Index("changes_words", "words", postgresql_using="gin"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -102,11 +123,12 @@ class ChangeRow(Base):
     claim: Mapped[UUID | None]
     waits_for_kind: Mapped[str | None]
     waits_for_id: Mapped[str | None]
-    title: Mapped[str] = mapped_column(server_default="")
+    title: Mapped[str] = mapped_column(Wording, server_default=NOTHING)
+    words: Mapped[str | None] = mapped_column(TSVECTOR)
     outcome: Mapped[str | None]
     reason: Mapped[str] = mapped_column(server_default="")
-    message: Mapped[str] = mapped_column(server_default="")
-    remedy: Mapped[str] = mapped_column(server_default="")
+    message: Mapped[str] = mapped_column(Wording, server_default=NOTHING)
+    remedy: Mapped[str] = mapped_column(Wording, server_default=NOTHING)
     received_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
     stuck_since: Mapped[datetime | None]
@@ -124,8 +146,27 @@ class AttemptRow(Base):
     seconds: Mapped[float]
     outcome: Mapped[str]
     reason: Mapped[str]
-    message: Mapped[str]
+    message: Mapped[str] = mapped_column(Wording)
     exchanges: Mapped[list[dict[str, str]]] = mapped_column(server_default="[]")
+
+
+class TallyRow(Base):
+    """What became of the attempts of a kind in one hour, which ``hour`` begins; for the charts.
+
+    ``seconds`` adds up the time from event to outcome of those synced, ``longest`` is the longest of them.
+    """
+
+    __tablename__ = "tallies"
+
+    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True, index=True)
+    synced: Mapped[int] = mapped_column(server_default="0")
+    unchanged: Mapped[int] = mapped_column(server_default="0")
+    skipped: Mapped[int] = mapped_column(server_default="0")
+    failed: Mapped[int] = mapped_column(server_default="0")
+    seconds: Mapped[float] = mapped_column(server_default="0")
+    longest: Mapped[float] = mapped_column(server_default="0")
 
 
 class LinkRow(Base):
@@ -185,22 +226,40 @@ class AlertRow(Base):
     change_id: Mapped[int | None] = mapped_column(ForeignKey("changes.id", ondelete="CASCADE"))
     address: Mapped[str]
     turn: Mapped[str]
-    title: Mapped[str]
-    message: Mapped[str]
-    remedy: Mapped[str]
+    title: Mapped[str] = mapped_column(Wording)
+    message: Mapped[str] = mapped_column(Wording)
+    remedy: Mapped[str] = mapped_column(Wording)
     created_at: Mapped[datetime]
     fate: Mapped[str | None]
     ended_at: Mapped[datetime | None]
     message_id: Mapped[str | None]
 
 
+class ErrandRow(Base):
+    """What a page asked of a remote system, which a worker does; ``answer`` is None until it is done.
+
+    ``secrets`` are the encrypted settings to try that are not saved yet, kept until then only.
+    """
+
+    __tablename__ = "errands"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    connection_id: Mapped[int | None] = mapped_column(_connection(), index=True)
+    kind: Mapped[str]
+    who: Mapped[str]
+    secrets: Mapped[str | None]
+    asked_at: Mapped[datetime] = mapped_column(index=True)
+    answer: Mapped[dict[str, Any] | None]
+    answered_at: Mapped[datetime | None]
+
+
 class AuditRow(Base):
-    """Who changed which settings of a connection, and when; never their secret values."""
+    """Who did what and when: to a connection, or to the users where there is none; never a secret value."""
 
     __tablename__ = "audit"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    connection_id: Mapped[int] = mapped_column(_connection(), index=True)
+    connection_id: Mapped[int | None] = mapped_column(_connection(), index=True)
     at: Mapped[datetime]
     who: Mapped[str]
-    what: Mapped[str]
+    what: Mapped[str] = mapped_column(Wording)

@@ -38,6 +38,30 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+class Role(StrEnum):
+    """What a person may do on the pages: look; try again, close and pause; or change settings and users too."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+    def covers(self, other: Role) -> bool:
+        """Tell whether one with this role may do what the other may."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The connections that a person sees, by their ids; None for all of them."""
+
+    connections: frozenset[int] | None = None
+
+    def allows(self, connection_id: int) -> bool:
+        """Tell whether a connection is among them."""
+        return self.connections is None or connection_id in self.connections
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Lane:
     """The changes of one kind of one connection, drained in order by one worker at a time."""

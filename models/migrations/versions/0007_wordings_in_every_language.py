@@ -1,0 +1,38 @@
+"""Sentences with the words that they were made of; those that are there already stay as they are."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0007"
+down_revision = "0006"
+
+REQUIRED = {
+    "alerts": ("title", "message", "remedy"),
+    "attempts": ("message",),
+    "audit": ("what",),
+}
+DEFAULTED = {"changes": ("title", "message", "remedy"), "connections": ("paused_because",)}
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    for table, columns in (REQUIRED | DEFAULTED).items():
+        for column in columns:
+            op.alter_column(table, column, server_default=None)
+            op.alter_column(table, column, type_=JSONB(), postgresql_using=f"to_jsonb({column})")
+            if table in DEFAULTED:
+                op.alter_column(table, column, server_default=sa.text("'\"\"'::jsonb"))
+
+
+def downgrade() -> None:
+    """Go one version down; what was said in a template is told by the template alone."""
+    for table, columns in (REQUIRED | DEFAULTED).items():
+        for column in columns:
+            text = f"coalesce({column} ->> 'said', {column} #>> '{{}}')"
+            op.alter_column(table, column, server_default=None)
+            op.alter_column(table, column, type_=sa.Text(), postgresql_using=text)
+            if table in DEFAULTED:
+                op.alter_column(table, column, server_default=sa.text("''"))
