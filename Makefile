@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(VENV)/installed ## Start everything on this machine; SANDBOX=0 for the real Moment and 24SevenOffice
@@ -29,6 +29,20 @@ demo: $(VENV)/installed ## Play a working day on the same stack in a temporary f
 test: $(VENV)/installed ## Run the tests; ARGS="tests/sync -x" for some of them
 	@$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: test-browser
+test-browser: $(VENV)/installed ## Run the tests that use the pages in a browser; ARGS as for `make test`
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m pytest tests/browser $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/installed ## Send 10,000 requests to the endpoints, and as many forms, that mean harm
+	@$(BIN)/python -m pytest tests/web/test_hostile_requests.py tests/web/test_hostile_forms.py --hypothesis-profile=fuzz --timeout=3600 $(ARGS)
+
+.PHONY: screenshots
+screenshots: $(VENV)/installed ## Take pictures of every page for docs/screenshots/
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.browser.screenshots
+
 .PHONY: check
 check: $(VENV)/installed ## Check form, types and the direction of imports
 	@$(BIN)/ruff format --check .
@@ -40,6 +54,10 @@ check: $(VENV)/installed ## Check form, types and the direction of imports
 format: $(VENV)/installed ## Put the code into form
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+
+.PHONY: translations
+translations: $(VENV)/installed ## Bring language/nb.po up to date with what the source says
+	@$(BIN)/python -m language
 
 .PHONY: record
 record: $(VENV)/installed ## Record the cassettes of both clients against the sandbox anew

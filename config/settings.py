@@ -25,9 +25,9 @@ class Settings(BaseSettings):
         description="The ApplicationId that 24SevenOffice gave this integration",
     )
     moment_url: str = Field(default="https://app.moment.team/api/1.0", description="Base address of Moment's API")
-    moment_invoice_url: str = Field(
-        default="https://app.moment.team/companies/{company}/invoices/{id}",
-        description="Where a person opens an invoice in Moment",
+    moment_record_url: str = Field(
+        default="https://app.moment.team/companies/{company}/{kind}/{id}",
+        description="Where a person opens a record in Moment",
     )
     twentyfour_api_url: str = Field(
         default="https://api.24sevenoffice.com", description="Base address of 24SevenOffice's api host"
@@ -36,6 +36,7 @@ class Settings(BaseSettings):
         default="https://webservices.24sevenoffice.com",
         description="Base address of 24SevenOffice's webservices host",
     )
+    twentyfour_record_url: str = Field(default="", description="Where a person opens a record in 24SevenOffice")
     twentyfour_requests_per_hour: int = Field(
         default=7000, ge=1, description="Requests an hour for all connections; 24SevenOffice blocks at 7200"
     )
@@ -51,8 +52,12 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8000",
         description="Where this installation is reached: webhooks, links in mails",
     )
-    web_password: SecretStr = Field(
-        default=SecretStr(""), description="Password of the pages that mails link to; closed without one"
+    openid_issuer: str = Field(
+        default="", description="OpenID provider that people may sign in by, as its issuer writes its address"
+    )
+    openid_client_id: str = Field(default="", description="What the OpenID provider calls this installation")
+    openid_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="What the OpenID provider gave this installation to prove itself"
     )
     smtp_url: SecretStr = Field(
         default=SecretStr("smtp://127.0.0.1:25"),
@@ -78,6 +83,15 @@ class Settings(BaseSettings):
     @classmethod
     def _bare(cls, value: str) -> str:
         return value.rstrip("/")
+
+    @field_validator("moment_record_url", "twentyfour_record_url")
+    @classmethod
+    def _fillable(cls, value: str) -> str:
+        try:
+            value.format(company="", kind="", id="", year="", number="")
+        except (LookupError, ValueError) as error:
+            raise ValueError("has braces that stand for nothing") from error
+        return value
 
     @field_validator("secret_keys", mode="before")
     @classmethod

@@ -35,9 +35,15 @@ def say(template: str, /, **values: object) -> Said:
     )
 
 
+def listed(*texts: str, between: str = "; ") -> Said:
+    """Put sentences or names behind each other. A list has no words of its own, hence needs no translation."""
+    values = {f"text_{place}": text for place, text in enumerate(texts)}
+    return Said(between.join(f"{{{name}}}" for name in values), values)
+
+
 def tell(text: str, language: Language) -> str:
     """Tell a sentence in a language; a text from elsewhere, such as a remote system's own, stays as it is."""
-    if not isinstance(text, Said):
+    if not (text and isinstance(text, Said)):  # to the empty text gettext answers with the header of the catalogue
         return text
     values = {
         name: tell(value, language) if isinstance(value, str) else value for name, value in text.values.items()

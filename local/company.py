@@ -31,6 +31,7 @@ SETTINGS = (
     "--expense-accounts=4000, 4300-4599, 7140",
     f"--expense-billable-project={NOT_BILLABLE}=false",
     "--expense-poll-minutes=1",
+    "--language=en",
 )
 
 

@@ -14,19 +14,18 @@ if TYPE_CHECKING:
 
 SECRETS: Mapping[str, Callable[[], str]] = {
     "SECRET_KEYS": lambda: Fernet.generate_key().decode(),
-    "WEB_PASSWORD": lambda: secrets.token_hex(12),
     "FLOWER_BASIC_AUTH": lambda: f"admin:{secrets.token_hex(12)}",
 }
-"""How each secret of this machine is made where there is none."""
+"""How each secret that the processes need is made where there is none."""
 
 
-def kept_secrets(note: Path) -> dict[str, str]:
-    """Tell the secrets of this machine, each made the first time and kept in a file for its owner only."""
+def kept_secrets(note: Path, makers: Mapping[str, Callable[[], str]] = SECRETS) -> dict[str, str]:
+    """Tell secrets of this machine, each made the first time and kept in a file for its owner only."""
     known = kept(note) if note.exists() else {}
-    made = {name: make() for name, make in SECRETS.items() if name not in known}
+    made = {name: make() for name, make in makers.items() if name not in known}
     if made:
         keep(note, known | made)
-    return known | made
+    return {name: (known | made)[name] for name in makers}
 
 
 def keep(note: Path, values: Mapping[str, str]) -> None:
@@ -45,7 +44,8 @@ def sandbox_settings(addresses: Mapping[str, str]) -> dict[str, str]:
     return {
         "PUBLIC_URL": addresses["web"],
         "MOMENT_URL": f"{addresses['moment']}/api/1.0",
-        "MOMENT_INVOICE_URL": addresses["moment"] + "/?company={company}&invoice={id}",
+        "MOMENT_RECORD_URL": addresses["moment"] + "/?company={company}#{kind}-{id}",
+        "TWENTYFOUR_RECORD_URL": addresses["twentyfour"] + "/#{kind}{year}-{number}",
         "TWENTYFOUR_API_URL": addresses["twentyfour"],
         "TWENTYFOUR_WEB_URL": addresses["twentyfour"],
         "SMTP_URL": addresses["smtp"],

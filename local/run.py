@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from local import company
+from local import administrator, company
 from local.children import end_on_signals
 from local.stack import Stack
 from local.supervisor import Supervisor
@@ -31,7 +32,9 @@ def run(plan: Plan) -> None:
     with suppress(KeyboardInterrupt), stack.running():
         if plan.sandbox:
             company.introduce(stack)
-        say("local", "\n".join(["Everything runs; Ctrl-C stops it.", *_addresses(stack)]))
+        sign_in = administrator.introduce(stack, now=datetime.now(UTC))
+        lines = ["Everything runs; Ctrl-C stops it.", *_addresses(stack), sign_in, _secrets(stack)]
+        say("local", "\n".join(lines))
         _keep_running(stack)
     say("local", "Everything is stopped.")
 
@@ -64,4 +67,7 @@ def _addresses(stack: Stack) -> Iterator[str]:
         }
     for name, title in pages.items():
         yield f"  {stack.addresses[name]:<24} {title}"
-    yield f"Passwords of the pages and of Flower, and all else that is secret: {stack.plan.state}/secrets.env"
+
+
+def _secrets(stack: Stack) -> str:
+    return f"That password as it was made, Flower's and all else that is secret: {stack.plan.state}/secrets.env"

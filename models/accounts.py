@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from language.said import say
+
 HIGHEST = 32767
 """24SevenOffice holds account numbers as a short."""
 
@@ -41,8 +43,10 @@ class AccountRanges:
 def _interval(part: str) -> range:
     match = _PART.fullmatch(part)
     if match is None:
-        raise ValueError(f"“{part}” is neither an account nor an interval like 4300-4399.")
+        raise ValueError(say("“{part}” is neither an account nor an interval like 4300-4399.", part=part))
     first, last = int(match[1]), int(match[2] or match[1])
     if not 1 <= first <= last <= HIGHEST:
-        raise ValueError(f"“{part}” must run upwards, from 1 to {HIGHEST} at most.")
+        raise ValueError(
+            say("“{part}” must run upwards, from 1 to {highest} at most.", part=part, highest=HIGHEST)
+        )
     return range(first, last + 1)

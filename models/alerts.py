@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 
+from language.catalogue import Language
 from models.tables import AlertRow, ChangeRow, ConnectionRow
-from models.words import Kind
+from models.words import Kind, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,18 +48,22 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What is told: ``title`` names the record or connection, ``message`` what is wrong, ``remedy`` what to do."""
+    """What is told: ``title`` names the record or connection, ``message`` what is wrong, ``remedy`` what to do.
+
+    ``reason`` is the short name under which the cause is explained; empty where nothing is wrong.
+    """
 
     turn: Turn
     title: str
     message: str
     remedy: str
     addresses: tuple[str, ...]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """An alert that waits for its mail; instants in UTC.
+    """An alert that waits for its mail, in the language of its connection's mails; instants in UTC.
 
     ``change_id`` and ``kind`` are None where it is about the whole connection, and ``since`` where its record
     needs nobody by now.
@@ -75,6 +80,8 @@ class Unsent:
     at: datetime
     kind: Kind | None = None
     since: datetime | None = None
+    reason: str = ""
+    language: Language = Language.NORWEGIAN
 
 
 def queue(session: Session, connection_id: int, alert: Alert, *, change_id: int | None, now: datetime) -> None:
@@ -88,6 +95,7 @@ def queue(session: Session, connection_id: int, alert: Alert, *, change_id: int 
             title=alert.title,
             message=alert.message,
             remedy=alert.remedy,
+            reason=alert.reason,
             created_at=now,
         )
         for address in alert.addresses
@@ -115,8 +123,9 @@ def addresses_due(database: Database, *, now: datetime, pause: timedelta) -> Seq
 
 def unsent(database: Database, address: str) -> Sequence[Unsent]:
     """Tell what waits for this address, oldest first."""
+    since = case((ChangeRow.state == State.CLOSED, None), else_=ChangeRow.stuck_since)
     query = (
-        select(AlertRow, ConnectionRow.name, ChangeRow.kind, ChangeRow.stuck_since)
+        select(AlertRow, ConnectionRow.name, ConnectionRow.settings, ChangeRow.kind, since)
         .join(ConnectionRow, ConnectionRow.id == AlertRow.connection_id)
         .outerjoin(ChangeRow, ChangeRow.id == AlertRow.change_id)
         .where(AlertRow.address == address, AlertRow.ended_at.is_(None))
@@ -135,7 +144,9 @@ def conclude(database: Database, fates: Mapping[int, Fate], *, message_id: str, 
             session.execute(update(AlertRow).where(ended).values(fate=fate, ended_at=now, message_id=mail))
 
 
-def _unsent(row: AlertRow, connection: str, kind: str | None, since: datetime | None) -> Unsent:
+def _unsent(
+    row: AlertRow, connection: str, settings: Mapping[str, Any], kind: str | None, since: datetime | None
+) -> Unsent:
     return Unsent(
         id=row.id,
         connection_id=row.connection_id,
@@ -148,4 +159,6 @@ def _unsent(row: AlertRow, connection: str, kind: str | None, since: datetime | 
         at=row.created_at,
         kind=Kind(kind) if kind else None,
         since=since,
+        reason=row.reason,
+        language=Language(settings.get("language", Language.NORWEGIAN)),
     )

@@ -1,32 +1,49 @@
-"""Changes as a person sees them: lists, one with its attempts, and what a person may do with them."""
+"""One change as a person sees it, with all its attempts, and what a person may do about some or many."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 
-from models.tables import AttemptRow, AuditRow, ChangeRow, ConnectionRow
-from models.words import Kind, Lane, Outcome, Record, State
+from language.said import Said, say
+from models.listing import views
+from models.paging import Page, following, paged
+from models.tables import AttemptRow, AuditRow, ChangeRow
+from models.words import Kind, Lane, Outcome, State, named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
 
     from models.base import Database
-
+    from models.listing import ChangeView
+    from models.paging import Key
+    from models.wanted import Wanted
+    from models.words import Record
 
 UNSEEN = "unseen_draft"
 """Reason of a change that may be in the journal, where only a person can look: they have, when they retry it."""
+
+ATTEMPTS = 20
+"""Attempts on a page; each may hold many long exchanges."""
+
+HANDLED = say("Handled by hand")
+UNWANTED = say("Do not transfer")
+"""What people say when they close a change."""
+
+OPEN = frozenset({State.WAITING, State.STUCK})
+"""States of what a person may close; anything but what is in a worker's hands may be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try: when (UTC), how long in seconds, how it ended, and each call: operation, request and response."""
 
+    id: int
     at: datetime
     seconds: float
     outcome: Outcome
@@ -36,101 +53,109 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeView:
-    """A change as it stands; instants in UTC. ``title`` names the record as a person does, once it was read."""
+class Deed:
+    """What a person did about a change, and when (UTC)."""
 
-    id: int
-    connection_id: int
-    connection: str
-    record: Record
-    state: State
-    title: str
-    outcome: Outcome | None
-    reason: str
-    message: str
-    remedy: str
-    tries: int
-    due_at: datetime
-    received_at: datetime
-    settled_at: datetime | None
+    at: datetime
+    who: str
+    what: str
 
 
-def listing(
-    database: Database,
-    *,
-    connection_id: int | None = None,
-    state: State | None = None,
-    reason: str = "",
-    most: int = 100,
-) -> Sequence[ChangeView]:
-    """List changes, the latest received first."""
-    wanted = [
-        *([ChangeRow.connection_id == connection_id] if connection_id else []),
-        *([ChangeRow.state == state] if state else []),
-        *([ChangeRow.reason == reason] if reason else []),
-    ]
-    return _views(database, *wanted, most=most)
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """How many changes something was done about, and the lanes that have something to do after it."""
+
+    count: int
+    lanes: frozenset[Lane] = frozenset()
 
 
 def find(database: Database, connection_id: int, record: Record) -> ChangeView | None:
     """Find the change of a record."""
-    of_record = (ChangeRow.kind == record.kind, ChangeRow.record_id == record.id)
-    return next(iter(_views(database, ChangeRow.connection_id == connection_id, *of_record, most=1)), None)
+    return _one(
+        database,
+        ChangeRow.connection_id == connection_id,
+        ChangeRow.kind == record.kind,
+        ChangeRow.record_id == record.id,
+    )
 
 
 def show(database: Database, change_id: int) -> ChangeView | None:
     """Read one change."""
-    return next(iter(_views(database, ChangeRow.id == change_id, most=1)), None)
+    return _one(database, ChangeRow.id == change_id)
+
+
+def name_of(database: Database, connection_id: int, record: Record) -> str:
+    """Tell the name of a record without what kind it is, "" where nobody has read it."""
+    query = select(ChangeRow.title).where(
+        ChangeRow.connection_id == connection_id, ChangeRow.kind == record.kind, ChangeRow.record_id == record.id
+    )
+    with database.transaction() as session:
+        title = session.scalar(query) or ""
+    return str(title.values.get("name", title)) if isinstance(title, Said) else title
 
 
 def attempts(database: Database, change_id: int) -> Sequence[Attempt]:
-    """Read the attempts of a change, oldest first."""
+    """Read all attempts of a change, oldest first."""
     query = select(AttemptRow).where(AttemptRow.change_id == change_id).order_by(AttemptRow.id)
     with database.transaction() as session:
-        return [
-            Attempt(row.at, row.seconds, Outcome(row.outcome), row.reason, row.message, row.exchanges)
-            for row in session.scalars(query)
-        ]
+        return [_attempt(row) for row in session.scalars(query)]
 
 
-def retry(database: Database, *change_ids: int, now: datetime) -> set[Lane]:
-    """Make changes due that wait, need a person or were closed; tells the lanes to nudge. The others stay."""
-    idle = ChangeRow.state.in_([State.WAITING, State.STUCK, State.CLOSED])
-    statement = update(ChangeRow).where(ChangeRow.id.in_(change_ids), idle)
-    looked_for = case((ChangeRow.reason == UNSEEN, False), else_=ChangeRow.uncertain)
-    statement = statement.values(state=State.WAITING, due_at=now, tries=0, lost=0, uncertain=looked_for)
+def attempts_page(database: Database, change_id: int, *, key: Key | None) -> Page[Attempt]:
+    """Tell a page of the attempts of a change, the latest first."""
+    order = (AttemptRow.at, AttemptRow.id)
+    query = select(AttemptRow).where(AttemptRow.change_id == change_id)
     with database.transaction() as session:
-        rows = session.execute(statement.returning(ChangeRow.connection_id, ChangeRow.kind))
-        return {Lane(connection_id, Kind(kind)) for connection_id, kind in rows}
+
+        def fetch(key: Key | None, most: int) -> Sequence[Attempt]:
+            lines = session.scalars(following(query, order, key=key).limit(most))
+            return [_attempt(row) for row in lines]
+
+        return paged(fetch, key=key, at=lambda attempt: (attempt.at, attempt.id), size=ATTEMPTS)
 
 
-def close(database: Database, *change_ids: int, because: str, who: str, now: datetime) -> int:
-    """Take changes off the list by a person's word, for good: they stay as they are whatever is received.
+def deeds(database: Database, change_id: int) -> Sequence[Deed]:
+    """Tell what people did about a change, the latest first."""
+    query = select(AuditRow).where(AuditRow.change_id == change_id).order_by(AuditRow.id.desc())
+    with database.transaction() as session:
+        return [Deed(row.at, row.who, row.what) for row in session.scalars(query)]
+
+
+def count(database: Database, wanted: Wanted) -> int:
+    """Tell how many changes are wanted; for what a person may do something about, which is never most of them."""
+    query = select(func.count()).select_from(ChangeRow).where(*wanted.conditions(ChangeRow))
+    with database.transaction() as session:
+        return session.scalar(query) or 0
+
+
+def retry(database: Database, wanted: Wanted, *, who: str, now: datetime) -> Acted:
+    """Make changes due, also those that were closed; those in a worker's hands stay as they are."""
+    looked_for = case((ChangeRow.reason == UNSEEN, False), else_=ChangeRow.uncertain)
+    fresh = {"state": State.WAITING, "due_at": now, "tries": 0, "lost": 0, "closed_because": ""}
+    deed = Deed(now, who, say("Try again"))
+    return _act(database, wanted, set(State) - {State.WORKING}, deed, {**fresh, "uncertain": looked_for})
+
+
+def close(database: Database, wanted: Wanted, *, because: str, who: str, now: datetime) -> Acted:
+    """Take changes off the list by a person's word: they stay as they are, whatever is received.
 
     Args:
         database: where they are.
-        change_ids: those that wait or need a person; others are left alone.
+        wanted: which; of these, those that wait or need a person.
         because: what the person says of them, such as "do not transfer" or "handled by hand".
         who: the person.
-        now: the instant, in UTC.
-
-    Returns:
-        How many were closed.
+        now: the instant, in UTC, by which they can be opened again together.
     """
-    idle = ChangeRow.state.in_([State.WAITING, State.STUCK])
-    statement = update(ChangeRow).where(ChangeRow.id.in_(change_ids), idle)
-    closed = {"outcome": Outcome.SKIPPED, "reason": "closed", "message": f"{because} ({who})", "remedy": ""}
-    statement = statement.values(
-        state=State.CLOSED, alerted=False, stuck_since=None, reminders=0, settled_at=now, **closed
-    )
-    with database.transaction() as session:
-        rows = session.execute(statement.returning(ChangeRow.connection_id, ChangeRow.kind, ChangeRow.record_id))
-        told = [
-            AuditRow(connection_id=connection_id, at=now, who=who, what=f"{because}: {kind} {record_id}")
-            for connection_id, kind, record_id in rows
-        ]
-        session.add_all(told)
-    return len(told)
+    told = say("{because} ({who})", because=because, who=who)
+    closed = {"state": State.CLOSED, "closed_because": told, "settled_at": now}
+    return _act(database, wanted, OPEN, Deed(now, who, because), closed)
+
+
+def reopen(database: Database, wanted: Wanted, *, who: str, now: datetime) -> Acted:
+    """Put closed changes back to where they stood: needing a person, or waiting."""
+    stood = case((ChangeRow.stuck_since.is_not(None), State.STUCK), else_=State.WAITING)
+    opened = {"state": stood, "due_at": now, "closed_because": ""}
+    return _act(database, wanted, {State.CLOSED}, Deed(now, who, say("Opened again")), opened)
 
 
 def forget_attempts(database: Database, *, before: datetime) -> None:
@@ -139,27 +164,38 @@ def forget_attempts(database: Database, *, before: datetime) -> None:
         session.execute(delete(AttemptRow).where(AttemptRow.at < before))
 
 
-def _views(database: Database, *wanted: ColumnElement[bool], most: int) -> Sequence[ChangeView]:
-    query = select(ChangeRow, ConnectionRow.name).join(ConnectionRow, ConnectionRow.id == ChangeRow.connection_id)
-    query = query.where(*wanted).order_by(ChangeRow.received_at.desc(), ChangeRow.id.desc()).limit(most)
+def _act(
+    database: Database, wanted: Wanted, states: Collection[State], deed: Deed, values: Mapping[str, Any]
+) -> Acted:
+    """Change what is wanted and in one of these states, and write down who did it to which record."""
+    named_by = (ChangeRow.id, ChangeRow.connection_id, ChangeRow.kind, ChangeRow.record_id, ChangeRow.title)
+    meant = select(*named_by).where(*wanted.conditions(ChangeRow), ChangeRow.state.in_(states))
+    in_one_order = meant.order_by(ChangeRow.kind, ChangeRow.record_id).with_for_update()  # no deadlocks
     with database.transaction() as session:
-        return [_view(row, name) for row, name in session.execute(query)]
+        rows = session.execute(in_one_order).all()
+        session.execute(update(ChangeRow).where(ChangeRow.id.in_([row.id for row in rows])).values(**values))
+        told = [
+            {
+                "connection_id": row.connection_id,
+                "change_id": row.id,
+                "at": deed.at,
+                "who": deed.who,
+                "what": say(
+                    "{deed}: {record}", deed=deed.what, record=row.title or named(row.kind, row.record_id)
+                ),
+            }
+            for row in rows
+        ]
+        if told:
+            session.execute(insert(AuditRow), told)
+    return Acted(len(rows), frozenset(Lane(row.connection_id, Kind(row.kind)) for row in rows))
 
 
-def _view(row: ChangeRow, connection: str) -> ChangeView:
-    return ChangeView(
-        id=row.id,
-        connection_id=row.connection_id,
-        connection=connection,
-        record=Record(Kind(row.kind), row.record_id),
-        state=State(row.state),
-        title=row.title or f"{row.kind.capitalize()} {row.record_id}",
-        outcome=Outcome(row.outcome) if row.outcome else None,
-        reason=row.reason,
-        message=row.message,
-        remedy=row.remedy,
-        tries=row.tries,
-        due_at=row.due_at,
-        received_at=row.received_at,
-        settled_at=row.settled_at,
-    )
+def _one(database: Database, *conditions: ColumnElement[bool]) -> ChangeView | None:
+    with database.transaction() as session:
+        return next(iter(views(session, session.scalars(select(ChangeRow.id).where(*conditions)).all())), None)
+
+
+def _attempt(row: AttemptRow) -> Attempt:
+    outcome = Outcome(row.outcome)
+    return Attempt(row.id, row.at, row.seconds, outcome, row.reason, row.message, row.exchanges)

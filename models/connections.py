@@ -11,21 +11,28 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from language.said import listed, say
+from models import notifications
 from models.settings import ConnectionSettings
 from models.tables import AuditRow, ConnectionRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
+    from language.said import Said
     from models.base import Database
     from models.vault import Vault
+    from models.words import Kind, Scope
 
 SECRET_FIELDS = frozenset(
     name for name, field in ConnectionSettings.model_fields.items() if field.annotation is SecretStr
 )
+
+NOT_STARTED = say("It has not been started yet.")
+"""Why a connection is paused that was added to be looked through before anything travels."""
 
 
 class UnknownConnection(LookupError):
@@ -36,17 +43,37 @@ class NameTaken(ValueError):
     """Another connection has this name."""
 
 
+class ChangedMeanwhile(Exception):
+    """Somebody else has changed the settings since they were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A connection in a list, without what is secret. ``down_since`` (UTC) is when its systems fell silent."""
+
+    id: int
+    name: str
+    moment_company: str
+    username: str
+    kinds: Sequence[Kind]
+    paused_because: str
+    down_since: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One company's pair of systems.
+    """One company's pair of systems; instants in UTC.
 
-    It is paused where ``paused_because`` says why, and rests until ``rests_until`` (UTC) while they do not answer.
+    It is paused where ``paused_because`` says why, by the person ``paused_by`` or by the bridge itself, and rests
+    until ``rests_until`` while its systems do not answer. Its settings were changed last at ``updated_at``.
     """
 
     id: int
     name: str
     settings: ConnectionSettings
+    updated_at: datetime
     paused_because: str = ""
+    paused_by: str = ""
     rests_until: datetime | None = None
 
     def works(self, now: datetime) -> bool:
@@ -61,22 +88,27 @@ class Connections:
         self._database = database
         self._vault = vault
 
-    def add(self, name: str, settings: ConnectionSettings, *, who: str, now: datetime) -> tuple[Connection, str]:
+    def add(
+        self, name: str, settings: ConnectionSettings, *, who: str, now: datetime, started: bool = True
+    ) -> tuple[Connection, str]:
         """Add a connection; the answer's second part is the token of its webhook address, told only here.
+
+        One that is not ``started`` is paused until somebody resumes it.
 
         Raises:
             NameTaken: another connection has this name.
         """
         token = secrets.token_urlsafe(24)
         row = ConnectionRow(name=name, token_hash=_hash(token), created_at=now, updated_at=now)
+        row.paused_because, row.paused_by = ("", "") if started else (NOT_STARTED, who)
         self._fill(row, settings)
         try:
             with self._database.transaction() as session:
                 session.add(row)
                 session.flush()
-                _note(session, row.id, who=who, what="added", now=now)
+                _note(session, row.id, who=who, what=say("added"), now=now)
         except IntegrityError as error:
-            raise NameTaken(f"There is a connection called {name} already.") from error
+            raise NameTaken(say("There is a connection called {name} already.", name=name)) from error
         return self._read(row), token
 
     def get(self, connection_id: int) -> Connection:
@@ -97,19 +129,40 @@ class Connections:
         with self._database.transaction() as session:
             return [self._read(row) for row in session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))]
 
-    def change(self, connection_id: int, changes: Mapping[str, Any], *, who: str, now: datetime) -> Connection:
-        """Change some settings and set a paused connection to work again, since someone has mended it.
+    def change(
+        self,
+        connection_id: int,
+        changes: Mapping[str, Any],
+        *,
+        who: str,
+        now: datetime,
+        seen: datetime | None = None,
+    ) -> Connection:
+        """Change some settings, and let a connection that paused itself work again, since someone has mended it.
+
+        Args:
+            connection_id: which connection.
+            changes: settings with their new values.
+            who: changes them.
+            now: the instant, in UTC.
+            seen: the ``updated_at`` of the settings that they had before their eyes; None for whatever there is.
 
         Raises:
             UnknownConnection: there is no such connection.
+            ChangedMeanwhile: what they had before their eyes is not what there is any more.
             pydantic.ValidationError: a value does not fit.
         """
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
-            settings = ConnectionSettings.model_validate({**_open(self._vault, row), **changes})
-            self._fill(row, settings)
-            row.updated_at, row.paused_because = now, ""
-            _note(session, row.id, who=who, what="changed " + ", ".join(sorted(changes)), now=now)
+            if seen not in (None, row.updated_at):
+                raise ChangedMeanwhile
+            before = self._read(row).settings
+            after = ConnectionSettings.model_validate({**_open(self._vault, row), **changes})
+            self._fill(row, after)
+            row.updated_at = now
+            row.paused_because = row.paused_because if row.paused_by else ""
+            for what in _differences(before, after):
+                _note(session, row.id, who=who, what=what, now=now)
         return self._read(row)
 
     def new_token(self, connection_id: int, *, who: str, now: datetime) -> str:
@@ -117,29 +170,33 @@ class Connections:
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
             _row(session, connection_id, lock=True).token_hash = _hash(token)
-            _note(session, connection_id, who=who, what="gave the webhook a new address", now=now)
+            notifications.forget(session, connection_id)
+            _note(session, connection_id, who=who, what=say("gave the webhook a new address"), now=now)
         return token
 
-    def pause(self, connection_id: int, because: str, *, now: datetime, told: bool = False) -> bool:
+    def pause(self, connection_id: int, because: str, *, who: str = "", now: datetime, told: bool = False) -> bool:
         """Stop the connection's work until it is resumed; False where it was paused already.
 
-        ``told`` says that its addresses hear of it, so that they also hear when it works again.
+        ``who`` is the person who does it, empty for the bridge itself. ``told`` says that the connection's
+        addresses hear of it, so that they also hear when it works again.
         """
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
             was_working = not row.paused_because
             if was_working:
-                row.paused_because = because
+                row.paused_because, row.paused_by = because, who
                 if told:
                     row.failures, row.down_told = max(1, row.failures), True
-                _note(session, connection_id, who="the bridge", what=f"paused: {because}", now=now)
+                what = say("paused: {because}", because=because)
+                _note(session, connection_id, who=who or say("the bridge"), what=what, now=now)
         return was_working
 
     def resume(self, connection_id: int, *, who: str, now: datetime) -> None:
         """Let the connection work again; what waited goes through."""
         with self._database.transaction() as session:
-            _row(session, connection_id, lock=True).paused_because = ""
-            _note(session, connection_id, who=who, what="resumed", now=now)
+            row = _row(session, connection_id, lock=True)
+            row.paused_because = row.paused_by = ""
+            _note(session, connection_id, who=who, what=say("resumed"), now=now)
 
     def rotate_keys(self) -> int:
         """Encrypt all secrets anew with the newest key; tells how many connections there are."""
@@ -156,7 +213,37 @@ class Connections:
 
     def _read(self, row: ConnectionRow) -> Connection:
         settings = ConnectionSettings.model_validate(_open(self._vault, row))
-        return Connection(row.id, row.name, settings, row.paused_because, row.rests_until)
+        return Connection(
+            row.id, row.name, settings, row.updated_at, row.paused_because, row.paused_by, row.rests_until
+        )
+
+
+def listing(
+    database: Database, scope: Scope, *, like: str = "", after: str = "", most: int | None = None
+) -> Sequence[Listed]:
+    """List connections that somebody sees, by name.
+
+    Args:
+        database: where they are.
+        scope: those that are seen.
+        like: what stands in the name, whatever its case.
+        after: the name after which the list goes on.
+        most: how many are told; None for all.
+    """
+    known, name = ConnectionRow.settings, ConnectionRow.name
+    query = select(
+        ConnectionRow.id,
+        name,
+        known["moment_company"].astext,
+        known["username"].astext,
+        known["kinds"],
+        ConnectionRow.paused_because,
+        ConnectionRow.down_since,
+    ).where(name > after, name.icontains(like, autoescape=True))
+    if scope.connections is not None:
+        query = query.where(ConnectionRow.id.in_(scope.connections))
+    with database.transaction() as session:
+        return [Listed(*row) for row in session.execute(query.order_by(name).limit(most))]
 
 
 def find_by_token(database: Database, token: str) -> int | None:
@@ -182,3 +269,29 @@ def _row(session: Session, connection_id: int, *, lock: bool = False) -> Connect
 
 def _note(session: Session, connection_id: int, *, who: str, what: str, now: datetime) -> None:
     session.add(AuditRow(connection_id=connection_id, at=now, who=who, what=what))
+
+
+def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Said]:
+    """Tell what was changed, from what to what; of a secret only that it was."""
+    for name, field in ConnectionSettings.model_fields.items():
+        old, new = getattr(before, name), getattr(after, name)
+        if old == new:
+            continue
+        if name in SECRET_FIELDS:
+            yield say("{setting}: changed", setting=field.title)
+        else:
+            yield say("{setting}: {old} → {new}", setting=field.title, old=_shown(old), new=_shown(new))
+
+
+def _shown(value: object) -> str:
+    match value:
+        case bool():
+            return say("yes") if value else say("no")
+        case dict():
+            pairs = (listed(str(key), _shown(each), between="=") for key, each in value.items())
+            return listed(*pairs, between=", ") or say("nothing")
+        case tuple() | frozenset():
+            return ", ".join(sorted(map(str, value))) or say("nothing")
+        case None | "":
+            return say("nothing")
+    return str(value)

@@ -14,13 +14,14 @@ from uuid import UUID, uuid4
 from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from models import breaker
+from models import breaker, links, tallies
 from models.alerts import queue
+from models.finding import words_of
 from models.tables import AttemptRow, ChangeRow, ConnectionRow, LaneRow
 from models.words import Kind, Lane, Outcome, Record, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -65,7 +66,8 @@ class Claim:
 class Settlement:
     """How one change leaves a worker's hands. ``outcome`` is None for one that was given back untouched.
 
-    ``exchanges`` are dataclasses that tell what was said to the remote systems in ``seconds``.
+    ``exchanges`` are dataclasses that tell what was said to the remote systems in ``seconds``, and ``mentioned``
+    the names of others that the record is found by.
     """
 
     change_id: int
@@ -82,6 +84,7 @@ class Settlement:
     waits_for: Record | None = None
     seconds: float = 0
     exchanges: tuple[Any, ...] = ()
+    mentioned: tuple[str, ...] = ()
     alert: Alert | None = None
 
     @property
@@ -170,13 +173,21 @@ def settle(database: Database, claim: Claim, settlements: Sequence[Settlement], 
 
     A change that was received again meanwhile waits anew. Raises :class:`ClaimLost`, and then nothing is written.
     """
+    synced = any(settlement.outcome is Outcome.SYNCED for settlement in settlements)
     with database.transaction() as session:
         held = and_(_is(LaneRow, claim.lane), LaneRow.claim == claim.id)
         lane = update(LaneRow).where(held).values(claim=None, claimed_until=None)
+        lane = lane.values(synced_at=now) if synced else lane
         if session.scalar(lane.returning(LaneRow.kind)) is None:
             raise ClaimLost(f"Another worker has taken over {claim.lane}.")
-        for settlement in settlements:
-            _settle_one(session, claim, settlement, now=now)
+        numbers = links.remote_ids(session, claim.lane, [change.record.id for change in claim.changes])
+        settled = [_settle_one(session, claim, each, numbers, now=now) for each in settlements]
+        ended = [
+            (Outcome(row.outcome), now - row.received_at)
+            for row in settled
+            if row and row.outcome and not row.waits_for_kind  # to wait for another record is no failure
+        ]
+        tallies.add(session, claim.lane.connection_id, ended, now=now)
 
 
 def due_lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
@@ -232,10 +243,13 @@ def _suspect(row: ChangeRow) -> bool:
     return row.uncertain or row.lost > 0 or row.reason == CRASHED
 
 
-def _settle_one(session: Session, claim: Claim, settlement: Settlement, *, now: datetime) -> None:
+def _settle_one(
+    session: Session, claim: Claim, settlement: Settlement, numbers: Mapping[str, str], *, now: datetime
+) -> ChangeRow | None:
+    """Write down how one change left; its row where it was attempted."""
     row = session.get(ChangeRow, settlement.change_id, with_for_update=True)
     if row is None or row.claim != claim.id:
-        return
+        return None
     again = row.revision > row.taken and settlement.state is not State.WAITING
     row.state, row.due_at = (State.WAITING, now) if again else (settlement.state, settlement.due_at)
     row.claim, row.lost = None, 0
@@ -243,17 +257,20 @@ def _settle_one(session: Session, claim: Claim, settlement: Settlement, *, now: 
     awaited = settlement.waits_for
     row.waits_for_kind, row.waits_for_id = (awaited.kind, awaited.id) if awaited else (None, None)
     if settlement.outcome is None:
-        return
+        return None
     if settlement.state is State.STUCK:
         row.stuck_since = row.stuck_since or now
     elif settlement.went_well:
         row.stuck_since, row.reminders = None, 0
-    row.title = settlement.title or row.title
+    if settlement.title or not row.title:
+        row.title = settlement.title
+        row.words = words_of(row.title, row.record_id, numbers.get(row.record_id, ""), *settlement.mentioned)
     row.outcome, row.settled_at = settlement.outcome, now
     row.reason, row.message, row.remedy = settlement.reason, settlement.message, settlement.remedy
     session.add(_attempt(settlement, now=now))
     if settlement.alert:
         queue(session, claim.lane.connection_id, settlement.alert, change_id=row.id, now=now)
+    return row
 
 
 def _attempt(settlement: Settlement, *, now: datetime) -> AttemptRow:

@@ -10,12 +10,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from models.tables import LinkRow
+from models.words import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from sqlalchemy.orm import Session
+
     from models.base import Database
-    from models.words import Kind, Record
+    from models.words import Kind, Lane
 
 
 class LinkTaken(Exception):
@@ -40,6 +44,14 @@ def find(database: Database, connection_id: int, record: Record) -> Link | None:
     return Link(row.remote_id, row.fingerprint) if row else None
 
 
+def remote_ids(session: Session, lane: Lane, moment_ids: Sequence[str]) -> dict[str, str]:
+    """Tell what those of these Moment records are linked to that are linked, by their ids in Moment."""
+    query = select(LinkRow.moment_id, LinkRow.remote_id).where(
+        LinkRow.connection_id == lane.connection_id, LinkRow.kind == lane.kind, LinkRow.moment_id.in_(moment_ids)
+    )
+    return {row.moment_id: row.remote_id for row in session.execute(query)}
+
+
 def starting(database: Database, connection_id: int, kind: Kind, prefix: str) -> dict[str, tuple[str, Link]]:
     """Find the links whose other side starts so: by its name there, the Moment id and the link."""
     query = select(LinkRow).where(
@@ -59,6 +71,14 @@ def moment_id(database: Database, connection_id: int, kind: Kind, remote_id: str
     )
     with database.transaction() as session:
         return session.scalar(query)
+
+
+def latest(database: Database, connection_id: int, kind: Kind) -> Record | None:
+    """Tell the Moment record of a kind that was linked or sent anew last."""
+    query = select(LinkRow.moment_id).where(LinkRow.connection_id == connection_id, LinkRow.kind == kind)
+    with database.transaction() as session:
+        moment_id = session.scalar(query.order_by(LinkRow.updated_at.desc()).limit(1))
+    return None if moment_id is None else Record(kind, moment_id)
 
 
 def remove(database: Database, connection_id: int, record: Record) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import case, func, select
 
+from language.said import Said, say
 from models.alerts import Alert, Turn, queue
 from models.tables import AttemptRow, ChangeRow, ConnectionRow
 from models.words import Kind, Outcome, Record, State
@@ -39,7 +40,8 @@ def remind(database: Database, *, now: datetime) -> int:
         for change, connection in rows:
             change.reminders += 1
             title = change.title or Record(Kind(change.kind), change.record_id).name
-            alert = Alert(Turn.REMINDER, title, change.message, change.remedy, _addresses(connection))
+            addresses = _addresses(connection)
+            alert = Alert(Turn.REMINDER, title, change.message, change.remedy, addresses, change.reason)
             queue(session, connection.id, alert, change_id=change.id, now=now)
     return len(rows)
 
@@ -53,25 +55,31 @@ def digest(database: Database, *, now: datetime) -> int:
         rows = session.scalars(query).all()
         for connection in rows:
             connection.digest_at = now
-            title = f"The week at {connection.name}"
+            title = say("The week at {connection}", connection=connection.name)
             told = Alert(Turn.DIGEST, title, _week(session, connection.id, now), "", _addresses(connection))
             queue(session, connection.id, told, change_id=None, now=now)
     return len(rows)
 
 
-def _week(session: Session, connection_id: int, now: datetime) -> str:
+def _week(session: Session, connection_id: int, now: datetime) -> Said:
     came = (
         select(ChangeRow.kind, func.count(func.distinct(ChangeRow.id)))
         .join(AttemptRow, AttemptRow.change_id == ChangeRow.id)
         .where(ChangeRow.connection_id == connection_id, AttemptRow.at > now - WEEK)
         .where(AttemptRow.outcome == Outcome.SYNCED)
         .group_by(ChangeRow.kind)
-        .order_by(ChangeRow.kind)
     )
     stuck = select(func.count()).where(ChangeRow.connection_id == connection_id, ChangeRow.state == State.STUCK)
-    counts = [f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in session.execute(came)]
-    waiting = session.scalar(stuck)
-    return f"Came across: {', '.join(counts) or 'nothing'}. Records that need a person: {waiting}."
+    counts = {Kind(kind): count for kind, count in session.execute(came)}
+    return say(
+        "Came across: customers {customers}, projects {projects}, invoices {invoices}, vouchers with costs "
+        "{expenses}. Records that need a person: {waiting}.",
+        customers=counts.get(Kind.CUSTOMER, 0),
+        projects=counts.get(Kind.PROJECT, 0),
+        invoices=counts.get(Kind.INVOICE, 0),
+        expenses=counts.get(Kind.EXPENSE, 0),
+        waiting=session.scalar(stuck),
+    )
 
 
 def _addresses(connection: ConnectionRow) -> tuple[str, ...]:

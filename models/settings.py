@@ -2,79 +2,164 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, field_validator
 
-from models.accounts import AccountRanges
+from language.catalogue import Language
+from language.said import say
+from models.accounts import HIGHEST, AccountRanges
 from models.words import Kind
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from language.said import Said
+
 ClientIdField = Literal["OrderReferenceNumber", "CustomerReference", "DepartmentId", "TypeId"]
-AccountNumber = Annotated[int, Field(ge=1, le=32767)]
+AccountNumber = Annotated[int, Field(ge=1, le=HIGHEST)]
+Int32 = Annotated[int, Field(ge=1, le=2**31 - 1)]
+VatCode = Annotated[str, Field(pattern=r"^\w{1,10}$")]
+
+WHOLE_NUMBERS = frozenset({"DepartmentId", "TypeId"})
+"""The fields of a project that take a client id only if it is a whole number."""
+
+FIRST_DAY = date(2000, 1, 1)
+GUID = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
 
 
 class ConnectionSettings(BaseModel):
-    """One company's settings. The descriptions are what the command line, the pages and the docs show."""
+    """One company's settings: each with its name on the pages and what the command line and the docs say of it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
-    moment_company: str = Field(min_length=1, description="Id of the company in Moment's address")
-    moment_api_key: SecretStr = Field(min_length=1, description="API key from Moment, valid for two years at most")
+    moment_company: str = Field(
+        title=say("Company id in Moment"), min_length=1, description="Id of the company in Moment's address"
+    )
+    moment_api_key: SecretStr = Field(
+        title=say("API key from Moment"),
+        min_length=1,
+        description="API key from Moment, valid for two years at most",
+    )
 
-    username: str = Field(min_length=1, description="User name in 24SevenOffice")
-    password: SecretStr = Field(min_length=1, description="Password in 24SevenOffice")
+    username: str = Field(title=say("User name"), min_length=1, description="User name in 24SevenOffice")
+    password: SecretStr = Field(title=say("Password"), min_length=1, description="Password in 24SevenOffice")
     identity_id: str = Field(
+        title=say("Identity id"),
         default="",
+        pattern=GUID,
         description="Which client of 24SevenOffice the login is for; found by itself where the login reaches one",
     )
 
-    client_id: str = Field(default="", description="Fixed number that is added on all projects")
-    client_id_field: ClientIdField = Field(
-        default="OrderReferenceNumber", description="Field of the project that takes the client id"
+    client_id: str = Field(
+        title=say("Client id"), default="", description="Fixed number that is added on all projects"
     )
-    factoring_id: int | None = Field(
+    client_id_field: ClientIdField = Field(
+        title=say("Field of the client id"),
+        default="OrderReferenceNumber",
+        description="Field of the project that takes the client id",
+    )
+    factoring_id: Int32 | None = Field(
+        title=say("Factoring id"),
         default=None,
-        ge=1,
         description="Customer number that all vouchers carry instead of the customer's own",
     )
-    receivables_account: AccountNumber = Field(default=1500, description="Account that invoices are debited on")
+    receivables_account: AccountNumber = Field(
+        title=say("Receivables account"), default=1500, description="Account that invoices are debited on"
+    )
     posting: Literal["ledger", "draft"] = Field(
+        title=say("Posting"),
         default="ledger",
         description="ledger: vouchers are posted at once; draft: a person posts them in 24SevenOffice",
     )
     voucher_number: Literal["moment", "series"] = Field(
+        title=say("Voucher number"),
         default="moment",
         description="moment: the invoice number is the voucher number; series: 24SevenOffice's next number is",
     )
-    vat_codes: dict[AccountNumber, str] = Field(
-        default={}, description="VAT code of a revenue account, where it is not the chart of accounts' own"
+    vat_codes: dict[AccountNumber, VatCode] = Field(
+        title=say("VAT codes"),
+        default={},
+        description="VAT code of a revenue account, where it is not the chart of accounts' own",
     )
 
     expense_accounts: str = Field(
+        title=say("Accounts of expenses"),
         default="",
         description="Accounts whose posted costs become expenses in Moment, such as 4000, 4300-4399, 6590",
     )
-    expense_activity: str = Field(default="Expenses", description="Activity of a project that expenses go to")
-    expense_billable: bool = Field(default=True, description="Whether expenses are billable")
-    expense_billable_projects: dict[int, bool] = Field(
-        default={}, description="Whether expenses are billable on a project of this number"
+    expense_activity: str = Field(
+        title=say("Activity of expenses"),
+        default="Expenses",
+        min_length=1,
+        description="Activity of a project that expenses go to",
+    )
+    expense_billable: bool = Field(
+        title=say("Expenses are billable"), default=True, description="Whether expenses are billable"
+    )
+    expense_billable_projects: dict[Int32, bool] = Field(
+        title=say("Billable on single projects"),
+        default={},
+        description="Whether expenses are billable on a project of this number",
     )
     expense_from: date | None = Field(
-        default=None, description="Vouchers dated before this day are left alone, for going live"
+        title=say("Expenses from"),
+        default=None,
+        ge=FIRST_DAY,
+        description="Vouchers dated before this day are left alone, for going live",
     )
     expense_poll_minutes: int = Field(
-        default=15, ge=1, le=1440, description="Minutes between two looks for new expenses"
+        title=say("Minutes between two looks for expenses"),
+        default=15,
+        ge=1,
+        le=1440,
+        description="Minutes between two looks for new expenses",
     )
 
     kinds: frozenset[Kind] = Field(
+        title=say("What travels"),
         default=frozenset({Kind.CUSTOMER, Kind.PROJECT, Kind.INVOICE}),
         description="Kinds of records that travel",
     )
-    error_emails: tuple[EmailStr, ...] = Field(default=(), description="Addresses that hear of errors")
-    weekly_digest: bool = Field(default=False, description="Whether they also hear once a week how it went")
+    error_emails: tuple[EmailStr, ...] = Field(
+        title=say("E-mail addresses for errors"), default=(), description="Addresses that hear of errors"
+    )
+    weekly_digest: bool = Field(
+        title=say("Weekly digest"),
+        default=False,
+        description="Whether they also hear once a week how it went",
+    )
+    language: Language = Field(
+        title=say("Language"), default=Language.NORWEGIAN, description="Language of the mails"
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _legible(cls, value: object) -> object:
+        """Refuse signs that neither JSON in PostgreSQL nor XML can hold."""
+        if isinstance(value, str) and any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value):
+            raise ValueError(say("There are signs in it that cannot be read."))
+        return value
 
     @field_validator("expense_accounts")
     @classmethod
     def _readable(cls, text: str) -> str:
         return str(AccountRanges.read(text))
+
+
+def contradictions(settings: ConnectionSettings) -> Mapping[str, Said]:
+    """Tell which settings do not go together, under the name of the one to correct."""
+    found: dict[str, Said] = {}
+    if not settings.kinds:
+        found["kinds"] = say("Nothing travels: choose at least one kind of record.")
+    if Kind.EXPENSE in settings.kinds and not settings.expense_accounts:
+        found["expense_accounts"] = say("Expenses are on, but no account is named whose costs would come.")
+    if settings.client_id_field in WHOLE_NUMBERS and settings.client_id and not settings.client_id.isdecimal():
+        found["client_id"] = say(
+            "The field {field} of projects takes whole numbers only, and “{client_id}” is none.",
+            field=settings.client_id_field,
+            client_id=settings.client_id,
+        )
+    return found

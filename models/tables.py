@@ -17,10 +17,12 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from models.finding import Words
 from models.wording import Wording
+from models.words import Kind
 
 
 class Base(DeclarativeBase):
@@ -45,8 +47,9 @@ def _connection() -> ForeignKey:
 class ConnectionRow(Base):
     """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` finds the webhook's address.
 
-    ``failures`` counts unavailable answers in a row, ``down_since`` is when they began, ``rests_until`` when the
-    next one may be risked, and ``down_told`` says that the addresses have been told.
+    ``paused_by`` is who said so, empty for the bridge itself. ``failures`` counts unavailable answers in a row,
+    ``down_since`` is when they began, ``rests_until`` when the next one may be risked, and ``down_told`` says that
+    the addresses have been told.
     """
 
     __tablename__ = "connections"
@@ -57,6 +60,7 @@ class ConnectionRow(Base):
     settings: Mapped[dict[str, Any]]
     secrets: Mapped[str]
     paused_because: Mapped[str] = mapped_column(Wording, server_default=NOTHING)
+    paused_by: Mapped[str] = mapped_column(server_default="")
     failures: Mapped[int] = mapped_column(server_default="0")
     down_since: Mapped[datetime | None]
     rests_until: Mapped[datetime | None]
@@ -81,6 +85,16 @@ class LaneRow(Base):
     synced_at: Mapped[datetime | None]
 
 
+class NotificationRow(Base):
+    """When Moment last told of a record of this kind, to the minute, at the webhook's present address."""
+
+    __tablename__ = "notifications"
+
+    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
 class ChangeRow(Base):
     """The inbox: one row for a record, however often it changes.
 
@@ -88,24 +102,33 @@ class ChangeRow(Base):
     the end of an attempt, the record is looked at again. ``tries`` and ``lost`` count failed attempts and
     vanished workers in a row; ``uncertain`` says that the last attempt may have saved something. ``reminders``
     counts the mails since ``stuck_since``, when it began to need a person. ``words`` are what it is found by: its
-    names and numbers in both systems.
+    name and its numbers in both systems. ``closed_because`` is what the person said who closed it; what was wrong
+    stays beside it.
     """
 
     __tablename__ = "changes"
     __table_args__ = (
         UniqueConstraint("connection_id", "kind", "record_id"),
         Index("changes_due", "due_at", "connection_id", "kind", postgresql_where=text("state = 'waiting'")),
-        Index("changes_waiting_for", "connection_id", "waits_for_kind", "waits_for_id"),
-        Index("changes_latest", "received_at", "id"),
-        Index("changes_of_connection", "connection_id", "received_at", "id"),
         Index(
-            "changes_open",
+            "changes_waiting_for",
             "connection_id",
-            "state",
-            postgresql_where=text("state in ('waiting', 'working', 'stuck')"),
+            "waits_for_kind",
+            "waits_for_id",
+            postgresql_where=text("waits_for_kind is not null"),
         ),
-        Index("changes_stuck", "received_at", "id", postgresql_where=text("state = 'stuck'")),
-        Index("changes_words", "words", postgresql_using="gin"),
+        Index("changes_latest", "kind", "received_at", "id"),
+        Index("changes_of_connection", "connection_id", "kind", "received_at", "id"),
+        Index(
+            "changes_unsettled", "state", "connection_id", "reason", postgresql_where=text("state <> 'settled'")
+        ),
+        Index("changes_reason", "reason", postgresql_where=text("reason <> ''")),
+        *(
+            Index(
+                f"changes_words_{kind}", "words", postgresql_using="gin", postgresql_where=text(f"kind = '{kind}'")
+            )
+            for kind in Kind
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -124,13 +147,14 @@ class ChangeRow(Base):
     waits_for_kind: Mapped[str | None]
     waits_for_id: Mapped[str | None]
     title: Mapped[str] = mapped_column(Wording, server_default=NOTHING)
-    words: Mapped[str | None] = mapped_column(TSVECTOR)
+    words: Mapped[list[str] | None] = mapped_column(Words, deferred=True)
     outcome: Mapped[str | None]
     reason: Mapped[str] = mapped_column(server_default="")
     message: Mapped[str] = mapped_column(Wording, server_default=NOTHING)
     remedy: Mapped[str] = mapped_column(Wording, server_default=NOTHING)
     received_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    closed_because: Mapped[str] = mapped_column(Wording, server_default=NOTHING)
     stuck_since: Mapped[datetime | None]
     reminders: Mapped[int] = mapped_column(server_default="0")
 
@@ -151,16 +175,17 @@ class AttemptRow(Base):
 
 
 class TallyRow(Base):
-    """What became of the attempts of a kind in one hour, which ``hour`` begins; for the charts.
+    """What became of a connection's attempts in an hour or a day of Oslo (``span``), which ``begins``; for charts.
 
     ``seconds`` adds up the time from event to outcome of those synced, ``longest`` is the longest of them.
     """
 
     __tablename__ = "tallies"
+    __table_args__ = (Index("tallies_begin", "span", "begins"),)
 
     connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
-    kind: Mapped[str] = mapped_column(primary_key=True)
-    hour: Mapped[datetime] = mapped_column(primary_key=True, index=True)
+    span: Mapped[str] = mapped_column(primary_key=True)
+    begins: Mapped[datetime] = mapped_column(primary_key=True)
     synced: Mapped[int] = mapped_column(server_default="0")
     unchanged: Mapped[int] = mapped_column(server_default="0")
     skipped: Mapped[int] = mapped_column(server_default="0")
@@ -219,6 +244,8 @@ class AlertRow(Base):
     __table_args__ = (
         Index("alerts_unsent", "address", postgresql_where=text("ended_at is null")),
         Index("alerts_ended", "ended_at"),
+        Index("alerts_of_connection", "connection_id", "ended_at"),
+        Index("alerts_of_change", "change_id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -229,6 +256,7 @@ class AlertRow(Base):
     title: Mapped[str] = mapped_column(Wording)
     message: Mapped[str] = mapped_column(Wording)
     remedy: Mapped[str] = mapped_column(Wording)
+    reason: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime]
     fate: Mapped[str | None]
     ended_at: Mapped[datetime | None]
@@ -238,13 +266,13 @@ class AlertRow(Base):
 class ErrandRow(Base):
     """What a page asked of a remote system, which a worker does; ``answer`` is None until it is done.
 
-    ``secrets`` are the encrypted settings to try that are not saved yet, kept until then only.
+    ``secrets`` is what was typed to try it and is not saved, encrypted, kept until then only.
     """
 
     __tablename__ = "errands"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    connection_id: Mapped[int | None] = mapped_column(_connection(), index=True)
+    connection_id: Mapped[int] = mapped_column(_connection(), index=True)
     kind: Mapped[str]
     who: Mapped[str]
     secrets: Mapped[str | None]
@@ -254,12 +282,17 @@ class ErrandRow(Base):
 
 
 class AuditRow(Base):
-    """Who did what and when: to a connection, or to the users where there is none; never a secret value."""
+    """Who did what and when: to a connection or one of its changes, or to the users; never a secret value."""
 
     __tablename__ = "audit"
+    __table_args__ = (
+        Index("audit_of_connection", "connection_id", "id"),
+        Index("audit_of_change", "change_id", postgresql_where=text("change_id is not null")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    connection_id: Mapped[int | None] = mapped_column(_connection(), index=True)
+    connection_id: Mapped[int | None] = mapped_column(_connection())
+    change_id: Mapped[int | None] = mapped_column(ForeignKey("changes.id", ondelete="CASCADE"))
     at: Mapped[datetime]
-    who: Mapped[str]
+    who: Mapped[str] = mapped_column(Wording)
     what: Mapped[str] = mapped_column(Wording)

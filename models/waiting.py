@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, exists, update
+from sqlalchemy import and_, exists, func, select, update
 
 from models.tables import ChangeRow, LinkRow
 from models.words import Kind, Lane, Record, State
@@ -48,3 +48,14 @@ def wake_arrived(database: Database, *, now: datetime) -> None:
         session.execute(
             update(ChangeRow).where(waits, arrived).values(due_at=now, waits_for_kind=None, waits_for_id=None)
         )
+
+
+def in_lane(database: Database, lane: Lane) -> int:
+    """Count the changes of a lane that are still to come across, those included that need a person."""
+    query = select(func.count()).where(
+        ChangeRow.connection_id == lane.connection_id,
+        ChangeRow.kind == lane.kind,
+        ChangeRow.state.in_([State.WAITING, State.WORKING, State.STUCK]),
+    )
+    with database.transaction() as session:
+        return session.scalar(query) or 0

@@ -1,9 +1,11 @@
-"""The words that every room shares: the lowest module, so that all may import it."""
+"""The words that every room shares: it stands on the language only, so that all may import it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from language.said import Said, say
 
 
 class Kind(StrEnum):
@@ -78,8 +80,35 @@ class Record:
     id: str
 
     @property
-    def name(self) -> str:
+    def name(self) -> Said:
         """What a person calls it as long as nobody has read it."""
+        record = named(self.kind, self.id)
         if self.kind is Kind.EXPENSE:
-            return f"Voucher {self.id} in 24SevenOffice"
-        return f"{self.kind.capitalize()} {self.id} in Moment"
+            return say("{record} in 24SevenOffice", record=record)
+        return say("{record} in Moment", record=record)
+
+
+def named(kind: Kind, name: str) -> Said:
+    """Say the name or number of a record with what it is; an expense is known by its voucher."""
+    match kind:
+        case Kind.CUSTOMER:
+            return say("Customer {name}", name=name)
+        case Kind.PROJECT:
+            return say("Project {name}", name=name)
+        case Kind.INVOICE:
+            return say("Invoice {name}", name=name)
+        case Kind.EXPENSE:
+            return say("Voucher {name}", name=name)
+
+
+def several(kind: Kind) -> Said:
+    """Say what many records of a kind are called."""
+    match kind:
+        case Kind.CUSTOMER:
+            return say("customers")
+        case Kind.PROJECT:
+            return say("projects")
+        case Kind.INVOICE:
+            return say("invoices")
+        case Kind.EXPENSE:
+            return say("expenses")

@@ -28,6 +28,7 @@ Kind = Literal[
     "error_500",
     "error_503",
     "too_many",  # 429 with Retry-After
+    "forbidden",  # 403, as to one who has no right to this
     "garbage",  # 200 with bytes that are neither XML nor JSON
     "html",  # 200 with a maintenance page
     "truncated",  # the work is done, the answer is cut in half
@@ -217,6 +218,8 @@ class Misbehaving:
                 reply = Response("Service Unavailable", 503, media_type="text/plain")
             case "too_many":
                 reply = Response("Too Many Requests", 429, {"Retry-After": f"{mishap.seconds:.0f}"}, "text/plain")
+            case "forbidden":
+                reply = Response("Forbidden", 403, media_type="text/plain")
             case "garbage":
                 reply = Response(b"\x00\xff<\xfe{]" * 20, media_type=request.headers.get("content-type"))
             case "html":

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 
+from language.said import say
 from models.base import DatabaseUnavailable
 from models.inbox import ClaimLost
 from sync.errors import Misconfigured, Rejected, SyncError, Unavailable
 from sync.exchanges import listening
+from sync.mentions import noting
 from sync.outcomes import Done, Tried
 
 if TYPE_CHECKING:
@@ -79,9 +81,9 @@ def act(
 def _prepare(flow: Flow[Any], change: Change) -> Any:  # noqa: ANN401 - the flow's own kind of work
     if change.lost >= MOST_LOST:
         raise Rejected(
-            f"The bridge broke down {change.lost} times while it had this record in hand.",
+            say("The bridge broke down {times} times while it had this record in hand.", times=change.lost),
             reason="poison",
-            remedy="Please pass this mail on to whoever runs the bridge.",
+            remedy=say("Please pass this on to whoever runs the bridge."),
         )
     return flow.prepare(change)
 
@@ -94,7 +96,9 @@ def _send(
     sent = _attempt(partial(flow.send, works), clock=clock) if works else Tried([])
     answers = [sent.answer] * len(works) if isinstance(sent.answer, Exception) else sent.answer
     return {
-        work.change.id: Tried(answer, before.exchanges + sent.exchanges, before.seconds + sent.seconds)
+        work.change.id: Tried(
+            answer, before.exchanges + sent.exchanges, before.seconds + sent.seconds, before.mentioned
+        )
         for (work, before), answer in zip(ready, answers, strict=True)
     }
 
@@ -102,7 +106,7 @@ def _send(
 def _attempt(step: Callable[[], Any], *, clock: Callable[[], datetime]) -> Tried:
     """Take a step and catch how it ends, unless that is not about the records in hand."""
     began = clock()
-    with listening() as heard:
+    with listening() as heard, noting() as mentioned:
         try:
             answer = step()
         except _OURS:
@@ -112,4 +116,4 @@ def _attempt(step: Callable[[], Any], *, clock: Callable[[], datetime]) -> Tried
         except Exception as error:
             log.exception("flow_crashed")
             answer = error
-    return Tried(answer, tuple(heard), (clock() - began).total_seconds())
+    return Tried(answer, tuple(heard), (clock() - began).total_seconds(), tuple(mentioned))

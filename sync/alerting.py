@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from language.said import say
 from models.alerts import Alert, Turn
 from models.words import State
 
@@ -20,17 +21,19 @@ def alert_of(change: Change, settlement: Settlement, addresses: tuple[str, ...])
     """Tell of a record that needs a person, once, and of its recovery; of nothing in between."""
     title = settlement.title or change.title or change.record.name
     if settlement.state is State.STUCK and not change.alerted:
-        return Alert(Turn.WORSE, title, settlement.message, settlement.remedy, addresses)
+        return Alert(Turn.WORSE, title, settlement.message, settlement.remedy, addresses, settlement.reason)
     if settlement.went_well and change.alerted:
-        message = settlement.message or "It has come across by now; there is nothing left to do."
+        message = settlement.message or say("It has come across by now; there is nothing left to do.")
         return Alert(Turn.BETTER, title, message, "", addresses)
     return None
 
 
 def pause_of(connection: Connection, error: SyncError) -> Alert:
     """Tell that a connection has stopped until its settings are mended."""
-    message = f"{error.message} Nothing is lost: what comes in meanwhile waits."
-    return Alert(Turn.PAUSED, connection.name, message, error.remedy, connection.settings.error_emails)
+    message = say("{problem} Nothing is lost: what comes in meanwhile waits.", problem=error.message)
+    return Alert(
+        Turn.PAUSED, connection.name, message, error.remedy, connection.settings.error_emails, error.reason
+    )
 
 
 def still_news(waiting: Sequence[Unsent]) -> list[Unsent]:

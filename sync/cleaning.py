@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from language.said import say
 from sync.errors import Rejected
 
 _WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2)
@@ -29,9 +30,11 @@ def organization_number(text: str, *, country: str) -> str:
     plain = _DRESSING.sub("", text.strip())
     if plain and not _is_norwegian(plain):
         raise Rejected(
-            f"“{clean(text, longest=40)}” is not a Norwegian organization number.",
+            say("“{text}” is not a Norwegian organization number.", text=clean(text, longest=40)),
             reason="organization_number",
-            remedy="Correct the organization number of the customer in Moment (nine digits), or set its country.",
+            remedy=say(
+                "Correct the organization number of the customer in Moment (nine digits), or set its country."
+            ),
         )
     return plain
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from language.said import Said, say, tell
 from models.accounts import AccountRanges
 from sync.cleaning import clean
 from sync.purchases import SUPPLIERS, gross_amounts
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
+    from language.catalogue import Language
     from models.settings import ConnectionSettings
     from sync.purchases import LedgerLine
 
@@ -30,6 +32,14 @@ class Cost:
     project_id: str
     amount: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """Why a line of a voucher does not become an expense: ``reason`` in short, ``why`` for a person."""
+
+    reason: str
+    why: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Supply:
 
 def costs_of(
     lines: Sequence[LedgerLine], *, settings: ConnectionSettings, project_id: Callable[[int], str | None]
-) -> tuple[list[Cost], list[str]]:
+) -> tuple[list[Cost], list[LeftAlone]]:
     """Tell the costs that become expenses, and the reasons why other lines do not.
 
     Args:
@@ -59,18 +69,18 @@ def costs_of(
     """
     amounts: dict[tuple[int, int, str], int] = defaultdict(int)
     texts: dict[tuple[int, int, str], dict[str, None]] = defaultdict(dict)
-    reasons: dict[str, None] = {}
+    left_alone: dict[LeftAlone, None] = {}
     listed = AccountRanges.read(settings.expense_accounts)
     for line, amount in gross_amounts([line for line in lines if not line.hidden]):
         found = _reason(line, listed, settings.expense_from) or _project(line, project_id)
-        if isinstance(found, str):
-            reasons[found] = None
+        if isinstance(found, LeftAlone):
+            left_alone[found] = None
             continue
         key = (line.account, *found)
         amounts[key] += amount
         texts[key][clean(line.text, longest=LONGEST_DESCRIPTION)] = None
     costs = [Cost(*key, amount, ", ".join(filter(None, texts[key]))) for key, amount in amounts.items() if amount]
-    return costs, list(reasons)
+    return costs, list(left_alone)
 
 
 def supply_of(lines: Sequence[LedgerLine], *, supplier: str = "", invoice_number: str = "") -> Supply:
@@ -94,7 +104,7 @@ def drafts_of(
             external_id=external_id(key_of(voucher, cost.project_number, cost.account)),
             project_id=cost.project_id,
             activity_id="",
-            description=_description(cost, supply),
+            description=_description(cost, supply, settings.language),
             amount=cost.amount,
             supplier=supply.supplier,
             invoice_number=supply.invoice_number,
@@ -115,29 +125,40 @@ def external_id(key: str) -> str:
     return f"24so:{key}"
 
 
-def title_of(voucher: str, lines: Sequence[LedgerLine]) -> str:
+def title_of(voucher: str, lines: Sequence[LedgerLine]) -> Said:
     """Name a voucher as a person does."""
     year, _, number = voucher.split("-")
     name = supply_of(lines).name if lines else ""
-    return f"Voucher {number} of {year}" + (f" ({name})" if name else "")
+    if not name:
+        return say("Voucher {number} of {year}", number=number, year=year)
+    return say("Voucher {number} of {year} ({name})", number=number, year=year, name=name)
 
 
-def _reason(line: LedgerLine, listed: AccountRanges, first_day: date | None) -> str:
+def _reason(line: LedgerLine, listed: AccountRanges, first_day: date | None) -> LeftAlone | None:
     if line.account not in listed:
-        return f"Account {line.account} is not listed for expenses"
+        return LeftAlone(
+            reason="not_listed", why=say("Account {account} is not listed for expenses", account=line.account)
+        )
     if first_day and line.day < first_day:
-        return f"It is dated before {first_day:%d.%m.%Y}"
-    return "" if line.project_number else f"The cost on account {line.account} is on no project"
+        day = f"{first_day:%d.%m.%Y}"
+        return LeftAlone(reason="before_first_day", why=say("It is dated before {day}", day=day))
+    if not line.project_number:
+        return LeftAlone(
+            reason="no_project", why=say("The cost on account {account} is on no project", account=line.account)
+        )
+    return None
 
 
-def _project(line: LedgerLine, project_id: Callable[[int], str | None]) -> tuple[int, str] | str:
+def _project(line: LedgerLine, project_id: Callable[[int], str | None]) -> tuple[int, str] | LeftAlone:
     number = line.project_number or 0
     found = project_id(number)
-    return (number, found) if found else f"Moment has no project {number}"
+    if found:
+        return number, found
+    return LeftAlone(reason="unknown_project", why=say("Moment has no project {number}", number=number))
 
 
-def _description(cost: Cost, supply: Supply) -> str:
+def _description(cost: Cost, supply: Supply, language: Language) -> str:
     """Say what the cost is; an amount in another currency stays in kroner and names the currency."""
-    text = cost.text or supply.name or f"Account {cost.account}"
+    text = cost.text or supply.name or tell(say("Account {account}", account=cost.account), language)
     suffix = "" if supply.currency == "NOK" else f" ({supply.currency})"
     return text[: LONGEST_DESCRIPTION - len(suffix)] + suffix

@@ -6,10 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models import inbox, links
+from language.said import say
+from models import changes, inbox, links
 from models.links import Link, LinkTaken
-from models.words import Kind, Record
+from models.words import Kind, Record, named
 from sync.errors import NotReady, Rejected
+from sync.mentions import mention
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,10 +60,17 @@ class Desk:
             links.save(self.database, self.connection.id, record, Link(remote_id, fingerprint), now=self.clock())
         except LinkTaken as error:
             raise Rejected(
-                f"{record.kind.capitalize()} {remote_id} of 24SevenOffice is another {record.kind} in Moment.",
+                say(
+                    "{record} of 24SevenOffice belongs to another record in Moment already.",
+                    record=named(record.kind, remote_id),
+                ),
                 reason="taken",
-                remedy=f"Give one of the two {record.kind}s in Moment another number.",
+                remedy=say("Give one of the two in Moment another number."),
             ) from error
+
+    def mention(self, record: Record) -> None:
+        """Have the record in hand be found by the name of another one too, as far as that has been read."""
+        mention(changes.name_of(self.database, self.connection.id, record))
 
     def links_starting(self, kind: Kind, prefix: str) -> dict[str, tuple[str, Link]]:
         """Find links by how the other side's name starts: the Moment id and the link by that name."""
@@ -83,36 +92,48 @@ class Desk:
             Rejected: there is no customer, or customers do not travel on this connection and it has no number.
         """
         if not moment_id:
-            raise Rejected("It has no customer.", reason="no_customer", remedy="Give it a customer in Moment.")
+            raise Rejected(
+                say("It has no customer."), reason="no_customer", remedy=say("Give it a customer in Moment.")
+            )
         if Kind.CUSTOMER in self.settings.kinds:
             return int(self._remote_id(Record(Kind.CUSTOMER, moment_id)))
         customer = self.moment.customer(moment_id)
-        return whole_number(customer.number if customer else "", what="customer number")
+        return whole_number(customer.number if customer else "", what=Kind.CUSTOMER)
 
     def project_number(self, moment_id: str) -> int:
         """Tell the project number of a Moment project; raises as :meth:`customer_number` does."""
         if Kind.PROJECT in self.settings.kinds:
             return int(self._remote_id(Record(Kind.PROJECT, moment_id)))
         project = self.moment.project(moment_id)
-        return whole_number(project.number if project else "", what="project number")
+        return whole_number(project.number if project else "", what=Kind.PROJECT)
 
     def _remote_id(self, record: Record) -> str:
         link = self.link(record)
         if link is None:
             inbox.need(self.database, self.connection.id, [record], now=self.clock())
-            raise NotReady(f"The {record.kind} must come across first.", waits_for=record)
+            first = say("{record} must come across first.", record=record.name)
+            raise NotReady(first, waits_for=record)
         return link.remote_id
 
 
-def whole_number(text: str, *, what: str) -> int:
-    """Read a number that 24SevenOffice takes as an int32 above zero. Raises :class:`Rejected`."""
+def whole_number(text: str, *, what: Kind) -> int:
+    """Read the number of a customer or project, which 24SevenOffice takes as an int32 above zero.
+
+    Raises:
+        Rejected: it is none.
+    """
     if is_int32(text):
         return int(text)
-    shown = f"“{text[:40]}”" if text else "missing"
+    number = say("The customer number") if what is Kind.CUSTOMER else say("The project number")
+    problem = (
+        say("{number} is “{text}”.", number=number, text=text[:40])
+        if text
+        else say("{number} is missing.", number=number)
+    )
     raise Rejected(
-        f"The {what} is {shown}, and 24SevenOffice takes only whole numbers from 1 to {INT32}.",
-        reason=what.replace(" ", "_"),
-        remedy=f"Give it a {what} in Moment that is a whole number.",
+        say("{problem} 24SevenOffice takes only whole numbers from 1 to {most}.", problem=problem, most=INT32),
+        reason="customer_number" if what is Kind.CUSTOMER else "project_number",
+        remedy=say("Correct the number in Moment; it must be a whole number."),
     )
 
 

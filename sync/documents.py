@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
+from language.said import say
 from models import files
 from sync.cleaning import clean
 from sync.errors import Rejected, Uncertain
@@ -63,7 +64,11 @@ def _bring(desk: Desk, expense_id: str, document: VoucherFile, name: str) -> Non
         if error.reason == INVOICED:
             raise
         raise Uncertain(
-            f"The expense is in Moment, but its document “{name}” could not be brought: {error.message}",
+            say(
+                "The expense is in Moment, but its document “{name}” could not be brought: {problem}",
+                name=name,
+                problem=error.message,
+            ),
             reason="document",
             otherwise=error,
         ) from error

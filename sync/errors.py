@@ -23,11 +23,12 @@ class SyncError(Exception):
 
     Args:
         message: what is wrong, in plain words, with the record's own numbers.
-        reason: a short name by which failures of the same cause are listed and tried again together.
+        reason: a short name by which failures of the same cause are listed and tried again together; what it
+            means stands in :mod:`sync.reasons`.
         remedy: what the reader can do about it; empty where nothing is needed.
     """
 
-    reason = "failed"
+    reason = ""
 
     def __init__(self, message: str, *, reason: str = "", remedy: str = "") -> None:
         super().__init__(message)
@@ -44,8 +45,6 @@ class Unavailable(SyncError):
     Nothing has been saved. ``retry_after`` is the least wait that the other system asks for, if it says.
     """
 
-    reason = "unavailable"
-
     def __init__(self, message: str, *, reason: str = "", retry_after: timedelta | None = None) -> None:
         super().__init__(message, reason=reason)
         self.retry_after = retry_after
@@ -57,8 +56,6 @@ class Uncertain(SyncError):
     ``otherwise`` is given where the other system has answered, hence is done with it: what the answer means
     if a look shows that nothing was saved. Without it (no answer came) looking at once may be too early.
     """
-
-    reason = "uncertain"
 
     def __init__(self, message: str, *, reason: str = "", otherwise: SyncError | None = None) -> None:
         super().__init__(message, reason=reason)
@@ -84,13 +81,9 @@ class NotReady(SyncError):
 class Rejected(SyncError):
     """The record cannot come across as it is: a person corrects it."""
 
-    reason = "rejected"
-
 
 class Misconfigured(SyncError):
     """The connection cannot work as it is set up: it pauses until a person corrects its settings."""
-
-    reason = "misconfigured"
 
 
 @contextmanager

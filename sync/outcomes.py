@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from language.said import say
 from models.inbox import CRASHED, Settlement
 from models.words import Outcome, State
 from sync.alerting import alert_of
@@ -25,7 +26,7 @@ PATIENCE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A good end: the record is in step, or rightly left alone with the reason in ``message``.
+    """A good end: the record is in step, or rightly left alone for a ``reason`` that ``message`` tells.
 
     ``look_again`` is given where something is still to come of which nobody will tell.
     """
@@ -33,6 +34,7 @@ class Done:
     outcome: Outcome
     title: str = ""
     message: str = ""
+    reason: str = ""
     look_again: timedelta | None = None
 
 
@@ -40,17 +42,19 @@ class Done:
 class Tried:
     """How one attempt ended, what was said to the remote systems in its course, and how long it took.
 
+    ``mentioned`` are the names of others that the record is found by too.
     ``answer`` is a :class:`Done`, an exception, or between preparing and sending the flow's own work.
     """
 
     answer: Any
     exchanges: tuple[Exchange, ...] = ()
     seconds: float = 0
+    mentioned: tuple[str, ...] = ()
 
 
-def skipped(message: str, *, title: str = "") -> Done:
-    """Leave a record alone, and say why; no error."""
-    return Done(Outcome.SKIPPED, title, message)
+def skipped(message: str, *, reason: str, title: str = "") -> Done:
+    """Leave a record alone, and say why, also in short; no error."""
+    return Done(Outcome.SKIPPED, title, message, reason)
 
 
 UNCHANGED = Done(Outcome.UNCHANGED)
@@ -85,7 +89,7 @@ def settle(
         settlement = replace(_bad(change, answer, now=now), tries=change.tries)
     else:
         settlement = _again(change, answer, now=now, dice=dice)
-    told = replace(settlement, exchanges=tried.exchanges, seconds=tried.seconds)
+    told = replace(settlement, exchanges=tried.exchanges, seconds=tried.seconds, mentioned=tried.mentioned)
     return _with_alert(change, told, addresses)
 
 
@@ -104,7 +108,13 @@ def postponed(change: Change, *, until: datetime) -> Settlement:
 def _good(change: Change, done: Done, *, now: datetime) -> Settlement:
     state, wait = (State.WAITING, done.look_again) if done.look_again else (State.SETTLED, timedelta())
     return Settlement(
-        change.id, state, due_at=now + wait, outcome=done.outcome, title=done.title, message=done.message
+        change.id,
+        state,
+        due_at=now + wait,
+        outcome=done.outcome,
+        title=done.title,
+        reason=done.reason,
+        message=done.message,
     )
 
 
@@ -134,9 +144,9 @@ def _again(change: Change, error: Exception, *, now: datetime, dice: Callable[[]
 
 def _crash(error: Exception) -> SyncError:
     return SyncError(
-        f"The bridge itself failed on this record ({type(error).__name__}).",
+        say("The bridge itself failed on this record ({error}).", error=type(error).__name__),
         reason=CRASHED,
-        remedy="Please pass this mail on to whoever runs the bridge; the log says more.",
+        remedy=say("Please pass this on to whoever runs the bridge; the log says more."),
     )
 
 

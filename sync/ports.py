@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
     from typing import BinaryIO
@@ -176,4 +176,43 @@ class Erp(Purchases, Protocol):
 
     def identities(self) -> Sequence[Identity]:
         """Tell which clients the login reaches; needs no session."""
+        ...
+
+
+class OpenMoment(Moment, Protocol):
+    """What the doctor looks at besides; no flow needs it."""
+
+    def last_invoice_number(self, *, since: datetime) -> int | None:
+        """Tell the highest number of the invoices finalized or changed since an instant (UTC), if there is one."""
+        ...
+
+    def has_activity(self, name: str) -> bool:
+        """Tell whether some project has an open activity of this name (whatever its case)."""
+        ...
+
+    def account_codes(self) -> Mapping[int, str]:
+        """Tell the numbers of the accounts that invoices are booked on, with the VAT code set for each (M13)."""
+        ...
+
+
+class OpenErp(Erp, Protocol):
+    """What the doctor looks at besides; no flow needs it."""
+
+    def identity_id(self) -> str:
+        """Tell which of the clients that the login reaches is worked in.
+
+        Raises Misconfigured, with the names and ids to choose from, where that is not clear.
+        """
+        ...
+
+    def client_name(self) -> str:
+        """Tell what the client calls itself, as the one who is logged in sees it."""
+        ...
+
+    def has_project(self, number: int) -> bool:
+        """Tell whether there is a project with this number."""
+        ...
+
+    def vat_codes(self) -> Collection[str]:
+        """Tell the VAT codes that there are."""
         ...

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from language.said import say
 from models import breaker
 from models.alerts import Alert, Turn
 from models.words import Outcome
@@ -83,12 +84,13 @@ def _down(connection: Connection, error: Unavailable | Uncertain, outage: Outage
     return Alert(
         Turn.DOWN,
         connection.name,
-        f"Nothing comes across since {since:%H:%M}. {error.message}",
-        "Nothing. Everything waits, and is tried again by itself until it has come across.",
+        say("Nothing has come across since {time}. {problem}", time=f"{since:%H:%M}", problem=error.message),
+        say("Nothing. Everything waits, and is tried again by itself until it has come across."),
         connection.settings.error_emails,
+        error.reason,
     )
 
 
 def _up(connection: Connection) -> Alert:
-    message = "It works again, and everything that waited is on its way."
+    message = say("It works again, and everything that waited is on its way.")
     return Alert(Turn.UP, connection.name, message, "", connection.settings.error_emails)

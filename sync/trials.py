@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from language.said import say
 from models.inbox import Change
 from sync.errors import Rejected
 from sync.flows.expenses import Expenses
@@ -44,7 +45,7 @@ def try_out(desk: Desk, *, since: datetime, now: datetime) -> Iterator[Prospect]
         try:
             yield from _prospects(flow.prepare(Change(0, voucher)))
         except Rejected as error:
-            yield Prospect(error.title or f"Voucher {voucher.id}", why_not=error.message)
+            yield Prospect(error.title or voucher.name, why_not=error.message)
 
 
 def _prospects(prepared: Work | Done) -> Iterator[Prospect]:
@@ -53,12 +54,12 @@ def _prospects(prepared: Work | Done) -> Iterator[Prospect]:
         return
     title, files = prepared.title, len(prepared.files.approved)
     for key, draft in prepared.drafts.items():
-        there = "It was brought before" if key in prepared.known else ""
+        there = say("It was brought before") if key in prepared.known else ""
         yield Prospect(title, *_parts(key), draft.amount, files, there)
     for key in prepared.known.keys() - prepared.drafts.keys():
-        yield Prospect(title, *_parts(key), why_not="It would be taken away")
-    for reason in prepared.left_alone:
-        yield Prospect(title, why_not=reason)
+        yield Prospect(title, *_parts(key), why_not=say("It would be taken away"))
+    for each in prepared.left_alone:
+        yield Prospect(title, why_not=each.why)
 
 
 def _parts(key: str) -> tuple[str, str]:

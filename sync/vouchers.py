@@ -6,6 +6,7 @@ from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+from language.said import say
 from sync.errors import Rejected
 from sync.records import Entry, Voucher
 
@@ -41,7 +42,7 @@ def voucher_of(
         Rejected: it does not balance, or an account is not in the chart of accounts.
     """
     if invoice.number is None:
-        raise Rejected("The invoice has no invoice number.", reason="invoice_number")
+        raise Rejected(say("The invoice has no invoice number."), reason="invoice_number")
     project = project_number(invoice.project_id) if invoice.project_id else None
     total, revenue = _amounts(invoice)
     _check_accounts([settings.receivables_account, *(account for account, _, _ in revenue)], tax_codes)
@@ -106,15 +107,21 @@ def _amounts(invoice: Invoice) -> tuple[int, dict[tuple[int, str, str], int]]:
 def _check_balance(invoice: Invoice, lines: Decimal) -> None:
     if lines != invoice.total:
         raise Rejected(
-            f"The lines add up to {lines} and the total is {invoice.total}: the voucher would not balance.",
+            say(
+                "The lines add up to {lines} and the total is {total}: the voucher would not balance.",
+                lines=lines,
+                total=invoice.total,
+            ),
             reason="unbalanced",
-            remedy="Credit the invoice in Moment and make a new one, or post it by hand and mark it as handled.",
+            remedy=say(
+                "Credit the invoice in Moment and make a new one, or post it by hand and mark it as handled."
+            ),
         )
     if not any(line.amount for line in invoice.lines):
         raise Rejected(
-            "The invoice has no amounts, so that there is nothing to post.",
+            say("The invoice has no amounts, so that there is nothing to post."),
             reason="nothing_to_post",
-            remedy="Set it to “do not transfer” in Moment if that is right.",
+            remedy=say("Set it to “do not transfer” in Moment if that is right."),
         )
 
 
@@ -122,7 +129,10 @@ def _rate(invoice: Invoice) -> Decimal:
     if invoice.currency == KRONE:
         return Decimal(1)
     if not invoice.rate or invoice.rate <= 0:
-        raise Rejected(f"The invoice is in {invoice.currency} and has no rate in kroner.", reason="currency_rate")
+        raise Rejected(
+            say("The invoice is in {currency} and has no rate in kroner.", currency=invoice.currency),
+            reason="currency_rate",
+        )
     return invoice.rate
 
 
@@ -130,9 +140,9 @@ def _check_accounts(accounts: Sequence[int], tax_codes: Mapping[int, str]) -> No
     for account in accounts:
         if account not in tax_codes:
             raise Rejected(
-                f"Account {account} is not in the chart of accounts of 24SevenOffice.",
+                say("Account {account} is not in the chart of accounts of 24SevenOffice.", account=account),
                 reason="unknown_account",
-                remedy=f"Open account {account} in 24SevenOffice, then try again.",
+                remedy=say("Open account {account} in 24SevenOffice, then try again.", account=account),
             )
 
 

@@ -24,6 +24,7 @@ numbers = itertools.count(1)
 
 # How fast a machine makes examples says nothing of what they find.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fuzz", settings.get_profile("house"), max_examples=2500)
 settings.load_profile("house")
 
 

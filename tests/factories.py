@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from language.catalogue import Language
 from models.settings import ConnectionSettings
 from models.words import Kind, Record
 from sync.records import Customer, Invoice, InvoiceLine, Project
@@ -22,6 +23,7 @@ def settings(**values: Any) -> ConnectionSettings:
         "username": "demo@example.com",
         "password": SecretStr("demo-password"),
         "error_emails": ("books@example.com",),
+        "language": Language.ENGLISH,
     }
     return ConnectionSettings.model_validate({**defaults, **values})
 

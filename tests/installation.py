@@ -46,7 +46,6 @@ def environment(database_url: str, redis_url: str, sandbox: Mapping[str, str] | 
         "TWENTYFOUR_WEB_URL": systems["twentyfour"],
         "SMTP_URL": systems["smtp"],
         "PUBLIC_URL": "https://bridge.example",
-        "WEB_PASSWORD": "page-password",
         "SWEEP_SECONDS": "0.5",
         "LOG_FORMAT": "text",
     }

@@ -5,30 +5,58 @@ That log would show the addresses of webhooks, which are secrets; what comes in 
 
 from pathlib import Path
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from config.logging import configure
-from models.base import DatabaseUnavailable
-from web import health, pages, webhooks
+from web import health, webhooks
+from web.errors import add_error_pages
+from web.pages import (
+    account,
+    actions,
+    audit,
+    changes,
+    connections,
+    errands,
+    expenses,
+    mails,
+    openid,
+    overview,
+    reasons,
+    setup,
+    signing,
+    users,
+)
+from web.protection import ProtectedApp
 from worker.wiring import bridge
 
-RETRY_AFTER_SECONDS = 30
+ROUTERS = (
+    webhooks.router,
+    health.router,
+    overview.router,
+    actions.router,
+    changes.router,  # after the one before, which has /changes/confirm
+    expenses.router,
+    mails.router,
+    audit.router,
+    connections.router,
+    setup.router,  # after the one before, which has /connections/new
+    errands.router,
+    account.router,
+    openid.router,
+    reasons.router,
+    signing.router,
+    users.router,
+)
 
 
 def create_app() -> FastAPI:
     """Make the app from the settings in the environment."""
     settings = bridge().settings
     configure(settings.log_format, level=settings.log_level)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    for router in (webhooks.router, health.router, pages.router):
+    app = ProtectedApp()
+    for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
-    app.add_exception_handler(DatabaseUnavailable, _come_again)
+    add_error_pages(app)
     return app
-
-
-async def _come_again(_request: Request, _error: Exception) -> JSONResponse:
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return JSONResponse({"detail": "The database is away. Please try again."}, 503, headers)

@@ -3,9 +3,10 @@
 from fastapi import APIRouter
 from redis.exceptions import RedisError
 
+from web.visitors import Open
 from worker.wiring import bridge
 
-router = APIRouter(prefix="/health")
+router = APIRouter(prefix="/health", dependencies=[Open])
 
 
 @router.get("/live")

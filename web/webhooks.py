@@ -7,16 +7,16 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, status
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from models import inbox
+from models import inbox, notifications
 from models.connections import find_by_token
 from models.words import Lane
+from web.visitors import Open
 from worker import dispatch
 from worker.wiring import bridge, clock, read_notification
 
 log = structlog.get_logger()
-router = APIRouter()
+router = APIRouter(dependencies=[Open])
 
-MOST_BYTES = 64 * 1024
 MOST_SECONDS = 10
 """How long a body may take to arrive."""
 
@@ -32,17 +32,12 @@ async def moment(token: str, request: Request, afterwards: BackgroundTasks) -> d
 
 
 async def _body(request: Request) -> bytes:
-    """Read the body as it arrives, so that one that is endless or drips for ever is given up."""
-    body = bytearray()
+    """Read the body, and give one up that drips for ever; one that is too long the app refuses by itself."""
     try:
         async with asyncio.timeout(MOST_SECONDS):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MOST_BYTES:
-                    raise HTTPException(status.HTTP_413_CONTENT_TOO_LARGE)
+            return await request.body()
     except (TimeoutError, ClientDisconnect):
         raise HTTPException(status.HTTP_408_REQUEST_TIMEOUT) from None
-    return bytes(body)
 
 
 def _receive(token: str, body: bytes) -> Lane | None:
@@ -54,6 +49,8 @@ def _receive(token: str, body: bytes) -> Lane | None:
         record = read_notification(body)
     except ValueError:
         raise HTTPException(status.HTTP_400_BAD_REQUEST, "The body is not JSON.") from None
+    if record:
+        notifications.note(bridge().database, Lane(connection_id, record.kind), now=clock())
     if record is None or record.kind not in bridge().connections.get(connection_id).settings.kinds:
         log.info("notification_ignored", connection=connection_id, kind=record and record.kind, bytes=len(body))
         return None

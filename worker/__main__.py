@@ -11,11 +11,15 @@ from redis.exceptions import RedisError
 
 from models.base import DatabaseUnavailable, migrate
 from models.connections import NameTaken, UnknownConnection
+from models.passwords import Unfit
+from models.users import UnknownUser
 from sync.errors import SyncError
 from worker import pulse
 from worker.commands.changes import changes
 from worker.commands.connections import connections
+from worker.commands.doctor import doctor
 from worker.commands.expenses import expenses
+from worker.commands.users import users
 from worker.wiring import bridge
 
 
@@ -28,7 +32,7 @@ class PlainSpoken(click.Group):
             return super().invoke(ctx)
         except SyncError as error:
             raise click.ClickException("\n".join(filter(None, (error.message, error.remedy)))) from error
-        except (DatabaseUnavailable, UnknownConnection, NameTaken) as error:
+        except (DatabaseUnavailable, UnknownConnection, NameTaken, UnknownUser, Unfit) as error:
             raise click.ClickException(str(error)) from error
         except RedisError as error:
             raise click.ClickException("Redis cannot be reached.") from error
@@ -47,6 +51,8 @@ def main() -> None:
 main.add_command(connections)
 main.add_command(changes)
 main.add_command(expenses)
+main.add_command(users)
+main.add_command(doctor)
 
 
 @main.command("migrate")

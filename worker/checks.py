@@ -1,17 +1,20 @@
-"""Whether a connection's settings lead into both systems, found out by going there."""
+"""The doctor's visits: what it looks at is gathered here, and its findings are made ready to be kept."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.words import Kind
-from sync.errors import Misconfigured
+from models import links, notifications, waiting
+from models.words import Kind, Lane
+from sync import doctor
+from sync.checkups.login import enter
+from sync.findings import Patient
 from worker.wiring import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from models.connections import Connection
     from models.settings import ConnectionSettings
+    from sync.doctor import Report
     from sync.records import Identity
     from worker.wiring import Bridge
 
@@ -27,18 +30,21 @@ def check(bridge: Bridge, settings: ConnectionSettings) -> Identity:
     """
     next(iter(bridge.moment(settings).changed(Kind.CUSTOMER, since=clock())), None)
     erp = bridge.erp(settings)
-    reached = {identity.id: identity for identity in erp.identities() if identity.usable}
-    identity_id = erp.identity_id()
-    if identity_id not in reached:
-        raise _unreachable(identity_id, reached.values())
-    bridge.erp(settings.model_copy(update={"identity_id": identity_id})).fiscal_years()
-    return reached[identity_id]
+    identity = enter(erp)
+    erp.fiscal_years()
+    return identity
 
 
-def _unreachable(identity_id: str, reached: Iterable[Identity]) -> Misconfigured:
-    choices = ", ".join(f"{identity.client} ({identity.id})" for identity in reached)
-    return Misconfigured(
-        f"The login does not reach the identity {identity_id}.",
-        reason="identity",
-        remedy=f"It reaches {choices}." if choices else "Correct user name and password.",
+def examine(bridge: Bridge, connection: Connection) -> Report:
+    """Have the doctor look at a connection as it is; nothing is written anywhere."""
+    database, invoices = bridge.database, Lane(connection.id, Kind.INVOICE)
+    patient = Patient(
+        connection.settings,
+        moment=bridge.moment(connection.settings),
+        erp=bridge.erp(connection.settings),
+        now=clock(),
+        notified=notifications.latest(database, connection.id),
+        invoices_waiting=waiting.in_lane(database, invoices),
+        last_invoice=links.latest(database, connection.id, Kind.INVOICE),
     )
+    return doctor.examine(patient)

@@ -1,4 +1,4 @@
-"""Nudges: messages that say which lane or poll has something to do, at most one of each on its way.
+"""Nudges: messages that say which lane, poll or errand has something to do, at most one of each on its way.
 
 A nudge may be lost at any time, since beat nudges again; so where Redis is away, that is logged and no more.
 """
@@ -24,6 +24,9 @@ log = structlog.get_logger()
 LANE_SECONDS = 60
 """How long a nudge is trusted to be on its way, should it be lost."""
 
+ERRAND_SECONDS = 300
+"""The same for an errand, which may itself take a while where a system does not answer."""
+
 
 def nudge(lanes: Iterable[Lane]) -> None:
     """Send a message for each lane that has none on its way."""
@@ -35,6 +38,11 @@ def nudge_polls(task: str, connection_ids: Iterable[int], *, every: float) -> No
     _send({(task, connection_id) for connection_id in connection_ids}, seconds=every / 2)
 
 
+def nudge_errands(errand_ids: Iterable[int]) -> None:
+    """Send a message for each errand that has none on its way."""
+    _send({("run_errand", errand_id) for errand_id in errand_ids}, seconds=ERRAND_SECONDS)
+
+
 def arrived(lane: Lane) -> None:
     """Note that the lane's message is here: what comes from now on needs another one.
 
@@ -44,14 +52,15 @@ def arrived(lane: Lane) -> None:
 
 
 def _send(messages: Iterable[tuple[str, int]], *, seconds: float) -> None:
+    """Send tasks with the number of a connection or an errand."""
     redis = bridge().redis
     try:
-        for task, connection_id in sorted(messages):
-            if redis.set(_key(task, connection_id), "", nx=True, px=int(seconds * 1000)):
-                app.send_task(task, args=[connection_id], retry=False)
+        for task, number in sorted(messages):
+            if redis.set(_key(task, number), "", nx=True, px=int(seconds * 1000)):
+                app.send_task(task, args=[number], retry=False)
     except (RedisError, OperationalError) as error:
         log.warning("nudge_lost", because=str(error))
 
 
-def _key(task: str, connection_id: int) -> str:
-    return f"nudged:{connection_id}:{task}"
+def _key(task: str, number: int) -> str:
+    return f"nudged:{number}:{task}"

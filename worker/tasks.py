@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from models import changes, inbox, reminders, waiting
+from models import changes, inbox, reminders, tallies, throttle, visits, waiting
 from models.words import Kind, Lane
-from worker import dispatch, mailing, polls, pulse
+from worker import dispatch, errands, mailing, polls, pulse
 from worker.app import app
 from worker.beat import EXPENSE_SECONDS
 from worker.wiring import bridge, clock
@@ -38,10 +38,11 @@ def sync_expenses(connection_id: int) -> None:
 
 @app.task(name="sweep")
 def sweep() -> None:
-    """Nudge all lanes with something due, also those whose worker has vanished."""
+    """Nudge all lanes with something due, also those whose worker has vanished, and errands without an answer."""
     pulse.beat(bridge().redis)
     waiting.wake_arrived(bridge().database, now=clock())
     dispatch.nudge(inbox.due_lanes(bridge().database, now=clock()))
+    dispatch.nudge_errands(bridge().errands.unanswered(since=clock() - errands.WORTHWHILE))
 
 
 @app.task(name="poll_all")
@@ -68,6 +69,12 @@ def poll_expenses(connection_id: int) -> None:
     dispatch.nudge(polls.poll_expenses(bridge(), connection_id))
 
 
+@app.task(name="run_errand")
+def run_errand(errand_id: int) -> None:
+    """Ask the remote systems what a page wants to know."""
+    errands.run(bridge(), errand_id)
+
+
 @app.task(name="send_alerts")
 def send_alerts() -> None:
     """Send the mails that are due."""
@@ -83,9 +90,13 @@ def remind() -> None:
 
 @app.task(name="tidy")
 def tidy() -> None:
-    """Drop the attempts that have been kept long enough."""
+    """Drop the attempts, tallies and errands that have been kept long enough, and what is left of sign-ins."""
     kept = timedelta(days=bridge().settings.attempt_days)
     changes.forget_attempts(bridge().database, before=clock() - kept)
+    tallies.forget(bridge().database, now=clock())
+    bridge().errands.forget(before=clock() - kept)
+    visits.forget_ended(bridge().database, now=clock())
+    throttle.forget_old(bridge().database, now=clock())
 
 
 def _drain(lane: Lane) -> None:

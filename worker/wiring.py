@@ -17,12 +17,14 @@ from integrations.mail.mailer import Mailer
 from integrations.moment import webhooks
 from integrations.moment.client import MomentSite, pooled_session
 from integrations.moment.gateway import MomentGateway
+from integrations.openid.provider import Provider
 from integrations.twentyfour.budget import Budget
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFour
 from integrations.twentyfour.session import SessionStore
 from models.base import Database
 from models.connections import Connections
+from models.errands import Errands
 from models.vault import Vault
 from sync.desk import Desk
 from sync.runner import Runner
@@ -57,8 +59,10 @@ class Bridge:
         self.database = Database(settings.database_url, pool_size=settings.worker_threads + 2)
         self.redis = _redis(settings.redis_url)
         self.mailer = Mailer(settings.smtp_url, timeout=settings.answer_seconds)
-        vault = Vault(settings.secret_keys)
+        self.vault = vault = Vault(settings.secret_keys)
         self.connections = Connections(self.database, vault)
+        self.errands = Errands(self.database, vault)
+        self.openid = _openid(settings)
         self.runner = Runner(
             self.database,
             self.connections,
@@ -68,7 +72,8 @@ class Bridge:
             claim_for=timedelta(seconds=settings.claim_seconds),
         )
         self._moment_site = _moment_site(settings)
-        self._soap_client = _soap_client(settings, self.redis)
+        self.budget = _budget(settings, self.redis)
+        self._soap_client = _soap_client(settings, self.budget)
         login_seconds = settings.connect_seconds + settings.answer_seconds
         self._session_store = SessionStore(self.redis, vault, login_seconds=login_seconds)
         self._erps: dict[int, tuple[ConnectionSettings, TwentyFour]] = {}
@@ -113,6 +118,19 @@ def bridge() -> Bridge:
     return Bridge(Settings())
 
 
+def _openid(settings: Settings) -> Provider | None:
+    """Reach the OpenID provider, where there is one."""
+    if not settings.openid_issuer:
+        return None
+    return Provider(
+        settings.openid_issuer,
+        client=(settings.openid_client_id, settings.openid_client_secret),
+        back=f"{settings.public_url}/sign-in/openid/back",
+        timeout=(settings.connect_seconds, settings.answer_seconds),
+        clock=clock,
+    )
+
+
 def _redis(url: SecretStr) -> Redis:
     return Redis.from_url(
         url.get_secret_value(),
@@ -125,20 +143,23 @@ def _redis(url: SecretStr) -> Redis:
 def _moment_site(settings: Settings) -> MomentSite:
     return MomentSite(
         url=settings.moment_url,
-        invoice_url=settings.moment_invoice_url,
+        record_url=settings.moment_record_url,
         connect_seconds=settings.connect_seconds,
         answer_seconds=settings.answer_seconds,
         session=pooled_session(connections=settings.worker_threads),
     )
 
 
-def _soap_client(settings: Settings, redis: Redis) -> SoapClient:
-    budget = Budget(
+def _budget(settings: Settings, redis: Redis) -> Budget:
+    return Budget(
         redis,
         per_hour=settings.twentyfour_requests_per_hour,
         per_second=settings.twentyfour_requests_per_second,
         clock=clock,
     )
+
+
+def _soap_client(settings: Settings, budget: Budget) -> SoapClient:
     return SoapClient(
         api_url=settings.twentyfour_api_url,
         web_url=settings.twentyfour_web_url,

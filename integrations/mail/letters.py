@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -12,14 +13,18 @@ from zoneinfo import ZoneInfo
 from email_validator import validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from language.catalogue import translations
+from language.said import say, tell
 from models.alerts import Turn
 from models.words import Kind
 from sync.cleaning import clean
+from sync.reasons import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from language.catalogue import Language
     from models.alerts import Unsent
 
 SHOWN = 50
@@ -30,21 +35,23 @@ _MOST_IN_BODY = 1000
 _OSLO = ZoneInfo("Europe/Oslo")
 _URGENCY = {turn: place for place, turn in enumerate(Turn)}
 
-_NEWS = {
-    Turn.PAUSED: ("The connection is paused", "Connections are paused"),
-    Turn.WORSE: ("{title} did not reach {system}", "{count} records need you"),
-    Turn.REMINDER: ("{title} still needs you after {days}", "{count} records still need you"),
-    Turn.DOWN: ("The connection is interrupted", "Connections are interrupted"),
-    Turn.UP: ("The connection works again", "Connections work again"),
-    Turn.BETTER: ("{title} is in order now", "{count} records are in order now"),
-    Turn.DIGEST: ("The week in short", "The week in short"),
+_ONE = {
+    Turn.PAUSED: say("The connection is paused"),
+    Turn.DOWN: say("The connection is interrupted"),
+    Turn.UP: say("The connection works again"),
+    Turn.DIGEST: say("The week in short"),
 }
-"""What is said of one, and of several at once."""
+_SEVERAL = {
+    Turn.PAUSED: say("Connections are paused"),
+    Turn.DOWN: say("Connections are interrupted"),
+    Turn.UP: say("Connections work again"),
+    Turn.DIGEST: say("The week in short"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """All that one address is told at a time.
+    """All that one address is told at a time, in the language of the connection with the most urgent news.
 
     Args:
         alerts: what happened, at least one, the most urgent first.
@@ -55,20 +62,28 @@ class Letter:
     public_url: str
 
     @property
+    def language(self) -> Language:
+        """What it is written in."""
+        return self.alerts[0].language
+
+    @property
     def news(self) -> str:
         """The most urgent news in one line."""
         most_urgent = self._most_urgent()
         if len(most_urgent) == 1:
-            return headline(most_urgent[0])
-        return _NEWS[most_urgent[0].turn][1].format(count=len(most_urgent))
+            return headline(most_urgent[0], language=self.language)
+        return _together(most_urgent[0].turn, len(most_urgent), language=self.language)
 
     @property
     def subject(self) -> str:
         """The same, with whom it is about."""
         companies = {alert.connection for alert in self._most_urgent()}
-        whom = (
-            _line(companies.pop(), most=_MOST_IN_COMPANY) if len(companies) == 1 else f"{len(companies)} companies"
-        )
+        if len(companies) == 1:
+            return (
+                f"{self.news} \N{EN DASH} {_line(companies.pop(), language=self.language, most=_MOST_IN_COMPANY)}"
+            )
+        words = translations(self.language)
+        whom = words.ngettext("{count} company", "{count} companies", len(companies)).format(count=len(companies))
         return f"{self.news} \N{EN DASH} {whom}"
 
     @property
@@ -113,23 +128,45 @@ def compose(
     mail["Date"] = format_datetime(sent.astimezone(_OSLO))
     mail["Message-ID"] = message_id
     mail["Auto-Submitted"] = "auto-generated"  # no out-of-office answers, please
-    mail.set_content(_templates.get_template("letter.txt").render(letter=letter))
-    mail.add_alternative(_templates.get_template("letter.html").render(letter=letter), subtype="html")
+    templates = _templates(letter.language)
+    mail.set_content(templates.get_template("letter.txt").render(letter=letter))
+    mail.add_alternative(templates.get_template("letter.html").render(letter=letter), subtype="html")
     return mail
 
 
-def headline(alert: Unsent) -> str:
+def headline(alert: Unsent, *, language: Language) -> str:
     """Tell what happened in one line."""
-    return _NEWS[alert.turn][0].format(
-        title=_line(alert.title, most=_MOST_IN_TITLE),
-        system="Moment" if alert.kind is Kind.EXPENSE else "24SevenOffice",
-        days=_days(alert),
-    )
+    title = _line(alert.title, language=language, most=_MOST_IN_TITLE)
+    match alert.turn:
+        case Turn.WORSE:
+            system = "Moment" if alert.kind is Kind.EXPENSE else "24SevenOffice"
+            return tell(say("{title} did not reach {system}", title=title, system=system), language)
+        case Turn.REMINDER:
+            days = (alert.at - (alert.since or alert.at)).days
+            words = translations(language)
+            still = words.ngettext(
+                "{title} still needs you after {days} day", "{title} still needs you after {days} days", days
+            )
+            return still.format(title=title, days=days)
+        case Turn.BETTER:
+            return tell(say("{title} is in order now", title=title), language)
+        case turn:
+            return tell(_ONE[turn], language)
 
 
-def _days(alert: Unsent) -> str:
-    days = (alert.at - (alert.since or alert.at)).days
-    return "1 day" if days == 1 else f"{days} days"
+def _together(turn: Turn, count: int, *, language: Language) -> str:
+    """Tell what happened to several in one line."""
+    words = translations(language)
+    match turn:
+        case Turn.WORSE:
+            news = words.ngettext("{count} record needs you", "{count} records need you", count)
+        case Turn.REMINDER:
+            news = words.ngettext("{count} record still needs you", "{count} records still need you", count)
+        case Turn.BETTER:
+            news = words.ngettext("{count} record is in order now", "{count} records are in order now", count)
+        case _:
+            news = tell(_SEVERAL[turn], language)
+    return news.format(count=count)
 
 
 def _to(address: str) -> str:
@@ -142,17 +179,28 @@ def _oslo(at: datetime) -> str:
     return f"{at.astimezone(_OSLO):%d.%m.%Y %H:%M}"
 
 
-def _line(text: str, *, most: int = _MOST_IN_BODY) -> str:
-    """Make a text from outside one line of so many characters, without anything that does not show."""
-    line = clean(text, longest=most + 1)
+def _line(text: str, *, language: Language, most: int = _MOST_IN_BODY) -> str:
+    """Make a sentence or a text from outside one line of so many characters, with nothing that does not show."""
+    line = clean(tell(text, language), longest=most + 1)
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_templates.filters.update(headline=headline, line=_line, oslo=_oslo)
+@cache
+def _templates(language: Language) -> Environment:
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    templates.policies["ext.i18n.trimmed"] = True
+    templates.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    templates.filters |= {
+        "headline": partial(headline, language=language),
+        "line": partial(_line, language=language),
+        "oslo": _oslo,
+    }
+    templates.tests["explained"] = REASONS.__contains__
+    return templates

@@ -7,6 +7,7 @@ import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from language.said import say
 from sync.errors import Rejected, Unavailable
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class Mailer:
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
         except (smtplib.SMTPException, OSError) as error:
-            raise Unavailable(f"The mail server {self._host} did not take a mail.", reason="mail") from error
+            down = say("The mail server {server} did not take a mail.", server=self._host)
+            raise Unavailable(down, reason="mail") from error
         if refused:
             raise _refusal(refused)
 
@@ -77,8 +79,10 @@ def _refusal(refused: dict[str, tuple[int, bytes]]) -> Rejected | Unavailable:
     whom = ", ".join(answers)
     if all(code in _NO_SUCH_ADDRESS and not said.startswith(_POLICY) for code, said in refused.values()):
         return Rejected(
-            f"The mail server does not take mails for {whom}.",
+            say("The mail server does not take mails for {addresses}.", addresses=whom),
             reason="mail_address",
-            remedy="Correct the e-mail addresses in the settings of the connection.",
+            remedy=say("Correct the e-mail addresses in the settings of the connection."),
         )
-    return Unavailable(f"The mail server does not take mails for {whom} now.", reason="mail")
+    return Unavailable(
+        say("The mail server does not take mails for {addresses} now.", addresses=whom), reason="mail"
+    )

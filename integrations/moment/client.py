@@ -22,13 +22,16 @@ from integrations.moment.faults import Call
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.projects import ProjectNumbers
 from integrations.moment.uploads import Upload
-from integrations.moment.words import spoken
+from integrations.moment.words import LISTS
+from language.said import say
 from sync import exchanges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic import SecretStr
+
+    from language.said import Said
 
     Values = Mapping[str, object]
 
@@ -54,7 +57,7 @@ class MomentSite:
 
     Args:
         url: base address of the API.
-        invoice_url: where a person opens an invoice, with ``{company}`` and ``{id}``.
+        record_url: where a person opens a record, with ``{company}``, ``{kind}`` and ``{id}``.
         connect_seconds: time-out for reaching Moment.
         answer_seconds: time-out for each silence before and within an answer, and for its body as a whole.
         session: made by :func:`pooled_session`.
@@ -63,7 +66,7 @@ class MomentSite:
     """
 
     url: str
-    invoice_url: str
+    record_url: str
     connect_seconds: float
     answer_seconds: float
     session: requests.Session = field(default_factory=pooled_session)
@@ -81,22 +84,22 @@ class MomentClient:
 
     def record(self, resource: str, record_id: str) -> Values | None:
         """Read one record, None where Moment has none of this id (assumption M5)."""
-        call = self._call("reading", resource)
+        call = self._reading(resource)
         values = self._exchange(call, "GET", f"{resource}/{quote(record_id, safe='')}")
         if values is not None and str(values.get("id")) != record_id:
-            raise call.lost("answered with something else than the record")
+            raise call.lost(say("answered with something else than the record"))
         return values
 
     def everything(self, resource: str) -> Sequence[Values]:
         """Read a short list whole."""
         rows = self.parts(resource)
         if rows is None:
-            raise self._call("reading", resource).no_such_company()
+            raise self._reading(resource).no_such_company()
         return rows
 
     def parts(self, path: str) -> Sequence[Values] | None:
         """Read the short list that belongs to a record, None where Moment has no such record."""
-        call = self._call("reading", path)
+        call = self._reading(path)
         answer = self._exchange(call, "GET", path, filters={"noLimit": "true"})
         return None if answer is None else _rows(call, answer)
 
@@ -112,13 +115,13 @@ class MomentClient:
 
     def pages(self, resource: str, filters: Mapping[str, str]) -> Iterator[Values]:
         """Read a list page by page. Moment ignores filters that it does not know: check each record again."""
-        call = self._call("reading", resource)
+        call = self._reading(resource)
         for number in count():
             rows, page = self._page(call, resource, {**filters, "page": str(number), "size": str(_PAGE)})
             yield from rows
             pages = page.get("totalPages")
             if page.get("number") != number or not isinstance(pages, int):
-                raise call.lost("answered with another page than the one asked for")
+                raise call.lost(say("answered with another page than the one asked for"))
             if number + 1 >= pages:
                 return
 
@@ -127,32 +130,40 @@ class MomentClient:
 
         ``repeatable`` says that saving it twice does no harm; otherwise an answer that is lost is Uncertain.
         """
-        call = self._call("saving", path, repeatable=repeatable)
+        call = self._saving(path, repeatable=repeatable)
         return _found(call, self._exchange(call, method, path, body=_written(values)))
 
     def create(self, resource: str, values: Values) -> str:
         """Make a record and tell its id; not safe to repeat."""
         made = id_of(self.write("POST", resource, values, repeatable=False).get("id"))
         if not made:
-            raise self._call("saving", resource, repeatable=False).lost("did not tell the id of what it saved")
+            call = self._saving(resource, repeatable=False)
+            raise call.lost(say("did not tell the id of what it saved"))
         return made
 
     def change(self, path: str, values: Values) -> bool:
         """Save some fields of a record, False where Moment has none of this id; safe to repeat."""
-        answer = self._exchange(self._call("saving", path), "PATCH", path, body=_written(values))
+        answer = self._exchange(self._saving(path, repeatable=True), "PATCH", path, body=_written(values))
         return answer is not None
 
     def delete(self, path: str) -> bool:
         """Remove a record, False where Moment has none of this id; safe to repeat."""
-        return self._exchange(self._call("removing", path), "DELETE", path) is not None
+        call = self._call(say("removing {what}", what=_list_of(path)))
+        return self._exchange(call, "DELETE", path) is not None
 
     def upload(self, path: str, file: Upload) -> None:
         """Send a file, a piece at a time; not safe to repeat."""
-        call = self._call("saving a file of", path, repeatable=False)
+        call = self._call(say("saving a file of {what}", what=_list_of(path)), repeatable=False)
         _found(call, self._exchange(call, "POST", path, body=file))
 
-    def _call(self, doing: str, path: str, *, repeatable: bool = True) -> Call:
-        return Call(f"{doing} {spoken(path.partition('/')[0])}", self._company, repeatable)
+    def _reading(self, path: str) -> Call:
+        return self._call(say("reading {what}", what=_list_of(path)))
+
+    def _saving(self, path: str, *, repeatable: bool) -> Call:
+        return self._call(say("saving {what}", what=_list_of(path)), repeatable=repeatable)
+
+    def _call(self, doing: Said, *, repeatable: bool = True) -> Call:
+        return Call(doing, self._company, repeatable)
 
     def _page(self, call: Call, resource: str, filters: Mapping[str, str]) -> tuple[Sequence[Values], Values]:
         answer = self._exchange(call, "GET", resource, filters=filters)
@@ -205,10 +216,14 @@ class MomentClient:
         while chunk := response.raw.read1(_CHUNK):
             body += chunk
             if len(body) > MOST_BYTES:
-                raise call.lost(f"sent more than {MOST_BYTES // 1024**2} MiB")
+                raise call.lost(say("sent more than {size} MiB", size=MOST_BYTES // 1024**2))
             if time.monotonic() > deadline:
-                raise call.lost("did not answer in time", answered=False)
+                raise call.lost(say("did not answer in time"), answered=False)
         return bytes(body)
+
+
+def _list_of(path: str) -> Said:
+    return LISTS[path.partition("/")[0]]
 
 
 def _found(call: Call, saved: Values | None) -> Values:
@@ -221,7 +236,7 @@ def _rows(call: Call, answer: Values) -> Sequence[Values]:
     rows = answer.get("content")
     if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
         return rows
-    raise call.lost("answered with something else than a list")
+    raise call.lost(say("answered with something else than a list"))
 
 
 def _describing(body: bytes | Upload | None) -> dict[str, str]:
@@ -243,9 +258,9 @@ def _read(call: Call, body: bytes) -> Values:
     try:
         values = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise call.lost("sent an answer that could not be read") from error
+        raise call.lost(say("sent an answer that could not be read")) from error
     if not isinstance(values, dict):
-        raise call.lost("sent an answer that could not be read")
+        raise call.lost(say("sent an answer that could not be read"))
     return values
 
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from integrations.moment.fields import Fields
 from integrations.moment.words import PERSON
+from language.said import say
 from sync.records import Customer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_REMEDY = "Correct the customer in Moment; it then comes across by itself."
+_REMEDY = say("Correct the customer in Moment; it then comes across by itself.")
 
 
 def translate(values: Mapping[str, object]) -> Customer:

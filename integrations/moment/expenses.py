@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.words import ACCEPTED, ACTIVITIES, CLOSED, EXPENSES
+from language.said import Said, say
 from sync.errors import Rejected
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from integrations.moment.client import MomentClient
     from integrations.moment.uploads import Upload
     from sync.records import ExpenseDraft
+
+MOST_LOOKED_AT = 1000
 
 
 def activity(client: MomentClient, project_id: str, name: str) -> str:
@@ -37,6 +41,18 @@ def activity(client: MomentClient, project_id: str, name: str) -> str:
     if named:
         raise _closed(name, _spoken_project(client, project_id))
     return _make_activity(client, project_id, name)
+
+
+def has_activity(client: MomentClient, name: str) -> bool:
+    """Tell whether some project has an open activity of this name.
+
+    One written with other capitals may not pass Moment's filter, so some of all activities are looked at too.
+    """
+    exact, some = client.pages(ACTIVITIES, {"name": name}), islice(client.pages(ACTIVITIES, {}), MOST_LOOKED_AT)
+    return any(
+        _folded(str(values.get("name"))) == _folded(name) and values.get("projectExtensionState") != CLOSED
+        for values in chain(exact, some)
+    )
 
 
 def find(client: MomentClient, external_id: str) -> str | None:
@@ -109,21 +125,29 @@ def _make_activity(client: MomentClient, project_id: str, name: str) -> str:
         raise Rejected(
             refusal.message,
             reason="activity",
-            remedy=f"Make an activity called “{name}” in {_spoken_project(client, project_id)} in Moment.",
+            remedy=say(
+                "Make an activity called “{name}” in {project} in Moment.",
+                name=name,
+                project=_spoken_project(client, project_id),
+            ),
         ) from refusal
 
 
-def _closed(name: str, project: str) -> Rejected:
+def _closed(name: str, project: Said) -> Rejected:
     return Rejected(
-        f"The activity “{name}” of {project} is closed in Moment.",
+        say("The activity “{name}” of {project} is closed in Moment.", name=name, project=project),
         reason="activity",
-        remedy=f"Open the activity “{name}” of {project} in Moment, or make another one with that name.",
+        remedy=say(
+            "Open the activity “{name}” of {project} in Moment, or make another one with that name.",
+            name=name,
+            project=project,
+        ),
     )
 
 
-def _spoken_project(client: MomentClient, project_id: str) -> str:
+def _spoken_project(client: MomentClient, project_id: str) -> Said:
     values = client.record("projects", project_id) or {}
-    return f"project {values.get('projectNumber') or project_id}"
+    return say("project {number}", number=values.get("projectNumber") or project_id)
 
 
 @contextmanager
@@ -136,7 +160,7 @@ def _saying_if_invoiced(client: MomentClient, expense_id: str) -> Iterator[None]
         if not expense or expense.get("invoiced") is not True:
             raise
         raise Rejected(
-            "The expense is invoiced in Moment and cannot be changed any more.",
+            say("The expense is invoiced in Moment and cannot be changed any more."),
             reason="invoiced",
-            remedy="Correct it by hand where it was invoiced.",
+            remedy=say("Correct it by hand where it was invoiced."),
         ) from refusal

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
+from language.said import Said, say
 from sync.cleaning import clean
 from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
 
@@ -35,29 +36,32 @@ class Call:
         repeatable: whether doing it twice is the same as doing it once.
     """
 
-    doing: str
+    doing: Said
     company: str
     repeatable: bool = True
 
-    def lost(self, what: str, *, answered: bool = True, retry_after: timedelta | None = None) -> SyncError:
+    def lost(self, what: Said, *, answered: bool = True, retry_after: timedelta | None = None) -> SyncError:
         """Tell the consequence where no readable answer came: ``what`` says what Moment did instead.
 
         ``answered`` says that Moment is done with the call, however badly.
         """
-        away = Unavailable(f"Moment {what} ({self.doing}).", reason=_AWAY, retry_after=retry_after)
+        down = say("Moment {what} ({doing}).", what=what, doing=self.doing)
+        away = Unavailable(down, reason=_AWAY, retry_after=retry_after)
         if self.repeatable:
             return away
-        unsure = f"Moment {what} ({self.doing}), so that nobody knows whether it was saved."
+        unsure = say(
+            "Moment {what} ({doing}), so that nobody knows whether it was saved.", what=what, doing=self.doing
+        )
         return Uncertain(unsure, reason="moment_uncertain", otherwise=away if answered else None)
 
     def broken(self, error: Exception) -> SyncError:
         """Tell the consequence where the connection failed, before or after the call went out."""
         cause = getattr(error.args[0], "reason", None) if error.args else None
         if isinstance(cause, NewConnectionError | ConnectTimeoutError):
-            return Unavailable(f"Moment could not be reached ({self.doing}).", reason=_AWAY)
+            return Unavailable(say("Moment could not be reached ({doing}).", doing=self.doing), reason=_AWAY)
         if isinstance(error, requests.Timeout | ReadTimeoutError):
-            return self.lost("did not answer in time", answered=False)
-        return self.lost("broke off the connection", answered=False)
+            return self.lost(say("did not answer in time"), answered=False)
+        return self.lost(say("broke off the connection"), answered=False)
 
     def refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> SyncError:
         """Tell the consequence of an HTTP status that is no success."""
@@ -65,33 +69,39 @@ class Call:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 return _key_refused(self.company)
             case status if status in _LATER:
-                pause = f"Moment asks for a pause ({self.doing})."
+                pause = say("Moment asks for a pause ({doing}).", doing=self.doing)
                 return Unavailable(pause, reason=_AWAY, retry_after=_retry_after(headers))
             case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                said = _own_words(body) or f"status {status}"
-                return Rejected(f"Moment refused this ({self.doing}): {said}", reason="moment_refused")
+                said = _own_words(body) or say("status {status}", status=status)
+                refused = say("Moment refused this ({doing}): {said}", doing=self.doing, said=said)
+                return Rejected(refused, reason="moment_refused")
             case _:
-                return self.lost(f"answered with status {status}", retry_after=_retry_after(headers))
+                return self.lost(
+                    say("answered with status {status}", status=status), retry_after=_retry_after(headers)
+                )
 
     def gone(self) -> SyncError:
         """Tell the consequence where what is to be changed is not found."""
-        return Rejected(f"Moment does not have this record any more ({self.doing}).", reason="moment_gone")
+        gone = say("Moment does not have this record any more ({doing}).", doing=self.doing)
+        return Rejected(gone, reason="moment_gone")
 
     def no_such_company(self) -> SyncError:
         """Tell the consequence where even a list is not found."""
         return Misconfigured(
-            f"Moment has no company {self.company}.",
+            say("Moment has no company {company}.", company=self.company),
             reason="moment_company",
-            remedy="Correct the company's id in the settings of the connection.",
+            remedy=say("Correct the company's id in the settings of the connection."),
         )
 
 
 def _key_refused(company: str) -> SyncError:
     return Misconfigured(
-        f"Moment does not accept the API key for company {company}.",
+        say("Moment does not accept the API key for company {company}.", company=company),
         reason="moment_key",
-        remedy="Make a new API key in Moment and enter it in the settings of the connection. "
-        "A key lives for two years at most.",
+        remedy=say(
+            "Make a new API key in Moment and enter it in the settings of the connection. "
+            "A key lives for two years at most."
+        ),
     )
 
 

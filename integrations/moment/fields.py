@@ -8,7 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from integrations.moment.words import spoken
+from integrations.moment.words import FIELDS
+from language.said import Said, listed, say
 from sync.cleaning import clean
 from sync.errors import Rejected
 
@@ -42,28 +43,28 @@ class Fields:
         values: the fields as Moment's API gives them.
         remedy: what the reader of a refusal can do about it.
         record: Moment's id of the record.
-        part: where in the record these fields are, such as "invoice line 2"; empty for the record itself.
+        part: where in the record these fields are, such as "invoice line 2"; None for the record itself.
     """
 
     values: Mapping[str, object]
-    remedy: str
+    remedy: Said
     record: object
-    part: str = ""
+    part: Said | None = None
 
-    def refused(self, problem: str) -> Rejected:
+    def refused(self, problem: Said) -> Rejected:
         """Make the refusal of this record."""
-        sentence = f"{self.part}: {problem}" if self.part else problem
+        where = say("Moment record {id}", id=_shown(self.record))
+        if self.part:
+            where = listed(self.part, where, between=", ")
         return Rejected(
-            f"{sentence[0].upper()}{sentence[1:]} (Moment record {_shown(self.record)}).",
-            reason="moment_value",
-            remedy=self.remedy,
+            say("{problem} ({where}).", problem=problem, where=where), reason="moment_value", remedy=self.remedy
         )
 
     def given(self, read: Callable[[str], T | None], name: str) -> T:
         """Read a field that must not be empty: ``fields.given(fields.text, "name")``."""
         value = read(name)
         if value is None or value == "":
-            raise self.refused(f"the {spoken(name)} is missing")
+            raise self.refused(say("The {field} is missing", field=FIELDS[name]))
         return value
 
     def text(self, name: str) -> str:
@@ -75,7 +76,7 @@ class Fields:
                 return clean(text, longest=_LONGEST_TEXT)
             case int() as number if not isinstance(number, bool):
                 return str(number)
-        raise self._wrong(name, "a text")
+        raise self._wrong(name, say("a text"))
 
     def key(self, name: str) -> str:
         """Read the id of another record; empty where there is none."""
@@ -83,7 +84,7 @@ class Fields:
             return ""
         key = record_id(self.values[name])
         if not key:
-            raise self._wrong(name, "the id of a record")
+            raise self._wrong(name, say("the id of a record"))
         return key
 
     def whole(self, name: str) -> int | None:
@@ -92,7 +93,7 @@ class Fields:
         if not text:
             return None
         if not _WHOLE.fullmatch(text) or not int(text):
-            raise self._wrong(name, "a whole number above zero")
+            raise self._wrong(name, say("a whole number above zero"))
         return int(text)
 
     def number(self, name: str) -> Decimal | None:
@@ -102,7 +103,7 @@ class Fields:
             return None
         if isinstance(value, int | Decimal) and not isinstance(value, bool) and -_BEYOND < value < _BEYOND:
             return Decimal(value)
-        raise self._wrong(name, "a number of usual size")
+        raise self._wrong(name, say("a number of usual size"))
 
     def money(self, name: str) -> Decimal | None:
         """Read an amount in units of its currency, with exactly two decimals."""
@@ -111,7 +112,7 @@ class Fields:
             return None
         amount = number.quantize(_CENT)
         if amount != number:
-            raise self._wrong(name, "an amount with at most two decimals")
+            raise self._wrong(name, say("an amount with at most two decimals"))
         return amount
 
     def day(self, name: str) -> date | None:
@@ -123,25 +124,30 @@ class Fields:
             # Python also reads other ISO forms, such as week dates, which Moment never writes.
             return date.fromisoformat(text if _DAY.fullmatch(text) else "")
         except ValueError:
-            raise self._wrong(name, "a day written as year-month-day") from None
+            raise self._wrong(name, say("a day written as year-month-day")) from None
 
     def word(self, name: str, table: Mapping[str, T], *, missing: T) -> T:
         """Read one of Moment's words. One that is not in the table is for a person to judge, never guessed."""
         word = self.text(name)
         if word and word not in table:
-            raise self._wrong(name, f"one of {', '.join(table)}")
+            raise self._wrong(name, say("one of {words}", words=", ".join(table)))
         return table.get(word, missing)
 
-    def rows(self, name: str) -> list[Fields]:
-        """Read a list of parts, such as the lines of an invoice."""
+    def lines(self, name: str) -> list[Fields]:
+        """Read the lines of an invoice."""
         rows = self.values.get(name) or []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise self._wrong(name, "a list")
-        part = spoken(name).removesuffix("s")
-        return [replace(self, values=row, part=f"{part} {number}") for number, row in enumerate(rows, 1)]
+            raise self._wrong(name, say("a list"))
+        return [
+            replace(self, values=row, part=say("invoice line {number}", number=number))
+            for number, row in enumerate(rows, 1)
+        ]
 
-    def _wrong(self, name: str, wanted: str) -> Rejected:
-        return self.refused(f'the {spoken(name)} is "{_shown(self.values.get(name))}", which is not {wanted}')
+    def _wrong(self, name: str, wanted: Said) -> Rejected:
+        shown = _shown(self.values.get(name))
+        return self.refused(
+            say("The {field} is “{value}”, which is not {wanted}", field=FIELDS[name], value=shown, wanted=wanted)
+        )
 
 
 def _shown(value: object) -> str:

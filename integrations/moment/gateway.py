@@ -7,17 +7,18 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from integrations.moment import customers, expenses, invoices, projects
+from integrations.moment import accounts, customers, expenses, invoices, projects
+from integrations.moment.addresses import record_address
 from integrations.moment.client import MomentClient
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.uploads import Upload
 from integrations.moment.words import RESOURCES
-from models.words import Kind
+from models.words import Kind, Record, named
 from sync.cleaning import clean
 from sync.errors import about
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from integrations.moment.client import MomentSite
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LONGEST_TITLE = 80
+_LONGEST_NUMBER = 70
 
 
 class MomentGateway:
@@ -62,17 +63,11 @@ class MomentGateway:
 
     def changed(self, kind: Kind, *, since: datetime) -> Iterable[str]:
         """Tell the ids of what changed at or after ``since`` (UTC); of invoices, only the finalized ones."""
-        # Moment's filter is asked for a whole day (assumption M5), which it may even ignore.
-        for values in self._client.pages(
-            RESOURCES[kind], {"lastModifiedDateFrom": f"{since.astimezone(UTC):%Y-%m-%d}"}
-        ):
-            wanted = kind is not Kind.INVOICE or invoices.is_finalized(values)
-            if wanted and _may_have_changed(values, since) and (named := id_of(values.get("id"))):
-                yield named
+        return filter(None, (id_of(values.get("id")) for values in self._changed(kind, since)))
 
     def invoice_address(self, record_id: str) -> str:
         """Tell where a person opens the invoice in Moment."""
-        return self._site.invoice_url.format(company=quote(self._company, safe=""), id=quote(record_id, safe=""))
+        return record_address(self._site.record_url, self._company, Record(Kind.INVOICE, record_id))
 
     def project_numbered(self, number: int) -> str | None:
         """Find a project by its number; one found is remembered for five minutes."""
@@ -107,13 +102,34 @@ class MomentGateway:
         """Upload a file; a name that no header can hold is made plain (see :class:`Upload`)."""
         expenses.attach(self._client, expense_id, Upload(content, name=name, kind=media_type))
 
+    def last_invoice_number(self, *, since: datetime) -> int | None:
+        """Tell the highest number of the invoices finalized or changed since an instant (UTC)."""
+        numbers = map(invoices.number_of, self._changed(Kind.INVOICE, since))
+        return max((number for number in numbers if number), default=None)
+
+    def has_activity(self, name: str) -> bool:
+        """Tell whether some project has an open activity of this name."""
+        return expenses.has_activity(self._client, name)
+
+    def account_codes(self) -> Mapping[int, str]:
+        """Tell the numbers of the financial accounts with their external tax codes."""
+        return accounts.codes(self._client.everything("financialAccounts"))
+
+    def _changed(self, kind: Kind, since: datetime) -> Iterator[Mapping[str, object]]:
+        # Moment's filter is asked for a whole day (assumption M5), which it may even ignore.
+        for values in self._client.pages(
+            RESOURCES[kind], {"lastModifiedDateFrom": f"{since.astimezone(UTC):%Y-%m-%d}"}
+        ):
+            wanted = kind is not Kind.INVOICE or invoices.is_finalized(values)
+            if wanted and _may_have_changed(values, since):
+                yield values
+
     def _read(self, kind: Kind, record_id: str, translate: Callable[[Mapping[str, object]], T]) -> T | None:
         values = self._client.record(RESOURCES[kind], record_id)
         if values is None:
             return None
-        with about(
-            clean(f"{kind.capitalize()} {values.get(f'{kind}Number') or record_id}", longest=_LONGEST_TITLE)
-        ):
+        number = str(values.get(f"{kind}Number") or record_id)
+        with about(named(kind, clean(number, longest=_LONGEST_NUMBER))):
             return translate(values)
 
 

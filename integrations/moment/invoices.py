@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from integrations.moment.fields import Fields
 from integrations.moment.words import CREDIT_NOTE, FINALIZED, TRANSFER
+from language.said import say
 from sync.records import Invoice, InvoiceLine, Transfer
 
 if TYPE_CHECKING:
@@ -15,15 +16,20 @@ if TYPE_CHECKING:
 
     Chart = Callable[[str], Fields | None]
 
-_REMEDY = (
+_REMEDY = say(
     "A finalized invoice cannot be corrected in Moment. Credit it and write it anew, or enter its voucher in "
-    'the accounts by hand and set the invoice to "do not transfer".'
+    "the accounts by hand and set the invoice to “do not transfer”."
 )
 
 
 def is_finalized(values: Mapping[str, object]) -> bool:
     """Tell whether an invoice is past changing. A state that we do not know is not: it may still become so."""
     return values.get("invoiceState") == FINALIZED
+
+
+def number_of(values: Mapping[str, object]) -> int | None:
+    """Tell an invoice's number, if it has one. Raises Rejected for one that is no number."""
+    return Fields(values, _REMEDY, record=values.get("id")).whole("invoiceNumber")
 
 
 def translate(values: Mapping[str, object], *, account: Chart) -> Invoice:
@@ -78,7 +84,7 @@ def _whole(fields: Fields, account: Chart) -> Invoice:
 
 
 def _lines(fields: Fields, account: Chart) -> Iterator[InvoiceLine]:
-    for row in fields.rows("invoiceLines"):
+    for row in fields.lines("invoiceLines"):
         amount = row.given(row.money, "amountInclVat")
         if amount:  # a line of text moves no money and names no account
             yield _line(row, amount, account)
@@ -88,7 +94,7 @@ def _line(row: Fields, amount: Decimal, account: Chart) -> InvoiceLine:
     account_id = row.given(row.key, "financialAccountId")
     booked_on = account(account_id)
     if booked_on is None:
-        raise row.refused(f"financial account {account_id} is not in Moment")
+        raise row.refused(say("Financial account {id} is not in Moment", id=account_id))
     return InvoiceLine(
         amount=amount,
         account=booked_on.given(booked_on.whole, "accountNumber"),

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from cachetools import TTLCache
 
 from integrations.moment.fields import Fields
+from language.said import say
 from sync.records import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_REMEDY = "Correct the project in Moment; it then comes across by itself."
+_REMEDY = say("Correct the project in Moment; it then comes across by itself.")
 
 
 def translate(values: Mapping[str, object]) -> Project:

@@ -1,11 +1,11 @@
-"""Moment's own words in one table (assumption M7), and the names that a reader is told."""
+"""Moment's own words in tables (assumption M7), and the names that a reader is told."""
 
 from __future__ import annotations
 
-import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from language.said import Said, say
 from models.words import Kind
 from sync.records import Transfer
 
@@ -39,8 +39,45 @@ TRANSFER: Mapping[str, Transfer] = MappingProxyType(
 )
 
 
-def spoken(name: str) -> str:
-    """Tell a name of Moment's API as words: ``dueDate`` is "due date"."""
-    if name == ACTIVITIES:
-        return "activities"  # what Moment's users call them
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+LISTS: Mapping[str, Said] = MappingProxyType(
+    {
+        "customers": say("customers"),
+        "projects": say("projects"),
+        "invoices": say("invoices"),
+        "financialAccounts": say("financial accounts"),
+        EXPENSES: say("project expenses"),
+        ACTIVITIES: say("activities"),  # what Moment's users call them
+    }
+)
+
+FIELDS: Mapping[str, Said] = MappingProxyType(
+    {
+        "accountNumber": say("account number"),
+        "amountInclVat": say("amount including VAT"),
+        "countryCode": say("country"),
+        "currencyCode": say("currency"),
+        "currencyRate": say("currency rate"),
+        "customerId": say("customer"),
+        "customerNumber": say("customer number"),
+        "customerType": say("customer type"),
+        "dueDate": say("due date"),
+        "email": say("e-mail address"),
+        "endDate": say("end date"),
+        "exportState": say("export status"),
+        "externalTaxCode": say("VAT code"),
+        "financialAccountId": say("financial account"),
+        "id": say("id"),
+        "invoiceDate": say("invoice date"),
+        "invoiceEmail": say("e-mail address for invoices"),
+        "invoiceLines": say("list of invoice lines"),
+        "invoiceNumber": say("invoice number"),
+        "invoiceType": say("invoice type"),
+        "kid": say("KID"),
+        "name": say("name"),
+        "organizationNumber": say("organization number"),
+        "projectId": say("project"),
+        "projectNumber": say("project number"),
+        "startDate": say("start date"),
+        "totalAmountInclVat": say("total amount including VAT"),
+    }
+)

@@ -8,6 +8,7 @@ from hashlib import md5
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO
 
+from language.said import say
 from sync.errors import Rejected, Unavailable
 from sync.records import VoucherFile, VoucherFiles
 
@@ -56,9 +57,9 @@ def fetched(session: Session, file: VoucherFile, *, chunk: int, hold: Callable[[
             checksum = session.call("Attachment", "GetChecksum", file=file.handle)
         if not _agrees(checksum, digest):
             raise Rejected(
-                f"A document ({file.type}, id {file.id}) is broken in 24SevenOffice.",
+                say("A document ({type}, id {id}) is broken in 24SevenOffice.", type=file.type, id=file.id),
                 reason="file_broken",
-                remedy="Attach it to the voucher in 24SevenOffice anew.",
+                remedy=say("Attach it to the voucher in 24SevenOffice anew."),
             )
         content.seek(0)
         yield content
@@ -96,9 +97,8 @@ def _telling_gone(session: Session, file: VoucherFile) -> Iterator[None]:
     except Unavailable as error:
         if error.reason != "fault" or _search(session, FileId={"int": [int(file.id)]}):
             raise
-        raise Rejected(
-            f"A document ({file.type}, id {file.id}) is no longer in 24SevenOffice.", reason="file_gone"
-        ) from error
+        gone = say("A document ({type}, id {id}) is no longer in 24SevenOffice.", type=file.type, id=file.id)
+        raise Rejected(gone, reason="file_gone") from error
 
 
 def _search(session: Session, **parameters: object) -> Sequence[SoapValue]:

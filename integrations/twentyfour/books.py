@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 
 from cachetools import TTLCache
 
+from language.said import say
 from sync.errors import Misconfigured
 from sync.records import FiscalYear
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from integrations.twentyfour.session import Session
 
@@ -42,12 +43,16 @@ class Books:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._remembered: TTLCache[str, Any] = TTLCache(maxsize=3, ttl=REMEMBERED_SECONDS)
+        self._remembered: TTLCache[str, Any] = TTLCache(maxsize=4, ttl=REMEMBERED_SECONDS)
         self._reading = threading.Lock()
 
     def tax_codes(self) -> Mapping[int, str]:
         """Tell the TaxNo of every account, empty text where it has none (GetAccountList)."""
         return self._recall("accounts", self._read_accounts)
+
+    def vat_codes(self) -> Collection[str]:
+        """Tell the TaxNo of every VAT code that there is (GetTaxCodeList)."""
+        return self._recall("codes", self._read_codes)
 
     def fiscal_years(self) -> Sequence[FiscalYear]:
         """Tell the fiscal years that are set up (GetFiscalYears)."""
@@ -84,6 +89,9 @@ class Books:
         accounts = self._session.call("Account", "GetAccountList") or []
         return {account.AccountNo: str(account.TaxNo or "") for account in accounts}
 
+    def _read_codes(self) -> Collection[str]:
+        return {str(code.TaxNo) for code in self._session.call("Account", "GetTaxCodeList") or []}
+
     def _read_years(self) -> Sequence[FiscalYear]:
         years = self._session.call("Transaction", "GetFiscalYears") or []
         return [
@@ -96,9 +104,9 @@ class Books:
         found = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
         if not found:
             raise Misconfigured(
-                "24SevenOffice has no voucher type for outgoing invoices.",
+                say("24SevenOffice has no voucher type for outgoing invoices."),
                 reason="voucher_type_missing",
-                remedy="Set up the type “Utgående faktura” in 24SevenOffice.",
+                remedy=say("Set up the type “Utgående faktura” in 24SevenOffice."),
             )
         plain = min(found, key=lambda each: len(each.Title))
         return VoucherType(number=plain.TypeNo, series=plain.EntrySeriesId)

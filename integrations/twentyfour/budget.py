@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
+from language.said import say
 from sync.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -48,6 +50,15 @@ if redis.call('INCR', KEYS[2]) == 1 then
 end
 return {1, wait}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many requests of this hour are ``used`` of those ``allowed``; ``blocked`` says that all must stop."""
+
+    used: int
+    allowed: int
+    blocked: bool
 
 
 class Budget:
@@ -85,13 +96,21 @@ class Budget:
         try:
             granted, milliseconds = self._script(keys=[BLOCKED, HOUR, TURN], args=self._limits)
         except RedisError as error:
-            raise Unavailable("The budget of requests in Redis cannot be reached.", reason="redis") from error
+            raise Unavailable(say("The budget of requests in Redis cannot be reached."), reason="redis") from error
         wait = timedelta(milliseconds=milliseconds)
         if not granted:
-            message = "No more requests can be sent to 24SevenOffice for a while, as it limits their number."
+            message = say("No more requests can be sent to 24SevenOffice for a while, as it limits their number.")
             raise Unavailable(message, reason="budget", retry_after=wait)
         if wait:
             self._sleep(wait.total_seconds())
+
+    def usage(self) -> Usage | None:
+        """Tell how much of the present hour's budget is used; None while Redis is away."""
+        try:
+            used, blocked = self._redis.get(HOUR), self._redis.exists(BLOCKED)
+        except RedisError:
+            return None
+        return Usage(int(used or 0), self._limits[0], blocked=bool(blocked))
 
     def heed(self, status: int, headers: Mapping[str, str]) -> timedelta | None:
         """Obey what an answer says of the limit, and tell how long to wait if it was refused for it."""

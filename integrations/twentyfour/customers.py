@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from integrations.twentyfour import faults
+from language.said import say
 from sync.errors import Uncertain
 from sync.records import Company
 
@@ -64,7 +65,7 @@ def _outcome(answer: SoapValue) -> int | SyncError:
     if answer is not None and (heard := faults.of_exception(answer.APIException)):
         return faults.verdict(heard, saves=True)
     if answer is None or not answer.Id:
-        return Uncertain("24SevenOffice did not tell what became of the customer.", reason="no_number")
+        return Uncertain(say("24SevenOffice did not tell what became of the customer."), reason="no_number")
     number: int = answer.Id
     return number
 

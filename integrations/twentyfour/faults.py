@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
+from language.said import Said, say
 from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Rule:
     heard: str
     meaning: Meaning
     reason: str
-    message: str
+    message: Said
     remedy: str = ""
     open: bool = False
 
@@ -68,69 +69,90 @@ RULES = (
     Rule(
         r"^company ",
         Meaning.RECORD,
-        "refused",
-        "24SevenOffice refused the customer",
-        "Correct the customer in Moment.",
+        reason="refused",
+        message=say("24SevenOffice refused the customer"),
+        remedy=say("Correct the customer in Moment."),
     ),
     Rule(
         r"session is not authenticated|not authenticated on this identity|^result NotAuthenticated",
         Meaning.LOG_IN,
-        "session",
-        "24SevenOffice does not accept the session",
+        reason="session",
+        message=say("24SevenOffice does not accept the session"),
     ),
     Rule(
         r"quarantine ends at",
         Meaning.LATER,
-        "quarantine",
-        "24SevenOffice takes no requests for a while, as there were too many",
+        reason="quarantine",
+        message=say("24SevenOffice takes no requests for a while, as there were too many"),
     ),
     Rule(
         r"identity\w* is (blocked|disabled)",
         Meaning.SETTINGS,
-        "identity_blocked",
-        "The login has no access to this client of 24SevenOffice",
-        "Unblock it in 24SevenOffice, or enter another identity id in the connection's settings.",
+        reason="identity_blocked",
+        message=say("The login has no access to this client of 24SevenOffice"),
+        remedy=say("Unblock it in 24SevenOffice, or enter another identity id in the connection's settings."),
     ),
     Rule(
         r"DepartmentIsRequired",
         Meaning.RECORD,
-        "department_required",
-        "24SevenOffice requires a department",
-        "Let 24SevenOffice do without it for projects and for the accounts of invoices.",
+        reason="department_required",
+        message=say("24SevenOffice requires a department"),
+        remedy=say("Let 24SevenOffice do without it for projects and for the accounts of invoices."),
     ),
     Rule(
         r"ProjectIsRequired",
         Meaning.RECORD,
-        "project_required",
-        "24SevenOffice requires a project",
-        "Put the record on a project in Moment, or let 24SevenOffice do without it for the account.",
+        reason="project_required",
+        message=say("24SevenOffice requires a project"),
+        remedy=say("Put the record on a project in Moment, or let 24SevenOffice do without it for the account."),
     ),
     Rule(
         r"^fault \S*Client:|instance validation error",  # in SOAP 1.1 a fault of the sender, not to be repeated
         Meaning.RECORD,
-        "not_understood",
-        "24SevenOffice could not read what it was sent",
-        "Look for unusual signs or values in the record in Moment.",
+        reason="not_understood",
+        message=say("24SevenOffice could not read what it was sent"),
+        remedy=say("Look for unusual signs or values in the record in Moment."),
     ),
     Rule(
-        r"^result SystemError", Meaning.LATER, "system_error", "24SevenOffice has a technical problem", open=True
+        r"^result SystemError",
+        Meaning.LATER,
+        reason="system_error",
+        message=say("24SevenOffice has a technical problem"),
+        open=True,
     ),
     Rule(
         r"^result ",
         Meaning.RECORD,
-        "refused",
-        "24SevenOffice refused the voucher",
-        "Correct what it names, in Moment or in 24SevenOffice, then try again.",
+        reason="refused",
+        message=say("24SevenOffice refused the voucher"),
+        remedy=say("Correct what it names, in Moment or in 24SevenOffice, then try again."),
         open=True,
     ),
-    Rule(r"^fault ", Meaning.LATER, "fault", "24SevenOffice answered with an error", open=True),
-    Rule(r"^http 429", Meaning.LATER, "too_many_requests", "24SevenOffice gets too many requests just now"),
-    Rule(r"^http 4", Meaning.LATER, "http_error", "24SevenOffice did not take the request"),
-    Rule(r"^http ", Meaning.LATER, "http_error", "24SevenOffice has a technical problem", open=True),
-    Rule(r"^unsent", Meaning.LATER, "no_connection", "24SevenOffice cannot be reached"),
-    Rule(r"^silent", Meaning.LATER, "no_answer", "24SevenOffice gave no answer", open=True),
     Rule(
-        r"^unreadable", Meaning.LATER, "unreadable", "24SevenOffice gave an answer that cannot be read", open=True
+        r"^fault ", Meaning.LATER, reason="fault", message=say("24SevenOffice answered with an error"), open=True
+    ),
+    Rule(
+        r"^http 429",
+        Meaning.LATER,
+        reason="too_many_requests",
+        message=say("24SevenOffice gets too many requests just now"),
+    ),
+    Rule(r"^http 4", Meaning.LATER, reason="http_error", message=say("24SevenOffice did not take the request")),
+    Rule(
+        r"^http ",
+        Meaning.LATER,
+        reason="http_error",
+        message=say("24SevenOffice has a technical problem"),
+        open=True,
+    ),
+    Rule(r"^unsent", Meaning.LATER, reason="no_connection", message=say("24SevenOffice cannot be reached")),
+    Rule(r"^silent", Meaning.LATER, reason="no_answer", message=say("24SevenOffice gave no answer"), open=True),
+    Rule(
+        r"^unreadable",
+        Meaning.LATER,
+        reason="unreadable",
+        message=say("24SevenOffice gave an answer that cannot be read"),
+        open=True,
     ),
 )
 
@@ -145,7 +167,7 @@ def verdict(heard: str, *, saves: bool, retry_after: timedelta | None = None) ->
     """
     rule = next(rule for rule in RULES if re.search(rule.heard, heard, re.IGNORECASE))
     way, _, said = heard.partition(": ")
-    message = f"{rule.message}: “{said}”" if said else f"{rule.message}."
+    message = say("{what}: “{said}”.", what=rule.message, said=said) if said else say("{what}.", what=rule.message)
     error = _error(rule, message, retry_after)
     if not (saves and rule.open):
         return error

@@ -9,7 +9,7 @@ from integrations.twentyfour.books import Books
 from integrations.twentyfour.session import Login, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
     from typing import BinaryIO
@@ -66,6 +66,11 @@ class TwentyFour:
         """
         return self._session.identity_id()
 
+    def client_name(self) -> str:
+        """Tell the client's own name (GetClientInformation)."""
+        client = self._session.call("Client", "GetClientInformation")
+        return str(client.Name or "") if client else ""
+
     def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
         """Create or overwrite customers in one call."""
         return customers.save(self._session, drafts)
@@ -82,6 +87,14 @@ class TwentyFour:
         """Create or overwrite a project, with the connection's client id."""
         settings = self._settings
         projects.save(self._session, draft, client_id=settings.client_id, field=settings.client_id_field)
+
+    def has_project(self, number: int) -> bool:
+        """Tell whether there is a project with this number."""
+        return projects.exists(self._session, number)
+
+    def vat_codes(self) -> Collection[str]:
+        """Tell the VAT codes that there are."""
+        return self._books.vat_codes()
 
     def tax_codes(self) -> Mapping[int, str]:
         """Tell the TaxNo of every account, at most ten minutes old."""

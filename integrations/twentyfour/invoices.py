@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from integrations.twentyfour import ledger
 from integrations.twentyfour.books import day_of
+from language.said import say
 from sync.errors import Rejected
 from sync.records import PostedLine
 
@@ -60,9 +61,13 @@ def next_number(session: Session, day: date, *, kind: VoucherType) -> int:
     number: int = answer.EntryNo if answer is not None else -1
     if number < 1:  # -1, and -100 where the fiscal year is not set up
         raise Rejected(
-            f"24SevenOffice has no voucher number for an invoice of {day:%d.%m.%Y} (it answered {number}).",
+            say(
+                "24SevenOffice has no voucher number for an invoice of {day} (it answered {number}).",
+                day=f"{day:%d.%m.%Y}",
+                number=number,
+            ),
             reason="no_voucher_number",
-            remedy="See that 24SevenOffice has the fiscal year, and a number series for outgoing invoices.",
+            remedy=say("See that 24SevenOffice has the fiscal year, and a number series for outgoing invoices."),
         )
     return number
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import TYPE_CHECKING
 
+from language.said import say
+from models.settings import WHOLE_NUMBERS
 from sync.errors import Misconfigured, Rejected
 
 if TYPE_CHECKING:
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from integrations.twentyfour.session import Session
     from models.settings import ClientIdField
     from sync.records import ProjectDraft
-
-WHOLE_NUMBERS = {"DepartmentId", "TypeId"}
 
 
 def save(session: Session, draft: ProjectDraft, *, client_id: str, field: ClientIdField) -> None:
@@ -39,10 +39,18 @@ def save(session: Session, draft: ProjectDraft, *, client_id: str, field: Client
     saved = session.call("Project", "SaveProject", project=project)
     if saved != draft.number:
         raise Rejected(
-            f"24SevenOffice saved project {draft.number} under the number {saved}.",
+            say(
+                "24SevenOffice saved project {number} under the number {other}.", number=draft.number, other=saved
+            ),
             reason="project_number",
-            remedy="Give one of them another number.",
+            remedy=say("Give one of them another number."),
         )
+
+
+def exists(session: Session, number: int) -> bool:
+    """Tell whether there is a project with this number (GetSingleProject)."""
+    found = session.call("Project", "GetSingleProject", projectId=number)
+    return found is not None and found.Id == number
 
 
 def _client_id(client_id: str, field: ClientIdField) -> str | int | None:
@@ -51,9 +59,13 @@ def _client_id(client_id: str, field: ClientIdField) -> str | int | None:
     if client_id.isdecimal():
         return int(client_id)
     raise Misconfigured(
-        f"The client id “{client_id}” is no number, but {field} of projects takes only numbers.",
+        say(
+            "The client id “{client_id}” is no number, but {field} of projects takes only numbers.",
+            client_id=client_id,
+            field=field,
+        ),
         reason="client_id",
-        remedy="Correct the client id or choose another field for it in the connection's settings.",
+        remedy=say("Correct the client id or choose another field for it in the connection's settings."),
     )
 
 

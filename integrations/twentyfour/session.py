@@ -16,6 +16,7 @@ from cryptography.fernet import InvalidToken
 from redis.exceptions import RedisError
 
 from integrations.twentyfour.faults import SessionRefused
+from language.said import say
 from sync.errors import Misconfigured, Rejected, Unavailable
 from sync.records import Identity
 
@@ -135,9 +136,9 @@ class Session:
             return self._client.call(service, operation, session_id=session_id, **arguments)
         except SessionRefused as error:
             raise Misconfigured(
-                f"24SevenOffice accepts the login, but not what is done with it. {error}",
+                say("24SevenOffice accepts the login, but not what is done with it. {said}", said=error.message),
                 reason="session_refused",
-                remedy="See that the user may use web services in this client of 24SevenOffice.",
+                remedy=say("See that the user may use web services in this client of 24SevenOffice."),
             ) from error
 
     def identities(self) -> Sequence[Identity]:
@@ -177,17 +178,17 @@ class Session:
             return self._client.call("Authenticate", operation, credential=credential)
         except (Rejected, SessionRefused) as error:
             raise Misconfigured(
-                f"24SevenOffice does not accept the login. {error}",
+                say("24SevenOffice does not accept the login. {said}", said=error.message),
                 reason="login_refused",
-                remedy="Correct user name, password and identity in the connection's settings.",
+                remedy=say("Correct user name, password and identity in the connection's settings."),
             ) from error
 
 
 def _refused() -> Misconfigured:
     return Misconfigured(
-        "24SevenOffice refused the user name or password.",
+        say("24SevenOffice refused the user name or password."),
         reason="login_refused",
-        remedy="Enter them again in the connection's settings.",
+        remedy=say("Enter them again in the connection's settings."),
     )
 
 
@@ -197,15 +198,17 @@ def _only(identities: Sequence[Identity]) -> Identity:
         return usable[0]
     if not usable:
         raise Misconfigured(
-            "24SevenOffice refused the user name or password, or the login reaches no client that can be used.",
+            say(
+                "24SevenOffice refused the user name or password, or the login reaches no client that can be used."
+            ),
             reason="login_refused",
-            remedy="Correct user name and password in the connection's settings.",
+            remedy=say("Correct user name and password in the connection's settings."),
         )
     choices = ", ".join(f"{identity.client} ({identity.id})" for identity in usable)
     raise Misconfigured(
-        f"The login reaches several clients of 24SevenOffice: {choices}.",
+        say("The login reaches several clients of 24SevenOffice: {choices}.", choices=choices),
         reason="identity",
-        remedy="Enter the identity id of the right one in the connection's settings.",
+        remedy=say("Enter the identity id of the right one in the connection's settings."),
     )
 
 
@@ -214,4 +217,6 @@ def _redis_needed() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise Unavailable("The sessions of 24SevenOffice in Redis cannot be reached.", reason="redis") from error
+        raise Unavailable(
+            say("The sessions of 24SevenOffice in Redis cannot be reached."), reason="redis"
+        ) from error

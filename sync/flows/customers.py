@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from models.words import Outcome
+from language.said import Said, say
+from models.words import Kind, Outcome, named
 from sync.cleaning import clean, organization_number
 from sync.desk import fingerprint, is_int32
 from sync.errors import Rejected, SyncError, about, caught
@@ -31,7 +32,7 @@ class Work:
     draft: CompanyDraft
 
     @property
-    def title(self) -> str:
+    def title(self) -> Said:
         """What a person calls the customer."""
         return title(self.customer)
 
@@ -48,7 +49,7 @@ class Customers:
         """Read a customer and see what has to be saved; a number that Moment lacks is returned at once."""
         customer = self._desk.moment.customer(change.record.id)
         if customer is None:
-            return skipped("Moment does not have this customer any more.")
+            return skipped(say("Moment does not have this customer any more."), reason="gone")
         with about(title(customer)):
             draft = draft_of(customer)
             link = self._desk.link(change.record)
@@ -84,7 +85,7 @@ class Customers:
         sent = fingerprint(replace(work.draft, number=None))
         self._desk.save_link(work.change.record, remote_id=str(answer), fingerprint=sent)
         self._return_number(work.customer, answer)
-        return Done(Outcome.SYNCED, work.title, f"Customer number {answer}.")
+        return Done(Outcome.SYNCED, work.title, say("Customer number {number}.", number=answer))
 
     def _return_number(self, customer: Customer, number: int) -> Done:
         """Give Moment the number that 24SevenOffice made, unless it has it; its echo then changes nothing."""
@@ -92,12 +93,13 @@ class Customers:
             return UNCHANGED
         self._desk.hold()
         self._desk.moment.return_customer_number(customer.id, number)
-        return Done(Outcome.SYNCED, title(customer), f"Customer number {number} returned to Moment.")
+        returned = say("Customer number {number} returned to Moment.", number=number)
+        return Done(Outcome.SYNCED, title(customer), returned)
 
 
-def title(customer: Customer) -> str:
+def title(customer: Customer) -> Said:
     """Name a customer as a person does."""
-    return f"Customer {clean(customer.name, longest=80) or customer.id}"
+    return named(Kind.CUSTOMER, clean(customer.name, longest=80) or customer.id)
 
 
 def draft_of(customer: Customer) -> CompanyDraft:
@@ -105,7 +107,9 @@ def draft_of(customer: Customer) -> CompanyDraft:
     name = clean(customer.name, longest=LONGEST_NAME)
     if not name:
         raise Rejected(
-            f"Customer {customer.id} has no name.", reason="no_name", remedy="Give the customer a name in Moment."
+            say("Customer {number} has no name.", number=customer.id),
+            reason="no_name",
+            remedy=say("Give the customer a name in Moment."),
         )
     return CompanyDraft(
         moment_id=customer.id,

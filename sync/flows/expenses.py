@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from language.said import listed, say
 from models.words import Kind, Outcome, Record
 from sync.costs import costs_of, drafts_of, external_id, key_of, supply_of, title_of
 from sync.desk import fingerprint
@@ -25,15 +26,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
+    from language.said import Said
     from models.inbox import Change
     from models.links import Link
-    from sync.costs import Supply
+    from sync.costs import LeftAlone, Supply
     from sync.desk import Desk
     from sync.purchases import LedgerLine
     from sync.records import ExpenseDraft
 
 GONE = "gone"
 """Fingerprint of a link whose expense was deleted in Moment."""
+
+NEARNESS = ("not_listed", "before_first_day", "no_project", "unknown_project")
+"""Why a line does not become an expense, the farthest from it first."""
 
 APPROVAL = timedelta(days=90)
 """How long a document may wait for its approval and still be looked at again without a change in the ledger."""
@@ -49,14 +54,17 @@ class Work:
     known: Mapping[str, tuple[str, Link]]
     files: VoucherFiles
     stem: str
-    left_alone: Sequence[str]
+    left_alone: Sequence[LeftAlone]
     look_again: timedelta | None
 
     @property
-    def message(self) -> str:
+    def message(self) -> Said:
         """What becomes of the voucher, for a person."""
-        brought = [f"{draft.description}: {kroner(draft.amount)} kroner" for draft in self.drafts.values()]
-        return "; ".join([*brought, *self.left_alone])
+        brought = [
+            say("{description}: {amount} kroner", description=draft.description, amount=kroner(draft.amount))
+            for draft in self.drafts.values()
+        ]
+        return listed(*brought, *(each.why for each in self.left_alone))
 
 
 class Expenses:
@@ -76,11 +84,12 @@ class Expenses:
         with about(name):
             costs, left_alone = costs_of(lines, settings=self._desk.settings, project_id=self._project_id)
             if not costs and not known:
-                return skipped("; ".join(left_alone) or "It has no costs, or is not in the ledger", title=name)
+                return replace(_nothing_to_bring(left_alone), title=name)
             files = self._files(lines) if costs else VoucherFiles()
             again = self._look_again(lines[0].day) if files.waiting else None
             if files.waiting and not files.approved and not known:
-                return replace(skipped("Its document waits for approval", title=name), look_again=again)
+                waits = skipped(say("Its document waits for approval"), reason="not_approved", title=name)
+                return replace(waits, look_again=again)
             supply = self._supply(lines, files) if costs else None
             drafts = drafts_of(voucher, costs, supply, settings=self._desk.settings) if supply else {}
             stem = stem_of(supply.name if supply else "", voucher)
@@ -119,9 +128,9 @@ class Expenses:
             raise errors[0]
         if not any(steps):
             return replace(UNCHANGED, title=work.title, look_again=work.look_again)
-        outcome = Outcome.SYNCED if work.drafts else Outcome.SKIPPED
-        message = work.message or "Its expenses were removed"
-        return Done(outcome, work.title, message, work.look_again)
+        if not work.drafts:
+            return skipped(work.message or say("Its expenses were removed"), reason="removed", title=work.title)
+        return Done(Outcome.SYNCED, work.title, work.message, look_again=work.look_again)
 
     def _bring_one(self, work: Work, key: str, draft: ExpenseDraft) -> bool:
         """Bring one expense and its files; tells whether anything had to be done."""
@@ -149,7 +158,8 @@ class Expenses:
         try:
             return known, sent if moment.update_expense(known, draft) else GONE
         except Rejected as error:
-            raise _too_late(error, f"In the ledger it is now {kroner(draft.amount)} kroner") from error
+            now = say("In the ledger it is now {amount} kroner.", amount=kroner(draft.amount))
+            raise _too_late(error, now) from error
 
     def _take_away(self, expense_id: str, link: Link) -> bool:
         """Remove an expense whose line is no longer in the ledger, hidden or on another project."""
@@ -159,7 +169,7 @@ class Expenses:
         try:
             self._desk.moment.delete_expense(expense_id)
         except Rejected as error:
-            raise _too_late(error, "In the ledger it is no longer there") from error
+            raise _too_late(error, say("In the ledger it is no longer there.")) from error
         self._desk.remove_link(Record(Kind.EXPENSE, expense_id))
         return True
 
@@ -192,9 +202,17 @@ def _together(one: VoucherFiles, other: VoucherFiles) -> VoucherFiles:
     return VoucherFiles((*one.approved, *other.approved), one.waiting or other.waiting)
 
 
-def _too_late(error: Rejected, now: str) -> Rejected:
+def _nothing_to_bring(left_alone: Sequence[LeftAlone]) -> Done:
+    """Tell why a voucher becomes nothing; in short, what comes nearest to becoming an expense."""
+    if not left_alone:
+        return skipped(say("It has no costs, or is not in the ledger"), reason="no_costs")
+    reason = max((each.reason for each in left_alone), key=NEARNESS.index)
+    return skipped(listed(*(each.why for each in left_alone)), reason=reason)
+
+
+def _too_late(error: Rejected, now: Said) -> Rejected:
     return Rejected(
-        f"{error.message.rstrip('.')}. {now}.",
+        say("{now} {problem}", now=now, problem=error.message),
         reason=error.reason,
-        remedy="Correct it by hand where it was invoiced, then mark this as handled.",
+        remedy=say("Correct it by hand where it was invoiced, then mark this as handled."),
     )

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
+from language.said import Said, say, tell
 from models.changes import UNSEEN
-from models.words import Outcome
+from models.words import Kind, Outcome, Record, named
 from sync.errors import Rejected, SyncError, Uncertain, about, caught
 from sync.outcomes import UNCHANGED, Done, skipped
 from sync.records import Transfer
@@ -53,10 +54,11 @@ class Invoices:
             return UNCHANGED
         invoice = self._desk.moment.invoice(change.record.id)
         if invoice is None:
-            return skipped("Moment does not have this invoice any more.")
+            return skipped(say("Moment does not have this invoice any more."), reason="gone")
+        self._desk.mention(Record(Kind.CUSTOMER, invoice.customer_id))
         name = title(invoice)
-        if reason := _reason_to_leave(invoice):
-            return skipped(reason, title=name)
+        if left := _left_alone(invoice):
+            return replace(left, title=name)
         with about(name):
             year = self._fiscal_year(invoice.day)
             work = Work(change, name, self._voucher(invoice), year.number)
@@ -113,7 +115,8 @@ class Invoices:
     def _save(self, work: Work, number: int) -> Done:
         self._desk.save_link(work.change.record, remote_id=f"{work.year}/{number}")
         amount = kroner(work.voucher.entries[0].amount)
-        return Done(Outcome.SYNCED, work.title, f"Voucher {number} of {work.year}, {amount} kroner.")
+        told = say("Voucher {number} of {year}, {amount} kroner.", number=number, year=work.year, amount=amount)
+        return Done(Outcome.SYNCED, work.title, told)
 
     def _voucher(self, invoice: Invoice) -> Voucher:
         desk, settings = self._desk, self._desk.settings
@@ -127,7 +130,7 @@ class Invoices:
             project_number=desk.project_number,
             tax_codes=tax_codes,
             settings=settings,
-            comment=f"Moment: {title(invoice)} {desk.moment.invoice_address(invoice.id)}",
+            comment=f"Moment: {tell(title(invoice), settings.language)} {desk.moment.invoice_address(invoice.id)}",
         )
 
     def _fiscal_year(self, day: date) -> FiscalYear:
@@ -138,9 +141,12 @@ class Invoices:
                 if year.starts <= day <= year.ends and not year.locked:
                     return year
         raise Rejected(
-            f"The invoice date is {day:%d.%m.%Y}, and 24SevenOffice has no open fiscal year with that day.",
+            say(
+                "The invoice date is {day}, and 24SevenOffice has no open fiscal year with that day.",
+                day=f"{day:%d.%m.%Y}",
+            ),
             reason="fiscal_year",
-            remedy="Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand.",
+            remedy=say("Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand."),
         )
 
     def _numbered(self, works: Sequence[Work]) -> Sequence[Work]:
@@ -151,19 +157,20 @@ class Invoices:
         return [replace(work, voucher=replace(work.voucher, number=first + n)) for n, work in enumerate(works)]
 
 
-def title(invoice: Invoice) -> str:
+def title(invoice: Invoice) -> Said:
     """Name an invoice as a person does."""
-    return f"{'Credit note' if invoice.credit_note else 'Invoice'} {invoice.number or invoice.id}"
+    number = str(invoice.number or invoice.id)
+    return say("Credit note {name}", name=number) if invoice.credit_note else named(Kind.INVOICE, number)
 
 
-def _reason_to_leave(invoice: Invoice) -> str:
+def _left_alone(invoice: Invoice) -> Done | None:
     if not invoice.finalized:
-        return "The invoice is not finalized yet."
+        return skipped(say("The invoice is not finalized yet."), reason="not_finalized")
     if invoice.transfer is Transfer.UNWANTED:
-        return "Moment says: do not transfer to accounting."
+        return skipped(say("Moment says: do not transfer to accounting."), reason="do_not_transfer")
     if invoice.transfer is Transfer.DONE:
-        return "Moment says that it has been transferred already."
-    return ""
+        return skipped(say("Moment says that it has been transferred already."), reason="transferred")
+    return None
 
 
 def _all(works: Sequence[Work], error: SyncError) -> dict[int, Done | SyncError]:
@@ -185,18 +192,25 @@ def _named(error: SyncError, name: str) -> SyncError:
 
 def _unseen(work: Work) -> Rejected:
     return Rejected(
-        f"A call broke off, and from outside it cannot be seen whether voucher {work.voucher.number} waits as a "
-        "draft in the journal of 24SevenOffice.",
+        say(
+            "A call broke off, and from outside it cannot be seen whether voucher {number} waits as a draft in "
+            "the journal of 24SevenOffice.",
+            number=work.voucher.number,
+        ),
         reason=UNSEEN,
-        remedy="Look for it in the journal: mark the invoice as handled if it is there, else try it again.",
+        remedy=say("Look for it in the journal: mark the invoice as handled if it is there, else try it again."),
     )
 
 
 def _differs(work: Work) -> Rejected:
     return Rejected(
-        f"The ledger has another voucher with invoice number {work.voucher.invoice_number}: its account, amount, "
-        f"date or customer is not that of Moment's invoice ({kroner(work.voucher.entries[0].amount)} kroner, "
-        f"{work.voucher.day:%d.%m.%Y}).",
+        say(
+            "The ledger has another voucher with invoice number {number}: its account, amount, date or customer "
+            "is not that of Moment's invoice ({amount} kroner, {day}).",
+            number=work.voucher.invoice_number,
+            amount=kroner(work.voucher.entries[0].amount),
+            day=f"{work.voucher.day:%d.%m.%Y}",
+        ),
         reason="differs",
-        remedy="Compare the two. Correct the voucher in 24SevenOffice and try again, or mark it as handled.",
+        remedy=say("Compare the two. Correct the voucher in 24SevenOffice and try again, or mark it as handled."),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.words import Outcome
+from language.said import Said, say
+from models.words import Kind, Outcome, Record, named
 from sync.cleaning import clean
 from sync.desk import fingerprint, whole_number
 from sync.errors import Rejected, SyncError, about, caught
@@ -31,9 +32,9 @@ class Work:
     fingerprint: str
 
     @property
-    def title(self) -> str:
+    def title(self) -> Said:
         """What a person calls the project."""
-        return f"Project {self.draft.number}"
+        return named(Kind.PROJECT, str(self.draft.number))
 
 
 class Projects:
@@ -48,8 +49,9 @@ class Projects:
         """Read a project and see whether anything in it has to be saved."""
         project = self._desk.moment.project(change.record.id)
         if project is None:
-            return skipped("Moment does not have this project any more.")
-        with about(f"Project {clean(project.number, longest=40) or project.id}"):
+            return skipped(say("Moment does not have this project any more."), reason="gone")
+        self._desk.mention(Record(Kind.CUSTOMER, project.customer_id))
+        with about(named(Kind.PROJECT, clean(project.number, longest=40) or project.id)):
             draft = self._draft(project)
             settings = self._desk.settings
             sent = fingerprint(draft, settings.client_id_field, settings.client_id)
@@ -63,9 +65,11 @@ class Projects:
     def _draft(self, project: Project) -> ProjectDraft:
         name = clean(project.name, longest=LONGEST_NAME)
         if not name:
-            raise Rejected("The project has no name.", reason="no_name", remedy="Give it a name in Moment.")
+            raise Rejected(
+                say("The project has no name."), reason="no_name", remedy=say("Give it a name in Moment.")
+            )
         return ProjectDraft(
-            number=whole_number(project.number, what="project number"),
+            number=whole_number(project.number, what=Kind.PROJECT),
             name=name,
             customer_number=self._desk.customer_number(project.customer_id) if project.customer_id else None,
             starts=project.starts,
@@ -77,4 +81,4 @@ class Projects:
         self._desk.erp.save_project(work.draft)
         number = str(work.draft.number)
         self._desk.save_link(work.change.record, remote_id=number, fingerprint=work.fingerprint)
-        return Done(Outcome.SYNCED, work.title, f"“{work.draft.name}” saved.")
+        return Done(Outcome.SYNCED, work.title, say("“{name}” saved.", name=work.draft.name))

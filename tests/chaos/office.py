@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 import models.changes
-from models import alerts, cursors
+from models import alerts, cursors, listing
 from models.alerts import Turn
 from models.settings import ConnectionSettings
 from models.tables import AlertRow
+from models.wanted import Wanted
 from models.words import Kind, Lane, State
 from worker.checks import check
 from worker.wiring import clock
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from models.changes import ChangeView
+    from models.listing import ChangeView
     from worker.wiring import Bridge
 
 ADDRESS = "chaos@example.com"
@@ -45,7 +46,8 @@ class Office:
 
     def connect(self, **settings: object) -> str:
         """Make the connection, and tell the address of its webhook."""
-        valid = ConnectionSettings.model_validate({"kinds": tuple(Kind), "error_emails": (ADDRESS,), **settings})
+        wanted = {"kinds": tuple(Kind), "error_emails": (ADDRESS,), "language": "en", **settings}
+        valid = ConnectionSettings.model_validate(wanted)
         valid = valid.model_copy(update={"identity_id": check(self._bridge, valid).id})
         self._connection, token = self._bridge.connections.add("Kaos AS", valid, who="chaos", now=clock())
         return f"{self._bridge.settings.public_url}/hooks/moment/{token}"
@@ -82,7 +84,8 @@ class Office:
         if new:
             self._asked |= {view.id for view in new}
             self.needless += _unexplained(new, happened())
-            models.changes.retry(self._database, *(view.id for view in new), now=clock())
+            chosen = Wanted(ids=frozenset(view.id for view in new))
+            models.changes.retry(self._database, chosen, who="chaos", now=clock())
         if because := self._bridge.connections.get(self._connection.id).paused_because:
             self.needless.append(f"the connection was paused: {because}")
             self._bridge.connections.resume(self._connection.id, who="chaos", now=clock())
@@ -93,7 +96,7 @@ class Office:
             cursors.move(self._database, lane, to=since)
 
     def _changes(self, state: State) -> Sequence[ChangeView]:
-        return models.changes.listing(self._database, state=state, most=MOST)
+        return listing.latest(self._database, Wanted(states=frozenset({state})), most=MOST)
 
     def _lanes(self) -> list[Lane]:
         return [Lane(self._connection.id, kind) for kind in Kind]

@@ -51,3 +51,16 @@ def test_a_setting_that_is_missing_is_named_without_telling_the_others(monkeypat
     with pytest.raises(ValidationError, match="redis_url") as caught:
         Settings()
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("name", ["MOMENT_RECORD_URL", "TWENTYFOUR_RECORD_URL"])
+@pytest.mark.parametrize(
+    "address", ["https://example.com/{invoice}", "https://example.com/{", "https://example.com/{}"]
+)
+def test_an_address_with_braces_that_stand_for_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, address: str
+) -> None:
+    monkeypatch.setenv(name, address)
+    with pytest.raises(ValidationError, match="braces"):
+        Settings()

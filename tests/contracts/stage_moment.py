@@ -115,6 +115,10 @@ SCENES = {
     "attachments": Scene(lambda moment: moment.attachments(EXPENSE), ["Byggmakker 5512.pdf"]),
     "delete_expense": Scene(lambda moment: moment.delete_expense(EXPENSE), gives=True),
     "expense_that_is_gone": Scene(lambda moment: moment.attachments(EXPENSE), None),
+    "last_invoice_number": Scene(lambda moment: moment.last_invoice_number(since=MORNING), 2),
+    "has_activity": Scene(lambda moment: moment.has_activity("DETAIL DESIGN"), gives=True),
+    "has_no_activity": Scene(lambda moment: moment.has_activity("Utlegg"), gives=False),
+    "account_codes": Scene(MomentGateway.account_codes, {3000: "", 3020: "", 3100: ""}),
 }
 
 
@@ -194,7 +198,7 @@ def calling(
     """Call Moment as a worker does."""
     site = MomentSite(
         url=f"{url}/api/1.0",
-        invoice_url="https://moment.example/companies/{company}/invoices/{id}",
+        record_url="https://moment.example/companies/{company}/{kind}/{id}",
         connect_seconds=2,
         answer_seconds=answer_seconds,
     )

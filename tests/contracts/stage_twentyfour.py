@@ -132,6 +132,9 @@ SCENES = {
     "purchase": Scene(lambda erp: erp.purchase("2026-104-40001"), PURCHASE),
     "files": Scene(lambda erp: erp.files(501), VoucherFiles(approved=(DOCUMENT,))),
     "fetch": Scene(lambda erp: content_of(erp, DOCUMENT), SCAN),
+    "client_name": Scene(TwentyFour.client_name, "Demo AS"),
+    "has_project": Scene(lambda erp: [erp.has_project(1), erp.has_project(4711)], [True, False]),
+    "vat_codes": Scene(TwentyFour.vat_codes, {"0", "1", "11", "3", "31", "5", "52"}),
 }
 
 

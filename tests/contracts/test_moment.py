@@ -151,7 +151,7 @@ def test_an_amount_with_three_decimals_is_refused_by_record_field_and_value(
     office.change(f"invoices/{INVOICE.id}", invoiceLines=[{"financialAccountId": 501, "amountInclVat": 99.995}])
     office.finalize()
     with pytest.raises(
-        Rejected, match=rf'is "99\.995", .* two decimals \(Moment record {INVOICE.id}\)'
+        Rejected, match=rf"is “99\.995”, .* two decimals \(Moment record {INVOICE.id}\)"
     ) as refusal:
         gateway.invoice(INVOICE.id)
     assert refusal.value.title == "Invoice 1"

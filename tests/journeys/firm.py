@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import requests
 from sqlalchemy import update
 
-import models.changes
 from local.company import CLIENT
 from local.visitor import eventually, expect
+from models import listing
 from models.alerts import unsent
 from models.settings import ConnectionSettings
 from models.tables import AlertRow, ChangeRow
+from models.wanted import Wanted
 from models.words import State
 from worker.checks import check
 from worker.wiring import clock
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from local.stack import Stack
+    from models.listing import ChangeView
     from worker.wiring import Bridge
 
     Record = dict[str, Any]
@@ -65,6 +67,7 @@ class Firm:
                 "username": "demo@example.com",
                 "password": "demo-password",
                 "error_emails": (self.address,),
+                "language": "en",
                 **more,
             }
         )
@@ -201,10 +204,9 @@ class Firm:
         lines = [line for voucher in self.books("vouchers") for line in voucher["lines"]]
         return sorted((int(each["invoice"]), each["amount"]) for each in lines if each["account"] == 1500)
 
-    def _changes(self, state: State) -> Iterable[models.changes.ChangeView]:
-        return models.changes.listing(
-            self.bridge.database, connection_id=self.connection.id, state=state, most=1000
-        )
+    def _changes(self, state: State) -> Iterable[ChangeView]:
+        wanted = Wanted(connection_id=self.connection.id, states=frozenset({state}))
+        return listing.latest(self.bridge.database, wanted, most=1000)
 
     def _api(self, resource: str) -> str:
         return f"api/1.0/companies/{self.company}/{resource}"

@@ -23,10 +23,10 @@ def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
 def test_a_secret_that_came_later_is_made_beside_those_that_are_there(tmp_path: Path) -> None:
     note = tmp_path / "secrets.env"
     made = kept_secrets(note)
-    keep(note, {name: value for name, value in made.items() if name != "WEB_PASSWORD"})
+    keep(note, {name: value for name, value in made.items() if name != "FLOWER_BASIC_AUTH"})
     again = kept_secrets(note)
-    assert again["WEB_PASSWORD"] != made["WEB_PASSWORD"]
-    assert again | {"WEB_PASSWORD": ""} == made | {"WEB_PASSWORD": ""}
+    assert again["FLOWER_BASIC_AUTH"] != made["FLOWER_BASIC_AUTH"]
+    assert again | {"FLOWER_BASIC_AUTH": ""} == made | {"FLOWER_BASIC_AUTH": ""}
     assert kept_secrets(note) == again
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 import requests
 
 from config.settings import Settings
-from local import company
+from local import administrator, company
 from local.environment import kept
 from local.processes import ROOT
 
@@ -82,6 +83,7 @@ def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(
     until(lambda: not any(is_alive(process) for process in left))
 
     second = start()
+    assert not any("shown only now" in line for line in second.lines)
     assert second.worker("connections", "list").count(company.NAME) == 1
     moment = second.address("Moment (sandbox)")
     finalized = f"{moment}/companies/{company.MOMENT_COMPANY}/invoices/{company.DRAFT}/finalize"
@@ -97,13 +99,20 @@ def assert_all_answer(run: Run) -> None:
     secrets = kept(run.folder / "sandbox" / "secrets.env")
     web, flower = run.address("Overview and webhooks"), run.address("log of tasks")
     assert requests.get(web + "/health/ready", timeout=10).json()["redis"] == "up"
+    assert requests.get(flower, timeout=10).status_code == 401
     user, _, password = secrets["FLOWER_BASIC_AUTH"].partition(":")
-    for page, name, key, opened in (
-        (flower, user, password, 200),
-        (web + "/changes/4711", "anyone", secrets["WEB_PASSWORD"], 404),
-    ):
-        assert requests.get(page, timeout=10).status_code == 401
-        assert requests.get(page, auth=(name, key), timeout=10).status_code == opened
+    assert requests.get(flower, auth=(user, password), timeout=10).status_code == 200
+    assert signs_in(web, administrator.EMAIL, secrets[administrator.PASSWORD])
+
+
+def signs_in(web: str, email: str, password: str) -> bool:
+    with requests.Session() as browser:
+        form = browser.get(web + "/sign-in", timeout=10).text
+        found = re.search(r'name="csrf" value="(\w+)"', form)
+        assert found
+        filled = {"csrf": found[1], "email": email, "password": password}
+        browser.post(web + "/sign-in", data=filled, timeout=10, allow_redirects=False)
+        return browser.get(web + "/users", timeout=10).status_code == 200
 
 
 def running(command: str, processes: list[psutil.Process]) -> psutil.Process:

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
+from language.catalogue import Language
 from models import alerts, changes, inbox
 from models.alerts import Alert, Fate, Turn
 from models.inbox import Settlement
-from models.tables import AlertRow
+from models.tables import AlertRow, ConnectionRow
+from models.wanted import Wanted
 from models.words import Kind, Lane, Outcome, Record, State
-from tests.factories import NOW
+from tests.factories import NOW, settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.alerts import Unsent
     from models.base import Database
-    from models.connections import Connection
+    from models.connections import Connection, Connections
 
 PAUSE = timedelta(minutes=5)
 
@@ -101,7 +103,8 @@ def test_an_alert_about_a_record_tells_its_kind_and_since_when_it_needs_a_person
 ) -> None:
     (told,) = stuck(database, connection)
     assert (told.kind, told.since) == (Kind.EXPENSE, NOW)
-    changes.close(database, told.change_id or 0, because="Posted by hand", who="kari", now=NOW)
+    chosen = Wanted(ids=frozenset({told.change_id or 0}))
+    changes.close(database, chosen, because="Posted by hand", who="kari", now=NOW)
     (told,) = alerts.unsent(database, "a@example.com")
     assert told.since is None
 
@@ -111,3 +114,18 @@ def test_an_alert_about_a_record_tells_its_kind_and_since_when_it_needs_a_person
 )
 def test_a_record_that_nobody_has_read_is_named_by_where_it_comes_from(kind: Kind, name: str) -> None:
     assert Record(kind, "9").name == name
+
+
+def test_an_alert_is_told_in_the_language_of_its_connection_and_with_its_reason(
+    database: Database, connections: Connections
+) -> None:
+    english, _ = connections.add("Fjord AS", settings(language="en"), who="test", now=NOW)
+    usual, _ = connections.add("Ås AS", settings(language="nb"), who="test", now=NOW)
+    with database.transaction() as session:
+        row = session.get_one(ConnectionRow, usual.id)
+        row.settings = {name: value for name, value in row.settings.items() if name != "language"}  # of before
+    for each in (english, usual):
+        alert = Alert(Turn.PAUSED, each.name, "Wrong.", "", ("a@example.com",), "moment_key")
+        alerts.raise_alert(database, each.id, alert, now=NOW)
+    told = [(each.language, each.reason) for each in alerts.unsent(database, "a@example.com")]
+    assert told == [(Language.ENGLISH, "moment_key"), (Language.NORWEGIAN, "moment_key")]

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from models.connections import Connections, NameTaken, UnknownConnection, find_by_token
+from models.connections import (
+    NOT_STARTED,
+    ChangedMeanwhile,
+    Connections,
+    NameTaken,
+    UnknownConnection,
+    find_by_token,
+    listing,
+)
+from models.settings import contradictions
+from models.tables import AuditRow
 from models.vault import Vault
+from models.words import Scope
 from tests.factories import NOW, settings
 
 if TYPE_CHECKING:
@@ -72,7 +84,17 @@ def test_changing_a_setting_leaves_the_others_and_ends_a_pause(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"posting": "maybe"}, {"error_emails": ["nobody"]}, {"receivables_account": 0}, {"no_such_setting": 1}],
+    [
+        {"posting": "maybe"},
+        {"error_emails": ["nobody"]},
+        {"receivables_account": 0},
+        {"no_such_setting": 1},
+        {"client_id": "7\x00"},
+        {"identity_id": "Demo AS"},
+        {"expense_from": "0001-01-01"},
+        {"vat_codes": {3000: "3; drop"}},
+        {"factoring_id": 2**31},
+    ],
 )
 def test_a_setting_that_does_not_fit_is_refused(
     connections: Connections, connection: Connection, wrong: dict[str, object]
@@ -89,9 +111,83 @@ def test_an_unknown_connection_says_so(connections: Connections) -> None:
         connections.named("Nobody AS")
 
 
-def test_who_changed_what_is_kept_without_the_values(database: Database, connections: Connections) -> None:
+def test_who_changed_what_is_kept_from_what_to_what_but_for_secrets(
+    database: Database, connections: Connections
+) -> None:
     connection, _ = connections.add("Demo AS", settings(), who="kari", now=NOW)
-    connections.change(connection.id, {"password": "better"}, who="ola", now=NOW)
+    changes = {
+        "password": "better",
+        "receivables_account": 1501,
+        "factoring_id": 10042,
+        "weekly_digest": True,
+        "vat_codes": {3000: "3"},
+        "expense_billable_projects": {7: False},
+        "username": connection.settings.username,
+    }
+    connections.change(connection.id, changes, who="ola", now=NOW)
+    connections.pause(connection.id, "Year end.", who="ola", now=NOW)
+    connections.resume(connection.id, who="kari", now=NOW)
     with database.transaction() as session:
-        told = session.execute(text("select who, what from audit order by id")).all()
-    assert [tuple(row) for row in told] == [("kari", "added"), ("ola", "changed password")]
+        told = [(row.who, str(row.what)) for row in session.scalars(select(AuditRow).order_by(AuditRow.id))]
+    assert told == [
+        ("kari", "added"),
+        ("ola", "Password: changed"),
+        ("ola", "Factoring id: nothing → 10042"),
+        ("ola", "Receivables account: 1500 → 1501"),
+        ("ola", "VAT codes: nothing → 3000=3"),
+        ("ola", "Billable on single projects: nothing → 7=no"),
+        ("ola", "Weekly digest: no → yes"),
+        ("ola", "paused: Year end."),
+        ("kari", "resumed"),
+    ]
+
+
+def test_what_a_person_paused_stays_paused_whatever_is_changed(
+    connections: Connections, connection: Connection
+) -> None:
+    connections.pause(connection.id, "Year end.", who="kari", now=NOW)
+    changed = connections.change(connection.id, {"client_id": "7"}, who="ola", now=NOW)
+    assert (changed.paused_because, changed.paused_by) == ("Year end.", "kari")
+    connections.resume(connection.id, who="kari", now=NOW)
+    assert connections.get(connection.id).works(NOW)
+
+
+def test_a_connection_may_be_added_without_being_started(connections: Connections) -> None:
+    connection, _ = connections.add("Demo AS", settings(), who="kari", now=NOW, started=False)
+    assert not connection.works(NOW)
+    assert connections.change(connection.id, {"client_id": "7"}, who="kari", now=NOW).paused_because == NOT_STARTED
+
+
+def test_settings_that_changed_meanwhile_are_not_overwritten(
+    connections: Connections, connection: Connection
+) -> None:
+    seen, later = connection.updated_at, NOW + timedelta(minutes=1)
+    connections.change(connection.id, {"client_id": "7"}, who="kari", now=later, seen=seen)
+    with pytest.raises(ChangedMeanwhile):
+        connections.change(connection.id, {"client_id": "8"}, who="ola", now=later, seen=seen)
+    assert connections.get(connection.id).settings.client_id == "7"
+    assert connections.change(connection.id, {"client_id": "8"}, who="ola", now=later, seen=later)
+
+
+def test_connections_are_listed_by_name_to_those_who_may_see_them(
+    database: Database, connections: Connections, connection: Connection
+) -> None:
+    other, _ = connections.add("Byggmester AS", settings(), who="kari", now=NOW, started=False)
+    assert [each.name for each in listing(database, Scope())] == ["Byggmester AS", "Demo AS"]
+    (seen,) = listing(database, Scope(frozenset({other.id})))
+    assert (seen.id, seen.moment_company, seen.paused_because) == (other.id, "1001", NOT_STARTED)
+    assert listing(database, Scope(frozenset())) == []
+    assert connection.name == "Demo AS"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "setting"),
+    [
+        ({"kinds": ()}, "kinds"),
+        ({"kinds": ("expense",)}, "expense_accounts"),
+        ({"client_id": "1001-M", "client_id_field": "TypeId"}, "client_id"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(wrong: dict[str, object], setting: str) -> None:
+    assert list(contradictions(settings(**wrong))) == [setting]
+    assert contradictions(settings()) == {}

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from models import changes, inbox, waiting
+from models.changes import Acted
 from models.inbox import Claim, ClaimLost, Settlement
+from models.wanted import Wanted
 from models.words import Kind, Lane, Outcome, Record, State
 from tests.factories import NOW
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from models.base import Database
-    from models.changes import ChangeView
     from models.connections import Connection, Connections
+    from models.listing import ChangeView
 
 MINUTE = timedelta(minutes=1)
 
@@ -204,7 +206,8 @@ def test_a_change_given_back_untouched_leaves_no_attempt(database: Database, lan
 def test_a_person_can_have_a_stuck_change_tried_again(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     settle(database, claimed(database, lane), state=State.STUCK, outcome=Outcome.FAILED)
-    assert changes.retry(database, see(database, lane, "1").id, now=NOW) == {lane}
+    chosen = Wanted(ids=frozenset({see(database, lane, "1").id}))
+    assert changes.retry(database, chosen, who="kari", now=NOW) == Acted(1, frozenset({lane}))
     assert take(database, lane) == ["1"]
 
 

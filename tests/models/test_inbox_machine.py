@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
 
-from models import changes, inbox
+from models import inbox, listing
 from models.inbox import Claim, ClaimLost, Settlement
+from models.wanted import Wanted
 from models.words import Kind, Lane, Outcome, Record, State
 from tests.factories import NOW
 
@@ -124,7 +125,7 @@ class Inbox(RuleBasedStateMachine):
     @invariant()
     def what_is_owed_waits_or_is_in_hand(self) -> None:
         """A record that nobody saw since it was received stays on the list."""
-        listed = changes.listing(self.database, connection_id=self.lane.connection_id)
+        listed = listing.latest(self.database, Wanted(connection_id=self.lane.connection_id))
         open_ = {each.record.id for each in listed if each.state in (State.WAITING, State.WORKING)}
         assert self.owed <= open_, f"lost: {self.owed - open_}"
 

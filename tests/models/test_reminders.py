@@ -8,6 +8,7 @@ import pytest
 from models import alerts, changes, inbox, reminders
 from models.alerts import Turn
 from models.inbox import Settlement
+from models.wanted import Wanted
 from models.words import Kind, Lane, Outcome, Record, State
 from tests.factories import NOW, settings
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from models.base import Database
-    from models.changes import ChangeView
     from models.connections import Connection, Connections
+    from models.listing import ChangeView
 
 DAY = timedelta(days=1)
 INVOICE = Record(Kind.INVOICE, "9")
@@ -35,6 +36,10 @@ def attempt(database: Database, connection: Connection, outcome: Outcome, *, now
     found = changes.find(database, connection.id, INVOICE)
     assert found
     return found
+
+
+def only(change: ChangeView) -> Wanted:
+    return Wanted(ids=frozenset({change.id}))
 
 
 def told(database: Database) -> list[tuple[Turn, str]]:
@@ -66,24 +71,25 @@ def test_what_has_come_across_is_not_brought_to_mind(database: Database, connect
 
 def test_a_person_takes_a_change_off_the_list_and_it_stays_off(database: Database, connection: Connection) -> None:
     stuck = attempt(database, connection, Outcome.FAILED)
-    assert changes.close(database, stuck.id, because="Posted by hand", who="kari", now=NOW) == 1
+    assert changes.close(database, only(stuck), because="Posted by hand", who="kari", now=NOW).count == 1
     inbox.receive(database, connection.id, [INVOICE], now=NOW)
     assert inbox.due_lanes(database, now=NOW) == []
     assert reminders.remind(database, now=NOW + 20 * DAY) == 0
     closed = changes.show(database, stuck.id)
     assert closed
-    assert (closed.state, closed.message) == (State.CLOSED, "Posted by hand (kari)")
+    assert (closed.state, closed.closed_because) == (State.CLOSED, "Posted by hand (kari)")
 
 
 def test_a_closed_change_can_be_opened_again(database: Database, connection: Connection) -> None:
     stuck = attempt(database, connection, Outcome.FAILED)
-    changes.close(database, stuck.id, because="Posted by hand", who="kari", now=NOW)
-    assert changes.retry(database, stuck.id, now=NOW) == {Lane(connection.id, Kind.INVOICE)}
+    changes.close(database, only(stuck), because="Posted by hand", who="kari", now=NOW)
+    lanes = changes.retry(database, only(stuck), who="kari", now=NOW).lanes
+    assert lanes == {Lane(connection.id, Kind.INVOICE)}
 
 
 def test_a_settled_change_is_not_closed(database: Database, connection: Connection) -> None:
     settled = attempt(database, connection, Outcome.SYNCED)
-    assert changes.close(database, settled.id, because="Posted by hand", who="kari", now=NOW) == 0
+    assert changes.close(database, only(settled), because="Posted by hand", who="kari", now=NOW).count == 0
 
 
 @pytest.fixture
@@ -101,6 +107,6 @@ def test_who_wants_it_hears_once_a_week_how_it_went(
     assert days == [7, 14]
     messages = [each.message for each in alerts.unsent(database, "books@example.com")]
     assert messages == [
-        "Came across: 1 invoice. Records that need a person: 0.",
-        "Came across: nothing. Records that need a person: 0.",
+        f"Came across: customers 0, projects 0, invoices {n}, vouchers with costs 0. Records that need a person: 0."
+        for n in (1, 0)
     ]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from models.base import Database
-    from models.changes import ChangeView
     from models.connections import Connection, Connections
+    from models.listing import ChangeView
 
 
 @dataclass

@@ -122,5 +122,5 @@ def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
     world.run()
     (alert,) = alerts.unsent(world.database, "books@example.com")
     assert alert.turn is Turn.DOWN
-    assert alert.message.startswith("Nothing comes across since 10:")
+    assert alert.message.startswith("Nothing has come across since 10:")
     assert alert.remedy.startswith("Nothing. Everything waits")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import changes
+from models import listing
+from models.wanted import Wanted
 from sync.errors import Rejected, Unavailable
 from sync.polling import SLICE
 from sync.purchases import LedgerLine
@@ -39,7 +40,7 @@ def refuse() -> None:
 def test_a_trial_tells_what_would_come_and_writes_nothing(world: World) -> None:
     assert prospects(world) == [Prospect("Voucher 40001 of 2026", "1", "4300", 1000)]
     assert world.moment.expenses == {}
-    assert changes.listing(world.database) == []
+    assert listing.latest(world.database, Wanted()) == []
 
 
 def test_what_comes_and_what_is_left_alone_of_one_voucher_are_told_apart(world: World) -> None:
@@ -57,7 +58,7 @@ def test_a_voucher_that_changed_in_two_weeks_is_told_once(world: World) -> None:
 
 def test_a_voucher_that_is_refused_is_told_like_the_others(world: World) -> None:
     world.erp.fails_before["purchase"] = [Rejected("It cannot be read.")]
-    assert prospects(world) == [Prospect(f"Voucher {VOUCHER}", why_not="It cannot be read.")]
+    assert prospects(world) == [Prospect(f"Voucher {VOUCHER} in 24SevenOffice", why_not="It cannot be read.")]
 
 
 def test_a_trial_ends_where_a_system_is_down(world: World) -> None:

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from models import changes
+from models import listing
+from models.wanted import Wanted
 from models.words import Kind, Record, State
 from tests.installation import eventually, messages
-from web.webhooks import MOST_BYTES
+from web.protection import MOST_BYTES
 from worker.wiring import clock
 
 if TYPE_CHECKING:
@@ -31,14 +32,14 @@ INVOICE = Record(Kind.INVOICE, "106939080")
 def test_the_documented_notification_puts_its_invoice_into_the_inbox(web: Web, bridge: Bridge) -> None:
     answer = web.notify(DOCUMENTED)
     assert (answer.status_code, answer.json()) == (202, {"received": True})
-    (view,) = changes.listing(bridge.database)
+    (view,) = listing.latest(bridge.database, Wanted())
     assert (view.connection_id, view.record, view.state) == (web.connection.id, INVOICE, State.WAITING)
     assert eventually(lambda: messages(bridge)) == [("sync_invoices", web.connection.id)]
 
 
 def test_a_notification_that_comes_often_is_one_change_and_one_message(web: Web, bridge: Bridge) -> None:
     assert {web.notify(DOCUMENTED).status_code for _ in range(5)} == {202}
-    assert len(changes.listing(bridge.database)) == len(eventually(lambda: messages(bridge))) == 1
+    assert len(listing.latest(bridge.database, Wanted())) == len(eventually(lambda: messages(bridge))) == 1
 
 
 @pytest.mark.parametrize(
@@ -48,40 +49,40 @@ def test_a_notification_that_comes_often_is_one_change_and_one_message(web: Web,
 def test_json_that_names_no_record_is_accepted_and_left_to_the_poll(body: bytes, web: Web, bridge: Bridge) -> None:
     answer = web.notify(body)
     assert (answer.status_code, answer.json()) == (202, {"received": False})
-    assert changes.listing(bridge.database) == []
+    assert listing.latest(bridge.database, Wanted()) == []
     assert messages(bridge) == []
 
 
 def test_a_kind_that_does_not_travel_here_is_accepted_and_left_alone(web: Web, bridge: Bridge) -> None:
     bridge.connections.change(web.connection.id, {"kinds": ["customer"]}, who="test", now=clock())
     assert web.notify(DOCUMENTED).status_code == 202
-    assert changes.listing(bridge.database) == []
+    assert listing.latest(bridge.database, Wanted()) == []
 
 
 def test_a_connection_that_is_paused_still_receives(web: Web, bridge: Bridge) -> None:
     bridge.connections.pause(web.connection.id, "The password is wrong.", now=clock())
     assert web.notify(DOCUMENTED).json() == {"received": True}
-    assert len(changes.listing(bridge.database)) == 1
+    assert len(listing.latest(bridge.database, Wanted())) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 60_000, b"invoice=1", b"NaN1"])
 def test_what_is_not_json_is_refused(body: bytes, web: Web, bridge: Bridge) -> None:
     assert web.notify(body).status_code == 400
-    assert changes.listing(bridge.database) == []
+    assert listing.latest(bridge.database, Wanted()) == []
 
 
 @pytest.mark.parametrize("token", ["guess", "%00", "x" * 2000, "a%2Fb"])
 def test_an_unknown_address_is_not_found_whatever_is_sent(token: str, web: Web, bridge: Bridge) -> None:
     for body in (DOCUMENTED, b"no json"):
         assert requests.post(f"{web.url}/hooks/moment/{token}", data=body, timeout=10).status_code == 404
-    assert changes.listing(bridge.database) == []
+    assert listing.latest(bridge.database, Wanted()) == []
 
 
 def test_a_body_may_have_64_kib_and_no_more(web: Web, bridge: Bridge) -> None:
     padded = json.dumps({"invoice": {"id": 1}}).encode()
     assert web.notify(padded.ljust(MOST_BYTES)).status_code == 202
     assert web.notify(padded.ljust(MOST_BYTES + 1)).status_code == 413
-    assert [view.record.id for view in changes.listing(bridge.database)] == ["1"]
+    assert [view.record.id for view in listing.latest(bridge.database, Wanted())] == ["1"]
 
 
 def test_a_body_without_a_length_is_cut_off_at_the_same_limit(web: Web, bridge: Bridge) -> None:
@@ -90,7 +91,7 @@ def test_a_body_without_a_length_is_cut_off_at_the_same_limit(web: Web, bridge: 
             yield b" " * 1024
 
     assert requests.post(web.hook, data=endless(), timeout=10).status_code == 413
-    assert changes.listing(bridge.database) == []
+    assert listing.latest(bridge.database, Wanted()) == []
 
 
 def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, bridge: Bridge) -> None:
@@ -98,7 +99,7 @@ def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, bridge: 
     with socket.create_connection((address.hostname, address.port)) as sender:
         sender.sendall(f"POST {address.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
     assert web.notify(DOCUMENTED).status_code == 202
-    assert len(changes.listing(bridge.database)) == 1
+    assert len(listing.latest(bridge.database, Wanted())) == 1
 
 
 def test_without_postgresql_the_sender_is_told_to_come_again(web: Web, bridge: Bridge, postgres: Server) -> None:
@@ -110,7 +111,7 @@ def test_without_postgresql_the_sender_is_told_to_come_again(web: Web, bridge: B
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert web.notify(DOCUMENTED).status_code == 202
-    assert len(changes.listing(bridge.database)) == 1
+    assert len(listing.latest(bridge.database, Wanted())) == 1
 
 
 def test_without_redis_a_notification_is_received_all_the_same(
@@ -121,7 +122,7 @@ def test_without_redis_a_notification_is_received_all_the_same(
         assert web.notify(DOCUMENTED).status_code == 202
     finally:
         redis_server.start()
-    assert len(changes.listing(bridge.database)) == 1
+    assert len(listing.latest(bridge.database, Wanted())) == 1
 
 
 def test_the_address_of_a_webhook_is_never_logged(web: Web, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,9 @@ import requests
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
-from models import changes, inbox
+from models import inbox, listing
 from models.connections import find_by_token
+from models.wanted import Wanted
 from models.words import Kind, Record, State
 from tests.factories import settings
 from tests.installation import installed, stuck
@@ -190,7 +191,7 @@ def test_what_a_person_has_handled_is_closed_for_good(bridge: Bridge, connection
     change_id = str(stuck(bridge, connection))
     assert run("changes", "close", change_id) == "Changes closed: 1.\n"
     assert set(states(bridge).values()) == {State.CLOSED}
-    assert "Handled by hand." in run("changes", "show", change_id)
+    assert "Handled by hand (the command line)" in run("changes", "show", change_id)
 
 
 def test_what_shall_not_be_transferred_is_closed_by_reason_or_connection(
@@ -198,10 +199,10 @@ def test_what_shall_not_be_transferred_is_closed_by_reason_or_connection(
 ) -> None:
     for record_id in ("1", "2"):
         stuck(bridge, connection, record_id=record_id)
-    unwanted = "--because=Do not transfer."
+    unwanted = "--because=Do not transfer"
     assert run("changes", "close", "--reason=other", unwanted) == "Changes closed: 0.\n"
     assert run("changes", "close", "--connection=Demo AS", "--reason=account", unwanted) == "Changes closed: 2.\n"
-    assert run("changes", "list", "--state=closed").count("Do not transfer.") == 2
+    assert run("changes", "list", "--state=closed").count("Do not transfer (the command line)") == 2
     assert "either" in refused("changes", "close", "1", "--connection=Demo AS")
 
 
@@ -219,7 +220,7 @@ def test_what_was_said_to_both_systems_is_shown_where_it_is_asked_for(
     finalized.raise_for_status()
     inbox.receive(bridge.database, connection.id, [Record(Kind.INVOICE, DRAFT)], now=wiring.clock())
     tasks.sync_invoices(connection.id)
-    (view,) = (each for each in changes.listing(bridge.database) if each.record.kind is Kind.INVOICE)
+    (view,) = (each for each in listing.latest(bridge.database, Wanted()) if each.record.kind is Kind.INVOICE)
     assert f"GET invoices/{DRAFT}" not in run("changes", "show", str(view.id))
     said = run("changes", "show", str(view.id), "--calls")
     assert f"GET invoices/{DRAFT}" in said
@@ -255,4 +256,4 @@ def test_a_bridge_without_a_pulse_is_reported(bridge: Bridge) -> None:
 
 
 def states(bridge: Bridge) -> dict[int, State]:
-    return {view.id: view.state for view in changes.listing(bridge.database)}
+    return {view.id: view.state for view in listing.latest(bridge.database, Wanted())}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from models import changes, cursors
+from models import cursors, listing
+from models.wanted import Wanted
 from models.words import Kind, Lane, State
 from tests.factories import NOW, settings
 from tests.installation import messages
@@ -77,7 +78,7 @@ def test_a_dry_run_tells_what_would_come_and_why_the_rest_would_not(bridge: Brid
     assert third.endswith("  The cost on account 4300 is on no project")
     assert total == "Expenses that would come: 1, with files: 1."
     assert expenses(books) == []
-    assert changes.listing(bridge.database) == []
+    assert listing.latest(bridge.database, Wanted()) == []
     assert messages(bridge) == []
 
 
@@ -103,7 +104,7 @@ def test_what_was_imported_is_not_imported_twice(
     assert dry_run()[1].endswith("  It was brought before")
     bring(connection)
     assert expenses(books) == before
-    assert [each.state for each in changes.listing(bridge.database)] == [State.SETTLED]
+    assert [each.state for each in listing.latest(bridge.database, Wanted())] == [State.SETTLED]
 
 
 def test_a_dry_run_tells_what_would_be_taken_away(connection: Connection, books: dict[str, str]) -> None:

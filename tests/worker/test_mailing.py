@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from integrations.mail.mailer import Mailer
 from models import alerts, changes, reminders
 from models.alerts import Alert, Turn
+from models.wanted import Wanted
 from tests.factories import settings
 from tests.installation import stuck
 from tests.integrations.mail.postbox import Postbox, listening
@@ -99,7 +100,8 @@ def test_what_passed_before_anybody_heard_of_it_is_no_mail_now_nor_later(
     for turn in (Turn.DOWN, Turn.UP):
         tell(bridge, connection, turn)
     change_id = stuck(bridge, connection)
-    changes.close(bridge.database, change_id, because="Posted by hand", who="kari", now=clock())
+    chosen = Wanted(ids=frozenset({change_id}))
+    changes.close(bridge.database, chosen, because="Posted by hand", who="kari", now=clock())
     send_due(bridge)
     assert mailbox.mails() == []
     assert alerts.unsent(bridge.database, ADDRESS) == []

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from models import alerts, changes, inbox
+from models import alerts, changes, inbox, listing
 from models.alerts import Turn
+from models.wanted import Wanted
 from models.words import Kind, Lane, Record, State
 from tests.factories import settings
 from tests.installation import messages, stuck
@@ -47,7 +48,7 @@ def test_working_a_lane_off_nudges_what_follows(bridge: Bridge, connection: Conn
     assert set(messages(bridge)) == {("sync_projects", connection.id), ("sync_customers", connection.id)}
     tasks.sync_customers(connection.id)
     tasks.sync_projects(connection.id)
-    assert {view.state for view in changes.listing(bridge.database)} == {State.SETTLED}
+    assert {view.state for view in listing.latest(bridge.database, Wanted())} == {State.SETTLED}
 
 
 def test_all_connections_that_work_are_polled(bridge: Bridge, connection: Connection) -> None:

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from models import inbox
+from models.errands import Asked
 from models.words import Kind, Lane, Record
 from tests.installation import eventually, process
 from worker import dispatch
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from local.servers import Server
     from models.connections import Connection
+    from models.errands import Answer
     from worker.wiring import Bridge
 
 CUSTOMER, DRAFT = "62788973", "106939080"
@@ -66,6 +68,25 @@ def test_what_came_while_redis_was_away_is_done_when_it_is_back(
     finally:
         redis_server.start()
     assert len(eventually(lambda: vouchers(books))) == 1
+
+
+@pytest.mark.usefixtures("worker", "beat")
+def test_what_a_page_asked_while_redis_was_away_is_answered_when_it_is_back(
+    bridge: Bridge, connection: Connection, redis_server: Server
+) -> None:
+    redis_server.kill()
+    try:
+        number = bridge.errands.ask(Asked.EXAMINATION, connection.id, who="test", now=clock())
+        dispatch.nudge_errands([number])
+    finally:
+        redis_server.start()
+
+    def answer() -> Answer | None:
+        errand = bridge.errands.get(number)
+        return errand.answer if errand else None
+
+    assert answer() is None
+    assert [each["name"] for each in (eventually(answer) or {})["clients"]] == ["Demo AS"]
 
 
 def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(

@@ -1,4 +1,6 @@
 """The commands of ``python -m worker``, a module for each group."""
 
-WHO = "the command line"
+from language.said import say
+
+WHO = say("the command line")
 """Who did it, as the records of who changed what have it."""

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 import click
 
 import models.changes
+from models import listing
+from models.changes import HANDLED, UNWANTED
+from models.wanted import Wanted
 from models.words import State
 from worker import dispatch
 from worker.commands import WHO
@@ -18,13 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from models.changes import ChangeView
+    from models.listing import ChangeView
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 
 OSLO = ZoneInfo("Europe/Oslo")
 OPEN = (State.STUCK, State.WAITING, State.WORKING)
-MOST = 10_000
 
 
 @click.group()
@@ -45,7 +47,9 @@ def changes() -> None:
 @click.option("--most", default=50, help="How many of a state are shown [50]")
 def list_(name: str | None, states: Iterable[str], most: int) -> None:
     """List the changes that are not settled, those that need a person first."""
-    rows = [_row(view) for state in states for view in _views(name, State(state), most=most)]
+    connection_id = _connection(name)
+    wanted = [Wanted(connection_id=connection_id, states=frozenset({State(state)})) for state in states]
+    rows = [_row(view) for each in wanted for view in listing.latest(bridge().database, each, most=most)]
     click.echo(aligned(rows) if rows else "Nothing.")
 
 
@@ -56,7 +60,7 @@ def show(change_id: int, *, calls: bool) -> None:
     """Show one change with all its attempts."""
     view = _view(change_id)
     click.echo(f"{view.title} of {view.connection} ({view.record.kind} {view.record.id}): {view.state}")
-    click.echo("\n".join(filter(None, (view.message, view.remedy))))
+    click.echo("\n".join(filter(None, (view.closed_because, view.message, view.remedy))))
     attempts = models.changes.attempts(bridge().database, change_id)
     click.echo(aligned([(_oslo(each.at), each.outcome, each.reason, each.message) for each in attempts]))
     for attempt in attempts if calls else ():
@@ -76,31 +80,33 @@ def selection(command: Command) -> Command:
 @selection
 def retry(change_ids: Sequence[int], name: str | None, reason: str) -> None:
     """Try changes again now: those with these numbers, or all of a connection, a reason or both."""
-    chosen = _chosen(change_ids, name, reason)
-    dispatch.nudge(models.changes.retry(bridge().database, *chosen, now=clock()))
-    click.echo(f"Changes due now: {len(chosen)}.")
+    acted = models.changes.retry(bridge().database, _chosen(change_ids, name, reason), who=WHO, now=clock())
+    dispatch.nudge(acted.lanes)
+    click.echo(f"Changes due now: {acted.count}.")
 
 
 @changes.command()
 @selection
 @click.option(
     "--because",
-    default="Handled by hand.",
+    default=str(HANDLED),
     show_default=True,
-    help="What is to be said of them; or “Do not transfer.”",
+    help=f"What is to be said of them; or “{UNWANTED}”",
 )
 def close(change_ids: Sequence[int], name: str | None, reason: str, because: str) -> None:
     """Take changes off the list for good, chosen as for retry: they stay as they are, whatever is received."""
+    said = next((known for known in (HANDLED, UNWANTED) if known == because), because)
     chosen = _chosen(change_ids, name, reason)
-    closed = models.changes.close(bridge().database, *chosen, because=because, who=WHO, now=clock())
-    click.echo(f"Changes closed: {closed}.")
+    acted = models.changes.close(bridge().database, chosen, because=said, who=WHO, now=clock())
+    click.echo(f"Changes closed: {acted.count}.")
 
 
-def _chosen(change_ids: Sequence[int], name: str | None, reason: str) -> Sequence[int]:
+def _chosen(change_ids: Sequence[int], name: str | None, reason: str) -> Wanted:
     if bool(change_ids) == bool(name or reason):
         raise click.UsageError("Name either changes by their numbers, or a connection or a reason.")
-    views = map(_view, change_ids) if change_ids else _views(name, State.STUCK, reason=reason, most=MOST)
-    return [view.id for view in views]
+    if change_ids:
+        return Wanted(ids=frozenset(_view(change_id).id for change_id in change_ids))
+    return Wanted(connection_id=_connection(name), reason=reason, states=frozenset({State.STUCK}))
 
 
 def _view(change_id: int) -> ChangeView:
@@ -110,11 +116,8 @@ def _view(change_id: int) -> ChangeView:
     return view
 
 
-def _views(name: str | None, state: State, *, most: int, reason: str = "") -> Sequence[ChangeView]:
-    connection_id = bridge().connections.named(name).id if name else None
-    return models.changes.listing(
-        bridge().database, connection_id=connection_id, state=state, reason=reason, most=most
-    )
+def _connection(name: str | None) -> int | None:
+    return bridge().connections.named(name).id if name else None
 
 
 def _row(view: ChangeView) -> tuple[str, ...]:
@@ -122,7 +125,7 @@ def _row(view: ChangeView) -> tuple[str, ...]:
         f"due {_oslo(view.due_at)}" if view.state is State.WAITING else _oslo(view.settled_at or view.received_at)
     )
     why = view.reason or view.outcome or ""
-    return (str(view.id), view.connection, view.title, view.state, due, why, view.message)
+    return (str(view.id), view.connection, view.title, view.state, due, why, view.closed_because or view.message)
 
 
 def _oslo(instant: datetime) -> str:

@@ -64,7 +64,7 @@ def show(name: str) -> None:
 @setting_options(asking=False)
 @checking
 def set_(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
-    """Change settings, and let a paused connection work again. An empty value sets one back to its default."""
+    """Change settings; an empty value is the default. A connection that paused itself works again."""
     connection = bridge().connections.named(name)
     changes = given(options)
     if not changes:
@@ -73,8 +73,8 @@ def set_(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (th
     settings = _valid(known, changes)
     if check and (tried := _tried(settings)) != settings:
         changes["identity_id"] = tried.identity_id
-    bridge().connections.change(connection.id, changes, who=WHO, now=clock())
-    click.echo(f"{name} works with its new settings.")
+    changed = bridge().connections.change(connection.id, changes, who=WHO, now=clock())
+    click.echo(f"{name} {'is still paused' if changed.paused_because else 'works'} with its new settings.")
 
 
 @connections.command()
@@ -82,7 +82,7 @@ def set_(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (th
 @click.option("--because", default="Paused from the command line.", help="Shown to those who ask why")
 def pause(name: str, because: str) -> None:
     """Stop a connection's work until it is resumed; what comes in meanwhile waits."""
-    bridge().connections.pause(bridge().connections.named(name).id, because, now=clock())
+    bridge().connections.pause(bridge().connections.named(name).id, because, who=WHO, now=clock())
     click.echo(f"{name} is paused.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import click
@@ -10,7 +11,7 @@ from models.connections import SECRET_FIELDS
 from models.settings import ConnectionSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import ValidationError
     from pydantic.fields import FieldInfo
@@ -58,8 +59,8 @@ def _option(name: str, field: FieldInfo, *, asking: bool) -> Callable[[Command],
         }
     elif name in SECRET_FIELDS:
         more = {"prompt": True, "prompt_required": False, "hide_input": True}
-    elif get_origin(field.annotation) is Literal:
-        more = {"type": click.Choice(get_args(field.annotation))}
+    elif choices := _choices(field):
+        more = {"type": click.Choice(choices)}
     return click.option(_flag(name), name, help=_help(field), **more)
 
 
@@ -77,6 +78,13 @@ def _flag(name: str) -> str:
 
 def _is_repeated(field: FieldInfo) -> bool:
     return get_origin(field.annotation) in (tuple, frozenset, dict)
+
+
+def _choices(field: FieldInfo) -> Sequence[str]:
+    kind = field.annotation
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return [each.value for each in kind]  # click takes the names of an enumeration else
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def _value(field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 (the settings check what it is)

@@ -12,7 +12,7 @@ down_revision = "0006"
 REQUIRED = {
     "alerts": ("title", "message", "remedy"),
     "attempts": ("message",),
-    "audit": ("what",),
+    "audit": ("who", "what"),
 }
 DEFAULTED = {"changes": ("title", "message", "remedy"), "connections": ("paused_because",)}
 

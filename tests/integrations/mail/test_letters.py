@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from integrations.mail.letters import compose
+from language.catalogue import Language
+from language.said import say
 from models.alerts import Turn, Unsent
-from models.words import Kind
+from models.words import Kind, named
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -29,6 +32,7 @@ def alert(title: str = "Invoice 1024", *, turn: Turn = Turn.WORSE, **values: Any
         "remedy": "Choose another account, then try again.",
         "at": AT,
         "kind": Kind.INVOICE,
+        "language": Language.ENGLISH,
     }
     of_connection = {"change_id": None, "kind": None} if turn in CONNECTIONS else {}
     return Unsent(**{"title": title, "turn": turn, **defaults, **of_connection, **values})
@@ -187,3 +191,80 @@ def test_a_mail_can_be_known_again_and_asks_for_no_automatic_answer() -> None:
     assert message["Message-ID"] == "<alert-7@example.com>"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Date"].datetime == AT
+
+
+def norwegian(*alerts: Unsent) -> EmailMessage:
+    return mail(*(replace(each, language=Language.NORWEGIAN) for each in alerts))
+
+
+TITLE = named(Kind.INVOICE, "1024")
+UNKNOWN_ACCOUNT = alert(
+    TITLE,
+    message=say("Account {account} is not in the chart of accounts of 24SevenOffice.", account=3999),
+    remedy=say("Open account {account} in 24SevenOffice, then try again.", account=3999),
+    reason="unknown_account",
+)
+
+
+@pytest.mark.parametrize(
+    ("alerts", "subject"),
+    [
+        ([UNKNOWN_ACCOUNT], "Faktura 1024 ble ikke overført til 24SevenOffice"),
+        ([alert(TITLE, turn=Turn.BETTER)], "Faktura 1024 er nå i orden"),
+        ([alert(TITLE, turn=Turn.REMINDER, since=WEEK)], "Faktura 1024 må fortsatt følges opp etter 7 dager"),
+        (
+            [alert(TITLE, turn=Turn.REMINDER, since=AT - timedelta(days=1))],
+            "Faktura 1024 må fortsatt følges opp etter 1 dag",
+        ),
+        ([paused], "Tilkoblingen er satt på pause"),
+        ([alert()] * 12, "12 poster må følges opp"),
+        ([digest], "Uken i korte trekk"),
+    ],
+)
+def test_a_mail_is_in_the_language_of_the_connection(alerts: list[Unsent], subject: str) -> None:
+    assert norwegian(*alerts)["Subject"] == f"{subject} \N{EN DASH} Demo AS"
+
+
+def test_the_norwegian_text_reads_like_this() -> None:
+    assert text(norwegian(UNKNOWN_ACCOUNT)) == (
+        "Faktura 1024 ble ikke overført til 24SevenOffice \N{EN DASH} Demo AS\n"
+        "\n"
+        "22.11.2026 13:05\n"
+        "Konto 3999 finnes ikke i kontoplanen i 24SevenOffice.\n"
+        "Dette gjør du: Opprett konto 3999 i 24SevenOffice, og prøv igjen.\n"
+        "Se her: https://bridge.example.com/changes/7\n"
+        "Mer om dette: https://bridge.example.com/reasons/unknown_account?language=nb\n"
+        "\n"
+        "-- \n"
+        "Sendt av integrasjonen mellom Moment og 24SevenOffice, fordi adressen din er en av dem som får beskjed om feil.\n"
+        "Klokkeslett er norsk tid.\n"
+    )
+
+
+def test_the_html_is_marked_with_its_language() -> None:
+    body = text(norwegian(UNKNOWN_ACCOUNT), "html")
+    assert '<html lang="nb">' in body
+    assert "Konto 3999 finnes ikke i kontoplanen i 24SevenOffice." in body
+
+
+def test_what_a_remote_system_said_stays_in_its_own_words() -> None:
+    refused = say("{what}: “{said}”.", what=say("24SevenOffice refused the voucher"), said="Period is locked")
+    assert "24SevenOffice avviste bilaget: «Period is locked»" in text(norwegian(alert(message=refused)))
+
+
+def test_connections_of_different_languages_are_told_in_that_of_the_most_urgent() -> None:
+    elsewhere = alert("Demo AS", turn=Turn.PAUSED, connection="Fjord AS", language=Language.NORWEGIAN)
+    assert mail(alert(), elsewhere)["Subject"].startswith("Tilkoblingen er satt på pause")
+    assert mail(paused, replace(elsewhere, turn=Turn.WORSE))["Subject"].startswith("The connection is paused")
+
+
+def test_several_companies_are_counted_in_norwegian_too() -> None:
+    both = norwegian(alert(), alert(connection="Fjord AS"))
+    assert both["Subject"] == "2 poster må følges opp \N{EN DASH} 2 firmaer"
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_mail_leads_to_what_is_known_of_its_reason(kind: Literal["plain", "html"]) -> None:
+    address = "https://bridge.example.com/reasons/unknown_account?language=en"
+    assert address in text(mail(UNKNOWN_ACCOUNT), kind)
+    assert "/reasons/" not in text(mail(alert(reason="of long ago")), kind)

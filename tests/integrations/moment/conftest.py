@@ -26,7 +26,7 @@ def remote() -> Iterator[Remote]:
 def site(remote: Remote) -> Iterator[MomentSite]:
     site = MomentSite(
         url=remote.url,
-        invoice_url="https://moment.example.com/companies/{company}/invoices/{id}",
+        record_url="https://moment.example.com/companies/{company}/{kind}/{id}",
         connect_seconds=2,
         answer_seconds=0.5,
     )

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from integrations.moment.client import MOST_BYTES, MomentClient, MomentSite
 from integrations.moment.faults import Call
+from language.said import say
 from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
 from tests.integrations.moment.remote import Answer, Remote, pages, says, sends
 
@@ -160,7 +161,7 @@ def test_a_wait_that_moment_asks_for_is_told(
 
 def test_a_wait_until_a_time_counts_from_the_time_of_the_answer() -> None:
     headers = {"Retry-After": "Sun, 22 Nov 2026 10:05:00 GMT", "Date": "Sun, 22 Nov 2026 10:00:00 GMT"}
-    pause = Call("reading customers", "1001").refused(429, b"", headers)
+    pause = Call(say("reading {what}", what=say("customers")), "1001").refused(429, b"", headers)
     assert isinstance(pause, Unavailable)
     assert pause.retry_after == timedelta(minutes=5)
 

@@ -80,7 +80,7 @@ def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: Moment
 def test_an_account_that_is_nowhere_is_looked_for_once_more_only(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
     remote.answers["GET financialAccounts"] = [says({"content": []})]
-    with pytest.raises(Rejected, match="financial account 501 is not in Moment") as refusal:
+    with pytest.raises(Rejected, match="Financial account 501 is not in Moment") as refusal:
         gateway.invoice("7")
     assert remote.times("GET financialAccounts") == 1
     assert refusal.value.title == "Invoice 1024"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from integrations.moment import customers, invoices, projects
 from integrations.moment.fields import Fields
+from language.said import say
 from sync.errors import Rejected
 from sync.records import Customer, Invoice, InvoiceLine, Project, Transfer
 
@@ -59,10 +60,11 @@ INVOICE: dict[str, object] = {
         {"description": "Thank you", "amountInclVat": 0, "financialAccountId": None},
     ],
 }
+NO_REMEDY = say("Nothing.")
 ACCOUNTS = {
-    "501": Fields({"accountNumber": 3000, "externalTaxCode": "3"}, "", record=501),
-    "502": Fields({"accountNumber": "3020"}, "", record=502),
-    "509": Fields({"accountNumber": None}, "", record=509, part="financial account"),
+    "501": Fields({"accountNumber": 3000, "externalTaxCode": "3"}, NO_REMEDY, record=501),
+    "502": Fields({"accountNumber": "3020"}, NO_REMEDY, record=502),
+    "509": Fields({"accountNumber": None}, NO_REMEDY, record=509, part=say("financial account")),
 }
 
 
@@ -126,7 +128,7 @@ def test_a_project_is_read() -> None:
 def test_what_is_no_day_is_refused_by_field_and_value(day: object) -> None:
     with pytest.raises(
         Rejected,
-        match=rf'^The start date is "{day}", which is not a day written as year-month-day \(Moment record 62788980\)\.$',
+        match=rf"^The start date is “{day}”, which is not a day written as year-month-day \(Moment record 62788980\)\.$",
     ):
         projects.translate({**PROJECT, "startDate": day})
 
@@ -178,7 +180,7 @@ def test_the_export_status_says_whether_an_invoice_travels(word: str | None, tra
 
 @pytest.mark.parametrize("field", ["exportState", "invoiceType"])
 def test_a_word_that_nobody_knows_is_for_a_person_to_judge(field: str) -> None:
-    with pytest.raises(Rejected, match=r'is "perhaps", which is not one of'):
+    with pytest.raises(Rejected, match=r"is “perhaps”, which is not one of"):
         invoice(**{field: "perhaps"})
 
 
@@ -202,29 +204,32 @@ def test_an_invoice_that_was_taken_out_of_the_transfer_is_never_refused() -> Non
     ("changes", "problem"),
     [
         ({"invoiceNumber": None}, "The invoice number is missing"),
-        ({"invoiceNumber": "A1"}, 'The invoice number is "A1", which is not a whole number above zero'),
-        ({"invoiceNumber": 0}, 'The invoice number is "0", which is not a whole number above zero'),
+        ({"invoiceNumber": "A1"}, "The invoice number is “A1”, which is not a whole number above zero"),
+        ({"invoiceNumber": 0}, "The invoice number is “0”, which is not a whole number above zero"),
         ({"invoiceDate": None}, "The invoice date is missing"),
-        ({"customerId": None}, "The customer id is missing"),
-        ({"customerId": "../7"}, 'The customer id is "../7", which is not the id of a record'),
-        ({"totalAmountInclVat": None}, "The total amount incl vat is missing"),
+        ({"customerId": None}, "The customer is missing"),
+        ({"customerId": "../7"}, "The customer is “../7”, which is not the id of a record"),
+        ({"totalAmountInclVat": None}, "The total amount including VAT is missing"),
         (
             {"totalAmountInclVat": "15625"},
-            'The total amount incl vat is "15625", which is not a number of usual size',
+            "The total amount including VAT is “15625”, which is not a number of usual size",
         ),
-        ({"totalAmountInclVat": True}, 'The total amount incl vat is "True", which is not a number of usual size'),
+        (
+            {"totalAmountInclVat": True},
+            "The total amount including VAT is “True”, which is not a number of usual size",
+        ),
         ({"totalAmountInclVat": Decimal("1E+999999")}, "which is not a number of usual size"),
-        ({"totalAmountInclVat": Decimal("0.001")}, 'is "0.001", which is not an amount with at most two decimals'),
-        ({"invoiceLines": "none"}, 'The invoice lines is "none", which is not a list'),
-        ({"invoiceLines": line(amountInclVat=None)}, "Invoice line 1: the amount incl vat is missing"),
-        ({"invoiceLines": line(financialAccountId=None)}, "Invoice line 1: the financial account id is missing"),
+        ({"totalAmountInclVat": Decimal("0.001")}, "is “0.001”, which is not an amount with at most two decimals"),
+        ({"invoiceLines": "none"}, "The list of invoice lines is “none”, which is not a list"),
+        ({"invoiceLines": line(amountInclVat=None)}, "The amount including VAT is missing (invoice line 1, "),
+        ({"invoiceLines": line(financialAccountId=None)}, "The financial account is missing (invoice line 1, "),
         (
             {"invoiceLines": line(financialAccountId=999)},
-            "Invoice line 1: financial account 999 is not in Moment (Moment record 106939080).",
+            "Financial account 999 is not in Moment (invoice line 1, Moment record 106939080).",
         ),
         (
             {"invoiceLines": line(financialAccountId=509)},
-            "Financial account: the account number is missing (Moment record 509).",
+            "The account number is missing (financial account, Moment record 509).",
         ),
     ],
 )

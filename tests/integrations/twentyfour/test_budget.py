@@ -7,7 +7,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from integrations.twentyfour.budget import LONGEST_BLOCK, UNTOLD_BLOCK, Budget
+from integrations.twentyfour.budget import LONGEST_BLOCK, UNTOLD_BLOCK, Budget, Usage
 from sync.errors import Unavailable
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -126,3 +126,17 @@ def test_without_redis_nothing_is_sent_but_an_answer_is_still_heard() -> None:
         budget = budget_of(away)
         assert refusal_of(budget).reason == "redis"
         assert budget.heed(429, {}) == timedelta(seconds=1)
+
+
+def test_how_much_of_the_hour_is_used_is_told_until_all_must_stop(redis: Redis) -> None:
+    budget = budget_of(redis, per_hour=10)
+    assert budget.usage() == Usage(used=0, allowed=10, blocked=False)
+    for _ in range(3):
+        budget.take()
+    budget.block(timedelta(minutes=1))
+    assert budget.usage() == Usage(used=3, allowed=10, blocked=True)
+
+
+def test_without_redis_nobody_knows_how_much_is_used() -> None:
+    away = Redis(port=1, retry=Retry(NoBackoff(), 0))
+    assert budget_of(away).usage() is None

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import changes
-from models.words import Kind, Outcome, State
+from models import changes, listing
+from models.wanted import Wanted
+from models.words import Kind, Outcome, Record, State
 from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
 from sync.records import Entry, FiscalYear, Transfer
 from tests import factories
@@ -50,6 +51,22 @@ def test_a_finalized_invoice_becomes_a_voucher_after_its_customer_and_project(wo
     assert voucher.comment == "Moment: Invoice 1 https://moment.example/invoices/9"
 
 
+def test_invoices_and_projects_are_found_by_their_customer_also_those_that_need_a_person(world: World) -> None:
+    put(world)
+    put(world, "10", number=77, amounts=("12.00",), day=date(1999, 1, 1))
+    for record_id in ("9", "10", "9"):
+        sync(world, record_id)
+    found = listing.latest(world.database, Wanted(text="nordlys"))
+    assert {view.record for view in found} == {
+        Record(Kind.CUSTOMER, "7"),
+        Record(Kind.PROJECT, "8"),
+        Record(Kind.INVOICE, "9"),
+        Record(Kind.INVOICE, "10"),
+    }
+    (posted,) = listing.latest(world.database, Wanted(text="nordlys 2026"))
+    assert posted.record.id == "9"
+
+
 def test_an_invoice_posted_already_is_left_alone_however_often_the_event_comes(world: World) -> None:
     put(world)
     for _ in range(3):
@@ -72,14 +89,19 @@ def test_the_factoring_id_stands_in_for_the_customers_own_number(world: World) -
 
 
 @pytest.mark.parametrize(
-    "values",
-    [{"finalized": False, "number": None}, {"transfer": Transfer.UNWANTED}, {"transfer": Transfer.DONE}],
+    ("values", "reason"),
+    [
+        ({"finalized": False, "number": None}, "not_finalized"),
+        ({"transfer": Transfer.UNWANTED}, "do_not_transfer"),
+        ({"transfer": Transfer.DONE}, "transferred"),
+    ],
 )
-def test_an_invoice_that_shall_not_travel_is_skipped(world: World, values: dict[str, Any]) -> None:
+def test_an_invoice_that_shall_not_travel_is_skipped(world: World, values: dict[str, Any], reason: str) -> None:
     put(world, **values)
     sync(world)
     assert not world.erp.vouchers
-    assert world.change(Kind.INVOICE, "9").outcome is Outcome.SKIPPED
+    change = world.change(Kind.INVOICE, "9")
+    assert (change.outcome, change.reason) == (Outcome.SKIPPED, reason)
     assert world.mails() == []
 
 
@@ -186,7 +208,8 @@ def test_a_person_who_has_looked_for_an_uncertain_draft_has_it_posted(world: Wor
     world.erp.fails_before["post"] = [Uncertain("No answer.")]
     sync(world)
     settle_later(world)
-    changes.retry(world.database, world.change(Kind.INVOICE, "9").id, now=world.now)
+    chosen = Wanted(ids=frozenset({world.change(Kind.INVOICE, "9").id}))
+    changes.retry(world.database, chosen, who="kari", now=world.now)
     world.run()
     assert list(world.erp.vouchers) == [(2026, 1)]
 

@@ -1,0 +1,171 @@
+"""Signing in by an organization's own OpenID provider: the code flow with PKCE, and an ID token that is checked.
+
+Nothing of what the provider gives is kept but who it is: no access token, no refresh token.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from operator import attrgetter
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.requests_client import OAuth2Session
+from cachetools import TTLCache, cachedmethod
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from models.signing import Identity, Refused
+from sync.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from pydantic import SecretStr
+
+ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+"""Signatures that only the provider can make; a shared secret or none at all proves nothing."""
+
+LEEWAY_SECONDS = 60
+"""By how much two clocks may differ."""
+
+KNOWN_SECONDS = 600
+"""How long it is remembered where the provider's parts are; its keys are asked for each time."""
+
+VERIFIED = ("email_verified", "xms_edov")
+"""The claims by which a provider vouches for an address: the standard's, and Microsoft's."""
+YES = (True, "1", "true")
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class Provider:
+    """An OpenID provider, found by its issuer.
+
+    Args:
+        issuer: its address, written as it writes it itself.
+        client: what it calls this installation, and the secret that it gave it.
+        back: address of ours that it sends people back to.
+        timeout: seconds for reaching it and for its answer.
+        clock: tells the time, in UTC.
+
+    Raises:
+        ValueError: the issuer's address is not an https one, or what it gave us is missing.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        client: tuple[str, SecretStr],
+        back: str,
+        timeout: tuple[float, float],
+        clock: Callable[[], datetime],
+    ) -> None:
+        parts = urlsplit(issuer)
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+            raise ValueError("OPENID_ISSUER must be an https address.")
+        if not all(client):
+            raise ValueError("OPENID_ISSUER needs OPENID_CLIENT_ID and OPENID_CLIENT_SECRET.")
+        self._issuer = issuer
+        self._client_id, self._secret = client
+        self._back = back
+        self._timeout = timeout
+        self._clock = clock
+        self._known: TTLCache[Any, Mapping[str, Any]] = TTLCache(1, KNOWN_SECONDS)
+        self._lock = Lock()
+
+    def begin(self) -> tuple[str, dict[str, str]]:
+        """Tell where to send somebody, and what to keep until they are back. Raises Unavailable or Refused."""
+        kept = {name: secrets.token_urlsafe(32) for name in ("state", "nonce", "verifier")}
+        with _translating():
+            where = self._description()
+            address, _ = self._session(where).create_authorization_url(
+                where["authorization_endpoint"],
+                state=kept["state"],
+                nonce=kept["nonce"],
+                code_verifier=kept["verifier"],
+            )
+        return address, kept
+
+    def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
+        """Tell who has come back with this code, having begun with what was kept.
+
+        Raises:
+            Refused: the provider does not say who it is, or what it says is not proven.
+            Unavailable: the provider does not answer.
+        """
+        with _translating():
+            where = self._description()
+            session = self._session(where)
+            token = session.fetch_token(
+                where["token_endpoint"], code=code, grant_type="authorization_code", code_verifier=kept["verifier"]
+            )
+            claims = self._proven(token["id_token"], nonce=kept["nonce"], keys=self._get(where["jwks_uri"]))
+            if "email" not in claims and "userinfo_endpoint" in where:
+                claims |= _of_same(claims, session.get(where["userinfo_endpoint"]).json())
+        verified = any(claims.get(name) in YES for name in VERIFIED)
+        return Identity(self._issuer, claims["sub"], str(claims.get("email", "")) if verified else "")
+
+    def _session(self, where: Mapping[str, Any]) -> OAuth2Session:
+        basic, post = "client_secret_basic", "client_secret_post"
+        methods = where.get("token_endpoint_auth_methods_supported", [basic])
+        return OAuth2Session(
+            self._client_id,
+            self._secret.get_secret_value(),
+            token_endpoint_auth_method=basic if basic in methods else post,
+            redirect_uri=self._back,
+            scope="openid email",
+            code_challenge_method="S256",
+            default_timeout=self._timeout,
+        )
+
+    @cachedmethod(attrgetter("_known"), lock=attrgetter("_lock"))
+    def _description(self) -> Mapping[str, Any]:
+        """Ask where the provider's parts are, as its issuer's own page tells."""
+        told = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
+        if told["issuer"] != self._issuer:
+            raise ValueError("The provider calls itself otherwise.")
+        return told
+
+    def _get(self, address: str) -> dict[str, Any]:
+        answer = requests.get(address, timeout=self._timeout, allow_redirects=False)
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def _proven(self, id_token: str, *, nonce: str, keys: Any) -> dict[str, Any]:  # noqa: ANN401 - as JSON has it
+        """Tell what an ID token claims, once it is proven: by the provider, for us, now, for this sign-in."""
+        claims = jwt.decode(id_token, KeySet.import_key_set(keys), algorithms=ALGORITHMS).claims
+        jwt.JWTClaimsRegistry(
+            now=int(self._clock().timestamp()),
+            leeway=LEEWAY_SECONDS,
+            iss={"essential": True, "value": self._issuer},
+            aud={"essential": True, "value": self._client_id},
+            azp={"value": self._client_id},
+            sub={"essential": True},
+            exp={"essential": True},
+            nonce={"essential": True, "value": nonce},
+        ).validate(claims)
+        return claims
+
+
+def _of_same(claims: Mapping[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """Take what else is told of somebody, if it is told of the same one."""
+    return told if told.get("sub") == claims["sub"] else {}
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except requests.RequestException as error:
+        raise Unavailable("The OpenID provider does not answer.") from error
+    except (AuthlibBaseError, JoseError, KeyError, TypeError, ValueError) as error:
+        raise Refused(str(error)) from error

@@ -1,0 +1,37 @@
+"""The first administrator of the pages on this machine, whose password is kept with the other secrets."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from local.environment import kept_secrets
+from models import users
+from models.base import Database
+from models.users import Rights
+from models.words import Role, Scope
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from local.stack import Stack
+
+EMAIL = "admin@example.com"
+PASSWORD = "ADMIN_PASSWORD"  # noqa: S105 - the name of it
+
+
+def introduce(stack: Stack, *, now: datetime) -> str:
+    """Make the administrator where there are no users yet, and tell how to sign in."""
+    maker = {PASSWORD: lambda: secrets.token_urlsafe(12)}
+    password = kept_secrets(stack.plan.state / "secrets.env", maker)[PASSWORD]
+    database = Database(SecretStr(stack.environment["DATABASE_URL"]), pool_size=1)
+    try:
+        if users.everyone(database):
+            return f"Sign in as {EMAIL} or another user."
+        rights = Rights(Role.ADMINISTRATOR, Scope())
+        users.add(database, EMAIL, rights, password=password, who="make run", now=now)
+    finally:
+        database.close()
+    return f"Sign in as {EMAIL} with the password {password} (shown only now)."

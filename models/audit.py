@@ -1,0 +1,54 @@
+"""The audit: who changed what, and who pressed which button."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from models.paging import Page, following, paged
+from models.tables import AuditRow, ConnectionRow
+from models.wanted import within
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from models.base import Database
+    from models.paging import Key
+    from models.words import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What somebody did and when (UTC): to a connection, one of its changes, or the users where both are None."""
+
+    id: int
+    at: datetime
+    who: str
+    what: str
+    connection_id: int | None
+    connection: str | None
+    change_id: int | None
+
+
+def page(database: Database, scope: Scope, *, users: bool = False, key: Key | None = None) -> Page[Line]:
+    """Tell a page of what was done to the connections of a scope; to ``users`` as well where it is all of them."""
+    query = select(AuditRow, ConnectionRow.name).outerjoin(
+        ConnectionRow, ConnectionRow.id == AuditRow.connection_id
+    )
+    query = query.where(within(scope, AuditRow.connection_id))
+    if not users:
+        query = query.where(AuditRow.connection_id.is_not(None))
+    with database.transaction() as session:
+
+        def fetch(key: Key | None, most: int) -> Sequence[Line]:
+            rows = session.execute(following(query, (AuditRow.id,), key=key).limit(most))
+            return [_line(row, name) for row, name in rows]
+
+        return paged(fetch, key=key, at=lambda line: (line.at, line.id))
+
+
+def _line(row: AuditRow, connection: str | None) -> Line:
+    return Line(row.id, row.at, row.who, row.what, row.connection_id, connection, row.change_id)

@@ -1,0 +1,121 @@
+"""Errands: what a page asks of the remote systems, to which only workers talk, and what they answered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select
+
+from models.connections import SECRET_FIELDS
+from models.tables import ErrandRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from models.base import Database
+    from models.vault import Vault
+
+Answer = dict[str, Any]
+"""What JSON can hold; sentences are in it as :func:`language.said.as_json` has them."""
+
+
+class Asked(StrEnum):
+    """What is asked: how a connection does with the settings that it has, or which clients a login reaches."""
+
+    EXAMINATION = "examination"
+    CLIENTS = "clients"
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One errand; instants in UTC.
+
+    ``typed`` is what somebody has entered in a form and not saved: with its secrets until there is an answer, and
+    without them afterwards.
+    """
+
+    id: int
+    connection_id: int
+    asked: Asked
+    who: str
+    asked_at: datetime
+    typed: Mapping[str, str] = field(default_factory=dict, repr=False)
+    answer: Answer | None = None
+    answered_at: datetime | None = None
+
+
+class Errands:
+    """The verbs on errands, with the vault that keeps what was typed until there is an answer."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def ask(
+        self,
+        asked: Asked,
+        connection_id: int,
+        *,
+        typed: Mapping[str, str] | None = None,
+        who: str,
+        now: datetime,
+    ) -> int:
+        """Write an errand down, and tell its number."""
+        row = ErrandRow(connection_id=connection_id, kind=asked, who=who, asked_at=now)
+        row.secrets = self._vault.lock(json.dumps(dict(typed))) if typed else None
+        with self._database.transaction() as session:
+            session.add(row)
+        return row.id
+
+    def get(self, errand_id: int) -> Errand | None:
+        """Read an errand; None for one that is not there, or no longer."""
+        with self._database.transaction() as session:
+            row = session.get(ErrandRow, errand_id)
+        return self._read(row) if row else None
+
+    def latest(self, connection_id: int, asked: Asked) -> Errand | None:
+        """Read what was asked of a connection last, whether or not there is an answer."""
+        query = select(ErrandRow).where(ErrandRow.connection_id == connection_id, ErrandRow.kind == asked)
+        with self._database.transaction() as session:
+            row = session.scalar(query.order_by(ErrandRow.id.desc()).limit(1))
+        return self._read(row) if row else None
+
+    def unanswered(self, *, since: datetime) -> Sequence[int]:
+        """Tell the errands that were asked from this instant on and have no answer yet."""
+        query = select(ErrandRow.id).where(ErrandRow.asked_at >= since, ErrandRow.answer.is_(None))
+        with self._database.transaction() as session:
+            return session.scalars(query.order_by(ErrandRow.id)).all()
+
+    def answer(self, errand_id: int, answer: Answer, *, now: datetime) -> None:
+        """Give an errand its answer, once; the secrets in what was typed are forgotten."""
+        with self._database.transaction() as session:
+            row = session.get(ErrandRow, errand_id, with_for_update=True)
+            if row is None or row.answer is not None:
+                return
+            typed = self._read(row).typed
+            plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
+            row.answer, row.answered_at, row.secrets = {**answer, "typed": plain}, now, None
+
+    def forget(self, *, before: datetime) -> None:
+        """Drop the errands that were asked before this instant."""
+        with self._database.transaction() as session:
+            session.execute(delete(ErrandRow).where(ErrandRow.asked_at < before))
+
+    def _read(self, row: ErrandRow) -> Errand:
+        typed = (row.answer or {}).get("typed", {})
+        if row.secrets is not None:
+            typed = json.loads(self._vault.open(row.secrets))
+        return Errand(
+            row.id,
+            row.connection_id,
+            Asked(row.kind),
+            row.who,
+            row.asked_at,
+            typed,
+            row.answer,
+            row.answered_at,
+        )

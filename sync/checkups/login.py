@@ -1,0 +1,89 @@
+"""Whether the login of 24SevenOffice is accepted, where it leads, and what it may see there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from language.said import say
+from models.words import Kind
+from sync.errors import Misconfigured, SyncError
+from sync.findings import bad, closes, good
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from language.said import Said
+    from sync.findings import Finding, Patient
+    from sync.ports import OpenErp
+    from sync.records import Identity
+
+
+def enter(erp: OpenErp) -> Identity:
+    """Tell which client of 24SevenOffice the login leads to: the one that is chosen, or the only one there is.
+
+    Raises:
+        Misconfigured: the login or the identity is wrong, or there are several to choose from.
+        Unavailable: 24SevenOffice does not answer now.
+    """
+    reached = {identity.id: identity for identity in erp.identities()}
+    identity_id = erp.identity_id()
+    if identity_id in reached and reached[identity_id].usable:
+        return reached[identity_id]
+    raise _blocked(reached[identity_id]) if identity_id in reached else _unreachable(identity_id, reached)
+
+
+def login(patient: Patient) -> Iterator[Finding]:
+    """See that user name and password are accepted, and which client they lead to."""
+    client = enter(patient.erp).client
+    yield good(
+        say("24SevenOffice accepts the login, which leads to {client}.", client=client), setting="identity_id"
+    )
+
+
+def services(patient: Patient) -> Iterator[Finding]:
+    """Read a little of each service that is needed."""
+    for name, read, tests in _reads(patient):
+        try:
+            read()
+        except SyncError as error:
+            if closes(error):
+                raise
+            yield bad(
+                say("24SevenOffice does not show us {what}: {error}", what=name, error=error.message),
+                say("If it stays so, give the user the right to {what} in 24SevenOffice.", what=name),
+                tests=tests,
+            )
+        else:
+            yield good(say("24SevenOffice shows us {what}.", what=name), tests=tests)
+
+
+def _reads(patient: Patient) -> Iterator[tuple[Said, Callable[[], object], str]]:
+    """Tell what the services are about, and something cheap to read of each."""
+    erp = patient.erp
+    yield say("the company's own data"), erp.client_name, ""
+    yield say("the chart of accounts"), erp.tax_codes, ""
+    yield say("the ledger"), erp.fiscal_years, ""
+    yield say("customers"), lambda: erp.company(1), ""
+    if patient.brings(Kind.PROJECT):
+        yield say("projects"), lambda: erp.has_project(1), ""
+    if patient.brings(Kind.EXPENSE):
+        yield say("documents"), lambda: erp.files(1), "S15"
+
+
+def _blocked(identity: Identity) -> Misconfigured:
+    return Misconfigured(
+        say("The login is blocked for {client} in 24SevenOffice.", client=identity.client),
+        reason="identity_blocked",
+        remedy=say("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
+    )
+
+
+def _unreachable(identity_id: str, reached: Mapping[str, Identity]) -> Misconfigured:
+    choices = ", ".join(f"{each.client} ({each.id})" for each in reached.values() if each.usable)
+    return Misconfigured(
+        say("The login does not reach the identity {identity}.", identity=identity_id),
+        reason="identity",
+        remedy=say("It reaches {choices}.", choices=choices)
+        if choices
+        else say("Correct user name and password."),
+    )

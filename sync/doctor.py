@@ -1,0 +1,107 @@
+"""The doctor: looks at a connection without writing anything, and says what works, what does not, and what to do.
+
+What is looked at is a list of checks. A system that nobody gets into is told of once; what it would take to look
+further is then left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, TypeVar
+
+from sync.checkups import books, login, moment, numbers, own
+from sync.errors import SyncError
+from sync.findings import Verdict, closes, failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from sync.findings import Finding, Patient
+    from sync.records import Identity
+
+T = TypeVar("T")
+
+
+class System(Enum):
+    """A system that a check needs an answer of."""
+
+    MOMENT = auto()
+    TWENTYFOUR = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something to look at, and the systems that it takes."""
+
+    look: Callable[[Patient], Iterator[Finding]]
+    needs: Sequence[System] = ()
+
+
+MOMENT, TWENTYFOUR = (System.MOMENT,), (System.TWENTYFOUR,)
+BOTH = MOMENT + TWENTYFOUR
+
+CHECKS = (
+    Check(own.settings),
+    Check(moment.company, MOMENT),
+    Check(moment.records, MOMENT),
+    Check(moment.expenses, MOMENT),
+    Check(login.login, TWENTYFOUR),
+    Check(login.services, TWENTYFOUR),
+    Check(books.fiscal_years, TWENTYFOUR),
+    Check(numbers.series, BOTH),
+    Check(numbers.found_again, BOTH),
+    Check(books.receivables, TWENTYFOUR),
+    Check(books.vat_codes, TWENTYFOUR),
+    Check(books.revenue_accounts, BOTH),
+    Check(books.factoring, TWENTYFOUR),
+    Check(own.client_id),
+    Check(books.expense_accounts, TWENTYFOUR),
+    Check(own.listeners),
+    Check(own.webhooks),
+    Check(moment.by_hand, MOMENT),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, the clients that the login reaches, and the accounts of the one it leads to, if read."""
+
+    findings: Sequence[Finding]
+    clients: Sequence[Identity] = ()
+    accounts: Collection[int] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(finding.verdict is not Verdict.BAD for finding in self.findings)
+
+
+def examine(patient: Patient) -> Report:
+    """Look at everything, and tell what was found; never raises a SyncError."""
+    closed: dict[System, SyncError] = {}
+    findings: list[Finding] = []
+    for check in CHECKS:
+        if closed.keys().isdisjoint(check.needs):
+            findings += _look(check, patient, closed)
+    refusal = closed.get(System.TWENTYFOUR)
+    undecided = refusal is not None and refusal.reason == "identity"
+    clients = _known(patient.erp.identities) if refusal is None or undecided else ()
+    accounts = _known(patient.erp.tax_codes) if refusal is None else ()
+    return Report(findings, [each for each in clients if each.usable], accounts)
+
+
+def _look(check: Check, patient: Patient, closed: dict[System, SyncError]) -> Iterator[Finding]:
+    try:
+        yield from check.look(patient)
+    except SyncError as error:
+        if closes(error):
+            closed |= dict.fromkeys(check.needs, error)
+        yield failed(error)
+
+
+def _known(read: Callable[[], Collection[T]]) -> Collection[T]:
+    try:
+        return read()
+    except SyncError:
+        return ()

@@ -1,0 +1,147 @@
+"""What the doctor finds: whether something works, in words that say what to do where it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from language.said import as_json, from_json, say
+from sync.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from models.settings import ConnectionSettings
+    from models.words import Kind, Record
+    from sync.errors import SyncError
+    from sync.ports import OpenErp, OpenMoment
+
+OSLO = ZoneInfo("Europe/Oslo")
+
+
+class Verdict(StrEnum):
+    """How something was found: ``UNKNOWN`` is for a person to look at, as no call tells it."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+    NOT_NEEDED = "not needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Args:
+        verdict: how it was found.
+        what: what was found, in a sentence.
+        remedy: what to do about it; empty where nothing is to be done.
+        setting: the setting by which it is mended, if there is one.
+        tests: the assumptions that it tests, such as "S1", as docs/assumptions.md numbers them.
+    """
+
+    verdict: Verdict
+    what: str
+    remedy: str = ""
+    setting: str = ""
+    tests: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Put it into what JSON can hold."""
+        return {
+            "verdict": self.verdict,
+            "what": as_json(self.what),
+            "remedy": as_json(self.remedy),
+            "setting": self.setting,
+            "tests": self.tests,
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Finding:
+        """Read what :meth:`as_json` wrote."""
+        sentences = {name: from_json(told[name]) for name in ("what", "remedy")}
+        return cls(Verdict(told["verdict"]), **sentences, setting=told["setting"], tests=told["tests"])
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A connection as the doctor sees it.
+
+    Args:
+        settings: what is looked at.
+        moment: the company in Moment.
+        erp: the client in 24SevenOffice.
+        now: the instant of the visit, in UTC.
+        notified: when Moment last told of each kind of record (UTC).
+        invoices_waiting: how many invoices are on their way.
+        last_invoice: the invoice that came across last, if one has.
+    """
+
+    settings: ConnectionSettings
+    moment: OpenMoment
+    erp: OpenErp
+    now: datetime
+    notified: Mapping[Kind, datetime] = field(default_factory=dict)
+    invoices_waiting: int = 0
+    last_invoice: Record | None = None
+
+    @property
+    def today(self) -> date:
+        """The day in Oslo."""
+        return self.now.astimezone(OSLO).date()
+
+    def brings(self, kind: Kind) -> bool:
+        """Tell whether records of a kind travel."""
+        return kind in self.settings.kinds
+
+
+def good(what: str, *, setting: str = "", tests: str = "") -> Finding:
+    """Tell of something that works."""
+    return Finding(Verdict.GOOD, what, setting=setting, tests=tests)
+
+
+def bad(what: str, remedy: str, *, setting: str = "", tests: str = "") -> Finding:
+    """Tell of something that does not work, and what to do."""
+    return Finding(Verdict.BAD, what, remedy, setting, tests)
+
+
+def unknown(what: str, remedy: str = "", *, setting: str = "", tests: str = "") -> Finding:
+    """Tell of something that a person is to look at."""
+    return Finding(Verdict.UNKNOWN, what, remedy, setting, tests)
+
+
+def not_needed(what: str) -> Finding:
+    """Tell of something that the connection does without."""
+    return Finding(Verdict.NOT_NEEDED, what)
+
+
+def failed(error: SyncError, *, tests: str = "") -> Finding:
+    """Tell of a call that failed."""
+    remedy = error.remedy
+    if isinstance(error, Unavailable):
+        remedy = say("There is nothing to correct here: test the connection again in a while.")
+    return bad(error.message, remedy, setting=MENDED_BY.get(error.reason, ""), tests=tests)
+
+
+MENDED_BY = {
+    "moment_key": "moment_api_key",
+    "moment_company": "moment_company",
+    "login_refused": "password",
+    "identity": "identity_id",
+    "identity_blocked": "identity_id",
+    "voucher_type_missing": "voucher_number",
+    "no_voucher_number": "voucher_number",
+}
+"""The setting that a person looks at first, by the reason of an error."""
+
+ENTRY = {"login_refused", "identity", "identity_blocked", "session_refused", "moment_key", "moment_company"}
+FAULT = "fault"
+"""The reason of an error that answers one call of 24SevenOffice; the next call may well go better."""
+
+
+def closes(error: SyncError) -> bool:
+    """Tell whether nothing else would work in that system either."""
+    return error.reason in ENTRY or (isinstance(error, Unavailable) and error.reason != FAULT)

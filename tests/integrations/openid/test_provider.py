@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from joserfc.jwk import OctKey, RSAKey
+from pydantic import SecretStr
+
+from integrations.openid.provider import Provider
+from models.signing import Identity, Refused
+from sync.errors import Unavailable
+from tests.organization import CLIENT, Organization, organization
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BACK = "https://bridge.example/sign-in/openid/back"
+
+
+@pytest.fixture
+def there() -> Iterator[Organization]:
+    with organization() as there:
+        yield there
+
+
+def provider(issuer: str, *, secret: str = CLIENT[1]) -> Provider:
+    client = (CLIENT[0], SecretStr(secret))
+    return Provider(issuer, client=client, back=BACK, timeout=(5, 5), clock=clock)
+
+
+def sign_in(there: Organization, ours: Provider, **changed: str) -> Identity:
+    address, kept = ours.begin()
+    query = parse_qs(urlsplit(there.send_back(address)).query)
+    assert query["state"] == [kept["state"]]
+    return ours.finish(query["code"][0], kept=kept | changed)
+
+
+def test_the_provider_tells_who_it_is_and_vouches_for_the_address(there: Organization) -> None:
+    assert sign_in(there, provider(there.issuer)) == Identity(there.issuer, "anna-4711", "Anna@example.com")
+
+
+@pytest.mark.parametrize("vouched", [{"email_verified": "true"}, {"email_verified": None, "xms_edov": "1"}])
+def test_some_providers_vouch_in_words_of_their_own(there: Organization, vouched: dict[str, Any]) -> None:
+    there.claims |= vouched
+    assert sign_in(there, provider(there.issuer)).email == "Anna@example.com"
+
+
+@pytest.mark.parametrize("vouched", [False, None, "false", "yes", 0])
+def test_an_address_that_nobody_vouches_for_is_not_told(there: Organization, vouched: object) -> None:
+    there.claims["email_verified"] = vouched
+    assert sign_in(there, provider(there.issuer)) == Identity(there.issuer, "anna-4711", "")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "another"},
+        {"aud": None},
+        {"iss": "https://another.example"},
+        {"nonce": "another"},
+        {"nonce": None},
+        {"exp": int(time.time()) - 3600},
+        {"exp": None},
+        {"iat": int(time.time()) + 3600},
+        {"azp": "another", "aud": [CLIENT[0], "another"]},
+        {"sub": None},
+        {"sub": ""},
+    ],
+)
+def test_a_token_for_others_or_of_another_time_proves_nothing(there: Organization, claims: dict[str, Any]) -> None:
+    there.claims |= claims
+    with pytest.raises(Refused):
+        sign_in(there, provider(there.issuer))
+
+
+def test_a_signature_by_another_key_proves_nothing(there: Organization) -> None:
+    there.key = RSAKey.generate_key(2048, {"kid": "first"})
+    with pytest.raises(Refused):
+        sign_in(there, provider(there.issuer))
+
+
+def test_a_signature_by_a_shared_secret_proves_nothing(there: Organization) -> None:
+    there.algorithm, there.key = "HS256", OctKey.generate_key(256, {"kid": "first"})
+    with pytest.raises(Refused):
+        sign_in(there, provider(there.issuer))
+
+
+def test_new_keys_of_the_provider_are_known_at_once(there: Organization) -> None:
+    ours = provider(there.issuer)
+    sign_in(there, ours)
+    there.published = there.key = RSAKey.generate_key(2048, {"kid": "second"})
+    assert sign_in(there, ours).subject == "anna-4711"
+
+
+def test_a_code_is_of_use_only_to_the_one_who_began(there: Organization) -> None:
+    with pytest.raises(Refused):
+        sign_in(there, provider(there.issuer), verifier="guessed")
+    with pytest.raises(Refused):
+        sign_in(there, provider(there.issuer, secret="guessed"))
+
+
+def test_an_address_that_is_not_in_the_token_is_asked_for(there: Organization) -> None:
+    there.userinfo, there.claims = there.claims, {"sub": "anna-4711"}
+    assert sign_in(there, provider(there.issuer)).email == "Anna@example.com"
+    there.userinfo |= {"sub": "another"}
+    assert sign_in(there, provider(there.issuer)).email == ""
+
+
+def test_a_provider_that_calls_itself_otherwise_is_not_believed(there: Organization) -> None:
+    with pytest.raises(Refused):
+        provider(f"{there.issuer}/").begin()
+
+
+def test_a_silent_provider_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        provider("http://127.0.0.1:1").begin()
+
+
+def test_a_provider_without_https_or_without_what_it_gave_us_is_not_taken() -> None:
+    with pytest.raises(ValueError, match="https"):
+        provider("http://login.example.com")
+    with pytest.raises(ValueError, match="OPENID_CLIENT_SECRET"):
+        provider("https://login.example.com", secret="")

@@ -1,0 +1,111 @@
+"""What the doctor says of odd books; the healthy and the common sicknesses are in tests/worker/test_doctor.py."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from models.words import Kind
+from sync.doctor import examine
+from sync.findings import Finding, Patient, Verdict
+from sync.records import FiscalYear
+from tests.factories import NOW, customer, invoice, project, settings
+from tests.fakes import FakeErp, FakeMoment
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+
+class OpenFakeMoment(FakeMoment):
+    codes: Mapping[int, str] = {3000: "", 3100: "5"}
+
+    def last_invoice_number(self, *, since: datetime) -> int | None:  # noqa: ARG002 - all are of late
+        return max((each.number or 0 for each in self.invoices.values()), default=None)
+
+    def has_activity(self, name: str) -> bool:
+        return name == "Expenses"
+
+    def account_codes(self) -> Mapping[int, str]:
+        return self.codes
+
+
+class OpenFakeErp(FakeErp):
+    def identity_id(self) -> str:
+        return self.identities()[0].id
+
+    def client_name(self) -> str:
+        return "Demo AS"
+
+    def has_project(self, number: int) -> bool:
+        return number in self.projects
+
+    def vat_codes(self) -> Collection[str]:
+        return {"3", "31", "5"}
+
+
+def found(
+    erp: OpenFakeErp, *, moment: OpenFakeMoment | None = None, **changes: Any
+) -> dict[Verdict, list[Finding]]:
+    moment = moment or OpenFakeMoment(customer(), project(), invoice(number=1))
+    report = examine(Patient(settings(**changes), moment=moment, erp=erp, now=NOW))
+    return {
+        verdict: [each for each in report.findings if each.verdict is verdict and each.tests != "M6"]
+        for verdict in Verdict
+    }
+
+
+def said(findings: list[Finding]) -> list[str]:
+    return [finding.what for finding in findings]
+
+
+def test_fiscal_years_that_do_not_follow_each_other_are_for_a_person_to_look_at() -> None:
+    erp = OpenFakeErp()
+    erp.years = [
+        FiscalYear(date(2025, 1, 1), date(2025, 11, 30), locked=False),
+        FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False),
+    ]
+    looked_at = found(erp)[Verdict.UNKNOWN]
+    assert "01.01.2025-30.11.2025; 01.01.2026-31.12.2026" in "".join(said(looked_at))
+
+
+def test_vat_codes_that_are_not_listed_are_for_a_person_to_look_at() -> None:
+    erp = OpenFakeErp()
+    erp.chart |= {account: f"9{account}" for account in range(3200, 3215)}
+    (odd,) = [each for each in found(erp)[Verdict.UNKNOWN] if each.tests == "S4, S13"]
+    assert odd.what.count("932") == 10
+    assert odd.what.endswith(", ….")
+
+
+def test_accounts_of_moments_that_are_not_in_the_chart_are_named() -> None:
+    moment = OpenFakeMoment(invoice(number=1))
+    moment.codes = {3000: "", 3999: ""}
+    looked_at = said(found(OpenFakeErp(), moment=moment)[Verdict.UNKNOWN])
+    assert "Moment has accounts that are not in the chart of accounts: 3999." in looked_at
+
+
+def test_a_chart_that_is_not_the_norwegian_standard_is_for_a_person_to_look_at() -> None:
+    erp = OpenFakeErp()
+    erp.chart |= {4000: "", 2701: ""}
+    found_out = found(erp, kinds=(Kind.EXPENSE,), expense_accounts="4000")
+    assert said(found_out[Verdict.BAD]) == []
+    assert "There is no account for what is owed to suppliers from 2400 to 2499." in said(
+        found_out[Verdict.UNKNOWN]
+    )
+
+
+def test_of_a_company_without_invoices_the_first_number_is_told() -> None:
+    looked_at = said(found(OpenFakeErp(), moment=OpenFakeMoment())[Verdict.UNKNOWN])
+    assert "The series of outgoing invoices goes on with 1; Moment has no invoice yet." in looked_at
+
+
+def test_what_does_not_travel_is_not_looked_at() -> None:
+    erp, moment = OpenFakeErp(), OpenFakeMoment()
+    found(erp, moment=moment, kinds=(Kind.CUSTOMER,))
+    assert (erp.calls["next_voucher_number"], erp.calls["files"], moment.calls["find_expense"]) == (0, 0, 0)
+
+
+def test_a_finding_is_read_as_it_was_kept() -> None:
+    for findings in found(OpenFakeErp(), receivables_account=1501).values():
+        for finding in findings:
+            assert Finding.from_json(finding.as_json()) == finding

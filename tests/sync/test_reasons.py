@@ -1,0 +1,98 @@
+"""The catalogue explains every reason that the code gives, and no other."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from language.catalogue import Language
+from language.said import tell
+from sync.reasons import GROUPS, REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sync.reasons.explained import Explained
+
+ROOT = Path(__file__).parents[2]
+MODULES = {
+    path: ast.parse(path.read_text())
+    for room in ("models", "sync", "integrations", "worker")
+    for path in sorted((ROOT / room).rglob("*.py"))
+}
+CONSTANTS = {
+    target.id: node.value.value
+    for module in MODULES.values()
+    for node in module.body
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    for target in node.targets
+    if isinstance(target, ast.Name)
+}
+ERRORS = {"SyncError", "Unavailable", "Uncertain", "Rejected", "Misconfigured", "SessionRefused"}
+
+
+def reasons(given: ast.expr) -> Iterator[str]:
+    """Tell the reasons that an argument may be; one that is passed on from elsewhere is seen there."""
+    match given:
+        case ast.Constant(value=str(reason)):
+            yield reason
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*reasons(one), *reasons(other))
+        case ast.Name(id=name) if name.strip("_").isupper():
+            yield CONSTANTS[name]
+        case ast.Name() | ast.Attribute():
+            pass
+        case _:
+            pytest.fail(f"a reason should stand in the source as it is: {ast.unparse(given)}")
+
+
+def used() -> Iterator[str]:
+    for module in MODULES.values():
+        for node in ast.walk(module):
+            if isinstance(node, ast.keyword) and node.arg == "reason":
+                yield from reasons(node.value)
+            elif isinstance(node, ast.ClassDef):
+                yield from (reason for each in node.body if (reason := of_class(each)))
+
+
+def of_class(node: ast.stmt) -> str:
+    match node:
+        case ast.Assign(targets=[ast.Name(id="reason")], value=ast.Constant(value=str(reason))):
+            return reason
+    return ""
+
+
+def test_every_reason_is_explained_and_each_is_given_somewhere() -> None:
+    given = set(used()) - {""}
+    assert given - REASONS.keys() == set(), "explain these in sync/reasons"
+    assert REASONS.keys() - given == set(), "nothing gives these any more"
+
+
+def test_every_error_gives_a_reason() -> None:
+    of_records = {path: module for path, module in MODULES.items() if path.parent.name != "openid"}
+    without = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, module in of_records.items()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ERRORS
+        if not any(keyword.arg == "reason" for keyword in node.keywords)
+    ]
+    assert without == []
+
+
+def test_a_reason_stands_in_one_group() -> None:
+    assert sum(map(len, GROUPS.values())) == len(REASONS)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("explained", REASONS.values(), ids=REASONS)
+def test_a_reason_is_explained_in_whole_sentences(explained: Explained, language: Language) -> None:
+    title, cause, cure = (tell(text, language) for text in (explained.title, explained.cause, explained.cure))
+    assert not title.endswith(".")
+    assert len(title) < 70
+    for text in (cause, cure):
+        assert text.endswith(".")
+        assert text.count(". ") < 3

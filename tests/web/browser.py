@@ -1,0 +1,52 @@
+"""Somebody who signs in themselves: keeps cookies, also those for https only, and fills in the form."""
+
+from __future__ import annotations
+
+import re
+from http.cookies import Morsel, SimpleCookie
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Browser:
+    """One in which nobody is signed in yet.
+
+    Args:
+        url: where the web process answers.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.cookies: dict[str, str] = {}
+
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"Cookie": cookies, "Accept-Language": "en"} | options.pop("headers", {})
+        answer = requests.request(
+            method, self.url + path, headers=headers, allow_redirects=False, timeout=10, **options
+        )
+        for cookie in cookies_of(answer):
+            self.cookies[cookie.key] = cookie.value
+            if cookie["max-age"] == "0":
+                del self.cookies[cookie.key]
+        return answer
+
+    def sign_in(self, email: str, password: str, *, path: str = "/sign-in") -> requests.Response:
+        csrf = self.form(path)
+        return self.ask("POST", path, data={"csrf": csrf, "email": email, "password": password})
+
+    def form(self, path: str = "/sign-in") -> str:
+        """Load a page with a form, and tell what proves that the form is its own."""
+        found = re.search(r'name="csrf" value="(\w+)"', self.ask("GET", path).text)
+        assert found
+        return found[1]
+
+
+def cookies_of(answer: requests.Response) -> Iterator[Morsel[str]]:
+    """Tell the cookies that an answer sets, with all that it says of them."""
+    for header in answer.raw.headers.getlist("Set-Cookie"):
+        yield from SimpleCookie(header).values()

@@ -1,0 +1,33 @@
+"""Fills in a form of a page as a person does: what stands in it stays, but for what they enter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import lxml.html
+
+if TYPE_CHECKING:
+    import requests
+    from lxml.html import FormElement
+
+    from tests.web.conftest import Person
+
+
+def form_of(page: requests.Response, action: str) -> FormElement:
+    """Find the form that is sent to an address."""
+    (found,) = [form for form in lxml.html.document_fromstring(page.content).forms if form.action == action]
+    return found
+
+
+def fields_of(page: requests.Response, action: str) -> dict[str, Any]:
+    """Tell what a browser would send if nothing were entered."""
+    fields: dict[str, list[str]] = {}
+    for name, value in form_of(page, action).form_values():
+        fields.setdefault(name, []).append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
+
+
+def fill_in(person: Person, path: str, *, to: str = "", **entered: Any) -> requests.Response:
+    """Open a page, enter something into its form, and send it there, or ``to`` where another button says."""
+    fields = fields_of(person.get(path), path)
+    return person.ask("POST", to or path, data={**fields, **entered})

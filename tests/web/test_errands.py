@@ -1,0 +1,172 @@
+"""What the pages ask of the remote systems, which are the sandbox here; this process is also the worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from models.errands import Asked
+from models.words import Role
+from tests.installation import environment, installed, messages
+from tests.sandbox.serving import sandbox
+from tests.web.filling import fields_of, fill_in
+from worker import tasks
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.web.conftest import Person, Web
+    from worker.wiring import Bridge
+
+
+@pytest.fixture(scope="module")
+def systems() -> Iterator[dict[str, str]]:
+    with sandbox() as (addresses, _):
+        yield addresses
+
+
+@pytest.fixture
+def bridge(database_url: str, redis_url: str, systems: dict[str, str]) -> Iterator[Bridge]:
+    for system in ("moment", "twentyfour"):
+        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
+    with installed(environment(database_url, redis_url, systems)) as bridge:
+        yield bridge
+
+
+@pytest.fixture
+def person(web: Web) -> Person:
+    return web.as_(Role.ADMINISTRATOR, connections=[web.connection.id])
+
+
+@pytest.fixture
+def address(web: Web) -> str:
+    return f"/connections/{web.connection.id}"
+
+
+def work_off(bridge: Bridge) -> None:
+    """Do what waits in the queue, as a worker does."""
+    for task, number in messages(bridge):
+        assert task == "run_errand"
+        tasks.run_errand(number)
+    bridge.redis.delete("sync")
+
+
+def test_a_test_says_what_works_and_what_does_not(person: Person, bridge: Bridge, address: str) -> None:
+    place = fill_in(person, address, receivables_account="1501").headers["Location"]
+    waiting = person.get(place).text
+    assert "Both systems are being tested." in waiting
+    assert "The settings are saved." in waiting
+    assert "being tested" in person.get(address).text
+    work_off(bridge)
+    answered = person.get(place)
+    assert "data-awaits" not in answered.text
+    assert "http-equiv" not in answered.text
+    assert "The receivables account 1501 is not in the chart of accounts." in answered.text
+    assert f'<a href="{address}#receivables_account">Receivables account</a>' in answered.text
+    assert "The receivables account 1501 is not in the chart of accounts." in person.get(address).text
+    tasks.run_errand(int(place.partition("?")[0].rpartition("/")[2]))
+    assert person.get(place).text == answered.text
+
+
+def test_an_account_is_refused_once_a_test_has_read_the_chart(
+    person: Person, bridge: Bridge, address: str
+) -> None:
+    person.post(f"{address}/test")
+    work_off(bridge)
+    refused = fill_in(person, address, receivables_account="1501")
+    assert refused.status_code == 422
+    assert "has nothing for 1501." in refused.text
+    assert fill_in(person, address, receivables_account="1920").status_code == 303
+
+
+def test_of_several_clients_one_is_chosen_by_its_name(
+    person: Person, bridge: Bridge, web: Web, address: str
+) -> None:
+    many = {"username": "many@example.com", "password": "many-password", "client_id": "typed"}
+    asked = fill_in(person, address, to=f"{address}/clients", **many)
+    place = asked.headers["Location"].partition("#")[0]
+    waiting = person.get(place)
+    assert "24SevenOffice is being asked." in waiting.text
+    assert f'data-awaits="{place}"' in waiting.text
+    work_off(bridge)
+    page = person.get(place)
+    assert "data-awaits" not in page.text
+    assert "Fjord Prosjekt AS" in page.text
+    assert "Gammel AS" not in page.text
+    for seen in (waiting, page):
+        assert "many-password" not in seen.text
+        assert 'value="many@example.com"' in seen.text
+        assert 'value="typed"' in seen.text
+    assert bridge.connections.get(web.connection.id).settings.username == "demo@example.com"
+    (fjord,) = [each["id"] for each in _clients(bridge) if each["name"] == "Fjord Prosjekt AS"]
+    fields = fields_of(page, address) | {"identity_id": fjord, "password": "many-password"}
+    assert person.ask("POST", address, data=fields).status_code == 303
+    now = bridge.connections.get(web.connection.id).settings
+    assert (now.username, now.identity_id, now.client_id) == ("many@example.com", fjord, "typed")
+    work_off(bridge)
+    chosen = person.get(address).text
+    assert f'value="{fjord}" checked' in chosen
+
+
+def test_a_login_that_is_refused_says_so_at_the_field(person: Person, bridge: Bridge, address: str) -> None:
+    asked = fill_in(person, address, to=f"{address}/clients", password="wrong")
+    work_off(bridge)
+    assert "refused the user name or password" in person.get(asked.headers["Location"]).text
+
+
+def test_an_empty_password_is_the_one_that_is_known(person: Person, bridge: Bridge, address: str) -> None:
+    asked = fill_in(person, address, to=f"{address}/clients")
+    work_off(bridge)
+    assert "Demo AS <span" in person.get(asked.headers["Location"]).text
+
+
+def test_what_somebody_typed_is_shown_to_nobody_else(
+    person: Person, bridge: Bridge, web: Web, address: str
+) -> None:
+    asked = fill_in(person, address, to=f"{address}/clients", client_id="typed")
+    place = asked.headers["Location"]
+    work_off(bridge)
+    assert 'value="typed"' in person.get(place).text
+    assert 'value="typed"' not in web.as_(Role.ADMINISTRATOR).get(place).text
+    other, _ = bridge.connections.add("Other AS", web.connection.settings, who="test", now=clock())
+    elsewhere = place.replace(address, f"/connections/{other.id}")
+    assert person.get(elsewhere).status_code == 404
+
+
+def test_a_test_of_another_customers_connection_is_not_there(bridge: Bridge, web: Web, address: str) -> None:
+    operator = web.as_(Role.OPERATOR)
+    place = operator.post(f"{address}/test").headers["Location"]
+    other, _ = bridge.connections.add("Other AS", web.connection.settings, who="test", now=clock())
+    assert operator.get(place).status_code == 200
+    assert web.as_(Role.ADMINISTRATOR, connections=[other.id]).get(place).status_code == 404
+    assert web.as_(Role.VIEWER).get(place).status_code == 404
+    for nowhere in ("/errands/4711", "/errands/0", f"/errands/{2**63}", "/errands/x"):
+        assert operator.get(nowhere).status_code == 404
+    asked = fill_in(web.as_(Role.ADMINISTRATOR), address, to=f"{address}/clients").headers["Location"]
+    number = asked.partition("#")[0].rpartition("=")[2]
+    assert operator.get(f"/errands/{number}").status_code == 404
+
+
+@pytest.mark.parametrize("number", ["-1", "x", str(2**63)])
+def test_an_errand_that_cannot_be_is_an_unreadable_address(person: Person, address: str, number: str) -> None:
+    assert person.get(address, errand=number).status_code == 400
+
+
+def test_an_error_of_our_own_is_an_answer_too(
+    person: Person, bridge: Bridge, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge, "moment", None)
+    place = person.post(f"{address}/test").headers["Location"]
+    work_off(bridge)
+    assert "The bridge itself failed on this." in person.get(place).text
+
+
+def _clients(bridge: Bridge) -> list[dict[str, str]]:
+    errand = bridge.errands.get(1)
+    assert errand
+    assert errand.answer
+    assert errand.asked is Asked.CLIENTS
+    return list(errand.answer["clients"])

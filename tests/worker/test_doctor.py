@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from models import inbox, links, notifications
+from models.links import Link
+from models.words import Kind, Lane, Record
+from sync.findings import Verdict
+from tests.worker.practice import API, OUTGOING, SICKNESSES, Practice
+from worker import tasks
+from worker.__main__ import main
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.wiring import Bridge
+
+CUSTOMER, PROJECT, DRAFT = "62788973", "62788980", "106939080"
+
+
+@pytest.fixture
+def practice(bridge: Bridge, books: dict[str, str]) -> Practice:
+    """A connection in good health: Moment has an invoice, the series goes on after it, and webhooks are used."""
+    practice = Practice(bridge, books)
+    practice.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
+    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 2})
+    activity = {"name": "expenses", "projectId": 62788980}
+    made = practice.control("moment", "POST", f"{API}/projectExtensions", activity)
+    practice.activity = f"{API}/projectExtensions/{made['id']}"
+    for kind in (Kind.CUSTOMER, Kind.PROJECT, Kind.INVOICE):
+        notifications.note(bridge.database, Lane(practice.connection.id, kind), now=clock())
+    return practice
+
+
+def test_of_a_healthy_connection_only_what_no_call_tells_is_left_to_a_person(practice: Practice) -> None:
+    findings = practice.findings()
+    assert [each.what for each in findings if each.verdict is Verdict.BAD] == []
+    assert [each.what for each in findings if each.verdict is Verdict.UNKNOWN] == [
+        "Whether people can enter customer numbers in Moment cannot be seen from outside.",
+        "Until when Moment's API key is valid cannot be seen from outside.",
+    ]
+    told = "\n".join(each.what for each in findings if each.verdict is Verdict.GOOD)
+    for words in (
+        "has the company 1001",
+        "leads to Demo AS",
+        "shows us documents",
+        "Moment's next invoice and 24SevenOffice's next voucher both get number 2",
+        "receivables account 1500",
+        "4000, 4300-4599",
+        "an activity called “Expenses”",
+        "client id 1001-M",
+        "books@example.com",
+        "Moment last told of invoices",
+    ):
+        assert words in told
+
+
+def test_the_doctor_writes_nothing(practice: Practice) -> None:
+    before = [practice.control("twentyfour", "GET", f"books/1/{shelf}") for shelf in ("customers", "vouchers")]
+    theirs = practice.control("moment", "GET", "books/1001/projectExpenses")
+    practice.findings()
+    assert [
+        practice.control("twentyfour", "GET", f"books/1/{shelf}") for shelf in ("customers", "vouchers")
+    ] == before
+    assert practice.control("moment", "GET", "books/1001/projectExpenses") == theirs
+    calls = practice.control("twentyfour", "GET", "calls")
+    assert not [operation for operation in calls if operation.startswith("Save")]
+    assert sum(calls.values()) < 25
+
+
+@pytest.mark.parametrize(
+    ("infect", "what", "remedy", "setting"),
+    [each[1:] for each in SICKNESSES],
+    ids=[each[0] for each in SICKNESSES],
+)
+def test_what_is_wrong_is_named_once_with_its_cure(
+    practice: Practice, infect: Callable[[Practice], None], what: str, remedy: str, setting: str
+) -> None:
+    infect(practice)
+    found = practice.only(Verdict.BAD)
+    assert what in found.what
+    assert remedy in found.remedy
+    assert found.setting == setting
+
+
+def test_a_webhook_that_has_not_been_used_is_for_a_person_to_look_at(practice: Practice) -> None:
+    practice.bridge.connections.new_token(practice.connection.id, who="test", now=clock())
+    (waiting,) = [each for each in practice.findings() if each.tests == "M6"]
+    assert waiting.verdict is Verdict.UNKNOWN
+    assert waiting.what == "Moment has not told of these yet: customers, projects, invoices."
+    assert "Setup > Settings > Integrations" in waiting.remedy
+
+
+def test_a_series_lags_behind_while_invoices_are_on_their_way(practice: Practice) -> None:
+    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
+    invoice = Record(Kind.INVOICE, DRAFT)
+    inbox.receive(practice.bridge.database, practice.connection.id, [invoice], now=clock())
+    (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
+    assert (found.verdict, found.remedy) == (
+        Verdict.UNKNOWN,
+        "Invoices on their way: 1. Compare again when they have come across.",
+    )
+
+
+def test_the_invoice_that_came_across_last_is_looked_for_by_its_number(practice: Practice) -> None:
+    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
+    records = [Record(Kind.INVOICE, DRAFT), Record(Kind.CUSTOMER, CUSTOMER), Record(Kind.PROJECT, PROJECT)]
+    inbox.receive(practice.bridge.database, practice.connection.id, records, now=clock())
+    for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
+        task(practice.connection.id)
+    assert "Invoice 1 is found in the ledger by its number." in [each.what for each in practice.findings()]
+    practice.set(posting="draft")
+    assert "found in the ledger" not in "".join(each.what for each in practice.findings())
+
+
+def test_an_invoice_that_is_not_found_again_is_for_a_person_to_look_at(practice: Practice) -> None:
+    record, link = Record(Kind.INVOICE, DRAFT), Link("2026/1")
+    links.save(practice.bridge.database, practice.connection.id, record, link, now=clock())
+    (found,) = [each for each in practice.findings() if each.tests == "S18"]
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.what == "Invoice 1 came across, and is not found in the ledger by its number."
+
+
+def test_the_series_needs_no_comparison_where_24sevenoffice_numbers_the_vouchers(practice: Practice) -> None:
+    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500})
+    practice.set(voucher_number="series")
+    (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
+    assert (found.verdict, found.what) == (Verdict.GOOD, "The next voucher gets number 500 of the series.")
+
+
+def test_the_command_prints_a_table_and_fails_where_anything_is_bad(practice: Practice) -> None:
+    healthy = CliRunner().invoke(main, ["doctor", "Demo AS"])
+    assert healthy.exit_code == 0, healthy.output
+    assert "ok    S1" in healthy.output
+    practice.set(receivables_account=1501, password="wrong")
+    ill = CliRunner().invoke(main, ["doctor", "Demo AS"])
+    assert ill.exit_code == 1
+    assert "BAD" in ill.output
+    assert "-> Correct user name and password" in ill.output
+    assert "demo-password" not in ill.output
+    assert CliRunner().invoke(main, ["doctor", "Nobody"]).exit_code == 1

@@ -1,0 +1,176 @@
+"""One connection: how it does, what a test has found, and its settings for those who may change them."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response, status
+from fastapi.responses import RedirectResponse
+
+from language.said import listed, say
+from models import connections, notifications
+from models.connections import NOT_STARTED, ChangedMeanwhile, Connection
+from models.errands import Asked, Errand
+from models.settings import ConnectionSettings
+from models.words import Kind, Scope, several
+from web import settings_form
+from web.findings import Told
+from web.forms import Form, text
+from web.pages.connections import examine
+from web.rendering import render
+from web.settings_form import Errors, Typed
+from web.visitors import Administrator, Reader, Visitor
+from worker import dispatch
+from worker.wiring import bridge, clock
+
+router = APIRouter(prefix="/connections")
+
+DONE = {
+    "paused": say("The connection is paused. What comes in meanwhile waits."),
+    "resumed": say("The connection works. What waited goes through now."),
+}
+KNOWN_FOR = timedelta(days=1)
+"""How long a chart of accounts that was read is held against what is entered."""
+
+NOTIFIED = (Kind.CUSTOMER, Kind.PROJECT, Kind.INVOICE)
+"""The kinds that Moment has a webhook for."""
+
+LOGIN = ("username", "password")
+LARGEST = 2**63 - 1
+ErrandId = Annotated[int, Query(ge=0, le=LARGEST)]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What stands in the form, which version of the settings it was made from, and what is wrong with it.
+
+    ``clients`` is what was asked about a login that is typed but not saved.
+    """
+
+    form: Typed
+    version: str
+    errors: Errors = field(default_factory=dict)
+    outdated: bool = False
+    clients: Told | None = None
+
+    @property
+    def status(self) -> int:
+        """How the page is answered with."""
+        if self.outdated:
+            return status.HTTP_409_CONFLICT
+        return status.HTTP_422_UNPROCESSABLE_CONTENT if self.errors else status.HTTP_200_OK
+
+
+@router.get("/{connection_id}")
+def show(request: Request, visitor: Reader, connection_id: int, done: str = "", errand: ErrandId = 0) -> Response:
+    """Show a connection; ``errand`` is a question about a login that somebody has typed here."""
+    connection = bridge().connections.get(connection_id)
+    draft = _asked(visitor, connection_id, errand)
+    if draft is None:
+        draft = Draft(settings_form.shown(connection.settings), _version(connection))
+    return _page(request, visitor, connection, draft, done=done)
+
+
+@router.post("/{connection_id}")
+def save(request: Request, visitor: Administrator, connection_id: int, form: Form) -> Response:
+    """Save the settings and have them tested, unless something does not fit or somebody else was faster."""
+    connection, typed = bridge().connections.get(connection_id), settings_form.typed(form)
+    draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
+    if draft.version != _version(connection):
+        return _page(request, visitor, connection, replace(draft, outdated=True))
+    entered, errors = _entered(connection, typed)
+    if errors:
+        return _page(request, visitor, connection, replace(draft, errors=errors))
+    try:
+        seen = connection.updated_at
+        bridge().connections.change(connection_id, entered, who=visitor.email, now=clock(), seen=seen)
+    except ChangedMeanwhile:
+        return _page(request, visitor, connection, replace(draft, outdated=True))
+    return examine(visitor, connection_id, done="saved")
+
+
+@router.post("/{connection_id}/clients")
+def ask_clients(request: Request, visitor: Administrator, connection_id: int, form: Form) -> Response:
+    """Ask which clients the login reaches that is typed in the form, and lead back to the form as it stands."""
+    connection, typed = bridge().connections.get(connection_id), settings_form.typed(form)
+    version = text(form, "version")
+    _, errors = settings_form.read(typed, known=_known(connection), names=LOGIN)
+    if wrong := {name: error for name, error in errors.items() if name in LOGIN}:
+        return _page(request, visitor, connection, Draft(settings_form.without_secrets(typed), version, wrong))
+    asked = typed | {"version": version}
+    errand = bridge().errands.ask(Asked.CLIENTS, connection_id, typed=asked, who=visitor.email, now=clock())
+    dispatch.nudge_errands([errand])
+    return RedirectResponse(f"/connections/{connection_id}?errand={errand}#identity", status.HTTP_303_SEE_OTHER)
+
+
+def _page(request: Request, visitor: Visitor, connection: Connection, draft: Draft, *, done: str = "") -> Response:
+    last = bridge().errands.latest(connection.id, Asked.EXAMINATION)
+    (standing,) = connections.listing(bridge().database, Scope(frozenset({connection.id})))
+    notified = notifications.latest(bridge().database, connection.id)
+    return render(
+        request,
+        visitor,
+        "connection.html",
+        status=draft.status,
+        connection=connection,
+        standing=standing,
+        last=Told(last) if last else None,
+        clients=_clients(connection, draft, last),
+        client=_client(connection, last),
+        notified=[(several(kind), notified.get(kind)) for kind in NOTIFIED],
+        draft=draft,
+        travelling=listed(*(several(kind) for kind in Kind if kind in connection.settings.kinds), between=", "),
+        titles=settings_form.TITLES,
+        not_started=NOT_STARTED,
+        done=DONE.get(done),
+    )
+
+
+def _clients(connection: Connection, draft: Draft, last: Errand | None) -> list[dict[str, str]]:
+    """Tell the clients to choose from: of the login that was typed, else of the saved one, if it was tested."""
+    if draft.clients:
+        return draft.clients.clients
+    return Told(last).clients if last and last.asked_at >= connection.updated_at else []
+
+
+def _client(connection: Connection, last: Errand | None) -> str:
+    """Tell what the last test says that the client of 24SevenOffice is called; empty where it does not."""
+    known = {each["id"]: each["name"] for each in (Told(last).clients if last else [])}
+    return known.get(connection.settings.identity_id, "")
+
+
+def _asked(visitor: Visitor, connection_id: int, errand_id: int) -> Draft | None:
+    """Tell what a visitor had typed when they asked for clients; None where they did not."""
+    errand = bridge().errands.get(errand_id) if errand_id and visitor.administers else None
+    if errand is None or (errand.connection_id, errand.who) != (connection_id, visitor.email) or not errand.typed:
+        return None
+    typed = settings_form.without_secrets(errand.typed)
+    return Draft(typed, typed.pop("version", ""), clients=Told(errand))
+
+
+def _entered(connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
+    known = _known(connection)
+    entered, errors = settings_form.read(typed, known=known)
+    if errors:
+        return entered, errors
+    after = ConnectionSettings.model_validate({**known, **entered})
+    return entered, settings_form.unknown_accounts(connection.settings, after, _chart(connection, after))
+
+
+def _known(connection: Connection) -> dict[str, Any]:
+    return {name: getattr(connection.settings, name) for name in ConnectionSettings.model_fields}
+
+
+def _chart(connection: Connection, entered: ConnectionSettings) -> list[int]:
+    """Tell the accounts that the last test found; none where it did not get there, or in other books."""
+    last = bridge().errands.latest(connection.id, Asked.EXAMINATION)
+    if last is None or last.answered_at is None or last.answered_at < clock() - KNOWN_FOR:
+        return []
+    before, told = connection.settings, Told(last)
+    identity_id = before.identity_id or next((each["id"] for each in told.clients), "")
+    seen, wanted = (before.username, before.password, identity_id), (entered.username, entered.password)
+    return told.accounts if seen == (*wanted, entered.identity_id or identity_id) else []
+
+
+def _version(connection: Connection) -> str:
+    return connection.updated_at.isoformat()

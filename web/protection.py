@@ -1,0 +1,53 @@
+"""What every answer tells the browser for its protection, also those that the framework gives when we fail."""
+
+from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.cookies import https
+
+MOST_BYTES = 64 * 1024
+"""Of a body: more than any form or notification needs."""
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+class ProtectedApp(FastAPI):
+    """An app whose answers all carry the headers, and that takes no body longer than MOST_BYTES: 413."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, max_body_size=MOST_BYTES
+        )
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the headers around everything, the last resort for errors too."""
+        return _Headers(super().build_middleware_stack())
+
+
+class _Headers:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_headers(scope["path"]))
+            await send(message)
+
+        await self._app(scope, receive, send_protected)
+
+
+def _headers(path: str) -> dict[str, str]:
+    return {
+        "Cache-Control": "no-cache" if path.startswith("/static/") else "no-store",  # an ETag saves the rest
+        "Content-Security-Policy": POLICY,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Referrer-Policy": "same-origin",  # with less, browsers would not say where a form came from
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    } | ({"Strict-Transport-Security": f"max-age={YEAR_SECONDS}"} if https() else {})

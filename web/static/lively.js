@@ -1,0 +1,56 @@
+// Makes pages livelier that work without it too.
+
+// Looks again for an answer that a worker is to bring: <section data-awaits="/errands/7">, until that attribute is gone.
+async function await_answer(section) {
+  while (section?.dataset.awaits) {
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const answer = await fetch(section.dataset.awaits, { headers: { "X-Part": "1" } }).catch(() => null);
+    if (!answer?.ok || answer.redirected) continue;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector(`#${section.id}`);
+    if (!fresh) return;
+    section.replaceWith(fresh);
+    section = fresh;
+  }
+}
+document.querySelectorAll("[data-awaits]").forEach(await_answer);
+
+// Asks something about a form without leaving it: <button formaction="/connections/4/clients" data-into="#identity">.
+for (const button of document.querySelectorAll("[data-into]")) {
+  button.addEventListener("click", async (event) => {
+    event.preventDefault();
+    const body = new URLSearchParams(new FormData(button.form));
+    const answer = await fetch(button.formAction, { method: "POST", body }).catch(() => null);
+    const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page && page.querySelector(button.dataset.into);
+    if (fresh) {
+      document.querySelector(button.dataset.into).replaceWith(fresh);
+      await_answer(fresh);
+    } else {
+      button.form.action = button.formAction;
+      button.form.submit();
+    }
+  });
+}
+
+// Ticks all boxes of a form at once: <input type="checkbox" data-ticks="change" hidden>.
+for (const all of document.querySelectorAll("[data-ticks]")) {
+  all.hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of all.form.elements[all.dataset.ticks] ?? []) box.checked = all.checked;
+  });
+}
+
+// Sends filters as soon as one is chosen.
+for (const form of document.querySelectorAll("form.filters")) {
+  form.addEventListener("change", (event) => event.target.matches("select") && form.requestSubmit());
+}
+
+// Copies an address: <button data-copies="#id" hidden>.
+for (const button of document.querySelectorAll("[data-copies]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.querySelector(button.dataset.copies).textContent.trim());
+    button.classList.add("copied");
+  });
+}

@@ -1,0 +1,84 @@
+"""Does what the pages ask of the remote systems: looks a connection over, tells which clients a login reaches."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+from pydantic import SecretStr
+
+from language.said import say
+from models.base import DatabaseUnavailable
+from models.errands import Asked
+from sync.doctor import Report
+from sync.errors import SyncError
+from sync.findings import bad, failed
+from worker import checks
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from models.errands import Answer, Errand
+    from sync.findings import Finding
+    from worker.wiring import Bridge
+
+log = structlog.get_logger()
+
+WORTHWHILE = timedelta(hours=1)
+"""How long somebody may still wait for an answer."""
+
+
+def run(bridge: Bridge, errand_id: int) -> None:
+    """Run one errand and write down its answer; nothing where it is gone or has been answered."""
+    errand = bridge.errands.get(errand_id)
+    if errand is None or errand.answer is not None:
+        return
+    try:
+        report = _examined(bridge, errand) if errand.asked is Asked.EXAMINATION else _reached(bridge, errand)
+    except DatabaseUnavailable:
+        raise  # no answer could be written down; the next sweep has it run again
+    except Exception:
+        log.exception("errand_crashed", errand=errand_id)
+        report = Report([_crashed()])
+    bridge.errands.answer(errand_id, as_answer(report), now=clock())
+
+
+def as_answer(report: Report) -> Answer:
+    """Put what was found into what JSON can hold."""
+    return {
+        "findings": [finding.as_json() for finding in report.findings],
+        "clients": [{"id": each.id, "name": each.client} for each in report.clients],
+        "accounts": sorted(report.accounts),
+    }
+
+
+def _examined(bridge: Bridge, errand: Errand) -> Report:
+    return checks.examine(bridge, bridge.connections.get(errand.connection_id))
+
+
+def _reached(bridge: Bridge, errand: Errand) -> Report:
+    """Ask which clients the login reaches that was typed; an empty password is the one that is known."""
+    known = bridge.connections.get(errand.connection_id).settings
+    typed = {"username": errand.typed.get("username", known.username), "identity_id": ""}
+    password = errand.typed.get("password") or known.password.get_secret_value()
+    erp = bridge.erp(known.model_copy(update={**typed, "password": SecretStr(password)}))
+    try:
+        usable = [identity for identity in erp.identities() if identity.usable]
+    except SyncError as error:
+        return Report([failed(error)])
+    return Report([] if usable else [_nobody()], clients=usable)
+
+
+def _nobody() -> Finding:
+    return bad(
+        say("24SevenOffice refused the user name or password, or the login reaches no client that can be used."),
+        say("Correct user name and password."),
+        setting="password",
+    )
+
+
+def _crashed() -> Finding:
+    return bad(
+        say("The bridge itself failed on this."),
+        say("Please tell whoever runs the bridge; the log says more."),
+    )
