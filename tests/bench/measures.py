@@ -25,7 +25,7 @@ MILLISECONDS = 1000
 
 def round_trip(firm: Firm, *, times: int) -> Figures:
     """Measure a bare request, which tells how fast this machine is at all."""
-    return spread([_timed(firm.calls) for _ in range(times)])
+    return spread([timed(firm.calls) for _ in range(times)])
 
 
 def one_by_one(firm: Firm, *, invoices: int, latency: float) -> Figures:
@@ -81,9 +81,16 @@ def spread(seconds: Sequence[float]) -> Figures:
     return {"p50_ms": cuts[9] * MILLISECONDS, "p95_ms": cuts[18] * MILLISECONDS}
 
 
+def timed(act: Callable[[], object]) -> float:
+    """Tell how many seconds something takes."""
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
 def _until_posted(firm: Firm, invoice: Record) -> float:
     firm.notify(invoice)
-    seconds = _timed(lambda: _see(firm, invoice["invoiceNumber"]))
+    seconds = timed(lambda: _see(firm, invoice["invoiceNumber"]))
     eventually(lambda: expect("changes in hand", firm.in_hand(), []))
     return seconds
 
@@ -97,7 +104,7 @@ def _see(firm: Firm, number: int) -> None:
 def _send(send: Callable[[Record], int], invoices: Sequence[Record], *, senders: int = SENDERS) -> Figures:
     began = time.monotonic()
     with ThreadPoolExecutor(senders) as pool:
-        seconds = list(pool.map(lambda invoice: _timed(lambda: _accepted(send, invoice)), invoices))
+        seconds = list(pool.map(lambda invoice: timed(lambda: _accepted(send, invoice)), invoices))
     rate = len(invoices) / (time.monotonic() - began)
     return {"accepted_per_second": rate} | {f"accepted_{name}": value for name, value in spread(seconds).items()}
 
@@ -110,9 +117,3 @@ def _accepted(send: Callable[[Record], int], invoice: Record) -> None:
 def _be_late(firm: Firm, seconds: float) -> None:
     for system in SYSTEMS:
         firm.control(system, "PUT", "latency", {"seconds": seconds})
-
-
-def _timed(act: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    act()
-    return time.perf_counter() - began

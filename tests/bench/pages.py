@@ -1,0 +1,158 @@
+"""How fast the pages are at the server, with a million changes and a thousand connections in the database."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+from pydantic import SecretStr
+from sqlalchemy import NullPool, create_engine, text
+
+from local import servers
+from models import users, visits
+from models.base import migrate
+from models.paging import Key
+from models.users import Rights
+from models.words import Role, Scope
+from tests.bench.measures import MILLISECONDS, spread, timed
+from tests.factories import settings
+from tests.installation import environment, installed
+from tests.sandbox.serving import serving
+from web.app import create_app
+from web.cookies import SESSION
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from tests.bench.measures import Figures
+    from worker.wiring import Bridge
+
+FULL = Path(__file__).with_name("full.sql")
+CONNECTIONS, CHANGES = 1000, 1_000_000
+"""What that file makes."""
+
+SCOPES = {
+    "everybody's": Scope(),
+    "half of them": Scope(frozenset(range(1, CONNECTIONS // 2 + 1))),
+    "three": Scope(frozenset({1, 2, 3})),
+    "one": Scope(frozenset({1})),
+}
+"""Which connections somebody sees."""
+
+FILTERS = {
+    "state": ("", "stuck", "settled", "closed"),
+    "kind": ("", "expense"),
+    "reason": ("", "not_listed"),
+    "text": ("", "faktura", "as", "nordlys12", "kunde fjord7", "nobody"),
+    "company": ("", "nordlys"),
+}
+"""What changes are filtered by, all with all: words that most have, many, few and none."""
+
+HALFWAY = Key(datetime.now(UTC) - timedelta(days=15), 0)
+PAGES = {
+    "overview": ("/", "/?company=nordlys", "/?page=9"),
+    "connections": ("/connections",),
+    "changes, each filter": tuple(
+        "/changes?" + "&".join(f"{name}={value}" for name, value in zip(FILTERS, values, strict=True))
+        for values in itertools.product(*FILTERS.values())
+    ),
+    "changes, halfway": (f"/changes?page={HALFWAY}", f"/changes?page={HALFWAY}&text=skog"),
+    "changes, confirmation": (
+        "/changes/confirm?action=retry&all=yes",
+        "/changes/confirm?action=retry&all=yes&text=as",
+    ),
+    "expenses": ("/expenses", "/expenses?outcome=imported", "/expenses?outcome=skipped&reason=no_project"),
+    "mails": ("/mails",),
+    "audit": ("/audit", "/audit?company=nordlys"),
+    "reasons": ("/reasons", "/reasons/unknown_account"),
+}
+OF_ALL_ONLY = {
+    "one change": tuple(f"/changes/{change_id}" for change_id in range(1, CHANGES, 66_666)),
+    "one connection": (f"/connections/{CONNECTIONS + 1}",),
+    "users": ("/users",),
+}
+TIMES = {"changes, each filter": 2}
+OFTEN = 20
+
+
+def pages(folder: Path) -> dict[str, Figures]:
+    """Measure each page for people who see all connections, some, or one."""
+    figures: dict[str, Figures] = {}
+    with _installation(folder) as bridge, serving(create_app()) as url:
+        for whose, scope in SCOPES.items():
+            person = _signed_in(bridge, scope)
+            for name, addresses in (PAGES | (OF_ALL_ONLY if scope.connections is None else {})).items():
+                sys.stderr.write(f"{name}, {whose} ...\n")
+                figures[f"{name}: {whose}"] = _measured(person, url, addresses, times=TIMES.get(name, OFTEN))
+    return figures
+
+
+def _measured(person: requests.Session, url: str, addresses: Sequence[str], *, times: int) -> Figures:
+    """Look at every address so many times, after one time that is not counted."""
+    seconds: list[float] = []
+    for address in addresses:
+        look = partial(_look, person, url + address)
+        seconds += [timed(look) for _ in range(times + 1)][1:]
+    return spread(seconds) | {"slowest_ms": max(seconds) * MILLISECONDS}
+
+
+def _look(person: requests.Session, address: str) -> None:
+    answer = person.get(address, timeout=60)
+    answer.raise_for_status()
+
+
+def _signed_in(bridge: Bridge, scope: Scope) -> requests.Session:
+    email = f"{len(scope.connections or ())}@example.com"
+    user = users.add(
+        bridge.database, email, Rights(Role.ADMINISTRATOR, scope), password=None, who="bench", now=clock()
+    )
+    person = requests.Session()
+    person.trust_env = False
+    token = visits.begin(bridge.database, user.id, now=clock())
+    person.headers["Cookie"] = f"{SESSION.full_name}={token}"
+    return person
+
+
+@contextmanager
+def _installation(folder: Path) -> Iterator[Bridge]:
+    with ExitStack() as until_the_end:
+        postgres = until_the_end.enter_context(servers.postgres(folder / "postgres", port=0, durable=False))
+        redis = until_the_end.enter_context(servers.redis(folder / "redis", port=0))
+        bridge = until_the_end.enter_context(installed(environment(postgres.url, redis.url)))
+        migrate(SecretStr(postgres.url))
+        sys.stderr.write("A million changes ...\n")
+        _fill(postgres.url)
+        bridge.connections.add("Demo AS", settings(), who="bench", now=clock())
+        yield bridge
+
+
+def _fill(url: str) -> None:
+    """Run the file; the indexes of its largest table are made after it, since that is faster."""
+    address = url.replace("postgresql", "postgresql+psycopg2", 1)
+    engine = create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        indexes = _indexes(connection)
+        for name in indexes:
+            connection.exec_driver_sql(f"DROP INDEX {name}")
+        for statement in FULL.read_text().removesuffix(";\n").split(";\n"):
+            connection.execute(text(statement))
+        for definition in indexes.values():
+            connection.exec_driver_sql(definition)
+        connection.exec_driver_sql("VACUUM ANALYZE")
+
+
+def _indexes(connection: Connection) -> Mapping[str, str]:
+    rows = connection.exec_driver_sql(
+        "SELECT indexname, indexdef FROM pg_indexes LEFT JOIN pg_constraint ON conname = indexname"
+        " WHERE tablename = 'changes' AND conname IS NULL"
+    )
+    return {row.indexname: row.indexdef for row in rows}
