@@ -1,0 +1,73 @@
+"""The Chromium that the browser tests drive: found on this machine, or Debian's own where root may install it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from playwright.sync_api import Browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PACKAGES = ("chromium", "fonts-dejavu-core", "fonts-liberation")
+FLAGS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+"""It talks to nobody but the pages that are tested."""
+
+ADVICE = (
+    "The browser tests need Chromium: install it (on Debian: apt install chromium) or set CHROMIUM to its program."
+)
+
+
+def find(environ: Mapping[str, str]) -> str | None:
+    """Find the program: the one that CHROMIUM names, else one on PATH."""
+    return environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@contextmanager
+def running(environ: Mapping[str, str]) -> Iterator[Browser]:
+    """Run it until the block ends. Raises FileNotFoundError where there is none."""
+    program = find(environ)
+    if program is None:
+        raise FileNotFoundError(ADVICE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=FLAGS, chromium_sandbox=os.geteuid() != 0
+        )
+        yield browser
+        browser.close()
+
+
+def main() -> None:
+    """Make sure that there is one; ends with one sentence of advice where there is none and none can be had."""
+    if find(os.environ) or (_may_install() and _install() and find(os.environ)):
+        return
+    sys.exit(ADVICE)
+
+
+def _may_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _install() -> bool:
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    steps = (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES])
+    return not any(subprocess.call(["apt-get", "-qq", *step], env=quiet) for step in steps)  # noqa: S607 - root's own PATH
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""An installation after a working day: something to see on every page, for whoever wants to look at all of them."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from datetime import timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+import requests
+
+from language.catalogue import Language
+from language.said import say
+from local import company
+from local.day import STEPS
+from local.visitor import Visitor
+from models import tallies, users
+from models.users import Rights
+from models.words import Outcome, Role, Scope
+from tests.factories import settings
+from tests.installation import installed, own_logging
+from tests.journeys.town import town
+from tests.web.surfing import Surfer
+from web.app import create_app
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from local.processes import Say
+    from tests.browser.person import Person
+    from tests.journeys.town import Town
+
+PACE = {"SWEEP_SECONDS": "0.5", "POLL_SECONDS": "3600"}
+"""Beat looks often. Polls never come to a notification's help."""
+
+PASSWORD = "correct horse battery"
+WORKING_DAYS, WORKING_HOURS, FAILING = 5, range(6, 16), 0.04
+NO_PAGES = ("/health/", "/static/", "/sign-in/openid")
+"""What is for programs, and the way to a provider of identities, which nobody has set up here."""
+
+
+def show(name: str, line: str) -> None:
+    """Leave the log to pytest, which shows it beside what failed."""
+    sys.stdout.write(f"{name:<8} | {line}\n")
+
+
+@contextmanager
+def filled_town(state: Path, *, say: Say) -> Iterator[Town]:
+    """Run a system in a folder where a company has had its day, after a month of others, and another is paused."""
+    with town(state, settings=PACE, say=say) as running:
+        fill(running)
+        yield running
+
+
+def fill(town: Town) -> None:
+    """Play the day at the demo company, after a month of others, and let another company wait for its password."""
+    visitor = Visitor(town.stack, hook=company.introduce(town.stack))
+    for act in STEPS:
+        act(visitor)
+    look_back(town, company.NAME)
+    wait_for_a_password(town, "Fjord Prosjekt AS")
+
+
+def look_back(town: Town, name: str) -> None:
+    """Have the charts tell of a month of working days."""
+    dice, now = Random(24), clock()  # noqa: S311 - a month that is the same each time
+    connection = town.bridge.connections.named(name)
+    with town.bridge.database.transaction() as session:
+        for ago in range(1, 24 * 30):
+            at = now - timedelta(hours=ago)
+            if ago // 24 % 7 < WORKING_DAYS and at.hour in WORKING_HOURS:
+                waits = [timedelta(seconds=dice.expovariate(1)) for _ in range(dice.randint(2, 9))]
+                ended = [(Outcome.FAILED if dice.random() < FAILING else Outcome.SYNCED, wait) for wait in waits]
+                tallies.add(session, connection.id, ended, now=at)
+
+
+def wait_for_a_password(town: Town, name: str) -> None:
+    """Have a connection that is paused until somebody corrects its settings."""
+    told = settings(moment_company="1002", username="many@example.com")
+    connection, _ = town.bridge.connections.add(name, told, who="test", now=clock())
+    refused = say("24SevenOffice refuses the user name or the password.")
+    town.bridge.connections.pause(connection.id, refused, now=clock())
+
+
+def add_user(
+    town: Town,
+    email: str,
+    *,
+    role: Role = Role.ADMINISTRATOR,
+    connections: Iterable[int] | None = None,
+    language: Language = Language.ENGLISH,
+) -> None:
+    """Let somebody in under PASSWORD, for some connections or for all."""
+    rights = Rights(role, Scope(None if connections is None else frozenset(connections)))
+    database = town.bridge.database
+    user = users.add(database, email, rights, password=PASSWORD, who="test", now=clock())
+    users.speak(database, user.id, language)
+
+
+def paths(town: Town) -> dict[str, dict[str, object]]:
+    """Tell the paths of all routes, with their parameters in braces, and the methods of each."""
+    with installed(town.stack.environment), own_logging():
+        described: dict[str, dict[str, object]] = create_app().openapi()["paths"]
+    return described
+
+
+def routes(town: Town) -> list[str]:
+    """Tell the paths that pages are at."""
+    return [path for path, methods in paths(town).items() if "get" in methods and not path.startswith(NO_PAGES)]
+
+
+def addresses(town: Town, person: Person) -> dict[str, str]:
+    """Tell the plainest address of each route that the pages lead to, as this person sees them, who has a connection tested."""
+    session = requests.Session()
+    for cookie in person.context.cookies():
+        session.cookies.set(cookie["name"], cookie["value"])
+    surfer = Surfer(person.url, paths(town), session)
+    surfer.look_around("/changes?state=stuck", "/", "/sign-in")
+    test = next(form for form in surfer.forms() if form.action.endswith("/test"))
+    answer = session.post(
+        person.url + test.action, {name: values[0] for name, values in test.fields.items()}, timeout=10
+    )
+    surfer.look_around(answer.url.removeprefix(person.url))
+    plainest: dict[str, str] = {}
+    for address in surfer.pages:
+        known = plainest.setdefault(surfer.route(address), address)
+        plainest[surfer.route(address)] = min(known, address, key=len)
+    return plainest

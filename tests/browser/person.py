@@ -1,0 +1,110 @@
+"""One who sits before the pages with a browser, and notes whatever the browser complains about."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response
+
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 740}
+WINDOWS: Mapping[str, Mapping[str, Any]] = {
+    "light": {"viewport": DESK, "color_scheme": "light"},
+    "dark": {"viewport": DESK, "color_scheme": "dark"},
+    "phone": {"viewport": PHONE, "color_scheme": "light", "has_touch": True},
+    "dark phone": {"viewport": PHONE, "color_scheme": "dark", "has_touch": True},
+}
+
+TELL_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) =>
+    console.error(`Against the policy: ${event.violatedDirective} ${event.blockedURI}`))
+"""
+TELL_FOCUS = """() => {
+    const it = document.activeElement, style = getComputedStyle(it), place = it.getBoundingClientRect();
+    const label = it.ariaLabel ?? it.labels?.[0]?.innerText ?? it.innerText;
+    const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+    const within = place.width > 0 && place.top < innerHeight && place.bottom > 0;
+    return { name: label.trim(), role: it.type ?? "", shown: it === document.body || (outlined && within) };
+}"""
+"""What has the focus, and whether one sees that it has."""
+
+MOST_TABS = 100
+PATIENCE_SECONDS = 20
+MILLISECONDS_BETWEEN_LOOKS = 300
+NOT_FOUND = "Failed to load resource"
+
+
+@dataclass(kw_only=True)
+class Person:
+    """A person's window: ``page`` is what is in it, ``complaints`` what the browser said against it.
+
+    Args:
+        context: the browser as this person has it, with cookies of its own.
+        url: where the web process answers.
+    """
+
+    context: BrowserContext
+    url: str
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.context.add_init_script(TELL_VIOLATIONS)
+        self.context.on("console", self._note_message)
+        self.context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        self.context.on("request", self._note_request)
+        self.page: Page = self.context.new_page()
+
+    def open(self, path: str) -> Response:
+        """Type an address of ours, and tell the answer."""
+        answer = self.page.goto(self.url + path)
+        assert answer
+        return answer
+
+    def sign_in(self, email: str, password: str, *, path: str = "/") -> None:
+        """Open a page as somebody who is asked who they are."""
+        self.open(path)
+        self.page.locator("input[name=email]").fill(email)
+        self.page.locator("input[name=password]").fill(password)
+        with self.page.expect_navigation():
+            self.page.locator("main form button").click()
+
+    def tab_to(self, name: str, *, role: str = "") -> None:
+        """Press Tab until something of this name has the focus; wherever it is on the way, it can be seen."""
+        for _ in range(MOST_TABS):
+            self.page.keyboard.press("Tab")
+            focused = self.page.evaluate(TELL_FOCUS)
+            assert focused["shown"], focused
+            if focused["name"] == name and role in ("", focused["role"]):
+                return
+        raise AssertionError(f"The keyboard does not get to {name}.")
+
+    def press_enter(self) -> None:
+        """Follow the link, or send the form, that has the focus."""
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
+
+    def reload_until(self, there: Locator) -> None:
+        """Load the page again and again until something is there."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not there.first.is_visible():
+            assert time.monotonic() < deadline, self.page.locator("main").inner_text()
+            self.page.wait_for_timeout(MILLISECONDS_BETWEEN_LOOKS)
+            self.page.reload()
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not _is_of_the_page_itself(message):
+            self.complaints.append(f"{message.page and message.page.url}: {message.text}")
+
+    def _note_request(self, request: Request) -> None:
+        if not request.url.startswith(self.url):
+            self.complaints.append(f"{request.url} is not ours")
+
+
+def _is_of_the_page_itself(message: ConsoleMessage) -> bool:
+    """Whether it only says that a page was answered with an error, as a test means it to be."""
+    opened = message.page and message.page.url.partition("#")[0]
+    return message.text.startswith(NOT_FOUND) and message.location["url"] == opened

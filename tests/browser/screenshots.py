@@ -1,0 +1,80 @@
+"""``make screenshots``: pictures of every page after a working day, for ``docs/screenshots/``."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from local.children import end_on_signals
+from local.processes import ROOT
+from tests.browser.chromium import running
+from tests.browser.filled import PASSWORD, add_user, addresses, filled_town
+from tests.browser.person import WINDOWS, Person
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.journeys.town import Town
+
+FOLDER = ROOT / "docs" / "screenshots"
+SHOWN = ("light", "dark", "phone")
+WHO = "anne@example.com"
+COLOURS = 64
+CONNECTION = "/connections/{connection_id}"
+PARAMETER = re.compile(r"/\w+/\{(\w+?)(?:_id)?\}")
+
+
+def main() -> None:
+    """Take them all anew."""
+    end_on_signals()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*.png"):
+        old.unlink()
+    with TemporaryDirectory() as state, (Path(state) / "log").open("w") as log:
+
+        def say(name: str, line: str) -> None:
+            log.write(f"{name:<8} | {line}\n")
+
+        with filled_town(Path(state), say=say) as town, running(os.environ) as browser:
+            add_user(town, WHO)
+            for window in SHOWN:
+                take(town, browser, window)
+
+
+def take(town: Town, browser: Browser, window: str) -> None:
+    """Take a picture of every page as it is in a window, from its top, and one of the settings further down."""
+    with browser.new_context(**WINDOWS[window]) as context:
+        person = Person(context=context, url=town.stack.addresses["web"])
+        person.open("/sign-in")
+        keep(person, f"sign-in-{window}")
+        person.sign_in(WHO, PASSWORD)
+        tour = addresses(town, person)
+        for route in tour.keys() - {"/sign-in"}:
+            person.open(tour[route])
+            keep(person, f"{name(route)}-{window}")
+        person.open(f"{tour[CONNECTION]}#settings")
+        keep(person, f"settings-{window}")
+    sys.stdout.write(f"{window}: {sum(1 for _ in FOLDER.glob(f'*-{window}.png'))} pages\n")
+
+
+def keep(person: Person, called: str) -> None:
+    """Keep what is in the window, in as few colours as text needs, so that all pictures together stay small."""
+    picture = Image.open(BytesIO(person.page.screenshot(animations="disabled"))).convert("RGB")
+    few = picture.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+    few.save(FOLDER / f"{called}.png", optimize=True)
+
+
+def name(route: str) -> str:
+    """Name the page of a route: ``/changes`` is changes, ``/changes/{change_id}`` is change."""
+    return PARAMETER.sub(r"/\1", route).strip("/").replace("/", "-") or "overview"
+
+
+if __name__ == "__main__":
+    main()

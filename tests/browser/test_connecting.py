@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from local.visitor import eventually
+from local.visitor import expect as expect_equal
+from tests.browser.filled import PASSWORD, add_user
+from tests.journeys.firm import API_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.browser.person import Person
+    from tests.journeys.firm import Firm
+    from tests.journeys.town import Town
+
+CHOSEN = "Fjord Prosjekt AS"
+BOOKS = "books/2"
+"""Those of the client that is chosen."""
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_a_company_is_connected_from_nothing_and_its_first_invoice_is_in_the_books(
+    one_town: Town, firm: Firm, sit_down: Callable[..., Person], *, script: bool
+) -> None:
+    project = firm.project()
+    firm.enter("projectExtensions", name="Detail design", projectId=project["id"])
+    person = sit_down(java_script_enabled=script)
+    add_user(one_town, f"connects-{firm.company}@example.com")
+    person.sign_in(f"connects-{firm.company}@example.com", PASSWORD)
+    add(person.page, firm)
+    fill_in(person.page, firm)
+    paste_the_address(person.page, firm)
+    person.page.get_by_role("button", name="Start", exact=True).click()
+    expect(person.page.get_by_text("working", exact=True)).to_be_visible()
+
+    firm.connection = one_town.bridge.connections.named(firm.name)
+    invoice = firm.invoice(project)
+    eventually(lambda: expect_equal("vouchers", owed(firm), [f"{invoice['totalAmountInclVat']:.2f}"]))
+    assert projects(firm) == ["1001-M"]
+    person.page.get_by_role("link", name="Changes of this connection").click()
+    person.reload_until(person.page.get_by_role("row").filter(has_text="Invoice 1").filter(has_text="in order"))
+
+
+def add(page: Page, firm: Firm) -> None:
+    """Enter what it takes to get into both systems, and read what the test says of it."""
+    page.get_by_role("link", name="Connections").click()
+    page.get_by_role("link", name="Add a connection").click()
+    page.get_by_label("Name", exact=True).fill(firm.name)
+    page.get_by_label("Company id in Moment").fill(firm.company)
+    page.get_by_label("API key from Moment").fill(API_KEY)
+    page.get_by_label("User name").fill("many@example.com")
+    page.get_by_label("Password").fill("many-password")
+    page.get_by_role("button", name="Add and test").click()
+    expect(page.get_by_role("heading", name="To be mended")).to_be_visible()
+    page.get_by_role("link", name="To the connection").click()
+
+
+def fill_in(page: Page, firm: Firm) -> None:
+    """Fill in the settings of the owner's document, and have them tested."""
+    page.get_by_label(CHOSEN).check()
+    page.get_by_label("Client id", exact=True).fill("1001-M")
+    page.get_by_label("Receivables account").fill("1500")
+    page.get_by_label("Voucher number").select_option("Moment's invoice number")
+    page.get_by_label("Expenses", exact=True).check()
+    page.get_by_label("Accounts of expenses").fill("4000, 4300-4599")
+    page.get_by_label("Activity of expenses").fill("Detail design")
+    page.get_by_label("Never billable on projects").fill("3, 4")
+    page.get_by_label("Expenses from").fill("2026-01-01")
+    page.get_by_label("E-mail addresses for errors").fill(firm.address)
+    page.get_by_label("Language").select_option("English")
+    page.get_by_role("button", name="Save and test").first.click()
+    expect(page.get_by_text("The settings are saved.")).to_be_visible()
+    expect(page.get_by_text("Everything works that can be tested from outside.")).to_be_visible()
+    page.get_by_role("link", name="To the connection").click()
+    expect(page.get_by_label(CHOSEN)).to_be_checked()
+    expect(page.get_by_label("Accounts of expenses")).to_have_value("4000, 4300-4599")
+    expect(page.get_by_label("Password")).to_have_value("")
+
+
+def paste_the_address(page: Page, firm: Firm) -> None:
+    """Have the address of the webhook made, and enter it in Moment."""
+    page.get_by_text("Make the address for Moment").click()
+    page.get_by_role("button", name="Make a new address").click()
+    address = page.locator("#address").inner_text()
+    firm.control(
+        "moment", "PUT", f"webhooks/{firm.company}", dict.fromkeys(("customers", "projects", "invoices"), address)
+    )
+    page.get_by_role("link", name="To the connection").click()
+
+
+def owed(firm: Firm) -> list[str]:
+    lines = [
+        line for voucher in firm.control("twentyfour", "GET", f"{BOOKS}/vouchers") for line in voucher["lines"]
+    ]
+    return [str(line["amount"]) for line in lines if line["account"] == 1500]
+
+
+def projects(firm: Firm) -> list[str]:
+    return [each["OrderReferenceNumber"] for each in firm.control("twentyfour", "GET", f"{BOOKS}/projects")]

@@ -1,0 +1,121 @@
+"""What must hold of all pages; they are found by following links, and each route must have been come by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from language.catalogue import Language
+from tests.browser.filled import PASSWORD, add_user, addresses, filled_town, routes, show
+from tests.browser.person import WINDOWS, Person
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from playwright.sync_api import Browser
+
+    from tests.journeys.town import Town
+
+ANNE, KARI = "anne@example.com", "kari@example.com"
+SERIOUS = {"serious", "critical"}
+HARDLY = 1
+"""Pixels that rounding may add to a width."""
+
+pytestmark = pytest.mark.parametrize("window", WINDOWS)
+
+
+@pytest.fixture(scope="module")
+def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A town of its own after a working day, and administrators in it, one for each language."""
+    with filled_town(tmp_path_factory.mktemp("filled"), say=show) as town:
+        add_user(town, ANNE)
+        add_user(town, KARI, language=Language.NORWEGIAN)
+        yield town
+
+
+@pytest.fixture(scope="module")
+def tour(one_town: Town, browser: Browser) -> Mapping[str, str]:
+    """An address of each route."""
+    with browser.new_context() as context:
+        person = Person(context=context, url=one_town.stack.addresses["web"])
+        person.sign_in(ANNE, PASSWORD)
+        return addresses(one_town, person)
+
+
+def test_every_page_can_be_come_by_and_is_in_order(
+    window: str, one_town: Town, tour: Mapping[str, str], sit_down: Callable[..., Person]
+) -> None:
+    assert set(routes(one_town)) - set(tour) == set()
+    person = sit_down(**WINDOWS[window])
+    person.sign_in(ANNE, PASSWORD)
+    found: list[str] = []
+    for address in tour.values():
+        assert person.open(address).ok
+        found += faults(person)
+    assert found == []
+
+
+def test_in_norwegian_nothing_overflows_either(
+    window: str, tour: Mapping[str, str], sit_down: Callable[..., Person]
+) -> None:
+    person = sit_down(**WINDOWS[window])
+    person.sign_in(KARI, PASSWORD)
+    found: list[str] = []
+    for address in tour.values():
+        person.open(address)
+        found += overflows(person)
+        assert person.page.locator("html").get_attribute("lang") == "nb"
+    assert found == []
+
+
+def test_what_a_stranger_sees_is_in_order(window: str, sit_down: Callable[..., Person]) -> None:
+    person = sit_down(**WINDOWS[window])
+    found: list[str] = []
+    for address in ("/sign-in", "/reasons", "/reasons/fiscal_year", "/reasons/nothing"):
+        person.open(address)
+        found += faults(person)
+    person.sign_in("nobody@example.com", "whatever it is")
+    assert [*found, *faults(person)] == []
+
+
+def test_what_only_comes_of_a_form_is_in_order(
+    window: str, one_town: Town, sit_down: Callable[..., Person]
+) -> None:
+    person = sit_down(**WINDOWS[window])
+    person.sign_in(ANNE, PASSWORD, path=the_connection(one_town))
+    page = person.page
+    page.get_by_label("Receivables account").fill("a lot")
+    page.get_by_label("E-mail addresses for errors").fill("nobody")
+    page.get_by_role("button", name="Save and test").last.click()
+    page.locator("[aria-invalid=true]").first.wait_for()
+    found = list(faults(person))
+    page.get_by_role("button", name="Make a new address").click()
+    page.locator("#address").wait_for()
+    found += faults(person)
+    person.open("/nowhere")
+    assert [*found, *faults(person)] == []
+
+
+def the_connection(town: Town) -> str:
+    return f"/connections/{town.bridge.connections.named('Demo AS').id}"
+
+
+def faults(person: Person) -> Iterator[str]:
+    """Tell what is wrong with the page that is open, once all that can be unfolded is."""
+    page = person.page
+    page.evaluate("document.querySelectorAll('details').forEach((folded) => { folded.open = true })")
+    for violation in Axe().run(page).response["violations"]:
+        if violation["impact"] in SERIOUS:
+            yield f"{page.url}: {violation['help']}: {[node['html'] for node in violation['nodes']]}"
+    if (headings := page.locator("h1").count()) != 1:
+        yield f"{page.url}: {headings} headings of the first rank"
+    if page.locator("html").get_attribute("lang") != "en":
+        yield f"{page.url}: it does not say its language"
+    yield from overflows(person)
+
+
+def overflows(person: Person) -> Iterator[str]:
+    if person.page.evaluate("document.documentElement.scrollWidth - innerWidth") > HARDLY:
+        yield f"{person.page.url}: it scrolls sideways"

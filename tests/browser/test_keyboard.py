@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from tests.browser.filled import PASSWORD, add_user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.person import Person
+    from tests.journeys.firm import Firm
+    from tests.journeys.town import Town
+
+
+def test_from_signing_in_to_a_change_that_is_tried_again_the_keyboard_is_enough(
+    one_town: Town, firm: Firm, sit_down: Callable[..., Person]
+) -> None:
+    firm.connect()
+    locked = next(year["year"] for year in firm.books("years") if year["locked"])
+    invoice = firm.invoice(firm.project(), invoiceDate=f"{locked}-06-30")
+    title = f"Invoice {invoice['invoiceNumber']}"
+    email = f"types-{firm.company}@example.com"
+    add_user(one_town, email)
+    person = sit_down()
+    keyboard = person.page.keyboard
+    person.open("/sign-in")
+
+    person.tab_to("E-mail address")
+    keyboard.type(email)
+    person.tab_to("Password")
+    keyboard.type(PASSWORD)
+    person.press_enter()
+    expect(person.page.get_by_role("heading", level=1)).to_have_text("Overview")
+    person.tab_to("To the content")
+    keyboard.press("Enter")
+    person.tab_to("Company")
+    keyboard.type(firm.name)
+    person.press_enter()
+    expect(person.page.get_by_role("row").filter(has_text=firm.name)).to_be_visible()
+    person.tab_to("Changes")
+    person.press_enter()
+    person.tab_to("Company")
+    keyboard.type(firm.name)
+    person.press_enter()
+    person.reload_until(person.page.get_by_role("row").filter(has_text="needs a person"))
+    person.tab_to(title, role="checkbox")
+    keyboard.press("Space")
+    person.tab_to("Try again …")
+    firm.control("twentyfour", "PUT", f"books/1/years/{locked}", {"locked": False})
+    person.press_enter()
+    person.tab_to("Try again")
+    person.press_enter()
+    expect(person.page.get_by_role("status")).to_contain_text("1 change is tried again now.")
+    firm.expect_vouchers([invoice])

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from models.words import Role
+from tests.browser.filled import PASSWORD, add_user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.person import Person
+    from tests.journeys.firm import Firm
+    from tests.journeys.town import Town
+
+
+def test_the_bookkeeper_of_another_customer_sees_nothing_of_it(
+    one_town: Town, firm: Firm, new_firm: Callable[[], Firm], sit_down: Callable[..., Person]
+) -> None:
+    firm.connect()
+    invoice = firm.invoice(firm.project())
+    firm.expect_vouchers([invoice])
+    other = new_firm()
+    other.connect()
+    anne, ola = sit_down(), sit_down()
+    add_user(one_town, f"sees-{firm.company}@example.com")
+    add_user(one_town, f"other-{firm.company}@example.com", role=Role.OPERATOR, connections={other.connection.id})
+    anne.sign_in(f"sees-{firm.company}@example.com", PASSWORD, path=f"/changes?company=Firm+{firm.company}")
+    ola.sign_in(f"other-{firm.company}@example.com", PASSWORD)
+
+    change = anne.page.get_by_role("link", name=f"Invoice {invoice['invoiceNumber']}").get_attribute("href")
+    assert change
+    for address in (change, f"/connections/{firm.connection.id}"):
+        assert (anne.open(address).status, ola.open(address).status) == (200, 404)
+        expect(ola.page.get_by_role("heading", level=1)).to_have_text("There is no such page")
+    lists = ("/", "/connections", "/changes", "/expenses", "/mails", "/audit")
+    searches = (
+        f"/changes?text=Nordlys+{firm.company}",
+        f"/changes?company=Firm+{firm.company}",
+        "/changes?text=Invoice",
+    )
+    for address in (*lists, *searches):
+        assert ola.open(address).ok
+        expect(ola.page.get_by_role("main")).not_to_contain_text(firm.company)
+    assert ola.open("/users").status == 404

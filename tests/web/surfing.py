@@ -1,0 +1,124 @@
+"""Finds its way about the pages as a person does, by links and by forms that ask, and gathers every form on the way."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import lxml.html
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import requests
+    from lxml.html import FormElement, HtmlElement
+
+ENOUGH = 4
+"""How many addresses of one route are looked at: lists are linked to in endless ways."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A form of a page: ``fields`` are the names in it with the values that it offers for each."""
+
+    page: str
+    route: str
+    action: str
+    method: str
+    fields: Mapping[str, tuple[str, ...]]
+
+
+@dataclass
+class Surfer:
+    """Looks at all pages that one may see.
+
+    Args:
+        url: where the web process answers.
+        routes: the paths of the app, with their parameters in braces.
+        session: what is sent along, such as the cookie of somebody who is signed in.
+    """
+
+    url: str
+    routes: Iterable[str]
+    session: requests.Session
+    pages: dict[str, requests.Response] = field(default_factory=dict)
+
+    def look_around(self, *starts: str) -> None:
+        """Follow all links from these addresses on."""
+        ahead, seen = deque(starts), Counter[str]()
+        while ahead:
+            address = ahead.popleft()
+            route = self.route(address)
+            if address in self.pages or seen[route] >= ENOUGH:
+                continue
+            seen[route] += 1
+            self.pages[address] = page = self.session.get(self.url + address, timeout=10)
+            ahead += self._ways_on(address, page)
+
+    def forms(self) -> list[Form]:
+        """Tell the forms, one of each kind: same route, same fields."""
+        found: dict[Any, Form] = {}
+        for address, page in self.pages.items():
+            for form in self._forms(address, page):
+                found.setdefault((form.route, form.method, tuple(form.fields)), form)
+        return list(found.values())
+
+    def again(self, form: Form) -> Form:
+        """Tell a form as its page shows it now; where it is gone, as it was, with the proof that others carry."""
+        shown = list(self._forms(form.page, self.session.get(self.url + form.page, timeout=10)))
+        stale = replace(
+            form, fields={**form.fields, "csrf": shown[0].fields.get("csrf", ("",)) if shown else ("",)}
+        )
+        return next((each for each in shown if each.action == form.action), stale)
+
+    def route(self, address: str) -> str:
+        """Tell which route answers at an address; where two do, the one that names it more exactly."""
+        path = urlsplit(address).path
+        fitting = [each for each in self.routes if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path)]
+        return min(fitting, key=lambda each: each.count("{"), default="")
+
+    def _ways_on(self, address: str, page: requests.Response) -> Iterator[str]:
+        """Tell where a page leads by its links, and by its forms that only ask, filled in as they are offered."""
+        for link in _tree(page).xpath("//a/@href") if _is_page(page) else ():
+            there = urlsplit(urljoin(page.url, link))
+            if f"{there.scheme}://{there.netloc}" == self.url and not there.path.startswith("/static"):
+                yield there.path + (f"?{there.query}" if there.query else "")
+        for form in self._forms(address, page):
+            if form.method == "GET":
+                offered = {name: values[0] for name, values in form.fields.items()}
+                yield f"{form.action}?{urlencode(offered)}"
+
+    def _forms(self, address: str, page: requests.Response) -> Iterator[Form]:
+        """Read the forms of a page; one with a button that leads elsewhere is two."""
+        for form in _tree(page).forms if _is_page(page) else ():
+            for action in (form.action, *form.xpath(".//button/@formaction")):
+                there = urlsplit(urljoin(page.url, action or "")).path
+                fields = _fields(form)
+                yield Form(page=address, route=self.route(there), action=there, method=form.method, fields=fields)
+
+
+def _fields(form: FormElement) -> dict[str, tuple[str, ...]]:
+    fields: dict[str, tuple[str, ...]] = {}
+    for element in form.xpath(".//*[@name]"):
+        fields[element.get("name")] = (*fields.get(element.get("name"), ()), *_offered(element))
+    return fields
+
+
+def _offered(element: HtmlElement) -> Iterable[str]:
+    match element.tag:
+        case "select":
+            return [option.get("value", "") for option in element.iter("option")]
+        case "textarea":
+            return [element.text or ""]
+    return [element.get("value", "")]
+
+
+def _is_page(page: requests.Response) -> bool:
+    return page.headers.get("Content-Type", "").startswith("text/html")
+
+
+def _tree(page: requests.Response) -> HtmlElement:
+    return lxml.html.document_fromstring(page.content, base_url=page.url)

@@ -1,0 +1,202 @@
+"""Every form of every page, filled in by somebody who means harm; ``make fuzz`` fills them in more often.
+
+Forms are found by following the links of the pages, and each route that takes a form must have been found: a new form
+is tried without anybody thinking of it.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import hypothesis
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import users, visits
+from models.users import Rights
+from models.words import Role, Scope
+from tests.factories import settings
+from tests.installation import stuck
+from tests.web.surfing import Surfer
+from web.app import create_app
+from web.cookies import SESSION, SIGNING_IN
+from web.forms import FORM
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hypothesis.strategies import SearchStrategy
+
+    from tests.web.conftest import Web
+    from tests.web.surfing import Form
+    from worker.wiring import Bridge
+
+    Pairs = list[tuple[str, str | int]]
+
+MARK = "<b id=hostile>"
+HOSTILE = (
+    "",
+    MARK,
+    f"\"'>{MARK}",
+    f"</script>{MARK}",
+    "'; DROP TABLE users; --",
+    "\x00",
+    "a\x00b",
+    "\x1b[2J\r\nSet-Cookie: session=1",
+    "\ud7ff\ufffe\u202e",
+    "%00%ff",
+    "{{ 7 * 7 }}",
+    "{account}",
+    "-1",
+    "0",
+    "99999999999999999999",
+    "1e999",
+    "NaN",
+    "0x10",
+    "٣",
+    "2026-02-30",
+    "//elsewhere.example/",
+    "https://elsewhere.example",
+    "../../etc/passwd",
+    "a@b@c",
+    "x" * 5000,
+    "æ" * 3000,
+    "🙂" * 1000,
+)
+WRONG_TYPES = [
+    "application/json",
+    "multipart/form-data",
+    "multipart/form-data; boundary=x",
+    "text/plain",
+    "",
+    "a/b/c",
+]
+
+ORDINARY = ("", "1", "2026-01-01", "kari@example.com", "correct horse battery")
+"""What makes a form fit that asks for something and offers nothing."""
+
+HOOKS = "/hooks/"
+PROOF = "csrf"
+EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
+
+
+class Stranger:
+    """Somebody who is not signed in."""
+
+    def __init__(self, web: Web) -> None:
+        self.url = web.url
+
+    def surfer(self) -> Surfer:
+        """Begin anew, as if nothing had been done before."""
+        session = requests.Session()
+        session.cookies.set(SIGNING_IN.full_name, "anything")
+        return Surfer(self.url, list(paths()), session)
+
+
+class Administrator(Stranger):
+    """Somebody who may do everything, whatever they did before."""
+
+    def __init__(self, web: Web, bridge: Bridge) -> None:
+        super().__init__(web)
+        self._database = bridge.database
+        password = "correct horse battery"
+        self._user = users.add(
+            self._database, "anne@example.com", EVERYTHING, password=password, who="test", now=clock()
+        )
+
+    def surfer(self) -> Surfer:
+        """Sign in, with all rights again."""
+        users.enable(self._database, self._user.id, who="test", now=clock())
+        users.change(self._database, self._user.id, EVERYTHING, who="test", now=clock())
+        surfer = super().surfer()
+        surfer.session.cookies.set(SESSION.full_name, visits.begin(self._database, self._user.id, now=clock()))
+        return surfer
+
+
+@pytest.fixture
+def people(web: Web, bridge: Bridge) -> Sequence[Stranger]:
+    """A stranger and an administrator at an installation where every form is called for somewhere."""
+    stuck(bridge, web.connection)
+    resting, _ = bridge.connections.add("Fjord Prosjekt AS", settings(), who="test", now=clock())
+    bridge.connections.pause(resting.id, "The password is wrong.", now=clock())
+    gone = users.add(bridge.database, "gone@example.com", EVERYTHING, password=None, who="test", now=clock())
+    administrator = Administrator(web, bridge)
+    users.disable(bridge.database, gone.id, who="test", now=clock())
+    return Stranger(web), administrator
+
+
+def test_every_route_that_takes_a_form_has_a_form_on_some_page(people: Sequence[Stranger]) -> None:
+    taking = {path for path, methods in paths().items() if "post" in methods and not path.startswith(HOOKS)}
+    assert taking - {form.route for person in people for form in look_around(person).forms()} == set()
+
+
+def test_no_form_fails_or_repeats_unescaped_what_was_filled_in(people: Sequence[Stranger]) -> None:
+    for person in people:
+        for form in look_around(person).forms():
+            fill_in_often(person, form)
+        for page in look_around(person).pages.values():
+            expect_sound(page)
+
+
+def fill_in_often(person: Stranger, form: Form) -> None:
+    @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 10)
+    @given(filled(form.fields), st.sampled_from([FORM] * 15 + WRONG_TYPES))
+    def fill_in(pairs: Pairs, content_type: str) -> None:
+        send(person.surfer(), form, pairs, content_type)
+
+    fill_in()
+
+
+def filled(fields: Mapping[str, Sequence[str]]) -> SearchStrategy[Pairs]:
+    """Tell ways to fill in a form: some fields with hostile values, left out or twice, the others as offered."""
+    anything = st.sampled_from(HOSTILE) | st.text(max_size=40)
+
+    def field(name: str, *, hit: bool) -> SearchStrategy[Pairs]:
+        shown: SearchStrategy[int | str] = st.integers(0, max(len(fields[name]) - 1, 0))
+        offered = shown if any(fields[name]) else st.sampled_from(ORDINARY)
+        values = st.lists(anything | offered, max_size=2) if hit else st.lists(offered, min_size=1, max_size=1)
+        return values.map(lambda chosen: [(name, value) for value in chosen])
+
+    def fill(hit: frozenset[str]) -> SearchStrategy[Pairs]:
+        each = st.tuples(*(field(name, hit=name in hit and name != PROOF) for name in fields))
+        return each.map(lambda lists: list(chain.from_iterable(lists)))
+
+    return st.frozensets(st.sampled_from(sorted(fields)), max_size=4).flatmap(fill)
+
+
+def send(surfer: Surfer, form: Form, pairs: Pairs, content_type: str) -> None:
+    """Send a form, and expect of the answer, and of the page that it leads to, that nothing broke."""
+    offered = surfer.again(form).fields
+    filled_in = [(name, offered[name][value] if isinstance(value, int) else value) for name, value in pairs]
+    body, kind = urlencode(filled_in), {"Content-Type": content_type}
+    where = {"params": body} if form.method == "GET" else {"data": body, "headers": kind}
+    answer = surfer.session.request(
+        form.method, surfer.url + form.action, **where, allow_redirects=False, timeout=10
+    )
+    expect_sound(answer)
+    if location := answer.headers.get("Location"):
+        assert location.startswith("/")
+        assert not location.startswith(("//", "/\\"))
+        expect_sound(surfer.session.get(surfer.url + location, timeout=10))
+
+
+def look_around(person: Stranger) -> Surfer:
+    surfer = person.surfer()
+    surfer.look_around("/")
+    return surfer
+
+
+def paths() -> dict[str, dict[str, object]]:
+    described: dict[str, dict[str, object]] = create_app().openapi()["paths"]
+    return described
+
+
+def expect_sound(answer: requests.Response) -> None:
+    asked = f"{answer.request.method} {answer.request.url} {answer.request.body!r}"
+    assert answer.status_code < 500, asked
+    assert MARK not in answer.text, asked

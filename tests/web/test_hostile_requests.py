@@ -1,0 +1,62 @@
+"""The endpoints that programs call, under whatever schemathesis can think of: ``make fuzz`` sends 10,000 requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from hypothesis import given
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+    from schemathesis import Case
+
+    from tests.web.conftest import Web
+
+ENDPOINTS = ("/hooks/", "/health/")
+TEXT = {"type": "string"}
+PARTY = {"type": ["object", "null"], "properties": {"id": {"type": "integer"}, "customerNumber": TEXT}}
+INVOICE = {"type": "object", "properties": {"id": {"type": "integer"}, "customer": PARTY, "project": PARTY}}
+NOTIFICATION = {
+    "type": "object",
+    "properties": {"event": TEXT, "customer": PARTY, "project": PARTY, "invoice": INVOICE},
+}
+"""What Moment sends. The endpoint reads bytes and believes none of them, so the app's own schema does not say."""
+UNASKED = [{"name": "since", "in": "query", "schema": TEXT}, {"name": "X-Trace", "in": "header", "schema": TEXT}]
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize("known", [True, False], ids=["at a known address", "at any address"])
+def test_no_request_makes_an_endpoint_fail(mode: GenerationMode, *, known: bool, web: Web) -> None:
+    token = web.hook.rpartition("/")[2]
+
+    @given(cases(mode))
+    def send(case: Case[Any]) -> None:
+        if known and "token" in case.path_parameters:
+            case.path_parameters["token"] = token
+        assert case.call(base_url=web.url).status_code < 500
+
+    send()
+
+
+def cases(mode: GenerationMode) -> SearchStrategy[Case[Any]]:
+    """Tell the requests to any of the endpoints; each has what it reads described, and something that it does not."""
+    described: dict[str, Any] = create_app().openapi()
+    endpoints = [
+        (path, method)
+        for path, methods in described["paths"].items()
+        if path.startswith(ENDPOINTS)
+        for method in methods
+    ]
+    for path, method in endpoints:
+        operation = described["paths"][path][method]
+        operation["parameters"] = [*operation.get("parameters", []), *UNASKED]
+    hook = described["paths"]["/hooks/moment/{token}"]["post"]
+    hook["requestBody"] = {"content": {"application/json": {"schema": NOTIFICATION}}}
+    schema = schemathesis.openapi.from_dict(described)
+    return st.one_of([schema[path][method].as_strategy(generation_mode=mode) for path, method in endpoints])
