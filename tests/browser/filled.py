@@ -81,7 +81,7 @@ def wait_for_a_password(town: Town, name: str) -> None:
     """Have a connection that is paused until somebody corrects its settings."""
     told = settings(moment_company="1002", username="many@example.com")
     connection, _ = town.bridge.connections.add(name, told, who="test", now=clock())
-    refused = say("24SevenOffice refuses the user name or the password.")
+    refused = say("24SevenOffice refused the user name or password.")
     town.bridge.connections.pause(connection.id, refused, now=clock())
 
 
@@ -118,7 +118,7 @@ def addresses(town: Town, person: Person) -> dict[str, str]:
     for cookie in person.context.cookies():
         session.cookies.set(cookie["name"], cookie["value"])
     surfer = Surfer(person.url, paths(town), session)
-    surfer.look_around("/changes?state=stuck", "/", "/sign-in")
+    surfer.look_around("/changes?state=stuck", "/connections", "/", "/sign-in")
     test = next(form for form in surfer.forms() if form.action.endswith("/test"))
     answer = session.post(
         person.url + test.action, {name: values[0] for name, values in test.fields.items()}, timeout=10

@@ -49,7 +49,7 @@ def test_a_company_is_connected_from_nothing_and_its_first_invoice_is_in_the_boo
 
 def add(page: Page, firm: Firm) -> None:
     """Enter what it takes to get into both systems, and read what the test says of it."""
-    page.get_by_role("link", name="Connections").click()
+    page.get_by_role("link", name="Connections", exact=True).click()
     page.get_by_role("link", name="Add a connection").click()
     page.get_by_label("Name", exact=True).fill(firm.name)
     page.get_by_label("Company id in Moment").fill(firm.company)

@@ -42,7 +42,7 @@ def test_nothing_is_left_to_see_after_signing_out(one_town: Town, sit_down: Call
     add_user(one_town, "leaves@example.com")
     person = sit_down()
     person.sign_in("leaves@example.com", PASSWORD)
-    person.page.get_by_role("link", name="Connections").click()
+    person.page.get_by_role("link", name="Connections", exact=True).click()
     person.page.get_by_role("button", name="Sign out").click()
     expect(person.page.get_by_role("heading", level=1)).to_have_text(SIGN_IN)
     person.page.go_back()
