@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, or_, update
+from sqlalchemy import and_, or_, select, update
 
 from models.alerts import queue
+from models.locking import ALL_BUT_THE_KEY, locked
 from models.tables import ChangeRow, ConnectionRow
 from models.words import Outcome, State
 
@@ -41,7 +42,7 @@ def allowed(session: Session, connection_id: int, *, most: int, now: datetime, u
 
     The one that is risked keeps the connection at rest until ``until``, so that no other lane tries as well.
     """
-    row = session.get(ConnectionRow, connection_id, with_for_update=True)
+    row = session.get(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
     if row is None or row.paused_because or (row.rests_until and row.rests_until > now):
         return 0
     if row.rests_until is None:
@@ -60,7 +61,7 @@ def failed(
 ) -> None:
     """Count an answer that says unavailable, rest as long as ``rest`` says, and queue once what ``tell`` says."""
     with database.transaction() as session:
-        row = session.get_one(ConnectionRow, connection_id, with_for_update=True)
+        row = session.get_one(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
         row.failures += 1
         row.down_since = row.down_since or now
         outage = Outage(row.down_since, row.failures)
@@ -75,7 +76,7 @@ def failed(
 def probed(database: Database, connection_id: int, *, now: datetime) -> None:
     """After a try that showed nothing, let the next one be risked at once."""
     with database.transaction() as session:
-        row = session.get_one(ConnectionRow, connection_id, with_for_update=True)
+        row = session.get_one(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
         if row.rests_until:
             row.rests_until = now
 
@@ -83,7 +84,7 @@ def probed(database: Database, connection_id: int, *, now: datetime) -> None:
 def answered(database: Database, connection_id: int, *, now: datetime, alert: Alert) -> None:
     """End an outage, if there is one: what it held up is due now, and those who were told get ``alert``."""
     with database.transaction() as session:
-        row = session.get_one(ConnectionRow, connection_id, with_for_update=True)
+        row = session.get_one(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
         if not row.failures:
             return
         if row.down_told:
@@ -91,4 +92,5 @@ def answered(database: Database, connection_id: int, *, now: datetime, alert: Al
         row.failures, row.down_since, row.rests_until, row.down_told = 0, None, None, False
         waits = and_(ChangeRow.connection_id == connection_id, ChangeRow.state == State.WAITING)
         held_up = and_(ChangeRow.outcome == Outcome.FAILED, ChangeRow.waits_for_kind.is_(None))
-        session.execute(update(ChangeRow).where(waits, held_up, ChangeRow.due_at > now).values(due_at=now))
+        later = locked(select(ChangeRow.id).where(waits, held_up, ChangeRow.due_at > now))
+        session.execute(update(ChangeRow).where(ChangeRow.id.in_(later)).values(due_at=now))

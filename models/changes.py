@@ -9,6 +9,7 @@ from sqlalchemy import case, delete, func, insert, select, update
 
 from language.said import Said, say
 from models.listing import views
+from models.locking import locked
 from models.paging import Page, following, paged
 from models.tables import AttemptRow, AuditRow, ChangeRow
 from models.words import Kind, Lane, Outcome, State, named
@@ -170,9 +171,8 @@ def _act(
     """Change what is wanted and in one of these states, and write down who did it to which record."""
     named_by = (ChangeRow.id, ChangeRow.connection_id, ChangeRow.kind, ChangeRow.record_id, ChangeRow.title)
     meant = select(*named_by).where(*wanted.conditions(ChangeRow), ChangeRow.state.in_(states))
-    in_one_order = meant.order_by(ChangeRow.kind, ChangeRow.record_id).with_for_update()  # no deadlocks
     with database.transaction() as session:
-        rows = session.execute(in_one_order).all()
+        rows = session.execute(locked(meant)).all()
         session.execute(update(ChangeRow).where(ChangeRow.id.in_([row.id for row in rows])).values(**values))
         told = [
             {

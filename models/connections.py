@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from language.said import listed, say
 from models import notifications
+from models.locking import ALL_BUT_THE_KEY
 from models.settings import ConnectionSettings
 from models.tables import AuditRow, ConnectionRow
 
@@ -201,7 +202,9 @@ class Connections:
     def rotate_keys(self) -> int:
         """Encrypt all secrets anew with the newest key; tells how many connections there are."""
         with self._database.transaction() as session:
-            rows = session.scalars(select(ConnectionRow).with_for_update()).all()
+            rows = session.scalars(
+                select(ConnectionRow).order_by(ConnectionRow.id).with_for_update(key_share=True)
+            ).all()
             for row in rows:
                 row.secrets = self._vault.lock_values(self._vault.open_values(row.secrets))
         return len(rows)
@@ -261,7 +264,7 @@ def _open(vault: Vault, row: ConnectionRow) -> dict[str, Any]:
 
 
 def _row(session: Session, connection_id: int, *, lock: bool = False) -> ConnectionRow:
-    row = session.get(ConnectionRow, connection_id, with_for_update=lock)
+    row = session.get(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY if lock else None)
     if row is None:
         raise UnknownConnection(f"There is no connection with the number {connection_id}.")
     return row

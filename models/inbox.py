@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from models import breaker, links, tallies
 from models.alerts import queue
 from models.finding import words_of
+from models.locking import locked
 from models.tables import AttemptRow, ChangeRow, ConnectionRow, LaneRow
 from models.words import Kind, Lane, Outcome, Record, State
 
@@ -181,7 +182,14 @@ def settle(database: Database, claim: Claim, settlements: Sequence[Settlement], 
         if session.scalar(lane.returning(LaneRow.kind)) is None:
             raise ClaimLost(f"Another worker has taken over {claim.lane}.")
         numbers = links.remote_ids(session, claim.lane, [change.record.id for change in claim.changes])
-        settled = [_settle_one(session, claim, each, numbers, now=now) for each in settlements]
+        ids = [settlement.change_id for settlement in settlements]
+        in_hand = select(ChangeRow).where(ChangeRow.id.in_(ids), ChangeRow.claim == claim.id)
+        rows = {row.id: row for row in session.scalars(locked(in_hand))}
+        settled = [
+            _settle_one(session, row, each, numbers, now=now)
+            for each in settlements
+            if (row := rows.get(each.change_id))
+        ]
         ended = [
             (Outcome(row.outcome), now - row.received_at)
             for row in settled
@@ -218,24 +226,28 @@ def _take(session: Session, lane: Lane, *, now: datetime) -> bool:
     row = {"connection_id": lane.connection_id, "kind": lane.kind}
     session.execute(insert(LaneRow).values(row).on_conflict_do_nothing())
     free = or_(LaneRow.claim.is_(None), LaneRow.claimed_until <= now)
-    query = select(LaneRow).where(_is(LaneRow, lane), free).with_for_update(skip_locked=True)
+    query = select(LaneRow).where(_is(LaneRow, lane), free).with_for_update(skip_locked=True, key_share=True)
     return session.scalar(query) is not None
 
 
 def _release_lost(session: Session, lane: Lane, *, now: datetime) -> None:
     """Take back what a vanished worker had in hand; it may have been saved."""
+    lost = locked(select(ChangeRow.id).where(_is(ChangeRow, lane), ChangeRow.state == State.WORKING))
     session.execute(
         update(ChangeRow)
-        .where(_is(ChangeRow, lane), ChangeRow.state == State.WORKING)
+        .where(ChangeRow.id.in_(lost))
         .values(state=State.WAITING, uncertain=True, lost=ChangeRow.lost + 1, due_at=now, claim=None)
     )
 
 
 def _due(session: Session, lane: Lane, *, most: int, now: datetime) -> Sequence[ChangeRow]:
-    """Lock the oldest due changes; one whose last attempt ended oddly goes alone, to harm no other."""
+    """Lock the oldest due changes; one whose last attempt ended oddly goes alone, to harm no other.
+
+    One that is just being written to is left for the next claim: whoever writes to it nudges the lane afterwards.
+    """
     due = and_(_is(ChangeRow, lane), ChangeRow.state == State.WAITING, ChangeRow.due_at <= now)
-    query = select(ChangeRow).where(due).order_by(ChangeRow.due_at, ChangeRow.id).limit(most).with_for_update()
-    rows = session.scalars(query).all()
+    oldest = select(ChangeRow).where(due).order_by(ChangeRow.due_at, ChangeRow.id).limit(most)
+    rows = session.scalars(oldest.with_for_update(skip_locked=True, key_share=True)).all()
     return list(takewhile(lambda row: not _suspect(row), rows)) or rows[:1]
 
 
@@ -244,12 +256,9 @@ def _suspect(row: ChangeRow) -> bool:
 
 
 def _settle_one(
-    session: Session, claim: Claim, settlement: Settlement, numbers: Mapping[str, str], *, now: datetime
+    session: Session, row: ChangeRow, settlement: Settlement, numbers: Mapping[str, str], *, now: datetime
 ) -> ChangeRow | None:
     """Write down how one change left; its row where it was attempted."""
-    row = session.get(ChangeRow, settlement.change_id, with_for_update=True)
-    if row is None or row.claim != claim.id:
-        return None
     again = row.revision > row.taken and settlement.state is not State.WAITING
     row.state, row.due_at = (State.WAITING, now) if again else (settlement.state, settlement.due_at)
     row.claim, row.lost = None, 0
@@ -269,7 +278,7 @@ def _settle_one(
     row.reason, row.message, row.remedy = settlement.reason, settlement.message, settlement.remedy
     session.add(_attempt(settlement, now=now))
     if settlement.alert:
-        queue(session, claim.lane.connection_id, settlement.alert, change_id=row.id, now=now)
+        queue(session, row.connection_id, settlement.alert, change_id=row.id, now=now)
     return row
 
 

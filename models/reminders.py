@@ -33,7 +33,7 @@ def remind(database: Database, *, now: datetime) -> int:
         select(ChangeRow, ConnectionRow)
         .join(ConnectionRow, ConnectionRow.id == ChangeRow.connection_id)
         .where(ChangeRow.state == State.STUCK, due <= now)
-        .with_for_update(of=ChangeRow, skip_locked=True)
+        .with_for_update(of=ChangeRow, skip_locked=True, key_share=True)
     )
     with database.transaction() as session:
         rows = session.execute(query).all()
@@ -50,7 +50,9 @@ def digest(database: Database, *, now: datetime) -> int:
     """Queue the digest of the last seven days for each connection that wants one and had none in that time."""
     wanted = ConnectionRow.settings["weekly_digest"].as_boolean()
     last = func.coalesce(ConnectionRow.digest_at, ConnectionRow.created_at)
-    query = select(ConnectionRow).where(wanted, last <= now - WEEK).with_for_update(skip_locked=True)
+    query = (
+        select(ConnectionRow).where(wanted, last <= now - WEEK).with_for_update(skip_locked=True, key_share=True)
+    )
     with database.transaction() as session:
         rows = session.scalars(query).all()
         for connection in rows:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy import and_, exists, func, select, tuple_, update
 
+from models.locking import locked
 from models.tables import ChangeRow, LinkRow
 from models.words import Kind, Lane, Record, State
 
@@ -13,27 +14,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.sql.dml import ReturningUpdate
+
     from models.base import Database
 
 
 def wake(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> set[Lane]:
     """Make due what waits for these records, which have come across; tells the lanes to nudge."""
-    woken: set[Lane] = set()
+    across = [(record.kind, record.id) for record in records]
+    if not across:
+        return set()
+    waits = and_(
+        ChangeRow.connection_id == connection_id,
+        tuple_(ChangeRow.waits_for_kind, ChangeRow.waits_for_id).in_(across),
+        ChangeRow.state == State.WAITING,
+    )
     with database.transaction() as session:
-        for record in records:
-            rows = session.scalars(
-                update(ChangeRow)
-                .where(
-                    ChangeRow.connection_id == connection_id,
-                    ChangeRow.waits_for_kind == record.kind,
-                    ChangeRow.waits_for_id == record.id,
-                    ChangeRow.state == State.WAITING,
-                )
-                .values(due_at=now, waits_for_kind=None, waits_for_id=None)
-                .returning(ChangeRow.kind)
-            )
-            woken |= {Lane(connection_id, Kind(kind)) for kind in rows}
-    return woken
+        return {Lane(connection_id, Kind(kind)) for kind in session.scalars(_wake(waits, now=now))}
 
 
 def wake_arrived(database: Database, *, now: datetime) -> None:
@@ -45,9 +43,7 @@ def wake_arrived(database: Database, *, now: datetime) -> None:
     )
     waits = and_(ChangeRow.waits_for_kind.is_not(None), ChangeRow.state == State.WAITING)
     with database.transaction() as session:
-        session.execute(
-            update(ChangeRow).where(waits, arrived).values(due_at=now, waits_for_kind=None, waits_for_id=None)
-        )
+        session.execute(_wake(and_(waits, arrived), now=now))
 
 
 def in_lane(database: Database, lane: Lane) -> int:
@@ -59,3 +55,12 @@ def in_lane(database: Database, lane: Lane) -> int:
     )
     with database.transaction() as session:
         return session.scalar(query) or 0
+
+
+def _wake(waits: ColumnElement[bool], *, now: datetime) -> ReturningUpdate[str]:
+    return (
+        update(ChangeRow)
+        .where(ChangeRow.id.in_(locked(select(ChangeRow.id).where(waits))))
+        .values(due_at=now, waits_for_kind=None, waits_for_id=None)
+        .returning(ChangeRow.kind)
+    )

@@ -97,4 +97,5 @@ def _prepare(**_: object) -> None:
 @signals.task_failure.connect
 def _tell(sender: Task[..., None], exception: Exception, args: list[object], **_: object) -> None:
     if isinstance(exception, FORESEEN):  # Celery reports the others
-        log.warning("task_given_up", task=sender.name, args=args, because=str(exception))
+        cause = str(exception.__cause__ or exception).partition("\n")[0]
+        log.warning("task_given_up", task=sender.name, args=args, because=str(exception), cause=cause)
