@@ -29,6 +29,9 @@ MOST_LOST = 3
 _OURS = (ClaimLost, DatabaseUnavailable)
 """Not about the record: nothing can be settled, so the claim runs out and the changes are looked at again."""
 
+_NO_USE = (Unavailable, Misconfigured)
+"""After these no further record of the connection is tried."""
+
 W = TypeVar("W", bound="Work")
 
 
@@ -42,9 +45,14 @@ class Work(Protocol):
 
 
 class Flow(Protocol[W]):
-    """What is done for one kind of record; safe to run twice over the same change."""
+    """What is done for one kind of record; safe to run twice over the same change.
+
+    ``batch`` is how many changes are taken at a time, and ``together`` says whether they share the calls that send
+    them: then what is said in sending belongs to each of them.
+    """
 
     batch: int
+    together: bool
 
     def prepare(self, change: Change) -> W | Done:
         """Read the record and see what is to be sent; raises ``SyncError``."""
@@ -73,7 +81,7 @@ def act(
             tried[change.id] = attempt
         else:
             ready.append((attempt.answer, attempt))
-        if isinstance(attempt.answer, Unavailable | Misconfigured):
+        if isinstance(attempt.answer, _NO_USE):
             break
     return tried | _send(flow, ready, clock=clock)
 
@@ -91,7 +99,19 @@ def _prepare(flow: Flow[Any], change: Change) -> Any:  # noqa: ANN401 - the flow
 def _send(
     flow: Flow[Any], ready: Sequence[tuple[Work, Tried]], *, clock: Callable[[], datetime]
 ) -> dict[int, Tried]:
-    """Send together what is ready; what is said in sending belongs to each of them."""
+    """Send what is ready: in one go, or each change by itself."""
+    tried: dict[int, Tried] = {}
+    for group in [ready] if flow.together else [[each] for each in ready]:
+        sent = _send_group(flow, group, clock=clock)
+        tried |= sent
+        if any(isinstance(each.answer, _NO_USE) for each in sent.values()):
+            break
+    return tried
+
+
+def _send_group(
+    flow: Flow[Any], ready: Sequence[tuple[Work, Tried]], *, clock: Callable[[], datetime]
+) -> dict[int, Tried]:
     works = [work for work, _ in ready]
     sent = _attempt(partial(flow.send, works), clock=clock) if works else Tried([])
     answers = [sent.answer] * len(works) if isinstance(sent.answer, Exception) else sent.answer

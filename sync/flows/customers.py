@@ -41,6 +41,7 @@ class Customers:
     """Saves new and changed customers, many in one call, and returns their numbers."""
 
     batch = 50
+    together = True
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

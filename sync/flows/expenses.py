@@ -71,6 +71,7 @@ class Expenses:
     """Brings the expenses of changed vouchers, and puts right those brought before."""
 
     batch = 10
+    together = False
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

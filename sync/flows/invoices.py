@@ -44,6 +44,7 @@ class Invoices:
     """Posts the vouchers of finalized invoices, those of one fiscal year in one call."""
 
     batch = 20
+    together = True
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

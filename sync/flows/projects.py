@@ -41,6 +41,7 @@ class Projects:
     """Saves new and changed projects, each in a call of its own since the vendor has no other."""
 
     batch = 10
+    together = False
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sync.errors import SyncError
-    from sync.records import CompanyDraft, Customer
+    from sync.records import CompanyDraft, Customer, ProjectDraft
     from tests.sync.conftest import World
 
 
@@ -139,6 +139,38 @@ def test_an_attempt_keeps_what_was_said_to_the_remote_systems(
         (attempt,) = changes.attempts(world.database, world.change(Kind.CUSTOMER, record_id).id)
         assert [each["operation"] for each in attempt.exchanges] == [f"GET customers/{record_id}", "SaveCompanies"]
         assert all(len(each["response"]) < 9000 for each in attempt.exchanges)
+
+
+def test_an_attempt_keeps_nothing_that_was_said_for_another_record_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = world.erp.save_project
+
+    def save_project(draft: ProjectDraft) -> None:
+        exchanges.tell(f"SaveProject {draft.number}", request=b"", response=b"")
+        save(draft)
+
+    monkeypatch.setattr(world.erp, "save_project", save_project)
+    for record_id in "45":
+        world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
+    world.receive(Kind.PROJECT, "4", "5")
+    world.run()
+    for record_id in "45":
+        (attempt,) = changes.attempts(world.database, world.change(Kind.PROJECT, record_id).id)
+        assert [each["operation"] for each in attempt.exchanges] == [f"SaveProject {record_id}"]
+
+
+def test_the_rest_of_what_is_sent_one_by_one_is_given_back_when_the_system_is_unavailable(world: World) -> None:
+    for record_id in "45":
+        world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
+    world.erp.fails_before["save_project"] = [Unavailable("24SevenOffice is down.")]
+    world.receive(Kind.PROJECT, "4", "5")
+    world.drain(Kind.PROJECT)
+    tries = [len(changes.attempts(world.database, world.change(Kind.PROJECT, each).id)) for each in "45"]
+    assert tries == [1, 0]
+    world.later(minutes=1)
+    world.run()
+    assert len(world.erp.projects) == 2
 
 
 def test_what_is_said_outside_an_attempt_is_not_kept() -> None:
