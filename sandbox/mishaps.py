@@ -8,6 +8,7 @@ A system mounts :func:`controls` beside its API and wraps the whole in :class:`M
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,7 +65,7 @@ class Latency(BaseModel):
 
 
 class Mishaps:
-    """What is to go wrong, what has gone wrong, and how often each operation was called."""
+    """What is to go wrong, what has gone wrong, how often each operation was called and how long it took."""
 
     def __init__(self) -> None:
         self.reset()
@@ -74,6 +75,7 @@ class Mishaps:
         self.pending: list[Mishap] = []
         self.played: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
+        self.longest: dict[str, float] = {}
         self.latency = 0.0
 
     def arrive(self, operation: str) -> Mishap | None:
@@ -86,6 +88,10 @@ class Mishaps:
                 return self._play(mishap)
             mishap.skip -= 1
         return None
+
+    def done(self, operation: str, *, seconds: float) -> None:
+        """Note how long after a call came in its work was done."""
+        self.longest[operation] = max(seconds, self.longest.get(operation, 0))
 
     def _play(self, mishap: Mishap) -> Mishap:
         self.played[mishap.kind] += 1
@@ -120,6 +126,10 @@ def controls(mishaps: Mishaps, *, reset: Callable[[], None]) -> APIRouter:
     @router.get("/calls")
     async def count() -> dict[str, int]:
         return mishaps.calls
+
+    @router.get("/longest")
+    async def tell_longest() -> dict[str, float]:
+        return mishaps.longest
 
     @router.delete("/calls", status_code=204)
     async def count_anew() -> None:
@@ -164,10 +174,10 @@ class Misbehaving:
             await self._app(scope, receive, send)
             return
         mishap = self._mishaps.arrive(operation)
-        scope.setdefault("state", {})["mishap"] = mishap
+        scope.setdefault("state", {}).update(mishap=mishap, operation=operation, came=time.monotonic())
         await asyncio.sleep(self._mishaps.latency)
         if mishap is None:
-            await self._app(scope, receive, send)
+            await self._do(scope, receive, send)
         else:
             await self._play(mishap, scope, receive, send)
 
@@ -186,7 +196,12 @@ class Misbehaving:
         else:
             body = await request.body()
             await asyncio.sleep(mishap.seconds if mishap.kind == "slow" else 0)
-            await self._app(scope, _kept(body, receive), send)
+            await self._do(scope, _kept(body, receive), send)
+
+    async def _do(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+        state = scope["state"]
+        self._mishaps.done(state["operation"], seconds=time.monotonic() - state["came"])
 
     async def _work(self, scope: Scope, receive: Receive) -> list[Message]:
         answer: list[Message] = []
@@ -194,7 +209,7 @@ class Misbehaving:
         async def keep(message: Message) -> None:
             answer.append(message)
 
-        await self._app(scope, receive, keep)
+        await self._do(scope, receive, keep)
         return answer
 
     async def _break_answer(self, mishap: Mishap, answer: list[Message], request: Request, send: Send) -> None:

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from models.base import Database
     from models.connections import Connection
 
+ANSWER_SECONDS = 1
+LOOKED_AFTER_SECONDS = ANSWER_SECONDS + 2
+"""How soon after a call was sent it may be looked for whether it has saved: what lands later can be doubled (S25)."""
+
 SETTINGS = {
     "SWEEP_SECONDS": "0.5",
     "POLL_SECONDS": "3",
     "CLAIM_SECONDS": "5",
     "CONNECT_SECONDS": "1",
-    "ANSWER_SECONDS": "1",
+    "ANSWER_SECONDS": str(ANSWER_SECONDS),
     "WORKER_THREADS": "4",
 }
 
@@ -36,7 +40,11 @@ def _shorter(policy: backoff.Policy, *, first: float, longest: float, least: flo
 
 WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
     (backoff, "UNAVAILABLE", _shorter(backoff.UNAVAILABLE, first=0.1, longest=1)),
-    (backoff, "UNCERTAIN", _shorter(backoff.UNCERTAIN, first=0.3, longest=2, least=0.8)),
+    (
+        backoff,
+        "UNCERTAIN",
+        _shorter(backoff.UNCERTAIN, first=0.3, longest=2, least=LOOKED_AFTER_SECONDS - ANSWER_SECONDS),
+    ),
     (backoff, "CRASH", _shorter(backoff.CRASH, first=0.4, longest=2)),
     (outcomes, "PATIENCE", _seconds(20)),
     (resting, "MOST_FAILURES", 6),  # as there are many more of them than in life

@@ -64,12 +64,16 @@ class Chaos:
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
-    """How a day ended: what went wrong by kind, what was not right afterwards, and how long it all took."""
+    """How a day ended: what went wrong by kind, what was not right afterwards, and how long it all took.
+
+    ``longest`` is how many seconds a call that writes took until it was done over there.
+    """
 
     seed: int
     faults: Counter[str]
     verdict: Verdict
     seconds: float
+    longest: float
 
 
 def play(chaos: Chaos, *, say: Say) -> Played:
@@ -83,9 +87,10 @@ def play(chaos: Chaos, *, say: Say) -> Played:
     with TemporaryDirectory() as folder, _running(Path(folder), mistakes, say) as (stack, bridge):
         scene = _Scene(chaos, stack, bridge)
         verdict = scene.play(voucher_number="moment" if guarded else "series")
-        faults = scene.troubles.counted()
+        faults, longest = scene.troubles.counted(), scene.troubles.longest()
         stack.kill()
-    return Played(seed=chaos.seed, faults=faults, verdict=verdict, seconds=time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Played(seed=chaos.seed, faults=faults, verdict=verdict, seconds=seconds, longest=longest)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tests.chaos.hurry import LOOKED_AFTER_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -24,7 +26,9 @@ def told(day: Played) -> str:
     faults = ", ".join(f"{kind} {times}" for kind, times in sorted(day.faults.items()))
     ended = "ok" if is_clean(day) else "NOT OK"
     heading = f"Seed {day.seed}: {ended} after {day.faults.total()} faults in {day.seconds:.0f} s ({faults})"
-    return "\n".join([heading, *(f"  {name}: {what}" for name, what in _found(day))])
+    late = f"  A call that writes was done after {day.longest:.1f} s, when it had been looked for: it may be doubled (S25)."
+    found = [f"  {name}: {what}" for name, what in _found(day)]
+    return "\n".join([heading, *([late] if day.longest > LOOKED_AFTER_SECONDS else []), *found])
 
 
 def report_of(days: Sequence[Played]) -> dict[str, Any]:
@@ -33,6 +37,7 @@ def report_of(days: Sequence[Played]) -> dict[str, Any]:
     return {
         "seeds": [day.seed for day in days],
         "faults": dict(sorted(sum((day.faults for day in days), Counter[str]()).items())),
+        "longest_write_seconds": round(max(day.longest for day in days), 2),
         **{name: counts[name] for name in FINDINGS},
         "details": [f"seed {day.seed}: {name}: {what}" for day in days for name, what in _found(day)],
     }

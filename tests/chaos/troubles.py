@@ -102,6 +102,11 @@ class Troubles:
         died = Counter({f"killed: {point}": times for point, times in self._crashes.reached().items()})
         return self._done + played + died + lost
 
+    def longest(self) -> float:
+        """Tell how many seconds after it came in the last of the calls that write was done."""
+        times = self._outside.control("twentyfour", "GET", "longest")
+        return max((seconds for operation, seconds in times.items() if operation.startswith("Save")), default=0)
+
     def _mishaps(self, system: str) -> dict[str, Any]:
         mishaps: dict[str, Any] = self._outside.control(system, "GET", "mishaps")
         return mishaps

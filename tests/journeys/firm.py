@@ -100,7 +100,7 @@ class Firm:
             expect("records in hand", self.working(), [])
 
         eventually(holds)
-        self.let_pass(timedelta(minutes=1))
+        self.let_pass(timedelta(minutes=2))
 
     def calls(self) -> Record:
         """Tell the calls to 24SevenOffice since the connection was made."""

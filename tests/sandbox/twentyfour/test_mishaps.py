@@ -148,6 +148,13 @@ def test_an_unknown_kind_of_mishap_is_refused(desk: Desk) -> None:
     desk.control("POST", "/mishaps", {"operation": "*", "kind": "gremlins"}, expect=422)
 
 
+def test_the_longest_time_until_the_work_of_a_call_was_done_is_told(demo: Desk) -> None:
+    demo.mishap("SaveCompanies", "slow", seconds=0.3)
+    save(demo)
+    save(demo)
+    assert demo.control("GET", "/longest")["SaveCompanies"] >= 0.3
+
+
 def test_latency_is_the_least_that_every_call_takes(demo: Desk) -> None:
     demo.control("PUT", "/latency", {"seconds": 0.3})
     with ThreadPoolExecutor() as pool:
