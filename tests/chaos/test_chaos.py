@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from local.run import say
 from tests.chaos.play import Chaos, Played, play
-from tests.chaos.report import told
+from tests.chaos.report import report_of, told
 from tests.chaos.verdict import Verdict
 
 
@@ -15,6 +17,7 @@ def test_nothing_is_lost_or_done_twice_on_a_chaotic_day(seed: int) -> None:
     played = short(seed)
     assert played.verdict == Verdict(), told(played)
     assert len(played.faults) >= 12
+    assert json.loads(json.dumps(report_of([played])))["lost"] == 0
 
 
 def test_the_checker_notices_links_saved_never_and_vouchers_posted_without_a_look() -> None:

@@ -105,7 +105,8 @@ class Troubles:
     def longest(self) -> float:
         """Tell how many seconds after it came in the last of the calls that write was done."""
         times = self._outside.control("twentyfour", "GET", "longest")
-        return max((seconds for operation, seconds in times.items() if operation.startswith("Save")), default=0)
+        writes = (seconds for operation, seconds in times.items() if operation.startswith("Save"))
+        return float(max(writes, default=0))
 
     def _mishaps(self, system: str) -> dict[str, Any]:
         mishaps: dict[str, Any] = self._outside.control(system, "GET", "mishaps")
