@@ -11,14 +11,14 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import and_, case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models import breaker, links, tallies
 from models.alerts import queue
 from models.finding import words_of
 from models.locking import locked
-from models.tables import AttemptRow, ChangeRow, ConnectionRow, LaneRow
+from models.tables import AttemptRow, ChangeRow, LaneRow
 from models.words import Kind, Lane, Outcome, Record, State
 
 if TYPE_CHECKING:
@@ -196,29 +196,6 @@ def settle(database: Database, claim: Claim, settlements: Sequence[Settlement], 
             if row and row.outcome and not row.waits_for_kind  # to wait for another record is no failure
         ]
         tallies.add(session, claim.lane.connection_id, ended, now=now)
-
-
-def due_lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
-    """Tell the lanes with something to do: due changes and no worker, or a worker that has vanished."""
-    idle = or_(LaneRow.claim.is_(None), LaneRow.claimed_until <= now)
-    with database.transaction() as session:
-        rows = session.execute(
-            select(ChangeRow.connection_id, ChangeRow.kind)
-            .join(ConnectionRow, and_(ConnectionRow.id == ChangeRow.connection_id, breaker.works(now)))
-            .outerjoin(
-                LaneRow, and_(LaneRow.connection_id == ChangeRow.connection_id, LaneRow.kind == ChangeRow.kind)
-            )
-            .where(or_(LaneRow.kind.is_(None), idle))
-            .where(
-                or_(
-                    and_(ChangeRow.state == State.WAITING, ChangeRow.due_at <= now),
-                    ChangeRow.state == State.WORKING,
-                )
-            )
-            .group_by(ChangeRow.connection_id, ChangeRow.kind)
-            .order_by(func.min(ChangeRow.due_at))
-        )
-        return [Lane(connection_id, Kind(kind)) for connection_id, kind in rows]
 
 
 def _take(session: Session, lane: Lane, *, now: datetime) -> bool:

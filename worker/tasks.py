@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from models import changes, inbox, reminders, tallies, throttle, visits, waiting
+from models import changes, due, reminders, tallies, throttle, visits, waiting
 from models.words import Kind, Lane
 from worker import dispatch, errands, mailing, polls, pulse
 from worker.app import app
@@ -41,7 +41,7 @@ def sweep() -> None:
     """Nudge all lanes with something due, also those whose worker has vanished, and errands without an answer."""
     pulse.beat(bridge().redis)
     waiting.wake_arrived(bridge().database, now=clock())
-    dispatch.nudge(inbox.due_lanes(bridge().database, now=clock()))
+    dispatch.nudge(due.lanes(bridge().database, now=clock()))
     dispatch.nudge_errands(bridge().errands.unanswered(since=clock() - errands.WORTHWHILE))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from language.said import say
-from models import audit, changes, inbox, listing
+from models import audit, changes, due, inbox, listing
 from models.changes import HANDLED, UNWANTED, Acted
 from models.paging import Key
 from models.wanted import Wanted
@@ -54,7 +54,7 @@ def test_what_is_tried_again_is_due_at_once(database: Database, stuck: ChangeVie
     acted = changes.retry(database, only(stuck), who="kari", now=LATER)
     assert acted == Acted(1, frozenset({Lane(stuck.connection_id, Kind.INVOICE)}))
     assert (see(database, stuck).state, see(database, stuck).due_at) == (State.WAITING, LATER)
-    assert inbox.due_lanes(database, now=LATER) == [Lane(stuck.connection_id, Kind.INVOICE)]
+    assert due.lanes(database, now=LATER) == [Lane(stuck.connection_id, Kind.INVOICE)]
 
 
 def test_what_was_left_alone_can_be_tried_again_too(database: Database, connection: Connection) -> None:

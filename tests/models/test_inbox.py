@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import changes, inbox, waiting
+from models import changes, due, inbox, waiting
 from models.changes import Acted
 from models.inbox import Claim, ClaimLost, Settlement
 from models.wanted import Wanted
@@ -130,8 +130,8 @@ def test_what_another_record_needs_is_left_alone_while_it_needs_a_person(databas
 def test_a_claim_that_runs_out_is_taken_over_and_uncertain(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lost = claimed(database, lane)
-    assert inbox.due_lanes(database, now=NOW) == []
-    assert inbox.due_lanes(database, now=NOW + MINUTE) == [lane]
+    assert due.lanes(database, now=NOW) == []
+    assert due.lanes(database, now=NOW + MINUTE) == [lane]
     (change,) = claimed(database, lane, now=NOW + MINUTE).changes
     assert (change.uncertain, change.lost) == (True, 1)
     with pytest.raises(ClaimLost):
@@ -165,7 +165,7 @@ def test_a_paused_connection_keeps_its_changes(
 ) -> None:
     receive(database, lane, "1")
     connections.pause(connection.id, "The password is wrong.", now=NOW)
-    assert inbox.due_lanes(database, now=NOW) == []
+    assert due.lanes(database, now=NOW) == []
     assert take(database, lane) == []
     connections.resume(connection.id, who="test", now=NOW)
     assert take(database, lane) == ["1"]

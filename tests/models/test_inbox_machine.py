@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
 
-from models import inbox, listing
+from models import due, inbox, listing
 from models.inbox import Claim, ClaimLost, Settlement
 from models.wanted import Wanted
 from models.words import Kind, Lane, Outcome, Record, State
@@ -133,7 +133,7 @@ class Inbox(RuleBasedStateMachine):
         """When calm returns, everything that is owed is worked off."""
         self.now += 2 * LEASE
         worked_off: set[str] = set()
-        while inbox.due_lanes(self.database, now=self.now):
+        while due.lanes(self.database, now=self.now):
             claim = inbox.claim(self.database, self.lane, most=2, now=self.now, until=self.now + LEASE)
             assert claim
             done = [

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from models import breaker, changes, inbox, links, waiting
+from models import breaker, changes, due, inbox, links, waiting
 from models.alerts import Alert, Turn
 from models.inbox import ClaimLost, Settlement
 from models.links import Link
@@ -31,7 +31,7 @@ ALERT = Alert(Turn.WORSE, "Kari AS", "It was refused.", "Mend it.", ("books@exam
 
 
 def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(database: Database, connections: Connections) -> None:
-    dice = random.Random(1)  # noqa: S311
+    dice = random.Random(1)  # noqa: S311 - the same dice each time
     for number in range(CONNECTIONS):  # each has its first claims, tallies and links, which are made only once
         connection, _ = connections.add(f"Firm {number}", settings(), who="test", now=clock())
         notify = partial(notified, database, connection.id, dice)
@@ -72,7 +72,7 @@ def polled(database: Database, connection_id: int, dice: random.Random) -> None:
 
 def swept(database: Database) -> None:
     waiting.wake_arrived(database, now=clock())
-    inbox.due_lanes(database, now=clock())
+    due.lanes(database, now=clock())
 
 
 def pressed(database: Database) -> None:

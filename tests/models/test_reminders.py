@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import alerts, changes, inbox, reminders
+from models import alerts, changes, due, inbox, reminders
 from models.alerts import Turn
 from models.inbox import Settlement
 from models.wanted import Wanted
@@ -73,7 +73,7 @@ def test_a_person_takes_a_change_off_the_list_and_it_stays_off(database: Databas
     stuck = attempt(database, connection, Outcome.FAILED)
     assert changes.close(database, only(stuck), because="Posted by hand", who="kari", now=NOW).count == 1
     inbox.receive(database, connection.id, [INVOICE], now=NOW)
-    assert inbox.due_lanes(database, now=NOW) == []
+    assert due.lanes(database, now=NOW) == []
     assert reminders.remind(database, now=NOW + 20 * DAY) == 0
     closed = changes.show(database, stuck.id)
     assert closed

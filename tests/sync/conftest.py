@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import alerts, changes, inbox
+from models import alerts, changes, due, inbox
 from models.words import Kind, Lane, Record
 from sync.desk import Desk
 from sync.runner import Runner
@@ -57,7 +57,7 @@ class World:
     def run(self, *, until_quiet: int = 20) -> None:
         """Drain every due lane, again and again until nothing is due."""
         for _ in range(until_quiet):
-            lanes = inbox.due_lanes(self.database, now=self.now)
+            lanes = due.lanes(self.database, now=self.now)
             if not lanes:
                 return
             for lane in lanes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import alerts, inbox
+from models import alerts, due, inbox
 from models.alerts import Turn
 from models.words import Kind, Outcome
 from sync.errors import Unavailable
@@ -42,7 +42,7 @@ def test_an_outage_of_ten_minutes_is_two_mails_and_few_calls_and_then_everything
     world.receive(Kind.INVOICE, *map(str, range(1, 501)))
     world.erp.fails_before["post"] = [DOWN] * 1000
     for _ in range(60):
-        for lane in inbox.due_lanes(world.database, now=world.now):
+        for lane in due.lanes(world.database, now=world.now):
             world.runner().drain(lane)
         world.later(seconds=10)
     assert world.erp.calls["post"] <= 30
@@ -69,7 +69,7 @@ def test_another_connection_does_not_notice(world: World) -> None:
     world.receive(Kind.INVOICE, "1")
     fail(world)
     inbox.receive(world.database, other.id, [factories.record(Kind.CUSTOMER, "7")], now=world.now)
-    assert [lane.connection_id for lane in inbox.due_lanes(world.database, now=world.now)] == [other.id]
+    assert [lane.connection_id for lane in due.lanes(world.database, now=world.now)] == [other.id]
 
 
 def test_a_short_hiccup_is_not_worth_a_mail(world: World) -> None:

@@ -1,0 +1,40 @@
+"""What is due: lanes with something to do and nobody who does it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, func, or_, select
+
+from models import breaker
+from models.tables import ChangeRow, ConnectionRow, LaneRow
+from models.words import Kind, Lane, State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from models.base import Database
+
+
+def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
+    """Tell the lanes with something to do: due changes and no worker, or a worker that has vanished."""
+    idle = or_(LaneRow.claim.is_(None), LaneRow.claimed_until <= now)
+    with database.transaction() as session:
+        rows = session.execute(
+            select(ChangeRow.connection_id, ChangeRow.kind)
+            .join(ConnectionRow, and_(ConnectionRow.id == ChangeRow.connection_id, breaker.works(now)))
+            .outerjoin(
+                LaneRow, and_(LaneRow.connection_id == ChangeRow.connection_id, LaneRow.kind == ChangeRow.kind)
+            )
+            .where(or_(LaneRow.kind.is_(None), idle))
+            .where(
+                or_(
+                    and_(ChangeRow.state == State.WAITING, ChangeRow.due_at <= now),
+                    ChangeRow.state == State.WORKING,
+                )
+            )
+            .group_by(ChangeRow.connection_id, ChangeRow.kind)
+            .order_by(func.min(ChangeRow.due_at))
+        )
+        return [Lane(connection_id, Kind(kind)) for connection_id, kind in rows]
