@@ -45,11 +45,13 @@ def sandbox(ports: Mapping[str, int], *, keep: Path) -> tuple[str, ...]:
 
 
 class Process:
-    """A Python program of ours; each line that it writes is said in its name."""
+    """A Python program of ours; each line that it writes is said in its name. ``via`` is what starts it."""
 
-    def __init__(self, name: str, arguments: Sequence[str], *, env: Mapping[str, str], say: Say) -> None:
+    def __init__(
+        self, name: str, arguments: Sequence[str], *, env: Mapping[str, str], say: Say, via: Sequence[str] = ()
+    ) -> None:
         self.name = name
-        self._command = (sys.executable, "-m", *arguments)
+        self._command = (*via, sys.executable, "-m", *arguments)
         self._env = {**env, "PYTHONUNBUFFERED": "1"}
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None

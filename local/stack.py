@@ -20,7 +20,7 @@ from local.processes import ROOT, Process, commands, sandbox
 from models.base import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from local.processes import Say
@@ -126,9 +126,12 @@ class Stack:
     def _start_processes(self, until_the_end: ExitStack) -> None:
         migrate(SecretStr(self.environment["DATABASE_URL"]))
         for name, arguments in self.command_lines().items():
-            process = self.parts[name] = Process(name, arguments, env=self.environment, say=self._say)
+            process = self.parts[name] = self._process(name, arguments)
             until_the_end.callback(process.stop)
             process.start()
+
+    def _process(self, name: str, arguments: Sequence[str]) -> Process:
+        return Process(name, arguments, env=self.environment, say=self._say)
 
     def _wait(self) -> None:
         pages: list[str] = [page for page in ("web", "flower") if page in self.parts]

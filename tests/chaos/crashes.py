@@ -1,4 +1,4 @@
-"""Crash points: named instants between two steps, at which a process kills itself when it is told to.
+"""Crash points: named instants between two steps, at which a process kills itself when it is told to, or is cut off.
 
 Production knows nothing of them: the functions around them are wrapped by the processes of a chaotic day. What is
 armed, and what was reached, are files in a folder, since a process that kills itself tells nothing any more.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from functools import wraps
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+from requests.adapters import HTTPAdapter
 
 from integrations.moment.gateway import MomentGateway
 from integrations.twentyfour.gateway import TwentyFour
@@ -24,20 +27,42 @@ from sync.desk import Desk
 from sync.runner import Runner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+KILLED, CUT_OFF = "killed", "cut off"
+PULLED_SECONDS = 2
+"""How long it may take to pull the cable of a host that asked for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """The instant before a function begins, or ``after`` it; with a ``kind``, only for records of that kind."""
+    """The instant before a function begins, or ``after`` it; with a ``kind``, only for records of that kind.
+
+    ``fate`` is what happens there, ``sending`` names the operation that must be in the request, and ``meanwhile``
+    says that the process goes on while its host is being cut off.
+    """
 
     name: str
     owner: Any
     function: str
     after: bool = False
     kind: Kind | None = None
+    fate: str = KILLED
+    sending: bytes = b""
+    meanwhile: bool = False
+
+    @property
+    def title(self) -> str:
+        """What is counted."""
+        return f"{self.fate}: {self.name}"
 
     def is_for(self, arguments: tuple[Any, ...]) -> bool:
+        if self.sending:
+            bodies = (getattr(each, "body", None) for each in arguments)
+            return any(
+                isinstance(body, bytes) and self.sending in body for body in bodies
+            )  # others are read but once
         return self.kind is None or any(isinstance(each, Record) and each.kind is self.kind for each in arguments)
 
 
@@ -58,19 +83,43 @@ POINTS = (
     Point(name="settled, nothing after it", owner=inbox, function="settle", after=True),
 )
 
+VOUCHERS = b"SaveBundleList"
+CUTS = (
+    Point(name="claimed, nothing done", owner=Runner, function="_work_off", fate=CUT_OFF),
+    Point(name="voucher about to leave", owner=HTTPAdapter, function="send", fate=CUT_OFF, sending=VOUCHERS),
+    Point(
+        name="voucher under way",
+        owner=HTTPAdapter,
+        function="send",
+        fate=CUT_OFF,
+        sending=VOUCHERS,
+        meanwhile=True,
+    ),
+    Point(name="voucher posted, not linked", owner=Desk, function="save_link", kind=Kind.INVOICE, fate=CUT_OFF),
+    Point(name="done, not settled", owner=inbox, function="settle", fate=CUT_OFF),
+    Point(name="in the midst of settling", owner=inbox, function="_settle_one", fate=CUT_OFF),
+)
+"""Instants at which a host is cut off from everything, its worker in the middle of a batch."""
+
 
 class Crashes:
-    """What is armed and what was reached, in a folder that all processes of a day share."""
+    """What is armed and what was reached, in a folder that all processes of a day share.
 
-    def __init__(self, folder: Path) -> None:
-        self._armed, self._reached = folder / "armed", folder / "reached"
+    Args:
+        folder: of the day.
+        host: the name of the host that this process runs on, where it can be cut off.
+    """
+
+    def __init__(self, folder: Path, *, host: str = "") -> None:
+        self._armed, self._reached, self.wishes = (folder / name for name in ("armed", "reached", "wishes"))
+        self._host = host
         self._looking = Lock()
-        for each in (self._armed, self._reached):
+        for each in (self._armed, self._reached, self.wishes):
             each.mkdir(parents=True, exist_ok=True)
 
-    def arm(self, name: str, *, skip: int) -> None:
-        """Have the process die that next comes to a point, after the first ``skip`` times."""
-        (self._armed / name).write_text(str(skip))
+    def arm(self, point: Point, *, skip: int) -> None:
+        """Have what comes next to a point meet its fate there, after the first ``skip`` times."""
+        (self._armed / point.title).write_text(str(skip))
 
     def disarm(self) -> None:
         """Let everything live."""
@@ -78,38 +127,48 @@ class Crashes:
             each.unlink(missing_ok=True)
 
     def reached(self) -> Counter[str]:
-        """Count the deaths by point."""
+        """Count what was met, by the title of the point."""
         return Counter(each.name.rpartition(".")[0] for each in self._reached.iterdir())
 
-    def come_to(self, name: str) -> None:
-        """Die here if it is time."""
-        armed = self._armed / name
+    def come_to(self, point: Point) -> None:
+        """Meet the point's fate if it is time."""
+        if not self._is_time(point.title):
+            return
+        if point.fate == KILLED:
+            os.kill(os.getpid(), signal.SIGKILL)
+        wish = self.wishes / self._host
+        wish.touch()
+        deadline = time.monotonic() + PULLED_SECONDS
+        while not point.meanwhile and wish.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _is_time(self, title: str) -> bool:
+        armed = self._armed / title
         with self._looking, suppress(FileNotFoundError, ValueError):  # another process was faster
             left = int(armed.read_text())
-            if left:
-                armed.write_text(str(left - 1))
-            else:
-                armed.rename(self._reached / f"{name}.{uuid4().hex}")
-                os.kill(os.getpid(), signal.SIGKILL)
+            if not left:
+                armed.rename(self._reached / f"{title}.{uuid4().hex}")
+                return True
+            armed.write_text(str(left - 1))
+        return False
+
+    def install(self) -> None:
+        """Put the points into this process."""
+        for point in (*POINTS, *CUTS) if self._host else POINTS:
+            _wrap(point, self.come_to)
 
 
-def install(crashes: Crashes) -> None:
-    """Put the crash points into this process."""
-    for point in POINTS:
-        _wrap(point, crashes)
-
-
-def _wrap(point: Point, crashes: Crashes) -> None:
+def _wrap(point: Point, come_to: Callable[[Point], None]) -> None:
     function = getattr(point.owner, point.function)
 
     @wraps(function)
     def mortal(*args: Any, **kwargs: Any) -> Any:
         armed = point.is_for(args)
         if armed and not point.after:
-            crashes.come_to(point.name)
+            come_to(point)
         answer = function(*args, **kwargs)
         if armed and point.after:
-            crashes.come_to(point.name)
+            come_to(point)
         return answer
 
     setattr(point.owner, point.function, mortal)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from models import base
 from sync import backoff, outcomes, polling, resting
 from worker import beat, dispatch, mailing
 
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
     from models.connections import Connection
 
 ANSWER_SECONDS = 1
+CLAIM_SECONDS = 5
 LOOKED_AFTER_SECONDS = ANSWER_SECONDS + 2
 """How soon after a call was sent it may be looked for whether it has saved: what lands later can be doubled (S25)."""
 
 SETTINGS = {
     "SWEEP_SECONDS": "0.5",
     "POLL_SECONDS": "3",
-    "CLAIM_SECONDS": "5",
+    "CLAIM_SECONDS": str(CLAIM_SECONDS),
     "CONNECT_SECONDS": "1",
     "ANSWER_SECONDS": str(ANSWER_SECONDS),
     "WORKER_THREADS": "4",
@@ -39,6 +41,7 @@ def _shorter(policy: backoff.Policy, *, first: float, longest: float, least: flo
 
 
 WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
+    (base, "IDLE_SECONDS", 3),
     (backoff, "UNAVAILABLE", _shorter(backoff.UNAVAILABLE, first=0.1, longest=1)),
     (
         backoff,

@@ -15,7 +15,7 @@ from config.settings import Settings
 from local.stack import Plan
 from models.base import DatabaseUnavailable
 from tests.chaos import purchases
-from tests.chaos.crashes import Crashes
+from tests.chaos.crashes import CUT_OFF, Crashes
 from tests.chaos.day import Day
 from tests.chaos.office import Office
 from tests.chaos.outside import CREDENTIALS, Outside
@@ -66,7 +66,8 @@ class Chaos:
 class Played:
     """How a day ended: what went wrong by kind, what was not right afterwards, and how long it all took.
 
-    ``longest`` is how many seconds a call that writes took until it was done over there.
+    ``longest`` is how many seconds a call that writes took until it was done over there, and ``left_out`` says which
+    troubles this machine does not allow, and why.
     """
 
     seed: int
@@ -74,6 +75,7 @@ class Played:
     verdict: Verdict
     seconds: float
     longest: float
+    left_out: str = ""
 
 
 def play(chaos: Chaos, *, say: Say) -> Played:
@@ -88,9 +90,16 @@ def play(chaos: Chaos, *, say: Say) -> Played:
         scene = _Scene(chaos, stack, bridge)
         verdict = scene.play(voucher_number="moment" if guarded else "series")
         faults, longest = scene.troubles.counted(), scene.troubles.longest()
+        left_out = f"{CUT_OFF}: {stack.no_hosts}" if stack.no_hosts else ""
         stack.kill()
-    seconds = time.monotonic() - began
-    return Played(seed=chaos.seed, faults=faults, verdict=verdict, seconds=seconds, longest=longest)
+    return Played(
+        seed=chaos.seed,
+        faults=faults,
+        verdict=verdict,
+        seconds=time.monotonic() - began,
+        longest=longest,
+        left_out=left_out,
+    )
 
 
 @contextmanager
@@ -152,6 +161,7 @@ class _Scene:
         end = time.monotonic() + seconds
         while time.monotonic() < end and goes_on():
             self._doctor.tend()
+            self.troubles.tend()
             time.sleep(0.05)
 
     def _calm_down(self, unheard_of: Callable[[], list[str]]) -> list[str]:

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.chaos import crashes, planted
+from tests.chaos import planted
 from tests.chaos.crashes import Crashes
+from tests.chaos.hosts import NAME
 from tests.chaos.hurry import SETTINGS, hurry
 
 if TYPE_CHECKING:
@@ -25,4 +26,4 @@ def prepare() -> None:
     """Make this process hurry, and die or err as its environment says."""
     hurry()
     planted.plant(filter(None, os.environ[MISTAKES].split(",")))
-    crashes.install(Crashes(Path(os.environ[FOLDER])))
+    Crashes(Path(os.environ[FOLDER]), host=os.environ.get(NAME, "")).install()

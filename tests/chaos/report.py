@@ -28,7 +28,14 @@ def told(day: Played) -> str:
     heading = f"Seed {day.seed}: {ended} after {day.faults.total()} faults in {day.seconds:.0f} s ({faults})"
     late = f"  A call that writes was done after {day.longest:.1f} s, when it had been looked for: it may be doubled (S25)."
     found = [f"  {name}: {what}" for name, what in _found(day)]
-    return "\n".join([heading, *([late] if day.longest > LOOKED_AFTER_SECONDS else []), *found])
+    return "\n".join(
+        [
+            heading,
+            *([late] if day.longest > LOOKED_AFTER_SECONDS else []),
+            *([f"  Left out, as this machine does not allow it: {day.left_out}"] if day.left_out else []),
+            *found,
+        ]
+    )
 
 
 def report_of(days: Sequence[Played]) -> dict[str, Any]:
@@ -38,6 +45,7 @@ def report_of(days: Sequence[Played]) -> dict[str, Any]:
         "seeds": [day.seed for day in days],
         "faults": dict(sorted(sum((day.faults for day in days), Counter[str]()).items())),
         "longest_write_seconds": round(max(day.longest for day in days), 2),
+        "left_out": dict(Counter(day.left_out for day in days if day.left_out)),
         **{name: counts[name] for name in FINDINGS},
         "details": [f"seed {day.seed}: {name}: {what}" for day in days for name, what in _found(day)],
     }

@@ -1,19 +1,33 @@
-"""The system of a chaotic day: two workers, no Flower, and whatever dies is started again."""
+"""The system of a chaotic day: two workers, each on a host of its own, no Flower, and whatever dies starts again."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from typing import TYPE_CHECKING
 
 from local.processes import Process
-from local.servers import NoServer
+from local.servers import NoServer, Server
 from local.stack import Stack
+from tests.chaos.hosts import NAME, NETWORK, Host, NoHosts, hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import ExitStack
 
 OURS = {"worker.app": "tests.chaos.worker", "web.app:create_app": "tests.chaos.web:create_app"}
 WORKERS = ("worker", "worker 2")
 
 
 class ChaosStack(Stack):
-    """Runs the processes that hurry and die in the place of the product's own."""
+    """Runs the processes that hurry and die in the place of the product's own.
+
+    ``hosts`` are those of the workers by name; none, for the reason in ``no_hosts``, where the machine gives none.
+    """
+
+    hosts: dict[str, Host]
+    no_hosts = ""
 
     def command_lines(self) -> dict[str, tuple[str, ...]]:
         usual = super().command_lines()
@@ -26,6 +40,28 @@ class ChaosStack(Stack):
         *beat, schedule = self.command_lines()["beat"]
         return Process("beat 2", (*beat, f"{schedule}-2"), env=self.environment, say=self._say)
 
+    def _start_servers(self, until_the_end: ExitStack) -> None:
+        super()._start_servers(until_the_end)
+        try:
+            self.hosts = hosts(WORKERS)
+        except NoHosts as error:
+            self.hosts, self.no_hosts = {}, str(error)
+        for host in self.hosts.values():
+            until_the_end.callback(host.close)
+        if not self.hosts:
+            return
+        postgres = self.parts["postgres"]
+        assert isinstance(postgres, Server)
+        with (self.plan.state / "postgres" / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {NETWORK} scram-sha-256\n")
+        os.kill(postgres.pid, signal.SIGHUP)
+
+    def _process(self, name: str, arguments: Sequence[str]) -> Process:
+        if not (host := self.hosts.get(name)):
+            return super()._process(name, arguments)
+        env = {**self.environment, NAME: name}
+        return Process(name, arguments, env=env, say=self._say, via=host.command())
+
     def kill(self) -> None:
         """Kill everything at once, for a day that is over has nothing to finish."""
         for part in reversed(self.parts.values()):
@@ -35,7 +71,7 @@ class ChaosStack(Stack):
 class Doctor:
     """Starts again what is dead, when it has been so for as long as it was told, or at once."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: ChaosStack) -> None:
         self._stack = stack
         self._due: dict[str, float] = {}
 

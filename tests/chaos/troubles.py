@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.chaos.crashes import POINTS
+from tests.chaos.crashes import CUTS, POINTS, VOUCHERS
+from tests.chaos.hosts import Cables
+from tests.chaos.hurry import CLAIM_SECONDS
 from tests.chaos.stack import WORKERS
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from local.processes import Process
-    from tests.chaos.crashes import Crashes
+    from tests.chaos.crashes import Crashes, Point
     from tests.chaos.outside import Outside
     from tests.chaos.stack import ChaosStack, Doctor
 
@@ -48,7 +50,9 @@ MISHAPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 REFUSALS = ("SystemError", "SystemError", "Exception", "NotSaved")
 SLOW, LONGER_THAN_ANYBODY_WAITS = 0.4, 1.6
-POINTS_ARMED, CRUELTIES_DONE = 7, 6
+POINTS_ARMED, CRUELTIES_DONE, CUTS_ARMED = 7, 6, 2
+CUT_SECONDS = CLAIM_SECONDS + 1, CLAIM_SECONDS + 4
+"""How long a host is cut off: for longer than a claim of its worker holds."""
 
 
 class Troubles:
@@ -66,6 +70,7 @@ class Troubles:
         self, stack: ChaosStack, doctor: Doctor, crashes: Crashes, outside: Outside, *, dice: Random
     ) -> None:
         self._stack, self._doctor, self._crashes, self._outside, self._dice = stack, doctor, crashes, outside, dice
+        self._cables = Cables(stack.hosts, crashes.wishes, seconds=partial(dice.uniform, *CUT_SECONDS))
         self._second_beat: Process | None = None
         self._done: Counter[str] = Counter()
 
@@ -76,20 +81,27 @@ class Troubles:
             for kind in dice.sample(kinds, round(len(kinds) * size)):
                 yield dice.uniform(0, seconds * 0.8), self._mishap(system, dice.choice(operations), kind)
         for point in dice.sample(POINTS, round(POINTS_ARMED * size)):
-            arm = partial(self._crashes.arm, point.name, skip=dice.choice((0, 0, 1)))
+            arm = partial(self._crashes.arm, point, skip=dice.choice((0, 0, 1)))
             yield dice.uniform(0, seconds / 2), arm
         for cruelty in dice.sample(self._cruelties(), round(CRUELTIES_DONE * size)):
             yield dice.uniform(0, seconds), cruelty
+        for point in dice.sample(CUTS, max(1, round(CUTS_ARMED * size))):
+            yield dice.uniform(0, seconds / 2), partial(self._arm_a_cut, point)
+
+    def tend(self) -> None:
+        """Pull and plug cables; call it several times a second."""
+        self._cables.tend()
 
     def pending(self) -> bool:
-        """Tell whether anything is still to go wrong with calls."""
-        return any(self._mishaps(system)["pending"] for system in SYSTEMS)
+        """Tell whether anything is still to go wrong with calls, or a host is cut off."""
+        return self._cables.pending() or any(self._mishaps(system)["pending"] for system in SYSTEMS)
 
     def end(self) -> None:
         """Let both systems behave, and nothing die any more."""
         for system in SYSTEMS:
             self._outside.control(system, "DELETE", "mishaps")
         self._crashes.disarm()
+        self._cables.end()
         if self._second_beat:
             self._second_beat.stop()
             self._second_beat = None
@@ -99,8 +111,7 @@ class Troubles:
         deliveries = self._outside.deliveries()
         lost = Counter({"notification lost": sum(each["state"] == "lost" for each in deliveries)})
         played = sum((Counter[str](self._mishaps(system)["played"]) for system in SYSTEMS), Counter[str]())
-        died = Counter({f"killed: {point}": times for point, times in self._crashes.reached().items()})
-        return self._done + played + died + lost
+        return self._done + played + self._crashes.reached() + lost
 
     def longest(self) -> float:
         """Tell how many seconds after it came in the last of the calls that write was done."""
@@ -120,6 +131,13 @@ class Troubles:
             more |= {"result": self._dice.choice(REFUSALS), "times": self._dice.choice((1, 2))}
         mishap = {"operation": operation, "kind": kind, **more}
         return partial(self._outside.control, system, "POST", "mishaps", mishap)
+
+    def _arm_a_cut(self, point: Point) -> None:
+        """Have a host cut off at a point; where the call must still be under way then, have it take its time."""
+        if point.meanwhile:
+            slow = {"operation": VOUCHERS.decode(), "kind": "slow", "seconds": SLOW}
+            self._outside.control("twentyfour", "POST", "mishaps", slow)
+        self._crashes.arm(point, skip=0)
 
     def _cruelties(self) -> list[Callable[[], None]]:
         return [

@@ -1,0 +1,149 @@
+"""Hosts of their own for the workers of a chaotic day: network namespaces, each with a cable that can be pulled.
+
+What runs on one finds the servers at the addresses that all others use, for the whole of 127.0.0.0/8 lies beyond
+its cable. Nothing is left of a host when the process that made it ends, however that ends.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.children import kill, spawn
+from local.processes import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+NETWORK = "198.18.0.0/15"
+"""Addresses for tests between hosts (RFC 2544), which no real network uses."""
+
+NAME = "CHAOS_HOST"
+START_SECONDS = 5
+
+
+class NoHosts(Exception):
+    """This machine lets us make no network namespaces; the message says why."""
+
+
+class Host:
+    """A host with the name of what runs on it, and its cable. Raises NoHosts.
+
+    Args:
+        name: its own.
+        number: of this host among those of this process, from 0 up.
+    """
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
+        self._cable = f"chaos{os.getpid()}-{number}"  # an interface's name has 15 characters at most
+        near, far = _addresses(os.getpid(), number)
+        try:
+            self._holder = spawn(("unshare", "--net", "sleep", "infinity"), cwd=ROOT, env=os.environ)
+            self._wait()
+            self._plug(near, far)
+        except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            self.close()
+            raise NoHosts(str(getattr(error, "stderr", "") or error).strip()) from error
+
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        """Tell the command that runs another one on this host."""
+        return ("nsenter", f"--net=/proc/{self._holder.pid}/ns/net", *arguments)
+
+    def cut_off(self) -> None:
+        """Pull the cable: what either side sends vanishes, and none is told."""
+        _do("ip", "link", "set", self._cable, "down")
+
+    def reconnect(self) -> None:
+        """Plug the cable in again."""
+        _do("ip", "link", "set", self._cable, "up")
+
+    def close(self) -> None:
+        """Take the host away, cable and all."""
+        if holder := getattr(self, "_holder", None):
+            kill(holder)
+
+    def _wait(self) -> None:
+        """Wait until it has a network of its own."""
+        ours, theirs = Path("/proc/self/ns/net"), Path(f"/proc/{self._holder.pid}/ns/net")
+        deadline = time.monotonic() + START_SECONDS
+        while theirs.readlink() == ours.readlink():
+            if self._holder.poll() is not None or time.monotonic() > deadline:
+                raise NoHosts("unshare: no network namespace could be made")
+            time.sleep(0.01)
+
+    def _plug(self, near: str, far: str) -> None:
+        there = str(self._holder.pid)
+        _do("ip", "link", "add", self._cable, "type", "veth", "peer", "name", "uplink", "netns", there)
+        _do("ip", "address", "add", f"{near}/30", "dev", self._cable)
+        _do("ip", "link", "set", self._cable, "up")
+        Path(f"/proc/sys/net/ipv4/conf/{self._cable}/route_localnet").write_text("1")
+        _do(*self.command("ip", "address", "add", f"{far}/30", "dev", "uplink"))
+        _do(*self.command("ip", "link", "set", "uplink", "up"))
+        _do(*self.command("sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/uplink/route_localnet"))
+        _do(*self.command("ip", "route", "add", "127.0.0.0/8", "via", near, "src", far))
+
+
+class Cables:
+    """Pulls the cable of each host that asks for it in a folder, and plugs it in again some seconds later.
+
+    Args:
+        hosts: by their names.
+        folder: where a process asks, by a file with the name of its host; it is gone when the cable is pulled.
+        seconds: tells how long this time.
+    """
+
+    def __init__(self, hosts: Mapping[str, Host], folder: Path, *, seconds: Callable[[], float]) -> None:
+        self._hosts, self._folder, self._seconds = hosts, folder, seconds
+        self._back: dict[str, float] = {}
+
+    def tend(self) -> None:
+        """Look after all cables; call it several times a second."""
+        for name, host in self._hosts.items():
+            wish = self._folder / name
+            if name not in self._back and wish.exists():
+                host.cut_off()
+                self._back[name] = time.monotonic() + self._seconds()
+                wish.unlink()
+            elif time.monotonic() >= self._back.get(name, float("inf")):
+                self._plug_in(name)
+
+    def pending(self) -> bool:
+        """Tell whether any host is cut off."""
+        return bool(self._back)
+
+    def end(self) -> None:
+        """Plug all in."""
+        for name in list(self._back):
+            self._plug_in(name)
+
+    def _plug_in(self, name: str) -> None:
+        self._hosts[name].reconnect()
+        del self._back[name]
+
+
+def hosts(names: Iterable[str]) -> dict[str, Host]:
+    """Make hosts of these names. Raises NoHosts."""
+    made: dict[str, Host] = {}
+    try:
+        for number, name in enumerate(names):
+            made[name] = Host(name, number)
+    except NoHosts:
+        for host in made.values():
+            host.close()
+        raise
+    return made
+
+
+def _addresses(process: int, number: int) -> tuple[str, str]:
+    """Choose the two ends of a cable: four addresses of the network are its own, wherever two days run at once."""
+    at = (process * 4 + number) % 2**15 * 4
+    start = f"198.{18 + (at >> 16)}.{at >> 8 & 255}"
+    return f"{start}.{(at & 255) + 1}", f"{start}.{(at & 255) + 2}"
+
+
+def _do(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=START_SECONDS)
