@@ -15,6 +15,7 @@ from models.passwords import Unfit
 from models.users import UnknownUser
 from sync.errors import SyncError
 from worker import pulse
+from worker.app import app
 from worker.commands.changes import changes
 from worker.commands.connections import connections
 from worker.commands.doctor import doctor
@@ -63,9 +64,15 @@ def migrate_() -> None:
 
 
 @main.command()
-def alive() -> None:
+@click.option(
+    "--here", is_flag=True, help="Fail instead if the worker on this host does not answer, whatever else is away"
+)
+def alive(*, here: bool) -> None:
     """Fail unless beat, Redis and a worker have been at work within the last minute."""
-    if not pulse.is_felt(bridge().redis):
+    if here:
+        if pulse.is_silent(app, bridge().redis):
+            raise click.ClickException("The worker on this host does not answer.")
+    elif not pulse.is_felt(bridge().redis):
         raise click.ClickException("There has been no sweep within the last minute.")
 
 

@@ -1,14 +1,21 @@
-"""A sign of life: beat, Redis and a worker have all taken part in a sweep lately."""
+"""Signs of life: beat, Redis and a worker have all taken part in a sweep lately; and that of one worker."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from celery.utils.nodenames import default_nodename
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
 if TYPE_CHECKING:
+    from celery import Celery
     from redis import Redis
 
 KEY = "pulse"
 SECONDS = 60
+ANSWER_SECONDS = 5
+"""How long a worker may take to answer; it does so beside its work."""
 
 
 def beat(redis: Redis) -> None:
@@ -19,3 +26,12 @@ def beat(redis: Redis) -> None:
 def is_felt(redis: Redis) -> bool:
     """Tell whether there has been a sign within the last minute."""
     return bool(redis.exists(KEY))
+
+
+def is_silent(app: Celery, redis: Redis) -> bool:
+    """Tell whether the worker on this host gives no answer, although Redis is there to bring it."""
+    try:
+        redis.ping()
+        return not app.control.ping(destination=[default_nodename("")], timeout=ANSWER_SECONDS)
+    except (RedisError, OperationalError):
+        return False

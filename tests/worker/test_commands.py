@@ -255,5 +255,15 @@ def test_a_bridge_without_a_pulse_is_reported(bridge: Bridge) -> None:
     run("alive")
 
 
+def test_a_worker_that_does_not_answer_is_reported(bridge: Bridge) -> None:
+    assert bridge.redis.ping()
+    assert "does not answer" in refused("alive", "--here")
+
+
+def test_a_worker_is_not_blamed_for_redis(environ: dict[str, str]) -> None:
+    with installed({**environ, "REDIS_URL": "redis://127.0.0.1:1/0"}):
+        run("alive", "--here")
+
+
 def states(bridge: Bridge) -> dict[int, State]:
     return {view.id: view.state for view in listing.latest(bridge.database, Wanted())}

@@ -12,7 +12,8 @@ from models import inbox
 from models.errands import Asked
 from models.words import Kind, Lane, Record
 from tests.installation import eventually, process
-from worker import dispatch
+from worker import dispatch, pulse
+from worker.app import app
 from worker.wiring import clock
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ def test_a_nudge_brings_an_invoice_into_the_books(
     dispatch.nudge([Lane(connection.id, record.kind)])
     (voucher,) = eventually(lambda: vouchers(books))
     assert (voucher["number"], voucher["lines"][0]["customer"]) == (1, 10001)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_worker_answers_whoever_asks_on_its_host(bridge: Bridge) -> None:
+    assert not pulse.is_silent(app, bridge.redis)
 
 
 @pytest.mark.usefixtures("worker", "beat")
