@@ -62,8 +62,9 @@ WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
 )
 
 
-def hurry() -> None:
-    """Shorten the waits of this process; to be done before the tasks are imported."""
+def hurry(*, silence: int) -> None:
+    """Shorten the waits of this process, and that for PostgreSQL to so many seconds, before the tasks are imported."""
+    base.SILENT_SECONDS = silence
     for module, name, value in WAITS:
         assert hasattr(module, name), f"{module.__name__} has no {name} any more"
         setattr(module, name, value)

@@ -15,6 +15,7 @@ from models.settings import ConnectionSettings
 from models.tables import AlertRow
 from models.wanted import Wanted
 from models.words import Kind, Lane, State
+from tests.chaos.crashes import CUTS
 from worker.checks import check
 from worker.wiring import clock
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 ADDRESS = "chaos@example.com"
 MOST = 10_000
 SOON = timedelta(minutes=10)
-EXPLAINED_BY = {"refused": ("refuse", "save_then_refuse"), "poison": ("killed: worker", "killed: redis")}
+VANISHED = ("killed: worker", "killed: redis", *(cut.title for cut in CUTS))
+EXPLAINED_BY = {"refused": ("refuse", "save_then_refuse"), "poison": VANISHED}
 """Reasons for which a person may rightly be asked, and the troubles one of which must have happened then."""
 
 

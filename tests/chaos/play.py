@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from tests.chaos.troubles import Event
 
 WEATHER = {"lose": 0.15, "double": 0.3, "delay_seconds": (0, 2.5)}
+SILENCES = 2, 25
+"""How soon a connection to PostgreSQL is given up: while a host is cut off, or not before it is back."""
+
 EVENING_SECONDS = 6
 """How long after the day what was to go wrong may still do so."""
 
@@ -86,7 +89,8 @@ def play(chaos: Chaos, *, say: Say) -> Played:
     began = time.monotonic()
     guarded = chaos.dice("guard").random() < 0.3 and not chaos.mistakes
     mistakes = chaos.mistakes if guarded else (*chaos.mistakes, "guard off")
-    with TemporaryDirectory() as folder, _running(Path(folder), mistakes, say) as (stack, bridge):
+    silence = chaos.dice("silence").choice(SILENCES)
+    with TemporaryDirectory() as folder, _running(Path(folder), mistakes, silence, say) as (stack, bridge):
         scene = _Scene(chaos, stack, bridge)
         verdict = scene.play(voucher_number="moment" if guarded else "series")
         faults, longest = scene.troubles.counted(), scene.troubles.longest()
@@ -103,10 +107,10 @@ def play(chaos: Chaos, *, say: Say) -> Played:
 
 
 @contextmanager
-def _running(folder: Path, mistakes: Iterable[str], say: Say) -> Iterator[tuple[ChaosStack, Bridge]]:
+def _running(folder: Path, mistakes: Iterable[str], silence: int, say: Say) -> Iterator[tuple[ChaosStack, Bridge]]:
     """Run the system, with a way into it for its people."""
     others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
-    environ = others | environment(folder, mistakes)
+    environ = others | environment(folder, mistakes, silence=silence)
     stack = ChaosStack(Plan(state=folder, environ=environ, usual_ports=False, durable=False), say=say)
     with stack.running():
         bridge = Bridge(

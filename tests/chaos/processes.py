@@ -14,16 +14,19 @@ from tests.chaos.hurry import SETTINGS, hurry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-FOLDER, MISTAKES = "CHAOS_FOLDER", "CHAOS_MISTAKES"
+FOLDER, MISTAKES, SILENCE = "CHAOS_FOLDER", "CHAOS_MISTAKES", "CHAOS_SILENCE"
 
 
-def environment(folder: Path, mistakes: Iterable[str]) -> dict[str, str]:
-    """Tell what the processes are to find in their environment."""
-    return {**SETTINGS, FOLDER: str(folder), MISTAKES: ",".join(mistakes)}
+def environment(folder: Path, mistakes: Iterable[str], *, silence: int) -> dict[str, str]:
+    """Tell what the processes are to find in their environment.
+
+    ``silence`` is the seconds after which a connection to PostgreSQL is given up where nothing comes back.
+    """
+    return {**SETTINGS, FOLDER: str(folder), MISTAKES: ",".join(mistakes), SILENCE: str(silence)}
 
 
 def prepare() -> None:
     """Make this process hurry, and die or err as its environment says."""
-    hurry()
+    hurry(silence=int(os.environ[SILENCE]))
     planted.plant(filter(None, os.environ[MISTAKES].split(",")))
     Crashes(Path(os.environ[FOLDER]), host=os.environ.get(NAME, "")).install()

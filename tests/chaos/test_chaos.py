@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
 from local.run import say
+from tests.chaos.hosts import NoHosts, hosts
 from tests.chaos.play import Chaos, Played, play
 from tests.chaos.report import report_of, told
 from tests.chaos.verdict import Verdict
@@ -23,6 +25,20 @@ def test_nothing_is_lost_or_done_twice_on_a_chaotic_day(seed: int) -> None:
 def test_the_checker_notices_links_saved_never_and_vouchers_posted_without_a_look() -> None:
     played = short(3, "links forgotten", "posted blindly")
     assert any("invoice" in each for each in played.verdict.duplicated), told(played)
+
+
+def test_a_machine_without_hosts_of_our_own_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(NoHosts, match="unshare"):
+        hosts(["worker"])
+
+
+def test_a_trouble_that_the_machine_does_not_allow_is_told_of() -> None:
+    day = Played(
+        seed=1, faults=Counter(slow=1), verdict=Verdict(), seconds=1, longest=0, left_out="cut off: no namespaces"
+    )
+    assert "Left out, as this machine does not allow it: cut off: no namespaces" in told(day)
+    assert report_of([day, day])["left_out"] == {"cut off: no namespaces": 2}
 
 
 def short(seed: int, *mistakes: str) -> Played:
