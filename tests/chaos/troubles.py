@@ -86,7 +86,8 @@ class Troubles:
         for cruelty in dice.sample(self._cruelties(), round(CRUELTIES_DONE * size)):
             yield dice.uniform(0, seconds), cruelty
         for point in dice.sample(CUTS, max(1, round(CUTS_ARMED * size))):
-            yield dice.uniform(0, seconds / 2), partial(self._arm_a_cut, point)
+            latest = 0 if point.sending else seconds / 2  # a whole day's vouchers may leave in a few calls
+            yield dice.uniform(0, latest), partial(self._arm_a_cut, point)
 
     def tend(self) -> None:
         """Pull and plug cables; call it several times a second."""
