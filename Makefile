@@ -4,6 +4,7 @@ PYTHON ?=
 ARGS ?=
 SEED ?= 1
 SEEDS ?= 1
+ONLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -68,8 +69,8 @@ chaos: $(VENV)/installed ## Play days full of failures and compare the books aft
 	@$(BIN)/python -m tests.chaos --seed=$(SEED) --seeds=$(SEEDS) $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/installed ## Measure the way from a notification to its voucher
-	@$(BIN)/python -m tests.bench $(ARGS)
+bench: $(VENV)/installed ## Measure speed and scale beside the usual way to write it: ONLY=burst for one row
+	@$(BIN)/python -m tests.bench --only="$(ONLY)" $(ARGS)
 
 .PHONY: lock
 lock: $(VENV)/installed ## Write the lock files from pyproject.toml; ARGS=--upgrade for newer versions

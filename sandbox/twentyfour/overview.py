@@ -68,6 +68,7 @@ def _line(line: Line) -> Row:
     return {
         "id": line.id,
         "account": line.account,
+        "registered": line.registered.isoformat(),
         "amount": f"{line.amount:.2f}",
         "date": line.day.isoformat(),
         "due": line.due.isoformat() if line.due else None,

@@ -1,92 +1,68 @@
-"""``make bench``: how fast the way from a notification to its voucher is, and how fast the pages are, on this machine.
-
-Seconds differ from machine to machine; a bare round trip, measured in the same run, is what they may be held
-against.
-"""
+"""``make bench``: how fast and how evenly it goes, row by row, beside the same job as most would write it."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+import time
+
+import click
 
 from local.children import end_on_signals
 from local.processes import ROOT
-from tests.bench.measures import burst, ingestion, one_by_one, round_trip
-from tests.bench.pages import pages
-from tests.journeys.town import town
+from local.visitor import Unmet
+from tests.bench.rows.table import BY_NAME, ROWS
 from worker.commands.columns import aligned
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from tests.bench.measures import Figures
-    from tests.journeys.town import Town
-
-LATE = 0.05
 FOLDER = ROOT / "var" / "bench"
 
-MEASURES = {
-    "bare round trip": partial(round_trip, times=200),
-    "one by one": partial(one_by_one, invoices=60, latency=0),
-    "one by one, remote calls of 50 ms": partial(one_by_one, invoices=60, latency=LATE),
-    "burst of 500": partial(burst, invoices=500, latency=0),
-    "burst of 500, remote calls of 50 ms": partial(burst, invoices=500, latency=LATE),
-    "ingestion, one sender": partial(ingestion, notifications=500, senders=1),
-    "ingestion, eight senders": partial(ingestion, notifications=2000, senders=8),
-}
 
-
-def main() -> None:
-    """Measure the way, the pages, or the one that is named; show it as a table and write it to a file."""
+@click.command()
+@click.option("--only", default="", help="The one row to run.")
+@click.argument("names", nargs=-1)
+def main(only: str, names: tuple[str, ...]) -> None:
+    """Measure the rows, show them as a table, and write them to ``var/bench/report.json``."""
+    wanted = (only, *names) if only else names or tuple(ROWS)
+    if unknown := set(wanted) - set(BY_NAME):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))} is none of {', '.join(BY_NAME)}.")
     end_on_signals()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    wanted = sys.argv[1:] or list(PARTS)
-    with TemporaryDirectory() as state:
-        found = {name: figures for part in wanted for name, figures in PARTS[part](Path(state)).items()}
-    report = {name: {figure: round(each, 3) for figure, each in found[name].items()} for name in found}
-    (FOLDER / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    sys.stdout.write(aligned(list(_rows(report))) + "\n")
+    (FOLDER / "log").write_text("")
+    rows = {}
+    for name in wanted:
+        began, load = time.monotonic(), os.getloadavg()[0]
+        rows[name] = _measured(name) | {"load_before": load}
+        sys.stderr.write(f"{name}: {time.monotonic() - began:.0f} s\n")
+        (FOLDER / "report.json").write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    for name, row in rows.items():
+        sys.stdout.write(aligned(list(_lines(name, row))) + "\n\n")
 
 
-def _way(state: Path) -> dict[str, Figures]:
-    """Measure the way from a notification to its voucher on the whole system."""
-    with (FOLDER / "log").open("w") as log:
-
-        def say(name: str, line: str) -> None:
-            log.write(f"{name:<8} | {line}\n")
-
-        with town(state / "way", settings={}, say=say) as running:
-            return {name: _measured(running, name) for name in MEASURES}
-
-
-def _measured(running: Town, name: str) -> Figures:
-    sys.stderr.write(f"{name} ...\n")
-    firm = running.firm()
-    firm.connect(hears=())
+def _measured(name: str) -> dict[str, object]:
+    """Run a row; one in which something is not as it should be does not cost the others."""
     try:
-        return MEASURES[name](firm)
-    finally:
-        firm.leave()
+        return BY_NAME[name]().report()
+    except Unmet as error:
+        return {"reached": False, "goal": "each record right, in time", "error": str(error)}
 
 
-def _rows(report: dict[str, Figures]) -> Iterator[tuple[str, str, str, str]]:
-    """Tell each figure; where a bare round trip was measured, milliseconds also as a multiple of it."""
-    unit = report.get("bare round trip", {}).get("p50_ms", 0)
-    for name, figures in report.items():
-        for figure, value in figures.items():
-            trips = f"{value / unit:.1f} round trips" if unit and figure.endswith("_ms") else ""
-            yield name, figure, f"{value:.2f}", trips
-
-
-PARTS: Mapping[str, Callable[[Path], dict[str, Figures]]] = {
-    "way": _way,
-    "pages": lambda state: pages(state / "pages"),
-}
-"""What can be measured by itself: ``make bench ARGS=pages``."""
+def _lines(name: str, row: dict[str, object]) -> list[tuple[str, ...]]:
+    """Put a row into lines: the goal, then a figure each, those of the peers beside ours."""
+    said = dict(row)
+    peers = said.pop("peers", {})
+    assert isinstance(peers, dict)
+    head = (name, "reached" if said.pop("reached") else "NOT reached", str(said.pop("goal")))
+    names = dict.fromkeys([*said, *(figure for each in peers.values() for figure in each)])
+    columns = (("", "", "ours", *peers) if peers else ("", "", "ours"),)
+    return [
+        head,
+        *columns,
+        *(
+            ("", each, str(said.get(each, "")), *(str(peer.get(each, "")) for peer in peers.values()))
+            for each in names
+        ),
+    ]
 
 
 if __name__ == "__main__":

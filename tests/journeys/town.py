@@ -46,11 +46,13 @@ class Town:
 
 
 @contextmanager
-def town(state: Path, *, settings: Mapping[str, str], say: Say) -> Iterator[Town]:
+def town(
+    state: Path, *, settings: Mapping[str, str], say: Say, kind_of_stack: type[Stack] = Stack
+) -> Iterator[Town]:
     """Run the system in a folder, with these settings and no others."""
     others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     plan = Plan(state=state, environ={**others, **settings}, usual_ports=False, durable=False)
-    stack = Stack(plan, say=say)
+    stack = kind_of_stack(plan, say=say)
     with stack.running():
         bridge = Bridge(Settings.model_validate({name.lower(): each for name, each in stack.environment.items()}))
         with Celery(broker=stack.environment["REDIS_URL"], set_as_current=False) as celery:

@@ -1,0 +1,36 @@
+"""What a row tells: figures by name, whether its goal was reached, and the goal in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import quantiles
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the report; ``peers`` are the figures of the others in the same run, by their names."""
+
+    goal: str
+    reached: bool
+    figures: Figures
+    peers: Mapping[str, Figures] = field(default_factory=dict)
+
+    def report(self) -> dict[str, Any]:
+        """Tell it as the report has it."""
+        beside = {"peers": {name: _rounded(each) for name, each in self.peers.items()}} if self.peers else {}
+        return {"reached": self.reached, "goal": self.goal, **_rounded(self.figures), **beside}
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Tell what so many percent of the values stay below."""
+    return quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def _rounded(figures: Figures) -> Figures:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}

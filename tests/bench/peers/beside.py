@@ -1,0 +1,83 @@
+"""Runs each peer beside us: its worker with as many slots as ours, and its events."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+import psutil
+
+from local.children import end, spawn
+from local.processes import ROOT
+from tests.journeys.firm import API_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.bench.scene import Scene
+    from tests.journeys.firm import Firm
+
+SLOTS = 8
+PEERS: Mapping[str, tuple[str, ...]] = {
+    "with_celery": ("celery", "-A", "{module}", "worker", f"--concurrency={SLOTS}", "--loglevel=WARNING"),
+    "with_dramatiq": ("dramatiq", "{module}", "--processes=2", f"--threads={SLOTS // 2}"),
+    "with_taskiq": (
+        *("taskiq", "worker", "{module}:broker", "--workers=2", "--log-level=WARNING"),
+        *(f"--max-async-tasks={SLOTS // 2}", f"--max-threadpool-threads={SLOTS // 2}", "--max-prefetch=1"),
+    ),
+}
+"""What follows ``python -m``: each as its own documentation has it, with two processes where it leaves the choice."""
+
+
+class Peer:
+    """A peer whose worker runs."""
+
+    def __init__(self, worker: int, events: IO[bytes]) -> None:
+        self._worker = psutil.Process(worker)
+        self._events = events
+
+    def send(self, kind: str, *told: Any) -> None:
+        """Have an event enqueued."""
+        self._events.write(f"{kind} {json.dumps(told)}\n".encode())
+        self._events.flush()
+
+    def cpu(self) -> float:
+        """Tell the seconds of CPU that its processes have taken so far."""
+        family = [self._worker, *self._worker.children(recursive=True)]
+        return sum(each.cpu_times().user + each.cpu_times().system for each in family)
+
+
+@contextmanager
+def beside(scene: Scene, firm: Firm, name: str, *, log: IO[bytes]) -> Iterator[Peer]:
+    """Run a peer for a firm, on a database of its own in the same Redis."""
+    module = f"tests.bench.peers.{name}"
+    environment = scene.stack.environment | {
+        "PEER_REDIS": scene.stack.environment["REDIS_URL"].removesuffix("/0") + f"/{1 + list(PEERS).index(name)}",
+        "PEER_MOMENT": scene.stack.addresses["moment"],
+        "PEER_TWENTYFOUR": scene.stack.addresses["twentyfour"],
+        "PEER_COMPANY": firm.company,
+        "PEER_API_KEY": API_KEY,
+        "PEER_USERNAME": "demo@example.com",
+        "PEER_PASSWORD": "demo-password",
+        "NO_PROXY": "127.0.0.1",
+    }
+    words = [word.format(module=module) for word in PEERS[name]]
+    worker = spawn((sys.executable, "-m", *words), cwd=ROOT, env=environment, output=log)
+    sender = spawn(
+        (sys.executable, "-m", "tests.bench.peers.send", name),
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        output=subprocess.PIPE,
+    )
+    try:
+        if not (sender.stdin and sender.stdout and sender.stdout.readline() == b"ready\n"):
+            raise RuntimeError(f"{name} did not start, see var/bench/log")
+        yield Peer(worker.pid, sender.stdin)
+    finally:
+        end(sender, signal.SIGTERM, seconds=5)
+        end(worker, signal.SIGTERM, seconds=10)

@@ -1,0 +1,70 @@
+"""``idle``: how much longer than the remotes themselves an invoice takes from its 202 into the ledger."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tests.bench.figures import Row, percentile
+from tests.bench.peers.compared import compared
+from tests.bench.scene import scene
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.bench.figures import Figures
+    from tests.bench.peers.beside import Peer
+    from tests.bench.scene import Scene
+    from tests.journeys.firm import Firm, Record
+
+INVOICES, OF_PEERS = 200, 25
+MOMENT_SECONDS, TWENTYFOUR_SECONDS = 0.1, 0.2
+PATH_SECONDS = MOMENT_SECONDS + TWENTYFOUR_SECONDS
+"""Reading the invoice and posting its voucher."""
+
+
+def idle() -> Row:
+    """Send invoices one by one, each when the one before has come across."""
+    with scene() as town:
+        firm = town.firm()
+        written = town.write(firm, [town.project(firm)] * INVOICES)
+        town.late(firm, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS)
+        accepted = [_one(town, firm, invoice) for invoice in written]
+        calls = sum(firm.calls().values())
+        figures = _figures(town, firm, written, accepted) | {"calls_per_invoice": calls / INVOICES}
+        firm.leave()
+        peers = compared(town, of_each=OF_PEERS, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS, run=_peer)
+    return Row(
+        goal="p50 <= 1.10, p99 <= 1.30, 1 call an invoice",
+        reached=figures["p50"] <= 1.10 and figures["p99"] <= 1.30 and calls <= INVOICES,
+        figures=figures,
+        peers=peers,
+    )
+
+
+def _one(town: Scene, firm: Firm, invoice: Record) -> float:
+    firm.notify(invoice)
+    accepted = time.time()
+    time.sleep(PATH_SECONDS)
+    while town.in_hand():
+        time.sleep(0.02)
+    return accepted
+
+
+def _peer(town: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str]) -> Figures:
+    sent = []
+    for number, invoice in enumerate(invoices, 1):
+        sent.append(time.time())
+        peer.send("invoice", invoice["id"], *told)
+        while firm.calls().get("SaveBundleList", 0) < number:
+            time.sleep(0.05)
+        time.sleep(TWENTYFOUR_SECONDS)
+    return _figures(town, firm, invoices, sent)
+
+
+def _figures(town: Scene, firm: Firm, invoices: Sequence[Record], sent: Sequence[float]) -> Figures:
+    there = town.registered(firm)
+    seconds = [there[invoice["invoiceNumber"]] - began for invoice, began in zip(invoices, sent, strict=True)]
+    ratios = [each / PATH_SECONDS for each in seconds]
+    own = {f"own_p{percent}_ms": (percentile(seconds, percent) - PATH_SECONDS) * 1000 for percent in (50, 99)}
+    return {"p50": percentile(ratios, 50), "p99": percentile(ratios, 99), **own}

@@ -1,0 +1,97 @@
+"""``many``: connections that each send one invoice at a time, all together more than there are threads."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from models.tables import ChangeRow
+from models.words import State
+from tests.bench.figures import Row
+from tests.bench.peers.compared import compared
+from tests.bench.rows.burst import peer_at_once
+from tests.bench.scene import notifications, scene
+
+if TYPE_CHECKING:
+    from tests.bench.scene import Scene
+    from tests.bench.wire import Request
+    from tests.journeys.firm import Firm
+
+CONNECTIONS, INVOICES, OF_PEERS = 200, 20, 120
+MOMENT_SECONDS, TWENTYFOUR_SECONDS = 0.1, 0.2
+LEAST_SHARE = 0.85
+EDGE = 0.05
+"""Of the vouchers, at either end, in whose time not all threads have something to do."""
+
+
+def many() -> Row:
+    """Keep one invoice of each connection on its way until all have come across."""
+    with scene() as town:
+        firm = town.firm()
+        waiting = _connections(town, firm)
+        town.late(firm, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS)
+        cpu = town.cpu()
+        _keep_going(town, waiting)
+        town.wait()
+        cpu = (town.cpu() - cpu) / (CONNECTIONS * INVOICES) * 1000
+        calls, seconds = _remote(firm)
+        rate = _rate(sorted(town.registered(firm).values())[1:])
+        limit = town.bridge.settings.worker_threads / seconds
+        firm.leave()
+        peers = compared(
+            town, of_each=OF_PEERS, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS, run=peer_at_once
+        )
+    return Row(
+        goal=f">= {LEAST_SHARE:.0%} of what the threads and the latency allow",
+        reached=rate / limit >= LEAST_SHARE,
+        figures={
+            "share": rate / limit,
+            "invoices_per_second": rate,
+            "limit_per_second": limit,
+            "calls_per_invoice": calls,
+            "cpu_ms_per_invoice": cpu,
+        },
+        peers=peers,
+    )
+
+
+def _connections(town: Scene, firm: Firm) -> dict[int, list[Request]]:
+    """Add connections of the firm's own company, and tell what each is to send."""
+    project = town.project(firm)
+    written = iter(town.write(firm, [project] * (CONNECTIONS * INVOICES)))
+    waiting = {}
+    for number in range(CONNECTIONS):
+        connection_id, hook = town.branch(firm, project, f"Branch {number}")
+        waiting[connection_id] = notifications(hook, list(itertools.islice(written, INVOICES)))
+    return waiting
+
+
+def _keep_going(town: Scene, waiting: dict[int, list[Request]]) -> None:
+    """Send the next invoice of each connection that has none on its way, until there is none left."""
+    open_ = ChangeRow.state.in_([State.WAITING, State.WORKING])
+    while waiting:
+        with town.bridge.database.transaction() as session:
+            busy = set(session.scalars(select(ChangeRow.connection_id).where(open_)))
+        due = [requests.pop() for connection, requests in waiting.items() if connection not in busy]
+        waiting = {connection: requests for connection, requests in waiting.items() if requests}
+        town.notify(due)
+        time.sleep(0.1)
+
+
+def _remote(firm: Firm) -> tuple[float, float]:
+    """Tell the calls to 24SevenOffice and the seconds of both systems that an invoice took."""
+    moment, twentyfour = (
+        sum(firm.control(system, "GET", "calls").values()) / (CONNECTIONS * INVOICES)
+        for system in ("moment", "twentyfour")
+    )
+    return twentyfour, moment * MOMENT_SECONDS + twentyfour * TWENTYFOUR_SECONDS
+
+
+def _rate(times: list[float]) -> float:
+    """Tell how many came in a second, without the edges."""
+    edge = int(len(times) * EDGE)
+    inner = times[edge : len(times) - edge]
+    return (len(inner) - 1) / (inner[-1] - inner[0])
