@@ -175,13 +175,14 @@ def settle(database: Database, claim: Claim, settlements: Sequence[Settlement], 
     A change that was received again meanwhile waits anew. Raises :class:`ClaimLost`, and then nothing is written.
     """
     synced = any(settlement.outcome is Outcome.SYNCED for settlement in settlements)
+    linked = links.several(database, claim.lane, [change.record.id for change in claim.changes])
+    numbers = {moment_id: link.remote_id for moment_id, link in linked.items()}
     with database.transaction() as session:
         held = and_(_is(LaneRow, claim.lane), LaneRow.claim == claim.id)
         lane = update(LaneRow).where(held).values(claim=None, claimed_until=None)
         lane = lane.values(synced_at=now) if synced else lane
         if session.scalar(lane.returning(LaneRow.kind)) is None:
             raise ClaimLost(f"Another worker has taken over {claim.lane}.")
-        numbers = links.remote_ids(session, claim.lane, [change.record.id for change in claim.changes])
         ids = [settlement.change_id for settlement in settlements]
         in_hand = select(ChangeRow).where(ChangeRow.id.in_(ids), ChangeRow.claim == claim.id)
         rows = {row.id: row for row in session.scalars(locked(in_hand))}

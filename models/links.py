@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
-
     from models.base import Database
     from models.words import Kind, Lane
 
@@ -39,17 +37,18 @@ def find(database: Database, connection_id: int, record: Record) -> Link | None:
     query = select(LinkRow).where(
         LinkRow.connection_id == connection_id, LinkRow.kind == record.kind, LinkRow.moment_id == record.id
     )
-    with database.transaction() as session:
+    with database.statement() as session:
         row = session.scalar(query)
     return Link(row.remote_id, row.fingerprint) if row else None
 
 
-def remote_ids(session: Session, lane: Lane, moment_ids: Sequence[str]) -> dict[str, str]:
-    """Tell what those of these Moment records are linked to that are linked, by their ids in Moment."""
-    query = select(LinkRow.moment_id, LinkRow.remote_id).where(
+def several(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[str, Link]:
+    """Find what those of a lane's Moment records are linked to that are linked, by their ids in Moment."""
+    query = select(LinkRow.moment_id, LinkRow.remote_id, LinkRow.fingerprint).where(
         LinkRow.connection_id == lane.connection_id, LinkRow.kind == lane.kind, LinkRow.moment_id.in_(moment_ids)
     )
-    return {row.moment_id: row.remote_id for row in session.execute(query)}
+    with database.statement() as session:
+        return {row.moment_id: Link(row.remote_id, row.fingerprint) for row in session.execute(query)}
 
 
 def starting(database: Database, connection_id: int, kind: Kind, prefix: str) -> dict[str, tuple[str, Link]]:
@@ -69,7 +68,7 @@ def moment_id(database: Database, connection_id: int, kind: Kind, remote_id: str
     query = select(LinkRow.moment_id).where(
         LinkRow.connection_id == connection_id, LinkRow.kind == kind, LinkRow.remote_id == remote_id
     )
-    with database.transaction() as session:
+    with database.statement() as session:
         return session.scalar(query)
 
 
@@ -98,7 +97,7 @@ def save(database: Database, connection_id: int, record: Record, link: Link, *, 
         insert(LinkRow).values(**key, **values).on_conflict_do_update(index_elements=list(key), set_=values)
     )
     try:
-        with database.transaction() as session:
+        with database.statement() as session:
             session.execute(statement)
     except IntegrityError as error:
         raise LinkTaken(f"{link.remote_id} is linked to another {record.kind} already.") from error
