@@ -88,6 +88,7 @@ class Connections:
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
+        self._opened: dict[int, tuple[dict[str, Any], str, ConnectionSettings]] = {}
 
     def add(
         self, name: str, settings: ConnectionSettings, *, who: str, now: datetime, started: bool = True
@@ -114,7 +115,7 @@ class Connections:
 
     def get(self, connection_id: int) -> Connection:
         """Read one connection. Raises :class:`UnknownConnection`."""
-        with self._database.transaction() as session:
+        with self._database.statement() as session:
             return self._read(_row(session, connection_id))
 
     def named(self, name: str) -> Connection:
@@ -215,10 +216,18 @@ class Connections:
         row.settings, row.secrets = values, self._vault.lock_values(hidden)
 
     def _read(self, row: ConnectionRow) -> Connection:
-        settings = ConnectionSettings.model_validate(_open(self._vault, row))
+        settings = self._settings(row)
         return Connection(
             row.id, row.name, settings, row.updated_at, row.paused_because, row.paused_by, row.rests_until
         )
+
+    def _settings(self, row: ConnectionRow) -> ConnectionSettings:
+        """Open the settings, once for as long as they stay the same: they are read for every batch."""
+        known = self._opened.get(row.id)
+        if known is None or known[:2] != (row.settings, row.secrets):
+            settings = ConnectionSettings.model_validate(_open(self._vault, row))
+            known = self._opened[row.id] = (row.settings, row.secrets, settings)
+        return known[2]
 
 
 def listing(
@@ -251,7 +260,7 @@ def listing(
 
 def find_by_token(database: Database, token: str) -> int | None:
     """Tell the id of the connection whose webhook address holds this token."""
-    with database.transaction() as session:
+    with database.statement() as session:
         return session.scalar(select(ConnectionRow.id).where(ConnectionRow.token_hash == _hash(token)))
 
 
