@@ -137,7 +137,7 @@ def _put(
             "tries": case((again, 0), else_=ChangeRow.tries),
         },
     )
-    with database.transaction() as session:
+    with database.statement() as session:
         session.execute(merged)
 
 
@@ -164,7 +164,7 @@ def claim(database: Database, lane: Lane, *, most: int, now: datetime, until: da
 def renew(database: Database, claim: Claim, *, until: datetime) -> None:
     """Keep the claim; called before each remote write. Raises :class:`ClaimLost`."""
     held = and_(_is(LaneRow, claim.lane), LaneRow.claim == claim.id)
-    with database.transaction() as session:
+    with database.statement() as session:
         if session.scalar(update(LaneRow).where(held).values(claimed_until=until).returning(LaneRow.kind)) is None:
             raise ClaimLost(f"Another worker has taken over {claim.lane}.")
 
@@ -201,11 +201,13 @@ def settle(database: Database, claim: Claim, settlements: Sequence[Settlement], 
 
 def _take(session: Session, lane: Lane, *, now: datetime) -> bool:
     """Lock the lane's row for this transaction; False where a worker has the lane or is just taking it."""
-    row = {"connection_id": lane.connection_id, "kind": lane.kind}
-    session.execute(insert(LaneRow).values(row).on_conflict_do_nothing())
     free = or_(LaneRow.claim.is_(None), LaneRow.claimed_until <= now)
-    query = select(LaneRow).where(_is(LaneRow, lane), free).with_for_update(skip_locked=True, key_share=True)
-    return session.scalar(query) is not None
+    query = select(LaneRow.kind).where(_is(LaneRow, lane), free)
+    if session.scalar(query.with_for_update(skip_locked=True, key_share=True)) is not None:
+        return True
+    row = {"connection_id": lane.connection_id, "kind": lane.kind}
+    made = insert(LaneRow).values(row).on_conflict_do_nothing().returning(LaneRow.kind)
+    return session.scalar(made) is not None  # the first time; a row of one's own is locked
 
 
 def _release_lost(session: Session, lane: Lane, *, now: datetime) -> None:
