@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from language.said import say
 from models import changes, inbox, links
 from models.links import Link, LinkTaken
-from models.words import Kind, Record, named
+from models.words import Kind, Lane, Record, named
 from sync.errors import NotReady, Rejected
 from sync.mentions import mention
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from models.base import Database
@@ -44,20 +44,37 @@ class Desk:
     erp: Erp
     clock: Callable[[], datetime]
     hold: Callable[[], None]
+    _known: dict[Record, Link | None] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def settings(self) -> ConnectionSettings:
         """The connection's settings."""
         return self.connection.settings
 
+    def read_ahead(self, records: Sequence[Record]) -> None:
+        """Read records of a kind together that are soon looked at one by one, with what they are linked to.
+
+        Of a lane's own records nobody else makes links while its claim is held.
+        """
+        kind, ids = records[0].kind, [record.id for record in records]
+        found = links.several(self.database, Lane(self.connection.id, kind), ids)
+        self._known.update({record: found.get(record.id) for record in records})
+        self.moment.read_ahead(kind, [record.id for record in records if self._needs_a_look(record)])
+
     def link(self, record: Record) -> Link | None:
-        """Find what a record is linked to."""
-        return links.find(self.database, self.connection.id, record)
+        """Find what a record is linked to; what was found is remembered, as it stays so for a batch."""
+        if record not in self._known:
+            found = links.find(self.database, self.connection.id, record)
+            if found is None:
+                return None
+            self._known[record] = found
+        return self._known[record]
 
     def save_link(self, record: Record, *, remote_id: str, fingerprint: str = "") -> None:
         """Link a record; to be done as soon as the other system has it. Raises :class:`Rejected` where taken."""
         try:
-            links.save(self.database, self.connection.id, record, Link(remote_id, fingerprint), now=self.clock())
+            link = Link(remote_id, fingerprint)
+            links.save(self.database, self.connection.id, record, link, now=self.clock())
         except LinkTaken as error:
             raise Rejected(
                 say(
@@ -67,6 +84,7 @@ class Desk:
                 reason="taken",
                 remedy=say("Give one of the two in Moment another number."),
             ) from error
+        self._known[record] = link
 
     def mention(self, record: Record) -> None:
         """Have the record in hand be found by the name of another one too, as far as that has been read."""
@@ -82,6 +100,7 @@ class Desk:
 
     def remove_link(self, record: Record) -> None:
         """Take a link away, after what it led to was taken away."""
+        self._known.pop(record, None)
         links.remove(self.database, self.connection.id, record)
 
     def customer_number(self, moment_id: str) -> int:
@@ -106,6 +125,10 @@ class Desk:
             return int(self._remote_id(Record(Kind.PROJECT, moment_id)))
         project = self.moment.project(moment_id)
         return whole_number(project.number if project else "", what=Kind.PROJECT)
+
+    def _needs_a_look(self, record: Record) -> bool:
+        """Tell whether Moment will be asked: an invoice that is linked never changes."""
+        return record.kind is not Kind.INVOICE or self._known[record] is None
 
     def _remote_id(self, record: Record) -> str:
         link = self.link(record)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 LONGEST = 8000
 """Characters of a request or a response that are kept."""
@@ -50,6 +50,14 @@ def tell(operation: str, *, request: bytes | str, response: bytes | str) -> None
     if heard is not None:
         heard.append(Exchange(operation, _text(request), _text(response)))
         del heard[:-MOST]
+
+
+def pass_on(heard: Iterable[Exchange]) -> None:
+    """Tell what was heard elsewhere, in the thread of whoever it was for."""
+    listener = _heard.get()
+    if listener is not None:
+        listener += heard
+        del listener[:-MOST]
 
 
 def _text(said: bytes | str) -> str:

@@ -106,6 +106,10 @@ class Purchases(Protocol):
 class Moment(ProjectExpenses, Protocol):
     """Moment, one company's worth of it. Reading a record that does not exist gives None."""
 
+    def read_ahead(self, kind: Kind, record_ids: Sequence[str]) -> None:
+        """Read records together that are soon asked for one by one; what goes wrong is raised then."""
+        ...
+
     def customer(self, record_id: str) -> Customer | None:
         """Read one customer."""
         ...

@@ -72,6 +72,9 @@ class FakeMoment(Remote):
             case Invoice():
                 self.invoices[record.id] = record
 
+    def read_ahead(self, kind: Kind, record_ids: Sequence[str]) -> None:
+        """Read nothing before it is asked for, so that tests see in order what goes wrong."""
+
     def customer(self, record_id: str) -> Customer | None:
         with self.call("customer"):
             return self.customers.get(record_id)

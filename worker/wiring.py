@@ -15,7 +15,7 @@ from redis.retry import Retry
 from config.settings import Settings
 from integrations.mail.mailer import Mailer
 from integrations.moment import webhooks
-from integrations.moment.client import MomentSite, pooled_session
+from integrations.moment.client import READERS, MomentSite, pooled_session
 from integrations.moment.gateway import MomentGateway
 from integrations.openid.provider import Provider
 from integrations.twentyfour.budget import Budget
@@ -146,7 +146,9 @@ def _moment_site(settings: Settings) -> MomentSite:
         record_url=settings.moment_record_url,
         connect_seconds=settings.connect_seconds,
         answer_seconds=settings.answer_seconds,
-        session=pooled_session(connections=settings.worker_threads, connect_seconds=settings.connect_seconds),
+        session=pooled_session(
+            connections=settings.worker_threads + READERS, connect_seconds=settings.connect_seconds
+        ),
     )
 
 

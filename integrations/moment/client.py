@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from itertools import count
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _PAGE = 100
+READERS = 50
+"""Records that a process reads ahead at a time."""
 
 
 def pooled_session(*, connections: int = 10, connect_seconds: float = 10) -> requests.Session:
@@ -66,6 +70,7 @@ class MomentSite:
         session: made by :func:`pooled_session`.
         charts: the financial accounts that were read lately.
         numbers: the projects that were found by their number lately.
+        readers: threads that read the records of a batch; what is read alone needs none of them.
     """
 
     url: str
@@ -75,6 +80,7 @@ class MomentSite:
     session: requests.Session = field(default_factory=pooled_session)
     charts: Charts = field(default_factory=Charts)
     numbers: ProjectNumbers = field(default_factory=ProjectNumbers)
+    readers: Executor = field(default_factory=partial(ThreadPoolExecutor, READERS, "moment"))
 
 
 class MomentClient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +16,8 @@ from integrations.moment.uploads import Upload
 from integrations.moment.words import RESOURCES
 from models.words import Kind, Record, named
 from sync.cleaning import clean
-from sync.errors import about
+from sync.errors import SyncError, about
+from sync.exchanges import listening, pass_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from integrations.moment.client import MomentSite
     from models.settings import ConnectionSettings
+    from sync.exchanges import Exchange
     from sync.records import Customer, ExpenseDraft, Invoice, Project
 
 T = TypeVar("T")
@@ -37,6 +40,15 @@ class MomentGateway:
         self._company = settings.moment_company
         self._site = site
         self._client = MomentClient(site, company=settings.moment_company, api_key=settings.moment_api_key)
+        self._ahead: dict[tuple[Kind, str], _Read] = {}
+
+    def read_ahead(self, kind: Kind, record_ids: Sequence[str]) -> None:
+        """Read records at once, a few at a time."""
+        read = partial(self._listened, kind)
+        self._ahead = {
+            (kind, record_id): found
+            for record_id, found in zip(record_ids, self._site.readers.map(read, record_ids), strict=True)
+        }
 
     def customer(self, record_id: str) -> Customer | None:
         """Read one customer. Raises Rejected for one that cannot be read as assumption M2 has it."""
@@ -125,12 +137,35 @@ class MomentGateway:
                 yield values
 
     def _read(self, kind: Kind, record_id: str, translate: Callable[[Mapping[str, object]], T]) -> T | None:
-        values = self._client.record(RESOURCES[kind], record_id)
+        ahead = self._ahead.pop((kind, record_id), None)
+        values = self._client.record(RESOURCES[kind], record_id) if ahead is None else ahead.told()
         if values is None:
             return None
         number = str(values.get(f"{kind}Number") or record_id)
         with about(named(kind, clean(number, longest=_LONGEST_NUMBER))):
             return translate(values)
+
+    def _listened(self, kind: Kind, record_id: str) -> _Read:
+        with listening() as heard:
+            try:
+                return _Read(self._client.record(RESOURCES[kind], record_id), heard)
+            except SyncError as error:
+                return _Read(error, heard)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """How a record was read ahead, and what was said for it."""
+
+    answer: Mapping[str, object] | SyncError | None
+    heard: Sequence[Exchange]
+
+    def told(self) -> Mapping[str, object] | None:
+        """Tell it as if it were read now."""
+        pass_on(self.heard)
+        if isinstance(self.answer, SyncError):
+            raise self.answer
+        return self.answer
 
 
 def _may_have_changed(values: Mapping[str, object], since: datetime) -> bool:
