@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from language.said import listed, say
 from models import notifications
+from models.hooks import hashed
 from models.locking import ALL_BUT_THE_KEY
 from models.settings import ConnectionSettings
 from models.tables import AuditRow, ConnectionRow
@@ -101,7 +101,7 @@ class Connections:
             NameTaken: another connection has this name.
         """
         token = secrets.token_urlsafe(24)
-        row = ConnectionRow(name=name, token_hash=_hash(token), created_at=now, updated_at=now)
+        row = ConnectionRow(name=name, token_hash=hashed(token), created_at=now, updated_at=now)
         row.paused_because, row.paused_by = ("", "") if started else (NOT_STARTED, who)
         self._fill(row, settings)
         try:
@@ -171,7 +171,7 @@ class Connections:
         """Give the webhook a new address, for when the old one has become known; the old one ends at once."""
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
-            _row(session, connection_id, lock=True).token_hash = _hash(token)
+            _row(session, connection_id, lock=True).token_hash = hashed(token)
             notifications.forget(session, connection_id)
             _note(session, connection_id, who=who, what=say("gave the webhook a new address"), now=now)
         return token
@@ -256,16 +256,6 @@ def listing(
         query = query.where(ConnectionRow.id.in_(scope.connections))
     with database.transaction() as session:
         return [Listed(*row) for row in session.execute(query.order_by(name).limit(most))]
-
-
-def find_by_token(database: Database, token: str) -> int | None:
-    """Tell the id of the connection whose webhook address holds this token."""
-    with database.statement() as session:
-        return session.scalar(select(ConnectionRow.id).where(ConnectionRow.token_hash == _hash(token)))
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _open(vault: Vault, row: ConnectionRow) -> dict[str, Any]:

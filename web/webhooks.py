@@ -7,8 +7,7 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, status
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from models import inbox, notifications
-from models.connections import find_by_token
+from models import hooks, inbox, notifications
 from models.words import Lane
 from web.visitors import Open
 from worker import dispatch
@@ -42,16 +41,17 @@ async def _body(request: Request) -> bytes:
 
 def _receive(token: str, body: bytes) -> Lane | None:
     """Put what a notification names into the inbox; None where it names nothing that travels."""
-    connection_id = find_by_token(bridge().database, token)
-    if connection_id is None:
+    hook = hooks.find(bridge().database, token)
+    if hook is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     try:
         record = read_notification(body)
     except ValueError:
         raise HTTPException(status.HTTP_400_BAD_REQUEST, "The body is not JSON.") from None
+    connection_id = hook.connection_id
     if record:
         notifications.note(bridge().database, Lane(connection_id, record.kind), now=clock())
-    if record is None or record.kind not in bridge().connections.get(connection_id).settings.kinds:
+    if record is None or record.kind not in hook.kinds:
         log.info("notification_ignored", connection=connection_id, kind=record and record.kind, bytes=len(body))
         return None
     inbox.receive(bridge().database, connection_id, [record], now=clock())

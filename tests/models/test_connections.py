@@ -8,15 +8,16 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import select, text
 
+from models import hooks
 from models.connections import (
     NOT_STARTED,
     ChangedMeanwhile,
     Connections,
     NameTaken,
     UnknownConnection,
-    find_by_token,
     listing,
 )
+from models.hooks import Hook
 from models.settings import contradictions
 from models.tables import AuditRow
 from models.vault import Vault
@@ -57,14 +58,17 @@ def test_a_newer_key_reads_what_an_older_one_wrote(database: Database) -> None:
 
 def test_a_connection_is_found_by_its_token_only(database: Database, connections: Connections) -> None:
     connection, token = connections.add("Demo AS", settings(), who="test", now=NOW)
-    assert find_by_token(database, token) == connection.id
-    assert find_by_token(database, token[:-1]) is None
+    assert hooks.find(database, token) == Hook(connection.id, connection.settings.kinds)
+    assert hooks.find(database, token[:-1]) is None
 
 
 def test_a_new_token_ends_the_old_one(database: Database, connections: Connections) -> None:
     connection, old = connections.add("Demo AS", settings(), who="test", now=NOW)
     new = connections.new_token(connection.id, who="test", now=NOW)
-    assert (find_by_token(database, old), find_by_token(database, new)) == (None, connection.id)
+    assert (hooks.find(database, old), hooks.find(database, new)) == (
+        None,
+        Hook(connection.id, connection.settings.kinds),
+    )
 
 
 def test_a_name_is_given_once(connections: Connections, connection: Connection) -> None:

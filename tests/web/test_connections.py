@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from language.catalogue import Language
-from models.connections import NOT_STARTED, find_by_token
+from models import hooks
+from models.connections import NOT_STARTED
 from models.errands import Asked
+from models.hooks import Hook
 from models.words import Kind, Role
 from tests.factories import settings
 from tests.installation import messages
@@ -153,7 +155,7 @@ def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, brid
     assert made.headers["Cache-Control"] == "no-store"
     token = re.search(r"https://bridge\.example/hooks/moment/([\w-]+)", made.text)
     assert token
-    assert find_by_token(bridge.database, token[1]) == web.connection.id
+    assert hooks.find(bridge.database, token[1]) == Hook(web.connection.id, web.connection.settings.kinds)
     assert web.notify(body).status_code == 404
     page = administrator.get(address).text
     assert token[1] not in page

@@ -8,8 +8,8 @@ import requests
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
-from models import inbox, listing
-from models.connections import find_by_token
+from models import hooks, inbox, listing
+from models.hooks import Hook
 from models.wanted import Wanted
 from models.words import Kind, Record, State
 from tests.factories import settings
@@ -49,7 +49,9 @@ def test_a_connection_is_added_with_its_identity_and_the_address_of_its_webhook(
     address = said.split()[-1]
     assert address.startswith("https://bridge.example/hooks/moment/")
     connection = bridge.connections.named("Demo AS")
-    assert find_by_token(bridge.database, address.rpartition("/")[2]) == connection.id
+    assert hooks.find(bridge.database, address.rpartition("/")[2]) == Hook(
+        connection.id, connection.settings.kinds
+    )
     assert re.fullmatch(r"[0-9a-f-]{36}", connection.settings.identity_id)
     assert connection.settings.kinds == {Kind.INVOICE}
     assert connection.settings.vat_codes == {3000: "3"}
@@ -147,8 +149,8 @@ def test_a_connection_is_paused_and_resumed(bridge: Bridge, connection: Connecti
 
 def test_a_new_address_ends_the_old_one(bridge: Bridge, connection: Connection) -> None:
     first, second = (run("connections", "token", connection.name).split()[-1] for _ in range(2))
-    assert find_by_token(bridge.database, first.rpartition("/")[2]) is None
-    assert find_by_token(bridge.database, second.rpartition("/")[2]) == connection.id
+    assert hooks.find(bridge.database, first.rpartition("/")[2]) is None
+    assert hooks.find(bridge.database, second.rpartition("/")[2]) == Hook(connection.id, connection.settings.kinds)
 
 
 def test_a_connection_is_tried_out(connection: Connection) -> None:
