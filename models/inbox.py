@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 WELL = (Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)
 
+CHANGES = ChangeRow.metadata.tables["changes"]
+
 CRASHED = "crashed"
 """The reason of a change whose last attempt ended in an error that nobody had foreseen."""
 
@@ -126,19 +128,21 @@ def _put(
     ]
     if not rows:
         return
-    fresh = insert(ChangeRow).values(rows)
+    one = len(rows) == 1  # a single row comes beside the statement, which is then made once and for all
+    fresh = insert(CHANGES) if one else insert(CHANGES).values(rows)
+    given = fresh.excluded
     merged = fresh.on_conflict_do_update(
         index_elements=["connection_id", "kind", "record_id"],
         set_={
             "revision": ChangeRow.revision + 1,
-            "received_at": now,
-            "state": case((again, State.WAITING), else_=ChangeRow.state),
-            "due_at": case((again, now), else_=ChangeRow.due_at),
+            "received_at": given.received_at,
+            "state": case((again, given.state), else_=ChangeRow.state),
+            "due_at": case((again, given.due_at), else_=ChangeRow.due_at),
             "tries": case((again, 0), else_=ChangeRow.tries),
         },
     )
     with database.statement() as session:
-        session.execute(merged)
+        session.execute(merged, rows[0] if one else None)
 
 
 def claim(database: Database, lane: Lane, *, most: int, now: datetime, until: datetime) -> Claim | None:
