@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from tests.bench.pages import pages
 from tests.bench.rows.burst import burst
+from tests.bench.rows.fair import fair
+from tests.bench.rows.first_day import first_day
+from tests.bench.rows.grow import grow
 from tests.bench.rows.idle import idle
+from tests.bench.rows.ingest import ingest
+from tests.bench.rows.long import long
 from tests.bench.rows.many import many
 
 if TYPE_CHECKING:
@@ -14,7 +19,16 @@ if TYPE_CHECKING:
 
     from tests.bench.figures import Row
 
-ROWS: Mapping[str, Callable[[], Row]] = {"idle": idle, "burst": burst, "many": many}
+ROWS: Mapping[str, Callable[[], Row]] = {
+    "idle": idle,
+    "burst": burst,
+    "first day": first_day,
+    "many": many,
+    "ingest": ingest,
+    "fair": fair,
+    "grow": grow,
+    "long": long,
+}
 
 BY_NAME: Mapping[str, Callable[[], Row]] = {**ROWS, "pages": pages}
 """What can be asked for by its name; what is not a row of its own is run only so."""

@@ -1,0 +1,40 @@
+"""A firm's first day for each peer: the same events, each of which waits for what it needs by trying again."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+from typing import TYPE_CHECKING
+
+from local.processes import ROOT
+from local.visitor import eventually, expect
+from tests.bench.entries import enter
+from tests.bench.peers.beside import PEERS, beside
+from tests.bench.scene import PATIENCE_SECONDS
+
+if TYPE_CHECKING:
+    from tests.bench.figures import Figures
+    from tests.bench.scene import Scene
+
+
+def first_days(town: Scene, *, of_each: int, seconds: float) -> dict[str, Figures]:
+    """Run each peer on so many customers, projects and invoices, with calls that take so many seconds."""
+    return {name.removeprefix("with_"): _one(town, name, of_each, seconds) for name in PEERS}
+
+
+def _one(town: Scene, name: str, count: int, seconds: float) -> Figures:
+    firm = town.firm()
+    entered = enter(town, firm, count)
+    events = [(kind, each["id"]) for kind, records in entered.items() for each in records]
+    Random(1).shuffle(events)  # noqa: S311 - the same order each time
+    with (ROOT / "var" / "bench" / "log").open("ab") as log, beside(town, firm, name, log=log) as peer:
+        time.sleep(2)  # until its worker is there
+        town.late(firm, moment=seconds, twentyfour=seconds)
+        began = time.time()
+        for kind, record_id in events:
+            peer.send(kind, record_id)
+        eventually(lambda: expect("vouchers", len(firm.books("vouchers")), count), seconds=PATIENCE_SECONDS)
+        wall = max(town.registered(firm).values()) - began
+        calls = sum(firm.calls().values())
+    firm.leave()
+    return {"calls_per_record": calls / len(events), "wall_ms_per_record": wall / len(events) * 1000}

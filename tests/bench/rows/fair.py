@@ -1,0 +1,69 @@
+"""``fair``: whether a small connection notices one that hangs and one that has very much to do."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from models.words import Kind
+from tests.bench.figures import Row, percentile
+from tests.bench.scene import scene
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.bench.scene import Scene
+    from tests.journeys.firm import Firm, Record
+
+INVOICES = 30
+HANGING, WORKING = 5000, 20_000
+REAL_CUSTOMERS, REAL_INVOICES = 100, 3000
+"""How many of those that wait are reached at all in the time; the others need not be in Moment."""
+MOMENT_SECONDS, TWENTYFOUR_SECONDS = 0.1, 0.2
+TIMEOUT = "5"
+MOST_TIMES = 1.25
+
+
+def fair() -> Row:
+    """Send one invoice a second, alone and then beside the other two."""
+    with scene(ANSWER_SECONDS=TIMEOUT) as town:
+        firm = town.firm()
+        project = town.project(firm)
+        written = town.write(firm, [project] * (2 * INVOICES + REAL_INVOICES))
+        hanging, working = (town.branch(firm, project, name)[0] for name in ("Hanging", "Working"))
+        customers = town.enter(firm, "customers", [{"name": f"Customer {n}"} for n in range(REAL_CUSTOMERS)])
+        firm.mishap("twentyfour", "SaveCompanies", "hang", seconds=600, times=10**6)
+        town.late(firm, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS)
+        alone = _each_second(town, firm, written[:INVOICES])
+        town.receive(hanging, Kind.CUSTOMER, _with_others(customers, HANGING))
+        town.receive(working, Kind.INVOICE, _with_others(written[2 * INVOICES :], WORKING))
+        before = len(town.registered(firm))
+        beside = _each_second(town, firm, written[INVOICES : 2 * INVOICES])
+        others = len(town.registered(firm)) - before - INVOICES
+    times = percentile(beside, 95) / percentile(alone, 95)
+    return Row(
+        goal=f"p95 <= {MOST_TIMES} x alone",
+        reached=times <= MOST_TIMES,
+        figures={
+            "times": times,
+            "alone_p95_ms": percentile(alone, 95) * 1000,
+            "beside_p95_ms": percentile(beside, 95) * 1000,
+            "others_per_second": others / INVOICES,
+        },
+    )
+
+
+def _with_others(records: Sequence[Record], count: int) -> list[int]:
+    return [record["id"] for record in records] + list(range(10**9, 10**9 + count - len(records)))
+
+
+def _each_second(town: Scene, firm: Firm, invoices: Sequence[Record]) -> list[float]:
+    """Notify one each second; tells how long each took from its 202 into the ledger."""
+    accepted, began = [], time.time()
+    for number, invoice in enumerate(invoices):
+        time.sleep(max(began + number - time.time(), 0))
+        firm.notify(invoice)
+        accepted.append(time.time())
+    time.sleep(5)
+    there = town.registered(firm)
+    return [there[each["invoiceNumber"]] - at for each, at in zip(invoices, accepted, strict=True)]

@@ -1,0 +1,46 @@
+"""``first_day``: a firm's first day, on which nothing is linked: customers, projects and invoices, all mixed."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+
+from tests.bench.entries import enter, right
+from tests.bench.figures import Row
+from tests.bench.peers.firsts import first_days
+from tests.bench.scene import notifications, scene
+
+OF_EACH, OF_PEERS = 500, 30
+SECONDS = 0.05
+MOST_CALLS = 0.40
+
+
+def first_day() -> Row:
+    """Notify all of them, shuffled, and compare what has come across with what was entered."""
+    with scene() as town:
+        firm = town.firm()
+        entered = enter(town, firm, OF_EACH)
+        requests = [
+            each for kind, records in entered.items() for each in notifications(firm.hook, records, kind=kind)
+        ]
+        Random(1).shuffle(requests)  # noqa: S311 - the same order each time
+        town.late(firm, moment=SECONDS, twentyfour=SECONDS)
+        began = time.time()
+        town.notify(requests)
+        town.wait()
+        wall = max(town.registered(firm).values()) - began
+        calls = sum(firm.calls().values()) / len(requests)
+        town.late(firm, moment=0, twentyfour=0)
+        right(firm, entered)
+        firm.leave()
+        peers = first_days(town, of_each=OF_PEERS, seconds=SECONDS)
+    return Row(
+        goal=f"<= {MOST_CALLS:.2f} calls a record, each right",
+        reached=calls <= MOST_CALLS,
+        figures={
+            "calls_per_record": calls,
+            "wall_seconds": wall,
+            "wall_ms_per_record": wall / len(requests) * 1000,
+        },
+        peers=peers,
+    )

@@ -1,0 +1,128 @@
+"""``grow``: whether a hundred times as much of the past makes the present slower."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from local import servers
+from models import changes, due, inbox, listing
+from models.base import Database, migrate
+from models.connections import Connections
+from models.inbox import Settlement
+from models.vault import Vault
+from models.wanted import Wanted
+from models.words import Kind, Lane, Outcome, Record, State
+from tests import factories
+from tests.bench.figures import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZES = (10_000, 100_000, 1_000_000)
+TIMES, BATCH, PRUNED = 40, 20, 100
+MOST_TIMES = 1.3
+OLD = datetime(2020, 1, 1, tzinfo=UTC)
+
+SETTLED = """
+insert into changes (connection_id, kind, record_id, state, due_at, received_at, settled_at, outcome, words)
+select :connection, 'invoice', n::text, 'settled', at, at, at, 'synced', array_to_tsvector(array[n::text])
+from generate_series(:first, :last) as n, lateral (select now() - n * interval '1 second' as at) as instant
+"""
+TRIED = """
+insert into attempts (change_id, at, seconds, outcome, reason, message)
+select id, settled_at, 0.1, 'synced', '', '"done"' from changes where record_id::bigint between :first and :last
+"""
+OUTDATED = """
+insert into attempts (change_id, at, seconds, outcome, reason, message)
+select id, :old, 0.1, 'synced', '', '"done"' from changes order by id limit :count
+"""
+
+
+def grow() -> Row:
+    """Do the same things in three databases in turns, so that a slower moment of the machine is slower for all."""
+    with (
+        TemporaryDirectory() as state,
+        servers.postgres(Path(state) / "postgres", port=0, durable=False) as server,
+    ):
+        lanes = {size: _filled(server.url, size) for size in SIZES}
+        taken: dict[int, dict[str, list[float]]] = {size: defaultdict(list) for size in SIZES}
+        for turn in range(TIMES):
+            for size, (database, lane) in lanes.items():
+                _measure(database, lane, turn, taken[size])
+        for database, _ in lanes.values():
+            database.close()
+    medians = {size: {verb: median(each) for verb, each in verbs.items()} for size, verbs in taken.items()}
+    times = {verb: medians[SIZES[-1]][verb] / least for verb, least in medians[SIZES[0]].items()}
+    return Row(
+        goal=f"each <= {MOST_TIMES} x from {SIZES[0]} to {SIZES[-1]} settled rows",
+        reached=max(times.values()) <= MOST_TIMES,
+        figures={f"{verb}_times": value for verb, value in times.items()}
+        | {f"{verb}_ms": " ".join(f"{each[verb]:.2f}" for each in medians.values()) for verb in times},
+    )
+
+
+def _filled(url: str, size: int) -> tuple[Database, Lane]:
+    """Make a database with one connection that has so many settled rows, each with an attempt."""
+    name = f"rows_{size}"
+    origin = Database(SecretStr(url))
+    with origin.statement() as session:
+        session.execute(text(f"create database {name}"))
+    origin.close()
+    address = SecretStr(f"{url.rpartition('/')[0]}/{name}")
+    migrate(address)
+    database = Database(address)
+    vault = Vault([SecretStr(Fernet.generate_key().decode())])
+    connection, _ = Connections(database, vault).add("Old", factories.settings(), who="bench", now=_now())
+    _fill(database, connection.id, size)
+    return database, Lane(connection.id, Kind.INVOICE)
+
+
+def _fill(database: Database, connection_id: int, size: int) -> None:
+    span = {"first": 1, "last": size}
+    with database.transaction() as session:
+        session.execute(text("set local statement_timeout = 0"))
+        session.execute(text(SETTLED), {"connection": connection_id, **span})
+        session.execute(text(TRIED), span)
+    with database.statement() as session:
+        session.execute(text("vacuum analyze"))
+
+
+def _measure(database: Database, lane: Lane, turn: int, taken: dict[str, list[float]]) -> None:
+    """Add the milliseconds that each verb takes."""
+
+    def timed(verb: str, act: Callable[[], object]) -> None:
+        began = time.perf_counter()
+        act()
+        taken[verb].append((time.perf_counter() - began) * 1000)
+
+    new = [Record(lane.kind, str(10**9 + turn * BATCH + n)) for n in range(BATCH)]
+    timed("receive", lambda: inbox.receive(database, lane.connection_id, new, now=_now()))
+    timed("sweep", lambda: due.lanes(database, now=_now()))
+    timed("claim", lambda: _claim_and_settle(database, lane))
+    timed("list", lambda: listing.page(database, Wanted(connection_id=lane.connection_id)))
+    with database.transaction() as session:
+        session.execute(text(OUTDATED), {"old": OLD, "count": PRUNED})
+    timed("prune", lambda: changes.forget_attempts(database, before=OLD + timedelta(days=1)))
+
+
+def _claim_and_settle(database: Database, lane: Lane) -> None:
+    now = _now()
+    claim = inbox.claim(database, lane, most=BATCH, now=now, until=now + timedelta(minutes=5))
+    if claim is None:
+        raise RuntimeError("There was nothing to claim.")
+    done = [Settlement(each.id, State.SETTLED, now, outcome=Outcome.SYNCED) for each in claim.changes]
+    inbox.settle(database, claim, done, now=now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

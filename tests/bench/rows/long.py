@@ -1,0 +1,52 @@
+"""``long``: whether a worker that has done much holds more memory than one that has done some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.words import Kind
+from tests.bench.figures import Row
+from tests.bench.scene import notifications, scene
+
+if TYPE_CHECKING:
+    from tests.bench.figures import Figures
+    from tests.bench.scene import Part
+
+ROUNDS, IN_A_ROUND, NEW_IN_A_ROUND = 25, 2000, 100
+WARM_ROUNDS = 3
+"""More than 5,000 changes."""
+MOST_GROWTH = 0.05
+MIB = 1024 * 1024
+
+
+def long() -> Row:
+    """Run rounds of changes, most of records that are in step already, as most are that are told of."""
+    with scene() as town:
+        firm = town.firm()
+        written = town.write(firm, [town.project(firm)] * (IN_A_ROUND + ROUNDS * NEW_IN_A_ROUND))
+        known, warm = IN_A_ROUND, {}
+        for number in range(1, ROUNDS + 1):
+            chosen = written[known - IN_A_ROUND + NEW_IN_A_ROUND : known + NEW_IN_A_ROUND]
+            known += NEW_IN_A_ROUND
+            if number <= WARM_ROUNDS:
+                town.notify(notifications(firm.hook, chosen))
+            else:
+                town.receive(firm.connection.id, Kind.INVOICE, [each["id"] for each in chosen])
+            town.wait()
+            if number == WARM_ROUNDS:
+                warm = town.parts()
+        after = town.parts()
+    figures = _figures(warm, after)
+    worst = max(figures[f"{name}_growth"] for name in warm)
+    return Row(
+        goal=f"memory of each process grows <= {MOST_GROWTH:.0%} after the first {WARM_ROUNDS * IN_A_ROUND}",
+        reached=worst <= MOST_GROWTH,
+        figures={"changes": ROUNDS * IN_A_ROUND, "worst_growth": worst, **figures},
+    )
+
+
+def _figures(warm: dict[str, Part], after: dict[str, Part]) -> Figures:
+    growth = {f"{name}_growth": after[name].memory / part.memory - 1 for name, part in warm.items()}
+    return growth | {
+        f"{name}_mib": f"{part.memory / MIB:.0f} {after[name].memory / MIB:.0f}" for name, part in warm.items()
+    }
