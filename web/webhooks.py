@@ -1,6 +1,7 @@
 """Notifications of Moment: noted in the inbox, answered, and only then passed on."""
 
 import asyncio
+import time
 
 import structlog
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, status
@@ -19,6 +20,12 @@ router = APIRouter(dependencies=[Open])
 MOST_SECONDS = 10
 """How long a body may take to arrive."""
 
+BREATH_SECONDS = 0.05
+"""Between two nudges of a lane: what is noted meanwhile is told with the second, so that a storm costs no more."""
+
+_nudged: dict[Lane, float] = {}
+_to_be_nudged: set[Lane] = set()
+
 
 @router.post("/hooks/moment/{token}", status_code=status.HTTP_202_ACCEPTED)
 async def moment(token: str, request: Request, afterwards: BackgroundTasks) -> dict[str, bool]:
@@ -26,8 +33,23 @@ async def moment(token: str, request: Request, afterwards: BackgroundTasks) -> d
     body = await _body(request)
     lane = await run_in_threadpool(_receive, token, body)
     if lane:
-        afterwards.add_task(dispatch.nudge, [lane])
+        afterwards.add_task(_nudge, lane)
     return {"received": lane is not None}
+
+
+async def _nudge(lane: Lane) -> None:
+    """Nudge a lane whose change is committed: at once, or together with all that come within a breath."""
+    if lane in _to_be_nudged:
+        return
+    wait = _nudged.get(lane, 0) + BREATH_SECONDS - time.monotonic()
+    if wait > 0:
+        _to_be_nudged.add(lane)
+        try:
+            await asyncio.sleep(wait)
+        finally:
+            _to_be_nudged.discard(lane)
+    _nudged[lane] = time.monotonic()
+    await run_in_threadpool(dispatch.nudge, [lane])
 
 
 async def _body(request: Request) -> bytes:
