@@ -128,7 +128,8 @@ class Runner:
         across = [records[i] for i, answer in answers.items() if isinstance(answer, Done)]
         woken = waiting.wake(self.database, lane.connection_id, across, now=self.clock())
         awaited = [answer.waits_for for answer in answers.values() if isinstance(answer, NotReady)]
-        return {lane, *woken, *(Lane(lane.connection_id, record.kind) for record in awaited)}
+        more = {lane} if inbox.is_due(self.database, lane, now=self.clock()) else set()
+        return more | woken | {Lane(lane.connection_id, record.kind) for record in awaited}
 
 
 def _log(claim: Claim, settlements: Sequence[Settlement]) -> None:
