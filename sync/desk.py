@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from language.said import say
 from models import changes, inbox, links
 from models.links import Link, LinkTaken
-from models.words import Kind, Lane, Record, named
+from models.words import Kind, Record, named
 from sync.errors import NotReady, Rejected
 from sync.mentions import mention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from models.base import Database
     from models.connections import Connection
     from models.settings import ConnectionSettings
+    from models.words import Lane
     from sync.ports import Erp, Moment
 
 INT32 = 2**31 - 1
@@ -45,21 +48,24 @@ class Desk:
     clock: Callable[[], datetime]
     hold: Callable[[], None]
     _known: dict[Record, Link | None] = field(default_factory=dict, init=False, repr=False)
+    _names: dict[Record, str] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def settings(self) -> ConnectionSettings:
         """The connection's settings."""
         return self.connection.settings
 
-    def read_ahead(self, records: Sequence[Record]) -> None:
-        """Read records of a kind together that are soon looked at one by one, with what they are linked to.
+    def reading_ahead(self, lane: Lane, records: Sequence[Record]) -> AbstractContextManager[None]:
+        """Read a lane's records in Moment ahead that are looked at one by one inside the block, and their links.
 
-        Of a lane's own records nobody else makes links while its claim is held.
+        Of a lane's records nobody else makes links while its claim is held. One alone gains nothing by it.
         """
-        kind, ids = records[0].kind, [record.id for record in records]
-        found = links.several(self.database, Lane(self.connection.id, kind), ids)
+        if lane.kind is Kind.EXPENSE or len(records) == 1:
+            return nullcontext()
+        found = links.several(self.database, lane, [record.id for record in records])
         self._known.update({record: found.get(record.id) for record in records})
-        self.moment.read_ahead(kind, [record.id for record in records if self._needs_a_look(record)])
+        ids = [record.id for record in records if self._needs_a_look(record)]
+        return self.moment.reading_ahead(lane.kind, ids)
 
     def link(self, record: Record) -> Link | None:
         """Find what a record is linked to; what was found is remembered, as it stays so for a batch."""
@@ -88,7 +94,9 @@ class Desk:
 
     def mention(self, record: Record) -> None:
         """Have the record in hand be found by the name of another one too, as far as that has been read."""
-        mention(changes.name_of(self.database, self.connection.id, record))
+        name = self._names.get(record) or changes.name_of(self.database, self.connection.id, record)
+        self._names[record] = name
+        mention(name)
 
     def links_starting(self, kind: Kind, prefix: str) -> dict[str, tuple[str, Link]]:
         """Find links by how the other side's name starts: the Moment id and the link by that name."""

@@ -106,8 +106,11 @@ class Purchases(Protocol):
 class Moment(ProjectExpenses, Protocol):
     """Moment, one company's worth of it. Reading a record that does not exist gives None."""
 
-    def read_ahead(self, kind: Kind, record_ids: Sequence[str]) -> None:
-        """Read records together that are soon asked for one by one; what goes wrong is raised then."""
+    def reading_ahead(self, kind: Kind, record_ids: Sequence[str]) -> AbstractContextManager[None]:
+        """Read records beside each other that are asked for one by one inside the block.
+
+        What goes wrong is raised when the record is asked for; what has not begun when the block ends is left.
+        """
         ...
 
     def customer(self, record_id: str) -> Customer | None:

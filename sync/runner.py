@@ -82,9 +82,8 @@ class Runner:
 
     def _work_off(self, claim: Claim, flow: Callable[[Desk], Flow[Any]], connection: Connection) -> set[Lane]:
         desk = self.open_desk(connection, lambda: self._hold(claim))
-        if len(claim.changes) > 1 and claim.lane.kind is not Kind.EXPENSE:
-            desk.read_ahead([change.record for change in claim.changes])
-        tried = act(flow(desk), claim.changes, clock=self.clock, hold=self._holding(claim))
+        with desk.reading_ahead(claim.lane, [change.record for change in claim.changes]):
+            tried = act(flow(desk), claim.changes, clock=self.clock, hold=self._holding(claim))
         answers = {change_id: each.answer for change_id, each in tried.items()}
         for error in answers.values():
             if isinstance(error, Misconfigured):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date
 from io import BytesIO
@@ -15,6 +15,7 @@ from sync.records import Company, Customer, FiscalYear, Identity, Invoice, Poste
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from typing import BinaryIO
 
@@ -60,6 +61,7 @@ class FakeMoment(Remote):
         self.files: dict[str, dict[str, bytes]] = {}
         self.invoiced: set[str] = set()
         self.closed_activities: set[str] = set()
+        self.ahead: list[tuple[Kind, tuple[str, ...]]] = []
         for record in records:
             self.put(record)
 
@@ -72,8 +74,10 @@ class FakeMoment(Remote):
             case Invoice():
                 self.invoices[record.id] = record
 
-    def read_ahead(self, kind: Kind, record_ids: Sequence[str]) -> None:
+    def reading_ahead(self, kind: Kind, record_ids: Sequence[str]) -> AbstractContextManager[None]:
         """Read nothing before it is asked for, so that tests see in order what goes wrong."""
+        self.ahead.append((kind, tuple(record_ids)))
+        return nullcontext()
 
     def customer(self, record_id: str) -> Customer | None:
         with self.call("customer"):

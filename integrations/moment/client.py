@@ -41,7 +41,7 @@ MOST_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _PAGE = 100
 READERS = 50
-"""Records that a process reads ahead at a time."""
+"""Records that a process reads ahead at a time: as many as the largest batch has."""
 
 
 def pooled_session(*, connections: int = 10, connect_seconds: float = 10) -> requests.Session:
@@ -70,7 +70,7 @@ class MomentSite:
         session: made by :func:`pooled_session`.
         charts: the financial accounts that were read lately.
         numbers: the projects that were found by their number lately.
-        readers: threads that read the records of a batch; what is read alone needs none of them.
+        readers: threads that read the records of a batch ahead.
     """
 
     url: str

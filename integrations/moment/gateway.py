@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +22,7 @@ from sync.exchanges import listening, pass_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from typing import BinaryIO
 
     from integrations.moment.client import MomentSite
@@ -40,15 +42,19 @@ class MomentGateway:
         self._company = settings.moment_company
         self._site = site
         self._client = MomentClient(site, company=settings.moment_company, api_key=settings.moment_api_key)
-        self._ahead: dict[tuple[Kind, str], _Read] = {}
+        self._ahead: dict[tuple[Kind, str], Future[_Read]] = {}
 
-    def read_ahead(self, kind: Kind, record_ids: Sequence[str]) -> None:
-        """Read records at once, a few at a time."""
-        read = partial(self._listened, kind)
-        self._ahead = {
-            (kind, record_id): found
-            for record_id, found in zip(record_ids, self._site.readers.map(read, record_ids), strict=True)
-        }
+    @contextmanager
+    def reading_ahead(self, kind: Kind, record_ids: Sequence[str]) -> Iterator[None]:
+        """Read records on the site's readers, as far as there are free ones."""
+        submit = self._site.readers.submit
+        self._ahead = {(kind, record_id): submit(self._listened, kind, record_id) for record_id in record_ids}
+        try:
+            yield
+        finally:
+            for reading in self._ahead.values():
+                reading.cancel()
+            self._ahead = {}
 
     def customer(self, record_id: str) -> Customer | None:
         """Read one customer. Raises Rejected for one that cannot be read as assumption M2 has it."""
@@ -137,13 +143,19 @@ class MomentGateway:
                 yield values
 
     def _read(self, kind: Kind, record_id: str, translate: Callable[[Mapping[str, object]], T]) -> T | None:
-        ahead = self._ahead.pop((kind, record_id), None)
-        values = self._client.record(RESOURCES[kind], record_id) if ahead is None else ahead.told()
+        values = self._values(kind, record_id)
         if values is None:
             return None
         number = str(values.get(f"{kind}Number") or record_id)
         with about(named(kind, clean(number, longest=_LONGEST_NUMBER))):
             return translate(values)
+
+    def _values(self, kind: Kind, record_id: str) -> Mapping[str, object] | None:
+        """Take what was read ahead, once; read here what was not, or whose turn comes before a reader was free."""
+        reading = self._ahead.pop((kind, record_id), None)
+        if reading is None or reading.cancel():
+            return self._client.record(RESOURCES[kind], record_id)
+        return reading.result().told()
 
     def _listened(self, kind: Kind, record_id: str) -> _Read:
         with listening() as heard:

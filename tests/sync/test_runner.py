@@ -57,6 +57,25 @@ def test_the_rest_of_a_batch_is_given_back_untouched_when_the_system_is_unavaila
     assert len(world.erp.companies) == 3
 
 
+def test_what_moment_will_be_asked_for_is_read_ahead(world: World) -> None:
+    world.receive(Kind.CUSTOMER, *"123")
+    world.run()
+    world.receive(Kind.CUSTOMER, "1")  # one alone gains nothing
+    world.run()
+    assert world.moment.ahead == [(Kind.CUSTOMER, ("1", "2", "3"))]
+
+
+def test_an_invoice_that_has_a_voucher_is_not_read_ahead(world: World) -> None:
+    world.moment.put(factories.customer("7"))
+    world.moment.put(factories.project("8"))
+    for number in (1, 2):
+        world.moment.put(factories.invoice(str(number), number=number))
+    for record_ids in ("1", "12"):
+        world.receive(Kind.INVOICE, *record_ids)
+        world.run()
+    assert (Kind.INVOICE, ("2",)) in world.moment.ahead
+
+
 def test_a_wait_that_the_other_system_asks_for_is_kept(world: World) -> None:
     world.moment.fails_before["customer"] = [Unavailable("Blocked.", retry_after=timedelta(minutes=40))]
     world.receive(Kind.CUSTOMER, "1")

@@ -1,0 +1,79 @@
+"""Records that are read beside each other before the flow asks for them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+from integrations.moment.gateway import MomentGateway
+from models.words import Kind
+from sync.errors import Unavailable
+from sync.exchanges import listening
+from tests.factories import settings
+from tests.integrations.moment.remote import says
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from integrations.moment.client import MomentSite
+    from tests.integrations.moment.remote import Remote
+
+IDS = ("7", "8")
+
+
+@pytest.fixture(autouse=True)
+def customers(remote: Remote) -> None:
+    for record_id in IDS:
+        remote.answers[f"GET customers/{record_id}"] = [says({"id": int(record_id), "name": f"Kunde {record_id}"})]
+
+
+def test_each_record_comes_with_what_was_said_for_it_alone(remote: Remote, gateway: MomentGateway) -> None:
+    with gateway.reading_ahead(Kind.CUSTOMER, IDS):
+        for record_id in reversed(IDS):
+            with listening() as heard:
+                customer = gateway.customer(record_id)
+            assert customer
+            assert customer.name == f"Kunde {record_id}"
+            assert [each.operation for each in heard] == [f"GET customers/{record_id}"]
+            assert f"Kunde {record_id}" in heard[0].response
+    assert sorted(asked.what for asked in remote.asked) == ["GET customers/7", "GET customers/8"]
+
+
+def test_what_is_asked_for_again_is_read_again(remote: Remote, gateway: MomentGateway) -> None:
+    with gateway.reading_ahead(Kind.CUSTOMER, IDS):
+        assert gateway.customer("7") == gateway.customer("7")
+    assert gateway.customer("7")
+    assert remote.times("GET customers/7") == 3
+
+
+def test_what_went_wrong_is_told_when_its_record_is_asked_for(remote: Remote, gateway: MomentGateway) -> None:
+    remote.answers["GET customers/8"] = [says({}, status=503)]
+    with gateway.reading_ahead(Kind.CUSTOMER, IDS):
+        assert gateway.customer("7")
+        with listening() as heard, pytest.raises(Unavailable):
+            gateway.customer("8")
+    assert [each.operation for each in heard] == ["GET customers/8"]
+
+
+def test_nobody_waits_for_a_reader_that_is_busy_with_others(remote: Remote, site: MomentSite) -> None:
+    with busy_readers(site) as held_up:
+        gateway = MomentGateway(settings(), site=held_up)
+        with gateway.reading_ahead(Kind.CUSTOMER, IDS):
+            assert gateway.customer("7")
+    assert [asked.what for asked in remote.asked] == ["GET customers/7"]  # what nobody asked for is not read
+
+
+@contextmanager
+def busy_readers(site: MomentSite) -> Iterator[MomentSite]:
+    over = Event()
+    with ThreadPoolExecutor(1) as readers:
+        readers.submit(over.wait)
+        try:
+            yield replace(site, readers=readers)
+        finally:
+            over.set()
