@@ -1,4 +1,4 @@
-"""What is due: lanes with something to do and nobody who does it."""
+"""What is due now, and in which lanes nobody does it."""
 
 from __future__ import annotations
 
@@ -38,3 +38,15 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
             .order_by(func.min(ChangeRow.due_at))
         )
         return [Lane(connection_id, Kind(kind)) for connection_id, kind in rows]
+
+
+def in_lane(database: Database, lane: Lane, *, now: datetime) -> bool:
+    """Tell whether a lane has something to do now; to be asked once it is given back, so nothing is missed."""
+    query = select(ChangeRow.id).where(
+        ChangeRow.connection_id == lane.connection_id,
+        ChangeRow.kind == lane.kind,
+        ChangeRow.state == State.WAITING,
+        ChangeRow.due_at <= now,
+    )
+    with database.statement() as session:
+        return session.scalar(query.limit(1)) is not None

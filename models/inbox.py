@@ -203,13 +203,6 @@ def settle(database: Database, claim: Claim, settlements: Sequence[Settlement], 
         tallies.add(session, claim.lane.connection_id, ended, now=now)
 
 
-def is_due(database: Database, lane: Lane, *, now: datetime) -> bool:
-    """Tell whether a lane has something to do now; to be asked once it is given back, so nothing is missed."""
-    due = and_(_is(ChangeRow, lane), ChangeRow.state == State.WAITING, ChangeRow.due_at <= now)
-    with database.statement() as session:
-        return session.scalar(select(ChangeRow.id).where(due).limit(1)) is not None
-
-
 def _take(session: Session, lane: Lane, *, now: datetime) -> bool:
     """Lock the lane's row for this transaction; False where a worker has the lane or is just taking it."""
     free = or_(LaneRow.claim.is_(None), LaneRow.claimed_until <= now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from models import alerts, inbox, waiting
+from models import alerts, due, inbox, waiting
 from models.inbox import ClaimLost
 from models.words import Kind, Lane
 from sync import resting
@@ -127,7 +127,7 @@ class Runner:
         across = [records[i] for i, answer in answers.items() if isinstance(answer, Done)]
         woken = waiting.wake(self.database, lane.connection_id, across, now=self.clock())
         awaited = [answer.waits_for for answer in answers.values() if isinstance(answer, NotReady)]
-        more = {lane} if inbox.is_due(self.database, lane, now=self.clock()) else set()
+        more = {lane} if due.in_lane(self.database, lane, now=self.clock()) else set()
         return more | woken | {Lane(lane.connection_id, record.kind) for record in awaited}
 
 
