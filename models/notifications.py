@@ -27,7 +27,7 @@ FINENESS = timedelta(minutes=1)
 def note(database: Database, lane: Lane, *, now: datetime) -> None:
     """Note that a notification of a lane's kind has come."""
     fresh = insert(NotificationRow).values(connection_id=lane.connection_id, kind=lane.kind, at=now)
-    with database.transaction() as session:
+    with database.statement() as session:
         session.execute(
             fresh.on_conflict_do_update(
                 index_elements=["connection_id", "kind"],

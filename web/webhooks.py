@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import datetime
 
 import structlog
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, status
@@ -23,6 +24,7 @@ MOST_SECONDS = 10
 BREATH_SECONDS = 0.05
 """Between two nudges of a lane: what is noted meanwhile is told with the second, so that a storm costs no more."""
 
+_noted: dict[tuple[str, Lane], datetime] = {}
 _nudged: dict[Lane, float] = {}
 _to_be_nudged: set[Lane] = set()
 
@@ -72,10 +74,18 @@ def _receive(token: str, body: bytes) -> Lane | None:
         raise HTTPException(status.HTTP_400_BAD_REQUEST, "The body is not JSON.") from None
     connection_id = hook.connection_id
     if record:
-        notifications.note(bridge().database, Lane(connection_id, record.kind), now=clock())
+        _note(token, Lane(connection_id, record.kind))
     if record is None or record.kind not in hook.kinds:
         log.info("notification_ignored", connection=connection_id, kind=record and record.kind, bytes=len(body))
         return None
     inbox.receive(bridge().database, connection_id, [record], now=clock())
     log.info("notification", connection=connection_id, kind=record.kind, record=record.id)
     return Lane(connection_id, record.kind)
+
+
+def _note(token: str, lane: Lane) -> None:
+    """Note that a notification came, unless this process has just done so: the instant is kept to the minute."""
+    now, last = clock(), _noted.get((token, lane))
+    if last is None or now - last >= notifications.FINENESS:
+        notifications.note(bridge().database, lane, now=now)
+        _noted[token, lane] = now

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -10,9 +11,11 @@ import requests
 
 from models import listing
 from models.wanted import Wanted
-from models.words import Kind, Record, State
+from models.words import Kind, Lane, Record, State
 from tests.installation import eventually, messages
+from web import webhooks
 from web.protection import MOST_BYTES
+from worker import dispatch
 from worker.wiring import clock
 
 if TYPE_CHECKING:
@@ -40,6 +43,28 @@ def test_the_documented_notification_puts_its_invoice_into_the_inbox(web: Web, b
 def test_a_notification_that_comes_often_is_one_change_and_one_message(web: Web, bridge: Bridge) -> None:
     assert {web.notify(DOCUMENTED).status_code for _ in range(5)} == {202}
     assert len(listing.latest(bridge.database, Wanted())) == len(eventually(lambda: messages(bridge))) == 1
+
+
+def test_what_is_notified_just_after_a_lane_was_nudged_has_it_nudged_again(web: Web, bridge: Bridge) -> None:
+    lane = Lane(web.connection.id, Kind.INVOICE)
+    for number in range(1, 21):
+        assert web.notify(b'{"invoice": {"id": %d}}' % number).status_code == 202
+        assert eventually(lambda: messages(bridge)) == [("sync_invoices", lane.connection_id)]
+        dispatch.arrived(lane)
+        bridge.redis.delete("sync")
+
+
+def test_one_notification_is_passed_on_at_once_and_a_storm_in_a_few_messages(
+    web: Web, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nudged: list[float] = []
+    monkeypatch.setattr(dispatch, "nudge", lambda lanes: nudged.extend(time.monotonic() for _ in lanes))
+    monkeypatch.setattr(webhooks, "BREATH_SECONDS", 1.0)
+    for number in range(1, 11):
+        assert web.notify(b'{"customer": {"id": %d}}' % number).status_code == 202
+    eventually(lambda: len(nudged) >= 2)
+    assert nudged[0] + 0.9 < nudged[1]
+    assert len(listing.latest(bridge.database, Wanted())) == 10
 
 
 @pytest.mark.parametrize(
