@@ -1,7 +1,10 @@
+"""Connections that break while nobody uses them, or whose other end has gone."""
+
 from __future__ import annotations
 
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
@@ -9,6 +12,42 @@ from sqlalchemy import text
 
 from models import base
 from models.base import Database, DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OTHERS = text(
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where datname = current_database() and pid <> pg_backend_pid()"
+)
+
+
+@pytest.fixture
+def own(database_url: str) -> Iterator[Database]:
+    database = Database(SecretStr(database_url))
+    database.ping()
+    yield database
+    database.close()
+
+
+def test_a_connection_that_broke_while_it_rested_is_made_anew(
+    own: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "RESTED_SECONDS", 0)
+    break_connections(database_url)
+    own.ping()
+    with own.statement() as session:
+        assert session.scalar(text("select 1")) == 1
+
+
+def test_one_that_broke_just_now_is_told_of_once(
+    own: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "RESTED_SECONDS", 60)
+    break_connections(database_url)
+    with pytest.raises(DatabaseUnavailable), own.statement() as session:
+        session.execute(text("select 1"))
+    own.ping()
 
 
 def test_whoever_is_silent_within_a_transaction_lets_go_of_what_it_locked(
@@ -42,3 +81,10 @@ def test_both_ends_notice_within_half_a_minute_that_the_network_is_cut(database:
             ours.detach()
     assert (keepalive, patience) == (1, 25000)
     assert theirs == ["25000", "10"]
+
+
+def break_connections(url: str) -> None:
+    other = Database(SecretStr(url))
+    with other.statement() as session:
+        session.execute(OTHERS)
+    other.close()
