@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.bench.scene import Scene
     from tests.journeys.firm import Firm, Record
 
-INVOICES, OF_PEERS = 1000, 160
+INVOICES, OF_PEERS = 1000, 80
 """A peer's events stand alone, so that what some take tells what more would."""
 SECONDS = 0.2
 MOST_CALLS = 0.06

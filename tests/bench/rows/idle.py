@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.bench.scene import Scene
     from tests.journeys.firm import Firm, Record
 
-INVOICES, OF_PEERS = 200, 25
+INVOICES, OF_PEERS = 200, 15
 MOMENT_SECONDS, TWENTYFOUR_SECONDS = 0.1, 0.2
 PATH_SECONDS = MOMENT_SECONDS + TWENTYFOUR_SECONDS
 """Reading the invoice and posting its voucher."""

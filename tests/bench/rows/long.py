@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.bench.figures import Figures
     from tests.bench.scene import Part
 
-ROUNDS, IN_A_ROUND, NEW_IN_A_ROUND = 25, 2000, 100
+ROUNDS, IN_A_ROUND, NEW_IN_A_ROUND = 25, 2000, 40
 WARM_ROUNDS = 3
 """More than 5,000 changes."""
 MOST_GROWTH = 0.05
