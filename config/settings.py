@@ -38,12 +38,21 @@ class Settings(BaseSettings):
     )
     twentyfour_record_url: str = Field(default="", description="Where a person opens a record in 24SevenOffice")
     twentyfour_requests_per_hour: int = Field(
-        default=7000, ge=1, description="Requests an hour for all connections; 24SevenOffice blocks at 7200"
+        default=7000, ge=1, description="Requests in any hour for all connections; 24SevenOffice blocks at 7200"
     )
     twentyfour_requests_per_second: int = Field(
         default=20,
         ge=1,
         description="Requests a second for all connections; 24SevenOffice answers 429 above 25",
+    )
+    twentyfour_reserve_percent: int = Field(
+        default=50, ge=0, le=90, description="Part of the requests of an hour that polls leave to events"
+    )
+    twentyfour_connection_percent: int = Field(
+        default=75,
+        ge=1,
+        le=99,
+        description="Part of the requests of an hour that one connection may take while no other takes any",
     )
     connect_seconds: float = Field(
         default=10, gt=0, description="Time-out for reaching a remote system, and for a request to arrive there"

@@ -18,7 +18,7 @@ from integrations.moment import webhooks
 from integrations.moment.client import READERS, MomentSite, pooled_session
 from integrations.moment.gateway import MomentGateway
 from integrations.openid.provider import Provider
-from integrations.twentyfour.budget import Budget
+from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFour
 from integrations.twentyfour.session import SessionStore
@@ -88,12 +88,12 @@ class Bridge:
         """Reach a connection's company in Moment."""
         return MomentGateway(settings, site=self._moment_site)
 
-    def erp(self, settings: ConnectionSettings) -> TwentyFour:
-        """Reach a connection's client in 24SevenOffice, with nothing remembered of it."""
+    def erp(self, settings: ConnectionSettings, *, connection_id: int = 0) -> TwentyFour:
+        """Reach a client in 24SevenOffice, with nothing remembered of it, on a connection's account or on none."""
         return TwentyFour(
             settings,
             application_id=self.settings.application_id,
-            client=self._soap_client,
+            client=self._soap_client.charging(self.budget.of(connection_id)),
             store=self._session_store,
         )
 
@@ -102,7 +102,7 @@ class Bridge:
         with self._keeping:
             settings, erp = self._erps.get(connection.id, (None, None))
             if erp is None or settings != connection.settings:
-                erp = self.erp(connection.settings)
+                erp = self.erp(connection.settings, connection_id=connection.id)
                 self._erps[connection.id] = (connection.settings, erp)
             return erp
 
@@ -153,12 +153,13 @@ def _moment_site(settings: Settings) -> MomentSite:
 
 
 def _budget(settings: Settings, redis: Redis) -> Budget:
-    return Budget(
-        redis,
+    limits = Limits(
         per_hour=settings.twentyfour_requests_per_hour,
         per_second=settings.twentyfour_requests_per_second,
-        clock=clock,
+        reserve_percent=settings.twentyfour_reserve_percent,
+        connection_percent=settings.twentyfour_connection_percent,
     )
+    return Budget(redis, limits=limits, clock=clock)
 
 
 def _soap_client(settings: Settings, budget: Budget) -> SoapClient:

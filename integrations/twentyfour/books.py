@@ -6,6 +6,7 @@ They hardly ever change and requests are scarce, so they are remembered for a wh
 from __future__ import annotations
 
 import calendar
+import copy
 import threading
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -45,6 +46,12 @@ class Books:
         self._session = session
         self._remembered: TTLCache[str, Any] = TTLCache(maxsize=4, ttl=REMEMBERED_SECONDS)
         self._reading = threading.Lock()
+
+    def read_by(self, session: Session) -> Books:
+        """Give the same books with the same memory, read by another session."""
+        twin = copy.copy(self)
+        twin._session = session  # noqa: SLF001 - its own
+        return twin
 
     def tax_codes(self) -> Mapping[int, str]:
         """Tell the TaxNo of every account, empty text where it has none (GetAccountList)."""

@@ -1,11 +1,13 @@
 """How many requests we may send to 24SevenOffice: one budget for the whole installation, kept in Redis.
 
 24SevenOffice counts the requests of an integration, whichever customer they are for, and locks it out when they
-are too many. So all workers ask here first, and all of them stop when one of them is told to.
+are too many. So all workers ask here first, and all of them stop when one of them is told to. What is counted how,
+and who gives way to whom, stands in :mod:`~integrations.twentyfour.rationing`.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 from contextlib import suppress
@@ -16,6 +18,19 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
+from integrations.twentyfour.rationing import (
+    BLOCK,
+    BLOCKED,
+    EVENTS,
+    GIVEN,
+    LOOK,
+    NOT_YET,
+    OF_CONNECTION,
+    POLLS,
+    TAKE,
+    TOLD,
+    TURN,
+)
 from language.said import say
 from sync.errors import Unavailable
 
@@ -24,68 +39,90 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-BLOCKED, HOUR, TURN = "twentyfour:blocked", "twentyfour:hour", "twentyfour:turn"
 PATIENCE = timedelta(seconds=5)  # a turn that comes sooner is waited for; that is cheaper than to come again
-BURST = 3  # so many may go ahead of their turn after a pause: with 20 a second, no second sees more than 23
+BURST = 3  # so many may go at once after a pause: with 20 a second, no second sees more than 23
 LONGEST_BLOCK = timedelta(hours=2)  # whatever 24SevenOffice is understood to say
 UNTOLD_BLOCK = timedelta(minutes=15)  # for a quarantine whose end cannot be read
+MILLISECOND = timedelta(milliseconds=1)
 
-# The clock is that of Redis, as it is the one that all workers share. Hours begin on the full hour, as those of
-# 24SevenOffice do. Turns are handed out evenly: each request takes the next one, however long ago the last was.
-TAKE = """
-local blocked = redis.call('PTTL', KEYS[1])
-if blocked > 0 then return {0, blocked} end
-if tonumber(redis.call('GET', KEYS[2]) or 0) >= tonumber(ARGV[1]) then
-  return {0, redis.call('PTTL', KEYS[2])}
-end
-local gap, burst, patience = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local turn = math.max(tonumber(redis.call('GET', KEYS[3]) or 0) + gap, now - burst * gap)
-local wait = math.max(math.ceil(turn - now), 0)
-if wait > patience then return {0, wait} end
-redis.call('SET', KEYS[3], string.format('%.3f', turn), 'PX', 60000)
-if redis.call('INCR', KEYS[2]) == 1 then
-  redis.call('PEXPIRE', KEYS[2], (3600 - time[1] % 3600) * 1000)
-end
-return {1, wait}
-"""
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the installation may take.
+
+    ``per_hour`` counts in any hour, ``per_second`` is spread evenly, ``reserve_percent`` of the hour are for
+    events only, and ``connection_percent`` of it are for one connection while no other takes any.
+    """
+
+    per_hour: int
+    per_second: int
+    reserve_percent: int = 50
+    connection_percent: int = 75
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How many requests of this hour are ``used`` of those ``allowed``; ``blocked`` says that all must stop."""
+    """How the budget stands. The requests of the last hour are rounded up to whole minutes, as they are counted.
 
-    used: int
+    ``left`` may be less than what ``used`` leaves of ``allowed``, where 24SevenOffice said so. ``reserved`` of
+    what is left is for events. All stand still until ``blocked_until`` (UTC).
+    """
+
     allowed: int
-    blocked: bool
+    used: int
+    used_by_polls: int
+    left: int
+    reserved: int
+    blocked_until: datetime | None
+
+    @property
+    def for_polls(self) -> int:
+        """How many polls may be made at once."""
+        return 0 if self.blocked_until else max(0, self.left - self.reserved)
+
+    @property
+    def polls_an_hour(self) -> int:
+        """How many polls may be made in an hour like the last one, however many were."""
+        return max(0, self.allowed - (self.used - self.used_by_polls) - self.reserved)
 
 
 class Budget:
-    """Hands out requests to all workers of an installation.
+    """Hands out requests to all workers of an installation: for events on no connection's account by itself.
 
     Args:
         redis: shared by all workers.
-        per_hour: requests in a full hour.
-        per_second: requests in a second, evenly spread.
+        limits: what may be taken.
         clock: tells the time in UTC.
         sleep: waits for so many seconds.
+        ticks: tells the milliseconds of a simulation; by default Redis tells the time.
     """
 
     def __init__(
         self,
         redis: Redis,
         *,
-        per_hour: int,
-        per_second: int,
+        limits: Limits,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
+        ticks: Callable[[], int] | None = None,
     ) -> None:
         self._redis = redis
-        self._script = redis.register_script(TAKE)
-        self._limits = (per_hour, 1000 / per_second, BURST, PATIENCE // timedelta(milliseconds=1))
+        self._take, self._look = redis.register_script(TAKE), redis.register_script(LOOK)
+        self._block = redis.register_script(BLOCK)
+        self._limits = limits
         self._clock = clock
         self._sleep = sleep
+        self._ticks: Callable[[], int | str] = ticks or (lambda: "")
+        self._heard: list[tuple[int, int]] = []  # the last that was said of the limit; shared by the copies
+        self._connection_id, self._polls = 0, False
+
+    def of(self, connection_id: int) -> Budget:
+        """Give the same budget, to be used on a connection's account."""
+        return self._with(_connection_id=connection_id)
+
+    def for_polls(self) -> Budget:
+        """Give the same budget, to be used for polls: they get what events leave."""
+        return self._with(_polls=True)
 
     def take(self) -> None:
         """Take one request, after a wait for its turn of at most ``PATIENCE``.
@@ -93,31 +130,42 @@ class Budget:
         Raises Unavailable where the budget is used up, 24SevenOffice has locked us out, or Redis is away:
         to go on without it would risk the lock-out of all customers, and the queue is down then anyway.
         """
-        try:
-            granted, milliseconds = self._script(keys=[BLOCKED, HOUR, TURN], args=self._limits)
-        except RedisError as error:
-            raise Unavailable(say("The budget of requests in Redis cannot be reached."), reason="redis") from error
-        wait = timedelta(milliseconds=milliseconds)
-        if not granted:
+        patience = PATIENCE
+        answer, wait = self._ask()
+        while answer == NOT_YET and wait <= patience:
+            patience -= wait
+            self._sleep(wait.total_seconds())
+            answer, wait = self._ask()
+        if answer != GIVEN:
             message = say("No more requests can be sent to 24SevenOffice for a while, as it limits their number.")
             raise Unavailable(message, reason="budget", retry_after=wait)
         if wait:
             self._sleep(wait.total_seconds())
 
     def usage(self) -> Usage | None:
-        """Tell how much of the present hour's budget is used; None while Redis is away."""
+        """Tell how the budget stands; None while Redis is away."""
         try:
-            used, blocked = self._redis.get(HOUR), self._redis.exists(BLOCKED)
+            events, polls, left, reserved, blocked, now = self._look(
+                keys=[BLOCKED, TOLD, EVENTS, POLLS], args=[self._ticks(), *self._hour()]
+            )
         except RedisError:
             return None
-        return Usage(int(used or 0), self._limits[0], blocked=bool(blocked))
+        until = datetime.fromtimestamp(blocked / 1000, UTC) if blocked > now else None
+        return Usage(self._limits.per_hour, events + polls, polls, max(0, left), reserved, until)
 
     def heed(self, status: int, headers: Mapping[str, str]) -> timedelta | None:
-        """Obey what an answer says of the limit, and tell how long to wait if it was refused for it."""
+        """Obey what an answer says of the limit, and tell how long to wait if it was refused for it.
+
+        How many requests are left goes along with the next one that is asked for, as it costs no time there.
+        """
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return self.block(_seconds(headers.get("Retry-After", "")))
-        if headers.get("APILimitRemaining", "").strip() == "0":
-            self.block(self._until(headers.get("APILimitReset", "")))
+        left, reset = headers.get("APILimitRemaining", "").strip(), headers.get("APILimitReset", "")
+        if left == "0":
+            self.block(self._until(reset))
+        elif left.isdecimal() and reset:
+            ends = min(self._instant(reset), self._clock() + LONGEST_BLOCK)
+            self._heard[:] = [(int(left[:9]), int(ends.timestamp() * 1000))]
         return None
 
     def quarantine(self, message: str) -> timedelta | None:
@@ -131,20 +179,43 @@ class Budget:
         Never raises: the answer that asked for it may be that of a call that has saved something.
         """
         wait = min(wait, LONGEST_BLOCK)
-        milliseconds = max(wait // timedelta(milliseconds=1), 1)
         with suppress(RedisError):
-            self._redis.set(BLOCKED, "", px=milliseconds, nx=True)
-            self._redis.pexpire(BLOCKED, milliseconds, gt=True)
+            self._block(keys=[BLOCKED], args=[self._ticks(), max(wait // MILLISECOND, 1)])
         return wait
 
-    def _until(self, instant: str) -> timedelta:
-        """Tell how long it is to an instant, in UTC where it names no zone."""
+    def _ask(self) -> tuple[int, timedelta]:
+        limits = self._limits
+        heard = self._heard[0] if self._heard else ("", "")
+        turns = (-(-1000 // limits.per_second), BURST, PATIENCE // MILLISECOND)
+        keys = [BLOCKED, TOLD, EVENTS, POLLS, TURN, f"{OF_CONNECTION}{self._connection_id}"]
+        rest = (limits.connection_percent, *turns, int(self._polls), *heard)
         try:
-            end = datetime.fromisoformat(instant)
+            answer, milliseconds = self._take(keys=keys, args=[self._ticks(), *self._hour(), *rest])
+        except RedisError as error:
+            raise Unavailable(say("The budget of requests in Redis cannot be reached."), reason="redis") from error
+        return answer, milliseconds * MILLISECOND
+
+    def _hour(self) -> tuple[int, int]:
+        """Tell the limit of an hour and how many of it are reserved."""
+        limit = self._limits.per_hour
+        return limit, limit * self._limits.reserve_percent // 100
+
+    def _with(self, **changes: object) -> Budget:
+        twin = copy.copy(self)
+        vars(twin).update(changes)
+        return twin
+
+    def _until(self, instant: str) -> timedelta:
+        """Tell how long it is to an instant."""
+        return max(self._instant(instant) - self._clock(), timedelta(seconds=1))
+
+    def _instant(self, text: str) -> datetime:
+        """Read an instant, in UTC where it names no zone."""
+        try:
+            instant = datetime.fromisoformat(text)
         except ValueError:
-            return UNTOLD_BLOCK
-        end = end if end.tzinfo else end.replace(tzinfo=UTC)
-        return max(end - self._clock(), timedelta(seconds=1))
+            return self._clock() + UNTOLD_BLOCK
+        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _seconds(retry_after: str) -> timedelta:

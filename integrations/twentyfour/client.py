@@ -7,6 +7,7 @@ saved, after that it may have been.
 
 from __future__ import annotations
 
+import copy
 import threading
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -81,7 +82,7 @@ class SoapClient:
         threads: int = 8,
     ) -> None:
         self.api_url = api_url.rstrip("/")
-        self.chunk_size: int | None = None  # of files, in bytes; noted by whoever asked for it first
+        self.noted: dict[str, int] = {}  # what holds for all connections; by whoever asked for it first
         self._hosts = {"api.invalid": self.api_url, "webservices.invalid": web_url.rstrip("/")}
         self._budget = budget
         self._timeout = (connect_seconds, answer_seconds)
@@ -93,6 +94,16 @@ class SoapClient:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, BoundedAdapter(seconds=connect_seconds, pool_maxsize=threads))
+
+    def charging(self, budget: Budget) -> SoapClient:
+        """Give the same client, all of it shared, whose requests go to this account of the budget."""
+        twin = copy.copy(self)
+        twin._budget = budget  # noqa: SLF001 - its own
+        return twin
+
+    def for_polls(self) -> SoapClient:
+        """Give the same client, whose requests are those of polls."""
+        return self.charging(self._budget.for_polls())
 
     def call(self, service: str, operation: str, /, *, session_id: str = "", **arguments: object) -> SoapValue:
         """Call one operation; an array comes back as a list, and as None when it is empty.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from integrations.twentyfour import attachments, customers, expenses, invoices, projects
@@ -42,7 +43,7 @@ class TwentyFour:
     Args:
         settings: the connection's.
         application_id: the integration's own, from 24SevenOffice.
-        client: the process's SOAP client.
+        client: the process's SOAP client, on the connection's account.
         store: where the sessions of all logins are kept.
     """
 
@@ -54,6 +55,13 @@ class TwentyFour:
         self._client = client
         self._session = Session(login, client=client, store=store)
         self._books = Books(self._session)
+
+    def for_polls(self) -> TwentyFour:
+        """Give the same client of 24SevenOffice, with the same memory, to be polled."""
+        twin = copy.copy(self)
+        twin._session = self._session.for_polls()  # noqa: SLF001 - its own
+        twin._books = self._books.read_by(twin._session)  # noqa: SLF001 - its own
+        return twin
 
     def identities(self) -> Sequence[Identity]:
         """Tell which clients the login reaches."""
@@ -131,9 +139,10 @@ class TwentyFour:
 
     def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
         """Bring a document to a temporary file."""
-        if self._client.chunk_size is None:
-            self._client.chunk_size = attachments.chunk_size(self._session)
-        return attachments.fetched(self._session, file, chunk=self._client.chunk_size, hold=hold)
+        noted = self._client.noted
+        if "chunk" not in noted:
+            noted["chunk"] = attachments.chunk_size(self._session)
+        return attachments.fetched(self._session, file, chunk=noted["chunk"], hold=hold)
 
     def forget(self) -> None:
         """Read the chart of accounts, fiscal years and voucher types again when they are next needed."""

@@ -6,6 +6,7 @@ the refusal first while the others wait. Nobody asks ``HasSession``, which would
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import threading
 from contextlib import contextmanager
@@ -119,6 +120,12 @@ class Session:
         self._store = store
         self._identity_id = login.identity_id
         self._choosing = threading.Lock()
+
+    def for_polls(self) -> Session:
+        """Give the same session, whose requests are those of polls."""
+        twin = copy.copy(self)
+        twin._client = self._client.for_polls()  # noqa: SLF001 - its own
+        return twin
 
     def call(self, service: str, operation: str, /, **arguments: object) -> SoapValue:
         """Call an operation in a session, after a login where there is none or it is refused.

@@ -13,7 +13,7 @@ import requests
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from integrations.twentyfour.budget import Budget
+from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFour
 from integrations.twentyfour.session import SessionStore
@@ -166,7 +166,7 @@ def serving_twentyfour(clock: Callable[[], datetime] | None = None) -> Iterator[
 
 def soap_client(url: str, redis: Redis, *, answer_seconds: float = 5) -> SoapClient:
     """Make what the gateways of a process share."""
-    budget = Budget(redis, per_hour=7000, per_second=1000, clock=lambda: datetime.now(UTC))
+    budget = Budget(redis, limits=Limits(per_hour=7000, per_second=1000), clock=lambda: datetime.now(UTC))
     return SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=2, answer_seconds=answer_seconds)
 
 

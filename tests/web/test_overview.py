@@ -59,7 +59,7 @@ def test_the_budget_is_shown_to_those_who_see_all_and_unknown_without_redis(
     bridge.budget.take()
     person = web.as_(Role.VIEWER)
     assert "1 of 7,000" in person.get("/").text
-    assert "of this hour" not in web.as_(Role.VIEWER, connections=[web.connection.id]).get("/").text
+    assert "of an hour" not in web.as_(Role.VIEWER, connections=[web.connection.id]).get("/").text
     redis_server.kill()
     try:
         page = person.get("/")

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from redis import Redis
 
-from integrations.twentyfour.budget import Budget
+from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.session import Login, Session, SessionStore
 from models.vault import Vault
@@ -34,7 +34,7 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 @pytest.fixture
 def budget(redis: Redis) -> Budget:
-    return Budget(redis, per_hour=7000, per_second=1000, clock=lambda: datetime.now(UTC))
+    return Budget(redis, limits=Limits(per_hour=7000, per_second=1000), clock=lambda: datetime.now(UTC))
 
 
 @pytest.fixture
