@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from models import cursors, inbox
 from models.accounts import AccountRanges
 from models.words import Kind, Record
+from sync.pacing import Rhythm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -87,16 +88,19 @@ def changed_vouchers(
         since = end
 
 
-def expenses_due(database: Database, connections: Iterable[Connection], *, now: datetime) -> Sequence[int]:
-    """Tell the connections that bring expenses and whose own interval has passed since their last poll."""
-    last = cursors.positions(database, Kind.EXPENSE)
-    due = []
-    for connection in connections:
-        wait = timedelta(minutes=connection.settings.expense_poll_minutes)
-        brings = Kind.EXPENSE in connection.settings.kinds and connection.works(now)
-        if brings and now - last.get(connection.id, now - wait) >= wait:
-            due.append(connection.id)
-    return due
+def rhythms(database: Database, connections: Iterable[Connection], *, now: datetime) -> Sequence[Rhythm]:
+    """Tell what decides when the connections that bring expenses, and work, are polled next."""
+    last, news = cursors.positions(database, Kind.EXPENSE), cursors.last_received(database)
+    return [
+        Rhythm(
+            connection.id,
+            asked=timedelta(minutes=connection.settings.expense_poll_minutes),
+            polled=last.get(connection.id),
+            news=news.get(connection.id),
+        )
+        for connection in connections
+        if Kind.EXPENSE in connection.settings.kinds and connection.works(now)
+    ]
 
 
 def _first(settings: ConnectionSettings, now: datetime) -> datetime:

@@ -15,7 +15,8 @@ from worker.app import app
 from worker.wiring import bridge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from datetime import timedelta
 
     from models.words import Lane
 
@@ -30,17 +31,23 @@ ERRAND_SECONDS = 300
 
 def nudge(lanes: Iterable[Lane]) -> None:
     """Send a message for each lane that has none on its way."""
-    _send({(f"sync_{lane.kind}s", lane.connection_id) for lane in lanes}, seconds=LANE_SECONDS)
+    messages = sorted({(f"sync_{lane.kind}s", lane.connection_id) for lane in lanes})
+    _send((*message, LANE_SECONDS) for message in messages)
 
 
-def nudge_polls(task: str, connection_ids: Iterable[int], *, every: float) -> None:
-    """Send each connection's poll, unless it was sent within half of the seconds between two polls."""
-    _send({(task, connection_id) for connection_id in connection_ids}, seconds=every / 2)
+def nudge_polls(task: str, intervals: Mapping[int, timedelta], *, most: int | None = None) -> None:
+    """Send connections their polls, at most so many and the first of them first.
+
+    One that was sent its poll within half of its interval between two polls is passed over: it is on its way, or
+    it failed just now.
+    """
+    waits = ((task, number, interval.total_seconds() / 2) for number, interval in intervals.items())
+    _send(waits, most=most)
 
 
 def nudge_errands(errand_ids: Iterable[int]) -> None:
     """Send a message for each errand that has none on its way."""
-    _send({("run_errand", errand_id) for errand_id in errand_ids}, seconds=ERRAND_SECONDS)
+    _send(("run_errand", errand_id, ERRAND_SECONDS) for errand_id in errand_ids)
 
 
 def arrived(lane: Lane) -> None:
@@ -51,13 +58,16 @@ def arrived(lane: Lane) -> None:
     bridge().redis.delete(_key(f"sync_{lane.kind}s", lane.connection_id))
 
 
-def _send(messages: Iterable[tuple[str, int]], *, seconds: float) -> None:
-    """Send tasks with the number of a connection or an errand."""
-    redis = bridge().redis
+def _send(messages: Iterable[tuple[str, int, float]], *, most: int | None = None) -> None:
+    """Send tasks with the number of a connection or an errand, each unless it was sent within its seconds."""
+    redis, sent = bridge().redis, 0
     try:
-        for task, number in sorted(messages):
-            if redis.set(_key(task, number), "", nx=True, px=int(seconds * 1000)):
+        for task, number, seconds in messages:
+            if sent == most:
+                return
+            if redis.set(_key(task, number), "", nx=True, px=max(1, int(seconds * 1000))):
                 app.send_task(task, args=[number], retry=False)
+                sent += 1
     except (RedisError, OperationalError) as error:
         log.warning("nudge_lost", because=str(error))
 

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from models.words import Kind, Lane
-from sync import polling
+from sync import pacing, polling
 from sync.errors import Misconfigured, SyncError
 from worker.wiring import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from models.connections import Connection
+    from sync.pacing import Round
     from worker.wiring import Bridge
 
 log = structlog.get_logger()
 
 
-def moment_due(bridge: Bridge) -> Sequence[int]:
-    """Tell the connections that are to ask Moment what has changed."""
-    return [connection.id for connection in bridge.connections.all() if connection.works(clock())]
+def moment_due(bridge: Bridge) -> Mapping[int, timedelta]:
+    """Tell the connections that are to ask Moment what has changed, and how often."""
+    every = timedelta(seconds=bridge.settings.poll_seconds)
+    return {connection.id: every for connection in bridge.connections.all() if connection.works(clock())}
 
 
-def expenses_due(bridge: Bridge) -> Sequence[int]:
-    """Tell the connections that are to ask 24SevenOffice for costs."""
-    return polling.expenses_due(bridge.database, bridge.connections.all(), now=clock())
+def expenses_due(bridge: Bridge, *, every: float) -> Round:
+    """Tell the connections that are to ask 24SevenOffice for costs, where that is asked so often, in seconds."""
+    now, usage = clock(), bridge.budget.usage()
+    if usage is None:
+        return pacing.NOBODY
+    return pacing.next_round(
+        polling.rhythms(bridge.database, bridge.connections.all(), now=now),
+        now=now,
+        hourly=usage.polls_an_hour,
+        free=usage.for_polls,
+        every=timedelta(seconds=every),
+    )
 
 
 def poll_moment(bridge: Bridge, connection_id: int) -> set[Lane]:
@@ -51,7 +63,7 @@ def poll_moment(bridge: Bridge, connection_id: int) -> set[Lane]:
 def poll_expenses(bridge: Bridge, connection_id: int) -> set[Lane]:
     """Receive the vouchers with costs that have changed in 24SevenOffice; tells as :func:`poll_moment` does."""
     connection = bridge.connections.get(connection_id)
-    lane, erp = Lane(connection_id, Kind.EXPENSE), bridge.kept_erp(connection)
+    lane, erp = Lane(connection_id, Kind.EXPENSE), bridge.kept_erp(connection).for_polls()
     try:
         if polling.poll_expenses(bridge.database, erp, lane, settings=connection.settings, now=clock()):
             return {lane}

@@ -48,13 +48,14 @@ def sweep() -> None:
 @app.task(name="poll_all")
 def poll_all() -> None:
     """Have every connection that works ask Moment what has changed."""
-    dispatch.nudge_polls("poll_moment", polls.moment_due(bridge()), every=bridge().settings.poll_seconds)
+    dispatch.nudge_polls("poll_moment", polls.moment_due(bridge()))
 
 
 @app.task(name="poll_all_expenses")
 def poll_all_expenses() -> None:
     """Have the connections whose turn it is ask 24SevenOffice for costs."""
-    dispatch.nudge_polls("poll_expenses", polls.expenses_due(bridge()), every=EXPENSE_SECONDS)
+    turn = polls.expenses_due(bridge(), every=EXPENSE_SECONDS)
+    dispatch.nudge_polls("poll_expenses", turn.due, most=turn.most)
 
 
 @app.task(name="poll_moment")

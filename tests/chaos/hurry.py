@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from models import base
-from sync import backoff, outcomes, polling, resting
+from sync import backoff, outcomes, pacing, polling, resting
 from worker import beat, dispatch, mailing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
     from types import ModuleType
-
-    from models.base import Database
-    from models.connections import Connection
 
 ANSWER_SECONDS = 1
 CLAIM_SECONDS = 5
@@ -29,6 +26,7 @@ SETTINGS = {
     "CONNECT_SECONDS": "1",
     "ANSWER_SECONDS": str(ANSWER_SECONDS),
     "WORKER_THREADS": "4",
+    "TWENTYFOUR_REQUESTS_PER_HOUR": "70000",  # as the hours are shorter too
 }
 
 
@@ -38,6 +36,12 @@ def _seconds(seconds: float) -> timedelta:
 
 def _shorter(policy: backoff.Policy, *, first: float, longest: float, least: float = 0) -> backoff.Policy:
     return replace(policy, first=_seconds(first), longest=_seconds(longest), least=_seconds(least))
+
+
+def _often(_rhythm: pacing.Rhythm, *, now: datetime) -> timedelta:
+    """Have all connections polled in every round, whatever the hour is."""
+    del now
+    return _seconds(1)
 
 
 WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
@@ -54,6 +58,7 @@ WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
     (resting, "FIRST_REST", _seconds(0.3)),
     (resting, "LONGEST_REST", _seconds(1)),
     (polling, "OVERLAP", _seconds(2)),
+    (pacing, "interval", _often),
     (dispatch, "LANE_SECONDS", 3),
     (mailing, "PAUSE", _seconds(2)),
     (mailing, "LOCK_SECONDS", 5),
@@ -68,13 +73,3 @@ def hurry(*, silence: int) -> None:
     for module, name, value in WAITS:
         assert hasattr(module, name), f"{module.__name__} has no {name} any more"
         setattr(module, name, value)
-    polling.expenses_due = _a_minute_later(polling.expenses_due)
-
-
-def _a_minute_later(due: Callable[..., Sequence[int]]) -> Callable[..., Sequence[int]]:
-    """Ask as if a minute had passed, which is the shortest interval that a connection may have."""
-
-    def asked(database: Database, connections: Iterable[Connection], *, now: datetime) -> Sequence[int]:
-        return due(database, connections, now=now + timedelta(minutes=1))
-
-    return asked

@@ -9,7 +9,8 @@ import pytest
 from models import cursors
 from models.words import Kind, Lane, State
 from sync.errors import Unavailable
-from sync.polling import OVERLAP, SLICE, expenses_due, import_expenses, poll_expenses, poll_moment
+from sync.pacing import Rhythm
+from sync.polling import OVERLAP, SLICE, import_expenses, poll_expenses, poll_moment, rhythms
 from sync.purchases import LedgerLine
 from tests import factories
 
@@ -117,20 +118,23 @@ def test_an_import_looks_at_the_days_asked_for_and_leaves_the_cursor_where_it_is
     assert cursors.position(world.database, expenses) is None
 
 
-def test_a_connection_is_polled_at_its_own_interval(world: World, expenses: Lane) -> None:
-    def due() -> bool:
-        return expenses_due(world.database, world.connections.all(), now=world.now) == [world.connection.id]
+def test_when_a_connection_is_polled_next_depends_on_its_own_interval_its_last_poll_and_its_last_news(
+    world: World, expenses: Lane
+) -> None:
+    def rhythm() -> Rhythm:
+        (found,) = rhythms(world.database, world.connections.all(), now=world.now)
+        return found
 
-    assert due()
+    assert rhythm() == Rhythm(expenses.connection_id, timedelta(minutes=15))
     look(world, expenses)
-    world.later(minutes=14)
-    assert not due()
-    world.later(minutes=1)
-    assert due()
+    assert rhythm().polled == world.now
+    world.later(minutes=3)
+    world.receive(Kind.INVOICE, "9")
+    assert rhythm().news == world.now
 
 
 def test_a_connection_that_is_paused_or_brings_no_expenses_is_not_polled(world: World, expenses: Lane) -> None:
     world.connections.pause(expenses.connection_id, "The password is wrong.", now=world.now)
-    assert expenses_due(world.database, world.connections.all(), now=world.now) == []
+    assert rhythms(world.database, world.connections.all(), now=world.now) == []
     world.change_settings(kinds=["invoice"])
-    assert expenses_due(world.database, world.connections.all(), now=world.now) == []
+    assert rhythms(world.database, world.connections.all(), now=world.now) == []

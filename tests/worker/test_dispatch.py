@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from models.words import Kind, Lane
@@ -34,9 +35,23 @@ def test_a_nudge_that_was_lost_holds_up_the_next_for_a_minute_at_most(bridge: Br
 
 
 def test_a_connection_is_told_to_poll_once_even_by_two_beats(bridge: Bridge) -> None:
-    dispatch.nudge_polls("poll_moment", [1, 2], every=300)
-    dispatch.nudge_polls("poll_moment", [2, 1], every=300)
+    every = timedelta(minutes=5)
+    dispatch.nudge_polls("poll_moment", {1: every, 2: every})
+    dispatch.nudge_polls("poll_moment", {2: every, 1: every})
     assert messages(bridge) == [("poll_moment", 1), ("poll_moment", 2)]
+
+
+def test_a_few_polls_are_sent_at_a_time_and_one_that_is_on_its_way_takes_no_place(bridge: Bridge) -> None:
+    due = dict.fromkeys([5, 3, 4, 1], timedelta(minutes=15))
+    for _ in range(2):
+        dispatch.nudge_polls("poll_expenses", due, most=2)
+    assert [number for _, number in messages(bridge)] == [5, 3, 4, 1]
+
+
+def test_a_poll_that_failed_is_sent_again_after_half_its_interval(bridge: Bridge) -> None:
+    dispatch.nudge_polls("poll_expenses", {1: timedelta(minutes=15)})
+    (key,) = bridge.redis.keys("nudged:*")
+    assert 449_000 < bridge.redis.pttl(key) <= 450_000
 
 
 def test_without_redis_nothing_is_sent_and_nothing_breaks(bridge: Bridge, redis_server: Server) -> None:
