@@ -1,7 +1,8 @@
 """How often 24SevenOffice is asked for costs: as often as is asked for where something happens, less elsewhere.
 
 A poll costs a request, and requests are shared by all connections and with the changes that wait. So polls take
-what those leave, and where that is too little all get slower by the same factor.
+what those leave. Where that is too little, those go first that have waited for most of their intervals: so all get
+slower by the same factor, but for those that are busy, whose waiting counts more.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from enum import IntEnum
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -29,12 +30,12 @@ LONGEST = timedelta(hours=2)
 """What an interval grows to at most by the table below, unless a longer one is asked for."""
 
 
-class Life(IntEnum):
-    """How much goes on at a connection, the busiest first."""
+class Life(Enum):
+    """How much goes on at a connection."""
 
-    LIVELY = 0
-    AWAKE = 1
-    QUIET = 2
+    LIVELY = auto()
+    AWAKE = auto()
+    QUIET = auto()
 
 
 TIMES: Mapping[tuple[Life, bool], int] = {
@@ -46,6 +47,10 @@ TIMES: Mapping[tuple[Life, bool], int] = {
     (Life.QUIET, False): 6,
 }
 """How many times the interval that is asked for goes by between two polls; whether people work is the second."""
+
+
+BUSY_COUNTS = 1.5
+"""How much the waiting of a connection that is at work counts, where not all can be polled that are due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Whose turn it is, the busiest first, each with its interval; the first ``most`` of them are polled now."""
+    """Whose turn it is, the most urgent first, with their intervals; the first ``most`` of them are polled now."""
 
     due: Mapping[int, timedelta]
     most: int
@@ -87,10 +92,11 @@ def next_round(rhythms: Iterable[Rhythm], *, now: datetime, hourly: int, free: i
     if most < 1:
         return NOBODY
     intervals = {rhythm: interval(rhythm, now=now) for rhythm in rhythms}
-    slower = max(1.0, sum(HOUR / each for each in intervals.values()) / hourly)
-    late = {rhythm: _lateness(rhythm, each * slower, now=now) for rhythm, each in intervals.items()}
-    due = sorted((each for each in late if late[each] >= 1), key=lambda each: (life(each, now=now), -late[each]))
-    return Round({rhythm.connection_id: intervals[rhythm] * slower for rhythm in due}, most)
+    late = {rhythm: _lateness(rhythm, wait, now=now) for rhythm, wait in intervals.items()}
+    due = sorted(
+        (rhythm for rhythm in late if late[rhythm] >= 1), key=lambda each: -late[each] * _weight(each, now)
+    )
+    return Round({rhythm.connection_id: intervals[rhythm] for rhythm in due}, most)
 
 
 def interval(rhythm: Rhythm, *, now: datetime) -> timedelta:
@@ -113,6 +119,10 @@ def people_work(now: datetime) -> bool:
     """Tell whether it is a time at which people work in Norway."""
     there = now.astimezone(OSLO)
     return there.weekday() < SATURDAY and FIRST_HOUR <= there.time() < LAST_HOUR
+
+
+def _weight(rhythm: Rhythm, now: datetime) -> float:
+    return BUSY_COUNTS if life(rhythm, now=now) is Life.LIVELY else 1
 
 
 def _lateness(rhythm: Rhythm, wait: timedelta, *, now: datetime) -> float:

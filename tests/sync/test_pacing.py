@@ -91,26 +91,35 @@ def test_while_there_are_requests_enough_each_is_polled_at_its_own_interval() ->
     assert round_of(fresh, due).due == {2: ASKED}
 
 
-def test_where_requests_are_short_all_get_slower_by_the_same_factor() -> None:
-    rhythms = [
-        *(rhythm(number) for number in range(100)),
-        *(rhythm(number, news=HOUR, asked=timedelta(minutes=5)) for number in range(100, 150)),
-    ]
-    due = round_of(*rhythms, hourly=250).due  # they ask for 400 and 600
-    assert due == {**dict.fromkeys(range(100, 150), timedelta(minutes=20)), **dict.fromkeys(range(100), HOUR)}
-    assert list(due)[:50] == list(range(100, 150))
-
-
-def test_the_busy_come_first_and_then_those_who_have_waited_longest() -> None:
-    order = [
-        rhythm(4, news=HOUR, polled=2 * ASKED),
-        rhythm(2, news=HOUR, polled=ASKED),
+def test_those_go_first_that_have_waited_for_most_of_their_intervals_and_waiting_counts_more_for_the_busy() -> (
+    None
+):
+    urgent = [
         rhythm(5, polled=None),
-        rhythm(3, polled=3 * ASKED),
-        rhythm(1, polled=2 * ASKED),
-        rhythm(6, polled=DAY, news=8 * DAY),
+        rhythm(4, polled=4 * ASKED),
+        rhythm(6, polled=7 * ASKED, asked=2 * ASKED),
+        rhythm(2, polled=2.2 * ASKED, news=HOUR),
+        rhythm(3, polled=3.2 * ASKED),
+        rhythm(1, polled=9 * ASKED, news=8 * DAY),
     ]
-    assert list(round_of(*sorted(order, key=lambda each: each.connection_id)).due) == [4, 2, 5, 3, 1, 6]
+    assert list(round_of(*sorted(urgent, key=lambda each: each.connection_id)).due) == [5, 4, 6, 2, 3, 1]
+
+
+@pytest.mark.parametrize(("hourly", "busy", "others"), [(2160, 1, 1), (720, 1.39, 2.08), (360, 2.78, 4.17)])
+def test_where_requests_are_short_all_get_slower_alike_and_the_busy_less(
+    hourly: int, busy: float, others: float
+) -> None:
+    """They ask for 1200 polls an hour; every other one is busy, half of the polls go to those that ask for more."""
+    asked = {number: timedelta(minutes=5 if number < 50 else 10) for number in range(150)}
+    current = {number: rhythm(number, asked=asked[number], news=None) for number in asked}
+    slower = dict[int, float]()
+    for second in range(0, 3 * 3600, 10):
+        now = MONDAY + timedelta(seconds=second)
+        turn = next_round(current.values(), now=now, hourly=hourly, free=9999, every=EVERY)
+        for number in list(turn.due)[: turn.most]:
+            slower[number] = (now - (current[number].polled or now)) / asked[number]
+            current[number] = replace(current[number], polled=now, news=None if number % 2 else now)
+    assert slower == pytest.approx({number: others if number % 2 else busy for number in asked}, rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""``budget``: a working day of many connections on one budget, with as many polls as it bears and with none."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from redis import Redis
+
+from config.settings import Settings
+from integrations.twentyfour.budget import Limits
+from local import servers
+from sync.pacing import Life, Rhythm
+from tests.bench.figures import Row, percentile
+from tests.bench.simulation import HOUR, SECOND, Day, arrivals, most_within
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.bench.figures import Figures
+    from tests.bench.simulation import Polled
+
+CONNECTIONS, HOURS, EVENTS = 1000, 8, 30_000
+LIMIT = 7200
+STARTS = datetime(2026, 3, 2, 7, tzinfo=UTC)
+"""Monday, eight in the morning in Oslo."""
+
+BUSY_HOURS = (2, 4, 5, 3, 4, 5, 4, 3)
+"""How the events of a day spread over its hours."""
+
+BURSTS, OF_A_BURST = 25, 160
+"""Events that come at once, such as the invoices of a month."""
+
+ASKED = (5, 5, 10, 10, 10, 15, 15, 15, 30, 60)
+"""Minutes between two polls that connections ask for: more in all than the budget bears."""
+
+SILENT = 0.3
+"""Of the connections, without any event for a month."""
+
+SPAN, ENOUGH = 5 * 60 * SECOND, 20
+"""Polls of so many milliseconds are held against each other, where there are so many of them."""
+
+MOST_UNEVEN = 1.25
+
+
+def budget() -> Row:
+    """Play the day with polls and without, and a flood."""
+    dice = random.Random(24)  # noqa: S311 - the same day each time
+    events, rhythms = _events(dice), _rhythms(dice)
+    with TemporaryDirectory() as state, servers.redis(Path(state), port=0) as server:
+        day = _played(server.url, events, rhythms)
+        alone = _played(server.url, events)
+        flood = _played(server.url, _flood(), patient=False)
+    reached_them = [most_within(arrivals(each.left, dice=dice), HOUR) for each in (day, flood)]
+    later = max(day.waited[number] - wait for number, wait in alone.waited.items())
+    pace = _pace(day.polls)
+    return Row(
+        goal=f"<= {LIMIT} calls in any hour; no event later for a poll; polls slower evenly (p90 / p10 <= "
+        f"{MOST_UNEVEN}), the busy first",
+        reached=max(reached_them) <= LIMIT
+        and later <= 0
+        and pace["uneven_p95"] <= MOST_UNEVEN
+        and pace["slower_busy"] < pace["slower_others"],
+        figures={
+            "most_in_an_hour": reached_them[0],
+            "most_in_an_hour_of_a_flood": reached_them[1],
+            "most_in_a_second": max(most_within(each.left, SECOND) for each in (day, flood)),
+            "events": len(day.waited),
+            "event_later_for_polls_ms": later,
+            "event_waited_p99_ms": percentile(list(day.waited.values()), 99),
+            "polls": len(day.polls),
+            "polls_refused": day.refused_polls,
+            **pace,
+        },
+    )
+
+
+def _played(
+    url: str, events: Sequence[tuple[int, int]], rhythms: Sequence[Rhythm] = (), *, patient: bool = True
+) -> Day:
+    limits = Limits(
+        per_hour=Settings.model_fields["twentyfour_requests_per_hour"].default,
+        per_second=Settings.model_fields["twentyfour_requests_per_second"].default,
+    )
+    with Redis.from_url(url) as redis:
+        redis.flushall()
+        day = Day(redis, limits, STARTS, patient=patient)
+        day.play(events, {each.connection_id: each for each in rhythms}, hours=HOURS)
+    return day
+
+
+def _events(dice: random.Random) -> Sequence[tuple[int, int]]:
+    """Make the day's events: most of them of few connections, some many at once."""
+    start, awake = round(STARTS.timestamp() * SECOND), range(int(CONNECTIONS * (1 - SILENT)))
+    weights = [1 / (rank + 10) for rank in awake]
+    hours = dice.choices(range(HOURS), BUSY_HOURS, k=EVENTS - BURSTS * OF_A_BURST)
+    events = [(start + hour * HOUR + dice.randrange(HOUR), dice.choices(awake, weights)[0]) for hour in hours]
+    for _ in range(BURSTS):
+        at, owner = start + dice.randrange(HOURS * HOUR), dice.choice(awake)
+        events += [(at, owner)] * OF_A_BURST
+    return sorted(events)
+
+
+def _rhythms(dice: random.Random) -> Sequence[Rhythm]:
+    """Make the connections as they stand in the morning."""
+    made = []
+    for number in range(CONNECTIONS):
+        asked = timedelta(minutes=dice.choice(ASKED))
+        news = timedelta(days=30 if number >= CONNECTIONS * (1 - SILENT) else 1)
+        made.append(Rhythm(number, asked, STARTS - asked * dice.random(), STARTS - news))
+    return made
+
+
+def _flood() -> Sequence[tuple[int, int]]:
+    """Make twice as many events as may go, of many connections, who do not come again."""
+    start = round(STARTS.timestamp() * SECOND)
+    return [(start + number * SECOND // 4, number % 50) for number in range(3 * 3600 * 4)]
+
+
+def _pace(polls: Sequence[Polled]) -> Figures:
+    """Tell how polls came after the first hour, in which the morning's disorder settles."""
+    together = defaultdict(list)
+    for poll in polls:
+        if poll.at >= polls[0].at + HOUR:
+            together[poll.at // SPAN, poll.life].append(poll.slower)
+    many = {key: each for key, each in together.items() if len(each) >= ENOUGH}
+    uneven = [percentile(each, 90) / percentile(each, 10) for each in many.values()]
+    busy = [median(each) for (_, life), each in many.items() if life is Life.LIVELY]
+    others = [median(each) for (_, life), each in many.items() if life is not Life.LIVELY]
+    return {
+        "slower_busy": median(busy),
+        "slower_busy_most": max(busy),
+        "slower_others": median(others),
+        "slower_others_most": max(others),
+        "uneven": median(uneven),
+        "uneven_p95": percentile(uneven, 95),
+    }

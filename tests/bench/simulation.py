@@ -1,0 +1,170 @@
+"""A day of the budget in seconds: the real script on a real Redis, which is told what time it is."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING
+
+from integrations.twentyfour.budget import PATIENCE, Budget, Limits
+from sync.errors import Unavailable
+from sync.pacing import Life, Rhythm, interval, life, next_round
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterable, Mapping
+
+    from redis import Redis
+
+SECOND, HOUR = 1000, 3_600_000
+ROUND = timedelta(seconds=10)
+PATIENCE_OF_POLLS = PATIENCE // timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """One poll: when, how long after the one before, and how long that would be with requests for all."""
+
+    at: int
+    after: timedelta
+    wished: timedelta
+    life: Life
+
+    @property
+    def slower(self) -> float:
+        return self.after / self.wished
+
+
+@dataclass
+class Day:
+    """What happened: when requests left, how long each event waited, and the polls.
+
+    Args:
+        redis: empty, for this day alone.
+        limits: the installation's.
+        starts: in UTC.
+        patient: whether an event that is refused comes again.
+    """
+
+    redis: Redis
+    limits: Limits
+    starts: datetime
+    patient: bool = True
+    left: list[int] = field(default_factory=list)
+    waited: dict[int, int] = field(default_factory=dict)
+    polls: list[Polled] = field(default_factory=list)
+    refused_polls: int = 0
+
+    def __post_init__(self) -> None:
+        self.now = round(self.starts.timestamp() * SECOND)
+        self._steps: list[tuple[int, int, Callable[[], None]]] = []
+        self._numbers = count()
+        self._nap = 0
+        self._budget = Budget(
+            self.redis, limits=self.limits, clock=self._clock, sleep=self._sleep, ticks=lambda: self.now
+        )
+
+    def play(self, events: Iterable[tuple[int, int]], rhythms: Mapping[int, Rhythm], *, hours: int) -> None:
+        """Let events come, each at an instant and of a connection, and poll these connections if any."""
+        self._rhythms, self._until = dict(rhythms), self.now + hours * HOUR
+        for number, (at, connection_id) in enumerate(events):
+            self._plan(at, partial(self._event, number, connection_id, came=at))
+        if rhythms:
+            self._plan(self.now, self._round)
+        while self._steps:
+            self.now, _, step = heapq.heappop(self._steps)
+            step()
+
+    def _plan(self, at: int, step: Callable[[], None]) -> None:
+        heapq.heappush(self._steps, (at, next(self._numbers), step))
+
+    def _event(self, number: int, connection_id: int, *, came: int) -> None:
+        """Try until it may go, again when the budget says so."""
+        self._heard(connection_id)
+        try:
+            wait = self._take(self._budget.of(connection_id))
+        except Unavailable as refusal:
+            again = self.now + _milliseconds(refusal.retry_after or timedelta(seconds=1))
+            if self.patient:
+                self._plan(again, partial(self._event, number, connection_id, came=came))
+        else:
+            self.waited[number] = self.now + wait - came
+
+    def _round(self) -> None:
+        usage, now = self._budget.usage(), self._clock()
+        assert usage
+        hourly, free = usage.polls_an_hour, usage.for_polls
+        turn = next_round(self._rhythms.values(), now=now, hourly=hourly, free=free, every=ROUND)
+        for connection_id in list(turn.due)[: turn.most]:
+            self._poll(connection_id, since=self.now)
+        if self.now < self._until:
+            self._plan(self.now + _milliseconds(ROUND), self._round)
+
+    def _poll(self, connection_id: int, *, since: int) -> None:
+        try:
+            self._take(self._budget.of(connection_id).for_polls(), poll=True)
+        except _AgainError as again:
+            if again.at - since <= PATIENCE_OF_POLLS:
+                self._plan(again.at, partial(self._poll, connection_id, since=since))
+            else:
+                self.refused_polls += 1
+        except Unavailable:
+            self.refused_polls += 1
+        else:
+            self._note(connection_id)
+
+    def _take(self, budget: Budget, *, poll: bool = False) -> int:
+        self._nap, self._polling = 0, poll
+        budget.take()
+        self.left.append(self.now + self._nap)
+        return self._nap
+
+    def _sleep(self, seconds: float) -> None:
+        """Take note of a wait; a poll's ends the attempt, as others come meanwhile."""
+        if self._polling:
+            raise _AgainError(self.now + round(seconds * SECOND))
+        self._nap = round(seconds * SECOND)
+
+    def _heard(self, connection_id: int) -> None:
+        if connection_id in self._rhythms:
+            self._rhythms[connection_id] = replace(self._rhythms[connection_id], news=self._clock())
+
+    def _note(self, connection_id: int) -> None:
+        rhythm, now = self._rhythms[connection_id], self._clock()
+        if rhythm.polled:
+            wished = interval(rhythm, now=now)
+            self.polls.append(Polled(self.now, now - rhythm.polled, wished, life(rhythm, now=now)))
+        self._rhythms[connection_id] = replace(rhythm, polled=now)
+
+    def _clock(self) -> datetime:
+        return datetime.fromtimestamp(self.now / SECOND, UTC)
+
+
+class _AgainError(Exception):
+    """A poll is to ask again at an instant."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(at)
+        self.at = at
+
+
+def most_within(times: Iterable[int], span: int) -> int:
+    """Tell the most instants within any span of milliseconds."""
+    ordered, start, most = sorted(times), 0, 0
+    for end, at in enumerate(ordered):
+        while at - ordered[start] >= span:
+            start += 1
+        most = max(most, end - start + 1)
+    return most
+
+
+def arrivals(left: Iterable[int], *, dice: random.Random) -> list[int]:
+    """Tell when requests reach 24SevenOffice: most at once, one in fifty after up to fifteen seconds."""
+    return [at + dice.randrange(15 * SECOND if dice.random() < 1 / 50 else SECOND // 2) for at in left]
+
+
+def _milliseconds(wait: timedelta) -> int:
+    return wait // timedelta(milliseconds=1)
