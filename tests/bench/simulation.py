@@ -98,8 +98,9 @@ class Day:
         assert usage
         hourly, free = usage.polls_an_hour, usage.for_polls
         turn = next_round(self._rhythms.values(), now=now, hourly=hourly, free=free, every=ROUND)
-        for connection_id in list(turn.due)[: turn.most]:
-            self._poll(connection_id, since=self.now)
+        for place, connection_id in enumerate(list(turn.due)[: turn.most]):  # they come to a worker one by one
+            at = self.now + place * SECOND // self.limits.per_second
+            self._plan(at, partial(self._poll, connection_id, since=at))
         if self.now < self._until:
             self._plan(self.now + _milliseconds(ROUND), self._round)
 

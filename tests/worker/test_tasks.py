@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from integrations.twentyfour.rationing import OF_CONNECTION
 from models import alerts, changes, inbox, listing
 from models.alerts import Turn
 from models.wanted import Wanted
@@ -89,6 +90,35 @@ def test_expenses_are_looked_for_when_their_interval_has_passed(bridge: Bridge, 
     assert messages(bridge) == [("poll_expenses", connection.id)]
     tasks.poll_expenses(connection.id)
     bridge.redis.flushdb()
+    tasks.poll_all_expenses()
+    assert messages(bridge) == []
+
+
+def test_requests_go_to_the_account_of_their_connection_and_polls_to_that_of_polls(
+    bridge: Bridge, connection: Connection
+) -> None:
+    account = f"{OF_CONNECTION}{connection.id}"
+    inbox.receive(bridge.database, connection.id, [Record(Kind.CUSTOMER, CUSTOMER)], now=clock())
+    tasks.sync_customers(connection.id)
+    events = bridge.budget.usage()
+    assert events
+    assert events.used > events.used_by_polls == 0
+    bridge.connections.change(
+        connection.id, {"kinds": ["expense"], "expense_accounts": "4000"}, who="test", now=clock()
+    )
+    tasks.poll_expenses(connection.id)
+    both = bridge.budget.usage()
+    assert both
+    assert both.used - both.used_by_polls == events.used
+    assert both.used_by_polls > 0
+    assert sum(map(int, bridge.redis.hvals(account))) == both.used
+
+
+def test_where_the_budget_leaves_nothing_to_polls_none_is_sent(bridge: Bridge, connection: Connection) -> None:
+    bridge.connections.change(
+        connection.id, {"kinds": ["expense"], "expense_accounts": "4000"}, who="test", now=clock()
+    )
+    bridge.budget.block(timedelta(minutes=1))
     tasks.poll_all_expenses()
     assert messages(bridge) == []
 

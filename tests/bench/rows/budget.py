@@ -119,7 +119,7 @@ def _rhythms(dice: random.Random) -> Sequence[Rhythm]:
 def _flood() -> Sequence[tuple[int, int]]:
     """Make twice as many events as may go, of many connections, who do not come again."""
     start = round(STARTS.timestamp() * SECOND)
-    return [(start + number * SECOND // 4, number % 50) for number in range(3 * 3600 * 4)]
+    return [(start + number * SECOND // 4, number % 50) for number in range(90 * 60 * 4)]
 
 
 def _pace(polls: Sequence[Polled]) -> Figures:
