@@ -78,7 +78,12 @@ def most_within(left: list[int], span: int) -> int:
 
 
 REQUESTS = st.tuples(
-    st.one_of(st.integers(0, 200), st.integers(0, 90 * SECOND), st.integers(0, 70 * MINUTE)),
+    st.one_of(
+        st.integers(0, 200),
+        st.integers(0, 90 * SECOND),
+        st.integers(0, 70 * MINUTE),
+        st.integers(59 * MINUTE, 61 * MINUTE),
+    ),
     st.integers(1, 30),
     st.integers(1, 3),
     st.booleans(),
@@ -88,7 +93,7 @@ REQUESTS = st.tuples(
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     arrivals=st.lists(REQUESTS, max_size=40),
-    limit=st.integers(1, 60),
+    limit=st.integers(1, 40),
     second=st.integers(1, 25),
     reserve=st.integers(0, 90),
 )
