@@ -26,7 +26,6 @@ SETTINGS = {
     "CONNECT_SECONDS": "1",
     "ANSWER_SECONDS": str(ANSWER_SECONDS),
     "WORKER_THREADS": "4",
-    "TWENTYFOUR_REQUESTS_PER_HOUR": "70000",  # as the hours are shorter too
 }
 
 
