@@ -25,14 +25,15 @@ class Turn(StrEnum):
     """What has happened, the most urgent first.
 
     ``WORSE``, ``REMINDER`` and ``BETTER`` are about a record: it needs a person, needs one still, does no more.
-    ``PAUSED``, ``DOWN`` and ``UP`` are about a connection: its settings must be mended, its systems do not answer,
-    they do again. ``DIGEST`` tells of a connection's week.
+    ``PAUSED``, ``DOWN``, ``SHORT`` and ``UP`` are about a connection: its settings must be mended, its systems do
+    not answer, their requests are used up, it works again. ``DIGEST`` tells of its week.
     """
 
     PAUSED = "paused"
     WORSE = "worse"
     REMINDER = "reminder"
     DOWN = "down"
+    SHORT = "short"
     UP = "up"
     BETTER = "better"
     DIGEST = "digest"

@@ -62,7 +62,7 @@ def failed(
     """Count an answer that says unavailable, rest as long as ``rest`` says, and queue once what ``tell`` says."""
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
-        row.failures += 1
+        row.failures, row.short_since = row.failures + 1, None
         row.down_since = row.down_since or now
         outage = Outage(row.down_since, row.failures)
         wait = rest(outage)
@@ -70,6 +70,28 @@ def failed(
         alert = None if row.down_told else tell(outage)
         if alert:
             row.down_told = True
+            queue(session, connection_id, alert, change_id=None, now=now)
+
+
+def rationed(
+    database: Database,
+    connection_id: int,
+    *,
+    now: datetime,
+    until: datetime,
+    tell: Callable[[datetime], Alert | None],
+) -> None:
+    """Rest until there are requests again, which is no failure of the systems, and queue once what ``tell`` says.
+
+    ``tell`` is given since when (UTC) nothing has come across for want of requests.
+    """
+    with database.transaction() as session:
+        row = session.get_one(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
+        row.short_since = row.short_since or now
+        row.rests_until = until
+        alert = None if row.short_told else tell(row.short_since)
+        if alert:
+            row.short_told = True
             queue(session, connection_id, alert, change_id=None, now=now)
 
 
@@ -82,14 +104,15 @@ def probed(database: Database, connection_id: int, *, now: datetime) -> None:
 
 
 def answered(database: Database, connection_id: int, *, now: datetime, alert: Alert) -> None:
-    """End an outage, if there is one: what it held up is due now, and those who were told get ``alert``."""
+    """End an outage or a want of requests: what it held up is due now, and those who were told get ``alert``."""
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
-        if not row.failures:
+        if not (row.failures or row.short_since):
             return
-        if row.down_told:
+        if row.down_told or row.short_told:
             queue(session, connection_id, alert, change_id=None, now=now)
         row.failures, row.down_since, row.rests_until, row.down_told = 0, None, None, False
+        row.short_since, row.short_told = None, False
         waits = and_(ChangeRow.connection_id == connection_id, ChangeRow.state == State.WAITING)
         held_up = and_(ChangeRow.outcome == Outcome.FAILED, ChangeRow.waits_for_kind.is_(None))
         later = locked(select(ChangeRow.id).where(waits, held_up, ChangeRow.due_at > now))

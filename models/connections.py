@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from language.said import listed, say
@@ -50,7 +50,7 @@ class ChangedMeanwhile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A connection in a list, without what is secret. ``down_since`` (UTC) is when its systems fell silent."""
+    """A connection in a list, without what is secret. ``rests_since`` (UTC) as in the overview."""
 
     id: int
     name: str
@@ -58,7 +58,7 @@ class Listed:
     username: str
     kinds: Sequence[Kind]
     paused_because: str
-    down_since: datetime | None
+    rests_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ def listing(
         known["username"].astext,
         known["kinds"],
         ConnectionRow.paused_because,
-        ConnectionRow.down_since,
+        func.coalesce(ConnectionRow.short_since, ConnectionRow.down_since),
     ).where(name > after, name.icontains(like, autoescape=True))
     if scope.connections is not None:
         query = query.where(ConnectionRow.id.in_(scope.connections))

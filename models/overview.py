@@ -32,15 +32,16 @@ IN_HAND = (State.WAITING, State.WORKING)
 class Standing:
     """How a connection stands; instants in UTC.
 
-    It is paused where ``paused_because`` says why. Its systems have not answered since ``down_since`` where that
-    is told, and ``problem`` is what was said then. ``waits`` and ``stuck`` count changes on their way and those
-    that need a person; ``synced`` tells of each kind when one came across last.
+    It is paused where ``paused_because`` says why. Where ``rests_since`` is told, its systems have not answered
+    since then or there were no requests for it, and ``problem`` is what was last said of that. ``waits`` and
+    ``stuck`` count changes on their way and those that need a person; ``synced`` tells of each kind when one came
+    across last.
     """
 
     id: int
     name: str
     paused_because: str
-    down_since: datetime | None
+    rests_since: datetime | None
     waits: int
     stuck: int
     problem: str = ""
@@ -57,11 +58,15 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many connections there are, are paused, and rest; and how many changes wait and need a person."""
+    """How many connections there are, and how many changes wait and need a person.
+
+    Of the connections some are paused, some rest as their systems are ``down``, some as requests are ``short``.
+    """
 
     connections: int
     paused: int
     down: int
+    short: int
     waits: int
     stuck: int
 
@@ -69,7 +74,9 @@ class Totals:
 def totals(database: Database, scope: Scope) -> Totals:
     """Count what there is."""
     count, paused, rests = func.count(), ConnectionRow.paused_because != "", ConnectionRow.rests_until.is_not(None)
-    connections = select(count, count.filter(paused), count.filter(rests, ~paused))
+    short = ConnectionRow.short_since.is_not(None)
+    kinds = (count.filter(paused), count.filter(rests, ~paused, ~short), count.filter(rests, ~paused, short))
+    connections = select(count, *kinds)
     changes = select(ChangeRow.state, count.label("number")).where(ChangeRow.state.in_([*IN_HAND, State.STUCK]))
     changes = changes.where(within(scope, ChangeRow.connection_id)).group_by(ChangeRow.state)
     with database.transaction() as session:
@@ -97,7 +104,7 @@ def standings(database: Database, scope: Scope, *, name: str = "", page: int = 1
     with database.transaction() as session:
         rows = session.execute(query).all()
         synced = _synced(session, [row.id for row in rows])
-        problems = _problems(session, [row.id for row in rows if row.down_since])
+        problems = _problems(session, [row.id for row in rows if row.rests_since])
     return [Standing(*row[:6], problem=problems.get(row.id, ""), synced=synced.get(row.id, {})) for row in rows]
 
 
@@ -117,9 +124,14 @@ def _standings(scope: Scope, name: str) -> Select[int, str, str, datetime | None
     waits, stuck = (func.coalesce(column, 0) for column in (counts.c.waits, counts.c.stuck))
     rests = ConnectionRow.rests_until.is_not(None)
     trouble = case((ConnectionRow.paused_because != "", 0), (stuck > 0, 1), (rests, 2), else_=3)
-    since = case((rests, ConnectionRow.down_since))
+    since = case((rests, func.coalesce(ConnectionRow.short_since, ConnectionRow.down_since)))
     shown = select(
-        ConnectionRow.id, ConnectionRow.name, ConnectionRow.paused_because, since.label("down_since"), waits, stuck
+        ConnectionRow.id,
+        ConnectionRow.name,
+        ConnectionRow.paused_because,
+        since.label("rests_since"),
+        waits,
+        stuck,
     )
     shown = shown.outerjoin(counts, counts.c.connection_id == ConnectionRow.id)
     shown = shown.where(within(scope, ConnectionRow.id), ConnectionRow.name.icontains(name, autoescape=True))

@@ -49,7 +49,7 @@ class ConnectionRow(Base):
 
     ``paused_by`` is who said so, empty for the bridge itself. ``failures`` counts unavailable answers in a row,
     ``down_since`` is when they began, ``rests_until`` when the next one may be risked, and ``down_told`` says that
-    the addresses have been told.
+    the addresses have been told. ``short_since`` and ``short_told`` say the same of requests that are used up.
     """
 
     __tablename__ = "connections"
@@ -65,6 +65,8 @@ class ConnectionRow(Base):
     down_since: Mapped[datetime | None]
     rests_until: Mapped[datetime | None]
     down_told: Mapped[bool] = mapped_column(server_default=false())
+    short_since: Mapped[datetime | None]
+    short_told: Mapped[bool] = mapped_column(server_default=false())
     digest_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -55,4 +55,4 @@ def _matter(alert: Unsent) -> Hashable:
 def _is_over(first: Unsent, last: Unsent) -> bool:
     if last.turn in (Turn.WORSE, Turn.REMINDER):
         return last.since is None
-    return last.turn in (Turn.BETTER, Turn.UP) and first.turn in (Turn.WORSE, Turn.DOWN, Turn.PAUSED)
+    return last.turn in (Turn.BETTER, Turn.UP) and first.turn in (Turn.WORSE, Turn.DOWN, Turn.SHORT, Turn.PAUSED)

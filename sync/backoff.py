@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sync.errors import Unavailable, Uncertain
+from sync.errors import Rationed, Unavailable, Uncertain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ class Policy:
 
 
 UNAVAILABLE = Policy(timedelta(seconds=5), factor=2.5, longest=timedelta(hours=2), most_tries=60)
+RATIONED = Policy(timedelta(seconds=15), factor=1, longest=timedelta(seconds=15), most_tries=sys.maxsize)
 UNCERTAIN = Policy(
     timedelta(seconds=15), factor=3, longest=timedelta(hours=1), most_tries=8, least=timedelta(seconds=60)
 )
@@ -36,6 +38,8 @@ CRASH = Policy(timedelta(seconds=20), factor=6, longest=timedelta(hours=1), most
 
 def policy_of(error: Exception) -> Policy:
     """Choose the policy by what the error means for the record."""
+    if isinstance(error, Rationed):
+        return RATIONED
     if isinstance(error, Unavailable):
         return UNAVAILABLE
     return UNCERTAIN if isinstance(error, Uncertain) else CRASH

@@ -50,6 +50,14 @@ class Unavailable(SyncError):
         self.retry_after = retry_after
 
 
+class Rationed(Unavailable):
+    """The other system allows only so many requests, and they are used up: tried again when there are more.
+
+    No outage, and no fault of the record: however often it happens, nobody has to look at the record for it.
+    ``reason`` tells whose limit it is, and ``retry_after`` when it is worth another try.
+    """
+
+
 class Uncertain(SyncError):
     """It may have been saved or not: whoever tries next looks before it writes.
 

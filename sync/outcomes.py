@@ -11,7 +11,7 @@ from models.inbox import CRASHED, Settlement
 from models.words import Outcome, State
 from sync.alerting import alert_of
 from sync.backoff import policy_of, wait
-from sync.errors import Misconfigured, NotReady, Rejected, SyncError
+from sync.errors import Misconfigured, NotReady, Rationed, Rejected, SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,8 @@ def settle(
     elif isinstance(answer, NotReady):
         waiting = _bad(change, answer, now=now + PATIENCE)
         settlement = replace(waiting, tries=change.tries, waits_for=answer.waits_for)
+    elif isinstance(answer, Rationed):
+        settlement = replace(_again(change, answer, now=now, dice=dice), tries=change.tries)
     elif isinstance(answer, Misconfigured):
         settlement = replace(_bad(change, answer, now=now), tries=change.tries)
     else:

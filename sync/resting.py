@@ -10,8 +10,9 @@ from language.said import say
 from models import breaker
 from models.alerts import Alert, Turn
 from models.words import Outcome
-from sync.errors import Unavailable, Uncertain
+from sync.errors import Rationed, Unavailable, Uncertain
 from sync.outcomes import Done
+from sync.reasons import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -32,6 +33,9 @@ LONGEST_REST = timedelta(minutes=5)
 PATIENCE = timedelta(minutes=2)
 """How long an outage lasts before anybody is told."""
 
+LONG_WITHOUT = timedelta(minutes=15)
+"""How long nothing comes across for want of requests before anybody is told; it often does for a while."""
+
 
 def heed(
     database: Database,
@@ -46,6 +50,8 @@ def heed(
     Only a record that came across proves that both systems answer: others may have needed one of them or none.
     """
     error = next((answer for answer in answers if _is_down(answer)), None)
+    across = any(isinstance(answer, Done) and answer.outcome is Outcome.SYNCED for answer in answers)
+    short = next((answer for answer in answers if isinstance(answer, Rationed)), None)
     if isinstance(error, Unavailable | Uncertain):
         asked = getattr(error, "retry_after", None)
         breaker.failed(
@@ -55,10 +61,23 @@ def heed(
             rest=lambda outage: max(rest(outage.failures, dice=dice), asked or timedelta()),
             tell=lambda outage: _down(connection, error, outage) if _is_long(outage, now) else None,
         )
-    elif any(isinstance(answer, Done) and answer.outcome is Outcome.SYNCED for answer in answers):
+        return
+    if across:
         breaker.answered(database, connection.id, now=now, alert=_up(connection))
-    else:
+    if short:
+        _wait_for_requests(database, connection, short, now=now)
+    elif not across:
         breaker.probed(database, connection.id, now=now)
+
+
+def _wait_for_requests(database: Database, connection: Connection, error: Rationed, *, now: datetime) -> None:
+    breaker.rationed(
+        database,
+        connection.id,
+        now=now,
+        until=now + (error.retry_after or FIRST_REST),
+        tell=lambda since: _short(connection, error, since) if now - since >= LONG_WITHOUT else None,
+    )
 
 
 def rest(failures: int, *, dice: Callable[[], float]) -> timedelta:
@@ -72,6 +91,8 @@ def rest(failures: int, *, dice: Callable[[], float]) -> timedelta:
 
 def _is_down(answer: Done | Exception) -> bool:
     """Tell whether an answer says that a system is down: nothing came back, or that it cannot now."""
+    if isinstance(answer, Rationed):
+        return False
     return isinstance(answer, Unavailable) or (isinstance(answer, Uncertain) and answer.silent)
 
 
@@ -86,6 +107,18 @@ def _down(connection: Connection, error: Unavailable | Uncertain, outage: Outage
         connection.name,
         say("Nothing has come across since {time}. {problem}", time=f"{since:%H:%M}", problem=error.message),
         say("Nothing. Everything waits, and is tried again by itself until it has come across."),
+        connection.settings.error_emails,
+        error.reason,
+    )
+
+
+def _short(connection: Connection, error: Rationed, since: datetime) -> Alert:
+    time = f"{since.astimezone(OSLO):%H:%M}"
+    return Alert(
+        Turn.SHORT,
+        connection.name,
+        say("Nothing has come across since {time}. {problem}", time=time, problem=error.message),
+        REASONS[error.reason].cure,
         connection.settings.error_emails,
         error.reason,
     )

@@ -38,12 +38,14 @@ _URGENCY = {turn: place for place, turn in enumerate(Turn)}
 _ONE = {
     Turn.PAUSED: say("The connection is paused"),
     Turn.DOWN: say("The connection is interrupted"),
+    Turn.SHORT: say("The connection waits for requests"),
     Turn.UP: say("The connection works again"),
     Turn.DIGEST: say("The week in short"),
 }
 _SEVERAL = {
     Turn.PAUSED: say("Connections are paused"),
     Turn.DOWN: say("Connections are interrupted"),
+    Turn.SHORT: say("Connections wait for requests"),
     Turn.UP: say("Connections work again"),
     Turn.DIGEST: say("The week in short"),
 }

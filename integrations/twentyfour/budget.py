@@ -15,24 +15,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from redis.exceptions import RedisError
 
 from integrations.twentyfour.rationing import (
     BLOCK,
     BLOCKED,
+    CROWDED,
     EVENTS,
     GIVEN,
     LOOK,
     NOT_YET,
     OF_CONNECTION,
+    OWN_SHARE,
     POLLS,
+    SHUT_OUT,
     TAKE,
     TOLD,
     TURN,
+    USED_UP,
 )
 from language.said import say
-from sync.errors import Unavailable
+from sync.errors import Rationed, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +48,8 @@ PATIENCE = timedelta(seconds=5)  # a turn that comes sooner is waited for; that 
 BURST = 3  # so many may go at once after a pause: with 20 a second, no second sees more than 23
 LONGEST_BLOCK = timedelta(hours=2)  # whatever 24SevenOffice is understood to say
 UNTOLD_BLOCK = timedelta(minutes=15)  # for a quarantine whose end cannot be read
-MILLISECOND = timedelta(milliseconds=1)
+MILLISECOND, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
+OSLO = ZoneInfo("Europe/Oslo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +68,24 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How the budget stands. The requests of the last hour are rounded up to whole minutes, as they are counted.
+    """How the budget stands, in requests. Those of the last hour are counted by whole minutes, rounded up.
 
-    ``left`` may be less than what ``used`` leaves of ``allowed``, where 24SevenOffice said so. ``reserved`` of
-    what is left is for events. All stand still until ``blocked_until`` (UTC).
+    ``allowed`` is what may be sent in an hour, fewer than the settings say where 24SevenOffice said so, and
+    ``left`` what may be sent now; ``reserved`` of it is for events. ``events`` and ``polls`` were sent in the last
+    hour. All stand still until ``blocked_until`` (UTC).
     """
 
     allowed: int
-    used: int
-    used_by_polls: int
     left: int
+    events: int
+    polls: int
     reserved: int
     blocked_until: datetime | None
+
+    @property
+    def used(self) -> int:
+        """How many of those allowed cannot be sent any more."""
+        return self.allowed - self.left
 
     @property
     def for_polls(self) -> int:
@@ -83,7 +95,7 @@ class Usage:
     @property
     def polls_an_hour(self) -> int:
         """How many polls may be made in an hour like the last one, however many were."""
-        return max(0, self.allowed - (self.used - self.used_by_polls) - self.reserved)
+        return max(0, self.allowed - self.events - self.reserved)
 
 
 class Budget:
@@ -127,8 +139,8 @@ class Budget:
     def take(self) -> None:
         """Take one request, after a wait for its turn of at most ``PATIENCE``.
 
-        Raises Unavailable where the budget is used up, 24SevenOffice has locked us out, or Redis is away:
-        to go on without it would risk the lock-out of all customers, and the queue is down then anyway.
+        Raises Rationed where there is none for a while, and Unavailable where Redis is away: to go on without it
+        would risk the lock-out of all customers, and the queue is down then anyway.
         """
         patience = PATIENCE
         answer, wait = self._ask()
@@ -137,21 +149,20 @@ class Budget:
             self._sleep(wait.total_seconds())
             answer, wait = self._ask()
         if answer != GIVEN:
-            message = say("No more requests can be sent to 24SevenOffice for a while, as it limits their number.")
-            raise Unavailable(message, reason="budget", retry_after=wait)
+            raise self._refusal(answer, wait)
         if wait:
             self._sleep(wait.total_seconds())
 
     def usage(self) -> Usage | None:
         """Tell how the budget stands; None while Redis is away."""
         try:
-            events, polls, left, reserved, blocked, now = self._look(
+            hour, events, polls, left, reserved, blocked, now = self._look(
                 keys=[BLOCKED, TOLD, EVENTS, POLLS], args=[self._ticks(), *self._hour()]
             )
         except RedisError:
             return None
         until = datetime.fromtimestamp(blocked / 1000, UTC) if blocked > now else None
-        return Usage(self._limits.per_hour, events + polls, polls, max(0, left), reserved, until)
+        return Usage(hour, max(0, left), events, polls, reserved, until)
 
     def heed(self, status: int, headers: Mapping[str, str]) -> timedelta | None:
         """Obey what an answer says of the limit, and tell how long to wait if it was refused for it.
@@ -161,11 +172,11 @@ class Budget:
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return self.block(_seconds(headers.get("Retry-After", "")))
         left, reset = headers.get("APILimitRemaining", "").strip(), headers.get("APILimitReset", "")
-        if left == "0":
-            self.block(self._until(reset))
-        elif left.isdecimal() and reset:
+        if left.isdecimal() and reset:
             ends = min(self._instant(reset), self._clock() + LONGEST_BLOCK)
             self._heard[:] = [(int(left[:9]), int(ends.timestamp() * 1000))]
+        if left == "0":
+            self.block(self._until(reset), why=USED_UP)
         return None
 
     def quarantine(self, message: str) -> timedelta | None:
@@ -173,14 +184,14 @@ class Budget:
         told = re.search(r"quarantine ends at (.*)", message, re.IGNORECASE)
         return self.block(self._until(told[1].rstrip(" ."))) if told else None
 
-    def block(self, wait: timedelta) -> timedelta:
+    def block(self, wait: timedelta, *, why: int = SHUT_OUT) -> timedelta:
         """Stop all workers for so long, or for longer where they are stopped already.
 
         Never raises: the answer that asked for it may be that of a call that has saved something.
         """
         wait = min(wait, LONGEST_BLOCK)
         with suppress(RedisError):
-            self._block(keys=[BLOCKED], args=[self._ticks(), max(wait // MILLISECOND, 1)])
+            self._block(keys=[BLOCKED], args=[self._ticks(), max(wait // MILLISECOND, 1), why])
         return wait
 
     def _ask(self) -> tuple[int, timedelta]:
@@ -194,6 +205,26 @@ class Budget:
         except RedisError as error:
             raise Unavailable(say("The budget of requests in Redis cannot be reached."), reason="redis") from error
         return answer, milliseconds * MILLISECOND
+
+    def _refusal(self, answer: int, wait: timedelta) -> Rationed:
+        """Tell the truth about why there is no request now, and when there is."""
+        until = f"{(self._clock() + wait + MINUTE).astimezone(OSLO):%H:%M}"  # by then in any case
+        if answer == SHUT_OUT:
+            message = say("24SevenOffice takes no more requests until {time}.", time=until)
+            return Rationed(message, reason="quarantine", retry_after=wait)
+        if answer == CROWDED:
+            message = say("Too many requests to 24SevenOffice wait for their turn just now.")
+            return Rationed(message, reason="too_many_requests", retry_after=wait)
+        if answer == OWN_SHARE:
+            message = say(
+                "This connection has used its share of the hour's requests to 24SevenOffice; more come at {time}.",
+                time=until,
+            )
+            return Rationed(message, reason="share", retry_after=wait)
+        message = say(
+            "The hour's requests to 24SevenOffice are used up. The next ones come at {time}.", time=until
+        )
+        return Rationed(message, reason="budget", retry_after=wait)
 
     def _hour(self) -> tuple[int, int]:
         """Tell the limit of an hour and how many of it are reserved."""

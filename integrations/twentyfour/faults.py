@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
 from language.said import Said, say
-from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
+from sync.errors import Misconfigured, Rationed, Rejected, SyncError, Unavailable, Uncertain
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -46,6 +46,7 @@ class Meaning(Enum):
 
     LOG_IN = auto()  # a new session
     LATER = auto()  # another try, by itself
+    FEWER = auto()  # the same, and fewer requests
     RECORD = auto()  # a person who corrects the record
     SETTINGS = auto()  # a person who corrects the connection
 
@@ -81,7 +82,7 @@ RULES = (
     ),
     Rule(
         r"quarantine ends at",
-        Meaning.LATER,
+        Meaning.FEWER,
         reason="quarantine",
         message=say("24SevenOffice takes no requests for a while, as there were too many"),
     ),
@@ -133,7 +134,7 @@ RULES = (
     ),
     Rule(
         r"^http 429",
-        Meaning.LATER,
+        Meaning.FEWER,
         reason="too_many_requests",
         message=say("24SevenOffice gets too many requests just now"),
     ),
@@ -181,6 +182,8 @@ def _error(rule: Rule, message: str, retry_after: timedelta | None) -> SyncError
             return SessionRefused(message, reason=rule.reason)
         case Meaning.LATER:
             return Unavailable(message, reason=rule.reason, retry_after=retry_after)
+        case Meaning.FEWER:
+            return Rationed(message, reason=rule.reason, retry_after=retry_after)
         case Meaning.RECORD:
             return Rejected(message, reason=rule.reason, remedy=rule.remedy)
         case Meaning.SETTINGS:

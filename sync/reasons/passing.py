@@ -58,18 +58,32 @@ PASSING = {
     ),
     "too_many_requests": Explained(
         say("24SevenOffice gets too many requests just now"),
-        say("24SevenOffice limits how much it is asked in a second."),
+        say("24SevenOffice limits how much it is asked in a second, so requests wait for their turn."),
         _NOTHING,
     ),
     "quarantine": Explained(
         say("24SevenOffice takes no requests for a while"),
         say("After too many requests 24SevenOffice has shut the bridge out, until the time that it names."),
-        _NOTHING,
+        say(
+            "Nothing. It goes on by itself at that time. If it happens often, whoever runs the bridge sees that "
+            "its limit is no higher than that of 24SevenOffice, and that nothing else asks from its address."
+        ),
     ),
     "budget": Explained(
         say("The requests of this hour are used up"),
         say("24SevenOffice allows the bridge a certain number of requests an hour, for all companies together."),
-        say("Nothing. It goes on with the next hour. If it happens often, look for expenses less often."),
+        say(
+            "Nothing. It goes on by itself as soon as there are requests again. If it happens often, whoever runs "
+            "the bridge asks 24SevenOffice for more and raises the limit in its settings."
+        ),
+    ),
+    "share": Explained(
+        say("The company has used its share of the requests"),
+        say("All companies share the requests that 24SevenOffice allows in an hour, and none may take them all."),
+        say(
+            "Nothing. It goes on by itself within the hour. If it happens often, whoever runs the bridge raises "
+            "the limit or the share in its settings."
+        ),
     ),
     "session": Explained(
         say("The session has ended"),

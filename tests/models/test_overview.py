@@ -52,7 +52,7 @@ def test_a_connection_tells_how_it_stands(database: Database, ids: dict[str, int
     settled(database, there, Record(Kind.INVOICE, "11"), state=State.WAITING, message="24SevenOffice is away.")
     interrupt(database, there)
     (standing,) = overview.standings(database, Scope(frozenset({there})))
-    assert (standing.waits, standing.stuck, standing.down_since) == (1, 1, NOW)
+    assert (standing.waits, standing.stuck, standing.rests_since) == (1, 1, NOW)
     assert standing.problem == "24SevenOffice is away."
     assert standing.synced == {Kind.INVOICE: NOW, Kind.CUSTOMER: NOW + REST}
 
@@ -62,7 +62,7 @@ def test_an_outage_that_is_over_is_not_told(database: Database, ids: dict[str, i
     interrupt(database, there)
     breaker.answered(database, there, now=NOW, alert=Alert(Turn.UP, "", "", "", ()))
     (standing,) = overview.standings(database, Scope(frozenset({there})))
-    assert standing.down_since is None
+    assert standing.rests_since is None
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_nobody_sees_more_than_their_connections(database: Database, ids: dict[s
     settled(database, ids["Fjord AS"], state=State.WAITING)
     theirs = Scope(frozenset({ids["Fjord AS"]}))
     assert names(database, theirs) == ["Fjord AS"]
-    assert overview.totals(database, theirs) == Totals(connections=1, paused=0, down=0, waits=1, stuck=0)
+    assert overview.totals(database, theirs) == Totals(connections=1, paused=0, down=0, short=0, waits=1, stuck=0)
     assert overview.troubles(database, theirs) == []
 
 
@@ -110,7 +110,9 @@ def test_what_needs_a_person_is_told_by_its_reason_the_most_frequent_first(
         Trouble("no_name", 1),
         Trouble("other", 1),
     ]
-    assert overview.totals(database, EVERYTHING) == Totals(connections=4, paused=1, down=1, waits=0, stuck=5)
+    assert overview.totals(database, EVERYTHING) == Totals(
+        connections=4, paused=1, down=1, short=0, waits=0, stuck=5
+    )
 
 
 def test_many_connections_are_told_a_page_at_a_time(database: Database, connections: Connections) -> None:

@@ -31,7 +31,7 @@ CONSTANTS = {
     for target in node.targets
     if isinstance(target, ast.Name)
 }
-ERRORS = {"SyncError", "Unavailable", "Uncertain", "Rejected", "Misconfigured", "SessionRefused"}
+ERRORS = {"SyncError", "Unavailable", "Rationed", "Uncertain", "Rejected", "Misconfigured", "SessionRefused"}
 
 
 def reasons(given: ast.expr) -> Iterator[str]:

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import alerts, due, inbox
+from models import alerts, due, inbox, overview
 from models.alerts import Turn
-from models.words import Kind, Outcome
-from sync.errors import Unavailable
-from sync.resting import LONGEST_REST, MOST_FAILURES, rest
+from models.words import Kind, Outcome, Scope, State
+from sync import backoff
+from sync.errors import Rationed, Unavailable
+from sync.reasons import REASONS
+from sync.resting import LONG_WITHOUT, LONGEST_REST, MOST_FAILURES, rest
 from tests import factories
 
 if TYPE_CHECKING:
@@ -124,3 +126,63 @@ def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
     assert alert.turn is Turn.DOWN
     assert alert.message.startswith("Nothing has come across since 10:")
     assert alert.remedy.startswith("Nothing. Everything waits")
+
+
+def starve(world: World, *, minutes: int) -> None:
+    """Refuse each request for so long, as the budget does: each time until the next minute."""
+    world.erp.fails_before["post"] = [
+        Rationed("The hour's requests are used up.", reason="budget", retry_after=timedelta(minutes=1))
+    ] * 1000
+    for _ in range(minutes * 2):
+        for lane in inbox.due_lanes(world.database, now=world.now):
+            world.runner().drain(lane)
+        world.later(seconds=30)
+    world.erp.fails_before["post"] = []
+
+
+def test_a_want_of_requests_is_no_outage_and_passes_without_a_mail(world: World) -> None:
+    world.receive(Kind.INVOICE, *map(str, range(1, 61)))
+    starve(world, minutes=10)
+    assert world.erp.calls["post"] <= 11
+    totals = overview.totals(world.database, Scope())
+    assert (totals.down, totals.short, totals.stuck) == (0, 1, 0)
+    world.later(minutes=1)
+    world.run(until_quiet=100)
+    assert len(world.erp.vouchers) == 60
+    assert world.mails() == []
+    assert overview.totals(world.database, Scope()).short == 0
+
+
+def test_a_long_want_of_requests_is_told_once_as_what_it_is_and_when_it_is_over(world: World) -> None:
+    world.receive(Kind.INVOICE, "1")
+    starve(world, minutes=20)
+    (alert,) = alerts.unsent(world.database, "books@example.com")
+    assert (alert.turn, alert.reason) == (Turn.SHORT, "budget")
+    assert alert.at - LONG_WITHOUT >= factories.NOW
+    assert alert.message.startswith("Nothing has come across since 10:")
+    assert alert.message.endswith("The hour's requests are used up.")
+    assert alert.remedy == REASONS["budget"].cure
+    world.later(minutes=2)
+    world.run()
+    assert world.mails() == [("short", "Demo AS"), ("up", "Demo AS")]
+
+
+def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> None:
+    world.receive(Kind.INVOICE, "1")
+    starve(world, minutes=2 * backoff.UNAVAILABLE.most_tries)
+    assert world.change(Kind.INVOICE, "1").state is State.WAITING
+    world.later(minutes=2)
+    world.run()
+    assert len(world.erp.vouchers) == 1
+
+
+def test_an_outage_after_a_want_of_requests_is_told_as_an_outage(world: World) -> None:
+    world.receive(Kind.INVOICE, "1")
+    starve(world, minutes=1)
+    world.later(minutes=1)
+    fail(world)
+    world.later(minutes=5)
+    world.run()
+    totals = overview.totals(world.database, Scope())
+    assert (totals.down, totals.short) == (1, 0)
+    assert world.mails() == [("down", "Demo AS")]

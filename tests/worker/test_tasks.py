@@ -102,16 +102,16 @@ def test_requests_go_to_the_account_of_their_connection_and_polls_to_that_of_pol
     tasks.sync_customers(connection.id)
     events = bridge.budget.usage()
     assert events
-    assert events.used > events.used_by_polls == 0
+    assert events.events > events.polls == 0
     bridge.connections.change(
         connection.id, {"kinds": ["expense"], "expense_accounts": "4000"}, who="test", now=clock()
     )
     tasks.poll_expenses(connection.id)
     both = bridge.budget.usage()
     assert both
-    assert both.used - both.used_by_polls == events.used
-    assert both.used_by_polls > 0
-    assert sum(map(int, bridge.redis.hvals(account))) == both.used
+    assert both.events == events.events
+    assert both.polls > 0
+    assert sum(map(int, bridge.redis.hvals(account))) == both.events + both.polls
 
 
 def test_where_the_budget_leaves_nothing_to_polls_none_is_sent(bridge: Bridge, connection: Connection) -> None:

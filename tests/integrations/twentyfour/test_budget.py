@@ -9,7 +9,7 @@ from redis.retry import Retry
 
 from integrations.twentyfour.budget import LONGEST_BLOCK, UNTOLD_BLOCK, Budget, Limits
 from integrations.twentyfour.rationing import BLOCKED
-from sync.errors import Unavailable
+from sync.errors import Rationed, Unavailable
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -112,7 +112,9 @@ def test_a_quarantine_is_sat_out(redis: Redis, end: str, wait: timedelta) -> Non
     budget = budget_of(redis)
     message = f"Limit exceeded by 1. Request is blocked. Quarantine ends at {end}"
     assert budget.quarantine(message) == wait
-    assert refusal_of(budget).reason == "budget"
+    refusal = refusal_of(budget)
+    assert isinstance(refusal, Rationed)
+    assert refusal.reason == "quarantine"
 
 
 def test_a_fault_about_something_else_blocks_nobody(redis: Redis) -> None:

@@ -185,11 +185,33 @@ def test_connections_that_take_all_they_get_come_to_the_same(redis: Redis) -> No
 def test_where_24sevenoffice_says_that_fewer_are_left_it_is_believed(redis: Redis) -> None:
     day = Day(redis)
     day.budget.heed(200, {"APILimitRemaining": "20", "APILimitReset": "2026-03-02T13:00:00Z"})
-    assert day.take(5, OTHER, poll=True) == 0
     assert day.take(200, 1) == 15
-    assert day.usage().left == 5
+    usage = day.usage()
+    assert (usage.allowed, usage.used, usage.left) == (20, 15, 5)
     day.at = int(NOW.timestamp() * SECOND) + HOUR
-    assert day.usage().left == 85
+    usage = day.usage()
+    assert (usage.allowed, usage.used, usage.left) == (100, 15, 85)
+
+
+@pytest.mark.parametrize(("theirs", "polls"), [(40, 20), (100, 50), (900, 450), (1200, 500)])
+def test_where_the_limit_of_24sevenoffice_is_below_ours_polls_get_fewer_and_events_keep_their_part(
+    redis: Redis, theirs: int, polls: int
+) -> None:
+    """Their hours begin on the full hour. Polls take what they get, spread evenly as they are chosen."""
+    day = Day(redis, per_hour=1000, connection_percent=99)
+    given: list[int] = []
+    left = theirs
+    for second in range(0, 3600, 2):
+        day.at = int(NOW.timestamp() * SECOND) + second * SECOND
+        day.budget.heed(200, {"APILimitRemaining": str(left), "APILimitReset": "2026-03-02T13:00:00Z"})
+        if second == 0:
+            assert day.ask() == 0  # what was said goes along with it
+        elif day.usage().polls_an_hour * second // 3600 > len(given) and day.ask(OTHER, poll=True) == 0:
+            given.append(second)
+        left = theirs - 1 - len(given)
+    assert polls * 0.95 - 1 <= len(given) <= polls
+    assert len([second for second in given if second < 1200]) == pytest.approx(len(given) / 3, abs=2)
+    assert day.take(1000, OTHER + 1) >= polls * 0.9 - 2
 
 
 def test_what_was_said_earlier_and_what_was_said_of_the_last_hour_changes_nothing(redis: Redis) -> None:
@@ -242,7 +264,7 @@ def test_how_the_budget_stands_can_be_read(redis: Redis) -> None:
     day.take(5)
     day.take(3, poll=True)
     usage = day.usage()
-    assert (usage.allowed, usage.used, usage.used_by_polls) == (100, 8, 3)
+    assert (usage.allowed, usage.used, usage.events, usage.polls) == (100, 8, 5, 3)
     assert (usage.left, usage.reserved, usage.for_polls, usage.polls_an_hour) == (92, 45, 47, 50)
     assert usage.blocked_until is None
     day.budget.block(timedelta(minutes=3))

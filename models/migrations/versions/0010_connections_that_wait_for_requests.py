@@ -1,0 +1,23 @@
+"""Connections that wait for requests."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.add_column("connections", sa.Column("short_since", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "connections", sa.Column("short_told", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.drop_column("connections", "short_told")
+    op.drop_column("connections", "short_since")
