@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from config.settings import Settings
 from local.processes import ROOT, commands
-from models import breaker, inbox
+from models import breaker, due, inbox
 from models.tables import ChangeRow
 from models.words import Kind, Lane, Record, State
 from tests.factories import settings
@@ -202,9 +202,9 @@ def test_the_autoscaler_counts_the_lanes_that_a_worker_would_take(
     connections.pause(paused, "Year end.", who="test", now=now)
     breaker.failed(database, resting, now=now, rest=lambda _: timedelta(hours=1), tell=lambda _: None)
     breaker.failed(database, rested, now=now, rest=lambda _: timedelta(seconds=-1), tell=lambda _: None)
-    due = inbox.due_lanes(database, now=clock())
-    assert set(due) == {Lane(busy, Kind.INVOICE), Lane(busy, Kind.CUSTOMER), Lane(rested, Kind.INVOICE)}
-    assert count(database) == len(due)
+    lanes = due.lanes(database, now=clock())
+    assert set(lanes) == {Lane(busy, Kind.INVOICE), Lane(busy, Kind.CUSTOMER), Lane(rested, Kind.INVOICE)}
+    assert count(database) == len(lanes)
 
 
 def test_the_autoscaler_reads_only_what_is_due(database: Database, connections: Connections) -> None:

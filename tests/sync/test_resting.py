@@ -134,7 +134,7 @@ def starve(world: World, *, minutes: int) -> None:
         Rationed("The hour's requests are used up.", reason="budget", retry_after=timedelta(minutes=1))
     ] * 1000
     for _ in range(minutes * 2):
-        for lane in inbox.due_lanes(world.database, now=world.now):
+        for lane in due.lanes(world.database, now=world.now):
             world.runner().drain(lane)
         world.later(seconds=30)
     world.erp.fails_before["post"] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.bench.pages import pages
+from tests.bench.rows.budget import budget
 from tests.bench.rows.burst import burst
 from tests.bench.rows.fair import fair
 from tests.bench.rows.first_day import first_day
@@ -28,6 +29,7 @@ ROWS: Mapping[str, Callable[[], Row]] = {
     "fair": fair,
     "grow": grow,
     "long": long,
+    "budget": budget,
 }
 
 BY_NAME: Mapping[str, Callable[[], Row]] = {**ROWS, "pages": pages}
