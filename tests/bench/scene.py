@@ -167,14 +167,22 @@ class Scene:
         for child in psutil.Process().children():
             words = " ".join(child.cmdline())
             if name := next((name for name, mark in PARTS.items() if mark in words), ""):
-                family = [child, *child.children(recursive=True)]
-                cpu = sum(sum(each.cpu_times()) - each.cpu_times().iowait for each in family)
-                found[name] = Part(cpu, sum(each.memory_full_info().uss for each in family))
+                family = [_looked_at(each) for each in (child, *child.children(recursive=True))]
+                found[name] = Part(sum(each.cpu for each in family), sum(each.memory for each in family))
         return found
 
     def cpu(self) -> float:
         """Tell the seconds of CPU that all of our processes have taken so far."""
         return sum(part.cpu for part in self.parts().values())
+
+
+def _looked_at(process: psutil.Process) -> Part:
+    """Look at a process; at one that has just ended, as PostgreSQL's own may, there is nothing to see."""
+    try:
+        times = process.cpu_times()
+        return Part(sum(times) - times.iowait, process.memory_full_info().uss)
+    except psutil.NoSuchProcess:
+        return Part(0, 0)
 
 
 def notifications(hook: str, records: Sequence[Record], *, kind: str = "invoice") -> list[Request]:
