@@ -42,7 +42,8 @@ class Host:
         self._cable = f"chaos{os.getpid()}-{number}"  # an interface's name has 15 characters at most
         near, far = _addresses(os.getpid(), number)
         try:
-            self._holder = spawn(("unshare", "--net", "sleep", "infinity"), cwd=ROOT, env=os.environ)
+            nothing = ("unshare", "--net", "sleep", "infinity")
+            self._holder = spawn(nothing, cwd=ROOT, env=os.environ, output=subprocess.DEVNULL)
             self._wait()
             self._plug(near, far)
         except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
