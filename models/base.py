@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 
+SILENT_SECONDS = 25
+"""How long the other end may not even acknowledge what it was sent; then one of the two is cut off.
+
+The kernel's own patience is a quarter of an hour with what was sent, and two hours with what is awaited.
+"""
+
+IDLE_SECONDS = 15
+"""How long PostgreSQL waits for the next statement of a transaction.
+
+Ours wait for nothing but PostgreSQL, so whoever pauses for longer is cut off, and its locks would hold up others.
+"""
+
+
 class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached or broke off; what was under way is rolled back."""
 
@@ -28,6 +41,25 @@ def _address(url: SecretStr) -> URL:
     """Name the driver, since SQLAlchemy's own default changes between its releases."""
     address = make_url(url.get_secret_value().replace("postgres://", "postgresql://", 1))
     return address.set(drivername="postgresql+psycopg2")
+
+
+def _timeouts() -> dict[str, Any]:
+    """Tell how patient either end is with the other: ours as libpq's settings, PostgreSQL's as its own."""
+    silence = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    options = {
+        "timezone": "UTC",
+        "statement_timeout": "30s",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+        "tcp_user_timeout": f"{SILENT_SECONDS}s",
+        **{f"tcp_{name}": value for name, value in silence.items()},
+    }
+    return {
+        "connect_timeout": 5,
+        "tcp_user_timeout": SILENT_SECONDS * 1000,
+        **silence,
+        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+    }
 
 
 class Database:
@@ -39,10 +71,7 @@ class Database:
     """
 
     def __init__(self, url: SecretStr, *, pool_size: int = 5) -> None:
-        timeouts = {
-            "connect_timeout": 5,
-            "options": "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000",
-        }
+        timeouts = _timeouts()
         self._engine = create_engine(
             _address(url), pool_size=pool_size, pool_pre_ping=True, pool_timeout=10, connect_args=timeouts
         )

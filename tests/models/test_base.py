@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import socket
+import sys
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from models import base
+from models.base import Database, DatabaseUnavailable
+
+
+def test_whoever_is_silent_within_a_transaction_lets_go_of_what_it_locked(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a host that is cut off is, until the network is back: the others must not wait for that."""
+    monkeypatch.setattr(base, "IDLE_SECONDS", 1)
+    cut_off = Database(SecretStr(database_url))
+    with pytest.raises(DatabaseUnavailable):
+        lock_and_look_from(cut_off, database)
+    cut_off.close()
+
+
+def lock_and_look_from(cut_off: Database, another: Database) -> None:
+    with cut_off.transaction() as silent:
+        silent.execute(text("lock table lanes"))
+        with another.transaction() as session:
+            session.execute(text("select count(*) from lanes"))
+        silent.execute(text("select 1"))
+
+
+def test_both_ends_notice_within_half_a_minute_that_the_network_is_cut(database: Database) -> None:
+    with database.transaction() as session:
+        wire = session.connection().connection.driver_connection
+        assert wire is not None
+        theirs = [session.scalar(text(f"show {name}")) for name in ("tcp_user_timeout", "tcp_keepalives_idle")]
+        with socket.socket(fileno=wire.fileno()) as ours:
+            keepalive = ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            linux = sys.platform == "linux"
+            patience = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) if linux else 25000
+            ours.detach()
+    assert (keepalive, patience) == (1, 25000)
+    assert theirs == ["25000", "10"]
