@@ -45,7 +45,9 @@ class Settings(BaseSettings):
         ge=1,
         description="Requests a second for all connections; 24SevenOffice answers 429 above 25",
     )
-    connect_seconds: float = Field(default=10, gt=0, description="Time-out for reaching a remote system")
+    connect_seconds: float = Field(
+        default=10, gt=0, description="Time-out for reaching a remote system, and for a request to arrive there"
+    )
     answer_seconds: float = Field(default=60, gt=0, description="Time-out for an answer of a remote system")
 
     public_url: str = Field(

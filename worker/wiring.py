@@ -146,7 +146,7 @@ def _moment_site(settings: Settings) -> MomentSite:
         record_url=settings.moment_record_url,
         connect_seconds=settings.connect_seconds,
         answer_seconds=settings.answer_seconds,
-        session=pooled_session(connections=settings.worker_threads),
+        session=pooled_session(connections=settings.worker_threads, connect_seconds=settings.connect_seconds),
     )
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
@@ -23,6 +22,7 @@ from integrations.moment.fields import record_id as id_of
 from integrations.moment.projects import ProjectNumbers
 from integrations.moment.uploads import Upload
 from integrations.moment.words import LISTS
+from integrations.transport import BoundedAdapter
 from language.said import say
 from sync import exchanges
 
@@ -40,14 +40,17 @@ _CHUNK = 64 * 1024
 _PAGE = 100
 
 
-def pooled_session(*, connections: int = 10) -> requests.Session:
-    """Make the one session of a process, which keeps connections but no cookies, and ignores the environment."""
+def pooled_session(*, connections: int = 10, connect_seconds: float = 10) -> requests.Session:
+    """Make the one session of a process, which keeps connections but no cookies, and ignores the environment.
+
+    A request arrives within ``connect_seconds`` or never.
+    """
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.update({"Accept": "application/json", "User-Agent": "moment-24sevenoffice"})
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
+        session.mount(scheme, BoundedAdapter(seconds=connect_seconds, pool_maxsize=connections))
     return session
 
 

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import requests
 import zeep
 from lxml import etree
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from integrations.transport import BoundedAdapter
 from integrations.twentyfour import faults
 from integrations.twentyfour.drift import Drift
 from integrations.twentyfour.faults import Unreadable
@@ -65,7 +65,7 @@ class SoapClient:
         api_url: base address of the api host.
         web_url: base address of the webservices host.
         budget: asked before every request.
-        connect_seconds: time-out for reaching a host.
+        connect_seconds: time-out for reaching a host, and for a request to arrive there.
         answer_seconds: time-out for each part of an answer.
         threads: how many may call at a time without waiting for a connection.
     """
@@ -92,7 +92,7 @@ class SoapClient:
         # Sessions of 24SevenOffice belong to a login, so no cookie may stay on what all connections share.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=threads))
+            self._session.mount(scheme, BoundedAdapter(seconds=connect_seconds, pool_maxsize=threads))
 
     def call(self, service: str, operation: str, /, *, session_id: str = "", **arguments: object) -> SoapValue:
         """Call one operation; an array comes back as a list, and as None when it is empty.
