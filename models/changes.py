@@ -135,10 +135,14 @@ def retry(database: Database, wanted: Wanted, *, who: str, now: datetime) -> Act
 
     One whose last call may still be at work is due when that has ended, a minute after it was given up.
     """
-    looked_for = case((ChangeRow.reason == UNSEEN, False), else_=ChangeRow.uncertain)
-    fresh = {"state": State.WAITING, "due_at": lingering.due(now), "tries": 0, "lost": 0, "closed_because": ""}
+    looked = ChangeRow.reason == UNSEEN
+    due_at, uncertain = (
+        case((looked, now), else_=lingering.due(now)),
+        case((looked, False), else_=ChangeRow.uncertain),
+    )
+    fresh = {"state": State.WAITING, "due_at": due_at, "tries": 0, "lost": 0, "closed_because": ""}
     deed = Deed(now, who, say("Try again"))
-    return _act(database, wanted, set(State) - {State.WORKING}, deed, {**fresh, "uncertain": looked_for})
+    return _act(database, wanted, set(State) - {State.WORKING}, deed, {**fresh, "uncertain": uncertain})
 
 
 def close(database: Database, wanted: Wanted, *, because: str, who: str, now: datetime) -> Acted:
