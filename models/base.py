@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import select
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event, make_url, text
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
     from sqlalchemy import URL, Engine
-    from sqlalchemy.engine.interfaces import DBAPIConnection
-    from sqlalchemy.pool import ConnectionPoolEntry
-
-RESTED_SECONDS = 1
-"""How long a connection may have rested and still be used unasked: asking each time is a round trip of its own."""
-
 
 SILENT_SECONDS = 25
 """How long the other end may not even acknowledge what it was sent; then one of the two is cut off.
@@ -85,7 +80,7 @@ class Database:
             connect_args=timeouts,
             executemany_mode="values_plus_batch",  # the rows of a batch are changed in one round trip
         )
-        _ask_the_rested(self._engine)
+        _ask_where_something_waits(self._engine)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -126,22 +121,25 @@ def _within_reach() -> Iterator[None]:
         raise DatabaseUnavailable("The database cannot be reached.") from error
 
 
-def _ask_the_rested(engine: Engine) -> None:
-    """Ask a connection that has rested whether it still works, and make all of them anew where it does not."""
+def _ask_where_something_waits(engine: Engine) -> None:
+    """Ask a pooled connection that PostgreSQL has said something to whether it still works; else make all anew.
 
-    @event.listens_for(engine, "checkin")
-    def note(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-        entry.info["rests since"] = time.monotonic()
+    To one that rests it says nothing but that it ends. Asking each time is a round trip, looking is none.
+    """
 
     @event.listens_for(engine, "checkout")
-    def ask(connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object) -> None:
-        since = entry.info.get("rests since")
-        if since is None or time.monotonic() - since < RESTED_SECONDS:
-            return
+    def ask(connection: psycopg2.extensions.connection, _entry: object, _proxy: object) -> None:
         try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as error:
+            if _something_waits(connection):
+                engine.dialect.do_ping(connection)
+        except psycopg2.Error as error:
             raise InvalidatePoolError from error
+
+
+def _something_waits(connection: psycopg2.extensions.connection) -> bool:
+    looking = select.poll()
+    looking.register(connection.fileno(), select.POLLIN)
+    return bool(looking.poll(0))
 
 
 def migrate(url: SecretStr) -> None:

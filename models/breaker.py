@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, or_, select, update
 
+from models import lingering
 from models.alerts import queue
 from models.locking import ALL_BUT_THE_KEY, locked
 from models.tables import ChangeRow, ConnectionRow
@@ -104,7 +105,10 @@ def probed(database: Database, connection_id: int, *, now: datetime) -> None:
 
 
 def answered(database: Database, connection_id: int, *, now: datetime, alert: Alert) -> None:
-    """End an outage or a want of requests: what it held up is due now, and those who were told get ``alert``."""
+    """End an outage or a want of requests: what it held up is due, and those who were told get ``alert``.
+
+    What may have been saved is due when its call has ended: a look before that would find nothing.
+    """
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
         if not (row.failures or row.short_since):
@@ -116,4 +120,4 @@ def answered(database: Database, connection_id: int, *, now: datetime, alert: Al
         waits = and_(ChangeRow.connection_id == connection_id, ChangeRow.state == State.WAITING)
         held_up = and_(ChangeRow.outcome == Outcome.FAILED, ChangeRow.waits_for_kind.is_(None))
         later = locked(select(ChangeRow.id).where(waits, held_up, ChangeRow.due_at > now))
-        session.execute(update(ChangeRow).where(ChangeRow.id.in_(later)).values(due_at=now))
+        session.execute(update(ChangeRow).where(ChangeRow.id.in_(later)).values(due_at=lingering.due(now)))

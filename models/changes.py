@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import case, delete, func, insert, select, update
 
 from language.said import Said, say
+from models import lingering
 from models.listing import views
 from models.locking import locked
 from models.paging import Page, following, paged
@@ -130,11 +131,18 @@ def count(database: Database, wanted: Wanted) -> int:
 
 
 def retry(database: Database, wanted: Wanted, *, who: str, now: datetime) -> Acted:
-    """Make changes due, also those that were closed; those in a worker's hands stay as they are."""
-    looked_for = case((ChangeRow.reason == UNSEEN, False), else_=ChangeRow.uncertain)
-    fresh = {"state": State.WAITING, "due_at": now, "tries": 0, "lost": 0, "closed_because": ""}
+    """Make changes due, also those that were closed; those in a worker's hands stay as they are.
+
+    One whose last call may still be at work is due when that has ended, a minute after it was given up.
+    """
+    looked = ChangeRow.reason == UNSEEN
+    due_at, uncertain = (
+        case((looked, now), else_=lingering.due(now)),
+        case((looked, False), else_=ChangeRow.uncertain),
+    )
+    fresh = {"state": State.WAITING, "due_at": due_at, "tries": 0, "lost": 0, "closed_because": ""}
     deed = Deed(now, who, say("Try again"))
-    return _act(database, wanted, set(State) - {State.WORKING}, deed, {**fresh, "uncertain": looked_for})
+    return _act(database, wanted, set(State) - {State.WORKING}, deed, {**fresh, "uncertain": uncertain})
 
 
 def close(database: Database, wanted: Wanted, *, because: str, who: str, now: datetime) -> Acted:
@@ -155,7 +163,7 @@ def close(database: Database, wanted: Wanted, *, because: str, who: str, now: da
 def reopen(database: Database, wanted: Wanted, *, who: str, now: datetime) -> Acted:
     """Put closed changes back to where they stood: needing a person, or waiting."""
     stood = case((ChangeRow.stuck_since.is_not(None), State.STUCK), else_=State.WAITING)
-    opened = {"state": stood, "due_at": now, "closed_because": ""}
+    opened = {"state": stood, "due_at": lingering.due(now), "closed_because": ""}
     return _act(database, wanted, {State.CLOSED}, Deed(now, who, say("Opened again")), opened)
 
 

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import and_, case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from models import breaker, links, tallies
+from models import breaker, lingering, links, tallies
 from models.alerts import queue
 from models.finding import words_of
 from models.locking import locked
@@ -137,7 +137,7 @@ def _put(
             "revision": ChangeRow.revision + 1,
             "received_at": given.received_at,
             "state": case((again, given.state), else_=ChangeRow.state),
-            "due_at": case((again, given.due_at), else_=ChangeRow.due_at),
+            "due_at": case((again, lingering.due(given.due_at)), else_=ChangeRow.due_at),
             "tries": case((again, 0), else_=ChangeRow.tries),
         },
     )
@@ -244,7 +244,8 @@ def _settle_one(
 ) -> ChangeRow | None:
     """Write down how one change left; its row where it was attempted."""
     again = row.revision > row.taken and settlement.state is not State.WAITING
-    row.state, row.due_at = (State.WAITING, now) if again else (settlement.state, settlement.due_at)
+    soon = now + lingering.LINGERS if settlement.uncertain else now
+    row.state, row.due_at = (State.WAITING, soon) if again else (settlement.state, settlement.due_at)
     row.claim, row.lost = None, 0
     row.tries, row.uncertain, row.alerted = settlement.tries, settlement.uncertain, settlement.alerted
     awaited = settlement.waits_for

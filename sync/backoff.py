@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from models.lingering import LINGERS
 from sync.errors import Rationed, Unavailable, Uncertain
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 class Policy:
     """Waits that grow by ``factor`` from ``first`` to ``longest``, until ``most_tries`` have failed in a row.
 
-    ``least`` is waited whatever the dice say: a call that was given up may still be at work over there. With the
-    minute that an answer is waited for it is longer than such a server lets a call work (assumption S25).
+    ``least`` is waited whatever the dice say: a call that was given up may still be at work over there.
     """
 
     first: timedelta
@@ -30,9 +30,7 @@ class Policy:
 
 UNAVAILABLE = Policy(timedelta(seconds=5), factor=2.5, longest=timedelta(hours=2), most_tries=60)
 RATIONED = Policy(timedelta(seconds=15), factor=1, longest=timedelta(seconds=15), most_tries=sys.maxsize)
-UNCERTAIN = Policy(
-    timedelta(seconds=15), factor=3, longest=timedelta(hours=1), most_tries=8, least=timedelta(seconds=60)
-)
+UNCERTAIN = Policy(timedelta(seconds=15), factor=3, longest=timedelta(hours=1), most_tries=8, least=LINGERS)
 CRASH = Policy(timedelta(seconds=20), factor=6, longest=timedelta(hours=1), most_tries=3)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from models import base
+from models import base, lingering
 from sync import backoff, outcomes, pacing, polling, resting
 from worker import beat, dispatch, mailing
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 1
 CLAIM_SECONDS = 5
-LOOKED_AFTER_SECONDS = ANSWER_SECONDS + 2
+LINGER_SECONDS = 2
+LOOKED_AFTER_SECONDS = ANSWER_SECONDS + LINGER_SECONDS
 """How soon after a call was sent it may be looked for whether it has saved: what lands later can be doubled (S25)."""
 
 SETTINGS = {
@@ -49,8 +50,9 @@ WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
     (
         backoff,
         "UNCERTAIN",
-        _shorter(backoff.UNCERTAIN, first=0.3, longest=2, least=LOOKED_AFTER_SECONDS - ANSWER_SECONDS),
+        _shorter(backoff.UNCERTAIN, first=0.3, longest=2, least=LINGER_SECONDS),
     ),
+    (lingering, "LINGERS", _seconds(LINGER_SECONDS)),
     (backoff, "CRASH", _shorter(backoff.CRASH, first=0.4, longest=2)),
     (outcomes, "PATIENCE", _seconds(20)),
     (resting, "MOST_FAILURES", 6),  # as there are many more of them than in life

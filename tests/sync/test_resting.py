@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import alerts, due, inbox, overview
+from models import alerts, changes, due, inbox, overview
 from models.alerts import Turn
+from models.wanted import Wanted
 from models.words import Kind, Outcome, Scope, State
 from sync import backoff
-from sync.errors import Rationed, Unavailable
+from sync.errors import Rationed, Unavailable, Uncertain
 from sync.reasons import REASONS
 from sync.resting import LONG_WITHOUT, LONGEST_REST, MOST_FAILURES, rest
 from tests import factories
@@ -106,6 +107,25 @@ def test_what_was_held_up_is_due_as_soon_as_one_record_came_across(world: World)
     world.erp.fails_before["post"] = []
     world.run()
     assert len(world.erp.vouchers) == 9
+
+
+def test_what_may_have_been_saved_is_looked_for_only_when_its_call_has_ended(world: World) -> None:
+    world.moment.put(factories.customer("9"))
+    world.erp.fails_before["save_companies"] = [Uncertain("No answer.")]
+    world.receive(Kind.CUSTOMER, "9")
+    world.drain(Kind.CUSTOMER)
+    world.receive(Kind.INVOICE, "1")
+    world.run()
+    assert len(world.erp.vouchers) == 1  # and the outage is over
+    again = Wanted(ids=frozenset({world.change(Kind.CUSTOMER, "9").id}))
+    assert changes.retry(world.database, again, who="kari", now=world.now).count == 1
+    world.receive(Kind.CUSTOMER, "9")
+    world.later(seconds=59)
+    world.run()
+    assert world.change(Kind.CUSTOMER, "9").outcome is Outcome.FAILED
+    world.later(seconds=2)
+    world.run()
+    assert world.change(Kind.CUSTOMER, "9").outcome is Outcome.SYNCED
 
 
 @pytest.mark.parametrize(
