@@ -22,6 +22,8 @@ ClientIdField = Literal["OrderReferenceNumber", "CustomerReference", "Department
 AccountNumber = Annotated[int, Field(ge=1, le=HIGHEST)]
 Int32 = Annotated[int, Field(ge=1, le=2**31 - 1)]
 VatCode = Annotated[str, Field(pattern=r"^\w{1,10}$")]
+MomentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Booking = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}(/\w{1,10})?$")]
 
 WHOLE_NUMBERS = frozenset({"DepartmentId", "TypeId"})
 """The fields of a project that take a client id only if it is a whole number."""
@@ -83,6 +85,26 @@ class ConnectionSettings(BaseModel):
         title=say("VAT codes"),
         default={},
         description="VAT code of a revenue account, where it is not the chart of accounts' own",
+    )
+    accounts: dict[MomentId, Booking] = Field(
+        title=say("Accounts of Moment"),
+        default={},
+        description="Account and VAT code in 24SevenOffice of the financial account with this id in Moment",
+    )
+    check_vat: bool = Field(
+        title=say("Compare VAT rates"),
+        default=True,
+        description="Whether an invoice is refused where the VAT code's rate is not that of the invoice's line",
+    )
+    department: Int32 | None = Field(
+        title=say("Department"),
+        default=None,
+        description="Number of the department that every line of a voucher is on",
+    )
+    voucher_references: bool = Field(
+        title=say("References in the voucher"),
+        default=True,
+        description="Whether a voucher's comment tells the customer's reference and the invoice's description",
     )
 
     expense_accounts: str = Field(

@@ -53,6 +53,7 @@ CHECKS = (
     Check(numbers.found_again, BOTH),
     Check(books.receivables, TWENTYFOUR),
     Check(books.vat_codes, TWENTYFOUR),
+    Check(books.mapped_accounts, BOTH),
     Check(books.revenue_accounts, BOTH),
     Check(books.factoring, TWENTYFOUR),
     Check(own.client_id),

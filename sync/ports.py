@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
+    from decimal import Decimal
     from typing import BinaryIO
 
     from models.accounts import AccountRanges
@@ -161,6 +162,10 @@ class Erp(Purchases, Protocol):
         """Tell the TaxNo of every account in the chart of accounts, empty text where it has none."""
         ...
 
+    def vat_codes(self) -> Mapping[str, Decimal]:
+        """Tell the VAT codes that there are, with their rates in percent."""
+        ...
+
     def fiscal_years(self) -> Sequence[FiscalYear]:
         """Tell the fiscal years that are set up."""
         ...
@@ -201,6 +206,10 @@ class OpenMoment(Moment, Protocol):
         """Tell the numbers of the accounts that invoices are booked on, with the VAT code set for each (M13)."""
         ...
 
+    def account_numbers(self) -> Mapping[str, int]:
+        """Tell the ids of the accounts that invoices are booked on, with their numbers; two may share one."""
+        ...
+
 
 class OpenErp(Erp, Protocol):
     """What the doctor looks at besides; no flow needs it."""
@@ -218,8 +227,4 @@ class OpenErp(Erp, Protocol):
 
     def has_project(self, number: int) -> bool:
         """Tell whether there is a project with this number."""
-        ...
-
-    def vat_codes(self) -> Collection[str]:
-        """Tell the VAT codes that there are."""
         ...

@@ -47,12 +47,18 @@ class Transfer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
-    """What one line adds to a revenue account: ``amount`` including VAT, in the invoice's own currency."""
+    """What one line adds to a revenue account: ``amount`` including VAT, in the invoice's own currency.
+
+    ``account_id`` is Moment's id of the account, as two may share a number; ``vat`` is the rate in percent that
+    Moment charged, None where it does not tell.
+    """
 
     amount: Decimal
     account: int
     tax_code: str = ""
     project_id: str = ""
+    account_id: str = ""
+    vat: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ class Invoice:
     """An invoice or credit note as Moment holds it (M1); a credit note's amounts are negative.
 
     ``total`` includes VAT and is in ``currency``; ``rate`` is the price of one unit of it in kroner (M8).
-    Days are days of the Oslo calendar.
+    Days are days of the Oslo calendar. ``credited`` is the number of the invoice that a credit note takes back,
+    where it names one.
     """
 
     id: str
@@ -77,6 +84,9 @@ class Invoice:
     kid: str = ""
     currency: str = "NOK"
     rate: Decimal | None = None
+    description: str = ""
+    your_reference: str = ""
+    credited: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,7 @@ class Entry:
     customer_number: int
     tax_code: str = ""
     project_number: int | None = None
+    department: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

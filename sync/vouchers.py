@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from language.said import say
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from models.settings import ConnectionSettings
-    from sync.records import Invoice, PostedLine
+    from sync.records import Invoice, InvoiceLine, PostedLine
 
 KRONE = "NOK"
 
@@ -35,7 +36,7 @@ def voucher_of(
         customer_number: what every entry carries: the customer's own number, or the factoring id (S3).
         project_number: tells the number of a Moment project.
         tax_codes: the TaxNo of every account in the chart of accounts (S4).
-        settings: the receivables account, and the VAT codes that differ from the chart's.
+        settings: the receivables account, the department, and where account or VAT code differ from Moment's.
         comment: what the receivable says of the invoice, since 24SevenOffice takes no attachments.
 
     Raises:
@@ -43,21 +44,24 @@ def voucher_of(
     """
     if invoice.number is None:
         raise Rejected(say("The invoice has no invoice number."), reason="invoice_number")
-    project = project_number(invoice.project_id) if invoice.project_id else None
-    total, revenue = _amounts(invoice)
-    _check_accounts([settings.receivables_account, *(account for account, _, _ in revenue)], tax_codes)
-    receivable = Entry(settings.receivables_account, total, customer_number, project_number=project)
+    check_bookings(invoice, rates={}, tax_codes=tax_codes, settings=settings)
+    total, revenue = _amounts(invoice, tax_codes, settings)
+    projects = {project_id for _, _, project_id in revenue}
+    own = invoice.project_id or (projects.pop() if len(projects) == 1 else "")
+    entry = partial(Entry, customer_number=customer_number, department=settings.department)
+    receivable = entry(settings.receivables_account, total, project_number=project_number(own) if own else None)
     credits_ = [
-        Entry(
+        entry(
             account,
             -amount,
-            customer_number,
-            tax_code=settings.vat_codes.get(account) or tax_code or tax_codes[account],
-            project_number=project_number(own_project) if own_project else project,
+            tax_code=tax_code,
+            project_number=project_number(project_id) if project_id else None,
         )
-        for (account, tax_code, own_project), amount in revenue.items()
+        for (account, tax_code, project_id), amount in revenue.items()
         if amount
     ]
+    if not credits_:
+        raise _nothing_to_post()
     return Voucher(
         number=invoice.number,
         invoice_number=invoice.number,
@@ -68,6 +72,38 @@ def voucher_of(
         comment=comment,
         currency=invoice.currency,
     )
+
+
+def booked(line: InvoiceLine, tax_codes: Mapping[int, str], settings: ConnectionSettings) -> tuple[int, str]:
+    """Tell the account that a line is booked on, and its VAT code (S4).
+
+    The code is the one that the settings name for Moment's account, else for the account, else the one that Moment
+    names (M13), else that of the chart of accounts, empty where that has none.
+    """
+    text, _, code = settings.accounts.get(line.account_id, str(line.account)).partition("/")
+    account = int(text)
+    return account, code or settings.vat_codes.get(account) or line.tax_code or tax_codes.get(account, "")
+
+
+def check_bookings(
+    invoice: Invoice, *, rates: Mapping[str, Decimal], tax_codes: Mapping[int, str], settings: ConnectionSettings
+) -> None:
+    """See that the accounts are there, and that no line is booked with another VAT than it was charged with.
+
+    24SevenOffice splits the VAT off by the rate of the VAT code (S24, S27), in percent: one at 0 takes all lines
+    without VAT, whatever the reason, and no others. A code whose rate is not given is left to 24SevenOffice.
+
+    Raises:
+        Rejected: an account is not in the chart of accounts, or a line's rate is not that of its VAT code.
+    """
+    bookings = [(line, *booked(line, tax_codes, settings)) for line in invoice.lines]
+    for number in (settings.receivables_account, *(account for _, account, _ in bookings)):
+        if number not in tax_codes:
+            raise _unknown_account(number)
+    for line, account, code in bookings:
+        rate = rates.get(code) if code else Decimal()
+        if rates and line.vat is not None and rate is not None and line.vat != rate:
+            raise _mischarged(line.vat, account, code, rate)
 
 
 def agrees(voucher: Voucher, posted: Sequence[PostedLine]) -> int | None:
@@ -89,11 +125,19 @@ def kroner(amount: int) -> str:
     return f"{Decimal(amount) / 100:,.2f}".replace(",", " ").replace(".", ",")
 
 
-def _amounts(invoice: Invoice) -> tuple[int, dict[tuple[int, str, str], int]]:
+def plain(number: Decimal) -> str:
+    """Write a rate as a person does: without zeros at its end."""
+    return f"{number.normalize():f}".replace(".", ",")
+
+
+def _amounts(
+    invoice: Invoice, tax_codes: Mapping[int, str], settings: ConnectionSettings
+) -> tuple[int, dict[tuple[int, str, str], int]]:
     """Tell the total and what falls on each account, VAT code and project, all in øre."""
     sums: dict[tuple[int, str, str], Decimal] = defaultdict(Decimal)
     for line in invoice.lines:
-        sums[line.account, line.tax_code, line.project_id] += line.amount
+        account, code = booked(line, tax_codes, settings)
+        sums[account, code, line.project_id or invoice.project_id] += line.amount
     _check_balance(invoice, sum(sums.values(), Decimal()))
     rate = _rate(invoice)
     total = _ore(invoice.total * rate)
@@ -118,11 +162,7 @@ def _check_balance(invoice: Invoice, lines: Decimal) -> None:
             ),
         )
     if not any(line.amount for line in invoice.lines):
-        raise Rejected(
-            say("The invoice has no amounts, so that there is nothing to post."),
-            reason="nothing_to_post",
-            remedy=say("Set it to “do not transfer” in Moment if that is right."),
-        )
+        raise _nothing_to_post()
 
 
 def _rate(invoice: Invoice) -> Decimal:
@@ -132,18 +172,45 @@ def _rate(invoice: Invoice) -> Decimal:
         raise Rejected(
             say("The invoice is in {currency} and has no rate in kroner.", currency=invoice.currency),
             reason="currency_rate",
+            remedy=say(
+                "Credit it in Moment and make it anew with a rate, or post it by hand and mark it as handled."
+            ),
         )
     return invoice.rate
 
 
-def _check_accounts(accounts: Sequence[int], tax_codes: Mapping[int, str]) -> None:
-    for account in accounts:
-        if account not in tax_codes:
-            raise Rejected(
-                say("Account {account} is not in the chart of accounts of 24SevenOffice.", account=account),
-                reason="unknown_account",
-                remedy=say("Open account {account} in 24SevenOffice, then try again.", account=account),
-            )
+def _unknown_account(account: int) -> Rejected:
+    return Rejected(
+        say("Account {account} is not in the chart of accounts of 24SevenOffice.", account=account),
+        reason="unknown_account",
+        remedy=say("Open account {account} in 24SevenOffice, then try again.", account=account),
+    )
+
+
+def _nothing_to_post() -> Rejected:
+    return Rejected(
+        say("The invoice has no amounts, so that there is nothing to post."),
+        reason="nothing_to_post",
+        remedy=say("Set it to “do not transfer” in Moment if that is right."),
+    )
+
+
+def _mischarged(charged: Decimal, account: int, code: str, rate: Decimal) -> Rejected:
+    return Rejected(
+        say(
+            "A line on account {account} was charged with {charged} % VAT, and VAT code {code} of 24SevenOffice "
+            "is at {rate} %.",
+            account=account,
+            charged=plain(charged),
+            code=code or "0",
+            rate=plain(rate),
+        ),
+        reason="vat_rate",
+        remedy=say(
+            "Name the right VAT code for the account in the connection's settings, or in Moment; or correct the "
+            "account in 24SevenOffice. Then try again."
+        ),
+    )
 
 
 def _ore(kroner: Decimal) -> int:

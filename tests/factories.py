@@ -45,8 +45,17 @@ def project(record_id: str = "8", **values: Any) -> Project:
     return Project(**{"id": record_id, "name": "Kulturhuset", "number": "1", "customer_id": "7", **values})
 
 
-def line(amount: str = "1250.00", *, account: int = 3000, tax_code: str = "", project_id: str = "") -> InvoiceLine:
-    return InvoiceLine(Decimal(amount), account, tax_code, project_id)
+def line(
+    amount: str = "1250.00",
+    *,
+    account: int = 3000,
+    tax_code: str = "",
+    project_id: str = "",
+    account_id: str = "",
+    vat: int | None = None,
+) -> InvoiceLine:
+    rate = None if vat is None else Decimal(vat)
+    return InvoiceLine(Decimal(amount), account, tax_code, project_id, account_id, rate)
 
 
 def invoice(

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sync.purchases import LedgerLine
     from sync.records import CompanyDraft, ExpenseDraft, ProjectDraft, Voucher, VoucherFile
 
+RATES = {"3": Decimal(25), "31": Decimal(15), "5": Decimal(0)}
 CHART = {1500: "", 1920: "", 3000: "3", 3020: "31", 3100: "5"}
 
 
@@ -161,6 +163,7 @@ class FakeErp(Remote):
         self.projects: dict[int, ProjectDraft] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
         self.chart = dict(CHART)
+        self.rates = dict(RATES)
         self.purchases: dict[str, list[LedgerLine]] = {}
         self.stamps: dict[int, VoucherFiles] = {}
         self.contents: dict[str, bytes] = {}
@@ -194,6 +197,9 @@ class FakeErp(Remote):
 
     def tax_codes(self) -> Mapping[int, str]:
         return self.chart
+
+    def vat_codes(self) -> Mapping[str, Decimal]:
+        return self.rates
 
     def fiscal_years(self) -> Sequence[FiscalYear]:
         return self.years

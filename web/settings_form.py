@@ -67,6 +67,21 @@ def _pairs(text: str) -> dict[str, str]:
     return pairs
 
 
+def _bookings(text: str) -> dict[str, str]:
+    pairs = {}
+    for part in _parts(re.sub(r"\s*([=/])\s*", r"\1", text)):
+        found = re.fullmatch(r"([A-Za-z0-9][\w-]{0,63})=([1-9][0-9]{0,4}(?:/\w{1,10})?)", part, re.ASCII)
+        if found is None:
+            raise ValueError(
+                say(
+                    "“{part}” is not an account of Moment and what it is here, such as 501=3000/3.",
+                    part=_cut(part),
+                )
+            )
+        pairs[found[1]] = found[2]
+    return pairs
+
+
 def _numbers(text: str) -> Sequence[int]:
     for part in _parts(text):
         if not re.fullmatch(r"[0-9]{1,10}", part):
@@ -81,6 +96,10 @@ def _joined(values: Iterable[object]) -> str:
 WAYS: Mapping[str, Way] = {
     "factoring_id": Way(lambda number: str(number or ""), _optional),
     "vat_codes": Way(lambda codes: _joined(f"{account}={code}" for account, code in codes.items()), _pairs),
+    "accounts": Way(lambda pairs: _joined(f"{name}={booking}" for name, booking in pairs.items()), _bookings),
+    "check_vat": Way(lambda yes: "yes" if yes else "", bool),
+    "department": Way(lambda number: str(number or ""), _optional),
+    "voucher_references": Way(lambda yes: "yes" if yes else "", bool),
     "expense_billable": Way(lambda yes: "yes" if yes else "", bool),
     "expense_from": Way(lambda day: day.isoformat() if day else "", _optional),
     "kinds": Way(lambda kinds: ",".join(sorted(kinds)), _parts),
@@ -152,6 +171,7 @@ def unknown_accounts(before: ConnectionSettings, entered: ConnectionSettings, ch
         "expense_accounts": entered.expense_accounts,
     }
     wanted["vat_codes"] = ", ".join(str(each) for each in entered.vat_codes)
+    wanted["accounts"] = ", ".join(each.partition("/")[0] for each in entered.accounts.values())
     changed = [name for name in wanted if getattr(before, name) != getattr(entered, name)]
     found = {name: missing_accounts(wanted[name], chart) for name in changed} if chart else {}
     return {

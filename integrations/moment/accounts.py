@@ -50,5 +50,11 @@ def codes(rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
     return {number: each.text("externalTaxCode") for each in found if (number := each.whole("accountNumber"))}
 
 
+def numbers(rows: Iterable[Mapping[str, object]]) -> dict[str, int]:
+    """Tell the ids of accounts with their numbers; one without a number is left out. Raises as :func:`codes`."""
+    found = {record_id(values.get("id")): _account(values).whole("accountNumber") for values in rows}
+    return {account_id: number for account_id, number in found.items() if number}
+
+
 def _account(values: Mapping[str, object]) -> Fields:
     return Fields(values, _REMEDY, record=values.get("id"), part=say("financial account"))

@@ -72,7 +72,8 @@ class MomentGateway:
         """
         fetch = partial(self._client.everything, "financialAccounts")
         account = partial(self._site.charts.account, company=self._company, fetch=fetch)
-        return self._read(Kind.INVOICE, record_id, partial(invoices.translate, account=account))
+        translate = partial(invoices.translate, account=account, number=self._number_of)
+        return self._read(Kind.INVOICE, record_id, translate)
 
     def return_customer_number(self, record_id: str, number: int) -> None:
         """Set the customer number in Moment (assumption M2); safe to repeat."""
@@ -132,6 +133,14 @@ class MomentGateway:
     def account_codes(self) -> Mapping[int, str]:
         """Tell the numbers of the financial accounts with their external tax codes."""
         return accounts.codes(self._client.everything("financialAccounts"))
+
+    def account_numbers(self) -> Mapping[str, int]:
+        """Tell the ids of the financial accounts with their numbers."""
+        return accounts.numbers(self._client.everything("financialAccounts"))
+
+    def _number_of(self, invoice_id: str) -> int | None:
+        values = self._client.record(RESOURCES[Kind.INVOICE], invoice_id)
+        return invoices.number_of(values) if values else None
 
     def _changed(self, kind: Kind, since: datetime) -> Iterator[Mapping[str, object]]:
         # Moment's filter is asked for a whole day (assumption M5), which it may even ignore.

@@ -32,7 +32,7 @@ def number_of(values: Mapping[str, object]) -> int | None:
     return Fields(values, _REMEDY, record=values.get("id")).whole("invoiceNumber")
 
 
-def translate(values: Mapping[str, object], *, account: Chart) -> Invoice:
+def translate(values: Mapping[str, object], *, account: Chart, number: Callable[[str], int | None]) -> Invoice:
     """Read an invoice as the API gives it.
 
     Only one that shall travel is read whole. A draft, or one that a person took out of the transfer, has no lines
@@ -41,6 +41,7 @@ def translate(values: Mapping[str, object], *, account: Chart) -> Invoice:
     Args:
         values: the invoice.
         account: finds the record of a financial account by its Moment id.
+        number: tells the number of another invoice by its Moment id, where it is still there.
 
     Raises:
         Rejected: something is missing or of a wrong kind, an account is not there, or the export status is a word
@@ -52,7 +53,7 @@ def translate(values: Mapping[str, object], *, account: Chart) -> Invoice:
     # An invoice that says nothing of its transfer is one that nobody has transferred or taken out.
     transfer = fields.word("exportState", TRANSFER, missing=Transfer.WANTED)
     if finalized and transfer is Transfer.WANTED:
-        return _whole(fields, account)
+        return _whole(fields, account, number)
     return Invoice(
         id=fields.given(fields.key, "id"),
         number=fields.whole("invoiceNumber"),
@@ -66,7 +67,8 @@ def translate(values: Mapping[str, object], *, account: Chart) -> Invoice:
     )
 
 
-def _whole(fields: Fields, account: Chart) -> Invoice:
+def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) -> Invoice:
+    credited = fields.key("creditedInvoiceId")
     return Invoice(
         id=fields.given(fields.key, "id"),
         number=fields.given(fields.whole, "invoiceNumber"),
@@ -80,6 +82,9 @@ def _whole(fields: Fields, account: Chart) -> Invoice:
         kid=fields.text("kid"),
         currency=fields.text("currencyCode") or "NOK",
         rate=fields.number("currencyRate"),
+        description=fields.text("description"),
+        your_reference=fields.text("yourReference"),
+        credited=number(credited) if credited else None,
     )
 
 
@@ -100,4 +105,6 @@ def _line(row: Fields, amount: Decimal, account: Chart) -> InvoiceLine:
         account=booked_on.given(booked_on.whole, "accountNumber"),
         tax_code=booked_on.text("externalTaxCode"),
         project_id=row.key("projectId"),
+        account_id=account_id,
+        vat=row.number("vatPercentage"),
     )

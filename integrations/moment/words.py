@@ -55,11 +55,13 @@ FIELDS: Mapping[str, Said] = MappingProxyType(
         "accountNumber": say("account number"),
         "amountInclVat": say("amount including VAT"),
         "countryCode": say("country"),
+        "creditedInvoiceId": say("credited invoice"),
         "currencyCode": say("currency"),
         "currencyRate": say("currency rate"),
         "customerId": say("customer"),
         "customerNumber": say("customer number"),
         "customerType": say("customer type"),
+        "description": say("description"),
         "dueDate": say("due date"),
         "email": say("e-mail address"),
         "endDate": say("end date"),
@@ -79,5 +81,7 @@ FIELDS: Mapping[str, Said] = MappingProxyType(
         "projectNumber": say("project number"),
         "startDate": say("start date"),
         "totalAmountInclVat": say("total amount including VAT"),
+        "vatPercentage": say("VAT rate"),
+        "yourReference": say("customer's reference"),
     }
 )

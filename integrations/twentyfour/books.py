@@ -10,6 +10,7 @@ import copy
 import threading
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from sync.errors import Misconfigured
 from sync.records import FiscalYear
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from integrations.twentyfour.session import Session
 
@@ -57,8 +58,8 @@ class Books:
         """Tell the TaxNo of every account, empty text where it has none (GetAccountList)."""
         return self._recall("accounts", self._read_accounts)
 
-    def vat_codes(self) -> Collection[str]:
-        """Tell the TaxNo of every VAT code that there is (GetTaxCodeList)."""
+    def vat_codes(self) -> Mapping[str, Decimal]:
+        """Tell the TaxNo of every VAT code that there is, with its rate (GetTaxCodeList)."""
         return self._recall("codes", self._read_codes)
 
     def fiscal_years(self) -> Sequence[FiscalYear]:
@@ -96,8 +97,9 @@ class Books:
         accounts = self._session.call("Account", "GetAccountList") or []
         return {account.AccountNo: str(account.TaxNo or "") for account in accounts}
 
-    def _read_codes(self) -> Collection[str]:
-        return {str(code.TaxNo) for code in self._session.call("Account", "GetTaxCodeList") or []}
+    def _read_codes(self) -> Mapping[str, Decimal]:
+        codes = self._session.call("Account", "GetTaxCodeList") or []
+        return {str(code.TaxNo): _percent(code.TaxRate) for code in codes}
 
     def _read_years(self) -> Sequence[FiscalYear]:
         years = self._session.call("Transaction", "GetFiscalYears") or []
@@ -122,6 +124,12 @@ class Books:
 def day_of(instant: datetime) -> date:
     """Tell the day in Oslo; an instant without a zone is taken to be there already."""
     return (instant.astimezone(OSLO) if instant.tzinfo else instant).date()
+
+
+def _percent(rate: Decimal | None) -> Decimal:
+    """Read a rate in percent, also one told as a share of one (assumption S27): no country has one below 1 %."""
+    rate = rate or Decimal()
+    return rate * 100 if 0 < rate < 1 else rate
 
 
 def _calendar_year(number: int) -> FiscalYear:

@@ -98,7 +98,10 @@ RULES = (
         Meaning.RECORD,
         reason="department_required",
         message=say("24SevenOffice requires a department"),
-        remedy=say("Let 24SevenOffice do without it for projects and for the accounts of invoices."),
+        remedy=say(
+            "Enter a department in the connection's settings, or let 24SevenOffice do without it for projects and "
+            "for the accounts of invoices."
+        ),
     ),
     Rule(
         r"ProjectIsRequired",

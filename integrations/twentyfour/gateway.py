@@ -10,9 +10,10 @@ from integrations.twentyfour.books import Books
 from integrations.twentyfour.session import Login, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
+    from decimal import Decimal
     from typing import BinaryIO
 
     from integrations.twentyfour.client import SoapClient
@@ -100,8 +101,8 @@ class TwentyFour:
         """Tell whether there is a project with this number."""
         return projects.exists(self._session, number)
 
-    def vat_codes(self) -> Collection[str]:
-        """Tell the VAT codes that there are."""
+    def vat_codes(self) -> Mapping[str, Decimal]:
+        """Tell the VAT codes with their rates, at most ten minutes old."""
         return self._books.vat_codes()
 
     def tax_codes(self) -> Mapping[int, str]:

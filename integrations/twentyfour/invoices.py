@@ -89,6 +89,7 @@ def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:
         "AccountNo": entry.account,
         "Date": datetime.combine(voucher.day, time()),
         "Amount": Decimal(entry.amount).scaleb(-2),
+        "DepartmentId": entry.department,
         "ProjectId": entry.project_number,
         "InvoiceReferenceNo": str(voucher.invoice_number),
         "TaxNo": entry.tax_code or None,

@@ -160,6 +160,8 @@ def _check_line(client: Client, voucher: Voucher, line: Line, *, direct_ledger: 
         raise Refusal(f"{where}: kunde {line.customer} finnes ikke.")
     if line.project is not None and line.project not in client.projects:
         raise Refusal(f"{where}: prosjekt {line.project} finnes ikke.")
+    if line.department is not None and line.department not in client.departments:
+        raise Refusal(f"{where}: avdeling {line.department} finnes ikke.")
     if line.amount != line.amount.quantize(ORE, context=DOTNET_DECIMALS):
         raise Refusal(f"{where}: beløpet {line.amount} har mer enn to desimaler.")
     _check_tax(client, where, line)

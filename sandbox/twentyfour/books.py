@@ -158,6 +158,7 @@ class Client:
     types: dict[int, VoucherType]
     series: dict[int, Series]
     years: dict[int, Year]
+    departments: dict[int, str] = field(default_factory=dict)
     customers: dict[int, Fields] = field(default_factory=dict)
     projects: dict[int, Fields] = field(default_factory=dict)
     vouchers: dict[tuple[int, int, int], Voucher] = field(default_factory=dict)

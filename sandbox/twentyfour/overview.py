@@ -74,6 +74,7 @@ def _line(line: Line) -> Row:
         "due": line.due.isoformat() if line.due else None,
         "customer": line.customer,
         "project": line.project,
+        "department": line.department,
         "invoice": line.invoice,
         "ocr": line.ocr,
         "tax": line.tax,

@@ -69,6 +69,8 @@ TYPES = (
     (107, 7, "Diverse", 15, "Miscellaneous"),
 )
 
+DEPARTMENTS = ((7, "Oslo"), (10, "Tromsø"))
+
 
 def books(today: date) -> Books:
     """Make the seeded books; the fiscal year before last is locked, the year after next is not yet there."""
@@ -112,6 +114,7 @@ def _client(number: int, name: str, organization_number: str, year: int) -> Clie
         types={kind.number: kind for kind in (VoucherType(*row) for row in TYPES)},
         series={series.id: series for series in (Series(*row) for row in SERIES)},
         years={fiscal.number: fiscal for fiscal in years},
+        departments=dict(DEPARTMENTS),
     )
 
 

@@ -136,6 +136,35 @@ def vat_codes(patient: Patient) -> Iterator[Finding]:
         yield good(say("The VAT codes of the accounts are there."), setting="vat_codes", tests="S4, S13")
 
 
+def mapped_accounts(patient: Patient) -> Iterator[Finding]:
+    """See that what the settings make of Moment's accounts is there on both sides."""
+    wanted = patient.settings.accounts
+    if not patient.brings(Kind.INVOICE) or not wanted:
+        return
+    chart, codes = patient.erp.tax_codes(), patient.erp.vat_codes()
+    booked = [(pair, *pair.partition("/")[::2]) for pair in wanted.values()]
+    wrong = [pair for pair, account, code in booked if int(account) not in chart or code not in {"", *codes}]
+    try:
+        strange = sorted(wanted.keys() - patient.moment.account_numbers().keys())
+    except Misconfigured:
+        yield not_shown(say("accounts"))
+        return
+    if wrong:
+        yield bad(
+            say("24SevenOffice does not have these accounts or VAT codes: {pairs}.", pairs=_some(wrong)),
+            say("Correct them in the connection's settings, each as id=account or id=account/code."),
+            setting="accounts",
+        )
+    if strange:
+        yield bad(
+            say("Moment has no financial accounts with these ids: {ids}.", ids=_some(strange)),
+            say("Correct the ids in the connection's settings."),
+            setting="accounts",
+        )
+    if not wrong and not strange:
+        yield good(say("The accounts that stand for Moment's are there."), setting="accounts")
+
+
 def revenue_accounts(patient: Patient) -> Iterator[Finding]:
     """See that the accounts that Moment books invoices on are there, with their VAT codes."""
     if not patient.brings(Kind.INVOICE):
@@ -146,7 +175,9 @@ def revenue_accounts(patient: Patient) -> Iterator[Finding]:
         yield not_shown(say("accounts"))
         return
     chart, codes = patient.erp.tax_codes(), patient.erp.vat_codes()
-    missing = [str(account) for account in sorted(theirs) if account not in chart]
+    mapped = patient.settings.accounts
+    booked = {number for name, number in patient.moment.account_numbers().items() if name not in mapped}
+    missing = [str(account) for account in sorted(booked) if account not in chart]
     odd = [f"{account}={code}" for account, code in sorted(theirs.items()) if code and code not in codes]
     if missing:
         yield unknown(

@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
-from language.said import Said, say, tell
+from language.said import Said, say
 from models.changes import UNSEEN
 from models.words import Kind, Outcome, Record, named
+from sync.comments import comment_of
 from sync.errors import Rejected, SyncError, Uncertain, about, caught
 from sync.outcomes import UNCHANGED, Done, skipped
 from sync.records import Transfer
-from sync.vouchers import agrees, kroner, voucher_of
+from sync.vouchers import agrees, check_bookings, kroner, voucher_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from models.inbox import Change
@@ -121,18 +122,30 @@ class Invoices:
 
     def _voucher(self, invoice: Invoice) -> Voucher:
         desk, settings = self._desk, self._desk.settings
-        tax_codes = desk.erp.tax_codes()
-        if not tax_codes.keys() >= {settings.receivables_account, *(line.account for line in invoice.lines)}:
-            desk.erp.forget()  # someone may just have opened the account
-            tax_codes = desk.erp.tax_codes()
+        address = desk.moment.invoice_address(invoice.id)
         return voucher_of(
             invoice,
             customer_number=settings.factoring_id or desk.customer_number(invoice.customer_id),
             project_number=desk.project_number,
-            tax_codes=tax_codes,
+            tax_codes=self._tax_codes(invoice),
             settings=settings,
-            comment=f"Moment: {tell(title(invoice), settings.language)} {desk.moment.invoice_address(invoice.id)}",
+            comment=comment_of(invoice, title=title(invoice), address=address, settings=settings),
         )
+
+    def _tax_codes(self, invoice: Invoice) -> Mapping[int, str]:
+        """Tell the VAT codes of the accounts, of which those that the invoice needs are there and right."""
+        try:
+            return self._checked(invoice)
+        except Rejected:
+            self._desk.erp.forget()  # someone may just have opened the account, or put its VAT code right
+            return self._checked(invoice)
+
+    def _checked(self, invoice: Invoice) -> Mapping[int, str]:
+        erp, settings = self._desk.erp, self._desk.settings
+        rates = erp.vat_codes() if settings.check_vat else {}
+        tax_codes = erp.tax_codes()
+        check_bookings(invoice, rates=rates, tax_codes=tax_codes, settings=settings)
+        return tax_codes
 
     def _fiscal_year(self, day: date) -> FiscalYear:
         for fresh in (False, True):

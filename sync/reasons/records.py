@@ -65,6 +65,14 @@ RECORDS = {
         say("An account of the invoice's lines, or the receivables account in the settings, is not there."),
         say("Open the account in 24SevenOffice or correct it where it is named, then try again."),
     ),
+    "vat_rate": Explained(
+        say("The VAT code has another rate"),
+        say(
+            "A line of the invoice was charged with a VAT rate that the VAT code of its account in 24SevenOffice "
+            "does not have, so that the ledger would show other VAT than the invoice."
+        ),
+        say("Name the right VAT code for the account in the settings, or correct the account in 24SevenOffice."),
+    ),
     "fiscal_year": Explained(
         say("The fiscal year is not open"),
         say("24SevenOffice has no open fiscal year with the date of the invoice: it is locked or not set up yet."),
@@ -119,7 +127,10 @@ RECORDS = {
     "department_required": Explained(
         say("24SevenOffice requires a department"),
         say("An account or project is set up so that every line needs a department, which Moment does not have."),
-        say("Let 24SevenOffice do without it for projects and for the accounts of invoices, then try again."),
+        say(
+            "Enter the number of a department in the connection's settings, or let 24SevenOffice do without it "
+            "for projects and for the accounts of invoices. Then try again."
+        ),
     ),
     "project_required": Explained(
         say("24SevenOffice requires a project"),

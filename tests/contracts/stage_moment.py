@@ -47,7 +47,9 @@ INVOICE = Invoice(
     day=date(2026, 3, 2),
     due=date(2026, 3, 16),
     total=Decimal("15625.00"),
-    lines=(InvoiceLine(Decimal("15625.00"), account=3000, project_id=SOLBAKKEN.id),),
+    lines=(
+        InvoiceLine(Decimal("15625.00"), account=3000, project_id=SOLBAKKEN.id, account_id="501", vat=Decimal(25)),
+    ),
     customer_id=NORDLYS.id,
     project_id=SOLBAKKEN.id,
     rate=Decimal(1),
@@ -59,6 +61,7 @@ CREDIT_NOTE = replace(
     total=-INVOICE.total,
     lines=(replace(INVOICE.lines[0], amount=-INVOICE.total),),
     credit_note=True,
+    credited=1,
 )
 DESIGN = "62788981"
 """The activity of the project, called "Detail design"."""
@@ -119,6 +122,7 @@ SCENES = {
     "has_activity": Scene(lambda moment: moment.has_activity("DETAIL DESIGN"), gives=True),
     "has_no_activity": Scene(lambda moment: moment.has_activity("Utlegg"), gives=False),
     "account_codes": Scene(MomentGateway.account_codes, {3000: "", 3020: "", 3100: ""}),
+    "account_numbers": Scene(MomentGateway.account_numbers, {"501": 3000, "502": 3020, "503": 3100}),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ VOUCHER = Voucher(
     due=date(2026, 3, 16),
     entries=(
         Entry(1500, 240000, 10001, project_number=1),
-        Entry(3000, -125000, 10001, tax_code="3", project_number=1),
+        Entry(3000, -125000, 10001, tax_code="3", project_number=1, department=10),
         Entry(3020, -115000, 10001, tax_code="31", project_number=1),
     ),
     kid="0000018",
@@ -134,7 +135,13 @@ SCENES = {
     "fetch": Scene(lambda erp: content_of(erp, DOCUMENT), SCAN),
     "client_name": Scene(TwentyFour.client_name, "Demo AS"),
     "has_project": Scene(lambda erp: [erp.has_project(1), erp.has_project(4711)], [True, False]),
-    "vat_codes": Scene(TwentyFour.vat_codes, {"0", "1", "11", "3", "31", "5", "52"}),
+    "vat_codes": Scene(
+        TwentyFour.vat_codes,
+        {
+            code: Decimal(rate)
+            for code, rate in {"0": 0, "1": 25, "11": 15, "3": 25, "31": 15, "5": 0, "52": 0}.items()
+        },
+    ),
 }
 
 

@@ -66,6 +66,10 @@ def test_the_chart_of_accounts_tells_the_vat_code_of_each_account(erp: Erp) -> N
     assert {1500: "", 3000: "3", 3020: "31", 3100: "5"}.items() <= erp.tax_codes().items()
 
 
+def test_each_vat_code_has_its_rate_in_percent(erp: Erp) -> None:
+    assert {"3": 25, "31": 15, "5": 0}.items() <= erp.vat_codes().items()
+
+
 def test_fiscal_years_include_their_last_day(erp: Erp) -> None:
     years = {year.number: year for year in erp.fiscal_years()}
     assert years[2024] == FiscalYear(date(2024, 1, 1), date(2024, 12, 31), locked=True)

@@ -47,6 +47,7 @@ def test_a_voucher_stands_in_the_ledger_as_it_was_sent(stranger: Stranger) -> No
         (3020, "-1150.00", "31"),
     ]
     assert {line["project"] for line in voucher["lines"]} == {1}
+    assert [line["department"] for line in voucher["lines"]] == [None, 10, None]
 
 
 def test_a_draft_waits_in_the_journal_where_the_ledger_does_not_show_it(stranger: Stranger) -> None:

@@ -97,6 +97,8 @@ def test_changing_a_setting_leaves_the_others_and_ends_a_pause(
         {"identity_id": "Demo AS"},
         {"expense_from": "0001-01-01"},
         {"vat_codes": {3000: "3; drop"}},
+        {"accounts": {"501": "3000/"}},
+        {"accounts": {"5 01": "3000"}},
         {"factoring_id": 2**31},
     ],
 )

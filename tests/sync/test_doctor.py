@@ -13,7 +13,7 @@ from tests.factories import NOW, customer, invoice, project, settings
 from tests.fakes import FakeErp, FakeMoment
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
 
@@ -29,6 +29,9 @@ class OpenFakeMoment(FakeMoment):
     def account_codes(self) -> Mapping[int, str]:
         return self.codes
 
+    def account_numbers(self) -> Mapping[str, int]:
+        return {str(place): number for place, number in enumerate(self.codes, 501)}
+
 
 class OpenFakeErp(FakeErp):
     def identity_id(self) -> str:
@@ -39,9 +42,6 @@ class OpenFakeErp(FakeErp):
 
     def has_project(self, number: int) -> bool:
         return number in self.projects
-
-    def vat_codes(self) -> Collection[str]:
-        return {"3", "31", "5"}
 
 
 def found(
@@ -82,6 +82,19 @@ def test_accounts_of_moments_that_are_not_in_the_chart_are_named() -> None:
     moment.codes = {3000: "", 3999: ""}
     looked_at = said(found(OpenFakeErp(), moment=moment)[Verdict.UNKNOWN])
     assert "Moment has accounts that are not in the chart of accounts: 3999." in looked_at
+
+
+def test_an_account_that_stands_for_one_of_moments_is_seen_to_be_there_on_both_sides() -> None:
+    moment = OpenFakeMoment(invoice(number=1))
+    moment.codes = {3000: "", 3999: ""}
+    healthy = found(OpenFakeErp(), moment=moment, accounts={"502": "3100/5"})
+    assert "The accounts that stand for Moment's are there." in said(healthy[Verdict.GOOD])
+    assert not [each for each in said(healthy[Verdict.UNKNOWN]) if "3999" in each]
+    wrong = found(OpenFakeErp(), moment=moment, accounts={"502": "3100/6", "501": "3998", "7": "3000"})
+    assert said([each for each in wrong[Verdict.BAD] if each.setting == "accounts"]) == [
+        "24SevenOffice does not have these accounts or VAT codes: 3100/6, 3998.",
+        "Moment has no financial accounts with these ids: 7.",
+    ]
 
 
 def test_a_chart_that_is_not_the_norwegian_standard_is_for_a_person_to_look_at() -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
+from sync.errors import Rejected
 from sync.records import InvoiceLine, PostedLine, Voucher
 from sync.vouchers import agrees, kroner, voucher_of
 from tests import factories
@@ -19,6 +21,7 @@ from typing import Any
 
 AMOUNT = st.decimals(min_value=-10_000_000, max_value=10_000_000, places=2)
 LINE = st.builds(InvoiceLine, AMOUNT, st.sampled_from([3000, 3020, 3100]), st.sampled_from(["", "3"]), st.just(""))
+LINES = st.lists(LINE, min_size=1, max_size=30)
 RATE = st.decimals(min_value="0.0001", max_value=1000, places=4)
 
 
@@ -33,9 +36,16 @@ def voucher(lines: tuple[InvoiceLine, ...] = (), **values: Any) -> Voucher:
     )
 
 
-@given(st.lists(LINE, min_size=1, max_size=30).filter(lambda lines: any(line.amount for line in lines)))
+def made_of(lines: list[InvoiceLine], **values: Any) -> Voucher:
+    """Make the voucher of lines of which some money remains."""
+    with suppress(Rejected):
+        return voucher(tuple(lines), **values)
+    return reject()
+
+
+@given(LINES)
 def test_a_voucher_in_kroner_is_the_invoice_to_the_ore(lines: list[InvoiceLine]) -> None:
-    made = voucher(tuple(lines))
+    made = made_of(lines)
     assert sum(entry.amount for entry in made.entries) == 0
     assert made.entries[0].amount == sum(line.amount for line in lines) * 100
     for account in CHART:
@@ -43,11 +53,11 @@ def test_a_voucher_in_kroner_is_the_invoice_to_the_ore(lines: list[InvoiceLine])
         assert -sum(entry.amount for entry in made.entries[1:] if entry.account == account) == wanted
 
 
-@given(st.lists(LINE, min_size=1, max_size=10).filter(lambda lines: any(line.amount for line in lines)), RATE)
+@given(LINES, RATE)
 def test_a_voucher_in_another_currency_balances_and_rounding_falls_on_the_largest(
     lines: list[InvoiceLine], rate: Decimal
 ) -> None:
-    made = voucher(tuple(lines), currency="EUR", rate=rate)
+    made = made_of(lines, currency="EUR", rate=rate)
     assert sum(entry.amount for entry in made.entries) == 0
 
 

@@ -35,6 +35,10 @@ OWNERS_DOCUMENT = {
     "voucher_number": "series",
     "posting": "draft",
     "vat_codes": "3000 = 3\r\n3100=5",
+    "accounts": "501 = 3000 / 3\r\n502=3100",
+    "check_vat": [],
+    "department": "10",
+    "voucher_references": [],
     "kinds": ["customer", "project", "invoice", "expense"],
     "expense_accounts": "4300-4399, 4000,6590",
     "expense_activity": "Utlegg",
@@ -112,6 +116,8 @@ def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(desk: Desk) -
     assert (now.username, now.client_id, now.factoring_id) == ("regnskap@example.com", "1001-M", 10042)
     assert (now.receivables_account, now.voucher_number, now.posting) == (1501, "series", "draft")
     assert now.vat_codes == {3000: "3", 3100: "5"}
+    assert now.accounts == {"501": "3000/3", "502": "3100"}
+    assert (now.check_vat, now.department, now.voucher_references) == (False, 10, False)
     assert now.kinds == set(Kind)
     assert now.expense_accounts == "4000, 4300-4399, 6590"
     assert now.expense_billable is False
@@ -140,6 +146,8 @@ def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(desk: Desk) -
         ("receivables_account", "9" * 4000, "Enter 32767 or less."),
         ("voucher_number", "other", "Choose one of the list."),
         ("vat_codes", "3000", "“3000” is not an account and a VAT code, such as 3000=3."),
+        ("accounts", "501=kr", "“501=kr” is not an account of Moment and what it is here, such as 501=3000/3."),
+        ("department", "Oslo", "Enter a whole number."),
         ("kinds", "offer", "Choose one of the list."),
         ("kinds", [], "Nothing travels: choose at least one kind of record."),
         ("expense_accounts", "4000, abc", "“abc” is neither an account nor an interval like 4300-4399."),
@@ -227,11 +235,13 @@ def test_an_account_that_the_last_test_did_not_see_is_refused(desk: Desk) -> Non
         receivables_account="1501",
         expense_accounts="4000, 4300-4399, 6590",
         vat_codes="3999=3",
+        accounts="501=3998/3",
     )
     assert page.status_code == 422
     assert "has nothing for 1501." in error_at(page, "receivables_account")
     assert "has nothing for 6590." in error_at(page, "expense_accounts")
     assert "has nothing for 3999." in error_at(page, "vat_codes")
+    assert "has nothing for 3998." in error_at(page, "accounts")
     elsewhere = desk.save(receivables_account="1501", username="other@example.com")
     assert elsewhere.status_code == 303
 

@@ -183,6 +183,13 @@ SICKNESSES: list[Sickness] = [
         "vat_codes",
     ),
     (
+        "an account that stands for one of Moment's and is not there",
+        lambda ill: ill.set(accounts={"501": "3999/3"}),
+        "24SevenOffice does not have these accounts or VAT codes: 3999/3.",
+        "each as id=account or id=account/code",
+        "accounts",
+    ),
+    (
         "a VAT code of Moment's that is not there",
         lambda ill: ill.control("moment", "PATCH", f"{API}/financialAccounts/501", {"externalTaxCode": "77"}),
         "Moment's accounts name VAT codes that 24SevenOffice does not have: 3000=77.",

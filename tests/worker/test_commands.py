@@ -45,7 +45,16 @@ def refused(*arguments: str, environ: Mapping[str, str] | None = None) -> str:
 
 
 def test_a_connection_is_added_with_its_identity_and_the_address_of_its_webhook(bridge: Bridge) -> None:
-    said = run("connections", "add", "--name=Demo AS", *COMPANY, *ONE, "--kind=invoice", "--vat-code=3000=3")
+    said = run(
+        "connections",
+        "add",
+        "--name=Demo AS",
+        *COMPANY,
+        *ONE,
+        "--kind=invoice",
+        "--vat-code=3000=3",
+        "--account=501=3000/3",
+    )
     address = said.split()[-1]
     assert address.startswith("https://bridge.example/hooks/moment/")
     connection = bridge.connections.named("Demo AS")
@@ -55,6 +64,7 @@ def test_a_connection_is_added_with_its_identity_and_the_address_of_its_webhook(
     assert re.fullmatch(r"[0-9a-f-]{36}", connection.settings.identity_id)
     assert connection.settings.kinds == {Kind.INVOICE}
     assert connection.settings.vat_codes == {3000: "3"}
+    assert connection.settings.accounts == {"501": "3000/3"}
     assert connection.settings.password.get_secret_value() == "demo-password"
 
 

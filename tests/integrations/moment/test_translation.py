@@ -56,7 +56,12 @@ INVOICE: dict[str, object] = {
     "projectId": 62788980,
     "totalAmountInclVat": Decimal("15625.0"),
     "invoiceLines": [
-        {"description": "Detail design", "amountInclVat": Decimal("15625.00"), "financialAccountId": 501},
+        {
+            "description": "Detail design",
+            "amountInclVat": Decimal("15625.00"),
+            "vatPercentage": 25,
+            "financialAccountId": 501,
+        },
         {"description": "Thank you", "amountInclVat": 0, "financialAccountId": None},
     ],
 }
@@ -67,9 +72,11 @@ ACCOUNTS = {
     "509": Fields({"accountNumber": None}, NO_REMEDY, record=509, part=say("financial account")),
 }
 
+NUMBERS = {"106939070": 1020}
+
 
 def invoice(**changes: object) -> Invoice:
-    return invoices.translate({**INVOICE, **changes}, account=ACCOUNTS.get)
+    return invoices.translate({**INVOICE, **changes}, account=ACCOUNTS.get, number=NUMBERS.get)
 
 
 def line(**changes: object) -> list[object]:
@@ -140,7 +147,9 @@ def test_an_invoice_is_read_without_its_lines_of_text() -> None:
         day=date(2026, 3, 1),
         due=date(2026, 3, 15),
         total=Decimal("15625.00"),
-        lines=(InvoiceLine(amount=Decimal("15625.00"), account=3000, tax_code="3"),),
+        lines=(
+            InvoiceLine(amount=Decimal("15625.00"), account=3000, tax_code="3", account_id="501", vat=Decimal(25)),
+        ),
         customer_id="62788973",
         project_id="62788980",
         kid="10240001",
@@ -150,7 +159,9 @@ def test_an_invoice_is_read_without_its_lines_of_text() -> None:
 
 def test_a_line_may_have_a_project_of_its_own_and_an_account_without_tax_code() -> None:
     read = invoice(invoiceLines=line(projectId=7, financialAccountId=502))
-    assert read.lines == (InvoiceLine(amount=Decimal("15625.00"), account=3020, tax_code="", project_id="7"),)
+    assert read.lines == (
+        InvoiceLine(amount=Decimal("15625.00"), account=3020, tax_code="", project_id="7", account_id="502"),
+    )
 
 
 def test_a_credit_note_keeps_its_negative_amounts() -> None:
@@ -158,6 +169,18 @@ def test_a_credit_note_keeps_its_negative_amounts() -> None:
         invoiceType="creditNote", totalAmountInclVat=-125, invoiceLines=line(amountInclVat=Decimal("-125.00"))
     )
     assert (read.credit_note, read.total, read.lines[0].amount) == (True, Decimal(-125), Decimal(-125))
+
+
+@pytest.mark.parametrize(("credited", "number"), [(106939070, 1020), (106939071, None), (None, None)])
+def test_a_credit_note_tells_the_number_of_the_invoice_that_it_credits_if_it_is_there(
+    credited: int | None, number: int | None
+) -> None:
+    assert invoice(creditedInvoiceId=credited).credited == number
+
+
+def test_the_customers_reference_and_the_description_are_one_line_each() -> None:
+    read = invoice(description="Detail\r\ndesign", yourReference=" Kari ")
+    assert (read.description, read.your_reference) == ("Detail design", "Kari")
 
 
 def test_a_foreign_currency_comes_with_its_rate() -> None:
@@ -191,7 +214,7 @@ def test_an_invoice_in_any_other_state_is_not_finalized(state: str | None) -> No
 
 def test_nothing_in_a_draft_is_refused() -> None:
     draft = {"id": 7, "invoiceState": "draft", "invoiceDate": None, "invoiceLines": [{}]}
-    read = invoices.translate(draft, account=ACCOUNTS.get)
+    read = invoices.translate(draft, account=ACCOUNTS.get, number=NUMBERS.get)
     assert (read.id, read.number, read.lines, read.finalized) == ("7", None, (), False)
 
 
@@ -252,7 +275,7 @@ json_values = st.recursive(
 translators: list[tuple[dict[str, object], Callable[[dict[str, object]], object]]] = [
     (CUSTOMER, customers.translate),
     (PROJECT, projects.translate),
-    (INVOICE, lambda values: invoices.translate(values, account=ACCOUNTS.get)),
+    (INVOICE, lambda values: invoices.translate(values, account=ACCOUNTS.get, number=NUMBERS.get)),
     (INVOICE, lambda values: invoice(invoiceLines=[values])),
 ]
 

@@ -52,6 +52,7 @@ def test_a_voucher_is_kept_as_it_was_sent(books: Desk) -> None:
         "date": "2026-03-17",
         "customer": 10001,
         "project": 1,
+        "department": None,
         "stamp": None,
         "hidden": False,
         "currency": "NOK",
@@ -108,6 +109,11 @@ def test_one_refused_voucher_keeps_all_of_its_call_out(books: Desk) -> None:
             [entry(1500, "125.00", "<ProjectId>9</ProjectId>"), entry(3000, "-125.00")],
             "Exception",
             "Bilag 1: prosjekt 9 finnes ikke.",
+        ),
+        (
+            [entry(1500, "125.00", "<DepartmentId>9</DepartmentId>"), entry(3000, "-125.00")],
+            "Exception",
+            "Bilag 1: avdeling 9 finnes ikke.",
         ),
         (
             [entry(1500, "125.00"), entry(3000, "-125.00", "<TaxNo>99</TaxNo>")],

@@ -1,0 +1,58 @@
+"""What a voucher says of its invoice, and the accounts that it may not be booked on as they are."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from models import changes
+from models.wanted import Wanted
+from models.words import Kind, Outcome
+from tests import factories
+
+if TYPE_CHECKING:
+    from tests.sync.conftest import World
+
+
+def sync(world: World, **values: Any) -> None:
+    for record in (factories.customer("7"), factories.project("8"), factories.invoice("9", **values)):
+        world.moment.put(record)
+    world.receive(Kind.INVOICE, "9")
+    world.run()
+
+
+def test_the_comment_on_the_receivable_is_in_the_language_of_the_connection(world: World) -> None:
+    world.change_settings(language="nb")
+    sync(
+        world,
+        amounts=("-1.00",),
+        credit_note=True,
+        credited=7,
+        your_reference="Kari",
+        currency="EUR",
+        rate=Decimal(9),
+    )
+    assert world.erp.vouchers[2026, 1].comment == (
+        "Moment: Kreditnota 1 https://moment.example/invoices/9 Krediterer faktura 7. EUR -1,00 til kurs 9. "
+        "Kundens referanse: Kari."
+    )
+
+
+def test_a_long_description_is_cut_off_where_the_comment_has_no_more_room(world: World) -> None:
+    sync(world, description="Æ" * 400)
+    comment = world.erp.vouchers[2026, 1].comment
+    assert len(comment) == 255
+    assert comment.startswith("Moment: Invoice 1 https://moment.example/invoices/9 ÆÆ")
+
+
+def test_a_line_with_another_vat_rate_than_its_code_is_refused_until_the_account_is_put_right(
+    world: World,
+) -> None:
+    sync(world, lines=(factories.line("1150.00", vat=15),))
+    change = world.change(Kind.INVOICE, "9")
+    assert (change.outcome, change.reason) == (Outcome.FAILED, "vat_rate")
+    assert world.mails() == [("worse", "Invoice 1")]
+    world.erp.chart[3000] = "31"
+    changes.retry(world.database, Wanted(ids=frozenset({change.id})), who="kari", now=world.now)
+    world.run()
+    assert world.erp.vouchers[2026, 1].entries[1].tax_code == "31"
