@@ -55,6 +55,11 @@ class ConnectionSettings(BaseModel):
         description="Which client of 24SevenOffice the login is for; found by itself where the login reaches one",
     )
 
+    customer_details: Literal["never", "new", "always"] = Field(
+        title=say("Addresses and phone numbers"),
+        default="new",
+        description="Whether addresses, country and phone travel: never, only with a new customer, or always",
+    )
     client_id: str = Field(
         title=say("Client id"), default="", description="Fixed number that is added on all projects"
     )

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One of a customer's addresses (M9); ``country`` is its code of two letters."""
+
+    use: Literal["post", "visit", "delivery", "invoice"] = "post"
+    street: str = ""
+    postal_code: str = ""
+    city: str = ""
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,8 @@ class Customer:
     invoice_email: str = ""
     is_company: bool = True
     country: str = ""
+    phone: str = ""
+    addresses: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +103,20 @@ class Invoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Details:
+    """What accountants may keep by hand on a customer in 24SevenOffice (S14)."""
+
+    phone: str = ""
+    country: str = ""
+    addresses: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CompanyDraft:
-    """A customer as 24SevenOffice shall hold it. ``number`` is None for one that 24SO has yet to number."""
+    """A customer as 24SevenOffice shall hold it. ``number`` is None for one that 24SO has yet to number.
+
+    ``details`` are None where they shall be left as they are.
+    """
 
     moment_id: str
     name: str
@@ -100,6 +125,7 @@ class CompanyDraft:
     invoice_email: str
     is_company: bool
     number: int | None = None
+    details: Details | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from models.accounts import AccountRanges
     from sync.purchases import LedgerLine
-    from sync.records import CompanyDraft, ExpenseDraft, ProjectDraft, Voucher, VoucherFile
+    from sync.records import CompanyDraft, Details, ExpenseDraft, ProjectDraft, Voucher, VoucherFile
 
 RATES = {"3": Decimal(25), "31": Decimal(15), "5": Decimal(0)}
 CHART = {1500: "", 1920: "", 3000: "3", 3020: "31", 3100: "5"}
@@ -160,6 +160,7 @@ class FakeErp(Remote):
     def __init__(self) -> None:
         super().__init__()
         self.companies: dict[int, Company] = {}
+        self.details: dict[int, list[Details | None]] = {}
         self.projects: dict[int, ProjectDraft] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
         self.chart = dict(CHART)
@@ -180,6 +181,7 @@ class FakeErp(Remote):
         if draft.name == "Refused AS":
             return Rejected("24SevenOffice does not like the name.")
         number = draft.number or 10001 + len(self.companies)
+        self.details.setdefault(number, []).append(draft.details)
         self.companies[number] = Company(number, draft.name, draft.organization_number, draft.moment_id)
         return number
 

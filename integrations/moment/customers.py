@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from integrations.moment.fields import Fields
-from integrations.moment.words import PERSON
+from integrations.moment.words import ADDRESSES, PERSON
 from language.said import say
-from sync.records import Customer
+from sync.cleaning import clean
+from sync.records import Address, Customer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+LONGEST = 200
 _REMEDY = say("Correct the customer in Moment; it then comes across by itself.")
 
 
@@ -27,4 +29,24 @@ def translate(values: Mapping[str, object]) -> Customer:
         invoice_email=fields.text("invoiceEmail"),
         is_company=fields.text("customerType") != PERSON,
         country=fields.text("countryCode"),
+        phone=_text(values, "phone"),
+        addresses=tuple(_addresses(values.get("addresses"))),
     )
+
+
+def _addresses(rows: object) -> Iterator[Address]:
+    """Read what can be read, so that an address which looks otherwise (assumption M9) holds no customer up."""
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and any(_text(row, name) for name in ("street", "postalCode", "city")):
+            yield Address(
+                use=ADDRESSES.get(_text(row, "type"), "post"),
+                street=_text(row, "street"),
+                postal_code=_text(row, "postalCode"),
+                city=_text(row, "city"),
+                country=_text(row, "countryCode"),
+            )
+
+
+def _text(values: Mapping[str, object], name: str) -> str:
+    value = values.get(name)
+    return clean(value, longest=LONGEST) if isinstance(value, str) else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from language.said import Said, say
 from models.words import Kind
@@ -25,6 +25,11 @@ FINALIZED = "finalized"
 
 # A customer is a company unless Moment calls it a person.
 PERSON = "person"
+
+# An address of any other type is the postal one.
+ADDRESSES: Mapping[str, Literal["post", "visit", "delivery", "invoice"]] = MappingProxyType(
+    {"postal": "post", "visiting": "visit", "delivery": "delivery", "invoice": "invoice"}
+)
 
 # An activity takes expenses unless it is closed.
 CLOSED = "closed"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from integrations.twentyfour.client import SoapValue
     from integrations.twentyfour.session import Session
     from sync.errors import SyncError
-    from sync.records import CompanyDraft
+    from sync.records import Address, CompanyDraft, Details
 
 LONGEST_NAME = 200
 LONGEST_ORGANIZATION_NUMBER = 20
@@ -49,6 +49,26 @@ def _company(draft: CompanyDraft) -> dict[str, Any]:
         "Name": draft.name[:LONGEST_NAME],
         "EmailAddresses": {use: {"Value": address} for use, address in emails.items() if address} or None,
         "Type": "Business" if draft.is_company else "Consumer",
+        **(_details(draft.details) if draft.details else {}),
+    }
+
+
+def _details(details: Details) -> dict[str, Any]:
+    """Put what there is; of several addresses for one use the first."""
+    addresses = {each.use.capitalize(): _address(each) for each in reversed(details.addresses)}
+    return {
+        "Addresses": addresses or None,
+        "PhoneNumbers": {"Primary": {"Value": details.phone}} if details.phone else None,
+        "Country": details.country or None,
+    }
+
+
+def _address(address: Address) -> dict[str, str | None]:
+    return {
+        "Street": address.street or None,
+        "PostalCode": address.postal_code or None,
+        "PostalArea": address.city or None,  # assumption S29
+        "Country": address.country or None,
     }
 
 

@@ -17,13 +17,16 @@ Row = dict[str, Any]
 def customers(client: Client) -> Iterable[Row]:
     """Show customers and suppliers."""
     for number, company in client.customers.items():
-        emails = company.get("EmailAddresses", {})
+        emails, phones = company.get("EmailAddresses", {}), company.get("PhoneNumbers", {})
         yield {
             "number": number,
             "name": company["Name"],
             "organization_number": company.get("OrganizationNumber", ""),
             "type": company["Type"],
             "external_id": company.get("ExternalId", ""),
+            "country": company.get("Country", ""),
+            "phones": {kind: phone["Value"] for kind, phone in phones.items() if phone.get("Value")},
+            "addresses": company.get("Addresses", {}),
             "emails": {kind: email["Value"] for kind, email in emails.items() if email.get("Value")},
         }
 

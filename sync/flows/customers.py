@@ -9,6 +9,7 @@ from language.said import Said, say
 from models.words import Kind, Outcome, named
 from sync.cleaning import clean, organization_number
 from sync.desk import fingerprint, is_int32
+from sync.details import details_of
 from sync.errors import Rejected, SyncError, about, caught
 from sync.outcomes import UNCHANGED, Done, skipped
 from sync.records import CompanyDraft
@@ -52,7 +53,7 @@ class Customers:
         if customer is None:
             return skipped(say("Moment does not have this customer any more."), reason="gone")
         with about(title(customer)):
-            draft = draft_of(customer)
+            draft = draft_of(customer, details=self._desk.settings.customer_details == "always")
             link = self._desk.link(change.record)
             if link is None:
                 return Work(change, customer, replace(draft, number=self._existing(change, customer)))
@@ -63,7 +64,7 @@ class Customers:
     def send(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
         """Save customers in one call, link them, and return their numbers."""
         self._desk.hold()
-        answers = self._desk.erp.save_companies([work.draft for work in works])
+        answers = self._desk.erp.save_companies([self._sent(work) for work in works])
         return [
             caught(work.title, self._finish, work, answer) for work, answer in zip(works, answers, strict=True)
         ]
@@ -79,6 +80,12 @@ class Customers:
             if held and is_same(customer, held):
                 return held.number
         return None
+
+    def _sent(self, work: Work) -> CompanyDraft:
+        """Tell what is saved: of one that 24SevenOffice has yet to number, there are no details kept by hand."""
+        if work.draft.number is None and self._desk.settings.customer_details == "new":
+            return replace(work.draft, details=details_of(work.customer))
+        return work.draft
 
     def _finish(self, work: Work, answer: int | SyncError) -> Done:
         if isinstance(answer, SyncError):
@@ -103,8 +110,11 @@ def title(customer: Customer) -> Said:
     return named(Kind.CUSTOMER, clean(customer.name, longest=80) or customer.id)
 
 
-def draft_of(customer: Customer) -> CompanyDraft:
-    """Put a customer as 24SevenOffice takes it. Raises :class:`Rejected` for one without a name."""
+def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
+    """Put a customer as 24SevenOffice takes it, perhaps with its address, country and phone.
+
+    Raises :class:`Rejected` for one without a name.
+    """
     name = clean(customer.name, longest=LONGEST_NAME)
     if not name:
         raise Rejected(
@@ -119,6 +129,7 @@ def draft_of(customer: Customer) -> CompanyDraft:
         email=customer.email.strip(),
         invoice_email=customer.invoice_email.strip(),
         is_company=customer.is_company or bool(customer.organization_number),
+        details=details_of(customer) if details else None,
     )
 
 

@@ -20,7 +20,7 @@ from sandbox.mishaps import Mishaps
 from sandbox.moment.app import create_app
 from sandbox.moment.books import Books
 from sandbox.moment.webhooks import Postman
-from sync.records import Customer, ExpenseDraft, Invoice, InvoiceLine, Project
+from sync.records import Address, Customer, ExpenseDraft, Invoice, InvoiceLine, Project
 from tests import factories
 from tests.sandbox.serving import serving
 
@@ -39,6 +39,7 @@ NORDLYS = Customer(
     email="post@nordlys.example.com",
     invoice_email="invoice@nordlys.example.com",
     country="NO",
+    addresses=(Address("post", "Storgata 1", "9008", "Tromsø", "NO"),),
 )
 SOLBAKKEN = Project(id="62788980", name="Villa Solbakken", number="1", customer_id=NORDLYS.id)
 INVOICE = Invoice(

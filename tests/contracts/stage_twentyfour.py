@@ -25,8 +25,10 @@ from sandbox.twentyfour import seed
 from sandbox.twentyfour.app import create_app
 from sync.purchases import LedgerLine
 from sync.records import (
+    Address,
     Company,
     CompanyDraft,
+    Details,
     Entry,
     FiscalYear,
     Identity,
@@ -57,6 +59,9 @@ NORDLYS = CompanyDraft(
     email="post@nordlys.example",
     invoice_email="faktura@nordlys.example",
     is_company=True,
+    details=Details(
+        phone="77 00 00 00", country="NO", addresses=(Address("post", "Storgata 1", "9008", "Tromsø", "NO"),)
+    ),
 )
 KULTURHUSET = ProjectDraft(number=1, name="Kulturhuset", customer_number=10001, starts=date(2026, 1, 5))
 VOUCHER = Voucher(

@@ -27,6 +27,9 @@ def test_customers_and_projects_stand_in_the_books_as_they_were_sent(stranger: S
     company, consumer = stranger.books("customers")
     assert (company["type"], consumer["type"]) == ("Business", "Consumer")
     assert company["emails"] == {"Primary": "post@nordlys.example", "Invoice": "faktura@nordlys.example"}
+    assert (company["country"], company["phones"]) == ("NO", {"Primary": "77 00 00 00"})
+    post = {"Street": "Storgata 1", "PostalCode": "9008", "PostalArea": "Tromsø", "Country": "NO"}
+    assert company["addresses"] == {"Post": post}
     [project] = stranger.books("projects")
     assert (project["number"], project["name"], project["customer_number"]) == (1, "Kulturhuset", 10001)
     assert (project["OrderReferenceNumber"], project["starts"]) == ("4711", "2026-01-05")

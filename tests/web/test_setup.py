@@ -28,6 +28,7 @@ OWNERS_DOCUMENT = {
     "username": "regnskap@example.com",
     "password": "typed-password",
     "identity_id": "3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67",
+    "customer_details": "always",
     "client_id": "1001-M",
     "client_id_field": "CustomerReference",
     "factoring_id": "10042",
@@ -118,6 +119,7 @@ def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(desk: Desk) -
     assert now.vat_codes == {3000: "3", 3100: "5"}
     assert now.accounts == {"501": "3000/3", "502": "3100"}
     assert (now.check_vat, now.department, now.voucher_references) == (False, 10, False)
+    assert now.customer_details == "always"
     assert now.kinds == set(Kind)
     assert now.expense_accounts == "4000, 4300-4399, 6590"
     assert now.expense_billable is False

@@ -14,7 +14,7 @@ from integrations.moment import customers, invoices, projects
 from integrations.moment.fields import Fields
 from language.said import say
 from sync.errors import Rejected
-from sync.records import Customer, Invoice, InvoiceLine, Project, Transfer
+from sync.records import Address, Customer, Invoice, InvoiceLine, Project, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ CUSTOMER: dict[str, object] = {
     "organizationNumber": "310987654",
     "email": "post@nordlys.example.com",
     "invoiceEmail": "invoice@nordlys.example.com",
-    "phone": "",
+    "phone": "77 00 00 00",
     "addresses": [{"type": "postal", "street": "Storgata 1"}],
     "countryCode": "NO",
     "customerType": "company",
@@ -93,6 +93,8 @@ def test_a_customer_is_read() -> None:
         invoice_email="invoice@nordlys.example.com",
         is_company=True,
         country="NO",
+        phone="77 00 00 00",
+        addresses=(Address(street="Storgata 1"),),
     )
 
 

@@ -28,8 +28,10 @@ def test_a_new_customer_gets_the_next_customer_number(demo: Desk) -> None:
 def test_a_customer_is_kept_as_it_was_sent(demo: Desk) -> None:
     demo.save_company(
         "<ExternalId>62788973</ExternalId><OrganizationNumber>916634326</OrganizationNumber><Name>Kunde AS</Name>"
+        "<Addresses><Post><Street>Storgata 1</Street><PostalArea>Tromsø</PostalArea></Post></Addresses>"
+        "<PhoneNumbers><Primary><Value>77 00 00 00</Value></Primary></PhoneNumbers>"
         "<EmailAddresses><Invoice><Value>faktura@kunde.no</Value></Invoice><Primary><Value>post@kunde.no</Value>"
-        "</Primary></EmailAddresses><Type>Business</Type>"
+        "</Primary></EmailAddresses><Country>NO</Country><Type>Business</Type>"
     )
     assert demo.books("customers") == [
         {
@@ -38,6 +40,9 @@ def test_a_customer_is_kept_as_it_was_sent(demo: Desk) -> None:
             "organization_number": "916634326",
             "type": "Business",
             "external_id": "62788973",
+            "country": "NO",
+            "phones": {"Primary": "77 00 00 00"},
+            "addresses": {"Post": {"Street": "Storgata 1", "PostalArea": "Tromsø"}},
             "emails": {"Invoice": "faktura@kunde.no", "Primary": "post@kunde.no"},
         }
     ]
