@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -102,11 +102,6 @@ class Database:
         """
         with _within_reach(), Session(self._single, expire_on_commit=False) as session:
             yield session
-
-    def ping(self) -> None:
-        """Ask for an answer; raises :class:`DatabaseUnavailable` where there is none."""
-        with self.transaction() as session:
-            session.execute(text("select 1"))
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -1,29 +1,36 @@
-"""Whether this process lives, and whether it can take notifications."""
+"""Whether this process lives, whether it can take notifications, and whether anybody works on them."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response, status
 from redis.exceptions import RedisError
 
+from models.readiness import is_behind
 from web.visitors import Open
+from worker import pulse
 from worker.wiring import bridge
 
 router = APIRouter(prefix="/health", dependencies=[Open])
 
 
 @router.get("/live")
-def live() -> dict[str, str]:
-    """Answer; that is all that is asked."""
+async def live() -> dict[str, str]:
+    """Answer; that is all that is asked. Not by a thread: all of them may be waiting for PostgreSQL."""
     return {"web": "up"}
 
 
 @router.get("/ready")
-def ready() -> dict[str, str]:
-    """Tell what is up; 503 without PostgreSQL. Without Redis notifications are taken all the same."""
-    bridge().database.ping()
-    return {"web": "up", "postgresql": "up", "redis": "up" if _redis_answers() else "down"}
+def ready(response: Response) -> dict[str, str]:
+    """Tell what is up; 503 without PostgreSQL, and while its tables are older than this program.
+
+    Without Redis or workers notifications are taken all the same, so that is told and no more.
+    """
+    behind = is_behind(bridge().database)
+    if behind:
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    return {"web": "up", "postgresql": "up", "tables": "behind" if behind else "up"} | _worked_on()
 
 
-def _redis_answers() -> bool:
+def _worked_on() -> dict[str, str]:
     try:
-        return bool(bridge().redis.ping())
+        return {"redis": "up", "workers": "up" if pulse.is_felt(bridge().redis) else "silent"}
     except RedisError:
-        return False
+        return {"redis": "down", "workers": "silent"}

@@ -14,17 +14,18 @@ if TYPE_CHECKING:
 
 KEY = "pulse"
 SECONDS = 60
+"""How long a sign lasts, or three sweeps where these are rare."""
 ANSWER_SECONDS = 5
 """How long a worker may take to answer; it does so beside its work."""
 
 
-def beat(redis: Redis) -> None:
-    """Give a sign that lasts a minute."""
-    redis.set(KEY, "", ex=SECONDS)
+def beat(redis: Redis, *, every: float) -> None:
+    """Give a sign that lasts a minute, or longer where a sweep comes ``every`` so many seconds only."""
+    redis.set(KEY, "", ex=max(SECONDS, int(3 * every)))
 
 
 def is_felt(redis: Redis) -> bool:
-    """Tell whether there has been a sign within the last minute."""
+    """Tell whether there has been a sign lately."""
     return bool(redis.exists(KEY))
 
 

@@ -39,10 +39,10 @@ def sync_expenses(connection_id: int) -> None:
 @app.task(name="sweep")
 def sweep() -> None:
     """Nudge all lanes with something due, also those whose worker has vanished, and errands without an answer."""
-    pulse.beat(bridge().redis)
     waiting.wake_arrived(bridge().database, now=clock())
     dispatch.nudge(due.lanes(bridge().database, now=clock()))
     dispatch.nudge_errands(bridge().errands.unanswered(since=clock() - errands.WORTHWHILE))
+    pulse.beat(bridge().redis, every=bridge().settings.sweep_seconds)  # last: there is none without PostgreSQL
 
 
 @app.task(name="poll_all")

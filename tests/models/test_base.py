@@ -25,7 +25,8 @@ OTHERS = text(
 @pytest.fixture
 def own(database_url: str) -> Iterator[Database]:
     database = Database(SecretStr(database_url))
-    database.ping()
+    with database.statement() as session:
+        session.execute(text("select 1"))
     yield database
     database.close()
 

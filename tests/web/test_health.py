@@ -2,14 +2,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+from sqlalchemy import text
+
+from worker import pulse
+
 if TYPE_CHECKING:
     from local.servers import Server
     from tests.web.conftest import Web
+    from worker.wiring import Bridge
 
 
-def test_with_both_servers_it_is_ready(web: Web) -> None:
+def test_with_both_servers_and_a_sweep_all_is_up(web: Web, bridge: Bridge) -> None:
+    pulse.beat(bridge.redis, every=5)
     answer = web.get("/health/ready")
-    assert (answer.status_code, answer.json()) == (200, {"web": "up", "postgresql": "up", "redis": "up"})
+    assert answer.status_code == 200
+    assert answer.json() == dict.fromkeys(("web", "postgresql", "tables", "redis", "workers"), "up")
+
+
+def test_without_a_sweep_notifications_are_taken_and_it_says_that_nobody_works(web: Web) -> None:
+    answer = web.get("/health/ready")
+    assert (answer.status_code, answer.json()["redis"], answer.json()["workers"]) == (200, "up", "silent")
 
 
 def test_without_redis_it_is_ready_and_says_so(web: Web, redis_server: Server) -> None:
@@ -18,7 +31,7 @@ def test_without_redis_it_is_ready_and_says_so(web: Web, redis_server: Server) -
         answer = web.get("/health/ready")
     finally:
         redis_server.start()
-    assert (answer.status_code, answer.json()["redis"]) == (200, "down")
+    assert (answer.status_code, answer.json()["redis"], answer.json()["workers"]) == (200, "down", "silent")
 
 
 def test_without_postgresql_it_lives_and_is_not_ready(web: Web, postgres: Server) -> None:
@@ -28,3 +41,21 @@ def test_without_postgresql_it_lives_and_is_not_ready(web: Web, postgres: Server
         assert web.get("/health/ready").status_code == 503
     finally:
         postgres.start()
+
+
+@pytest.mark.parametrize(
+    ("tables", "status"),
+    [
+        ("update alembic_version set version_num = '0001'", 503),
+        ("delete from alembic_version", 503),
+        ("drop table alembic_version", 503),
+        ("update alembic_version set version_num = 'of the next release'", 200),
+    ],
+)
+def test_it_is_not_ready_while_its_tables_are_older_than_it_is(
+    web: Web, bridge: Bridge, tables: str, status: int
+) -> None:
+    with bridge.database.transaction() as session:
+        session.execute(text(tables))
+    answer = web.get("/health/ready")
+    assert (answer.status_code, answer.json()["tables"]) == (status, "up" if status == 200 else "behind")

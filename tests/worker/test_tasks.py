@@ -3,11 +3,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 import requests
 
 from integrations.twentyfour.rationing import OF_CONNECTION
 from models import alerts, changes, inbox, listing
 from models.alerts import Turn
+from models.base import DatabaseUnavailable
 from models.wanted import Wanted
 from models.words import Kind, Lane, Record, State
 from tests.factories import settings
@@ -16,6 +18,7 @@ from worker import pulse, tasks
 from worker.wiring import clock
 
 if TYPE_CHECKING:
+    from local.servers import Server
     from models.connections import Connection
     from worker.wiring import Bridge
 
@@ -28,6 +31,23 @@ def test_a_sweep_nudges_what_is_due_and_gives_a_sign_of_life(bridge: Bridge, con
     tasks.sweep()
     assert pulse.is_felt(bridge.redis)
     assert messages(bridge) == [("sync_invoices", connection.id)]
+
+
+def test_a_sweep_that_does_not_reach_postgresql_gives_no_sign_of_life(bridge: Bridge, postgres: Server) -> None:
+    postgres.kill()
+    try:
+        with pytest.raises(DatabaseUnavailable):
+            tasks.sweep()
+    finally:
+        postgres.start()
+    assert not pulse.is_felt(bridge.redis)
+
+
+def test_a_sign_of_life_outlasts_the_next_sweeps_however_rare_they_are(bridge: Bridge) -> None:
+    pulse.beat(bridge.redis, every=0.5)
+    often = bridge.redis.ttl(pulse.KEY)
+    pulse.beat(bridge.redis, every=120)
+    assert (often, bridge.redis.ttl(pulse.KEY)) == (60, 360)
 
 
 def test_a_sweep_finds_the_lane_of_a_worker_that_has_vanished(bridge: Bridge, connection: Connection) -> None:
