@@ -85,12 +85,21 @@ class Settings(BaseSettings):
         default=180, ge=1, description="Days that attempts are kept, with what was said in them"
     )
     worker_threads: int = Field(default=8, ge=1, description="Lanes that one worker process drains at a time")
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""), description="What Prometheus says to be told the metrics; without it nobody is"
+    )
+    worker_metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Port at which a worker tells its metrics; 0 for none"
+    )
+    otel_exporter_otlp_endpoint: str = Field(
+        default="", description="Where traces are sent, by OTLP over HTTP; without it there are none"
+    )
     log_format: Literal["text", "json"] = Field(default="json", description="Shape of the log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level logged"
     )
 
-    @field_validator("public_url", "moment_url")
+    @field_validator("public_url", "moment_url", "otel_exporter_otlp_endpoint")
     @classmethod
     def _bare(cls, value: str) -> str:
         return value.rstrip("/")

@@ -54,6 +54,7 @@ class Change:
     uncertain: bool = False
     alerted: bool = False
     title: str = ""
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +282,7 @@ def _attempt(settlement: Settlement, *, now: datetime) -> AttemptRow:
 
 def _change(row: ChangeRow) -> Change:
     record = Record(Kind(row.kind), row.record_id)
-    return Change(row.id, record, row.tries, row.lost, row.uncertain, row.alerted, row.title)
+    return Change(row.id, record, row.tries, row.lost, row.uncertain, row.alerted, row.title, row.received_at)
 
 
 def _is(table: type[LaneRow | ChangeRow], lane: Lane) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import structlog
 
@@ -17,6 +17,7 @@ from sync.outcomes import Done, Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from models.inbox import Change
@@ -31,6 +32,9 @@ _OURS = (ClaimLost, DatabaseUnavailable)
 
 _NO_USE = (Unavailable, Misconfigured)
 """After these no further record of the connection is tried."""
+
+Trying: TypeAlias = "Callable[[str, Sequence[Change]], AbstractContextManager[None]]"
+"""Surrounds a step at some changes, for whoever looks on."""
 
 W = TypeVar("W", bound="Work")
 
@@ -64,7 +68,12 @@ class Flow(Protocol[W]):
 
 
 def act(
-    flow: Flow[Any], changes: Sequence[Change], *, clock: Callable[[], datetime], hold: Callable[[], None]
+    flow: Flow[Any],
+    changes: Sequence[Change],
+    *,
+    clock: Callable[[], datetime],
+    hold: Callable[[], None],
+    trying: Trying,
 ) -> dict[int, Tried]:
     """Prepare each change and send what is ready; a change that is not in the answer was not attempted.
 
@@ -76,14 +85,15 @@ def act(
     for change in changes:
         if tried or ready:
             hold()
-        attempt = _attempt(partial(_prepare, flow, change), clock=clock)
+        with trying("prepare", [change]):
+            attempt = _attempt(partial(_prepare, flow, change), clock=clock)
         if isinstance(attempt.answer, Done | Exception):
             tried[change.id] = attempt
         else:
             ready.append((attempt.answer, attempt))
         if isinstance(attempt.answer, _NO_USE):
             break
-    return tried | _send(flow, ready, clock=clock)
+    return tried | _send(flow, ready, clock=clock, trying=trying)
 
 
 def _prepare(flow: Flow[Any], change: Change) -> Any:  # noqa: ANN401 - the flow's own kind of work
@@ -97,12 +107,13 @@ def _prepare(flow: Flow[Any], change: Change) -> Any:  # noqa: ANN401 - the flow
 
 
 def _send(
-    flow: Flow[Any], ready: Sequence[tuple[Work, Tried]], *, clock: Callable[[], datetime]
+    flow: Flow[Any], ready: Sequence[tuple[Work, Tried]], *, clock: Callable[[], datetime], trying: Trying
 ) -> dict[int, Tried]:
     """Send what is ready: in one go, or each change by itself."""
     tried: dict[int, Tried] = {}
-    for group in [ready] if flow.together else [[each] for each in ready]:
-        sent = _send_group(flow, group, clock=clock)
+    for group in filter(None, [ready] if flow.together else [[each] for each in ready]):
+        with trying("send", [work.change for work, _ in group]):
+            sent = _send_group(flow, group, clock=clock)
         tried |= sent
         if any(isinstance(each.answer, _NO_USE) for each in sent.values()):
             break
@@ -113,7 +124,7 @@ def _send_group(
     flow: Flow[Any], ready: Sequence[tuple[Work, Tried]], *, clock: Callable[[], datetime]
 ) -> dict[int, Tried]:
     works = [work for work, _ in ready]
-    sent = _attempt(partial(flow.send, works), clock=clock) if works else Tried([])
+    sent = _attempt(partial(flow.send, works), clock=clock)
     answers = [sent.answer] * len(works) if isinstance(sent.answer, Exception) else sent.answer
     return {
         work.change.id: Tried(

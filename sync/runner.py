@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -19,6 +20,7 @@ from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
 from sync.flows.projects import Projects
 from sync.outcomes import Done, Tried, postponed, settle
+from sync.watching import Unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from models.inbox import Claim, Settlement
     from sync.acting import Flow
     from sync.desk import Desk
+    from sync.watching import Watch
 
 log = structlog.get_logger()
 
@@ -38,6 +41,8 @@ FLOWS: Mapping[Kind, type[Customers | Projects | Invoices | Expenses]] = {
     Kind.INVOICE: Invoices,
     Kind.EXPENSE: Expenses,
 }
+
+UNWATCHED = Unwatched()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Runner:
         clock: gives the present instant in UTC.
         dice: gives a number from 0 up to 1.
         claim_for: how long a claim holds without a word.
+        watch: who looks on.
     """
 
     database: Database
@@ -59,6 +65,7 @@ class Runner:
     clock: Callable[[], datetime]
     dice: Callable[[], float]
     claim_for: timedelta
+    watch: Watch = UNWATCHED
 
     def drain(self, lane: Lane) -> set[Lane]:
         """Work one batch of a lane off, and tell which lanes have something to do after it."""
@@ -68,11 +75,12 @@ class Runner:
         claim = inbox.claim(self.database, lane, most=flow.batch, now=now, until=now + self.claim_for)
         if claim is None:
             return set()
-        try:
-            return self._work_off(claim, flow, connection)
-        except ClaimLost:
-            log.warning("claim_lost", connection=lane.connection_id, kind=lane.kind)
-            return set()
+        with self.watch.draining(claim):
+            try:
+                return self._work_off(claim, flow, connection)
+            except ClaimLost:
+                log.warning("claim_lost", connection=lane.connection_id, kind=lane.kind)
+                return set()
 
     def pause(self, connection: Connection, error: Misconfigured) -> None:
         """Stop a connection whose settings are wrong, with one mail however many records met it."""
@@ -83,13 +91,15 @@ class Runner:
     def _work_off(self, claim: Claim, flow: Callable[[Desk], Flow[Any]], connection: Connection) -> set[Lane]:
         desk = self.open_desk(connection, lambda: self._hold(claim))
         with desk.reading_ahead(claim.lane, [change.record for change in claim.changes]):
-            tried = act(flow(desk), claim.changes, clock=self.clock, hold=self._holding(claim))
+            trying = partial(self.watch.trying, claim)
+            tried = act(flow(desk), claim.changes, clock=self.clock, hold=self._holding(claim), trying=trying)
         answers = {change_id: each.answer for change_id, each in tried.items()}
         for error in answers.values():
             if isinstance(error, Misconfigured):
                 self.pause(connection, error)  # before the lane is free, or another worker would try it once more
         settlements = self._settlements(claim, tried, connection)
         inbox.settle(self.database, claim, settlements, now=self.clock())
+        self.watch.settled(claim, settlements, now=self.clock())
         _log(claim, settlements)
         resting.heed(self.database, connection, answers.values(), now=self.clock(), dice=self.dice)
         return self._next(claim, answers)
@@ -140,6 +150,7 @@ def _log(claim: Claim, settlements: Sequence[Settlement]) -> None:
                 connection=claim.lane.connection_id,
                 kind=claim.lane.kind,
                 record=records[settlement.change_id],
+                change=settlement.change_id,
                 outcome=settlement.outcome,
                 **({"reason": settlement.reason} if settlement.reason else {}),
             )

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from config.logging import configure
-from web import health, webhooks
+from web import health, metrics, webhooks
 from web.errors import add_error_pages
 from web.pages import (
     account,
@@ -33,6 +33,7 @@ from worker.wiring import bridge
 ROUTERS = (
     webhooks.router,
     health.router,
+    metrics.router,
     overview.router,
     actions.router,
     changes.router,  # after the one before, which has /changes/confirm

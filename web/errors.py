@@ -16,7 +16,7 @@ from web.visitors import Visitor, known
 COME_AGAIN = {"Retry-After": "30"}
 """Seconds."""
 
-FOR_MACHINES = ("/hooks/", "/health/")
+FOR_MACHINES = ("/hooks/", "/health/", "/metrics")
 """What is below here is answered in JSON, as it asks."""
 
 WORDS: dict[int, tuple[Said, Said]] = {

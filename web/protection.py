@@ -5,6 +5,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.cookies import https
+from web.timing import Timed
 
 MOST_BYTES = 64 * 1024
 """Of a body: more than any form or notification needs."""
@@ -25,8 +26,8 @@ class ProtectedApp(FastAPI):
         )
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Put the headers around everything, the last resort for errors too."""
-        return _Headers(super().build_middleware_stack())
+        """Put the headers around everything, the last resort for errors too, and count what is answered."""
+        return Timed(_Headers(super().build_middleware_stack()))
 
 
 class _Headers:

@@ -79,6 +79,7 @@ def _receive(token: str, body: bytes) -> Lane | None:
         log.info("notification_ignored", connection=connection_id, kind=record and record.kind, bytes=len(body))
         return None
     inbox.receive(bridge().database, connection_id, [record], now=clock())
+    bridge().traces.received(connection_id, record)
     log.info("notification", connection=connection_id, kind=record.kind, record=record.id)
     return Lane(connection_id, record.kind)
 

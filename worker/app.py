@@ -9,6 +9,7 @@ the batches in hand are done; one that is killed before that has its lanes taken
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -21,6 +22,7 @@ from config.settings import Settings
 from models.base import DatabaseUnavailable
 from models.connections import UnknownConnection
 from worker.beat import timetable
+from worker.metrics import serve
 from worker.wiring import bridge
 
 if TYPE_CHECKING:
@@ -69,6 +71,9 @@ def configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
+_looking: dict[str, ExitStack] = {}
+"""What surrounds each task that runs, by its id: Celery tells when one begins and when it ends."""
+
 app = Celery("bridge", include=["worker.tasks"], set_as_current=False)
 app.add_defaults(lambda: configuration(Settings()))  # read when it is first needed, not when this is imported
 
@@ -91,7 +96,24 @@ def _briefly(record: logging.LogRecord) -> bool:
 
 @signals.worker_init.connect
 def _prepare(**_: object) -> None:
-    bridge()  # before there are threads
+    settings = bridge().settings  # its bridge is made before there are threads
+    if settings.worker_metrics_port:
+        try:
+            serve(bridge().metrics.text, port=settings.worker_metrics_port, token=settings.metrics_token)
+        except OSError as error:
+            log.error("metrics_not_served", port=settings.worker_metrics_port, because=str(error))  # noqa: TRY400 - no bug of ours
+
+
+@signals.task_prerun.connect
+def _look_on(task_id: str, task: Task[..., None], **_: object) -> None:
+    looking = _looking[task_id] = ExitStack()
+    after = {name: str(value) for name in ("traceparent",) if (value := task.request.get(name))}
+    looking.enter_context(bridge().lookout.running(str(task.name), task_id=task_id, after=after))
+
+
+@signals.task_postrun.connect
+def _look_away(task_id: str, **_: object) -> None:
+    _looking.pop(task_id, ExitStack()).close()
 
 
 @signals.task_failure.connect

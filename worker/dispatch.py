@@ -66,7 +66,7 @@ def _send(messages: Iterable[tuple[str, int, float]], *, most: int | None = None
             if sent == most:
                 return
             if redis.set(_key(task, number), "", nx=True, px=max(1, int(seconds * 1000))):
-                app.send_task(task, args=[number], retry=False)
+                app.send_task(task, args=[number], retry=False, headers=bridge().traces.carried())
                 sent += 1
     except (RedisError, OperationalError) as error:
         log.warning("nudge_lost", because=str(error))

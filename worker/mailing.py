@@ -52,7 +52,10 @@ def _tell(bridge: Bridge, address: str) -> None:
         fate = _send(bridge, address, told, message_id=message_id) if told else Fate.WITHDRAWN
     except Unavailable as error:
         log.warning("mail_waits", alerts=len(told), because=error.message)
+        bridge.metrics.mailed("waits")
         return
+    if told:
+        bridge.metrics.mailed(fate)
     fates = {alert.id: fate if alert in told else Fate.WITHDRAWN for alert in waiting}
     alerts.conclude(bridge.database, fates, message_id=message_id, now=clock())
 

@@ -28,6 +28,9 @@ from models.errands import Errands
 from models.vault import Vault
 from sync.desk import Desk
 from sync.runner import Runner
+from worker.installation import Installation
+from worker.metrics import Metrics
+from worker.watching import Lookout, Untraced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from models.connections import Connection
     from models.settings import ConnectionSettings
+    from worker.watching import Traces
 
 REDIS_SECONDS = 2
 """Patience with Redis: what is not said to it now is said again by beat."""
@@ -56,9 +60,12 @@ class Bridge:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.metrics = Metrics()
         self.database = Database(settings.database_url, pool_size=settings.worker_threads + 2)
         self.redis = _redis(settings.redis_url)
         self.mailer = Mailer(settings.smtp_url, timeout=settings.answer_seconds)
+        self.traces = _traces(settings, self.redis)
+        self.lookout = lookout = Lookout(self.metrics, self.traces)
         self.vault = vault = Vault(settings.secret_keys)
         self.connections = Connections(self.database, vault)
         self.errands = Errands(self.database, vault)
@@ -70,12 +77,14 @@ class Bridge:
             clock=clock,
             dice=SystemRandom().random,
             claim_for=timedelta(seconds=settings.claim_seconds),
+            watch=self.lookout,
         )
-        self._moment_site = _moment_site(settings)
-        self.budget = _budget(settings, self.redis)
-        self._soap_client = _soap_client(settings, self.budget)
+        self._moment_site = _moment_site(settings, lookout)
+        self.budget = _budget(settings, self.redis, refused=self.metrics.refused)
+        self._soap_client = _soap_client(settings, self.budget, lookout)
         login_seconds = settings.connect_seconds + settings.answer_seconds
         self._session_store = SessionStore(self.redis, vault, login_seconds=login_seconds)
+        self.installation = Installation(self.database, self.redis, budget=self.budget, clock=clock)
         self._erps: dict[int, tuple[ConnectionSettings, TwentyFour]] = {}
         self._keeping = Lock()
 
@@ -107,7 +116,8 @@ class Bridge:
             return erp
 
     def close(self) -> None:
-        """Close the connections to PostgreSQL and Redis."""
+        """Close the connections to PostgreSQL and Redis, and send what is left of traces."""
+        self.traces.close()
         self.database.close()
         self.redis.close()
 
@@ -140,29 +150,40 @@ def _redis(url: SecretStr) -> Redis:
     )
 
 
-def _moment_site(settings: Settings) -> MomentSite:
+def _traces(settings: Settings, redis: Redis) -> Traces:
+    """Send traces where they are wanted; else what makes them is not even loaded."""
+    if not settings.otel_exporter_otlp_endpoint:
+        return Untraced()
+    from worker.tracing import Tracing  # noqa: PLC0415 - for those who want traces only
+
+    return Tracing(settings.otel_exporter_otlp_endpoint, redis)
+
+
+def _moment_site(settings: Settings, lookout: Lookout) -> MomentSite:
     return MomentSite(
         url=settings.moment_url,
         record_url=settings.moment_record_url,
         connect_seconds=settings.connect_seconds,
         answer_seconds=settings.answer_seconds,
         session=pooled_session(
-            connections=settings.worker_threads + READERS, connect_seconds=settings.connect_seconds
+            connections=settings.worker_threads + READERS,
+            connect_seconds=settings.connect_seconds,
+            heard=partial(lookout.called, "moment"),
         ),
     )
 
 
-def _budget(settings: Settings, redis: Redis) -> Budget:
+def _budget(settings: Settings, redis: Redis, *, refused: Callable[[bool, str], None]) -> Budget:
     limits = Limits(
         per_hour=settings.twentyfour_requests_per_hour,
         per_second=settings.twentyfour_requests_per_second,
         reserve_percent=settings.twentyfour_reserve_percent,
         connection_percent=settings.twentyfour_connection_percent,
     )
-    return Budget(redis, limits=limits, clock=clock)
+    return Budget(redis, limits=limits, clock=clock, refused=refused)
 
 
-def _soap_client(settings: Settings, budget: Budget) -> SoapClient:
+def _soap_client(settings: Settings, budget: Budget, lookout: Lookout) -> SoapClient:
     return SoapClient(
         api_url=settings.twentyfour_api_url,
         web_url=settings.twentyfour_web_url,
@@ -170,4 +191,5 @@ def _soap_client(settings: Settings, budget: Budget) -> SoapClient:
         connect_seconds=settings.connect_seconds,
         answer_seconds=settings.answer_seconds,
         threads=settings.worker_threads,
+        heard=partial(lookout.called, "twentyfour"),
     )

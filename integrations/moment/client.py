@@ -12,7 +12,7 @@ from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from itertools import count
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -24,7 +24,7 @@ from integrations.moment.fields import record_id as id_of
 from integrations.moment.projects import ProjectNumbers
 from integrations.moment.uploads import Upload
 from integrations.moment.words import LISTS
-from integrations.transport import BoundedAdapter
+from integrations.transport import BoundedAdapter, unheard
 from language.said import say
 from sync import exchanges
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from integrations.transport import Heard
     from language.said import Said
 
     Values = Mapping[str, object]
@@ -44,17 +45,20 @@ READERS = 50
 """Records that a process reads ahead at a time: as many as the largest batch has."""
 
 
-def pooled_session(*, connections: int = 10, connect_seconds: float = 10) -> requests.Session:
+def pooled_session(
+    *, connections: int = 10, connect_seconds: float = 10, heard: Heard = unheard
+) -> requests.Session:
     """Make the one session of a process, which keeps connections but no cookies, and ignores the environment.
 
-    A request arrives within ``connect_seconds`` or never.
+    A request arrives within ``connect_seconds`` or never. ``heard`` is told of each call.
     """
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.update({"Accept": "application/json", "User-Agent": "moment-24sevenoffice"})
     for scheme in ("http://", "https://"):
-        session.mount(scheme, BoundedAdapter(seconds=connect_seconds, pool_maxsize=connections))
+        adapter = BoundedAdapter(seconds=connect_seconds, pool_maxsize=connections, name=_operation, heard=heard)
+        session.mount(scheme, adapter)
     return session
 
 
@@ -229,6 +233,12 @@ class MomentClient:
             if time.monotonic() > deadline:
                 raise call.lost(say("did not answer in time"), answered=False)
         return bytes(body)
+
+
+def _operation(request: requests.PreparedRequest) -> str:
+    """Name a request by its method and what it is about, without ids: "PATCH customers"."""
+    parts = urlsplit(request.url or "").path.rpartition("/companies/")[2].split("/")
+    return f"{request.method} {'/'.join(map(str, parts[1::2]))}"
 
 
 def _list_of(path: str) -> Said:

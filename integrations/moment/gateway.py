@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -48,7 +49,10 @@ class MomentGateway:
     def reading_ahead(self, kind: Kind, record_ids: Sequence[str]) -> Iterator[None]:
         """Read records on the site's readers, as far as there are free ones."""
         submit = self._site.readers.submit
-        self._ahead = {(kind, record_id): submit(self._listened, kind, record_id) for record_id in record_ids}
+        self._ahead = {  # each with what this thread's log and traces say of the work
+            (kind, record_id): submit(copy_context().run, self._listened, kind, record_id)
+            for record_id in record_ids
+        }
         try:
             yield
         finally:

@@ -107,6 +107,7 @@ class Budget:
         clock: tells the time in UTC.
         sleep: waits for so many seconds.
         ticks: tells the milliseconds of a simulation; by default Redis tells the time.
+        refused: hears of each request that there was none for: whether it was a poll's, and the reason.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Budget:
         clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
         ticks: Callable[[], int] | None = None,
+        refused: Callable[[bool, str], None] = lambda _poll, _reason: None,
     ) -> None:
         self._redis = redis
         self._take, self._look = redis.register_script(TAKE), redis.register_script(LOOK)
@@ -125,6 +127,7 @@ class Budget:
         self._clock = clock
         self._sleep = sleep
         self._ticks: Callable[[], int | str] = ticks or (lambda: "")
+        self._refused = refused
         self._heard: list[tuple[int, int]] = []  # the last that was said of the limit; shared by the copies
         self._connection_id, self._polls = 0, False
 
@@ -149,7 +152,9 @@ class Budget:
             self._sleep(wait.total_seconds())
             answer, wait = self._ask()
         if answer != GIVEN:
-            raise self._refusal(answer, wait)
+            refusal = self._refusal(answer, wait)
+            self._refused(self._polls, refusal.reason)
+            raise refusal
         if wait:
             self._sleep(wait.total_seconds())
 

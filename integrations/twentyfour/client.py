@@ -21,7 +21,7 @@ import zeep
 from lxml import etree
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from integrations.transport import BoundedAdapter
+from integrations.transport import BoundedAdapter, unheard
 from integrations.twentyfour import faults
 from integrations.twentyfour.drift import Drift
 from integrations.twentyfour.faults import Unreadable
@@ -30,6 +30,7 @@ from sync import exchanges
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from integrations.transport import Heard
     from integrations.twentyfour.budget import Budget
     from sync.errors import SyncError
 
@@ -69,9 +70,10 @@ class SoapClient:
         connect_seconds: time-out for reaching a host, and for a request to arrive there.
         answer_seconds: time-out for each part of an answer.
         threads: how many may call at a time without waiting for a connection.
+        heard: is told of each call.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all by name
         self,
         *,
         api_url: str,
@@ -80,6 +82,7 @@ class SoapClient:
         connect_seconds: float,
         answer_seconds: float,
         threads: int = 8,
+        heard: Heard = unheard,
     ) -> None:
         self.api_url = api_url.rstrip("/")
         self.noted: dict[str, int] = {}  # what holds for all connections; by whoever asked for it first
@@ -93,7 +96,8 @@ class SoapClient:
         # Sessions of 24SevenOffice belong to a login, so no cookie may stay on what all connections share.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, BoundedAdapter(seconds=connect_seconds, pool_maxsize=threads))
+            adapter = BoundedAdapter(seconds=connect_seconds, pool_maxsize=threads, name=_operation, heard=heard)
+            self._session.mount(scheme, adapter)
 
     def charging(self, budget: Budget) -> SoapClient:
         """Give the same client, all of it shared, whose requests go to this account of the budget."""
@@ -169,6 +173,11 @@ class SoapClient:
         port = client.wsdl.services[name].ports[name]
         placeholder = urlsplit(port.binding_options["address"])
         return _Service(client, port.binding, self._hosts[placeholder.netloc] + placeholder.path)
+
+
+def _operation(request: requests.PreparedRequest) -> str:
+    """Name a request by the operation in its SOAPAction."""
+    return str(request.headers["SOAPAction"]).strip('"').rpartition("/")[2]
 
 
 def _tell(operation: str, message: bytes, answer: bytes | str) -> None:

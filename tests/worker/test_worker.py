@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
+from local.ports import free_ports
 from models import inbox
 from models.errands import Asked
 from models.words import Kind, Lane, Record
@@ -19,6 +21,7 @@ from worker.wiring import clock
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from local.servers import Server
@@ -27,12 +30,12 @@ if TYPE_CHECKING:
     from worker.wiring import Bridge
 
 CUSTOMER, DRAFT = "62788973", "106939080"
+ALONE = ("--without-gossip", "--without-mingle")
 
 
 @pytest.fixture
 def worker(environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    options = ("--without-gossip", "--without-mingle")
-    with process("celery", "-A", "worker.app", "worker", *options, environ=environ) as running:
+    with process("celery", "-A", "worker.app", "worker", *ALONE, environ=environ) as running:
         await_line(running, "ready.")
         yield running
 
@@ -59,6 +62,21 @@ def test_a_nudge_brings_an_invoice_into_the_books(
 @pytest.mark.usefixtures("worker")
 def test_a_worker_answers_whoever_asks_on_its_host(bridge: Bridge) -> None:
     assert not pulse.is_silent(app, bridge.redis)
+
+
+def test_a_worker_tells_its_metrics_where_it_is_told_to(environ: Mapping[str, str]) -> None:
+    (port,) = free_ports(0)
+    with watched_worker(environ, port) as running:
+        await_line(running, "ready.")
+        said = requests.get(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": "Bearer t"}, timeout=10)
+    assert "bridge_tasks_running 0.0" in said.text.splitlines()
+
+
+def test_a_worker_works_also_where_its_port_for_metrics_is_taken(environ: Mapping[str, str]) -> None:
+    with socket.create_server(("", 0)) as taken, watched_worker(environ, taken.getsockname()[1]) as running:
+        assert running.stdout
+        assert any("metrics_not_served" in line for line in iter(running.stdout.readline, ""))
+        await_line(running, "ready.")
 
 
 @pytest.mark.usefixtures("worker", "beat")
@@ -109,6 +127,11 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(
     assert worker.returncode == 0
     found = requests.get(f"{books['moment']}/books/1001/customers", timeout=10).json()
     assert [each["customerNumber"] for each in found if str(each["id"]) == CUSTOMER] == ["10001"]
+
+
+def watched_worker(environ: Mapping[str, str], port: int) -> AbstractContextManager[subprocess.Popen[str]]:
+    environ = {**environ, "METRICS_TOKEN": "t", "WORKER_METRICS_PORT": str(port)}
+    return process("celery", "-A", "worker.app", "worker", *ALONE, environ=environ)
 
 
 def await_line(running: subprocess.Popen[str], end: str) -> None:

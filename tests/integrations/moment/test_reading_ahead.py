@@ -5,11 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from threading import Event
+from threading import Event, current_thread
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.contextvars import bound_contextvars, get_contextvars
 
+from integrations.moment.client import pooled_session
 from integrations.moment.gateway import MomentGateway
 from models.words import Kind
 from sync.errors import Unavailable
@@ -77,3 +79,17 @@ def busy_readers(site: MomentSite) -> Iterator[MomentSite]:
             yield replace(site, readers=readers)
         finally:
             over.set()
+
+
+def test_what_the_log_says_of_the_work_it_also_says_of_what_is_read_ahead(
+    remote: Remote, site: MomentSite
+) -> None:
+    def hear(operation: str, *, status: str, seconds: float) -> None:
+        assert seconds > 0
+        heard.append((operation, status, current_thread().name.partition("_")[0], get_contextvars()))
+
+    heard: list[tuple[str, str, str, dict[str, object]]] = []
+    ahead = MomentGateway(settings(), site=replace(site, url=remote.url, session=pooled_session(heard=hear)))
+    with bound_contextvars(connection=7), ahead.reading_ahead(Kind.CUSTOMER, IDS):
+        assert all(ahead.customer(record_id) for record_id in IDS)
+    assert heard == [("GET customers", "200", "moment", {"connection": 7})] * 2

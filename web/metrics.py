@@ -1,0 +1,22 @@
+"""The metrics, for Prometheus: those of this process, and how the installation stands as a whole."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, HTTPException, Response, status
+
+from web.visitors import Open
+from worker.metrics import CONTENT_TYPE, opens
+from worker.wiring import bridge
+
+router = APIRouter(dependencies=[Open])
+
+
+@router.get("/metrics")
+def metrics(authorization: Annotated[str, Header()] = "") -> Response:
+    """Tell them to whoever says METRICS_TOKEN; 404 where there is none, 401 for whoever does not know it."""
+    token = bridge().settings.metrics_token
+    if not token.get_secret_value():
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    if not opens(token, authorization):
+        raise HTTPException(status.HTTP_401_UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
+    return Response(bridge().metrics.text() + bridge().installation.text(), media_type=CONTENT_TYPE)
