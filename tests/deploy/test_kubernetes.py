@@ -16,7 +16,7 @@ from models import breaker, due, inbox
 from models.tables import ChangeRow
 from models.words import Kind, Lane, Record, State
 from tests.factories import settings
-from web import health
+from web import health, metrics
 from worker.__main__ import main
 from worker.wiring import clock
 
@@ -107,7 +107,9 @@ def test_a_password_stands_nowhere_but_in_the_secret() -> None:
     variables = EVERY_POD["containers"][0]["env"] + [
         each for name in PODS for each in container(name).get("env", ())
     ]
-    assert all(each["valueFrom"]["secretKeyRef"] == {"name": "bridge", "key": each["name"]} for each in variables)
+    for each in variables:
+        reference = each["valueFrom"]["secretKeyRef"]
+        assert (reference["name"], reference["key"]) == ("bridge", each["name"])
     secret = {name.upper() for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)}
     for folder in (BASE, EXAMPLE):
         (generated,) = yaml.safe_load((folder / "kustomization.yaml").read_text())["configMapGenerator"]
@@ -170,6 +172,21 @@ def test_what_chooses_pods_finds_them() -> None:
         assert service["spec"]["selector"] == labels[name]
     for name, budget in of_kind("PodDisruptionBudget").items():
         assert budget["spec"]["selector"]["matchLabels"] == labels[name]
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_prometheus_is_sent_to_the_port_at_which_a_pod_tells_its_metrics(name: str) -> None:
+    literals = dict(literal.split("=", 1) for literal in LISTED["configMapGenerator"][0]["literals"])
+    (port,) = container(name)["ports"]
+    assert port["containerPort"] == {"web": 8000, "worker": int(literals["WORKER_METRICS_PORT"])}[name]
+    assert PODS[name]["metadata"]["annotations"] == {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/path": {route.path for route in metrics.router.routes if hasattr(route, "path")}.pop(),
+        "prometheus.io/port": str(port["containerPort"]),
+    }
+    assert "METRICS_TOKEN" in told()[name]
+    (let_in,) = of_kind("NetworkPolicy")[name]["spec"]["ingress"]
+    assert let_in["ports"] == [{"port": port["name"]}]
 
 
 def scaler() -> Manifest:
