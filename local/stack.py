@@ -125,6 +125,8 @@ class Stack:
 
     def _start_processes(self, until_the_end: ExitStack) -> None:
         migrate(SecretStr(self.environment["DATABASE_URL"]))
+        if self.plan.environ.get("RESTORED") == "1":
+            self._say("restored", self.command("restored").strip())
         for name, arguments in self.command_lines().items():
             process = self.parts[name] = self._process(name, arguments)
             until_the_end.callback(process.stop)

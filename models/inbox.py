@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import and_, case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from models import breaker, lingering, links, tallies
+from models import breaker, doubts, lingering, links, tallies
 from models.alerts import queue
 from models.finding import words_of
 from models.locking import locked
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
+    from sqlalchemy.dialects.postgresql import Insert
     from sqlalchemy.orm import Session
 
     from models.alerts import Alert
@@ -103,20 +104,18 @@ def receive(database: Database, connection_id: int, records: Iterable[Record], *
     A change in hand is looked at again afterwards, one that waits after a failure keeps its time (so that a
     storm of notifications does not undo the growing waits), and one that a person closed stays closed.
     """
-    looked_at = and_(ChangeRow.state == State.WAITING, ChangeRow.outcome.in_(WELL))
-    over = or_(ChangeRow.state.in_([State.SETTLED, State.STUCK]), looked_at)
-    _put(database, connection_id, records, now=now, again=over)
+    _put(database, connection_id, records, now=now, needed=False)
 
 
 def need(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> None:
     """Note that another record waits for these: like :func:`receive`, but what needs a person is left alone."""
-    _put(database, connection_id, records, now=now, again=ChangeRow.state == State.SETTLED)
+    _put(database, connection_id, records, now=now, needed=True)
 
 
 def _put(
-    database: Database, connection_id: int, records: Iterable[Record], *, now: datetime, again: ColumnElement[bool]
+    database: Database, connection_id: int, records: Iterable[Record], *, now: datetime, needed: bool
 ) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "connection_id": connection_id,
             "kind": record.kind,
@@ -129,10 +128,21 @@ def _put(
     ]
     if not rows:
         return
-    one = len(rows) == 1  # a single row comes beside the statement, which is then made once and for all
-    fresh = insert(CHANGES) if one else insert(CHANGES).values(rows)
-    given = fresh.excluded
-    merged = fresh.on_conflict_do_update(
+    with database.statement() as session:
+        if len(rows) == 1:  # a single row comes beside the statement, which is then made once and for all
+            (row,) = rows
+            doubt = doubts.over(connection_id, row["kind"], needed=needed)
+            session.execute(_merged(insert(CHANGES).values(uncertain=doubt), needed=needed), row)
+        else:
+            weighed = doubts.weighed(session, rows, needed=needed)
+            session.execute(_merged(insert(CHANGES).values(weighed), needed=needed))
+
+
+def _merged(fresh: Insert, *, needed: bool) -> Insert:
+    looked_at = and_(ChangeRow.state == State.WAITING, ChangeRow.outcome.in_(WELL))
+    over = or_(ChangeRow.state.in_([State.SETTLED, State.STUCK]), looked_at)
+    again, given = (ChangeRow.state == State.SETTLED if needed else over), fresh.excluded
+    return fresh.on_conflict_do_update(
         index_elements=["connection_id", "kind", "record_id"],
         set_={
             "revision": ChangeRow.revision + 1,
@@ -140,10 +150,9 @@ def _put(
             "state": case((again, given.state), else_=ChangeRow.state),
             "due_at": case((again, lingering.due(given.due_at)), else_=ChangeRow.due_at),
             "tries": case((again, 0), else_=ChangeRow.tries),
+            "uncertain": or_(ChangeRow.uncertain, given.uncertain),
         },
     )
-    with database.statement() as session:
-        session.execute(merged, rows[0] if one else None)
 
 
 def claim(database: Database, lane: Lane, *, most: int, now: datetime, until: datetime) -> Claim | None:

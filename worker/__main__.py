@@ -20,6 +20,7 @@ from worker.commands.changes import changes
 from worker.commands.connections import connections
 from worker.commands.doctor import doctor
 from worker.commands.expenses import expenses
+from worker.commands.restored import restored
 from worker.commands.users import users
 from worker.wiring import bridge
 
@@ -54,6 +55,7 @@ main.add_command(changes)
 main.add_command(expenses)
 main.add_command(users)
 main.add_command(doctor)
+main.add_command(restored)
 
 
 @main.command("migrate")

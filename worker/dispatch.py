@@ -58,6 +58,13 @@ def arrived(lane: Lane) -> None:
     bridge().redis.delete(_key(f"sync_{lane.kind}s", lane.connection_id))
 
 
+def forget(connection_id: int | None = None) -> None:
+    """Forget which nudges of a connection, or of all, are on their way; should one come twice, it does no harm."""
+    redis = bridge().redis
+    for key in redis.scan_iter(_key("*", "*" if connection_id is None else connection_id)):
+        redis.delete(key)
+
+
 def _send(messages: Iterable[tuple[str, int, float]], *, most: int | None = None) -> None:
     """Send tasks with the number of a connection or an errand, each unless it was sent within its seconds."""
     redis, sent = bridge().redis, 0
@@ -72,5 +79,5 @@ def _send(messages: Iterable[tuple[str, int, float]], *, most: int | None = None
         log.warning("nudge_lost", because=str(error))
 
 
-def _key(task: str, number: int) -> str:
+def _key(task: str, number: int | str) -> str:
     return f"nudged:{number}:{task}"

@@ -12,12 +12,12 @@ from sqlalchemy import update
 
 from local.company import CLIENT
 from local.visitor import eventually, expect
-from models import listing
+from models import cursors, listing
 from models.alerts import unsent
 from models.settings import ConnectionSettings
 from models.tables import AlertRow, ChangeRow
 from models.wanted import Wanted
-from models.words import State
+from models.words import Kind, Lane, State
 from worker.checks import check
 from worker.wiring import clock
 
@@ -131,10 +131,17 @@ class Firm:
 
     def invoice(self, project: Record, *, price: str = "1000.00", **more: object) -> Record:
         """Write an invoice in Moment and finalize it."""
+        return self.finalize(self.draft(project, price=price, **more))
+
+    def draft(self, project: Record, *, price: str = "1000.00", **more: object) -> Record:
+        """Write an invoice in Moment."""
         account = self.moment("financialAccounts")[0]["id"]
         line = {"description": "Work", "financialAccountId": account, "quantity": 1, "unitPrice": price}
         parties = {"customerId": project["customerId"], "projectId": project["id"]}
-        draft = self.enter("invoices", **parties, invoiceLines=[line], **more)
+        return self.enter("invoices", **parties, invoiceLines=[line], **more)
+
+    def finalize(self, draft: Record) -> Record:
+        """Finalize an invoice in Moment."""
         path = f"companies/{self.company}/invoices/{draft['id']}/finalize"
         finalized: Record = self.control("moment", "POST", path)
         return finalized
@@ -147,6 +154,19 @@ class Firm:
         """Bring some bytes to the webhook."""
         headers = {"Content-Type": "application/json"}
         return self._session.post(self.hook, body, headers=headers, timeout=30).status_code
+
+    def poll(self) -> None:
+        """Have Moment asked what is new, and wait until it has been asked for all kinds."""
+        database, kinds = self.bridge.database, self.connection.settings.kinds - {Kind.EXPENSE}
+        lanes = [Lane(self.connection.id, kind) for kind in kinds]
+        before = [cursors.position(database, lane) for lane in lanes]
+        self.beat("poll_moment", self.connection.id)
+
+        def polled() -> None:
+            moved = [cursors.position(database, lane) != at for lane, at in zip(lanes, before, strict=True)]
+            expect("kinds that were polled", moved, [True] * len(lanes))
+
+        eventually(polled)
 
     def books(self, shelf: str) -> list[Record]:
         """Read the books in 24SevenOffice."""

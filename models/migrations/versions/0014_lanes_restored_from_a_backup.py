@@ -1,0 +1,26 @@
+"""Lanes that were restored from a backup, and doubt what they receive until they have caught up."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.create_table(
+        "doubts",
+        sa.Column(
+            "connection_id", sa.Integer(), sa.ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True
+        ),
+        sa.Column("kind", sa.Text(), primary_key=True),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+    )
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.drop_table("doubts")
