@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     attempt_days: int = Field(
         default=180, ge=1, description="Days that attempts are kept, with what was said in them"
     )
+    change_days: int = Field(default=730, ge=1, description="Days that settled changes are kept, unless heard of")
+    alert_days: int = Field(default=365, ge=1, description="Days that it is kept what was told in mails")
+    audit_days: int = Field(default=1825, ge=1, description="Days that it is kept who did what")
     worker_threads: int = Field(default=8, ge=1, description="Lanes that one worker process drains at a time")
     metrics_token: SecretStr = Field(
         default=SecretStr(""), description="What Prometheus says to be told the metrics; without it nobody is"

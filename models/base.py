@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, event, make_url
+from alembic.util import CommandError
+from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -36,6 +37,10 @@ Ours wait for nothing but PostgreSQL, so whoever pauses for longer is cut off, a
 
 class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached or broke off; what was under way is rolled back."""
+
+
+class NoWayBack(Exception):
+    """The tables were never at that version, or are at an older one."""
 
 
 def _address(url: SecretStr) -> URL:
@@ -139,7 +144,23 @@ def _something_waits(connection: psycopg2.extensions.connection) -> bool:
 
 def migrate(url: SecretStr) -> None:
     """Bring the tables to the newest version; harmless where they are, and safe when several processes try."""
+    command.upgrade(_migrations(url), "head")
+
+
+def migrate_back(url: SecretStr, *, to: str) -> None:
+    """Take the tables back to an older version, such as ``0010``, and forget what only newer ones hold.
+
+    Raises:
+        NoWayBack: there is no such version, or it is not older.
+    """
+    try:
+        command.downgrade(_migrations(url), to)
+    except CommandError as error:
+        raise NoWayBack(f"There is no way back to version {to} of the database.") from error
+
+
+def _migrations(url: SecretStr) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["address"] = _address(url)
-    command.upgrade(config, "head")
+    return config

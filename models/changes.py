@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 
 from language.said import Said, say
 from models import lingering
@@ -165,12 +165,6 @@ def reopen(database: Database, wanted: Wanted, *, who: str, now: datetime) -> Ac
     stood = case((ChangeRow.stuck_since.is_not(None), State.STUCK), else_=State.WAITING)
     opened = {"state": stood, "due_at": lingering.due(now), "closed_because": ""}
     return _act(database, wanted, {State.CLOSED}, Deed(now, who, say("Opened again")), opened)
-
-
-def forget_attempts(database: Database, *, before: datetime) -> None:
-    """Drop the attempts made before an instant (UTC); how each change stands is kept."""
-    with database.transaction() as session:
-        session.execute(delete(AttemptRow).where(AttemptRow.at < before))
 
 
 def _act(

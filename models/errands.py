@@ -100,6 +100,13 @@ class Errands:
             plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
             row.answer, row.answered_at, row.secrets = {**answer, "typed": plain}, now, None
 
+    def rotate_keys(self) -> None:
+        """Encrypt anew what was typed and has no answer yet."""
+        typed = select(ErrandRow).where(ErrandRow.secrets.is_not(None)).order_by(ErrandRow.id).with_for_update()
+        with self._database.transaction() as session:
+            for row in session.scalars(typed):
+                row.secrets = self._vault.lock(self._vault.open(row.secrets or ""))
+
     def forget(self, *, before: datetime) -> None:
         """Drop the errands that were asked before this instant."""
         with self._database.transaction() as session:

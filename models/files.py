@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -20,6 +21,11 @@ def brought(database: Database, connection_id: int, expense_id: str) -> dict[str
     query = select(FileRow).where(FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
     with database.transaction() as session:
         return {row.file_id: row.name for row in session.scalars(query)}
+
+
+def hidden(name: str) -> str:
+    """Tell what stands for a name that was erased: it is still known as taken, and cannot be read."""
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def note(

@@ -41,9 +41,9 @@ def words_of(*texts: str) -> list[str]:
     return sorted(set(_words(told)))
 
 
-def holds(column: ColumnElement[list[str]], text: str) -> ColumnElement[bool]:
-    """Say in SQL that for each word of a text a word begins with it."""
-    beginnings = " & ".join(f"'{word}':*" for word in _words(text)[:MOST])
+def holds(column: ColumnElement[list[str]], text: str, *, whole: bool = False) -> ColumnElement[bool]:
+    """Say in SQL that for each word of a text a word begins with it, or is it as a ``whole``."""
+    beginnings = " & ".join(f"'{word}'{'' if whole else ':*'}" for word in _words(text)[:MOST])
     return column.bool_op("@@")(cast(beginnings, TSQUERY))
 
 

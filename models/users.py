@@ -168,6 +168,12 @@ def set_password(database: Database, user_id: int, password: str, *, who: str, n
         _note(session, say("set a new password for the user {email}", email=row.email), who=who, now=now)
 
 
+def remove(session: Session, user_id: int) -> None:
+    """Remove a user, in the transaction of whoever erases them. Raises UnknownUser or LastAdministrator."""
+    session.delete(_row(session, user_id))
+    _expect_administrator(session)
+
+
 def speak(database: Database, user_id: int, language: Language) -> None:
     """Show a user the pages in a language. Raises :class:`UnknownUser`."""
     with database.transaction() as session:

@@ -77,7 +77,7 @@ def _bring(desk: Desk, expense_id: str, document: VoucherFile, name: str) -> Non
 def _name(document: VoucherFile, stem: str, *, taken: Container[str]) -> str:
     suffix = _kind(document)[0]
     names = (f"{stem}{suffix}" if n == 1 else f"{stem} ({n}){suffix}" for n in count(1))
-    return next(name for name in names if name not in taken)
+    return next(name for name in names if name not in taken and files.hidden(name) not in taken)
 
 
 def _kind(document: VoucherFile) -> tuple[str, str]:

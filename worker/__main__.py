@@ -9,8 +9,9 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from models.base import DatabaseUnavailable, migrate
+from models.base import DatabaseUnavailable, NoWayBack, migrate, migrate_back
 from models.connections import NameTaken, UnknownConnection
+from models.erasing import AtWork
 from models.passwords import Unfit
 from models.users import UnknownUser
 from sync.errors import SyncError
@@ -19,6 +20,7 @@ from worker.app import app
 from worker.commands.changes import changes
 from worker.commands.connections import connections
 from worker.commands.doctor import doctor
+from worker.commands.erasing import erase, people
 from worker.commands.expenses import expenses
 from worker.commands.restored import restored
 from worker.commands.users import users
@@ -34,7 +36,7 @@ class PlainSpoken(click.Group):
             return super().invoke(ctx)
         except SyncError as error:
             raise click.ClickException("\n".join(filter(None, (error.message, error.remedy)))) from error
-        except (DatabaseUnavailable, UnknownConnection, NameTaken, UnknownUser, Unfit) as error:
+        except (DatabaseUnavailable, UnknownConnection, NameTaken, UnknownUser, Unfit, AtWork, NoWayBack) as error:
             raise click.ClickException(str(error)) from error
         except RedisError as error:
             raise click.ClickException("Redis cannot be reached.") from error
@@ -56,13 +58,21 @@ main.add_command(expenses)
 main.add_command(users)
 main.add_command(doctor)
 main.add_command(restored)
+main.add_command(people)
+connections.add_command(erase)
 
 
 @main.command("migrate")
-def migrate_() -> None:
+@click.option("--back-to", metavar="VERSION", help="Take it back to the one of an older release instead, say 0010")
+def migrate_(back_to: str | None) -> None:
     """Bring the database to the newest version; harmless where it is."""
-    migrate(bridge().settings.database_url)
-    click.echo("The database is up to date.")
+    if back_to:
+        click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
+        migrate_back(bridge().settings.database_url, to=back_to)
+        click.echo(f"The database is back at version {back_to}: start the older release.")
+    else:
+        migrate(bridge().settings.database_url)
+        click.echo("The database is up to date.")
 
 
 @main.command()
@@ -92,6 +102,7 @@ def new() -> None:
 @keys.command()
 def rotate() -> None:
     """Encrypt all secrets anew with the first of SECRET_KEYS, so that older keys may be taken out."""
+    bridge().errands.rotate_keys()
     click.echo(f"Connections under the first key now: {bridge().connections.rotate_keys()}.")
 
 

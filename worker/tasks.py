@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from models import changes, due, reminders, tallies, throttle, visits, waiting
+from models import due, reminders, retention, tallies, throttle, visits, waiting
 from models.words import Kind, Lane
 from worker import dispatch, errands, mailing, polls, pulse
 from worker.app import app
@@ -91,13 +91,16 @@ def remind() -> None:
 
 @app.task(name="tidy")
 def tidy() -> None:
-    """Drop the attempts, tallies and errands that have been kept long enough, and what is left of sign-ins."""
-    kept = timedelta(days=bridge().settings.attempt_days)
-    changes.forget_attempts(bridge().database, before=clock() - kept)
-    tallies.forget(bridge().database, now=clock())
-    bridge().errands.forget(before=clock() - kept)
-    visits.forget_ended(bridge().database, now=clock())
-    throttle.forget_old(bridge().database, now=clock())
+    """Drop what has been kept long enough, the changes last that what was done about them keeps."""
+    database, settings, now = bridge().database, bridge().settings, clock()
+    retention.forget_attempts(database, before=now - timedelta(days=settings.attempt_days))
+    retention.forget_alerts(database, before=now - timedelta(days=settings.alert_days))
+    retention.forget_audit(database, before=now - timedelta(days=settings.audit_days))
+    retention.forget_settled(database, before=now - timedelta(days=settings.change_days))
+    bridge().errands.forget(before=now - timedelta(days=settings.attempt_days))
+    tallies.forget(database, now=now)
+    visits.forget_ended(database, now=now)
+    throttle.forget_old(database, now=now)
 
 
 def _drain(lane: Lane) -> None:

@@ -123,6 +123,7 @@ class Budget:
         self._redis = redis
         self._take, self._look = redis.register_script(TAKE), redis.register_script(LOOK)
         self._block = redis.register_script(BLOCK)
+        self._redis = redis
         self._limits = limits
         self._clock = clock
         self._sleep = sleep
@@ -157,6 +158,10 @@ class Budget:
             raise refusal
         if wait:
             self._sleep(wait.total_seconds())
+
+    def forget(self) -> None:
+        """Forget what the connection took of its share; what all took together stays. Raises RedisError."""
+        self._redis.delete(f"{OF_CONNECTION}{self._connection_id}")
 
     def usage(self) -> Usage | None:
         """Tell how the budget stands; None while Redis is away."""

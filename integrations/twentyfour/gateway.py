@@ -75,6 +75,10 @@ class TwentyFour:
         """
         return self._session.identity_id()
 
+    def leave(self) -> None:
+        """Forget the session that the calls were made in."""
+        self._session.leave()
+
     def client_name(self) -> str:
         """Tell the client's own name (GetClientInformation)."""
         client = self._session.call("Client", "GetClientInformation")

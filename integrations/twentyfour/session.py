@@ -94,6 +94,11 @@ class SessionStore:
             self._write(name, fresh, KEPT_SECONDS)
             return fresh
 
+    def forget(self, name: str) -> None:
+        """Forget a session, and which password was refused. Raises Unavailable without Redis."""
+        with _redis_needed():
+            self._redis.delete(name, f"{name}:refused")
+
     def _read(self, key: str) -> str:
         stored = self._redis.get(key)
         try:
@@ -162,6 +167,10 @@ class Session:
             if not self._identity_id:
                 self._identity_id = _only(self.identities()).id
             return self._identity_id
+
+    def leave(self) -> None:
+        """Forget the session; whoever else has this login logs in anew. Raises as :meth:`identity_id` does."""
+        self._store.forget(self._name())
 
     def _name(self) -> str:
         whose = (self._client.api_url, self._login.application_id, self._login.username, self.identity_id())

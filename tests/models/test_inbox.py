@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import changes, due, inbox, waiting
+from models import changes, due, inbox, retention, waiting
 from models.changes import Acted
 from models.inbox import Claim, ClaimLost, Settlement
 from models.wanted import Wanted
@@ -214,6 +214,6 @@ def test_a_person_can_have_a_stuck_change_tried_again(database: Database, lane: 
 def test_old_attempts_are_forgotten_and_the_standing_of_the_change_is_kept(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     settle(database, claimed(database, lane))
-    changes.forget_attempts(database, before=NOW + MINUTE)
+    retention.forget_attempts(database, before=NOW + MINUTE)
     assert changes.attempts(database, see(database, lane, "1").id) == []
     assert see(database, lane, "1").outcome is Outcome.SYNCED

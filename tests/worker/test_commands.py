@@ -36,9 +36,9 @@ def run(*arguments: str, typed: str = "", environ: Mapping[str, str] | None = No
     return result.output
 
 
-def refused(*arguments: str, environ: Mapping[str, str] | None = None) -> str:
+def refused(*arguments: str, typed: str = "", environ: Mapping[str, str] | None = None) -> str:
     """Run a command that ends badly, and tell what it says."""
-    result = CliRunner().invoke(main, arguments, env=environ)
+    result = CliRunner().invoke(main, arguments, input=typed, env=environ)
     assert result.exit_code != 0, result.output
     assert "Traceback" not in result.output
     return result.output
@@ -259,6 +259,15 @@ def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_database_is_brought_up_to_date_as_often_as_one_likes(bridge: Bridge) -> None:
     assert run("migrate") == run("migrate") == "The database is up to date.\n"
     assert bridge.connections.all() == []
+
+
+def test_the_database_goes_back_to_an_older_release_and_forward_again(
+    bridge: Bridge, connection: Connection
+) -> None:
+    assert "back at version 0010" in run("migrate", "--back-to=0010", typed="y\n")
+    assert "no way back to version 4711" in refused("migrate", "--back-to=4711", typed="y\n")
+    run("migrate")
+    assert bridge.connections.get(connection.id) == connection
 
 
 def test_a_bridge_without_a_pulse_is_reported(bridge: Bridge) -> None:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from local import servers
-from models import changes, due, inbox, listing
+from models import due, inbox, listing, retention
 from models.base import Database, migrate
 from models.connections import Connections
 from models.inbox import Settlement
@@ -112,7 +112,7 @@ def _measure(database: Database, lane: Lane, turn: int, taken: dict[str, list[fl
     timed("list", lambda: listing.page(database, Wanted(connection_id=lane.connection_id)))
     with database.transaction() as session:
         session.execute(text(OUTDATED), {"old": OLD, "count": PRUNED})
-    timed("prune", lambda: changes.forget_attempts(database, before=OLD + timedelta(days=1)))
+    timed("prune", lambda: retention.forget_attempts(database, before=OLD + timedelta(days=1)))
 
 
 def _claim_and_settle(database: Database, lane: Lane) -> None:

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from models import files
+from models.tables import FileRow
+from sync.records import VoucherFiles
+from tests import factories
+from tests.sync.flows.test_expenses import PDF, PNG, bring, cost, enter
+
+if TYPE_CHECKING:
+    from tests.sync.conftest import World
+
+
+def test_a_document_beside_one_whose_name_was_erased_is_brought_under_another(world: World) -> None:
+    world.change_settings(kinds=["expense"], expense_accounts="4300")
+    world.moment.put(factories.project("8", number="1", customer_id=""))
+    world.erp.contents |= {"1": b"%PDF", "2": b"PNG"}
+    world.erp.stamps[55] = VoucherFiles((PDF,))
+    enter(world, cost(125000))
+    bring(world)
+    with world.database.transaction() as session:
+        for row in session.scalars(select(FileRow)):
+            row.name = files.hidden(row.name)
+    world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
+    bring(world)
+    (there,) = world.moment.files.values()
+    assert there == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77 (2).pdf": b"PNG"}
