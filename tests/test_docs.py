@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
+from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from config.settings import Settings
 from models.settings import ConnectionSettings
+from models.traces import TABLES
+from sync.reasons import REASONS
+from web.app import ROUTERS
 from worker.__main__ import main
 
 if TYPE_CHECKING:
@@ -25,6 +29,18 @@ SOURCES = "\n".join(
     for room in ("config", "integrations", "models", "sync", "web", "worker")
     for path in (ROOT / room).rglob("*.py")
 )
+EVENTS = set(re.findall(r'\blog\.(?:debug|info|warning|error|exception)\(\s*"(\w+)"', SOURCES))
+ROUTES = [
+    re.compile(re.sub(r"\{\w+\}", "[^/]+", f"{router.prefix}{path}"))
+    for router in ROUTERS
+    for path in {route.path.removeprefix(router.prefix) for route in router.routes if isinstance(route, APIRoute)}
+]
+OF_ENVIRONMENT = {name.upper() for name in Settings.model_fields}
+OTHER_NAMES = {
+    *("connection", "kind", "record", "user", "reason", "outcome"),  # fields of the log
+    *("ledger", "draft", "series"),  # choices of settings
+    *("retry", "noeviction", "look", "BAD", "SANDBOX=0"),
+}
 COMMAND = re.compile(r'`worker ([^`]+)`|make worker [^"\n]*ARGS="([^"]+)"|python -m worker (\w[^`.\n]+)')
 
 
@@ -73,8 +89,33 @@ def test_every_assumption_that_the_code_names_is_explained() -> None:
 
 def test_every_event_of_the_log_is_explained() -> None:
     page = (ROOT / "docs" / "runbook.md").read_text()
-    events = set(re.findall(r'\blog\.(?:debug|info|warning|error|exception)\(\s*"(\w+)"', SOURCES))
-    assert [event for event in events if f"| `{event}` |" not in page] == []
+    assert [event for event in EVENTS if f"| `{event}` |" not in page] == []
+
+
+def test_whatever_the_runbook_names_is_there() -> None:
+    """Its commands are tried above; here its pages, and what it calls by a name: events, reasons and settings."""
+    page = (ROOT / "docs" / "runbook.md").read_text()
+    named = set(re.findall(r"`([^` ]+)`", re.sub(r"^    .*$", "", page, flags=re.MULTILINE)))
+    pages = {name for name in named if name.startswith("/") and name != "/hooks/moment/"}
+    assert [name for name in pages if not any(pattern.fullmatch(name) for pattern in ROUTES)] == []
+    reasons = {name.removeprefix("/reasons/") for name in pages if name.startswith("/reasons/")}
+    assert reasons - set(REASONS) == set()
+    assert {name for name in named if name.isupper()} - OF_ENVIRONMENT - OTHER_NAMES == set()
+    words = {name for name in named if re.fullmatch(r"[a-z]+(_[a-z]+)*", name)}
+    assert words - EVENTS - set(REASONS) - set(ConnectionSettings.model_fields) - OTHER_NAMES == set()
+
+
+def test_the_runbook_tells_of_ten_things_how_each_is_seen_mended_and_prevented() -> None:
+    page = (ROOT / "docs" / "runbook.md").read_text()
+    things = re.findall(r"^### (\d+)\. .*?(?=^##)", page, re.MULTILINE | re.DOTALL)
+    assert things == [str(number) for number in range(1, 11)]
+    for marked in ("**See**", "**Mend**", "**Prevent**"):
+        assert page.count(marked) == len(things)
+
+
+def test_what_is_kept_is_told_of_every_table() -> None:
+    page = (ROOT / "docs" / "data.md").read_text()
+    assert [table for table in TABLES.tables if f"`{table}`" not in page] == []
 
 
 def default(field: FieldInfo) -> str:

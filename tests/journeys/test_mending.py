@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.journeys.firm import API_KEY
 from worker.mailing import PAUSE
 
 if TYPE_CHECKING:
@@ -41,3 +42,25 @@ def test_a_refused_invoice_holds_up_no_other_and_a_mail_says_when_it_is_mended(f
     firm.let_pass(PAUSE)
     firm.beat("send_alerts")
     assert f"Invoice {bad['invoiceNumber']}" in firm.expect_mails(2)[1]["text"]
+
+
+def test_a_withdrawn_api_key_and_a_new_address_of_the_webhook_lose_nothing(firm: Firm) -> None:
+    project = firm.project()
+    firm.expect_vouchers([first := firm.invoice(project)])
+    firm.poll()
+    access = {"name": firm.name, "api_key": "a-new-key"}
+    stack, path = firm.stack, f"companies/{firm.company}"
+    draft = firm.draft(project)
+    firm.control("moment", "PUT", path, access)
+    withdrawn = firm.finalize(draft)
+    firm.expect_mails(1)
+    stack.command("connections", "set", firm.name, "--moment-api-key=a-new-key")
+    firm.expect_vouchers([first, withdrawn])
+    firm.control("moment", "PUT", path, {**access, "api_key": API_KEY})
+    stack.command("connections", "set", firm.name, f"--moment-api-key={API_KEY}")
+
+    stack.command("connections", "token", firm.name)
+    untold = firm.invoice(project)
+    assert firm.notify(untold) == 404
+    firm.poll()
+    firm.expect_vouchers([first, withdrawn, untold])
