@@ -44,7 +44,7 @@ def test_a_restored_database_is_told_of_before_anything_works_on_it(
     lane = Lane(connection.id, Kind.INVOICE)
     inbox.receive(bridge.database, connection.id, [Record(Kind.INVOICE, "9")], now=clock())
     dispatch.nudge([lane])
-    pulse.beat(bridge.redis)
+    pulse.beat(bridge.redis, every=10)
     assert "stop them first" in run("restored", code=1)
     assert "looked for first: 1." in run("restored", "--at-work")
     assert not bridge.redis.keys("nudged:*")
