@@ -39,6 +39,11 @@ def organization_number(text: str, *, country: str) -> str:
     return plain
 
 
+def undressed(number: str) -> str:
+    """Take spaces, dots, dashes, NO and MVA off an organization number, to compare it with others."""
+    return _DRESSING.sub("", number.strip()).upper()
+
+
 def _is_norwegian(digits: str) -> bool:
     if not (digits.isascii() and digits.isdecimal() and len(digits) == len(_WEIGHTS) + 1):
         return False

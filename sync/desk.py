@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from language.said import say
-from models import changes, inbox, links
+from models import changes, inbox, links, questions
 from models.links import Link, LinkTaken
 from models.words import Kind, Record, named
 from sync.errors import NotReady, Rejected
 from sync.mentions import mention
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from models.base import Database
     from models.connections import Connection
+    from models.inbox import Change
+    from models.questions import Candidate
     from models.settings import ConnectionSettings
     from models.words import Lane
     from sync.ports import Erp, Moment
@@ -82,15 +84,25 @@ class Desk:
             link = Link(remote_id, fingerprint)
             links.save(self.database, self.connection.id, record, link, now=self.clock())
         except LinkTaken as error:
-            raise Rejected(
-                say(
-                    "{record} of 24SevenOffice belongs to another record in Moment already.",
-                    record=named(record.kind, remote_id),
-                ),
-                reason="taken",
-                remedy=say("Give one of the two in Moment another number."),
-            ) from error
+            raise _taken(record, remote_id) from error
         self._known[record] = link
+
+    def refuse_taken(self, record: Record, remote_id: str) -> None:
+        """Raise :class:`Rejected` where a record of 24SevenOffice is linked to another one of Moment's."""
+        if self.is_taken(record, remote_id):
+            raise _taken(record, remote_id)
+
+    def is_taken(self, record: Record, remote_id: str) -> bool:
+        """Tell whether a record of 24SevenOffice is linked to another one of Moment's."""
+        return self.moment_id(record.kind, remote_id) not in (None, record.id)
+
+    def ask(self, change: Change, candidates: Sequence[Candidate]) -> None:
+        """Ask a person which of these the record of a change is; whoever calls tells them so by an error."""
+        questions.ask(self.database, change.id, candidates, now=self.clock())
+
+    def answers(self, several: Sequence[Change]) -> Mapping[int, str]:
+        """Tell what persons answered about those changes of which something was asked, by the change's id."""
+        return questions.answers(self.database, [change.id for change in several])
 
     def mention(self, record: Record) -> None:
         """Have the record in hand be found by the name of another one too, as far as that has been read."""
@@ -145,6 +157,17 @@ class Desk:
             first = say("{record} must come across first.", record=record.name)
             raise NotReady(first, waits_for=record)
         return link.remote_id
+
+
+def _taken(record: Record, remote_id: str) -> Rejected:
+    return Rejected(
+        say(
+            "{record} of 24SevenOffice belongs to another record in Moment already.",
+            record=named(record.kind, remote_id),
+        ),
+        reason="taken",
+        remedy=say("Give one of the two in Moment another number."),
+    )
 
 
 def whole_number(text: str, *, what: Kind) -> int:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Customer,
         ExpenseDraft,
         FiscalYear,
+        HeldProject,
         Identity,
         Invoice,
         PostedLine,
@@ -154,8 +155,19 @@ class Erp(Purchases, Protocol):
         """Read the customer with this customer number."""
         ...
 
+    def register(self) -> Collection[Company]:
+        """Tell all customers and suppliers that there are at this moment.
+
+        It costs two calls for each thousand the first time, and later one for all that has changed since.
+        """
+        ...
+
     def save_project(self, draft: ProjectDraft) -> None:
         """Create or overwrite a project; safe to repeat."""
+        ...
+
+    def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
+        """Read those of the projects with these numbers that there are, in one call."""
         ...
 
     def tax_codes(self) -> Mapping[int, str]:

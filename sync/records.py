@@ -130,12 +130,18 @@ class CompanyDraft:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """A customer as 24SevenOffice holds it; ``moment_id`` is its ExternalId, empty where it has none."""
+    """A customer as 24SevenOffice holds it; ``moment_id`` is its ExternalId, empty where it has none.
+
+    The others are told of those in the register only. A supplier stands there too.
+    """
 
     number: int
     name: str
     organization_number: str = ""
     moment_id: str = ""
+    emails: tuple[str, ...] = ()
+    supplier: bool = False
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,15 @@ class ProjectDraft:
     customer_number: int | None = None
     starts: date | None = None
     ends: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldProject:
+    """A project as 24SevenOffice holds it."""
+
+    number: int
+    name: str
+    customer_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

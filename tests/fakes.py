@@ -12,10 +12,20 @@ from typing import TYPE_CHECKING
 
 from models.words import Kind
 from sync.errors import Rejected, SyncError, Uncertain
-from sync.records import Company, Customer, FiscalYear, Identity, Invoice, PostedLine, Project, VoucherFiles
+from sync.records import (
+    Company,
+    Customer,
+    FiscalYear,
+    HeldProject,
+    Identity,
+    Invoice,
+    PostedLine,
+    Project,
+    VoucherFiles,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from typing import BinaryIO
@@ -161,6 +171,7 @@ class FakeErp(Remote):
         super().__init__()
         self.companies: dict[int, Company] = {}
         self.details: dict[int, list[Details | None]] = {}
+        self.emails: dict[int, tuple[str, ...]] = {}
         self.projects: dict[int, ProjectDraft] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
         self.chart = dict(CHART)
@@ -182,6 +193,7 @@ class FakeErp(Remote):
             return Rejected("24SevenOffice does not like the name.")
         number = draft.number or 10001 + len(self.companies)
         self.details.setdefault(number, []).append(draft.details)
+        self.emails[number] = tuple(email for email in (draft.email, draft.invoice_email) if email)
         self.companies[number] = Company(number, draft.name, draft.organization_number, draft.moment_id)
         return number
 
@@ -193,9 +205,21 @@ class FakeErp(Remote):
         with self.call("company"):
             return self.companies.get(number)
 
+    def register(self) -> Collection[Company]:
+        with self.call("register"):
+            return [
+                replace(company, emails=self.emails.get(number, company.emails))
+                for number, company in self.companies.items()
+            ]
+
     def save_project(self, draft: ProjectDraft) -> None:
         with self.call("save_project"):
             self.projects[draft.number] = draft
+
+    def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
+        with self.call("held_projects"):
+            found = [self.projects[number] for number in numbers if number in self.projects]
+            return [HeldProject(each.number, each.name, each.customer_number) for each in found]
 
     def tax_codes(self) -> Mapping[int, str]:
         return self.chart

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 200
 LONGEST_ORGANIZATION_NUMBER = 20
-PROPERTIES = {"string": ["Id", "ExternalId", "Name", "OrganizationNumber"]}
+PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
+MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
 
 
 def save(session: Session, drafts: Sequence[CompanyDraft]) -> list[int | SyncError]:
@@ -38,6 +39,11 @@ def find(session: Session, moment_id: str) -> Company | None:
 def read(session: Session, number: int) -> Company | None:
     """Read the customer with this number (GetCompanies)."""
     return next((each for each in _search(session, CompanyId=number) if each.number == number), None)
+
+
+def detailed(session: Session, numbers: Sequence[int]) -> list[Company]:
+    """Read the customers and suppliers with these numbers, with all that they are recognized by (GetCompanies)."""
+    return _search(session, MORE_PROPERTIES, CompanyIds={"int": list(numbers)})
 
 
 def _company(draft: CompanyDraft) -> dict[str, Any]:
@@ -90,8 +96,11 @@ def _outcome(answer: SoapValue) -> int | SyncError:
     return number
 
 
-def _search(session: Session, **parameters: str | int) -> list[Company]:
-    answers = session.call("Company", "GetCompanies", searchParams=parameters, returnProperties=PROPERTIES) or []
+def _search(
+    session: Session, properties: Sequence[str] = PROPERTIES, **parameters: str | int | dict[str, list[int]]
+) -> list[Company]:
+    wanted = {"string": list(properties)}
+    answers = session.call("Company", "GetCompanies", searchParams=parameters, returnProperties=wanted) or []
     for answer in answers:
         if heard := faults.of_exception(answer.APIException):
             raise faults.verdict(heard, saves=False)
@@ -101,7 +110,16 @@ def _search(session: Session, **parameters: str | int) -> list[Company]:
             name=answer.Name or "",
             organization_number=answer.OrganizationNumber or "",
             moment_id=answer.ExternalId or "",
+            emails=_emails(answer.EmailAddresses),
+            supplier=answer.Type == "Supplier",
         )
         for answer in answers
         if answer.Id
     ]
+
+
+def _emails(addresses: SoapValue) -> tuple[str, ...]:
+    """Tell each e-mail address once, whatever it is for."""
+    uses = ("Primary", "Invoice", "Work", "Home", "Alternative")
+    given = [getattr(addresses, use) for use in uses] if addresses else []
+    return tuple(dict.fromkeys(each.Value for each in given if each and each.Value))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from integrations.twentyfour import attachments, customers, expenses, invoices, projects
 from integrations.twentyfour.books import Books
+from integrations.twentyfour.register import Register
 from integrations.twentyfour.session import Login, Session
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         Company,
         CompanyDraft,
         FiscalYear,
+        HeldProject,
         Identity,
         PostedLine,
         ProjectDraft,
@@ -56,12 +58,14 @@ class TwentyFour:
         self._client = client
         self._session = Session(login, client=client, store=store)
         self._books = Books(self._session)
+        self._register = Register(self._session)
 
     def for_polls(self) -> TwentyFour:
         """Give the same client of 24SevenOffice, with the same memory, to be polled."""
         twin = copy.copy(self)
         twin._session = self._session.for_polls()  # noqa: SLF001 - its own
         twin._books = self._books.read_by(twin._session)  # noqa: SLF001 - its own
+        twin._register = self._register.read_by(twin._session)  # noqa: SLF001 - its own
         return twin
 
     def identities(self) -> Sequence[Identity]:
@@ -86,7 +90,13 @@ class TwentyFour:
 
     def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
         """Create or overwrite customers in one call."""
-        return customers.save(self._session, drafts)
+        answers = customers.save(self._session, drafts)
+        self._register.note(drafts, answers)
+        return answers
+
+    def register(self) -> Collection[Company]:
+        """Tell all customers and suppliers; those known are remembered for an hour, changes are looked for."""
+        return self._register.companies()
 
     def find_company(self, moment_id: str) -> Company | None:
         """Find a customer by its ExternalId."""
@@ -104,6 +114,10 @@ class TwentyFour:
     def has_project(self, number: int) -> bool:
         """Tell whether there is a project with this number."""
         return projects.exists(self._session, number)
+
+    def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
+        """Read those of the projects with these numbers that there are."""
+        return projects.held(self._session, numbers)
 
     def vat_codes(self) -> Mapping[str, Decimal]:
         """Tell the VAT codes with their rates, at most ten minutes old."""
@@ -150,5 +164,6 @@ class TwentyFour:
         return attachments.fetched(self._session, file, chunk=noted["chunk"], hold=hold)
 
     def forget(self) -> None:
-        """Read the chart of accounts, fiscal years and voucher types again when they are next needed."""
+        """Read chart of accounts, fiscal years, voucher types and customers again when they are next needed."""
         self._books.forget()
+        self._register.forget()

@@ -46,8 +46,17 @@ async def add_customer(client_id: int, new: NewCustomer, books: TheBooks, now: N
     """Enter a customer or supplier by hand."""
     client = found(books.clients, client_id)
     number = new.number or client.new_customer()
-    fields = {"Id": number, "Name": new.name, "Type": new.type, "DateCreated": now, "DateChanged": now}
-    client.customers[number] = fields
+    client.customers[number] = {
+        "Id": number,
+        "Name": new.name,
+        "Type": new.type,
+        "OrganizationNumber": new.organization_number,
+        "EmailAddresses": {"Primary": {"Value": new.email}} if new.email else {},
+        "ExternalId": new.external_id,
+        "Active": new.active,
+        "DateCreated": now,
+        "DateChanged": now,
+    }
     return {"number": number}
 
 

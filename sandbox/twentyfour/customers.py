@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sandbox.twentyfour.searching import Tests
     from sandbox.twentyfour.visits import Visit
 
+PAGE = 1000
 LONGEST = {"Name": 200, "OrganizationNumber": 20}
 
 
@@ -28,8 +29,9 @@ def _save(visit: Visit, company: Fields) -> Fields:
     if problem:
         return company | {"APIException": {"Type": "ArgumentException", "Message": problem}}
     number = company.get("Id") or client.new_customer()
-    created = client.customers.get(number, {}).get("DateCreated", visit.now)
-    client.customers[number] = company | {"Id": number, "DateCreated": created, "DateChanged": visit.now}
+    old = client.customers.get(number, {})
+    kept = {"DateCreated": old.get("DateCreated", visit.now), "Active": old.get("Active", True)}
+    client.customers[number] = company | kept | {"Id": number, "DateChanged": visit.now}
     return client.customers[number]
 
 
@@ -76,3 +78,36 @@ def _matches(company: Fields, wanted: Fields) -> bool:
         "OrganizationNumber": lambda value: company.get("OrganizationNumber") == value,
     }
     return passes(tests, wanted)
+
+
+def get_company_sync_list(visit: Visit, request: Fields) -> Fields:
+    """List a page of all customers and suppliers that pass, with little more than when each has changed."""
+    wanted = request.get("syncSearchParameters", {})
+    found = [company for company in visit.client.customers.values() if _is_listed(company, wanted)]
+    page = wanted.get("Page", 1)
+    return {
+        "CurrentPage": page,
+        "TotalPages": -(-len(found) // PAGE),
+        "TotalItems": len(found),
+        "ItemsPerPage": PAGE,
+        "Items": [_listed(company) for company in found[(page - 1) * PAGE : page * PAGE]],
+    }
+
+
+def _is_listed(company: Fields, wanted: Fields) -> bool:
+    tests: Tests = {
+        "Active": lambda value: company["Active"] == value,
+        "ChangedAfter": lambda value: company["DateChanged"] > instant(value),
+        "RegisteredAfter": lambda value: company["DateCreated"] > instant(value),
+    }
+    return passes(tests, wanted)
+
+
+def _listed(company: Fields) -> Fields:
+    return {
+        "CompanyId": company["Id"],
+        "ExternalId": company.get("ExternalId", ""),
+        "DateChanged": company["DateChanged"],
+        "DateRegistered": company["DateCreated"],
+        "Active": company["Active"],
+    }

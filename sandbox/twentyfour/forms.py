@@ -13,6 +13,10 @@ class NewCustomer(BaseModel):
     name: str
     number: int | None = None
     type: Literal["Business", "Consumer", "Supplier"] = "Business"
+    organization_number: str = ""
+    email: str = ""
+    external_id: str = ""
+    active: bool = True
 
 
 class NewProject(BaseModel):

@@ -87,7 +87,11 @@ SERVICES = (
     Service(
         "Company",
         "/CRM/Company/V001/CompanyService.asmx",
-        {"SaveCompanies": customers.save_companies, "GetCompanies": customers.get_companies},
+        {
+            "SaveCompanies": customers.save_companies,
+            "GetCompanies": customers.get_companies,
+            "GetCompanySyncList": customers.get_company_sync_list,
+        },
     ),
     Service(
         "Project",

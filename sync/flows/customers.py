@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from language.said import Said, say
+from language.said import Said, listed, say
+from models.questions import NEW, Candidate
 from models.words import Kind, Outcome, named
 from sync.cleaning import clean, organization_number
-from sync.desk import fingerprint, is_int32
+from sync.desk import fingerprint
 from sync.details import details_of
 from sync.errors import Rejected, SyncError, about, caught
+from sync.matching import Match, Register
 from sync.outcomes import UNCHANGED, Done, skipped
 from sync.records import CompanyDraft
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from sync.records import Company, Customer
 
 LONGEST_NAME = 200
+
+NAMED = 5
+"""Candidates that a mail names; the page tells them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +67,65 @@ class Customers:
             return Work(change, customer, replace(draft, number=int(link.remote_id)))
 
     def send(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
-        """Save customers in one call, link them, and return their numbers."""
+        """Find out who is there already, save customers in one call, link them, and return their numbers."""
+        told = self._identified(works)
+        saved = iter(self._saved([each for each in told if isinstance(each, Work)]))
+        return [next(saved) if isinstance(each, Work) else each for each in told]
+
+    def _existing(self, change: Change, customer: Customer) -> int | None:
+        """Find the customer that an attempt which broke off may have saved."""
+        found = self._desk.erp.find_company(customer.id) if change.uncertain else None
+        return found.number if found else None
+
+    def _identified(self, works: Sequence[Work]) -> Sequence[Work | SyncError]:
+        """Give those without a number that of a customer who is there already, or ask a person."""
+        strangers = [work.change for work in works if work.draft.number is None]
+        if not strangers:
+            return works
+        answers = self._desk.answers(strangers)
+        register = Register(self._desk.erp.register())
+        given = {work.draft.number for work in works if work.draft.number is not None}
+        return [
+            caught(work.title, self._identify, work, register, answers.get(work.change.id, ""), given)
+            if work.draft.number is None
+            else work
+            for work in works
+        ]
+
+    def _identify(self, work: Work, register: Register, answer: str, given: set[int]) -> Work:
+        match, number = _told(register, work.customer, answer), None
+        if match.number is not None:
+            taken = match.number in given or self._desk.is_taken(work.change.record, str(match.number))
+            number = None if taken else match.number
+            match = replace(match, candidates=(register.by_number[match.number],) if taken else ())
+        if match.candidates:
+            self._ask(work, match.candidates, given)
+        given.update(() if number is None else (number,))
+        return replace(work, draft=replace(work.draft, number=number))
+
+    def _ask(self, work: Work, companies: Sequence[Company], given: set[int]) -> None:
+        """Put the candidates before a person. Raises :class:`Rejected`, which tells them."""
+        taken = {
+            company.number
+            for company in companies
+            if company.number in given or self._desk.is_taken(work.change.record, str(company.number))
+        }
+        self._desk.ask(work.change, [_candidate(each, taken=each.number in taken) for each in companies])
+        names = [f"{company.number} {company.name}" for company in companies[:NAMED]]
+        raise Rejected(
+            say("24SevenOffice has customers that this one may be: {names}.", names=listed(*names)),
+            reason="which_customer",
+            remedy=say("Open the record in the bridge and say which customer it is, or that it is a new one."),
+        )
+
+    def _saved(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
+        if not works:
+            return []
         self._desk.hold()
         answers = self._desk.erp.save_companies([self._sent(work) for work in works])
         return [
             caught(work.title, self._finish, work, answer) for work, answer in zip(works, answers, strict=True)
         ]
-
-    def _existing(self, change: Change, customer: Customer) -> int | None:
-        """Find the customer where 24SevenOffice has it, from an attempt that broke off or from a person."""
-        if change.uncertain:
-            found = self._desk.erp.find_company(customer.id)
-            if found:
-                return found.number
-        if is_int32(customer.number):
-            held = self._desk.erp.company(int(customer.number))
-            if held and is_same(customer, held):
-                return held.number
-        return None
 
     def _sent(self, work: Work) -> CompanyDraft:
         """Tell what is saved: of one that 24SevenOffice has yet to number, there are no details kept by hand."""
@@ -133,11 +179,21 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
     )
 
 
-def is_same(customer: Customer, company: Company) -> bool:
-    """Tell whether a customer that 24SevenOffice has under the same number is the same one, by number or name."""
-    if company.moment_id:
-        return company.moment_id == customer.id
-    ours = organization_number(customer.organization_number, country=customer.country)
-    if ours and company.organization_number:
-        return ours == organization_number(company.organization_number, country="")
-    return clean(customer.name, longest=LONGEST_NAME).casefold() == company.name.strip().casefold()
+def _told(register: Register, customer: Customer, answer: str) -> Match:
+    """Take a person's word, unless what they chose is gone by now."""
+    if answer == NEW:
+        return Match(register.known(customer))
+    if answer and int(answer) in register.by_number:
+        return Match(int(answer))
+    return register.match(customer)
+
+
+def _candidate(company: Company, *, taken: bool) -> Candidate:
+    against = {"taken": taken, "supplier": company.supplier, "inactive": not company.active}
+    return Candidate(
+        number=str(company.number),
+        name=company.name,
+        organization_number=company.organization_number,
+        email=", ".join(company.emails),
+        note=next((note for note, speaks in against.items() if speaks), ""),
+    )

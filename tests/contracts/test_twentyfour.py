@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.errors import Rejected, Uncertain
-from sync.records import Company, FiscalYear
+from sync.records import Company, FiscalYear, HeldProject
 from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER
 from tests.fakes import FakeErp, lines_of
 
@@ -54,6 +54,23 @@ def test_a_customer_with_a_number_is_overwritten(erp: Erp) -> None:
 def test_a_customer_that_is_not_there_is_not_found(erp: Erp) -> None:
     assert erp.find_company("1") is None
     assert erp.company(1) is None
+
+
+def test_the_register_tells_all_customers_as_they_are_now(erp: Erp) -> None:
+    assert list(erp.register()) == []
+    erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2", name="Other AS", invoice_email="")])
+    erp.save_companies([replace(NORDLYS, number=10001, name="Nordlys AS", email="")])
+    register = {company.number: company for company in erp.register()}
+    assert register == {
+        10001: Company(10001, "Nordlys AS", "923609016", NORDLYS.moment_id, ("faktura@nordlys.example",)),
+        10002: Company(10002, "Other AS", "923609016", "2", ("post@nordlys.example",)),
+    }
+    assert {company.number: company for company in erp.register()} == register
+
+
+def test_those_of_the_projects_are_told_that_are_there(open_books: Erp) -> None:
+    assert open_books.held_projects([1, 4711]) == [HeldProject(1, "Kulturhuset", 10001)]
+    assert open_books.held_projects([4711]) == []
 
 
 def test_a_project_may_be_saved_twice(erp: Erp) -> None:

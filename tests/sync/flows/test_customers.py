@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from models import questions
 from models.words import Kind, Outcome, State
 from sync.errors import Unavailable, Uncertain
 from sync.records import Company
@@ -134,3 +135,116 @@ def test_a_corrected_customer_goes_through_and_the_mail_says_so(world: World) ->
     sync(world)
     assert world.change(Kind.CUSTOMER, "7").outcome is Outcome.SYNCED
     assert [turn for turn, _ in world.mails()] == ["worse", "better"]
+
+
+NORDLYS = Company(10234, "Nordlys Arkitekter AS", "923 609 016")
+BRANCHES = (Company(10235, "Nordlys Oslo", "923609016"), Company(10236, "Nordlys Bergen", "923609016"))
+
+
+def candidates(world: World, record_id: str = "7") -> list[str]:
+    change_id = world.change(Kind.CUSTOMER, record_id).id
+    return [each.number for each in questions.candidates_of(world.database, change_id)]
+
+
+def answer(world: World, choice: str, record_id: str = "7") -> int:
+    change_id = world.change(Kind.CUSTOMER, record_id).id
+    return questions.answer(world.database, change_id, choice, who="test", now=world.now).count
+
+
+def hold(world: World, *companies: Company) -> None:
+    world.erp.companies |= {company.number: company for company in companies}
+
+
+def test_a_customer_that_is_there_already_is_linked_and_its_number_returned(world: World) -> None:
+    hold(world, NORDLYS)
+    world.moment.put(factories.customer("7"))
+    sync(world)
+    assert world.erp.companies == {10234: Company(10234, "Nordlys Arkitekter AS", "923609016", "7")}
+    assert world.moment.customers["7"].number == "10234"
+    sync(world)
+    assert world.erp.calls["save_companies"] == 1
+
+
+def test_the_register_is_read_once_for_a_batch_and_not_for_those_that_are_linked(world: World) -> None:
+    for number in range(30):
+        world.moment.put(factories.customer(str(number), name=f"Kunde {number} AS", organization_number=""))
+    sync(world, *map(str, range(30)))
+    world.moment.put(factories.customer("7", name="Kunde sju AS", organization_number="", number="10008"))
+    sync(world)
+    assert (world.erp.calls["register"], world.erp.calls["save_companies"]) == (1, 2)
+
+
+def test_a_person_is_asked_which_of_several_it_is_and_their_word_is_taken(world: World) -> None:
+    hold(world, *BRANCHES)
+    world.moment.put(factories.customer("7"))
+    sync(world)
+    change = world.change(Kind.CUSTOMER, "7")
+    assert (change.state, change.reason) == (State.STUCK, "which_customer")
+    assert "10235 Nordlys Oslo; 10236 Nordlys Bergen" in change.message
+    assert candidates(world) == ["10235", "10236"]
+    assert answer(world, "10236") == 1
+    world.run()
+    assert world.change(Kind.CUSTOMER, "7").outcome is Outcome.SYNCED
+    assert world.erp.companies[10236].moment_id == "7"
+    assert world.erp.companies[10235] == BRANCHES[0]
+    assert candidates(world) == []
+    assert [turn for turn, _ in world.mails()] == ["worse", "better"]
+
+
+def test_a_person_may_say_that_it_is_a_new_one_however_often_it_is_tried(world: World) -> None:
+    hold(world, *BRANCHES)
+    world.moment.put(factories.customer("7"))
+    sync(world)
+    answer(world, questions.NEW)
+    world.erp.fails_after["save_companies"] = [Uncertain("No answer.")]
+    world.run()
+    world.later(hours=1)
+    world.run()
+    assert len(world.erp.companies) == 3
+    assert world.moment.customers["7"].number not in ("", "10235", "10236")
+
+
+def test_what_is_not_offered_is_no_answer(world: World) -> None:
+    hold(world, *BRANCHES)
+    world.moment.put(factories.customer("7"))
+    sync(world)
+    assert [answer(world, choice) for choice in ("10001", "", "10235", "10235")] == [0, 0, 1, 0]
+
+
+def test_a_choice_that_is_gone_by_then_is_asked_about_again(world: World) -> None:
+    hold(world, *BRANCHES, Company(10237, "Nordlys Tromsø", "923609016"))
+    world.moment.put(factories.customer("7"))
+    sync(world)
+    del world.erp.companies[10236]
+    answer(world, "10236")
+    world.run()
+    assert candidates(world) == ["10235", "10237"]
+
+
+def test_two_of_moment_that_match_the_same_customer_are_not_both_linked(world: World) -> None:
+    hold(world, NORDLYS)
+    for record_id in "789":
+        world.moment.put(factories.customer(record_id))
+    sync(world, "7", "8")
+    sync(world, "9")
+    assert world.moment.customers["7"].number == "10234"
+    assert world.erp.companies[10234].moment_id == "7"
+    for record_id in "89":
+        assert world.change(Kind.CUSTOMER, record_id).reason == "which_customer"
+        (offered,) = questions.candidates_of(world.database, world.change(Kind.CUSTOMER, record_id).id)
+        assert (offered.number, offered.note) == ("10234", "taken")
+    answer(world, "10234", "8")
+    answer(world, questions.NEW, "9")
+    world.run()
+    assert world.change(Kind.CUSTOMER, "8").reason == "which_customer"
+    assert world.change(Kind.CUSTOMER, "9").outcome is Outcome.SYNCED
+    assert len(world.erp.companies) == 2
+
+
+def test_one_who_must_be_asked_about_holds_up_no_other(world: World) -> None:
+    hold(world, *BRANCHES)
+    world.moment.put(factories.customer("7"))
+    world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))
+    sync(world, "7", "8")
+    assert world.change(Kind.CUSTOMER, "8").outcome is Outcome.SYNCED
+    assert world.erp.calls["save_companies"] == 1

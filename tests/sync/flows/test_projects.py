@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from models import questions
 from models.words import Kind, Outcome, State
+from sync.errors import Uncertain
+from sync.records import ProjectDraft
 from tests import factories
 
 if TYPE_CHECKING:
@@ -75,3 +78,68 @@ def test_a_project_waits_while_its_customer_needs_a_person_and_follows_it(world:
     world.receive(Kind.CUSTOMER, "7")
     world.run()
     assert world.erp.projects[1].customer_number == 10001
+
+
+def held(world: World, **values: Any) -> None:
+    world.erp.projects[1] = ProjectDraft(**{"number": 1, "name": "Kulturhuset", **values})
+
+
+def test_a_project_of_the_same_number_and_name_is_taken_over(world: World) -> None:
+    held(world, name="KULTURHUSET")
+    world.moment.put(factories.project("8", customer_id=""))
+    sync(world)
+    assert world.erp.projects[1].name == "Kulturhuset"
+    assert world.change(Kind.PROJECT, "8").outcome is Outcome.SYNCED
+
+
+@pytest.mark.parametrize("other", [{"name": "Brannstasjonen"}, {"customer_number": 4711}])
+def test_a_project_whose_number_another_one_has_is_asked_about_before_it_overwrites_that(
+    world: World, other: dict[str, Any]
+) -> None:
+    held(world, **other)
+    before = world.erp.projects[1]
+    world.moment.put(factories.customer("7"))
+    world.moment.put(factories.project("8"))
+    sync(world)
+    change = world.change(Kind.PROJECT, "8")
+    assert (change.state, change.reason, world.erp.projects[1]) == (State.STUCK, "project_taken", before)
+    assert questions.answer(world.database, change.id, questions.NEW, who="test", now=world.now).count == 0
+    assert questions.answer(world.database, change.id, "1", who="test", now=world.now).count == 1
+    world.run()
+    assert world.erp.projects[1].name == "Kulturhuset"
+    assert world.erp.projects[1].customer_number == 10001
+
+
+def test_a_project_that_gets_another_number_in_moment_goes_through(world: World) -> None:
+    held(world, name="Brannstasjonen")
+    world.moment.put(factories.project("8", customer_id=""))
+    sync(world)
+    world.moment.put(factories.project("8", customer_id="", number="2"))
+    sync(world)
+    assert (world.erp.projects[1].name, world.erp.projects[2].name) == ("Brannstasjonen", "Kulturhuset")
+
+
+def test_the_numbers_of_a_batch_are_looked_for_in_one_call(world: World) -> None:
+    for number in range(1, 26):
+        world.moment.put(factories.project(str(number), number=str(number), customer_id=""))
+    sync(world, *map(str, range(1, 26)))
+    world.moment.put(factories.project("8", number="8", name="Kulturhuset, trinn 2", customer_id=""))
+    sync(world)
+    assert (world.erp.calls["held_projects"], world.erp.calls["save_project"]) == (1, 26)
+
+
+def test_a_project_whose_save_lost_its_answer_is_not_taken_for_another(world: World) -> None:
+    world.moment.put(factories.project("8", customer_id=""))
+    world.erp.fails_after["save_project"] = [Uncertain("No answer.")]
+    sync(world)
+    world.later(hours=1)
+    world.run()
+    assert world.change(Kind.PROJECT, "8").outcome is Outcome.SYNCED
+
+
+def test_two_projects_of_moment_with_one_number_in_one_batch_do_not_overwrite_each_other(world: World) -> None:
+    world.moment.put(factories.project("8", customer_id=""))
+    world.moment.put(factories.project("9", name="Brannstasjonen", customer_id=""))
+    sync(world, "8", "9")
+    assert world.erp.projects[1].name == "Kulturhuset"
+    assert world.change(Kind.PROJECT, "9").reason == "taken"

@@ -1,0 +1,27 @@
+"""Questions to a person: which record of 24SevenOffice is meant."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    change = sa.ForeignKey("changes.id", ondelete="CASCADE")
+    op.create_table(
+        "questions",
+        sa.Column("change_id", sa.BigInteger(), change, primary_key=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("candidates", JSONB(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
+    )
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.drop_table("questions")
