@@ -22,6 +22,7 @@ from web.pages import (
     mails,
     openid,
     overview,
+    questions,
     reasons,
     setup,
     signing,
@@ -37,6 +38,7 @@ ROUTERS = (
     overview.router,
     actions.router,
     changes.router,  # after the one before, which has /changes/confirm
+    questions.router,
     expenses.router,
     mails.router,
     audit.router,

@@ -17,6 +17,7 @@ from models.users import UnknownUser
 from sync.errors import SyncError
 from worker import pulse
 from worker.app import app
+from worker.commands.adopting import adopt_
 from worker.commands.changes import changes
 from worker.commands.connections import connections
 from worker.commands.doctor import doctor
@@ -52,6 +53,7 @@ def main() -> None:
     """Look after the bridge between Moment and 24SevenOffice."""
 
 
+connections.add_command(adopt_)
 main.add_command(connections)
 main.add_command(changes)
 main.add_command(expenses)

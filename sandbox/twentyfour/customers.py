@@ -96,7 +96,7 @@ def get_company_sync_list(visit: Visit, request: Fields) -> Fields:
 
 def _is_listed(company: Fields, wanted: Fields) -> bool:
     tests: Tests = {
-        "Active": lambda value: company["Active"] == value,
+        "Active": lambda value: company.get("Active", True) == value,
         "ChangedAfter": lambda value: company["DateChanged"] > instant(value),
         "RegisteredAfter": lambda value: company["DateCreated"] > instant(value),
     }
@@ -109,5 +109,5 @@ def _listed(company: Fields) -> Fields:
         "ExternalId": company.get("ExternalId", ""),
         "DateChanged": company["DateChanged"],
         "DateRegistered": company["DateCreated"],
-        "Active": company["Active"],
+        "Active": company.get("Active", True),
     }

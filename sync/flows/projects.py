@@ -59,7 +59,8 @@ class Projects:
             return skipped(say("Moment does not have this project any more."), reason="gone")
         self._desk.mention(Record(Kind.CUSTOMER, project.customer_id))
         with about(named(Kind.PROJECT, clean(project.number, longest=40) or project.id)):
-            draft = self._draft(project)
+            of = project.customer_id
+            draft = draft_of(project, customer_number=self._desk.customer_number(of) if of else None)
             settings = self._desk.settings
             sent = fingerprint(draft, settings.client_id_field, settings.client_id)
             link = self._desk.link(change.record)
@@ -72,20 +73,6 @@ class Projects:
     def send(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
         """Save projects one after the other."""
         return [caught(work.title, self._save, work) for work in works]
-
-    def _draft(self, project: Project) -> ProjectDraft:
-        name = clean(project.name, longest=LONGEST_NAME)
-        if not name:
-            raise Rejected(
-                say("The project has no name."), reason="no_name", remedy=say("Give it a name in Moment.")
-            )
-        return ProjectDraft(
-            number=whole_number(project.number, what=Kind.PROJECT),
-            name=name,
-            customer_number=self._desk.customer_number(project.customer_id) if project.customer_id else None,
-            starts=project.starts,
-            ends=project.ends,
-        )
 
     def _save(self, work: Work) -> Done:
         if not work.linked:
@@ -119,3 +106,17 @@ class Projects:
                 "Give the project another number in Moment, or open it in the bridge and say that it is the same."
             ),
         )
+
+
+def draft_of(project: Project, *, customer_number: int | None) -> ProjectDraft:
+    """Put a project as 24SevenOffice takes it. Raises :class:`Rejected` where name or number do not do."""
+    name = clean(project.name, longest=LONGEST_NAME)
+    if not name:
+        raise Rejected(say("The project has no name."), reason="no_name", remedy=say("Give it a name in Moment."))
+    return ProjectDraft(
+        number=whole_number(project.number, what=Kind.PROJECT),
+        name=name,
+        customer_number=customer_number,
+        starts=project.starts,
+        ends=project.ends,
+    )

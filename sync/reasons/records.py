@@ -33,6 +33,16 @@ RECORDS = {
         say("The invoice names no customer in Moment, and a voucher cannot do without one."),
         say("Give it a customer in Moment."),
     ),
+    "which_customer": Explained(
+        say("It is not clear which customer this is"),
+        say("24SevenOffice has one or more customers that this one may be, but none of them for certain."),
+        say("Open the record and choose the customer that it is, or say that it is a new one."),
+    ),
+    "project_taken": Explained(
+        say("Another project has this number"),
+        say("24SevenOffice has a project with this number, but of another name or customer. It is left as it is."),
+        say("Give the project another number in Moment, or open the record and say that it is the same project."),
+    ),
     "taken": Explained(
         say("Two records want the same number"),
         say("What this record would be in 24SevenOffice belongs to another record in Moment already."),

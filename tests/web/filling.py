@@ -31,3 +31,9 @@ def fill_in(person: Person, path: str, *, to: str = "", **entered: Any) -> reque
     """Open a page, enter something into its form, and send it there, or ``to`` where another button says."""
     fields = fields_of(person.get(path), path)
     return person.ask("POST", to or path, data={**fields, **entered})
+
+
+def forms_to(page: requests.Response, action: str) -> list[str]:
+    """Tell what the buttons of all forms to an address would choose."""
+    forms = [form for form in lxml.html.document_fromstring(page.content).forms if form.action == action]
+    return [str(button.get("value")) for form in forms for button in form.iter("button")]

@@ -5,7 +5,7 @@ from itertools import chain
 
 from fastapi import APIRouter, HTTPException, Request, Response, status
 
-from models import changes, listing, mails
+from models import changes, listing, mails, questions
 from models.changes import Attempt, Deed
 from models.paging import Key, Page
 from sync.reasons import GROUPS, REASONS
@@ -54,6 +54,7 @@ def show(request: Request, visitor: Reader, change_id: int, page: str = "", done
         story=_story(attempts, changes.deeds(database, change_id)),
         mails=mails.of_change(database, change_id),
         done=Done.read(done),
+        candidates=questions.candidates_of(database, change_id),
         actions=[name for name, action in ACTIONS.items() if change.state in action.ticked],
     )
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 
 import models.changes
-from models import listing
+from models import listing, questions
 from models.changes import HANDLED, UNWANTED
 from models.wanted import Wanted
 from models.words import State
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from models.listing import ChangeView
+    from models.questions import Candidate
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 
 OSLO = ZoneInfo("Europe/Oslo")
+CANDIDATE = ("  number", "name", "organization number or customer", "e-mail", "but")
 OPEN = (State.STUCK, State.WAITING, State.WORKING)
 
 
@@ -61,6 +63,8 @@ def show(change_id: int, *, calls: bool) -> None:
     view = _view(change_id)
     click.echo(f"{view.title} of {view.connection} ({view.record.kind} {view.record.id}): {view.state}")
     click.echo("\n".join(filter(None, (view.closed_because, view.message, view.remedy))))
+    if candidates := questions.candidates_of(bridge().database, change_id):
+        click.echo(aligned([CANDIDATE, *map(_candidate, candidates)]))
     attempts = models.changes.attempts(bridge().database, change_id)
     click.echo(aligned([(_oslo(each.at), each.outcome, each.reason, each.message) for each in attempts]))
     for attempt in attempts if calls else ():
@@ -99,6 +103,27 @@ def close(change_ids: Sequence[int], name: str | None, reason: str, because: str
     chosen = _chosen(change_ids, name, reason)
     acted = models.changes.close(bridge().database, chosen, because=said, who=WHO, now=clock())
     click.echo(f"Changes closed: {acted.count}.")
+
+
+@changes.command()
+@click.argument("change_id", type=int)
+@click.argument("number", required=False, default="")
+@click.option("--new", is_flag=True, help="It is none of them: make a new one")
+def choose(change_id: int, number: str, *, new: bool) -> None:
+    """Say which customer or project of 24SevenOffice it is, by a number that changes show offers."""
+    if bool(number) == new:
+        raise click.UsageError("Name either a number or --new.")
+    change = _view(change_id)
+    choice = questions.NEW if new else number
+    acted = questions.answer(bridge().database, change_id, choice, who=WHO, now=clock())
+    if not acted.count:
+        raise click.ClickException(f"Change {change_id} does not offer that: see changes show {change_id}.")
+    dispatch.nudge(acted.lanes)
+    click.echo(f"{change.title}: {questions.said_of(change.record.kind, choice)}.")
+
+
+def _candidate(each: Candidate) -> tuple[str, ...]:
+    return (f"  {each.number}", each.name, each.organization_number or each.customer_number, each.email, each.note)
 
 
 def _chosen(change_ids: Sequence[int], name: str | None, reason: str) -> Wanted:

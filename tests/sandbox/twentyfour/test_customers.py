@@ -144,3 +144,27 @@ def test_customers_are_found_by_when_they_were_changed(demo: Desk) -> None:
 def test_each_client_has_its_own_customers(demo: Desk) -> None:
     demo.save_company()
     assert demo.books("customers", client=2) == []
+
+
+def sync_list(desk: Desk, *, page: str = "", active: str = '<Active xsi:nil="true"/>', rest: str = "") -> Answer:
+    return desk.call("GetCompanySyncList", f"<syncSearchParameters>{page}{active}{rest}</syncSearchParameters>")
+
+
+def test_the_list_of_changes_names_all_whether_in_use_or_not(demo: Desk) -> None:
+    demo.save_company("<ExternalId>7</ExternalId><Name>Kunde AS</Name><Type>Business</Type>")
+    demo.control("POST", "/books/1/customers", {"name": "Gammel AS", "active": False}, expect=201)
+    listed = sync_list(demo).all("SyncCompany")
+    assert [each["CompanyId"] for each in listed] == ["10001", "10002"]
+    assert [(each["ExternalId"], each["Active"]) for each in listed] == [("7", "true"), ("", "false")]
+    in_use = sync_list(demo, active="<Active>true</Active>")
+    assert [each["CompanyId"] for each in in_use.all("SyncCompany")] == ["10001"]
+    later = sync_list(demo, rest="<ChangedAfter>2027-01-01T00:00:00</ChangedAfter>")
+    assert later.all("SyncCompany") == []
+
+
+def test_the_list_of_changes_comes_in_pages_of_a_thousand(demo: Desk) -> None:
+    many = "<Company><Name>Kunde AS</Name><Type>Business</Type></Company>" * 1002
+    demo.call("SaveCompanies", f"<companies>{many}</companies>")
+    first, second = sync_list(demo), sync_list(demo, page="<Page>2</Page>")
+    assert (first["TotalPages"], first["TotalItems"], len(first.all("SyncCompany"))) == ("2", "1002", 1000)
+    assert [each["CompanyId"] for each in second.all("SyncCompany")] == ["11001", "11002"]

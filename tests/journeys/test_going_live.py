@@ -1,0 +1,154 @@
+"""Going live on a client of 24SevenOffice that has 200 customers and 50 projects already."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from local.visitor import eventually, expect
+from models import listing, users, visits
+from models.users import Rights
+from models.wanted import Wanted
+from models.words import Role, Scope, State
+from web.cookies import SESSION
+from web.forms import proof
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from models.listing import ChangeView
+    from tests.journeys.firm import Firm, Record
+
+CUSTOMERS, PROJECTS = 200, 50
+TWINS = 10001 + CUSTOMERS
+"""The first number of those who cannot be told apart."""
+
+Live = tuple["Firm", dict[str, "Record"]]
+
+
+def organization_numbers() -> Iterator[str]:
+    """Make Norwegian organization numbers, one after the other."""
+    for digits in map(str, range(91_000_000, 92_000_000)):
+        last = (
+            -sum(int(digit) * weight for digit, weight in zip(digits, (3, 2, 7, 6, 5, 4, 3, 2), strict=True)) % 11
+        )
+        if last < 10:
+            yield f"{digits}{last}"
+
+
+@pytest.fixture
+def live(new_firm: Callable[..., Firm]) -> Live:
+    """A firm in use on both sides, each record of Moment by its name, with nothing linked and nobody notified."""
+    firm = new_firm(hears=())
+    numbers = organization_numbers()
+    entered: dict[str, Record] = {}
+    for place in range(CUSTOMERS):
+        number, name = next(numbers), f"Kunde {place} AS"
+        by_number, by_both = place % 3 == 0, place % 3 == 1  # and else by the name alone
+        dressed = f"NO {number[:3]} {number[3:6]} {number[6:]} MVA" if by_number or by_both else ""
+        there = {"name": f"Gamle {name}" if by_number else name.upper(), "organization_number": dressed}
+        firm.control("twentyfour", "POST", "books/1/customers", there)
+        entered[name] = firm.enter("customers", name=name, organizationNumber=number)
+    for name in ("Tvilling AS", "Dobbel AS"):
+        for _ in range(2):
+            firm.control("twentyfour", "POST", "books/1/customers", {"name": name})
+        entered[name] = firm.enter("customers", name=name)
+    number = next(numbers)
+    firm.control(
+        "twentyfour", "POST", "books/1/customers", {"name": "Navnebror AS", "organization_number": number}
+    )
+    entered["Navnebror AS"] = firm.enter("customers", name="Navnebror AS", organizationNumber=next(numbers))
+    for place in range(1, PROJECTS + 1):
+        of_customer = {"name": f"PROSJEKT {place}", "number": place, "customer_number": 10000 + place}
+        firm.control("twentyfour", "POST", "books/1/projects", of_customer)
+        name = "Et annet prosjekt" if place == PROJECTS else f"Prosjekt {place}"
+        customer = entered[f"Kunde {place - 1} AS"]["id"]
+        entered[name] = firm.enter("projects", name=name, projectNumber=str(place), customerId=customer)
+    firm.enter("financialAccounts", accountNumber=3000, currentVatPercentage=25)
+    return firm, entered
+
+
+def stuck(firm: Firm) -> dict[str, ChangeView]:
+    """Tell what needs a person, by the name of the record."""
+    wanted = Wanted(connection_id=firm.connection.id, states=frozenset({State.STUCK}))
+    return {str(view.title): view for view in listing.latest(firm.bridge.database, wanted)}
+
+
+def expect_quiet(firm: Firm, *, asked: set[str]) -> None:
+    def holds() -> None:
+        expect("changes in hand", firm.in_hand(), [])
+        expect("asked", set(stuck(firm)), asked)
+
+    eventually(holds)
+
+
+def choose_on_the_page(firm: Firm, change: ChangeView, choice: str) -> None:
+    """Press a button of the record's page, as somebody who is signed in does."""
+    database, address = firm.bridge.database, f"{firm.stack.addresses['web']}/changes/{change.id}"
+    rights = Rights(Role.OPERATOR, Scope(frozenset({firm.connection.id})))
+    user = users.add(database, f"kari@{firm.company}.example", rights, password=None, who="test", now=clock())
+    token = visits.begin(database, user.id, now=clock())
+    cookies = {"Cookie": f"{SESSION.full_name}={token}"}
+    assert f'value="{choice}"' in requests.get(address, headers=cookies, timeout=30).text
+    fields = {"csrf": proof(token), "choice": choice}
+    answer = requests.post(f"{address}/answer", data=fields, headers=cookies, timeout=30, allow_redirects=False)
+    assert answer.status_code == 303
+
+
+def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) -> None:
+    firm, entered = live
+    told = firm.stack.command("connections", "adopt", firm.name, "--dry-run")
+    assert "is the same: 249, to be asked: 3, new: 1, cannot come across: 0" in told
+    assert firm.moment("customers")[0]["customerNumber"] == ""
+    assert {company["external_id"] for company in firm.books("customers")} == {""}
+
+    asked = {"Customer Tvilling AS", "Customer Dobbel AS", f"Project {PROJECTS}"}
+    for _ in range(2):  # to run it once more does no harm
+        firm.stack.command("connections", "adopt", firm.name, "--create")
+        expect_quiet(firm, asked=asked)
+    numbers = {each["name"]: each["customerNumber"] for each in firm.moment("customers")}
+    assert [numbers[f"Kunde {place} AS"] for place in range(CUSTOMERS)] == [
+        str(10001 + place) for place in range(CUSTOMERS)
+    ]
+    assert numbers["Navnebror AS"] == str(TWINS + 5)
+    assert numbers["Tvilling AS"] == numbers["Dobbel AS"] == ""
+    assert len(firm.books("projects")) == PROJECTS
+    assert firm.books("projects")[-1]["name"] == f"PROSJEKT {PROJECTS}"
+
+    waiting = stuck(firm)
+    choose_on_the_page(firm, waiting["Customer Tvilling AS"], str(TWINS + 1))
+    offered = firm.stack.command("changes", "show", str(waiting["Customer Dobbel AS"].id))
+    assert re.findall(r"^  (\d+)", offered, re.MULTILINE) == [str(TWINS + 2), str(TWINS + 3)]
+    firm.stack.command("changes", "choose", str(waiting["Customer Dobbel AS"].id), "--new")
+    firm.stack.command("changes", "choose", str(waiting[f"Project {PROJECTS}"].id), str(PROJECTS))
+    expect_quiet(firm, asked=set())
+
+    project = entered["Prosjekt 1"]
+    invoices = [firm.invoice(project), firm.invoice({**project, "customerId": entered["Tvilling AS"]["id"]})]
+    for invoice in invoices:
+        firm.notify(invoice)
+    firm.expect_vouchers(invoices)
+    companies = firm.books("customers")
+    held = {company["external_id"]: company["number"] for company in companies if company["external_id"]}
+    assert held[str(entered["Tvilling AS"]["id"])] == TWINS + 1
+    assert held[str(entered["Dobbel AS"]["id"])] == TWINS + 6
+    assert len(companies) == CUSTOMERS + 5 + 2  # those who were there, and two who are new
+    assert len(held) == CUSTOMERS + 3  # every customer of Moment, once
+    assert firm.books("projects")[-1]["name"] == "Et annet prosjekt"
+
+
+def test_customers_and_projects_that_travel_by_themselves_double_nobody_either(live: Live) -> None:
+    """Nobody has run ``adopt``: the webhooks and polls bring everything, and the same is asked."""
+    firm, entered = live
+    for place in range(3):
+        firm.post(f'{{"event": "UPDATE", "customer": {{"id": {entered[f"Kunde {place} AS"]["id"]}}}}}'.encode())
+    firm.post(f'{{"event": "UPDATE", "project": {{"id": {entered["Prosjekt 2"]["id"]}}}}}'.encode())
+    firm.post(f'{{"event": "UPDATE", "customer": {{"id": {entered["Tvilling AS"]["id"]}}}}}'.encode())
+    expect_quiet(firm, asked={"Customer Tvilling AS"})
+    assert len(firm.books("customers")) == CUSTOMERS + 5
+    assert len(firm.books("projects")) == PROJECTS
+    assert firm.calls().get("GetCompanies", 0) <= 3
