@@ -167,7 +167,7 @@ class Erp(Purchases, Protocol):
         ...
 
     def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
-        """Read those of the projects with these numbers that there are, in one call."""
+        """Read those of the projects with these numbers that there are, in one call at the most."""
         ...
 
     def tax_codes(self) -> Mapping[int, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from integrations.twentyfour import attachments, customers, expenses, invoices, projects
 from integrations.twentyfour.books import Books
+from integrations.twentyfour.numbers import Numbers
 from integrations.twentyfour.register import Register
 from integrations.twentyfour.session import Login, Session
 
@@ -59,6 +60,7 @@ class TwentyFour:
         self._session = Session(login, client=client, store=store)
         self._books = Books(self._session)
         self._register = Register(self._session)
+        self._numbers = Numbers(self._session)
 
     def for_polls(self) -> TwentyFour:
         """Give the same client of 24SevenOffice, with the same memory, to be polled."""
@@ -66,6 +68,7 @@ class TwentyFour:
         twin._session = self._session.for_polls()  # noqa: SLF001 - its own
         twin._books = self._books.read_by(twin._session)  # noqa: SLF001 - its own
         twin._register = self._register.read_by(twin._session)  # noqa: SLF001 - its own
+        twin._numbers = self._numbers.read_by(twin._session)  # noqa: SLF001 - its own
         return twin
 
     def identities(self) -> Sequence[Identity]:
@@ -109,6 +112,7 @@ class TwentyFour:
     def save_project(self, draft: ProjectDraft) -> None:
         """Create or overwrite a project, with the connection's client id."""
         settings = self._settings
+        self._numbers.take(draft.number)
         projects.save(self._session, draft, client_id=settings.client_id, field=settings.client_id_field)
 
     def has_project(self, number: int) -> bool:
@@ -116,8 +120,8 @@ class TwentyFour:
         return projects.exists(self._session, number)
 
     def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
-        """Read those of the projects with these numbers that there are."""
-        return projects.held(self._session, numbers)
+        """Read those of the projects with these numbers that there are; free ones are remembered for a minute."""
+        return self._numbers.held(numbers)
 
     def vat_codes(self) -> Mapping[str, Decimal]:
         """Tell the VAT codes with their rates, at most ten minutes old."""

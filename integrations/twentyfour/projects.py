@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from language.said import say
 from models.settings import WHOLE_NUMBERS
 from sync.errors import Misconfigured, Rejected
-from sync.records import HeldProject
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from datetime import date
 
     from integrations.twentyfour.session import Session
@@ -53,16 +51,6 @@ def exists(session: Session, number: int) -> bool:
     """Tell whether there is a project with this number (GetSingleProject)."""
     found = session.call("Project", "GetSingleProject", projectId=number)
     return found is not None and found.Id == number
-
-
-def held(session: Session, numbers: Collection[int]) -> list[HeldProject]:
-    """Read those of the projects with these numbers that there are (GetProjectList, assumption S27)."""
-    found = session.call("Project", "GetProjectList", Ps={"ProjectIds": {"int": list(numbers)}}) or []
-    return [
-        HeldProject(each.Id, each.RawName or each.Name or "", each.CustomerId or None)
-        for each in found
-        if each.Id in numbers
-    ]
 
 
 def _client_id(client_id: str, field: ClientIdField) -> str | int | None:

@@ -103,7 +103,7 @@ class Register:
             yield page
 
     def _page(self, parameters: Mapping[str, datetime | int]) -> SoapValue:
-        wanted = {"Active": None, **parameters}  # neither only those in use nor only the others (assumption S26)
+        wanted = {"Active": None, **parameters}  # neither only those in use nor only the others (assumption S30)
         return self._session.call("Company", "GetCompanySyncList", syncSearchParameters=wanted)
 
 

@@ -43,7 +43,7 @@ class Work:
 class Projects:
     """Saves new and changed projects, each in a call of its own since the vendor has no other."""
 
-    batch = 25
+    batch = 10
     together = False
 
     def __init__(self, desk: Desk) -> None:

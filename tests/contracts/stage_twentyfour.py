@@ -127,7 +127,10 @@ SCENES = {
     ),
     "register": Scene(
         lambda erp: list(erp.register()),
-        [Company(10001, NORDLYS.name, "923609016", NORDLYS.moment_id, (NORDLYS.email, NORDLYS.invoice_email))],
+        [
+            Company(20001, "Byggmakker AS", supplier=True),
+            Company(10001, NORDLYS.name, "923609016", NORDLYS.moment_id, (NORDLYS.email, NORDLYS.invoice_email)),
+        ],
     ),
     "company": Scene(lambda erp: erp.company(10002), None),
     "save_project": Scene(lambda erp: erp.save_project(KULTURHUSET), None, {"client_id": "4711"}),

@@ -92,7 +92,7 @@ def choose_on_the_page(firm: Firm, change: ChangeView, choice: str) -> None:
     rights = Rights(Role.OPERATOR, Scope(frozenset({firm.connection.id})))
     user = users.add(database, f"kari@{firm.company}.example", rights, password=None, who="test", now=clock())
     token = visits.begin(database, user.id, now=clock())
-    cookies = {"Cookie": f"{SESSION.full_name}={token}"}
+    cookies = {"Cookie": f"{SESSION.name}={token}"}
     assert f'value="{choice}"' in requests.get(address, headers=cookies, timeout=30).text
     fields = {"csrf": proof(token), "choice": choice}
     answer = requests.post(f"{address}/answer", data=fields, headers=cookies, timeout=30, allow_redirects=False)

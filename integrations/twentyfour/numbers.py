@@ -1,0 +1,71 @@
+"""Which numbers of projects are free: looked for with their neighbours, as the next projects have those.
+
+Each project takes a call to be saved, since the vendor has no other, so that looking must cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from typing import TYPE_CHECKING
+
+from cachetools import TTLCache
+
+from sync.records import HeldProject
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from integrations.twentyfour.session import Session
+
+REMEMBERED_SECONDS = 60
+"""How long a number that was free is taken to be so; who enters projects in both systems seldom is that fast."""
+
+BLOCK, MOST = 100, 1000
+"""Neighbours share all digits but two. Where so many would be too many for a call, nobody's are looked for."""
+
+HIGHEST = 2**31 - 1
+
+
+class Numbers:
+    """The numbers of one client's projects; threads may share it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._free: TTLCache[int, bool] = TTLCache(maxsize=100 * MOST, ttl=REMEMBERED_SECONDS)
+        self._looking = threading.Lock()
+
+    def read_by(self, session: Session) -> Numbers:
+        """Give the same numbers with the same memory, read by another session."""
+        twin = copy.copy(self)
+        twin._session = session  # noqa: SLF001 - its own
+        return twin
+
+    def held(self, numbers: Collection[int]) -> Sequence[HeldProject]:
+        """Read those of the projects with these numbers that there are (GetProjectList, assumption S31)."""
+        with self._looking:
+            unknown = {number for number in numbers if number not in self._free}
+            if not unknown:
+                return []
+            wanted = _with_neighbours(unknown)
+            found = [each for each in self._read(wanted) if each.number in wanted]
+            taken = {each.number for each in found}
+            self._free.update(dict.fromkeys(wanted - taken, True))
+            return [each for each in found if each.number in unknown]
+
+    def take(self, number: int) -> None:
+        """Note that a number is not free any more, or may not be."""
+        with self._looking:
+            self._free.pop(number, None)
+
+    def _read(self, numbers: Collection[int]) -> Sequence[HeldProject]:
+        search = {"ProjectIds": {"int": sorted(numbers)}}
+        found = self._session.call("Project", "GetProjectList", Ps=search) or []
+        return [HeldProject(each.Id, each.RawName or each.Name or "", each.CustomerId or None) for each in found]
+
+
+def _with_neighbours(numbers: set[int]) -> set[int]:
+    starts = {number // BLOCK * BLOCK for number in numbers}
+    if len(starts) * BLOCK > MOST:
+        return numbers
+    return {number for start in starts for number in range(max(start, 1), min(start + BLOCK, HIGHEST + 1))}

@@ -1,0 +1,69 @@
+"""What it costs to see whether the numbers of projects are free."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.records import HeldProject
+from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS
+
+if TYPE_CHECKING:
+    from integrations.twentyfour.gateway import TwentyFour
+    from tests.contracts.stage_twentyfour import Stranger
+
+
+@pytest.fixture
+def erp(stranger: Stranger) -> TwentyFour:
+    return stranger.gateway()
+
+
+def enter(stranger: Stranger, number: int, name: str = "Brannstasjonen") -> None:
+    """Enter a project by hand, as a bookkeeper does."""
+    stranger.control("POST", "/books/1/projects", {"number": number, "name": name})
+
+
+def looks(stranger: Stranger) -> int:
+    return stranger.calls().get("GetProjectList", 0)
+
+
+def test_numbers_beside_each_other_are_looked_for_together(stranger: Stranger, erp: TwentyFour) -> None:
+    enter(stranger, 17)
+    assert erp.held_projects([1, 205]) == []
+    assert erp.held_projects([2, 99, 200, 299]) == []
+    assert looks(stranger) == 1
+    assert erp.held_projects([17]) == [HeldProject(17, "Brannstasjonen")]
+    assert erp.held_projects([100]) == []
+    assert looks(stranger) == 3
+
+
+def test_a_number_that_is_taken_is_read_as_it_is_now(stranger: Stranger, erp: TwentyFour) -> None:
+    for name in ("Brannstasjonen", "Kulturhuset"):
+        enter(stranger, 17, name)
+        assert erp.held_projects([17]) == [HeldProject(17, name)]
+
+
+def test_a_number_that_we_saved_is_free_no_more(erp: TwentyFour) -> None:
+    erp.save_companies([NORDLYS])
+    assert erp.held_projects([1]) == []
+    erp.save_project(KULTURHUSET)
+    assert erp.held_projects([1]) == [HeldProject(1, "Kulturhuset", 10001)]
+
+
+def test_numbers_far_apart_and_the_highest_are_looked_for(stranger: Stranger, erp: TwentyFour) -> None:
+    far = [*range(1, 2_000_000_000, 100_000_000), 2**31 - 1]
+    enter(stranger, far[3])
+    enter(stranger, far[-1])
+    assert [each.number for each in erp.held_projects(far)] == [far[3], far[-1]]
+    assert [each.number for each in erp.held_projects([2**31 - 2, 2**31 - 1])] == [far[-1]]
+
+
+def test_a_save_that_was_refused_leaves_the_number_to_be_looked_for(stranger: Stranger, erp: TwentyFour) -> None:
+    assert erp.held_projects([1]) == []
+    stranger.misbehave("SaveProject", "fault")
+    with pytest.raises(Exception, match="24SevenOffice"):
+        erp.save_project(replace(KULTURHUSET, customer_number=None))
+    assert erp.held_projects([1]) == []
+    assert looks(stranger) == 2
