@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date
@@ -23,6 +22,7 @@ from sync.records import (
     Project,
     VoucherFiles,
 )
+from tests.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -36,31 +36,6 @@ if TYPE_CHECKING:
 
 RATES = {"3": Decimal(25), "31": Decimal(15), "5": Decimal(0)}
 CHART = {1500: "", 1920: "", 3000: "3", 3020: "31", 3100: "5"}
-
-
-class Remote:
-    """A system that counts its calls and can be told to fail: before it does the work, or after.
-
-    Each call takes the next of the list: an error to raise, or None to go well.
-    """
-
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter()
-        self.fails_before: defaultdict[str, list[Exception | None]] = defaultdict(list)
-        self.fails_after: defaultdict[str, list[Exception | None]] = defaultdict(list)
-
-    @contextmanager
-    def call(self, operation: str) -> Iterator[None]:
-        self.calls[operation] += 1
-        _fail(self.fails_before[operation])
-        yield
-        _fail(self.fails_after[operation])
-
-
-def _fail(errors: list[Exception | None]) -> None:
-    error = errors.pop(0) if errors else None
-    if error:
-        raise error
 
 
 class FakeMoment(Remote):

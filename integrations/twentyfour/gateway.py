@@ -12,7 +12,7 @@ from integrations.twentyfour.register import Register
 from integrations.twentyfour.session import Login, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
     from decimal import Decimal
