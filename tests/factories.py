@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -12,6 +12,9 @@ from language.catalogue import Language
 from models.settings import ConnectionSettings
 from models.words import Kind, Record
 from sync.records import Customer, Invoice, InvoiceLine, Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -72,3 +75,13 @@ def invoice(
     given = {"id": record_id, "number": number, **defaults, **values}
     total = sum((each.amount for each in given["lines"]), Decimal())
     return Invoice(**{"total": total, **given})
+
+
+def organization_numbers() -> Iterator[str]:
+    """Make Norwegian organization numbers, one after the other."""
+    for digits in map(str, range(91_000_000, 92_000_000)):
+        last = (
+            -sum(int(digit) * weight for digit, weight in zip(digits, (3, 2, 7, 6, 5, 4, 3, 2), strict=True)) % 11
+        )
+        if last < 10:
+            yield f"{digits}{last}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from tests.chaos.purchases import SUPPLIER, Purchases
+from tests.factories import organization_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,9 +29,9 @@ SALE_ACCOUNTS = (
 )
 UNKNOWN_ACCOUNT = {"accountNumber": 3999, "currentVatPercentage": 25}
 CUSTOMERS = (
-    {"name": "Fjellheim Entreprenør AS", "organizationNumber": "310123455"},
+    {"name": "Fjellheim Entreprenør AS"},
     {"name": "Åse Bjørnstad", "customerType": "person"},
-    {"name": "Nordlys & Sønner AS", "organizationNumber": "923609016"},
+    {"name": "Nordlys & Sønner AS"},
     {"name": "Müller Tømrer", "customerType": "person"},
 )
 
@@ -44,6 +45,7 @@ class Day:
     def __init__(self, outside: Outside, *, dice: Random) -> None:
         self._outside, self._dice = outside, dice
         self._numbers = count(1)
+        self._organizations = organization_numbers()
         self._customers: list[int] = []
         self._projects: list[Record] = []
         self._sold: list[int] = []
@@ -84,6 +86,8 @@ class Day:
     def _new_customer(self) -> None:
         n, who = next(self._numbers), self._dice.choice(CUSTOMERS)
         values = {**who, "name": f"{who['name']} {n}", "email": f"post-{n}@example.com"}
+        if "customerType" not in who:
+            values["organizationNumber"] = next(self._organizations)
         self._customers.append(self._outside.enter("customers", **values)["id"])
 
     def _change_customer(self) -> None:

@@ -13,12 +13,13 @@ from models import listing, users, visits
 from models.users import Rights
 from models.wanted import Wanted
 from models.words import Role, Scope, State
+from tests.factories import organization_numbers
 from web.cookies import SESSION
 from web.forms import proof
 from worker.wiring import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from models.listing import ChangeView
     from tests.journeys.firm import Firm, Record
@@ -28,16 +29,6 @@ TWINS = 10001 + CUSTOMERS
 """The first number of those who cannot be told apart."""
 
 Live = tuple["Firm", dict[str, "Record"]]
-
-
-def organization_numbers() -> Iterator[str]:
-    """Make Norwegian organization numbers, one after the other."""
-    for digits in map(str, range(91_000_000, 92_000_000)):
-        last = (
-            -sum(int(digit) * weight for digit, weight in zip(digits, (3, 2, 7, 6, 5, 4, 3, 2), strict=True)) % 11
-        )
-        if last < 10:
-            yield f"{digits}{last}"
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_what_was_held_up_is_due_as_soon_as_one_record_came_across(world: World)
 
 
 def test_what_may_have_been_saved_is_looked_for_only_when_its_call_has_ended(world: World) -> None:
-    world.moment.put(factories.customer("9"))
+    world.moment.put(factories.customer("9", name="Fjord AS", organization_number="", email=""))
     world.erp.fails_before["save_companies"] = [Uncertain("No answer.")]
     world.receive(Kind.CUSTOMER, "9")
     world.drain(Kind.CUSTOMER)
