@@ -16,8 +16,9 @@ from models import files, traces, users
 from models.finding import words_of
 from models.locking import ALL_BUT_THE_KEY
 from models.people import GrantRow, UserRow
+from models.schema import TABLES
 from models.tables import AttemptRow, AuditRow, ChangeRow, ConnectionRow, LaneRow, LinkRow
-from models.traces import GONE, TABLES, Person
+from models.traces import GONE, Person
 from models.words import Kind, Record
 
 if TYPE_CHECKING:

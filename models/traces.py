@@ -11,8 +11,8 @@ from urllib.parse import unquote_plus
 from sqlalchemy import Text, cast, or_, select, text, tuple_, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.doubts import DoubtRow
 from models.finding import Words, holds, words_of
+from models.schema import TABLES
 from models.wording import Wording
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Select, Table
 
     from models.base import Database
-
-TABLES = DoubtRow.metadata
-"""All of them: the module of the doubts stands on all others that have some."""
 
 PLAIN = frozenset(
     {

@@ -11,8 +11,8 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from config.settings import Settings
+from models.schema import TABLES
 from models.settings import ConnectionSettings
-from models.traces import TABLES
 from sync.reasons import REASONS
 from web.app import ROUTERS
 from worker.__main__ import main

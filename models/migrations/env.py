@@ -5,16 +5,13 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine, text
 
-from models.doubts import DoubtRow
-from models.people import UserRow
-from models.questions import QuestionRow
+from models.schema import TABLES
 
 MIGRATION_LOCK = 7240001
 
 engine = create_engine(context.config.attributes["address"])
 with engine.connect() as connection:
-    metadata = [row.metadata for row in (UserRow, DoubtRow, QuestionRow)]  # one and the same, known to have all tables
-    context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+    context.configure(connection=connection, target_metadata=TABLES, compare_type=True)
     with context.begin_transaction():
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         context.run_migrations()

@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from models import files, hooks, inbox, listing, reminders, throttle, users, visits
 from models.errands import Asked
-from models.traces import PLAIN, TABLES
+from models.schema import TABLES
+from models.traces import PLAIN
 from models.users import Rights
 from models.wanted import Wanted
 from models.words import Kind, Lane, Outcome, Record, Role, Scope, State
@@ -43,6 +44,7 @@ OTHERS = {
     "lanes": "kind",
     "links": "kind moment_id remote_id fingerprint",
     "notifications": "kind",
+    "questions": "answer",
     "sessions": "token_hash",
     "tallies": "span",
     "alerts": "turn reason fate message_id",
