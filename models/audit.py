@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from language.said import say
 from models.paging import Page, following, paged
+from models.settings import ConnectionSettings
 from models.tables import AuditRow, ConnectionRow
 from models.wanted import within
 
@@ -48,6 +50,19 @@ def page(database: Database, scope: Scope, *, users: bool = False, key: Key | No
             return [_line(row, name) for row, name in rows]
 
         return paged(fetch, key=key, at=lambda line: (line.at, line.id))
+
+
+def secret_saved_at(database: Database, connection_id: int, setting: str) -> datetime | None:
+    """Tell when a secret setting of a connection got its present value (UTC); None where it is not noted."""
+    title = ConnectionSettings.model_fields[setting].title
+    wording = [say("added"), say("{setting}: changed", setting=title)]
+    query = (
+        select(AuditRow.at)
+        .where(AuditRow.connection_id == connection_id, AuditRow.what.in_(wording))
+        .order_by(AuditRow.id.desc())
+    )
+    with database.statement() as session:
+        return session.scalar(query.limit(1))
 
 
 def _line(row: AuditRow, connection: str | None) -> Line:

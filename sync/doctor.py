@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeVar
 
-from sync.checkups import books, login, moment, numbers, own
+from sync.checkups import books, login, moment, numbers, own, samples
 from sync.errors import SyncError
 from sync.findings import Verdict, closes, failed
 
@@ -45,6 +45,7 @@ CHECKS = (
     Check(own.settings),
     Check(moment.company, MOMENT),
     Check(moment.records, MOMENT),
+    Check(samples.invoices, MOMENT),
     Check(moment.expenses, MOMENT),
     Check(login.login, TWENTYFOUR),
     Check(login.services, TWENTYFOUR),
@@ -58,8 +59,10 @@ CHECKS = (
     Check(books.factoring, TWENTYFOUR),
     Check(own.client_id),
     Check(books.expense_accounts, TWENTYFOUR),
+    Check(samples.purchases, TWENTYFOUR),
     Check(own.listeners),
     Check(own.webhooks),
+    Check(moment.key, MOMENT),
     Check(moment.by_hand, MOMENT),
 )
 
@@ -84,7 +87,7 @@ def examine(patient: Patient) -> Report:
     findings: list[Finding] = []
     for check in CHECKS:
         if closed.keys().isdisjoint(check.needs):
-            findings += _look(check, patient, closed)
+            findings += _look(check, patient, closed=closed, told=findings)
     refusal = closed.get(System.TWENTYFOUR)
     undecided = refusal is not None and refusal.reason == "identity"
     clients = _known(patient.erp.identities) if refusal is None or undecided else ()
@@ -92,13 +95,17 @@ def examine(patient: Patient) -> Report:
     return Report(findings, [each for each in clients if each.usable], accounts)
 
 
-def _look(check: Check, patient: Patient, closed: dict[System, SyncError]) -> Iterator[Finding]:
+def _look(
+    check: Check, patient: Patient, *, closed: dict[System, SyncError], told: Sequence[Finding]
+) -> Iterator[Finding]:
+    """Look at one thing; what was told of before, such as a service that refuses us, is not told of again."""
     try:
         yield from check.look(patient)
     except SyncError as error:
         if closes(error):
             closed |= dict.fromkeys(check.needs, error)
-        yield failed(error)
+        if not any(error.message in finding.what for finding in told):
+            yield failed(error)
 
 
 def _known(read: Callable[[], Collection[T]]) -> Collection[T]:

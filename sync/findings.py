@@ -78,6 +78,7 @@ class Patient:
         notified: when Moment last told of each kind of record (UTC).
         invoices_waiting: how many invoices are on their way.
         last_invoice: the invoice that came across last, if one has.
+        key_saved: when Moment's API key was entered (UTC), if that is known.
     """
 
     settings: ConnectionSettings
@@ -87,6 +88,7 @@ class Patient:
     notified: Mapping[Kind, datetime] = field(default_factory=dict)
     invoices_waiting: int = 0
     last_invoice: Record | None = None
+    key_saved: datetime | None = None
 
     @property
     def today(self) -> date:

@@ -237,6 +237,6 @@ class OpenErp(Erp, Protocol):
         """Tell what the client calls itself, as the one who is logged in sees it."""
         ...
 
-    def has_project(self, number: int) -> bool:
-        """Tell whether there is a project with this number."""
+    def project(self, number: int) -> HeldProject | None:
+        """Read the project with this number."""
         ...

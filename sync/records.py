@@ -157,11 +157,12 @@ class ProjectDraft:
 
 @dataclass(frozen=True, slots=True)
 class HeldProject:
-    """A project as 24SevenOffice holds it."""
+    """A project as 24SevenOffice holds it; ``client_id`` is what stands in the field chosen for it, where it was asked."""
 
     number: int
     name: str
     customer_number: int | None = None
+    client_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models import links, notifications, waiting
+from models import audit, links, notifications, waiting
 from models.words import Kind, Lane
 from sync import doctor
 from sync.checkups.login import enter
@@ -37,8 +37,13 @@ def check(bridge: Bridge, settings: ConnectionSettings) -> Identity:
 
 def examine(bridge: Bridge, connection: Connection) -> Report:
     """Have the doctor look at a connection as it is; nothing is written anywhere."""
+    return doctor.examine(patient_of(bridge, connection))
+
+
+def patient_of(bridge: Bridge, connection: Connection) -> Patient:
+    """Gather what the doctor looks at, with nothing remembered of either system."""
     database, invoices = bridge.database, Lane(connection.id, Kind.INVOICE)
-    patient = Patient(
+    return Patient(
         connection.settings,
         moment=bridge.moment(connection.settings),
         erp=bridge.erp(connection.settings),
@@ -46,5 +51,5 @@ def examine(bridge: Bridge, connection: Connection) -> Report:
         notified=notifications.latest(database, connection.id),
         invoices_waiting=waiting.in_lane(database, invoices),
         last_invoice=links.latest(database, connection.id, Kind.INVOICE),
+        key_saved=audit.secret_saved_at(database, connection.id, "moment_api_key"),
     )
-    return doctor.examine(patient)

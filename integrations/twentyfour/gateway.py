@@ -115,9 +115,9 @@ class TwentyFour:
         self._numbers.take(draft.number)
         projects.save(self._session, draft, client_id=settings.client_id, field=settings.client_id_field)
 
-    def has_project(self, number: int) -> bool:
-        """Tell whether there is a project with this number."""
-        return projects.exists(self._session, number)
+    def project(self, number: int) -> HeldProject | None:
+        """Read the project with this number."""
+        return projects.read(self._session, number, field=self._settings.client_id_field)
 
     def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
         """Read those of the projects with these numbers that there are; free ones are remembered for a minute."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from language.said import say
 from models.settings import WHOLE_NUMBERS
 from sync.errors import Misconfigured, Rejected
+from sync.records import HeldProject
 
 if TYPE_CHECKING:
     from datetime import date
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from integrations.twentyfour.session import Session
     from models.settings import ClientIdField
     from sync.records import ProjectDraft
+
+UNSET = (None, "", 0, -(2**31))
+"""What .NET says of a field that holds nothing."""
 
 
 def save(session: Session, draft: ProjectDraft, *, client_id: str, field: ClientIdField) -> None:
@@ -47,10 +51,13 @@ def save(session: Session, draft: ProjectDraft, *, client_id: str, field: Client
         )
 
 
-def exists(session: Session, number: int) -> bool:
-    """Tell whether there is a project with this number (GetSingleProject)."""
+def read(session: Session, number: int, *, field: ClientIdField) -> HeldProject | None:
+    """Read the project with this number (GetSingleProject), and what stands in one of its fields."""
     found = session.call("Project", "GetSingleProject", projectId=number)
-    return found is not None and found.Id == number
+    if found is None or found.Id != number:
+        return None
+    held = found[field]
+    return HeldProject(number, found.Name or "", client_id="" if held in UNSET else str(held))
 
 
 def _client_id(client_id: str, field: ClientIdField) -> str | int | None:

@@ -78,6 +78,22 @@ async def change_year(client_id: int, year: int, change: YearChange, books: TheB
     return change
 
 
+@router.delete("/books/{client_id}/years/{year}", status_code=204)
+async def remove_year(client_id: int, year: int, books: TheBooks) -> None:
+    """Take back a fiscal year that was set up."""
+    years = found(books.clients, client_id).years
+    found(years, year)
+    del years[year]
+
+
+@router.delete("/books/{client_id}/types/{number}", status_code=204)
+async def remove_type(client_id: int, number: int, books: TheBooks) -> None:
+    """Do without a type of vouchers."""
+    types = found(books.clients, client_id).types
+    found(types, number)
+    del types[number]
+
+
 @router.put("/books/{client_id}/series/{series_id}")
 async def change_series(client_id: int, series_id: int, change: SeriesChange, books: TheBooks) -> SeriesChange:
     """Say what number a series starts on."""

@@ -27,12 +27,18 @@ def fiscal_years(patient: Patient) -> Iterator[Finding]:
     """See that today can be posted on, and that the years follow each other."""
     years = sorted(patient.erp.fiscal_years(), key=lambda year: year.starts)
     day = f"{patient.today:%d.%m.%Y}"
-    if any(year.starts <= patient.today <= year.ends and not year.locked for year in years):
+    ours = [year for year in years if year.starts <= patient.today <= year.ends]
+    if any(not year.locked for year in ours):
         yield good(say("The fiscal year of today ({day}) is open.", day=day))
+    elif ours:
+        yield bad(
+            say("The fiscal year of today ({day}) is locked in 24SevenOffice.", day=day),
+            say("Open the fiscal year in 24SevenOffice."),
+        )
     else:
         yield bad(
-            say("24SevenOffice has no open fiscal year with today ({day}) in it.", day=day),
-            say("Open the fiscal year in 24SevenOffice."),
+            say("24SevenOffice has no fiscal year with today ({day}) in it.", day=day),
+            say("Set up the fiscal year in 24SevenOffice."),
         )
     if any(earlier.ends + DAY != later.starts for earlier, later in pairwise(years)):
         spans = "; ".join(f"{year.starts:%d.%m.%Y}-{year.ends:%d.%m.%Y}" for year in years)
@@ -41,6 +47,12 @@ def fiscal_years(patient: Patient) -> Iterator[Finding]:
             say("Compare them with those in 24SevenOffice."),
             tests="S11",
         )
+    elif years:
+        first, last = f"{years[0].starts:%d.%m.%Y}", f"{years[-1].ends:%d.%m.%Y}"
+        what = say(
+            "The fiscal years follow each other day by day, from {first} to {last}.", first=first, last=last
+        )
+        yield good(what, tests="S11")
 
 
 def receivables(patient: Patient) -> Iterator[Finding]:
@@ -78,14 +90,12 @@ def expense_accounts(patient: Patient) -> Iterator[Finding]:
             setting="expense_accounts",
         )
     for what, span in ((say("what is owed to suppliers"), SUPPLIERS), (say("VAT"), VAT)):
-        if not any(account in chart for account in span):
+        where = {"what": what, "first": span[0], "last": span[-1]}
+        if any(account in chart for account in span):
+            yield good(say("There are accounts for {what} from {first} to {last}.", **where), tests="S20")
+        else:
             yield unknown(
-                say(
-                    "There is no account for {what} from {first} to {last}.",
-                    what=what,
-                    first=span[0],
-                    last=span[-1],
-                ),
+                say("There is no account for {what} from {first} to {last}.", **where),
                 say("Expenses are right only where the chart of accounts is the Norwegian standard one."),
                 tests="S20",
             )
@@ -100,7 +110,7 @@ def factoring(patient: Patient) -> Iterator[Finding]:
     company = patient.erp.company(number)
     if company:
         what = say("All vouchers carry customer {number}, {name}.", number=number, name=company.name)
-        yield good(what, setting="factoring_id", tests="S3")
+        yield good(what, setting="factoring_id")
     else:
         yield bad(
             say("24SevenOffice has no customer {number}, which all vouchers are to carry.", number=number),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from language.said import say
+from models.accounts import AccountRanges
 from models.words import Kind
 from sync.errors import Misconfigured, SyncError
 from sync.findings import bad, closes, good
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from sync.findings import Finding, Patient
     from sync.ports import OpenErp
     from sync.records import Identity
+
+A_MINUTE = timedelta(minutes=1)
 
 
 def enter(erp: OpenErp) -> Identity:
@@ -48,13 +53,18 @@ def services(patient: Patient) -> Iterator[Finding]:
         except SyncError as error:
             if closes(error):
                 raise
-            yield bad(
-                say("24SevenOffice does not show us {what}: {error}", what=name, error=error.message),
-                say("If it stays so, give the user the right to {what} in 24SevenOffice.", what=name),
-                tests=tests,
-            )
+            yield hidden(name, error, tests=tests)
         else:
             yield good(say("24SevenOffice shows us {what}.", what=name), tests=tests)
+
+
+def hidden(what: Said, error: SyncError, *, tests: str = "") -> Finding:
+    """Tell of something that 24SevenOffice does not show us, though the login is accepted."""
+    return bad(
+        say("24SevenOffice does not show us {what}: {error}", what=what, error=error.message),
+        say("If it stays so, give the user the right to {what} in 24SevenOffice.", what=what),
+        tests=tests,
+    )
 
 
 def _reads(patient: Patient) -> Iterator[tuple[Said, Callable[[], object], str]]:
@@ -62,12 +72,20 @@ def _reads(patient: Patient) -> Iterator[tuple[Said, Callable[[], object], str]]
     erp = patient.erp
     yield say("the company's own data"), erp.client_name, ""
     yield say("the chart of accounts"), erp.tax_codes, ""
-    yield say("the ledger"), erp.fiscal_years, ""
+    yield say("the fiscal years"), erp.fiscal_years, ""
+    yield say("the ledger"), partial(_lately, patient), ""
     yield say("customers"), lambda: erp.company(1), ""
+    if patient.brings(Kind.INVOICE):
+        yield say("VAT codes"), erp.vat_codes, ""
     if patient.brings(Kind.PROJECT):
-        yield say("projects"), lambda: erp.has_project(1), ""
+        yield say("projects"), lambda: erp.project(1), ""
     if patient.brings(Kind.EXPENSE):
         yield say("documents"), lambda: erp.files(1), "S15"
+
+
+def _lately(patient: Patient) -> object:
+    receivables = AccountRanges.read(str(patient.settings.receivables_account))
+    return patient.erp.changed_vouchers(receivables, since=patient.now - A_MINUTE, until=patient.now)
 
 
 def _blocked(identity: Identity) -> Misconfigured:

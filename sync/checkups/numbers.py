@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from language.said import say
 from models.words import Kind
-from sync.errors import Misconfigured, Rejected
-from sync.findings import bad, good, unknown
+from sync.checkups.login import hidden
+from sync.errors import Misconfigured, Rejected, Unavailable
+from sync.findings import bad, closes, good, unknown
 from sync.records import Transfer
 
 if TYPE_CHECKING:
@@ -24,9 +25,16 @@ LOOKS_BACK = (timedelta(days=35), timedelta(days=400))
 
 def series(patient: Patient) -> Iterator[Finding]:
     """Compare the series of outgoing invoices with Moment's next invoice number, if vouchers take that (S1)."""
-    if not patient.brings(Kind.INVOICE):
+    years = patient.erp.fiscal_years() if patient.brings(Kind.INVOICE) else ()
+    if not any(year.starts <= patient.today <= year.ends for year in years):
+        return  # no invoices, or no fiscal year that numbers them, which is told of where years are looked at
+    try:
+        here = patient.erp.next_voucher_number(patient.today)
+    except Unavailable as error:
+        if closes(error):
+            raise
+        yield hidden(say("voucher numbers"), error)
         return
-    here = patient.erp.next_voucher_number(patient.today)
     if patient.settings.voucher_number == "series":
         yield good(
             say("The next voucher gets number {number} of the series.", number=here), setting="voucher_number"
@@ -61,9 +69,10 @@ def _looked_for(patient: Patient, invoice: Invoice | None) -> Iterator[Finding]:
     if invoice is None or invoice.number is None or invoice.transfer is not Transfer.WANTED:
         return
     lines = patient.erp.posted(invoice.number, day=invoice.day)
-    if any(line.customer_number for line in lines):
+    if any(line.customer_number and line.day == invoice.day for line in lines):
         yield good(
-            say("Invoice {number} is found in the ledger by its number.", number=invoice.number), tests="S18"
+            say("Invoice {number} is found in the ledger by its number, on its day.", number=invoice.number),
+            tests="S12, S18",
         )
     else:
         yield unknown(
@@ -71,8 +80,8 @@ def _looked_for(patient: Patient, invoice: Invoice | None) -> Iterator[Finding]:
                 "Invoice {number} came across, and is not found in the ledger by its number.",
                 number=invoice.number,
             ),
-            say("See whether its voucher is still there, with invoice number and customer."),
-            tests="S18",
+            say("See whether its voucher is still there, with invoice number, customer and day."),
+            tests="S12, S18",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from language.said import listed, say
@@ -11,8 +12,13 @@ from sync.findings import OSLO, bad, good, not_needed, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from sync.findings import Finding, Patient
+
+
+LATELY = timedelta(days=30)
+"""How old the last notification of a kind may be before a person is asked to look."""
 
 
 def settings(patient: Patient) -> Iterator[Finding]:
@@ -52,10 +58,7 @@ def webhooks(patient: Patient) -> Iterator[Finding]:
     wanted = [kind for kind in (Kind.CUSTOMER, Kind.PROJECT, Kind.INVOICE) if patient.brings(kind)]
     for kind in wanted:
         if at := patient.notified.get(kind):
-            when = f"{at.astimezone(OSLO):%d.%m.%Y %H:%M}"
-            yield good(
-                say("Moment last told of {records} at {when}.", records=several(kind), when=when), tests="M6"
-            )
+            yield _told(kind, at, lately=patient.now - at < LATELY)
     silent = [several(kind) for kind in wanted if kind not in patient.notified]
     if silent:
         yield unknown(
@@ -66,3 +69,15 @@ def webhooks(patient: Patient) -> Iterator[Finding]:
             ),
             tests="M6",
         )
+
+
+def _told(kind: Kind, at: datetime, *, lately: bool) -> Finding:
+    when = f"{at.astimezone(OSLO):%d.%m.%Y %H:%M}"
+    what = say("Moment last told of {records} at {when}.", records=several(kind), when=when)
+    if lately:
+        return good(what, tests="M6")
+    remedy = say(
+        "If any have changed since, see that the webhook's address still stands in Moment (Setup > Settings > "
+        "Integrations)."
+    )
+    return unknown(what, remedy, tests="M6")

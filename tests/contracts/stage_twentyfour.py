@@ -148,7 +148,10 @@ SCENES = {
     "files": Scene(lambda erp: erp.files(501), VoucherFiles(approved=(DOCUMENT,))),
     "fetch": Scene(lambda erp: content_of(erp, DOCUMENT), SCAN),
     "client_name": Scene(TwentyFour.client_name, "Demo AS"),
-    "has_project": Scene(lambda erp: [erp.has_project(1), erp.has_project(4711)], [True, False]),
+    "project": Scene(
+        lambda erp: [erp.project(1), erp.project(4711)],
+        [HeldProject(1, "Kulturhuset", client_id="4711"), None],
+    ),
     "vat_codes": Scene(
         TwentyFour.vat_codes,
         {

@@ -3,45 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.words import Kind
 from sync.doctor import examine
 from sync.findings import Finding, Patient, Verdict
 from sync.records import FiscalYear
 from tests.factories import NOW, customer, invoice, project, settings
-from tests.fakes import FakeErp, FakeMoment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-
-class OpenFakeMoment(FakeMoment):
-    codes: Mapping[int, str] = {3000: "", 3100: "5"}
-
-    def last_invoice_number(self, *, since: datetime) -> int | None:  # noqa: ARG002 - all are of late
-        return max((each.number or 0 for each in self.invoices.values()), default=None)
-
-    def has_activity(self, name: str) -> bool:
-        return name == "Expenses"
-
-    def account_codes(self) -> Mapping[int, str]:
-        return self.codes
-
-    def account_numbers(self) -> Mapping[str, int]:
-        return {str(place): number for place, number in enumerate(self.codes, 501)}
-
-
-class OpenFakeErp(FakeErp):
-    def identity_id(self) -> str:
-        return self.identities()[0].id
-
-    def client_name(self) -> str:
-        return "Demo AS"
-
-    def has_project(self, number: int) -> bool:
-        return number in self.projects
+from tests.sync.open_fakes import OpenFakeErp, OpenFakeMoment
 
 
 def found(
