@@ -47,7 +47,7 @@ class OpenFakeErp(FakeErp):
     def project(self, number: int) -> HeldProject | None:
         with self.call("project"):
             found = self.projects.get(number)
-            return HeldProject(number, found.name, self.client_id) if found else None
+            return HeldProject(number, found.name, client_id=self.client_id) if found else None
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         names = super().changed_vouchers(accounts, since=since, until=until)

@@ -1,0 +1,69 @@
+"""Every assumption is tested by the doctor, by a rehearsal, by both, or by neither for a reason: as its page says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models import inbox
+from models.words import Kind, Record
+from sync.rehearsal import rehearse
+from sync.rehearsals.traces import Traces
+from tests.worker.practice import CUSTOMER, DRAFT, PROJECT, Practice, healthy
+from worker import checks, tasks
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sync.findings import Finding
+    from worker.wiring import Bridge
+
+PAGE = (Path(__file__).parents[2] / "docs" / "assumptions.md").read_text()
+TESTED_BY = dict(re.findall(r"^\| ([SM]\d+) \|.*\| ([^|]+) \|$", PAGE, re.MULTILINE))
+NUMBERS = re.findall(r"^\| ([SM]\d+) \|", PAGE, re.MULTILINE)
+
+
+@pytest.fixture
+def lived_in(bridge: Bridge, books: dict[str, str]) -> Practice:
+    """A connection over which an invoice has come, and which has one in euros."""
+    practice = healthy(bridge, books)
+    practice.control("twentyfour", "PUT", "books/1/series/11", {"start": 1})
+    records = [Record(Kind.CUSTOMER, CUSTOMER), Record(Kind.PROJECT, PROJECT), Record(Kind.INVOICE, DRAFT)]
+    inbox.receive(bridge.database, practice.connection.id, records, now=clock())
+    for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
+        task(practice.connection.id)
+    practice.invoice_in("EUR", rate=11.5)
+    return practice
+
+
+def numbers_in(findings: Iterable[Finding]) -> set[str]:
+    return {number for finding in findings for number in finding.tests.split(", ")} - {""}
+
+
+def claimed(way: str) -> set[str]:
+    return {number for number, tested_by in TESTED_BY.items() if f"`{way}`" in tested_by}
+
+
+def rehearsed(practice: Practice, **changes: object) -> set[str]:
+    practice.set(**changes)
+    connection = practice.bridge.connections.get(practice.connection.id)
+    return numbers_in(rehearse(checks.patient_of(practice.bridge, connection), Traces(lambda _: None)))
+
+
+def test_each_says_by_which_of_them_it_is_tested_or_why_by_neither() -> None:
+    assert list(TESTED_BY) == NUMBERS
+    shapes = re.compile(r"`doctor`|`--write`|`doctor`, `--write`|neither: \w.{10,}")
+    assert [number for number, tested_by in TESTED_BY.items() if not shapes.fullmatch(tested_by)] == []
+
+
+def test_the_doctor_tests_those_that_the_page_says(lived_in: Practice) -> None:
+    assert numbers_in(lived_in.findings()) == claimed("doctor")
+
+
+def test_a_rehearsal_tests_those_that_the_page_says(lived_in: Practice) -> None:
+    by_number = rehearsed(lived_in, factoring_id=10001)
+    assert by_number | rehearsed(lived_in, voucher_number="series") == claimed("--write")
