@@ -1,5 +1,8 @@
 """The two remote systems as the flows see them; ``integrations`` fulfils these, the fakes of the tests too.
 
+The ERP is 24SevenOffice, and nothing here is its own but the client id of projects: another one that fulfils
+:class:`OpenErp` is run by the same polls, flows and doctor.
+
 Every call may raise :class:`~sync.errors.Unavailable` (nothing was saved) and
 :class:`~sync.errors.Misconfigured`; a call that saves may also raise :class:`~sync.errors.Uncertain` (it may
 have been saved) and :class:`~sync.errors.Rejected`.
@@ -78,7 +81,7 @@ class ProjectExpenses(Protocol):
 
 
 class Purchases(Protocol):
-    """What suppliers' vouchers look like in the ledger of 24SevenOffice."""
+    """What suppliers' vouchers look like in the ledger of the ERP."""
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         """Tell the vouchers with a line on these accounts created or changed in a span of UTC, in one call.
@@ -93,7 +96,7 @@ class Purchases(Protocol):
         ...
 
     def files(self, stamp: int) -> VoucherFiles:
-        """Tell the documents behind a stamp."""
+        """Tell the documents behind a stamp, which is the number that lines and their documents share."""
         ...
 
     def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
@@ -141,14 +144,14 @@ class Moment(ProjectExpenses, Protocol):
 
 
 class Erp(Purchases, Protocol):
-    """24SevenOffice, one client's worth of it."""
+    """The ERP, one client's worth of it."""
 
     def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
         """Create or overwrite customers in one call; the answer is a customer number or a refusal for each."""
         ...
 
     def find_company(self, moment_id: str) -> Company | None:
-        """Find the customer that carries this Moment id as its ExternalId."""
+        """Find the customer that was saved with this Moment id."""
         ...
 
     def company(self, number: int) -> Company | None:
@@ -171,7 +174,7 @@ class Erp(Purchases, Protocol):
         ...
 
     def tax_codes(self) -> Mapping[int, str]:
-        """Tell the TaxNo of every account in the chart of accounts, empty text where it has none."""
+        """Tell the VAT code of every account in the chart of accounts, empty text where it has none."""
         ...
 
     def vat_codes(self) -> Mapping[str, Decimal]:

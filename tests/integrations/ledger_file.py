@@ -1,0 +1,175 @@
+"""Another ERP, to read only: its ledger is a file of comma-separated values, its books are what that file shows.
+
+It is here to show what a second ERP takes: one folder that fulfils the ports of :mod:`sync.ports`.
+"""
+
+from __future__ import annotations
+
+import csv
+from datetime import date, datetime
+from decimal import Decimal
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from sync.errors import Rejected
+from sync.purchases import LedgerLine
+from sync.records import Company, FiscalYear, HeldProject, Identity, PostedLine, VoucherFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from models.accounts import AccountRanges
+    from sync.errors import SyncError
+    from sync.records import CompanyDraft, ProjectDraft, Voucher, VoucherFile
+
+IDENTITY = Identity("00000000-0000-0000-0000-000000000001", "The file")
+OUTGOING_INVOICE = "1"
+"""The type of vouchers that are invoices."""
+
+Row = dict[str, str]
+
+
+class LedgerFile:
+    """One company's ledger in a file; whoever would write is refused. Fulfils :class:`sync.ports.OpenErp`.
+
+    Each line has the columns ``year, type, number, date, changed, account, amount`` (kroner), and, as far as they
+    are known, ``vat, project, customer, name, organization_number, invoice, text``. The chart of accounts is the
+    file ``accounts.csv`` beside it: ``account, vat, rate``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
+        """Name the vouchers with a line on these accounts that changed in a span of time."""
+        rows = (row for row in self._rows() if since <= datetime.fromisoformat(row["changed"]) <= until)
+        return list(dict.fromkeys(_name(row) for row in rows if int(row["account"]) in accounts))
+
+    def purchase(self, voucher: str) -> Sequence[LedgerLine]:
+        """Read all lines of a voucher."""
+        return [_ledger_line(row) for row in self._rows() if _name(row) == voucher]
+
+    def files(self, stamp: int) -> VoucherFiles:  # noqa: ARG002 - there are no documents
+        """Tell that there are no documents."""
+        return VoucherFiles()
+
+    def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:  # noqa: ARG002 - the same
+        """Bring a document, of which there are none."""
+        return BytesIO()
+
+    def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - the file knows none of them
+        """Find nobody, as the file does not know Moment's ids."""
+        return None
+
+    def company(self, number: int) -> Company | None:
+        """Read the customer or supplier with this number off the first line that is on it."""
+        found = next((row for row in self._rows() if row["customer"] == str(number)), None)
+        return Company(number, found["name"], found["organization_number"]) if found else None
+
+    def tax_codes(self) -> Mapping[int, str]:
+        """Tell the VAT code of every account."""
+        with (self._path.parent / "accounts.csv").open(newline="") as file:
+            return {int(row["account"]): row["vat"] for row in csv.DictReader(file)}
+
+    def vat_codes(self) -> Mapping[str, Decimal]:
+        """Tell the VAT codes that accounts have, with their rates."""
+        with (self._path.parent / "accounts.csv").open(newline="") as file:
+            return {row["vat"]: Decimal(row["rate"]) for row in csv.DictReader(file) if row["vat"]}
+
+    def fiscal_years(self) -> Sequence[FiscalYear]:
+        """Tell the years that the ledger has lines of."""
+        years = sorted({int(row["year"]) for row in self._rows()})
+        return [FiscalYear(date(year, 1, 1), date(year, 12, 31), locked=False) for year in years]
+
+    def next_voucher_number(self, day: date) -> int:
+        """Tell the number after the last invoice of the year."""
+        invoices = (
+            row for row in self._rows() if row["type"] == OUTGOING_INVOICE and row["year"] == str(day.year)
+        )
+        return 1 + max((int(row["number"]) for row in invoices), default=0)
+
+    def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
+        """Tell the lines of a year with this invoice number."""
+        rows = (row for row in self._rows() if row["year"] == str(day.year))
+        return [_posted_line(row) for row in rows if row["invoice"] == str(invoice_number)]
+
+    def project(self, number: int) -> HeldProject | None:
+        """Tell of a project that lines are on; the file does not know its name."""
+        known = any(row["project"] == str(number) for row in self._rows())
+        return HeldProject(number, "") if known else None
+
+    def identities(self) -> Sequence[Identity]:
+        """Tell the one there is: a file needs no login."""
+        return [IDENTITY]
+
+    def identity_id(self) -> str:
+        """Tell the one there is."""
+        return IDENTITY.id
+
+    def client_name(self) -> str:
+        """Tell the name of the file."""
+        return self._path.stem
+
+    def forget(self) -> None:
+        """Forget nothing, as nothing is remembered."""
+
+    def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
+        """Refuse each of them."""
+        return [_read_only() for _ in drafts]
+
+    def save_project(self, draft: ProjectDraft) -> None:  # noqa: ARG002 - whatever it is
+        """Refuse it."""
+        raise _read_only()
+
+    def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:  # noqa: ARG002 - the same
+        """Refuse them."""
+        raise _read_only()
+
+    def _rows(self) -> Iterator[Row]:
+        with self._path.open(newline="") as file:
+            yield from csv.DictReader(file)
+
+
+def _read_only() -> Rejected:
+    return Rejected("The ledger is a file, which is only read.", reason="read_only")
+
+
+def _name(row: Row) -> str:
+    return f"{row['year']}-{row['type']}-{row['number']}"
+
+
+def _ore(row: Row) -> int:
+    return int(Decimal(row["amount"]) * 100)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _ledger_line(row: Row) -> LedgerLine:
+    return LedgerLine(
+        account=int(row["account"]),
+        amount=_ore(row),
+        day=date.fromisoformat(row["date"]),
+        vat_code=row["vat"],
+        project_number=_number(row["project"]),
+        supplier_number=_number(row["customer"]),
+        supplier_name=row["name"],
+        invoice_number=row["invoice"],
+        text=row["text"],
+    )
+
+
+def _posted_line(row: Row) -> PostedLine:
+    return PostedLine(
+        voucher_number=int(row["number"]),
+        account=int(row["account"]),
+        amount=_ore(row),
+        day=date.fromisoformat(row["date"]),
+        invoice_number=row["invoice"],
+        customer_number=_number(row["customer"]),
+        project_number=_number(row["project"]),
+    )
