@@ -61,7 +61,7 @@ translations: $(VENV)/installed ## Bring language/nb.po up to date with what the
 	@$(BIN)/python -m language
 
 .PHONY: record
-record: $(VENV)/installed ## Record the cassettes of both clients against the sandbox anew
+record: $(VENV)/installed ## Record the cassettes anew; where keys of real accounts are set, tell also how these differ
 	@$(BIN)/python -m tests.contracts.record
 
 .PHONY: chaos

@@ -1,12 +1,21 @@
-"""Records all cassettes anew, against the sandbox: ``make record``, after a change to what a client says or hears."""
+"""Records all cassettes anew, against the sandbox: ``make record``, after a change to what a client says or hears.
+
+Where keys of real accounts are in the environment, it also reads there and tells how their answers differ.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
 
-from tests.contracts import record_moment, record_twentyfour
+from tests.contracts import record_moment, record_real, record_twentyfour
 
 if __name__ == "__main__":
     for system in (record_moment, record_twentyfour):
         shutil.rmtree(system.CASSETTES, ignore_errors=True)
         system.record()
+    told = record_real.record(os.environ, Path("var") / "recorded", now=datetime.now(UTC))
+    sys.stdout.writelines(f"{line}\n" for line in told)

@@ -27,6 +27,8 @@ from tests.sandbox.serving import serving
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from starlette.types import ASGIApp
+
     from sync.ports import ProjectExpenses
 
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -183,7 +185,7 @@ class Office:
 
 
 @contextmanager
-def serving_moment() -> Iterator[str]:
+def serving_moment(around: Callable[[ASGIApp], ASGIApp] = lambda app: app) -> Iterator[str]:
     """Serve Moment on a morning of March 2026; its clock goes on by a second whenever it is looked at."""
     seconds = count()
 
@@ -192,7 +194,7 @@ def serving_moment() -> Iterator[str]:
 
     postman = Postman(clock=clock)
     books = Books(clock=clock, notify=postman.notify)
-    with serving(create_app(books, postman=postman, mishaps=Mishaps())) as url:
+    with serving(around(create_app(books, postman=postman, mishaps=Mishaps()))) as url:
         yield url
 
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from redis import Redis
+    from starlette.types import ASGIApp
 
 WSDLS = Path(__file__).parents[2] / "integrations/twentyfour/wsdl"
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -175,7 +176,9 @@ def content_of(erp: TwentyFour, document: VoucherFile) -> bytes:
 
 
 @contextmanager
-def serving_twentyfour(clock: Callable[[], datetime] | None = None) -> Iterator[str]:
+def serving_twentyfour(
+    clock: Callable[[], datetime] | None = None, *, around: Callable[[ASGIApp], ASGIApp] = lambda app: app
+) -> Iterator[str]:
     """Serve 24SevenOffice with the books of March 2026; its clock by default goes on by a second with each call."""
     seconds = count()
     app = create_app(
@@ -184,7 +187,7 @@ def serving_twentyfour(clock: Callable[[], datetime] | None = None) -> Iterator[
         mishaps=Mishaps(),
         clock=clock or (lambda: MORNING + timedelta(seconds=next(seconds))),
     )
-    with serving(app) as url:
+    with serving(around(app)) as url:
         yield url
 
 

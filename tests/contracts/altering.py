@@ -1,0 +1,38 @@
+"""Other texts in the answers of a system: what a real one may have that the sandbox lacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class Altering:
+    """Puts other ``texts`` into the answers of the apps that it is put around."""
+
+    def __init__(self) -> None:
+        self.texts: dict[bytes, bytes] = {}
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        async def altered(scope: Scope, receive: Receive, send: Send) -> None:
+            answer: list[Message] = []
+
+            async def keep(message: Message) -> None:
+                answer.append(message)
+
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            await app(scope, receive, keep)
+            body = self._altered(b"".join(message.get("body", b"") for message in answer[1:]))
+            headers = [(name, value) for name, value in answer[0]["headers"] if name != b"content-length"]
+            await send({**answer[0], "headers": [*headers, (b"content-length", b"%d" % len(body))]})
+            await send({"type": "http.response.body", "body": body})
+
+        return altered
+
+    def _altered(self, body: bytes) -> bytes:
+        for text, other in self.texts.items():
+            body = body.replace(text, other)
+        return body

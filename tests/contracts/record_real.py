@@ -1,0 +1,182 @@
+"""Records what the real systems answer where their keys are in the environment, by reading only.
+
+Nothing of what they say is kept, only which elements their answers have and of which types: every value is
+replaced before it is written, to var/recorded. What differs from the sandbox is told.
+
+The keys are RECORD_MOMENT_COMPANY and RECORD_MOMENT_API_KEY for Moment, RECORD_APPLICATION_ID, RECORD_USERNAME,
+RECORD_PASSWORD and, where the login reaches several clients, RECORD_IDENTITY_ID for 24SevenOffice. Other addresses
+than theirs are RECORD_MOMENT_URL, RECORD_API_URL and RECORD_WEB_URL.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import vcr
+from pydantic import SecretStr
+from redis import Redis
+from vcr.request import Request
+
+from integrations.moment.client import MomentSite, pooled_session
+from integrations.moment.gateway import MomentGateway
+from integrations.twentyfour.budget import Budget, Limits
+from integrations.twentyfour.client import SoapClient
+from integrations.twentyfour.gateway import TwentyFour
+from integrations.twentyfour.session import SessionStore
+from local import servers
+from models.accounts import AccountRanges
+from models.vault import Vault
+from models.words import Kind
+from sync.errors import SyncError
+from tests.contracts import record_moment, record_twentyfour
+from tests.contracts.shapes import blanked, differences, recorded
+from tests.contracts.stage_twentyfour import KEY
+from tests.factories import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from sync.purchases import LedgerLine
+
+T = TypeVar("T")
+
+MOMENT_URL = "https://app.moment.team/api/1.0"
+API_URL, WEB_URL = "https://api.24sevenoffice.com", "https://webservices.24sevenoffice.com"
+MOMENT_KEYS = ("RECORD_MOMENT_COMPANY", "RECORD_MOMENT_API_KEY")
+TWENTYFOUR_KEYS = ("RECORD_APPLICATION_ID", "RECORD_USERNAME", "RECORD_PASSWORD")
+A_YEAR, A_WEEK = timedelta(days=365), timedelta(days=7)
+SOME = 5
+
+
+def record(environ: Mapping[str, str], folder: Path, *, now: datetime) -> list[str]:
+    """Record both systems, as far as their keys are there, and tell what differs from the sandbox."""
+    told: list[str] = []
+    if all(environ.get(key) for key in MOMENT_KEYS):
+        with _tape(folder / "moment"):
+            _read_moment(_moment(environ), told, since=now - A_YEAR)
+        told += differences(recorded(folder / "moment"), recorded(record_moment.CASSETTES))
+    if all(environ.get(key) for key in TWENTYFOUR_KEYS):
+        with (
+            TemporaryDirectory() as place,
+            servers.redis(Path(place), port=0) as server,
+            Redis.from_url(server.url) as redis,
+            _tape(folder / "twentyfour"),
+        ):
+            _read_twentyfour(_twentyfour(environ, redis), told, now=now)
+        told += differences(recorded(folder / "twentyfour"), recorded(record_twentyfour.CASSETTES))
+    return told
+
+
+def _read_moment(moment: MomentGateway, told: list[str], *, since: datetime) -> None:
+    read: dict[Kind, Callable[[str], object]] = {
+        Kind.CUSTOMER: moment.customer,
+        Kind.PROJECT: moment.project,
+        Kind.INVOICE: moment.invoice,
+    }
+    for kind, one in read.items():
+        for record_id in _try(told, _first, moment, kind, since) or ():
+            _try(told, one, record_id)
+    _try(told, moment.account_codes)
+    _try(told, moment.has_activity, "Expenses")
+    _try(told, moment.find_expense, "24so:0/0/0")
+
+
+def _first(moment: MomentGateway, kind: Kind, since: datetime) -> list[str]:
+    return list(islice(moment.changed(kind, since=since), SOME))
+
+
+def _read_twentyfour(erp: TwentyFour, told: list[str], *, now: datetime) -> None:
+    for look in (erp.identities, erp.client_name, erp.tax_codes, erp.vat_codes, erp.fiscal_years):
+        _try(told, look)
+    _try(told, erp.next_voucher_number, now.date())
+    for name in (_try(told, _lately, erp, now) or ())[:SOME]:
+        for line in _try(told, erp.purchase, name) or ():
+            _read_around(erp, line, told)
+
+
+def _lately(erp: TwentyFour, now: datetime) -> Sequence[str]:
+    return erp.changed_vouchers(AccountRanges.read("1000-8999"), since=now - A_WEEK, until=now)
+
+
+def _read_around(erp: TwentyFour, line: LedgerLine, told: list[str]) -> None:
+    if line.supplier_number:
+        _try(told, erp.company, line.supplier_number)
+    if line.project_number:
+        _try(told, erp.project, line.project_number)
+    if line.stamp:
+        _try(told, erp.files, line.stamp)
+    if line.invoice_number.isdecimal():
+        _try(told, partial(erp.posted, day=line.day), int(line.invoice_number))
+
+
+def _try(told: list[str], look: Callable[..., T], *arguments: object) -> T | None:
+    """Ask something; an error is told by its reason, for what it says may name somebody."""
+    try:
+        return look(*arguments)
+    except SyncError as error:
+        told.append(f"An answer was an error: {error.reason}")
+        return None
+
+
+def _tape(folder: Path) -> AbstractContextManager[object]:
+    """Record into one file, which holds no value of any answer or question."""
+    recorder = vcr.VCR(
+        cassette_library_dir=str(folder),
+        record_mode="all",
+        decode_compressed_response=True,
+        before_record_request=_asked,
+        before_record_response=_answered,
+    )
+    recording: AbstractContextManager[object] = recorder.use_cassette("answers.yaml")
+    return recording
+
+
+def _asked(request: Request) -> Request:
+    """Keep of a request where it went, without the company, ids and what was asked for."""
+    parts = urlsplit(request.uri)
+    path = re.sub(r"(?<=/companies/)[^/]+", "0", re.sub(r"/[0-9][^/]*(?=/|$)", "/0", parts.path))
+    headers = {name: value for name, value in request.headers.items() if name == "SOAPAction"}
+    return Request(request.method, f"http://recorded.invalid{path}", None, headers)
+
+
+def _answered(response: dict[str, Any]) -> dict[str, Any]:
+    return response | {"headers": {}, "body": {"string": blanked(response["body"]["string"])}}
+
+
+def _moment(environ: Mapping[str, str]) -> MomentGateway:
+    site = MomentSite(
+        url=environ.get("RECORD_MOMENT_URL", MOMENT_URL),
+        record_url="",
+        connect_seconds=10,
+        answer_seconds=60,
+        session=pooled_session(connections=4, connect_seconds=10),
+    )
+    company, key = (environ[name] for name in MOMENT_KEYS)
+    return MomentGateway(settings(moment_company=company, moment_api_key=SecretStr(key)), site=site)
+
+
+def _twentyfour(environ: Mapping[str, str], redis: Redis) -> TwentyFour:
+    application_id, username, password = (environ[name] for name in TWENTYFOUR_KEYS)
+    client = SoapClient(
+        api_url=environ.get("RECORD_API_URL", API_URL),
+        web_url=environ.get("RECORD_WEB_URL", WEB_URL),
+        budget=Budget(redis, limits=Limits(per_hour=1000, per_second=5), clock=lambda: datetime.now(UTC)),
+        connect_seconds=10,
+        answer_seconds=60,
+    )
+    return TwentyFour(
+        settings(
+            username=username, password=SecretStr(password), identity_id=environ.get("RECORD_IDENTITY_ID", "")
+        ),
+        application_id=application_id,
+        client=client,
+        store=SessionStore(redis, Vault([SecretStr(KEY)]), login_seconds=70),
+    )

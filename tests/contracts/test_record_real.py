@@ -1,0 +1,89 @@
+"""Recording real accounts, played on a sandbox behind other addresses whose answers differ in places."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from redis import Redis
+
+from tests.contracts import record_real
+from tests.contracts.altering import Altering
+from tests.contracts.stage_moment import MORNING, Office, serving_moment
+from tests.contracts.stage_twentyfour import Stranger, furnish, serving_twentyfour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECRETS = (
+    "demo-password",
+    "moment-demo-key",
+    "demo@example.com",
+    "Nordlys",
+    "Byggmakker",
+    "310987654",
+    "1001",
+    "F-77",
+)
+
+
+@pytest.fixture
+def altering() -> Altering:
+    return Altering()
+
+
+@pytest.fixture
+def environ(altering: Altering, redis_url: str) -> Iterator[dict[str, str]]:
+    with ExitStack() as stack:
+        moment = stack.enter_context(serving_moment(altering.around))
+        twentyfour = stack.enter_context(serving_twentyfour(around=altering.around))
+        office = Office(moment)
+        office.finalize()
+        office.credit()
+        with Redis.from_url(redis_url) as redis:
+            furnish(Stranger(twentyfour, redis))
+        yield {
+            "RECORD_MOMENT_URL": f"{moment}/api/1.0",
+            "RECORD_MOMENT_COMPANY": "1001",
+            "RECORD_MOMENT_API_KEY": "moment-demo-key",
+            "RECORD_API_URL": twentyfour,
+            "RECORD_WEB_URL": twentyfour,
+            "RECORD_APPLICATION_ID": "00000000-0000-0000-0000-000000000000",
+            "RECORD_USERNAME": "demo@example.com",
+            "RECORD_PASSWORD": "demo-password",
+        }
+
+
+def test_the_same_answers_differ_in_nothing(environ: dict[str, str], tmp_path: Path) -> None:
+    assert record_real.record(environ, tmp_path, now=MORNING) == []
+
+
+def test_what_differs_is_named_by_its_element_and_type(
+    environ: dict[str, str], altering: Altering, tmp_path: Path
+) -> None:
+    altering.texts = {
+        b"<TaxName>": b"<TaxGroup>7</TaxGroup><TaxName>",
+        b'"projectNumber": "1"': b'"projectNumber": 1',
+        b'"currencyRate": 1, ': b"",
+    }
+    assert record_real.record(environ, tmp_path, now=MORNING) == [
+        "GET invoices: .content[].currencyRate is missing",
+        "GET invoices/{id}: .currencyRate is missing",
+        "GET projects: .content[].projectNumber is whole number, here text",
+        "GET projects/{id}: .projectNumber is whole number, here text",
+        "GetTaxCodeList: GetTaxCodeListResponse/GetTaxCodeListResult/TaxCodeElement/TaxGroup is new (whole number)",
+    ]
+
+
+def test_no_value_is_kept(environ: dict[str, str], tmp_path: Path) -> None:
+    record_real.record(environ, tmp_path, now=MORNING)
+    written = "".join(path.read_text() for path in tmp_path.rglob("*.yaml"))
+    assert "GetAccountListResult" in written
+    assert [secret for secret in SECRETS if secret in written] == []
+
+
+def test_without_keys_nothing_is_asked(tmp_path: Path) -> None:
+    assert record_real.record({}, tmp_path, now=MORNING) == []
+    assert list(tmp_path.iterdir()) == []
