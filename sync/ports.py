@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
     from decimal import Decimal
@@ -130,6 +130,13 @@ class Moment(ProjectExpenses, Protocol):
         """Read one invoice, with the account number and tax code of each line."""
         ...
 
+    def invoices_of(self, first: date, last: date) -> Iterator[Invoice]:
+        """Tell the finalized invoices dated in these days, both included, with lines whatever their transfer.
+
+        One that cannot be read comes along as ``unreadable``, also where that is its date.
+        """
+        ...
+
     def return_customer_number(self, record_id: str, number: int) -> None:
         """Set the customer number of a customer; safe to repeat."""
         ...
@@ -195,6 +202,13 @@ class Erp(Purchases, Protocol):
 
     def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
         """Tell the lines in the ledger that carry this invoice number, from the fiscal year around ``day``."""
+        ...
+
+    def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
+        """Tell all lines, hidden ones too, of the outgoing invoices' vouchers dated in these days, both included.
+
+        It takes one call for each month. What stands in a journal is not there.
+        """
         ...
 
     def forget(self) -> None:

@@ -80,7 +80,8 @@ class Invoice:
 
     ``total`` includes VAT and is in ``currency``; ``rate`` is the price of one unit of it in kroner (M8).
     Days are days of the Oslo calendar. ``credited`` is the number of the invoice that a credit note takes back,
-    where it names one.
+    where it names one; a list does not tell it. ``unreadable`` says of one in a list why it could not be read: it
+    has no lines then, and no day or number but those that could.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Invoice:
     description: str = ""
     your_reference: str = ""
     credited: int | None = None
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,11 @@ class Voucher:
 
 @dataclass(frozen=True, slots=True)
 class PostedLine:
-    """A line that the ledger holds: ``amount`` in øre as in :class:`Entry`."""
+    """A line that the ledger holds: ``amount`` in øre as in :class:`Entry`.
+
+    Fiscal year, ``type`` and ``voucher_number`` together name its voucher (S21). ``system_type`` is the vendor's
+    word for the type, empty where it has none.
+    """
 
     voucher_number: int
     account: int
@@ -206,6 +212,10 @@ class PostedLine:
     customer_number: int | None = None
     project_number: int | None = None
     hidden: bool = False
+    vat_code: str = ""
+    text: str = ""
+    type: int = 0
+    system_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,10 @@ class FakeMoment(Remote):
         with self.call("invoice"):
             return self.invoices.get(record_id)
 
+    def invoices_of(self, first: date, last: date) -> Iterator[Invoice]:
+        with self.call("invoices_of"):
+            yield from [each for each in self.invoices.values() if each.finalized and first <= each.day <= last]
+
     def return_customer_number(self, record_id: str, number: int) -> None:
         with self.call("return_customer_number"):
             self.customers[record_id] = replace(self.customers[record_id], number=str(number))
@@ -235,6 +239,11 @@ class FakeErp(Remote):
             ]
             return [line for voucher in found for line in lines_of(voucher)]
 
+    def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
+        with self.call("ledger"):
+            found = [each for each in self.vouchers.values() if first <= each.day <= last]
+            return [line for voucher in found for line in lines_of(voucher)]
+
     def forget(self) -> None:
         self.calls["forget"] += 1
 
@@ -277,6 +286,10 @@ def lines_of(voucher: Voucher) -> list[PostedLine]:
             invoice_number=str(voucher.invoice_number),
             customer_number=entry.customer_number,
             project_number=entry.project_number,
+            vat_code=entry.tax_code,
+            text="" if place else voucher.comment,
+            type=101,
+            system_type="InvoiceCustomer",
         )
-        for entry in voucher.entries
+        for place, entry in enumerate(voucher.entries)
     ]

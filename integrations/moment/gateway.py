@@ -24,9 +24,11 @@ from sync.exchanges import listening, pass_on
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
+    from datetime import date
     from typing import BinaryIO
 
     from integrations.moment.client import MomentSite
+    from integrations.moment.fields import Fields
     from models.settings import ConnectionSettings
     from sync.exchanges import Exchange
     from sync.records import Customer, ExpenseDraft, Invoice, Project
@@ -74,10 +76,17 @@ class MomentGateway:
         An invoice that shall not travel has neither lines nor a day of its own: see
         :func:`integrations.moment.invoices.translate`.
         """
-        fetch = partial(self._client.everything, "financialAccounts")
-        account = partial(self._site.charts.account, company=self._company, fetch=fetch)
-        translate = partial(invoices.translate, account=account, number=self._number_of)
+        translate = partial(invoices.translate, account=self._account, number=self._number_of)
         return self._read(Kind.INVOICE, record_id, translate)
+
+    def invoices_of(self, first: date, last: date) -> Iterator[Invoice]:
+        """Read the list of invoices page by page, and choose by date on our side."""
+        since = {"lastModifiedDateFrom": f"{first - invoices.FUTURE:%Y-%m-%d}"}
+        rows = invoices.dated(self._client.pages(RESOURCES[Kind.INVOICE], since), first=first, last=last)
+        for values in rows:
+            whole = values if "invoiceLines" in values else self._values(Kind.INVOICE, str(values["id"]))
+            if whole is not None:
+                yield invoices.translate_listed(whole, account=self._account)
 
     def return_customer_number(self, record_id: str, number: int) -> None:
         """Set the customer number in Moment (assumption M2); safe to repeat."""
@@ -145,6 +154,10 @@ class MomentGateway:
     def _number_of(self, invoice_id: str) -> int | None:
         values = self._client.record(RESOURCES[Kind.INVOICE], invoice_id)
         return invoices.number_of(values) if values else None
+
+    def _account(self, account_id: str) -> Fields | None:
+        fetch = partial(self._client.everything, "financialAccounts")
+        return self._site.charts.account(account_id, company=self._company, fetch=fetch)
 
     def _changed(self, kind: Kind, since: datetime) -> Iterator[Mapping[str, object]]:
         # Moment's filter is asked for a whole day (assumption M5), which it may even ignore.

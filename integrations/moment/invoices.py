@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from integrations.moment.fields import Fields
+from integrations.moment.fields import Fields, record_id
 from integrations.moment.words import CREDIT_NOTE, FINALIZED, TRANSFER
 from language.said import say
+from sync.errors import Rejected
 from sync.records import Invoice, InvoiceLine, Transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     Chart = Callable[[str], Fields | None]
+
+T = TypeVar("T")
+
+FUTURE = timedelta(days=366)
+"""How long before its date an invoice may have been touched last: none is written more than a year ahead."""
 
 _REMEDY = say(
     "A finalized invoice cannot be corrected in Moment. Credit it and write it anew, or enter its voucher in "
@@ -65,6 +72,51 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
         finalized=finalized,
         transfer=transfer,
     )
+
+
+def dated(rows: Iterable[Mapping[str, object]], *, first: date, last: date) -> Iterator[Mapping[str, object]]:
+    """Choose from a list the finalized invoices dated in these days, each once; one without a readable date too.
+
+    A list that changes while its pages are read may tell a record twice.
+    """
+    seen = set()
+    for values in rows:
+        invoice_id = record_id(values.get("id"))
+        if invoice_id and invoice_id not in seen and is_finalized(values):
+            seen.add(invoice_id)
+            if first <= (_known(Fields.day, values, "invoiceDate") or first) <= last:
+                yield values
+
+
+def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice:
+    """Read a finalized invoice of a list whole, whatever its transfer; one that is refused is unreadable.
+
+    Which invoice a credit note takes back is not told, as that would take a call for each.
+    """
+    fields = Fields(values, _REMEDY, record=values.get("id"))
+    try:
+        whole = _whole(fields, account, lambda _: None)
+        return replace(whole, transfer=fields.word("exportState", TRANSFER, missing=Transfer.WANTED))
+    except Rejected as refusal:
+        return Invoice(
+            id=record_id(values.get("id")),
+            number=_known(Fields.whole, values, "invoiceNumber"),
+            day=_known(Fields.day, values, "invoiceDate") or date.min,
+            due=None,
+            total=Decimal(0),
+            lines=(),
+            customer_id=_known(Fields.key, values, "customerId") or "",
+            transfer=TRANSFER.get(str(values.get("exportState")), Transfer.WANTED),
+            unreadable=refusal.message,
+        )
+
+
+def _known(read: Callable[[Fields, str], T | None], values: Mapping[str, object], name: str) -> T | None:
+    """Read a field whose value may be any."""
+    try:
+        return read(Fields(values, _REMEDY, record=values.get("id")), name)
+    except Rejected:
+        return None
 
 
 def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) -> Invoice:

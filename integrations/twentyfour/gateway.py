@@ -148,6 +148,11 @@ class TwentyFour:
         """Tell the lines in the ledger with this invoice number, in the fiscal year of ``day``."""
         return invoices.posted(self._session, invoice_number, year=self._books.year_of(day))
 
+    def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
+        """Tell the lines of the outgoing invoices' vouchers dated in these days."""
+        receivables = self._settings.receivables_account
+        return invoices.of_days(self._session, first, last, receivables=receivables, books=self._books)
+
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         """Name the vouchers with a line on or between these accounts created or changed in a span of time."""
         return expenses.changed(self._session, accounts, since=since, until=until, books=self._books)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from integrations.twentyfour.books import VoucherType
+    from integrations.twentyfour.books import Books, VoucherType
     from integrations.twentyfour.client import SoapValue
     from integrations.twentyfour.session import Session
     from sync.records import Entry, FiscalYear, Voucher
+
+OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
+REVENUE = range(3000, 4000)
+"""Accounts of the Norwegian standard chart that hold revenue."""
 
 SAVE_OPTIONS = {"ledger": 0, "draft": 1}  # assumption S9
 
@@ -52,6 +57,15 @@ def post(
 def posted(session: Session, invoice_number: int, *, year: FiscalYear) -> list[PostedLine]:
     """Tell the lines of one fiscal year that carry this invoice number (GetTransactions)."""
     return [_line(line) for line in ledger.dated(session, year, InvoiceNo=str(invoice_number))]
+
+
+def of_days(session: Session, first: date, last: date, *, receivables: int, books: Books) -> list[PostedLine]:
+    """Tell the lines of these days on vouchers of outgoing invoices, whoever entered them (S32)."""
+    vouchers: dict[tuple[int, int, int], list[PostedLine]] = defaultdict(list)
+    for row in ledger.between(session, first, last):
+        line = _line(row)
+        vouchers[books.year_of(line.day).number, line.type, line.voucher_number].append(line)
+    return [line for lines in vouchers.values() if _is_outgoing(lines, receivables) for line in lines]
 
 
 def next_number(session: Session, day: date, *, kind: VoucherType) -> int:
@@ -96,6 +110,13 @@ def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:
     }
 
 
+def _is_outgoing(lines: Sequence[PostedLine], receivables: int) -> bool:
+    """Tell an outgoing invoice's voucher by its type, or by what it does: it lets someone owe for revenue."""
+    accounts = {line.account for line in lines}
+    invoiced = any(line.system_type in OUTGOING for line in lines)
+    return invoiced or (receivables in accounts and not accounts.isdisjoint(REVENUE))
+
+
 def _line(line: SoapValue) -> PostedLine:
     customer_number, _ = ledger.dimension(line, "Customer")
     project_number, _ = ledger.dimension(line, "Project")
@@ -108,4 +129,8 @@ def _line(line: SoapValue) -> PostedLine:
         customer_number=customer_number,
         project_number=project_number,
         hidden=line.Hidden,
+        vat_code=str(line.VatCode or ""),
+        text=line.Comment or "",
+        type=line.TransactionTypeId or 0,
+        system_type=line.SystemType or "",
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from calendar import monthrange
+from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import date
 
     from integrations.twentyfour.client import SoapValue
     from integrations.twentyfour.session import Session
@@ -20,6 +22,17 @@ def dated(session: Session, year: FiscalYear, **parameters: str | int) -> Sequen
     """Find the lines of a fiscal year that have all these values (GetTransactions)."""
     span = datetime.combine(year.starts, time()), datetime.combine(year.ends, END_OF_DAY)
     return _search(session, "EntryDate", span, parameters)
+
+
+def between(session: Session, first: date, last: date) -> Iterator[SoapValue]:
+    """Find all lines of these days, a call for each month, so that no answer is too large (GetTransactions)."""
+    while first <= last:
+        month_ends = first.replace(day=monthrange(first.year, first.month)[1])
+        end = min(last, month_ends)
+        yield from _search(
+            session, "EntryDate", (datetime.combine(first, time()), datetime.combine(end, END_OF_DAY)), {}
+        )
+        first = end + timedelta(days=1)
 
 
 def changed(session: Session, *, since: datetime, until: datetime, **parameters: str | int) -> Sequence[SoapValue]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -89,6 +89,13 @@ def test_what_changed_is_told(moment: Moment, kind: Kind, record_id: str) -> Non
     assert record_id in moment.changed(kind, since=MORNING)
 
 
+def test_the_invoices_of_days_are_told_both_included(moment: Moment) -> None:
+    day = INVOICE.day
+    assert list(moment.invoices_of(day, day)) == [INVOICE]
+    assert list(moment.invoices_of(day + timedelta(days=1), day + timedelta(days=30))) == []
+    assert list(moment.invoices_of(day - timedelta(days=30), day - timedelta(days=1))) == []
+
+
 def test_the_address_of_an_invoice_names_it(moment: Moment) -> None:
     assert INVOICE.id in moment.invoice_address(INVOICE.id)
 
@@ -96,6 +103,39 @@ def test_the_address_of_an_invoice_names_it(moment: Moment) -> None:
 def test_what_did_not_change_since_is_not_told(gateway: Moment, office: Office) -> None:
     office.finalize()
     assert [list(gateway.changed(kind, since=LATER)) for kind in (Kind.CUSTOMER, Kind.INVOICE)] == [[], []]
+
+
+def test_the_invoices_of_a_month_are_told_whole_whatever_their_transfer_and_dated_ahead(
+    gateway: Moment, office: Office
+) -> None:
+    line = {"financialAccountId": 501, "amountInclVat": 100}
+    for _ in range(120):
+        office.make("invoices", customerId=int(NORDLYS.id), invoiceDate="2026-04-01", invoiceLines=[line])
+    ahead = office.make(
+        "invoices", customerId=int(NORDLYS.id), invoiceDate="2026-06-30", invoiceLines=[line], kid="18"
+    )
+    office.finalize(ahead)
+    office.change(f"invoices/{ahead}", exportState="doNotTransfer")
+    [invoice] = gateway.invoices_of(date(2026, 6, 1), date(2026, 6, 30))
+    assert (invoice.id, invoice.total, invoice.transfer) == (ahead, Decimal("100.00"), Transfer.UNWANTED)
+    assert [each.amount for each in invoice.lines] == [Decimal("100.00")]
+
+
+def test_an_invoice_of_a_list_that_cannot_be_read_says_why_and_harms_no_other(
+    gateway: Moment, office: Office
+) -> None:
+    office.finalize()
+    bad = office.make(
+        "invoices",
+        customerId=int(NORDLYS.id),
+        invoiceDate="2026-03-02",
+        invoiceLines=[{"financialAccountId": 501, "amountInclVat": 99.995}],
+    )
+    office.finalize(bad)
+    first, second = gateway.invoices_of(INVOICE.day, INVOICE.day)
+    assert first == INVOICE
+    assert (second.id, second.number, second.day, second.lines) == (bad, 2, INVOICE.day, ())
+    assert "two decimals" in second.unreadable
 
 
 def test_a_draft_is_no_news_and_not_finalized(gateway: Moment) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.errors import Rejected, Uncertain
-from sync.records import Company, FiscalYear, HeldProject
+from sync.records import Company, FiscalYear, HeldProject, Voucher
 from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER
 from tests.fakes import FakeErp, lines_of
 
@@ -99,6 +99,18 @@ def test_a_posted_voucher_is_found_by_its_invoice_number(open_books: Erp) -> Non
     assert open_books.posted(2, day=DAY) == lines_of(SECOND)
     assert open_books.posted(3, day=DAY) == []
     assert open_books.posted(1, day=date(2025, 3, 2)) == []
+
+
+def test_the_ledger_tells_the_vouchers_of_days_both_included(open_books: Erp) -> None:
+    entries = VOUCHER.entries
+    vouchers = [
+        Voucher(n, n, day, day, entries)
+        for n, day in enumerate((date(2026, 1, 31), date(2026, 2, 1), date(2026, 3, 31), date(2026, 4, 1)), 1)
+    ]
+    open_books.post(vouchers, year=2026)
+    told = open_books.ledger(date(2026, 2, 1), date(2026, 3, 31))
+    assert list(told) == [*lines_of(vouchers[1]), *lines_of(vouchers[2])]
+    assert open_books.ledger(date(2026, 4, 2), date(2026, 4, 30)) == []
 
 
 def test_the_next_voucher_number_follows_the_last_one_of_its_year(open_books: Erp) -> None:
