@@ -26,7 +26,8 @@ class Turn(StrEnum):
 
     ``WORSE``, ``REMINDER`` and ``BETTER`` are about a record: it needs a person, needs one still, does no more.
     ``PAUSED``, ``DOWN``, ``SHORT`` and ``UP`` are about a connection: its settings must be mended, its systems do
-    not answer, their requests are used up, it works again. ``DIGEST`` tells of its week.
+    not answer, their requests are used up, it works again. ``DIGEST`` tells of its week, ``BOOKS`` whether the
+    books of its month agree.
     """
 
     PAUSED = "paused"
@@ -36,6 +37,7 @@ class Turn(StrEnum):
     SHORT = "short"
     UP = "up"
     BETTER = "better"
+    BOOKS = "books"
     DIGEST = "digest"
 
 

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
+from models.alerts import queue
 from models.connections import SECRET_FIELDS
-from models.tables import ErrandRow
+from models.locking import ALL_BUT_THE_KEY
+from models.tables import ConnectionRow, ErrandRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from models.alerts import Alert
     from models.base import Database
     from models.vault import Vault
 
@@ -24,10 +27,15 @@ Answer = dict[str, Any]
 
 
 class Asked(StrEnum):
-    """What is asked: how a connection does with the settings that it has, or which clients a login reaches."""
+    """What is asked: how a connection does with the settings that it has, or which clients a login reaches.
+
+    A comparison asks whether the books agree in some days, and so does the one that beat asks for once a month.
+    """
 
     EXAMINATION = "examination"
     CLIENTS = "clients"
+    COMPARISON = "comparison"
+    MONTHLY = "monthly comparison"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +79,31 @@ class Errands:
             session.add(row)
         return row.id
 
+    def ask_once(
+        self, asked: Asked, connection_id: int, *, typed: Mapping[str, str], since: datetime, now: datetime
+    ) -> int | None:
+        """Write down an errand of the bridge's own, unless there is one of an instant from ``since`` (UTC) on."""
+        known = select(ErrandRow.id).where(
+            ErrandRow.connection_id == connection_id, ErrandRow.kind == asked, ErrandRow.asked_at >= since
+        )
+        row = ErrandRow(connection_id=connection_id, kind=asked, who="", asked_at=now)
+        row.secrets = self._vault.lock(json.dumps(dict(typed)))
+        with self._database.transaction() as session:
+            session.get(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
+            if session.scalar(known.limit(1)) is not None:
+                return None
+            session.add(row)
+        return row.id
+
     def get(self, errand_id: int) -> Errand | None:
         """Read an errand; None for one that is not there, or no longer."""
         with self._database.transaction() as session:
             row = session.get(ErrandRow, errand_id)
         return self._read(row) if row else None
 
-    def latest(self, connection_id: int, asked: Asked) -> Errand | None:
-        """Read what was asked of a connection last, whether or not there is an answer."""
-        query = select(ErrandRow).where(ErrandRow.connection_id == connection_id, ErrandRow.kind == asked)
+    def latest(self, connection_id: int, *asked: Asked) -> Errand | None:
+        """Read what was asked of a connection last, of these, whether or not there is an answer."""
+        query = select(ErrandRow).where(ErrandRow.connection_id == connection_id, ErrandRow.kind.in_(asked))
         with self._database.transaction() as session:
             row = session.scalar(query.order_by(ErrandRow.id.desc()).limit(1))
         return self._read(row) if row else None
@@ -90,8 +114,8 @@ class Errands:
         with self._database.transaction() as session:
             return session.scalars(query.order_by(ErrandRow.id)).all()
 
-    def answer(self, errand_id: int, answer: Answer, *, now: datetime) -> None:
-        """Give an errand its answer, once; the secrets in what was typed are forgotten."""
+    def answer(self, errand_id: int, answer: Answer, *, now: datetime, alert: Alert | None = None) -> None:
+        """Give an errand its answer, once, and tell of it; the secrets in what was typed are forgotten."""
         with self._database.transaction() as session:
             row = session.get(ErrandRow, errand_id, with_for_update=True)
             if row is None or row.answer is not None:
@@ -99,6 +123,8 @@ class Errands:
             typed = self._read(row).typed
             plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
             row.answer, row.answered_at, row.secrets = {**answer, "typed": plain}, now, None
+            if alert:
+                queue(session, row.connection_id, alert, change_id=None, now=now)
 
     def rotate_keys(self) -> None:
         """Encrypt anew what was typed and has no answer yet."""

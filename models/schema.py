@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from models.acceptances import AcceptanceRow
 from models.doubts import DoubtRow
 from models.people import UserRow
 from models.questions import QuestionRow
 from models.tables import Base
 
-FILES = (UserRow, DoubtRow, QuestionRow)
+FILES = (UserRow, DoubtRow, QuestionRow, AcceptanceRow)
 """One table of each file beside the first, so that it is known."""
 
 TABLES = Base.metadata

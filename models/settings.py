@@ -158,6 +158,11 @@ class ConnectionSettings(BaseModel):
         default=False,
         description="Whether they also hear once a week how it went",
     )
+    monthly_reconciliation: bool = Field(
+        title=say("Monthly comparison of the books"),
+        default=False,
+        description="Whether they also hear each month whether the books of the month before agree",
+    )
     language: Language = Field(
         title=say("Language"), default=Language.NORWEGIAN, description="Language of the mails"
     )

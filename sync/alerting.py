@@ -49,7 +49,7 @@ def still_news(waiting: Sequence[Unsent]) -> list[Unsent]:
 
 def _matter(alert: Unsent) -> Hashable:
     """Tell what an alert is about: a record, or of a connection whether it works, or its week."""
-    return alert.change_id or (alert.connection_id, alert.turn is Turn.DIGEST)
+    return alert.change_id or (alert.connection_id, alert.turn in {Turn.DIGEST, Turn.BOOKS} and alert.turn)
 
 
 def _is_over(first: Unsent, last: Unsent) -> bool:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -18,8 +18,10 @@ from cryptography.fernet import Fernet
 
 from models import inbox
 from models.alerts import Alert, Turn
+from models.errands import Asked
 from models.inbox import Settlement
 from models.words import Kind, Lane, Outcome, Record, State
+from sync.differences import Difference, Report, Standing, Total
 from worker import wiring
 
 if TYPE_CHECKING:
@@ -126,6 +128,20 @@ def stuck(
     )
     inbox.settle(database, claim, [settlement], now=now)
     return change.id
+
+
+def compared(bridge: Bridge, connection: Connection, *, record_id: str = "9", amount: int = 240000) -> int:
+    """Have the books compared, with an invoice that is missing and a strange voucher, and tell the errand."""
+    now, day = wiring.clock(), date(2026, 10, 15)
+    errand = bridge.errands.ask(Asked.COMPARISON, connection.id, who="kari@example.com", now=now)
+    differences = [
+        Difference(Standing.MISSING, "1024", day, record_id, amount=amount),
+        Difference(Standing.LEDGER_ONLY, "77", day, vouchers=("2026-101-17",), amount=100),
+    ]
+    totals = [Total(3000, "3", -240000, 0)]
+    report = Report(day.replace(day=1), day.replace(day=31), {"equal": 2}, totals, differences)
+    bridge.errands.answer(errand, {"findings": [], "report": report.as_json()}, now=now)
+    return errand
 
 
 def eventually(look: Callable[[], T]) -> T:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from language import times
 from language.catalogue import Language, translations
 from language.said import tell
+from sync.vouchers import kroner
 from web.durations import duration
 from web.exchanges import laid_out
 
@@ -56,6 +57,7 @@ def _environment(language: Language) -> Environment:
         "oslo": partial(_oslo, language=language),
         "day": partial(times.day, language=language),
         "count": partial(times.count, language=language),
+        "kroner": kroner,
         "lasting": duration,
         "laid_out": laid_out,
     }

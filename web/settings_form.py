@@ -105,6 +105,7 @@ WAYS: Mapping[str, Way] = {
     "kinds": Way(lambda kinds: ",".join(sorted(kinds)), _parts),
     "error_emails": Way("\n".join, _parts),
     "weekly_digest": Way(lambda yes: "yes" if yes else "", bool),
+    "monthly_reconciliation": Way(lambda yes: "yes" if yes else "", bool),
     "billable_projects": Way(str, _numbers),
     "not_billable_projects": Way(str, _numbers),
 }

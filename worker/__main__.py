@@ -23,6 +23,7 @@ from worker.commands.connections import connections
 from worker.commands.doctor import doctor
 from worker.commands.erasing import erase, people
 from worker.commands.expenses import expenses
+from worker.commands.reconcile import reconcile
 from worker.commands.restored import restored
 from worker.commands.users import users
 from worker.wiring import bridge
@@ -62,6 +63,7 @@ main.add_command(doctor)
 main.add_command(restored)
 main.add_command(people)
 connections.add_command(erase)
+main.add_command(reconcile)
 
 
 @main.command("migrate")

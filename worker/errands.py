@@ -1,8 +1,8 @@
-"""Does what the pages ask of the remote systems: looks a connection over, tells which clients a login reaches."""
+"""Does what the pages ask of the remote systems: looks a connection over, compares the books, and the like."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,7 +14,7 @@ from models.errands import Asked
 from sync.doctor import Report
 from sync.errors import SyncError
 from sync.findings import bad, failed
-from worker import checks
+from worker import checks, comparing, monthly
 from worker.wiring import clock
 
 if TYPE_CHECKING:
@@ -34,13 +34,14 @@ def run(bridge: Bridge, errand_id: int) -> None:
     if errand is None or errand.answer is not None:
         return
     try:
-        report = _examined(bridge, errand) if errand.asked is Asked.EXAMINATION else _reached(bridge, errand)
+        answer = _answer(bridge, errand)
     except DatabaseUnavailable:
         raise  # no answer could be written down; the next sweep has it run again
     except Exception:
         log.exception("errand_crashed", errand=errand_id)
-        report = Report([_crashed()])
-    bridge.errands.answer(errand_id, as_answer(report), now=clock())
+        answer = as_answer(Report([_crashed()]))
+    alert = monthly.news(bridge, errand, answer) if errand.asked is Asked.MONTHLY else None
+    bridge.errands.answer(errand_id, answer, now=clock(), alert=alert)
 
 
 def as_answer(report: Report) -> Answer:
@@ -50,6 +51,26 @@ def as_answer(report: Report) -> Answer:
         "clients": [{"id": each.id, "name": each.client} for each in report.clients],
         "accounts": sorted(report.accounts),
     }
+
+
+def _answer(bridge: Bridge, errand: Errand) -> Answer:
+    match errand.asked:
+        case Asked.EXAMINATION:
+            return as_answer(_examined(bridge, errand))
+        case Asked.CLIENTS:
+            return as_answer(_reached(bridge, errand))
+        case Asked.COMPARISON | Asked.MONTHLY:
+            return _compared(bridge, errand)
+
+
+def _compared(bridge: Bridge, errand: Errand) -> Answer:
+    connection = bridge.connections.get(errand.connection_id)
+    first, last = (date.fromisoformat(errand.typed[name]) for name in ("first", "last"))
+    try:
+        report = comparing.compare(bridge, connection, first, last)
+    except SyncError as error:
+        return as_answer(Report([failed(error)]))
+    return {"findings": [], "report": report.as_json()}
 
 
 def _examined(bridge: Bridge, errand: Errand) -> Report:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from models import due, reminders, retention, tallies, throttle, visits, waiting
 from models.words import Kind, Lane
-from worker import dispatch, errands, mailing, polls, pulse
+from worker import dispatch, errands, mailing, monthly, polls, pulse
 from worker.app import app
 from worker.beat import EXPENSE_SECONDS
 from worker.wiring import bridge, clock
@@ -84,9 +84,10 @@ def send_alerts() -> None:
 
 @app.task(name="remind")
 def remind() -> None:
-    """Remind of what still needs a person, and tell of the week where that is wanted."""
+    """Remind of what still needs a person, and tell of the week and of the month where that is wanted."""
     reminders.remind(bridge().database, now=clock())
     reminders.digest(bridge().database, now=clock())
+    dispatch.nudge_errands(monthly.due(bridge()))
 
 
 @app.task(name="tidy")

@@ -40,6 +40,7 @@ _ONE = {
     Turn.DOWN: say("The connection is interrupted"),
     Turn.SHORT: say("The connection waits for requests"),
     Turn.UP: say("The connection works again"),
+    Turn.BOOKS: say("The books of the month"),
     Turn.DIGEST: say("The week in short"),
 }
 _SEVERAL = {
@@ -47,6 +48,7 @@ _SEVERAL = {
     Turn.DOWN: say("Connections are interrupted"),
     Turn.SHORT: say("Connections wait for requests"),
     Turn.UP: say("Connections work again"),
+    Turn.BOOKS: say("The books of the month"),
     Turn.DIGEST: say("The week in short"),
 }
 

@@ -20,7 +20,7 @@ from models import users, visits
 from models.users import Rights
 from models.words import Role, Scope
 from tests.factories import settings
-from tests.installation import stuck
+from tests.installation import compared, stuck
 from tests.web.surfing import Surfer
 from web.app import create_app
 from web.cookies import SESSION, SIGNING_IN
@@ -122,6 +122,7 @@ class Administrator(Stranger):
 def people(web: Web, bridge: Bridge) -> Sequence[Stranger]:
     """A stranger and an administrator at an installation where every form is called for somewhere."""
     stuck(bridge, web.connection)
+    compared(bridge, web.connection)
     resting, _ = bridge.connections.add("Fjord Prosjekt AS", settings(), who="test", now=clock())
     bridge.connections.pause(resting.id, "The password is wrong.", now=clock())
     gone = users.add(bridge.database, "gone@example.com", EVERYTHING, password=None, who="test", now=clock())

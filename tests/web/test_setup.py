@@ -50,6 +50,7 @@ OWNERS_DOCUMENT = {
     "expense_poll_minutes": "60",
     "error_emails": "anna@example.com\r\nper@example.com",
     "weekly_digest": "yes",
+    "monthly_reconciliation": "yes",
     "language": "en",
 }
 """What a bookkeeper enters, as a form sends it."""

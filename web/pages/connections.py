@@ -1,5 +1,7 @@
 """The connections: which there are, and what people do with one. Its own page is in :mod:`.setup`."""
 
+import re
+from datetime import date
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response, status
@@ -16,12 +18,13 @@ from web.forms import Form, text
 from web.rendering import render
 from web.settings_form import Errors, Typed
 from web.visitors import Administrator, AdministratorEverywhere, Operator, Reader, Visitor
-from worker import dispatch
+from worker import comparing, dispatch
 from worker.wiring import bridge, clock
 
 router = APIRouter(prefix="/connections")
 
 LONGEST_NAME, LONGEST_REASON = 100, 200
+MONTH = re.compile(r"20[0-9]{2}-[0-9]{2}")
 MOST = 50
 """Connections of a page."""
 
@@ -98,12 +101,30 @@ def token(request: Request, visitor: Administrator, connection_id: int) -> Respo
     return render(request, visitor, "webhook.html", connection=connection, address=address)
 
 
+@router.post("/{connection_id}/compare")
+def compare(visitor: Operator, connection_id: int, form: Form) -> Response:
+    """Have the books of a month compared, of the last one where the month cannot be read."""
+    bridge().connections.get(connection_id)
+    first, last = comparing.month_of(_day_of(text(form, "month")) or comparing.last_month(clock().date()))
+    typed = {"first": first.isoformat(), "last": last.isoformat()}
+    errand = bridge().errands.ask(Asked.COMPARISON, connection_id, typed=typed, who=visitor.email, now=clock())
+    dispatch.nudge_errands([errand])
+    return RedirectResponse(f"/errands/{errand}", status.HTTP_303_SEE_OTHER)
+
+
 def examine(visitor: Visitor, connection_id: int, *, done: str = "") -> Response:
     """Have a worker test a connection, and lead to where its answer will stand."""
     errand = bridge().errands.ask(Asked.EXAMINATION, connection_id, who=visitor.email, now=clock())
     dispatch.nudge_errands([errand])
     query = f"?done={done}" if done else ""
     return RedirectResponse(f"/errands/{errand}{query}", status.HTTP_303_SEE_OTHER)
+
+
+def _day_of(month: str) -> date | None:
+    try:
+        return date.fromisoformat(f"{month}-01") if MONTH.fullmatch(month) else None
+    except ValueError:
+        return None
 
 
 def _new(request: Request, visitor: Visitor, typed: Typed, errors: Errors) -> Response:

@@ -17,10 +17,11 @@ from web import settings_form
 from web.findings import Told
 from web.forms import Form, text
 from web.pages.connections import examine
+from web.pages.errands import COMPARISONS
 from web.rendering import render
 from web.settings_form import Errors, Typed
 from web.visitors import Administrator, Reader, Visitor
-from worker import dispatch
+from worker import comparing, dispatch
 from worker.wiring import bridge, clock
 
 router = APIRouter(prefix="/connections")
@@ -114,6 +115,8 @@ def _page(request: Request, visitor: Visitor, connection: Connection, draft: Dra
         status=draft.status,
         connection=connection,
         standing=standing,
+        comparison=bridge().errands.latest(connection.id, *COMPARISONS),
+        month=comparing.last_month(clock().date()).strftime("%Y-%m"),
         last=Told(last) if last else None,
         clients=_clients(connection, draft, last),
         client=_client(connection, last),

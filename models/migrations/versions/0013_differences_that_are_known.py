@@ -1,0 +1,30 @@
+"""Differences in the books that are known."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.create_table(
+        "acceptances",
+        sa.Column(
+            "connection_id", sa.Integer(), sa.ForeignKey("connections.id", ondelete="CASCADE"), nullable=False
+        ),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("connection_id", "key"),
+    )
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.drop_table("acceptances")

@@ -1,0 +1,126 @@
+"""The comparison of the books on the pages: asked for, answered, and its differences mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models import changes, inbox, links
+from models.errands import Asked
+from models.links import Link
+from models.words import Kind, Lane, Record, Role, State
+from tests.installation import compared, messages
+from worker import tasks
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Person, Web
+    from worker.wiring import Bridge
+
+INVOICE = Record(Kind.INVOICE, "9")
+
+
+@pytest.fixture
+def person(web: Web) -> Person:
+    return web.as_(Role.OPERATOR, connections=[web.connection.id])
+
+
+@pytest.fixture
+def place(web: Web, bridge: Bridge) -> str:
+    """The page of a comparison in which invoice 1024, with the id 9, is missing."""
+    return f"/errands/{compared(bridge, web.connection)}"
+
+
+def test_a_comparison_is_asked_for_and_says_why_it_could_not_be_made(
+    web: Web, person: Person, bridge: Bridge
+) -> None:
+    asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-02")
+    place = asked.headers["Location"]
+    assert "The books are being compared." in person.get(place).text
+    ((task, number),) = messages(bridge)
+    errand = bridge.errands.get(number)
+    assert errand
+    assert (task, errand.typed) == ("run_errand", {"first": "2026-02-01", "last": "2026-02-28"})
+    tasks.run_errand(number)
+    assert "data-awaits" not in person.get(place).text
+    assert "Moment" in person.get(place).text
+    assert place in person.get(f"/connections/{web.connection.id}").text
+
+
+@pytest.mark.parametrize("month", ["", "2026-13", "202-01", "9999-99", "x"])
+def test_a_month_that_cannot_be_read_is_the_last_one(web: Web, person: Person, bridge: Bridge, month: str) -> None:
+    person.post(f"/connections/{web.connection.id}/compare", month=month)
+    errand = bridge.errands.latest(web.connection.id, Asked.COMPARISON)
+    assert errand
+    assert errand.typed["last"] < clock().date().isoformat()
+
+
+def test_the_page_shows_what_differs_and_the_totals(person: Person, place: str) -> None:
+    page = person.get(place).text
+    for text in ("The books differ", "Not in the ledger", "1024", "2 400,00", "17/2026", "-2 400,00"):
+        assert text in page
+
+
+def test_a_missing_invoice_is_sent_also_where_its_change_is_closed_and_linked(
+    web: Web, person: Person, bridge: Bridge, place: str
+) -> None:
+    database, number = bridge.database, web.connection.id
+    links.save(database, number, INVOICE, Link("2026/17"), now=clock())
+    inbox.receive(database, number, [INVOICE], now=clock())
+    person.post("/changes/act", action="handled", change="1")
+    assert _state(bridge, web) is State.CLOSED
+    sent = person.post(f"{place}/mend", key="invoice/9", action="send")
+    assert "It is on its way." in person.get(sent.headers["Location"]).text
+    assert _state(bridge, web) is State.WAITING
+    assert links.find(database, number, INVOICE) is None
+    assert messages(bridge) == [("sync_invoices", number)]
+    claim = inbox.claim(database, Lane(number, Kind.INVOICE), most=1, now=clock(), until=clock())
+    assert claim
+    assert [change.uncertain for change in claim.changes] == [True]
+    assert "Sent by the comparison of the books: Invoice 1024" in web.as_(Role.ADMINISTRATOR).get("/audit").text
+
+
+def test_an_invoice_in_a_workers_hands_is_left_there(web: Web, person: Person, bridge: Bridge, place: str) -> None:
+    database, number = bridge.database, web.connection.id
+    links.save(database, number, INVOICE, Link("2026/17"), now=clock())
+    inbox.receive(database, number, [INVOICE], now=clock())
+    assert inbox.claim(database, Lane(number, Kind.INVOICE), most=1, now=clock(), until=clock())
+    busy = person.post(f"{place}/mend", key="invoice/9", action="send").headers["Location"]
+    assert "A worker has this invoice in hand" in person.get(busy).text
+    assert links.find(database, number, INVOICE)
+
+
+def test_what_is_accepted_is_known_with_who_and_why_until_it_changes(
+    web: Web, person: Person, bridge: Bridge, place: str
+) -> None:
+    person.post(f"{place}/mend", key="voucher/2026-101-17", action="accept", why="Entered by the accountant.")
+    for where in (place, f"/errands/{compared(bridge, web.connection)}"):
+        page = person.get(where).text
+        assert "Known differences" in page
+        assert "Entered by the accountant. (operator-" in page
+        assert 'value="voucher/2026-101-17"' not in page
+    assert "Accepted a difference in the books: Voucher 17/2026" in web.as_(Role.ADMINISTRATOR).get("/audit").text
+    person.post(f"{place}/mend", key="invoice/9", action="accept", why="Paid in cash.")
+    assert "The books agree." in person.get(place).text
+    changed = f"/errands/{compared(bridge, web.connection, amount=1)}"
+    assert "The books differ" in person.get(changed).text
+
+
+@pytest.mark.parametrize("key", ["", "invoice/8", "voucher/2026-101-17"])
+def test_what_is_no_difference_or_only_in_the_ledger_is_not_sent(person: Person, place: str, key: str) -> None:
+    done = person.post(f"{place}/mend", key=key, action="send").headers["Location"]
+    assert "Nothing was done" in person.get(done).text
+
+
+def test_a_viewer_sees_no_comparison(web: Web, place: str) -> None:
+    viewer = web.as_(Role.VIEWER)
+    assert viewer.get(place).status_code == 404
+    assert viewer.post(f"{place}/mend", key="invoice/9", action="send").status_code == 404
+    assert "Compare the books" not in viewer.get(f"/connections/{web.connection.id}").text
+
+
+def _state(bridge: Bridge, web: Web) -> State:
+    change = changes.find(bridge.database, web.connection.id, INVOICE)
+    assert change
+    return change.state

@@ -1,0 +1,110 @@
+"""``python -m worker reconcile``: whether the invoices in Moment and the ledger of 24SevenOffice agree."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date, datetime
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import click
+
+from sync.vouchers import kroner
+from worker import comparing
+from worker.commands.columns import aligned
+from worker.wiring import bridge, clock
+
+if TYPE_CHECKING:
+    from sync.differences import Difference, Report
+
+HEADINGS = ("what", "number", "date", "kroner", "voucher", "details")
+MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d"))
+
+
+@click.command()
+@click.argument("connection", metavar="CONNECTION")
+@click.option("--month", type=MONTH, help="A month, such as 2026-10; the last one where nothing is said")
+@click.option("--year", type=YEAR, help="A calendar year")
+@click.option("--from", "first", type=DAY, help="The first day")
+@click.option("--to", "last", type=DAY, help="The last day, included; today where only the first is given")
+@click.option("--csv", "form", flag_value="csv", help="Tell the differences as CSV, amounts in kroner")
+@click.option("--json", "form", flag_value="json", help="Tell everything as JSON, amounts in øre")
+def reconcile(connection: str, *, form: str | None, **days: datetime | None) -> None:
+    """Compare the invoices in Moment with the ledger, without writing anything; fails where they differ.
+
+    What somebody has accepted as known is counted, and no difference.
+    """
+    named = bridge().connections.named(connection)
+    report = comparing.without_known(bridge(), named.id, comparing.compare(bridge(), named, *_days(**days)))
+    click.echo({"csv": _as_csv, "json": _as_json}.get(form or "", _as_table)(report), nl=form != "csv")
+    if not report.agree:
+        raise SystemExit(1)
+
+
+def _days(**given: datetime | None) -> tuple[date, date]:
+    month, year, first, last = (
+        instant.date() if (instant := given[name]) else None for name in ("month", "year", "first", "last")
+    )
+    if sum(each is not None for each in (month, year, first)) > 1 or (last and not first):
+        raise click.UsageError("Give a month, a year, or a first day with or without a last one.")
+    today = clock().date()
+    if year:
+        return date(year.year, 1, 1), date(year.year, 12, 31)
+    if first:
+        return first, last or today
+    return comparing.month_of(month or comparing.last_month(today))
+
+
+def _as_table(report: Report) -> str:
+    counts = {
+        "equal": report.count("equal"),
+        "different": len(report.differences),
+        "known": len(report.known),
+        "not to be transferred": report.count("unwanted"),
+        "transferred by somebody else": report.count("done"),
+    }
+    drafts = f"Perhaps drafts, which the ledger does not show: {report.count('unseen')}." if report.drafts else ""
+    totals = [
+        (
+            str(each.account),
+            each.vat_code,
+            kroner(each.moment),
+            kroner(each.ledger),
+            kroner(each.ledger - each.moment),
+        )
+        for each in report.totals
+    ]
+    parts = (
+        aligned([HEADINGS, *map(_row, report.differences)]) if report.differences else "",
+        aligned([("account", "VAT code", "Moment", "ledger", "difference"), *totals]),
+        f"{report.first} to {report.last}: "
+        + ", ".join(f"{count} {name}" for name, count in counts.items())
+        + ".",
+        drafts,
+    )
+    return "\n\n".join(filter(None, parts))
+
+
+def _as_csv(report: Report) -> str:
+    text = StringIO()
+    rows = csv.writer(text)
+    rows.writerow(HEADINGS)
+    rows.writerows(map(_row, report.differences))
+    return text.getvalue()
+
+
+def _as_json(report: Report) -> str:
+    told = {**report.as_json(), "known": [each.as_json() for each in report.known]}
+    return json.dumps(told, ensure_ascii=False, indent=2)
+
+
+def _row(difference: Difference) -> tuple[str, ...]:
+    return (
+        difference.what,
+        difference.number,
+        difference.day.isoformat(),
+        kroner(difference.amount),
+        difference.voucher_names,
+        "; ".join(difference.details),
+    )
