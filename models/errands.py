@@ -82,16 +82,19 @@ class Errands:
     def ask_once(
         self, asked: Asked, connection_id: int, *, typed: Mapping[str, str], since: datetime, now: datetime
     ) -> int | None:
-        """Write down an errand of the bridge's own, unless there is one of an instant from ``since`` (UTC) on."""
-        known = select(ErrandRow.id).where(
+        """Write down an errand of the bridge's own, unless there is one of an instant from ``since`` (UTC) on.
+
+        Its number is told until it is answered.
+        """
+        known = select(ErrandRow).where(
             ErrandRow.connection_id == connection_id, ErrandRow.kind == asked, ErrandRow.asked_at >= since
         )
         row = ErrandRow(connection_id=connection_id, kind=asked, who="", asked_at=now)
         row.secrets = self._vault.lock(json.dumps(dict(typed)))
         with self._database.transaction() as session:
             session.get(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
-            if session.scalar(known.limit(1)) is not None:
-                return None
+            if before := session.scalar(known.limit(1)):
+                return before.id if before.answer is None else None
             session.add(row)
         return row.id
 

@@ -27,7 +27,7 @@ FIRST_DAY = 3
 
 
 def due(bridge: Bridge) -> Iterator[int]:
-    """Ask for the comparisons of the month before that are wanted and not asked for yet; tell the errands."""
+    """Ask for the comparisons of the month before that are wanted, once; tell the errands without an answer."""
     today = clock().astimezone(OSLO).date()
     if today.day < FIRST_DAY:
         return

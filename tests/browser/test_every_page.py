@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from language.catalogue import Language
 from tests.browser.filled import PASSWORD, add_user, addresses, filled_town, routes, show
 from tests.browser.person import WINDOWS, Person
+from tests.installation import compared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,12 +62,13 @@ def test_every_page_can_be_come_by_and_is_in_order(
 
 @pytest.mark.parametrize("who", [ANNE, KARI], ids=["in English", "in Norwegian"])
 def test_at_no_width_does_a_page_scroll_sideways(
-    who: str, tour: Mapping[str, str], sit_down: Callable[..., Person]
+    who: str, one_town: Town, tour: Mapping[str, str], sit_down: Callable[..., Person]
 ) -> None:
     person = sit_down()
     person.sign_in(who, PASSWORD)
     found: list[str] = []
-    for address in tour.values():
+    comparison = compared(one_town.bridge, one_town.bridge.connections.named("Demo AS"))
+    for address in (*tour.values(), f"/errands/{comparison}"):
         person.open(address)
         unfold(person)
         for width in WIDTHS:
@@ -101,6 +103,9 @@ def test_what_only_comes_of_a_form_is_in_order(
     found = list(faults(person))
     page.get_by_role("button", name="Make a new address").click()
     page.locator("#address").wait_for()
+    found += faults(person)
+    comparison = compared(one_town.bridge, one_town.bridge.connections.named("Demo AS"))
+    person.open(f"/errands/{comparison}")
     found += faults(person)
     person.open("/nowhere")
     assert [*found, *faults(person)] == []

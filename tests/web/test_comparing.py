@@ -107,6 +107,13 @@ def test_what_is_accepted_is_known_with_who_and_why_until_it_changes(
     assert "The books differ" in person.get(changed).text
 
 
+def test_nothing_is_accepted_without_saying_why(person: Person, place: str) -> None:
+    done = person.post(f"{place}/mend", key="invoice/9", action="accept", why=" ").headers["Location"]
+    page = person.get(done).text
+    assert "say why it is accepted" in page
+    assert "Known differences" not in page
+
+
 @pytest.mark.parametrize("key", ["", "invoice/8", "voucher/2026-101-17"])
 def test_what_is_no_difference_or_only_in_the_ledger_is_not_sent(person: Person, place: str, key: str) -> None:
     done = person.post(f"{place}/mend", key=key, action="send").headers["Location"]

@@ -28,6 +28,7 @@ DONE = {
     "sent": say("It is on its way. What is in the ledger already is not posted again."),
     "busy": say("A worker has this invoice in hand just now: nothing was done. Try again in a minute."),
     "accepted": say("It is known from now on, and no difference as long as it stays as it is."),
+    "unexplained": say("Nothing was done: say why it is accepted as known."),
     "gone": say("Nothing was done: this is no difference any more, or it cannot be sent."),
 }
 LARGEST = 2**63 - 1
@@ -85,6 +86,8 @@ def _send(visitor: Visitor, errand: Errand, difference: Difference) -> str:
 
 
 def _accept(visitor: Visitor, errand: Errand, difference: Difference, *, why: str) -> str:
+    if not why:
+        return "unexplained"
     acceptance = Acceptance(difference.fingerprint, visitor.email, why, clock())
     name = _name(difference)
     mending.accept(bridge().database, errand.connection_id, difference.key, acceptance, name=name)
