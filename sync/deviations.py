@@ -22,7 +22,6 @@ Sums: TypeAlias = "Mapping[Key, int]"
 UNKNOWN = 0
 """Stands for a customer or project whose number nobody knows; it is not compared."""
 
-
 NOTHING = "-"
 
 
@@ -124,9 +123,9 @@ def _of_names(wanted: Voucher, held: Sequence[PostedLine], owed: Sequence[Posted
     strangers = {line.customer_number for line in held} - {None, receivable.customer_number}
     if strangers and receivable.customer_number != UNKNOWN:
         yield Deviation(Point.CUSTOMER, str(receivable.customer_number), _listed(strangers))
-    numbers = {line.invoice_number for line in held} - {"", str(wanted.invoice_number)}
-    if numbers:
-        yield Deviation(Point.NUMBER, str(wanted.invoice_number), _listed(numbers))
+    numbers, number = {line.invoice_number for line in held} - {""}, str(wanted.invoice_number)
+    if numbers != {number}:
+        yield Deviation(Point.NUMBER, number, _listed(numbers))
     days = sorted({line.day for line in held} - {wanted.day})
     if days:
         same_month = all((day.year, day.month) == (wanted.day.year, wanted.day.month) for day in days)

@@ -196,8 +196,10 @@ class Report:
 
     def without(self, known: Collection[tuple[str, str]]) -> Report:
         """Set apart what somebody has accepted: the pairs of key and fingerprint."""
-        apart = [each for each in self.differences if (each.key, each.fingerprint) in known]
-        return replace(self, differences=[each for each in self.differences if each not in apart], known=apart)
+        sides: tuple[list[Difference], list[Difference]] = ([], [])
+        for each in self.differences:
+            sides[(each.key, each.fingerprint) in known].append(each)
+        return replace(self, differences=sides[False], known=sides[True])
 
     def count(self, name: str) -> int:
         """Tell one of the counts."""

@@ -107,10 +107,10 @@ class Bookkeeping:
         self.send(self.ids[1])
         self.control("twentyfour", "POST", "books/1/vouchers/2/reverse?type=1", {"way": way})
 
-    def renumber(self) -> None:
+    def renumber(self, invoice: str = "77") -> None:
         self.send(self.ids[1])
         (voucher,) = [each for each in self.vouchers() if each["number"] == 2]
-        lines = [{"id": line["id"], "invoice": "77"} for line in voucher["lines"]]
+        lines = [{"id": line["id"], "invoice": invoice} for line in voucher["lines"]]
         self.control("twentyfour", "PATCH", "books/1/vouchers/2?type=1", {"lines": lines})
 
     def double(self) -> None:
@@ -153,6 +153,7 @@ FAULTS: list[Fault] = [
     ("wrong month", lambda it: it.enter(day=DAY.replace(month=7)), "different", ("month",)),
     ("wrong year", lambda it: it.enter(day=date(YEAR + 1, 1, 2)), "different", ("month",)),
     ("wrong invoice number", Bookkeeping.renumber, "different", ("number",)),
+    ("no invoice number", lambda it: it.renumber(""), "different", ("number",)),
     ("hidden voucher", lambda it: it.reverse("hide"), "hidden", ()),
     ("taken back by a counter-voucher", lambda it: it.reverse("counter"), "taken back", ()),
     ("only in the ledger", Bookkeeping.stranger, "only in the ledger", ()),
