@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PLAIN = frozenset(
     {
+        "acceptances.who",
+        "acceptances.why",
         "alerts.address",
         "connections.name",
         "connections.paused_by",

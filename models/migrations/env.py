@@ -8,7 +8,6 @@ from sqlalchemy import create_engine, text
 from models.schema import TABLES
 
 MIGRATION_LOCK = 7240001
-(TABLES,) = {row.metadata for row in (AcceptanceRow, UserRow)}  # one of each file that has tables
 
 engine = create_engine(context.config.attributes["address"])
 with engine.connect() as connection:

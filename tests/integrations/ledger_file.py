@@ -16,7 +16,7 @@ from sync.purchases import LedgerLine
 from sync.records import Company, FiscalYear, HeldProject, Identity, PostedLine, VoucherFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import BinaryIO
@@ -60,6 +60,11 @@ class LedgerFile:
         """Bring a document, of which there are none."""
         return BytesIO()
 
+    def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
+        """Tell the lines of invoices that are dated in these days."""
+        rows = (row for row in self._rows() if row["invoice"])
+        return [line for line in map(_posted_line, rows) if first <= line.day <= last]
+
     def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - the file knows none of them
         """Find nobody, as the file does not know Moment's ids."""
         return None
@@ -68,6 +73,11 @@ class LedgerFile:
         """Read the customer or supplier with this number off the first line that is on it."""
         found = next((row for row in self._rows() if row["customer"] == str(number)), None)
         return Company(number, found["name"], found["organization_number"]) if found else None
+
+    def register(self) -> Collection[Company]:
+        """Tell the customers and suppliers that lines are on."""
+        numbers = {int(row["customer"]) for row in self._rows() if row["customer"]}
+        return [found for number in numbers if (found := self.company(number))]
 
     def tax_codes(self) -> Mapping[int, str]:
         """Tell the VAT code of every account."""
@@ -100,6 +110,10 @@ class LedgerFile:
         """Tell of a project that lines are on; the file does not know its name."""
         known = any(row["project"] == str(number) for row in self._rows())
         return HeldProject(number, "") if known else None
+
+    def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
+        """Tell of those projects that lines are on."""
+        return [found for number in numbers if (found := self.project(number))]
 
     def identities(self) -> Sequence[Identity]:
         """Tell the one there is: a file needs no login."""

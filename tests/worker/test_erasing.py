@@ -35,6 +35,7 @@ WRITTEN = ("østby", "ostby", "stby", "kåre", "kare.")
 """What is left of the name however it is escaped, and of the address."""
 
 OTHERS = {
+    "acceptances": "key fingerprint",
     "changes": "kind record_id state waits_for_kind waits_for_id outcome reason",
     "connections": "token_hash secrets",
     "cursors": "kind",
