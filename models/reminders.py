@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import case, func, select
 
 from language.said import Said, say
+from models import finds
 from models.alerts import Alert, Turn, queue
 from models.tables import AttemptRow, ChangeRow, ConnectionRow
 from models.words import Kind, Outcome, Record, State
@@ -73,7 +74,7 @@ def _week(session: Session, connection_id: int, now: datetime) -> Said:
     )
     stuck = select(func.count()).where(ChangeRow.connection_id == connection_id, ChangeRow.state == State.STUCK)
     counts = {Kind(kind): count for kind, count in session.execute(came)}
-    return say(
+    week = say(
         "Came across: customers {customers}, projects {projects}, invoices {invoices}, vouchers with costs "
         "{expenses}. Records that need a person: {waiting}.",
         customers=counts.get(Kind.CUSTOMER, 0),
@@ -81,6 +82,14 @@ def _week(session: Session, connection_id: int, now: datetime) -> Said:
         invoices=counts.get(Kind.INVOICE, 0),
         expenses=counts.get(Kind.EXPENSE, 0),
         waiting=session.scalar(stuck),
+    )
+    missed = sum(finds.in_week(session, connection_id, now=now).values())
+    if not missed:
+        return week
+    return say(
+        "{week} Changes that a poll found, since Moment had sent no notification of them: {missed}.",
+        week=week,
+        missed=missed,
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from models.acceptances import AcceptanceRow
 from models.doubts import DoubtRow
+from models.finds import FindRow
 from models.people import UserRow
 from models.questions import QuestionRow
 from models.tables import Base
 
-FILES = (UserRow, DoubtRow, QuestionRow, AcceptanceRow)
+FILES = (UserRow, DoubtRow, QuestionRow, AcceptanceRow, FindRow)
 """One table of each file beside the first, so that it is known."""
 
 TABLES = Base.metadata

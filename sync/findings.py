@@ -76,6 +76,7 @@ class Patient:
         erp: the client in 24SevenOffice.
         now: the instant of the visit, in UTC.
         notified: when Moment last told of each kind of record (UTC).
+        missed: how many changes in the last seven days Moment sent no notification of, by kind of record.
         invoices_waiting: how many invoices are on their way.
         last_invoice: the invoice that came across last, if one has.
         key_saved: when Moment's API key was entered (UTC), if that is known.
@@ -86,6 +87,7 @@ class Patient:
     erp: OpenErp
     now: datetime
     notified: Mapping[Kind, datetime] = field(default_factory=dict)
+    missed: Mapping[Kind, int] = field(default_factory=dict)
     invoices_waiting: int = 0
     last_invoice: Record | None = None
     key_saved: datetime | None = None

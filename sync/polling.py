@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from models import cursors, inbox
+from models import cursors, finds, inbox
 from models.accounts import AccountRanges
 from models.words import Kind, Record
 from sync.pacing import Rhythm
@@ -25,24 +26,45 @@ OSLO = ZoneInfo("Europe/Oslo")
 OVERLAP = timedelta(minutes=10)
 """How far each poll reaches back before the last one, for clocks that differ and records saved late."""
 
+NIGHT = time(3)
+"""From when on (Oslo) the first poll is the nightly one."""
+
 SLICE = timedelta(days=7)
 """The longest span that one call asks 24SevenOffice for, as it answers with all of it at once."""
 
 
-def poll_moment(database: Database, moment: Moment, lane: Lane, *, now: datetime) -> int:
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """How many records a poll received, and of how many of them no notification had told."""
+
+    received: int
+    found: int
+    nightly: bool
+
+
+def poll_moment(database: Database, moment: Moment, lane: Lane, *, now: datetime) -> Polled:
     """Receive what has changed in Moment since the last poll; the cursor moves only when all is in the inbox.
 
-    Returns:
-        How many records were received.
+    The first poll after three at night reaches back to the one of the night before. What the others have
+    seen already is not looked at again by it, unless something was modified that nobody told of.
 
     Raises:
         SyncError: Moment did not answer; the next poll starts where this one did.
     """
-    since = cursors.start(database, lane, at=now) - OVERLAP
-    records = [Record(lane.kind, record_id) for record_id in moment.changed(lane.kind, since=since)]
-    inbox.receive(database, lane.connection_id, records, now=now)
+    last = cursors.start(database, lane, at=now)
+    night = finds.night(database, lane, at=now)
+    nightly = night < _night_before(now)
+    lately = (last - OVERLAP).replace(microsecond=0)  # as Moment may round
+    listed = list(moment.modified(lane.kind, since=min(night, last) - OVERLAP if nightly else last - OVERLAP))
+    found = finds.untold(database, lane, listed)
+    finds.withdraw(database, lane, found_at=last)
+    news = {each.id for each in listed if each.at is None or each.at >= lately} | {each.id for each in found}
+    inbox.receive(database, lane.connection_id, [Record(lane.kind, each) for each in news], now=now)
+    finds.note(database, lane, found, now=now)
     cursors.move(database, lane, to=now)
-    return len(records)
+    if nightly:
+        finds.night_over(database, lane, now=now)
+    return Polled(len(news), len(found), nightly)
 
 
 def poll_expenses(
@@ -51,7 +73,10 @@ def poll_expenses(
     """Receive the vouchers with costs on the listed accounts that changed since the last poll.
 
     One call where there is little to catch up, else one for each week, after which the cursor moves. The first
-    poll starts at the first day that the settings name, or now. Returns and raises as :func:`poll_moment` does.
+    poll starts at the first day that the settings name, or now. Raises as :func:`poll_moment` does.
+
+    Returns:
+        How many vouchers were received.
     """
     since = cursors.start(database, lane, at=_first(settings, now)) - OVERLAP
     received = 0
@@ -67,7 +92,11 @@ def import_expenses(
 ) -> int:
     """Receive the vouchers that changed since an instant (UTC) once more, whatever the polls have seen.
 
-    Returns and raises as :func:`poll_moment` does.
+    Returns:
+        How many there are.
+
+    Raises:
+        SyncError: 24SevenOffice did not answer.
     """
     received: set[Record] = set()
     for _, vouchers in changed_vouchers(erp, connection.settings, since=since, until=now):
@@ -101,6 +130,13 @@ def rhythms(database: Database, connections: Iterable[Connection], *, now: datet
         for connection in connections
         if Kind.EXPENSE in connection.settings.kinds and connection.works(now)
     ]
+
+
+def _night_before(now: datetime) -> datetime:
+    """Tell when the last night's polls became due."""
+    there = now.astimezone(OSLO)
+    tonight = datetime.combine(there.date(), NIGHT, OSLO)
+    return tonight if tonight <= there else datetime.combine(there.date() - timedelta(days=1), NIGHT, OSLO)
 
 
 def _first(settings: ConnectionSettings, now: datetime) -> datetime:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from models.accounts import AccountRanges
+    from models.finds import Modified
     from models.words import Kind
     from sync.errors import SyncError
     from sync.purchases import LedgerLine
@@ -143,6 +144,10 @@ class Moment(ProjectExpenses, Protocol):
 
     def changed(self, kind: Kind, *, since: datetime) -> Iterable[str]:
         """Tell the ids of the records of a kind changed at or after ``since`` (UTC), and perhaps some more."""
+        ...
+
+    def modified(self, kind: Kind, *, since: datetime) -> Iterable[Modified]:
+        """Tell the same, with the instant at which each was modified last."""
         ...
 
     def invoice_address(self, record_id: str) -> str:

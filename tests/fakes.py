@@ -9,6 +9,7 @@ from decimal import Decimal
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from models.finds import Modified
 from models.words import Kind
 from sync.errors import Rejected, SyncError, Uncertain
 from sync.records import (
@@ -48,6 +49,7 @@ class FakeMoment(Remote):
         self.files: dict[str, dict[str, bytes]] = {}
         self.invoiced: set[str] = set()
         self.closed_activities: set[str] = set()
+        self.modified_at: dict[str, datetime] = {}
         self.ahead: list[tuple[Kind, tuple[str, ...]]] = []
         for record in records:
             self.put(record)
@@ -88,12 +90,12 @@ class FakeMoment(Remote):
 
     def changed(self, kind: Kind, *, since: datetime) -> Iterable[str]:  # noqa: ARG002 (Moment may tell more)
         with self.call("changed"):
-            shelves: Mapping[Kind, Mapping[str, object]] = {
-                Kind.CUSTOMER: self.customers,
-                Kind.PROJECT: self.projects,
-                Kind.INVOICE: self.invoices,
-            }
-            return list(shelves[kind])
+            return list(vars(self)[f"{kind}s"])
+
+    def modified(self, kind: Kind, *, since: datetime) -> Iterable[Modified]:
+        """Tell those, too, that were modified before, unless a test says when that was."""
+        listed = [Modified(each, self.modified_at.get(each)) for each in self.changed(kind, since=since)]
+        return [each for each in listed if each.at is None or each.at >= since]
 
     def invoice_address(self, record_id: str) -> str:
         return f"https://moment.example/invoices/{record_id}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models import audit, links, notifications, waiting
+from models import audit, finds, links, notifications, waiting
 from models.words import Kind, Lane
 from sync import doctor
 from sync.checkups.login import enter
@@ -49,6 +49,7 @@ def patient_of(bridge: Bridge, connection: Connection) -> Patient:
         erp=bridge.erp(connection.settings),
         now=clock(),
         notified=notifications.latest(database, connection.id),
+        missed=finds.count(database, connection.id, now=clock()),
         invoices_waiting=waiting.in_lane(database, invoices),
         last_invoice=links.latest(database, connection.id, Kind.INVOICE),
         key_saved=audit.secret_saved_at(database, connection.id, "moment_api_key"),

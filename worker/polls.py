@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from models.connections import Connection
     from sync.pacing import Round
+    from sync.polling import Polled
     from worker.wiring import Bridge
 
 log = structlog.get_logger()
@@ -53,10 +54,13 @@ def poll_moment(bridge: Bridge, connection_id: int) -> set[Lane]:
     for kind in sorted(connection.settings.kinds - {Kind.EXPENSE}):
         lane = Lane(connection_id, kind)
         try:
-            if polling.poll_moment(bridge.database, moment, lane, now=clock()):
-                found.add(lane)
+            polled = polling.poll_moment(bridge.database, moment, lane, now=clock())
         except SyncError as error:
             _failed(bridge, connection, error)
+            continue
+        _tell(lane, polled)
+        if polled.received:
+            found.add(lane)
     return found
 
 
@@ -70,6 +74,14 @@ def poll_expenses(bridge: Bridge, connection_id: int) -> set[Lane]:
     except SyncError as error:
         _failed(bridge, connection, error)
     return set()
+
+
+def _tell(lane: Lane, polled: Polled) -> None:
+    """Say how many changes no notification had told of, and every night also that it was none."""
+    if polled.found or polled.nightly:
+        log.info(
+            "poll_found", connection=lane.connection_id, kind=lane.kind, found=polled.found, nightly=polled.nightly
+        )
 
 
 def _failed(bridge: Bridge, connection: Connection, error: SyncError) -> None:

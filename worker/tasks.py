@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from models import due, reminders, retention, tallies, throttle, visits, waiting
+from models import due, finds, reminders, retention, tallies, throttle, visits, waiting
 from models.words import Kind, Lane
 from worker import dispatch, errands, mailing, monthly, polls, pulse
 from worker.app import app
@@ -99,6 +99,7 @@ def tidy() -> None:
     retention.forget_audit(database, before=now - timedelta(days=settings.audit_days))
     retention.forget_settled(database, before=now - timedelta(days=settings.change_days))
     bridge().errands.forget(before=now - timedelta(days=settings.attempt_days))
+    finds.forget(database, before=now - timedelta(days=settings.attempt_days))
     tallies.forget(database, now=now)
     visits.forget_ended(database, now=now)
     throttle.forget_old(database, now=now)

@@ -16,6 +16,7 @@ from integrations.moment.client import MomentClient
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.uploads import Upload
 from integrations.moment.words import RESOURCES
+from models.finds import Modified
 from models.words import Kind, Record, named
 from sync.cleaning import clean
 from sync.errors import SyncError, about
@@ -95,7 +96,13 @@ class MomentGateway:
 
     def changed(self, kind: Kind, *, since: datetime) -> Iterable[str]:
         """Tell the ids of what changed at or after ``since`` (UTC); of invoices, only the finalized ones."""
-        return filter(None, (id_of(values.get("id")) for values in self._changed(kind, since)))
+        return (each.id for each in self.modified(kind, since=since))
+
+    def modified(self, kind: Kind, *, since: datetime) -> Iterable[Modified]:
+        """Tell the same, with the instant of each."""
+        for values in self._changed(kind, since):
+            if record_id := id_of(values.get("id")):
+                yield Modified(record_id, _instant(values))
 
     def invoice_address(self, record_id: str) -> str:
         """Tell where a person opens the invoice in Moment."""
@@ -208,8 +215,14 @@ class _Read:
 
 def _may_have_changed(values: Mapping[str, object], since: datetime) -> bool:
     """Compare in whole seconds, as Moment may round; what tells no instant may well have changed."""
+    changed = _instant(values)
+    return changed is None or changed >= since.replace(microsecond=0)
+
+
+def _instant(values: Mapping[str, object]) -> datetime | None:
+    """Tell when a record was modified last; None where it says no more than a day, or no zone."""
     try:
         changed = datetime.fromisoformat(str(values.get("lastModifiedDate")))
     except ValueError:
-        return True
-    return changed.tzinfo is None or changed >= since.replace(microsecond=0)
+        return None
+    return changed if changed.tzinfo else None

@@ -59,6 +59,7 @@ def webhooks(patient: Patient) -> Iterator[Finding]:
     for kind in wanted:
         if at := patient.notified.get(kind):
             yield _told(kind, at, lately=patient.now - at < LATELY)
+    yield from _missed(patient)
     silent = [several(kind) for kind in wanted if kind not in patient.notified]
     if silent:
         yield unknown(
@@ -66,6 +67,26 @@ def webhooks(patient: Patient) -> Iterator[Finding]:
             say(
                 "Enter the webhook's address for them in Moment (Setup > Settings > Integrations). Without it "
                 "they come all the same, a few minutes later."
+            ),
+            tests="M6",
+        )
+
+
+def _missed(patient: Patient) -> Iterator[Finding]:
+    missed = [
+        say("{records} {number}", records=several(kind), number=number)
+        for kind, number in patient.missed.items()
+        if kind in patient.notified
+    ]
+    if missed:
+        yield unknown(
+            say(
+                "Changes in the last seven days of which Moment had sent no notification: {changes}.",
+                changes=listed(*missed, between=", "),
+            ),
+            say(
+                "A poll found them, so nothing is missing. If they become many, see that the webhook's address in "
+                "Moment is the present one, and that Moment can always reach it."
             ),
             tests="M6",
         )

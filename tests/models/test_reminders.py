@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import alerts, changes, due, inbox, reminders
+from models import alerts, changes, due, finds, inbox, reminders
 from models.alerts import Turn
+from models.finds import Modified
 from models.inbox import Settlement
 from models.wanted import Wanted
 from models.words import Kind, Lane, Outcome, Record, State
@@ -96,6 +97,15 @@ def test_a_settled_change_is_not_closed(database: Database, connection: Connecti
 def weekly(connections: Connections) -> Connection:
     connection, _ = connections.add("Ukentlig AS", settings(weekly_digest=True), who="test", now=NOW)
     return connection
+
+
+def test_the_week_tells_what_polls_found_without_a_notification(database: Database, weekly: Connection) -> None:
+    lane, found = Lane(weekly.id, Kind.INVOICE), [Modified("9", NOW + 2 * DAY)]
+    finds.note(database, lane, found, now=NOW + 3 * DAY)
+    attempt(database, weekly, Outcome.SYNCED, now=NOW + 3 * DAY)
+    reminders.digest(database, now=NOW + 7 * DAY)
+    (told,) = [each.message for each in alerts.unsent(database, "books@example.com")]
+    assert told.endswith("since Moment had sent no notification of them: 1.")
 
 
 def test_who_wants_it_hears_once_a_week_how_it_went(

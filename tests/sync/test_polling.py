@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import cursors
+from models import cursors, finds
 from models.words import Kind, Lane, State
 from sync.errors import Unavailable
 from sync.pacing import Rhythm
@@ -15,12 +15,16 @@ from sync.purchases import LedgerLine
 from tests import factories
 
 if TYPE_CHECKING:
+    from models.finds import Modified
     from tests.sync.conftest import World
 
 
 def test_what_no_notification_told_is_found_by_the_poll(world: World) -> None:
     world.moment.put(factories.customer("7"))
-    assert poll_moment(world.database, world.moment, Lane(world.connection.id, Kind.CUSTOMER), now=world.now) == 1
+    assert (
+        poll_moment(world.database, world.moment, Lane(world.connection.id, Kind.CUSTOMER), now=world.now).received
+        == 1
+    )
     world.run()
     assert world.moment.customers["7"].number == "10001"
 
@@ -28,11 +32,11 @@ def test_what_no_notification_told_is_found_by_the_poll(world: World) -> None:
 def test_a_poll_reaches_back_before_the_last_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[datetime] = []
 
-    def changed(_kind: Kind, *, since: datetime) -> list[str]:
+    def modified(_kind: Kind, *, since: datetime) -> list[Modified]:
         asked.append(since)
         return []
 
-    monkeypatch.setattr(world.moment, "changed", changed)
+    monkeypatch.setattr(world.moment, "modified", modified)
     lane = Lane(world.connection.id, Kind.INVOICE)
     poll_moment(world.database, world.moment, lane, now=world.now)
     poll_moment(world.database, world.moment, lane, now=world.now + timedelta(minutes=5))
@@ -138,3 +142,119 @@ def test_a_connection_that_is_paused_or_brings_no_expenses_is_not_polled(world: 
     assert rhythms(world.database, world.connections.all(), now=world.now) == []
     world.change_settings(kinds=["invoice"])
     assert rhythms(world.database, world.connections.all(), now=world.now) == []
+
+
+CUSTOMER = "7"
+
+
+@pytest.fixture
+def customers(world: World) -> Lane:
+    """A lane that has been polled, and where nothing is new."""
+    lane = Lane(world.connection.id, Kind.CUSTOMER)
+    poll_moment(world.database, world.moment, lane, now=world.now)
+    return lane
+
+
+def modify(world: World) -> None:
+    """Make the customer in Moment, or save it again as it is."""
+    world.moment.customers.setdefault(CUSTOMER, factories.customer(CUSTOMER))
+    world.moment.modified_at[CUSTOMER] = world.now
+
+
+def poll(world: World, lane: Lane, **wait: float) -> int:
+    """Poll after a while, work off what was received, and tell of how much no notification had told."""
+    world.later(**wait)
+    polled = poll_moment(world.database, world.moment, lane, now=world.now)
+    world.run()
+    return polled.found
+
+
+def missed(world: World) -> int:
+    return finds.count(world.database, world.connection.id, now=world.now).get(Kind.CUSTOMER, 0)
+
+
+def test_a_change_whose_notification_was_lost_is_found_and_counted_once(world: World, customers: Lane) -> None:
+    modify(world)
+    assert [poll(world, customers, minutes=5) for _ in range(3)] == [1, 0, 0]
+    assert missed(world) == 1
+    world.later(days=7)
+    assert missed(world) == 0
+
+
+def test_a_change_that_was_notified_is_not_counted(world: World, customers: Lane) -> None:
+    modify(world)
+    world.later(seconds=2)
+    world.receive(Kind.CUSTOMER, CUSTOMER)
+    world.run()
+    assert poll(world, customers, minutes=5) == 0
+    assert missed(world) == 0
+
+
+def test_a_clock_that_differs_a_little_makes_no_find(world: World, customers: Lane) -> None:
+    modify(world)
+    world.moment.modified_at[CUSTOMER] += timedelta(seconds=20)
+    world.receive(Kind.CUSTOMER, CUSTOMER)
+    assert poll(world, customers, minutes=5) == 0
+
+
+def test_what_is_as_it_was_sent_is_not_counted(world: World, customers: Lane) -> None:
+    modify(world)
+    world.receive(Kind.CUSTOMER, CUSTOMER)
+    world.run()
+    world.later(hours=1)
+    modify(world)
+    calls = sum(world.erp.calls.values())
+    assert poll(world, customers, minutes=5) == 1
+    assert missed(world) == 0
+    assert sum(world.erp.calls.values()) == calls
+
+
+def test_a_poll_that_was_only_just_ahead_of_the_notification_does_not_count(world: World, customers: Lane) -> None:
+    world.later(minutes=5)
+    modify(world)
+    poll(world, customers, seconds=1)
+    world.later(seconds=1)
+    world.receive(Kind.CUSTOMER, CUSTOMER)
+    assert missed(world) == 1
+    poll(world, customers, minutes=5)
+    assert missed(world) == 0
+
+
+def test_the_nightly_poll_finds_what_the_others_were_not_shown(world: World, customers: Lane) -> None:
+    shown_late = world.now + timedelta(hours=1)
+    poll(world, customers, hours=4)
+    modify(world)
+    world.moment.modified_at[CUSTOMER] = shown_late
+    assert poll(world, customers, minutes=5) == 0
+    assert poll(world, customers, hours=12) == 0  # it is not three o'clock yet
+    assert poll(world, customers, hours=2) == 1
+    assert missed(world) == 1
+    assert world.change(Kind.CUSTOMER, CUSTOMER).state is State.SETTLED
+
+
+def test_a_night_without_losses_has_nothing_looked_at_again(world: World, customers: Lane) -> None:
+    modify(world)
+    world.receive(Kind.CUSTOMER, CUSTOMER)
+    world.run()
+    poll(world, customers, hours=12)
+    world.later(hours=7)
+    nightly = poll_moment(world.database, world.moment, customers, now=world.now)
+    assert (nightly.nightly, nightly.received, nightly.found) == (True, 0, 0)
+    world.later(hours=1)
+    assert not poll_moment(world.database, world.moment, customers, now=world.now).nightly
+
+
+def test_no_night_reaches_back_before_the_first_poll(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, asked = world.now, []
+
+    def modified(_kind: Kind, *, since: datetime) -> list[Modified]:
+        asked.append(since)
+        return []
+
+    monkeypatch.setattr(world.moment, "modified", modified)
+    lane = Lane(world.connection.id, Kind.INVOICE)
+    poll(world, lane)
+    poll(world, lane, hours=12)
+    poll(world, lane, hours=12)
+    poll(world, lane, hours=12)
+    assert asked == [first - OVERLAP, first - OVERLAP, first - OVERLAP, first + timedelta(hours=24) - OVERLAP]

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
+from models import finds
 from models.errands import Asked
+from models.finds import Modified
 from models.tables import AuditRow
-from models.words import Kind, Role
-from tests.installation import messages
+from models.words import Kind, Lane, Role
+from tests.installation import messages, stuck
 from tests.web.filling import fields_of, fill_in
 from worker.wiring import clock
 
@@ -187,6 +189,14 @@ def test_settings_that_do_not_go_together_are_said_at_the_one_to_correct(desk: D
     assert "no account is named" in error_at(page, "expense_accounts")
     page = desk.save(billable_projects="7", not_billable_projects="7")
     assert error_at(page, "not_billable_projects") == "Project 7 stands in both fields."
+
+
+def test_the_page_tells_how_many_changes_moment_sent_no_notification_of(desk: Desk) -> None:
+    connection, now = desk.web.connection, clock()
+    finds.note(desk.bridge.database, Lane(connection.id, Kind.INVOICE), [Modified("9", now)], now=now)
+    stuck(desk.bridge, connection, record_id="9")
+    cells = re.findall(r'data-label="Missing in 7 days">(\d+)<', desk.person.get(desk.address).text)
+    assert cells == ["0", "0", "1"]
 
 
 def test_secrets_are_on_no_page(desk: Desk) -> None:

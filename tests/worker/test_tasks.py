@@ -7,14 +7,14 @@ import pytest
 import requests
 
 from integrations.twentyfour.rationing import OF_CONNECTION
-from models import alerts, changes, inbox, listing
+from models import alerts, changes, finds, inbox, listing, notifications
 from models.alerts import Turn
 from models.base import DatabaseUnavailable
 from models.wanted import Wanted
 from models.words import Kind, Lane, Record, State
 from tests.factories import settings
 from tests.installation import messages, stuck
-from worker import pulse, tasks
+from worker import checks, pulse, tasks
 from worker.wiring import clock
 
 if TYPE_CHECKING:
@@ -87,6 +87,22 @@ def test_a_poll_finds_what_no_notification_told(
     tasks.poll_moment(connection.id)
     assert changes.find(bridge.database, connection.id, Record(Kind.INVOICE, DRAFT))
     assert ("sync_invoices", connection.id) in messages(bridge)
+
+
+def test_what_a_poll_found_is_told_by_the_doctor_where_moment_does_send_notifications(
+    bridge: Bridge, connection: Connection
+) -> None:
+    tasks.poll_moment(connection.id)
+    tasks.sync_customers(connection.id)
+    assert finds.count(bridge.database, connection.id, now=clock()) == {Kind.CUSTOMER: 1}
+    told = "of which Moment had sent no notification: customers 1."
+    assert told not in said(bridge, connection)
+    notifications.note(bridge.database, Lane(connection.id, Kind.CUSTOMER), now=clock())
+    assert told in said(bridge, connection)
+
+
+def said(bridge: Bridge, connection: Connection) -> str:
+    return "\n".join(finding.what for finding in checks.examine(bridge, connection).findings)
 
 
 def test_a_poll_that_fails_leaves_its_kind_to_the_next(

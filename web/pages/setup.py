@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.responses import RedirectResponse
 
 from language.said import listed, say
-from models import connections, notifications
+from models import connections, finds, notifications
 from models.connections import NOT_STARTED, ChangedMeanwhile, Connection
 from models.errands import Asked, Errand
 from models.settings import ConnectionSettings
@@ -108,6 +108,7 @@ def _page(request: Request, visitor: Visitor, connection: Connection, draft: Dra
     last = bridge().errands.latest(connection.id, Asked.EXAMINATION)
     (standing,) = connections.listing(bridge().database, Scope(frozenset({connection.id})))
     notified = notifications.latest(bridge().database, connection.id)
+    missed = finds.count(bridge().database, connection.id, now=clock())
     return render(
         request,
         visitor,
@@ -120,7 +121,7 @@ def _page(request: Request, visitor: Visitor, connection: Connection, draft: Dra
         last=Told(last) if last else None,
         clients=_clients(connection, draft, last),
         client=_client(connection, last),
-        notified=[(several(kind), notified.get(kind)) for kind in NOTIFIED],
+        notified=[(several(kind), notified.get(kind), missed.get(kind, 0)) for kind in NOTIFIED],
         draft=draft,
         travelling=listed(*(several(kind) for kind in Kind if kind in connection.settings.kinds), between=", "),
         titles=settings_form.TITLES,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from models.finds import Modified
 from models.words import Kind
 from sync.errors import Rejected
 from tests.integrations.moment.remote import Remote, pages, says, sends
@@ -142,6 +143,17 @@ def test_what_did_not_change_since_is_left_out(
 ) -> None:
     remote.answers["GET customers"] = pages([{"id": 1, "lastModifiedDate": changed}])
     assert list(gateway.changed(Kind.CUSTOMER, since=SINCE)) == (["1"] if told else [])
+
+
+def test_what_was_modified_is_told_with_its_instant_where_moment_tells_one(
+    remote: Remote, gateway: MomentGateway
+) -> None:
+    told = ["2026-03-01T11:00:31+01:00", None]
+    remote.answers["GET customers"] = pages(
+        [{"id": number, "lastModifiedDate": at} for number, at in enumerate(told, 1)]
+    )
+    instant = datetime(2026, 3, 1, 10, 0, 31, tzinfo=UTC)
+    assert list(gateway.modified(Kind.CUSTOMER, since=SINCE)) == [Modified("1", instant), Modified("2")]
 
 
 def test_of_invoices_only_the_finalized_are_news(remote: Remote, gateway: MomentGateway) -> None:
