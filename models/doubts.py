@@ -44,11 +44,14 @@ class DoubtRow(Base):
     since: Mapped[datetime]
 
 
-def over(connection_id: int, kind: Kind, *, needed: bool) -> ColumnElement[bool]:
+def over(connection_id: int, kind: Kind, *, needed: bool, doubtful: bool = False) -> ColumnElement[bool]:
     """Say in SQL whether a record that a lane receives may have come across already.
 
-    One that is ``needed`` by another record is in doubt for good, as it may never be polled.
+    One that is ``needed`` by another record is in doubt for good, as it may never be polled; one is ``doubtful``
+    where whoever received it says so.
     """
+    if doubtful:
+        return true()
     query = select(DoubtRow.kind).where(DoubtRow.connection_id == connection_id, DoubtRow.kind == kind)
     if not needed:
         behind = select(CursorRow.kind).where(
@@ -60,10 +63,12 @@ def over(connection_id: int, kind: Kind, *, needed: bool) -> ColumnElement[bool]
     return exists(query)
 
 
-def weighed(session: Session, rows: Sequence[Mapping[str, Any]], *, needed: bool) -> list[dict[str, Any]]:
+def weighed(
+    session: Session, rows: Sequence[Mapping[str, Any]], *, needed: bool, doubtful: bool = False
+) -> list[dict[str, Any]]:
     """Tell of each of many new changes of a connection whether it is ``uncertain``: one question for each kind."""
     lanes = {(row["connection_id"], row["kind"]) for row in rows}
-    answers = {lane: session.scalar(select(over(*lane, needed=needed))) for lane in lanes}
+    answers = {lane: session.scalar(select(over(*lane, needed=needed, doubtful=doubtful))) for lane in lanes}
     return [{**row, "uncertain": answers[row["connection_id"], row["kind"]]} for row in rows]
 
 

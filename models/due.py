@@ -40,6 +40,18 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
         return [Lane(connection_id, Kind(kind)) for connection_id, kind in rows]
 
 
+def count(database: Database, lane: Lane, *, now: datetime) -> int:
+    """Count what is due in a lane or in a worker's hands."""
+    due_now = and_(ChangeRow.state == State.WAITING, ChangeRow.due_at <= now)
+    query = select(func.count()).where(
+        ChangeRow.connection_id == lane.connection_id,
+        ChangeRow.kind == lane.kind,
+        or_(due_now, ChangeRow.state == State.WORKING),
+    )
+    with database.statement() as session:
+        return session.scalar(query) or 0
+
+
 def in_lane(database: Database, lane: Lane, *, now: datetime) -> bool:
     """Tell whether a lane has something to do now; to be asked once it is given back, so nothing is missed."""
     query = select(ChangeRow.id).where(

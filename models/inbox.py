@@ -98,13 +98,16 @@ class Settlement:
         return self.outcome in WELL
 
 
-def receive(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> None:
+def receive(
+    database: Database, connection_id: int, records: Iterable[Record], *, now: datetime, doubtful: bool = False
+) -> None:
     """Note that these records need a look: a row for each, merged into the one that is there.
 
+    ``doubtful`` says that the other system may have them already, so that the flow looks there first.
     A change in hand is looked at again afterwards, one that waits after a failure keeps its time (so that a
     storm of notifications does not undo the growing waits), and one that a person closed stays closed.
     """
-    _put(database, connection_id, records, now=now, needed=False)
+    _put(database, connection_id, records, now=now, needed=False, doubtful=doubtful)
 
 
 def need(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> None:
@@ -113,7 +116,13 @@ def need(database: Database, connection_id: int, records: Iterable[Record], *, n
 
 
 def _put(
-    database: Database, connection_id: int, records: Iterable[Record], *, now: datetime, needed: bool
+    database: Database,
+    connection_id: int,
+    records: Iterable[Record],
+    *,
+    now: datetime,
+    needed: bool,
+    doubtful: bool = False,
 ) -> None:
     rows: list[dict[str, Any]] = [
         {
@@ -131,10 +140,10 @@ def _put(
     with database.statement() as session:
         if len(rows) == 1:  # a single row comes beside the statement, which is then made once and for all
             (row,) = rows
-            doubt = doubts.over(connection_id, row["kind"], needed=needed)
+            doubt = doubts.over(connection_id, row["kind"], needed=needed, doubtful=doubtful)
             session.execute(_merged(insert(CHANGES).values(uncertain=doubt), needed=needed), row)
         else:
-            weighed = doubts.weighed(session, rows, needed=needed)
+            weighed = doubts.weighed(session, rows, needed=needed, doubtful=doubtful)
             session.execute(_merged(insert(CHANGES).values(weighed), needed=needed))
 
 

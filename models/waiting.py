@@ -11,7 +11,7 @@ from models.tables import ChangeRow, LinkRow
 from models.words import Kind, Lane, Record, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -55,6 +55,17 @@ def in_lane(database: Database, lane: Lane) -> int:
     )
     with database.transaction() as session:
         return session.scalar(query) or 0
+
+
+def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[str, State]:
+    """Tell how those of a lane's records stand of which the inbox knows, by their ids."""
+    query = select(ChangeRow.record_id, ChangeRow.state).where(
+        ChangeRow.connection_id == lane.connection_id,
+        ChangeRow.kind == lane.kind,
+        ChangeRow.record_id.in_(record_ids),
+    )
+    with database.statement() as session:
+        return {row.record_id: State(row.state) for row in session.execute(query)}
 
 
 def _wake(waits: ColumnElement[bool], *, now: datetime) -> ReturningUpdate[str]:

@@ -10,7 +10,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from models.finds import Modified
-from models.words import Kind
 from sync.errors import Rejected, SyncError, Uncertain
 from sync.records import (
     Company,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from models.accounts import AccountRanges
+    from models.words import Kind
     from sync.purchases import LedgerLine
     from sync.records import CompanyDraft, Details, ExpenseDraft, ProjectDraft, Voucher, VoucherFile
 

@@ -18,6 +18,7 @@ from sync.errors import SyncError
 from worker import pulse
 from worker.app import app
 from worker.commands.adopting import adopt_
+from worker.commands.backfill import backfill
 from worker.commands.changes import changes
 from worker.commands.connections import connections
 from worker.commands.doctor import doctor
@@ -55,6 +56,7 @@ def main() -> None:
 
 
 connections.add_command(adopt_)
+connections.add_command(backfill)
 main.add_command(connections)
 main.add_command(changes)
 main.add_command(expenses)

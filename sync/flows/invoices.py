@@ -59,11 +59,11 @@ class Invoices:
             return skipped(say("Moment does not have this invoice any more."), reason="gone")
         self._desk.mention(Record(Kind.CUSTOMER, invoice.customer_id))
         name = title(invoice)
-        if left := _left_alone(invoice):
+        if left := left_alone(invoice):
             return replace(left, title=name)
         with about(name):
-            year = self._fiscal_year(invoice.day)
-            work = Work(change, name, self._voucher(invoice), year.number)
+            year = self.fiscal_year(invoice.day)
+            work = Work(change, name, self.voucher(invoice), year.number)
             return (self._look(work) if change.uncertain else None) or work
 
     def send(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
@@ -106,12 +106,12 @@ class Invoices:
 
     def _look(self, work: Work) -> Done | None:
         """Find a voucher that an earlier call may have saved. Raises :class:`Rejected` where it is another one."""
-        if self._desk.settings.posting == "draft":
-            raise _unseen(work)
         posted = self._desk.erp.posted(work.voucher.invoice_number, day=work.voucher.day)
         number = agrees(work.voucher, posted)
         if number is None and posted:
             raise _differs(work)
+        if number is None and self._desk.settings.posting == "draft":
+            raise _unseen(work)
         return None if number is None else self._save(work, number)
 
     def _save(self, work: Work, number: int) -> Done:
@@ -120,7 +120,8 @@ class Invoices:
         told = say("Voucher {number} of {year}, {amount} kroner.", number=number, year=work.year, amount=amount)
         return Done(Outcome.SYNCED, work.title, told)
 
-    def _voucher(self, invoice: Invoice) -> Voucher:
+    def voucher(self, invoice: Invoice) -> Voucher:
+        """Make the voucher of an invoice. Raises :class:`Rejected`, or what its customer and projects raise."""
         desk, settings = self._desk, self._desk.settings
         address = desk.moment.invoice_address(invoice.id)
         return voucher_of(
@@ -137,7 +138,7 @@ class Invoices:
         try:
             return self._checked(invoice)
         except Rejected:
-            self._desk.erp.forget()  # someone may just have opened the account, or put its VAT code right
+            self._forget()  # someone may just have opened the account, or put its VAT code right
             return self._checked(invoice)
 
     def _checked(self, invoice: Invoice) -> Mapping[int, str]:
@@ -147,10 +148,14 @@ class Invoices:
         check_bookings(invoice, rates=rates, tax_codes=tax_codes, settings=settings)
         return tax_codes
 
-    def _fiscal_year(self, day: date) -> FiscalYear:
+    def _forget(self) -> None:
+        self._desk.erp.forget()
+
+    def fiscal_year(self, day: date) -> FiscalYear:
+        """Tell the open fiscal year of a day. Raises :class:`Rejected` where there is none."""
         for fresh in (False, True):
             if fresh:
-                self._desk.erp.forget()  # someone may just have opened the year
+                self._forget()  # someone may just have opened the year
             for year in self._desk.erp.fiscal_years():
                 if year.starts <= day <= year.ends and not year.locked:
                     return year
@@ -177,7 +182,8 @@ def title(invoice: Invoice) -> Said:
     return say("Credit note {name}", name=number) if invoice.credit_note else named(Kind.INVOICE, number)
 
 
-def _left_alone(invoice: Invoice) -> Done | None:
+def left_alone(invoice: Invoice) -> Done | None:
+    """Tell why an invoice is not to travel, if it is not."""
     if not invoice.finalized:
         return skipped(say("The invoice is not finalized yet."), reason="not_finalized")
     if invoice.transfer is Transfer.UNWANTED:

@@ -195,7 +195,7 @@ def test_another_voucher_under_the_same_number_is_not_touched_and_a_person_is_as
 def test_an_uncertain_draft_cannot_be_seen_so_a_person_is_asked(world: World) -> None:
     world.change_settings(posting="draft")
     put(world)
-    world.erp.fails_after["post"] = [Uncertain("No answer.")]
+    world.erp.fails_before["post"] = [Uncertain("No answer.")]
     sync(world)
     settle_later(world)
     assert world.change(Kind.INVOICE, "9").reason == "unseen_draft"

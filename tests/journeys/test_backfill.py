@@ -1,0 +1,106 @@
+"""The invoices of a year from before the connection, brought by the real command, which is killed on its way."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.visitor import eventually, expect
+from models import listing
+from models.wanted import Wanted
+from models.words import State
+from tests.installation import process
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.journeys.firm import Firm, Record
+
+MANY = 1000
+"""Invoices, some of them credit notes."""
+
+BY_HAND = 40
+"""Invoices that a bookkeeper had entered before; the first one with another amount."""
+
+OUTGOING = 1
+
+
+@pytest.fixture
+def firm(new_firm: Callable[..., Firm]) -> Firm:
+    """A firm whose invoices nobody notifies of."""
+    return new_firm(hears=("customers", "projects"))
+
+
+@pytest.fixture
+def invoices(firm: Firm) -> list[Record]:
+    """Invoices and credit notes of this year, some of which the ledger has."""
+    project = firm.project()
+    eventually(lambda: expect("projects", len(firm.books("projects")), 1))
+    account = firm.moment("financialAccounts")[0]["id"]
+    line = {"description": "Work", "financialAccountId": account, "quantity": 1}
+    parties = {"customerId": project["customerId"], "projectId": project["id"]}
+    made: list[Record] = []
+    while len(made) < MANY:
+        number = len(made) + 1
+        lines = [{**line, "unitPrice": f"{number}.04"}]
+        day = f"{clock().year}-01-{1 + number % 28:02}"
+        draft = firm.enter("invoices", **parties, invoiceDate=day, invoiceLines=lines)
+        path = f"companies/{firm.company}/invoices/{draft['id']}"
+        doings = ("finalize", "credit") if number % 10 == 0 else ("finalize",)
+        made += [firm.control("moment", "POST", f"{path}/{what}") for what in doings]
+    enter_by_hand(firm, made[:BY_HAND], customer=firm.books("customers")[0]["number"])
+    return made
+
+
+def enter_by_hand(firm: Firm, invoices: Sequence[Record], *, customer: int) -> None:
+    for place, invoice in enumerate(invoices):
+        owed = invoice["totalAmountInclVat"] + (1 if place == 0 else 0)
+        lines = [
+            {"account": 1500, "amount": str(owed), "customer": customer},
+            {"account": 3000, "amount": str(-owed), "customer": customer, "tax": "3"},
+        ]
+        voucher = {
+            "date": invoice["invoiceDate"],
+            "type": OUTGOING,
+            "number": invoice["invoiceNumber"],
+            "invoice": str(invoice["invoiceNumber"]),
+            "lines": lines,
+        }
+        firm.control("twentyfour", "POST", "books/1/vouchers", voucher)
+
+
+def backfill(firm: Firm, *more: str) -> tuple[str, ...]:
+    year = clock().year
+    return ("worker", "connections", "backfill", firm.name, f"--from={year}-01-01", f"--to={year}-12-31", *more)
+
+
+def kill_after(firm: Firm, posts: int, *, worker: bool = False) -> None:
+    """Start the command, and kill it once there were so many calls that post, with the worker or not."""
+    with process(*backfill(firm), environ=firm.stack.environment) as running:
+        patience = time.monotonic() + 60
+        while firm.calls().get("SaveBundleList", 0) < posts:
+            assert running.poll() is None, running.communicate()[0]
+            assert time.monotonic() < patience
+            time.sleep(0.1)
+        running.kill()
+    if worker:
+        firm.stack.parts["worker"].kill()
+        firm.stack.parts["worker"].start()
+
+
+def test_a_backfill_that_is_killed_twice_brings_each_invoice_once(firm: Firm, invoices: list[Record]) -> None:
+    kill_after(firm, 10)
+    kill_after(firm, 25, worker=True)
+    before = len(firm.vouchers())
+    assert BY_HAND < before < len(invoices)
+
+    firm.stack.command(*backfill(firm)[1:])
+    differing = (1, str(invoices[0]["totalAmountInclVat"] + 1))
+    rest = [(each["invoiceNumber"], str(each["totalAmountInclVat"])) for each in invoices[1:]]
+    expect("vouchers", firm.vouchers(), sorted([differing, *rest]))
+    stuck = Wanted(connection_id=firm.connection.id, states=frozenset({State.STUCK}))
+    (change,) = listing.latest(firm.bridge.database, stuck, most=10)
+    assert (change.title, change.reason) == ("Invoice 1", "differs")
