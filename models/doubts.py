@@ -44,7 +44,13 @@ class DoubtRow(Base):
     since: Mapped[datetime]
 
 
-def over(connection_id: int, kind: Kind, *, needed: bool, doubtful: bool = False) -> ColumnElement[bool]:
+def over(
+    connection_id: int | ColumnElement[int],
+    kind: Kind | ColumnElement[str],
+    *,
+    needed: bool,
+    doubtful: bool = False,
+) -> ColumnElement[bool]:
     """Say in SQL whether a record that a lane receives may have come across already.
 
     One that is ``needed`` by another record is in doubt for good, as it may never be polled; one is ``doubtful``

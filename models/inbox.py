@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from models.base import Database
 
 WELL = (Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)
-
 CHANGES = ChangeRow.metadata.tables["changes"]
 
 CRASHED = "crashed"
@@ -139,15 +138,15 @@ def _put(
         return
     with database.statement() as session:
         if len(rows) == 1:  # a single row comes beside the statement, which is then made once and for all
-            (row,) = rows
-            doubt = doubts.over(connection_id, row["kind"], needed=needed, doubtful=doubtful)
-            session.execute(_merged(insert(CHANGES).values(uncertain=doubt), needed=needed), row)
+            doubt = doubts.over(connection_id, rows[0]["kind"], needed=needed, doubtful=doubtful)
+            session.execute(merged(insert(CHANGES).values(uncertain=doubt), needed=needed), rows[0])
         else:
             weighed = doubts.weighed(session, rows, needed=needed, doubtful=doubtful)
-            session.execute(_merged(insert(CHANGES).values(weighed), needed=needed))
+            session.execute(merged(insert(CHANGES).values(weighed), needed=needed))
 
 
-def _merged(fresh: Insert, *, needed: bool) -> Insert:
+def merged(fresh: Insert, *, needed: bool) -> Insert:
+    """Say in SQL that rows merge into those that are there: like :func:`receive`, or like :func:`need`."""
     looked_at = and_(ChangeRow.state == State.WAITING, ChangeRow.outcome.in_(WELL))
     over = or_(ChangeRow.state.in_([State.SETTLED, State.STUCK]), looked_at)
     again, given = (ChangeRow.state == State.SETTLED if needed else over), fresh.excluded

@@ -5,12 +5,14 @@ import time
 from datetime import datetime
 
 import structlog
-from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, status
+from fastapi import APIRouter, HTTPException, Request, status
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
 
-from models import hooks, inbox, notifications
-from models.words import Lane
+from models import hooks, notifications
+from models.words import Lane, Record
 from web.visitors import Open
 from worker import dispatch
 from worker.wiring import bridge, clock, read_notification
@@ -29,14 +31,12 @@ _nudged: dict[Lane, float] = {}
 _to_be_nudged: set[Lane] = set()
 
 
-@router.post("/hooks/moment/{token}", status_code=status.HTTP_202_ACCEPTED)
-async def moment(token: str, request: Request, afterwards: BackgroundTasks) -> dict[str, bool]:
+@router.post("/hooks/moment/{token}")
+async def moment(token: str, request: Request) -> JSONResponse:
     """Note which record of Moment needs a look. 202 once that is committed, whether or not Redis is there."""
-    body = await _body(request)
-    lane = await run_in_threadpool(_receive, token, body)
-    if lane:
-        afterwards.add_task(_nudge, lane)
-    return {"received": lane is not None}
+    lane = await run_in_threadpool(_receive, token, await _body(request))
+    afterwards = BackgroundTask(_nudge, lane) if lane else None
+    return JSONResponse({"received": lane is not None}, status.HTTP_202_ACCEPTED, background=afterwards)
 
 
 async def _nudge(lane: Lane) -> None:
@@ -65,23 +65,37 @@ async def _body(request: Request) -> bytes:
 
 def _receive(token: str, body: bytes) -> Lane | None:
     """Put what a notification names into the inbox; None where it names nothing that travels."""
-    hook = hooks.find(bridge().database, token)
-    if hook is None:
-        raise HTTPException(status.HTTP_404_NOT_FOUND)
-    try:
-        record = read_notification(body)
-    except ValueError:
-        raise HTTPException(status.HTTP_400_BAD_REQUEST, "The body is not JSON.") from None
-    connection_id = hook.connection_id
-    if record:
-        _note(token, Lane(connection_id, record.kind))
-    if record is None or record.kind not in hook.kinds:
-        log.info("notification_ignored", connection=connection_id, kind=record and record.kind, bytes=len(body))
+    record = _record(token, body)
+    if record is None:
+        log.info("notification_ignored", connection=_connection(token), bytes=len(body))
         return None
-    inbox.receive(bridge().database, connection_id, [record], now=clock())
-    bridge().traces.received(connection_id, record)
-    log.info("notification", connection=connection_id, kind=record.kind, record=record.id)
-    return Lane(connection_id, record.kind)
+    received = hooks.receive(bridge().database, token, record, now=clock())
+    if received is None:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    lane = Lane(received.connection_id, record.kind)
+    _note(token, lane)
+    if not received.noted:
+        log.info("notification_ignored", connection=lane.connection_id, kind=lane.kind, bytes=len(body))
+        return None
+    bridge().traces.received(lane.connection_id, record)
+    log.info("notification", connection=lane.connection_id, kind=lane.kind, record=record.id)
+    return lane
+
+
+def _record(token: str, body: bytes) -> Record | None:
+    """Read which record a notification names, if it names one."""
+    try:
+        return read_notification(body)
+    except ValueError:
+        _connection(token)  # to a stranger no more is told than that there is nothing here
+        raise HTTPException(status.HTTP_400_BAD_REQUEST, "The body is not JSON.") from None
+
+
+def _connection(token: str) -> int:
+    """Tell which connection a token leads to; 404 where it leads nowhere."""
+    if hook := hooks.find(bridge().database, token):
+        return hook.connection_id
+    raise HTTPException(status.HTTP_404_NOT_FOUND)
 
 
 def _note(token: str, lane: Lane) -> None:
