@@ -1,7 +1,9 @@
 """What every answer tells the browser for its protection, also those that the framework gives when we fail."""
 
+from collections.abc import Sequence
+from functools import cache
+
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.cookies import https
@@ -37,18 +39,22 @@ class _Headers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_headers(scope["path"]))
+                static = scope["path"].startswith("/static/")
+                message["headers"] = [*message["headers"], *_headers(static=static, https=https())]
             await send(message)
 
         await self._app(scope, receive, send_protected)
 
 
-def _headers(path: str) -> dict[str, str]:
-    return {
-        "Cache-Control": "no-cache" if path.startswith("/static/") else "no-store",  # an ETag saves the rest
+@cache
+def _headers(*, static: bool, https: bool) -> Sequence[tuple[bytes, bytes]]:
+    """Make the headers as they go over the wire, once: no page sets one of them itself."""
+    told = {
+        "Cache-Control": "no-cache" if static else "no-store",  # an ETag saves the rest
         "Content-Security-Policy": POLICY,
         "Cross-Origin-Opener-Policy": "same-origin",
         "Referrer-Policy": "same-origin",  # with less, browsers would not say where a form came from
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
-    } | ({"Strict-Transport-Security": f"max-age={YEAR_SECONDS}"} if https() else {})
+    } | ({"Strict-Transport-Security": f"max-age={YEAR_SECONDS}"} if https else {})
+    return [(name.lower().encode(), value.encode()) for name, value in told.items()]
