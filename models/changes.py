@@ -91,8 +91,8 @@ def name_of(database: Database, connection_id: int, record: Record) -> str:
     query = select(ChangeRow.title).where(
         ChangeRow.connection_id == connection_id, ChangeRow.kind == record.kind, ChangeRow.record_id == record.id
     )
-    with database.statement() as session:
-        title = session.scalar(query) or ""
+    with database.statement() as connection:
+        title = connection.scalar(query) or ""
     return str(title.values.get("name", title)) if isinstance(title, Said) else title
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from language.said import listed, say
 from models import notifications
@@ -20,8 +21,6 @@ from models.tables import AuditRow, ConnectionRow
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
-
-    from sqlalchemy.orm import Session
 
     from language.said import Said
     from models.base import Database
@@ -115,7 +114,7 @@ class Connections:
 
     def get(self, connection_id: int) -> Connection:
         """Read one connection. Raises :class:`UnknownConnection`."""
-        with self._database.statement() as session:
+        with self._database.statement() as connection, Session(connection) as session:
             return self._read(_row(session, connection_id))
 
     def named(self, name: str) -> Connection:

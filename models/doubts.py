@@ -22,7 +22,7 @@ from models.words import Kind, State
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, Connection, Select
     from sqlalchemy.orm import Session
 
     from models.base import Database
@@ -70,11 +70,11 @@ def over(
 
 
 def weighed(
-    session: Session, rows: Sequence[Mapping[str, Any]], *, needed: bool, doubtful: bool = False
+    connection: Connection, rows: Sequence[Mapping[str, Any]], *, needed: bool, doubtful: bool = False
 ) -> list[dict[str, Any]]:
     """Tell of each of many new changes of a connection whether it is ``uncertain``: one question for each kind."""
     lanes = {(row["connection_id"], row["kind"]) for row in rows}
-    answers = {lane: session.scalar(select(over(*lane, needed=needed, doubtful=doubtful))) for lane in lanes}
+    answers = {lane: connection.scalar(select(over(*lane, needed=needed, doubtful=doubtful))) for lane in lanes}
     return [{**row, "uncertain": answers[row["connection_id"], row["kind"]]} for row in rows]
 
 

@@ -60,5 +60,5 @@ def in_lane(database: Database, lane: Lane, *, now: datetime) -> bool:
         ChangeRow.state == State.WAITING,
         ChangeRow.due_at <= now,
     )
-    with database.statement() as session:
-        return session.scalar(query.limit(1)) is not None
+    with database.statement() as connection:
+        return connection.scalar(query.limit(1)) is not None

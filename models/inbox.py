@@ -136,13 +136,13 @@ def _put(
     ]
     if not rows:
         return
-    with database.statement() as session:
+    with database.statement() as connection:
         if len(rows) == 1:  # a single row comes beside the statement, which is then made once and for all
             doubt = doubts.over(connection_id, rows[0]["kind"], needed=needed, doubtful=doubtful)
-            session.execute(merged(insert(CHANGES).values(uncertain=doubt), needed=needed), rows[0])
+            connection.execute(merged(insert(CHANGES).values(uncertain=doubt), needed=needed), rows[0])
         else:
-            weighed = doubts.weighed(session, rows, needed=needed, doubtful=doubtful)
-            session.execute(merged(insert(CHANGES).values(weighed), needed=needed))
+            weighed = doubts.weighed(connection, rows, needed=needed, doubtful=doubtful)
+            connection.execute(merged(insert(CHANGES).values(weighed), needed=needed))
 
 
 def merged(fresh: Insert, *, needed: bool) -> Insert:

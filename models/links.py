@@ -34,11 +34,11 @@ class Link:
 
 def find(database: Database, connection_id: int, record: Record) -> Link | None:
     """Find what a Moment record is linked to."""
-    query = select(LinkRow).where(
+    query = select(LinkRow.remote_id, LinkRow.fingerprint).where(
         LinkRow.connection_id == connection_id, LinkRow.kind == record.kind, LinkRow.moment_id == record.id
     )
-    with database.statement() as session:
-        row = session.scalar(query)
+    with database.statement() as connection:
+        row = connection.execute(query).one_or_none()
     return Link(row.remote_id, row.fingerprint) if row else None
 
 
@@ -47,8 +47,8 @@ def several(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[s
     query = select(LinkRow.moment_id, LinkRow.remote_id, LinkRow.fingerprint).where(
         LinkRow.connection_id == lane.connection_id, LinkRow.kind == lane.kind, LinkRow.moment_id.in_(moment_ids)
     )
-    with database.statement() as session:
-        return {row.moment_id: Link(row.remote_id, row.fingerprint) for row in session.execute(query)}
+    with database.statement() as connection:
+        return {row.moment_id: Link(row.remote_id, row.fingerprint) for row in connection.execute(query)}
 
 
 def starting(database: Database, connection_id: int, kind: Kind, prefix: str) -> dict[str, tuple[str, Link]]:
@@ -68,8 +68,8 @@ def moment_id(database: Database, connection_id: int, kind: Kind, remote_id: str
     query = select(LinkRow.moment_id).where(
         LinkRow.connection_id == connection_id, LinkRow.kind == kind, LinkRow.remote_id == remote_id
     )
-    with database.statement() as session:
-        return session.scalar(query)
+    with database.statement() as connection:
+        return connection.scalar(query)
 
 
 def latest(database: Database, connection_id: int, kind: Kind) -> Record | None:
@@ -97,7 +97,7 @@ def save(database: Database, connection_id: int, record: Record, link: Link, *, 
         insert(LinkRow).values(**key, **values).on_conflict_do_update(index_elements=list(key), set_=values)
     )
     try:
-        with database.statement() as session:
-            session.execute(statement)
+        with database.statement() as connection:
+            connection.execute(statement)
     except IntegrityError as error:
         raise LinkTaken(f"{link.remote_id} is linked to another {record.kind} already.") from error

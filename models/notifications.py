@@ -27,8 +27,8 @@ FINENESS = timedelta(minutes=1)
 def note(database: Database, lane: Lane, *, now: datetime) -> None:
     """Note that a notification of a lane's kind has come."""
     fresh = insert(NotificationRow).values(connection_id=lane.connection_id, kind=lane.kind, at=now)
-    with database.statement() as session:
-        session.execute(
+    with database.statement() as connection:
+        connection.execute(
             fresh.on_conflict_do_update(
                 index_elements=["connection_id", "kind"],
                 set_={"at": now},

@@ -21,8 +21,8 @@ def is_behind(database: Database) -> bool:
         DatabaseUnavailable: PostgreSQL does not answer.
     """
     try:
-        with database.statement() as session:
-            version = session.scalar(text("select version_num from alembic_version"))
+        with database.statement() as connection:
+            version = connection.scalar(text("select version_num from alembic_version"))
     except ProgrammingError:
         return True  # there is no such table
     return version is None or version in _older()

@@ -30,8 +30,8 @@ def wake(database: Database, connection_id: int, records: Iterable[Record], *, n
         tuple_(ChangeRow.waits_for_kind, ChangeRow.waits_for_id).in_(across),
         ChangeRow.state == State.WAITING,
     )
-    with database.statement() as session:
-        return {Lane(connection_id, Kind(kind)) for kind in session.scalars(_wake(waits, now=now))}
+    with database.statement() as connection:
+        return {Lane(connection_id, Kind(kind)) for kind in connection.scalars(_wake(waits, now=now))}
 
 
 def wake_arrived(database: Database, *, now: datetime) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OTHERS = text(
-    "select pg_terminate_backend(pid) from pg_stat_activity"
+    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
     " where datname = current_database() and pid <> pg_backend_pid()"
 )
 
@@ -25,16 +25,16 @@ OTHERS = text(
 @pytest.fixture
 def own(database_url: str) -> Iterator[Database]:
     database = Database(SecretStr(database_url))
-    with database.statement() as session:
-        session.execute(text("select 1"))
+    with database.statement() as connection:
+        connection.execute(text("select 1"))
     yield database
     database.close()
 
 
 def test_a_connection_that_broke_while_it_rested_is_made_anew(own: Database, database_url: str) -> None:
     break_connections(database_url)
-    with own.statement() as session:
-        assert session.scalar(text("select 1")) == 1
+    with own.statement() as connection:
+        assert connection.scalar(text("select 1")) == 1
 
 
 def test_whoever_is_silent_within_a_transaction_lets_go_of_what_it_locked(
@@ -72,6 +72,6 @@ def test_both_ends_notice_within_half_a_minute_that_the_network_is_cut(database:
 
 def break_connections(url: str) -> None:
     other = Database(SecretStr(url))
-    with other.statement() as session:
-        session.execute(OTHERS)
+    with other.statement() as connection:
+        connection.execute(OTHERS)
     other.close()

@@ -75,8 +75,8 @@ def _filled(url: str, size: int) -> tuple[Database, Lane]:
     """Make a database with one connection that has so many settled rows, each with an attempt."""
     name = f"rows_{size}"
     origin = Database(SecretStr(url))
-    with origin.statement() as session:
-        session.execute(text(f"create database {name}"))
+    with origin.statement() as connection:
+        connection.execute(text(f"create database {name}"))
     origin.close()
     address = SecretStr(f"{url.rpartition('/')[0]}/{name}")
     migrate(address)
@@ -93,8 +93,8 @@ def _fill(database: Database, connection_id: int, size: int) -> None:
         session.execute(text("set local statement_timeout = 0"))
         session.execute(text(SETTLED), {"connection": connection_id, **span})
         session.execute(text(TRIED), span)
-    with database.statement() as session:
-        session.execute(text("vacuum analyze"))
+    with database.statement() as connection:
+        connection.execute(text("vacuum analyze"))
 
 
 def _measure(database: Database, lane: Lane, turn: int, taken: dict[str, list[float]]) -> None:
