@@ -107,8 +107,11 @@ def probed(database: Database, connection_id: int, *, now: datetime) -> None:
 def answered(database: Database, connection_id: int, *, now: datetime, alert: Alert) -> None:
     """End an outage or a want of requests: what it held up is due, and those who were told get ``alert``.
 
-    What may have been saved is due when its call has ended: a look before that would find nothing.
+    What may have been saved is due when its call has ended: a look before that would find nothing. Mostly there is
+    nothing to end, and one look without a lock tells so.
     """
+    if not _held_up(database, connection_id):
+        return
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
         if not (row.failures or row.short_since):
@@ -121,3 +124,10 @@ def answered(database: Database, connection_id: int, *, now: datetime, alert: Al
         held_up = and_(ChangeRow.outcome == Outcome.FAILED, ChangeRow.waits_for_kind.is_(None))
         later = locked(select(ChangeRow.id).where(waits, held_up, ChangeRow.due_at > now))
         session.execute(update(ChangeRow).where(ChangeRow.id.in_(later)).values(due_at=lingering.due(now)))
+
+
+def _held_up(database: Database, connection_id: int) -> bool:
+    troubled = or_(ConnectionRow.failures > 0, ConnectionRow.short_since.is_not(None))
+    query = select(ConnectionRow.id).where(ConnectionRow.id == connection_id, troubled)
+    with database.statement() as connection:
+        return connection.scalar(query) is not None

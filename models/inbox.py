@@ -169,7 +169,6 @@ def claim(database: Database, lane: Lane, *, most: int, now: datetime, until: da
         allowed = breaker.allowed(session, lane.connection_id, most=most, now=now, until=until)
         if not allowed or not _take(session, lane, now=now):
             return None
-        _release_lost(session, lane, now=now)
         taken = _due(session, lane, most=allowed, now=now)
         if not taken:
             return None
@@ -186,8 +185,9 @@ def claim(database: Database, lane: Lane, *, most: int, now: datetime, until: da
 def renew(database: Database, claim: Claim, *, until: datetime) -> None:
     """Keep the claim; called before each remote write. Raises :class:`ClaimLost`."""
     held = and_(_is(LaneRow, claim.lane), LaneRow.claim == claim.id)
-    with database.statement() as session:
-        if session.scalar(update(LaneRow).where(held).values(claimed_until=until).returning(LaneRow.kind)) is None:
+    kept = update(LaneRow).where(held).values(claimed_until=until).returning(LaneRow.kind)
+    with database.statement() as connection:
+        if connection.scalar(kept) is None:
             raise ClaimLost(f"Another worker has taken over {claim.lane}.")
 
 
@@ -224,8 +224,11 @@ def settle(database: Database, claim: Claim, settlements: Sequence[Settlement], 
 def _take(session: Session, lane: Lane, *, now: datetime) -> bool:
     """Lock the lane's row for this transaction; False where a worker has the lane or is just taking it."""
     free = or_(LaneRow.claim.is_(None), LaneRow.claimed_until <= now)
-    query = select(LaneRow.kind).where(_is(LaneRow, lane), free)
-    if session.scalar(query.with_for_update(skip_locked=True, key_share=True)) is not None:
+    query = select(LaneRow.claim).where(_is(LaneRow, lane), free)
+    found = session.execute(query.with_for_update(skip_locked=True, key_share=True)).one_or_none()
+    if found:
+        if found.claim:  # one that ran out; without any claim no change is in hand
+            _release_lost(session, lane, now=now)
         return True
     row = {"connection_id": lane.connection_id, "kind": lane.kind}
     made = insert(LaneRow).values(row).on_conflict_do_nothing().returning(LaneRow.kind)

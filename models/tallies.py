@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from sqlalchemy.dialects.postgresql import Insert
     from sqlalchemy.orm import Session
 
     from models.base import Database
     from models.words import Scope
+
+TALLIES = TallyRow.metadata.tables["tallies"]
 
 OSLO = ZoneInfo("Europe/Oslo")
 
@@ -79,11 +82,19 @@ def add(
     waits = [max(wait.total_seconds(), 0) for outcome, wait in ended if outcome is Outcome.SYNCED]
     values: dict[str, Any] = {outcome: counts[outcome] for outcome in Outcome}
     values |= {"connection_id": connection_id, "seconds": sum(waits), "longest": max(waits, default=0)}
-    fresh = insert(TallyRow).values([{**values, "span": span, "begins": span.begin(now)} for span in Span])
-    sums = {name: getattr(TallyRow, name) + fresh.excluded[name] for name in (*Outcome, "seconds")}
-    longest = func.greatest(TallyRow.longest, fresh.excluded.longest)
+    session.execute(_ADD, [{**values, "span": span, "begins": span.begin(now)} for span in Span])
+
+
+def _adding() -> Insert:
+    """Make the statement of :func:`add`, which is the same each time."""
+    fresh = insert(TALLIES)
+    sums = {name: TALLIES.c[name] + fresh.excluded[name] for name in (*Outcome, "seconds")}
+    longest = func.greatest(TALLIES.c.longest, fresh.excluded.longest)
     key = ["connection_id", "span", "begins"]
-    session.execute(fresh.on_conflict_do_update(index_elements=key, set_={**sums, "longest": longest}))
+    return fresh.on_conflict_do_update(index_elements=key, set_={**sums, "longest": longest})
+
+
+_ADD = _adding()
 
 
 def last(database: Database, span: Span, number: int, *, scope: Scope, now: datetime) -> Sequence[Tally]:
