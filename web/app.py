@@ -3,6 +3,7 @@
 That log would show the addresses of webhooks, which are secrets; what comes in is logged here, by connection.
 """
 
+import gc
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -62,4 +63,5 @@ def create_app() -> FastAPI:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     add_error_pages(app)
+    gc.freeze()  # what is loaded stays; to look through it for garbage would stop all requests for a while
     return app

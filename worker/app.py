@@ -8,6 +8,7 @@ the batches in hand are done; one that is killed before that has its lanes taken
 
 from __future__ import annotations
 
+import gc
 import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,7 @@ def _briefly(record: logging.LogRecord) -> bool:
 @signals.worker_init.connect
 def _prepare(**_: object) -> None:
     settings = bridge().settings  # its bridge is made before there are threads
+    gc.freeze()  # what is loaded stays; to look through it for garbage would stop all threads
     if settings.worker_metrics_port:
         try:
             serve(bridge().metrics.text, port=settings.worker_metrics_port, token=settings.metrics_token)
