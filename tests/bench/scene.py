@@ -58,10 +58,10 @@ class BenchStack(Stack):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of our processes with its children: seconds of CPU so far, and bytes of memory of its own."""
+    """One of our processes with its children: seconds of CPU so far, and by process the bytes of its own memory."""
 
     cpu: float
-    memory: int
+    memory: Mapping[int, int]
 
 
 class Scene:
@@ -168,7 +168,8 @@ class Scene:
             words = " ".join(child.cmdline())
             if name := next((name for name, mark in PARTS.items() if mark in words), ""):
                 family = [_looked_at(each) for each in (child, *child.children(recursive=True))]
-                found[name] = Part(sum(each.cpu for each in family), sum(each.memory for each in family))
+                memory = {pid: size for each in family for pid, size in each.memory.items()}
+                found[name] = Part(sum(each.cpu for each in family), memory)
         return found
 
     def cpu(self) -> float:
@@ -180,9 +181,9 @@ def _looked_at(process: psutil.Process) -> Part:
     """Look at a process; at one that has just ended, as PostgreSQL's own may, there is nothing to see."""
     try:
         times = process.cpu_times()
-        return Part(sum(times) - times.iowait, process.memory_full_info().uss)
+        return Part(sum(times) - times.iowait, {process.pid: process.memory_full_info().uss})
     except psutil.NoSuchProcess:
-        return Part(0, 0)
+        return Part(0, {})
 
 
 def notifications(hook: str, records: Sequence[Record], *, kind: str = "invoice") -> list[Request]:

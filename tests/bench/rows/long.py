@@ -46,7 +46,10 @@ def long() -> Row:
 
 
 def _figures(warm: dict[str, Part], after: dict[str, Part]) -> Figures:
-    growth = {f"{name}_growth": after[name].memory / part.memory - 1 for name, part in warm.items()}
-    return growth | {
-        f"{name}_mib": f"{part.memory / MIB:.0f} {after[name].memory / MIB:.0f}" for name, part in warm.items()
-    }
+    """Compare the memory of those processes that are there both times: sessions of PostgreSQL come and go."""
+    figures: Figures = {}
+    for name, part in warm.items():
+        both = part.memory.keys() & after[name].memory.keys()
+        before, now = (sum(each[pid] for pid in both) for each in (part.memory, after[name].memory))
+        figures |= {f"{name}_growth": now / before - 1, f"{name}_mib": f"{before / MIB:.0f} {now / MIB:.0f}"}
+    return figures
