@@ -61,8 +61,8 @@ def secret_saved_at(database: Database, connection_id: int, setting: str) -> dat
         .where(AuditRow.connection_id == connection_id, AuditRow.what.in_(wording))
         .order_by(AuditRow.id.desc())
     )
-    with database.statement() as session:
-        return session.scalar(query.limit(1))
+    with database.statement() as connection:
+        return connection.scalar(query.limit(1))
 
 
 def _line(row: AuditRow, connection: str | None) -> Line:

@@ -48,8 +48,8 @@ def count(database: Database, lane: Lane, *, now: datetime) -> int:
         ChangeRow.kind == lane.kind,
         or_(due_now, ChangeRow.state == State.WORKING),
     )
-    with database.statement() as session:
-        return session.scalar(query) or 0
+    with database.statement() as connection:
+        return connection.scalar(query) or 0
 
 
 def in_lane(database: Database, lane: Lane, *, now: datetime) -> bool:

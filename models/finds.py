@@ -69,8 +69,8 @@ def untold(database: Database, lane: Lane, listed: Sequence[Modified]) -> Sequen
         ChangeRow.kind == lane.kind,
         ChangeRow.record_id.in_([each.id for each in listed]),
     )
-    with database.statement() as session:
-        received = {row.record_id: row.received_at for row in session.execute(query)}
+    with database.statement() as connection:
+        received = {row.record_id: row.received_at for row in connection.execute(query)}
     return [
         each for each in listed if each.at and (each.id not in received or received[each.id] < each.at - UNDER_WAY)
     ]
@@ -80,8 +80,8 @@ def note(database: Database, lane: Lane, found: Iterable[Modified], *, now: date
     """Write down what a poll was the first to tell of; once for each modification."""
     rows = [{**_key(lane), "record_id": each.id, "modified_at": each.at, "found_at": now} for each in found]
     if rows:
-        with database.statement() as session:
-            session.execute(insert(FindRow).values(rows).on_conflict_do_nothing())
+        with database.statement() as connection:
+            connection.execute(insert(FindRow).values(rows).on_conflict_do_nothing())
 
 
 def withdraw(database: Database, lane: Lane, *, found_at: datetime) -> None:
@@ -92,8 +92,8 @@ def withdraw(database: Database, lane: Lane, *, found_at: datetime) -> None:
         FindRow.found_at - FindRow.modified_at < UNDER_WAY,
     )
     ours = and_(FindRow.connection_id == lane.connection_id, FindRow.kind == lane.kind)
-    with database.statement() as session:
-        session.execute(delete(FindRow).where(ours, FindRow.found_at == found_at, told.exists()))
+    with database.statement() as connection:
+        connection.execute(delete(FindRow).where(ours, FindRow.found_at == found_at, told.exists()))
 
 
 def count(database: Database, connection_id: int, *, now: datetime) -> Mapping[Kind, int]:
@@ -140,8 +140,8 @@ def night_over(database: Database, lane: Lane, *, now: datetime) -> None:
     """Note that a nightly poll has been through."""
     row = insert(NightRow).values(**_key(lane), position=now)
     moved = row.on_conflict_do_update(index_elements=["connection_id", "kind"], set_={"position": now})
-    with database.statement() as session:
-        session.execute(moved)
+    with database.statement() as connection:
+        connection.execute(moved)
 
 
 def _key(lane: Lane) -> dict[str, object]:

@@ -10,7 +10,7 @@ from sqlalchemy import Text, bindparam, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from models import doubts
-from models.inbox import CHANGES, merged
+from models.receiving import CHANGES, merged
 from models.settings import ConnectionSettings
 from models.tables import ConnectionRow
 from models.words import Kind, State

@@ -11,29 +11,25 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from models import breaker, doubts, lingering, links, tallies
+from models import breaker, lingering, links, receiving, tallies
 from models.alerts import queue
 from models.finding import words_of
 from models.locking import locked
 from models.tables import AttemptRow, ChangeRow, LaneRow
-from models.words import Kind, Lane, Outcome, Record, State
+from models.words import WELL, Kind, Lane, Outcome, Record, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
-    from sqlalchemy.dialects.postgresql import Insert
     from sqlalchemy.orm import Session
 
     from models.alerts import Alert
     from models.base import Database
-
-WELL = (Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)
-CHANGES = ChangeRow.metadata.tables["changes"]
 
 CRASHED = "crashed"
 """The reason of a change whose last attempt ended in an error that nobody had foreseen."""
@@ -106,61 +102,12 @@ def receive(
     A change in hand is looked at again afterwards, one that waits after a failure keeps its time (so that a
     storm of notifications does not undo the growing waits), and one that a person closed stays closed.
     """
-    _put(database, connection_id, records, now=now, needed=False, doubtful=doubtful)
+    receiving.put(database, connection_id, records, now=now, needed=False, doubtful=doubtful)
 
 
 def need(database: Database, connection_id: int, records: Iterable[Record], *, now: datetime) -> None:
     """Note that another record waits for these: like :func:`receive`, but what needs a person is left alone."""
-    _put(database, connection_id, records, now=now, needed=True)
-
-
-def _put(
-    database: Database,
-    connection_id: int,
-    records: Iterable[Record],
-    *,
-    now: datetime,
-    needed: bool,
-    doubtful: bool = False,
-) -> None:
-    rows: list[dict[str, Any]] = [
-        {
-            "connection_id": connection_id,
-            "kind": record.kind,
-            "record_id": record.id,
-            "state": State.WAITING,
-            "due_at": now,
-            "received_at": now,
-        }
-        for record in sorted(set(records), key=lambda record: (record.kind, record.id))  # one order: no deadlocks
-    ]
-    if not rows:
-        return
-    with database.statement() as connection:
-        if len(rows) == 1:  # a single row comes beside the statement, which is then made once and for all
-            doubt = doubts.over(connection_id, rows[0]["kind"], needed=needed, doubtful=doubtful)
-            connection.execute(merged(insert(CHANGES).values(uncertain=doubt), needed=needed), rows[0])
-        else:
-            weighed = doubts.weighed(connection, rows, needed=needed, doubtful=doubtful)
-            connection.execute(merged(insert(CHANGES).values(weighed), needed=needed))
-
-
-def merged(fresh: Insert, *, needed: bool) -> Insert:
-    """Say in SQL that rows merge into those that are there: like :func:`receive`, or like :func:`need`."""
-    looked_at = and_(ChangeRow.state == State.WAITING, ChangeRow.outcome.in_(WELL))
-    over = or_(ChangeRow.state.in_([State.SETTLED, State.STUCK]), looked_at)
-    again, given = (ChangeRow.state == State.SETTLED if needed else over), fresh.excluded
-    return fresh.on_conflict_do_update(
-        index_elements=["connection_id", "kind", "record_id"],
-        set_={
-            "revision": ChangeRow.revision + 1,
-            "received_at": given.received_at,
-            "state": case((again, given.state), else_=ChangeRow.state),
-            "due_at": case((again, lingering.due(given.due_at)), else_=ChangeRow.due_at),
-            "tries": case((again, 0), else_=ChangeRow.tries),
-            "uncertain": or_(ChangeRow.uncertain, given.uncertain),
-        },
-    )
+    receiving.put(database, connection_id, records, now=now, needed=True)
 
 
 def claim(database: Database, lane: Lane, *, most: int, now: datetime, until: datetime) -> Claim | None:

@@ -59,24 +59,24 @@ def ask(database: Database, change_id: int, candidates: Sequence[Candidate], *, 
     """Ask which of the candidates the record of a change is; what was answered before is void."""
     asked = {"asked_at": now, "candidates": [asdict(each) for each in candidates], "answer": None}
     fresh = postgresql.insert(QuestionRow).values(change_id=change_id, **asked)
-    with database.statement() as session:
-        session.execute(fresh.on_conflict_do_update(index_elements=["change_id"], set_=asked))
+    with database.statement() as connection:
+        connection.execute(fresh.on_conflict_do_update(index_elements=["change_id"], set_=asked))
 
 
 def candidates_of(database: Database, change_id: int) -> Sequence[Candidate]:
     """Tell the candidates of a change whose question is open; none where it waits for no answer."""
     query = select(QuestionRow.candidates).join(ChangeRow, ChangeRow.id == QuestionRow.change_id)
     open_ = ChangeRow.state == State.STUCK, ChangeRow.reason.in_(REASONS)
-    with database.statement() as session:
-        found = session.scalar(query.where(QuestionRow.change_id == change_id, *open_))
+    with database.statement() as connection:
+        found = connection.scalar(query.where(QuestionRow.change_id == change_id, *open_))
     return [Candidate(**each) for each in found or ()]
 
 
 def answers(database: Database, change_ids: Collection[int]) -> Mapping[int, str]:
     """Tell what has been answered about those changes of which something has."""
     query = select(QuestionRow.change_id, QuestionRow.answer).where(QuestionRow.change_id.in_(change_ids))
-    with database.statement() as session:
-        return {row.change_id: row.answer for row in session.execute(query) if row.answer}
+    with database.statement() as connection:
+        return {row.change_id: row.answer for row in connection.execute(query) if row.answer}
 
 
 def answer(database: Database, change_id: int, choice: str, *, who: str, now: datetime) -> Acted:

@@ -64,8 +64,8 @@ def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[st
         ChangeRow.kind == lane.kind,
         ChangeRow.record_id.in_(record_ids),
     )
-    with database.statement() as session:
-        return {row.record_id: State(row.state) for row in session.execute(query)}
+    with database.statement() as connection:
+        return {row.record_id: State(row.state) for row in connection.execute(query)}
 
 
 def _wake(waits: ColumnElement[bool], *, now: datetime) -> ReturningUpdate[str]:

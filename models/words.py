@@ -26,6 +26,10 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+WELL = (Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)
+"""The outcomes that leave or find a record in step."""
+
+
 class State(StrEnum):
     """Where a change stands.
 

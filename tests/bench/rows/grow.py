@@ -75,8 +75,8 @@ def _filled(url: str, size: int) -> tuple[Database, Lane]:
     """Make a database with one connection that has so many settled rows, each with an attempt."""
     name = f"rows_{size}"
     origin = Database(SecretStr(url))
-    with origin.statement() as connection:
-        connection.execute(text(f"create database {name}"))
+    with origin.statement() as single:
+        single.execute(text(f"create database {name}"))
     origin.close()
     address = SecretStr(f"{url.rpartition('/')[0]}/{name}")
     migrate(address)
