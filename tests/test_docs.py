@@ -38,7 +38,7 @@ ROUTES = [
 OF_ENVIRONMENT = {name.upper() for name in Settings.model_fields}
 OTHER_NAMES = {
     *("connection", "kind", "record", "change", "changes", "task", "task_id"),  # fields of the log
-    *("user", "reason", "outcome"),  # and more of them
+    *("user", "reason", "outcome", "found"),  # and more of them
     *("ledger", "draft", "series"),  # choices of settings
     *("retry", "noeviction", "look", "BAD", "SANDBOX=0"),
 }

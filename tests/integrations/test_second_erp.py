@@ -134,7 +134,7 @@ def test_an_invoice_that_it_holds_is_linked(reader: Reader) -> None:
 
 
 def test_what_would_be_written_is_refused_and_left_to_a_person(reader: Reader) -> None:
-    reader.moment.put(customer("17"))
+    reader.moment.put(customer("17", name="Fjord AS", organization_number="", email=""))
     reader.moment.put(project("18", number="5", customer_id=""))
     reader.moment.put(invoice("19", number=2))
     reader.link(Kind.CUSTOMER, "7", "10001")

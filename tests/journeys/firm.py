@@ -126,7 +126,7 @@ class Firm:
         if not self.moment("financialAccounts"):
             for account in SALE_ACCOUNTS:
                 self.enter("financialAccounts", **account)
-        customer = self.enter("customers", name=f"Nordlys {self.company} AS")
+        customer = self.enter("customers", name=f"Nordlys {self.company}-{len(self.moment('customers')) + 1} AS")
         return self.enter("projects", name="Kulturhuset", customerId=customer["id"])
 
     def invoice(self, project: Record, *, price: str = "1000.00", **more: object) -> Record:

@@ -18,6 +18,7 @@ from tests import factories
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sync.records import Customer
     from tests.sync.conftest import World
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 10, 31)
@@ -96,7 +97,7 @@ def test_one_posted_on_another_day_of_the_year_is_found_too(world: World) -> Non
 
 
 def test_one_whose_customer_has_yet_to_come_across_is_compared_when_it_has(world: World) -> None:
-    world.moment.put(factories.customer("70", name="Fjord AS"))
+    world.moment.put(stranger("70", name="Fjord AS"))
     world.moment.put(factories.invoice("9", customer_id="70"))
     post_by_hand(world, customer=10002)
     assert fates(world) == [Fate.DOUBTED]
@@ -189,7 +190,7 @@ def test_the_ledger_is_read_once_for_a_year_however_many_slices_there_are(world:
 
 def test_customers_and_projects_of_the_period_are_those_changed_since_or_invoiced(world: World) -> None:
     for customer_id, name in (("70", "Invoiced AS"), ("71", "Changed AS"), ("72", "Long ago AS")):
-        world.moment.put(factories.customer(customer_id, name=name))
+        world.moment.put(stranger(customer_id, name=name))
         world.moment.modified_at[customer_id] = world.now - timedelta(days=1 if customer_id == "71" else 900)
     world.moment.modified_at["7"] = world.now - timedelta(days=900)
     world.moment.put(factories.invoice("9", customer_id="70"))
@@ -206,7 +207,7 @@ def test_customers_and_projects_of_the_period_are_those_changed_since_or_invoice
 
 
 def test_a_forecast_shows_the_very_vouchers_and_writes_nothing(world: World) -> None:
-    world.moment.put(factories.customer("70", name="Fjord AS"))
+    world.moment.put(stranger("70", name="Fjord AS"))
     world.moment.put(factories.project("80", number="2", customer_id="70"))
     world.moment.put(factories.invoice("9"))
     world.moment.put(factories.invoice("10", number=2, customer_id="70", project_id="80"))
@@ -229,7 +230,7 @@ def test_a_forecast_shows_the_very_vouchers_and_writes_nothing(world: World) -> 
     ("kind", "told"), [(Kind.CUSTOMER, ["would be saved", "Customer 71 has no name."]), (Kind.PROJECT, [])]
 )
 def test_a_forecast_tells_of_customers_and_projects(world: World, kind: Kind, told: Sequence[str]) -> None:
-    world.moment.put(factories.customer("70", name="Fjord AS"))
+    world.moment.put(stranger("70", name="Fjord AS"))
     world.moment.put(factories.customer("71", name=" "))
     backfill = period(world)
     assert [each.why for each in Forecast(backfill).of(kind, backfill.records(kind))] == told
@@ -241,3 +242,8 @@ def test_many_refused_invoices_do_not_have_the_books_asked_again_for_each(world:
         world.moment.put(factories.invoice(str(8 + number), number=number))
     assert set(fates(world)) == {Fate.REFUSED}
     assert world.erp.calls["forget"] == 0
+
+
+def stranger(record_id: str, *, name: str) -> Customer:
+    """Make a customer that has nothing in common with another one."""
+    return factories.customer(record_id, name=name, organization_number="", email="")

@@ -21,6 +21,7 @@ from models.users import Rights
 from models.words import Role, Scope
 from tests.factories import settings
 from tests.installation import compared, stuck
+from tests.web.asking import asked
 from tests.web.surfing import Surfer
 from web.app import create_app
 from web.cookies import SESSION, SIGNING_IN
@@ -123,6 +124,7 @@ def people(web: Web, bridge: Bridge) -> Sequence[Stranger]:
     """A stranger and an administrator at an installation where every form is called for somewhere."""
     stuck(bridge, web.connection)
     compared(bridge, web.connection)
+    asked(web, bridge)
     resting, _ = bridge.connections.add("Fjord Prosjekt AS", settings(), who="test", now=clock())
     bridge.connections.pause(resting.id, "The password is wrong.", now=clock())
     gone = users.add(bridge.database, "gone@example.com", EVERYTHING, password=None, who="test", now=clock())
@@ -172,8 +174,11 @@ def filled(fields: Mapping[str, Sequence[str]]) -> SearchStrategy[Pairs]:
 
 def send(surfer: Surfer, form: Form, pairs: Pairs, content_type: str) -> None:
     """Send a form, and expect of the answer, and of the page that it leads to, that nothing broke."""
-    offered = surfer.again(form).fields
-    filled_in = [(name, offered[name][value] if isinstance(value, int) else value) for name, value in pairs]
+    offered = surfer.again(form).fields  # perhaps fewer choices than before, once one of them was taken
+    filled_in = [
+        (name, offered[name][value % len(offered[name])] if isinstance(value, int) else value)
+        for name, value in pairs
+    ]
     body, kind = urlencode(filled_in), {"Content-Type": content_type}
     where = {"params": body} if form.method == "GET" else {"data": body, "headers": kind}
     answer = surfer.session.request(
