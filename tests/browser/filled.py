@@ -38,7 +38,7 @@ PACE = {"SWEEP_SECONDS": "0.5", "POLL_SECONDS": "3600"}
 
 PASSWORD = "correct horse battery"
 WORKING_DAYS, WORKING_HOURS, FAILING = 5, range(6, 16), 0.04
-NO_PAGES = ("/health/", "/static/", "/sign-in/openid")
+NO_PAGES = ("/health/", "/metrics", "/static/", "/sign-in/openid")
 """What is for programs, and the way to a provider of identities, which nobody has set up here."""
 
 

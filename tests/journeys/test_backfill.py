@@ -12,6 +12,7 @@ from models import listing
 from models.wanted import Wanted
 from models.words import State
 from tests.installation import process
+from worker import dispatch
 from worker.wiring import clock
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ BY_HAND = 40
 """Invoices that a bookkeeper had entered before; the first one with another amount."""
 
 OUTGOING = 1
+
+PATIENCE_SECONDS = dispatch.LANE_SECONDS + 60
+"""Who is killed just before a nudge is sent leaves it to the next sweep after its time."""
 
 
 @pytest.fixture
@@ -80,7 +84,7 @@ def backfill(firm: Firm, *more: str) -> tuple[str, ...]:
 def kill_after(firm: Firm, posts: int, *, worker: bool = False) -> None:
     """Start the command, and kill it once there were so many calls that post, with the worker or not."""
     with process(*backfill(firm), environ=firm.stack.environment) as running:
-        patience = time.monotonic() + 60
+        patience = time.monotonic() + PATIENCE_SECONDS
         while firm.calls().get("SaveBundleList", 0) < posts:
             assert running.poll() is None, running.communicate()[0]
             assert time.monotonic() < patience
