@@ -80,6 +80,14 @@ class World:
         assert found is not None
         return found
 
+    def begin(self) -> None:
+        """Have a customer and a project that have come across, and count calls from here on."""
+        self.moment.put(factories.customer("7"))
+        self.moment.put(factories.project("8"))
+        self.receive(Kind.PROJECT, "8")
+        self.run()
+        self.erp.calls.clear()
+
 
 @pytest.fixture
 def world(database: Database, connections: Connections) -> World:

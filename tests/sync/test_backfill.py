@@ -28,11 +28,7 @@ NINTH = Record(Kind.INVOICE, "9")
 @pytest.fixture
 def world(world: World) -> World:
     """A firm with a customer and a project that have come across."""
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.project("8"))
-    world.receive(Kind.PROJECT, "8")
-    world.run()
-    world.erp.calls.clear()
+    world.begin()
     return world
 
 

@@ -25,11 +25,7 @@ DOWN = Unavailable("24SevenOffice does not answer.")
 def world(world: World) -> World:
     for n in range(1, 501):
         world.moment.put(factories.invoice(str(n), number=n))
-    world.moment.put(factories.customer("7"))
-    world.moment.put(factories.project("8"))
-    world.receive(Kind.PROJECT, "8")
-    world.run()
-    world.erp.calls.clear()
+    world.begin()
     return world
 
 
