@@ -159,7 +159,7 @@ class ProjectDraft:
 
 @dataclass(frozen=True, slots=True)
 class HeldProject:
-    """A project as 24SevenOffice holds it; ``client_id`` is what its field holds, where that was asked."""
+    """A project as 24SevenOffice holds it; ``client_id`` is what stands in the field for that."""
 
     number: int
     name: str

@@ -154,6 +154,8 @@ class FakeErp(Remote):
         self.details: dict[int, list[Details | None]] = {}
         self.emails: dict[int, tuple[str, ...]] = {}
         self.projects: dict[int, ProjectDraft] = {}
+        self.client_id = ""
+        self.client_ids: dict[int, str] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
         self.chart = dict(CHART)
         self.rates = dict(RATES)
@@ -196,11 +198,12 @@ class FakeErp(Remote):
     def save_project(self, draft: ProjectDraft) -> None:
         with self.call("save_project"):
             self.projects[draft.number] = draft
+            self.client_ids[draft.number] = self.client_id
 
     def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
         with self.call("held_projects"):
-            found = [self.projects[number] for number in numbers if number in self.projects]
-            return [HeldProject(each.number, each.name, each.customer_number) for each in found]
+            found = ((self.projects[n], self.client_ids.get(n, "")) for n in numbers if n in self.projects)
+            return [HeldProject(each.number, each.name, each.customer_number, held) for each, held in found]
 
     def tax_codes(self) -> Mapping[int, str]:
         return self.chart

@@ -60,7 +60,7 @@ class TwentyFour:
         self._session = Session(login, client=client, store=store)
         self._books = Books(self._session)
         self._register = Register(self._session)
-        self._numbers = Numbers(self._session)
+        self._numbers = Numbers(self._session, field=settings.client_id_field)
 
     def for_polls(self) -> TwentyFour:
         """Give the same client of 24SevenOffice, with the same memory, to be polled."""

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import copy
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cachetools import TTLCache
 
+from integrations.twentyfour.projects import held_client_id
 from sync.records import HeldProject
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from integrations.twentyfour.session import Session
+    from models.settings import ClientIdField
 
 REMEMBERED_SECONDS = 60
 """How long a number that was free is taken to be so; who enters projects in both systems seldom is that fast."""
@@ -28,10 +30,11 @@ HIGHEST = 2**31 - 1
 
 
 class Numbers:
-    """The numbers of one client's projects; threads may share it."""
+    """The numbers of one client's projects, whose client id stands in ``field``; threads may share it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, field: ClientIdField) -> None:
         self._session = session
+        self._field = field
         self._free: TTLCache[int, bool] = TTLCache(maxsize=100 * MOST, ttl=REMEMBERED_SECONDS)
         self._looking = threading.Lock()
 
@@ -61,7 +64,11 @@ class Numbers:
     def _read(self, numbers: Collection[int]) -> Sequence[HeldProject]:
         search = {"ProjectIds": {"int": sorted(numbers)}}
         found = self._session.call("Project", "GetProjectList", Ps=search) or []
-        return [HeldProject(each.Id, each.RawName or each.Name or "", each.CustomerId or None) for each in found]
+        return [self._held(each) for each in found]
+
+    def _held(self, project: Any) -> HeldProject:  # noqa: ANN401 - what zeep makes of a Project
+        name, customer = project.RawName or project.Name or "", project.CustomerId or None
+        return HeldProject(project.Id, name, customer, held_client_id(project, self._field))
 
 
 def _with_neighbours(numbers: set[int]) -> set[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from language.said import say
 from models.settings import WHOLE_NUMBERS
@@ -56,8 +56,13 @@ def read(session: Session, number: int, *, field: ClientIdField) -> HeldProject 
     found = session.call("Project", "GetSingleProject", projectId=number)
     if found is None or found.Id != number:
         return None
-    held = found[field]
-    return HeldProject(number, found.Name or "", client_id="" if held in UNSET else str(held))
+    return HeldProject(number, found.Name or "", client_id=held_client_id(found, field))
+
+
+def held_client_id(project: Any, field: ClientIdField) -> str:  # noqa: ANN401 - what zeep makes of a Project
+    """Tell what a project of 24SevenOffice holds in the field for the client id, empty text where nothing."""
+    held = project[field]
+    return "" if held in UNSET else str(held)
 
 
 def _client_id(client_id: str, field: ClientIdField) -> str | int | None:

@@ -92,8 +92,15 @@ class Projects:
             self._answers = self._desk.answers(list(self._strangers.values()))
             self._held = {each.number: each for each in held}
         there = self._held.get(number)
-        if there and not same_project(work.draft, there) and self._answers.get(change.id) != str(number):
+        if there is None or same_project(work.draft, there) or self._may_have_saved(change, there):
+            return
+        if self._answers.get(change.id) != str(number):
             self._ask(change, there)
+
+    def _may_have_saved(self, change: Change, held: HeldProject) -> bool:
+        """Tell whether it is what a call of ours saved that lost its answer, and was renamed in Moment since."""
+        ours = self._desk.settings.client_id
+        return change.uncertain and ours != "" and held.client_id == ours
 
     def _ask(self, change: Change, held: HeldProject) -> None:
         self._desk.ask(

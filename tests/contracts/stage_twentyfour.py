@@ -135,7 +135,9 @@ SCENES = {
     ),
     "company": Scene(lambda erp: erp.company(10002), None),
     "save_project": Scene(lambda erp: erp.save_project(KULTURHUSET), None, {"client_id": "4711"}),
-    "held_projects": Scene(lambda erp: erp.held_projects([1, 4711]), [HeldProject(1, "Kulturhuset", 10001)]),
+    "held_projects": Scene(
+        lambda erp: erp.held_projects([1, 4711]), [HeldProject(1, "Kulturhuset", 10001, client_id="4711")]
+    ),
     "next_voucher_number": Scene(lambda erp: erp.next_voucher_number(date(2026, 3, 2)), 1),
     "post": Scene(lambda erp: erp.post([VOUCHER], year=2026), None),
     "posted": Scene(lambda erp: erp.posted(1, day=date(2026, 3, 2)), lines_of(VOUCHER)),

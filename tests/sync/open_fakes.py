@@ -35,7 +35,6 @@ class OpenFakeMoment(FakeMoment):
 class OpenFakeErp(FakeErp):
     """Books that also show what they are set up for, and whose ledger holds each voucher with its VAT split off."""
 
-    client_id = ""
     vat: ClassVar[dict[str, int]] = {"3": 20}  # of a hundred øre
 
     def identity_id(self) -> str:
@@ -47,7 +46,7 @@ class OpenFakeErp(FakeErp):
     def project(self, number: int) -> HeldProject | None:
         with self.call("project"):
             found = self.projects.get(number)
-            return HeldProject(number, found.name, client_id=self.client_id) if found else None
+            return HeldProject(number, found.name, client_id=self.client_ids.get(number, "")) if found else None
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         names = super().changed_vouchers(accounts, since=since, until=until)

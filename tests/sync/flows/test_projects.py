@@ -137,6 +137,24 @@ def test_a_project_whose_save_lost_its_answer_is_not_taken_for_another(world: Wo
     assert world.change(Kind.PROJECT, "8").outcome is Outcome.SYNCED
 
 
+@pytest.mark.parametrize(
+    ("client_id", "outcome"), [("4711", Outcome.SYNCED), ("4712", Outcome.FAILED), ("", Outcome.FAILED)]
+)
+def test_a_project_renamed_after_its_save_lost_the_answer_is_known_by_the_client_id(
+    world: World, client_id: str, outcome: Outcome
+) -> None:
+    world.change_settings(client_id=client_id)
+    world.erp.client_id = client_id and "4711"
+    world.erp.fails_after["save_project"] = [Uncertain("No answer.")]
+    world.moment.put(factories.project("8", customer_id=""))
+    sync(world)
+    world.moment.put(factories.project("8", customer_id="", name="Kulturhuset, trinn 2"))
+    world.later(hours=1)
+    sync(world)
+    assert world.change(Kind.PROJECT, "8").outcome is outcome
+    assert (world.erp.projects[1].name == "Kulturhuset, trinn 2") is (outcome is Outcome.SYNCED)
+
+
 def test_two_projects_of_moment_with_one_number_in_one_batch_do_not_overwrite_each_other(world: World) -> None:
     world.moment.put(factories.project("8", customer_id=""))
     world.moment.put(factories.project("9", name="Brannstasjonen", customer_id=""))
