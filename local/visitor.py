@@ -103,6 +103,10 @@ class Visitor:
         """Have the bridge look at today's vouchers, and tell what it says."""
         return self._stack.command("expenses", "import", company.NAME, "--days=1", *options)
 
+    def command(self, *arguments: str) -> None:
+        """Run a command of the bridge."""
+        self._stack.command(*arguments)
+
     def notifications(self) -> list[Record]:
         """Read what Moment has sent to the webhook."""
         return self._list(f"{self._addresses['moment']}/deliveries")
