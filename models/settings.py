@@ -84,7 +84,7 @@ class ConnectionSettings(BaseModel):
     voucher_number: Literal["moment", "series"] = Field(
         title=say("Voucher number"),
         default="moment",
-        description="moment: the invoice number is the voucher number; series: 24SevenOffice's next number is",
+        description="moment: vouchers take the invoice number; series: the next number of 24SevenOffice",
     )
     vat_codes: dict[AccountNumber, VatCode] = Field(
         title=say("VAT codes"),

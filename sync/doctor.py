@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeVar
 
-from sync.checkups import books, login, moment, numbers, own, samples
+from sync.checkups import books, login, moment, numbers, own, registers, samples
 from sync.errors import SyncError
 from sync.findings import Verdict, closes, failed
 
@@ -49,6 +49,8 @@ CHECKS = (
     Check(moment.expenses, MOMENT),
     Check(login.login, TWENTYFOUR),
     Check(login.services, TWENTYFOUR),
+    Check(registers.customers, TWENTYFOUR),
+    Check(registers.projects, BOTH),
     Check(books.fiscal_years, TWENTYFOUR),
     Check(numbers.series, BOTH),
     Check(numbers.found_again, BOTH),

@@ -259,6 +259,13 @@ class OpenErp(Erp, Protocol):
         """Tell what the client calls itself, as the one who is logged in sees it."""
         ...
 
+    def register_glance(self) -> tuple[int, int]:
+        """Count the customers and suppliers in use and out of use that the beginning of the register tells.
+
+        What has changed since the last of them did is asked for as well: two calls, however many there are.
+        """
+        ...
+
     def project(self, number: int) -> HeldProject | None:
         """Read the project with this number."""
         ...

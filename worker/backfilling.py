@@ -74,7 +74,15 @@ def has_room(bridge: Bridge, lane: Lane) -> bool:
     To spare are those beyond the reserve for events, also where that has been used: what is brought over counts as
     events do. Raises ClickException where the connection is paused.
     """
-    return _works(bridge, lane) and due.count(bridge.database, lane, now=clock()) < FEW and _to_spare(bridge)
+    return _works(bridge, lane) and due.count(bridge.database, lane, now=clock()) < FEW and to_spare(bridge)
+
+
+def to_spare(bridge: Bridge) -> bool:
+    """Tell whether there are requests to 24SevenOffice beyond the reserve for events; not where Redis is away."""
+    usage = bridge.budget.usage()
+    if usage is None or not usage.for_polls:
+        return False
+    return usage.left > usage.allowed * bridge.settings.twentyfour_reserve_percent // 100
 
 
 def patiently(ask: Callable[[], T], *, sleep: Callable[[float], None]) -> T:
@@ -93,10 +101,3 @@ def _works(bridge: Bridge, lane: Lane) -> bool:
     if connection.paused_because:
         raise click.ClickException(f"The connection is paused: {connection.paused_because}")
     return connection.works(clock())
-
-
-def _to_spare(bridge: Bridge) -> bool:
-    usage = bridge.budget.usage()
-    if usage is None or not usage.for_polls:
-        return False
-    return usage.left > usage.allowed * bridge.settings.twentyfour_reserve_percent // 100

@@ -101,6 +101,10 @@ class TwentyFour:
         """Tell all customers and suppliers; those known are remembered for an hour, changes are looked for."""
         return self._register.companies()
 
+    def register_glance(self) -> tuple[int, int]:
+        """Count customers and suppliers in use and out of use on the first page of the register, in two calls."""
+        return self._register.glance()
+
     def find_company(self, moment_id: str) -> Company | None:
         """Find a customer by its ExternalId."""
         return customers.find(self._session, moment_id)

@@ -66,6 +66,15 @@ class Register:
                 held.update(self._fresh(held))
             return [each.company for each in held.values()]
 
+    def glance(self) -> tuple[int, int]:
+        """Count those in use and out of use on the first page, and hand back its latest instant (S30)."""
+        page = self._page({})
+        items = page.Items.SyncCompany if page.Items else ()
+        if latest := max((item.DateChanged for item in items if item.DateChanged), default=None):
+            self._page({"ChangedAfter": latest - OVERLAP})
+        in_use = sum(bool(item.Active) for item in items)
+        return in_use, len(items) - in_use
+
     def note(self, drafts: Sequence[CompanyDraft], answers: Sequence[int | SyncError]) -> None:
         """Remember what we saved, so that it is not read again because it has changed."""
         with self._reading:

@@ -76,3 +76,13 @@ def test_what_was_deleted_is_gone_when_all_is_read_again(stranger: Stranger, erp
     stranger.control("POST", "/reset")
     erp.forget()
     assert list(erp.register()) == []
+
+
+def test_a_glance_counts_those_out_of_use_as_well_and_asks_what_has_changed(
+    stranger: Stranger, erp: TwentyFour
+) -> None:
+    assert erp.register_glance() == (0, 0)
+    enter(stranger, "Nordlys AS")
+    enter(stranger, "Gammel AS", active=False)
+    assert erp.register_glance() == (1, 1)
+    assert reads(stranger) == (3, 0)

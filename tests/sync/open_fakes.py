@@ -9,7 +9,7 @@ from sync.records import HeldProject
 from tests.fakes import FakeErp, FakeMoment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from models.accounts import AccountRanges
@@ -37,11 +37,22 @@ class OpenFakeErp(FakeErp):
 
     vat: ClassVar[dict[str, int]] = {"3": 20}  # of a hundred øre
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed: set[int] = set()
+
+    def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
+        return [held for held in super().held_projects(numbers) if held.number not in self.closed]
+
     def identity_id(self) -> str:
         return self.identities()[0].id
 
     def client_name(self) -> str:
         return "Demo AS"
+
+    def register_glance(self) -> tuple[int, int]:
+        in_use = sum(company.active for company in self.register())
+        return in_use, len(self.companies) - in_use
 
     def project(self, number: int) -> HeldProject | None:
         with self.call("project"):

@@ -8,7 +8,7 @@ from typing import Any
 from models.words import Kind
 from sync.doctor import examine
 from sync.findings import Finding, Patient, Verdict
-from sync.records import FiscalYear
+from sync.records import Company, FiscalYear, ProjectDraft
 from tests.factories import NOW, customer, invoice, project, settings
 from tests.sync.open_fakes import OpenFakeErp, OpenFakeMoment
 
@@ -74,6 +74,26 @@ def test_a_chart_that_is_not_the_norwegian_standard_is_for_a_person_to_look_at()
     assert "There is no account for what is owed to suppliers from 2400 to 2499." in said(
         found_out[Verdict.UNKNOWN]
     )
+
+
+def test_customers_out_of_use_that_are_listed_are_told_to_be() -> None:
+    erp = OpenFakeErp()
+    erp.companies = {1: Company(1, "Nordlys AS"), 2: Company(2, "Gammel AS", active=False)}
+    (told,) = [each for each in found(erp)[Verdict.GOOD] if each.tests == "S30"]
+    assert told.what.endswith("out of use: 1.")
+    del erp.companies[2]
+    (unsure,) = [each for each in found(erp)[Verdict.UNKNOWN] if each.tests == "S30"]
+    assert "may be made a second time" in unsure.remedy
+
+
+def test_a_project_that_the_list_leaves_out_is_told_of_with_what_may_follow() -> None:
+    erp = OpenFakeErp()
+    erp.projects[1] = ProjectDraft(1, "Villa Solbakken")
+    assert "24SevenOffice lists projects that Moment has too: 1." in said(found(erp)[Verdict.GOOD])
+    erp.closed.add(1)
+    (told,) = [each for each in found(erp)[Verdict.BAD] if each.tests == "S31"]
+    assert told.what == "24SevenOffice has projects that its list leaves out: 1."
+    assert "would overwrite" in told.remedy
 
 
 def test_of_a_company_without_invoices_the_first_number_is_told() -> None:

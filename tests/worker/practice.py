@@ -113,4 +113,6 @@ def healthy(bridge: Bridge, books: Mapping[str, str]) -> Practice:
     for kind in (Kind.CUSTOMER, Kind.PROJECT, Kind.INVOICE):
         practice.notify(kind)
     practice.buy()
+    gone = {"name": "Gammel AS", "number": 20002, "active": False}
+    practice.control("twentyfour", "POST", "books/1/customers", gone)
     return practice

@@ -139,6 +139,13 @@ KEPT_OUT: list[Sickness] = [
         "",
     ),
     (
+        "no right to the register of customers",
+        lambda ill: ill.mishap("twentyfour", "GetCompanySyncList", "fault"),
+        "24SevenOffice does not show us the register of customers",
+        "give the user the right to the register of customers",
+        "",
+    ),
+    (
         "no right to VAT codes",
         lambda ill: ill.mishap("twentyfour", "GetTaxCodeList", "fault"),
         "24SevenOffice does not show us VAT codes",

@@ -9,6 +9,7 @@ from models import inbox, links
 from models.links import Link
 from models.words import Kind, Record
 from sync.findings import Verdict
+from tests.factories import settings
 from tests.worker.practice import CUSTOMER, DRAFT, OUTGOING, PROJECT, Practice, healthy
 from tests.worker.sick_books import IN_THE_BOOKS, LOOKS
 from tests.worker.sicknesses import KEPT_OUT
@@ -146,3 +147,24 @@ def test_the_command_prints_a_table_and_fails_where_anything_is_bad(practice: Pr
     assert "-> Correct user name and password" in ill.output
     assert "demo-password" not in ill.output
     assert CliRunner().invoke(main, ["doctor", "Nobody"]).exit_code == 1
+
+
+def test_all_connections_that_are_started_are_looked_at_in_one_go_with_a_line_for_each(practice: Practice) -> None:
+    connections = practice.bridge.connections
+    connections.add("Ny AS", settings(password="wrong"), who="test", now=clock(), started=False)
+    fine = CliRunner().invoke(main, ["doctor", "--all"])
+    assert (fine.exit_code, fine.output.count("ok    Demo AS: ")) == (0, 1), fine.output
+    connections.add("Fjord AS", settings(password="wrong"), who="test", now=clock())
+    ill = CliRunner().invoke(main, ["doctor", "--all"])
+    *lines, total = ill.output.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["ok    Demo AS", "BAD   Fjord AS"]
+    assert "24SevenOffice refused the user name or password" in lines[1]
+    assert (ill.exit_code, total) == (1, "Connections: 2, of which something is wrong with 1.")
+
+
+@pytest.mark.parametrize("arguments", [[], ["Demo AS", "--all"], ["--all", "--write"]])
+def test_one_connection_is_named_or_all_are_asked_for(practice: Practice, arguments: list[str]) -> None:
+    for command in ("doctor", "reconcile"):
+        refused = CliRunner().invoke(main, [command, *arguments])
+        assert (refused.exit_code, "Usage: " in refused.output) == (2, True)
+    assert practice.connection

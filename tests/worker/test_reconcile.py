@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from models import changes, mending
 from models.words import Kind, Record
+from tests.factories import settings
 from tests.worker.bookkeeping import DAY, FAULTS, FIRST, GROSS, LAST, NET, YEAR, Bookkeeping
 from worker import comparing
 from worker.__main__ import main
@@ -124,6 +125,20 @@ def test_the_command_is_content_with_books_that_agree(kept: Bookkeeping) -> None
     kept.send(kept.ids[1])
     done = run("--month", f"{YEAR}-10")
     assert (done.exit_code, "3 equal, 0 different" in done.output) == (0, True)
+
+
+def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookkeeping) -> None:
+    kept.send(kept.ids[1])
+    run_all = ["reconcile", "--all", "--month", f"{YEAR}-10"]
+    assert CliRunner().invoke(main, run_all).output.startswith("ok    Demo AS: 3 equal, 0 different\n")
+    kept.bridge.connections.add("Fjord AS", settings(password="wrong"), who="test", now=clock())
+    kept.invoice(DAY)
+    done = CliRunner().invoke(main, run_all)
+    demo, fjord, total = done.output.splitlines()
+    assert demo == "BAD   Demo AS: 3 equal, 1 different"
+    assert fjord.startswith("BAD   Fjord AS: 24SevenOffice refused the user name or password")
+    assert (done.exit_code, total) == (1, "Connections: 2, of which something is wrong with 2.")
+    assert CliRunner().invoke(main, [*run_all, "--csv"]).exit_code == 2
 
 
 def test_days_that_contradict_each_other_are_refused(kept: Bookkeeping) -> None:

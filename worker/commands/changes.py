@@ -46,7 +46,7 @@ def changes() -> None:
     default=[state.value for state in OPEN],
     help=f"May be repeated [{', '.join(OPEN)}]",
 )
-@click.option("--most", default=50, help="How many of a state are shown [50]")
+@click.option("--most", type=click.IntRange(1, 10_000), default=50, help="How many of a state are shown [50]")
 def list_(name: str | None, states: Iterable[str], most: int) -> None:
     """List the changes that are not settled, those that need a person first."""
     connection_id = _connection(name)

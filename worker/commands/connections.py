@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import ValidationError
 
+from language.said import say
 from models.settings import ConnectionSettings
+from sync.cleaning import clean
 from worker.checks import check
 from worker.commands import WHO
 from worker.commands.columns import aligned
@@ -17,6 +19,7 @@ from worker.wiring import bridge, clock
 if TYPE_CHECKING:
     from models.connections import Connection
 
+LONGEST_NAME, LONGEST_REASON = 100, 200
 checking = click.option("--check/--no-check", default=True, help="Whether both systems are tried out first [yes]")
 
 
@@ -31,6 +34,8 @@ def connections() -> None:
 @checking
 def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
     """Add a connection, and tell the address of its webhook."""
+    if not (name := clean(name, longest=LONGEST_NAME)):
+        raise click.UsageError("A connection needs a name.")
     settings = _valid({}, given(options))
     if check:
         settings = _tried(settings)
@@ -50,7 +55,7 @@ def list_() -> None:
 
 
 @connections.command()
-@click.argument("name")
+@click.argument("name", metavar="CONNECTION")
 def show(name: str) -> None:
     """Show a connection's settings; secrets stay hidden."""
     connection = bridge().connections.named(name)
@@ -60,7 +65,7 @@ def show(name: str) -> None:
 
 
 @connections.command("set")
-@click.argument("name")
+@click.argument("name", metavar="CONNECTION")
 @setting_options(asking=False)
 @checking
 def set_(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
@@ -78,16 +83,17 @@ def set_(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (th
 
 
 @connections.command()
-@click.argument("name")
-@click.option("--because", default="Paused from the command line.", help="Shown to those who ask why")
+@click.argument("name", metavar="CONNECTION")
+@click.option("--because", default="", help="Shown to those who ask why")
 def pause(name: str, because: str) -> None:
     """Stop a connection's work until it is resumed; what comes in meanwhile waits."""
-    bridge().connections.pause(bridge().connections.named(name).id, because, who=WHO, now=clock())
+    why = clean(because, longest=LONGEST_REASON) or say("It was paused by hand.")
+    bridge().connections.pause(bridge().connections.named(name).id, why, who=WHO, now=clock())
     click.echo(f"{name} is paused.")
 
 
 @connections.command()
-@click.argument("name")
+@click.argument("name", metavar="CONNECTION")
 def resume(name: str) -> None:
     """Let a connection work again; what waited goes through."""
     bridge().connections.resume(bridge().connections.named(name).id, who=WHO, now=clock())
@@ -95,7 +101,7 @@ def resume(name: str) -> None:
 
 
 @connections.command()
-@click.argument("name")
+@click.argument("name", metavar="CONNECTION")
 def token(name: str) -> None:
     """Give the webhook a new address; the old one ends at once."""
     connection = bridge().connections.named(name)
@@ -103,7 +109,7 @@ def token(name: str) -> None:
 
 
 @connections.command("check")
-@click.argument("name")
+@click.argument("name", metavar="CONNECTION")
 def check_(name: str) -> None:
     """Try a connection's settings out in both systems."""
     _tried(bridge().connections.named(name).settings)

@@ -12,6 +12,7 @@ from sync.findings import Finding, Verdict
 from sync.rehearsals.traces import Traces
 from worker import checks
 from worker.commands.columns import aligned
+from worker.commands.every import look_at_each, one_or_all
 from worker.wiring import bridge
 
 if TYPE_CHECKING:
@@ -24,10 +25,13 @@ MARKS = {Verdict.GOOD: "ok", Verdict.BAD: "BAD", Verdict.UNKNOWN: "look", Verdic
 
 
 @click.command()
-@click.argument("connection", metavar="CONNECTION")
+@click.argument("connection", metavar="[CONNECTION]", required=False)
+@click.option(
+    "--all", "everywhere", is_flag=True, help="Look at every connection that is started, a line for each"
+)
 @click.option("--write", is_flag=True, help="Also try out what only writing shows, in a client to test with")
 @click.option("--yes", is_flag=True, help="With --write: do not ask first")
-def doctor(connection: str, *, write: bool, yes: bool) -> None:
+def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool) -> None:
     """Look a connection over in both systems, without writing anything; fails where anything is bad.
 
     “look” is for a person, as no call tells it. The second column names the assumptions that a line tests. With
@@ -35,7 +39,16 @@ def doctor(connection: str, *, write: bool, yes: bool) -> None:
     """
     if yes and not write:
         raise click.UsageError("--yes is for --write.")
-    found = bridge().connections.named(connection)
+    if everywhere and write:
+        raise click.UsageError("--write is for one connection.")
+    one_or_all(connection, everywhere=everywhere)
+    if connection is None:
+        look_at_each(_in_a_line)
+        return
+    _look_over(bridge().connections.named(connection), write=write, yes=yes)
+
+
+def _look_over(found: Connection, *, write: bool, yes: bool) -> None:
     report = checks.examine(bridge(), found)
     click.echo(aligned([HEADINGS, *(row for finding in report.findings for row in _rows(finding))]))
     healthy = report.healthy
@@ -43,6 +56,16 @@ def doctor(connection: str, *, write: bool, yes: bool) -> None:
         healthy = _rehearsed(found, yes=yes) and healthy
     if not healthy:
         raise SystemExit(1)
+
+
+def _in_a_line(connection: Connection) -> tuple[bool, str]:
+    report = checks.examine(bridge(), connection)
+    if report.healthy:
+        return (
+            True,
+            f"{sum(finding.verdict is Verdict.UNKNOWN for finding in report.findings)} for a person to look at",
+        )
+    return False, " ".join(finding.what for finding in report.findings if finding.verdict is Verdict.BAD)
 
 
 def _rehearsed(connection: Connection, *, yes: bool) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", metavar="CONNECTION")
 @click.option(
     "--confirm", prompt="To erase all that is kept of it, type its name once more", help="Its name again"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from datetime import date, datetime
+from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,11 @@ import click
 from sync.vouchers import kroner
 from worker import comparing
 from worker.commands.columns import aligned
+from worker.commands.every import look_at_each, one_or_all
 from worker.wiring import bridge, clock
 
 if TYPE_CHECKING:
+    from models.connections import Connection
     from sync.differences import Difference, Report
 
 HEADINGS = ("what", "number", "date", "kroner", "voucher", "details")
@@ -23,23 +26,40 @@ MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d
 
 
 @click.command()
-@click.argument("connection", metavar="CONNECTION")
+@click.argument("connection", metavar="[CONNECTION]", required=False)
+@click.option(
+    "--all", "everywhere", is_flag=True, help="Compare every connection that is started, a line for each"
+)
 @click.option("--month", type=MONTH, help="A month, such as 2026-10; the last one where nothing is said")
 @click.option("--year", type=YEAR, help="A calendar year")
 @click.option("--from", "first", type=DAY, help="The first day")
 @click.option("--to", "last", type=DAY, help="The last day, included; today where only the first is given")
 @click.option("--csv", "form", flag_value="csv", help="Tell the differences as CSV, amounts in kroner")
 @click.option("--json", "form", flag_value="json", help="Tell everything as JSON, amounts in øre")
-def reconcile(connection: str, *, form: str | None, **days: datetime | None) -> None:
+def reconcile(connection: str | None, *, everywhere: bool, form: str | None, **days: datetime | None) -> None:
     """Compare the invoices in Moment with the ledger, without writing anything; fails where they differ.
 
     What somebody has accepted as known is counted, and no difference.
     """
-    named = bridge().connections.named(connection)
-    report = comparing.without_known(bridge(), named.id, comparing.compare(bridge(), named, *_days(**days)))
+    one_or_all(connection, everywhere=everywhere)
+    if connection is None:
+        if form:
+            raise click.UsageError(f"--{form} is for one connection.")
+        look_at_each(partial(_in_a_line, *_days(**days)))
+        return
+    report = _compared(bridge().connections.named(connection), *_days(**days))
     click.echo({"csv": _as_csv, "json": _as_json}.get(form or "", _as_table)(report), nl=form != "csv")
     if not report.agree:
         raise SystemExit(1)
+
+
+def _compared(connection: Connection, first: date, last: date) -> Report:
+    return comparing.without_known(bridge(), connection.id, comparing.compare(bridge(), connection, first, last))
+
+
+def _in_a_line(first: date, last: date, connection: Connection) -> tuple[bool, str]:
+    report = _compared(connection, first, last)
+    return report.agree, f"{report.count('equal')} equal, {len(report.differences)} different"
 
 
 def _days(**given: datetime | None) -> tuple[date, date]:
@@ -52,6 +72,8 @@ def _days(**given: datetime | None) -> tuple[date, date]:
     if year:
         return date(year.year, 1, 1), date(year.year, 12, 31)
     if first:
+        if first > (last or today):
+            raise click.UsageError("The period ends before it begins.")
         return first, last or today
     return comparing.month_of(month or comparing.last_month(today))
 

@@ -1,0 +1,63 @@
+"""One look at every connection: a line for each, and one exit code for all."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from models.connections import NOT_STARTED
+from sync.errors import SyncError
+from worker.backfilling import to_spare
+from worker.wiring import bridge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from models.connections import Connection
+
+    Look = Callable[[Connection], tuple[bool, str]]
+    """Tells whether all is well at a connection, and a few words about it; may raise a SyncError."""
+
+LOOK_SECONDS = 5
+"""How soon it is looked again whether there are requests to spare."""
+
+
+def one_or_all(connection: str | None, *, everywhere: bool) -> None:
+    """Raise UsageError unless either a connection or ``--all`` was given."""
+    if bool(connection) == everywhere:
+        raise click.UsageError("Name a connection, or give --all.")
+
+
+def look_at_each(look: Look) -> None:
+    """Print a line for each connection as soon as it is known; fails where something is wrong with one.
+
+    One that has not been started is not looked at. Each waits until there are requests to spare.
+    """
+    connections = [each for each in bridge().connections.all() if each.paused_because != NOT_STARTED]
+    bad = 0
+    for connection in connections:
+        _wait_for_requests()
+        well, what = _looked(look, connection)
+        click.echo(f"{'ok' if well else 'BAD':4}  {connection.name}: {what}")
+        bad += not well
+    click.echo(f"Connections: {len(connections)}, of which something is wrong with {bad}.")
+    if bad:
+        raise SystemExit(1)
+
+
+def _looked(look: Look, connection: Connection) -> tuple[bool, str]:
+    try:
+        return look(connection)
+    except SyncError as error:
+        return False, error.message
+
+
+def _wait_for_requests() -> None:
+    told = False
+    while not to_spare(bridge()):
+        if not told:
+            click.echo("Waiting for requests to 24SevenOffice that nothing else needs.", err=True)
+        told = True
+        time.sleep(LOOK_SECONDS)
