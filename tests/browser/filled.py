@@ -14,7 +14,7 @@ from language.catalogue import Language
 from language.said import say
 from local import company
 from local.day import STEPS
-from local.visitor import Visitor
+from local.visitor import Visitor, eventually, expect
 from models import tallies, users
 from models.users import Rights
 from models.words import Outcome, Role, Scope
@@ -26,7 +26,7 @@ from web.app import create_app
 from worker.wiring import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from local.processes import Say
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 PACE = {"SWEEP_SECONDS": "0.5", "POLL_SECONDS": "3600"}
 """Beat looks often. Polls never come to a notification's help."""
+
+NAMESAKES = "Bakkehaugen Borettslag"
+"""Two customers in 24SevenOffice that are called the same."""
 
 PASSWORD = "correct horse battery"
 WORKING_DAYS, WORKING_HOURS, FAILING = 5, range(6, 16), 0.04
@@ -60,8 +63,30 @@ def fill(town: Town) -> None:
     visitor = Visitor(town.stack, hook=company.introduce(town.stack))
     for act in STEPS:
         act(visitor)
+    leave_open(town, visitor)
     look_back(town, company.NAME)
     wait_for_a_password(town, "Fjord Prosjekt AS")
+
+
+def leave_open(town: Town, visitor: Visitor) -> None:
+    """Leave a customer of whom it is asked which one it is, and books that differ from the invoices."""
+    for address in ("post@bakkehaugen.example.com", "styret@bakkehaugen.example.com"):
+        visitor.book("customers", name=NAMESAKES, email=address)
+    visitor.enter("customers", name=NAMESAKES)
+    lines = {each["number"]: each["lines"] for each in visitor.brought("vouchers")}
+    correct(town, 5, [{"id": line["id"], "hidden": True} for line in lines[5]])
+    correct(town, 8, [{"id": line["id"], "project": 3} for line in lines[8]])
+    eventually(lambda: expect("who is asked about", _asked(visitor), [f"Customer {NAMESAKES}"]))
+
+
+def correct(town: Town, number: int, lines: Iterable[Mapping[str, object]]) -> None:
+    """Correct the voucher of an invoice by hand in 24SevenOffice."""
+    address = f"{town.stack.addresses['twentyfour']}/books/{company.CLIENT}/vouchers/{number}?type=1"
+    requests.patch(address, json={"lines": lines}, timeout=10).raise_for_status()
+
+
+def _asked(visitor: Visitor) -> list[str]:
+    return [listed.title for listed in visitor.changes("stuck") if listed.why == "which_customer"]
 
 
 def look_back(town: Town, name: str) -> None:
@@ -83,6 +108,18 @@ def wait_for_a_password(town: Town, name: str) -> None:
     connection, _ = town.bridge.connections.add(name, told, who="test", now=clock())
     refused = say("24SevenOffice refused the user name or password.")
     town.bridge.connections.pause(connection.id, refused, now=clock())
+
+
+def special(person: Person, connection: str) -> dict[str, str]:
+    """Tell the addresses of pages that look otherwise than the plainest of their route, by a name for each."""
+    person.open("/changes?state=stuck&reason=which_customer")
+    question = person.page.get_by_role("link", name=NAMESAKES).first.get_attribute("href")
+    person.open(connection)
+    person.page.get_by_label("Month", exact=True).fill(f"{clock():%Y-%m}")
+    with person.page.expect_navigation():
+        person.page.get_by_role("button", name="Compare the books").click()
+    person.page.get_by_role("heading", name="Differences").wait_for()
+    return {"question": question or "", "comparison": person.page.url.removeprefix(person.url)}
 
 
 def add_user(
@@ -118,7 +155,7 @@ def addresses(town: Town, person: Person) -> dict[str, str]:
     for cookie in person.context.cookies():
         session.cookies.set(cookie["name"], cookie["value"])
     surfer = Surfer(person.url, paths(town), session)
-    surfer.look_around("/changes?state=stuck", "/connections", "/", "/sign-in")
+    surfer.look_around("/changes?state=stuck&reason=fiscal_year", "/connections", "/", "/sign-in")
     test = next(form for form in surfer.forms() if form.action.endswith("/test"))
     answer = session.post(
         person.url + test.action, {name: values[0] for name, values in test.fields.items()}, timeout=10

@@ -15,7 +15,7 @@ from PIL import Image
 from local.children import end_on_signals
 from local.processes import ROOT
 from tests.browser.chromium import running
-from tests.browser.filled import PASSWORD, add_user, addresses, filled_town
+from tests.browser.filled import PASSWORD, add_user, addresses, filled_town, special
 from tests.browser.person import WINDOWS, Person
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def take(town: Town, browser: Browser, window: str) -> None:
-    """Take a picture of every page as it is in a window, from its top, and one of the settings further down."""
+    """Take a picture of every page as it is in a window, from its top, and of what only some show."""
     with browser.new_context(**WINDOWS[window]) as context:
         person = Person(context=context, url=town.stack.addresses["web"])
         person.open("/sign-in")
@@ -61,6 +61,9 @@ def take(town: Town, browser: Browser, window: str) -> None:
             keep(person, f"{name(route)}-{window}")
         person.open(f"{tour[CONNECTION]}#settings")
         keep(person, f"settings-{window}")
+        for called, address in special(person, tour[CONNECTION]).items():
+            person.open(address)
+            keep(person, f"{called}-{window}")
     sys.stdout.write(f"{window}: {sum(1 for _ in FOLDER.glob(f'*-{window}.png'))} pages\n")
 
 
