@@ -29,6 +29,7 @@ SOURCES = "\n".join(
     for room in ("config", "integrations", "models", "sync", "web", "worker")
     for path in (ROOT / room).rglob("*.py")
 )
+METRICS = (ROOT / "docs" / "metrics.md").read_text()
 EVENTS = set(re.findall(r'\blog\.(?:debug|info|warning|error|exception)\(\s*"(\w+)"', SOURCES))
 ROUTES = [
     re.compile(re.sub(r"\{\w+\}", "[^/]+", f"{router.prefix}{path}"))
@@ -102,7 +103,9 @@ def test_whatever_the_runbook_names_is_there() -> None:
     reasons = {name.removeprefix("/reasons/") for name in pages if name.startswith("/reasons/")}
     assert reasons - set(REASONS) == set()
     assert {name for name in named if name.isupper()} - OF_ENVIRONMENT - OTHER_NAMES == set()
-    words = {name for name in named if re.fullmatch(r"[a-z]+(_[a-z]+)*", name)}
+    metrics = {name for name in re.findall(r"`(bridge_[a-z_]+)", page) if f"| `{name}` |" not in METRICS}
+    assert metrics == set()
+    words = {name for name in named if re.fullmatch(r"[a-z]+(_[a-z]+)*", name) and not name.startswith("bridge_")}
     assert words - EVENTS - set(REASONS) - set(ConnectionSettings.model_fields) - OTHER_NAMES == set()
 
 
