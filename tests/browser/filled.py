@@ -111,15 +111,20 @@ def wait_for_a_password(town: Town, name: str) -> None:
 
 
 def special(person: Person, connection: str) -> dict[str, str]:
-    """Tell the addresses of pages that look otherwise than the plainest of their route, by a name for each."""
-    person.open("/changes?state=stuck&reason=which_customer")
-    question = person.page.get_by_role("link", name=NAMESAKES).first.get_attribute("href")
+    """Tell the addresses of pages that show more than the plainest of their route, by a name for each."""
+    stuck = {"change": "fiscal_year", "question": "which_customer"}
+    told = {name: _first_change(person, reason) for name, reason in stuck.items()}
     person.open(connection)
     person.page.get_by_label("Month", exact=True).fill(f"{clock():%Y-%m}")
     with person.page.expect_navigation():
         person.page.get_by_role("button", name="Compare the books").click()
     person.page.get_by_role("heading", name="Differences").wait_for()
-    return {"question": question or "", "comparison": person.page.url.removeprefix(person.url)}
+    return {**told, "comparison": person.page.url.removeprefix(person.url)}
+
+
+def _first_change(person: Person, reason: str) -> str:
+    person.open(f"/changes?state=stuck&reason={reason}")
+    return person.page.locator("main a[href^='/changes/']").first.get_attribute("href") or ""
 
 
 def add_user(
@@ -155,7 +160,7 @@ def addresses(town: Town, person: Person) -> dict[str, str]:
     for cookie in person.context.cookies():
         session.cookies.set(cookie["name"], cookie["value"])
     surfer = Surfer(person.url, paths(town), session)
-    surfer.look_around("/changes?state=stuck&reason=fiscal_year", "/connections", "/", "/sign-in")
+    surfer.look_around("/changes?state=stuck", "/connections", "/", "/sign-in")
     test = next(form for form in surfer.forms() if form.action.endswith("/test"))
     answer = session.post(
         person.url + test.action, {name: values[0] for name, values in test.fields.items()}, timeout=10

@@ -27,7 +27,7 @@ FOLDER = ROOT / "docs" / "screenshots"
 SHOWN = ("light", "dark", "phone")
 WHO = "anne@example.com"
 COLOURS = 64
-CONNECTION = "/connections/{connection_id}"
+CONNECTION, CHANGE = "/connections/{connection_id}", "/changes/{change_id}"
 PARAMETER = re.compile(r"/\w+/\{(\w+?)(?:_id)?\}")
 
 
@@ -56,7 +56,7 @@ def take(town: Town, browser: Browser, window: str) -> None:
         keep(person, f"sign-in-{window}")
         person.sign_in(WHO, PASSWORD)
         tour = addresses(town, person)
-        for route in tour.keys() - {"/sign-in"}:
+        for route in tour.keys() - {"/sign-in", CHANGE}:
             person.open(tour[route])
             keep(person, f"{name(route)}-{window}")
         person.open(f"{tour[CONNECTION]}#settings")
