@@ -40,7 +40,7 @@ def refused(*arguments: str, typed: str = "", environ: Mapping[str, str] | None 
     """Run a command that ends badly, and tell what it says."""
     result = CliRunner().invoke(main, arguments, input=typed, env=environ)
     assert result.exit_code != 0, result.output
-    assert "Traceback" not in result.output
+    assert isinstance(result.exception, SystemExit), result.exception  # else a person would see a traceback
     return result.output
 
 
@@ -111,7 +111,8 @@ def test_secrets_need_not_stand_on_the_command_line(bridge: Bridge) -> None:
     assert asked == told
 
 
-def test_two_connections_do_not_share_a_name(connection: Connection) -> None:
+def test_a_connection_has_a_name_and_shares_it_with_none(connection: Connection) -> None:
+    assert "needs a name" in refused("connections", "add", "--name= ", *COMPANY, *ONE)
     assert "called Demo AS already" in refused("connections", "add", f"--name={connection.name}", *COMPANY, *ONE)
 
 
@@ -155,6 +156,8 @@ def test_a_connection_is_paused_and_resumed(bridge: Bridge, connection: Connecti
     assert bridge.connections.get(connection.id).paused_because == "We move house."
     run("connections", "resume", connection.name)
     assert not bridge.connections.get(connection.id).paused_because
+    run("connections", "pause", connection.name, "--because=")
+    assert bridge.connections.get(connection.id).paused_because == "It was paused by hand."
 
 
 def test_a_new_address_ends_the_old_one(bridge: Bridge, connection: Connection) -> None:
@@ -220,6 +223,7 @@ def test_what_shall_not_be_transferred_is_closed_by_reason_or_connection(
 
 def test_no_change_is_chosen_that_is_not_there(bridge: Bridge, connection: Connection) -> None:
     change_id = stuck(bridge, connection)
+    assert "--most" in refused("changes", "list", "--most=-1")
     for verb in ("retry", "close"):
         assert "no change 4711" in refused("changes", verb, str(change_id), "4711")
     assert states(bridge) == {change_id: State.STUCK}

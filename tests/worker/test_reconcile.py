@@ -132,18 +132,21 @@ def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookk
     run_all = ["reconcile", "--all", "--month", f"{YEAR}-10"]
     assert CliRunner().invoke(main, run_all).output.startswith("ok    Demo AS: 3 equal, 0 different\n")
     kept.bridge.connections.add("Fjord AS", settings(password="wrong"), who="test", now=clock())
+    kept.bridge.connections.add("Ås AS", settings(kinds=(Kind.CUSTOMER,)), who="test", now=clock())
     kept.invoice(DAY)
     done = CliRunner().invoke(main, run_all)
-    demo, fjord, total = done.output.splitlines()
+    demo, fjord, without, total = done.output.splitlines()
     assert demo == "BAD   Demo AS: 3 equal, 1 different"
     assert fjord.startswith("BAD   Fjord AS: 24SevenOffice refused the user name or password")
-    assert (done.exit_code, total) == (1, "Connections: 2, of which something is wrong with 2.")
+    assert without == "ok    Ås AS: brings no invoices"
+    assert (done.exit_code, total) == (1, "Connections: 3, of which something is wrong with 2.")
     assert CliRunner().invoke(main, [*run_all, "--csv"]).exit_code == 2
 
 
 def test_days_that_contradict_each_other_are_refused(kept: Bookkeeping) -> None:
     assert run("--month", "2026-10", "--year", "2026").exit_code == 2
     assert run("--to", "2026-10-01").exit_code == 2
+    assert "ends before it begins" in run("--from", "2026-10-02", "--to", "2026-10-01").output
     assert kept.ids
 
 
