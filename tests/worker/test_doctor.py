@@ -15,6 +15,7 @@ from tests.worker.sick_books import IN_THE_BOOKS, LOOKS
 from tests.worker.sicknesses import KEPT_OUT
 from worker import tasks
 from worker.__main__ import main
+from worker.commands import every
 from worker.wiring import clock
 
 if TYPE_CHECKING:
@@ -160,6 +161,17 @@ def test_all_connections_that_are_started_are_looked_at_in_one_go_with_a_line_fo
     assert [line.split(":")[0] for line in lines] == ["ok    Demo AS", "BAD   Fjord AS"]
     assert "24SevenOffice refused the user name or password" in lines[1]
     assert (ill.exit_code, total) == (1, "Connections: 2, of which something is wrong with 1.")
+
+
+def test_all_connections_wait_for_requests_that_nothing_else_needs(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spare = iter([False, False, True])
+    monkeypatch.setattr(every, "to_spare", lambda _: next(spare))
+    monkeypatch.setattr(every, "LOOK_SECONDS", 0)
+    told = CliRunner().invoke(main, ["doctor", "--all"])
+    assert told.stderr == "Waiting for requests to 24SevenOffice that nothing else needs.\n"
+    assert told.stdout.startswith(f"ok    {practice.connection.name}: ")
 
 
 @pytest.mark.parametrize("arguments", [[], ["Demo AS", "--all"], ["--all", "--write"]])

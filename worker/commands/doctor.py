@@ -42,7 +42,7 @@ def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool) 
     if everywhere and write:
         raise click.UsageError("--write is for one connection.")
     one_or_all(connection, everywhere=everywhere)
-    if connection is None:
+    if connection is None or everywhere:
         look_at_each(_in_a_line)
         return
     _look_over(bridge().connections.named(connection), write=write, yes=yes)
@@ -61,10 +61,8 @@ def _look_over(found: Connection, *, write: bool, yes: bool) -> None:
 def _in_a_line(connection: Connection) -> tuple[bool, str]:
     report = checks.examine(bridge(), connection)
     if report.healthy:
-        return (
-            True,
-            f"{sum(finding.verdict is Verdict.UNKNOWN for finding in report.findings)} for a person to look at",
-        )
+        looks = sum(finding.verdict is Verdict.UNKNOWN for finding in report.findings)
+        return True, f"{looks} for a person to look at"
     return False, " ".join(finding.what for finding in report.findings if finding.verdict is Verdict.BAD)
 
 

@@ -57,6 +57,8 @@ def _looked(look: Look, connection: Connection) -> tuple[bool, str]:
 def _wait_for_requests() -> None:
     told = False
     while not to_spare(bridge()):
+        if bridge().budget.usage() is None:
+            raise click.ClickException("Redis cannot be reached.")
         if not told:
             click.echo("Waiting for requests to 24SevenOffice that nothing else needs.", err=True)
         told = True
