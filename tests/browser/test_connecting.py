@@ -85,7 +85,7 @@ def fill_in(page: Page, firm: Firm) -> None:
 
 def paste_the_address(page: Page, firm: Firm) -> None:
     """Have the address of the webhook made, and enter it in Moment."""
-    page.get_by_text("Make the address for Moment").click()
+    page.get_by_text("Make the address for Moment", exact=True).click()
     page.get_by_role("button", name="Make a new address").click()
     address = page.locator("#address").inner_text()
     firm.control(
