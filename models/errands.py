@@ -26,6 +26,10 @@ Answer = dict[str, Any]
 """What JSON can hold; sentences are in it as :func:`language.said.as_json` has them."""
 
 
+AGAIN = "again"
+"""What an errand is typed with that was asked before and came to nothing."""
+
+
 class Asked(StrEnum):
     """What is asked: how a connection does with the settings that it has, or which clients a login reaches.
 
@@ -80,21 +84,34 @@ class Errands:
         return row.id
 
     def ask_once(
-        self, asked: Asked, connection_id: int, *, typed: Mapping[str, str], since: datetime, now: datetime
+        self,
+        asked: Asked,
+        connection_id: int,
+        *,
+        typed: Mapping[str, str],
+        since: datetime,
+        again: datetime | None = None,
+        now: datetime,
     ) -> int | None:
         """Write down an errand of the bridge's own, unless there is one of an instant from ``since`` (UTC) on.
 
-        Its number is told until it is answered.
+        Its number is told until it is answered. One from before ``again`` (UTC) that came to no report is asked
+        anew; ``typed`` says then that it is.
         """
         known = select(ErrandRow).where(
             ErrandRow.connection_id == connection_id, ErrandRow.kind == asked, ErrandRow.asked_at >= since
         )
         row = ErrandRow(connection_id=connection_id, kind=asked, who="", asked_at=now)
-        row.secrets = self._vault.lock(json.dumps(dict(typed)))
         with self._database.transaction() as session:
             session.get(ConnectionRow, connection_id, with_for_update=ALL_BUT_THE_KEY)
-            if before := session.scalar(known.limit(1)):
-                return before.id if before.answer is None else None
+            before = session.scalar(known.order_by(ErrandRow.id.desc()).limit(1))
+            if before:
+                if before.answer is None:
+                    return before.id
+                if "report" in before.answer or again is None or before.asked_at >= again:
+                    return None
+            told = {**typed, AGAIN: "yes"} if before else typed
+            row.secrets = self._vault.lock(json.dumps(dict(told)))
             session.add(row)
         return row.id
 

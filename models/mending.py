@@ -13,7 +13,7 @@ from models import lingering
 from models.acceptances import AcceptanceRow
 from models.changes import Acted
 from models.tables import AuditRow, ChangeRow, LinkRow
-from models.words import Lane, State
+from models.words import Kind, Lane, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +33,20 @@ class Acceptance:
     at: datetime
 
 
-def send(database: Database, connection_id: int, record: Record, *, name: str, who: str, now: datetime) -> Acted:
+def send(  # noqa: PLR0913 - all by name
+    database: Database,
+    connection_id: int,
+    record: Record,
+    *,
+    name: str,
+    who: str,
+    now: datetime,
+    expense: str = "",
+) -> Acted:
     """Have a record sent (again), also one that was closed; nothing is done while it is in a worker's hands.
 
-    Its link is taken away, and its change is uncertain, so that the flow looks over there before it writes.
+    Its link is taken away, and its change is uncertain, so that the flow looks over there before it writes. Of a
+    voucher's links, one for each expense, the one by this key is taken away, and none where that is empty.
     """
     key = {"connection_id": connection_id, "kind": record.kind, "record_id": record.id}
     fresh = {"state": State.WAITING, "due_at": lingering.due(now), "received_at": now, "uncertain": True}
@@ -48,7 +58,9 @@ def send(database: Database, connection_id: int, record: Record, *, name: str, w
         .returning(ChangeRow.id)
     )
     link = delete(LinkRow).where(
-        LinkRow.connection_id == connection_id, LinkRow.kind == record.kind, LinkRow.moment_id == record.id
+        LinkRow.connection_id == connection_id,
+        LinkRow.kind == record.kind,
+        LinkRow.remote_id == expense if record.kind is Kind.EXPENSE else LinkRow.moment_id == record.id,
     )
     with database.transaction() as session:
         change_id = session.scalar(put)

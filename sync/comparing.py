@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from models import links
+from models.accounts import AccountRanges
 from models.words import Kind, Lane
 from sync.desk import is_int32
 from sync.deviations import UNKNOWN
 from sync.differences import Standing
 from sync.reconciling import Sides, reconcile
+from sync.spending import Spending
 from sync.vouchers import voucher_of
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from sync.desk import Desk
     from sync.differences import Report
+    from sync.held import Booked
     from sync.records import Invoice, PostedLine, Voucher
 
 MARGIN = timedelta(days=31)
@@ -26,22 +30,28 @@ MARGIN = timedelta(days=31)
 
 A_DAY = timedelta(days=1)
 
+ELSEWHERE = frozenset({Standing.MISSING, Standing.MOMENT_ONLY})
+"""What may stand in the ledger under another date."""
+
 
 def compare(desk: Desk, first: date, last: date) -> Report:
-    """Compare the invoices of these days with the ledger; nothing is written anywhere.
+    """Compare the invoices of these days, and the expenses where they travel; nothing is written anywhere.
 
-    24SevenOffice is asked once for each month. Only where an invoice is missing, the rest of its fiscal year is
-    read as well, as it may stand there under another date.
+    24SevenOffice is asked once for each month. Only where an invoice or a cost is missing in the ledger, the rest
+    of its fiscal year is read as well, as it may stand there under another date.
     """
     gathered = _Gathered(desk, list(desk.moment.invoices_of(first - MARGIN, last + MARGIN)))
-    lines = list(desk.erp.ledger(first, last))
-    report = reconcile(gathered.sides(first, last, lines))
-    if any(each.standing is Standing.MISSING for each in report.differences):
+    spending = Spending(desk, first, last) if Kind.EXPENSE in desk.settings.kinds else None
+    costs = spending.listed if spending else AccountRanges(())
+    booked = desk.erp.booked(first, last, costs=costs)
+    report = gathered.report(first, last, booked, spending)
+    if any(each.standing in ELSEWHERE for each in report.everything) or (spending and spending.in_part(booked)):
         years = [year for year in desk.erp.fiscal_years() if year.starts <= last and first <= year.ends]
         start = min((year.starts for year in years), default=first) - MARGIN
         end = max((year.ends for year in years), default=last) + MARGIN
-        lines += [*desk.erp.ledger(start, first - A_DAY), *desk.erp.ledger(last + A_DAY, end)]
-        report = reconcile(gathered.sides(first, last, lines))
+        before = desk.erp.booked(start, first - A_DAY, costs=costs)
+        after = desk.erp.booked(last + A_DAY, end, costs=costs)
+        report = gathered.report(first, last, booked.amid(before, after), spending)
     return report
 
 
@@ -59,8 +69,12 @@ class _Gathered:
             Kind.PROJECT, {each.project_id for each in invoices} | {line.project_id for line in lines}
         )
 
-    def sides(self, first: date, last: date, lines: Sequence[PostedLine]) -> Sides:
-        """Put them beside these lines of the ledger."""
+    def report(self, first: date, last: date, booked: Booked, spending: Spending | None) -> Report:
+        """Compare with what is booked."""
+        report = reconcile(self._sides(first, last, booked.sales))
+        return replace(report, expenses=spending.report(booked.purchases)) if spending else report
+
+    def _sides(self, first: date, last: date, lines: Sequence[PostedLine]) -> Sides:
         settings, years = self._desk.settings, self._desk.erp.fiscal_years()
 
         def year_of(day: date) -> int:
@@ -76,6 +90,7 @@ class _Gathered:
             year_of=year_of,
             receivables=settings.receivables_account,
             drafts=settings.posting == "draft",
+            rates=self._desk.erp.vat_codes(),
         )
 
     def _wanted(self, invoice: Invoice) -> Voucher:

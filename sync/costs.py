@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 LONGEST_DESCRIPTION = 250
 
+GONE = "gone"
+"""Fingerprint of a link whose expense was deleted in Moment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:

@@ -37,6 +37,10 @@ class Point(StrEnum):
     DATE = "date"
     MONTH = "month"
     NUMBER = "number"
+    DUE = "due"
+    DEPARTMENT = "department"
+    SUPPLIER = "supplier"
+    DESCRIPTION = "description"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,12 @@ def _of_names(wanted: Voucher, held: Sequence[PostedLine], owed: Sequence[Posted
         same_month = all((day.year, day.month) == (wanted.day.year, wanted.day.month) for day in days)
         point = Point.DATE if same_month else Point.MONTH
         yield Deviation(point, written(wanted.day), ", ".join(map(written, days)))
+    dues = sorted({line.due for line in owed if line.due} - {wanted.due})
+    if dues:
+        yield Deviation(Point.DUE, written(wanted.due), ", ".join(map(written, dues)))
+    departments = {line.department for line in held} - {None, receivable.department}
+    if departments and receivable.department:
+        yield Deviation(Point.DEPARTMENT, str(receivable.department), _listed(departments))
 
 
 def _of_parts(ours: list[Part], theirs: list[Part], *, exact: bool, slack: int | None) -> Iterator[Deviation]:

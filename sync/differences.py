@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Standing(StrEnum):
-    """How an invoice stands in the ledger, where it does not stand there as it should."""
+    """How an invoice stands in the ledger, or an expense in Moment, where it does not stand there as it should."""
 
     MISSING = "missing"
     HIDDEN = "hidden"
@@ -28,6 +28,10 @@ class Standing(StrEnum):
     DIFFERENT = "different"
     LEDGER_ONLY = "only in the ledger"
     UNREADABLE = "unreadable"
+    NOT_BROUGHT = "not in Moment"
+    ALTERED = "different in Moment"
+    MOMENT_ONLY = "only in Moment"
+    DOUBLED_IN_MOMENT = "doubled in Moment"
 
 
 TOLD: Mapping[Standing, Said] = MappingProxyType(
@@ -39,6 +43,10 @@ TOLD: Mapping[Standing, Said] = MappingProxyType(
         Standing.DIFFERENT: say("Another in the ledger than in Moment"),
         Standing.LEDGER_ONLY: say("Only in the ledger"),
         Standing.UNREADABLE: say("Cannot be compared"),
+        Standing.NOT_BROUGHT: say("Not in Moment"),
+        Standing.ALTERED: say("Another in Moment than in the ledger"),
+        Standing.MOMENT_ONLY: say("Only in Moment: its cost is not in the ledger, or no longer there"),
+        Standing.DOUBLED_IN_MOMENT: say("More than once in Moment"),
     }
 )
 
@@ -54,6 +62,12 @@ REMEDIES: Mapping[Standing, Said] = MappingProxyType(
         ),
         Standing.LEDGER_ONLY: say("See whether it belongs there: Moment has no such invoice."),
         Standing.UNREADABLE: say("Compare it by hand."),
+        Standing.NOT_BROUGHT: say("Bring it. Moment is looked at first, so that nothing is made twice."),
+        Standing.ALTERED: say(
+            "Bring it again, and it becomes what the ledger says. If the ledger is wrong, correct it there."
+        ),
+        Standing.MOMENT_ONLY: say("Bring its voucher again, and the expense is removed, if the ledger is right."),
+        Standing.DOUBLED_IN_MOMENT: say("Delete all but one in Moment."),
     }
 )
 
@@ -68,15 +82,22 @@ POINTS: Mapping[Point, Said] = MappingProxyType(
         Point.DATE: say("Date"),
         Point.MONTH: say("Month"),
         Point.NUMBER: say("Invoice number"),
+        Point.DUE: say("Due date"),
+        Point.DEPARTMENT: say("Department"),
+        Point.SUPPLIER: say("Supplier"),
+        Point.DESCRIPTION: say("Description"),
     }
 )
 
 
+BRINGABLE = frozenset({Standing.NOT_BROUGHT, Standing.ALTERED, Standing.MOMENT_ONLY})
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An invoice or voucher that differs: ``amount`` in øre, ``moment_id`` empty for what is only in the ledger.
+    """An invoice, voucher or expense that differs: ``amount`` in øre, ``moment_id`` empty for what Moment lacks.
 
-    ``vouchers`` are named by fiscal year, type and number: "2026-101-17".
+    ``vouchers`` are named by fiscal year, type and number: "2026-101-17". ``expense`` is our key of an expense.
     """
 
     standing: Standing
@@ -87,10 +108,13 @@ class Difference:
     amount: int = 0
     deviations: tuple[Deviation, ...] = ()
     because: str = ""
+    expense: str = ""
 
     @property
     def key(self) -> str:
         """What it is about, whatever is wrong with it."""
+        if self.expense:
+            return f"expense/{self.expense}"
         return f"invoice/{self.moment_id}" if self.moment_id else f"voucher/{self.vouchers[0]}"
 
     @property
@@ -124,10 +148,20 @@ class Difference:
 
     @property
     def sendable(self) -> bool:
-        """Whether it may be sent (again): a look by number and fiscal year would find what is there."""
+        """Whether it may be sent (again): a look by number and fiscal year would find what is there.
+
+        An expense may be, unless there is a reason why that would be in vain.
+        """
+        if self.expense:
+            return self.standing in BRINGABLE and not self.because
         if self.standing is Standing.DIFFERENT:
             return {Point.NUMBER, Point.MONTH}.isdisjoint(each.point for each in self.deviations)
         return self.standing is Standing.MISSING
+
+    @property
+    def forgets(self) -> str:
+        """Tell our key of the expense whose link is in the way of bringing it again, empty where none is."""
+        return self.expense if self.standing is not Standing.MOMENT_ONLY else ""
 
     @property
     def voucher_names(self) -> str:
@@ -146,6 +180,7 @@ class Difference:
             "amount": self.amount,
             "deviations": [[each.point, each.moment, each.ledger] for each in self.deviations],
             "because": as_json(self.because),
+            **({"expense": self.expense} if self.expense else {}),
         }
 
     @classmethod
@@ -160,17 +195,22 @@ class Difference:
             told["amount"],
             tuple(Deviation(Point(point), *sides) for point, *sides in told["deviations"]),
             from_json(told["because"]),
+            told.get("expense", ""),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What an account has under a VAT code in all: øre, VAT included, in credit below zero."""
+    """What an account has under a VAT code in all: øre, VAT included, in credit below zero.
+
+    ``rate`` is that of the code, in percent as a person writes it; empty where there is none.
+    """
 
     account: int
     vat_code: str
     moment: int
     ledger: int
+    rate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +218,8 @@ class Report:
     """What was found in the days from ``first`` to ``last``, both included.
 
     ``counts`` tells how many invoices are equal, how many Moment says not to transfer (unwanted) or to have been
-    transferred (done) already, and how many may be drafts that the ledger does not show (unseen).
+    transferred (done) already, and how many may be drafts that the ledger does not show (unseen). ``expenses`` is
+    the same of the expenses, where they travel; what its counts tell is said in :mod:`sync.brought`.
     """
 
     first: date
@@ -188,18 +229,25 @@ class Report:
     differences: Sequence[Difference] = ()
     drafts: bool = False
     known: Sequence[Difference] = ()
+    expenses: Report | None = None
 
     @property
     def agree(self) -> bool:
         """Whether the books agree, but for what is known."""
-        return not self.differences
+        return not self.everything
+
+    @property
+    def everything(self) -> Sequence[Difference]:
+        """All differences, of invoices and of expenses."""
+        return (*self.differences, *(self.expenses.differences if self.expenses else ()))
 
     def without(self, known: Collection[tuple[str, str]]) -> Report:
         """Set apart what somebody has accepted: the pairs of key and fingerprint."""
         sides: tuple[list[Difference], list[Difference]] = ([], [])
         for each in self.differences:
             sides[(each.key, each.fingerprint) in known].append(each)
-        return replace(self, differences=sides[False], known=sides[True])
+        expenses = self.expenses.without(known) if self.expenses else None
+        return replace(self, differences=sides[False], known=sides[True], expenses=expenses)
 
     def count(self, name: str) -> int:
         """Tell one of the counts."""
@@ -211,9 +259,10 @@ class Report:
             "first": self.first.isoformat(),
             "last": self.last.isoformat(),
             "counts": dict(self.counts),
-            "totals": [[each.account, each.vat_code, each.moment, each.ledger] for each in self.totals],
+            "totals": [[*astuple(each)] for each in self.totals],
             "differences": [each.as_json() for each in self.differences],
             "drafts": self.drafts,
+            "expenses": self.expenses.as_json() if self.expenses else None,
         }
 
     @classmethod
@@ -226,4 +275,5 @@ class Report:
             [Total(*each) for each in told["totals"]],
             [Difference.from_json(each) for each in told["differences"]],
             told["drafts"],
+            expenses=cls.from_json(expenses) if (expenses := told.get("expenses")) else None,
         )

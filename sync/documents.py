@@ -9,9 +9,10 @@ from language.said import say
 from models import files
 from sync.cleaning import clean
 from sync.errors import Rejected, Uncertain
+from sync.records import VoucherFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from sync.desk import Desk
     from sync.records import VoucherFile
@@ -29,6 +30,19 @@ INVOICED = "invoiced"
 """Reason of Moment's refusal to touch an expense that has been invoiced."""
 
 UNKNOWN = (".bin", "application/octet-stream")
+
+
+def together(several: Iterable[VoucherFiles]) -> VoucherFiles:
+    """Tell the documents behind several stamps as those of one voucher."""
+    found = list(several)
+    approved = tuple(document for files in found for document in files.approved)
+    return VoucherFiles(approved, waiting=any(files.waiting for files in found))
+
+
+def read_off(files: VoucherFiles) -> tuple[str, str]:
+    """Tell the supplier and the invoice number that were read off the first document that has either (S7)."""
+    read = (file for file in files.approved if file.supplier or file.invoice_number)
+    return next(((file.supplier, file.invoice_number) for file in read), ("", ""))
 
 
 def bring_files(desk: Desk, expense_id: str, documents: Sequence[VoucherFile], *, stem: str) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.finds import Modified
     from models.words import Kind
     from sync.errors import SyncError
+    from sync.held import Booked, HeldExpense
     from sync.purchases import LedgerLine
     from sync.records import (
         Company,
@@ -58,6 +59,13 @@ class ProjectExpenses(Protocol):
 
     def find_expense(self, external_id: str) -> str | None:
         """Find the id of the expense that carries this external id."""
+        ...
+
+    def expenses_from(self, first: date) -> Iterator[HeldExpense]:
+        """Tell the expenses with an external id that are dated on or after a day, and perhaps some of before.
+
+        One that cannot be read comes along as ``unreadable``.
+        """
         ...
 
     def create_expense(self, draft: ExpenseDraft) -> str:
@@ -98,6 +106,10 @@ class Purchases(Protocol):
 
     def files(self, stamp: int) -> VoucherFiles:
         """Tell the documents behind a stamp, which is the number that lines and their documents share."""
+        ...
+
+    def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
+        """Tell the documents behind several stamps, in two calls for each five hundred (S34)."""
         ...
 
     def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
@@ -214,6 +226,10 @@ class Erp(Purchases, Protocol):
 
         It takes one call for each month. What stands in a journal is not there.
         """
+        ...
+
+    def booked(self, first: date, last: date, *, costs: AccountRanges) -> Booked:
+        """Tell the same, and the vouchers with costs on these accounts, in the same calls."""
         ...
 
     def forget(self) -> None:

@@ -35,6 +35,11 @@ class LedgerLine:
     hidden: bool = False
 
 
+def stamps_of(lines: Sequence[LedgerLine]) -> set[int]:
+    """Tell the stamps that a voucher shares with its documents."""
+    return {line.stamp for line in lines if line.stamp and not line.hidden}
+
+
 def gross_amounts(lines: Sequence[LedgerLine]) -> list[tuple[LedgerLine, int]]:
     """Tell what each cost line of a voucher comes to with its VAT, in øre (S5).
 

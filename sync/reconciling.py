@@ -11,10 +11,12 @@ from sync.deviations import Deviation, deviations, parts_of, wanted_parts
 from sync.differences import Difference, Report, Standing, Total
 from sync.errors import Rejected
 from sync.records import Transfer
+from sync.vouchers import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
+    from decimal import Decimal
 
     from sync.records import Invoice, PostedLine, Voucher
 
@@ -36,6 +38,7 @@ class Sides:
         year_of: tells the number of the fiscal year around a day.
         receivables: the account of what customers owe.
         drafts: vouchers are left in a journal, which the ledger does not show.
+        rates: the rate of each VAT code, in percent.
     """
 
     first: date
@@ -47,6 +50,7 @@ class Sides:
     year_of: Callable[[date], int]
     receivables: int
     drafts: bool = False
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def reconcile(sides: Sides) -> Report:
@@ -76,8 +80,16 @@ class _Reconciling:
             self._add_up(name, lines)
             if name not in self.claimed and any(map(self._inside, lines)):
                 self._only_there(name, lines)
-        totals = [Total(*key, *amounts) for key, amounts in sorted(self.sums.items()) if any(amounts)]
+        totals = [
+            Total(account, code, moment, ledger, self._rate(code))
+            for (account, code), (moment, ledger) in sorted(self.sums.items())
+            if moment or ledger
+        ]
         return Report(sides.first, sides.last, dict(self.counts), totals, self.differences, drafts=sides.drafts)
+
+    def _rate(self, vat_code: str) -> str:
+        rate = self.sides.rates.get(vat_code)
+        return "" if rate is None else plain(rate)
 
     def _vouchers(self) -> dict[str, list[PostedLine]]:
         vouchers: dict[str, list[PostedLine]] = defaultdict(list)

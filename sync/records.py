@@ -201,7 +201,8 @@ class PostedLine:
     """A line that the ledger holds: ``amount`` in øre as in :class:`Entry`.
 
     Fiscal year, ``type`` and ``voucher_number`` together name its voucher (S21). ``system_type`` is the vendor's
-    word for the type, empty where it has none.
+    word for the type, empty where it has none. ``due`` and ``department`` are None where the line does not tell
+    them (S35, S36).
     """
 
     voucher_number: int
@@ -216,6 +217,8 @@ class PostedLine:
     text: str = ""
     type: int = 0
     system_type: str = ""
+    due: date | None = None
+    department: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,3 +283,8 @@ class VoucherFiles:
 
     approved: tuple[VoucherFile, ...] = ()
     waiting: bool = False
+
+    @property
+    def held_back(self) -> bool:
+        """Whether there are some, and none is approved."""
+        return self.waiting and not self.approved

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 30
+EXPENSE_KEY = "2026-104-40001/1/4300"
 
 
 def environment(database_url: str, redis_url: str, sandbox: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -130,7 +131,14 @@ def stuck(
     return change.id
 
 
-def compared(bridge: Bridge, connection: Connection, *, record_id: str = "9", amount: int = 240000) -> int:
+def compared(
+    bridge: Bridge,
+    connection: Connection,
+    *,
+    record_id: str = "9",
+    amount: int = 240000,
+    with_expenses: bool = False,
+) -> int:
     """Have the books compared, with an invoice that is missing and a strange voucher, and tell the errand."""
     now, day = wiring.clock(), date(2026, 10, 15)
     errand = bridge.errands.ask(Asked.COMPARISON, connection.id, who="kari@example.com", now=now)
@@ -138,8 +146,13 @@ def compared(bridge: Bridge, connection: Connection, *, record_id: str = "9", am
         Difference(Standing.MISSING, "1024", day, record_id, amount=amount),
         Difference(Standing.LEDGER_ONLY, "77", day, vouchers=("2026-101-17",), amount=100),
     ]
-    totals = [Total(3000, "3", -240000, 0)]
-    report = Report(day.replace(day=1), day.replace(day=31), {"equal": 2}, totals, differences)
+    totals = [Total(3000, "3", -240000, 0, "25")]
+    expense = Difference(
+        Standing.NOT_BROUGHT, "F-77", day, vouchers=("2026-104-40001",), amount=125000, expense=EXPENSE_KEY
+    )
+    expenses = Report(day, day, {"equal": 5, "removed": 1}, [Total(4300, "", 0, 125000)], [expense])
+    first, last = day.replace(day=1), day.replace(day=31)
+    report = Report(first, last, {"equal": 2}, totals, differences, expenses=expenses if with_expenses else None)
     bridge.errands.answer(errand, {"findings": [], "report": report.as_json()}, now=now)
     return errand
 

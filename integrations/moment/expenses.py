@@ -8,19 +8,22 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.words import ACCEPTED, ACTIVITIES, CLOSED, EXPENSES
 from language.said import Said, say
 from sync.errors import Rejected
+from sync.held import HeldExpense
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from integrations.moment.client import MomentClient
     from integrations.moment.uploads import Upload
     from sync.records import ExpenseDraft
 
 MOST_LOOKED_AT = 1000
+_REMEDY = say("Correct the expense in Moment.")
 
 
 def activity(client: MomentClient, project_id: str, name: str) -> str:
@@ -58,6 +61,19 @@ def has_activity(client: MomentClient, name: str) -> bool:
 def find(client: MomentClient, external_id: str) -> str | None:
     """Find the id of the expense with this external id."""
     return client.find(EXPENSES, "externalId", external_id)
+
+
+def held(rows: Iterable[Mapping[str, object]]) -> Iterator[HeldExpense]:
+    """Read the expenses of a list that carry an external id, each once (assumption M18).
+
+    A list that changes while its pages are read may tell a record twice.
+    """
+    seen = set()
+    for values in rows:
+        expense_id, external_id = id_of(values.get("id")), values.get("externalId")
+        if expense_id and expense_id not in seen and external_id and isinstance(external_id, str):
+            seen.add(expense_id)
+            yield _held(Fields(values, _REMEDY, record=expense_id), expense_id, external_id)
 
 
 def create(client: MomentClient, draft: ExpenseDraft) -> str:
@@ -103,6 +119,24 @@ def _values(draft: ExpenseDraft) -> dict[str, object]:
         "approvalState": ACCEPTED,
         "externalId": draft.external_id,
     }
+
+
+def _held(fields: Fields, expense_id: str, external_id: str) -> HeldExpense:
+    try:
+        return HeldExpense(
+            expense_id,
+            external_id,
+            project_id=fields.key("projectId"),
+            description=fields.text("description"),
+            amount=int(fields.given(fields.money, "amountInclVat").scaleb(2)),
+            currency=fields.text("currencyCode") or "NOK",
+            supplier=fields.text("supplierName"),
+            invoice_number=fields.text("supplierInvoiceNumber"),
+            day=fields.day("expenseDate"),
+            invoiced=fields.values.get("invoiced") is True,
+        )
+    except Rejected as refusal:
+        return HeldExpense(expense_id, external_id, unreadable=refusal.message)
 
 
 def _path(expense_id: str) -> str:

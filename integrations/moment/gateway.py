@@ -14,8 +14,9 @@ from integrations.moment import accounts, customers, expenses, invoices, project
 from integrations.moment.addresses import record_address
 from integrations.moment.client import MomentClient
 from integrations.moment.fields import record_id as id_of
+from integrations.moment.invoices import FUTURE
 from integrations.moment.uploads import Upload
-from integrations.moment.words import RESOURCES
+from integrations.moment.words import EXPENSES, RESOURCES
 from models.finds import Modified
 from models.words import Kind, Record, named
 from sync.cleaning import clean
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from integrations.moment.fields import Fields
     from models.settings import ConnectionSettings
     from sync.exchanges import Exchange
+    from sync.held import HeldExpense
     from sync.records import Customer, ExpenseDraft, Invoice, Project
 
 T = TypeVar("T")
@@ -82,7 +84,7 @@ class MomentGateway:
 
     def invoices_of(self, first: date, last: date) -> Iterator[Invoice]:
         """Read the list of invoices page by page, and choose by date on our side."""
-        since = {"lastModifiedDateFrom": f"{first - invoices.FUTURE:%Y-%m-%d}"}
+        since = {"lastModifiedDateFrom": f"{first - FUTURE:%Y-%m-%d}"}
         rows = invoices.dated(self._client.pages(RESOURCES[Kind.INVOICE], since), first=first, last=last)
         for values in rows:
             whole = values if "invoiceLines" in values else self._values(Kind.INVOICE, str(values["id"]))
@@ -120,6 +122,11 @@ class MomentGateway:
     def find_expense(self, external_id: str) -> str | None:
         """Find an expense by its external id."""
         return expenses.find(self._client, external_id)
+
+    def expenses_from(self, first: date) -> Iterator[HeldExpense]:
+        """Read the list of expenses page by page; those that carry no external id are not ours."""
+        since = {"lastModifiedDateFrom": f"{first - FUTURE:%Y-%m-%d}"}
+        return expenses.held(self._client.pages(EXPENSES, since))
 
     def create_expense(self, draft: ExpenseDraft) -> str:
         """Make an accepted expense."""

@@ -13,13 +13,14 @@ from sync.errors import Rejected, Unavailable
 from sync.records import VoucherFile, VoucherFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from integrations.twentyfour.client import SoapValue
     from integrations.twentyfour.session import Session
 
 ENVELOPE = 4096  # bytes of an answer that are not the chunk's, at the most
 LARGEST_CHUNK = 3 * 1024 * 1024  # bytes; lxml takes no text over 10 MB, and each thread holds copies of one
+MOST_STAMPS = 500  # that a call asks for: a megabyte of documents' names, or two
 SMALLEST_CHUNK = 1024  # bytes, should 24SevenOffice tell no sensible length
 
 
@@ -30,19 +31,20 @@ def chunk_size(session: Session) -> int:
     return min(max(fitting, SMALLEST_CHUNK), LARGEST_CHUNK)
 
 
-def of_stamp(session: Session, stamp: int) -> VoucherFiles:
-    """Tell the documents behind a stamp, in the order of their ids (GetFileInfo).
+def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFiles]:
+    """Tell the documents behind stamps, in the order of their ids (GetFileInfo, assumption S34).
 
     What is found does not say whether it is approved. So it takes two calls, one of them for those that are, but
     only one where there are no documents.
     """
-    found = _search(session, StampNo={"int": [stamp]})
-    approved = _search(session, StampNo={"int": [stamp]}, FileApproved=True) if found else []
-    ids = {file.Id for file in approved}
-    return VoucherFiles(
-        approved=tuple(_file(file) for file in sorted(approved, key=lambda file: int(file.Id))),
-        waiting=any(file.Id not in ids for file in found),
-    )
+    told: dict[int, VoucherFiles] = {}
+    wanted = sorted(stamps)
+    for start in range(0, len(wanted), MOST_STAMPS):
+        several = wanted[start : start + MOST_STAMPS]
+        found = _search(session, StampNo={"int": several})
+        approved = _search(session, StampNo={"int": several}, FileApproved=True) if found else []
+        told |= {stamp: _files(stamp, found, approved) for stamp in several}
+    return told
 
 
 @contextmanager
@@ -99,6 +101,15 @@ def _telling_gone(session: Session, file: VoucherFile) -> Iterator[None]:
             raise
         gone = say("A document ({type}, id {id}) is no longer in 24SevenOffice.", type=file.type, id=file.id)
         raise Rejected(gone, reason="file_gone") from error
+
+
+def _files(stamp: int, found: Sequence[SoapValue], approved: Sequence[SoapValue]) -> VoucherFiles:
+    ids = {file.Id for file in approved}
+    own = sorted((file for file in approved if file.StampNo == stamp), key=lambda file: int(file.Id))
+    return VoucherFiles(
+        approved=tuple(map(_file, own)),
+        waiting=any(file.Id not in ids for file in found if file.StampNo == stamp),
+    )
 
 
 def _search(session: Session, **parameters: object) -> Sequence[SoapValue]:

@@ -30,21 +30,23 @@ def changed(
         return []
     hull = {"AccountNoStart": accounts.intervals[0].start, "AccountNoEnd": accounts.intervals[-1].stop - 1}
     lines = ledger.changed(session, since=since, until=until, **hull)
-    return list(dict.fromkeys(_name(line, books) for line in lines))
+    return list(dict.fromkeys(name_of(line, books) for line in lines))
 
 
 def read(session: Session, voucher: str, *, books: Books) -> list[LedgerLine]:
     """Read the lines of the voucher of this name."""
     year, kind, number = map(int, voucher.split("-"))
     wanted = {"TransactionNoStart": number, "TransactionNoEnd": number, "TransactionTypeId": kind}
-    return [_line(line) for line in ledger.dated(session, books.year_numbered(year), **wanted)]
+    return [line_of(line) for line in ledger.dated(session, books.year_numbered(year), **wanted)]
 
 
-def _name(line: SoapValue, books: Books) -> str:
+def name_of(line: SoapValue, books: Books) -> str:
+    """Name the voucher that a line is of, by fiscal year, type and number (S21)."""
     return f"{books.year_of(day_of(line.Date)).number}-{line.TransactionTypeId}-{line.TransactionNo}"
 
 
-def _line(line: SoapValue) -> LedgerLine:
+def line_of(line: SoapValue) -> LedgerLine:
+    """Read a line of a supplier's voucher."""
     project_number, _ = ledger.dimension(line, "Project")
     supplier_number, supplier_name = ledger.dimension(line, "Customer")
     return LedgerLine(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from integrations.twentyfour import attachments, customers, expenses, invoices, projects
+from integrations.twentyfour import attachments, customers, days, expenses, invoices, projects
 from integrations.twentyfour.books import Books
 from integrations.twentyfour.numbers import Numbers
 from integrations.twentyfour.register import Register
 from integrations.twentyfour.session import Login, Session
+from models.accounts import AccountRanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
     from integrations.twentyfour.client import SoapClient
     from integrations.twentyfour.session import SessionStore
-    from models.accounts import AccountRanges
     from models.settings import ConnectionSettings
     from sync.errors import SyncError
+    from sync.held import Booked
     from sync.purchases import LedgerLine
     from sync.records import (
         Company,
@@ -154,8 +155,12 @@ class TwentyFour:
 
     def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
         """Tell the lines of the outgoing invoices' vouchers dated in these days."""
+        return self.booked(first, last, costs=AccountRanges(())).sales
+
+    def booked(self, first: date, last: date, *, costs: AccountRanges) -> Booked:
+        """Tell the same, and the vouchers with costs on these accounts."""
         receivables = self._settings.receivables_account
-        return invoices.of_days(self._session, first, last, receivables=receivables, books=self._books)
+        return days.booked(self._session, first, last, receivables=receivables, costs=costs, books=self._books)
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         """Name the vouchers with a line on or between these accounts created or changed in a span of time."""
@@ -167,7 +172,11 @@ class TwentyFour:
 
     def files(self, stamp: int) -> VoucherFiles:
         """Tell the documents behind a stamp."""
-        return attachments.of_stamp(self._session, stamp)
+        return self.files_of([stamp])[stamp]
+
+    def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
+        """Tell the documents behind several stamps."""
+        return attachments.of_stamps(self._session, stamps)
 
     def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
         """Bring a document to a temporary file."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from integrations.twentyfour.books import Books, VoucherType
+    from integrations.twentyfour.books import VoucherType
     from integrations.twentyfour.client import SoapValue
     from integrations.twentyfour.session import Session
     from sync.records import Entry, FiscalYear, Voucher
@@ -56,16 +55,7 @@ def post(
 
 def posted(session: Session, invoice_number: int, *, year: FiscalYear) -> list[PostedLine]:
     """Tell the lines of one fiscal year that carry this invoice number (GetTransactions)."""
-    return [_line(line) for line in ledger.dated(session, year, InvoiceNo=str(invoice_number))]
-
-
-def of_days(session: Session, first: date, last: date, *, receivables: int, books: Books) -> list[PostedLine]:
-    """Tell the lines of these days on vouchers of outgoing invoices, whoever entered them (S32)."""
-    vouchers: dict[tuple[int, int, int], list[PostedLine]] = defaultdict(list)
-    for row in ledger.between(session, first, last):
-        line = _line(row)
-        vouchers[books.year_of(line.day).number, line.type, line.voucher_number].append(line)
-    return [line for lines in vouchers.values() if _is_outgoing(lines, receivables) for line in lines]
+    return [line_of(line) for line in ledger.dated(session, year, InvoiceNo=str(invoice_number))]
 
 
 def next_number(session: Session, day: date, *, kind: VoucherType) -> int:
@@ -110,14 +100,15 @@ def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:
     }
 
 
-def _is_outgoing(lines: Sequence[PostedLine], receivables: int) -> bool:
-    """Tell an outgoing invoice's voucher by its type, or by what it does: it lets someone owe for revenue."""
+def is_outgoing(lines: Sequence[PostedLine], *, receivables: int) -> bool:
+    """Tell an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""
     accounts = {line.account for line in lines}
     invoiced = any(line.system_type in OUTGOING for line in lines)
     return invoiced or (receivables in accounts and not accounts.isdisjoint(REVENUE))
 
 
-def _line(line: SoapValue) -> PostedLine:
+def line_of(line: SoapValue) -> PostedLine:
+    """Read a line of an invoice's voucher (S35, S36)."""
     customer_number, _ = ledger.dimension(line, "Customer")
     project_number, _ = ledger.dimension(line, "Project")
     return PostedLine(
@@ -133,4 +124,6 @@ def _line(line: SoapValue) -> PostedLine:
         text=line.Comment or "",
         type=line.TransactionTypeId or 0,
         system_type=line.SystemType or "",
+        due=day_of(line.DueDate) if line.DueDate else None,
+        department=ledger.dimension(line, "Department")[0],
     )

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import reduce
 from typing import TYPE_CHECKING
 
 from language.said import listed, say
 from models.words import Kind, Outcome, Record
-from sync.costs import costs_of, drafts_of, external_id, key_of, supply_of, title_of
+from sync.costs import GONE, costs_of, drafts_of, external_id, key_of, supply_of, title_of
 from sync.desk import fingerprint
-from sync.documents import bring_files, stem_of
+from sync.documents import bring_files, read_off, stem_of, together
 from sync.errors import Rejected, SyncError, about, caught
 from sync.outcomes import UNCHANGED, Done, skipped
-from sync.purchases import SUPPLIERS
+from sync.purchases import SUPPLIERS, stamps_of
 from sync.records import VoucherFiles
 from sync.vouchers import kroner
 
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from sync.desk import Desk
     from sync.purchases import LedgerLine
     from sync.records import ExpenseDraft
-
-GONE = "gone"
-"""Fingerprint of a link whose expense was deleted in Moment."""
 
 NEARNESS = ("not_listed", "before_first_day", "no_project", "unknown_project")
 """Why a line does not become an expense, the farthest from it first."""
@@ -88,7 +84,7 @@ class Expenses:
                 return replace(_nothing_to_bring(left_alone), title=name)
             files = self._files(lines) if costs else VoucherFiles()
             again = self._look_again(lines[0].day) if files.waiting else None
-            if files.waiting and not files.approved and not known:
+            if files.held_back and not known:
                 waits = skipped(say("Its document waits for approval"), reason="not_approved", title=name)
                 return replace(waits, look_again=again)
             supply = self._supply(lines, files) if costs else None
@@ -179,28 +175,22 @@ class Expenses:
         return desk.moment_id(Kind.PROJECT, str(number)) or desk.moment.project_numbered(number)
 
     def _files(self, lines: Sequence[LedgerLine]) -> VoucherFiles:
-        stamps = sorted({line.stamp for line in lines if line.stamp and not line.hidden})
-        return reduce(_together, map(self._desk.erp.files, stamps), VoucherFiles())
+        return together(map(self._desk.erp.files, sorted(stamps_of(lines))))
 
     def _supply(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> Supply:
         """Tell who the voucher is from: its supplier line, else its documents, else the register (S7)."""
-        read = next((file for file in files.approved if file.supplier or file.invoice_number), None)
-        supplier = read.supplier if read else ""
+        supplier, invoice_number = read_off(files)
         number = next((line.supplier_number for line in lines if line.account in SUPPLIERS), None)
         named = any(line.supplier_name for line in lines if line.account in SUPPLIERS)
         if number and not supplier and not named:
             company = self._desk.erp.company(number)
             supplier = company.name if company else ""
-        return supply_of(lines, supplier=supplier, invoice_number=read.invoice_number if read else "")
+        return supply_of(lines, supplier=supplier, invoice_number=invoice_number)
 
     def _look_again(self, day: date) -> timedelta | None:
         """Look often at a new voucher and seldom at an old one, until nobody can expect it any more."""
         age = timedelta(days=(self._desk.clock().date() - day).days)
         return min(max(timedelta(hours=1), age / 4), timedelta(days=1)) if age <= APPROVAL else None
-
-
-def _together(one: VoucherFiles, other: VoucherFiles) -> VoucherFiles:
-    return VoucherFiles((*one.approved, *other.approved), one.waiting or other.waiting)
 
 
 def _nothing_to_bring(left_alone: Sequence[LeftAlone]) -> Done:

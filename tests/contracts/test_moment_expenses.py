@@ -6,6 +6,7 @@ import hashlib
 import io
 import tracemalloc
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from sync.errors import Misconfigured, Rejected, Unavailable, Uncertain
+from sync.held import HeldExpense
 from tests.contracts.stage_moment import (
     DESIGN,
     MISHAPS_AFTER_THE_WORK,
@@ -23,6 +25,7 @@ from tests.contracts.stage_moment import (
     calling,
     serving_moment,
 )
+from tests.fakes import FakeMoment
 from tests.sandbox.serving import sandbox
 
 if TYPE_CHECKING:
@@ -129,6 +132,41 @@ def test_an_expense_is_accepted_and_to_the_ore(moment: ProjectExpenses, office: 
         "externalId": TIMBER.external_id,
         "invoiced": False,
     }
+
+
+@pytest.mark.parametrize("fake", [True, False], ids=["fake", "sandbox"])
+def test_the_expenses_with_an_external_id_are_told(moment: ProjectExpenses, *, fake: bool) -> None:
+    moment = FakeMoment() if fake else moment
+    dated = replace(TIMBER, external_id="24so:2026-4-40002/1/4300", day=date(2026, 6, 30), amount=-7)
+    ids = [moment.create_expense(each) for each in (TIMBER, dated, replace(TIMBER, external_id=""))]
+    first, second = moment.expenses_from(date(2026, 3, 1))
+    assert first == HeldExpense(
+        ids[0],
+        TIMBER.external_id,
+        TIMBER.project_id,
+        TIMBER.description,
+        TIMBER.amount,
+        supplier=TIMBER.supplier,
+        invoice_number=TIMBER.invoice_number,
+        day=TIMBER.day,
+    )
+    assert (second.id, second.day, second.amount) == (ids[1], dated.day, -7)
+
+
+def test_more_expenses_than_a_page_holds_are_told_each_once(moment: ProjectExpenses) -> None:
+    ids = [moment.create_expense(replace(TIMBER, external_id=str(n))) for n in range(120)]
+    assert [each.id for each in moment.expenses_from(date(2026, 3, 1))] == ids
+
+
+def test_an_expense_that_is_invoiced_or_cannot_be_read_is_told_with_that(
+    moment: ProjectExpenses, office: Office, expense_id: str
+) -> None:
+    other = moment.create_expense(replace(TIMBER, external_id="2"))
+    office.change(f"projectExpenses/{other}", amountInclVat=1.005)
+    office.invoice_expense(expense_id)
+    first, second = moment.expenses_from(date(2026, 3, 1))
+    assert (first.invoiced, first.unreadable, second.external_id) == (True, "", "2")
+    assert "two decimals" in second.unreadable
 
 
 @pytest.mark.parametrize("mishap", MISHAPS_AFTER_THE_WORK)

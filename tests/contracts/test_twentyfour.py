@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from models.accounts import AccountRanges
 from sync.errors import Rejected, Uncertain
+from sync.held import Booked
 from sync.records import Company, FiscalYear, HeldProject, Voucher
 from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER
 from tests.fakes import FakeErp, lines_of
@@ -110,6 +112,7 @@ def test_the_ledger_tells_the_vouchers_of_days_both_included(open_books: Erp) ->
     open_books.post(vouchers, year=2026)
     told = open_books.ledger(date(2026, 2, 1), date(2026, 3, 31))
     assert list(told) == [*lines_of(vouchers[1]), *lines_of(vouchers[2])]
+    assert open_books.booked(date(2026, 2, 1), date(2026, 3, 31), costs=AccountRanges(())) == Booked(told)
     assert open_books.ledger(date(2026, 4, 2), date(2026, 4, 30)) == []
 
 

@@ -12,8 +12,10 @@ from redis import Redis
 
 from integrations.twentyfour.attachments import LARGEST_CHUNK
 from sync.errors import Rejected, Unavailable
+from sync.records import VoucherFiles
 from tests.contracts.stage_twentyfour import SCAN, Stranger, content_of, soap_client
 from tests.contracts.suppliers import enter, register, scanned
+from tests.fakes import FakeErp
 from tests.sandbox.serving import sandbox
 
 if TYPE_CHECKING:
@@ -63,6 +65,23 @@ def test_a_stamp_without_documents_costs_one_call(bookkeeper: Stranger) -> None:
     erp = bookkeeper.gateway()
     assert ids(erp) == ([], False)
     assert bookkeeper.calls() == {"Login": 1, "GetFileInfo": 1}
+
+
+def test_the_documents_of_several_stamps_come_in_two_calls(bookkeeper: Stranger) -> None:
+    for files in ([scanned(b"one"), scanned(b"two", **WAITING)], [scanned(b"three", **WAITING)], []):
+        enter(bookkeeper, files=files)
+    erp, fake = bookkeeper.gateway(), FakeErp()
+    told = erp.files_of([501, 502, 503])
+    assert bookkeeper.calls() == {"Login": 1, "GetFileInfo": 2}
+    fake.stamps = {stamp: erp.files(stamp) for stamp in (501, 502)}
+    assert told == {501: erp.files(501), 502: VoucherFiles(waiting=True), 503: VoucherFiles()}
+    assert fake.files_of([501, 502, 503]) == told
+
+
+def test_more_stamps_than_a_call_takes_are_asked_for_in_several(bookkeeper: Stranger) -> None:
+    erp = bookkeeper.gateway()
+    assert len(erp.files_of(range(1, 1002))) == 1001
+    assert bookkeeper.calls()["GetFileInfo"] == 3
 
 
 def test_documents_wait_until_each_is_approved(bookkeeper: Stranger) -> None:

@@ -11,6 +11,7 @@ from models.accounts import AccountRanges
 from sync.purchases import gross_amounts
 from tests.contracts.stage_twentyfour import PURCHASE, furnish, serving_twentyfour
 from tests.contracts.suppliers import OWED, enter, register, scanned
+from tests.fakes import FakeErp
 from tests.sandbox.twentyfour.desk import Clock
 
 if TYPE_CHECKING:
@@ -53,6 +54,13 @@ def pause(clock: Clock) -> datetime:
     """Let time pass, so that what comes after is told from what was before."""
     clock.now += timedelta(hours=2)
     return clock.now
+
+
+def copied(erp: TwentyFour) -> FakeErp:
+    """Make a fake with the first vouchers of suppliers."""
+    fake = FakeErp()
+    fake.purchases = {name: list(erp.purchase(name)) for name in (f"2026-104-4000{n}" for n in range(1, 6))}
+    return fake
 
 
 def amounts(lines: Sequence[LedgerLine]) -> dict[tuple[int, int | None], int]:
@@ -179,3 +187,25 @@ def test_vouchers_with_the_same_number_are_told_by_their_year(bookkeeper: Strang
     days = [{line.day for line in erp.purchase(voucher)} for voucher in changed(erp, since=since)]
     assert days == [{date(2025, 12, 31)}, {date(2026, 1, 1)}]
     assert bookkeeper.calls()["GetFiscalYears"] == 1
+
+
+def test_the_vouchers_with_costs_of_days_are_told_whole_from_the_calls_that_tell_the_invoices(
+    bookkeeper: Stranger,
+) -> None:
+    bookkeeper.control("POST", "/books/1/customers", {"name": "Kunde AS", "number": 10001})
+    for day in ("2026-02-28", "2026-03-01", "2026-03-31", "2026-04-01"):
+        enter(bookkeeper, date=day)
+    enter(bookkeeper, {"account": 7140, "amount": "1.00"}, {"account": 1920, "amount": "-1.00"}, type=7)
+    revenue = [{"account": 1500, "amount": "1.00", "customer": 10001}, {"account": 3000, "amount": "-1.00"}]
+    enter(bookkeeper, *revenue, type=1, invoice="1")
+    erp = bookkeeper.gateway()
+    booked = erp.booked(date(2026, 3, 1), date(2026, 3, 31), costs=ACCOUNTS)
+    names = ["2026-104-40002", "2026-104-40003"]
+    assert booked.purchases == {name: erp.purchase(name) for name in names}
+    assert copied(erp).booked(date(2026, 3, 1), date(2026, 3, 31), costs=ACCOUNTS).purchases == booked.purchases
+    assert [line.account for line in booked.sales] == [1500, 3000]
+    assert booked.sales == erp.ledger(date(2026, 3, 1), date(2026, 3, 31))
+    before = bookkeeper.calls()["GetTransactions"]
+    erp.booked(date(2026, 2, 27), date(2026, 4, 2), costs=ACCOUNTS)
+    assert bookkeeper.calls()["GetTransactions"] == before + 3
+    assert not erp.booked(date(2026, 3, 1), date(2026, 3, 31), costs=AccountRanges(())).purchases

@@ -6,12 +6,14 @@ It is here to show what a second ERP takes: one folder that fulfils the ports of
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from sync.errors import Rejected
+from sync.held import Booked
 from sync.purchases import LedgerLine
 from sync.records import Company, FiscalYear, HeldProject, Identity, PostedLine, VoucherFiles
 
@@ -56,6 +58,10 @@ class LedgerFile:
         """Tell that there are no documents."""
         return VoucherFiles()
 
+    def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
+        """Tell the same of each."""
+        return dict.fromkeys(stamps, VoucherFiles())
+
     def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:  # noqa: ARG002 - the same
         """Bring a document, of which there are none."""
         return BytesIO()
@@ -64,6 +70,18 @@ class LedgerFile:
         """Tell the lines of invoices that are dated in these days."""
         rows = (row for row in self._rows() if row["invoice"])
         return [line for line in map(_posted_line, rows) if first <= line.day <= last]
+
+    def booked(self, first: date, last: date, *, costs: AccountRanges) -> Booked:
+        """Tell the same, and the vouchers with costs on these accounts, whole."""
+        vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
+        for row in self._rows():
+            vouchers[_name(row)].append(_ledger_line(row))
+        costly = {
+            name: lines
+            for name, lines in vouchers.items()
+            if any(line.account in costs and first <= line.day <= last for line in lines)
+        }
+        return Booked(self.ledger(first, last), costly)
 
     def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - the file knows none of them
         """Find nobody, as the file does not know Moment's ids."""

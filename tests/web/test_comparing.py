@@ -10,7 +10,7 @@ from models import changes, inbox, links
 from models.errands import Asked
 from models.links import Link
 from models.words import Kind, Lane, Record, Role, State
-from tests.installation import compared, messages
+from tests.installation import EXPENSE_KEY, compared, messages
 from worker import tasks
 from worker.wiring import clock
 
@@ -112,6 +112,35 @@ def test_nothing_is_accepted_without_saying_why(person: Person, place: str) -> N
     page = person.get(done).text
     assert "say why it is accepted" in page
     assert "Known differences" not in page
+
+
+def test_expenses_are_told_in_a_part_of_their_own_and_brought_again(
+    web: Web, person: Person, bridge: Bridge
+) -> None:
+    database, number = bridge.database, web.connection.id
+    page = f"/errands/{compared(bridge, web.connection, with_expenses=True)}"
+    text = person.get(page).text
+    assert (
+        text.index("<h2>Invoices")
+        < text.index('<h2 id="expenses">Expenses')
+        < text.index("Removed in Moment by somebody")
+    )
+    assert "25 %" in text
+    voucher = Record(Kind.EXPENSE, "2026-104-40001")
+    for moment_id, key in (("701", EXPENSE_KEY), ("702", "2026-104-40001/2/4300")):
+        links.save(database, number, Record(Kind.EXPENSE, moment_id), Link(key), now=clock())
+    done = person.post(f"{page}/mend", key=f"expense/{EXPENSE_KEY}", action="send").headers["Location"]
+    assert "Moment is looked at first" in person.get(done).text
+    assert messages(bridge) == [("sync_expenses", number)]
+    change = changes.find(database, number, voucher)
+    assert change
+    assert change.state is State.WAITING
+    assert list(links.starting(database, number, Kind.EXPENSE, "2026-104-40001/")) == ["2026-104-40001/2/4300"]
+    assert (
+        "Sent by the comparison of the books: Voucher 40001/2026" in web.as_(Role.ADMINISTRATOR).get("/audit").text
+    )
+    person.post(f"{page}/mend", key=f"expense/{EXPENSE_KEY}", action="accept", why="Paid by Ola.")
+    assert "Paid by Ola." in person.get(page).text
 
 
 @pytest.mark.parametrize("key", ["", "invoice/8", "voucher/2026-101-17"])

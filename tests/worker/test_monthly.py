@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,3 +74,39 @@ def test_a_mail_says_why_the_books_could_not_be_compared(
     errands.run(bridge, number)
     (told,) = alerts.unsent(bridge.database, "books@example.com")
     assert told.message.startswith("The books could not be compared. Moment")
+
+
+def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_told_of_once(
+    bridge: Bridge, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = connection.settings.moment_company
+    bridge.connections.change(connection.id, {"moment_company": "9999"}, who="test", now=LATE)
+    for hour in range(3):
+        at(monkeypatch, LATE + timedelta(hours=hour))
+        (number,) = monthly.due(bridge)
+        errands.run(bridge, number)
+        assert list(monthly.due(bridge)) == []
+    assert len(alerts.unsent(bridge.database, "books@example.com")) == 1
+    bridge.connections.change(connection.id, {"moment_company": right}, who="test", now=LATE)
+    at(monkeypatch, LATE + timedelta(days=1))
+    (number,) = monthly.due(bridge)
+    errands.run(bridge, number)
+    failed, made = alerts.unsent(bridge.database, "books@example.com")
+    assert failed.message.endswith("It is tried again every hour.")
+    assert made.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
+    at(monkeypatch, LATE + timedelta(days=2))
+    assert list(monthly.due(bridge)) == []
+
+
+def test_one_that_could_not_be_made_waits_until_the_connection_works_again(
+    bridge: Bridge, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge.connections.change(connection.id, {"moment_company": "9999"}, who="test", now=LATE)
+    at(monkeypatch, LATE)
+    (number,) = monthly.due(bridge)
+    errands.run(bridge, number)
+    bridge.connections.pause(connection.id, because="Its key is refused.", who="test", now=LATE)
+    at(monkeypatch, LATE + timedelta(hours=1))
+    assert list(monthly.due(bridge)) == []
+    bridge.connections.resume(connection.id, who="test", now=LATE)
+    assert len(list(monthly.due(bridge))) == 1

@@ -27,6 +27,8 @@ DONE = {
     "added": say("The connection is added. Nothing travels before you start it."),
     "sent": say("It is on its way. What is in the ledger already is not posted again."),
     "busy": say("A worker has this invoice in hand just now: nothing was done. Try again in a minute."),
+    "brought": say("It is on its way. Moment is looked at first, so that nothing is made twice."),
+    "voucher-busy": say("A worker has this voucher in hand just now: nothing was done. Try again in a minute."),
     "accepted": say("It is known from now on, and no difference as long as it stays as it is."),
     "unexplained": say("Nothing was done: say why it is accepted as known."),
     "gone": say("Nothing was done: this is no difference any more, or it cannot be sent."),
@@ -61,11 +63,11 @@ def show(request: Request, visitor: Operator, errand_id: ErrandId, done: str = "
 
 @router.post("/errands/{errand_id}/mend")
 def mend(visitor: Operator, errand_id: ErrandId, form: Form) -> Response:
-    """Send the invoice of a difference (again), or accept the difference as known."""
+    """Send the invoice or voucher of a difference (again), or accept the difference as known."""
     errand = _errand(visitor, errand_id, *COMPARISONS)
     report = comparing.told(bridge(), errand)
     key = text(form, "key")
-    difference = next((each for each in (report.differences if report else ()) if each.key == key), None)
+    difference = next((each for each in (report.everything if report else ()) if each.key == key), None)
     if difference is None:
         done = "gone"
     elif text(form, "action") == "send":
@@ -78,11 +80,21 @@ def mend(visitor: Operator, errand_id: ErrandId, form: Form) -> Response:
 def _send(visitor: Visitor, errand: Errand, difference: Difference) -> str:
     if not difference.sendable:
         return "gone"
-    record, now = Record(Kind.INVOICE, difference.moment_id), clock()
-    name = _name(difference)
-    acted = mending.send(bridge().database, errand.connection_id, record, name=name, who=visitor.email, now=now)
+    if difference.expense:
+        record, sent, busy = Record(Kind.EXPENSE, difference.vouchers[0]), "brought", "voucher-busy"
+    else:
+        record, sent, busy = Record(Kind.INVOICE, difference.moment_id), "sent", "busy"
+    acted = mending.send(
+        bridge().database,
+        errand.connection_id,
+        record,
+        name=_name(difference),
+        who=visitor.email,
+        now=clock(),
+        expense=difference.forgets,
+    )
     dispatch.nudge(acted.lanes)
-    return "sent" if acted.count else "busy"
+    return sent if acted.count else busy
 
 
 def _accept(visitor: Visitor, errand: Errand, difference: Difference, *, why: str) -> str:
@@ -95,7 +107,7 @@ def _accept(visitor: Visitor, errand: Errand, difference: Difference, *, why: st
 
 
 def _name(difference: Difference) -> str:
-    if difference.moment_id:
+    if difference.moment_id and not difference.expense:
         return named(Kind.INVOICE, difference.number or difference.moment_id)
     return say("Voucher {name}", name=difference.voucher_names)
 

@@ -1,4 +1,4 @@
-"""``python -m worker reconcile``: whether the invoices in Moment and the ledger of 24SevenOffice agree."""
+"""``python -m worker reconcile``: whether Moment and the ledger of 24SevenOffice agree."""
 
 from __future__ import annotations
 
@@ -19,10 +19,23 @@ from worker.commands.every import look_at_each, one_or_all
 from worker.wiring import bridge, clock
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from models.connections import Connection
     from sync.differences import Difference, Report
 
-HEADINGS = ("what", "number", "date", "kroner", "voucher", "details")
+HEADINGS = ("of", "what", "number", "date", "kroner", "voucher", "details")
+LEFT = {
+    "removed": "removed in Moment by somebody",
+    "kept": "in Moment though the settings leave them out by now",
+    "not_approved": "vouchers that wait for approval",
+    "not_listed": "vouchers with costs on accounts that are not listed",
+    "no_project": "vouchers with costs on no project",
+    "unknown_project": "vouchers with costs on projects that Moment does not have",
+    "before_first_day": "vouchers from before the first day",
+}
+"""What was left alone on purpose, by the name of its count."""
+
 MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d"))
 
 
@@ -38,7 +51,7 @@ MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d
 @click.option("--csv", "form", flag_value="csv", help="Tell the differences as CSV, amounts in kroner")
 @click.option("--json", "form", flag_value="json", help="Tell everything as JSON, amounts in øre")
 def reconcile(connection: str | None, *, everywhere: bool, form: str | None, **days: datetime | None) -> None:
-    """Compare the invoices in Moment with the ledger, without writing anything; fails where they differ.
+    """Compare invoices and expenses in Moment with the ledger, without writing anything; fails where they differ.
 
     What somebody has accepted as known is counted, and no difference.
     """
@@ -62,7 +75,10 @@ def _in_a_line(first: date, last: date, connection: Connection) -> tuple[bool, s
     if Kind.INVOICE not in connection.settings.kinds:
         return True, "brings no invoices"
     report = _compared(connection, first, last)
-    return report.agree, f"{report.count('equal')} equal, {len(report.differences)} different"
+    told = f"{report.count('equal')} equal, {len(report.differences)} different"
+    if report.expenses:
+        told += f"; expenses: {report.expenses.count('equal')} equal, {len(report.expenses.differences)} different"
+    return report.agree, told
 
 
 def _days(**given: datetime | None) -> tuple[date, date]:
@@ -82,50 +98,75 @@ def _days(**given: datetime | None) -> tuple[date, date]:
 
 
 def _as_table(report: Report) -> str:
-    counts = {
+    parts = (
+        aligned([HEADINGS, *map(_row, report.everything)]) if report.everything else "",
+        _totals(report),
+        f"{report.first} to {report.last}: {_counted(_of_invoices(report))}",
+        f"Perhaps drafts, which the ledger does not show: {report.count('unseen')}." if report.drafts else "",
+        _totals(report.expenses) if report.expenses else "",
+        f"Expenses: {_counted(_of_expenses(report.expenses))}" if report.expenses else "",
+    )
+    return "\n\n".join(filter(None, parts))
+
+
+def _of_invoices(report: Report) -> Mapping[str, int]:
+    return {
         "equal": report.count("equal"),
         "different": len(report.differences),
         "known": len(report.known),
         "not to be transferred": report.count("unwanted"),
         "transferred by somebody else": report.count("done"),
     }
-    drafts = f"Perhaps drafts, which the ledger does not show: {report.count('unseen')}." if report.drafts else ""
+
+
+def _of_expenses(report: Report) -> Mapping[str, int]:
+    """Tell what was counted, of what was left alone only what there is."""
+    left = {name: report.count(reason) for reason, name in LEFT.items() if report.count(reason)}
+    return {
+        "equal": report.count("equal"),
+        "different": len(report.differences),
+        "known": len(report.known),
+        **left,
+    }
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) + "."
+
+
+def _totals(report: Report) -> str:
     totals = [
         (
             str(each.account),
             each.vat_code,
+            each.rate,
             kroner(each.moment),
             kroner(each.ledger),
             kroner(each.ledger - each.moment),
         )
         for each in report.totals
     ]
-    parts = (
-        aligned([HEADINGS, *map(_row, report.differences)]) if report.differences else "",
-        aligned([("account", "VAT code", "Moment", "ledger", "difference"), *totals]),
-        f"{report.first} to {report.last}: "
-        + ", ".join(f"{count} {name}" for name, count in counts.items())
-        + ".",
-        drafts,
-    )
-    return "\n\n".join(filter(None, parts))
+    return aligned([("account", "VAT code", "VAT %", "Moment", "ledger", "difference"), *totals])
 
 
 def _as_csv(report: Report) -> str:
     text = StringIO()
     rows = csv.writer(text)
     rows.writerow(HEADINGS)
-    rows.writerows(map(_row, report.differences))
+    rows.writerows(map(_row, report.everything))
     return text.getvalue()
 
 
 def _as_json(report: Report) -> str:
     told = {**report.as_json(), "known": [each.as_json() for each in report.known]}
+    if report.expenses:
+        told["expenses"] |= {"known": [each.as_json() for each in report.expenses.known]}
     return json.dumps(told, ensure_ascii=False, indent=2)
 
 
 def _row(difference: Difference) -> tuple[str, ...]:
     return (
+        "expense" if difference.expense else "invoice",
         difference.what,
         difference.number,
         difference.day.isoformat(),

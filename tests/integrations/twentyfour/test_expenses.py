@@ -115,7 +115,7 @@ def test_what_was_read_off_a_page_counts_where_the_document_as_a_whole_says_noth
     whole = f"<StampMeta>{pair.format('InvoiceNo', 'F-77')}</StampMeta><FrameInfo>{pages}</FrameInfo>"
     file = "<ImageFile><Id>{}</Id><Type>Jpeg</Type><StampNo>1</StampNo>{}</ImageFile>"
     remote.answers["GetFileInfo"] = [answer("GetFileInfo", file.format(10, whole) + file.format(9, ""))]
-    found = attachments.of_stamp(session, 1).approved
+    found = attachments.of_stamps(session, [1])[1].approved
     assert [(each.id, each.type, each.supplier, each.invoice_number) for each in found] == [
         ("9", "jpeg", "", ""),
         ("10", "jpeg", "First AS", "F-77"),

@@ -116,7 +116,7 @@ def test_a_line_of_the_ledger_is_read_to_the_ore_and_on_its_day_in_oslo(remote: 
     dimensions = (("Department", "4"), ("Customer", "10001"), ("Project", "P-1"))
     line = (
         "<Date>2026-02-28T23:00:00Z</Date><AccountNo>1500</AccountNo><Amount>-0.285</Amount>"
-        "<TransactionNo>12</TransactionNo><InvoiceNo>7</InvoiceNo>"
+        "<TransactionNo>12</TransactionNo><InvoiceNo>7</InvoiceNo><DueDate>2026-03-14T23:00:00Z</DueDate>"
         f"<Dimensions>{''.join(dimension.format(*each) for each in dimensions)}</Dimensions>{FLAGS.format('true')}"
     )
     remote.answers["GetTransactions"] = [
@@ -124,5 +124,15 @@ def test_a_line_of_the_ledger_is_read_to_the_ore_and_on_its_day_in_oslo(remote: 
     ]
     year = FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False)
     assert invoices.posted(session, 7, year=year) == [
-        PostedLine(12, 1500, -29, date(2026, 3, 1), "7", customer_number=10001, project_number=None, hidden=True)
+        PostedLine(
+            12,
+            1500,
+            -29,
+            date(2026, 3, 1),
+            "7",
+            customer_number=10001,
+            hidden=True,
+            due=date(2026, 3, 15),
+            department=4,
+        )
     ]

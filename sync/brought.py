@@ -1,0 +1,295 @@
+"""Whether the expenses agree: the costs in the ledger against what Moment has of them.
+
+What is a cost, and what its expense is to be, says the code that the flow brings them by (:mod:`sync.costs`).
+
+The report counts the expenses that are ``equal``, those ``removed`` in Moment by somebody, those ``kept`` in
+Moment though the settings would leave them out by now, and the vouchers that are ``not_approved``. Vouchers of
+which lines are left alone are counted by the reason of that: ``not_listed``, ``before_first_day``, ``no_project``
+and ``unknown_project``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from language.said import say
+from sync.costs import GONE, costs_of, drafts_of, external_id, key_of, supply_of
+from sync.deviations import NOTHING, Deviation, Point, written
+from sync.differences import Difference, Report, Standing, Total
+from sync.documents import read_off, together
+from sync.purchases import SUPPLIERS, stamps_of
+from sync.vouchers import kroner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import date
+
+    from models.accounts import AccountRanges
+    from models.links import Link
+    from models.settings import ConnectionSettings
+    from sync.costs import Cost
+    from sync.held import HeldExpense
+    from sync.purchases import LedgerLine
+    from sync.records import ExpenseDraft, VoucherFiles
+
+OURS = external_id("")
+INVOICED = say("It is invoiced in Moment, and cannot be changed any more.")
+UNLINKED = say("The bridge has no link to it: if it does not belong there, delete it in Moment.")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What is compared.
+
+    Args:
+        first: the first day.
+        last: the last day.
+        purchases: the lines of vouchers with costs, of these days and perhaps of others, by the vouchers' names.
+        years: the numbers of the fiscal years whose vouchers are all among them, if they exist.
+        expenses: Moment's expenses with an external id, by that.
+        links: the expenses that were brought and their links, by our key of each.
+        settings: the connection's.
+        listed: the accounts whose costs become expenses.
+        project_id: finds the Moment project with a project number.
+        project_number: tells the number of a Moment project, for people.
+        files_of: tells the documents behind stamps.
+    """
+
+    first: date
+    last: date
+    purchases: Mapping[str, Sequence[LedgerLine]]
+    years: Collection[int]
+    expenses: Mapping[str, Sequence[HeldExpense]]
+    links: Mapping[str, tuple[str, Link]]
+    settings: ConnectionSettings
+    listed: AccountRanges
+    project_id: Callable[[int], str | None]
+    project_number: Callable[[str], str]
+    files_of: Callable[[Collection[int]], Mapping[int, VoucherFiles]]
+
+    def concerns(self, day: date | None) -> bool:
+        """Tell whether a day is one of these; one that could not be read may be."""
+        return day is None or self.first <= day <= self.last
+
+
+def compare_expenses(spent: Spent) -> Report:
+    """Compare, and tell what differs, voucher by voucher; expenses whose cost is not in the ledger come last."""
+    return _Comparing(spent).report()
+
+
+@dataclass(frozen=True, slots=True)
+class _Purchase:
+    """A voucher of these days with costs that become expenses."""
+
+    name: str
+    lines: Sequence[LedgerLine]
+    costs: Sequence[Cost]
+    stamps: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafted:
+    """An expense as the ledger says that it is to be: our key of it, and the cost that it is made of."""
+
+    purchase: _Purchase
+    key: str
+    draft: ExpenseDraft
+    cost: Cost
+
+
+@dataclass
+class _Comparing:
+    spent: Spent
+    differences: list[Difference] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    judged: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
+    sums: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+
+    def report(self) -> Report:
+        spent = self.spent
+        self.linked = {key.partition("/")[0] for key in spent.links}
+        purchases = [found for name, lines in spent.purchases.items() if (found := self._purchase(name, lines))]
+        files = spent.files_of({stamp for each in purchases for stamp in each.stamps})
+        for each in sorted(purchases, key=lambda each: [int(part) for part in each.name.split("-")]):
+            self._judge(each, together(files[stamp] for stamp in sorted(each.stamps)))
+        for name, held in sorted(spent.expenses.items()):
+            if name.startswith(OURS) and name not in self.judged:
+                self._only_in_moment(name.removeprefix(OURS), held)
+        self.counts["not_approved"] = len(self.waiting)
+        totals = [
+            Total(account, "", moment, ledger)
+            for account, (moment, ledger) in sorted(self.sums.items())
+            if moment or ledger
+        ]
+        return Report(
+            spent.first,
+            spent.last,
+            {name: count for name, count in self.counts.items() if count},
+            totals,
+            self.differences,
+        )
+
+    def _purchase(self, name: str, lines: Sequence[LedgerLine]) -> _Purchase | None:
+        """Tell a voucher's costs, where it or an expense of it is of these days, and which documents matter."""
+        spent, visible = self.spent, [line for line in lines if not line.hidden]
+        supply = supply_of(lines)
+        inside = spent.concerns(supply.day)
+        keys = {key_of(name, line.project_number, line.account) for line in visible if line.project_number}
+        held = [each for key in keys for each in spent.expenses.get(external_id(key), ())]
+        if not any(line.account in spent.listed for line in visible) or not (
+            inside or any(spent.concerns(each.day) for each in held)
+        ):
+            return None
+        costs, left_alone = costs_of(lines, settings=spent.settings, project_id=spent.project_id)
+        for reason in {each.reason for each in left_alone} if inside else ():
+            self.counts[reason] += 1
+        unsure = name not in self.linked and not self._brought(name, costs)
+        asked = unsure or not (supply.supplier and supply.invoice_number)
+        return _Purchase(name, lines, costs, stamps_of(lines) if asked else ()) if costs else None
+
+    def _brought(self, name: str, costs: Sequence[Cost]) -> bool:
+        """Tell whether all of a voucher's costs are in Moment, so that it need not be approved any more."""
+        keys = [key_of(name, cost.project_number, cost.account) for cost in costs]
+        return all(external_id(key) in self.spent.expenses for key in keys)
+
+    def _judge(self, purchase: _Purchase, files: VoucherFiles) -> None:
+        supplier, invoice_number = read_off(files)
+        supply = supply_of(purchase.lines, supplier=supplier, invoice_number=invoice_number)
+        drafts = drafts_of(purchase.name, purchase.costs, supply, settings=self.spent.settings)
+        waits = files.held_back and purchase.name not in self.linked
+        for (key, draft), cost in zip(drafts.items(), purchase.costs, strict=True):
+            self.judged.add(draft.external_id)
+            held = self.spent.expenses.get(draft.external_id, ())
+            if any(map(self.spent.concerns, [draft.day, *(each.day for each in held)])):
+                standing = _Drafted(purchase, key, draft, cost)
+                self._hold(standing, held) if held else self._missing(standing, waits=waits)
+
+    def _hold(self, drafted: _Drafted, held: Sequence[HeldExpense]) -> None:
+        """Hold an expense as it is to be against what Moment has of it."""
+        self._add_up(drafted.cost.account, held, draft=drafted.draft)
+        expense = held[0]
+        if len(held) > 1:
+            ids = ", ".join(each.id for each in held)
+            times = say("Moment has it {count} times, under the ids {ids}.", count=len(held), ids=ids)
+            self._differs(drafted, Standing.DOUBLED_IN_MOMENT, expense.id, because=times)
+        elif expense.unreadable:
+            self._differs(drafted, Standing.UNREADABLE, expense.id, because=expense.unreadable)
+        elif found := tuple(self._deviations(drafted, expense)):
+            because = INVOICED if expense.invoiced else ""
+            self._differs(drafted, Standing.ALTERED, expense.id, found=found, because=because)
+        else:
+            self.counts["equal"] += 1
+
+    def _missing(self, drafted: _Drafted, *, waits: bool) -> None:
+        expense_id, link = self.spent.links.get(drafted.key, ("", None))
+        if link and link.fingerprint == GONE:
+            self.counts["removed"] += 1
+        elif waits:
+            self.waiting.add(drafted.purchase.name)
+        else:
+            self._add_up(drafted.cost.account, (), draft=drafted.draft)
+            self._differs(drafted, Standing.NOT_BROUGHT, expense_id)
+
+    def _only_in_moment(self, key: str, held: Sequence[HeldExpense]) -> None:
+        """Tell of an expense that no cost of the ledger is to become, unless other days are about it."""
+        expense = next((each for each in held if self.spent.concerns(each.day)), None)
+        if expense is None:
+            return
+        voucher, account = key.partition("/")[0], key.rpartition("/")[2]
+        if self._kept(key):
+            self.counts["kept"] += 1
+            return
+        self._add_up(int(account) if account.isdecimal() else 0, held)
+        year = voucher.partition("-")[0]
+        unread = year.isdecimal() and int(year) not in self.spent.years  # so at least its date is another
+        found = (Deviation(Point.DATE, _day(expense.day), year),) if unread else ()
+        unlinked = "" if unread or key in self.spent.links else UNLINKED
+        self.differences.append(
+            Difference(
+                Standing.ALTERED if found else Standing.MOMENT_ONLY,
+                expense.invoice_number,
+                expense.day or self.spent.first,
+                expense.id,
+                (voucher,),
+                expense.amount,
+                found,
+                INVOICED if expense.invoiced else unlinked,
+                key,
+            )
+        )
+
+    def _kept(self, key: str) -> bool:
+        """Tell whether the cost of an expense is in the ledger, and only the settings leave it alone by now."""
+        name = key.partition("/")[0]
+        own = [
+            line
+            for line in self.spent.purchases.get(name, ())
+            if not line.hidden and line.project_number and key_of(name, line.project_number, line.account) == key
+        ]
+        _, left_alone = costs_of(own, settings=self.spent.settings, project_id=self.spent.project_id)
+        return bool(left_alone)
+
+    def _deviations(self, drafted: _Drafted, held: HeldExpense) -> Iterator[Deviation]:
+        """Tell what is another; of a supplier whom only the register may name nothing is said (S7).
+
+        Activity and billing are the project's own to decide, once an expense is there.
+        """
+        draft, lines = drafted.draft, drafted.purchase.lines
+        currency = "" if held.currency == "NOK" else f" {held.currency}"
+        if held.amount != draft.amount or currency:
+            yield Deviation(Point.AMOUNT, kroner(held.amount) + currency, kroner(draft.amount))
+        if held.day != draft.day:
+            yield Deviation(Point.DATE, _day(held.day), written(draft.day))
+        if held.project_id != draft.project_id:
+            shown = self.spent.project_number(held.project_id)
+            yield Deviation(Point.PROJECT, shown or NOTHING, str(drafted.cost.project_number))
+        if held.invoice_number != draft.invoice_number:
+            yield Deviation(Point.NUMBER, held.invoice_number or NOTHING, draft.invoice_number or NOTHING)
+        if not draft.supplier and any(line.supplier_number for line in lines if line.account in SUPPLIERS):
+            return
+        if held.supplier != draft.supplier:
+            yield Deviation(Point.SUPPLIER, held.supplier or NOTHING, draft.supplier or NOTHING)
+        if _parts(held.description) != _parts(draft.description):
+            yield Deviation(Point.DESCRIPTION, held.description or NOTHING, draft.description)
+
+    def _add_up(self, account: int, held: Sequence[HeldExpense], *, draft: ExpenseDraft | None = None) -> None:
+        """Count an expense on both sides, as far as it is of these days."""
+        self.sums[account][0] += sum(each.amount for each in held if self.spent.concerns(each.day))
+        if draft and self.spent.concerns(draft.day):
+            self.sums[account][1] += draft.amount
+
+    def _differs(
+        self,
+        drafted: _Drafted,
+        standing: Standing,
+        expense_id: str,
+        *,
+        found: tuple[Deviation, ...] = (),
+        because: str = "",
+    ) -> None:
+        draft = drafted.draft
+        self.differences.append(
+            Difference(
+                standing,
+                draft.invoice_number,
+                draft.day,
+                expense_id,
+                (drafted.purchase.name,),
+                draft.amount,
+                found,
+                because,
+                drafted.key,
+            )
+        )
+
+
+def _day(day: date | None) -> str:
+    return written(day) if day else NOTHING
+
+
+def _parts(description: str) -> list[str]:
+    """Take a description apart, as its lines come in any order."""
+    return sorted(description.split(", "))

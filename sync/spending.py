@@ -1,0 +1,83 @@
+"""Gathers what a comparison of expenses is made of, in few calls however many there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache
+from typing import TYPE_CHECKING
+
+from models.accounts import AccountRanges
+from models.words import Kind
+from sync.brought import Spent, compare_expenses
+from sync.held import in_part
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import date
+
+    from sync.desk import Desk
+    from sync.differences import Report
+    from sync.held import Booked, HeldExpense
+    from sync.purchases import LedgerLine
+    from sync.records import VoucherFiles
+
+
+class Spending:
+    """The expenses of some days, in Moment and as they were brought; the ledger is told to it."""
+
+    def __init__(self, desk: Desk, first: date, last: date) -> None:
+        self._desk = desk
+        self._first, self._last = first, last
+        self.listed = AccountRanges.read(desk.settings.expense_accounts)
+        self._expenses: dict[str, list[HeldExpense]] = defaultdict(list)
+        for each in desk.moment.expenses_from(first):
+            self._expenses[each.external_id].append(each)
+        self._links = desk.links_starting(Kind.EXPENSE, "")
+        projects = desk.links_starting(Kind.PROJECT, "")
+        self._ids = {number: moment_id for number, (moment_id, _) in projects.items()}
+        self._numbers = {moment_id: number for number, moment_id in self._ids.items()}
+        self._project_id = cache(self._find_project)
+        self._files: dict[int, VoucherFiles] = {}
+
+    def report(self, purchases: Mapping[str, Sequence[LedgerLine]]) -> Report:
+        """Compare with these vouchers."""
+        first, last = self._first, self._last
+        years = [each for each in self._desk.erp.fiscal_years() if each.starts <= last and first <= each.ends]
+        return compare_expenses(
+            Spent(
+                first,
+                last,
+                purchases,
+                {each.number for each in years},
+                self._expenses,
+                self._links,
+                self._desk.settings,
+                self.listed,
+                self._project_id,
+                self._project_number,
+                self._files_of,
+            )
+        )
+
+    def in_part(self, booked: Booked) -> bool:
+        """Tell whether other days have a part of some voucher with costs."""
+        return any(
+            in_part(lines) and any(line.account in self.listed for line in lines)
+            for lines in booked.purchases.values()
+        )
+
+    def _find_project(self, number: int) -> str | None:
+        return self._ids.get(str(number)) or self._desk.moment.project_numbered(number)
+
+    def _project_number(self, project_id: str) -> str:
+        if project_id not in self._numbers:
+            project = self._desk.moment.project(project_id)
+            self._numbers[project_id] = project.number if project else ""
+        return self._numbers[project_id]
+
+    def _files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
+        """Ask for the documents that have not been asked for yet."""
+        unknown = set(stamps) - self._files.keys()
+        if unknown:
+            self._files |= self._desk.erp.files_of(unknown)
+        return self._files
