@@ -263,7 +263,8 @@ class FakeErp(FakePurchases):
             return [line for voucher in found for line in lines_of(voucher)]
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> Booked:
-        return Booked(self.ledger(first, last), self.with_costs(first, last, costs))
+        with self.call("booked"):
+            return Booked(self.ledger(first, last), self.with_costs(first, last, costs))
 
     def forget(self) -> None:
         self.calls["forget"] += 1

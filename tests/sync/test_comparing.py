@@ -6,9 +6,13 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from models.words import Kind
 from sync.comparing import compare
 from sync.differences import Difference, Report, Standing
+from sync.purchases import LedgerLine
+from sync.records import Company, VoucherFile, VoucherFiles
 from sync.vouchers import voucher_of
 from tests import factories
 from tests.fakes import CHART
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from tests.sync.conftest import World
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
+DAY = date(2026, 3, 2)
 
 
 def compared(world: World) -> Report:
@@ -54,7 +59,7 @@ def test_five_thousand_invoices_are_compared_in_a_few_calls(world: World) -> Non
     post(world, *invoices)
     report = compared(world)
     assert (report.agree, report.count("equal")) == (True, 5000)
-    assert dict(world.erp.calls) == {"ledger": 1}
+    assert dict(world.erp.calls) == {"booked": 1, "ledger": 1}
     assert dict(world.moment.calls) == {"invoices_of": 1, "customer": 1, "project": 1}
 
 
@@ -63,7 +68,7 @@ def test_those_that_are_missing_take_two_calls_more_however_many_they_are(world:
     report = compared(world)
     assert (report.count("equal"), len(report.differences)) == (4000, 1000)
     assert {each.standing for each in report.differences} == {Standing.MISSING}
-    assert dict(world.erp.calls) == {"ledger": 3}
+    assert dict(world.erp.calls) == {"booked": 3, "ledger": 3}
 
 
 def test_a_customer_without_a_number_is_not_compared(world: World) -> None:
@@ -88,3 +93,76 @@ def test_a_report_survives_being_kept_and_a_known_difference_is_set_apart_until_
     assert (apart.differences, apart.known) == ([second], [first])
     changed: Difference = replace(first, amount=first.amount + 1)
     assert not replace(report, differences=[changed]).without({(first.key, first.fingerprint)}).known
+
+
+COST = LedgerLine(4300, 100000, DAY, "", 1, text="Gips")
+OWED = LedgerLine(2400, -100000, DAY, supplier_number=20001, supplier_name="Byggmakker AS", invoice_number="F-77")
+NAME = "2026-104-40001"
+
+
+def bring(world: World, *lines: LedgerLine) -> None:
+    """Have a supplier's voucher of these lines brought."""
+    world.change_settings(kinds=(Kind.EXPENSE,), expense_accounts="4300")
+    world.moment.projects["8"] = factories.project()
+    world.erp.purchases[NAME] = list(lines)
+    world.receive(Kind.EXPENSE, NAME)
+    world.run()
+    world.erp.calls.clear()
+
+
+def expenses(world: World, first: date, last: date) -> Report:
+    report = compare(world.open_desk(world.connection, lambda: None), first, last)
+    assert report.expenses
+    return report.expenses
+
+
+@pytest.mark.parametrize(("month", "equal"), [(3, 1), (4, 0)], ids=["the supplier's line", "the cost"])
+def test_a_voucher_that_two_months_share_is_read_whole(world: World, month: int, equal: int) -> None:
+    bring(world, replace(COST, day=date(2026, 4, 15)), OWED)
+    report = expenses(world, date(2026, month, 1), date(2026, month, 30))
+    assert (report.differences, report.count("equal")) == ([], equal)
+    assert world.erp.calls["booked"] == 3
+
+
+def test_the_lines_of_a_voucher_may_come_in_any_order(world: World) -> None:
+    bring(world, COST, replace(COST, text="Plank"), replace(OWED, amount=-200000))
+    world.erp.purchases[NAME].reverse()
+    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
+
+
+def test_a_supplier_whom_only_the_register_names_is_not_compared(world: World) -> None:
+    world.erp.companies[20001] = Company(20001, "Byggmakker AS")
+    bring(world, replace(COST, text=""), replace(OWED, supplier_name=""))
+    assert next(iter(world.moment.expenses.values())).supplier == "Byggmakker AS"
+    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
+    assert world.erp.calls["company"] == 0
+
+
+def test_what_was_read_off_documents_is_compared_too(world: World) -> None:
+    document = VoucherFile("1", "pdf", supplier="Byggmakker AS", invoice_number="F-77")
+    world.erp.stamps[55], world.erp.contents["1"] = VoucherFiles((document,)), b"%PDF"
+    bring(world, replace(COST, stamp=55), replace(OWED, supplier_name="", invoice_number="", stamp=55))
+    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
+    (expense_id,) = world.moment.expenses
+    world.moment.expenses[expense_id] = replace(world.moment.expenses[expense_id], supplier="Byggmax AS")
+    (found,) = expenses(world, FIRST, LAST).differences
+    assert found.details == ["Supplier: Byggmax AS in Moment, Byggmakker AS in the ledger"]
+
+
+def test_the_documents_of_all_vouchers_are_asked_for_together(world: World) -> None:
+    bring(world, COST, OWED)
+    for n in range(2, 2000):
+        world.erp.purchases[f"2026-104-{40000 + n}"] = [replace(COST, stamp=n), replace(OWED, stamp=n)]
+        world.erp.stamps[n] = VoucherFiles(waiting=n % 2 == 0)
+    report = expenses(world, FIRST, LAST)
+    assert (report.count("equal"), report.count("not_approved"), len(report.differences)) == (1, 999, 999)
+    assert dict(world.erp.calls) == {"booked": 1, "ledger": 1, "files_of": 1}
+
+
+def test_a_report_with_expenses_survives_being_kept_and_what_is_known_of_them_is_set_apart(world: World) -> None:
+    bring(world, COST, OWED)
+    world.moment.expenses.clear()
+    report = compare(world.open_desk(world.connection, lambda: None), FIRST, LAST)
+    assert Report.from_json(report.as_json()) == report
+    (found,) = report.everything
+    assert report.without({(found.key, found.fingerprint)}).agree

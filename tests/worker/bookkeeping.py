@@ -79,16 +79,14 @@ class Bookkeeping:
             for lane in lanes:
                 self.bridge.runner.drain(lane)
 
-    def enter(
-        self, *lines: dict[str, Any], day: date = DAY, invoice: str = "2", number: int | None = None
-    ) -> None:
+    def enter(self, *lines: dict[str, Any], day: date = DAY, invoice: str = "2", **more: Any) -> None:
         """Enter a voucher by hand, by default the one that invoice 2 should have."""
         common = {"customer": 10001, "project": 1}
         voucher = {
             "type": 1,
             "date": day.isoformat(),
             "invoice": invoice,
-            "number": number,
+            **more,
             "lines": [{**common, **line} for line in lines or GROSS],
         }
         self.control("twentyfour", "POST", "books/1/vouchers", voucher)
@@ -112,6 +110,12 @@ class Bookkeeping:
         (voucher,) = [each for each in self.vouchers() if each["number"] == 2]
         lines = [{"id": line["id"], "invoice": invoice} for line in voucher["lines"]]
         self.control("twentyfour", "PATCH", "books/1/vouchers/2?type=1", {"lines": lines})
+
+    def move(self) -> None:
+        """Send invoice 2 with one department, and want it on another."""
+        for department in (7, 10):
+            self.bridge.connections.change(self.connection.id, {"department": department}, who="test", now=clock())
+            self.send(self.ids[1])
 
     def double(self) -> None:
         self.send(self.ids[1])
@@ -154,6 +158,8 @@ FAULTS: list[Fault] = [
     ("wrong year", lambda it: it.enter(day=date(YEAR + 1, 1, 2)), "different", ("month",)),
     ("wrong invoice number", Bookkeeping.renumber, "different", ("number",)),
     ("no invoice number", lambda it: it.renumber(""), "different", ("number",)),
+    ("wrong due date", lambda it: it.enter(due=DAY.replace(day=30).isoformat()), "different", ("due",)),
+    ("wrong department", Bookkeeping.move, "different", ("department",)),
     ("hidden voucher", lambda it: it.reverse("hide"), "hidden", ()),
     ("taken back by a counter-voucher", lambda it: it.reverse("counter"), "taken back", ()),
     ("only in the ledger", Bookkeeping.stranger, "only in the ledger", ()),

@@ -63,10 +63,10 @@ def test_clean_books_agree_however_they_show_their_vat(
     report = compared(kept)
     assert (report.differences, dict(report.counts)) == ([], {"equal": 3})
     assert {total.moment - total.ledger for total in report.totals} == {0}
-    assert [(total.account, total.vat_code, total.moment) for total in report.totals] == [
-        (1500, "", 720000),
-        (3000, "3", -375000),
-        (3020, "31", -345000),
+    assert [(total.account, total.vat_code, total.rate, total.moment) for total in report.totals] == [
+        (1500, "", "", 720000),
+        (3000, "3", "25", -375000),
+        (3020, "31", "15", -345000),
     ]
 
 
@@ -88,6 +88,12 @@ def test_an_invoice_that_somebody_marks_as_transferred_after_it_was_sent_is_comp
         "moment", "PATCH", f"api/1.0/companies/1001/invoices/{kept.ids[1]}", {"exportState": "transferred"}
     )
     assert dict(compared(kept).counts) == {"equal": 3}
+
+
+def test_the_due_date_and_the_department_that_the_bridge_sets_agree(kept: Bookkeeping) -> None:
+    kept.bridge.connections.change(kept.connection.id, {"department": 7}, who="test", now=clock())
+    kept.send(kept.invoice(DAY, dueDate=DAY.replace(day=30).isoformat()), kept.ids[1])
+    assert dict(compared(kept).counts) == {"equal": 4}
 
 
 def test_drafts_are_not_seen_and_that_is_said(kept: Bookkeeping) -> None:
@@ -161,7 +167,7 @@ def test_24sevenoffice_is_asked_less_than_twenty_times_also_where_invoices_are_m
         name: count - before.get(name, 0) for name, count in calls(kept).items() if count > before.get(name, 0)
     }
     assert sum(asked.values()) < 20
-    assert set(asked) <= {"GetTransactions", "GetFiscalYears", "GetAccountList"}
+    assert set(asked) <= {"GetTransactions", "GetFiscalYears", "GetAccountList", "GetTaxCodeList"}
 
 
 def test_what_is_sent_by_the_comparison_is_posted_once_and_only_if_it_is_not_there(kept: Bookkeeping) -> None:
