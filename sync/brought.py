@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from language.said import say
+from sync.alterations import alterations, day_or_nothing
 from sync.costs import GONE, costs_of, drafts_of, external_id, key_of, supply_of
-from sync.deviations import NOTHING, Deviation, Point, written
+from sync.deviations import NOTHING, Deviation, Point
 from sync.differences import Difference, Report, Standing, Total
 from sync.documents import read_off, together
 from sync.purchases import SUPPLIERS, stamps_of
-from sync.vouchers import kroner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import date
 
     from models.accounts import AccountRanges
@@ -172,16 +172,25 @@ class _Comparing:
         self._add_up(drafted.cost.account, held, draft=drafted.draft)
         expense = held[0]
         if len(held) > 1:
-            ids = ", ".join(each.id for each in held)
-            times = say("Moment has it {count} times, under the ids {ids}.", count=len(held), ids=ids)
-            self._differs(drafted, Standing.DOUBLED_IN_MOMENT, expense.id, because=times)
+            self._doubled(drafted, [each.id for each in held])
         elif expense.unreadable:
             self._differs(drafted, Standing.UNREADABLE, expense.id, because=expense.unreadable)
-        elif found := tuple(self._deviations(drafted, expense)):
+        elif found := self._alterations(drafted, expense):
             because = INVOICED if expense.invoiced else ""
             self._differs(drafted, Standing.ALTERED, expense.id, found=found, because=because)
         else:
             self.counts["equal"] += 1
+
+    def _doubled(self, drafted: _Drafted, ids: Sequence[str]) -> None:
+        linked, _ = self.spent.links.get(drafted.key, ("", None))
+        kept = linked if linked in ids else ids[0]
+        told = say(
+            "Moment has it {count} times, under the ids {ids}: keep {kept}.",
+            count=len(ids),
+            ids=", ".join(ids),
+            kept=kept,
+        )
+        self._differs(drafted, Standing.DOUBLED_IN_MOMENT, kept, because=told)
 
     def _missing(self, drafted: _Drafted, *, waits: bool) -> None:
         expense_id, link = self.spent.links.get(drafted.key, ("", None))
@@ -205,7 +214,7 @@ class _Comparing:
         self._add_up(int(account) if account.isdecimal() else 0, held)
         year = voucher.partition("-")[0]
         unread = year.isdecimal() and int(year) not in self.spent.years  # so at least its date is another
-        found = (Deviation(Point.DATE, _day(expense.day), year),) if unread else ()
+        found = (Deviation(Point.DATE, day_or_nothing(expense.day), year),) if unread else ()
         unlinked = "" if unread or key in self.spent.links else UNLINKED
         self.differences.append(
             Difference(
@@ -232,28 +241,15 @@ class _Comparing:
         _, left_alone = costs_of(own, settings=self.spent.settings, project_id=self.spent.project_id)
         return bool(left_alone)
 
-    def _deviations(self, drafted: _Drafted, held: HeldExpense) -> Iterator[Deviation]:
-        """Tell what is another; of a supplier whom only the register may name nothing is said (S7).
+    def _alterations(self, drafted: _Drafted, held: HeldExpense) -> tuple[Deviation, ...]:
+        suppliers = (line for line in drafted.purchase.lines if line.account in SUPPLIERS)
+        nameless = not drafted.draft.supplier and any(line.supplier_number for line in suppliers)
 
-        Activity and billing are the project's own to decide, once an expense is there.
-        """
-        draft, lines = drafted.draft, drafted.purchase.lines
-        currency = "" if held.currency == "NOK" else f" {held.currency}"
-        if held.amount != draft.amount or currency:
-            yield Deviation(Point.AMOUNT, kroner(held.amount) + currency, kroner(draft.amount))
-        if held.day != draft.day:
-            yield Deviation(Point.DATE, _day(held.day), written(draft.day))
-        if held.project_id != draft.project_id:
+        def project() -> Deviation:
             shown = self.spent.project_number(held.project_id)
-            yield Deviation(Point.PROJECT, shown or NOTHING, str(drafted.cost.project_number))
-        if held.invoice_number != draft.invoice_number:
-            yield Deviation(Point.NUMBER, held.invoice_number or NOTHING, draft.invoice_number or NOTHING)
-        if not draft.supplier and any(line.supplier_number for line in lines if line.account in SUPPLIERS):
-            return
-        if held.supplier != draft.supplier:
-            yield Deviation(Point.SUPPLIER, held.supplier or NOTHING, draft.supplier or NOTHING)
-        if _parts(held.description) != _parts(draft.description):
-            yield Deviation(Point.DESCRIPTION, held.description or NOTHING, draft.description)
+            return Deviation(Point.PROJECT, shown or NOTHING, str(drafted.cost.project_number))
+
+        return tuple(alterations(drafted.draft, held, project=project, nameless=nameless))
 
     def _add_up(self, account: int, held: Sequence[HeldExpense], *, draft: ExpenseDraft | None = None) -> None:
         """Count an expense on both sides, as far as it is of these days."""
@@ -284,12 +280,3 @@ class _Comparing:
                 drafted.key,
             )
         )
-
-
-def _day(day: date | None) -> str:
-    return written(day) if day else NOTHING
-
-
-def _parts(description: str) -> list[str]:
-    """Take a description apart, as its lines come in any order."""
-    return sorted(description.split(", "))

@@ -9,6 +9,7 @@ import pytest
 
 from models import alerts
 from models.errands import Asked
+from models.words import Kind
 from tests.factories import settings
 from tests.installation import messages
 from worker import errands, monthly, tasks
@@ -63,6 +64,18 @@ def test_a_mail_tells_what_was_found_once(
     errand = bridge.errands.latest(connection.id, Asked.MONTHLY)
     assert errand
     assert errand.answer
+
+
+def test_a_mail_tells_of_expenses_where_they_travel(
+    bridge: Bridge, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, LATE)
+    wanted = {"kinds": tuple(Kind), "expense_accounts": "4300"}
+    bridge.connections.change(connection.id, wanted, who="test", now=LATE)
+    (number,) = monthly.due(bridge)
+    errands.run(bridge, number)
+    (told,) = alerts.unsent(bridge.database, "books@example.com")
+    assert told.message.endswith("Of the expenses 0 are in Moment as they are in the ledger, 0 differ.")
 
 
 def test_a_mail_says_why_the_books_could_not_be_compared(

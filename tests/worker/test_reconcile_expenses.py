@@ -159,6 +159,14 @@ def test_an_invoiced_expense_is_not_offered_to_be_brought_again(kept: Outlays) -
     )
 
 
+def test_of_an_expense_that_is_there_twice_the_one_is_named_that_the_bridge_knows(kept: Outlays) -> None:
+    kept.double()
+    known, twin = (str(each["id"]) for each in kept.expenses() if SECOND in each["externalId"])
+    (found,) = kept.compared().differences
+    assert found.details == [f"Moment has it 2 times, under the ids {known}, {twin}: keep {known}."]
+    assert not found.sendable
+
+
 def test_the_command_tells_expenses_as_a_table_as_csv_and_as_json(kept: Outlays) -> None:
     kept.alter(amountInclVat=1350)
     table = run(*OCTOBER)
