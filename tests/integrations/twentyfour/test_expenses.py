@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from integrations.twentyfour import attachments, expenses
+from integrations.twentyfour import days as day_by_day
 from integrations.twentyfour.attachments import LARGEST_CHUNK
 from integrations.twentyfour.books import Books
 from models.accounts import AccountRanges
@@ -57,11 +58,29 @@ def line(day: str, *, number: int = 40001) -> str:
     )
 
 
+def booked(session: Session, accounts: str) -> list[str]:
+    days, costs, books = (date(2026, 3, 1), date(2026, 3, 31)), AccountRanges.read(accounts), Books(session)
+    return list(day_by_day.booked(session, *days, receivables=1500, costs=costs, books=books).purchases)
+
+
 def changed(session: Session, *, accounts: str = "4300") -> list[str]:
     summer = [datetime(2026, 7, day, 1, 30, tzinfo=ZoneInfo("Europe/Oslo")) for day in (1, 2)]
     return expenses.changed(
         session, AccountRanges.read(accounts), since=summer[0], until=summer[1], books=Books(session)
     )
+
+
+def test_a_voucher_whose_costs_stand_in_another_month_is_told_as_it_does_not_balance(
+    remote: Remote, session: Session
+) -> None:
+    kept = [
+        line("2026-03-02", number=n) + f"<Amount>{amount}</Amount>" for n, amount in ((1, 10), (2, 10), (2, -10))
+    ]
+    ledger(remote, *kept)
+    years(remote, ("2026-01-01", "2027-01-01"))
+    assert booked(session, "4000") == ["2026-104-1"]
+    assert booked(session, "4300") == ["2026-104-1", "2026-104-2"]
+    assert booked(session, "") == []
 
 
 def test_a_fiscal_year_may_begin_in_summer_or_be_longer_than_a_year(remote: Remote, session: Session) -> None:
