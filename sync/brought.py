@@ -10,6 +10,7 @@ and ``unknown_project``.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from sync.records import ExpenseDraft, VoucherFiles
 
 OURS = external_id("")
+KEY = re.compile(r"(([1-9][0-9]{3})-[0-9]{1,9}-[0-9]{1,9})/[0-9]{1,10}/([0-9]{1,5})")
+"""Voucher with its year, project and account; who writes an external id by hand may write anything."""
+
 INVOICED = say("It is invoiced in Moment, and cannot be changed any more.")
 UNLINKED = say("The bridge has no link to it: if it does not belong there, delete it in Moment.")
 
@@ -104,7 +108,7 @@ class _Comparing:
     spent: Spent
     differences: list[Difference] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    judged: set[str] = field(default_factory=set)
+    judged: set[str] = field(default_factory=lambda: {OURS})
     waiting: set[str] = field(default_factory=set)
     sums: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
 
@@ -207,14 +211,13 @@ class _Comparing:
         expense = next((each for each in held if self.spent.concerns(each.day)), None)
         if expense is None:
             return
-        voucher, account = key.partition("/")[0], key.rpartition("/")[2]
         if self._kept(key):
             self.counts["kept"] += 1
             return
-        self._add_up(int(account) if account.isdecimal() else 0, held)
-        year = voucher.partition("-")[0]
-        unread = year.isdecimal() and int(year) not in self.spent.years  # so at least its date is another
-        found = (Deviation(Point.DATE, day_or_nothing(expense.day), year),) if unread else ()
+        named = KEY.fullmatch(key)
+        self._add_up(int(named[3]) if named else 0, held)
+        unread = named and int(named[2]) not in self.spent.years  # so at least its date is another
+        found = (Deviation(Point.DATE, day_or_nothing(expense.day), named[2]),) if named and unread else ()
         unlinked = "" if unread or key in self.spent.links else UNLINKED
         self.differences.append(
             Difference(
@@ -222,7 +225,7 @@ class _Comparing:
                 expense.invoice_number,
                 expense.day or self.spent.first,
                 expense.id,
-                (voucher,),
+                (named[1],) if named else (),
                 expense.amount,
                 found,
                 INVOICED if expense.invoiced else unlinked,

@@ -93,6 +93,15 @@ def test_what_was_left_out_on_purpose_is_counted_and_no_difference(kept: Outlays
     assert report.counts == told
 
 
+@pytest.mark.parametrize("name", ["x", "1-2-3-4/5", "²-1-1/1/²", "2026-104-40001", "1-1-1/1/" + "9" * 5000])
+def test_an_external_id_that_somebody_wrote_by_hand_is_told_as_it_is(kept: Outlays, name: str) -> None:
+    kept.moment("POST", "projectExpenses", expense(externalId=f"24so:{name}"))
+    (found,) = kept.compared().differences[-1:]
+    assert (found.standing.value, found.expense, found.sendable) == ("only in Moment", name, False)
+    assert "24so" not in found.voucher_names
+    assert run(*OCTOBER).exit_code == 1
+
+
 def test_an_expense_that_somebody_removed_is_no_difference_once_the_bridge_knows(kept: Outlays) -> None:
     kept.delete()
     kept.correct(0, comment="Gips og skruer")
