@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from models.accounts import AccountRanges
     from models.finds import Modified
     from models.words import Kind
+    from sync.books.held import Booked, HeldExpense
     from sync.errors import SyncError
-    from sync.held import Booked, HeldExpense
     from sync.purchases import LedgerLine
     from sync.records import (
         Company,

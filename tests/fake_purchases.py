@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from sync.books.held import in_part
 from sync.errors import Rejected
-from sync.held import in_part
 from sync.records import VoucherFiles
 from tests.remote import Remote
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from models.finds import Modified
+from sync.books.held import Booked, HeldExpense
 from sync.errors import Rejected, SyncError, Uncertain
-from sync.held import Booked, HeldExpense
 from sync.records import (
     Company,
     Customer,

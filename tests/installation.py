@@ -21,7 +21,7 @@ from models.alerts import Alert, Turn
 from models.errands import Asked
 from models.inbox import Settlement
 from models.words import Kind, Lane, Outcome, Record, State
-from sync.differences import Difference, Report, Standing, Total
+from sync.books.differences import Difference, Report, Standing, Total
 from worker import wiring
 
 if TYPE_CHECKING:

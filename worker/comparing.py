@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from models import mending
-from sync.comparing import compare as compare_at
-from sync.differences import Report
+from sync.books.comparing import compare as compare_at
+from sync.books.differences import Report
 
 if TYPE_CHECKING:
     from datetime import date

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from language.said import from_json, listed, say
 from models.alerts import Alert, Turn
 from models.errands import AGAIN, Asked
-from sync.deviations import written
-from sync.differences import Report
+from sync.books.deviations import written
+from sync.books.differences import Report
 from worker import comparing
 from worker.wiring import clock
 

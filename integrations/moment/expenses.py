@@ -12,8 +12,8 @@ from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.words import ACCEPTED, ACTIVITIES, CLOSED, EXPENSES
 from language.said import Said, say
+from sync.books.held import HeldExpense
 from sync.errors import Rejected
-from sync.held import HeldExpense
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from integrations.moment.client import MomentSite
     from integrations.moment.fields import Fields
     from models.settings import ConnectionSettings
+    from sync.books.held import HeldExpense
     from sync.exchanges import Exchange
-    from sync.held import HeldExpense
     from sync.records import Customer, ExpenseDraft, Invoice, Project
 
 T = TypeVar("T")

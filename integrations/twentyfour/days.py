@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from integrations.twentyfour import expenses, invoices, ledger
-from sync.held import Booked, in_part
+from sync.books.held import Booked, in_part
 
 if TYPE_CHECKING:
     from datetime import date

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from integrations.twentyfour.client import SoapClient
     from integrations.twentyfour.session import SessionStore
     from models.settings import ConnectionSettings
+    from sync.books.held import Booked
     from sync.errors import SyncError
-    from sync.held import Booked
     from sync.purchases import LedgerLine
     from sync.records import (
         Company,

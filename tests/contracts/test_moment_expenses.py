@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from sync.books.held import HeldExpense
 from sync.errors import Misconfigured, Rejected, Unavailable, Uncertain
-from sync.held import HeldExpense
 from tests.contracts.stage_moment import (
     DESIGN,
     MISHAPS_AFTER_THE_WORK,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from models.accounts import AccountRanges
+from sync.books.held import Booked
 from sync.errors import Rejected, Uncertain
-from sync.held import Booked
 from sync.records import Company, FiscalYear, HeldProject, Voucher
 from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER
 from tests.fakes import FakeErp, lines_of

@@ -12,8 +12,8 @@ from decimal import Decimal
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from sync.books.held import Booked
 from sync.errors import Rejected
-from sync.held import Booked
 from sync.purchases import LedgerLine
 from sync.records import Company, FiscalYear, HeldProject, Identity, PostedLine, VoucherFiles
 

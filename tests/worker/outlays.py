@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from models.connections import Connection
-    from sync.differences import Difference, Report
+    from sync.books.differences import Difference, Report
     from worker.wiring import Bridge
 
 SUPPLIER = 20001

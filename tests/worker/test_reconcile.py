@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from click.testing import Result
 
     from models.connections import Connection
-    from sync.differences import Difference, Report
+    from sync.books.differences import Difference, Report
     from tests.worker.bookkeeping import Fault
     from worker.wiring import Bridge
 

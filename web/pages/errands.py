@@ -10,8 +10,8 @@ from models import mending
 from models.errands import Asked, Errand
 from models.mending import Acceptance
 from models.words import Kind, Record, named
+from sync.books.differences import Difference
 from sync.cleaning import clean
-from sync.differences import Difference
 from web.findings import Told
 from web.forms import Form, text
 from web.rendering import render

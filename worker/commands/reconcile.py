@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from models.connections import Connection
-    from sync.differences import Difference, Report
+    from sync.books.differences import Difference, Report
 
 HEADINGS = ("of", "what", "number", "date", "kroner", "voucher", "details")
 LEFT = {

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from language.said import say
-from sync.alterations import alterations, day_or_nothing
+from sync.books.alterations import alterations, day_or_nothing
+from sync.books.deviations import NOTHING, Deviation, Point
+from sync.books.differences import Difference, Report, Standing, Total
 from sync.costs import GONE, costs_of, drafts_of, external_id, key_of, supply_of
-from sync.deviations import NOTHING, Deviation, Point
-from sync.differences import Difference, Report, Standing, Total
 from sync.documents import read_off, together
 from sync.purchases import SUPPLIERS, stamps_of
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from models.accounts import AccountRanges
     from models.links import Link
     from models.settings import ConnectionSettings
+    from sync.books.held import HeldExpense
     from sync.costs import Cost
-    from sync.held import HeldExpense
     from sync.purchases import LedgerLine
     from sync.records import ExpenseDraft, VoucherFiles
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from sync.deviations import Deviation, deviations, parts_of, wanted_parts
-from sync.differences import Difference, Report, Standing, Total
+from sync.books.deviations import Deviation, deviations, parts_of, wanted_parts
+from sync.books.differences import Difference, Report, Standing, Total
 from sync.errors import Rejected
 from sync.records import Transfer
 from sync.vouchers import plain

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from models.accounts import AccountRanges
 from models.words import Kind
-from sync.brought import Spent, compare_expenses
-from sync.held import in_part
+from sync.books.expenses import Spent, compare_expenses
+from sync.books.held import in_part
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
+    from sync.books.differences import Report
+    from sync.books.held import Booked, HeldExpense
     from sync.desk import Desk
-    from sync.differences import Report
-    from sync.held import Booked, HeldExpense
     from sync.purchases import LedgerLine
     from sync.records import VoucherFiles
 

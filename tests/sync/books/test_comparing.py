@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from models.words import Kind
-from sync.comparing import compare
-from sync.differences import Difference, Report, Standing
+from sync.books.comparing import compare
+from sync.books.differences import Difference, Report, Standing
 from sync.purchases import LedgerLine
 from sync.records import Company, VoucherFile, VoucherFiles
 from sync.vouchers import voucher_of

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sync.deviations import NOTHING, Deviation, Point, written
+from sync.books.deviations import NOTHING, Deviation, Point, written
 from sync.vouchers import kroner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date
 
-    from sync.held import HeldExpense
+    from sync.books.held import HeldExpense
     from sync.records import ExpenseDraft
 
 
@@ -41,7 +41,7 @@ def alterations(
 
 
 def day_or_nothing(day: date | None) -> str:
-    """Write a day as :func:`~sync.deviations.written` does, where there is one."""
+    """Write a day as :func:`~sync.books.deviations.written` does, where there is one."""
     return written(day) if day else NOTHING
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from language.said import as_json, from_json, say
-from sync.deviations import Deviation, Point
+from sync.books.deviations import Deviation, Point
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -219,7 +219,7 @@ class Report:
 
     ``counts`` tells how many invoices are equal, how many Moment says not to transfer (unwanted) or to have been
     transferred (done) already, and how many may be drafts that the ledger does not show (unseen). ``expenses`` is
-    the same of the expenses, where they travel; what its counts tell is said in :mod:`sync.brought`.
+    the same of the expenses, where they travel; what its counts tell is said in :mod:`sync.books.expenses`.
     """
 
     first: date

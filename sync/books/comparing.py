@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 from models import links
 from models.accounts import AccountRanges
 from models.words import Kind, Lane
+from sync.books.deviations import UNKNOWN
+from sync.books.differences import Standing
+from sync.books.invoices import Sides, reconcile
+from sync.books.spending import Spending
 from sync.desk import is_int32
-from sync.deviations import UNKNOWN
-from sync.differences import Standing
-from sync.reconciling import Sides, reconcile
-from sync.spending import Spending
 from sync.vouchers import voucher_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
+    from sync.books.differences import Report
+    from sync.books.held import Booked
     from sync.desk import Desk
-    from sync.differences import Report
-    from sync.held import Booked
     from sync.records import Invoice, PostedLine, Voucher
 
 MARGIN = timedelta(days=31)
