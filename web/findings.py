@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from models.errands import Errand
-from sync.findings import Finding, Verdict
+from sync.doctor.findings import Finding, Verdict
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData
 from language.said import say
 from models.connections import SECRET_FIELDS
 from models.settings import ConnectionSettings, contradictions
-from sync.checkups.books import missing_accounts
+from sync.doctor.checkups.books import missing_accounts
 
 Typed = dict[str, str]
 """What stands in the fields, by their names."""

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from models import audit, finds, links, notifications, waiting
 from models.words import Kind, Lane
-from sync import doctor
-from sync.checkups.login import enter
-from sync.findings import Patient
+from sync.doctor import examining
+from sync.doctor.checkups.login import enter
+from sync.doctor.findings import Patient
 from worker.wiring import clock
 
 if TYPE_CHECKING:
     from models.connections import Connection
     from models.settings import ConnectionSettings
-    from sync.doctor import Report
+    from sync.doctor.examining import Report
     from sync.records import Identity
     from worker.wiring import Bridge
 
@@ -37,7 +37,7 @@ def check(bridge: Bridge, settings: ConnectionSettings) -> Identity:
 
 def examine(bridge: Bridge, connection: Connection) -> Report:
     """Have the doctor look at a connection as it is; nothing is written anywhere."""
-    return doctor.examine(patient_of(bridge, connection))
+    return examining.examine(patient_of(bridge, connection))
 
 
 def patient_of(bridge: Bridge, connection: Connection) -> Patient:

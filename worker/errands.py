@@ -11,15 +11,15 @@ from pydantic import SecretStr
 from language.said import say
 from models.base import DatabaseUnavailable
 from models.errands import Asked
-from sync.doctor import Report
+from sync.doctor.examining import Report
+from sync.doctor.findings import bad, failed
 from sync.errors import SyncError
-from sync.findings import bad, failed
 from worker import checks, comparing, monthly
 from worker.wiring import clock
 
 if TYPE_CHECKING:
     from models.errands import Answer, Errand
-    from sync.findings import Finding
+    from sync.doctor.findings import Finding
     from worker.wiring import Bridge
 
 log = structlog.get_logger()

@@ -12,8 +12,8 @@ from models import changes, due, inbox, links
 from models.links import Link
 from models.words import Kind, Lane, Outcome, Record, State
 from sync.desk import Desk
-from sync.doctor import examine
-from sync.findings import Patient, Verdict
+from sync.doctor.examining import examine
+from sync.doctor.findings import Patient, Verdict
 from sync.polling import poll_expenses
 from sync.runner import Runner
 from tests.factories import NOW, customer, invoice, project, settings

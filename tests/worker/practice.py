@@ -19,7 +19,7 @@ from worker.wiring import clock
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sync.findings import Finding
+    from sync.doctor.findings import Finding
     from worker.wiring import Bridge
 
 API = "api/1.0/companies/1001"

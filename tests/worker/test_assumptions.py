@@ -10,8 +10,8 @@ import pytest
 
 from models import inbox
 from models.words import Kind, Record
-from sync.rehearsal import rehearse
-from sync.rehearsals.traces import Traces
+from sync.doctor.rehearsals.traces import Traces
+from sync.doctor.rehearsing import rehearse
 from tests.worker.practice import CUSTOMER, DRAFT, PROJECT, Practice, healthy
 from worker import checks, tasks
 from worker.wiring import clock
@@ -19,7 +19,7 @@ from worker.wiring import clock
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sync.findings import Finding
+    from sync.doctor.findings import Finding
     from worker.wiring import Bridge
 
 PAGE = (Path(__file__).parents[2] / "docs" / "assumptions.md").read_text()

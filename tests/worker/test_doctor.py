@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from models import inbox, links
 from models.links import Link
 from models.words import Kind, Record
-from sync.findings import Verdict
+from sync.doctor.findings import Verdict
 from tests.factories import settings
 from tests.worker.practice import CUSTOMER, DRAFT, OUTGOING, PROJECT, Practice, healthy
 from tests.worker.sick_books import IN_THE_BOOKS, LOOKS

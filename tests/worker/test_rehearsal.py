@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from sync.rehearsals.traces import NAME
+from sync.doctor.rehearsals.traces import NAME
 from tests.worker.practice import OUTGOING, Practice, healthy
 from worker.__main__ import main
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync import rehearsal
-from sync.checkups.login import enter
-from sync.findings import Finding, Verdict
-from sync.rehearsals.traces import Traces
+from sync.doctor import rehearsing as rehearsal
+from sync.doctor.checkups.login import enter
+from sync.doctor.findings import Finding, Verdict
+from sync.doctor.rehearsals.traces import Traces
 from worker import checks
 from worker.commands.columns import aligned
 from worker.commands.every import look_at_each, one_or_all

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from language.said import say
 from models.words import Kind, several
+from sync.doctor.findings import OSLO, bad, closes, failed, good, not_needed, unknown
 from sync.errors import Misconfigured, Rejected, SyncError
-from sync.findings import OSLO, bad, closes, failed, good, not_needed, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from language.said import Said
-    from sync.findings import Finding, Patient
+    from sync.doctor.findings import Finding, Patient
     from sync.records import Customer, Invoice, Project
 
 A_YEAR = timedelta(days=365)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from language.said import say, tell
+from sync.doctor.findings import failed
 from sync.errors import Uncertain
-from sync.findings import failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sync.doctor.findings import Finding, Patient
     from sync.errors import SyncError
-    from sync.findings import Finding, Patient
 
 NAME = say("Test of the bridge, not real")
 """What everything is called that a rehearsal makes."""

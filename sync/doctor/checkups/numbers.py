@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from language.said import say
 from models.words import Kind
-from sync.checkups.login import hidden
+from sync.doctor.checkups.login import hidden
+from sync.doctor.findings import bad, closes, good, unknown
 from sync.errors import Misconfigured, Rejected, Unavailable
-from sync.findings import bad, closes, good, unknown
 from sync.records import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.findings import Finding, Patient
+    from sync.doctor.findings import Finding, Patient
     from sync.records import Invoice
 
 LOOKS_BACK = (timedelta(days=35), timedelta(days=400))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from language.said import say
 from models.accounts import AccountRanges
 from models.words import Kind
+from sync.doctor.findings import bad, closes, good
 from sync.errors import Misconfigured, SyncError
-from sync.findings import bad, closes, good
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from language.said import Said
-    from sync.findings import Finding, Patient
+    from sync.doctor.findings import Finding, Patient
     from sync.ports import OpenErp
     from sync.records import Identity
 

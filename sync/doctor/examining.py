@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeVar
 
-from sync.checkups import books, login, moment, numbers, own, registers, samples
+from sync.doctor.checkups import books, login, moment, numbers, own, registers, samples
+from sync.doctor.findings import Verdict, closes, failed
 from sync.errors import SyncError
-from sync.findings import Verdict, closes, failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from sync.findings import Finding, Patient
+    from sync.doctor.findings import Finding, Patient
     from sync.records import Identity
 
 T = TypeVar("T")

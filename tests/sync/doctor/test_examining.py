@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from models.words import Kind
-from sync.doctor import examine
-from sync.findings import Finding, Patient, Verdict
+from sync.doctor.examining import examine
+from sync.doctor.findings import Finding, Patient, Verdict
 from sync.records import Company, FiscalYear, ProjectDraft
 from tests.factories import NOW, customer, invoice, project, settings
 from tests.sync.open_fakes import OpenFakeErp, OpenFakeMoment

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from language.said import listed, say
 from models.settings import contradictions
 from models.words import Kind, several
-from sync.findings import OSLO, bad, good, not_needed, unknown
+from sync.doctor.findings import OSLO, bad, good, not_needed, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from sync.findings import Finding, Patient
+    from sync.doctor.findings import Finding, Patient
 
 
 LATELY = timedelta(days=30)

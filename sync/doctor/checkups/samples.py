@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from language.said import say
 from models.accounts import AccountRanges
 from models.words import Kind
-from sync.checkups.moment import latest, told
-from sync.findings import good, unknown
+from sync.doctor.checkups.moment import latest, told
+from sync.doctor.findings import good, unknown
 from sync.purchases import SUPPLIERS, VAT
 from sync.records import Invoice, VoucherFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sync.findings import Finding, Patient
+    from sync.doctor.findings import Finding, Patient
     from sync.purchases import LedgerLine
 
 INVOICES, VOUCHERS = 10, 3

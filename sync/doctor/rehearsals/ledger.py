@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from language.said import say
 from models.accounts import AccountRanges
-from sync.findings import bad, good, not_needed, unknown
+from sync.doctor.findings import bad, good, not_needed, unknown
 from sync.purchases import VAT
 from sync.vouchers import agrees, kroner, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sync.findings import Finding
+    from sync.doctor.findings import Finding
+    from sync.doctor.rehearsals.traces import Stage
     from sync.purchases import LedgerLine
     from sync.records import Entry, FiscalYear, PostedLine, Voucher
-    from sync.rehearsals.traces import Stage
 
 AN_HOUR = timedelta(hours=1)
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from language.said import say
 from models.accounts import AccountRanges
 from models.words import Kind
-from sync.checkups.moment import not_shown
+from sync.doctor.checkups.moment import not_shown
+from sync.doctor.findings import bad, good, not_needed, unknown
 from sync.errors import Misconfigured
-from sync.findings import bad, good, not_needed, unknown
 from sync.purchases import SUPPLIERS, VAT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sync.findings import Finding, Patient
+    from sync.doctor.findings import Finding, Patient
 
 DAY = timedelta(days=1)
 MOST_NAMED = 10

@@ -7,18 +7,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from models.words import Kind
+from sync.doctor.findings import Patient
+from sync.doctor.rehearsals.traces import Traces
+from sync.doctor.rehearsing import rehearse
 from sync.errors import Rejected, Uncertain
-from sync.findings import Patient
-from sync.rehearsal import rehearse
-from sync.rehearsals.traces import Traces
 from tests.factories import NOW, customer, project, settings
 from tests.sync.open_fakes import OpenFakeErp, OpenFakeMoment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sync.doctor.findings import Finding
     from sync.errors import SyncError
-    from sync.findings import Finding
     from sync.purchases import LedgerLine
     from sync.records import Company, CompanyDraft, ExpenseDraft, HeldProject, PostedLine, Voucher
 

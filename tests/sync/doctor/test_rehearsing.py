@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from models.words import Kind
+from sync.doctor.findings import Finding, Verdict
+from sync.doctor.rehearsals.traces import NAME
+from sync.doctor.rehearsing import plan, rehearse
 from sync.errors import Rejected, Unavailable, Uncertain
-from sync.findings import Finding, Verdict
-from sync.rehearsal import plan, rehearse
-from sync.rehearsals.traces import NAME
 from tests.factories import customer, project
-from tests.sync import odd_systems as odd
+from tests.sync.doctor import odd_systems as odd
 from tests.sync.open_fakes import OpenFakeErp, OpenFakeMoment
 
 if TYPE_CHECKING:

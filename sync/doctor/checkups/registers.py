@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from language.said import say
 from models.words import Kind
-from sync.checkups.login import hidden
-from sync.checkups.moment import latest
 from sync.desk import whole_number
+from sync.doctor.checkups.login import hidden
+from sync.doctor.checkups.moment import latest
+from sync.doctor.findings import bad, closes, good, unknown
 from sync.errors import Misconfigured, Rejected, SyncError
-from sync.findings import bad, closes, good, unknown
 from sync.records import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sync.findings import Finding, Patient
+    from sync.doctor.findings import Finding, Patient
 
 PROJECTS = 5
 """How many of Moment's projects are looked for."""

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from language.said import say
 from models.words import Kind
-from sync.checkups.moment import A_YEAR
+from sync.doctor.checkups.moment import A_YEAR
+from sync.doctor.findings import bad, good, unknown
+from sync.doctor.rehearsals.traces import TEST_ID, refused
 from sync.errors import SyncError
-from sync.findings import bad, good, unknown
 from sync.records import ExpenseDraft
-from sync.rehearsals.traces import TEST_ID, refused
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from sync.findings import Finding
-    from sync.rehearsals.traces import Stage
+    from sync.doctor.findings import Finding
+    from sync.doctor.rehearsals.traces import Stage
 
 FILE = "bridge-test.txt"
 

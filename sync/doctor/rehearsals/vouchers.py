@@ -6,19 +6,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from language.said import say
+from sync.doctor.findings import bad, good, unknown
+from sync.doctor.rehearsals import ledger
+from sync.doctor.rehearsals.ledger import Trial
+from sync.doctor.rehearsals.traces import refused
 from sync.errors import Misconfigured, Rejected, SyncError, Uncertain
-from sync.findings import bad, good, unknown
 from sync.records import Entry, Voucher
-from sync.rehearsals import ledger
-from sync.rehearsals.ledger import Trial
-from sync.rehearsals.traces import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sync.findings import Finding
+    from sync.doctor.findings import Finding
+    from sync.doctor.rehearsals.traces import Stage
     from sync.records import PostedLine
-    from sync.rehearsals.traces import Stage
 
 KRONE = 100
 REVENUE = range(3000, 4000)

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from language.said import say
 from models.words import Kind
-from sync.checkups.moment import A_YEAR
 from sync.desk import is_int32
+from sync.doctor.checkups.moment import A_YEAR
+from sync.doctor.findings import bad, good, unknown
+from sync.doctor.rehearsals.traces import TEST_ID, refused
 from sync.errors import SyncError
-from sync.findings import bad, good, unknown
 from sync.records import CompanyDraft, ProjectDraft
-from sync.rehearsals.traces import TEST_ID, refused
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from sync.findings import Finding
-    from sync.rehearsals.traces import Stage
+    from sync.doctor.findings import Finding
+    from sync.doctor.rehearsals.traces import Stage
 
 ORGANIZATION_NUMBER = "310987654"
 """Right by its check digit, and nobody's: real ones begin with 8 or 9."""

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from language.said import say
 from models.words import Kind
+from sync.doctor.findings import failed
+from sync.doctor.rehearsals import expenses, registers, vouchers
+from sync.doctor.rehearsals.traces import NAME, Stage
 from sync.errors import SyncError
-from sync.findings import failed
-from sync.rehearsals import expenses, registers, vouchers
-from sync.rehearsals.traces import NAME, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from language.said import Said
-    from sync.findings import Finding, Patient
-    from sync.rehearsals.traces import Traces
+    from sync.doctor.findings import Finding, Patient
+    from sync.doctor.rehearsals.traces import Traces
 
 
 def plan(patient: Patient) -> Iterator[Said]:
