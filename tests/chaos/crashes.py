@@ -16,7 +16,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
-from threading import Lock
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -187,7 +187,7 @@ class Crashes:
 def _stop(seconds: float) -> None:
     """Stop this process, after hiring somebody who lets it go on."""
     subprocess.Popen(("/bin/sh", "-c", f"sleep {seconds}; kill -CONT {os.getpid()}"))
-    os.kill(os.getpid(), signal.SIGSTOP)
+    signal.pthread_kill(get_ident(), signal.SIGSTOP)  # to the process, this thread might go on for a moment
 
 
 def _wrap(point: Point, come_to: Callable[[Point], None]) -> None:

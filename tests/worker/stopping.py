@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from typing import Any, cast
 
 from integrations.transport import BoundedAdapter
@@ -15,7 +16,7 @@ send, stops = BoundedAdapter.send, iter([signal.SIGSTOP])
 def stopping(adapter: BoundedAdapter, request: Any, *args: Any, **kwargs: Any) -> Any:
     """Its claim has just been renewed, and where it is let go on it sends at once."""
     if OPERATION in (request.body or b"") and (stop := next(stops, None)):
-        os.kill(os.getpid(), stop)
+        signal.pthread_kill(threading.get_ident(), stop)  # to the process, this thread might go on for a moment
     return send(adapter, request, *args, **kwargs)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import changes, listing, retention
+from models import changes, listing
 from models.wanted import Wanted
 from models.words import Kind, Outcome, Record, State
 from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
@@ -138,23 +138,6 @@ def test_a_voucher_whose_answer_was_lost_is_found_and_not_posted_again(world: Wo
     settle_later(world)
     assert world.change(Kind.INVOICE, "9").outcome is Outcome.SYNCED
     assert world.erp.calls["post"] == 1
-
-
-def test_a_voucher_whose_answer_was_lost_is_looked_for_also_when_the_invoice_was_left_alone_meanwhile(
-    world: World,
-) -> None:
-    world.change_settings(voucher_number="series")
-    put(world)
-    world.erp.fails_after["post"] = [Uncertain("No answer.")]
-    sync(world)
-    put(world, transfer=Transfer.UNWANTED)
-    settle_later(world)
-    assert world.change(Kind.INVOICE, "9").outcome is Outcome.SKIPPED
-    world.later(days=800)
-    assert retention.forget_settled(world.database, before=world.now) == 2  # the customer and the project
-    put(world)
-    sync(world)
-    assert list(world.erp.vouchers) == [(2026, 1)]
 
 
 def test_a_voucher_that_was_not_saved_after_all_is_posted(world: World) -> None:
