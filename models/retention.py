@@ -41,10 +41,11 @@ def forget_settled(database: Database, *, before: datetime) -> int:
     """Drop the changes that were settled before an instant (UTC) and of which nothing was heard since.
 
     Their links stay, so that a record that changes again is known. One that a person did something about is kept
-    as long as that is, and one that a person closed is kept for good.
+    as long as that is, and one that a person closed is kept for good. So is one that a lost call may have
+    saved, as it has no link.
     """
     of_any_kind = ChangeRow.kind.in_(list(Kind))  # as the index wants it
-    old = and_(of_any_kind, ChangeRow.received_at < before, ChangeRow.settled_at < before)
+    old = and_(of_any_kind, ~ChangeRow.uncertain, ChangeRow.received_at < before, ChangeRow.settled_at < before)
     touched = exists(select(AuditRow.id).where(AuditRow.change_id == ChangeRow.id))
     return _drop(database, ChangeRow, and_(ChangeRow.state == State.SETTLED, old, ~touched))
 

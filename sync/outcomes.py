@@ -113,6 +113,7 @@ def _good(change: Change, done: Done, *, now: datetime) -> Settlement:
         change.id,
         state,
         due_at=now + wait,
+        uncertain=change.uncertain and done.outcome is Outcome.SKIPPED,  # a lost call was not looked for
         outcome=done.outcome,
         title=done.title,
         reason=done.reason,

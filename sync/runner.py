@@ -19,6 +19,7 @@ from sync.flows.customers import Customers
 from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
 from sync.flows.projects import Projects
+from sync.leave import Leave, given
 from sync.outcomes import Done, Tried, postponed, settle
 from sync.watching import Unwatched
 
@@ -54,6 +55,7 @@ class Runner:
         connections: to read a connection and to pause it.
         open_desk: gives a flow the two systems of a connection; the function renews the claim.
         clock: gives the present instant in UTC.
+        ticks: counts seconds, also while the machine sleeps.
         dice: gives a number from 0 up to 1.
         claim_for: how long a claim holds without a word.
         watch: who looks on.
@@ -63,6 +65,7 @@ class Runner:
     connections: Connections
     open_desk: Callable[[Connection, Callable[[], None]], Desk]
     clock: Callable[[], datetime]
+    ticks: Callable[[], float]
     dice: Callable[[], float]
     claim_for: timedelta
     watch: Watch = UNWATCHED
@@ -71,13 +74,13 @@ class Runner:
         """Work one batch of a lane off, and tell which lanes have something to do after it."""
         flow = FLOWS[lane.kind]
         connection = self.connections.get(lane.connection_id)  # before the claim, should it not be readable
-        now = self.clock()
+        leave, now = Leave(clock=self.clock, ticks=self.ticks, claim_for=self.claim_for), self.clock()
         claim = inbox.claim(self.database, lane, most=flow.batch, now=now, until=now + self.claim_for)
         if claim is None:
             return set()
-        with self.watch.draining(claim):
+        with self.watch.draining(claim), given(leave):
             try:
-                return self._work_off(claim, flow, connection)
+                return self._work_off(claim, flow, connection, leave)
             except ClaimLost:
                 log.warning("claim_lost", connection=lane.connection_id, kind=lane.kind)
                 return set()
@@ -88,11 +91,15 @@ class Runner:
             log.warning("connection_paused", connection=connection.id, reason=error.reason)
             alerts.raise_alert(self.database, connection.id, pause_of(connection, error), now=self.clock())
 
-    def _work_off(self, claim: Claim, flow: Callable[[Desk], Flow[Any]], connection: Connection) -> set[Lane]:
-        desk = self.open_desk(connection, lambda: self._hold(claim))
+    def _work_off(
+        self, claim: Claim, flow: Callable[[Desk], Flow[Any]], connection: Connection, leave: Leave
+    ) -> set[Lane]:
+        desk = self.open_desk(connection, lambda: self._hold(claim, leave))
         with desk.reading_ahead(claim.lane, [change.record for change in claim.changes]):
             trying = partial(self.watch.trying, claim)
-            tried = act(flow(desk), claim.changes, clock=self.clock, hold=self._holding(claim), trying=trying)
+            tried = act(
+                flow(desk), claim.changes, clock=self.clock, hold=self._holding(claim, leave), trying=trying
+            )
         answers = {change_id: each.answer for change_id, each in tried.items()}
         for error in answers.values():
             if isinstance(error, Misconfigured):
@@ -104,17 +111,18 @@ class Runner:
         resting.heed(self.database, connection, answers.values(), now=self.clock(), dice=self.dice)
         return self._next(claim, answers)
 
-    def _hold(self, claim: Claim) -> None:
+    def _hold(self, claim: Claim, leave: Leave) -> None:
+        leave.renew()
         inbox.renew(self.database, claim, until=self.clock() + self.claim_for)
 
-    def _holding(self, claim: Claim) -> Callable[[], None]:
+    def _holding(self, claim: Claim, leave: Leave) -> Callable[[], None]:
         """Make what keeps a claim while records are read: it renews it when a tenth of its time is over."""
         held = self.clock()
 
         def hold() -> None:
             nonlocal held
             if self.clock() - held >= self.claim_for / 10:
-                self._hold(claim)
+                self._hold(claim, leave)
                 held = self.clock()
 
         return hold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from random import SystemRandom
@@ -45,6 +46,7 @@ REDIS_SECONDS = 2
 """Patience with Redis: what is not said to it now is said again by beat."""
 
 clock = partial(datetime.now, UTC)
+ticks = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 read_notification = webhooks.read
 
 
@@ -75,6 +77,7 @@ class Bridge:
             self.connections,
             open_desk=self.open_desk,
             clock=clock,
+            ticks=ticks,
             dice=SystemRandom().random,
             claim_for=timedelta(seconds=settings.claim_seconds),
             watch=self.lookout,

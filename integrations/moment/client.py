@@ -57,7 +57,9 @@ def pooled_session(
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.update({"Accept": "application/json", "User-Agent": "moment-24sevenoffice"})
     for scheme in ("http://", "https://"):
-        adapter = BoundedAdapter(seconds=connect_seconds, pool_maxsize=connections, name=_operation, heard=heard)
+        adapter = BoundedAdapter(
+            seconds=connect_seconds, pool_maxsize=connections, name=_operation, writes=_saves, heard=heard
+        )
         session.mount(scheme, adapter)
     return session
 
@@ -239,6 +241,10 @@ def _operation(request: requests.PreparedRequest) -> str:
     """Name a request by its method and what it is about, without ids: "PATCH customers"."""
     parts = urlsplit(request.url or "").path.rpartition("/companies/")[2].split("/")
     return f"{request.method} {'/'.join(map(str, parts[1::2]))}"
+
+
+def _saves(request: requests.PreparedRequest) -> bool:
+    return request.method != "GET"
 
 
 def _list_of(path: str) -> Said:

@@ -96,7 +96,9 @@ class SoapClient:
         # Sessions of 24SevenOffice belong to a login, so no cookie may stay on what all connections share.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
-            adapter = BoundedAdapter(seconds=connect_seconds, pool_maxsize=threads, name=_operation, heard=heard)
+            adapter = BoundedAdapter(
+                seconds=connect_seconds, pool_maxsize=threads, name=_operation, writes=_saves, heard=heard
+            )
             self._session.mount(scheme, adapter)
 
     def charging(self, budget: Budget) -> SoapClient:
@@ -178,6 +180,10 @@ class SoapClient:
 def _operation(request: requests.PreparedRequest) -> str:
     """Name a request by the operation in its SOAPAction."""
     return str(request.headers["SOAPAction"]).strip('"').rpartition("/")[2]
+
+
+def _saves(request: requests.PreparedRequest) -> bool:
+    return _operation(request) in SAVES
 
 
 def _tell(operation: str, message: bytes, answer: bytes | str) -> None:

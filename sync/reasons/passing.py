@@ -95,6 +95,14 @@ PASSING = {
         say("The bridge cannot reach its own store of sessions and requests (Redis), and waits for it."),
         say("Nothing, if you only use the bridge. Whoever runs it sees that Redis is started."),
     ),
+    "stood_still": Explained(
+        say("The bridge stood still for a while"),
+        say(
+            "The machine that the bridge runs on was paused or held up just before something was to be sent, for "
+            "so long that another part of the bridge may have sent it by now. So it was not sent."
+        ),
+        say("Nothing. It is looked at again by itself."),
+    ),
     "no_number": Explained(
         say("24SevenOffice did not tell the customer number"),
         say("The customer was sent, but the answer does not say what became of it."),

@@ -1,4 +1,6 @@
-"""Crash points: named instants between two steps, at which a process kills itself when it is told to, or is cut off.
+"""Crash points: named instants between two steps, at which a process meets its fate when it is told to.
+
+It kills itself, is cut off, or stops for longer than a claim holds.
 
 Production knows nothing of them: the functions around them are wrapped by the processes of a chaotic day. What is
 armed, and what was reached, are files in a folder, since a process that kills itself tells nothing any more.
@@ -8,12 +10,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
-from threading import Lock
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -25,14 +28,18 @@ from models import files, inbox
 from models.words import Kind, Record
 from sync.desk import Desk
 from sync.runner import Runner
+from tests.chaos.hurry import CLAIM_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-KILLED, CUT_OFF = "killed", "cut off"
+KILLED, CUT_OFF, STOPPED = "killed", "cut off", "stopped"
 PULLED_SECONDS = 2
 """How long it may take to pull the cable of a host that asked for it."""
+
+STOPPED_SECONDS = CLAIM_SECONDS + 2
+"""How long a process stands still: another one has taken over and has looked for what it may have saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +109,19 @@ CUTS = (
 """Instants at which a host is cut off from everything, its worker in the middle of a batch."""
 
 
+STOPS = (
+    Point(name="claimed, nothing done", owner=Runner, function="_work_off", fate=STOPPED),
+    *(
+        Point(name=f"{name} about to leave", owner=HTTPAdapter, function="send", fate=STOPPED, sending=sending)
+        for name, sending in (("voucher", VOUCHERS), ("customer", b"SaveCompanies"), ("expense", b"externalId"))
+    ),
+    Point(name="voucher posted, not linked", owner=Desk, function="save_link", kind=Kind.INVOICE, fate=STOPPED),
+    Point(name="done, not settled", owner=inbox, function="settle", fate=STOPPED),
+    Point(name="in the midst of settling", owner=inbox, function="_settle_one", fate=STOPPED),
+)
+"""Instants at which a process stops and goes on later, as if nothing had been: so does a paused machine."""
+
+
 class Crashes:
     """What is armed and what was reached, in a folder that all processes of a day share.
 
@@ -136,6 +156,12 @@ class Crashes:
             return
         if point.fate == KILLED:
             os.kill(os.getpid(), signal.SIGKILL)
+        elif point.fate == STOPPED:
+            _stop(STOPPED_SECONDS)
+        else:
+            self._ask_to_be_cut_off(point)
+
+    def _ask_to_be_cut_off(self, point: Point) -> None:
         wish = self.wishes / self._host
         wish.touch()
         deadline = time.monotonic() + PULLED_SECONDS
@@ -154,8 +180,14 @@ class Crashes:
 
     def install(self) -> None:
         """Put the points into this process."""
-        for point in (*POINTS, *CUTS) if self._host else POINTS:
+        for point in (*POINTS, *STOPS, *(CUTS if self._host else ())):
             _wrap(point, self.come_to)
+
+
+def _stop(seconds: float) -> None:
+    """Stop this process, after hiring somebody who lets it go on."""
+    subprocess.Popen(("/bin/sh", "-c", f"sleep {seconds}; kill -CONT {os.getpid()}"))
+    signal.pthread_kill(get_ident(), signal.SIGSTOP)  # to the process, this thread might go on for a moment
 
 
 def _wrap(point: Point, come_to: Callable[[Point], None]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.chaos.crashes import CUTS, POINTS, VOUCHERS
+from tests.chaos.crashes import CUTS, POINTS, STOPS, VOUCHERS
 from tests.chaos.hosts import Cables
 from tests.chaos.hurry import CLAIM_SECONDS
 from tests.chaos.stack import WORKERS
@@ -50,7 +50,7 @@ MISHAPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 REFUSALS = ("SystemError", "SystemError", "Exception", "NotSaved")
 SLOW, LONGER_THAN_ANYBODY_WAITS = 0.4, 1.6
-POINTS_ARMED, CRUELTIES_DONE, CUTS_ARMED = 7, 6, 2
+POINTS_ARMED, CRUELTIES_DONE, CUTS_ARMED, STOPS_ARMED = 7, 6, 2, 2
 CUT_SECONDS = CLAIM_SECONDS + 1, CLAIM_SECONDS + 4
 """How long a host is cut off: for longer than a claim of its worker holds."""
 
@@ -83,6 +83,8 @@ class Troubles:
         for point in dice.sample(POINTS, round(POINTS_ARMED * size)):
             arm = partial(self._crashes.arm, point, skip=dice.choice((0, 0, 1)))
             yield dice.uniform(0, seconds / 2), arm
+        for point in dice.sample(STOPS, max(1, round(STOPS_ARMED * size))):
+            yield dice.uniform(0, 0 if point.sending else seconds / 2), partial(self._crashes.arm, point, skip=0)
         for cruelty in dice.sample(self._cruelties(), round(CRUELTIES_DONE * size)):
             yield dice.uniform(0, seconds), cruelty
         for point in dice.sample(CUTS, max(1, round(CUTS_ARMED * size))):

@@ -70,6 +70,7 @@ class Reader:
             connections=self.connections,
             open_desk=self.open_desk,
             clock=lambda: NOW,
+            ticks=lambda: 0,
             dice=lambda: 0.5,
             claim_for=timedelta(minutes=3),
         )

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import socket
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
+from urllib3.connection import HTTPConnection
 
 from integrations.transport import BoundedAdapter
+from sync.errors import Unavailable
+from sync.leave import Leave, given
+from tests.factories import NOW
 
 
 @pytest.mark.parametrize("through_proxy", [False, True])
@@ -23,6 +28,50 @@ def test_a_request_that_nobody_acknowledges_is_given_up_by_the_kernel_too(*, thr
         assert patience(wire.sock) == 2500
         wire.close()
         adapter.close()
+
+
+@pytest.mark.parametrize(("body", "connecting"), [(b"a voucher", 0), (b"a voucher", 100), (iter([b"a file"]), 0)])
+def test_a_request_that_writes_does_not_leave_when_there_is_no_leave_for_it_any_more(
+    body: Any, connecting: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = [0.0]
+    leave = Leave(clock=lambda: NOW, ticks=lambda: ticks[0], claim_for=timedelta(minutes=5))
+    ticks[0] = 100 - connecting
+    with socket.create_server(("127.0.0.1", 0)) as server, given(leave), requests.Session() as session:
+        adapter = BoundedAdapter(seconds=2, pool_maxsize=1, writes=lambda request: request.method == "POST")
+        session.mount("http://", adapter)
+        connect = HTTPConnection.connect
+
+        def slowly(connection: Any) -> None:
+            connect(connection)
+            ticks[0] += connecting
+
+        monkeypatch.setattr(HTTPConnection, "connect", slowly)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with pytest.raises(Unavailable):
+            session.post(address, data=body, timeout=2)
+        server.settimeout(0.2)
+        assert heard(server) == b""
+
+
+def test_a_request_that_only_reads_needs_no_leave() -> None:
+    ticks = iter([0.0, 100.0])
+    leave = Leave(clock=lambda: NOW, ticks=lambda: next(ticks), claim_for=timedelta(minutes=5))
+    with socket.create_server(("127.0.0.1", 0)) as server, given(leave), requests.Session() as session:
+        session.mount("http://", BoundedAdapter(seconds=2, pool_maxsize=1, writes=lambda _request: False))
+        with pytest.raises(requests.ReadTimeout):
+            session.get(f"http://127.0.0.1:{server.getsockname()[1]}/", timeout=0.1)
+        assert heard(server).startswith(b"GET / ")
+
+
+def heard(server: socket.socket) -> bytes:
+    """Tell what came in over the first connection until it ended; nothing where none was made."""
+    try:
+        wire, _ = server.accept()
+    except TimeoutError:
+        return b""
+    with wire:
+        return wire.recv(1000)
 
 
 def patience(sock: socket.socket | None) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from local.servers import Server
     from models.connections import Connection
@@ -127,6 +128,42 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(
     assert worker.returncode == 0
     found = requests.get(f"{books['moment']}/books/1001/customers", timeout=10).json()
     assert [each["customerNumber"] for each in found if str(each["id"]) == CUSTOMER] == ["10001"]
+
+
+@pytest.mark.parametrize(
+    ("record", "operation"),
+    [(Record(Kind.CUSTOMER, CUSTOMER), "SaveCompanies"), (Record(Kind.INVOICE, DRAFT), "SaveBundleList")],
+)
+def test_a_worker_that_was_stopped_for_longer_than_its_claim_sends_nothing_more(
+    bridge: Bridge,
+    environ: Mapping[str, str],
+    connection: Connection,
+    books: dict[str, str],
+    record: Record,
+    operation: str,
+) -> None:
+    """It had renewed its claim just before it stopped; another one took over, looked in vain, and sent."""
+    finalize(books)
+    lane, told = Lane(connection.id, record.kind), {**environ, "CLAIM_SECONDS": "5", "STOPS_AT": operation}
+    with process("celery", "-A", "tests.worker.stopping", "worker", *ALONE, environ=told) as stopped:
+        await_line(stopped, "ready.")
+        inbox.receive(bridge.database, connection.id, [record], now=clock())
+        dispatch.nudge([lane])
+        eventually(lambda: is_stopped(stopped))
+        eventually(lambda: bridge.runner.drain(lane) or calls(books)[operation])
+        stopped.send_signal(signal.SIGCONT)
+        stopped.send_signal(signal.SIGTERM)
+        said, _ = stopped.communicate(timeout=60)
+    assert "claim_lost" in said
+    assert calls(books)[operation] == 1
+
+
+def calls(books: Mapping[str, str]) -> Counter[str]:
+    return Counter(requests.get(f"{books['twentyfour']}/calls", timeout=10).json())
+
+
+def is_stopped(running: subprocess.Popen[str]) -> bool:
+    return Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def watched_worker(environ: Mapping[str, str], port: int) -> AbstractContextManager[subprocess.Popen[str]]:
