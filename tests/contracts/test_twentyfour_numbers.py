@@ -38,7 +38,9 @@ def test_numbers_beside_each_other_are_looked_for_together(stranger: Stranger, e
     assert looks(stranger) == 2
 
 
-def test_where_one_project_follows_the_other_their_thousand_is_looked_for(stranger: Stranger, erp: TwentyFour) -> None:
+def test_where_one_project_follows_the_other_their_thousand_is_looked_for(
+    stranger: Stranger, erp: TwentyFour
+) -> None:
     enter(stranger, 555)
     assert erp.held_projects([1]) == erp.held_projects([100]) == erp.held_projects(range(101, 500)) == []
     assert looks(stranger) == 2
