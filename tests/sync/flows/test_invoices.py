@@ -113,35 +113,6 @@ def test_the_invoices_of_a_batch_are_posted_in_one_call(world: World) -> None:
     assert world.erp.calls["post"] == 1
 
 
-def test_no_more_vouchers_are_posted_in_a_call_than_are_known_to_be_taken(world: World) -> None:
-    for n in range(1, 42):
-        put(world, str(n), number=n)
-    sync(world, *map(str, range(1, 42)))
-    assert len(world.erp.vouchers) == 41
-    assert world.erp.calls["post"] == 3
-
-
-def test_an_answer_that_is_lost_halfway_through_a_batch_doubles_nothing(world: World) -> None:
-    for n in range(1, 26):
-        put(world, str(n), number=n)
-    world.erp.fails_after["post"] = [None, Uncertain("No answer.")]
-    sync(world, *map(str, range(1, 26)))
-    assert world.erp.calls["post"] == 2
-    settle_later(world)
-    assert (len(world.erp.vouchers), world.erp.calls["post"], world.erp.calls["posted"]) == (25, 2, 5)
-
-
-def test_of_calls_that_were_not_made_since_24sevenoffice_was_down_nothing_is_in_doubt(world: World) -> None:
-    for n in range(1, 26):
-        put(world, str(n), number=n)
-    world.erp.fails_before["post"] = [Uncertain("Error.", otherwise=Rejected("Error."))]
-    world.erp.fails_before["posted"] = [Unavailable("Down.")]
-    sync(world, *map(str, range(1, 26)))
-    assert world.erp.calls["posted"] == 20
-    settle_later(world)
-    assert (len(world.erp.vouchers), world.erp.calls["posted"]) == (25, 21)
-
-
 def test_a_call_never_mixes_fiscal_years(world: World) -> None:
     put(world, "1", number=1, day=date(2025, 12, 31))
     put(world, "2", number=2, day=date(2026, 1, 1))
