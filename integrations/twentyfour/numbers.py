@@ -24,7 +24,10 @@ REMEMBERED_SECONDS = 60
 """How long a number that was free is taken to be so; who enters projects in both systems seldom is that fast."""
 
 BLOCK, MOST = 100, 1000
-"""Neighbours share all digits but two. Where so many would be too many for a call, nobody's are looked for."""
+"""Neighbours share all digits but two, or but three where one project follows the other, as on a first day.
+
+MOST is of a call (assumption S37): where neighbours would be more, fewer are looked for, or none.
+"""
 
 HIGHEST = 2**31 - 1
 
@@ -50,7 +53,7 @@ class Numbers:
             unknown = {number for number in numbers if number not in self._free}
             if not unknown:
                 return []
-            wanted = _with_neighbours(unknown)
+            wanted = _with_neighbours(unknown, far=len(self._free) > 0)
             found = [each for each in self._read(wanted) if each.number in wanted]
             taken = {each.number for each in found}
             self._free.update(dict.fromkeys(wanted - taken, True))
@@ -71,8 +74,10 @@ class Numbers:
         return HeldProject(project.Id, name, customer, held_client_id(project, self._field))
 
 
-def _with_neighbours(numbers: set[int]) -> set[int]:
-    starts = {number // BLOCK * BLOCK for number in numbers}
-    if len(starts) * BLOCK > MOST:
-        return numbers
-    return {number for start in starts for number in range(max(start, 1), min(start + BLOCK, HIGHEST + 1))}
+def _with_neighbours(numbers: set[int], *, far: bool) -> set[int]:
+    """Add the neighbours to numbers: the thousand around each for ``far`` ones, else the hundred."""
+    for block in (MOST, BLOCK) if far else (BLOCK,):
+        starts = {number // block * block for number in numbers}
+        if len(starts) * block <= MOST:
+            return {number for start in starts for number in range(max(start, 1), min(start + block, HIGHEST + 1))}
+    return numbers

@@ -43,7 +43,7 @@ class Work:
 class Projects:
     """Saves new and changed projects, each in a call of its own since the vendor has no other."""
 
-    batch = 10
+    batch = 20  # so many invoices as one call posts have their projects at once
     together = False
 
     def __init__(self, desk: Desk) -> None:

@@ -35,8 +35,18 @@ def test_numbers_beside_each_other_are_looked_for_together(stranger: Stranger, e
     assert erp.held_projects([2, 99, 200, 299]) == []
     assert looks(stranger) == 1
     assert erp.held_projects([17]) == [HeldProject(17, "Brannstasjonen")]
-    assert erp.held_projects([100]) == []
-    assert looks(stranger) == 3
+    assert looks(stranger) == 2
+
+
+def test_where_one_project_follows_the_other_their_thousand_is_looked_for(
+    stranger: Stranger, erp: TwentyFour
+) -> None:
+    enter(stranger, 555)
+    assert erp.held_projects([1]) == erp.held_projects([100]) == erp.held_projects(range(101, 500)) == []
+    assert looks(stranger) == 2
+    assert erp.held_projects([555]) == [HeldProject(555, "Brannstasjonen")]
+    assert erp.held_projects([1001]) == erp.held_projects([1999]) == []
+    assert looks(stranger) == 4
 
 
 def test_a_number_that_is_taken_is_read_as_it_is_now(stranger: Stranger, erp: TwentyFour) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.bench.wire import Request
     from tests.journeys.firm import Firm
 
-CONNECTIONS, INVOICES, OF_PEERS = 200, 20, 64
+CONNECTIONS, INVOICES, OF_PEERS = 200, 12, 64
 MOMENT_SECONDS, TWENTYFOUR_SECONDS = 0.1, 0.2
 LEAST_SHARE = 0.85
 EDGE = 0.05
