@@ -35,13 +35,15 @@ ELSEWHERE = frozenset({Standing.MISSING, Standing.MOMENT_ONLY})
 
 
 def compare(desk: Desk, first: date, last: date) -> Report:
-    """Compare the invoices of these days, and the expenses where they travel; nothing is written anywhere.
+    """Compare the invoices and the expenses of these days, each where they travel; nothing is written anywhere.
 
     24SevenOffice is asked once for each month. Only where an invoice or a cost is missing in the ledger, the rest
     of its fiscal year is read as well, as it may stand there under another date.
     """
-    gathered = _Gathered(desk, list(desk.moment.invoices_of(first - MARGIN, last + MARGIN)))
-    spending = Spending(desk, first, last) if Kind.EXPENSE in desk.settings.kinds else None
+    kinds = desk.settings.kinds
+    invoices = desk.moment.invoices_of(first - MARGIN, last + MARGIN) if Kind.INVOICE in kinds else ()
+    gathered = _Gathered(desk, list(invoices))
+    spending = Spending(desk, first, last) if Kind.EXPENSE in kinds else None
     costs = spending.listed if spending else AccountRanges(())
     booked = desk.erp.booked(first, last, costs=costs)
     report = gathered.report(first, last, booked, spending)
@@ -71,7 +73,8 @@ class _Gathered:
 
     def report(self, first: date, last: date, booked: Booked, spending: Spending | None) -> Report:
         """Compare with what is booked."""
-        report = reconcile(self._sides(first, last, booked.sales))
+        sales = booked.sales if Kind.INVOICE in self._desk.settings.kinds else ()
+        report = reconcile(self._sides(first, last, sales))
         return replace(report, expenses=spending.report(booked.purchases)) if spending else report
 
     def _sides(self, first: date, last: date, lines: Sequence[PostedLine]) -> Sides:

@@ -127,6 +127,13 @@ def test_the_command_tells_the_differences_as_a_table_as_csv_and_as_json(kept: B
     assert told["differences"][0]["deviations"] == [["amount", "2 400,00", "2 400,01"]]
 
 
+def test_a_spreadsheet_works_nothing_out_that_somebody_wrote_into_the_ledger(kept: Bookkeeping) -> None:
+    kept.send(kept.ids[1])
+    kept.enter({"account": 1500, "amount": "-2400"}, {"account": 3100, "amount": "2400"}, invoice="=1+1")
+    (row,) = csv.DictReader(run("--month", f"{YEAR}-10", "--csv").output.splitlines())
+    assert (row["number"], row["kroner"]) == ("'=1+1", "-2 400,00")
+
+
 def test_the_command_is_content_with_books_that_agree(kept: Bookkeeping) -> None:
     kept.send(kept.ids[1])
     done = run("--month", f"{YEAR}-10")
@@ -144,7 +151,7 @@ def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookk
     demo, fjord, without, total = done.output.splitlines()
     assert demo == "BAD   Demo AS: 3 equal, 1 different"
     assert fjord.startswith("BAD   Fjord AS: 24SevenOffice refused the user name or password")
-    assert without == "ok    Ås AS: brings no invoices"
+    assert without == "ok    Ås AS: brings neither invoices nor expenses"
     assert (done.exit_code, total) == (1, "Connections: 3, of which something is wrong with 2.")
     assert CliRunner().invoke(main, [*run_all, "--csv"]).exit_code == 2
 

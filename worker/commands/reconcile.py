@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from datetime import date, datetime
 from functools import partial
 from io import StringIO
@@ -35,6 +36,9 @@ LEFT = {
     "before_first_day": "vouchers from before the first day",
 }
 """What was left alone on purpose, by the name of its count."""
+
+FORMULA = re.compile(r"[=+@\t\r]|-(?!(\d| )+,\d\d$)")
+"""What a spreadsheet would take a cell for that begins so; an amount below zero is none."""
 
 MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d"))
 
@@ -72,8 +76,8 @@ def _compared(connection: Connection, first: date, last: date) -> Report:
 
 
 def _in_a_line(first: date, last: date, connection: Connection) -> tuple[bool, str]:
-    if Kind.INVOICE not in connection.settings.kinds:
-        return True, "brings no invoices"
+    if not connection.settings.kinds & {Kind.INVOICE, Kind.EXPENSE}:
+        return True, "brings neither invoices nor expenses"
     report = _compared(connection, first, last)
     told = f"{report.count('equal')} equal, {len(report.differences)} different"
     if report.expenses:
@@ -153,8 +157,13 @@ def _as_csv(report: Report) -> str:
     text = StringIO()
     rows = csv.writer(text)
     rows.writerow(HEADINGS)
-    rows.writerows(map(_row, report.everything))
+    rows.writerows([_inert(cell) for cell in _row(each)] for each in report.everything)
     return text.getvalue()
+
+
+def _inert(cell: str) -> str:
+    """Keep a spreadsheet from working out what somebody has written into either system."""
+    return f"'{cell}" if FORMULA.match(cell) else cell
 
 
 def _as_json(report: Report) -> str:

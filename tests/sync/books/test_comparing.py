@@ -77,6 +77,13 @@ def test_a_customer_without_a_number_is_not_compared(world: World) -> None:
     assert compared(world).agree
 
 
+def test_invoices_are_not_compared_where_they_do_not_travel(world: World) -> None:
+    post(world, *known(world, 2)[:1])
+    world.change_settings(kinds=(Kind.CUSTOMER,))
+    report = compare(world.open_desk(world.connection, lambda: None), FIRST, LAST)
+    assert (report.agree, report.counts, report.totals) == (True, {}, [])
+
+
 def test_an_invoice_that_cannot_become_a_voucher_says_why(world: World) -> None:
     (invoice,) = known(world, 1)
     world.moment.invoices[invoice.id] = replace(invoice, total=invoice.total + 1)
