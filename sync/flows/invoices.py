@@ -15,13 +15,13 @@ from language.said import Said, say
 from models.changes import UNSEEN
 from models.words import Kind, Outcome, Record, named
 from sync.comments import comment_of
-from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain, about, caught
+from sync.errors import Rejected, SyncError, Uncertain, about, caught
 from sync.outcomes import UNCHANGED, Done, skipped
 from sync.records import Transfer
 from sync.vouchers import agrees, check_bookings, kroner, voucher_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from models.inbox import Change
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from sync.records import FiscalYear, Invoice, Voucher
 
 T = TypeVar("T")
-
-IN_A_CALL = 20
-"""Vouchers in one call: as many as are known to be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +42,9 @@ class Work:
 
 
 class Invoices:
-    """Posts the vouchers of finalized invoices, up to IN_A_CALL of one fiscal year in one call."""
+    """Posts the vouchers of finalized invoices, those of one fiscal year in one call."""
 
-    batch = 2 * IN_A_CALL  # read at once, as the readings would else take as long as the posts
+    batch = 20
     together = True
 
     def __init__(self, desk: Desk) -> None:
@@ -70,14 +67,10 @@ class Invoices:
             return (self._look(work) if change.uncertain else None) or work
 
     def send(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
-        """Post vouchers, in calls of one fiscal year; a refused call is followed by a look and single calls.
-
-        Once 24SevenOffice is unavailable or refuses the connection, no further call is tried.
-        """
+        """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls."""
         answers: dict[int, Done | SyncError] = {}
-        for group in _calls(works):
-            down = _down(answers.values())
-            answers |= _all(group, down) if down else self._post(group, year=group[0].year)
+        for year, group in groupby(sorted(works, key=lambda work: work.year), key=lambda work: work.year):
+            answers |= self._post(list(group), year=year)
         return [answers[work.change.id] for work in works]
 
     def _post(self, works: Sequence[Work], *, year: int) -> dict[int, Done | SyncError]:
@@ -197,23 +190,6 @@ def left_alone(invoice: Invoice) -> Done | None:
         return skipped(say("Moment says: do not transfer to accounting."), reason="do_not_transfer")
     if invoice.transfer is Transfer.DONE:
         return skipped(say("Moment says that it has been transferred already."), reason="transferred")
-    return None
-
-
-def _calls(works: Sequence[Work]) -> Iterator[Sequence[Work]]:
-    """Part vouchers into those that one call posts."""
-    for _, group in groupby(sorted(works, key=lambda work: work.year), key=lambda work: work.year):
-        of_year = list(group)
-        yield from (of_year[start : start + IN_A_CALL] for start in range(0, len(of_year), IN_A_CALL))
-
-
-def _down(answers: Iterable[Done | SyncError]) -> SyncError | None:
-    """Tell why no further call is worth trying, if none is: of what it would send nothing can have been saved."""
-    for answer in answers:
-        if isinstance(answer, Unavailable | Misconfigured):
-            unsent = copy(answer)
-            unsent.in_doubt = False
-            return unsent
     return None
 
 
