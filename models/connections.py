@@ -32,6 +32,7 @@ SECRET_FIELDS = frozenset(
 )
 
 NOT_STARTED = say("It has not been started yet.")
+LONGEST_NAME, LONGEST_REASON = 100, 200
 """Why a connection is paused that was added to be looked through before anything travels."""
 
 

@@ -36,6 +36,13 @@ NET: tuple[dict[str, Any], ...] = (
 )
 
 
+def work_off(bridge: Bridge) -> None:
+    """Drain what is due, again and again until nothing is."""
+    while lanes := due.lanes(bridge.database, now=clock()):
+        for lane in lanes:
+            bridge.runner.drain(lane)
+
+
 class Bookkeeping:
     """The invoices 1, 2 and 3 of October; the first and the last are in the ledger as they should be."""
 
@@ -75,9 +82,7 @@ class Bookkeeping:
         self.work_off()
 
     def work_off(self) -> None:
-        while lanes := due.lanes(self.bridge.database, now=clock()):
-            for lane in lanes:
-                self.bridge.runner.drain(lane)
+        work_off(self.bridge)
 
     def enter(self, *lines: dict[str, Any], day: date = DAY, invoice: str = "2", **more: Any) -> None:
         """Enter a voucher by hand, by default the one that invoice 2 should have."""

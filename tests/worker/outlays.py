@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from models import due, inbox, mending
+from models import inbox, mending
 from models.words import Kind, Record
-from tests.worker.bookkeeping import API, DAY, FIRST, LAST, PROJECT, YEAR
+from tests.worker.bookkeeping import API, DAY, FIRST, LAST, PROJECT, YEAR, work_off
 from worker import comparing
 from worker.wiring import clock
 
@@ -78,9 +78,7 @@ class Outlays:
         self.work_off()
 
     def work_off(self) -> None:
-        while lanes := due.lanes(self.bridge.database, now=clock()):
-            for lane in lanes:
-                self.bridge.runner.drain(lane)
+        work_off(self.bridge)
 
     def expenses(self) -> list[dict[str, Any]]:
         return list(self.moment("GET", "projectExpenses?noLimit=true")["content"])

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from language.said import say
 from models import connections
-from models.connections import NOT_STARTED, NameTaken
+from models.connections import LONGEST_NAME, LONGEST_REASON, NOT_STARTED, NameTaken
 from models.errands import Asked
 from models.settings import ConnectionSettings
 from sync.cleaning import clean
@@ -23,7 +23,6 @@ from worker.wiring import bridge, clock
 
 router = APIRouter(prefix="/connections")
 
-LONGEST_NAME, LONGEST_REASON = 100, 200
 MONTH = re.compile(r"20[0-9]{2}-[0-9]{2}")
 MOST = 50
 """Connections of a page."""

@@ -8,6 +8,7 @@ import click
 from pydantic import ValidationError
 
 from language.said import say
+from models.connections import LONGEST_NAME, LONGEST_REASON
 from models.settings import ConnectionSettings
 from sync.cleaning import clean
 from worker.checks import check
@@ -19,7 +20,6 @@ from worker.wiring import bridge, clock
 if TYPE_CHECKING:
     from models.connections import Connection
 
-LONGEST_NAME, LONGEST_REASON = 100, 200
 checking = click.option("--check/--no-check", default=True, help="Whether both systems are tried out first [yes]")
 
 

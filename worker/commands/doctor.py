@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.doctor import rehearsing as rehearsal
+from sync.doctor import rehearsing
 from sync.doctor.checkups.login import enter
 from sync.doctor.findings import Finding, Verdict
 from sync.doctor.rehearsals.traces import Traces
@@ -42,7 +42,7 @@ def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool) 
     if everywhere and write:
         raise click.UsageError("--write is for one connection.")
     one_or_all(connection, everywhere=everywhere)
-    if connection is None or everywhere:
+    if not connection:
         look_at_each(_in_a_line)
         return
     _look_over(bridge().connections.named(connection), write=write, yes=yes)
@@ -71,13 +71,13 @@ def _rehearsed(connection: Connection, *, yes: bool) -> bool:
     patient = checks.patient_of(bridge(), connection)
     client = enter(patient.erp).client
     click.echo(f"\nThis writes in {client} and in company {connection.settings.moment_company} of Moment:")
-    for made in rehearsal.plan(patient):
+    for made in rehearsing.plan(patient):
         click.echo(f"  {made}")
     if not yes and click.prompt(f"To go on, type the name of the client ({client})", default="") != client:
         raise click.ClickException("Nothing was written.")
     traces = Traces(lambda what: click.echo(f"making {what}"))
     try:
-        verdicts = [_told(finding) for finding in rehearsal.rehearse(patient, traces)]
+        verdicts = [_told(finding) for finding in rehearsing.rehearse(patient, traces)]
     finally:
         click.echo("\n".join(["\nWhat is left:", *(f"  {each}" for each in traces.left or ["nothing"])]))
     return Verdict.BAD not in verdicts

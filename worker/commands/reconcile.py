@@ -60,7 +60,7 @@ def reconcile(connection: str | None, *, everywhere: bool, form: str | None, **d
     What somebody has accepted as known is counted, and no difference.
     """
     one_or_all(connection, everywhere=everywhere)
-    if connection is None or everywhere:
+    if not connection:
         if form:
             raise click.UsageError(f"--{form} is for one connection.")
         look_at_each(partial(_in_a_line, *_days(**days)))
