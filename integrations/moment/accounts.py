@@ -13,6 +13,11 @@ from language.said import say
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from pydantic import SecretStr
+
+    Access = tuple[str, SecretStr]
+    """A company with the key that opens it: what one key has read is not told to who shows another."""
+
 _REMEDY = say("Correct the financial account in Moment, then try again.")
 
 
@@ -24,19 +29,19 @@ class Charts:
     """
 
     def __init__(self, *, seconds: float = 300) -> None:
-        self._charts: TTLCache[str, Mapping[str, Fields]] = TTLCache(maxsize=500, ttl=seconds)
+        self._charts: TTLCache[Access, Mapping[str, Fields]] = TTLCache(maxsize=500, ttl=seconds)
         self._lock = Lock()
 
     def account(
-        self, account_id: str, *, company: str, fetch: Callable[[], Iterable[Mapping[str, object]]]
+        self, account_id: str, *, access: Access, fetch: Callable[[], Iterable[Mapping[str, object]]]
     ) -> Fields | None:
         """Find an account by its id, as two may share a number; the list is read anew for one not in it."""
         with self._lock:
-            chart = self._charts.get(company)
+            chart = self._charts.get(access)
         if chart is None or account_id not in chart:
             chart = {record_id(values.get("id")): _account(values) for values in fetch()}
             with self._lock:
-                self._charts[company] = chart
+                self._charts[access] = chart
         return chart.get(account_id)
 
 

@@ -46,6 +46,7 @@ class MomentGateway:
 
     def __init__(self, settings: ConnectionSettings, *, site: MomentSite) -> None:
         self._company = settings.moment_company
+        self._access = (settings.moment_company, settings.moment_api_key)
         self._site = site
         self._client = MomentClient(site, company=settings.moment_company, api_key=settings.moment_api_key)
         self._ahead: dict[tuple[Kind, str], Future[_Read]] = {}
@@ -113,7 +114,7 @@ class MomentGateway:
     def project_numbered(self, number: int) -> str | None:
         """Find a project by its number; one found is remembered for five minutes."""
         fetch = partial(self._client.find, RESOURCES[Kind.PROJECT], "projectNumber", str(number))
-        return self._site.numbers.project_id(number, company=self._company, fetch=fetch)
+        return self._site.numbers.project_id(number, access=self._access, fetch=fetch)
 
     def activity(self, project_id: str, name: str) -> str:
         """Find a project's activity, or make it."""
@@ -171,7 +172,7 @@ class MomentGateway:
 
     def _account(self, account_id: str) -> Fields | None:
         fetch = partial(self._client.everything, "financialAccounts")
-        return self._site.charts.account(account_id, company=self._company, fetch=fetch)
+        return self._site.charts.account(account_id, access=self._access, fetch=fetch)
 
     def _changed(self, kind: Kind, since: datetime) -> Iterator[Mapping[str, object]]:
         # Moment's filter is asked for a whole day (assumption M5), which it may even ignore.

@@ -14,6 +14,8 @@ from sync.records import Project
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from integrations.moment.accounts import Access
+
 _REMEDY = say("Correct the project in Moment; it then comes across by itself.")
 
 
@@ -38,14 +40,14 @@ class ProjectNumbers:
     """
 
     def __init__(self, *, seconds: float = 300) -> None:
-        self._ids: TTLCache[tuple[str, int], str] = TTLCache(maxsize=10_000, ttl=seconds)
+        self._ids: TTLCache[tuple[Access, int], str] = TTLCache(maxsize=10_000, ttl=seconds)
         self._lock = Lock()
 
-    def project_id(self, number: int, *, company: str, fetch: Callable[[], str | None]) -> str | None:
+    def project_id(self, number: int, *, access: Access, fetch: Callable[[], str | None]) -> str | None:
         """Find a project's id; one that was not found is looked for each time, as someone may be making it."""
         with self._lock:
-            found = self._ids.get((company, number))
+            found = self._ids.get((access, number))
         if found is None and (found := fetch()):
             with self._lock:
-                self._ids[company, number] = found
+                self._ids[access, number] = found
         return found

@@ -8,14 +8,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
+from integrations.moment.gateway import MomentGateway
 from models.finds import Modified
 from models.words import Kind
 from sync.errors import Rejected
+from tests.factories import settings
 from tests.integrations.moment.remote import Remote, pages, says, sends
 
 if TYPE_CHECKING:
-    from integrations.moment.gateway import MomentGateway
+    from integrations.moment.client import MomentSite
     from sync.ports import Moment
 
 SINCE = datetime(2026, 3, 1, 10, 0, 30, 900_000, tzinfo=UTC)
@@ -61,6 +64,19 @@ def test_the_accounts_are_read_once_for_many_invoices(remote: Remote, gateway: M
     remote.answers["GET financialAccounts"] = [says({"content": [account(501)]})]
     assert gateway.invoice("7") == gateway.invoice("7")
     assert remote.times("GET financialAccounts") == 1
+
+
+def test_what_one_key_has_read_is_not_told_to_who_shows_another(
+    remote: Remote, gateway: MomentGateway, site: MomentSite
+) -> None:
+    remote.answers["GET invoices/7"] = [says(invoice())]
+    remote.answers["GET financialAccounts"] = [says({"content": [account(501)]})]
+    remote.answers["GET projects"] = pages([{"id": 7, "projectNumber": 1}])
+    other = MomentGateway(settings(moment_api_key=SecretStr("another-key")), site=site)
+    for each in (gateway, other, gateway, other):
+        each.invoice("7")
+        each.project_numbered(1)
+    assert (remote.times("GET financialAccounts"), remote.times("GET projects")) == (2, 2)
 
 
 def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: MomentGateway) -> None:
