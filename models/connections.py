@@ -274,12 +274,12 @@ def _note(session: Session, connection_id: int, *, who: str, what: str, now: dat
 
 
 def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Said]:
-    """Tell what was changed, from what to what; of a secret only that it was."""
+    """Tell what was changed, from what to what; of a secret, and of the client of a login, only that it was."""
     for name, field in ConnectionSettings.model_fields.items():
         old, new = getattr(before, name), getattr(after, name)
         if old == new:
             continue
-        if name in SECRET_FIELDS:
+        if name in {*SECRET_FIELDS, "identity_id"}:
             yield say("{setting}: changed", setting=field.title)
         else:
             yield say("{setting}: {old} → {new}", setting=field.title, old=_shown(old), new=_shown(new))

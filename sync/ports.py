@@ -267,7 +267,7 @@ class OpenErp(Erp, Protocol):
     def identity_id(self) -> str:
         """Tell which of the clients that the login reaches is worked in.
 
-        Raises Misconfigured, with the names and ids to choose from, where that is not clear.
+        Raises Misconfigured where that is not clear.
         """
         ...
 

@@ -79,7 +79,7 @@ class TwentyFour:
     def identity_id(self) -> str:
         """Tell the identity that calls are made with, to be stored where the settings left it open.
 
-        Raises Misconfigured, with the names and ids to choose from, where the login reaches several clients.
+        Raises Misconfigured where the login reaches several clients.
         """
         return self._session.identity_id()
 

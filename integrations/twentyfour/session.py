@@ -161,7 +161,7 @@ class Session:
     def identity_id(self) -> str:
         """Tell which client the calls are made in: the login's own, or the only one that it reaches.
 
-        Raises Misconfigured, with the clients to choose from, where that is not clear.
+        Raises Misconfigured where that is not clear.
         """
         with self._choosing:
             if not self._identity_id:
@@ -220,11 +220,10 @@ def _only(identities: Sequence[Identity]) -> Identity:
             reason="login_refused",
             remedy=say("Correct user name and password in the connection's settings."),
         )
-    choices = ", ".join(f"{identity.client} ({identity.id})" for identity in usable)
     raise Misconfigured(
-        say("The login reaches several clients of 24SevenOffice: {choices}.", choices=choices),
+        say("The login reaches {number} clients of 24SevenOffice, and none is chosen.", number=len(usable)),
         reason="identity",
-        remedy=say("Enter the identity id of the right one in the connection's settings."),
+        remedy=say("Fetch the clients in the connection's settings, and choose the right one."),
     )
 
 

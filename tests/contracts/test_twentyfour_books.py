@@ -163,7 +163,7 @@ def test_a_client_is_chosen_by_its_identity(stranger: Stranger) -> None:
         undecided.save_companies([NORDLYS])
     usable = {identity.client: identity.id for identity in undecided.identities() if identity.usable}
     assert usable.keys() == {"Demo AS", "Fjord Prosjekt AS"}
-    assert all(f"{client} ({identity_id})" in refused.value.message for client, identity_id in usable.items())
+    assert "2 clients" in refused.value.message
     stranger.gateway(identity_id=usable["Fjord Prosjekt AS"], **login).save_companies([NORDLYS])
     assert [len(stranger.books("customers", client)) for client in (1, 2)] == [0, 1]
 

@@ -117,12 +117,13 @@ def test_an_unknown_connection_says_so(connections: Connections) -> None:
         connections.named("Nobody AS")
 
 
-def test_who_changed_what_is_kept_from_what_to_what_but_for_secrets(
+def test_who_changed_what_is_kept_but_neither_secrets_nor_which_client_it_is(
     database: Database, connections: Connections
 ) -> None:
     connection, _ = connections.add("Demo AS", settings(), who="kari", now=NOW)
     changes = {
         "password": "better",
+        "identity_id": "3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67",
         "receivables_account": 1501,
         "factoring_id": 10042,
         "weekly_digest": True,
@@ -138,6 +139,7 @@ def test_who_changed_what_is_kept_from_what_to_what_but_for_secrets(
     assert told == [
         ("kari", "added"),
         ("ola", "Password: changed"),
+        ("ola", "Identity id: changed"),
         ("ola", "Factoring id: nothing → 10042"),
         ("ola", "Receivables account: 1500 → 1501"),
         ("ola", "VAT codes: nothing → 3000=3"),

@@ -53,6 +53,10 @@ class Practice:
     def findings(self) -> list[Finding]:
         return list(checks.examine(self.bridge, self.bridge.connections.get(self.connection.id)).findings)
 
+    def own(self) -> str:
+        """The identity of the only client that the login of the connection reaches."""
+        return self.bridge.erp(settings()).identity_id()
+
     def disabled(self) -> str:
         """The identity of a client that the login of many may not use."""
         many = settings(username="many@example.com", password="many-password")

@@ -69,17 +69,24 @@ KEPT_OUT: list[Sickness] = [
         "password",
     ),
     (
+        "wrong password, with an identity",
+        lambda ill: ill.set(password="wrong", identity_id=ill.own()),
+        "24SevenOffice refused the user name or password",
+        "Correct user name and password",
+        "password",
+    ),
+    (
         "several identities",
         lambda ill: ill.set(username="many@example.com", password="many-password"),
-        "The login reaches several clients of 24SevenOffice: Demo AS",
-        "Enter the identity id of the right one",
+        "The login reaches 2 clients of 24SevenOffice, and none is chosen.",
+        "Fetch the clients in the connection's settings",
         "identity_id",
     ),
     (
         "an identity of somebody else",
         lambda ill: ill.set(identity_id="00000000-0000-0000-0000-00000000abcd"),
-        "The login does not reach the identity 00000000-0000-0000-0000-00000000abcd.",
-        "It reaches Demo AS (",
+        "The login does not reach the chosen client; it reaches 1 in 24SevenOffice.",
+        "Fetch the clients in the connection's settings",
         "identity_id",
     ),
     (
@@ -92,7 +99,7 @@ KEPT_OUT: list[Sickness] = [
     (
         "a disabled identity",
         lambda ill: ill.set(username="many@example.com", password="many-password", identity_id=ill.disabled()),
-        "The login is blocked for Gammel AS in 24SevenOffice.",
+        "The login is blocked for the chosen client in 24SevenOffice.",
         "Unblock it in 24SevenOffice",
         "identity_id",
     ),

@@ -70,7 +70,7 @@ def test_a_connection_is_added_with_its_identity_and_the_address_of_its_webhook(
 
 def test_of_several_clients_one_is_to_be_chosen_by_its_name(bridge: Bridge) -> None:
     said = refused("connections", "add", "--name=Fjord", *COMPANY, *MANY)
-    fjord = re.search(r"Fjord Prosjekt AS \(([0-9a-f-]{36})\)", said)
+    fjord = re.search(r"Fjord Prosjekt AS +([0-9a-f-]{36})", said)
     assert fjord
     assert "Gammel AS" not in said
     run("connections", "add", "--name=Fjord", *COMPANY, *MANY, f"--identity-id={fjord[1]}")
@@ -79,7 +79,7 @@ def test_of_several_clients_one_is_to_be_chosen_by_its_name(bridge: Bridge) -> N
 
 def test_an_identity_that_the_login_does_not_reach_is_refused(bridge: Bridge) -> None:
     nowhere = "--identity-id=00000000-0000-0000-0000-00000000abcd"
-    assert "It reaches Demo AS" in refused("connections", "add", "--name=Demo AS", *COMPANY, *ONE, nowhere)
+    assert "it reaches 1" in refused("connections", "add", "--name=Demo AS", *COMPANY, *ONE, nowhere)
     assert bridge.connections.all() == []
 
 

@@ -11,6 +11,7 @@ from language.said import say
 from models.connections import LONGEST_NAME, LONGEST_REASON
 from models.settings import ConnectionSettings
 from sync.cleaning import clean
+from sync.errors import Misconfigured
 from worker.checks import check
 from worker.commands import WHO
 from worker.commands.columns import aligned
@@ -123,10 +124,24 @@ def _valid(known: dict[str, Any], changes: dict[str, Any]) -> ConnectionSettings
 
 
 def _tried(settings: ConnectionSettings) -> ConnectionSettings:
-    """Try settings out, and complete them with the identity where they leave it open."""
-    identity = check(bridge(), settings)
+    """Try settings out, and complete them with the identity where they leave it open.
+
+    Where none or a wrong one is chosen, it prints those there are: who runs commands may know them all.
+    """
+    try:
+        identity = check(bridge(), settings)
+    except Misconfigured as error:
+        if error.reason == "identity":
+            _tell_clients(settings)
+        raise
     click.echo(f"Moment answers, and the login leads to {identity.client} in 24SevenOffice ({identity.id}).")
     return settings.model_copy(update={"identity_id": identity.id})
+
+
+def _tell_clients(settings: ConnectionSettings) -> None:
+    usable = [each for each in bridge().erp(settings).identities() if each.usable]
+    click.echo("Clients that the login reaches, each with its identity id:")
+    click.echo(aligned([(f"  {each.client}", each.id) for each in usable]))
 
 
 def _tell_address(token: str) -> None:

@@ -13,7 +13,7 @@ from sync.doctor.findings import bad, closes, good
 from sync.errors import Misconfigured, SyncError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from language.said import Said
     from sync.doctor.findings import Finding, Patient
@@ -31,10 +31,12 @@ def enter(erp: OpenErp) -> Identity:
         Unavailable: 24SevenOffice does not answer now.
     """
     reached = {identity.id: identity for identity in erp.identities()}
-    identity_id = erp.identity_id()
-    if identity_id in reached and reached[identity_id].usable:
-        return reached[identity_id]
-    raise _blocked(reached[identity_id]) if identity_id in reached else _unreachable(identity_id, reached)
+    chosen = reached.get(erp.identity_id())
+    if chosen is None:
+        raise _unreachable(sum(identity.usable for identity in reached.values()))
+    if not chosen.usable:
+        raise _blocked()
+    return chosen
 
 
 def login(patient: Patient) -> Iterator[Finding]:
@@ -88,20 +90,26 @@ def _lately(patient: Patient) -> object:
     return patient.erp.changed_vouchers(receivables, since=patient.now - A_MINUTE, until=patient.now)
 
 
-def _blocked(identity: Identity) -> Misconfigured:
+def _blocked() -> Misconfigured:
     return Misconfigured(
-        say("The login is blocked for {client} in 24SevenOffice.", client=identity.client),
+        say("The login is blocked for the chosen client in 24SevenOffice."),
         reason="identity_blocked",
         remedy=say("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
     )
 
 
-def _unreachable(identity_id: str, reached: Mapping[str, Identity]) -> Misconfigured:
-    choices = ", ".join(f"{each.client} ({each.id})" for each in reached.values() if each.usable)
+def _unreachable(usable: int) -> Misconfigured:
+    """Tell how many clients the login reaches, and not which: whoever sees it may know of one of them only."""
+    if not usable:
+        return Misconfigured(
+            say(
+                "24SevenOffice refused the user name or password, or the login reaches no client that can be used."
+            ),
+            reason="login_refused",
+            remedy=say("Correct user name and password in the connection's settings."),
+        )
     return Misconfigured(
-        say("The login does not reach the identity {identity}.", identity=identity_id),
+        say("The login does not reach the chosen client; it reaches {number} in 24SevenOffice.", number=usable),
         reason="identity",
-        remedy=say("It reaches {choices}.", choices=choices)
-        if choices
-        else say("Correct user name and password."),
+        remedy=say("Fetch the clients in the connection's settings, and choose the right one."),
     )

@@ -150,14 +150,16 @@ def test_the_only_usable_client_is_found_by_itself_and_once(
     assert remote.times("GetIdentitiesWithCredential") == 1
 
 
-def test_of_several_clients_a_person_chooses_by_name(
+def test_of_several_clients_only_the_number_is_told_to_those_who_did_not_ask(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers["GetIdentitiesWithCredential"] = [
         reaches((DEMO, "Demo AS", "false"), (FJORD, "Fjord AS", "false"), (GAMMEL, "Gammel AS", "true"))
     ]
     session = Session(replace(login, identity_id=""), client=client, store=store)
-    assert "Demo AS (identity-1), Fjord AS (identity-2)." in error_of(session).message
+    error = error_of(session)
+    assert "The login reaches 2 clients of 24SevenOffice" in error.message
+    assert not [told for told in (DEMO, FJORD, "Demo AS", "Fjord AS") if told in error.message + error.remedy]
     assert session.identities() == [
         Identity(DEMO, "Demo AS"),
         Identity(FJORD, "Fjord AS"),
