@@ -167,6 +167,11 @@ class ConnectionSettings(BaseModel):
         title=say("Language"), default=Language.NORWEGIAN, description="Language of the mails"
     )
 
+    @property
+    def login(self) -> tuple[str, SecretStr, str]:
+        """What 24SevenOffice is entered with: user name, password and identity id."""
+        return self.username, self.password, self.identity_id
+
     @field_validator("*", mode="before")
     @classmethod
     def _legible(cls, value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from random import SystemRandom
@@ -28,6 +29,7 @@ from models.connections import Connections
 from models.errands import Errands
 from models.vault import Vault
 from sync.desk import Desk
+from sync.errors import Unavailable
 from sync.runner import Runner
 from worker.installation import Installation
 from worker.metrics import Metrics
@@ -110,13 +112,20 @@ class Bridge:
         )
 
     def kept_erp(self, connection: Connection) -> TwentyFour:
-        """Keep one for each connection until its settings change, for what it remembers of the books."""
+        """Keep one for each connection until its settings change, for what it remembers of the books.
+
+        The session of a former login is forgotten: a password that was changed opens nothing any more.
+        """
         with self._keeping:
-            settings, erp = self._erps.get(connection.id, (None, None))
-            if erp is None or settings != connection.settings:
-                erp = self.erp(connection.settings, connection_id=connection.id)
-                self._erps[connection.id] = (connection.settings, erp)
-            return erp
+            settings, former = self._erps.get(connection.id, (None, None))
+            if former and settings == connection.settings:
+                return former
+            erp = self.erp(connection.settings, connection_id=connection.id)
+            self._erps[connection.id] = (connection.settings, erp)
+        if former and settings and settings.login != connection.settings.login:
+            with suppress(Unavailable):  # without Redis nobody gets at the session either
+                former.leave()
+        return erp
 
     def close(self) -> None:
         """Close the connections to PostgreSQL and Redis, and send what is left of traces."""

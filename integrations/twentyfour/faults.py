@@ -94,6 +94,13 @@ RULES = (
         remedy=say("Unblock it in 24SevenOffice, or enter another identity id in the connection's settings."),
     ),
     Rule(
+        r"identity\w* does not (belong|exist)",
+        Meaning.SETTINGS,
+        reason="identity",
+        message=say("The login does not reach this client of 24SevenOffice"),
+        remedy=say("Fetch the clients in the connection's settings, and choose the right one."),
+    ),
+    Rule(
         r"DepartmentIsRequired",
         Meaning.RECORD,
         reason="department_required",

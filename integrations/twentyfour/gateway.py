@@ -84,7 +84,7 @@ class TwentyFour:
         return self._session.identity_id()
 
     def leave(self) -> None:
-        """Forget the session that the calls were made in."""
+        """Forget the session that the calls were made in. Raises Unavailable without Redis."""
         self._session.leave()
 
     def client_name(self) -> str:

@@ -1,13 +1,14 @@
 """One session per login, shared by all workers: 24SevenOffice throttles those who log in again and again.
 
-The session id lies in Redis, encrypted. It is used until 24SevenOffice refuses it, and renewed by whoever meets
-the refusal first while the others wait. Nobody asks ``HasSession``, which would cost a request per call.
+The session id is in Redis, encrypted, under a keyed hash of all credentials: with a wrong password no session is
+found, and 24SevenOffice itself refuses the login. A session is used until 24SevenOffice refuses it, and renewed
+by whoever meets the refusal first while the others wait. ``HasSession`` is not asked, as it would cost a request
+per call.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class SessionStore:
 
     Args:
         redis: shared by all workers.
-        vault: encrypts what lies in Redis.
+        vault: encrypts what lies in Redis, and hashes what it lies under.
         login_seconds: how long a login may take before another worker makes its own.
     """
 
@@ -61,19 +62,22 @@ class SessionStore:
         self._vault = vault
         self._login_seconds = login_seconds
 
+    def name_of(self, *credentials: str) -> str:
+        """Tell what the session of these credentials is called."""
+        return f"twentyfour:session:{self._vault.keyed_hash(*credentials)}"
+
     def get(self, name: str) -> str:
         """Read a session id, empty where there is none. Raises Unavailable without Redis."""
         with _redis_needed():
             return self._read(name)
 
-    def renew(self, name: str, *, dead: str, password: str, log_in: Callable[[], str]) -> str:
+    def renew(self, name: str, *, dead: str, log_in: Callable[[], str]) -> str:
         """Replace the session id ``dead``, by that of another worker where one was faster.
 
         Args:
             name: whose session it is.
-            dead: the session id that was refused, empty where there was none.
-            password: what ``log_in`` sends; not tried again for a minute after it was refused.
-            log_in: gives a session id, empty where the login is refused.
+            dead: the session id that was refused, empty where there was none; it is forgotten.
+            log_in: gives a session id, empty where the login is refused; not tried again for a minute then.
 
         Raises Unavailable without Redis, Misconfigured where the login is refused, and what ``log_in`` raises.
         """
@@ -85,29 +89,32 @@ class SessionStore:
             current = self._read(name)
             if current and current != dead:
                 return current
-            if self._read(f"{name}:refused") == password:
+            self._redis.delete(name)
+            if self._redis.exists(_refusal(name)):
                 raise _refused()
             fresh = log_in()
             if not fresh:
-                self._write(f"{name}:refused", password, REFUSAL_SECONDS)
+                self._redis.set(_refusal(name), "", ex=REFUSAL_SECONDS)
                 raise _refused()
-            self._write(name, fresh, KEPT_SECONDS)
+            self._redis.set(name, self._vault.lock(fresh), ex=KEPT_SECONDS)
             return fresh
 
     def forget(self, name: str) -> None:
-        """Forget a session, and which password was refused. Raises Unavailable without Redis."""
+        """Forget a session, and that its login was refused. Raises Unavailable without Redis."""
         with _redis_needed():
-            self._redis.delete(name, f"{name}:refused")
+            self._redis.delete(name, _refusal(name))
 
-    def _read(self, key: str) -> str:
-        stored = self._redis.get(key)
+    def forget_refusals(self, names: Sequence[str]) -> None:
+        """Forget that logins were refused, as they are right by now. Raises Unavailable without Redis."""
+        with _redis_needed():
+            self._redis.delete(*map(_refusal, names))
+
+    def _read(self, name: str) -> str:
+        stored = self._redis.get(name)
         try:
             return self._vault.open(stored.decode() if isinstance(stored, bytes) else str(stored or ""))
         except InvalidToken:
             return ""  # nothing there, or encrypted with a key that is gone
-
-    def _write(self, key: str, text: str, seconds: int) -> None:
-        self._redis.set(key, self._vault.lock(text), ex=seconds)
 
 
 class Session:
@@ -123,7 +130,7 @@ class Session:
         self._login = login
         self._client = client
         self._store = store
-        self._identity_id = login.identity_id
+        self._noted = {"identity_id": login.identity_id}  # shared by the copies, as the lock is
         self._choosing = threading.Lock()
 
     def for_polls(self) -> Session:
@@ -138,7 +145,7 @@ class Session:
         Raises what :meth:`~integrations.twentyfour.client.SoapClient.call` raises, but Misconfigured for a session
         that is refused right after a login.
         """
-        name = self._name()
+        name = self._name(self.identity_id())
         session_id = self._store.get(name) or self._renew(name, dead="")
         try:
             return self._client.call(service, operation, session_id=session_id, **arguments)
@@ -156,6 +163,8 @@ class Session:
     def identities(self) -> Sequence[Identity]:
         """Tell which clients the login reaches (GetIdentitiesWithCredential); needs no session."""
         found = self._authenticate("GetIdentitiesWithCredential") or []
+        if found:
+            self._store.forget_refusals([self._name(each.Id) for each in found])
         return [Identity(each.Id, each.Client.Name if each.Client else "", not each.IsDisabled) for each in found]
 
     def identity_id(self) -> str:
@@ -164,21 +173,27 @@ class Session:
         Raises Misconfigured where that is not clear.
         """
         with self._choosing:
-            if not self._identity_id:
-                self._identity_id = _only(self.identities()).id
-            return self._identity_id
+            if not self._noted["identity_id"]:
+                self._noted["identity_id"] = _only(self.identities()).id
+            return self._noted["identity_id"]
 
     def leave(self) -> None:
-        """Forget the session; whoever else has this login logs in anew. Raises as :meth:`identity_id` does."""
-        self._store.forget(self._name())
+        """Forget the session, if it is known which; whoever else has this login logs in anew.
 
-    def _name(self) -> str:
-        whose = (self._client.api_url, self._login.application_id, self._login.username, self.identity_id())
-        return "twentyfour:session:" + hashlib.sha256("\n".join(whose).encode()).hexdigest()
+        Raises Unavailable without Redis.
+        """
+        if identity_id := self._noted["identity_id"]:
+            self._store.forget(self._name(identity_id))
+
+    def _name(self, identity_id: str) -> str:
+        login = self._login
+        password = login.password.get_secret_value()
+        return self._store.name_of(
+            self._client.api_url, login.application_id, login.username, password, identity_id.lower()
+        )
 
     def _renew(self, name: str, *, dead: str) -> str:
-        password = self._login.password.get_secret_value()
-        return self._store.renew(name, dead=dead, password=password, log_in=self._log_in)
+        return self._store.renew(name, dead=dead, log_in=self._log_in)
 
     def _log_in(self) -> str:
         return self._authenticate("Login", IdentityId=self.identity_id()) or ""
@@ -225,6 +240,10 @@ def _only(identities: Sequence[Identity]) -> Identity:
         reason="identity",
         remedy=say("Fetch the clients in the connection's settings, and choose the right one."),
     )
+
+
+def _refusal(name: str) -> str:
+    return f"{name}:refused"
 
 
 @contextmanager

@@ -84,8 +84,7 @@ def _forget(connection: Connection) -> None:
     """Have Redis forget what it knows of a connection."""
     dispatch.forget(connection.id)
     bridge().budget.of(connection.id).forget()
-    if connection.settings.identity_id:
-        bridge().erp(connection.settings, connection_id=connection.id).leave()
+    bridge().erp(connection.settings, connection_id=connection.id).leave()
 
 
 def _traces(names: Sequence[str]) -> Iterator[Trace]:

@@ -79,6 +79,22 @@ def test_logins_and_their_identities_have_sessions_of_their_own(
     assert [asked.cookie.partition("=")[2] for asked in remote.asked if asked.cookie] == ["one", "two", "three"]
 
 
+def test_a_wrong_password_finds_no_session_and_the_right_one_keeps_its_own(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {"Login": lets_in("first", ""), "GetTypeList": [knows("first")]}
+    reads(Session(login, client=client, store=store))
+    wrong = Session(replace(login, password=SecretStr("wrong")), client=client, store=store)
+    assert error_of(wrong).reason == "login_refused"
+    assert [value_of("Password", asked.body) for asked in remote.asked if asked.operation == "Login"] == [
+        "demo-password",
+        "wrong",
+    ]
+    assert remote.times("GetTypeList") == 1
+    reads(Session(login, client=client, store=store))
+    assert remote.times("Login") == 2
+
+
 def test_nobody_who_reads_redis_learns_a_session_or_a_login(
     remote: Remote, session: Session, redis: Redis
 ) -> None:
@@ -128,11 +144,36 @@ def test_a_refused_password_is_not_sent_again_by_those_who_waited_but_another_on
     reads(Session(replace(login, password=SecretStr("corrected")), client=client, store=store))
 
 
+def test_a_password_that_is_right_by_now_is_not_refused_for_what_it_was(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {
+        "Login": lets_in("", "first"),
+        "GetIdentitiesWithCredential": [reaches((DEMO.upper(), "Demo AS", "false"))],
+        "GetTypeList": [knows("first")],
+    }
+    assert error_of(Session(login, client=client, store=store)).reason == "login_refused"
+    session = Session(login, client=client, store=store)
+    session.identities()
+    reads(session)
+
+
+def test_a_refused_login_leaves_no_session_behind(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {"Login": lets_in("first", ""), "GetTypeList": [knows("first")]}
+    reads(Session(login, client=client, store=store))
+    remote.answers["GetTypeList"] = [faults("Session is not authenticated"), knows("first")]
+    for _ in range(2):
+        assert error_of(Session(login, client=client, store=store)).reason == "login_refused"
+
+
 def test_a_login_that_is_blocked_or_wrongly_put_is_for_a_person(remote: Remote, session: Session) -> None:
     blocked = faults("The login failed. ---&gt; The provided IdentityId is blocked")
     malformed = faults("Instance validation error: no guid", code="soap:Client")
-    remote.answers["Login"] = [blocked, malformed]
-    assert [error_of(session).reason for _ in range(2)] == ["identity_blocked", "login_refused"]
+    strange = faults("The login failed. ---&gt; The provided IdentityId does not belong to the user")
+    remote.answers["Login"] = [blocked, malformed, strange]
+    assert [error_of(session).reason for _ in range(3)] == ["identity_blocked", "login_refused", "identity"]
 
 
 def test_the_only_usable_client_is_found_by_itself_and_once(
@@ -144,8 +185,8 @@ def test_the_only_usable_client_is_found_by_itself_and_once(
         "GetTypeList": [knows("first")],
     }
     session = Session(replace(login, identity_id=""), client=client, store=store)
-    for _ in range(2):
-        reads(session)
+    for each in (session.for_polls(), session, session.for_polls()):
+        reads(each)
     assert session.identity_id() == DEMO
     assert remote.times("GetIdentitiesWithCredential") == 1
 
@@ -184,6 +225,19 @@ def test_a_session_under_a_key_that_is_gone_is_replaced(
         vault = Vault([SecretStr(Fernet.generate_key().decode())])
         reads(Session(login, client=client, store=SessionStore(redis, vault, login_seconds=5)))
     assert remote.times("Login") == 2
+
+
+def test_a_new_key_costs_one_login_and_opens_nothing(
+    remote: Remote, login: Login, client: SoapClient, redis: Redis
+) -> None:
+    remote.answers = {"Login": lets_in("old", "new", ""), "GetTypeList": [says("GetTypeList", "")]}
+    old, new = (SecretStr(Fernet.generate_key().decode()) for _ in range(2))
+    for keys in ([old], [new, old], [new, old], [new], [old]):  # before, meanwhile, after, and one that lags
+        reads(Session(login, client=client, store=SessionStore(redis, Vault(keys), login_seconds=5)))
+    assert remote.times("Login") == 2
+    rotated = SessionStore(redis, Vault([new, old]), login_seconds=5)
+    wrong = Session(replace(login, password=SecretStr("wrong")), client=client, store=rotated)
+    assert error_of(wrong).reason == "login_refused"
 
 
 def test_without_redis_nobody_logs_in(remote: Remote, login: Login, client: SoapClient) -> None:
