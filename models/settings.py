@@ -14,7 +14,7 @@ from models.accounts import HIGHEST, AccountRanges
 from models.words import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from language.said import Said
 
@@ -27,6 +27,18 @@ Booking = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}(/\w{1,10})?$")]
 
 WHOLE_NUMBERS = frozenset({"DepartmentId", "TypeId"})
 """The fields of a project that take a client id only if it is a whole number."""
+
+PROOFS: Mapping[str, tuple[Collection[str], Said]] = {
+    "moment_api_key": (
+        {"moment_company"},
+        say("Enter the key again: the company id is a new one, which may be that of another company."),
+    ),
+    "password": (
+        {"username", "identity_id"},
+        say("Enter the password again: with a new user name or identity id it may open another company's books."),
+    ),
+}
+"""The secrets, each with the settings that say whose books it opens, and why it must be typed again with them."""
 
 FIRST_DAY = date(2000, 1, 1)
 GUID = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
@@ -200,3 +212,13 @@ def contradictions(settings: ConnectionSettings) -> Mapping[str, Said]:
             client_id=settings.client_id,
         )
     return found
+
+
+def unproven(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Said]:
+    """Tell which secrets must be typed again, since with these changes they may open another company's books."""
+    changed = {name for name, value in changes.items() if value != getattr(before, name)}
+    return {
+        secret: why
+        for secret, (settings, why) in PROOFS.items()
+        if secret not in changes and not changed.isdisjoint(settings)
+    }

@@ -46,9 +46,14 @@ class Visitor:
         return self.scope.connections is None or len(self.scope.connections) > 1
 
     @property
+    def administers_all(self) -> bool:
+        """Whether they administer all connections: they may also choose other books without the secret."""
+        return self.administers and self.scope.connections is None
+
+    @property
     def manages_users(self) -> bool:
         """Whether they may also change users and add connections: administrators of all connections do."""
-        return self.administers and self.scope.connections is None
+        return self.administers_all
 
 
 def known(request: Request) -> Visitor | None:

@@ -78,11 +78,10 @@ def _examined(bridge: Bridge, errand: Errand) -> Report:
 
 
 def _reached(bridge: Bridge, errand: Errand) -> Report:
-    """Ask which clients the login reaches that was typed; an empty password is the one that is known."""
+    """Ask which clients the login reaches that was typed; never with the password that is saved."""
     known = bridge.connections.get(errand.connection_id).settings
-    typed = {"username": errand.typed.get("username", known.username), "identity_id": ""}
-    password = errand.typed.get("password") or known.password.get_secret_value()
-    erp = bridge.erp(known.model_copy(update={**typed, "password": SecretStr(password)}))
+    login = {"username": errand.typed["username"], "password": SecretStr(errand.typed["password"])}
+    erp = bridge.erp(known.model_copy(update={**login, "identity_id": ""}))
     try:
         usable = [identity for identity in erp.identities() if identity.usable]
     except SyncError as error:

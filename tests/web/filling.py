@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import lxml.html
@@ -31,6 +32,17 @@ def fill_in(person: Person, path: str, *, to: str = "", **entered: Any) -> reque
     """Open a page, enter something into its form, and send it there, or ``to`` where another button says."""
     fields = fields_of(person.get(path), path)
     return person.ask("POST", to or path, data={**fields, **entered})
+
+
+def error_at(page: requests.Response, name: str) -> str:
+    """What the page says at a field, which is connected to it for those who do not see."""
+    said = re.search(rf'<p class="error" id="({name}(?:-\w+)?-error)">(.*?)</p>', page.text)
+    assert said, page.text
+    field = re.search(rf'<(?:input|textarea|select)[^>]*name="{name}"[^>]*>', page.text)
+    assert field
+    assert said[1] in field[0]
+    assert 'aria-invalid="true"' in field[0]
+    return said[2]
 
 
 def forms_to(page: requests.Response, action: str) -> list[str]:

@@ -161,6 +161,22 @@ def test_no_page_tells_of_another_customer(web: Web, ours: Customer, rival: Cust
             assert [mark for mark in MARKS if mark in page.text] == [], (rule, query)
 
 
+@pytest.mark.parametrize("role", Role)
+def test_no_page_tells_which_other_clients_a_login_reaches(
+    web: Web, bridge: Bridge, ours: Customer, role: Role
+) -> None:
+    own, other = {"id": "4711-own", "name": "Own AS"}, {"id": "4711-rival", "name": "Rival Holding"}
+    errand_id = int(str(ours.ids["errand_id"]))
+    bridge.errands.answer(errand_id, {"findings": [], "clients": [own, other], "accounts": []}, now=NOW)
+    asked = bridge.errands.ask(Asked.CLIENTS, ours.connection.id, typed={"username": "u"}, who="test", now=NOW)
+    bridge.errands.answer(asked, {"findings": [], "clients": [own, other], "accounts": []}, now=NOW)
+    one = person(web, role, ours)
+    for rule in rules():
+        for address in (rule.address(ours), rule.address(replace(ours, ids={**ours.ids, "errand_id": asked}))):
+            page = one.ask("GET", f"{address}?errand={asked}")
+            assert [told for told in other.values() if told in page.text] == [], (rule, address)
+
+
 def test_no_page_tells_a_secret(web: Web, rival: Customer) -> None:
     one = web.as_(Role.ADMINISTRATOR)
     for rule in rules():

@@ -14,7 +14,7 @@ from models.finds import Modified
 from models.tables import AuditRow
 from models.words import Kind, Lane, Role
 from tests.installation import messages, stuck
-from tests.web.filling import fields_of, fill_in
+from tests.web.filling import error_at, fields_of, fill_in
 from worker.wiring import clock
 
 if TYPE_CHECKING:
@@ -89,17 +89,6 @@ class Desk:
 @pytest.fixture
 def desk(web: Web, bridge: Bridge) -> Desk:
     return Desk(web, bridge)
-
-
-def error_at(page: requests.Response, name: str) -> str:
-    """What the page says at a field, which is connected to it for those who do not see."""
-    said = re.search(rf'<p class="error" id="({name}(?:-\w+)?-error)">(.*?)</p>', page.text)
-    assert said, page.text
-    field = re.search(rf'<(?:input|textarea|select)[^>]*name="{name}"[^>]*>', page.text)
-    assert field
-    assert said[1] in field[0]
-    assert 'aria-invalid="true"' in field[0]
-    return said[2]
 
 
 def test_a_form_that_is_sent_as_it_stands_changes_nothing(desk: Desk) -> None:
@@ -255,7 +244,7 @@ def test_an_account_that_the_last_test_did_not_see_is_refused(desk: Desk) -> Non
     assert "has nothing for 6590." in error_at(page, "expense_accounts")
     assert "has nothing for 3999." in error_at(page, "vat_codes")
     assert "has nothing for 3998." in error_at(page, "accounts")
-    elsewhere = desk.save(receivables_account="1501", username="other@example.com")
+    elsewhere = desk.save(receivables_account="1501", username="other@example.com", password="typed-password")
     assert elsewhere.status_code == 303
 
 

@@ -11,7 +11,7 @@ from language.said import listed, say
 from models import connections, finds, notifications
 from models.connections import NOT_STARTED, ChangedMeanwhile, Connection
 from models.errands import Asked, Errand
-from models.settings import ConnectionSettings
+from models.settings import ConnectionSettings, unproven
 from models.words import Kind, Scope, several
 from web import settings_form
 from web.findings import Told
@@ -37,6 +37,7 @@ NOTIFIED = (Kind.CUSTOMER, Kind.PROJECT, Kind.INVOICE)
 """The kinds that Moment has a webhook for."""
 
 LOGIN = ("username", "password")
+UNPROVEN = say("Enter the password again: only those who know it are shown which clients its login reaches.")
 LARGEST = 2**63 - 1
 ErrandId = Annotated[int, Query(ge=0, le=LARGEST)]
 
@@ -79,7 +80,7 @@ def save(request: Request, visitor: Administrator, connection_id: int, form: For
     draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
     if draft.version != _version(connection):
         return _page(request, visitor, connection, replace(draft, outdated=True))
-    entered, errors = _entered(connection, typed)
+    entered, errors = _entered(visitor, connection, typed)
     if errors:
         return _page(request, visitor, connection, replace(draft, errors=errors))
     try:
@@ -92,13 +93,21 @@ def save(request: Request, visitor: Administrator, connection_id: int, form: For
 
 @router.post("/{connection_id}/clients")
 def ask_clients(request: Request, visitor: Administrator, connection_id: int, form: Form) -> Response:
-    """Ask which clients the login reaches that is typed in the form, and lead back to the form as it stands."""
+    """Ask which clients the login reaches that is typed in the form, and lead back to the form as it stands.
+
+    The password that is known is tried for administrators of all connections only.
+    """
     connection, typed = bridge().connections.get(connection_id), settings_form.typed(form)
-    version = text(form, "version")
+    version, password = text(form, "version"), typed["password"]
+    if not password and visitor.administers_all:
+        password = connection.settings.password.get_secret_value()
     _, errors = settings_form.read(typed, known=_known(connection), names=LOGIN)
-    if wrong := {name: error for name, error in errors.items() if name in LOGIN}:
+    wrong = {name: error for name, error in errors.items() if name in LOGIN}
+    if not password:
+        wrong["password"] = UNPROVEN
+    if wrong:
         return _page(request, visitor, connection, Draft(settings_form.without_secrets(typed), version, wrong))
-    asked = typed | {"version": version}
+    asked = typed | {"version": version, "password": password}
     errand = bridge().errands.ask(Asked.CLIENTS, connection_id, typed=asked, who=visitor.email, now=clock())
     dispatch.nudge_errands([errand])
     return RedirectResponse(f"/connections/{connection_id}?errand={errand}#identity", status.HTTP_303_SEE_OTHER)
@@ -119,7 +128,7 @@ def _page(request: Request, visitor: Visitor, connection: Connection, draft: Dra
         comparison=bridge().errands.latest(connection.id, *COMPARISONS),
         month=comparing.last_month(clock().date()).strftime("%Y-%m"),
         last=Told(last) if last else None,
-        clients=_clients(connection, draft, last),
+        clients=_clients(visitor, connection, draft, last),
         client=_client(connection, last),
         notified=[(several(kind), notified.get(kind), missed.get(kind, 0)) for kind in NOTIFIED],
         draft=draft,
@@ -130,11 +139,16 @@ def _page(request: Request, visitor: Visitor, connection: Connection, draft: Dra
     )
 
 
-def _clients(connection: Connection, draft: Draft, last: Errand | None) -> list[dict[str, str]]:
-    """Tell the clients to choose from: of the login that was typed, else of the saved one, if it was tested."""
+def _clients(visitor: Visitor, connection: Connection, draft: Draft, last: Errand | None) -> list[dict[str, str]]:
+    """Tell the clients to choose from: of the login that was typed, else of the saved one, if it was tested.
+
+    Which clients the saved one reaches is for administrators of all connections to know.
+    """
     if draft.clients:
         return draft.clients.clients
-    return Told(last).clients if last and last.asked_at >= connection.updated_at else []
+    if not visitor.administers_all or last is None or last.asked_at < connection.updated_at:
+        return []
+    return Told(last).clients
 
 
 def _client(connection: Connection, last: Errand | None) -> str:
@@ -152,9 +166,11 @@ def _asked(visitor: Visitor, connection_id: int, errand_id: int) -> Draft | None
     return Draft(typed, typed.pop("version", ""), clients=Told(errand))
 
 
-def _entered(connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
+def _entered(visitor: Visitor, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
     known = _known(connection)
     entered, errors = settings_form.read(typed, known=known)
+    if not visitor.administers_all:
+        errors |= unproven(connection.settings, entered)
     if errors:
         return entered, errors
     after = ConnectionSettings.model_validate({**known, **entered})

@@ -1,0 +1,109 @@
+"""What an administrator of one connection types again before it leads to other books, or tells which there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.errands import Asked
+from models.words import Role
+from tests.installation import messages
+from tests.web.filling import error_at, fields_of, fill_in
+from worker.wiring import clock
+
+if TYPE_CHECKING:
+    import requests
+
+    from models.settings import ConnectionSettings
+    from tests.web.conftest import Web
+    from worker.wiring import Bridge
+
+OWN, RIVALS = "3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67", "9b2f0a52-1f0e-5c55-8f6b-0c1e6c3f4711"
+CHOICES = [
+    ("username", "other@example.com", "password"),
+    ("username", "Demo@example.com", "password"),
+    ("identity_id", RIVALS, "password"),
+    ("identity_id", OWN.upper(), "password"),
+    ("identity_id", "", "password"),
+    ("moment_company", "1002", "moment_api_key"),
+]
+
+
+class Page:
+    """The page of a connection whose client is chosen, before somebody who administers this connection only."""
+
+    def __init__(self, web: Web, bridge: Bridge) -> None:
+        self.bridge, self.number = bridge, web.connection.id
+        self.address = f"/connections/{self.number}"
+        self.person = web.as_(Role.ADMINISTRATOR, connections=[self.number])
+        self.everywhere = web.as_(Role.ADMINISTRATOR)
+        bridge.connections.change(self.number, {"identity_id": OWN}, who="test", now=clock())
+
+    @property
+    def saved(self) -> ConnectionSettings:
+        return self.bridge.connections.get(self.number).settings
+
+    def save(self, **entered: str) -> requests.Response:
+        return fill_in(self.person, self.address, **entered)
+
+    def tested(self, *clients: dict[str, str]) -> int:
+        """Have a test that found these clients, and tell its number."""
+        errand = self.bridge.errands.ask(Asked.EXAMINATION, self.number, who="test", now=clock())
+        answer = {"findings": [], "clients": clients, "accounts": []}
+        self.bridge.errands.answer(errand, answer, now=clock())
+        return errand
+
+
+@pytest.fixture
+def page(web: Web, bridge: Bridge) -> Page:
+    return Page(web, bridge)
+
+
+@pytest.mark.parametrize(("name", "entered", "secret"), CHOICES)
+def test_other_books_are_chosen_with_their_secret_only(page: Page, name: str, entered: str, secret: str) -> None:
+    before, another = page.saved, ({"password", "moment_api_key"} - {secret}).pop()
+    for typed in ({}, {secret: "  "}, {another: "typed-secret"}):
+        refused = page.save(**{name: entered, "client_id": "77"}, **typed)
+        assert refused.status_code == 422
+        assert "again" in error_at(refused, secret)
+        assert page.saved == before
+    assert page.bridge.errands.latest(page.number, Asked.EXAMINATION) is None
+    assert page.save(**{name: entered, secret: "typed-secret"}).status_code == 303
+    assert getattr(page.saved, name) == entered
+    assert getattr(page.saved, secret).get_secret_value() == "typed-secret"
+
+
+def test_a_form_that_leaves_the_client_out_does_not_choose_another(page: Page) -> None:
+    fields = fields_of(page.person.get(page.address), page.address)
+    del fields["identity_id"]
+    assert page.person.ask("POST", page.address, data=fields).status_code == 422
+    assert page.saved.identity_id == OWN
+
+
+def test_who_administers_all_connections_chooses_without_a_secret(page: Page) -> None:
+    before = page.saved
+    chosen = {"moment_company": "1002", "username": "other@example.com", "identity_id": RIVALS}
+    assert fill_in(page.everywhere, page.address, **chosen).status_code == 303
+    assert page.saved == before.model_copy(update=chosen)
+
+
+def test_clients_are_asked_for_with_a_typed_password_only(page: Page) -> None:
+    to, typed = f"{page.address}/clients", {"client_id": "77", "moment_api_key": "typed-secret"}
+    refused = fill_in(page.person, page.address, to=to, **typed)
+    assert refused.status_code == 422
+    assert "Enter the password again" in error_at(refused, "password")
+    assert 'value="77"' in refused.text
+    assert "typed-secret" not in refused.text
+    assert (messages(page.bridge), page.bridge.errands.latest(page.number, Asked.CLIENTS)) == ([], None)
+
+
+def test_a_test_shows_other_clients_to_who_administers_all_connections_only(page: Page) -> None:
+    errand = page.tested({"id": OWN, "name": "Own AS"}, {"id": RIVALS, "name": "Rival AS"})
+    seen, everything = page.person.get(page.address), page.everywhere.get(page.address).text
+    for text in (seen.text, page.person.get(f"/errands/{errand}").text):
+        assert [told for told in ("Rival AS", RIVALS) if told in text] == []
+    assert [told for told in ("Rival AS", RIVALS) if told not in everything] == []
+    assert "Own AS" in seen.text
+    assert fields_of(seen, page.address)["identity_id"] == OWN
+    assert page.save(client_id="77").status_code == 303
