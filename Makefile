@@ -79,7 +79,8 @@ lock: $(VENV)/installed ## Write the lock files from pyproject.toml; ARGS=--upgr
 	"$$tools/bin/pip" install -q --no-cache-dir --disable-pip-version-check uv && \
 	compile="$$tools/bin/uv pip compile --no-cache -q --universal --python-version 3.11 --generate-hashes --no-header" && \
 	$$compile $(ARGS) pyproject.toml -o requirements.lock && \
-	$$compile $(ARGS) --group local --group dev pyproject.toml -o requirements-dev.lock
+	$$compile $(ARGS) --group local --group dev pyproject.toml -o requirements-dev.lock && \
+	$$compile $(ARGS) --group sandbox -c requirements-dev.lock -o requirements-sandbox.lock
 
 .PHONY: clean
 clean: ## Remove what the tools made; the data in var/ stays

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import tokenize
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[1]
-ROOMS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ROOMS = PROJECT["tool"]["importlinter"]["root_packages"]
 SOURCES = sorted(path for room in (*ROOMS, "tests") for path in (ROOT / room).rglob("*.py"))
+GROUPS = {"sandbox": ("sandbox",), "local": ("project", "local"), "tests": ("project", "local", "sandbox", "dev")}
+DISTRIBUTIONS = packages_distributions()
 LINES_OF_A_FILE = 300
 LINES_OF_A_FUNCTION = 40
 SAYS_NOTHING = {"utils", "util", "common", "helpers", "helper", "core", "services", "manager", "handler"}
@@ -59,7 +64,15 @@ def test_no_test_is_skipped() -> None:
     assert [hit for hit in attributes if hit[1] in {"skip", "skipif", "xfail", "importorskip", "skipTest"}] == []
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("room", [*ROOMS, "tests"])
+def test_whatever_is_imported_is_declared_not_only_brought_along(room: str) -> None:
+    declared = {name for group in GROUPS.get(room, ("project",)) for name in requirements(group)}
+    imported = {name for path in SOURCES if path.is_relative_to(ROOT / room) for name in imports(path)}
+    strangers = imported - set(sys.stdlib_module_names) - {*ROOMS, "tests"}
+    assert {name for name in strangers if declared.isdisjoint(map(plain, DISTRIBUTIONS[name]))} == set()
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-sandbox.lock"])
 def test_the_locks_name_packages_versions_and_hashes_only(lock: str) -> None:
     lines = [line.strip() for line in (ROOT / lock).read_text().splitlines()]
     assert [line for line in lines if not re.match(r"[a-z0-9-]+==\S+|--hash=sha256:|#", line)] == []
@@ -78,6 +91,26 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             yield node.name, (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Tell the outermost package of each import."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name.partition(".")[0] for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module).partition(".")[0]
+
+
+def requirements(group: str) -> Iterator[str]:
+    """Tell what the project, or a group of dependencies, asks for by name."""
+    asked = PROJECT["project"]["dependencies"] if group == "project" else PROJECT["dependency-groups"][group]
+    return (plain(re.split(r"[^\w.-]", each)[0]) for each in asked if isinstance(each, str))
+
+
+def plain(distribution: str) -> str:
+    """Write the name of a distribution as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def all_comments() -> Iterator[str]:
