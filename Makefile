@@ -51,6 +51,10 @@ check: $(VENV)/installed ## Check form, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+.PHONY: try-install
+try-install: $(VENV)/installed ## Run the commands of docker-compose.yml from only what the images install
+	@$(BIN)/python -m tests.deploy.try_install
+
 .PHONY: format
 format: $(VENV)/installed ## Put the code into form
 	@$(BIN)/ruff check --fix-only .

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import requests
 
 from models.words import Kind
 
 if TYPE_CHECKING:
-    from local.stack import Stack
+    from collections.abc import Mapping
 
 NAME = "Demo AS"
 MOMENT_COMPANY = "1001"
@@ -35,14 +35,27 @@ SETTINGS = (
 )
 
 
-def introduce(stack: Stack) -> str:
+class System(Protocol):
+    """The whole system with the sandbox, wherever it runs, as those who use it reach it."""
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Where its parts answer."""
+        ...
+
+    def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
+        """Run a command of the bridge with ``more`` in its environment, and tell what it prints."""
+        ...
+
+
+def introduce(system: System) -> str:
     """Connect the company, where it is not yet, and enter the webhook's address in Moment; tells the address."""
-    if NAME in stack.command("connections", "list"):
-        said = stack.command("connections", "token", NAME)
+    if NAME in system.command("connections", "list"):
+        said = system.command("connections", "token", NAME)
     else:
-        said = stack.command("connections", "add", f"--name={NAME}", *SETTINGS, more=SECRETS)
+        said = system.command("connections", "add", f"--name={NAME}", *SETTINGS, more=SECRETS)
     address = said.split()[-1]
     webhooks = dict.fromkeys(("customers", "projects", "invoices"), address)
-    entered = requests.put(f"{stack.addresses['moment']}/webhooks/{MOMENT_COMPANY}", json=webhooks, timeout=10)
+    entered = requests.put(f"{system.addresses['moment']}/webhooks/{MOMENT_COMPANY}", json=webhooks, timeout=10)
     entered.raise_for_status()
     return address

@@ -73,31 +73,33 @@ def the_documented_notification_leads_to_its_voucher(visitor: Visitor) -> None:
     }
     sent = [each["body"] for each in visitor.notifications() if each["kind"] == "invoices"]
     expect("Moment's notification", sent[0], documented)
-    eventually(lambda: _ledger_agrees(visitor, invoices=1))
+    eventually(lambda: ledger_agrees(visitor, invoices=1))
 
 
 def ten_invoices_are_in_the_ledger_to_the_ore(visitor: Visitor) -> None:
     """Eight more and a credit note, while notifications come doubled and out of order."""
     visitor.unsettle(double=0.5, delay_seconds=0.5, seed=SEED)
     projects = visitor.moment("projects")
-    written = [_write(visitor, sale, projects[each % len(projects)]) for each, sale in enumerate(SALES)]
+    written = [write_invoice(visitor, sale, projects[each % len(projects)]) for each, sale in enumerate(SALES)]
     for invoice_id in written:
         visitor.press("finalize", invoice_id)
     visitor.press("credit", written[0])
-    eventually(lambda: _ledger_agrees(visitor, invoices=10))
+    eventually(lambda: ledger_agrees(visitor, invoices=10))
 
 
 def an_invoice_of_a_locked_year_is_refused(visitor: Visitor) -> None:
     """It is set aside until a person has mended it, and nothing reaches the ledger."""
     locked = next(year for year in visitor.twentyfour("years") if year["locked"])
-    invoice_id = _write(visitor, SALES[0], visitor.moment("projects")[0], invoiceDate=f"{locked['year']}-06-30")
+    invoice_id = write_invoice(
+        visitor, SALES[0], visitor.moment("projects")[0], invoiceDate=f"{locked['year']}-06-30"
+    )
     number = visitor.press("finalize", invoice_id)["invoiceNumber"]
 
     def is_set_aside() -> None:
         expect("changes set aside", [each.title for each in visitor.changes("stuck")], [f"Invoice {number}"])
 
     eventually(is_set_aside)
-    _ledger_agrees(visitor, invoices=10)
+    ledger_agrees(visitor, invoices=10)
 
 
 def the_bookkeeper_gets_one_mail_about_it(visitor: Visitor) -> None:
@@ -152,7 +154,8 @@ def _in_hand(visitor: Visitor) -> list[Listed]:
     return [each for each in visitor.changes("waiting", "working") if each.message != purchases.WAITS]
 
 
-def _write(visitor: Visitor, sale: Sale, project: Record, **more: object) -> int:
+def write_invoice(visitor: Visitor, sale: Sale, project: Record, **more: object) -> int:
+    """Write a draft of an invoice in Moment; tells its id."""
     lines = [
         {"description": "Work", "financialAccountId": account, "quantity": quantity, "unitPrice": price}
         for account, quantity, price in sale
@@ -182,7 +185,8 @@ def _projects_agree(visitor: Visitor) -> None:
     expect("projects in 24SevenOffice", held, wanted)
 
 
-def _ledger_agrees(visitor: Visitor, *, invoices: int) -> None:
+def ledger_agrees(visitor: Visitor, *, invoices: int) -> None:
+    """Expect so many invoices of Moment in the ledger, each once and right to the øre."""
     vouchers = visitor.brought("vouchers")
     posted = {each["lines"][0]["invoice"]: _as_posted(each) for each in vouchers if each["posted"]}
     written = _invoices_as_written(visitor)

@@ -82,12 +82,12 @@ def _stack(state: Path, environ: Mapping[str, str], log: TextIO) -> Stack:
 def _play(report: Report, stack: Stack, tell: Callable[[str], None]) -> None:
     starting, *steps = report.steps
     with ExitStack() as until_the_end:
-        with _timed(starting, tell):
+        with timed(starting, tell):
             until_the_end.enter_context(stack.running())
             visitor = Visitor(stack, hook=company.introduce(stack))
         try:
             for step, act in zip(steps, STEPS, strict=True):
-                with _timed(step, tell):
+                with timed(step, tell):
                     act(visitor)
         finally:
             _count(report, visitor)
@@ -95,7 +95,8 @@ def _play(report: Report, stack: Stack, tell: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _timed(step: Step, tell: Callable[[str], None]) -> Iterator[None]:
+def timed(step: Step, tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell whether what is done within held, and how long it took. Raises Failed where it did not."""
     start = time.monotonic()
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -84,17 +85,8 @@ class Stack:
 
         ``more`` goes into its environment. Raises NotUp if it fails.
         """
-        done = subprocess.run(  # noqa: S603 - the bridge's own command line
-            [sys.executable, "-m", "worker", *arguments],
-            cwd=ROOT,
-            env=self.environment | dict(more or {}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise NotUp(f"{' '.join(arguments[:2])} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        command = [sys.executable, "-m", "worker", *arguments]
+        return output(command, cwd=ROOT, env=self.environment | dict(more or {}))
 
     def command_lines(self) -> dict[str, tuple[str, ...]]:
         """Tell what follows ``python -m`` for each process, in the order of their start."""
@@ -144,6 +136,29 @@ class Stack:
             if fallen or time.monotonic() > deadline:
                 raise NotUp(f"{', '.join(fallen or pages)} did not start; the lines above may say why.")
             time.sleep(0.1)
+
+
+def output(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float | None = None) -> str:
+    """Run a command to its end and tell what it prints; Ctrl-C reaches only us, not the command.
+
+    Raises NotUp if it fails, or takes more than so many seconds.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - commands are our own, not a user's
+            command,
+            cwd=cwd,
+            env=dict(env),
+            timeout=seconds,
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NotUp(f"{shlex.join(command)} took longer than {seconds:.0f} s.") from error
+    if done.returncode:
+        raise NotUp(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def _answers(address: str) -> bool:

@@ -15,7 +15,7 @@ from local import company
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from local.stack import Stack
+    from local.company import System
 
 Record = dict[str, Any]
 
@@ -57,9 +57,9 @@ class Listed:
 class Visitor:
     """Works at the demo company; ``hook`` is the address of its webhook."""
 
-    def __init__(self, stack: Stack, *, hook: str) -> None:
-        self._stack = stack
-        self._addresses = stack.addresses
+    def __init__(self, system: System, *, hook: str) -> None:
+        self._system = system
+        self._addresses = system.addresses
         self._hook = hook
         self._session = requests.Session()
         self._session.trust_env = False
@@ -101,11 +101,11 @@ class Visitor:
 
     def import_expenses(self, *options: str) -> str:
         """Have the bridge look at today's vouchers, and tell what it says."""
-        return self._stack.command("expenses", "import", company.NAME, "--days=1", *options)
+        return self._system.command("expenses", "import", company.NAME, "--days=1", *options)
 
     def command(self, *arguments: str) -> None:
         """Run a command of the bridge."""
-        self._stack.command(*arguments)
+        self._system.command(*arguments)
 
     def notifications(self) -> list[Record]:
         """Read what Moment has sent to the webhook."""
@@ -116,13 +116,22 @@ class Visitor:
         weather = {"double": double, "delay_seconds": [0, delay_seconds], "seed": seed}
         self._ask("PUT", f"{self._addresses['moment']}/deliveries", json=weather)
 
+    def slow_down(self, seconds: float) -> None:
+        """Have 24SevenOffice take so long for each call from now on."""
+        self._ask("PUT", f"{self._addresses['twentyfour']}/latency", json={"seconds": seconds})
+
+    def calls(self, operation: str) -> int:
+        """Tell how often an operation of 24SevenOffice was called."""
+        counted: dict[str, int] = self._ask("GET", f"{self._addresses['twentyfour']}/calls")
+        return counted.get(operation, 0)
+
     def notify(self, body: object) -> None:
         """Bring a notification to the webhook."""
         self._session.post(self._hook, json=body, timeout=10).raise_for_status()
 
     def changes(self, *states: str) -> list[Listed]:
         """Read the bridge's own list of changes in these states."""
-        listed = self._stack.command("changes", "list", *(f"--state={state}" for state in states))
+        listed = self._system.command("changes", "list", *(f"--state={state}" for state in states))
         return [_listed(line) for line in listed.splitlines() if line != "Nothing."]
 
     def mails(self) -> list[Record]:

@@ -2,16 +2,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from dotenv import dotenv_values
 
 from local.processes import ROOT, commands
+from tests.deploy.recipe import SERVICES, images
 
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES: dict[str, Any] = COMPOSE["services"]
 HERE = commands(host="0.0.0.0", web_port=8000, flower_port=5555, schedule=Path("/tmp/beat"))  # noqa: S104, S108 - within a container
 
 
@@ -52,8 +49,7 @@ def test_ports_are_open_to_this_machine_only() -> None:
 
 
 def test_every_folder_of_the_image_is_in_the_build() -> None:
-    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text().splitlines()
-    copied = {line.split()[1] for line in dockerfile if line.startswith("COPY")}
+    copied = {folder for image in images().values() for folder in image.folders}
     allowed = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines()}
     assert [path for path in copied if not (ROOT / path).exists()] == []
-    assert {Path(path).parts[0] for path in copied if not path.endswith(".lock")} <= allowed
+    assert {Path(path).parts[0] for path in copied} <= allowed

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from local.processes import ROOT
-from tests.deploy.test_compose import SERVICES
+from tests.deploy.recipe import SERVICES
 from web.timing import PARTS
 
 if TYPE_CHECKING:

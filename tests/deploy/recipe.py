@@ -1,0 +1,68 @@
+"""What docker-compose.yml, the Dockerfile and .env.example say, for those who try what they describe."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from cryptography.fernet import Fernet
+from dotenv import dotenv_values
+
+from local.processes import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SERVICES: Mapping[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+OURS: Mapping[str, Any] = {name: service for name, service in SERVICES.items() if "build" in service}
+"""The services that run an image of ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """What the Dockerfile puts into an image: the lock that is installed, and the folders."""
+
+    lock: str
+    folders: tuple[str, ...]
+
+
+def images() -> Mapping[str, Image]:
+    """Read the Dockerfile; tells the image of each target."""
+    _, *stages = re.split(r"^FROM ", (ROOT / "deploy" / "Dockerfile").read_text(), flags=re.MULTILINE)
+    found = {}
+    for stage in stages:
+        copied = re.findall(r"^COPY (\S+) \S+$", stage, re.MULTILINE)
+        locks = [path for path in copied if path.endswith(".lock")]
+        if locks:
+            folders = tuple(path for path in copied if path not in locks)
+            found[stage.splitlines()[0].split()[-1]] = Image(lock=locks[0], folders=folders)
+    return found
+
+
+def example_filled_in() -> dict[str, str]:
+    """Read .env.example, filled in for a try on the sandbox as its comments say."""
+    settings, heading, trial = (ROOT / ".env.example").read_text().partition("# For a try with")
+    settings = settings.replace("SECRET_KEYS=replace-me", f"SECRET_KEYS={Fernet.generate_key().decode()}")
+    settings = re.sub("replace-me", lambda _: secrets.token_hex(16), settings)
+    trial = re.sub(r"^# (?=\w+=)", "", trial, flags=re.MULTILINE)
+    return {name: str(value) for name, value in dotenv_values(stream=StringIO(settings + heading + trial)).items()}
+
+
+def environment(service: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Tell what compose puts into the environment of a service where .env holds these values."""
+    told = dict(values) if "env_file" in SERVICES[service] else {}
+    own = SERVICES[service].get("environment", {})
+    return told | {name: interpolated(text, values) for name, text in own.items()}
+
+
+def interpolated(text: str, values: Mapping[str, str]) -> str:
+    """Put values in the place of ``${NAME}``, ``${NAME:?complaint}`` and ``${NAME:-default}``."""
+
+    def value(found: re.Match[str]) -> str:
+        return values.get(found[1]) or found[2] if found[2] is not None else values[found[1]]
+
+    return re.sub(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}", value, text)

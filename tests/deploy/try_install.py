@@ -1,0 +1,174 @@
+"""``make try-install``: whether what the images install and hold is enough for what they run.
+
+Each lock alone goes into a bare environment. From there, and from a copy of the folders that the image holds, the
+commands of docker-compose.yml are started with the environment that compose gives them, against embedded servers;
+their health checks must hold, and customers of the sandbox get their numbers. All listens on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from click import echo
+
+from local import company, servers
+from local.children import end, end_on_signals, spawn
+from local.day import three_customers_get_their_numbers
+from local.demo import Failed, Step, timed
+from local.ports import free_ports
+from local.processes import ROOT
+from local.stack import USUAL_PORTS, NotUp, output
+from local.visitor import Visitor
+from tests.deploy.recipe import OURS, environment, example_filled_in, images
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterable, Mapping
+
+    from local.servers import Server
+    from tests.deploy.recipe import Image
+
+START_SECONDS = 90
+STOP_SECONDS = 60
+OF_PYTHON = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
+
+
+class Bare:
+    """The services of docker-compose.yml without containers; each image is a folder with ``venv`` and ``bridge``."""
+
+    def __init__(self, folder: Path, *, postgres: Server, redis: Server) -> None:
+        self._folder = folder
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        ports = dict(zip(USUAL_PORTS, free_ports(*[0] * len(USUAL_PORTS)), strict=True))
+        self.addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        self._sandbox_ports = [f"--{name}-port={ports[name]}" for name in ("moment", "twentyfour", "mail", "smtp")]
+        self._places = {
+            "0.0.0.0": "127.0.0.1",  # noqa: S104 - it is what is replaced
+            "postgres:5432/bridge": f"127.0.0.1:{postgres.port}/postgres",
+            "redis:6379": f"127.0.0.1:{redis.port}",
+            "/tmp/": f"{folder}/",  # noqa: S108 - the same
+            "/var/lib/sandbox/": f"{folder}/",
+            **{str(USUAL_PORTS[name]): str(port) for name, port in ports.items()},
+            **{
+                f"{host}:{USUAL_PORTS[name]}": f"127.0.0.1:{port}" for name, port in ports.items() for host in OURS
+            },
+        }
+        passwords = {"POSTGRES_PASSWORD": postgres.url, "REDIS_PASSWORD": redis.url}
+        self._values = example_filled_in() | {name: str(urlsplit(url).password) for name, url in passwords.items()}
+
+    def run(self, service: str) -> None:
+        """Run a service to its end. Raises NotUp if it fails."""
+        self._output(service, self._here(OURS[service]["command"]))
+
+    def start(self, service: str) -> None:
+        """Start a service; what it says goes into its log."""
+        command = self._here(OURS[service]["command"]) + (self._sandbox_ports if service == "sandbox" else [])
+        with self._log(service).open("wb") as log:
+            self._processes[service] = spawn(
+                command, cwd=self._work(service), env=self._environment(service), output=log
+            )
+
+    def wait(self) -> None:
+        """Wait until every health check holds. Raises NotUp where a process ends, or it takes too long."""
+        deadline = time.monotonic() + START_SECONDS
+        for service in self._processes:
+            while not self._is_healthy(service):
+                ended = [name for name, process in self._processes.items() if process.poll() is not None]
+                if ended or time.monotonic() > deadline:
+                    guilty = ended[0] if ended else service
+                    raise NotUp(f"{guilty} did not come up:\n{self._log(guilty).read_text(errors='replace')}")
+                time.sleep(0.2)
+
+    def stop(self) -> None:
+        """Let every process end, the last to start first."""
+        for process in reversed(self._processes.values()):
+            end(process, signal.SIGTERM, seconds=STOP_SECONDS)
+
+    def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
+        """Run a command of the bridge."""
+        return self._output("worker", ["python", "-m", "worker", *arguments], more or {})
+
+    def _is_healthy(self, service: str) -> bool:
+        _, *check = self._here(OURS[service]["healthcheck"]["test"])
+        try:
+            self._output(service, check)
+        except NotUp:
+            return False
+        return True
+
+    def _output(self, service: str, command: list[str], more: Mapping[str, str] | None = None) -> str:
+        env = self._environment(service) | dict(more or {})
+        return output(command, cwd=self._work(service), env=env, seconds=START_SECONDS)
+
+    def _environment(self, service: str) -> dict[str, str]:
+        """Tell all that a process of the service finds in its environment: nothing of ours."""
+        told = environment(service, self._values)
+        programs = self._folder / _target(service) / "venv" / "bin"
+        return {"PATH": f"{programs}:{os.defpath}"} | dict(zip(told, self._here(told.values()), strict=True))
+
+    def _here(self, texts: Iterable[str]) -> list[str]:
+        """Put the ports, folders and hosts of this machine in the place of those of containers."""
+        longest_first = sorted(self._places, key=len, reverse=True)
+        whole = (rf"(?<!\w){re.escape(each)}" + r"\b" * each[-1].isalnum() for each in longest_first)
+        there = re.compile("|".join(whole))
+        return [there.sub(lambda found: self._places[found[0]], text) for text in texts]
+
+    def _work(self, service: str) -> Path:
+        return self._folder / _target(service) / "bridge"
+
+    def _log(self, service: str) -> Path:
+        return self._folder / f"{service}.log"
+
+
+def install(folder: Path, image: Image) -> None:
+    """Make the environment of an image from its lock alone, without even pip, and copy what the image holds."""
+    env = {name: value for name, value in os.environ.items() if name not in OF_PYTHON}
+    output([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], cwd=ROOT, env=env)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "venv"), "--disable-pip-version-check"]
+    output([*pip, "install", "-q", "--require-hashes", "-r", image.lock], cwd=ROOT, env=env)
+    for path in image.folders:
+        shutil.copytree(ROOT / path, folder / "bridge" / path, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def check(folder: Path) -> None:
+    """Install, start and try it all in a folder. Raises Failed."""
+    for target, image in images().items():
+        with timed(Step(f"{image.lock} is all that the image {target} installs"), echo):
+            install(folder / target, image)
+    with ExitStack() as until_the_end:
+        with timed(Step("every command of docker-compose.yml comes up from it"), echo):
+            postgres = until_the_end.enter_context(servers.postgres(folder / "postgres", port=0, durable=False))
+            redis = until_the_end.enter_context(servers.redis(folder / "redis", port=0))
+            bare = Bare(folder, postgres=postgres, redis=redis)
+            until_the_end.callback(bare.stop)
+            bare.run("migrate")
+            for service in OURS:
+                if service != "migrate":
+                    bare.start(service)
+            bare.wait()
+        with timed(Step("three customers get their numbers"), echo):
+            three_customers_get_their_numbers(Visitor(bare, hook=company.introduce(bare)))
+
+
+def _target(service: str) -> str:
+    target: str = OURS[service]["build"]["target"]
+    return target
+
+
+if __name__ == "__main__":
+    end_on_signals()
+    with TemporaryDirectory() as temporary:
+        try:
+            check(Path(temporary))
+        except Failed as failure:
+            sys.exit(str(failure))
