@@ -55,6 +55,10 @@ check: $(VENV)/installed ## Check form, types and the direction of imports
 try-install: $(VENV)/installed ## Run the commands of docker-compose.yml from only what the images install
 	@$(BIN)/python -m tests.deploy.try_install
 
+.PHONY: try-images
+try-images: $(VENV)/installed ## Build the images, play a day in containers with the sandbox, and take them down
+	@$(BIN)/python -m tests.deploy.try_images
+
 .PHONY: format
 format: $(VENV)/installed ## Put the code into form
 	@$(BIN)/ruff check --fix-only .

@@ -1,0 +1,199 @@
+"""``make try-images``: both images, built, started and tried as an operator would, and taken down again.
+
+It runs beside an installation's own containers: from a copy of this folder with an .env of its own, under a name of
+its own, and on other ports where those of docker-compose.yml are taken.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from click import echo
+
+from local import company, day
+from local.children import end_on_signals
+from local.demo import Failed, Step, timed
+from local.ports import free_ports
+from local.processes import ROOT
+from local.stack import USUAL_PORTS, output
+from local.visitor import Visitor, eventually, expect
+from tests.deploy.recipe import OURS, SERVICES, example_filled_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROJECT = "moment-24sevenoffice-try"
+IMAGE = "image: moment-24sevenoffice"
+NOT_COPIED = (".git", ".env", ".venv", ".*_cache", ".hypothesis", "__pycache__", "var", "tests", "docs")
+PUBLISHED = re.compile(r"(127\.0\.0\.1:)(\d+):(?=\d)")
+PORTS = [int(found[2]) for found in PUBLISHED.finditer((ROOT / "docker-compose.yml").read_text())]
+PAGES = ("web", "moment", "twentyfour", "mail")
+UP, UP_OF = {"running 0", "running 0 healthy"}, {"migrate": {"exited 0"}}
+BUILD_SECONDS, USUAL_SECONDS = 1200, 300
+GRACE_SECONDS = int(SERVICES["worker"]["stop_grace_period"].removesuffix("s"))
+PILE = 100
+SLOW_SECONDS = 1
+IS_CONFINED = (
+    "import os, sys; sys.exit(os.geteuid() == 0 or any(os.access(each, os.W_OK) for each in sys.argv[1:]))"
+)
+
+
+class Containers:
+    """What docker-compose.yml describes, with the sandbox, from a copy of this folder."""
+
+    def __init__(self, folder: Path, *, program: tuple[str, ...]) -> None:
+        ports = dict(zip(PORTS, free_ports(*PORTS), strict=True))
+        self.addresses = {name: f"http://127.0.0.1:{ports[USUAL_PORTS[name]]}" for name in PAGES}
+        self._program = program
+        self._folder = folder / "bridge"
+        shutil.copytree(ROOT, self._folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        values = example_filled_in()
+        (self._folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+        described = self._folder / "docker-compose.yml"
+        text = described.read_text().replace(IMAGE, f"image: {PROJECT}")
+        described.write_text(PUBLISHED.sub(lambda found: f"{found[1]}{ports[int(found[2])]}:", text))
+        kept = (name for name in os.environ if name not in values and not name.startswith("COMPOSE_"))
+        self._environ = {name: os.environ[name] for name in kept}
+
+    def compose(self, *arguments: str, seconds: float = USUAL_SECONDS) -> str:
+        """Run a command of Compose. Raises NotUp if it fails."""
+        options = ("--project-name", PROJECT, "--profile", "sandbox")
+        return self._output(*self._program, *options, *arguments, seconds=seconds)
+
+    def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
+        """Run a command of the bridge, in the web's container since the worker's is stopped now and then."""
+        told = [part for name, value in (more or {}).items() for part in ("-e", f"{name}={value}")]
+        return self.compose("exec", "-T", *told, "web", "python", "-m", "worker", *arguments)
+
+    def states(self) -> dict[str, str]:
+        """Tell of each service what its container does, the exit code, and the health where that is checked."""
+        shape = (
+            '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{.State.ExitCode}}'
+            "{{if .State.Health}} {{.State.Health.Status}}{{end}}"
+        )
+        containers = self.compose("ps", "--all", "--quiet").split()
+        lines = self._output("docker", "inspect", "--format", shape, *containers).splitlines()
+        return {name: state for name, _, state in (line.partition(" ") for line in lines)}
+
+    def take_down(self) -> None:
+        """Stop and remove every container, with its network, its data and its image."""
+        self.compose("down", "--volumes", "--remove-orphans", "--rmi=local")
+        self._output("docker", "image", "rm", "--force", PROJECT)
+        label = ("--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}")
+        kinds = (("container", "ls", "--all"), ("volume", "ls"), ("network", "ls"))
+        expect("what is left", "".join(self._output("docker", *kind, *label) for kind in kinds), "")
+
+    def _output(self, *command: str, seconds: float = USUAL_SECONDS) -> str:
+        return output(command, cwd=self._folder, env=self._environ, seconds=seconds)
+
+
+def play(containers: Containers) -> None:
+    """Build, start and try it all, as steps that are told. Raises Failed where one does not hold."""
+    with timed(Step("nothing is left of an earlier try"), echo):
+        containers.take_down()
+    try:
+        start(containers)
+        with timed(Step("the company is connected"), echo):
+            hook = company.introduce(containers)
+            visitor = Visitor(containers, hook=hook.replace("http://web:8000", containers.addresses["web"]))
+        for act in day.STEPS:
+            with timed(Step(act.__name__.replace("_", " ")), echo):
+                act(visitor)
+        with timed(Step(f"a worker is stopped amid {PILE} invoices, and none is lost or posted twice"), echo):
+            stop_amid_invoices(containers, visitor)
+    except Failed:
+        echo(containers.compose("logs", "--no-color", "--tail=100"))
+        raise
+    finally:
+        with timed(Step("everything is taken down"), echo):
+            containers.take_down()
+
+
+def start(containers: Containers) -> None:
+    """Build the images and start everything. Raises Failed."""
+    with timed(Step("what docker-compose.yml describes is complete, and both images are built"), echo):
+        containers.compose("config", "--quiet")
+        containers.compose("build", seconds=BUILD_SECONDS)
+    with timed(Step("every container comes up and is healthy"), echo):
+        containers.compose("up", "--detach")
+        eventually(lambda: expect("what is not up", _not_up(containers), {}), seconds=USUAL_SECONDS)
+    with timed(Step("no process is root, and none can write what it runs"), echo):
+        for service in OURS.keys() - {"migrate"}:
+            containers.compose("exec", "-T", service, "python", "-c", IS_CONFINED, ".", "/venv")
+
+
+def stop_amid_invoices(containers: Containers, visitor: Visitor) -> None:
+    """Stop the worker while it posts, look at what it leaves, and start it again."""
+    before = _posted(visitor)
+    called = visitor.calls("SaveBundleList")
+    visitor.command("connections", "pause", company.NAME)  # so that they are there all at once
+    for each in range(PILE):
+        sale = day.SALES[each % len(day.SALES)]
+        visitor.press("finalize", day.write_invoice(visitor, sale, visitor.moment("projects")[0]))
+    visitor.slow_down(SLOW_SECONDS)
+    visitor.command("connections", "resume", company.NAME)
+    eventually(lambda: expect("a call is under way", visitor.calls("SaveBundleList") > called, wanted=True))
+
+    asked = time.monotonic()
+    containers.compose("stop", "worker")
+    seconds = time.monotonic() - asked
+    posted = _posted(visitor) - before
+    echo(f"       {seconds:>6.2f} s  of it to stop the worker, which had posted {posted}")
+    expect("stopped within its grace period", seconds < GRACE_SECONDS, wanted=True)
+    expect("how the worker ended", containers.states()["worker"].split()[:2], ["exited", "0"])
+    expect("stopped amid them", 0 < posted < PILE, wanted=True)
+    expect("what it left in hand", visitor.changes("working"), [])
+
+    visitor.slow_down(0)
+    containers.compose("start", "worker")
+    eventually(lambda: day.ledger_agrees(visitor, invoices=before + PILE), seconds=USUAL_SECONDS)
+
+
+def compose_program() -> tuple[str, ...]:
+    """Find Compose, with an engine behind it; ends the process in a sentence where there is none."""
+    if not _works("docker", "info"):
+        sys.exit("This needs a Docker engine, and the right to use it: `docker info` does not work here.")
+    for program in (("docker", "compose"), ("docker-compose",)):
+        if _works(*program, "version"):
+            return program
+    sys.exit("This needs Docker Compose: neither `docker compose` nor `docker-compose` works here.")
+
+
+def main() -> None:
+    """Try the images; ends the process with 0 where every step holds."""
+    end_on_signals()
+    program = compose_program()
+    with TemporaryDirectory() as folder:
+        try:
+            play(Containers(Path(folder), program=program))
+        except Failed as failure:
+            sys.exit(str(failure))
+        except KeyboardInterrupt:
+            sys.exit("Interrupted; everything is taken down.")
+
+
+def _not_up(containers: Containers) -> dict[str, str]:
+    states = dict.fromkeys(SERVICES, "missing") | containers.states()
+    return {name: state for name, state in states.items() if state not in UP_OF.get(name, UP)}
+
+
+def _posted(visitor: Visitor) -> int:
+    return len(visitor.brought("vouchers"))
+
+
+def _works(*command: str) -> bool:
+    return (
+        bool(shutil.which(command[0])) and not subprocess.run(command, capture_output=True, check=False).returncode
+    )
+
+
+if __name__ == "__main__":
+    main()
