@@ -15,96 +15,100 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(VENV)/installed ## Start everything on this machine; SANDBOX=0 for the real Moment and 24SevenOffice
+run: $(VENV)/installed-local ## Start everything on this machine; SANDBOX=0 for the real Moment and 24SevenOffice
 	@$(BIN)/python -m local run $(ARGS)
 
 .PHONY: worker
-worker: $(VENV)/installed ## Run a command of the bridge beside `make run`: ARGS="connections list"
+worker: $(VENV)/installed-local ## Run a command of the bridge beside `make run`: ARGS="connections list"
 	@$(BIN)/python -m local worker $(ARGS)
 
 .PHONY: demo
-demo: $(VENV)/installed ## Play a working day on the same stack in a temporary folder and report what arrived
+demo: $(VENV)/installed-local ## Play a working day on the same stack in a temporary folder and report what arrived
 	@$(BIN)/python -m local demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/installed ## Run the tests; ARGS="tests/sync -x" for some of them
+test: $(VENV)/installed-dev ## Run the tests; ARGS="tests/sync -x" for some of them
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-browser
-test-browser: $(VENV)/installed ## Run the tests that use the pages in a browser; ARGS as for `make test`
+test-browser: $(VENV)/installed-dev ## Run the tests that use the pages in a browser; ARGS as for `make test`
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m pytest tests/browser $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(VENV)/installed ## Send 10,000 requests to the endpoints, and as many forms, that mean harm
+fuzz: $(VENV)/installed-dev ## Send 10,000 requests to the endpoints, and as many forms, that mean harm
 	@$(BIN)/python -m pytest tests/web/test_hostile_requests.py tests/web/test_hostile_forms.py --hypothesis-profile=fuzz --timeout=3600 $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(VENV)/installed ## Take pictures of every page for docs/screenshots/
+screenshots: $(VENV)/installed-dev ## Take pictures of every page for docs/screenshots/
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
 .PHONY: check
-check: $(VENV)/installed ## Check form, types and the direction of imports
+check: $(VENV)/installed-dev ## Check form, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 .PHONY: try-install
-try-install: $(VENV)/installed ## Run the commands of docker-compose.yml from only what the images install
+try-install: $(VENV)/installed-dev ## Run the commands of docker-compose.yml from only what the images install
 	@$(BIN)/python -m tests.deploy.try_install
 
 .PHONY: try-images
-try-images: $(VENV)/installed ## Build the images, play a day in containers with the sandbox, and take them down
+try-images: $(VENV)/installed-dev ## Build the images, play a day in containers with the sandbox, and take them down
 	@$(BIN)/python -m tests.deploy.try_images
 
 .PHONY: format
-format: $(VENV)/installed ## Put the code into form
+format: $(VENV)/installed-dev ## Put the code into form
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
 .PHONY: translations
-translations: $(VENV)/installed ## Bring language/nb.po up to date with what the source says
+translations: $(VENV)/installed-dev ## Bring language/nb.po up to date with what the source says
 	@$(BIN)/python -m language
 
 .PHONY: record
-record: $(VENV)/installed ## Record the cassettes anew; where keys of real accounts are set, tell also how these differ
+record: $(VENV)/installed-dev ## Record the cassettes anew; where keys of real accounts are set, tell also how these differ
 	@$(BIN)/python -m tests.contracts.record
 
 .PHONY: chaos
-chaos: $(VENV)/installed ## Play days full of failures and compare the books after them: SEED=7 SEEDS=20
+chaos: $(VENV)/installed-dev ## Play days full of failures and compare the books after them: SEED=7 SEEDS=20
 	@$(BIN)/python -m tests.chaos --seed=$(SEED) --seeds=$(SEEDS) $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/installed ## Measure speed and scale beside the usual way to write it: ONLY=burst for one row
+bench: $(VENV)/installed-dev ## Measure speed and scale beside the usual way to write it: ONLY=burst for one row
 	@$(BIN)/python -m tests.bench --only="$(ONLY)" $(ARGS)
 
 .PHONY: lock
-lock: $(VENV)/installed ## Write the lock files from pyproject.toml; ARGS=--upgrade for newer versions
+lock: $(VENV)/installed-local ## Write the lock files from pyproject.toml; ARGS=--upgrade for newer versions
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	$(BIN)/python -m venv "$$tools" && \
-	"$$tools/bin/pip" install -q --no-cache-dir --disable-pip-version-check uv && \
-	compile="$$tools/bin/uv pip compile --no-cache -q --universal --python-version 3.11 --generate-hashes --no-header" && \
-	$$compile $(ARGS) pyproject.toml -o requirements.lock && \
-	$$compile $(ARGS) --group local --group dev pyproject.toml -o requirements-dev.lock && \
-	$$compile $(ARGS) --group sandbox -c requirements-dev.lock -o requirements-sandbox.lock
+	"$$tools/bin/pip" install -q --disable-pip-version-check uv && \
+	compile="$$tools/bin/uv pip compile --no-cache -q --universal --python-version 3.11 --generate-hashes --no-header $(ARGS)" && \
+	$$compile pyproject.toml -o requirements.lock && \
+	$$compile pyproject.toml --group local -c requirements.lock -o requirements-local.lock && \
+	$$compile pyproject.toml --group local --group dev -c requirements-local.lock -o requirements-dev.lock && \
+	$$compile --group sandbox -c requirements-local.lock -o requirements-sandbox.lock
 
 .PHONY: clean
 clean: ## Remove what the tools made; the data in var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# What runs needs no tools of developers; what develops needs both.
+$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed-local
+	@$(BIN)/python -m local.install dev
+
 # The newest Python that can make a virtual environment; a name on PATH may be a shim without a Python behind it.
-$(VENV)/installed: requirements-dev.lock
+$(VENV)/installed-local: requirements-local.lock $(BIN)/python
 	@for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
 		if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-			echo "Setting up $(VENV) with $$($$python --version), once for each lock file ..."; \
-			$$python -m venv --clear $(VENV) && \
-			$(BIN)/pip install -q --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
-			touch $@; \
-			exit; \
+			exec $$python -m local.install local; \
 		fi; \
 	done; \
 	echo "Python 3.11 or newer with its venv module is needed (on Debian and Ubuntu: apt install python3-venv)." >&2; \
 	exit 1
+
+# Away at first, or a link to a Python that has gone: then all is installed anew.
+$(BIN)/python: ;

@@ -6,6 +6,7 @@ import sys
 import tokenize
 import tomllib
 from importlib.metadata import packages_distributions
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ DISTRIBUTIONS = packages_distributions()
 LINES_OF_A_FILE = 300
 LINES_OF_A_FUNCTION = 40
 SAYS_NOTHING = {"utils", "util", "common", "helpers", "helper", "core", "services", "manager", "handler"}
+LOCKS = ("requirements.lock", "requirements-local.lock", "requirements-dev.lock")
+SANDBOX_LOCK = "requirements-sandbox.lock"
 EXEMPTION = re.compile(r"# (noqa|type: ignore|pragma)")
 REASONED = re.compile(r"# (noqa: [A-Z]+\d+(, [A-Z]+\d+)*|type: ignore\[[a-z-]+\]|pragma: [a-z ]+)\W+\w+")
 
@@ -72,17 +75,26 @@ def test_whatever_is_imported_is_declared_not_only_brought_along(room: str) -> N
     assert {name for name in strangers if declared.isdisjoint(map(plain, DISTRIBUTIONS[name]))} == set()
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-sandbox.lock"])
+@pytest.mark.parametrize("lock", [*LOCKS, SANDBOX_LOCK])
 def test_the_locks_name_packages_versions_and_hashes_only(lock: str) -> None:
     lines = [line.strip() for line in (ROOT / lock).read_text().splitlines()]
     assert [line for line in lines if not re.match(r"[a-z0-9-]+==\S+|--hash=sha256:|#", line)] == []
     assert [line for line in lines if "://" in line] == []
 
 
+@pytest.mark.parametrize(("lock", "larger"), [*pairwise(LOCKS), (SANDBOX_LOCK, LOCKS[1])])
+def test_what_runs_is_what_is_tested(lock: str, larger: str) -> None:
+    assert pins(lock) - pins(larger) == set()
+
+
 @pytest.mark.parametrize("settings", [Settings, ConnectionSettings])
 def test_every_setting_is_explained(settings: type[BaseModel]) -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
     assert [name for name in settings.model_fields if not re.search(rf"`{name}`", page, re.IGNORECASE)] == []
+
+
+def pins(lock: str) -> set[str]:
+    return set(re.findall(r"^[a-z0-9-]+==[^\\\n]+", (ROOT / lock).read_text(), re.MULTILINE))
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:

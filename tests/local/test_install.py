@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from zipfile import ZipFile
+
+import pytest
+
+from local.install import NotInstalled, install
+from local.processes import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment in which nothing is installed, for copying, since making one takes seconds."""
+    venv = tmp_path_factory.mktemp("empty") / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    return venv
+
+
+@pytest.fixture
+def venv(empty: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(empty, tmp_path / ".venv", symlinks=True)
+
+
+@pytest.fixture(autouse=True)
+def _folder_of_wheels_for_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+
+
+def test_what_a_lock_names_is_installed_once(tmp_path: Path, venv: Path) -> None:
+    lock = locked(tmp_path, wheel(tmp_path, "1.0"))
+    said = installed(lock, venv)
+    assert said[0].startswith("Installing the 1 packages of requirements-local.lock")
+    assert says(venv) == "1.0"
+    assert list(venv.glob("lib/python*/site-packages/__pycache__/hello.*.pyc"))
+    assert installed(lock, venv) == []
+
+
+def test_a_changed_lock_is_followed(tmp_path: Path, venv: Path) -> None:
+    installed(locked(tmp_path, wheel(tmp_path, "1.0")), venv)
+    installed(locked(tmp_path, wheel(tmp_path, "1.1")), venv)
+    assert says(venv) == "1.1"
+
+
+def test_a_package_whose_installation_was_broken_off_is_installed_again(tmp_path: Path, venv: Path) -> None:
+    lock = locked(tmp_path, wheel(tmp_path, "1.0"))
+    installed(lock, venv)
+    (record,) = venv.glob("lib/python*/site-packages/hello-*.dist-info/RECORD")
+    for missing in (record, venv / "bin" / "hello", venv / "installed-local"):
+        missing.unlink()
+    installed(lock, venv)
+    assert says(venv) == "1.0"
+
+
+def test_an_environment_whose_python_has_gone_is_made_anew(tmp_path: Path, venv: Path) -> None:
+    lock = locked(tmp_path, wheel(tmp_path, "1.0"))
+    installed(lock, venv)
+    (venv / "bin" / "python").unlink()
+    (venv / "bin" / "python").symlink_to(tmp_path / "away")
+    assert installed(lock, venv)[0].startswith("Making .venv with Python 3.")
+    assert says(venv) == "1.0"
+
+
+def test_another_file_than_the_locks_is_refused_in_plain_words(tmp_path: Path, venv: Path) -> None:
+    wheel(tmp_path, "1.0")
+    lock = locked(tmp_path, f"hello==1.0 --hash=sha256:{'0' * 64}")
+    with pytest.raises(NotInstalled, match="The index has another file than the lock names"):
+        installed(lock, venv)
+    assert not (venv / "installed-local").exists()
+
+
+def test_ctrl_c_leaves_no_stamp_and_the_next_start_goes_on(tmp_path: Path, venv: Path, slow_index: str) -> None:
+    locked(tmp_path, "hello==1.0 --hash=sha256:" + "0" * 64)
+    command = [sys.executable, "-c", MAIN, str(tmp_path)]
+    environ = os.environ | {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": slow_index}
+    both = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=both, stderr=both, text=True) as installing:
+        assert installing.stdout
+        while " s  " not in installing.stdout.readline():
+            assert installing.poll() is None
+        installing.send_signal(signal.SIGINT)
+        assert installing.communicate(timeout=60)[1] == "Stopped; the next start goes on from here.\n"
+    assert installing.returncode == 1
+    assert not (venv / "installed-local").exists()
+    installed(locked(tmp_path, wheel(tmp_path, "1.0")), venv)
+    assert says(venv) == "1.0"
+
+
+MAIN = "import sys; from pathlib import Path; from local import install; install.ROOT = Path(sys.argv.pop()); install.main()"
+
+
+@pytest.fixture
+def slow_index() -> Iterator[str]:
+    """An index that takes every question and answers none."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+
+
+def installed(lock: Path, venv: Path) -> list[str]:
+    said: list[str] = []
+    install(lock, venv, tell=said.append)
+    return said
+
+
+def says(venv: Path) -> str:
+    """Run the command that the package brings along."""
+    return subprocess.run([venv / "bin" / "hello"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def locked(folder: Path, *lines: str) -> Path:
+    lock = folder / "requirements-local.lock"
+    lock.write_text("\n".join(lines))
+    return lock
+
+
+def wheel(folder: Path, version: str) -> str:
+    """Make a package with a command that says its version; returns its line in a lock."""
+    info = f"hello-{version}.dist-info"
+    files = {
+        "hello.py": f"def main(): print({version!r})\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: hello\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": "[console_scripts]\nhello = hello:main\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
+    path = folder / f"hello-{version}-py3-none-any.whl"
+    with ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return f"hello=={version} --hash=sha256:{sha256(path.read_bytes()).hexdigest()}"

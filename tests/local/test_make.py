@@ -1,0 +1,99 @@
+"""What each target of the Makefile installs and says, with a Python that only notes what it is asked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.processes import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PYTHON = """#!/bin/sh
+[ "$1" = -c ] && exit ${TOO_OLD:-0}
+echo "$*" >> asked
+if [ "$2" = local.install ]; then
+    mkdir -p .venv/bin && cp "$0" .venv/bin/python
+    touch .venv/installed-$3
+fi
+"""
+
+
+class Clone:
+    """A folder with the Makefile, the lock files and that Python."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copy(ROOT / "Makefile", folder)
+        for lock in ("requirements-local.lock", "requirements-dev.lock"):
+            (folder / lock).touch()
+        self.python = folder / "python"
+        self.python.write_text(PYTHON)
+        self.python.chmod(0o755)
+
+    def make(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", f"PYTHON={self.python}", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=os.environ | environ, capture_output=True, text=True, check=False
+        )
+
+    def asked(self, *arguments: str) -> list[str]:
+        """Tell what Python was asked for a target."""
+        (self.folder / "asked").unlink(missing_ok=True)
+        done = self.make(*arguments)
+        assert done.returncode == 0, done.stderr
+        return (self.folder / "asked").read_text().splitlines()
+
+    def change(self, lock: str) -> None:
+        later = time.time() + 1
+        os.utime(self.folder / lock, (later, later))
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    return Clone(tmp_path)
+
+
+def test_what_runs_installs_no_tools_of_developers(clone: Clone) -> None:
+    assert clone.asked("run") == ["-m local.install local", "-m local run"]
+    assert clone.asked("worker", "ARGS=changes list") == ["-m local worker changes list"]
+
+
+def test_running_and_testing_in_turn_installs_each_once(clone: Clone) -> None:
+    assert clone.asked("test") == ["-m local.install local", "-m local.install dev", "-m pytest"]
+    assert clone.asked("run") == ["-m local run"]
+    assert clone.asked("test") == ["-m pytest"]
+
+
+def test_a_changed_lock_file_leads_to_an_update(clone: Clone) -> None:
+    clone.asked("test")
+    clone.change("requirements-dev.lock")
+    assert clone.asked("run") == ["-m local run"]
+    assert clone.asked("test") == ["-m local.install dev", "-m pytest"]
+
+
+def test_an_environment_whose_python_has_gone_is_installed_anew(clone: Clone) -> None:
+    clone.asked("run")
+    (clone.folder / ".venv" / "bin" / "python").unlink()
+    assert clone.asked("run") == ["-m local.install local", "-m local run"]
+
+
+def test_without_a_python_that_fits_it_is_said_what_to_install(clone: Clone) -> None:
+    done = clone.make("run", TOO_OLD="1", PATH=str(tools(clone.folder)))
+    assert done.returncode == 2
+    assert "Python 3.11 or newer with its venv module is needed" in done.stderr
+
+
+def tools(folder: Path) -> Path:
+    """Make a PATH with make and a shell, but no other Python."""
+    there = folder / "bin"
+    there.mkdir()
+    for name in ("make", "sh"):
+        (there / name).symlink_to(shutil.which(name) or name)
+    return there
