@@ -36,7 +36,7 @@ def run_(var: Path) -> None:
     environ = _environ()
     try:
         run(Plan(state=_state(var, environ), environ=environ, sandbox=_sandbox(environ)))
-    except (NoServer, NotUp) as error:
+    except (NoServer, NotUp, OSError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
-from local.environment import kept_secrets
+from local.environment import WHO, kept_secrets
 from models import users
-from models.base import Database
 from models.users import Rights
 from models.words import Role, Scope
 
@@ -26,12 +24,9 @@ def introduce(stack: Stack, *, now: datetime) -> str:
     """Make the administrator where there are no users yet, and tell how to sign in."""
     maker = {PASSWORD: lambda: secrets.token_urlsafe(12)}
     password = kept_secrets(stack.plan.state / "secrets.env", maker)[PASSWORD]
-    database = Database(SecretStr(stack.environment["DATABASE_URL"]), pool_size=1)
-    try:
+    with closing(stack.database()) as database:
         if users.everyone(database):
             return f"Sign in as {EMAIL} or another user."
         rights = Rights(Role.ADMINISTRATOR, Scope())
-        users.add(database, EMAIL, rights, password=password, who="make run", now=now)
-    finally:
-        database.close()
+        users.add(database, EMAIL, rights, password=password, who=WHO, now=now)
     return f"Sign in as {EMAIL} with the password {password} (shown only now)."

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
 import requests
+from cryptography.fernet import InvalidToken
+from pydantic import SecretStr
 
+from local.environment import WHO
+from local.stack import NotUp
+from models.connections import Connections, UnknownConnection
+from models.vault import Vault
 from models.words import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+
+    from local.stack import Stack
 
 NAME = "Demo AS"
 MOMENT_COMPANY = "1001"
@@ -48,14 +58,35 @@ class System(Protocol):
         ...
 
 
-def introduce(system: System) -> str:
-    """Connect the company, where it is not yet, and enter the webhook's address in Moment; tells the address."""
-    if NAME in system.command("connections", "list"):
-        said = system.command("connections", "token", NAME)
-    else:
-        said = system.command("connections", "add", f"--name={NAME}", *SETTINGS, more=SECRETS)
-    address = said.split()[-1]
+def introduce(system: System, *, address: str = "") -> str:
+    """Connect the company, unless its webhook has an address, and enter that in Moment; tells the address."""
+    if not address:
+        address = system.command("connections", "add", f"--name={NAME}", *SETTINGS, more=SECRETS).split()[-1]
     webhooks = dict.fromkeys(("customers", "projects", "invoices"), address)
     entered = requests.put(f"{system.addresses['moment']}/webhooks/{MOMENT_COMPANY}", json=webhooks, timeout=10)
     entered.raise_for_status()
     return address
+
+
+def new_address(stack: Stack, *, now: datetime) -> str:
+    """Give the webhook a new address, as nobody knows the one of an earlier start; empty where there is none."""
+    vault = Vault([SecretStr(key) for key in stack.environment["SECRET_KEYS"].split(",")])
+    with closing(stack.database()) as database:
+        connections = Connections(database, vault)
+        try:
+            token = connections.new_token(connections.named(NAME).id, who=WHO, now=now)
+        except UnknownConnection:
+            return ""
+        except InvalidToken:
+            raise NotUp("None of the SECRET_KEYS opens what was encrypted.") from None
+    return f"{stack.environment['PUBLIC_URL']}/hooks/moment/{token}"
+
+
+def curl_lines(addresses: Mapping[str, str]) -> str:
+    """Tell two commands by which a customer is made in the sandbox's Moment and seen in its 24SevenOffice."""
+    customers = f"{addresses['moment']}/api/1.0/companies/{MOMENT_COMPANY}/customers"
+    return f"""\
+    curl -u apikey:{SECRETS["CONNECTION_MOMENT_API_KEY"]} {customers} \\
+        -H 'Content-Type: application/json' -d '{{"name": "Fjord Prosjekt AS"}}'
+    curl {addresses["twentyfour"]}/books/{CLIENT}/customers
+"""

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+WHO = "make run"
+"""Who does on this machine what a person would do by hand."""
 
 SECRETS: Mapping[str, Callable[[], str]] = {
     "SECRET_KEYS": lambda: Fernet.generate_key().decode(),

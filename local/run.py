@@ -30,11 +30,15 @@ def run(plan: Plan) -> None:
     end_on_signals()
     stack = Stack(plan, say=say)
     with suppress(KeyboardInterrupt), stack.running():
+        now = datetime.now(UTC)
         if plan.sandbox:
-            company.introduce(stack)
-        sign_in = administrator.introduce(stack, now=datetime.now(UTC))
+            company.introduce(stack, address=company.new_address(stack, now=now))
+        sign_in = administrator.introduce(stack, now=now)
         lines = ["Everything runs; Ctrl-C stops it.", *_addresses(stack), sign_in, _secrets(stack)]
         say("local", "\n".join(lines))
+        if plan.sandbox:
+            say("local", "Try it: make a customer in Moment, and see it arrive in 24SevenOffice.")
+            show(company.curl_lines(stack.addresses))
         _keep_running(stack)
     say("local", "Everything is stopped.")
 
@@ -54,6 +58,13 @@ def say(name: str, text: str) -> None:
     with printing:
         for line in text.splitlines():
             sys.stdout.write(f"{name:<8} | {line}\n")
+        sys.stdout.flush()
+
+
+def show(text: str) -> None:
+    """Print lines that are there to be copied, hence in nobody's name."""
+    with printing:
+        sys.stdout.write(text)
         sys.stdout.flush()
 
 

@@ -18,7 +18,7 @@ from local import servers
 from local.environment import keep, kept_secrets, sandbox_settings
 from local.ports import free_ports
 from local.processes import ROOT, Process, commands, sandbox
-from models.base import migrate
+from models.base import Database, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 USUAL_PORTS = {"web": 8000, "flower": 5555, "moment": 8101, "twentyfour": 8102, "mail": 8103, "smtp": 8104}
 START_SECONDS = 60
+TELL_SECONDS = 2
 
 
 class NotUp(Exception):
@@ -80,6 +81,10 @@ class Stack:
             self._wait()
             yield
 
+    def database(self) -> Database:
+        """Open the database, for one at a time; whoever opens it closes it."""
+        return Database(SecretStr(self.environment["DATABASE_URL"]), pool_size=1)
+
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
         """Run a command of the bridge, as a person would, and tell what it prints.
 
@@ -103,11 +108,13 @@ class Stack:
             "LOG_FORMAT": "text",
         }
         if "DATABASE_URL" not in plan.environ:
+            self._say("local", "Starting PostgreSQL ...")
             port = plan.port(servers.POSTGRES_PORT)
             postgres = servers.postgres(plan.state / "postgres", port=port, durable=plan.durable)
             self.parts["postgres"] = server = until_the_end.enter_context(postgres)
             made["DATABASE_URL"] = server.url
         if "REDIS_URL" not in plan.environ:
+            self._say("local", "Starting Redis ...")
             redis = servers.redis(plan.state / "redis", port=plan.port(servers.REDIS_PORT))
             self.parts["redis"] = server = until_the_end.enter_context(redis)
             made["REDIS_URL"] = server.url
@@ -116,10 +123,13 @@ class Stack:
         keep(plan.state / "environment", {name: self.environment[name] for name in made | to_sandbox})
 
     def _start_processes(self, until_the_end: ExitStack) -> None:
+        self._say("local", "Bringing the database up to date ...")
         migrate(SecretStr(self.environment["DATABASE_URL"]))
         if self.plan.environ.get("RESTORED") == "1":
             self._say("restored", self.command("restored").strip())
-        for name, arguments in self.command_lines().items():
+        lines = self.command_lines()
+        self._say("local", f"Starting {', '.join(lines)} ...")
+        for name, arguments in lines.items():
             process = self.parts[name] = self._process(name, arguments)
             until_the_end.callback(process.stop)
             process.start()
@@ -130,11 +140,15 @@ class Stack:
     def _wait(self) -> None:
         pages: list[str] = [page for page in ("web", "flower") if page in self.parts]
         pages += ["moment", "twentyfour", "mail"] if self.plan.sandbox else []
-        deadline = time.monotonic() + START_SECONDS
+        now = time.monotonic()
+        deadline, next_line = now + START_SECONDS, now + TELL_SECONDS
         while pages := [page for page in pages if not _answers(self.addresses[page])]:
             fallen = [name for name, part in self.parts.items() if not part.alive]
             if fallen or time.monotonic() > deadline:
                 raise NotUp(f"{', '.join(fallen or pages)} did not start; the lines above may say why.")
+            if time.monotonic() > next_line:
+                self._say("local", f"Waiting for {', '.join(pages)} ...")
+                next_line += TELL_SECONDS
             time.sleep(0.1)
 
 

@@ -19,6 +19,7 @@ from config.settings import Settings
 from local import administrator, company
 from local.environment import kept
 from local.processes import ROOT
+from local.stack import USUAL_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +86,8 @@ def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(
     second = start()
     assert not any("shown only now" in line for line in second.lines)
     assert second.worker("connections", "list").count(company.NAME) == 1
-    moment = second.address("Moment (sandbox)")
+    moment, twentyfour = second.address("Moment (sandbox)"), second.address("24SevenOffice (sandbox)")
+    assert company.curl_lines({"moment": moment, "twentyfour": twentyfour}) in "\n".join(second.lines) + "\n"
     finalized = f"{moment}/companies/{company.MOMENT_COMPANY}/invoices/{company.DRAFT}/finalize"
     requests.post(finalized, timeout=10).raise_for_status()
     until(lambda: [each["status"] for each in requests.get(f"{moment}/deliveries", timeout=10).json()] == [202])
@@ -93,6 +95,11 @@ def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(
     assert second.supervisor.wait(60) == 0
     assert [process for process in second.processes if is_alive(process)] == []
     until(lambda: second.lines[-1] == "local    | Everything is stopped.")
+
+
+def test_the_readme_has_the_commands_that_run_prints() -> None:
+    usual = {name: f"http://127.0.0.1:{port}" for name, port in USUAL_PORTS.items()}
+    assert company.curl_lines(usual) in (ROOT / "README.md").read_text()
 
 
 def assert_all_answer(run: Run) -> None:
