@@ -20,7 +20,8 @@ run: $(VENV)/installed-local ## Start everything on this machine; SANDBOX=0 for 
 
 .PHONY: worker
 worker: $(VENV)/installed-local ## Run a command of the bridge beside `make run`: ARGS="connections list"
-	@$(BIN)/python -m local worker $(ARGS)
+	@$(BIN)/python -m local worker $(ARGS); code=$$?; \
+	[ $$code -eq 1 ] || exit $$code  # with 1 it has told what it found, or what is wrong
 
 .PHONY: demo
 demo: $(VENV)/installed-local ## Play a working day on the same stack in a temporary folder and report what arrived

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from local.processes import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PYTHON = """#!/bin/sh
 [ "$1" = -c ] && exit ${TOO_OLD:-0}
@@ -88,6 +86,25 @@ def test_without_a_python_that_fits_it_is_said_what_to_install(clone: Clone) -> 
     done = clone.make("run", TOO_OLD="1", PATH=str(tools(clone.folder)))
     assert done.returncode == 2
     assert "Python 3.11 or newer with its venv module is needed" in done.stderr
+
+
+def test_what_a_command_has_found_is_no_error_of_make(tmp_path: Path) -> None:
+    said = worker(f"--var {tmp_path} doctor --all")
+    assert said.stderr == "Error: Nothing has been run here yet: make run\n"
+    assert said.returncode == 0
+
+
+def test_a_command_that_is_not_understood_is_an_error_of_make() -> None:
+    said = worker("--var")
+    assert "Option '--var' requires an argument." in said.stderr
+    assert said.stderr.rstrip().endswith("worker] Error 2")
+    assert said.returncode == 2
+
+
+def worker(arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``make worker`` here, where everything is installed."""
+    command = ["make", "--old-file=.venv/installed-local", f"BIN={Path(sys.executable).parent}", "worker"]
+    return subprocess.run([*command, f"ARGS={arguments}"], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def tools(folder: Path) -> Path:
