@@ -9,25 +9,25 @@ import calendar
 import copy
 import threading
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from cachetools import TTLCache
 
+from integrations.twentyfour.instants import day_of
 from language.said import say
 from sync.errors import Misconfigured
 from sync.records import FiscalYear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from integrations.twentyfour.session import Session
 
 T = TypeVar("T")
 
-OSLO = ZoneInfo("Europe/Oslo")
 REMEMBERED_SECONDS = 600
 OUTGOING_INVOICE = "utgående faktura"  # part of the title of their type
 
@@ -119,11 +119,6 @@ class Books:
             )
         plain = min(found, key=lambda each: len(each.Title))
         return VoucherType(number=plain.TypeNo, series=plain.EntrySeriesId)
-
-
-def day_of(instant: datetime) -> date:
-    """Tell the day in Oslo; an instant without a zone is taken to be there already."""
-    return (instant.astimezone(OSLO) if instant.tzinfo else instant).date()
 
 
 def _percent(rate: Decimal | None) -> Decimal:

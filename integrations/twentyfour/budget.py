@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from redis.exceptions import RedisError
 
+from integrations.twentyfour.instants import instant_of
 from integrations.twentyfour.rationing import (
     BLOCK,
     BLOCKED,
@@ -253,10 +254,9 @@ class Budget:
     def _instant(self, text: str) -> datetime:
         """Read an instant, in UTC where it names no zone."""
         try:
-            instant = datetime.fromisoformat(text)
+            return instant_of(datetime.fromisoformat(text))
         except ValueError:
             return self._clock() + UNTOLD_BLOCK
-        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _seconds(retry_after: str) -> timedelta:

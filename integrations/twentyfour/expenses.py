@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from integrations.twentyfour import ledger
-from integrations.twentyfour.books import day_of
+from integrations.twentyfour.instants import day_of
 from sync.purchases import LedgerLine
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from integrations.twentyfour import ledger
-from integrations.twentyfour.books import day_of
+from integrations.twentyfour.instants import day_of
 from language.said import say
 from sync.errors import Rejected
 from sync.records import PostedLine

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
+
+from integrations.twentyfour.instants import without_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,8 +39,7 @@ def between(session: Session, first: date, last: date) -> Iterator[SoapValue]:
 
 def changed(session: Session, *, since: datetime, until: datetime, **parameters: str | int) -> Sequence[SoapValue]:
     """Find the lines created or changed in a span of time that have all these values (GetTransactions)."""
-    start, end = (instant.astimezone(UTC).replace(tzinfo=None) for instant in (since, until))
-    return _search(session, "DateChangedUTC", (start, end), parameters)
+    return _search(session, "DateChangedUTC", (without_zone(since), without_zone(until)), parameters)
 
 
 def ore(amount: Decimal) -> int:

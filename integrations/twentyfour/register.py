@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from cachetools import TTLCache
 
 from integrations.twentyfour import customers
+from integrations.twentyfour.instants import instant_of, without_zone
 from sync.records import Company
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ class Register:
         """Count those in use and out of use on the first page, and hand back its latest instant (S30)."""
         page = self._page({})
         items = page.Items.SyncCompany if page.Items else ()
-        if latest := max((item.DateChanged for item in items if item.DateChanged), default=None):
-            self._page({"ChangedAfter": latest - OVERLAP})
+        if latest := max(filter(None, map(_changed, items)), default=None):
+            self._page({"ChangedAfter": without_zone(latest - OVERLAP)})
         in_use = sum(bool(item.Active) for item in items)
         return in_use, len(items) - in_use
 
@@ -91,7 +92,7 @@ class Register:
     def _fresh(self, held: Mapping[int, _Held]) -> dict[int, _Held]:
         """Read what is not held, or not as it is now."""
         latest = max((each.changed for each in held.values() if each.changed), default=None)
-        since = {"ChangedAfter": latest - OVERLAP} if latest else {}
+        since = {"ChangedAfter": without_zone(latest - OVERLAP)} if latest else {}
         fresh: dict[int, _Held] = {}
         for page in self._pages(since):
             items = {item.CompanyId: item for item in (page.Items.SyncCompany if page.Items else ())}
@@ -100,7 +101,7 @@ class Register:
             for number, item in items.items():
                 company = told.get(number) or (held[number].company if number in held else None)
                 if company:
-                    fresh[number] = _Held(replace(company, active=item.Active), item.DateChanged)
+                    fresh[number] = _Held(replace(company, active=item.Active), _changed(item))
         return fresh
 
     def _pages(self, since: Mapping[str, datetime]) -> Iterator[SoapValue]:
@@ -121,7 +122,12 @@ def _is_held(item: SoapValue, held: _Held | None) -> bool:
     if held is None:
         return False
     ours = bool(item.ExternalId) and item.ExternalId == held.company.moment_id
-    return ours or (item.DateChanged is not None and item.DateChanged == held.changed)
+    changed = _changed(item)
+    return ours or (changed is not None and changed == held.changed)
+
+
+def _changed(item: SoapValue) -> datetime | None:
+    return instant_of(item.DateChanged) if item.DateChanged else None
 
 
 def _saved(draft: CompanyDraft, number: int) -> Company:
