@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeVar
 
+import structlog
+
 from sync.doctor.checkups import books, login, moment, numbers, own, registers, samples
-from sync.doctor.findings import Verdict, closes, failed
+from sync.doctor.findings import Verdict, closes, crashed, failed
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from sync.records import Identity
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 
 class System(Enum):
@@ -36,6 +40,11 @@ class Check:
 
     look: Callable[[Patient], Iterator[Finding]]
     needs: Sequence[System] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is called where it fails itself, such as "books.vat_codes"."""
+        return f"{self.look.__module__.rpartition('.')[2]}.{self.look.__name__}"
 
 
 MOMENT, TWENTYFOUR = (System.MOMENT,), (System.TWENTYFOUR,)
@@ -84,7 +93,7 @@ class Report:
 
 
 def examine(patient: Patient) -> Report:
-    """Look at everything, and tell what was found; never raises a SyncError."""
+    """Look at everything, and tell what was found; a check that fails itself is found to, and ends no other."""
     closed: dict[System, SyncError] = {}
     findings: list[Finding] = []
     for check in CHECKS:
@@ -108,10 +117,16 @@ def _look(
             closed |= dict.fromkeys(check.needs, error)
         if not any(error.message in finding.what for finding in told):
             yield failed(error)
+    except Exception as error:
+        log.exception("check_crashed", check=check.name)
+        yield crashed(check.name, error)
 
 
 def _known(read: Callable[[], Collection[T]]) -> Collection[T]:
     try:
         return read()
     except SyncError:
+        return ()
+    except Exception:
+        log.exception("check_crashed", check=read.__name__)
         return ()

@@ -7,17 +7,20 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from language.said import as_json, from_json, say
-from sync.errors import Unavailable
+from sync.errors import SyncError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date, datetime
 
     from models.settings import ConnectionSettings
     from models.words import Kind, Record
-    from sync.errors import SyncError
     from sync.ports import OpenErp, OpenMoment
+
+log = structlog.get_logger()
 
 OSLO = ZoneInfo("Europe/Oslo")
 
@@ -128,6 +131,25 @@ def failed(error: SyncError, *, tests: str = "") -> Finding:
     if isinstance(error, Unavailable):
         remedy = say("There is nothing to correct here: test the connection again in a while.")
     return bad(error.message, remedy, setting=MENDED_BY.get(error.reason, ""), tests=tests)
+
+
+def crashed(check: str, error: Exception) -> Finding:
+    """Tell of a check that ended in an error that nobody had foreseen."""
+    return bad(
+        say("The check “{check}” itself failed ({error}).", check=check, error=type(error).__name__),
+        say("Please pass this on to whoever runs the bridge; the log says more."),
+    )
+
+
+def safely(check: str, steps: Iterator[Finding]) -> Iterator[Finding]:
+    """Tell what steps find; an error ends them and is a finding too, so that what follows them is done as well."""
+    try:
+        yield from steps
+    except SyncError as error:
+        yield failed(error)
+    except Exception as error:
+        log.exception("check_crashed", check=check)
+        yield crashed(check, error)
 
 
 MENDED_BY = {

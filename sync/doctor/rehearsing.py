@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from language.said import say
 from models.words import Kind
-from sync.doctor.findings import failed
+from sync.doctor.findings import safely
 from sync.doctor.rehearsals import expenses, registers, vouchers
 from sync.doctor.rehearsals.traces import NAME, Stage
-from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,16 +47,16 @@ def plan(patient: Patient) -> Iterator[Said]:
 
 
 def rehearse(patient: Patient, traces: Traces) -> Iterator[Finding]:
-    """Try out one thing after the other, and tell of each as soon as it is known; never raises a SyncError.
+    """Try out one thing after the other, and tell of each as soon as it is known; what fails ends nothing else.
 
     ``traces`` knows at every moment what is left behind.
     """
     stage = Stage(patient, traces)
-    yield from _safely(_books(stage))
+    yield from safely("rehearsing.books", _books(stage))
     if patient.brings(Kind.CUSTOMER):
-        yield from _safely(registers.customer_number(stage))
+        yield from safely("registers.customer_number", registers.customer_number(stage))
     if patient.brings(Kind.EXPENSE):
-        yield from _safely(expenses.expense(stage))
+        yield from safely("expenses.expense", expenses.expense(stage))
 
 
 def _books(stage: Stage) -> Iterator[Finding]:
@@ -71,10 +70,3 @@ def _books(stage: Stage) -> Iterator[Finding]:
     if patient.brings(Kind.INVOICE):
         carried = patient.settings.factoring_id or customer_number
         yield from vouchers.voucher(stage, customer_number=carried, project_number=project_number)
-
-
-def _safely(steps: Iterator[Finding]) -> Iterator[Finding]:
-    try:
-        yield from steps
-    except SyncError as error:
-        yield failed(error)

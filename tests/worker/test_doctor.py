@@ -13,7 +13,7 @@ from tests.factories import settings
 from tests.worker.practice import CUSTOMER, DRAFT, OUTGOING, PROJECT, Practice, healthy
 from tests.worker.sick_books import IN_THE_BOOKS, LOOKS
 from tests.worker.sicknesses import KEPT_OUT
-from worker import tasks
+from worker import checks, tasks
 from worker.__main__ import main
 from worker.commands import every
 from worker.wiring import clock
@@ -21,6 +21,8 @@ from worker.wiring import clock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from models.connections import Connection
+    from sync.doctor.examining import Report
     from tests.worker.sicknesses import Sickness
     from worker.wiring import Bridge
 
@@ -161,6 +163,23 @@ def test_all_connections_that_are_started_are_looked_at_in_one_go_with_a_line_fo
     assert [line.split(":")[0] for line in lines] == ["ok    Demo AS", "BAD   Fjord AS"]
     assert "24SevenOffice refused the user name or password" in lines[1]
     assert (ill.exit_code, total) == (1, "Connections: 2, of which something is wrong with 1.")
+
+
+def test_a_connection_on_which_the_doctor_itself_fails_ends_the_look_at_no_other(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examine, broken = checks.examine, practice.connection.id
+    practice.bridge.connections.add("Fjord AS", settings(password="wrong"), who="test", now=clock())
+
+    def odd(bridge: Bridge, connection: Connection) -> Report:
+        return examine(bridge, connection) if connection.id != broken else vars(connection)["password"]
+
+    monkeypatch.setattr(checks, "examine", odd)
+    told = CliRunner().invoke(main, ["doctor", "--all"])
+    *lines, total = told.stdout.splitlines()
+    assert "BAD   Demo AS: The bridge itself failed (TypeError); the log says more." in lines
+    assert any("24SevenOffice refused the user name or password" in line for line in lines)
+    assert (told.exit_code, total) == (1, "Connections: 2, of which something is wrong with 2.")
 
 
 def test_all_connections_wait_for_requests_that_nothing_else_needs(

@@ -6,7 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 import click
+import structlog
+from redis.exceptions import RedisError
 
+from models.base import DatabaseUnavailable
 from models.connections import NOT_STARTED
 from sync.errors import SyncError
 from worker.backfilling import to_spare
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
     Look = Callable[[Connection], tuple[bool, str]]
     """Tells whether all is well at a connection, and a few words about it; may raise a SyncError."""
+
+log = structlog.get_logger()
 
 LOOK_SECONDS = 5
 """How soon it is looked again whether there are requests to spare."""
@@ -52,6 +57,11 @@ def _looked(look: Look, connection: Connection) -> tuple[bool, str]:
         return look(connection)
     except SyncError as error:
         return False, error.message
+    except (DatabaseUnavailable, RedisError):
+        raise  # of the others there would be nothing to tell either
+    except Exception as error:
+        log.exception("look_crashed", connection=connection.id)
+        return False, f"The bridge itself failed ({type(error).__name__}); the log says more."
 
 
 def _wait_for_requests() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from language.said import say
 from models.words import Kind
 from sync.doctor.checkups.moment import A_YEAR
-from sync.doctor.findings import bad, good, unknown
+from sync.doctor.findings import bad, good, safely, unknown
 from sync.doctor.rehearsals.traces import TEST_ID, refused
 from sync.errors import SyncError
 from sync.records import ExpenseDraft
@@ -91,8 +91,14 @@ def _cleared(stage: Stage) -> None:
 
 
 def _tried(stage: Stage, expense_id: str) -> Iterator[Finding]:
-    moment = stage.patient.moment
-    if moment.find_expense(TEST_ID) == expense_id:
+    """Look at the expense and give it a file; it is removed again whatever comes of that."""
+    yield from safely("expenses.found", _found(stage, expense_id))
+    yield from safely("expenses.attached", _attached(stage, expense_id))
+    yield from _removed(stage, expense_id)
+
+
+def _found(stage: Stage, expense_id: str) -> Iterator[Finding]:
+    if stage.patient.moment.find_expense(TEST_ID) == expense_id:
         yield good(say("An expense in kroner is taken, and found by our key."), tests="M4, M15")
     else:
         yield bad(
@@ -100,7 +106,11 @@ def _tried(stage: Stage, expense_id: str) -> Iterator[Finding]:
             say("After a call without an answer an expense may be made twice: watch the first ones in Moment."),
             tests="M4",
         )
-    moment.attach(expense_id, name=FILE, media_type="text/plain", content=BytesIO(stage.name.encode()))
+
+
+def _attached(stage: Stage, expense_id: str) -> Iterator[Finding]:
+    moment, content = stage.patient.moment, BytesIO(stage.name.encode())
+    moment.attach(expense_id, name=FILE, media_type="text/plain", content=content)
     names = moment.attachments(expense_id) or ()
     if FILE in names:
         yield good(say("A file of an expense is taken, and listed by its name."), tests="M4, M11")
@@ -110,8 +120,11 @@ def _tried(stage: Stage, expense_id: str) -> Iterator[Finding]:
             say("After a crash a document may be there twice: look at the documents of the first expenses."),
             tests="M11",
         )
-    moment.delete_expense(expense_id)
-    if moment.find_expense(TEST_ID) is None:
+
+
+def _removed(stage: Stage, expense_id: str) -> Iterator[Finding]:
+    stage.patient.moment.delete_expense(expense_id)
+    if stage.patient.moment.find_expense(TEST_ID) is None:
         stage.traces.gone("expense")
         yield good(say("An expense is removed, and not found any more."), tests="M5")
     else:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from language.said import say
-from sync.doctor.findings import bad, good, unknown
+from sync.doctor.findings import bad, good, safely, unknown
 from sync.doctor.rehearsals import ledger
 from sync.doctor.rehearsals.ledger import Trial
 from sync.doctor.rehearsals.traces import refused
@@ -87,8 +87,8 @@ def _posted(trial: Trial) -> Iterator[Finding]:
     else:
         left = say("voucher {number} of {year} over 1 krone in 24SevenOffice, which is not reversed", **told)
         stage.traces.became("voucher", left)
-        yield from ledger.looked_at(trial, lines)
-        yield from ledger.whole(trial, lines)
+        yield from safely("ledger.looked_at", ledger.looked_at(trial, lines))
+        yield from safely("ledger.whole", ledger.whole(trial, lines))
         yield from _taken_back(trial)
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
 
 from models.words import Kind
-from sync.doctor.examining import examine
+from sync.doctor import examining
+from sync.doctor.examining import CHECKS, Check, examine
 from sync.doctor.findings import Finding, Patient, Verdict
 from sync.records import Company, FiscalYear, ProjectDraft
 from tests.factories import NOW, customer, invoice, project, settings
 from tests.sync.open_fakes import OpenFakeErp, OpenFakeMoment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def found(
@@ -22,6 +29,11 @@ def found(
         verdict: [each for each in report.findings if each.verdict is verdict and each.tests != "M6"]
         for verdict in Verdict
     }
+
+
+def healthy(erp: OpenFakeErp) -> dict[Verdict, list[Finding]]:
+    """Look at a connection of which nothing is bad, unless the books are odd."""
+    return found(erp, voucher_number="series")
 
 
 def said(findings: list[Finding]) -> list[str]:
@@ -105,6 +117,43 @@ def test_what_does_not_travel_is_not_looked_at() -> None:
     erp, moment = OpenFakeErp(), OpenFakeMoment()
     found(erp, moment=moment, kinds=(Kind.CUSTOMER,))
     assert (erp.calls["next_voucher_number"], erp.calls["files"], moment.calls["find_expense"]) == (0, 0, 0)
+
+
+def test_a_check_that_fails_itself_is_a_finding_and_the_others_go_on() -> None:
+    erp = OpenFakeErp()
+    erp.fails_before["register"] = [TypeError("can't compare a password with None")]
+    with capture_logs() as logs:
+        findings = healthy(erp)
+    (broken,) = findings[Verdict.BAD]
+    assert broken.what == "The check “registers.customers” itself failed (TypeError)."
+    assert broken.remedy == "Please pass this on to whoever runs the bridge; the log says more."
+    assert said(findings[Verdict.GOOD]) == said(healthy(OpenFakeErp())[Verdict.GOOD])
+    (logged,) = [each for each in logs if each["event"] == "check_crashed"]
+    assert (logged["check"], logged["exc_info"]) == ("registers.customers", True)
+
+
+def test_whichever_check_fails_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Patient) -> Iterator[Finding]:
+        raise KeyError("moment")
+
+    for place, check in enumerate(CHECKS):
+        broken.__module__, broken.__name__ = check.look.__module__, check.look.__name__
+        checks = (*CHECKS[:place], Check(broken, check.needs), *CHECKS[place + 1 :])
+        monkeypatch.setattr(examining, "CHECKS", checks)
+        assert said(healthy(OpenFakeErp())[Verdict.BAD]) == [f"The check “{check.name}” itself failed (KeyError)."]
+
+
+@pytest.mark.parametrize("call", ["identities", "tax_codes"])
+def test_what_is_offered_to_choose_from_may_be_unreadable(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    erp = OpenFakeErp()
+
+    def unreadable() -> None:
+        raise AttributeError("NoneType")
+
+    monkeypatch.setattr(erp, call, unreadable)
+    broken = said(healthy(erp)[Verdict.BAD])
+    assert broken
+    assert all("itself failed (AttributeError)" in each for each in broken)
 
 
 def test_a_finding_is_read_as_it_was_kept() -> None:
