@@ -74,15 +74,19 @@ def act(
     clock: Callable[[], datetime],
     hold: Callable[[], None],
     trying: Trying,
-) -> dict[int, Tried]:
-    """Prepare each change and send what is ready; a change that is not in the answer was not attempted.
+) -> tuple[dict[int, Tried], dict[int, SyncError]]:
+    """Prepare each change and send what is ready.
 
     Once a system is unavailable or refuses the connection, no further record is tried on it. The claim is renewed
     before each further record, since many slow reads take longer than it holds by itself.
+
+    Returns:
+        How each attempt ended, and of each change that was not attempted the error that ended the batch before it.
     """
     tried: dict[int, Tried] = {}
+    untried: dict[int, SyncError] = {}
     ready: list[tuple[Work, Tried]] = []
-    for change in changes:
+    for place, change in enumerate(changes, 1):
         if tried or ready:
             hold()
         with trying("prepare", [change]):
@@ -92,8 +96,10 @@ def act(
         else:
             ready.append((attempt.answer, attempt))
         if isinstance(attempt.answer, _NO_USE):
+            untried = {each.id: attempt.answer for each in changes[place:]}
             break
-    return tried | _send(flow, ready, clock=clock, trying=trying)
+    sent, unsent = _send(flow, ready, clock=clock, trying=trying)
+    return tried | sent, untried | unsent
 
 
 def _prepare(flow: Flow[Any], change: Change) -> Any:  # noqa: ANN401 - the flow's own kind of work
@@ -108,16 +114,17 @@ def _prepare(flow: Flow[Any], change: Change) -> Any:  # noqa: ANN401 - the flow
 
 def _send(
     flow: Flow[Any], ready: Sequence[tuple[Work, Tried]], *, clock: Callable[[], datetime], trying: Trying
-) -> dict[int, Tried]:
-    """Send what is ready: in one go, or each change by itself."""
+) -> tuple[dict[int, Tried], dict[int, SyncError]]:
+    """Send what is ready: in one go, or each change by itself; tells as :func:`act` does."""
     tried: dict[int, Tried] = {}
-    for group in filter(None, [ready] if flow.together else [[each] for each in ready]):
+    groups = [ready] if ready and flow.together else [[each] for each in ready]
+    for place, group in enumerate(groups, 1):
         with trying("send", [work.change for work, _ in group]):
             sent = _send_group(flow, group, clock=clock)
         tried |= sent
-        if any(isinstance(each.answer, _NO_USE) for each in sent.values()):
-            break
-    return tried
+        if ended_by := next((each.answer for each in sent.values() if isinstance(each.answer, _NO_USE)), None):
+            return tried, {work.change.id: ended_by for group in groups[place:] for work, _ in group}
+    return tried, {}
 
 
 def _send_group(

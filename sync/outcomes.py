@@ -95,6 +95,16 @@ def settle(
     return _with_alert(change, told, addresses)
 
 
+def next_chance(error: SyncError, *, now: datetime, dice: Callable[[], float]) -> datetime:
+    """Tell when those are due that an error at another record has kept from being tried: as after a first failure.
+
+    How often that other record has failed before says nothing of them.
+    """
+    if isinstance(error, Misconfigured):
+        return now  # the connection pauses
+    return now + wait(policy_of(error), 0, dice=dice, error=error)
+
+
 def postponed(change: Change, *, until: datetime) -> Settlement:
     """Give a change back that was not attempted."""
     return Settlement(

@@ -20,7 +20,7 @@ from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
 from sync.flows.projects import Projects
 from sync.leave import Leave, given
-from sync.outcomes import Done, Tried, postponed, settle
+from sync.outcomes import Done, next_chance, postponed, settle
 from sync.watching import Unwatched
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from models.inbox import Claim, Settlement
     from sync.acting import Flow
     from sync.desk import Desk
+    from sync.errors import SyncError
+    from sync.outcomes import Tried
     from sync.watching import Watch
 
 log = structlog.get_logger()
@@ -97,14 +99,14 @@ class Runner:
         desk = self.open_desk(connection, lambda: self._hold(claim, leave))
         with desk.reading_ahead(claim.lane, [change.record for change in claim.changes]):
             trying = partial(self.watch.trying, claim)
-            tried = act(
+            tried, untried = act(
                 flow(desk), claim.changes, clock=self.clock, hold=self._holding(claim, leave), trying=trying
             )
         answers = {change_id: each.answer for change_id, each in tried.items()}
         for error in answers.values():
             if isinstance(error, Misconfigured):
                 self.pause(connection, error)  # before the lane is free, or another worker would try it once more
-        settlements = self._settlements(claim, tried, connection)
+        settlements = self._settlements(claim, tried, untried, connection)
         inbox.settle(self.database, claim, settlements, now=self.clock())
         self.watch.settled(claim, settlements, now=self.clock())
         _log(claim, settlements)
@@ -128,7 +130,11 @@ class Runner:
         return hold
 
     def _settlements(
-        self, claim: Claim, tried: Mapping[int, Tried], connection: Connection
+        self,
+        claim: Claim,
+        tried: Mapping[int, Tried],
+        untried: Mapping[int, SyncError],
+        connection: Connection,
     ) -> Sequence[Settlement]:
         now, addresses = self.clock(), connection.settings.error_emails
         made = [
@@ -136,8 +142,9 @@ class Runner:
             for change in claim.changes
             if change.id in tried
         ]
-        until = max((settlement.due_at for settlement in made), default=now)
-        return made + [postponed(change, until=until) for change in claim.changes if change.id not in tried]
+        until = {error: next_chance(error, now=now, dice=self.dice) for error in set(untried.values())}
+        rest = (change for change in claim.changes if change.id in untried)
+        return made + [postponed(change, until=until[untried[change.id]]) for change in rest]
 
     def _next(self, claim: Claim, answers: Mapping[int, Done | Exception]) -> set[Lane]:
         """Wake what waited for records that came across, and tell the lanes to nudge."""

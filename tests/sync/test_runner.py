@@ -57,6 +57,50 @@ def test_the_rest_of_a_batch_is_given_back_untouched_when_the_system_is_unavaila
     assert len(world.erp.companies) == 3
 
 
+def test_what_was_not_tried_waits_only_for_the_error_that_ended_the_batch(world: World) -> None:
+    world.moment.put(factories.project("4", number="4", customer_id="1"))  # waits for its customer: ten minutes
+    for record_id in "567":
+        world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
+    world.moment.fails_before["project"] = [None, Unavailable("A hiccup.")]
+    world.receive(Kind.PROJECT, *"4567")
+    world.drain(Kind.PROJECT)
+    waits = [world.change(Kind.PROJECT, each).due_at - world.now for each in "4567"]
+    assert waits == [timedelta(minutes=10)] + 3 * [timedelta(seconds=2.5)]
+    tries = [len(changes.attempts(world.database, world.change(Kind.PROJECT, each).id)) for each in "4567"]
+    assert tries == [1, 1, 0, 0]
+
+
+def test_what_was_prepared_waits_for_the_system_that_did_not_take_it(world: World) -> None:
+    for record_id in "4567":
+        world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
+    busy = Unavailable("Blocked.", retry_after=timedelta(minutes=40))
+    world.moment.fails_before["project"] = [None, None, busy]
+    world.erp.fails_before["save_project"] = [Unavailable("A hiccup.")]
+    world.receive(Kind.PROJECT, *"4567")
+    world.drain(Kind.PROJECT)
+    short, long = timedelta(seconds=2.5), timedelta(minutes=40, seconds=2.5)
+    waits = [world.change(Kind.PROJECT, each).due_at - world.now for each in "4567"]
+    assert waits == [short, short, long, long]
+
+
+def test_a_record_that_is_never_answered_for_does_not_hold_up_those_behind_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = world.moment.customer
+
+    def customer(record_id: str) -> Customer | None:
+        if record_id == "1":
+            raise Unavailable("Moment fails on this one.")
+        return read(record_id)
+
+    monkeypatch.setattr(world.moment, "customer", customer)
+    world.receive(Kind.CUSTOMER, *"123")
+    for _ in range(10):
+        world.run()
+        world.later(seconds=10)
+    assert [world.change(Kind.CUSTOMER, each).outcome for each in "23"] == [Outcome.SYNCED] * 2
+
+
 def test_what_moment_will_be_asked_for_is_read_ahead(world: World) -> None:
     world.receive(Kind.CUSTOMER, *"123")
     world.run()
