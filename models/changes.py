@@ -141,6 +141,7 @@ def retry(database: Database, wanted: Wanted, *, who: str, now: datetime) -> Act
         case((looked, False), else_=ChangeRow.uncertain),
     )
     fresh = {"state": State.WAITING, "due_at": due_at, "tries": 0, "lost": 0, "closed_because": ""}
+    fresh |= {"waits_for_kind": None, "waits_for_id": None}  # what it waited for is looked at once more
     deed = Deed(now, who, say("Try again"))
     return _act(database, wanted, set(State) - {State.WORKING}, deed, {**fresh, "uncertain": uncertain})
 

@@ -41,7 +41,10 @@ class ClaimLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change in a worker's hands, with what earlier attempts left behind."""
+    """A change in a worker's hands, with what earlier attempts left behind.
+
+    ``waits_for`` is the record that it has been waiting for, unless that has got a link.
+    """
 
     id: int
     record: Record
@@ -51,6 +54,7 @@ class Change:
     alerted: bool = False
     title: str = ""
     received_at: datetime | None = None
+    waits_for: Record | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,7 @@ def settle(database: Database, claim: Claim, settlements: Sequence[Settlement], 
         ended = [
             (Outcome(row.outcome), now - row.received_at)
             for row in settled
-            if row and row.outcome and not row.waits_for_kind  # to wait for another record is no failure
+            if row and row.outcome and not _still_waits(row)
         ]
         tallies.add(session, claim.lane.connection_id, ended, now=now)
 
@@ -247,9 +251,23 @@ def _attempt(settlement: Settlement, *, now: datetime) -> AttemptRow:
     )
 
 
+def _still_waits(row: ChangeRow) -> bool:
+    """Tell whether it waits for another record, which is no failure."""
+    return row.state == State.WAITING and row.waits_for_kind is not None
+
+
 def _change(row: ChangeRow) -> Change:
-    record = Record(Kind(row.kind), row.record_id)
-    return Change(row.id, record, row.tries, row.lost, row.uncertain, row.alerted, row.title, row.received_at)
+    return Change(
+        id=row.id,
+        record=Record(Kind(row.kind), row.record_id),
+        tries=row.tries,
+        lost=row.lost,
+        uncertain=row.uncertain,
+        alerted=row.alerted,
+        title=row.title,
+        received_at=row.received_at,
+        waits_for=Record(Kind(row.waits_for_kind), row.waits_for_id or "") if row.waits_for_kind else None,
+    )
 
 
 def _is(table: type[LaneRow | ChangeRow], lane: Lane) -> ColumnElement[bool]:

@@ -51,6 +51,7 @@ def send(  # noqa: PLR0913 - all by name
     key = {"connection_id": connection_id, "kind": record.kind, "record_id": record.id}
     fresh = {"state": State.WAITING, "due_at": lingering.due(now), "received_at": now, "uncertain": True}
     again = {**fresh, "revision": ChangeRow.revision + 1, "tries": 0, "lost": 0, "closed_because": ""}
+    again |= {"waits_for_kind": None, "waits_for_id": None}
     put = (
         insert(ChangeRow)
         .values(**key, **{**fresh, "due_at": now})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from language.said import say
-from models import changes, inbox, links, questions
+from models import changes, links, questions
 from models.links import Link, LinkTaken
 from models.words import Kind, Record, named
 from sync.errors import NotReady, Rejected
@@ -127,7 +127,7 @@ class Desk:
         """Tell the customer number of a Moment customer.
 
         Raises:
-            NotReady: the customer has yet to come across; its change is put into the inbox.
+            NotReady: the customer has yet to come across.
             Rejected: there is no customer, or customers do not travel on this connection and it has no number.
         """
         if not moment_id:
@@ -153,9 +153,7 @@ class Desk:
     def _remote_id(self, record: Record) -> str:
         link = self.link(record)
         if link is None:
-            inbox.need(self.database, self.connection.id, [record], now=self.clock())
-            first = say("{record} must come across first.", record=record.name)
-            raise NotReady(first, waits_for=record)
+            raise NotReady(say("{record} must come across first.", record=record.name), waits_for=record)
         return link.remote_id
 
 

@@ -90,6 +90,14 @@ class Rejected(SyncError):
     """The record cannot come across as it is: a person corrects it."""
 
 
+class DependencyEnded(Rejected):
+    """The record that must come across first ended without a link: taken up again should it get one after all."""
+
+    def __init__(self, message: str, *, reason: str, remedy: str, waits_for: Record) -> None:
+        super().__init__(message, reason=reason, remedy=remedy)
+        self.waits_for = waits_for
+
+
 class Misconfigured(SyncError):
     """The connection cannot work as it is set up: it pauses until a person corrects its settings."""
 

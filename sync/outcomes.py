@@ -11,7 +11,7 @@ from models.inbox import CRASHED, Settlement
 from models.words import Outcome, State
 from sync.alerting import alert_of
 from sync.backoff import policy_of, wait
-from sync.errors import Misconfigured, NotReady, Rationed, Rejected, SyncError
+from sync.errors import DependencyEnded, Misconfigured, NotReady, Rationed, Rejected, SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +80,9 @@ def settle(
     answer = tried.answer
     if isinstance(answer, Done):
         settlement = _good(change, answer, now=now)
+    elif isinstance(answer, DependencyEnded):
+        ended = _bad(change, answer, now=now)
+        settlement = replace(ended, state=State.STUCK, tries=change.tries, waits_for=answer.waits_for)
     elif isinstance(answer, Rejected):
         settlement = replace(_bad(change, answer, now=now), state=State.STUCK)
     elif isinstance(answer, NotReady):
@@ -114,6 +117,7 @@ def postponed(change: Change, *, until: datetime) -> Settlement:
         tries=change.tries,
         uncertain=change.uncertain,
         alerted=change.alerted,
+        waits_for=change.waits_for,
     )
 
 

@@ -10,8 +10,8 @@ import structlog
 
 from models import alerts, due, inbox, waiting
 from models.inbox import ClaimLost
-from models.words import Kind, Lane
-from sync import resting
+from models.words import Kind, Lane, Outcome
+from sync import dependencies, resting
 from sync.acting import act
 from sync.alerting import pause_of
 from sync.errors import Misconfigured, NotReady
@@ -102,6 +102,7 @@ class Runner:
             tried, untried = act(
                 flow(desk), claim.changes, clock=self.clock, hold=self._holding(claim, leave), trying=trying
             )
+        tried |= dependencies.follow_up(self.database, claim, tried, now=self.clock())
         answers = {change_id: each.answer for change_id, each in tried.items()}
         for error in answers.values():
             if isinstance(error, Misconfigured):
@@ -147,10 +148,12 @@ class Runner:
         return made + [postponed(change, until=until[untried[change.id]]) for change in rest]
 
     def _next(self, claim: Claim, answers: Mapping[int, Done | Exception]) -> set[Lane]:
-        """Wake what waited for records that came across, and tell the lanes to nudge."""
+        """Wake what waited for records that came across or never will, and tell the lanes to nudge."""
         lane, records = claim.lane, {change.id: change.record for change in claim.changes}
-        across = [records[i] for i, answer in answers.items() if isinstance(answer, Done)]
-        woken = waiting.wake(self.database, lane.connection_id, across, now=self.clock())
+        done = {records[i]: answer.outcome for i, answer in answers.items() if isinstance(answer, Done)}
+        woken = waiting.wake(self.database, lane.connection_id, done.keys(), now=self.clock())
+        skipped = [record for record, outcome in done.items() if outcome is Outcome.SKIPPED]
+        woken |= waiting.end_wait(self.database, lane.connection_id, skipped, now=self.clock())
         awaited = [answer.waits_for for answer in answers.values() if isinstance(answer, NotReady)]
         more = {lane} if due.in_lane(self.database, lane, now=self.clock()) else set()
         return more | woken | {Lane(lane.connection_id, record.kind) for record in awaited}

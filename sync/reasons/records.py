@@ -114,6 +114,28 @@ RECORDS = {
             "Correct the record in Moment. A finalized invoice must be credited and made anew, or posted by hand."
         ),
     ),
+    "dependency_gone": Explained(
+        say("The customer or project is no longer in Moment"),
+        say(
+            "An invoice needs its customer and project in 24SevenOffice, and a project its customer. That one was "
+            "deleted in Moment, or merged with another one, before it came across."
+        ),
+        say(
+            "Choose a customer or project that Moment has. A finalized invoice must be credited and made anew, or "
+            "posted by hand and marked as handled."
+        ),
+    ),
+    "dependency_dismissed": Explained(
+        say("The customer or project was closed by somebody"),
+        say(
+            "An invoice needs its customer and project in 24SevenOffice, and a project its customer. Somebody has "
+            "closed that one, so that it is not transferred."
+        ),
+        say(
+            "Try the customer or project again, and this follows by itself. Or handle it by hand, and close it "
+            "too."
+        ),
+    ),
     "moment_refused": Explained(
         say("Moment refused this"),
         say("Moment answered that it does not take what was to be saved; the message has its own words."),

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import changes, due, inbox, retention, waiting
+from models import changes, due, inbox, links, retention, waiting
 from models.changes import Acted
 from models.inbox import Claim, ClaimLost, Settlement
+from models.links import Link
 from models.wanted import Wanted
 from models.words import Kind, Lane, Outcome, Record, State
 from tests.factories import NOW
@@ -171,20 +172,33 @@ def test_a_paused_connection_keeps_its_changes(
     assert take(database, lane) == ["1"]
 
 
-def test_what_waits_for_a_record_is_woken_when_it_has_come_across(database: Database, lane: Lane) -> None:
-    customer = Record(Kind.CUSTOMER, "7")
+@pytest.mark.parametrize("state", [State.WAITING, State.STUCK])
+def test_what_waits_for_a_record_is_woken_by_its_link_alone(database: Database, lane: Lane, state: State) -> None:
+    waits_for, other = (Record(Kind.CUSTOMER, each) for each in "78")
     receive(database, lane, "1")
+    due_at = NOW + 10 * MINUTE
     settle(
-        database,
-        claimed(database, lane),
-        state=State.WAITING,
-        due_at=NOW + 10 * MINUTE,
-        outcome=Outcome.FAILED,
-        waits_for=customer,
+        database, claimed(database, lane), state=state, due_at=due_at, outcome=Outcome.FAILED, waits_for=waits_for
     )
-    assert waiting.wake(database, lane.connection_id, [Record(Kind.CUSTOMER, "8")], now=NOW) == set()
-    assert waiting.wake(database, lane.connection_id, [customer], now=NOW) == {lane}
+    links.save(database, lane.connection_id, other, Link("10008"), now=NOW)
+    assert waiting.wake(database, lane.connection_id, [waits_for, other], now=NOW) == set()
+    links.save(database, lane.connection_id, waits_for, Link("10007"), now=NOW)
+    assert waiting.wake(database, lane.connection_id, [other], now=NOW) == set()
+    assert waiting.wake(database, lane.connection_id, [waits_for, other], now=NOW) == {lane}
     assert take(database, lane) == ["1"]
+
+
+def test_what_waits_for_a_record_that_ended_without_a_link_is_due_and_remembers_it(
+    database: Database, lane: Lane
+) -> None:
+    customer = Record(Kind.CUSTOMER, "7")
+    receive(database, lane, "1", "2")
+    waits = {"due_at": NOW + 10 * MINUTE, "outcome": Outcome.FAILED, "waits_for": customer}
+    settle(database, claimed(database, lane, most=1), state=State.WAITING, **waits)
+    settle(database, claimed(database, lane, most=1), state=State.STUCK, **waits)
+    assert waiting.end_wait(database, lane.connection_id, [customer], now=NOW) == {lane}
+    (change,) = claimed(database, lane).changes
+    assert (change.record.id, change.waits_for) == ("1", customer)
 
 
 def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) -> None:

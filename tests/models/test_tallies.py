@@ -55,6 +55,15 @@ def test_the_time_from_event_to_outcome_is_that_of_what_came_across(
     assert (tally.mean, tally.longest) == (90, 120)
 
 
+def test_to_wait_for_another_record_is_no_failure_but_to_wait_in_vain_is_one(
+    database: Database, connection: Connection
+) -> None:
+    for n, state in enumerate((State.WAITING, State.STUCK)):
+        customer = Record(Kind.CUSTOMER, "7")
+        settled(database, connection.id, Record(Kind.INVOICE, str(n)), state=state, waits_for=customer)
+    assert now_of(database).failed == 1
+
+
 def test_what_was_given_back_untouched_is_not_counted(database: Database, connection: Connection) -> None:
     settled(database, connection.id, outcome=None, state=State.WAITING)
     assert now_of(database) == Tally(Span.HOUR.begin(NOW))
