@@ -7,6 +7,10 @@ SEEDS ?= 1
 ONLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
+PARALLEL := -n auto --dist worksteal
+
+# Processes start in half the time where Python may keep what it has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 
@@ -28,8 +32,16 @@ demo: $(VENV)/installed-local ## Play a working day on the same stack in a tempo
 	@$(BIN)/python -m local demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/installed-dev ## Run the tests; ARGS="tests/sync -x" for some of them
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/installed-dev ## Run the tests on all cores; ARGS="tests/sync -x" for some of them, -n0 for one at a time
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+.PHONY: test-fast
+test-fast: $(VENV)/installed-dev ## Run the tests of the rules, flows and pages, for each save; nothing is killed
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not kills and not thousands" $(FAST) $(ARGS)
+
+.PHONY: test-thousands
+test-thousands: $(VENV)/installed-dev ## Run the tests that count in thousands or play whole days
+	@$(BIN)/python -m pytest -m thousands $(ARGS)
 
 .PHONY: test-browser
 test-browser: $(VENV)/installed-dev ## Run the tests that use the pages in a browser; ARGS as for `make test`

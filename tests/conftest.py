@@ -1,31 +1,39 @@
-"""Real servers for the tests: one PostgreSQL and one Redis for all, a fresh database for each."""
+"""Real servers for the tests: one PostgreSQL and one Redis for all, an empty database for each."""
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import pytest
+from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from redis import Redis
-from sqlalchemy import NullPool, create_engine, text
 
 from local import servers
+from models import passwords
 from models.base import Database, migrate
 from models.connections import Connections
 from models.vault import Vault
+from tests.databases import Databases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-numbers = itertools.count(1)
 
 # How fast a machine makes examples says nothing of what they find.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fuzz", settings.get_profile("house"), max_examples=2500)
 settings.load_profile("house")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def real_hasher() -> Iterator[PasswordHasher]:
+    """What hashes passwords in the product; in the tests they are hashed in a millisecond instead."""
+    with pytest.MonkeyPatch.context() as patch:
+        real = passwords._hasher  # noqa: SLF001 - it is what the tests go without
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield real
 
 
 @pytest.fixture(scope="session")
@@ -51,39 +59,25 @@ def redis_url(redis_server: servers.Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: servers.Server) -> str:
-    """Name of a migrated database that each test gets a copy of."""
-    execute(postgres, "CREATE DATABASE template")
-    migrate(SecretStr(address(postgres, "template")))
-    return "template"
+def databases(postgres: servers.Server) -> Databases:
+    """Where the databases of the tests come from."""
+    databases = Databases(postgres, "template")
+    databases.execute("CREATE DATABASE template")
+    migrate(SecretStr(databases.address("template")))
+    return databases
 
 
 @pytest.fixture
-def database_url(postgres: servers.Server, template: str) -> Iterator[str]:
-    """Address of a fresh, migrated database."""
-    name = f"test_{next(numbers)}"
-    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-    yield address(postgres, name)
-    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def address(server: servers.Server, database: str) -> str:
-    return server.url.removesuffix("/postgres") + f"/{database}"
-
-
-def execute(server: servers.Server, statement: str) -> None:
-    engine = create_engine(
-        server.url.replace("postgresql", "postgresql+psycopg2", 1),
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
-    )
-    with engine.connect() as connection:
-        connection.execute(text(statement))
+def database_url(databases: Databases) -> Iterator[str]:
+    """Address of a migrated database without rows."""
+    name = databases.take()
+    yield databases.address(name)
+    databases.give_back(name)
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """Our own database, fresh and migrated."""
+    """Our own database, migrated and empty."""
     database = Database(SecretStr(database_url), pool_size=2)
     yield database
     database.close()

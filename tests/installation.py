@@ -47,6 +47,7 @@ def environment(database_url: str, redis_url: str, sandbox: Mapping[str, str] | 
         "MOMENT_URL": f"{systems['moment']}/api/1.0",
         "TWENTYFOUR_API_URL": systems["twentyfour"],
         "TWENTYFOUR_WEB_URL": systems["twentyfour"],
+        "TWENTYFOUR_REQUESTS_PER_SECOND": "1000",  # the sandbox of the tests allows it
         "SMTP_URL": systems["smtp"],
         "PUBLIC_URL": "https://bridge.example",
         "SWEEP_SECONDS": "0.5",

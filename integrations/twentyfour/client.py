@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -20,6 +21,7 @@ import requests
 import zeep
 from lxml import etree
 from urllib3.exceptions import MaxRetryError, NewConnectionError
+from zeep.wsdl import Document
 
 from integrations.transport import BoundedAdapter, unheard
 from integrations.twentyfour import faults
@@ -40,6 +42,7 @@ WSDLS = Path(__file__).parent / "wsdl"
 SAVES = frozenset({"SaveCompanies", "SaveProject", "SaveBundleList"})
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a year of a busy ledger is a tenth of that
 PIECE = 64 * 1024
+SETTINGS = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +172,17 @@ class SoapClient:
             return self._services[name]
 
     def _load(self, name: str) -> _Service:
-        settings = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
-        path = str(WSDLS / f"{name}.wsdl")
-        client = zeep.Client(path, settings=settings, plugins=[self._drift])
+        client = zeep.Client(_wsdl(name), settings=SETTINGS, plugins=[self._drift])
         port = client.wsdl.services[name].ports[name]
         placeholder = urlsplit(port.binding_options["address"])
         return _Service(client, port.binding, self._hosts[placeholder.netloc] + placeholder.path)
+
+
+@cache
+def _wsdl(name: str) -> Document:
+    """Read the WSDL of a service, once for the process."""
+    transport: Any = zeep.Transport()  # zeep's own hint asks for the class, and its code for one of them
+    return Document(str(WSDLS / f"{name}.wsdl"), transport, settings=SETTINGS)
 
 
 def _operation(request: requests.PreparedRequest) -> str:

@@ -14,6 +14,7 @@ from tests.chaos.report import report_of, told
 from tests.chaos.verdict import Verdict
 
 
+@pytest.mark.thousands
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_is_lost_or_done_twice_on_a_chaotic_day(seed: int) -> None:
     played = short(seed)
@@ -22,6 +23,7 @@ def test_nothing_is_lost_or_done_twice_on_a_chaotic_day(seed: int) -> None:
     assert json.loads(json.dumps(report_of([played])))["lost"] == 0
 
 
+@pytest.mark.thousands
 def test_the_checker_notices_links_saved_never_and_vouchers_posted_without_a_look() -> None:
     played = short(3, "links forgotten", "posted blindly")
     assert any("invoice" in each for each in played.verdict.duplicated), told(played)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
 
 API_KEY = "journey-key"
+PATIENCE_SECONDS = 60
 SALE_ACCOUNTS = ({"accountNumber": 3000, "currentVatPercentage": 25}, {"accountNumber": 3100})
 
 
@@ -157,16 +159,36 @@ class Firm:
 
     def poll(self) -> None:
         """Have Moment asked what is new, and wait until it has been asked for all kinds."""
-        database, kinds = self.bridge.database, self.connection.settings.kinds - {Kind.EXPENSE}
-        lanes = [Lane(self.connection.id, kind) for kind in kinds]
-        before = [cursors.position(database, lane) for lane in lanes]
-        self.beat("poll_moment", self.connection.id)
+        self.poll_kinds(self.connection.settings.kinds - {Kind.EXPENSE}, task="poll_moment")
 
-        def polled() -> None:
-            moved = [cursors.position(database, lane) != at for lane, at in zip(lanes, before, strict=True)]
-            expect("kinds that were polled", moved, [True] * len(lanes))
+    def poll_kinds(self, kinds: Iterable[Kind], *, task: str) -> None:
+        """Have a task poll, and wait until a poll is over that began after now.
 
-        eventually(polled)
+        One of beat's own that began earlier may end later, and take the cursor back to when it began; then this asks
+        once more.
+        """
+        database, lanes = self.bridge.database, [Lane(self.connection.id, kind) for kind in kinds]
+        for lane in lanes:
+            cursors.start(
+                database, lane, at=clock()
+            )  # the very first poll would move it before it has read anything
+        asked, patience = clock(), time.monotonic() + PATIENCE_SECONDS
+
+        def late() -> list[Lane]:
+            return [lane for lane in lanes if (cursors.position(database, lane) or asked) < asked]
+
+        while late():
+            assert time.monotonic() < patience, "It was not polled."
+            self.beat(task, self.connection.id)
+            soon = time.monotonic() + 5
+            while late() and time.monotonic() < soon:
+                time.sleep(0.05)
+
+    def start_again_what_ended(self) -> None:
+        """Start the processes that have ended, as the supervisor does."""
+        for part in self.stack.parts.values():
+            if not part.alive:
+                part.start()
 
     def books(self, shelf: str) -> list[Record]:
         """Read the books in 24SevenOffice."""
@@ -187,10 +209,10 @@ class Firm:
         eventually(holds)
         return self.mails()
 
-    def let_pass(self, time: timedelta) -> None:
+    def let_pass(self, wait: timedelta) -> None:
         """Bring nearer what waits for its time, for those who cannot wait for it."""
         mine = {table: table.connection_id == self.connection.id for table in (AlertRow, ChangeRow)}
-        told, due = AlertRow.ended_at - time, ChangeRow.due_at - time
+        told, due = AlertRow.ended_at - wait, ChangeRow.due_at - wait
         with self.bridge.database.transaction() as session:
             session.execute(update(AlertRow).where(mine[AlertRow]).values(ended_at=told))
             session.execute(update(ChangeRow).where(mine[ChangeRow]).values(due_at=due))
@@ -209,11 +231,15 @@ class Firm:
         """Tell the records that are in a worker's hands."""
         return [view.record.id for view in self._changes(State.WORKING)]
 
-    def expect_vouchers(self, invoices: Iterable[Record]) -> None:
-        """Wait until nothing is in hand any more and the ledger has each of the invoices, once and to the øre."""
+    def expect_vouchers(self, invoices: Iterable[Record], *, tend: Callable[[], None] = lambda: None) -> None:
+        """Wait until nothing is in hand any more and the ledger has each of the invoices, once and to the øre.
+
+        ``tend`` is called at each look.
+        """
         wanted = sorted((each["invoiceNumber"], str(each["totalAmountInclVat"])) for each in invoices)
 
         def holds() -> None:
+            tend()
             expect("changes in hand", self.in_hand(), [])
             expect("vouchers", self.vouchers(), wanted)
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.company import CLIENT
 from local.visitor import eventually, expect
-from models import cursors
-from models.words import Kind, Lane
+from models.words import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +29,7 @@ class Purchasing:
         for number, name in ((1, "Kulturhuset"), (2, "Svømmehallen")):
             self._control("POST", "projects", {"number": number, "name": name})
             firm.enter("projects", name=name, projectNumber=str(number))
-        self.poll()  # the first one sets out; from then on the cursor tells when a poll is over
+        self.poll()  # the first one sets out
 
     def enter(self, *costs: Record, total: str, files: Iterable[bytes] = (), **more: Any) -> Record:
         """Enter a supplier's invoice dated today, on which ``total`` kroner are owed; tells the voucher."""
@@ -63,10 +62,7 @@ class Purchasing:
 
     def poll(self) -> None:
         """Have the ledger asked what is new, as if the firm's interval had passed, and wait for the answer."""
-        database, lane = self.firm.bridge.database, Lane(self.firm.connection.id, Kind.EXPENSE)
-        before = cursors.position(database, lane)
-        self.firm.beat("poll_expenses", lane.connection_id)
-        eventually(lambda: expect("whether it polled", cursors.position(database, lane) != before, wanted=True))
+        self.firm.poll_kinds({Kind.EXPENSE}, task="poll_expenses")
 
     def expect_expenses(self, *expenses: tuple[int, str], files: Iterable[bytes] = ()) -> None:
         """Wait until Moment has these expenses (project number, kroner) and these documents, each once."""

@@ -95,6 +95,7 @@ def kill_after(firm: Firm, posts: int, *, worker: bool = False) -> None:
         firm.stack.parts["worker"].start()
 
 
+@pytest.mark.kills
 def test_a_backfill_that_is_killed_twice_brings_each_invoice_once(firm: Firm, invoices: list[Record]) -> None:
     kill_after(firm, 10)
     kill_after(firm, 25, worker=True)

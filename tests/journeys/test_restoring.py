@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from local.binaries import postgres_binaries
 from local.visitor import eventually, expect
 from models import audit
@@ -26,6 +28,7 @@ RESTORED = "told the bridge that a backup was restored"
 AT_WORK = ("web", "worker", "beat", "flower")
 
 
+@pytest.mark.kills
 def test_after_a_backup_was_restored_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
     with town(tmp_path / "town", settings=PACE, say=say) as running:
         firm, stack, backup = running.firm(), running.stack, tmp_path / "bridge.dump"

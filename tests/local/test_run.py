@@ -73,6 +73,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Run]]:
         run.supervisor.wait()
 
 
+@pytest.mark.kills
 def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(start: Callable[[], Run]) -> None:
     first = start()
     assert_all_answer(first)

@@ -45,6 +45,7 @@ def ask(url: str, query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in answer] if answer.returns_rows else []
 
 
+@pytest.mark.kills
 def test_postgres_holds_its_rows_through_a_kill(own_postgres: servers.Server) -> None:
     ask(own_postgres.url, "CREATE TABLE kept AS SELECT 1 AS number")
     own_postgres.kill()
@@ -52,6 +53,7 @@ def test_postgres_holds_its_rows_through_a_kill(own_postgres: servers.Server) ->
     assert ask(own_postgres.url, "SELECT number FROM kept") == [(1,)]
 
 
+@pytest.mark.kills
 def test_redis_holds_its_keys_through_a_kill(own_redis: servers.Server) -> None:
     with Redis.from_url(own_redis.url) as client:
         client.set("kept", "1")
@@ -121,6 +123,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.kills
 def test_servers_end_with_a_supervisor_that_is_killed_and_the_next_one_goes_on(tmp_path: Path) -> None:
     supervisor = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(SUPERVISOR), tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True

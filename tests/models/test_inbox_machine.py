@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from sqlalchemy import text
+from sqlalchemy import delete, select
 
-from models import due, inbox, listing
+from models import due, inbox
 from models.inbox import Claim, ClaimLost, Settlement
-from models.wanted import Wanted
+from models.tables import AttemptRow, ChangeRow, LaneRow
 from models.words import Kind, Lane, Outcome, Record, State
 from tests.factories import NOW
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RECORDS = st.sets(st.sampled_from("ab"), min_size=1)
 LEASE = timedelta(minutes=1)
+OPEN = (State.WAITING, State.WORKING)
 
 
 @dataclass
@@ -48,8 +49,8 @@ class Inbox(RuleBasedStateMachine):
         self.owed: set[str] = set()  # received, and not well settled by anyone who saw it
         self.workers: list[Worker] = []
         with self.database.transaction() as session:
-            for table in ("changes", "lanes"):
-                session.execute(text(f"truncate {table} cascade"))
+            for table in (AttemptRow, ChangeRow, LaneRow):
+                session.execute(delete(table))
 
     @rule(records=RECORDS)
     def receive(self, records: set[str]) -> None:
@@ -125,8 +126,8 @@ class Inbox(RuleBasedStateMachine):
     @invariant()
     def what_is_owed_waits_or_is_in_hand(self) -> None:
         """A record that nobody saw since it was received stays on the list."""
-        listed = listing.latest(self.database, Wanted(connection_id=self.lane.connection_id))
-        open_ = {each.record.id for each in listed if each.state in (State.WAITING, State.WORKING)}
+        with self.database.statement() as connection:
+            open_ = set(connection.scalars(select(ChangeRow.record_id).where(ChangeRow.state.in_(OPEN))))
         assert self.owed <= open_, f"lost: {self.owed - open_}"
 
     def teardown(self) -> None:

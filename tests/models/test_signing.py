@@ -7,7 +7,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
-from models import signing, users
+from models import passwords, signing, users
 from models.people import UserRow
 from models.signing import Identity, Refused
 from models.users import Rights
@@ -53,7 +53,10 @@ def test_a_wrong_password_or_an_unknown_or_disabled_user_is_refused(database: Da
         sign_in(database)
 
 
-def test_a_password_hashed_in_an_older_way_is_hashed_anew_at_sign_in(database: Database) -> None:
+def test_a_password_hashed_in_an_older_way_is_hashed_anew_at_sign_in(
+    database: Database, monkeypatch: pytest.MonkeyPatch, real_hasher: PasswordHasher
+) -> None:
+    monkeypatch.setattr(passwords, "_hasher", real_hasher)
     user, older = add(database), PasswordHasher(time_cost=1, memory_cost=1024)
     with database.transaction() as session:
         session.execute(update(UserRow).values(password_hash=older.hash("short")))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from sandbox.servers import Server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 @contextmanager
@@ -26,6 +27,35 @@ def serving(app: ASGIApp) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+class Host:
+    """An app that passes requests on to another one, which each test chooses.
+
+    To start and stop a server takes a sixth of a second, which is more than most tests of a page take by themselves.
+    """
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+        self._busy = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app
+        self._busy += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._busy -= 1
+
+    @contextmanager
+    def serves(self, app: ASGIApp) -> Iterator[None]:
+        """Pass requests on to this app, until all are answered at the end."""
+        self.app = app
+        yield
+        deadline = time.monotonic() + 10
+        while self._busy:
+            assert time.monotonic() < deadline, "A request is still not answered."
+            time.sleep(0.001)
 
 
 @contextmanager

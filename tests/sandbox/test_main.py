@@ -37,6 +37,7 @@ def test_everything_listens_when_it_says_that_it_is_ready() -> None:
             assert requests.get(addresses[page], timeout=10).status_code == 200
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_even_while_a_call_hangs(number: signal.Signals) -> None:
     with sandbox() as (addresses, process):
@@ -48,6 +49,7 @@ def test_a_signal_stops_it_even_while_a_call_hangs(number: signal.Signals) -> No
         assert process.wait(10) == 0
 
 
+@pytest.mark.kills
 def test_what_is_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.books"
     with sandbox(f"--keep={file}") as (addresses, process):
@@ -62,6 +64,7 @@ def test_what_is_kept_is_there_after_a_restart(tmp_path: Path) -> None:
         assert requests.get(f"{addresses['twentyfour']}/books/1/years", timeout=10).json()[-2]["locked"] is True
 
 
+@pytest.mark.kills
 def test_a_killed_sandbox_has_kept_what_it_had_time_for(tmp_path: Path) -> None:
     file = tmp_path / "sandbox.books"
     with sandbox(f"--keep={file}") as (addresses, process):

@@ -14,7 +14,7 @@ from models.users import Rights
 from models.words import Role, Scope
 from tests.factories import NOW, settings
 from tests.installation import environment, installed, own_logging
-from tests.sandbox.serving import serving
+from tests.sandbox.serving import Host, serving
 from web.app import create_app
 from web.cookies import SESSION
 from web.forms import proof
@@ -92,8 +92,17 @@ def bridge(database_url: str, redis_url: str) -> Iterator[Bridge]:
         yield bridge
 
 
+@pytest.fixture(scope="session")
+def host() -> Iterator[tuple[Host, str]]:
+    """What serves the web of one test after another, and its address."""
+    host = Host()
+    with serving(host) as url:
+        yield host, url
+
+
 @pytest.fixture
-def web(bridge: Bridge) -> Iterator[Web]:
+def web(bridge: Bridge, host: tuple[Host, str]) -> Iterator[Web]:
     connection, token = bridge.connections.add("Demo AS", settings(), who="test", now=NOW)
-    with own_logging(), serving(create_app()) as url:
+    server, url = host
+    with own_logging(), server.serves(create_app()):
         yield Web(url, bridge, connection, token)

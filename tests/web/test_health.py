@@ -25,6 +25,7 @@ def test_without_a_sweep_notifications_are_taken_and_it_says_that_nobody_works(w
     assert (answer.status_code, answer.json()["redis"], answer.json()["workers"]) == (200, "up", "silent")
 
 
+@pytest.mark.kills
 def test_without_redis_it_is_ready_and_says_so(web: Web, redis_server: Server) -> None:
     redis_server.kill()
     try:
@@ -34,6 +35,7 @@ def test_without_redis_it_is_ready_and_says_so(web: Web, redis_server: Server) -
     assert (answer.status_code, answer.json()["redis"], answer.json()["workers"]) == (200, "down", "silent")
 
 
+@pytest.mark.kills
 def test_without_postgresql_it_lives_and_is_not_ready(web: Web, postgres: Server) -> None:
     postgres.kill()
     try:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from models import breaker
 from models.words import Kind, Record, Role, State
 from tests.factories import NOW, settings
@@ -53,6 +55,7 @@ def test_connections_are_found_by_their_name(web: Web, bridge: Bridge) -> None:
     assert "Demo AS" not in page
 
 
+@pytest.mark.kills
 def test_the_budget_is_shown_to_those_who_see_all_and_unknown_without_redis(
     web: Web, bridge: Bridge, redis_server: Server
 ) -> None:

@@ -78,6 +78,7 @@ def test_an_answer_to_a_machine_is_not_a_page(web: Web) -> None:
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
 
 
+@pytest.mark.kills
 def test_without_the_database_a_page_asks_for_patience(web: Web, postgres: Server) -> None:
     one = web.as_(Role.VIEWER)
     postgres.kill()

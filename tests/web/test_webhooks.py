@@ -127,6 +127,7 @@ def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, bridge: 
     assert len(listing.latest(bridge.database, Wanted())) == 1
 
 
+@pytest.mark.kills
 def test_without_postgresql_the_sender_is_told_to_come_again(web: Web, bridge: Bridge, postgres: Server) -> None:
     postgres.kill()
     try:
@@ -139,6 +140,7 @@ def test_without_postgresql_the_sender_is_told_to_come_again(web: Web, bridge: B
     assert len(listing.latest(bridge.database, Wanted())) == 1
 
 
+@pytest.mark.kills
 def test_without_redis_a_notification_is_received_all_the_same(
     web: Web, bridge: Bridge, redis_server: Server
 ) -> None:

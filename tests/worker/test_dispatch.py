@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from models.words import Kind, Lane
 from tests.installation import messages
 from worker import dispatch
@@ -54,6 +56,7 @@ def test_a_poll_that_failed_is_sent_again_after_half_its_interval(bridge: Bridge
     assert 449_000 < bridge.redis.pttl(key) <= 450_000
 
 
+@pytest.mark.kills
 def test_without_redis_nothing_is_sent_and_nothing_breaks(bridge: Bridge, redis_server: Server) -> None:
     dispatch.nudge([CUSTOMERS])
     redis_server.kill()

@@ -173,6 +173,7 @@ def test_the_queue_and_the_last_sweep_are_told(bridge: Bridge) -> None:
     assert now_told(bridge, "bridge_queue_messages", place="in_hand") == 0
 
 
+@pytest.mark.kills
 def test_without_postgresql_that_is_told_with_all_else(bridge: Bridge, postgres: Server) -> None:
     postgres.kill()
     try:
@@ -183,6 +184,7 @@ def test_without_postgresql_that_is_told_with_all_else(bridge: Bridge, postgres:
         postgres.start()
 
 
+@pytest.mark.kills
 def test_without_redis_that_is_told_with_all_else(bridge: Bridge, redis_server: Server) -> None:
     redis_server.kill()
     try:

@@ -33,6 +33,7 @@ def test_a_sweep_nudges_what_is_due_and_gives_a_sign_of_life(bridge: Bridge, con
     assert messages(bridge) == [("sync_invoices", connection.id)]
 
 
+@pytest.mark.kills
 def test_a_sweep_that_does_not_reach_postgresql_gives_no_sign_of_life(bridge: Bridge, postgres: Server) -> None:
     postgres.kill()
     try:

@@ -80,6 +80,7 @@ def test_a_worker_works_also_where_its_port_for_metrics_is_taken(environ: Mappin
         await_line(running, "ready.")
 
 
+@pytest.mark.kills
 @pytest.mark.usefixtures("worker", "beat")
 def test_what_came_while_redis_was_away_is_done_when_it_is_back(
     bridge: Bridge, connection: Connection, books: dict[str, str], redis_server: Server
@@ -95,6 +96,7 @@ def test_what_came_while_redis_was_away_is_done_when_it_is_back(
     assert len(eventually(lambda: vouchers(books))) == 1
 
 
+@pytest.mark.kills
 @pytest.mark.usefixtures("worker", "beat")
 def test_what_a_page_asked_while_redis_was_away_is_answered_when_it_is_back(
     bridge: Bridge, connection: Connection, redis_server: Server
@@ -114,6 +116,7 @@ def test_what_a_page_asked_while_redis_was_away_is_answered_when_it_is_back(
     assert [each["name"] for each in (eventually(answer) or {})["clients"]] == ["Demo AS"]
 
 
+@pytest.mark.kills
 def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(
     bridge: Bridge, connection: Connection, books: dict[str, str], worker: subprocess.Popen[str]
 ) -> None:
@@ -130,6 +133,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(
     assert [each["customerNumber"] for each in found if str(each["id"]) == CUSTOMER] == ["10001"]
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize(
     ("record", "operation"),
     [(Record(Kind.CUSTOMER, CUSTOMER), "SaveCompanies"), (Record(Kind.INVOICE, DRAFT), "SaveBundleList")],
