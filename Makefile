@@ -8,6 +8,7 @@ ONLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PARALLEL := -n auto --dist worksteal
+FAST := tests/config tests/integrations tests/language tests/models tests/sync
 
 # Processes start in half the time where Python may keep what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,8 +37,8 @@ test: $(VENV)/installed-dev ## Run the tests on all cores; ARGS="tests/sync -x" 
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(VENV)/installed-dev ## Run the tests of the rules, flows and pages, for each save; nothing is killed
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not kills and not thousands" $(FAST) $(ARGS)
+test-fast: $(VENV)/installed-dev ## Run the tests of the rules, the flows and what talks to the systems, at each save
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not kills and not slow and not thousands" $(FAST) $(ARGS)
 
 .PHONY: test-thousands
 test-thousands: $(VENV)/installed-dev ## Run the tests that count in thousands or play whole days

@@ -23,6 +23,9 @@ fi
 """
 
 
+PYTEST = "-m pytest -n auto --dist worksteal"
+
+
 class Clone:
     """A folder with the Makefile, the lock files and that Python."""
 
@@ -64,16 +67,16 @@ def test_what_runs_installs_no_tools_of_developers(clone: Clone) -> None:
 
 
 def test_running_and_testing_in_turn_installs_each_once(clone: Clone) -> None:
-    assert clone.asked("test") == ["-m local.install local", "-m local.install dev", "-m pytest"]
+    assert clone.asked("test") == ["-m local.install local", "-m local.install dev", PYTEST]
     assert clone.asked("run") == ["-m local run"]
-    assert clone.asked("test") == ["-m pytest"]
+    assert clone.asked("test") == [PYTEST]
 
 
 def test_a_changed_lock_file_leads_to_an_update(clone: Clone) -> None:
     clone.asked("test")
     clone.change("requirements-dev.lock")
     assert clone.asked("run") == ["-m local run"]
-    assert clone.asked("test") == ["-m local.install dev", "-m pytest"]
+    assert clone.asked("test") == ["-m local.install dev", PYTEST]
 
 
 def test_an_environment_whose_python_has_gone_is_installed_anew(clone: Clone) -> None:

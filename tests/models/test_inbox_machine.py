@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -146,6 +147,7 @@ class Inbox(RuleBasedStateMachine):
         assert self.owed <= worked_off, f"lost: {self.owed - worked_off}"
 
 
+@pytest.mark.slow
 def test_no_change_is_ever_lost_or_in_two_hands(database: Database, connection: Connection) -> None:
     checks = settings(
         max_examples=60,

@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pytest
+
 from models import breaker, changes, due, inbox, links, waiting
 from models.alerts import Alert, Turn
 from models.inbox import ClaimLost, Settlement
@@ -30,6 +32,7 @@ CONNECTIONS = 6
 ALERT = Alert(Turn.WORSE, "Kari AS", "It was refused.", "Mend it.", ("books@example.com",))
 
 
+@pytest.mark.slow
 def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(database: Database, connections: Connections) -> None:
     dice = random.Random(1)  # noqa: S311 - the same dice each time
     for number in range(CONNECTIONS):  # each has its first claims, tallies and links, which are made only once
