@@ -40,6 +40,9 @@ UNWANTED = say("Do not transfer")
 OPEN = frozenset({State.WAITING, State.STUCK})
 """States of what a person may close; anything but what is in a worker's hands may be tried again."""
 
+FOR_NOTHING = {"waits_for_kind": None, "waits_for_id": None}
+"""A person's word ends the wait for another record: a link that comes later does not undo it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -141,9 +144,10 @@ def retry(database: Database, wanted: Wanted, *, who: str, now: datetime) -> Act
         case((looked, False), else_=ChangeRow.uncertain),
     )
     fresh = {"state": State.WAITING, "due_at": due_at, "tries": 0, "lost": 0, "closed_because": ""}
-    fresh |= {"waits_for_kind": None, "waits_for_id": None}  # what it waited for is looked at once more
     deed = Deed(now, who, say("Try again"))
-    return _act(database, wanted, set(State) - {State.WORKING}, deed, {**fresh, "uncertain": uncertain})
+    return _act(
+        database, wanted, set(State) - {State.WORKING}, deed, {**fresh, **FOR_NOTHING, "uncertain": uncertain}
+    )
 
 
 def close(database: Database, wanted: Wanted, *, because: str, who: str, now: datetime) -> Acted:
@@ -157,14 +161,17 @@ def close(database: Database, wanted: Wanted, *, because: str, who: str, now: da
         now: the instant, in UTC, by which they can be opened again together.
     """
     told = say("{because} ({who})", because=because, who=who)
-    closed = {"state": State.CLOSED, "closed_because": told, "settled_at": now}
+    closed = {"state": State.CLOSED, "closed_because": told, "settled_at": now, **FOR_NOTHING}
     return _act(database, wanted, OPEN, Deed(now, who, because), closed)
 
 
 def reopen(database: Database, wanted: Wanted, *, who: str, now: datetime) -> Acted:
-    """Put closed changes back to where they stood: needing a person, or waiting."""
+    """Put closed changes back to where they stood: needing a person, or waiting.
+
+    What somebody may have done by hand meanwhile is looked for before it is sent.
+    """
     stood = case((ChangeRow.stuck_since.is_not(None), State.STUCK), else_=State.WAITING)
-    opened = {"state": stood, "due_at": lingering.due(now), "closed_because": ""}
+    opened = {"state": stood, "due_at": lingering.due(now), "closed_because": "", "uncertain": True, **FOR_NOTHING}
     return _act(database, wanted, {State.CLOSED}, Deed(now, who, say("Opened again")), opened)
 
 

@@ -67,6 +67,8 @@ def merged(fresh: Insert, *, needed: bool) -> Insert:
             "state": case((again, given.state), else_=ChangeRow.state),
             "due_at": case((again, lingering.due(given.due_at)), else_=ChangeRow.due_at),
             "tries": case((again, 0), else_=ChangeRow.tries),
+            "waits_for_kind": case((again, None), else_=ChangeRow.waits_for_kind),
+            "waits_for_id": case((again, None), else_=ChangeRow.waits_for_id),
             "uncertain": or_(ChangeRow.uncertain, given.uncertain),
         },
     )

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from local.servers import Server
 
 SHAPE = """
-    SELECT (SELECT sum(xmin::text::bigint) FROM pg_class WHERE relkind IN ('r', 'i', 'S')),
-           (SELECT sum(xmin::text::bigint) FROM pg_attribute), (SELECT count(*) FROM pg_proc),
-           (SELECT string_agg(version_num, ' ') FROM alembic_version)
+    SELECT (SELECT string_agg(version_num, ' ') FROM alembic_version),
+           (SELECT sum(xmin::text::bigint) FROM pg_class),
+           (SELECT sum(xmin::text::bigint) FROM pg_attribute),
+           (SELECT sum(xmin::text::bigint) FROM pg_constraint),
+           (SELECT sum(xmin::text::bigint) FROM pg_trigger),
+           (SELECT sum(xmin::text::bigint) FROM pg_proc),
+           (SELECT sum(xmin::text::bigint) FROM pg_namespace)
 """
 """Changes with every statement that changes a table: the rows of PostgreSQL's own tables are then other ones."""
 
@@ -63,10 +67,16 @@ class Databases:
         return self._server.url.removesuffix("/postgres") + f"/{name}"
 
     def take(self) -> str:
-        """Give the name of an empty database."""
-        if self._empty:
-            return self._empty.pop()
+        """Give the name of an empty database, under which nobody has reached it before.
+
+        So whatever an earlier test has left running does not find it any more.
+        """
         name = next(self._names)
+        if self._empty:
+            before = self._empty.pop()
+            self.execute(f"ALTER DATABASE {before} RENAME TO {name}")
+            self._shapes[name] = self._shapes.pop(before)
+            return name
         self.execute(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY file_copy")
         with self._open(name) as sql:
             self._shapes[name] = _shape(sql)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import select, update
 
-from models import changes, mending, waiting
+from models import changes, links, mending, waiting
+from models.links import Link
+from models.tables import ChangeRow
 from models.wanted import Wanted
 from models.words import Kind, Outcome, Record, State
+from sync.errors import Unavailable
 from tests import factories
 
 if TYPE_CHECKING:
@@ -242,3 +246,134 @@ def test_where_customers_do_not_travel_any_more_what_waited_uses_moments_number(
     pass_by(world, hours=1)
     (voucher,) = world.erp.vouchers.values()
     assert voucher.entries[0].customer_number == 555
+
+
+@pytest.mark.parametrize("because", [changes.HANDLED, changes.UNWANTED])
+def test_what_a_person_opened_again_is_not_sent_by_a_link_that_came_meanwhile(world: World, because: str) -> None:
+    put_invoices(world, "9")
+    world.receive(Kind.INVOICE, "9")
+    world.run()
+    assert world.change(Kind.INVOICE, "9").reason == "dependency_gone"
+    changes.close(world.database, chosen(world, Kind.INVOICE, "9"), because=because, who="kari", now=world.now)
+    come_across(world, "7")
+    changes.reopen(world.database, chosen(world, Kind.INVOICE, "9"), who="ola", now=world.now)
+    sweep(world)
+    assert world.change(Kind.INVOICE, "9").state is State.STUCK
+    assert world.erp.vouchers == {}
+
+
+def test_what_was_posted_by_hand_is_found_when_it_is_opened_and_tried_again(world: World) -> None:
+    world.change_settings(voucher_number="series")  # or 24SevenOffice would refuse a second one
+    put_invoices(world, "9")
+    come_across(world, "7")
+    world.receive(Kind.INVOICE, "9")
+    world.run()
+    close_as_handled_without_link(world, "9")
+    changes.reopen(world.database, chosen(world, Kind.INVOICE, "9"), who="ola", now=world.now)
+    world.later(minutes=2)
+    retry(world, Kind.INVOICE, "9")
+    world.later(minutes=2)
+    world.run()
+    assert world.change(Kind.INVOICE, "9").outcome is Outcome.SYNCED
+    assert len(world.erp.vouchers) == 1
+
+
+def test_what_a_person_closed_while_it_waited_stays_closed_when_its_customer_comes(world: World) -> None:
+    world.moment.put(factories.customer("7", name=""))
+    put_invoices(world, "9")
+    world.receive(Kind.INVOICE, "9")
+    world.run()
+    close(world, Kind.INVOICE, "9")
+    world.moment.put(factories.customer("7"))
+    retry(world, Kind.CUSTOMER, "7")
+    world.run()
+    sweep(world)
+    assert world.change(Kind.INVOICE, "9").state is State.CLOSED
+    assert world.erp.vouchers == {}
+
+
+def test_the_link_of_another_company_ends_nobodys_wait(world: World) -> None:
+    other, _ = world.connections.add("Other AS", factories.settings(), who="test", now=world.now)
+    links.save(world.database, other.id, Record(Kind.CUSTOMER, "7"), Link("555"), now=world.now)
+    put_invoices(world, "9")
+    world.receive(Kind.INVOICE, "9")
+    world.run()
+    sweep(world)
+    assert world.change(Kind.INVOICE, "9").reason == "dependency_gone"
+    assert attempts(world, Kind.INVOICE, "9") == 2
+
+
+def test_a_project_given_to_another_customer_has_that_one_looked_at(world: World) -> None:
+    world.receive(Kind.CUSTOMER, "70")
+    world.run()
+    assert world.change(Kind.CUSTOMER, "70").reason == "gone"
+    world.moment.put(factories.customer("7", name=""))
+    world.moment.put(factories.project("8"))
+    world.receive(Kind.PROJECT, "8")
+    world.run()
+    world.moment.put(factories.customer("70", name="Another AS"))
+    world.moment.put(factories.project("8", customer_id="70"))
+    world.later(minutes=10)
+    world.run()
+    assert world.change(Kind.PROJECT, "8").outcome is Outcome.SYNCED
+
+
+def test_what_was_not_tried_goes_on_waiting_for_the_same_record(world: World) -> None:
+    world.moment.put(factories.customer("7", name=""))
+    put_invoices(world, "1", "2")
+    world.receive(Kind.INVOICE, "1", "2")
+    world.run()
+    world.later(minutes=10)
+    world.moment.fails_before["invoice"] = [Unavailable("It is away.")]
+    world.drain(Kind.INVOICE)
+    assert waits_for(world, Kind.INVOICE, "2") == "7"
+
+
+def test_an_invoice_told_of_again_has_its_customer_looked_at_again(world: World) -> None:
+    put_invoices(world, "9")
+    world.receive(Kind.INVOICE, "9")
+    world.run()
+    world.moment.put(factories.customer("7"))
+    world.receive(Kind.INVOICE, "9")
+    world.run()
+    assert world.change(Kind.INVOICE, "9").outcome is Outcome.SYNCED
+
+
+def test_what_a_link_has_woken_waits_for_nothing_any_more(world: World) -> None:
+    world.moment.put(factories.customer("7", name=""))
+    put_invoices(world, "9")
+    world.receive(Kind.INVOICE, "9")
+    world.run()
+    world.moment.put(factories.customer("7"))
+    world.receive(Kind.CUSTOMER, "7")
+    world.drain(Kind.CUSTOMER)
+    assert waits_for(world, Kind.INVOICE, "9") is None
+
+
+def come_across(world: World, record_id: str) -> None:
+    world.moment.put(factories.customer(record_id))
+    world.receive(Kind.CUSTOMER, record_id)
+    world.drain(Kind.CUSTOMER)
+
+
+def sweep(world: World) -> None:
+    world.later(seconds=30)
+    waiting.wake_arrived(world.database, now=world.now)
+    world.run()
+
+
+def close_as_handled_without_link(world: World, record_id: str) -> None:
+    """Let it be as if a person had posted the voucher: it is there, and no link says so."""
+    links.remove(world.database, world.connection.id, Record(Kind.INVOICE, record_id))
+    row = ChangeRow.id == world.change(Kind.INVOICE, record_id).id
+    with world.database.transaction() as session:
+        session.execute(update(ChangeRow).where(row).values(state=State.STUCK, stuck_since=world.now))
+    changes.close(
+        world.database, chosen(world, Kind.INVOICE, record_id), because=changes.HANDLED, who="kari", now=world.now
+    )
+
+
+def waits_for(world: World, kind: Kind, record_id: str) -> str | None:
+    query = select(ChangeRow.waits_for_id).where(ChangeRow.kind == kind, ChangeRow.record_id == record_id)
+    with world.database.transaction() as session:
+        return session.scalar(query)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
 from language.said import say
+from models.inbox import CRASHED
 from sync.doctor.findings import bad, good, safely, unknown
 from sync.doctor.rehearsals import ledger
 from sync.doctor.rehearsals.ledger import Trial
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from sync.doctor.findings import Finding
     from sync.doctor.rehearsals.traces import Stage
     from sync.records import PostedLine
+
+log = structlog.get_logger()
 
 KRONE = 100
 REVENUE = range(3000, 4000)
@@ -77,19 +82,35 @@ def _posted(trial: Trial) -> Iterator[Finding]:
     told = {"number": tried.number, "year": trial.year.number}
     stage.traces.begins("voucher", say("voucher {number} of {year} over 1 krone in 24SevenOffice", **told))
     error = _post(trial, tried)
-    lines = stage.patient.erp.posted(tried.invoice_number, day=tried.day)
-    if error and not lines:
+    lines: list[PostedLine] = []
+    if failed := list(safely("vouchers.posted", _look(trial, lines))):
+        yield from failed
+        if error is None and stage.patient.settings.posting == "ledger":
+            _stands(trial)
+            yield from _taken_back(trial)
+    elif error and not lines:
         yield _not_posted(trial, error)
     elif stage.patient.settings.posting == "draft":
         yield _drafted(trial, lines)
     elif not lines:
         yield _unseen(trial)
     else:
-        left = say("voucher {number} of {year} over 1 krone in 24SevenOffice, which is not reversed", **told)
-        stage.traces.became("voucher", left)
+        _stands(trial)
         yield from safely("ledger.looked_at", ledger.looked_at(trial, lines))
         yield from safely("ledger.whole", ledger.whole(trial, lines))
         yield from _taken_back(trial)
+
+
+def _stands(trial: Trial) -> None:
+    told = {"number": trial.voucher.number, "year": trial.year.number}
+    left = say("voucher {number} of {year} over 1 krone in 24SevenOffice, which is not reversed", **told)
+    trial.stage.traces.became("voucher", left)
+
+
+def _look(trial: Trial, lines: list[PostedLine]) -> Iterator[Finding]:
+    """Put the lines of the voucher in the ledger into a list; finds nothing by itself."""
+    lines += trial.stage.patient.erp.posted(trial.voucher.invoice_number, day=trial.voucher.day)
+    yield from ()
 
 
 def _not_posted(trial: Trial, error: SyncError) -> Finding:
@@ -125,6 +146,10 @@ def _post(trial: Trial, voucher: Voucher) -> SyncError | None:
         trial.stage.patient.erp.post([voucher], year=trial.year.number)
     except SyncError as error:
         return error
+    except Exception as error:
+        log.exception("check_crashed", check="vouchers.post")
+        told = say("The bridge itself failed on this record ({error}).", error=type(error).__name__)
+        return Uncertain(told, reason=CRASHED)
     return None
 
 

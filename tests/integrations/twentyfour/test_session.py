@@ -3,7 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -68,6 +68,21 @@ def test_all_workers_share_one_session(
         reads(Session(login, client=client, store=store))
     assert (remote.times("Login"), remote.times("HasSession"), remote.times("GetTypeList")) == (1, 0, 3)
     assert value_of("IdentityId", remote.asked[0].body) == DEMO
+
+
+@pytest.mark.parametrize("other", ["application_id", "username", "password", "identity_id", "host"])
+def test_whoever_differs_in_anything_has_another_session(
+    other: str, remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {"Login": lets_in("first", "second"), "GetTypeList": [knows("first"), knows("second")]}
+    reads(Session(login, client=client, store=store))
+    if other == "host":
+        client.api_url = client.api_url.replace("127.0.0.1", "localhost")
+    else:
+        changed: Any = {other: SecretStr("another") if other == "password" else "another"}
+        login = replace(login, **changed)
+    reads(Session(login, client=client, store=store))
+    assert remote.times("Login") == 2
 
 
 def test_logins_and_their_identities_have_sessions_of_their_own(

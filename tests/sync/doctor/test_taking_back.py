@@ -11,6 +11,7 @@ from tests.sync.doctor.test_rehearsing import ACTIVITY, CUSTOMER, PROJECT, VOUCH
 
 AWAY, ODD = Unavailable("It is away."), TypeError("It is odd.")
 CHECKED_BY = {
+    "posted": "vouchers.posted",
     "purchase": "ledger.whole",
     "find_expense": "expenses.found",
     "attach": "expenses.attached",
@@ -19,7 +20,7 @@ CHECKED_BY = {
 
 
 @pytest.mark.parametrize("error", [AWAY, ODD])
-@pytest.mark.parametrize("call", ["purchase", "find_expense", "attach", "attachments"])
+@pytest.mark.parametrize("call", ["posted", "purchase", "find_expense", "attach", "attachments"])
 def test_what_was_made_is_taken_back_also_where_a_look_at_it_fails(
     call: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -30,11 +31,19 @@ def test_what_was_made_is_taken_back_also_where_a_look_at_it_fails(
             raise error
 
         monkeypatch.setattr(theatre.erp, call, purchase)
+    theatre.erp.fails_before["posted"] = [error] if call == "posted" else []
     theatre.moment.fails_before[call] = [None, error] if call == "find_expense" else [error]
     (found,) = [each for each in theatre.play() if each.verdict is Verdict.BAD]
     assert found.what in ("It is away.", f"The check “{CHECKED_BY[call]}” itself failed (TypeError).")
     assert theatre.traces.left == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
     assert theatre.moment.expenses == {}
+
+
+def test_a_voucher_is_taken_back_also_where_posting_it_fails_oddly_after_it_was_saved() -> None:
+    theatre = odd.Theatre()
+    theatre.erp.fails_after["post"] = [ODD]
+    theatre.play()
+    assert theatre.traces.left == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
 
 
 @pytest.mark.parametrize("call", ["save_companies", "return_customer_number", "activity"])
