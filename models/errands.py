@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 """What JSON can hold; sentences are in it as :func:`language.said.as_json` has them."""
 
+WORTHWHILE = timedelta(hours=1)
+"""How long somebody may still wait for an answer."""
 
 AGAIN = "again"
 """What an errand is typed with that was asked before and came to nothing."""
@@ -33,11 +36,13 @@ AGAIN = "again"
 class Asked(StrEnum):
     """What is asked: how a connection does with the settings that it has, or which clients a login reaches.
 
+    A saving asks that typed settings take effect once the systems accept them with the secrets typed along.
     A comparison asks whether the books agree in some days, and so does the one that beat asks for once a month.
     """
 
     EXAMINATION = "examination"
     CLIENTS = "clients"
+    SAVING = "saving"
     COMPARISON = "comparison"
     MONTHLY = "monthly comparison"
 

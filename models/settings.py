@@ -216,9 +216,14 @@ def contradictions(settings: ConnectionSettings) -> Mapping[str, Said]:
 
 def unproven(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Said]:
     """Tell which secrets must be typed again, since with these changes they may open another company's books."""
+    return {secret: why for secret, why in _needed(before, changes).items() if secret not in changes}
+
+
+def opens_others(before: ConnectionSettings, changes: Mapping[str, object]) -> bool:
+    """Tell whether settings with these changes may open another company's books."""
+    return bool(_needed(before, changes))
+
+
+def _needed(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Said]:
     changed = {name for name, value in changes.items() if value != getattr(before, name)}
-    return {
-        secret: why
-        for secret, (settings, why) in PROOFS.items()
-        if secret not in changes and not changed.isdisjoint(settings)
-    }
+    return {secret: why for secret, (names, why) in PROOFS.items() if not changed.isdisjoint(names)}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from language.said import listed
 from models.errands import Errand
 from sync.doctor.findings import Finding, Verdict
 
@@ -34,6 +35,21 @@ class Told:
     def well(self) -> list[Finding]:
         """What works, and what is not needed."""
         return self.findings[Verdict.GOOD] + self.findings[Verdict.NOT_NEEDED]
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What is to be mended, by the names of the settings; each with what to do."""
+        return {each.setting: listed(each.what, each.remedy, between=" ") for each in self.bad if each.setting}
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether settings were not saved since somebody else had changed them."""
+        return bool((self.errand.answer or {}).get("outdated"))
+
+    @property
+    def examination(self) -> int | None:
+        """The number of the test that follows settings that were saved; None where they were not."""
+        return (self.errand.answer or {}).get("examination")
 
     @property
     def clients(self) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,7 +14,7 @@ from models.errands import Asked
 from sync.doctor.examining import Report
 from sync.doctor.findings import bad, failed
 from sync.errors import SyncError
-from worker import checks, comparing, monthly
+from worker import checks, comparing, monthly, saving
 from worker.wiring import clock
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from worker.wiring import Bridge
 
 log = structlog.get_logger()
-
-WORTHWHILE = timedelta(hours=1)
-"""How long somebody may still wait for an answer."""
 
 
 def run(bridge: Bridge, errand_id: int) -> None:
@@ -59,6 +56,8 @@ def _answer(bridge: Bridge, errand: Errand) -> Answer:
             return as_answer(_examined(bridge, errand))
         case Asked.CLIENTS:
             return as_answer(_reached(bridge, errand))
+        case Asked.SAVING:
+            return saving.save(bridge, errand)
         case Asked.COMPARISON | Asked.MONTHLY:
             return _compared(bridge, errand)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from models import due, finds, reminders, retention, tallies, throttle, visits, waiting
+from models.errands import WORTHWHILE
 from models.words import Kind, Lane
 from worker import dispatch, errands, mailing, monthly, polls, pulse
 from worker.app import app
@@ -41,7 +42,7 @@ def sweep() -> None:
     """Nudge all lanes with something due, also those whose worker has vanished, and errands without an answer."""
     waiting.wake_arrived(bridge().database, now=clock())
     dispatch.nudge(due.lanes(bridge().database, now=clock()))
-    dispatch.nudge_errands(bridge().errands.unanswered(since=clock() - errands.WORTHWHILE))
+    dispatch.nudge_errands(bridge().errands.unanswered(since=clock() - WORTHWHILE))
     pulse.beat(bridge().redis, every=bridge().settings.sweep_seconds)  # last: there is none without PostgreSQL
 
 

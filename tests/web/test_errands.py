@@ -48,10 +48,11 @@ def address(web: Web) -> str:
 
 def work_off(bridge: Bridge) -> None:
     """Do what waits in the queue, as a worker does."""
-    for task, number in messages(bridge):
+    waiting = messages(bridge)
+    bridge.redis.delete("sync")
+    for task, number in waiting:
         assert task == "run_errand"
         tasks.run_errand(number)
-    bridge.redis.delete("sync")
 
 
 def test_a_test_says_what_works_and_what_does_not(person: Person, bridge: Bridge, address: str) -> None:
@@ -104,6 +105,7 @@ def test_of_several_clients_one_is_chosen_by_its_name(
     (fjord,) = [each["id"] for each in _clients(bridge) if each["name"] == "Fjord Prosjekt AS"]
     fields = fields_of(page, address) | {"identity_id": fjord, "password": "many-password"}
     assert person.ask("POST", address, data=fields).status_code == 303
+    work_off(bridge)
     now = bridge.connections.get(web.connection.id).settings
     assert (now.username, now.identity_id, now.client_id) == ("many@example.com", fjord, "typed")
     work_off(bridge)
@@ -164,6 +166,12 @@ def test_a_test_of_another_customers_connection_is_not_there(bridge: Bridge, web
     asked = fill_in(web.as_(Role.ADMINISTRATOR), address, to=f"{address}/clients").headers["Location"]
     number = asked.partition("#")[0].rpartition("=")[2]
     assert operator.get(f"/errands/{number}").status_code == 404
+
+
+def test_a_comparison_stands_in_no_form_of_settings(person: Person, address: str) -> None:
+    number = person.post(f"{address}/compare").headers["Location"].rpartition("/")[2]
+    seen = person.get(address, errand=number)
+    assert (seen.status_code, fields_of(seen, address)["username"]) == (200, "demo@example.com")
 
 
 @pytest.mark.parametrize("number", ["-1", "x", str(2**63)])

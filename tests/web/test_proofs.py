@@ -69,9 +69,13 @@ def test_other_books_are_chosen_with_their_secret_only(page: Page, name: str, en
         assert "again" in error_at(refused, secret)
         assert page.saved == before
     assert page.bridge.errands.latest(page.number, Asked.EXAMINATION) is None
-    assert page.save(**{name: entered, secret: "typed-secret"}).status_code == 303
-    assert getattr(page.saved, name) == entered
-    assert getattr(page.saved, secret).get_secret_value() == "typed-secret"
+    asked = page.save(**{name: entered, secret: "typed-secret"})
+    assert asked.status_code == 303
+    assert page.saved == before  # until a worker has seen that the systems accept it
+    errand = page.bridge.errands.latest(page.number, Asked.SAVING)
+    assert errand
+    assert asked.headers["Location"] == f"/errands/{errand.id}"
+    assert (errand.typed[name], errand.typed[secret]) == (entered, "typed-secret")
 
 
 def test_a_form_that_leaves_the_client_out_does_not_choose_another(page: Page) -> None:
@@ -105,5 +109,8 @@ def test_a_test_shows_other_clients_to_who_administers_all_connections_only(page
         assert [told for told in ("Rival AS", RIVALS) if told in text] == []
     assert [told for told in ("Rival AS", RIVALS) if told not in everything] == []
     assert "Own AS" in seen.text
+    page.bridge.connections.change(page.number, {"identity_id": RIVALS}, who="test", now=clock())
+    assert "Rival AS" not in page.person.get(page.address).text  # the test is of the settings from before
+    page.bridge.connections.change(page.number, {"identity_id": OWN}, who="test", now=clock())
     assert fields_of(seen, page.address)["identity_id"] == OWN
     assert page.save(client_id="77").status_code == 303

@@ -1,4 +1,4 @@
-"""What became of a test or a comparison of the books; the page asks again until a worker has answered."""
+"""What became of a test, a comparison or settings to be saved; the page asks again until a worker has answered."""
 
 from typing import Annotated
 
@@ -45,12 +45,14 @@ ErrandId = Annotated[int, Path(le=LARGEST)]
 @router.get("/errands/{errand_id}")
 def show(request: Request, visitor: Operator, errand_id: ErrandId, done: str = "") -> Response:
     """Show what was found, or that it is being looked at."""
-    errand = _errand(visitor, errand_id, Asked.EXAMINATION, *COMPARISONS)
+    errand = _errand(visitor, errand_id, Asked.EXAMINATION, Asked.SAVING, *COMPARISONS)
+    if errand.asked is Asked.SAVING and errand.who != visitor.email:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
     compared = errand.asked in COMPARISONS
     return render(
         request,
         visitor,
-        "comparison.html" if compared else "errand.html",
+        "comparison.html" if compared else "saving.html" if errand.asked is Asked.SAVING else "errand.html",
         told=Told(errand),
         connection=bridge().connections.get(errand.connection_id),
         titles=TITLES,

@@ -9,9 +9,9 @@ from fastapi.responses import RedirectResponse
 
 from language.said import listed, say
 from models import connections, finds, notifications
-from models.connections import NOT_STARTED, ChangedMeanwhile, Connection
-from models.errands import Asked, Errand
-from models.settings import ConnectionSettings, unproven
+from models.connections import NOT_STARTED, SECRET_FIELDS, ChangedMeanwhile, Connection
+from models.errands import WORTHWHILE, Asked, Errand
+from models.settings import ConnectionSettings, opens_others, unproven
 from models.words import Kind, Scope, several
 from web import settings_form
 from web.findings import Told
@@ -46,7 +46,8 @@ ErrandId = Annotated[int, Query(ge=0, le=LARGEST)]
 class Draft:
     """What stands in the form, which version of the settings it was made from, and what is wrong with it.
 
-    ``clients`` is what was asked about a login that is typed but not saved.
+    ``clients`` is what was asked about a login that is typed but not saved. What a worker did not save stands here
+    with what is wrong, under the address that names its errand.
     """
 
     form: Typed
@@ -65,7 +66,7 @@ class Draft:
 
 @router.get("/{connection_id}")
 def show(request: Request, visitor: Reader, connection_id: int, done: str = "", errand: ErrandId = 0) -> Response:
-    """Show a connection; ``errand`` is a question about a login that somebody has typed here."""
+    """Show a connection; ``errand`` is what a worker is asked about what somebody has typed here."""
     connection = bridge().connections.get(connection_id)
     draft = _asked(visitor, connection_id, errand)
     if draft is None:
@@ -75,7 +76,11 @@ def show(request: Request, visitor: Reader, connection_id: int, done: str = "", 
 
 @router.post("/{connection_id}")
 def save(request: Request, visitor: Administrator, connection_id: int, form: Form) -> Response:
-    """Save the settings and have them tested, unless something does not fit or somebody else was faster."""
+    """Save the settings and have them tested, unless something does not fit or somebody else was faster.
+
+    Those that may open other books a worker saves, once it has tried them; administrators of all connections
+    need not wait for it.
+    """
     connection, typed = bridge().connections.get(connection_id), settings_form.typed(form)
     draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
     if draft.version != _version(connection):
@@ -83,6 +88,8 @@ def save(request: Request, visitor: Administrator, connection_id: int, form: For
     entered, errors = _entered(visitor, connection, typed)
     if errors:
         return _page(request, visitor, connection, replace(draft, errors=errors))
+    if not visitor.administers_all and opens_others(connection.settings, entered):
+        return _have_saved(visitor, connection, typed | {"version": draft.version}, entered)
     try:
         seen = connection.updated_at
         bridge().connections.change(connection_id, entered, who=visitor.email, now=clock(), seen=seen)
@@ -113,6 +120,15 @@ def ask_clients(request: Request, visitor: Administrator, connection_id: int, fo
     return RedirectResponse(f"/connections/{connection_id}?errand={errand}#identity", status.HTTP_303_SEE_OTHER)
 
 
+def _have_saved(visitor: Visitor, connection: Connection, typed: Typed, entered: dict[str, Any]) -> Response:
+    after = ConnectionSettings.model_validate({**_known(connection), **entered})
+    changes = after.model_dump_json(include=set(entered) - SECRET_FIELDS)
+    asked = typed | {"changes": changes}
+    errand = bridge().errands.ask(Asked.SAVING, connection.id, typed=asked, who=visitor.email, now=clock())
+    dispatch.nudge_errands([errand])
+    return RedirectResponse(f"/errands/{errand}", status.HTTP_303_SEE_OTHER)
+
+
 def _page(request: Request, visitor: Visitor, connection: Connection, draft: Draft, *, done: str = "") -> Response:
     last = bridge().errands.latest(connection.id, Asked.EXAMINATION)
     (standing,) = connections.listing(bridge().database, Scope(frozenset({connection.id})))
@@ -122,12 +138,13 @@ def _page(request: Request, visitor: Visitor, connection: Connection, draft: Dra
         request,
         visitor,
         "connection.html",
-        status=draft.status,
+        status=draft.status if request.method == "POST" else status.HTTP_200_OK,
         connection=connection,
         standing=standing,
         comparison=bridge().errands.latest(connection.id, *COMPARISONS),
         month=comparing.last_month(clock().date()).strftime("%Y-%m"),
         last=Told(last) if last else None,
+        saving=_saving(connection),
         clients=_clients(visitor, connection, draft, last),
         client=_client(connection, last),
         notified=[(several(kind), notified.get(kind), missed.get(kind, 0)) for kind in NOTIFIED],
@@ -152,18 +169,31 @@ def _clients(visitor: Visitor, connection: Connection, draft: Draft, last: Erran
 
 
 def _client(connection: Connection, last: Errand | None) -> str:
-    """Tell what the last test says that the client of 24SevenOffice is called; empty where it does not."""
-    known = {each["id"]: each["name"] for each in (Told(last).clients if last else [])}
+    """Tell what a test of these settings says that the client is called; empty where there is none."""
+    if last is None or last.asked_at < connection.updated_at:
+        return ""
+    known = {each["id"]: each["name"] for each in Told(last).clients}
     return known.get(connection.settings.identity_id, "")
 
 
 def _asked(visitor: Visitor, connection_id: int, errand_id: int) -> Draft | None:
-    """Tell what a visitor had typed when they asked for clients; None where they did not."""
+    """Tell what a visitor had typed when they asked for clients, or had it saved; None where they did not."""
     errand = bridge().errands.get(errand_id) if errand_id and visitor.administers else None
-    if errand is None or (errand.connection_id, errand.who) != (connection_id, visitor.email) or not errand.typed:
+    if errand is None or (errand.connection_id, errand.who) != (connection_id, visitor.email):
         return None
-    typed = settings_form.without_secrets(errand.typed)
-    return Draft(typed, typed.pop("version", ""), clients=Told(errand))
+    if errand.asked not in (Asked.CLIENTS, Asked.SAVING) or not errand.typed:
+        return None
+    told, typed = Told(errand), settings_form.without_secrets(errand.typed)
+    draft = Draft(typed, typed.pop("version", ""))
+    if errand.asked is Asked.CLIENTS:
+        return replace(draft, clients=told)
+    return replace(draft, errors=told.errors, outdated=told.is_outdated)
+
+
+def _saving(connection: Connection) -> Errand | None:
+    """Tell of settings that a worker is still to save."""
+    last = bridge().errands.latest(connection.id, Asked.SAVING)
+    return last if last and last.answer is None and last.asked_at > clock() - WORTHWHILE else None
 
 
 def _entered(visitor: Visitor, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:

@@ -30,8 +30,8 @@ def enter(erp: OpenErp) -> Identity:
         Misconfigured: the login or the identity is wrong, or there are several to choose from.
         Unavailable: 24SevenOffice does not answer now.
     """
-    reached = {identity.id: identity for identity in erp.identities()}
-    chosen = reached.get(erp.identity_id())
+    reached = {identity.id.lower(): identity for identity in erp.identities()}
+    chosen = reached.get(erp.identity_id().lower())
     if chosen is None:
         raise _unreachable(sum(identity.usable for identity in reached.values()))
     if not chosen.usable:
