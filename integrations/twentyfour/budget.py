@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from redis.exceptions import RedisError
 
+from integrations.twentyfour.faults import QUARANTINE
 from integrations.twentyfour.instants import instant_of
 from integrations.twentyfour.rationing import (
     BLOCK,
@@ -192,8 +193,8 @@ class Budget:
 
     def quarantine(self, message: str) -> timedelta | None:
         """Obey a fault that says when a quarantine ends; None where the message is about something else."""
-        told = re.search(r"quarantine ends at (.*)", message, re.IGNORECASE)
-        return self.block(self._until(told[1].rstrip(" ."))) if told else None
+        told = re.search(QUARANTINE, message, re.IGNORECASE)
+        return self.block(self._until(told["end"].rstrip(" ."))) if told else None
 
     def block(self, wait: timedelta, *, why: int = SHUT_OUT) -> timedelta:
         """Stop all workers for so long, or for longer where they are stopped already.

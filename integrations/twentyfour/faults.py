@@ -66,6 +66,14 @@ class Rule:
     open: bool = False
 
 
+ITS_OWN = r"^fault \S*: (.*[:.] )?"
+"""What comes before a sentence of 24SevenOffice's own; a text of a record that it repeats stands in quotes."""
+
+QUARANTINE = (
+    r"^(fault \S*: )?([\w.]+: )?(Limit exceeded by \d+\. Request is blocked\. )?Quarantine ends at (?P<end>.*)"
+)
+"""It stops all connections, so nothing else may come before it."""
+
 RULES = (
     Rule(
         r"^company ",
@@ -75,26 +83,26 @@ RULES = (
         remedy=say("Correct the customer in Moment."),
     ),
     Rule(
-        r"session is not authenticated|not authenticated on this identity|^result NotAuthenticated",
+        rf"{ITS_OWN}(session is not authenticated|client is not authenticated on)|^result NotAuthenticated",
         Meaning.LOG_IN,
         reason="session",
         message=say("24SevenOffice does not accept the session"),
     ),
     Rule(
-        r"quarantine ends at",
+        QUARANTINE,
         Meaning.FEWER,
         reason="quarantine",
         message=say("24SevenOffice takes no requests for a while, as there were too many"),
     ),
     Rule(
-        r"identity\w* is (blocked|disabled)",
+        rf"{ITS_OWN}the provided identity\w* is (blocked|disabled)",
         Meaning.SETTINGS,
         reason="identity_blocked",
         message=say("The login has no access to this client of 24SevenOffice"),
         remedy=say("Unblock it in 24SevenOffice, or enter another identity id in the connection's settings."),
     ),
     Rule(
-        r"identity\w* does not (belong|exist)",
+        rf"{ITS_OWN}the provided identity\w* does not (belong|exist)",
         Meaning.SETTINGS,
         reason="identity",
         message=say("The login does not reach this client of 24SevenOffice"),

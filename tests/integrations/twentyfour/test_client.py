@@ -138,6 +138,26 @@ def test_a_fault_that_is_known_means_what_it_says(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "session is not authenticated",
+        "client is not authenticated on this identity",
+        "identity does not exist",
+        "The provided IdentityId is blocked",
+        "Quarantine ends at soon",
+    ],
+)
+def test_a_record_that_holds_the_words_of_another_fault_is_only_refused(
+    remote: Remote, client: SoapClient, words: str
+) -> None:
+    remote.answers[SAVE] = [faults(f"Instance validation error: '{words}' is not valid.", code="soap:Client")]
+    remote.answers[READ] = [says(READ, "")]
+    error = error_of(client, SAVE)
+    assert (type(error), error.reason) == (Rejected, "not_understood")
+    call(client, READ)  # nothing has stopped other calls
+
+
+@pytest.mark.parametrize(
     ("said", "meaning"),
     [
         ("NotSaved", Rejected),
