@@ -46,7 +46,7 @@ def patient_of(bridge: Bridge, connection: Connection) -> Patient:
     return Patient(
         connection.settings,
         moment=bridge.moment(connection.settings),
-        erp=bridge.erp(connection.settings),
+        erp=bridge.erp(connection.settings, login_of=connection.id),
         now=clock(),
         notified=notifications.latest(database, connection.id),
         missed=finds.count(database, connection.id, now=clock()),

@@ -43,7 +43,7 @@ def save(bridge: Bridge, errand: Errand) -> Answer:
         return {"findings": [finding.as_json() for finding in wrong]}
     seen = datetime.fromisoformat(errand.typed["version"])
     try:
-        bridge.connections.change(errand.connection_id, changes, who=errand.who, now=clock(), seen=seen)
+        bridge.change(errand.connection_id, changes, who=errand.who, seen=seen)
     except ChangedMeanwhile:
         now = bridge.connections.get(errand.connection_id).settings
         if now != _with(now, changes):  # else it was this errand, whose worker was killed before it had answered

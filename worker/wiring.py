@@ -25,7 +25,7 @@ from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFour
 from integrations.twentyfour.session import SessionStore
 from models.base import Database
-from models.connections import Connections
+from models.connections import Connections, UnknownConnection
 from models.errands import Errands
 from models.vault import Vault
 from sync.desk import Desk
@@ -36,7 +36,7 @@ from worker.metrics import Metrics
 from worker.watching import Lookout, Untraced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pydantic import SecretStr
 
@@ -102,13 +102,34 @@ class Bridge:
         """Reach a connection's company in Moment."""
         return MomentGateway(settings, site=self._moment_site)
 
-    def erp(self, settings: ConnectionSettings, *, connection_id: int = 0) -> TwentyFour:
-        """Reach a client in 24SevenOffice, with nothing remembered of it, on a connection's account or on none."""
+    def change(
+        self, connection_id: int, changes: Mapping[str, object], *, who: str, seen: datetime | None = None
+    ) -> Connection:
+        """Change some settings of a connection, and forget the session of a login that it has no longer.
+
+        Raises what :meth:`~models.connections.Connections.change` raises.
+        """
+        before = self.connections.get(connection_id)
+        seen = seen or before.updated_at
+        after = self.connections.change(connection_id, changes, who=who, now=clock(), seen=seen)
+        if after.settings.login != before.settings.login:
+            with suppress(Unavailable):  # without Redis nobody gets at the session either
+                self.erp(before.settings).leave()
+        return after
+
+    def erp(
+        self, settings: ConnectionSettings, *, connection_id: int = 0, login_of: int | None = None
+    ) -> TwentyFour:
+        """Reach a client in 24SevenOffice, with nothing remembered of it, on a connection's account or on none.
+
+        ``login_of`` is the connection whose login it is: a session is kept only as long as that is so.
+        """
         return TwentyFour(
             settings,
             application_id=self.settings.application_id,
             client=self._soap_client.charging(self.budget.of(connection_id)),
             store=self._session_store,
+            is_current=lambda: login_of is None or self._has_login(login_of, settings),
         )
 
     def kept_erp(self, connection: Connection) -> TwentyFour:
@@ -120,12 +141,18 @@ class Bridge:
             settings, former = self._erps.get(connection.id, (None, None))
             if former and settings == connection.settings:
                 return former
-            erp = self.erp(connection.settings, connection_id=connection.id)
+            erp = self.erp(connection.settings, connection_id=connection.id, login_of=connection.id)
             self._erps[connection.id] = (connection.settings, erp)
         if former and settings and settings.login != connection.settings.login:
             with suppress(Unavailable):  # without Redis nobody gets at the session either
                 former.leave()
         return erp
+
+    def _has_login(self, connection_id: int, settings: ConnectionSettings) -> bool:
+        try:
+            return self.connections.get(connection_id).settings.login == settings.login
+        except UnknownConnection:
+            return False
 
     def close(self) -> None:
         """Close the connections to PostgreSQL and Redis, and send what is left of traces."""

@@ -50,15 +50,22 @@ class TwentyFour:
         application_id: the integration's own, from 24SevenOffice.
         client: the process's SOAP client, on the connection's account.
         store: where the sessions of all logins are kept.
+        is_current: tells whether the login is still the connection's, so that its session is kept.
     """
 
     def __init__(
-        self, settings: ConnectionSettings, *, application_id: str, client: SoapClient, store: SessionStore
+        self,
+        settings: ConnectionSettings,
+        *,
+        application_id: str,
+        client: SoapClient,
+        store: SessionStore,
+        is_current: Callable[[], bool] = lambda: True,
     ) -> None:
         login = Login(application_id, settings.username, settings.password, settings.identity_id)
         self._settings = settings
         self._client = client
-        self._session = Session(login, client=client, store=store)
+        self._session = Session(login, client=client, store=store, is_current=is_current)
         self._books = Books(self._session)
         self._register = Register(self._session)
         self._numbers = Numbers(self._session, field=settings.client_id_field)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import copy
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.fernet import InvalidToken
-from redis.exceptions import RedisError
+from redis.exceptions import LockError, RedisError
 
 from integrations.twentyfour.faults import SessionRefused
 from language.said import say
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
     from redis import Redis
+    from redis.lock import Lock
 
     from integrations.twentyfour.client import SoapClient, SoapValue
     from models.vault import Vault
 
 KEPT_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
+FORGETTING_SECONDS = 2  # so long a page waits for a login in flight, which is looked at again when it is made
 REFUSAL_SECONDS = 60  # a password that was just refused is not sent again by the workers that wait
 
 
@@ -71,21 +73,23 @@ class SessionStore:
         with _redis_needed():
             return self._read(name)
 
-    def renew(self, name: str, *, dead: str, log_in: Callable[[], str]) -> str:
+    def note(self, name: str, value: str) -> None:
+        """Keep a value, encrypted as a session id is. Raises Unavailable without Redis."""
+        with _redis_needed():
+            self._keep(name, value)
+
+    def renew(self, name: str, *, dead: str, log_in: Callable[[], str], keeps: Callable[[str], bool]) -> str:
         """Replace the session id ``dead``, by that of another worker where one was faster.
 
         Args:
             name: whose session it is.
             dead: the session id that was refused, empty where there was none; it is forgotten.
             log_in: gives a session id, empty where the login is refused; not tried again for a minute then.
+            keeps: tells of the new session id whether it may be kept, or was left while the login was made.
 
         Raises Unavailable without Redis, Misconfigured where the login is refused, and what ``log_in`` raises.
         """
-        seconds = self._login_seconds
-        lock = self._redis.lock(
-            f"{name}:lock", timeout=seconds, blocking_timeout=seconds, sleep=0.05, raise_on_release_error=False
-        )
-        with _redis_needed(), lock:
+        with _redis_needed(), self._lock(name, wait=self._login_seconds):
             current = self._read(name)
             if current and current != dead:
                 return current
@@ -96,18 +100,34 @@ class SessionStore:
             if not fresh:
                 self._redis.set(_refusal(name), "", ex=REFUSAL_SECONDS)
                 raise _refused()
-            self._redis.set(name, self._vault.lock(fresh), ex=KEPT_SECONDS)
+            if keeps(fresh):
+                self._keep(name, fresh)
             return fresh
 
     def forget(self, name: str) -> None:
-        """Forget a session, and that its login was refused. Raises Unavailable without Redis."""
+        """Forget a session, and that its login was refused, after a login in flight if that is made soon.
+
+        Raises Unavailable without Redis.
+        """
         with _redis_needed():
+            with suppress(LockError), self._lock(name, wait=FORGETTING_SECONDS):
+                pass  # what the login in flight has stored is there now
             self._redis.delete(name, _refusal(name))
 
     def forget_refusals(self, names: Sequence[str]) -> None:
         """Forget that logins were refused, as they are right by now. Raises Unavailable without Redis."""
         with _redis_needed():
             self._redis.delete(*map(_refusal, names))
+
+    def _lock(self, name: str, *, wait: float) -> Lock:
+        seconds = self._login_seconds
+        lock: Lock = self._redis.lock(
+            f"{name}:lock", timeout=seconds, blocking_timeout=wait, sleep=0.05, raise_on_release_error=False
+        )
+        return lock
+
+    def _keep(self, name: str, value: str) -> None:
+        self._redis.set(name, self._vault.lock(value), ex=KEPT_SECONDS)
 
     def _read(self, name: str) -> str:
         stored = self._redis.get(name)
@@ -124,13 +144,23 @@ class Session:
         login: who calls.
         client: the process's SOAP client.
         store: where the session id is kept.
+        is_current: tells whether it is still the login of whom it was made for; else its session is its own alone.
     """
 
-    def __init__(self, login: Login, *, client: SoapClient, store: SessionStore) -> None:
+    def __init__(
+        self,
+        login: Login,
+        *,
+        client: SoapClient,
+        store: SessionStore,
+        is_current: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._login = login
         self._client = client
         self._store = store
-        self._noted = {"identity_id": login.identity_id}  # shared by the copies, as the lock is
+        self._is_current = is_current
+        # Shared by the copies, as the lock is; ``session_id`` is one that was not kept.
+        self._noted = {"identity_id": login.identity_id, "session_id": ""}
         self._choosing = threading.Lock()
 
     def for_polls(self) -> Session:
@@ -146,7 +176,7 @@ class Session:
         that is refused right after a login.
         """
         name = self._name(self.identity_id())
-        session_id = self._store.get(name) or self._renew(name, dead="")
+        session_id = self._store.get(name) or self._noted["session_id"] or self._renew(name, dead="")
         try:
             return self._client.call(service, operation, session_id=session_id, **arguments)
         except SessionRefused:
@@ -174,16 +204,20 @@ class Session:
         """
         with self._choosing:
             if not self._noted["identity_id"]:
-                self._noted["identity_id"] = _only(self.identities()).id
+                identity_id = _only(self.identities()).id
+                self._store.note(self._name(""), self._name(identity_id))
+                self._noted["identity_id"] = identity_id
             return self._noted["identity_id"]
 
     def leave(self) -> None:
-        """Forget the session, if it is known which; whoever else has this login logs in anew.
+        """Forget the session, also that of a client which another process has found; asks Redis only.
 
-        Raises Unavailable without Redis.
+        Whoever else has this login logs in anew. Raises Unavailable without Redis.
         """
-        if identity_id := self._noted["identity_id"]:
-            self._store.forget(self._name(identity_id))
+        opened, identity_id = self._name(""), self._noted["identity_id"]
+        if name := self._name(identity_id) if identity_id else self._store.get(opened):
+            self._store.forget(name)
+        self._store.forget(opened)
 
     def _name(self, identity_id: str) -> str:
         login = self._login
@@ -193,7 +227,14 @@ class Session:
         )
 
     def _renew(self, name: str, *, dead: str) -> str:
-        return self._store.renew(name, dead=dead, log_in=self._log_in)
+        if not self._login.identity_id:
+            self._store.note(self._name(""), name)
+        return self._store.renew(name, dead=dead, log_in=self._log_in, keeps=self._keeps)
+
+    def _keeps(self, session_id: str) -> bool:
+        kept = self._is_current()
+        self._noted["session_id"] = "" if kept else session_id
+        return kept
 
     def _log_in(self) -> str:
         return self._authenticate("Login", IdentityId=self.identity_id()) or ""

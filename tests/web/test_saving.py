@@ -127,6 +127,21 @@ def test_a_connection_that_paused_itself_works_again_with_what_is_accepted(page:
     assert page.connection.paused_because == ""
 
 
+@pytest.mark.parametrize("other_books", [False, True])
+def test_who_saves_a_new_password_ends_the_session_of_the_former_one(page: Page, *, other_books: bool) -> None:
+    page.bridge.kept_erp(page.connection).client_name()
+    assert page.bridge.redis.keys("twentyfour:session:*")
+    login = page.bridge.settings.twentyfour_api_url + "/logins/many@example.com"
+    requests.patch(login, json={"password": "newer"}, timeout=10).raise_for_status()
+    page.save(password="newer", **({"identity_id": page.rivals} if other_books else {}))
+    if other_books:
+        errand = page.bridge.errands.latest(page.number, Asked.SAVING)
+        assert errand
+        tasks.run_errand(errand.id)
+    assert page.saved.password.get_secret_value() == "newer"
+    assert page.bridge.redis.keys("twentyfour:session:*") == []
+
+
 @pytest.mark.parametrize(
     ("entered", "field", "said"),
     [

@@ -209,6 +209,15 @@ def test_a_company_that_leaves_leaves_nothing_behind(bridge: Bridge, books: dict
     assert bridge.redis.keys("twentyfour:session:*") == []
 
 
+def test_the_session_of_a_client_that_was_found_by_itself_is_erased_too(
+    bridge: Bridge, connection: Connection
+) -> None:
+    bridge.kept_erp(connection).client_name()
+    assert bridge.redis.keys("twentyfour:session:*")
+    run("connections", "erase", "Demo AS", typed="Demo AS\n")
+    assert bridge.redis.keys("twentyfour:session:*") == []
+
+
 def test_nothing_is_erased_while_a_worker_is_at_it(bridge: Bridge, connection: Connection) -> None:
     now = clock()
     inbox.receive(bridge.database, connection.id, [Record(Kind.CUSTOMER, "7")], now=now)

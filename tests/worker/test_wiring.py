@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from click.testing import CliRunner
 
 from sync.errors import Misconfigured
+from worker.__main__ import main
 from worker.wiring import clock
 
 if TYPE_CHECKING:
@@ -48,3 +52,46 @@ def test_a_desk_reaches_both_systems(bridge: Bridge, connection: Connection) -> 
     assert customer
     assert customer.id == "62788973"
     assert desk.erp.tax_codes()[3000] == "3"
+
+
+@pytest.mark.parametrize("identity_is_chosen", [True, False])
+def test_who_saves_another_password_ends_the_session_of_the_former_one(
+    bridge: Bridge, connection: Connection, *, identity_is_chosen: bool
+) -> None:
+    if identity_is_chosen:
+        chosen = {"identity_id": bridge.erp(connection.settings).identity_id()}
+        connection = bridge.change(connection.id, chosen, who="test")
+    bridge.kept_erp(connection).client_name()
+    assert sessions(bridge)
+    bridge.change(connection.id, {"client_id": "77"}, who="test")
+    assert sessions(bridge)
+    bridge.change(connection.id, {"password": "better"}, who="test")
+    assert sessions(bridge) == []
+
+
+def test_the_command_line_ends_the_session_of_the_former_password(bridge: Bridge, connection: Connection) -> None:
+    bridge.kept_erp(connection).client_name()
+    done = CliRunner().invoke(main, ["connections", "set", connection.name, "--password", "better", "--no-check"])
+    assert (done.exit_code, sessions(bridge)) == (0, [])
+
+
+def test_a_login_in_flight_while_the_password_is_changed_is_not_kept(
+    bridge: Bridge, connection: Connection, books: Mapping[str, str]
+) -> None:
+    chosen = {"identity_id": bridge.erp(connection.settings).identity_id()}
+    connection = bridge.connections.change(connection.id, chosen, who="test", now=clock())
+    bridge.redis.flushdb()
+    slow = f"{books['twentyfour']}/latency"
+    requests.put(slow, json={"seconds": 1}, timeout=10).raise_for_status()
+    worker = threading.Thread(target=bridge.kept_erp(connection).client_name)
+    worker.start()
+    time.sleep(0.4)  # it logs in
+    changed = bridge.connections.change(connection.id, {"password": "better"}, who="test", now=clock())
+    bridge.kept_erp(changed)
+    worker.join(10)
+    requests.put(slow, json={"seconds": 0}, timeout=10).raise_for_status()
+    assert sessions(bridge) == []
+
+
+def sessions(bridge: Bridge) -> list[object]:
+    return list(bridge.redis.keys("twentyfour:session:*"))

@@ -91,8 +91,7 @@ def save(request: Request, visitor: Administrator, connection_id: int, form: For
     if not visitor.administers_all and opens_others(connection.settings, entered):
         return _have_saved(visitor, connection, typed | {"version": draft.version}, entered)
     try:
-        seen = connection.updated_at
-        bridge().connections.change(connection_id, entered, who=visitor.email, now=clock(), seen=seen)
+        bridge().change(connection_id, entered, who=visitor.email, seen=connection.updated_at)
     except ChangedMeanwhile:
         return _page(request, visitor, connection, replace(draft, outdated=True))
     return examine(visitor, connection_id, done="saved")

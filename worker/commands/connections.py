@@ -8,7 +8,7 @@ import click
 from pydantic import ValidationError
 
 from language.said import say
-from models.connections import LONGEST_NAME, LONGEST_REASON
+from models.connections import LONGEST_NAME, LONGEST_REASON, ChangedMeanwhile
 from models.settings import ConnectionSettings
 from sync.cleaning import clean
 from sync.errors import Misconfigured
@@ -79,7 +79,10 @@ def set_(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (th
     settings = _valid(known, changes)
     if check and (tried := _tried(settings)) != settings:
         changes["identity_id"] = tried.identity_id
-    changed = bridge().connections.change(connection.id, changes, who=WHO, now=clock())
+    try:
+        changed = bridge().change(connection.id, changes, who=WHO)
+    except ChangedMeanwhile:
+        raise click.ClickException("Somebody else has changed the settings just now. Try again.") from None
     click.echo(f"{name} {'is still paused' if changed.paused_because else 'works'} with its new settings.")
 
 

@@ -37,6 +37,7 @@ def erase(name: str, confirm: str) -> None:
     bridge().connections.new_token(connection.id, who=WHO, now=clock())  # nothing comes in by the old address
     _forget(connection)
     blind = erasing.connection(bridge().database, connection.id, who=WHO, now=clock())
+    _leave(connection)  # once more, as a login may have been on its way
     click.echo(f"Connection {connection.id} and all that was kept of it are erased.")
     if blind:
         click.echo(f"These users see no connection any more: {', '.join(blind)}. To erase one: people erase.")
@@ -84,7 +85,11 @@ def _forget(connection: Connection) -> None:
     """Have Redis forget what it knows of a connection."""
     dispatch.forget(connection.id)
     bridge().budget.of(connection.id).forget()
-    bridge().erp(connection.settings, connection_id=connection.id).leave()
+    _leave(connection)
+
+
+def _leave(connection: Connection) -> None:
+    bridge().erp(connection.settings).leave()
 
 
 def _traces(names: Sequence[str]) -> Iterator[Trace]:

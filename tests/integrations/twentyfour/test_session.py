@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
@@ -261,3 +262,44 @@ def test_without_redis_nobody_logs_in(remote: Remote, login: Login, client: Soap
         with pytest.raises(Unavailable):
             reads(Session(login, client=client, store=store))
     assert remote.asked == []
+
+
+def test_a_login_that_was_left_in_flight_is_kept_by_nobody_but_who_made_it(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore, redis: Redis
+) -> None:
+    remote.answers = {"Login": lets_in("first", "second"), "GetTypeList": [knows("first"), knows("first")]}
+    session = Session(login, client=client, store=store, is_current=lambda: False)
+    reads(session)
+    reads(session)
+    assert (remote.times("Login"), redis.keys("twentyfour:session:*")) == (1, [])
+
+
+def test_a_session_is_forgotten_after_the_login_that_is_in_flight(store: SessionStore, redis: Redis) -> None:
+    name, begun, ends = store.name_of("any"), threading.Event(), threading.Event()
+
+    def log_in() -> str:
+        begun.set()
+        ends.wait(5)
+        return "first"
+
+    worker = threading.Thread(target=lambda: store.renew(name, dead="", log_in=log_in, keeps=lambda _: True))
+    worker.start()
+    begun.wait(5)
+    threading.Timer(0.3, ends.set).start()
+    store.forget(name)
+    worker.join(5)
+    assert redis.keys("twentyfour:session:*") == []
+
+
+def test_what_another_process_has_opened_is_left_without_asking_which_client_it_was(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore, redis: Redis
+) -> None:
+    remote.answers = {
+        "GetIdentitiesWithCredential": [reaches((DEMO, "Demo AS", "false"))],
+        "Login": lets_in("first"),
+        "GetTypeList": [knows("first")],
+    }
+    open_login = replace(login, identity_id="")
+    reads(Session(open_login, client=client, store=store))
+    Session(open_login, client=client, store=store).leave()
+    assert (remote.times("GetIdentitiesWithCredential"), redis.keys("twentyfour:session:*")) == (1, [])
