@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 TELL_SECONDS = 2
+LOCK = ".installing"
+"""The file in the environment that whoever installs holds; no other account may open it."""
+
 PIP = (
     *("pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off", "--require-hashes"),
     "--no-deps",  # a lock names everything, so there is nothing to resolve
@@ -53,7 +56,7 @@ def install(lock: Path, venv: Path, *, tell: Tell) -> None:
     What was broken off is repaired, and an environment whose Python has gone is made anew. Raises NotInstalled.
     """
     stamp = venv / f"installed-{lock.stem.removeprefix('requirements-')}"
-    with _alone(lock.parent, tell):
+    with _alone(venv, tell):
         if not _works(venv):
             _make(venv, tell)
         if not _is_newer(stamp, lock):
@@ -72,8 +75,13 @@ def _works(venv: Path) -> bool:
 
 def _make(venv: Path, tell: Tell) -> None:
     tell(f"Making {venv.name} with Python {platform.python_version()} ...")
+    for old in venv.iterdir():  # as --clear does, but for the lock, which others wait for
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        elif old.name != LOCK:
+            old.unlink()
     python = str(venv / "bin" / "python")
-    empty = (sys.executable, "-m", "venv", "--clear", "--without-pip", str(venv))
+    empty = (sys.executable, "-m", "venv", "--without-pip", str(venv))
     for making in (empty, (python, "-Im", "ensurepip", "--default-pip")):
         made = subprocess.run(making, capture_output=True, text=True, check=False)  # noqa: S603 - what Python brings along
         if made.returncode:
@@ -148,18 +156,31 @@ def _with_cure(said: str) -> str:
 
 
 @contextmanager
-def _alone(folder: Path, tell: Tell) -> Iterator[None]:
-    """Wait for others who install into the same folder, as two terminals may on the first day."""
-    held = os.open(folder, os.O_RDONLY)
+def _alone(venv: Path, tell: Tell) -> Iterator[None]:
+    """Wait for others who install into the same environment, as two terminals may on the first day."""
+    venv.mkdir(exist_ok=True)
+    held = os.open(venv / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            tell("Waiting until another terminal has installed ...")
-            fcntl.flock(held, fcntl.LOCK_EX)
+        tell_at = time.monotonic() + TELL_SECONDS
+        while not _is_taken(held):
+            if time.monotonic() > tell_at:
+                who = os.pread(held, 20, 0).decode() or "another one"
+                tell(f"Waiting until process {who} has installed; it holds {venv / LOCK} ...")
+                tell_at = float("inf")
+            time.sleep(0.1)
+        os.ftruncate(held, 0)
+        os.pwrite(held, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(held)
+
+
+def _is_taken(held: int) -> bool:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _tell(line: str) -> None:

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
 import pytest
 
-from local.install import NotInstalled, install
+from local.install import LOCK, TELL_SECONDS, NotInstalled, install
 from local.processes import ROOT
 
 if TYPE_CHECKING:
@@ -65,6 +67,36 @@ def test_a_package_whose_installation_was_broken_off_is_installed_again(tmp_path
         missing.unlink()
     installed(lock, venv)
     assert says(venv) == "1.0"
+
+
+def test_nobody_waits_for_who_holds_the_folder_as_any_account_can(tmp_path: Path, venv: Path) -> None:
+    lock = locked(tmp_path, wheel(tmp_path, "1.0"))
+    installed(lock, venv)
+    for folder in (tmp_path, venv):
+        held = os.open(folder, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=installed, args=(lock, venv), daemon=True)
+        waiting.start()
+        waiting.join(10)
+        os.close(held)
+        assert not waiting.is_alive()
+    assert (venv / LOCK).stat().st_mode & 0o777 == 0o600
+
+
+def test_who_waits_for_another_that_installs_is_told_for_whom(tmp_path: Path, venv: Path) -> None:
+    lock = locked(tmp_path, wheel(tmp_path, "1.0"))
+    installed(lock, venv)
+    (venv / "bin" / "python").unlink()  # so that it is made anew, with the lock in place
+    installed(lock, venv)
+    said: list[str] = []
+    with (venv / LOCK).open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=install, args=(lock, venv), kwargs={"tell": said.append}, daemon=True)
+        waiting.start()
+        waiting.join(TELL_SECONDS + 1)
+        assert waiting.is_alive()
+    waiting.join(20)
+    assert said == [f"Waiting until process {os.getpid()} has installed; it holds {venv / LOCK} ..."]
 
 
 def test_an_environment_whose_python_has_gone_is_made_anew(tmp_path: Path, venv: Path) -> None:
