@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(VENV)/installed-local ## Start everything on this machine; SANDBOX=0 for the real Moment and 24SevenOffice
@@ -114,9 +114,22 @@ clean: ## Remove what the tools made; the data in var/ stays
 $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed-local
 	@$(BIN)/python -m local.install dev
 
+# A Python that is asked for is used or refused, never passed over.
+.PHONY: asked-for
+asked-for:
+	@[ -n "$(PYTHON)" ] || exit 0; \
+	refuse() { echo "PYTHON=$(PYTHON) cannot be used: $$1." >&2; exit 1; }; \
+	tell() { "$$1" -c "import sys; print(sys.base_prefix, sys.version)" 2>/dev/null; }; \
+	asked=$$(tell $(PYTHON)) || refuse "no Python starts under this name"; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || refuse "Python 3.11 or newer is needed"; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		refuse "its venv module is missing (on Debian and Ubuntu: apt install python3-venv)"; \
+	[ ! -x $(BIN)/python ] || [ "$$asked" = "$$(tell $(BIN)/python)" ] || \
+		refuse "$(VENV) was made with another; \`make clean\` first, and it is made anew"
+
 # The newest Python that can make a virtual environment; a name on PATH may be a shim without a Python behind it.
-$(VENV)/installed-local: requirements-local.lock $(BIN)/python
-	@for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
+$(VENV)/installed-local: requirements-local.lock $(BIN)/python | asked-for
+	@for python in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3); do \
 		if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			exec $$python -m local.install local; \
 		fi; \

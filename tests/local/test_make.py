@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,13 @@ import pytest
 from local.processes import ROOT
 
 PYTHON = """#!/bin/sh
-[ "$1" = -c ] && exit ${TOO_OLD:-0}
+if [ "$1" = -c ]; then
+    case $2 in
+        *base_prefix*) echo a build; exit ${GONE:-0} ;;
+        *version_info*) exit ${TOO_OLD:-0} ;;
+        *) exit ${NO_VENV:-0} ;;
+    esac
+fi
 echo "$*" >> asked
 if [ "$2" = local.install ]; then
     mkdir -p .venv/bin && cp "$0" .venv/bin/python
@@ -86,9 +93,43 @@ def test_an_environment_whose_python_has_gone_is_installed_anew(clone: Clone) ->
 
 
 def test_without_a_python_that_fits_it_is_said_what_to_install(clone: Clone) -> None:
-    done = clone.make("run", TOO_OLD="1", PATH=str(tools(clone.folder)))
+    done = clone.make("run", "PYTHON=", PATH=str(tools(clone.folder)))
     assert done.returncode == 2
     assert "Python 3.11 or newer with its venv module is needed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "wrong"),
+    [
+        ({"GONE": "127"}, "no Python starts under this name"),
+        ({"TOO_OLD": "1"}, "Python 3.11 or newer is needed"),
+        ({"NO_VENV": "1"}, "its venv module is missing (on Debian and Ubuntu: apt install python3-venv)"),
+    ],
+)
+def test_a_python_that_is_asked_for_and_no_use_is_refused(clone: Clone, environ: dict[str, str], wrong: str) -> None:
+    done = clone.make("run", **environ)
+    assert done.stderr.splitlines()[0] == f"PYTHON={clone.python} cannot be used: {wrong}."
+    assert done.returncode == 2
+    assert not (clone.folder / "asked").exists()
+
+
+def test_a_python_that_is_not_there_is_refused(clone: Clone) -> None:
+    done = clone.make("run", "PYTHON=python3.99")
+    assert done.stderr.splitlines()[0] == "PYTHON=python3.99 cannot be used: no Python starts under this name."
+    assert done.returncode == 2
+
+
+def test_an_environment_made_with_another_python_than_asked_for_is_named(clone: Clone) -> None:
+    clone.asked("run")
+    clone.python.write_text(PYTHON.replace("a build", "another build"))
+    assert clone.make("run").stderr.startswith(
+        f"PYTHON={clone.python} cannot be used: .venv was made with another; `make clean` first, and it is made anew.\n"
+    )
+
+
+def test_every_target_is_described_in_the_same_column(clone: Clone) -> None:
+    lines = clone.make("help").stdout.splitlines()
+    assert len({len(described) for line in lines for described in re.findall("^make [a-z-]+ +", line)}) == 1
 
 
 def test_what_a_command_has_found_is_no_error_of_make(tmp_path: Path) -> None:
