@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,12 +118,15 @@ def _run(command: list[str], log: Path, tell: Tell, *, doing: Callable[[], str])
     """Run a command, telling every few seconds what it is doing; returns its exit code."""
     start = time.monotonic()
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - the environment's own Python
+        process = subprocess.Popen(  # noqa: S603 - the environment's own Python
+            command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
             while _goes_on(process):
                 tell(f"{time.monotonic() - start:5.0f} s  {doing()}")
         finally:
-            process.terminate()
+            with suppress(ProcessLookupError):  # its group has ended with it
+                os.killpg(process.pid, signal.SIGTERM)
             process.wait()
     return process.returncode
 
@@ -193,7 +196,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.install", description=main.__doc__)
     parser.add_argument("what", nargs="?", choices=("local", "dev"), default="local")
     lock = ROOT / f"requirements-{parser.parse_args().what}.lock"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     try:
         install(lock, ROOT / ".venv", tell=_tell)
     except KeyboardInterrupt:

@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
+import psutil
 import pytest
 
 from local.install import LOCK, TELL_SECONDS, NotInstalled, install
@@ -132,6 +134,33 @@ def test_ctrl_c_leaves_no_stamp_and_the_next_start_goes_on(tmp_path: Path, venv:
     installed(locked(tmp_path, wheel(tmp_path, "1.0")), venv)
     assert says(venv) == "1.0"
 
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_that_was_started_outlives_an_installer_that_is_ended(tmp_path: Path, ending: signal.Signals) -> None:
+    command = [sys.executable, "-c", FORKING + MAIN, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as installing:
+        assert installing.stdout
+        forked = psutil.Process(int(installing.stdout.readline()))
+        installing.send_signal(ending)
+        installing.wait(60)
+    deadline = time.monotonic() + 5
+    while alive := forked.is_running() and forked.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            forked.kill()
+            break
+        time.sleep(0.05)
+    assert not alive
+
+
+FORKING = """
+import sys
+from local import install
+fork = "import subprocess; forked = subprocess.Popen(['sleep', '600']); print(forked.pid, flush=True); forked.wait()"
+def forks(*_, tell):
+    log = install.ROOT / "log"
+    install._run([sys.executable, "-c", fork], log, lambda _: tell(log.read_text()), doing=str)
+install.TELL_SECONDS, install.install = 0.2, forks
+"""
 
 MAIN = """
 import signal, sys
