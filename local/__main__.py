@@ -10,7 +10,8 @@ import click
 from dotenv import dotenv_values
 
 from local.demo import play
-from local.environment import kept
+from local.environment import kept, wrong_settings
+from local.ports import answers
 from local.processes import ROOT
 from local.run import run
 from local.servers import NoServer
@@ -24,6 +25,12 @@ folder = click.option(
 )
 
 
+class NothingRuns(click.ClickException):
+    """There is nothing for a command to work beside; ``make worker`` lets only the code 1 pass."""
+
+    exit_code = 2
+
+
 @click.group()
 def main() -> None:
     """Run the bridge on this machine. SANDBOX=0 in the environment means the real Moment and 24SevenOffice."""
@@ -34,6 +41,8 @@ def main() -> None:
 def run_(var: Path) -> None:
     """Start everything and keep it running until Ctrl-C."""
     environ = _environ()
+    if wrong := wrong_settings(environ):
+        raise click.ClickException("\n".join(("These settings are wrong; docs/settings.md has them all.", *wrong)))
     try:
         run(Plan(state=_state(var, environ), environ=environ, sandbox=_sandbox(environ)))
     except (NoServer, NotUp, OSError) as error:
@@ -53,10 +62,14 @@ def demo(var: Path) -> None:
 def worker(var: Path, arguments: tuple[str, ...]) -> None:
     """Run ``python -m worker`` with these arguments beside what ``run`` has started."""
     environ = _environ()
+    make_run = "make run" if _sandbox(environ) else "make run SANDBOX=0"
     try:
         started_with = kept(_state(var, environ) / "environment")
     except FileNotFoundError:
-        raise click.ClickException("Nothing has been run here yet: make run") from None
+        raise NothingRuns(f"Nothing has been run here yet: {make_run}") from None
+    servers = [started_with[name] for name in ("DATABASE_URL", "REDIS_URL") if name in started_with]
+    if "--help" not in arguments and not all(map(answers, servers)):
+        raise NothingRuns(f"The database or Redis does not answer. Is `{make_run}` running?")
     os.execve(sys.executable, [sys.executable, "-m", "worker", *arguments], environ | started_with)  # noqa: S606 - our own command
 
 

@@ -29,4 +29,4 @@ def introduce(stack: Stack, *, now: datetime) -> str:
             return f"Sign in as {EMAIL} or another user."
         rights = Rights(Role.ADMINISTRATOR, Scope())
         users.add(database, EMAIL, rights, password=password, who=WHO, now=now)
-    return f"Sign in as {EMAIL} with the password {password} (shown only now)."
+    return f"Sign in as {EMAIL} with the password {password}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import subprocess
@@ -43,6 +44,7 @@ class Server(ABC):
         self._password = self._keep_password(state / "password")
         self.port = self._keep_port(state / "port", port)
         self._process: subprocess.Popen[bytes] | None = None
+        self._said_before = 0
 
     @property
     @abstractmethod
@@ -71,7 +73,7 @@ class Server(ABC):
                 return
             time.sleep(0.01)
         self.kill()
-        raise NoServer(f"{self.name} did not start:\n{self._last_words()}")
+        raise self._failure("did not start")
 
     def stop(self) -> None:
         """Let the server finish and end; kill it where it does not."""
@@ -93,6 +95,7 @@ class Server(ABC):
         self, command: Sequence[str], *, cwd: Path, stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
         with (self._state / "log").open("ab") as log:
+            self._said_before = log.tell()
             return spawn(
                 command,
                 cwd=cwd,
@@ -145,5 +148,8 @@ class Server(ABC):
         except psutil.AccessDenied:
             return False
 
-    def _last_words(self) -> str:
-        return "\n".join((self._state / "log").read_text(errors="replace").splitlines()[-10:])
+    def _failure(self, what: str) -> NoServer:
+        said = (self._state / "log").read_bytes()[self._said_before :].decode(errors="replace")
+        if os.strerror(errno.ENOSPC) in said:
+            return NoServer(f"{self.name} {what}: the disk of {self._state} is full. Make room, then start again.")
+        return NoServer("\n".join((f"{self.name} {what}:", *said.splitlines()[-10:])))

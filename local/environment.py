@@ -6,6 +6,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet
+from pydantic import ValidationError
+
+from config.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +42,17 @@ def keep(note: Path, values: Mapping[str, str]) -> None:
 def kept(note: Path) -> dict[str, str]:
     """Read such values."""
     return dict(line.split("=", 1) for line in note.read_text().splitlines())
+
+
+def wrong_settings(environ: Mapping[str, str]) -> list[str]:
+    """Tell the settings that no process starts with, a line for each and without its value."""
+    made_here = dict.fromkeys(("database_url", "redis_url", "secret_keys"), "made here")
+    given = {name.lower(): value for name, value in environ.items() if name.lower() in Settings.model_fields}
+    try:
+        Settings.model_validate(made_here | given)
+    except ValidationError as error:
+        return [f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors(include_input=False)]
+    return []
 
 
 def sandbox_settings(addresses: Mapping[str, str]) -> dict[str, str]:

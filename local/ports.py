@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from contextlib import ExitStack, suppress
+from urllib.parse import urlsplit
 
 # Below the ports that systems give to outgoing connections, which could take one before its server does.
 LOWEST, HIGHEST = 20000, 32000
@@ -14,6 +15,14 @@ def free_ports(*wishes: int) -> list[int]:
     """Find a port of 127.0.0.1 for each wish: the wished one where it is free, else any; 0 is no wish."""
     with ExitStack() as held:
         return [_hold(held, wish) for wish in wishes]
+
+
+def answers(address: str) -> bool:
+    """Tell whether anyone listens at an address of this machine."""
+    parts = urlsplit(address)
+    with suppress(OSError), socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5):
+        return True
+    return False
 
 
 def _hold(held: ExitStack, wish: int) -> int:

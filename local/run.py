@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from local import administrator, company
 from local.children import end_on_signals
-from local.stack import Stack
+from local.stack import USUAL_PORTS, Stack
 from local.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def run(plan: Plan) -> None:
         if plan.sandbox:
             company.introduce(stack, address=company.new_address(stack, now=now))
         sign_in = administrator.introduce(stack, now=now)
-        lines = ["Everything runs; Ctrl-C stops it.", *_addresses(stack), sign_in, _secrets(stack)]
+        lines = ["Everything runs; Ctrl-C stops it.", *_addresses(stack), *_taken(stack), sign_in, _secrets(stack)]
         say("local", "\n".join(lines))
         if plan.sandbox:
             say("local", "Try it: make a customer in Moment, and see it arrive in 24SevenOffice.")
@@ -68,7 +68,7 @@ def show(text: str) -> None:
         sys.stdout.flush()
 
 
-def _addresses(stack: Stack) -> Iterator[str]:
+def _pages(stack: Stack) -> dict[str, str]:
     pages = {"web": "Overview and webhooks", "flower": "Flower, the workers' log of tasks"}
     if stack.plan.sandbox:
         pages |= {
@@ -76,9 +76,21 @@ def _addresses(stack: Stack) -> Iterator[str]:
             "twentyfour": "24SevenOffice (sandbox)",
             "mail": "Mailbox (sandbox)",
         }
-    for name, title in pages.items():
+    return pages
+
+
+def _addresses(stack: Stack) -> Iterator[str]:
+    for name, title in _pages(stack).items():
         yield f"  {stack.addresses[name]:<24} {title}"
 
 
+def _taken(stack: Stack) -> Iterator[str]:
+    for name, title in _pages(stack).items():
+        usual, address = USUAL_PORTS[name], stack.addresses[name]
+        if not address.endswith(f":{usual}"):
+            yield f"Port {usual} is taken by another program, hence {address} for: {title}"
+
+
 def _secrets(stack: Stack) -> str:
-    return f"That password as it was made, Flower's and all else that is secret: {stack.plan.state}/secrets.env"
+    kept = f"{stack.plan.state}/secrets.env"
+    return f"The administrator's first password, Flower's and all else that is secret: {kept}"

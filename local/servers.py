@@ -20,13 +20,14 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from local.binaries import NoServer, postgres_binaries, redis_binary
+from local.children import kill
 from local.embedded import START_SECONDS, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["POSTGRES_PORT", "REDIS_PORT", "NoServer", "Server", "postgres", "redis"]
+__all__ = ["POSTGRES_PORT", "REDIS_PORT", "NoServer", "Server", "alone", "postgres", "redis"]
 
 POSTGRES_PORT = 5432
 REDIS_PORT = 6379
@@ -42,7 +43,7 @@ def postgres(
     Without ``durable`` a crash of the machine, though not of the server, may cost the data.
     Raises NoServer.
     """
-    with _alone(state):
+    with alone(state, f"Another process runs a server in {state}."):
         yield from _running(_Postgres(state, port=port, durable=durable, binaries=postgres_binaries(environ)))
 
 
@@ -52,7 +53,7 @@ def redis(state: Path, *, port: int = REDIS_PORT, environ: Mapping[str, str] = o
 
     Raises NoServer.
     """
-    with _alone(state):
+    with alone(state, f"Another process runs a server in {state}."):
         yield from _running(_Redis(state, port=port, binary=redis_binary(environ)))
 
 
@@ -95,8 +96,14 @@ class _Postgres(Server):
         options += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if not self._durable:
             options.append("--no-sync")
-        if self._run("initdb", draft, options).wait(START_SECONDS):
-            raise NoServer(f"{self.name} could not make its files:\n{self._last_words()}")
+        making = self._run("initdb", draft, options)
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                making.wait(START_SECONDS)
+        finally:
+            kill(making)
+        if making.returncode:
+            raise self._failure("could not make its files")
         draft.rename(self._data)
 
     def _run(self, program: str, cluster: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -162,19 +169,22 @@ def _running(server: Server) -> Iterator[Server]:
 
 
 @contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """Keep every other process off the folder: Redis itself would not notice a second server on its files."""
+def alone(state: Path, otherwise: str) -> Iterator[None]:
+    """Keep every other process off the folder: Redis itself would not notice a second server on its files.
+
+    Raises NoServer with what is to be said ``otherwise``.
+    """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = os.open(state, os.O_RDONLY)
     try:
-        _lock(folder, state)
+        _lock(folder, otherwise)
         yield
     finally:
         os.close(folder)
 
 
-def _lock(folder: int, state: Path) -> None:
+def _lock(folder: int, otherwise: str) -> None:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise NoServer(f"Another process runs a server in {state}.") from None
+        raise NoServer(otherwise) from None

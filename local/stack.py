@@ -75,7 +75,9 @@ class Stack:
     def running(self) -> Iterator[None]:
         """Run it until the block ends; all that answer do so before it begins. Raises NoServer or NotUp."""
         self.plan.state.mkdir(parents=True, exist_ok=True)
+        taken = f"`make run` is running already in {self.plan.state}; stop it there first."
         with ExitStack() as until_the_end:
+            until_the_end.enter_context(servers.alone(self.plan.state, taken))
             self._start_servers(until_the_end)
             self._start_processes(until_the_end)
             self._wait()

@@ -136,7 +136,9 @@ def test_ctrl_c_leaves_no_stamp_and_the_next_start_goes_on(tmp_path: Path, venv:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_nothing_that_was_started_outlives_an_installer_that_is_ended(tmp_path: Path, ending: signal.Signals) -> None:
+def test_nothing_that_was_started_outlives_an_installer_that_is_ended(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
     command = [sys.executable, "-c", FORKING + MAIN, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as installing:
         assert installing.stdout

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
+from local.ports import free_ports
 from local.processes import ROOT
 
 PYTHON = """#!/bin/sh
@@ -106,7 +108,9 @@ def test_without_a_python_that_fits_it_is_said_what_to_install(clone: Clone) -> 
         ({"NO_VENV": "1"}, "its venv module is missing (on Debian and Ubuntu: apt install python3-venv)"),
     ],
 )
-def test_a_python_that_is_asked_for_and_no_use_is_refused(clone: Clone, environ: dict[str, str], wrong: str) -> None:
+def test_a_python_that_is_asked_for_and_no_use_is_refused(
+    clone: Clone, environ: dict[str, str], wrong: str
+) -> None:
     done = clone.make("run", **environ)
     assert done.stderr.splitlines()[0] == f"PYTHON={clone.python} cannot be used: {wrong}."
     assert done.returncode == 2
@@ -133,9 +137,24 @@ def test_every_target_is_described_in_the_same_column(clone: Clone) -> None:
 
 
 def test_what_a_command_has_found_is_no_error_of_make(tmp_path: Path) -> None:
+    started_with(tmp_path, "")
     said = worker(f"--var {tmp_path} doctor --all")
-    assert said.stderr == "Error: Nothing has been run here yet: make run\n"
+    assert said.stderr == "Error: These settings are missing or wrong: DATABASE_URL, REDIS_URL, SECRET_KEYS.\n"
     assert said.returncode == 0
+
+
+@pytest.mark.parametrize(("sandbox", "make_run"), [("1", "make run"), ("0", "make run SANDBOX=0")])
+def test_a_command_with_nothing_to_work_beside_is_an_error_of_make(
+    tmp_path: Path, sandbox: str, make_run: str
+) -> None:
+    said = worker(f"--var {tmp_path} doctor --all", f"SANDBOX={sandbox}")
+    assert said.stderr.splitlines()[0] == f"Error: Nothing has been run here yet: {make_run}"
+    assert said.returncode == 2
+    (port,) = free_ports(0)
+    started_with(tmp_path, f"DATABASE_URL=postgresql://bridge:x@127.0.0.1:{port}/postgres\n")
+    said = worker(f"--var {tmp_path} doctor --all", f"SANDBOX={sandbox}")
+    assert said.stderr.splitlines()[0] == f"Error: The database or Redis does not answer. Is `{make_run}` running?"
+    assert said.returncode == 2
 
 
 def test_a_command_that_is_not_understood_is_an_error_of_make() -> None:
@@ -145,10 +164,20 @@ def test_a_command_that_is_not_understood_is_an_error_of_make() -> None:
     assert said.returncode == 2
 
 
-def worker(arguments: str) -> subprocess.CompletedProcess[str]:
+def started_with(var: Path, environment: str) -> None:
+    """Have in a folder what ``make run`` notes there."""
+    for state in ("sandbox", "live"):
+        (var / state).mkdir()
+        (var / state / "environment").write_text(environment)
+
+
+def worker(arguments: str, *more: str) -> subprocess.CompletedProcess[str]:
     """Run ``make worker`` here, where everything is installed."""
     command = ["make", "--old-file=.venv/installed-local", f"BIN={Path(sys.executable).parent}", "worker"]
-    return subprocess.run([*command, f"ARGS={arguments}"], cwd=ROOT, capture_output=True, text=True, check=False)
+    environ = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    return subprocess.run(
+        [*command, f"ARGS={arguments}", *more], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
 
 
 def tools(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,10 +17,11 @@ import pytest
 import requests
 
 from config.settings import Settings
-from local import administrator, company
+from local import administrator, company, servers
 from local.environment import kept
 from local.processes import ROOT
-from local.stack import USUAL_PORTS
+from local.run import _taken
+from local.stack import USUAL_PORTS, Plan, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +87,7 @@ def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(
     until(lambda: not any(is_alive(process) for process in left))
 
     second = start()
-    assert not any("shown only now" in line for line in second.lines)
+    assert not any("with the password" in line for line in second.lines)
     assert second.worker("connections", "list").count(company.NAME) == 1
     moment, twentyfour = second.address("Moment (sandbox)"), second.address("24SevenOffice (sandbox)")
     assert company.curl_lines({"moment": moment, "twentyfour": twentyfour}) in "\n".join(second.lines) + "\n"
@@ -96,6 +98,32 @@ def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(
     assert second.supervisor.wait(60) == 0
     assert [process for process in second.processes if is_alive(process)] == []
     until(lambda: second.lines[-1] == "local    | Everything is stopped.")
+
+
+def test_a_second_run_in_the_same_folder_says_that_the_first_one_runs(tmp_path: Path) -> None:
+    second = Stack(Plan(state=tmp_path, environ={}, usual_ports=False), say=lambda *_: None)
+    said = re.escape(f"`make run` is running already in {tmp_path}; stop it there first.")
+    with servers.alone(tmp_path, ""), pytest.raises(servers.NoServer, match=said), second.running():
+        pass
+
+
+def test_a_usual_port_that_is_taken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        monkeypatch.setitem(USUAL_PORTS, "web", taken)
+        stack = Stack(Plan(state=tmp_path, environ={}), say=lambda *_: None)
+    assert next(_taken(stack)) == (
+        f"Port {taken} is taken by another program, hence {stack.addresses['web']} for: Overview and webhooks"
+    )
+
+
+def test_a_wrong_setting_is_named_before_anything_starts(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local", "run", "--var", str(tmp_path / "var")]
+    wrong = {"POLL_SECONDS": "abc", "WORKER_THREADS": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRON | wrong, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()[1:]] == ["POLL_SECONDS", "WORKER_THREADS"]
+    assert not (tmp_path / "var").exists()
 
 
 def test_the_readme_has_the_commands_that_run_prints() -> None:

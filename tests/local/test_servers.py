@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from redis.retry import Retry
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from local import servers
+from local import embedded, servers
 from local.servers import NoServer
 
 if TYPE_CHECKING:
@@ -121,6 +122,45 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "data" / "PG_VERSION").write_text("9.6\n")
     with pytest.raises(NoServer, match="incompatible with server"), servers.postgres(tmp_path):
         pass
+
+
+def test_a_full_disk_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = initdb(tmp_path, monkeypatch, "echo initdb: error: could not write: No space left on device; exit 1")
+    with pytest.raises(NoServer) as raised, servers.postgres(tmp_path, port=0, environ=environ):
+        pass
+    full = f"the disk of {tmp_path} is full. Make room, then start again."
+    assert str(raised.value) == f"PostgreSQL could not make its files: {full}"
+    environ = initdb(tmp_path, monkeypatch, "echo another error; exit 1")
+    with pytest.raises(NoServer, match="another error"), servers.postgres(tmp_path, port=0, environ=environ):
+        pass
+
+
+def test_ctrl_c_ends_the_program_that_makes_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "START_SECONDS", 20)
+    environ = initdb(tmp_path, monkeypatch, "echo $$ > ../making; exec sleep 600")
+    making = tmp_path / "making"
+
+    def press_ctrl_c() -> None:
+        while not (making.exists() and making.read_text()):
+            time.sleep(0.02)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Thread(target=press_ctrl_c, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt), servers.postgres(tmp_path, port=0, environ=environ):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not psutil.pid_exists(int(making.read_text()))
+
+
+def initdb(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> dict[str, str]:
+    """Put a script in the place of PostgreSQL's program, under an account that may enter the tests' folder."""
+    monkeypatch.setattr(embedded, "unprivileged", lambda: None)
+    (folder / "initdb").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "initdb").chmod(0o755)
+    return {"EMBEDDED_PG_BIN": str(folder)}
 
 
 @pytest.mark.kills
