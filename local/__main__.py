@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -46,7 +47,9 @@ def run_(var: Path) -> None:
     try:
         run(Plan(state=_state(var, environ), environ=environ, sandbox=_sandbox(environ)))
     except (NoServer, NotUp, OSError) as error:
-        raise click.ClickException(str(error)) from None
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        said = f"The disk of {var} is full. Make room, then start again." if full else str(error)
+        raise click.ClickException(said) from None
 
 
 @main.command()

@@ -126,6 +126,15 @@ def test_a_wrong_setting_is_named_before_anything_starts(tmp_path: Path) -> None
     assert not (tmp_path / "var").exists()
 
 
+def test_a_full_disk_is_named_by_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "sandbox").mkdir()
+    (tmp_path / "sandbox" / "environment").symlink_to("/dev/full")
+    command = [sys.executable, "-m", "local", "run", "--var", str(tmp_path)]
+    elsewhere = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRON | elsewhere, capture_output=True, text=True, check=False)
+    assert done.stderr == f"Error: The disk of {tmp_path} is full. Make room, then start again.\n"
+
+
 def test_the_readme_has_the_commands_that_run_prints() -> None:
     usual = {name: f"http://127.0.0.1:{port}" for name, port in USUAL_PORTS.items()}
     assert company.curl_lines(usual) in (ROOT / "README.md").read_text()
