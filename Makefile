@@ -8,7 +8,7 @@ ONLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PARALLEL := -n auto --dist worksteal
-FAST := tests/config tests/integrations tests/language tests/models tests/sync
+FAST := tests/config tests/integrations tests/i18n tests/models tests/sync
 
 # Processes start in half the time where Python may keep what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
@@ -79,8 +79,8 @@ format: $(VENV)/installed-dev ## Put the code into form
 	@$(BIN)/ruff format .
 
 .PHONY: translations
-translations: $(VENV)/installed-dev ## Bring language/nb.po up to date with what the source says
-	@$(BIN)/python -m language
+translations: $(VENV)/installed-dev ## Bring i18n/locales/nb/LC_MESSAGES/messages.po up to date with what the source says
+	@$(BIN)/python -m i18n
 
 .PHONY: record
 record: $(VENV)/installed-dev ## Record the cassettes anew; where keys of real accounts are set, tell also how these differ

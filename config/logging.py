@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 MASK = "***"
 
-_TELLING = re.compile(r"(?i)password|passwd|pwd|api_?key|token|authorization|cookie|session|secret|credential")
-_IN_TEXT = (
+_SECRET_NAMES = re.compile(
+    r"(?i)password|passwd|pwd|api_?key|token|authorization|cookie|session|secret|credential"
+)
+_SECRET_VALUES = (
     re.compile(r"gAAAA[\w-]{40,}=*"),  # what Fernet encrypted
     re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"),  # user and password in an address
-    re.compile(r"(?<=/hooks/moment/)[\w-]+"),  # who knows a webhook's address may use it
+    re.compile(r"(?<=/webhooks/moment/)[\w-]+"),  # who knows a webhook's address may use it
 )
 
 _EVENT_WIDTH = 24
-_TALKATIVE = (
+_QUIETED = (
     "alembic",
     "celery.app.trace",
     "celery.beat",
@@ -62,7 +64,7 @@ def configure(shape: Literal["text", "json"], *, level: str) -> None:
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 **{name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.error")},
-                **{name: {"handlers": [], "level": "WARNING"} for name in _TALKATIVE},
+                **{name: {"handlers": [], "level": "WARNING"} for name in _QUIETED},
             },
         }
     )
@@ -74,7 +76,7 @@ def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _masked(name: str, value: object) -> object:
-    if isinstance(value, SecretStr) or (value and _TELLING.search(name)):
+    if isinstance(value, SecretStr) or (value and _SECRET_NAMES.search(name)):
         return MASK
     if isinstance(value, dict):
         return {key: _masked(str(key), inner) for key, inner in value.items()}
@@ -86,7 +88,7 @@ def _masked(name: str, value: object) -> object:
 
 
 def _without_secrets(text: str) -> str:
-    for looks in _IN_TEXT:
+    for looks in _SECRET_VALUES:
         text = looks.sub(MASK, text)
     return text
 

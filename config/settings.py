@@ -76,15 +76,15 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field(default="bridge@localhost", description="Sender of the mails")
 
-    claim_seconds: int = Field(
+    lease_seconds: int = Field(
         default=300, ge=5, description="How long a silent worker keeps a lane before another takes it over"
     )
-    sweep_seconds: float = Field(default=5, gt=0, description="How often beat looks for what is due")
+    dispatch_seconds: float = Field(default=5, gt=0, description="How often beat looks for what is due")
     poll_seconds: float = Field(default=300, gt=0, description="How often Moment is asked for what changed")
     attempt_days: int = Field(
         default=180, ge=1, description="Days that attempts are kept, with what was said in them"
     )
-    change_days: int = Field(default=730, ge=1, description="Days that settled changes are kept, unless heard of")
+    job_days: int = Field(default=730, ge=1, description="Days that settled changes are kept, unless heard of")
     alert_days: int = Field(default=365, ge=1, description="Days that it is kept what was told in mails")
     audit_days: int = Field(default=1825, ge=1, description="Days that it is kept who did what")
     worker_threads: int = Field(default=8, ge=1, description="Lanes that one worker process drains at a time")

@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection
 
-from sync import leave
+from sync.engine import write_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
 
-class Heard(Protocol):
+class OnCall(Protocol):
     """Is told of each call: its operation, the status of the answer, and the seconds until that began."""
 
     def __call__(self, operation: str, *, status: str, seconds: float) -> None:
@@ -33,38 +33,38 @@ class Heard(Protocol):
         ...
 
 
-def unheard(operation: str, *, status: str, seconds: float) -> None:
+def ignore_call(operation: str, *, status: str, seconds: float) -> None:
     """Tell nobody."""
 
 
-_may_it: ContextVar[Callable[[], None] | None] = ContextVar("may_it", default=None)
+_write_guard: ContextVar[Callable[[], None] | None] = ContextVar("may_it", default=None)
 """Asked before each piece of the request that this thread sends."""
 
 
 @cache
-def _heeding(kind: Any) -> Any:  # noqa: ANN401 - a class of connections, and one made of it
+def _guarded(pool_class: Any) -> Any:  # noqa: ANN401 - a class of connections, and one made of it
     """Make connections of a kind ask before each piece of a request, once they are made, whether it may go out."""
 
     def send(connection: Any, data: Any) -> None:  # noqa: ANN401 - as http.client has it
         if connection.sock is None and connection.auto_open:
             connection.connect()
-        if may_it := _may_it.get():
+        if may_it := _write_guard.get():
             may_it()
-        kind.send(connection, data)
+        pool_class.send(connection, data)
 
-    return type(kind.__name__, (kind,), {"send": send})
+    return type(pool_class.__name__, (pool_class,), {"send": send})
 
 
 class _HttpPool(HTTPConnectionPool):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as urllib3 has it
         super().__init__(*args, **kwargs)
-        self.ConnectionCls = _heeding(self.ConnectionCls)
+        self.ConnectionCls = _guarded(self.ConnectionCls)
 
 
 class _HttpsPool(HTTPSConnectionPool):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as urllib3 has it
         super().__init__(*args, **kwargs)
-        self.ConnectionCls = _heeding(self.ConnectionCls)
+        self.ConnectionCls = _guarded(self.ConnectionCls)
 
 
 _POOLS = {"http": _HttpPool, "https": _HttpsPool}
@@ -73,15 +73,16 @@ _POOLS = {"http": _HttpPool, "https": _HttpsPool}
 class BoundedAdapter(HTTPAdapter):
     """Sends requests that arrive within ``seconds`` or never, where the system can do that (Linux).
 
-    One that writes is not sent to its end when the worker has no leave any more (:mod:`sync.leave`); for a file,
-    which takes its time, it counts whether there was leave when it began.
+    One that writes is not sent to its end when the worker has no leave any more
+    (:mod:`sync.engine.write_deadline`); for a file, which takes its time, it counts whether there was leave when
+    it began.
 
     Args:
         seconds: how long what was sent may go unacknowledged, before the connection is given up.
         pool_maxsize: connections kept open to a host.
         name: tells the operation that a request is; one of a few, without an id in it.
         writes: tells whether a request saves something.
-        heard: is told of each call.
+        on_call: is told of each call.
     """
 
     def __init__(
@@ -91,24 +92,27 @@ class BoundedAdapter(HTTPAdapter):
         pool_maxsize: int,
         name: Callable[[PreparedRequest], str] = lambda request: str(request.method),
         writes: Callable[[PreparedRequest], bool] = lambda _request: False,
-        heard: Heard = unheard,
+        on_call: OnCall = ignore_call,
     ) -> None:
         options = list(HTTPConnection.default_socket_options)
         if sys.platform == "linux":
             options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000)))
         self._options = options
-        self._name, self._writes, self._heard = name, writes, heard
+        self._name, self._writes, self._heard = name, writes, on_call
         super().__init__(pool_maxsize=pool_maxsize)
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - as requests has it
-        """Send a request, and tell how that went. Raises Unavailable where it writes and there is no leave."""
+        """Send a request, and tell how that went.
+
+        Raises UnavailableError where it writes and there is no leave.
+        """
         began, status = time.perf_counter(), "none"
-        token = _may_it.set(_asking(request) if self._writes(request) else None)
+        token = _write_guard.set(_asking(request) if self._writes(request) else None)
         try:
             response = super().send(request, *args, **kwargs)
             status = str(response.status_code)
         finally:
-            _may_it.reset(token)
+            _write_guard.reset(token)
             self._heard(self._name(request), status=status, seconds=time.perf_counter() - began)
         return response
 
@@ -127,6 +131,6 @@ class BoundedAdapter(HTTPAdapter):
 def _asking(request: PreparedRequest) -> Callable[[], None] | None:
     """Tell what is asked before each piece of a request that writes; of a file only now."""
     if isinstance(request.body, bytes | str | None):
-        return leave.heed
-    leave.heed()
+        return write_deadline.check
+    write_deadline.check()
     return None

@@ -15,8 +15,8 @@ from local.environment import kept, wrong_settings
 from local.ports import answers
 from local.processes import ROOT
 from local.run import run
-from local.servers import NoServer
-from local.stack import NotUp, Plan
+from local.servers import NoServerError
+from local.stack import NotRunningError, Plan
 
 folder = click.option(
     "--var",
@@ -46,7 +46,7 @@ def run_(var: Path) -> None:
         raise click.ClickException("\n".join(("These settings are wrong; docs/settings.md has them all.", *wrong)))
     try:
         run(Plan(state=_state(var, environ), environ=environ, sandbox=_sandbox(environ)))
-    except (NoServer, NotUp, OSError) as error:
+    except (NoServerError, NotRunningError, OSError) as error:
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         said = f"The disk of {var} is full. Make room, then start again." if full else str(error)
         raise click.ClickException(said) from None

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, TextIO
 import requests
 
 from config.settings import Settings
-from local import company, purchases
-from local.children import end_on_signals
-from local.day import SHELVES, STEPS
-from local.servers import NoServer
-from local.stack import NotUp, Plan, Stack
-from local.visitor import Unmet, Visitor
-from worker.commands.columns import aligned
+from local import demo_company, demo_expenses
+from local.child_processes import end_on_signals
+from local.demo_day import RECORD_LISTS, STEPS
+from local.demo_user import DemoUser, ExpectationError
+from local.servers import NoServerError
+from local.stack import NotRunningError, Plan, Stack
+from worker.cli.tables import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from local.visitor import Record
+    from local.demo_user import Record
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Report:
     duplicates: int = 0
 
 
-class Failed(Exception):
+class StepFailedError(Exception):
     """A step did not hold; the day ends there."""
 
 
@@ -66,7 +66,7 @@ def play(var: Path, *, environ: Mapping[str, str], tell: Callable[[str], None]) 
         with TemporaryDirectory() as state, (folder / "log").open("w") as log:
             _play(report, _stack(Path(state), environ, log), tell)
         report.ok = True
-    except Failed as failure:
+    except StepFailedError as failure:
         tell(f"{failure}\nWhat the processes said stands in {folder / 'log'}.")
     finally:
         (folder / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
@@ -84,39 +84,39 @@ def _play(report: Report, stack: Stack, tell: Callable[[str], None]) -> None:
     with ExitStack() as until_the_end:
         with timed(starting, tell):
             until_the_end.enter_context(stack.running())
-            visitor = Visitor(stack, hook=company.introduce(stack))
+            demo_user = DemoUser(stack, webhook_url=demo_company.connect(stack))
         try:
             for step, act in zip(steps, STEPS, strict=True):
                 with timed(step, tell):
-                    act(visitor)
+                    act(demo_user)
         finally:
-            _count(report, visitor)
-            tell(aligned([*_arrivals(visitor)]))
+            _count(report, demo_user)
+            tell(aligned([*_arrivals(demo_user)]))
 
 
 @contextmanager
 def timed(step: Step, tell: Callable[[str], None]) -> Iterator[None]:
-    """Tell whether what is done within held, and how long it took. Raises Failed where it did not."""
+    """Tell whether what is done within held, and how long it took. Raises StepFailedError where it did not."""
     start = time.monotonic()
     try:
         yield
         step.ok = True
-    except (Unmet, NoServer, NotUp, requests.RequestException) as error:
-        raise Failed(f"This did not hold: {step.name}\n{error}") from error
+    except (ExpectationError, NoServerError, NotRunningError, requests.RequestException) as error:
+        raise StepFailedError(f"This did not hold: {step.name}\n{error}") from error
     finally:
         step.seconds = round(time.monotonic() - start, 2)
         tell(f"{'ok' if step.ok else 'NOT OK':<6} {step.seconds:>6.2f} s  {step.name}")
 
 
-def _name(step: Callable[[Visitor], None]) -> str:
+def _name(step: Callable[[DemoUser], None]) -> str:
     return step.__name__.replace("_", " ")
 
 
-def _count(report: Report, visitor: Visitor) -> None:
-    shelves = {shelf: visitor.brought(shelf) for shelf in SHELVES}
-    back = {"expenses": visitor.moment("projectExpenses"), "attachments": visitor.moment("attachments")}
+def _count(report: Report, demo_user: DemoUser) -> None:
+    shelves = {shelf: demo_user.synced(shelf) for shelf in RECORD_LISTS}
+    back = {"expenses": demo_user.moment("projectExpenses"), "attachments": demo_user.moment("attachments")}
     report.books = {name: len(records) for name, records in (shelves | back).items()}
-    report.mails = len(visitor.mails())
+    report.mails = len(demo_user.mails())
     kinds: tuple[Iterable[object], ...] = (
         (each["external_id"] for each in shelves["customers"]),
         (each["number"] for each in shelves["projects"]),
@@ -127,30 +127,30 @@ def _count(report: Report, visitor: Visitor) -> None:
     report.duplicates = sum(count - 1 for keys in kinds for count in Counter(keys).values())
 
 
-def _arrivals(visitor: Visitor) -> Iterator[tuple[str, str, str, str]]:
+def _arrivals(demo_user: DemoUser) -> Iterator[tuple[str, str, str, str]]:
     """Tell each record of Moment beside what 24SevenOffice holds of it; amounts in kroner including VAT."""
-    customers = {each["external_id"]: f"customer {each['number']}" for each in visitor.twentyfour("customers")}
-    projects = {str(each["number"]): f"project {each['number']}" for each in visitor.twentyfour("projects")}
-    vouchers = {each["lines"][0]["invoice"]: _voucher(each) for each in visitor.twentyfour("vouchers")}
+    customers = {each["external_id"]: f"customer {each['number']}" for each in demo_user.twentyfour("customers")}
+    projects = {str(each["number"]): f"project {each['number']}" for each in demo_user.twentyfour("projects")}
+    vouchers = {each["lines"][0]["invoice"]: _voucher(each) for each in demo_user.twentyfour("vouchers")}
     yield "", "Moment", "", "24SevenOffice"
-    for customer in visitor.moment("customers"):
+    for customer in demo_user.moment("customers"):
         yield "customer", customer["name"], customer["customerNumber"], customers.get(str(customer["id"]), "-")
-    for project in visitor.moment("projects"):
+    for project in demo_user.moment("projects"):
         yield "project", project["name"], project["projectNumber"], projects.get(project["projectNumber"], "-")
-    for invoice in visitor.moment("invoices"):
+    for invoice in demo_user.moment("invoices"):
         number, total = str(invoice["invoiceNumber"]), f"{invoice['totalAmountInclVat']:.2f}"
         yield invoice["invoiceType"], number, total, vouchers.pop(number, "-")
-    for expense in visitor.moment("projectExpenses"):
+    for expense in demo_user.moment("projectExpenses"):
         number, total = expense["supplierInvoiceNumber"], f"{expense['amountInclVat']:.2f}"
         yield "expense", f"{expense['supplierName']} {number}", total, vouchers.pop(number, "-")
     for number, voucher in vouchers.items():
         yield "left alone", number, "-", voucher
-    for mail in visitor.mails():
+    for mail in demo_user.mails():
         yield "mail", mail["subject"], "", ", ".join(mail["to"])
 
 
 def _voucher(voucher: Record) -> str:
     """Name a voucher with what a customer owes, or a supplier is owed."""
     amounts = {line["account"]: Decimal(line["amount"]) for line in voucher["lines"]}
-    owed = amounts.get(company.RECEIVABLES) or -amounts[purchases.SUPPLIERS]
+    owed = amounts.get(demo_company.RECEIVABLES) or -amounts[demo_expenses.SUPPLIERS]
     return f"voucher {voucher['number']}: {owed}"

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import psutil
 
-from local.binaries import NoServer
-from local.children import end, kill, spawn, unprivileged
+from local.child_processes import end, kill, spawn, unprivileged
 from local.ports import free_ports
+from local.server_binaries import NoServerError
 
 if TYPE_CHECKING:
     import signal
@@ -58,13 +58,13 @@ class Server(ABC):
 
     @property
     def pid(self) -> int:
-        """The server's process. Raises NoServer where it does not run."""
+        """The server's process. Raises NoServerError where it does not run."""
         if self._process is None or not self.alive:
-            raise NoServer(f"{self.name} is not running.")
+            raise NoServerError(f"{self.name} is not running.")
         return self._process.pid
 
     def start(self) -> None:
-        """Start the server and wait until it answers. Raises NoServer, with what it said."""
+        """Start the server and wait until it answers. Raises NoServerError, with what it said."""
         self._end_forerunner()
         process = self._process = self._launch()
         deadline = time.monotonic() + START_SECONDS
@@ -148,8 +148,10 @@ class Server(ABC):
         except psutil.AccessDenied:
             return False
 
-    def _failure(self, what: str) -> NoServer:
+    def _failure(self, what: str) -> NoServerError:
         said = (self._state / "log").read_bytes()[self._said_before :].decode(errors="replace")
         if os.strerror(errno.ENOSPC) in said:
-            return NoServer(f"{self.name} {what}: the disk of {self._state} is full. Make room, then start again.")
-        return NoServer("\n".join((f"{self.name} {what}:", *said.splitlines()[-10:])))
+            return NoServerError(
+                f"{self.name} {what}: the disk of {self._state} is full. Make room, then start again."
+            )
+        return NoServerError("\n".join((f"{self.name} {what}:", *said.splitlines()[-10:])))

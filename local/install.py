@@ -46,14 +46,15 @@ CURES = {
 }
 
 
-class NotInstalled(Exception):
+class NotInstalledError(Exception):
     """Something is missing; the message says what to do about it."""
 
 
 def install(lock: Path, venv: Path, *, tell: Tell) -> None:
     """Have in ``venv`` all that the lock file names, and a stamp that says so.
 
-    What was broken off is repaired, and an environment whose Python has gone is made anew. Raises NotInstalled.
+    What was broken off is repaired, and an environment whose Python has gone is made anew. Raises
+    NotInstalledError.
     """
     stamp = venv / f"installed-{lock.stem.removeprefix('requirements-')}"
     with _alone(venv, tell):
@@ -85,7 +86,7 @@ def _make(venv: Path, tell: Tell) -> None:
     for making in (empty, (python, "-Im", "ensurepip", "--default-pip")):
         made = subprocess.run(making, capture_output=True, text=True, check=False)  # noqa: S603 - what Python brings along
         if made.returncode:
-            raise NotInstalled(_with_cure(made.stdout + made.stderr))
+            raise NotInstalledError(_with_cure(made.stdout + made.stderr))
 
 
 def _is_newer(stamp: Path, lock: Path) -> bool:
@@ -100,7 +101,7 @@ def _install(lock: Path, venv: Path, tell: Tell) -> None:
     tell(f"Installing the {count} packages of {lock.name}; it is done once, and again when that file changes.")
     log = venv / "pip.log"
     if _run([python, "-m", *PIP, "-r", str(lock)], log, tell, doing=lambda: _doing(log.read_text(), site)):
-        raise NotInstalled(f"{_with_cure(log.read_text())}\nAll that pip said is in {log}.")
+        raise NotInstalledError(f"{_with_cure(log.read_text())}\nAll that pip said is in {log}.")
     fetched = _megabytes(log.read_text())
     compiling = [python, "-m", "compileall", "-qq", "-j", "0", str(site)]  # it fails where a package has templates
     _run(compiling, Path(os.devnull), tell, doing=lambda: "compiling them")
@@ -167,8 +168,8 @@ def _alone(venv: Path, tell: Tell) -> Iterator[None]:
         tell_at = time.monotonic() + TELL_SECONDS
         while not _is_taken(held):
             if time.monotonic() > tell_at:
-                who = os.pread(held, 20, 0).decode() or "another one"
-                tell(f"Waiting until process {who} has installed; it holds {venv / LOCK} ...")
+                actor = os.pread(held, 20, 0).decode() or "another one"
+                tell(f"Waiting until process {actor} has installed; it holds {venv / LOCK} ...")
                 tell_at = float("inf")
             time.sleep(0.1)
         os.ftruncate(held, 0)
@@ -202,7 +203,7 @@ def main() -> None:
         install(lock, ROOT / ".venv", tell=_tell)
     except KeyboardInterrupt:
         sys.exit("Stopped; the next start goes on from here.")
-    except (NotInstalled, OSError) as error:
+    except (NotInstalledError, OSError) as error:
         sys.exit(str(error))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, TYPE_CHECKING
 
-from local.children import end, kill, spawn
+from local.child_processes import end, kill, spawn
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,7 +28,7 @@ def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> d
     The web's own log of requests is off because the address of a webhook is a secret. Workers need not know of
     each other, and start a second sooner without asking around.
     """
-    celery = ("celery", "-A", "worker.app", "--quiet")
+    celery = ("celery", "-A", "worker.celery_app", "--quiet")
     web = ("uvicorn", "--factory", "web.app:create_app", "--host", host, "--port", str(web_port))
     return {
         "flower": (*celery, "flower", f"--address={host}", f"--port={flower_port}", "--logging=error"),

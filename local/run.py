@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from local import administrator, company
-from local.children import end_on_signals
+from local import admin_user, demo_company
+from local.child_processes import end_on_signals
 from local.stack import USUAL_PORTS, Stack
 from local.supervisor import Supervisor
 
@@ -25,20 +25,20 @@ printing = Lock()
 def run(plan: Plan) -> None:
     """Start everything, tell where it is, and keep it running until SIGINT, SIGTERM or SIGHUP.
 
-    Raises NoServer or NotUp where a part cannot start; what had started is stopped again.
+    Raises NoServerError or NotRunningError where a part cannot start; what had started is stopped again.
     """
     end_on_signals()
     stack = Stack(plan, say=say)
     with suppress(KeyboardInterrupt), stack.running():
         now = datetime.now(UTC)
         if plan.sandbox:
-            company.introduce(stack, address=company.new_address(stack, now=now))
-        sign_in = administrator.introduce(stack, now=now)
+            demo_company.connect(stack, address=demo_company.new_address(stack, now=now))
+        sign_in = admin_user.create(stack, now=now)
         lines = ["Everything runs; Ctrl-C stops it.", *_addresses(stack), *_taken(stack), sign_in, _secrets(stack)]
         say("local", "\n".join(lines))
         if plan.sandbox:
             say("local", "Try it: make a customer in Moment, and see it arrive in 24SevenOffice.")
-            show(company.curl_lines(stack.addresses))
+            show(demo_company.curl_lines(stack.addresses))
         _keep_running(stack)
     say("local", "Everything is stopped.")
 

@@ -19,15 +19,15 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from local.binaries import NoServer, postgres_binaries, redis_binary
-from local.children import kill
+from local.child_processes import kill
 from local.embedded import START_SECONDS, Server
+from local.server_binaries import NoServerError, postgres_binaries, redis_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["POSTGRES_PORT", "REDIS_PORT", "NoServer", "Server", "alone", "postgres", "redis"]
+__all__ = ["POSTGRES_PORT", "REDIS_PORT", "NoServerError", "Server", "alone", "postgres", "redis"]
 
 POSTGRES_PORT = 5432
 REDIS_PORT = 6379
@@ -41,7 +41,7 @@ def postgres(
 
     ``port`` is tried the first time; where it is taken (or 0) a free one is, and is kept for the next time.
     Without ``durable`` a crash of the machine, though not of the server, may cost the data.
-    Raises NoServer.
+    Raises NoServerError.
     """
     with alone(state, f"Another process runs a server in {state}."):
         yield from _running(_Postgres(state, port=port, durable=durable, binaries=postgres_binaries(environ)))
@@ -51,7 +51,7 @@ def postgres(
 def redis(state: Path, *, port: int = REDIS_PORT, environ: Mapping[str, str] = os.environ) -> Iterator[Server]:
     """Run Redis (in truth Valkey) with an append-only file in ``state``; evicts nothing. Ports as above.
 
-    Raises NoServer.
+    Raises NoServerError.
     """
     with alone(state, f"Another process runs a server in {state}."):
         yield from _running(_Redis(state, port=port, binary=redis_binary(environ)))
@@ -113,7 +113,7 @@ class _Postgres(Server):
 
     def _answers(self) -> bool:
         """Read what the server writes into its own pid file, as ``pg_ctl`` does: the state is on line 8."""
-        with suppress(FileNotFoundError, NoServer):
+        with suppress(FileNotFoundError, NoServerError):
             lines = (self._data / self.pid_file).read_text().splitlines()
             return lines[:1] == [str(self.pid)] and [line.strip() for line in lines[7:8]] == ["ready"]
         return False
@@ -172,7 +172,7 @@ def _running(server: Server) -> Iterator[Server]:
 def alone(state: Path, otherwise: str) -> Iterator[None]:
     """Keep every other process off the folder: Redis itself would not notice a second server on its files.
 
-    Raises NoServer with what is to be said ``otherwise``.
+    Raises NoServerError with what is to be said ``otherwise``.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = os.open(state, os.O_RDONLY)
@@ -187,4 +187,4 @@ def _lock(folder: int, otherwise: str) -> None:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise NoServer(otherwise) from None
+        raise NoServerError(otherwise) from None

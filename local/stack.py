@@ -18,7 +18,7 @@ from local import servers
 from local.environment import keep, kept_secrets, sandbox_settings
 from local.ports import free_ports
 from local.processes import ROOT, Process, commands, sandbox
-from models.base import Database, migrate
+from models.database import Database, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ START_SECONDS = 60
 TELL_SECONDS = 2
 
 
-class NotUp(Exception):
+class NotRunningError(Exception):
     """A part of the system did not come up, or a command failed; the message holds what there is to know."""
 
 
@@ -73,7 +73,10 @@ class Stack:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run it until the block ends; all that answer do so before it begins. Raises NoServer or NotUp."""
+        """Run it until the block ends; all that answer do so before it begins.
+
+        Raises NoServerError or NotRunningError.
+        """
         self.plan.state.mkdir(parents=True, exist_ok=True)
         taken = f"`make run` is running already in {self.plan.state}; stop it there first."
         with ExitStack() as until_the_end:
@@ -90,7 +93,7 @@ class Stack:
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
         """Run a command of the bridge, as a person would, and tell what it prints.
 
-        ``more`` goes into its environment. Raises NotUp if it fails.
+        ``more`` goes into its environment. Raises NotRunningError if it fails.
         """
         command = [sys.executable, "-m", "worker", *arguments]
         return output(command, cwd=ROOT, env=self.environment | dict(more or {}))
@@ -128,7 +131,7 @@ class Stack:
         self._say("local", "Bringing the database up to date ...")
         migrate(SecretStr(self.environment["DATABASE_URL"]))
         if self.plan.environ.get("RESTORED") == "1":
-            self._say("restored", self.command("restored").strip())
+            self._say("restore", self.command("restore").strip())
         lines = self.command_lines()
         self._say("local", f"Starting {', '.join(lines)} ...")
         for name, arguments in lines.items():
@@ -147,7 +150,7 @@ class Stack:
         while pages := [page for page in pages if not _answers(self.addresses[page])]:
             fallen = [name for name, part in self.parts.items() if not part.alive]
             if fallen or time.monotonic() > deadline:
-                raise NotUp(f"{', '.join(fallen or pages)} did not start; the lines above may say why.")
+                raise NotRunningError(f"{', '.join(fallen or pages)} did not start; the lines above may say why.")
             if time.monotonic() > next_line:
                 self._say("local", f"Waiting for {', '.join(pages)} ...")
                 next_line += TELL_SECONDS
@@ -157,7 +160,7 @@ class Stack:
 def output(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float | None = None) -> str:
     """Run a command to its end and tell what it prints; Ctrl-C reaches only us, not the command.
 
-    Raises NotUp if it fails, or takes more than so many seconds.
+    Raises NotRunningError if it fails, or takes more than so many seconds.
     """
     try:
         done = subprocess.run(  # noqa: S603 - commands are our own, not a user's
@@ -171,9 +174,9 @@ def output(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds
             start_new_session=True,
         )
     except subprocess.TimeoutExpired as error:
-        raise NotUp(f"{shlex.join(command)} took longer than {seconds:.0f} s.") from error
+        raise NotRunningError(f"{shlex.join(command)} took longer than {seconds:.0f} s.") from error
     if done.returncode:
-        raise NotUp(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
+        raise NotRunningError(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from local.servers import NoServer
+from local.servers import NoServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ class Runs(Protocol):
         ...
 
     def start(self) -> None:
-        """Start it, or raise NoServer."""
+        """Start it, or raise NoServerError."""
         ...
 
 
@@ -75,5 +75,5 @@ class Supervisor:
         kept.since = self._clock()
         try:
             kept.runs.start()
-        except NoServer as error:
+        except NoServerError as error:
             self._say(kept.runs.name, str(error))

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.keeping import Keeper
+from sandbox.faults import Faults
 from sandbox.mailbox import Mailbox, create_pages
-from sandbox.mishaps import Mishaps
 from sandbox.moment.app import create_app as moment_app
-from sandbox.moment.books import Books as MomentBooks
-from sandbox.moment.webhooks import Postman
+from sandbox.moment.record_store import RecordStore as MomentBooks
+from sandbox.moment.webhooks import WebhookSender
 from sandbox.servers import Server, address
+from sandbox.snapshots import SnapshotStore
 from sandbox.twentyfour import seed
 from sandbox.twentyfour.app import create_app as twentyfour_app
 
@@ -49,17 +49,19 @@ async def run(options: argparse.Namespace) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop = _signalled()
     mails = Mailbox(clock=now)
-    apps, keeper = _systems(options)
+    apps, snapshots = _systems(options)
     servers = {
-        "moment": Server(keeper.watching(apps["moment"]), host=options.host, port=options.moment_port),
-        "twentyfour": Server(keeper.watching(apps["twentyfour"]), host=options.host, port=options.twentyfour_port),
+        "moment": Server(snapshots.tracking(apps["moment"]), host=options.host, port=options.moment_port),
+        "twentyfour": Server(
+            snapshots.tracking(apps["twentyfour"]), host=options.host, port=options.twentyfour_port
+        ),
         "mail": Server(create_pages(mails), host=options.host, port=options.mail_port),
     }
     smtp = await asyncio.get_running_loop().create_server(mails.connection, options.host, options.smtp_port)
     async with smtp, asyncio.TaskGroup() as tasks:
         for server in servers.values():
             tasks.create_task(server.serve())
-        keeping = tasks.create_task(keeper.keep())
+        keeping = tasks.create_task(snapshots.keep())
         urls = {name: server.url for name, server in servers.items()} | {
             "smtp": f"smtp://{address(smtp.sockets[0])}"
         }
@@ -68,7 +70,7 @@ async def run(options: argparse.Namespace) -> None:
         keeping.cancel()
         for server in servers.values():
             server.should_exit = True
-    keeper.save()
+    snapshots.save()
 
 
 def _signalled() -> asyncio.Event:
@@ -78,19 +80,19 @@ def _signalled() -> asyncio.Event:
     return stop
 
 
-def _systems(options: argparse.Namespace) -> tuple[dict[str, ASGIApp], Keeper]:
+def _systems(options: argparse.Namespace) -> tuple[dict[str, ASGIApp], SnapshotStore]:
     """Make both systems, with the books that were kept or else the seeded ones."""
-    postman = Postman(clock=now)
-    moment = MomentBooks(clock=now, notify=postman.notify)
+    webhook_sender = WebhookSender(clock=now)
+    moment = MomentBooks(clock=now, notify=webhook_sender.notify)
     twentyfour = seed.books(now().date())
-    keeper = Keeper(options.keep, snapshot=lambda: (moment.state, twentyfour))
-    if kept := keeper.load():
+    snapshots = SnapshotStore(options.keep, snapshot=lambda: (moment.state, twentyfour))
+    if kept := snapshots.load():
         moment.state, twentyfour = kept
     apps = {
-        "moment": moment_app(moment, postman=postman, mishaps=Mishaps()),
-        "twentyfour": twentyfour_app(twentyfour, wsdl=options.wsdl, mishaps=Mishaps(), clock=now),
+        "moment": moment_app(moment, webhook_sender=webhook_sender, faults=Faults()),
+        "twentyfour": twentyfour_app(twentyfour, wsdl=options.wsdl, faults=Faults(), clock=now),
     }
-    return apps, keeper
+    return apps, snapshots
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ class Mail(BaseModel):
     at: datetime
 
 
-class Mishap(BaseModel):
+class Fault(BaseModel):
     """What goes wrong with the next mails: they are refused for now."""
 
     kind: Literal["refuse"]
@@ -70,10 +70,10 @@ def create_pages(mailbox: Mailbox) -> FastAPI:
     async def delete() -> None:
         mailbox.mails.clear()
 
-    @app.post("/mishaps", status_code=201)
-    async def refuse(mishap: Mishap) -> Mishap:
-        mailbox.refusals += mishap.times
-        return mishap
+    @app.post("/faults", status_code=201)
+    async def refuse(fault: Fault) -> Fault:
+        mailbox.refusals += fault.times
+        return fault
 
     return app
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from sandbox.mishaps import DroppingProtocol
+from sandbox.faults import DroppingProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

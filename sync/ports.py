@@ -1,11 +1,11 @@
 """The two remote systems as the flows see them; ``integrations`` fulfils these, the fakes of the tests too.
 
 The ERP is 24SevenOffice, and nothing here is its own but the client id of projects: another one that fulfils
-:class:`OpenErp` is run by the same polls, flows and doctor.
+:class:`InspectableErp` is run by the same polls, flows and doctor.
 
-Every call may raise :class:`~sync.errors.Unavailable` (nothing was saved) and
-:class:`~sync.errors.Misconfigured`; a call that saves may also raise :class:`~sync.errors.Uncertain` (it may
-have been saved) and :class:`~sync.errors.Rejected`.
+Every call may raise :class:`~sync.errors.UnavailableError` (nothing was saved) and
+:class:`~sync.errors.MisconfiguredError`; a call that saves may also raise
+:class:`~sync.errors.OutcomeUnknownError` (it may have been saved) and :class:`~sync.errors.RejectedError`.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from typing import BinaryIO
 
-    from models.accounts import AccountRanges
-    from models.finds import Modified
-    from models.words import Kind
-    from sync.books.held import Booked, HeldExpense
+    from models.connections.account_ranges import AccountRanges
+    from models.enums import EntityType
+    from models.inbox.missed_webhooks import ModifiedRecord
     from sync.errors import SyncError
-    from sync.purchases import LedgerLine
     from sync.records import (
+        BookedVouchers,
         Company,
         CompanyDraft,
         Customer,
+        ExistingExpense,
+        ExistingProject,
         ExpenseDraft,
         FiscalYear,
-        HeldProject,
         Identity,
         Invoice,
+        LedgerLine,
         PostedLine,
         Project,
         ProjectDraft,
@@ -53,7 +54,7 @@ class ProjectExpenses(Protocol):
     def activity(self, project_id: str, name: str) -> str:
         """Find a project's activity by its name (whatever its case), or make it where Moment lets us.
 
-        Raises Rejected, naming project and activity, where it is neither there nor can be made, or is closed.
+        Raises RejectedError, naming project and activity, where it is neither there nor can be made, or is closed.
         """
         ...
 
@@ -61,7 +62,7 @@ class ProjectExpenses(Protocol):
         """Find the id of the expense that carries this external id."""
         ...
 
-    def expenses_from(self, first: date) -> Iterator[HeldExpense]:
+    def expenses_from(self, first: date) -> Iterator[ExistingExpense]:
         """Tell the expenses with an external id that are dated on or after a day, and perhaps some of before.
 
         One that cannot be read comes along as ``unreadable``.
@@ -73,11 +74,11 @@ class ProjectExpenses(Protocol):
         ...
 
     def update_expense(self, expense_id: str, draft: ExpenseDraft) -> bool:
-        """Put an expense right; False where it no longer exists. Raises Rejected for one that is invoiced."""
+        """Put an expense right; False where it no longer exists. Raises RejectedError for one that is invoiced."""
         ...
 
     def delete_expense(self, expense_id: str) -> bool:
-        """Remove an expense; False where it no longer exists. Raises Rejected for one that is invoiced."""
+        """Remove an expense; False where it no longer exists. Raises RejectedError for one that is invoiced."""
         ...
 
     def attachments(self, expense_id: str) -> Sequence[str] | None:
@@ -89,7 +90,7 @@ class ProjectExpenses(Protocol):
         ...
 
 
-class Purchases(Protocol):
+class SupplierVouchers(Protocol):
     """What suppliers' vouchers look like in the ledger of the ERP."""
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
@@ -100,7 +101,7 @@ class Purchases(Protocol):
         """
         ...
 
-    def purchase(self, voucher: str) -> Sequence[LedgerLine]:
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         """Read all lines of a voucher, hidden ones too; none where it does not exist (any more)."""
         ...
 
@@ -112,11 +113,11 @@ class Purchases(Protocol):
         """Tell the documents behind several stamps, in two calls for each five hundred (S34)."""
         ...
 
-    def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
+    def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
         """Bring a document to a temporary file, in chunks, held against its checksum.
 
-        ``hold`` is called before each chunk, since a large document takes longer than a claim holds by itself.
-        Raises Rejected where it is gone or broken over there.
+        ``renew_lease`` is called before each chunk, since a large document takes longer than a claim holds by
+        itself. Raises RejectedError where it is gone or broken over there.
         """
         ...
 
@@ -124,7 +125,7 @@ class Purchases(Protocol):
 class Moment(ProjectExpenses, Protocol):
     """Moment, one company's worth of it. Reading a record that does not exist gives None."""
 
-    def reading_ahead(self, kind: Kind, record_ids: Sequence[str]) -> AbstractContextManager[None]:
+    def reading_ahead(self, entity_type: EntityType, record_ids: Sequence[str]) -> AbstractContextManager[None]:
         """Read records beside each other that are asked for one by one inside the block.
 
         What goes wrong is raised when the record is asked for; what has not begun when the block ends is left.
@@ -150,24 +151,24 @@ class Moment(ProjectExpenses, Protocol):
         """
         ...
 
-    def return_customer_number(self, record_id: str, number: int) -> None:
+    def write_customer_number(self, record_id: str, number: int) -> None:
         """Set the customer number of a customer; safe to repeat."""
         ...
 
-    def changed(self, kind: Kind, *, since: datetime) -> Iterable[str]:
+    def changed(self, entity_type: EntityType, *, since: datetime) -> Iterable[str]:
         """Tell the ids of the records of a kind changed at or after ``since`` (UTC), and perhaps some more."""
         ...
 
-    def modified(self, kind: Kind, *, since: datetime) -> Iterable[Modified]:
+    def modified(self, entity_type: EntityType, *, since: datetime) -> Iterable[ModifiedRecord]:
         """Tell the same, with the instant at which each was modified last."""
         ...
 
-    def invoice_address(self, record_id: str) -> str:
+    def invoice_url(self, record_id: str) -> str:
         """Tell the address where a person opens the invoice in Moment."""
         ...
 
 
-class Erp(Purchases, Protocol):
+class Erp(SupplierVouchers, Protocol):
     """The ERP, one client's worth of it."""
 
     def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
@@ -182,7 +183,7 @@ class Erp(Purchases, Protocol):
         """Read the customer with this customer number."""
         ...
 
-    def register(self) -> Collection[Company]:
+    def all_companies(self) -> Collection[Company]:
         """Tell all customers and suppliers that there are at this moment.
 
         It costs two calls for each thousand the first time, and later one for all that has changed since.
@@ -193,7 +194,7 @@ class Erp(Purchases, Protocol):
         """Create or overwrite a project; safe to repeat."""
         ...
 
-    def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
+    def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         """Read those of the projects with these numbers that there are, in one call at the most."""
         ...
 
@@ -228,7 +229,7 @@ class Erp(Purchases, Protocol):
         """
         ...
 
-    def booked(self, first: date, last: date, *, costs: AccountRanges) -> Booked:
+    def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
         """Tell the same, and the vouchers with costs on these accounts, in the same calls."""
         ...
 
@@ -241,7 +242,7 @@ class Erp(Purchases, Protocol):
         ...
 
 
-class OpenMoment(Moment, Protocol):
+class InspectableMoment(Moment, Protocol):
     """What the doctor looks at besides; no flow needs it."""
 
     def last_invoice_number(self, *, since: datetime) -> int | None:
@@ -261,13 +262,13 @@ class OpenMoment(Moment, Protocol):
         ...
 
 
-class OpenErp(Erp, Protocol):
+class InspectableErp(Erp, Protocol):
     """What the doctor looks at besides; no flow needs it."""
 
     def identity_id(self) -> str:
         """Tell which of the clients that the login reaches is worked in.
 
-        Raises Misconfigured where that is not clear.
+        Raises MisconfiguredError where that is not clear.
         """
         ...
 
@@ -275,13 +276,13 @@ class OpenErp(Erp, Protocol):
         """Tell what the client calls itself, as the one who is logged in sees it."""
         ...
 
-    def register_glance(self) -> tuple[int, int]:
+    def count_companies(self) -> tuple[int, int]:
         """Count the customers and suppliers in use and out of use that the beginning of the register tells.
 
         What has changed since the last of them did is asked for as well: two calls, however many there are.
         """
         ...
 
-    def project(self, number: int) -> HeldProject | None:
+    def project(self, number: int) -> ExistingProject | None:
         """Read the project with this number."""
         ...

@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
+from collections import defaultdict
+from dataclasses import field
+from itertools import chain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +56,12 @@ class Project:
     ends: date | None = None
 
 
-class Transfer(StrEnum):
+class ExportStatus(StrEnum):
     """What Moment says of an invoice's way to the accounts (M7)."""
 
-    WANTED = "wanted"
-    DONE = "done"
-    UNWANTED = "unwanted"
+    TO_TRANSFER = "wanted"
+    TRANSFERRED = "done"
+    DO_NOT_TRANSFER = "unwanted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ class Invoice:
     project_id: str = ""
     finalized: bool = True
     credit_note: bool = False
-    transfer: Transfer = Transfer.WANTED
+    export_status: ExportStatus = ExportStatus.TO_TRANSFER
     kid: str = ""
     currency: str = "NOK"
     rate: Decimal | None = None
@@ -105,7 +111,7 @@ class Invoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
+class CustomerDetails:
     """What accountants may keep by hand on a customer in 24SevenOffice (S14)."""
 
     phone: str = ""
@@ -127,7 +133,7 @@ class CompanyDraft:
     invoice_email: str
     is_company: bool
     number: int | None = None
-    details: Details | None = None
+    details: CustomerDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +164,7 @@ class ProjectDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldProject:
+class ExistingProject:
     """A project as 24SevenOffice holds it; ``client_id`` is what stands in the field for that."""
 
     number: int
@@ -282,9 +288,72 @@ class VoucherFiles:
     """The documents of a stamp that are approved, and whether others still wait for approval (S6)."""
 
     approved: tuple[VoucherFile, ...] = ()
-    waiting: bool = False
+    pending: bool = False
 
     @property
     def held_back(self) -> bool:
         """Whether there are some, and none is approved."""
-        return self.waiting and not self.approved
+        return self.pending and not self.approved
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """One line of a voucher in the ledger: ``amount`` in øre, above zero in debit and below in credit."""
+
+    account: int
+    amount: int
+    day: date
+    vat_code: str = ""
+    project_number: int | None = None
+    supplier_number: int | None = None
+    supplier_name: str = ""
+    invoice_number: str = ""
+    text: str = ""
+    currency: str = "NOK"
+    stamp: int | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingExpense:
+    """An expense with an external id as Moment holds it (M18): ``amount`` in øre including VAT.
+
+    ``unreadable`` says why one could not be read: it has nothing but its names then.
+    """
+
+    id: str
+    external_id: str
+    project_id: str = ""
+    description: str = ""
+    amount: int = 0
+    currency: str = "NOK"
+    supplier: str = ""
+    invoice_number: str = ""
+    day: date | None = None
+    invoiced: bool = False
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BookedVouchers:
+    """What the ledger has of some days, hidden lines too.
+
+    ``sales`` are the lines of outgoing invoices' vouchers. ``supplier_vouchers`` are, by name, the vouchers with
+    a line on the accounts asked for, and those of which other days have a part, as their lines of these days do
+    not balance.
+    """
+
+    sales: Sequence[PostedLine] = ()
+    supplier_vouchers: Mapping[str, Sequence[LedgerLine]] = field(default_factory=dict)
+
+    def within(self, before: BookedVouchers, after: BookedVouchers) -> BookedVouchers:
+        """Put what other days have of it around it."""
+        purchases: dict[str, list[LedgerLine]] = defaultdict(list)
+        for name, lines in chain.from_iterable(each.supplier_vouchers.items() for each in (before, self, after)):
+            purchases[name] += lines
+        return BookedVouchers((*self.sales, *before.sales, *after.sales), dict(purchases))
+
+
+def is_partial(lines: Sequence[LedgerLine]) -> bool:
+    """Tell whether lines are a part of a voucher only: a whole one balances, counting what is hidden."""
+    return sum(line.amount for line in lines) != 0

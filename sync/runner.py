@@ -8,44 +8,46 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from models import alerts, due, inbox, waiting
-from models.inbox import ClaimLost
-from models.words import Kind, Lane, Outcome
-from sync import dependencies, resting
-from sync.acting import act
-from sync.alerting import pause_of
-from sync.errors import Misconfigured, NotReady
+from models.connections import alert_outbox
+from models.enums import EntityType, Lane, Outcome
+from models.inbox import dependencies as inbox_dependencies
+from models.inbox import due, leases
+from models.inbox.leases import LeaseLostError
+from sync.engine import breaker_policy, dependencies
+from sync.engine.alerts import pause_alert
+from sync.engine.batch import run_batch
+from sync.engine.instrumentation import NoInstrumentation
+from sync.engine.outcomes import Success, attempt_result, next_chance, postponed
+from sync.engine.write_deadline import WriteDeadline, enforced
+from sync.errors import DependencyPendingError, MisconfiguredError
 from sync.flows.customers import Customers
 from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
 from sync.flows.projects import Projects
-from sync.leave import Leave, given
-from sync.outcomes import Done, next_chance, postponed, settle
-from sync.watching import Unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from models.base import Database
-    from models.connections import Connection, Connections
-    from models.inbox import Claim, Settlement
-    from sync.acting import Flow
-    from sync.desk import Desk
+    from models.connections.repository import Connection, Connections
+    from models.database import Database
+    from models.inbox.leases import AttemptResult, Lease
+    from sync.engine.batch import Flow
+    from sync.engine.context import SyncContext
+    from sync.engine.instrumentation import Instrumentation
+    from sync.engine.outcomes import Attempt
     from sync.errors import SyncError
-    from sync.outcomes import Tried
-    from sync.watching import Watch
 
 log = structlog.get_logger()
 
-FLOWS: Mapping[Kind, type[Customers | Projects | Invoices | Expenses]] = {
-    Kind.CUSTOMER: Customers,
-    Kind.PROJECT: Projects,
-    Kind.INVOICE: Invoices,
-    Kind.EXPENSE: Expenses,
+FLOWS: Mapping[EntityType, type[Customers | Projects | Invoices | Expenses]] = {
+    EntityType.CUSTOMER: Customers,
+    EntityType.PROJECT: Projects,
+    EntityType.INVOICE: Invoices,
+    EntityType.EXPENSE: Expenses,
 }
 
-UNWATCHED = Unwatched()
+NO_INSTRUMENTATION = NoInstrumentation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,120 +57,137 @@ class Runner:
     Args:
         database: where the inbox is.
         connections: to read a connection and to pause it.
-        open_desk: gives a flow the two systems of a connection; the function renews the claim.
+        open_context: gives a flow the two systems of a connection; the function renews the claim.
         clock: gives the present instant in UTC.
-        ticks: counts seconds, also while the machine sleeps.
-        dice: gives a number from 0 up to 1.
-        claim_for: how long a claim holds without a word.
-        watch: who looks on.
+        monotonic: counts seconds, also while the machine sleeps.
+        random: gives a number from 0 up to 1.
+        lease_ttl: how long a claim holds without a word.
+        instrumentation: who looks on.
     """
 
     database: Database
     connections: Connections
-    open_desk: Callable[[Connection, Callable[[], None]], Desk]
+    open_context: Callable[[Connection, Callable[[], None]], SyncContext]
     clock: Callable[[], datetime]
-    ticks: Callable[[], float]
-    dice: Callable[[], float]
-    claim_for: timedelta
-    watch: Watch = UNWATCHED
+    monotonic: Callable[[], float]
+    random: Callable[[], float]
+    lease_ttl: timedelta
+    instrumentation: Instrumentation = NO_INSTRUMENTATION
 
     def drain(self, lane: Lane) -> set[Lane]:
         """Work one batch of a lane off, and tell which lanes have something to do after it."""
-        flow = FLOWS[lane.kind]
+        flow = FLOWS[lane.entity_type]
         connection = self.connections.get(lane.connection_id)  # before the claim, should it not be readable
-        leave, now = Leave(clock=self.clock, ticks=self.ticks, claim_for=self.claim_for), self.clock()
-        claim = inbox.claim(self.database, lane, most=flow.batch, now=now, until=now + self.claim_for)
-        if claim is None:
+        deadline, now = (
+            WriteDeadline(clock=self.clock, monotonic=self.monotonic, lease_ttl=self.lease_ttl),
+            self.clock(),
+        )
+        lease = leases.acquire(self.database, lane, limit=flow.batch_size, now=now, until=now + self.lease_ttl)
+        if lease is None:
             return set()
-        with self.watch.draining(claim), given(leave):
+        with self.instrumentation.draining(lease), enforced(deadline):
             try:
-                return self._work_off(claim, flow, connection, leave)
-            except ClaimLost:
-                log.warning("claim_lost", connection=lane.connection_id, kind=lane.kind)
+                return self._process(lease, flow, connection, deadline)
+            except LeaseLostError:
+                log.warning("lease_lost", connection=lane.connection_id, entity_type=lane.entity_type)
                 return set()
 
-    def pause(self, connection: Connection, error: Misconfigured) -> None:
+    def pause(self, connection: Connection, error: MisconfiguredError) -> None:
         """Stop a connection whose settings are wrong, with one mail however many records met it."""
-        if self.connections.pause(connection.id, error.message, now=self.clock(), told=True):
-            log.warning("connection_paused", connection=connection.id, reason=error.reason)
-            alerts.raise_alert(self.database, connection.id, pause_of(connection, error), now=self.clock())
-
-    def _work_off(
-        self, claim: Claim, flow: Callable[[Desk], Flow[Any]], connection: Connection, leave: Leave
-    ) -> set[Lane]:
-        desk = self.open_desk(connection, lambda: self._hold(claim, leave))
-        with desk.reading_ahead(claim.lane, [change.record for change in claim.changes]):
-            trying = partial(self.watch.trying, claim)
-            tried, untried = act(
-                flow(desk), claim.changes, clock=self.clock, hold=self._holding(claim, leave), trying=trying
+        if self.connections.pause(connection.id, error.message, now=self.clock(), alerted=True):
+            log.warning("connection_paused", connection=connection.id, error_code=error.error_code)
+            alert_outbox.queue_connection_alert(
+                self.database, connection.id, pause_alert(connection, error), now=self.clock()
             )
-        tried |= dependencies.follow_up(self.database, claim, tried, now=self.clock())
-        answers = {change_id: each.answer for change_id, each in tried.items()}
+
+    def _process(
+        self,
+        lease: Lease,
+        flow: Callable[[SyncContext], Flow[Any]],
+        connection: Connection,
+        deadline: WriteDeadline,
+    ) -> set[Lane]:
+        context = self.open_context(connection, lambda: self._renew_lease(lease, deadline))
+        with context.reading_ahead(lease.lane, [job.record for job in lease.jobs]):
+            trying = partial(self.instrumentation.attempting, lease)
+            attempts, untried = run_batch(
+                flow(context),
+                lease.jobs,
+                clock=self.clock,
+                renew_lease=self._lease_renewer(lease, deadline),
+                instrument=trying,
+            )
+        attempts |= dependencies.follow_up(self.database, lease, attempts, now=self.clock())
+        answers = {job_id: each.answer for job_id, each in attempts.items()}
         for error in answers.values():
-            if isinstance(error, Misconfigured):
+            if isinstance(error, MisconfiguredError):
                 self.pause(connection, error)  # before the lane is free, or another worker would try it once more
-        settlements = self._settlements(claim, tried, untried, connection)
-        inbox.settle(self.database, claim, settlements, now=self.clock())
-        self.watch.settled(claim, settlements, now=self.clock())
-        _log(claim, settlements)
-        resting.heed(self.database, connection, answers.values(), now=self.clock(), dice=self.dice)
-        return self._next(claim, answers)
+        results = self._results(lease, attempts, untried, connection)
+        leases.complete(self.database, lease, results, now=self.clock())
+        self.instrumentation.completed(lease, results, now=self.clock())
+        _log(lease, results)
+        breaker_policy.record_batch(
+            self.database, connection, answers.values(), now=self.clock(), random=self.random
+        )
+        return self._next(lease, answers)
 
-    def _hold(self, claim: Claim, leave: Leave) -> None:
-        leave.renew()
-        inbox.renew(self.database, claim, until=self.clock() + self.claim_for)
+    def _renew_lease(self, lease: Lease, deadline: WriteDeadline) -> None:
+        deadline.renew()
+        leases.renew(self.database, lease, until=self.clock() + self.lease_ttl)
 
-    def _holding(self, claim: Claim, leave: Leave) -> Callable[[], None]:
+    def _lease_renewer(self, lease: Lease, deadline: WriteDeadline) -> Callable[[], None]:
         """Make what keeps a claim while records are read: it renews it when a tenth of its time is over."""
         held = self.clock()
 
-        def hold() -> None:
+        def renew_lease() -> None:
             nonlocal held
-            if self.clock() - held >= self.claim_for / 10:
-                self._hold(claim, leave)
+            if self.clock() - held >= self.lease_ttl / 10:
+                self._renew_lease(lease, deadline)
                 held = self.clock()
 
-        return hold
+        return renew_lease
 
-    def _settlements(
+    def _results(
         self,
-        claim: Claim,
-        tried: Mapping[int, Tried],
+        lease: Lease,
+        attempts: Mapping[int, Attempt],
         untried: Mapping[int, SyncError],
         connection: Connection,
-    ) -> Sequence[Settlement]:
+    ) -> Sequence[AttemptResult]:
         now, addresses = self.clock(), connection.settings.error_emails
         made = [
-            settle(change, tried[change.id], now=now, dice=self.dice, addresses=addresses)
-            for change in claim.changes
-            if change.id in tried
+            attempt_result(job, attempts[job.id], now=now, random=self.random, recipients=addresses)
+            for job in lease.jobs
+            if job.id in attempts
         ]
-        until = {error: next_chance(error, now=now, dice=self.dice) for error in set(untried.values())}
-        rest = (change for change in claim.changes if change.id in untried)
-        return made + [postponed(change, until=until[untried[change.id]]) for change in rest]
+        until = {error: next_chance(error, now=now, random=self.random) for error in set(untried.values())}
+        rest = (job for job in lease.jobs if job.id in untried)
+        return made + [postponed(job, until=until[untried[job.id]]) for job in rest]
 
-    def _next(self, claim: Claim, answers: Mapping[int, Done | Exception]) -> set[Lane]:
+    def _next(self, lease: Lease, answers: Mapping[int, Success | Exception]) -> set[Lane]:
         """Wake what waited for records that came across or never will, and tell the lanes to nudge."""
-        lane, records = claim.lane, {change.id: change.record for change in claim.changes}
-        done = {records[i]: answer.outcome for i, answer in answers.items() if isinstance(answer, Done)}
-        woken = waiting.wake(self.database, lane.connection_id, done.keys(), now=self.clock())
+        lane, records = lease.lane, {job.id: job.record for job in lease.jobs}
+        done = {records[i]: answer.outcome for i, answer in answers.items() if isinstance(answer, Success)}
+        woken = inbox_dependencies.wake(self.database, lane.connection_id, done.keys(), now=self.clock())
         skipped = [record for record, outcome in done.items() if outcome is Outcome.SKIPPED]
-        woken |= waiting.end_wait(self.database, lane.connection_id, skipped, now=self.clock())
-        awaited = [answer.waits_for for answer in answers.values() if isinstance(answer, NotReady)]
+        woken |= inbox_dependencies.end_wait(self.database, lane.connection_id, skipped, now=self.clock())
+        dependencies = [
+            answer.dependency for answer in answers.values() if isinstance(answer, DependencyPendingError)
+        ]
         more = {lane} if due.in_lane(self.database, lane, now=self.clock()) else set()
-        return more | woken | {Lane(lane.connection_id, record.kind) for record in awaited}
+        return more | woken | {Lane(lane.connection_id, record.entity_type) for record in dependencies}
 
 
-def _log(claim: Claim, settlements: Sequence[Settlement]) -> None:
-    records = {change.id: change.record.id for change in claim.changes}
-    for settlement in settlements:
-        if settlement.outcome:
+def _log(lease: Lease, results: Sequence[AttemptResult]) -> None:
+    records = {job.id: job.record.id for job in lease.jobs}
+    for result in results:
+        if result.outcome:
             log.info(
                 "attempt",
-                connection=claim.lane.connection_id,
-                kind=claim.lane.kind,
-                record=records[settlement.change_id],
-                change=settlement.change_id,
-                outcome=settlement.outcome,
-                **({"reason": settlement.reason} if settlement.reason else {}),
+                connection=lease.lane.connection_id,
+                entity_type=lease.lane.entity_type,
+                record=records[result.job_id],
+                job=result.job_id,
+                outcome=result.outcome,
+                **({"error_code": result.error_code} if result.error_code else {}),
             )

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 from redis import Redis
 
 from local import servers
-from models import passwords
-from models.base import Database, migrate
-from models.connections import Connections
-from models.vault import Vault
+from models.connections.repository import Connections
+from models.connections.vault import Vault
+from models.database import Database, migrate
+from models.users import passwords
 from tests.databases import Databases
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from language.catalogue import Language
-from models.settings import ConnectionSettings
-from models.words import Kind, Record
+from i18n.catalog import Language
+from models.connections.settings import ConnectionSettings
+from models.enums import EntityType, Record
 from sync.records import Customer, Invoice, InvoiceLine, Project
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def settings(**values: Any) -> ConnectionSettings:
     return ConnectionSettings.model_validate({**defaults, **values})
 
 
-def record(kind: Kind = Kind.INVOICE, record_id: str = "1") -> Record:
-    return Record(kind, record_id)
+def record(entity_type: EntityType = EntityType.INVOICE, record_id: str = "1") -> Record:
+    return Record(entity_type, record_id)
 
 
 def customer(record_id: str = "7", **values: Any) -> Customer:

@@ -8,21 +8,22 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from models.finds import Modified
-from sync.books.held import Booked, HeldExpense
-from sync.errors import Rejected, SyncError, Uncertain
+from models.inbox.missed_webhooks import ModifiedRecord
+from sync.errors import OutcomeUnknownError, RejectedError, SyncError
 from sync.records import (
+    BookedVouchers,
     Company,
     Customer,
+    ExistingExpense,
+    ExistingProject,
     FiscalYear,
-    HeldProject,
     Identity,
     Invoice,
     PostedLine,
     Project,
 )
-from tests.fake_purchases import FakePurchases
-from tests.remote import Remote
+from tests.fake_remote import Remote
+from tests.fake_supplier_vouchers import FakePurchases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import BinaryIO
 
-    from models.accounts import AccountRanges
-    from models.words import Kind
-    from sync.records import CompanyDraft, Details, ExpenseDraft, ProjectDraft, Voucher
+    from models.connections.account_ranges import AccountRanges
+    from models.enums import EntityType
+    from sync.records import CompanyDraft, CustomerDetails, ExpenseDraft, ProjectDraft, Voucher
 
 RATES = {"3": Decimal(25), "31": Decimal(15), "5": Decimal(0)}
 CHART = {1500: "", 1920: "", 3000: "3", 3020: "31", 3100: "5"}
@@ -49,7 +50,7 @@ class FakeMoment(Remote):
         self.invoiced: set[str] = set()
         self.closed_activities: set[str] = set()
         self.modified_at: dict[str, datetime] = {}
-        self.ahead: list[tuple[Kind, tuple[str, ...]]] = []
+        self.ahead: list[tuple[EntityType, tuple[str, ...]]] = []
         for record in records:
             self.put(record)
 
@@ -62,9 +63,9 @@ class FakeMoment(Remote):
             case Invoice():
                 self.invoices[record.id] = record
 
-    def reading_ahead(self, kind: Kind, record_ids: Sequence[str]) -> AbstractContextManager[None]:
+    def reading_ahead(self, entity_type: EntityType, record_ids: Sequence[str]) -> AbstractContextManager[None]:
         """Read nothing before it is asked for, so that tests see in order what goes wrong."""
-        self.ahead.append((kind, tuple(record_ids)))
+        self.ahead.append((entity_type, tuple(record_ids)))
         return nullcontext()
 
     def customer(self, record_id: str) -> Customer | None:
@@ -83,20 +84,22 @@ class FakeMoment(Remote):
         with self.call("invoices_of"):
             yield from [each for each in self.invoices.values() if each.finalized and first <= each.day <= last]
 
-    def return_customer_number(self, record_id: str, number: int) -> None:
-        with self.call("return_customer_number"):
+    def write_customer_number(self, record_id: str, number: int) -> None:
+        with self.call("write_customer_number"):
             self.customers[record_id] = replace(self.customers[record_id], number=str(number))
 
-    def changed(self, kind: Kind, *, since: datetime) -> Iterable[str]:  # noqa: ARG002 (Moment may tell more)
+    def changed(self, entity_type: EntityType, *, since: datetime) -> Iterable[str]:  # noqa: ARG002 (Moment may tell more)
         with self.call("changed"):
-            return list(vars(self)[f"{kind}s"])
+            return list(vars(self)[f"{entity_type}s"])
 
-    def modified(self, kind: Kind, *, since: datetime) -> Iterable[Modified]:
+    def modified(self, entity_type: EntityType, *, since: datetime) -> Iterable[ModifiedRecord]:
         """Tell those, too, that were modified before, unless a test says when that was."""
-        listed = [Modified(each, self.modified_at.get(each)) for each in self.changed(kind, since=since)]
+        listed = [
+            ModifiedRecord(each, self.modified_at.get(each)) for each in self.changed(entity_type, since=since)
+        ]
         return [each for each in listed if each.at is None or each.at >= since]
 
-    def invoice_address(self, record_id: str) -> str:
+    def invoice_url(self, record_id: str) -> str:
         return f"https://moment.example/invoices/{record_id}"
 
     def project_numbered(self, number: int) -> str | None:
@@ -106,17 +109,17 @@ class FakeMoment(Remote):
     def activity(self, project_id: str, name: str) -> str:
         with self.call("activity"):
             if name in self.closed_activities:
-                raise Rejected(f"Activity {name} of project {project_id} is closed.")
+                raise RejectedError(f"Activity {name} of project {project_id} is closed.")
             return f"{project_id}-{name}"
 
     def find_expense(self, external_id: str) -> str | None:
         with self.call("find_expense"):
             return next((key for key, each in self.expenses.items() if each.external_id == external_id), None)
 
-    def expenses_from(self, first: date) -> Iterator[HeldExpense]:  # noqa: ARG002 - Moment may tell more
+    def expenses_from(self, first: date) -> Iterator[ExistingExpense]:  # noqa: ARG002 - Moment may tell more
         with self.call("expenses_from"):
             yield from [
-                HeldExpense(
+                ExistingExpense(
                     key,
                     each.external_id,
                     each.project_id,
@@ -147,7 +150,7 @@ class FakeMoment(Remote):
 
     def _alter(self, expense_id: str, change: Callable[[], object]) -> bool:
         if expense_id in self.invoiced:
-            raise Rejected("The expense is invoiced.", reason="invoiced")
+            raise RejectedError("The expense is invoiced.", error_code="invoiced")
         if expense_id in self.expenses:
             change()
             return True
@@ -168,7 +171,7 @@ class FakeErp(FakePurchases):
     def __init__(self) -> None:
         super().__init__()
         self.companies: dict[int, Company] = {}
-        self.details: dict[int, list[Details | None]] = {}
+        self.details: dict[int, list[CustomerDetails | None]] = {}
         self.emails: dict[int, tuple[str, ...]] = {}
         self.projects: dict[int, ProjectDraft] = {}
         self.client_id = ""
@@ -186,7 +189,7 @@ class FakeErp(FakePurchases):
 
     def _save_company(self, draft: CompanyDraft) -> int | SyncError:
         if draft.name == "Refused AS":
-            return Rejected("24SevenOffice does not like the name.")
+            return RejectedError("24SevenOffice does not like the name.")
         number = draft.number or 10001 + len(self.companies)
         self.details.setdefault(number, []).append(draft.details)
         self.emails[number] = tuple(email for email in (draft.email, draft.invoice_email) if email)
@@ -201,8 +204,8 @@ class FakeErp(FakePurchases):
         with self.call("company"):
             return self.companies.get(number)
 
-    def register(self) -> Collection[Company]:
-        with self.call("register"):
+    def all_companies(self) -> Collection[Company]:
+        with self.call("all_companies"):
             return [
                 replace(company, emails=self.emails.get(number, company.emails))
                 for number, company in self.companies.items()
@@ -213,10 +216,10 @@ class FakeErp(FakePurchases):
             self.projects[draft.number] = draft
             self.client_ids[draft.number] = self.client_id
 
-    def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
-        with self.call("held_projects"):
+    def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
+        with self.call("existing_projects"):
             found = ((self.projects[n], self.client_ids.get(n, "")) for n in numbers if n in self.projects)
-            return [HeldProject(each.number, each.name, each.customer_number, held) for each, held in found]
+            return [ExistingProject(each.number, each.name, each.customer_number, held) for each, held in found]
 
     def tax_codes(self) -> Mapping[int, str]:
         return self.chart
@@ -246,7 +249,7 @@ class FakeErp(FakePurchases):
         if voucher.kid == "refuse me":
             refusal = "KID is wrong."
         if refusal:
-            raise Uncertain(refusal, otherwise=Rejected(refusal))
+            raise OutcomeUnknownError(refusal, otherwise=RejectedError(refusal))
 
     def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
         with self.call("posted"):
@@ -262,9 +265,9 @@ class FakeErp(FakePurchases):
             found = [each for each in self.vouchers.values() if first <= each.day <= last]
             return [line for voucher in found for line in lines_of(voucher)]
 
-    def booked(self, first: date, last: date, *, costs: AccountRanges) -> Booked:
-        with self.call("booked"):
-            return Booked(self.ledger(first, last), self.with_costs(first, last, costs))
+    def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
+        with self.call("booked_vouchers"):
+            return BookedVouchers(self.ledger(first, last), self.with_costs(first, last, costs))
 
     def forget(self) -> None:
         self.calls["forget"] += 1

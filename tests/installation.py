@@ -16,20 +16,21 @@ import pytest
 import structlog
 from cryptography.fernet import Fernet
 
-from models import inbox
-from models.alerts import Alert, Turn
-from models.errands import Asked
-from models.inbox import Settlement
-from models.words import Kind, Lane, Outcome, Record, State
-from sync.books.differences import Difference, Report, Standing, Total
-from worker import wiring
+from models.admin.operations import OperationType
+from models.connections.alert_outbox import Alert, AlertType
+from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.inbox import leases
+from models.inbox.enqueue import enqueue
+from models.inbox.leases import AttemptResult
+from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
+from worker import container as worker_container
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from models.connections import Connection
-    from worker.wiring import Bridge
+    from models.connections.repository import Connection
+    from worker.container import Container
 
 
 T = TypeVar("T")
@@ -50,22 +51,22 @@ def environment(database_url: str, redis_url: str, sandbox: Mapping[str, str] | 
         "TWENTYFOUR_REQUESTS_PER_SECOND": "1000",  # the sandbox of the tests allows it
         "SMTP_URL": systems["smtp"],
         "PUBLIC_URL": "https://bridge.example",
-        "SWEEP_SECONDS": "0.5",
+        "DISPATCH_SECONDS": "0.5",
         "LOG_FORMAT": "text",
     }
 
 
 @contextmanager
-def installed(environ: Mapping[str, str]) -> Iterator[Bridge]:
+def installed(environ: Mapping[str, str]) -> Iterator[Container]:
     """Let this process be one of the installation."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environ.items():
             patch.setenv(name, value)
-        wiring.bridge.cache_clear()
-        bridge = wiring.bridge()
-        yield bridge
-        bridge.close()
-        wiring.bridge.cache_clear()
+        worker_container.get_container.cache_clear()
+        container = worker_container.get_container()
+        yield container
+        container.close()
+        worker_container.get_container.cache_clear()
 
 
 @contextmanager
@@ -94,14 +95,14 @@ def process(*arguments: str, environ: Mapping[str, str]) -> Iterator[subprocess.
             running.kill()
 
 
-def messages(bridge: Bridge) -> list[tuple[str, int]]:
+def messages(container: Container) -> list[tuple[str, int]]:
     """What waits in the queue: tasks and the numbers of their connections, the first to be taken first."""
-    waiting = [json.loads(each) for each in bridge.redis.lrange("sync", 0, -1)]
+    waiting = [json.loads(each) for each in container.redis.lrange("sync", 0, -1)]
     return [(each["headers"]["task"], json.loads(each["headers"]["argsrepr"])[0]) for each in reversed(waiting)]
 
 
 def stuck(
-    bridge: Bridge,
+    container: Container,
     connection: Connection,
     *,
     record_id: str = "9",
@@ -109,31 +110,31 @@ def stuck(
     now: datetime | None = None,
 ) -> int:
     """Have a change that needs a person, and tell its number."""
-    now, database = now or wiring.clock(), bridge.database
-    inbox.receive(database, connection.id, [Record(Kind.INVOICE, record_id)], now=now)
-    claim = inbox.claim(
-        database, Lane(connection.id, Kind.INVOICE), most=1, now=now, until=now + timedelta(hours=1)
+    now, database = now or worker_container.clock(), container.database
+    enqueue(database, connection.id, [Record(EntityType.INVOICE, record_id)], now=now)
+    lease = leases.acquire(
+        database, Lane(connection.id, EntityType.INVOICE), limit=1, now=now, until=now + timedelta(hours=1)
     )
-    assert claim
-    (change,) = claim.changes
+    assert lease
+    (job,) = lease.jobs
     told = (title, "The account 3999 is unknown.", "Open the account in 24SevenOffice.")
-    settlement = Settlement(
-        change.id,
-        State.STUCK,
+    result = AttemptResult(
+        job.id,
+        JobState.NEEDS_ATTENTION,
         due_at=now,
         outcome=Outcome.FAILED,
-        reason="account",
+        error_code="account",
         title=told[0],
         message=told[1],
         remedy=told[2],
-        alert=Alert(Turn.WORSE, *told, connection.settings.error_emails),
+        alert=Alert(AlertType.NEEDS_ATTENTION, *told, connection.settings.error_emails),
     )
-    inbox.settle(database, claim, [settlement], now=now)
-    return change.id
+    leases.complete(database, lease, [result], now=now)
+    return job.id
 
 
 def compared(
-    bridge: Bridge,
+    container: Container,
     connection: Connection,
     *,
     record_id: str = "9",
@@ -141,20 +142,29 @@ def compared(
     with_expenses: bool = False,
 ) -> int:
     """Have the books compared, with an invoice that is missing and a strange voucher, and tell the errand."""
-    now, day = wiring.clock(), date(2026, 10, 15)
-    errand = bridge.errands.ask(Asked.COMPARISON, connection.id, who="kari@example.com", now=now)
-    differences = [
-        Difference(Standing.MISSING, "1024", day, record_id, amount=amount),
-        Difference(Standing.LEDGER_ONLY, "77", day, vouchers=("2026-101-17",), amount=100),
+    now, day = worker_container.clock(), date(2026, 10, 15)
+    errand = container.operations.request(
+        OperationType.RECONCILIATION, connection.id, actor="kari@example.com", now=now
+    )
+    discrepancies = [
+        Discrepancy(DiscrepancyType.MISSING, "1024", day, record_id, amount=amount),
+        Discrepancy(DiscrepancyType.LEDGER_ONLY, "77", day, vouchers=("2026-101-17",), amount=100),
     ]
     totals = [Total(3000, "3", -240000, 0, "25")]
-    expense = Difference(
-        Standing.NOT_BROUGHT, "F-77", day, vouchers=("2026-104-40001",), amount=125000, expense=EXPENSE_KEY
+    expense = Discrepancy(
+        DiscrepancyType.NOT_IN_MOMENT,
+        "F-77",
+        day,
+        vouchers=("2026-104-40001",),
+        amount=125000,
+        expense=EXPENSE_KEY,
     )
-    expenses = Report(day, day, {"equal": 5, "removed": 1}, [Total(4300, "", 0, 125000)], [expense])
+    expenses = ReconciliationReport(day, day, {"equal": 5, "removed": 1}, [Total(4300, "", 0, 125000)], [expense])
     first, last = day.replace(day=1), day.replace(day=31)
-    report = Report(first, last, {"equal": 2}, totals, differences, expenses=expenses if with_expenses else None)
-    bridge.errands.answer(errand, {"findings": [], "report": report.as_json()}, now=now)
+    report = ReconciliationReport(
+        first, last, {"equal": 2}, totals, discrepancies, expenses=expenses if with_expenses else None
+    )
+    container.operations.complete(errand, {"findings": [], "report": report.as_json()}, now=now)
     return errand
 
 

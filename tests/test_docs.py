@@ -11,9 +11,9 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from config.settings import Settings
-from models.schema import TABLES
-from models.settings import ConnectionSettings
-from sync.reasons import REASONS
+from models.connections.settings import ConnectionSettings
+from models.schema.metadata import TABLES
+from sync.error_codes import ERROR_CODES
 from web.app import ROUTERS
 from worker.__main__ import main
 
@@ -38,8 +38,8 @@ ROUTES = [
 ]
 OF_ENVIRONMENT = {name.upper() for name in Settings.model_fields}
 OTHER_NAMES = {
-    *("connection", "kind", "record", "change", "changes", "task", "task_id"),  # fields of the log
-    *("user", "reason", "outcome", "found"),  # and more of them
+    *("connection", "entity_type", "record", "job", "jobs", "task", "task_id"),  # fields of the log
+    *("user", "error_code", "outcome", "found"),  # and more of them
     *("ledger", "draft", "series"),  # choices of settings
     *("retry", "noeviction", "look", "BAD", "SANDBOX=0"),
 }
@@ -98,15 +98,17 @@ def test_whatever_the_runbook_names_is_there() -> None:
     """Its commands are tried above; here its pages, and what it calls by a name: events, reasons and settings."""
     page = (ROOT / "docs" / "runbook.md").read_text()
     named = set(re.findall(r"`([^` ]+)`", re.sub(r"^    .*$", "", page, flags=re.MULTILINE)))
-    pages = {name for name in named if name.startswith("/") and name != "/hooks/moment/"}
+    pages = {name for name in named if name.startswith("/") and name != "/webhooks/moment/"}
     assert [name for name in pages if not any(pattern.fullmatch(name) for pattern in ROUTES)] == []
-    reasons = {name.removeprefix("/reasons/") for name in pages if name.startswith("/reasons/")}
-    assert reasons - set(REASONS) == set()
+    reasons = {name.removeprefix("/error-codes/") for name in pages if name.startswith("/error-codes/")}
+    assert reasons - set(ERROR_CODES) == set()
     assert {name for name in named if name.isupper()} - OF_ENVIRONMENT - OTHER_NAMES == set()
-    metrics = {name for name in re.findall(r"`(bridge_[a-z_]+)", page) if f"| `{name}` |" not in METRICS}
+    metrics = {name for name in re.findall(r"`(moment24_[a-z_]+)", page) if f"| `{name}` |" not in METRICS}
     assert metrics == set()
-    words = {name for name in named if re.fullmatch(r"[a-z]+(_[a-z]+)*", name) and not name.startswith("bridge_")}
-    assert words - EVENTS - set(REASONS) - set(ConnectionSettings.model_fields) - OTHER_NAMES == set()
+    words = {
+        name for name in named if re.fullmatch(r"[a-z]+(_[a-z]+)*", name) and not name.startswith("moment24_")
+    }
+    assert words - EVENTS - set(ERROR_CODES) - set(ConnectionSettings.model_fields) - OTHER_NAMES == set()
 
 
 def test_the_runbook_tells_of_ten_things_how_each_is_seen_mended_and_prevented() -> None:

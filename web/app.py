@@ -14,51 +14,51 @@ from web import health, metrics, webhooks
 from web.errors import add_error_pages
 from web.pages import (
     account,
-    actions,
-    audit,
-    changes,
+    audit_log,
+    connection,
     connections,
-    errands,
+    dashboard,
+    email_log,
+    error_codes,
     expenses,
-    mails,
+    match_questions,
     openid,
-    overview,
-    questions,
-    reasons,
-    setup,
-    signing,
+    operations,
+    record_actions,
+    records,
+    sign_in,
     users,
 )
-from web.protection import ProtectedApp
-from worker.wiring import bridge
+from web.security.headers import SecureApp
+from worker.container import get_container
 
 ROUTERS = (
     webhooks.router,
     health.router,
     metrics.router,
-    overview.router,
-    actions.router,
-    changes.router,  # after the one before, which has /changes/confirm
-    questions.router,
+    dashboard.router,
+    record_actions.router,
+    records.router,  # after the one before, which has /changes/confirm
+    match_questions.router,
     expenses.router,
-    mails.router,
-    audit.router,
+    email_log.router,
+    audit_log.router,
     connections.router,
-    setup.router,  # after the one before, which has /connections/new
-    errands.router,
+    connection.router,  # after the one before, which has /connections/new
+    operations.router,
     account.router,
     openid.router,
-    reasons.router,
-    signing.router,
+    error_codes.router,
+    sign_in.router,
     users.router,
 )
 
 
 def create_app() -> FastAPI:
     """Make the app from the settings in the environment."""
-    settings = bridge().settings
+    settings = get_container().settings
     configure(settings.log_format, level=settings.log_level)
-    app = ProtectedApp()
+    app = SecureApp()
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

@@ -6,30 +6,30 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from language.said import Said, say
-from models.base import DatabaseUnavailable
-from models.connections import UnknownConnection
-from models.users import UnknownUser
-from web.rendering import render
-from web.visitors import Visitor, known
+from i18n.messages import Message, msg
+from models.connections.repository import UnknownConnectionError
+from models.database import DatabaseUnavailableError
+from models.users.repository import UnknownUserError
+from web.security.auth import CurrentUser, signed_in_user
+from web.views.templates import render
 
-COME_AGAIN = {"Retry-After": "30"}
+RETRY_AFTER = {"Retry-After": "30"}
 """Seconds."""
 
-FOR_MACHINES = ("/hooks/", "/health/", "/metrics")
+API_PREFIXES = ("/webhooks/", "/health/", "/metrics")
 """What is below here is answered in JSON, as it asks."""
 
-WORDS: dict[int, tuple[Said, Said]] = {
+MESSAGES: dict[int, tuple[Message, Message]] = {
     403: (
-        say("Nothing was changed"),
-        say("The page was open for too long. Go back, load it again and try once more."),
+        msg("Nothing was changed"),
+        msg("The page was open for too long. Go back, load it again and try once more."),
     ),
-    404: (say("There is no such page"), say("Perhaps it has moved, or it is not for this user.")),
-    413: (say("That is too much"), say("Nothing was changed. Enter less, and try again.")),
-    500: (say("Something went wrong here"), say("It has been noted. Please try again in a while.")),
-    503: (say("The database is away"), say("Nothing is lost. Please try again in half a minute.")),
+    404: (msg("There is no such page"), msg("Perhaps it has moved, or it is not for this user.")),
+    413: (msg("That is too much"), msg("Nothing was changed. Enter less, and try again.")),
+    500: (msg("Something went wrong here"), msg("It has been noted. Please try again in a while.")),
+    503: (msg("The database is away"), msg("Nothing is lost. Please try again in half a minute.")),
 }
-OTHERWISE = (say("That cannot be read"), say("Something in the address or the form is not as it should be."))
+DEFAULT_MESSAGE = (msg("That cannot be read"), msg("Something in the address or the form is not as it should be."))
 
 
 def add_error_pages(app: FastAPI) -> None:
@@ -37,9 +37,9 @@ def add_error_pages(app: FastAPI) -> None:
     app.exception_handlers |= {
         StarletteHTTPException: _refused,
         RequestValidationError: _unreadable,
-        UnknownConnection: _not_there,
-        UnknownUser: _not_there,
-        DatabaseUnavailable: _come_again,
+        UnknownConnectionError: _not_there,
+        UnknownUserError: _not_there,
+        DatabaseUnavailableError: _unavailable,
         Exception: _crashed,
     }
 
@@ -61,8 +61,8 @@ async def _not_there(request: Request, _error: Exception) -> Response:
     return await _refused(request, HTTPException(404))
 
 
-async def _come_again(request: Request, _error: Exception) -> Response:
-    return await _answer(request, 503, "The database is away. Please try again.", COME_AGAIN)
+async def _unavailable(request: Request, _error: Exception) -> Response:
+    return await _answer(request, 503, "The database is away. Please try again.", RETRY_AFTER)
 
 
 async def _crashed(request: Request, _error: Exception) -> Response:
@@ -70,18 +70,18 @@ async def _crashed(request: Request, _error: Exception) -> Response:
 
 
 async def _answer(request: Request, status_code: int, detail: str, headers: dict[str, str]) -> Response:
-    if request.url.path.startswith(FOR_MACHINES):
+    if request.url.path.startswith(API_PREFIXES):
         return JSONResponse({"detail": detail}, status_code, headers)
-    title, words = WORDS.get(status_code, OTHERWISE)
-    visitor = await run_in_threadpool(_whoever, request)
-    page = render(request, visitor, "error.html", status=status_code, title=title, words=words)
+    title, words = MESSAGES.get(status_code, DEFAULT_MESSAGE)
+    current_user = await run_in_threadpool(_user_if_known, request)
+    page = render(request, current_user, "error.html", status=status_code, title=title, message=words)
     page.headers.update(headers)
     return page
 
 
-def _whoever(request: Request) -> Visitor | None:
+def _user_if_known(request: Request) -> CurrentUser | None:
     """Tell who asks, as far as the database can be asked."""
     try:
-        return known(request)
-    except DatabaseUnavailable:
+        return signed_in_user(request)
+    except DatabaseUnavailableError:
         return None

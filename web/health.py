@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Response, status
 from redis.exceptions import RedisError
 
-from models.readiness import is_behind
-from web.visitors import Open
-from worker import pulse
-from worker.wiring import bridge
+from models.schema.version import is_behind
+from web.security.auth import Open
+from worker import heartbeat
+from worker.container import get_container
 
 router = APIRouter(prefix="/health", dependencies=[Open])
 
@@ -23,7 +23,7 @@ def ready(response: Response) -> dict[str, str]:
 
     Without Redis or workers notifications are taken all the same, so that is told and no more.
     """
-    behind = is_behind(bridge().database)
+    behind = is_behind(get_container().database)
     if behind:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     return {"web": "up", "postgresql": "up", "tables": "behind" if behind else "up"} | _worked_on()
@@ -31,6 +31,6 @@ def ready(response: Response) -> dict[str, str]:
 
 def _worked_on() -> dict[str, str]:
     try:
-        return {"redis": "up", "workers": "up" if pulse.is_felt(bridge().redis) else "silent"}
+        return {"redis": "up", "workers": "up" if heartbeat.is_alive(get_container().redis) else "silent"}
     except RedisError:
         return {"redis": "down", "workers": "silent"}

@@ -9,25 +9,25 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from models.base import DatabaseUnavailable, NoWayBack, migrate, migrate_back
-from models.connections import NameTaken, UnknownConnection
-from models.erasing import AtWork
-from models.passwords import Unfit
-from models.users import UnknownUser
+from models.admin.erasure import JobsRunningError
+from models.connections.repository import NameTakenError, UnknownConnectionError
+from models.database import DatabaseUnavailableError, NoDowngradeError, downgrade, migrate
+from models.users.passwords import InvalidInputError
+from models.users.repository import UnknownUserError
 from sync.errors import SyncError
-from worker import pulse
-from worker.app import app
-from worker.commands.adopting import adopt_
-from worker.commands.backfill import backfill
-from worker.commands.changes import changes
-from worker.commands.connections import connections
-from worker.commands.doctor import doctor
-from worker.commands.erasing import erase, people
-from worker.commands.expenses import expenses
-from worker.commands.reconcile import reconcile
-from worker.commands.restored import restored
-from worker.commands.users import users
-from worker.wiring import bridge
+from worker import heartbeat
+from worker.celery_app import app
+from worker.cli.backfill import backfill
+from worker.cli.connections import connections
+from worker.cli.doctor import doctor
+from worker.cli.erasure import erase, people
+from worker.cli.expenses import expenses
+from worker.cli.initial_matching import match_
+from worker.cli.jobs import jobs
+from worker.cli.reconcile import reconcile
+from worker.cli.restore import restore
+from worker.cli.users import users
+from worker.container import get_container
 
 
 class PlainSpoken(click.Group):
@@ -39,7 +39,15 @@ class PlainSpoken(click.Group):
             return super().invoke(ctx)
         except SyncError as error:
             raise click.ClickException("\n".join(filter(None, (error.message, error.remedy)))) from error
-        except (DatabaseUnavailable, UnknownConnection, NameTaken, UnknownUser, Unfit, AtWork, NoWayBack) as error:
+        except (
+            DatabaseUnavailableError,
+            UnknownConnectionError,
+            NameTakenError,
+            UnknownUserError,
+            InvalidInputError,
+            JobsRunningError,
+            NoDowngradeError,
+        ) as error:
             raise click.ClickException(str(error)) from error
         except RedisError as error:
             raise click.ClickException("Redis cannot be reached.") from error
@@ -55,14 +63,14 @@ def main() -> None:
     """Look after the bridge between Moment and 24SevenOffice."""
 
 
-connections.add_command(adopt_)
+connections.add_command(match_)
 connections.add_command(backfill)
 main.add_command(connections)
-main.add_command(changes)
+main.add_command(jobs)
 main.add_command(expenses)
 main.add_command(users)
 main.add_command(doctor)
-main.add_command(restored)
+main.add_command(restore)
 main.add_command(people)
 connections.add_command(erase)
 main.add_command(reconcile)
@@ -74,10 +82,10 @@ def migrate_(back_to: str | None) -> None:
     """Bring the database to the newest version; harmless where it is."""
     if back_to:
         click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
-        migrate_back(bridge().settings.database_url, to=back_to)
+        downgrade(get_container().settings.database_url, to=back_to)
         click.echo(f"The database is back at version {back_to}: start the older release.")
     else:
-        migrate(bridge().settings.database_url)
+        migrate(get_container().settings.database_url)
         click.echo("The database is up to date.")
 
 
@@ -88,9 +96,9 @@ def migrate_(back_to: str | None) -> None:
 def alive(*, here: bool) -> None:
     """Fail unless beat, Redis and a worker have been at work within the last minute."""
     if here:
-        if pulse.is_silent(app, bridge().redis):
+        if heartbeat.is_unresponsive(app, get_container().redis):
             raise click.ClickException("The worker on this host does not answer.")
-    elif not pulse.is_felt(bridge().redis):
+    elif not heartbeat.is_alive(get_container().redis):
         raise click.ClickException("There has been no sweep within the last minute.")
 
 
@@ -108,8 +116,8 @@ def new() -> None:
 @keys.command()
 def rotate() -> None:
     """Encrypt all secrets anew with the first of SECRET_KEYS, so that older keys may be taken out."""
-    bridge().errands.rotate_keys()
-    click.echo(f"Connections under the first key now: {bridge().connections.rotate_keys()}.")
+    get_container().operations.rotate_keys()
+    click.echo(f"Connections under the first key now: {get_container().connections.rotate_keys()}.")
 
 
 if __name__ == "__main__":

@@ -11,73 +11,73 @@ import structlog
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from worker.app import app
-from worker.wiring import bridge
+from worker.celery_app import app
+from worker.container import get_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
-    from models.words import Lane
+    from models.enums import Lane
 
 log = structlog.get_logger()
 
-LANE_SECONDS = 60
+LANE_DEBOUNCE_SECONDS = 60
 """How long a nudge is trusted to be on its way, should it be lost."""
 
-ERRAND_SECONDS = 300
+OPERATION_DEBOUNCE_SECONDS = 300
 """The same for an errand, which may itself take a while where a system does not answer."""
 
 
-def nudge(lanes: Iterable[Lane]) -> None:
+def dispatch_lanes(lanes: Iterable[Lane]) -> None:
     """Send a message for each lane that has none on its way."""
-    messages = sorted({(f"sync_{lane.kind}s", lane.connection_id) for lane in lanes})
-    _send((*message, LANE_SECONDS) for message in messages)
+    messages = sorted({(f"sync_{lane.entity_type}s", lane.connection_id) for lane in lanes})
+    _send((*message, LANE_DEBOUNCE_SECONDS) for message in messages)
 
 
-def nudge_polls(task: str, intervals: Mapping[int, timedelta], *, most: int | None = None) -> None:
+def dispatch_polls(task: str, intervals: Mapping[int, timedelta], *, limit: int | None = None) -> None:
     """Send connections their polls, at most so many and the first of them first.
 
     One that was sent its poll within half of its interval between two polls is passed over: it is on its way, or
     it failed just now.
     """
     waits = ((task, number, interval.total_seconds() / 2) for number, interval in intervals.items())
-    _send(waits, most=most)
+    _send(waits, limit=limit)
 
 
-def nudge_errands(errand_ids: Iterable[int]) -> None:
+def dispatch_operations(operation_ids: Iterable[int]) -> None:
     """Send a message for each errand that has none on its way."""
-    _send(("run_errand", errand_id, ERRAND_SECONDS) for errand_id in errand_ids)
+    _send(("run_operation", operation_id, OPERATION_DEBOUNCE_SECONDS) for operation_id in operation_ids)
 
 
-def arrived(lane: Lane) -> None:
+def clear_pending(lane: Lane) -> None:
     """Note that the lane's message is here: what comes from now on needs another one.
 
     To be called before the lane is claimed, so that no change falls between the two.
     """
-    bridge().redis.delete(_key(f"sync_{lane.kind}s", lane.connection_id))
+    get_container().redis.delete(_key(f"sync_{lane.entity_type}s", lane.connection_id))
 
 
 def forget(connection_id: int | None = None) -> None:
     """Forget which nudges of a connection, or of all, are on their way; should one come twice, it does no harm."""
-    redis = bridge().redis
+    redis = get_container().redis
     for key in redis.scan_iter(_key("*", "*" if connection_id is None else connection_id)):
         redis.delete(key)
 
 
-def _send(messages: Iterable[tuple[str, int, float]], *, most: int | None = None) -> None:
+def _send(messages: Iterable[tuple[str, int, float]], *, limit: int | None = None) -> None:
     """Send tasks with the number of a connection or an errand, each unless it was sent within its seconds."""
-    redis, sent = bridge().redis, 0
+    redis, sent = get_container().redis, 0
     try:
         for task, number, seconds in messages:
-            if sent == most:
+            if sent == limit:
                 return
             if redis.set(_key(task, number), "", nx=True, px=max(1, int(seconds * 1000))):
-                app.send_task(task, args=[number], retry=False, headers=bridge().traces.carried())
+                app.send_task(task, args=[number], retry=False, headers=get_container().tracer.headers())
                 sent += 1
     except (RedisError, OperationalError) as error:
-        log.warning("nudge_lost", because=str(error))
+        log.warning("dispatch_failed", because=str(error))
 
 
 def _key(task: str, number: int | str) -> str:
-    return f"nudged:{number}:{task}"
+    return f"dispatched:{number}:{task}"

@@ -4,109 +4,115 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from models import due, finds, reminders, retention, tallies, throttle, visits, waiting
-from models.errands import WORTHWHILE
-from models.words import Kind, Lane
-from worker import dispatch, errands, mailing, monthly, polls, pulse
-from worker.app import app
-from worker.beat import EXPENSE_SECONDS
-from worker.wiring import bridge, clock
+from models.admin import reminders
+from models.admin.operations import WORTHWHILE
+from models.enums import EntityType, Lane
+from models.inbox import dependencies, due, missed_webhooks, retention, statistics
+from models.users import sessions, throttle
+from worker import dispatch, heartbeat
+from worker.celery_app import app
+from worker.container import clock, get_container
+from worker.jobs import monthly_reconciliation, operations, polls
+from worker.jobs import send_alerts as jobs_send_alerts
+from worker.schedule import EXPENSE_SECONDS
 
 
 @app.task(name="sync_customers")
 def sync_customers(connection_id: int) -> None:
     """Work off some of the customers that are due."""
-    _drain(Lane(connection_id, Kind.CUSTOMER))
+    _drain(Lane(connection_id, EntityType.CUSTOMER))
 
 
 @app.task(name="sync_projects")
 def sync_projects(connection_id: int) -> None:
     """Work off some of the projects that are due."""
-    _drain(Lane(connection_id, Kind.PROJECT))
+    _drain(Lane(connection_id, EntityType.PROJECT))
 
 
 @app.task(name="sync_invoices")
 def sync_invoices(connection_id: int) -> None:
     """Work off some of the invoices that are due."""
-    _drain(Lane(connection_id, Kind.INVOICE))
+    _drain(Lane(connection_id, EntityType.INVOICE))
 
 
 @app.task(name="sync_expenses")
 def sync_expenses(connection_id: int) -> None:
     """Work off some of the vouchers with costs that are due."""
-    _drain(Lane(connection_id, Kind.EXPENSE))
+    _drain(Lane(connection_id, EntityType.EXPENSE))
 
 
-@app.task(name="sweep")
-def sweep() -> None:
+@app.task(name="dispatch_due")
+def dispatch_due() -> None:
     """Nudge all lanes with something due, also those whose worker has vanished, and errands without an answer."""
-    waiting.wake_arrived(bridge().database, now=clock())
-    dispatch.nudge(due.lanes(bridge().database, now=clock()))
-    dispatch.nudge_errands(bridge().errands.unanswered(since=clock() - WORTHWHILE))
-    pulse.beat(bridge().redis, every=bridge().settings.sweep_seconds)  # last: there is none without PostgreSQL
+    dependencies.wake_satisfied(get_container().database, now=clock())
+    dispatch.dispatch_lanes(due.lanes(get_container().database, now=clock()))
+    dispatch.dispatch_operations(get_container().operations.pending(since=clock() - WORTHWHILE))
+    heartbeat.record(
+        get_container().redis, every=get_container().settings.dispatch_seconds
+    )  # last: there is none without PostgreSQL
 
 
 @app.task(name="poll_all")
 def poll_all() -> None:
     """Have every connection that works ask Moment what has changed."""
-    dispatch.nudge_polls("poll_moment", polls.moment_due(bridge()))
+    dispatch.dispatch_polls("poll_moment", polls.moment_due(get_container()))
 
 
 @app.task(name="poll_all_expenses")
 def poll_all_expenses() -> None:
     """Have the connections whose turn it is ask 24SevenOffice for costs."""
-    turn = polls.expenses_due(bridge(), every=EXPENSE_SECONDS)
-    dispatch.nudge_polls("poll_expenses", turn.due, most=turn.most)
+    turn = polls.expenses_due(get_container(), every=EXPENSE_SECONDS)
+    dispatch.dispatch_polls("poll_expenses", turn.due, limit=turn.limit)
 
 
 @app.task(name="poll_moment")
 def poll_moment(connection_id: int) -> None:
     """Ask Moment what has changed at a connection."""
-    dispatch.nudge(polls.poll_moment(bridge(), connection_id))
+    dispatch.dispatch_lanes(polls.poll_moment(get_container(), connection_id))
 
 
 @app.task(name="poll_expenses")
 def poll_expenses(connection_id: int) -> None:
     """Ask 24SevenOffice which vouchers with costs have changed at a connection."""
-    dispatch.nudge(polls.poll_expenses(bridge(), connection_id))
+    dispatch.dispatch_lanes(polls.poll_expenses(get_container(), connection_id))
 
 
-@app.task(name="run_errand")
-def run_errand(errand_id: int) -> None:
+@app.task(name="run_operation")
+def run_operation(operation_id: int) -> None:
     """Ask the remote systems what a page wants to know."""
-    errands.run(bridge(), errand_id)
+    operations.run(get_container(), operation_id)
 
 
 @app.task(name="send_alerts")
 def send_alerts() -> None:
     """Send the mails that are due."""
-    mailing.send_due(bridge())
+    jobs_send_alerts.send_due_alerts(get_container())
 
 
-@app.task(name="remind")
-def remind() -> None:
+@app.task(name="send_reminders")
+def send_reminders() -> None:
     """Remind of what still needs a person, and tell of the week and of the month where that is wanted."""
-    reminders.remind(bridge().database, now=clock())
-    reminders.digest(bridge().database, now=clock())
-    dispatch.nudge_errands(monthly.due(bridge()))
+    reminders.queue_reminders(get_container().database, now=clock())
+    reminders.queue_digests(get_container().database, now=clock())
+    dispatch.dispatch_operations(monthly_reconciliation.due(get_container()))
 
 
-@app.task(name="tidy")
-def tidy() -> None:
+@app.task(name="delete_old")
+def delete_old() -> None:
     """Drop what has been kept long enough, the changes last that what was done about them keeps."""
-    database, settings, now = bridge().database, bridge().settings, clock()
-    retention.forget_attempts(database, before=now - timedelta(days=settings.attempt_days))
-    retention.forget_alerts(database, before=now - timedelta(days=settings.alert_days))
-    retention.forget_audit(database, before=now - timedelta(days=settings.audit_days))
-    retention.forget_settled(database, before=now - timedelta(days=settings.change_days))
-    bridge().errands.forget(before=now - timedelta(days=settings.attempt_days))
-    finds.forget(database, before=now - timedelta(days=settings.attempt_days))
-    tallies.forget(database, now=now)
-    visits.forget_ended(database, now=now)
-    throttle.forget_old(database, now=now)
+    database, settings, now = get_container().database, get_container().settings, clock()
+    retention.delete_attempts(database, before=now - timedelta(days=settings.attempt_days))
+    retention.delete_alerts(database, before=now - timedelta(days=settings.alert_days))
+    retention.delete_audit_entries(database, before=now - timedelta(days=settings.audit_days))
+    retention.delete_done_jobs(database, before=now - timedelta(days=settings.job_days))
+    get_container().operations.delete_old(before=now - timedelta(days=settings.attempt_days))
+    missed_webhooks.delete_old(database, before=now - timedelta(days=settings.attempt_days))
+    statistics.delete_old(database, now=now)
+    sessions.delete_ended(database, now=now)
+    throttle.delete_old(database, now=now)
 
 
 def _drain(lane: Lane) -> None:
     """Work a batch off, and pass on what has something to do after it: at the end of the queue, to be fair."""
-    dispatch.arrived(lane)
-    dispatch.nudge(bridge().runner.drain(lane))
+    dispatch.clear_pending(lane)
+    dispatch.dispatch_lanes(get_container().runner.drain(lane))

@@ -7,8 +7,8 @@ import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from language.said import say
-from sync.errors import Rejected, Unavailable
+from i18n.messages import msg
+from sync.errors import RejectedError, UnavailableError
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -46,8 +46,9 @@ class Mailer:
         """Hand a mail over to the server.
 
         Raises:
-            Unavailable: the server did not take it now; sent again later, it may arrive twice with one Message-ID.
-            Rejected: there is no such address, for one of its addresses. All others have it.
+            UnavailableError: the server did not take it now; sent again later, it may arrive twice with one
+                Message-ID.
+            RejectedError: there is no such address, for one of its addresses. All others have it.
         """
         try:
             with self._connect() as server:
@@ -56,8 +57,8 @@ class Mailer:
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
         except (smtplib.SMTPException, OSError) as error:
-            down = say("The mail server {server} did not take a mail.", server=self._host)
-            raise Unavailable(down, reason="mail") from error
+            down = msg("The mail server {server} did not take a mail.", server=self._host)
+            raise UnavailableError(down, error_code="mail") from error
         if refused:
             raise _refusal(refused)
 
@@ -74,15 +75,15 @@ class Mailer:
             server.login(*self._login)
 
 
-def _refusal(refused: dict[str, tuple[int, bytes]]) -> Rejected | Unavailable:
+def _refusal(refused: dict[str, tuple[int, bytes]]) -> RejectedError | UnavailableError:
     answers = (f"{address} ({code} {said.decode(errors='replace')})" for address, (code, said) in refused.items())
     whom = ", ".join(answers)
     if all(code in _NO_SUCH_ADDRESS and not said.startswith(_POLICY) for code, said in refused.values()):
-        return Rejected(
-            say("The mail server does not take mails for {addresses}.", addresses=whom),
-            reason="mail_address",
-            remedy=say("Correct the e-mail addresses in the settings of the connection."),
+        return RejectedError(
+            msg("The mail server does not take mails for {addresses}.", addresses=whom),
+            error_code="mail_address",
+            remedy=msg("Correct the e-mail addresses in the settings of the connection."),
         )
-    return Unavailable(
-        say("The mail server does not take mails for {addresses} now.", addresses=whom), reason="mail"
+    return UnavailableError(
+        msg("The mail server does not take mails for {addresses} now.", addresses=whom), error_code="mail"
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
 
+from i18n.messages import msg
 from integrations.moment.fields import Fields, record_id
-from language.said import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     Access = tuple[str, SecretStr]
     """A company with the key that opens it: what one key has read is not told to who shows another."""
 
-_REMEDY = say("Correct the financial account in Moment, then try again.")
+_REMEDY = msg("Correct the financial account in Moment, then try again.")
 
 
-class Charts:
+class AccountCharts:
     """The charts of accounts of many companies, shared by the threads of a process.
 
     Args:
@@ -48,8 +48,8 @@ class Charts:
 def codes(rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
     """Tell the numbers of accounts with their VAT codes, empty text where they have none (assumption M13).
 
-    One without a number is left out, as no invoice can be booked on it. Raises Rejected for a value that does not
-    fit.
+    One without a number is left out, as no invoice can be booked on it. Raises RejectedError for a value that
+    does not fit.
     """
     found = map(_account, rows)
     return {number: each.text("externalTaxCode") for each in found if (number := each.whole("accountNumber"))}
@@ -62,4 +62,4 @@ def numbers(rows: Iterable[Mapping[str, object]]) -> dict[str, int]:
 
 
 def _account(values: Mapping[str, object]) -> Fields:
-    return Fields(values, _REMEDY, record=values.get("id"), part=say("financial account"))
+    return Fields(values, _REMEDY, record=values.get("id"), part=msg("financial account"))

@@ -18,39 +18,39 @@ import requests
 from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
-from integrations.moment.accounts import Charts
-from integrations.moment.faults import Call
+from i18n.messages import msg
+from integrations.moment.accounts import AccountCharts
+from integrations.moment.error_mapping import Call
+from integrations.moment.field_labels import LIST_LABELS
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.projects import ProjectNumbers
 from integrations.moment.uploads import Upload
-from integrations.moment.words import LISTS
-from integrations.transport import BoundedAdapter, unheard
-from language.said import say
-from sync import exchanges
+from integrations.transport import BoundedAdapter, ignore_call
+from sync.engine import call_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic import SecretStr
 
-    from integrations.transport import Heard
-    from language.said import Said
+    from i18n.messages import Message
+    from integrations.transport import OnCall
 
     Values = Mapping[str, object]
 
-MOST_BYTES = 16 * 1024 * 1024
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _PAGE = 100
-READERS = 50
+READ_AHEAD_THREADS = 50
 """Records that a process reads ahead at a time: as many as the largest batch has."""
 
 
 def pooled_session(
-    *, connections: int = 10, connect_seconds: float = 10, heard: Heard = unheard
+    *, connections: int = 10, connect_seconds: float = 10, on_call: OnCall = ignore_call
 ) -> requests.Session:
     """Make the one session of a process, which keeps connections but no cookies, and ignores the environment.
 
-    A request arrives within ``connect_seconds`` or never. ``heard`` is told of each call.
+    A request arrives within ``connect_seconds`` or never. ``on_call`` is told of each call.
     """
     session = requests.Session()
     session.trust_env = False
@@ -58,7 +58,7 @@ def pooled_session(
     session.headers.update({"Accept": "application/json", "User-Agent": "moment-24sevenoffice"})
     for scheme in ("http://", "https://"):
         adapter = BoundedAdapter(
-            seconds=connect_seconds, pool_maxsize=connections, name=_operation, writes=_saves, heard=heard
+            seconds=connect_seconds, pool_maxsize=connections, name=_operation, writes=_saves, on_call=on_call
         )
         session.mount(scheme, adapter)
     return session
@@ -76,7 +76,7 @@ class MomentSite:
         session: made by :func:`pooled_session`.
         charts: the financial accounts that were read lately.
         numbers: the projects that were found by their number lately.
-        readers: threads that read the records of a batch ahead.
+        read_ahead_pool: threads that read the records of a batch ahead.
     """
 
     url: str
@@ -84,13 +84,13 @@ class MomentSite:
     connect_seconds: float
     answer_seconds: float
     session: requests.Session = field(default_factory=pooled_session)
-    charts: Charts = field(default_factory=Charts)
+    charts: AccountCharts = field(default_factory=AccountCharts)
     numbers: ProjectNumbers = field(default_factory=ProjectNumbers)
-    readers: Executor = field(default_factory=partial(ThreadPoolExecutor, READERS, "moment"))
+    read_ahead_pool: Executor = field(default_factory=partial(ThreadPoolExecutor, READ_AHEAD_THREADS, "moment"))
 
 
 class MomentClient:
-    """The API of one company. Every call may raise the errors of :mod:`integrations.moment.faults`."""
+    """The API of one company. Every call may raise the errors of :mod:`integrations.moment.error_mapping`."""
 
     def __init__(self, site: MomentSite, *, company: str, api_key: SecretStr) -> None:
         self._site = site
@@ -99,23 +99,23 @@ class MomentClient:
 
     def record(self, resource: str, record_id: str) -> Values | None:
         """Read one record, None where Moment has none of this id (assumption M5)."""
-        call = self._reading(resource)
-        values = self._exchange(call, "GET", f"{resource}/{quote(record_id, safe='')}")
+        call = self._read_call(resource)
+        values = self._send(call, "GET", f"{resource}/{quote(record_id, safe='')}")
         if values is not None and str(values.get("id")) != record_id:
-            raise call.lost(say("answered with something else than the record"))
+            raise call.no_answer(msg("answered with something else than the record"))
         return values
 
-    def everything(self, resource: str) -> Sequence[Values]:
+    def all_of(self, resource: str) -> Sequence[Values]:
         """Read a short list whole."""
-        rows = self.parts(resource)
+        rows = self.sublist(resource)
         if rows is None:
-            raise self._reading(resource).no_such_company()
+            raise self._read_call(resource).no_such_company()
         return rows
 
-    def parts(self, path: str) -> Sequence[Values] | None:
+    def sublist(self, path: str) -> Sequence[Values] | None:
         """Read the short list that belongs to a record, None where Moment has no such record."""
-        call = self._reading(path)
-        answer = self._exchange(call, "GET", path, filters={"noLimit": "true"})
+        call = self._read_call(path)
+        answer = self._send(call, "GET", path, filters={"noLimit": "true"})
         return None if answer is None else _rows(call, answer)
 
     def matching(self, resource: str, name: str, value: str) -> Iterator[Values]:
@@ -130,13 +130,13 @@ class MomentClient:
 
     def pages(self, resource: str, filters: Mapping[str, str]) -> Iterator[Values]:
         """Read a list page by page. Moment ignores filters that it does not know: check each record again."""
-        call = self._reading(resource)
+        call = self._read_call(resource)
         for number in count():
             rows, page = self._page(call, resource, {**filters, "page": str(number), "size": str(_PAGE)})
             yield from rows
             pages = page.get("totalPages")
             if page.get("number") != number or not isinstance(pages, int):
-                raise call.lost(say("answered with another page than the one asked for"))
+                raise call.no_answer(msg("answered with another page than the one asked for"))
             if number + 1 >= pages:
                 return
 
@@ -145,49 +145,49 @@ class MomentClient:
 
         ``repeatable`` says that saving it twice does no harm; otherwise an answer that is lost is Uncertain.
         """
-        call = self._saving(path, repeatable=repeatable)
-        return _found(call, self._exchange(call, method, path, body=_written(values)))
+        call = self._write_call(path, repeatable=repeatable)
+        return _found(call, self._send(call, method, path, body=_written(values)))
 
     def create(self, resource: str, values: Values) -> str:
         """Make a record and tell its id; not safe to repeat."""
         made = id_of(self.write("POST", resource, values, repeatable=False).get("id"))
         if not made:
-            call = self._saving(resource, repeatable=False)
-            raise call.lost(say("did not tell the id of what it saved"))
+            call = self._write_call(resource, repeatable=False)
+            raise call.no_answer(msg("did not tell the id of what it saved"))
         return made
 
-    def change(self, path: str, values: Values) -> bool:
+    def update(self, path: str, values: Values) -> bool:
         """Save some fields of a record, False where Moment has none of this id; safe to repeat."""
-        answer = self._exchange(self._saving(path, repeatable=True), "PATCH", path, body=_written(values))
+        answer = self._send(self._write_call(path, repeatable=True), "PATCH", path, body=_written(values))
         return answer is not None
 
     def delete(self, path: str) -> bool:
         """Remove a record, False where Moment has none of this id; safe to repeat."""
-        call = self._call(say("removing {what}", what=_list_of(path)))
-        return self._exchange(call, "DELETE", path) is not None
+        call = self._call(msg("removing {what}", what=_list_of(path)))
+        return self._send(call, "DELETE", path) is not None
 
     def upload(self, path: str, file: Upload) -> None:
         """Send a file, a piece at a time; not safe to repeat."""
-        call = self._call(say("saving a file of {what}", what=_list_of(path)), repeatable=False)
-        _found(call, self._exchange(call, "POST", path, body=file))
+        call = self._call(msg("saving a file of {what}", what=_list_of(path)), repeatable=False)
+        _found(call, self._send(call, "POST", path, body=file))
 
-    def _reading(self, path: str) -> Call:
-        return self._call(say("reading {what}", what=_list_of(path)))
+    def _read_call(self, path: str) -> Call:
+        return self._call(msg("reading {what}", what=_list_of(path)))
 
-    def _saving(self, path: str, *, repeatable: bool) -> Call:
-        return self._call(say("saving {what}", what=_list_of(path)), repeatable=repeatable)
+    def _write_call(self, path: str, *, repeatable: bool) -> Call:
+        return self._call(msg("saving {what}", what=_list_of(path)), repeatable=repeatable)
 
-    def _call(self, doing: Said, *, repeatable: bool = True) -> Call:
+    def _call(self, doing: Message, *, repeatable: bool = True) -> Call:
         return Call(doing, self._company, repeatable)
 
     def _page(self, call: Call, resource: str, filters: Mapping[str, str]) -> tuple[Sequence[Values], Values]:
-        answer = self._exchange(call, "GET", resource, filters=filters)
+        answer = self._send(call, "GET", resource, filters=filters)
         if answer is None:
             raise call.no_such_company()
         page = answer.get("page", {})
         return _rows(call, answer), page if isinstance(page, dict) else {}
 
-    def _exchange(
+    def _send(
         self,
         call: Call,
         method: str,
@@ -212,15 +212,15 @@ class MomentClient:
             ) as response:
                 answer = self._answer(call, response)
         except (requests.RequestException, HTTPError) as error:
-            exchanges.tell(f"{method} {path}", request=said, response="no answer")
-            raise call.broken(error) from error
-        exchanges.tell(f"{method} {path}", request=said, response=answer)
+            call_log.record_call(f"{method} {path}", request=said, response="no answer")
+            raise call.connection_failed(error) from error
+        call_log.record_call(f"{method} {path}", request=said, response=answer)
         if response.status_code == HTTPStatus.NOT_FOUND:
             return None
         if response.status_code == HTTPStatus.NO_CONTENT:
             return {}
         if response.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            raise call.refused(response.status_code, answer, response.headers)
+            raise call.error_status(response.status_code, answer, response.headers)
         return _read(call, answer)
 
     def _answer(self, call: Call, response: requests.Response) -> bytes:
@@ -230,10 +230,10 @@ class MomentClient:
         response.raw.decode_content = True
         while chunk := response.raw.read1(_CHUNK):
             body += chunk
-            if len(body) > MOST_BYTES:
-                raise call.lost(say("sent more than {size} MiB", size=MOST_BYTES // 1024**2))
+            if len(body) > MAX_RESPONSE_BYTES:
+                raise call.no_answer(msg("sent more than {size} MiB", size=MAX_RESPONSE_BYTES // 1024**2))
             if time.monotonic() > deadline:
-                raise call.lost(say("did not answer in time"), answered=False)
+                raise call.no_answer(msg("did not answer in time"), answered=False)
         return bytes(body)
 
 
@@ -247,13 +247,13 @@ def _saves(request: requests.PreparedRequest) -> bool:
     return request.method != "GET"
 
 
-def _list_of(path: str) -> Said:
-    return LISTS[path.partition("/")[0]]
+def _list_of(path: str) -> Message:
+    return LIST_LABELS[path.partition("/")[0]]
 
 
 def _found(call: Call, saved: Values | None) -> Values:
     if saved is None:
-        raise call.gone()
+        raise call.record_gone()
     return saved
 
 
@@ -261,7 +261,7 @@ def _rows(call: Call, answer: Values) -> Sequence[Values]:
     rows = answer.get("content")
     if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
         return rows
-    raise call.lost(say("answered with something else than a list"))
+    raise call.no_answer(msg("answered with something else than a list"))
 
 
 def _describing(body: bytes | Upload | None) -> dict[str, str]:
@@ -283,9 +283,9 @@ def _read(call: Call, body: bytes) -> Values:
     try:
         values = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise call.lost(say("sent an answer that could not be read")) from error
+        raise call.no_answer(msg("sent an answer that could not be read")) from error
     if not isinstance(values, dict):
-        raise call.lost(say("sent an answer that could not be read"))
+        raise call.no_answer(msg("sent an answer that could not be read"))
     return values
 
 

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from i18n.messages import msg
+from integrations.moment.field_labels import ADDRESSES, PERSON
 from integrations.moment.fields import Fields
-from integrations.moment.words import ADDRESSES, PERSON
-from language.said import say
-from sync.cleaning import clean
 from sync.records import Address, Customer
+from sync.rules.normalization import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-LONGEST = 200
-_REMEDY = say("Correct the customer in Moment; it then comes across by itself.")
+MAX_LENGTH = 200
+_REMEDY = msg("Correct the customer in Moment; it then comes across by itself.")
 
 
 def translate(values: Mapping[str, object]) -> Customer:
-    """Read a customer as the API gives it. Raises Rejected where the name is missing or a value does not fit."""
+    """Read a customer as the API gives it.
+
+    Raises RejectedError where the name is missing or a value does not fit.
+    """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     return Customer(
-        id=fields.given(fields.key, "id"),
-        name=fields.given(fields.text, "name"),
+        id=fields.required(fields.key, "id"),
+        name=fields.required(fields.text, "name"),
         number=fields.text("customerNumber"),
         organization_number=fields.text("organizationNumber"),
         email=fields.text("email"),
@@ -49,4 +52,4 @@ def _addresses(rows: object) -> Iterator[Address]:
 
 def _text(values: Mapping[str, object], name: str) -> str:
     value = values.get(name)
-    return clean(value, longest=LONGEST) if isinstance(value, str) else ""
+    return clean(value, max_length=MAX_LENGTH) if isinstance(value, str) else ""

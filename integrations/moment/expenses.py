@@ -8,12 +8,12 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from i18n.messages import Message, msg
+from integrations.moment.field_labels import ACCEPTED, ACTIVITIES, CLOSED, EXPENSES
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
-from integrations.moment.words import ACCEPTED, ACTIVITIES, CLOSED, EXPENSES
-from language.said import Said, say
-from sync.books.held import HeldExpense
-from sync.errors import Rejected
+from sync.errors import RejectedError
+from sync.records import ExistingExpense
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from integrations.moment.uploads import Upload
     from sync.records import ExpenseDraft
 
-MOST_LOOKED_AT = 1000
-_REMEDY = say("Correct the expense in Moment.")
+MAX_PROJECTS_READ = 1000
+_REMEDY = msg("Correct the expense in Moment.")
 
 
 def activity(client: MomentClient, project_id: str, name: str) -> str:
     """Find a project's activity, or make it; of several with this name the first that is open.
 
     Raises:
-        Rejected: it is closed, or Moment does not let us make it.
-        Uncertain: it may have been made; looking for it again tells.
+        RejectedError: it is closed, or Moment does not let us make it.
+        OutcomeUnknownError: it may have been made; looking for it again tells.
     """
     named = [
         values
@@ -42,7 +42,7 @@ def activity(client: MomentClient, project_id: str, name: str) -> str:
         if values.get("projectExtensionState") != CLOSED:
             return id_of(values.get("id"))
     if named:
-        raise _closed(name, _spoken_project(client, project_id))
+        raise _closed(name, _project_name(client, project_id))
     return _make_activity(client, project_id, name)
 
 
@@ -51,7 +51,7 @@ def has_activity(client: MomentClient, name: str) -> bool:
 
     One written with other capitals may not pass Moment's filter, so some of all activities are looked at too.
     """
-    exact, some = client.pages(ACTIVITIES, {"name": name}), islice(client.pages(ACTIVITIES, {}), MOST_LOOKED_AT)
+    exact, some = client.pages(ACTIVITIES, {"name": name}), islice(client.pages(ACTIVITIES, {}), MAX_PROJECTS_READ)
     return any(
         _folded(str(values.get("name"))) == _folded(name) and values.get("projectExtensionState") != CLOSED
         for values in chain(exact, some)
@@ -63,7 +63,7 @@ def find(client: MomentClient, external_id: str) -> str | None:
     return client.find(EXPENSES, "externalId", external_id)
 
 
-def held(rows: Iterable[Mapping[str, object]]) -> Iterator[HeldExpense]:
+def existing(rows: Iterable[Mapping[str, object]]) -> Iterator[ExistingExpense]:
     """Read the expenses of a list that carry an external id, each once (assumption M18).
 
     A list that changes while its pages are read may tell a record twice.
@@ -73,7 +73,7 @@ def held(rows: Iterable[Mapping[str, object]]) -> Iterator[HeldExpense]:
         expense_id, external_id = id_of(values.get("id")), values.get("externalId")
         if expense_id and expense_id not in seen and external_id and isinstance(external_id, str):
             seen.add(expense_id)
-            yield _held(Fields(values, _REMEDY, record=expense_id), expense_id, external_id)
+            yield _existing(Fields(values, _REMEDY, record=expense_id), expense_id, external_id)
 
 
 def create(client: MomentClient, draft: ExpenseDraft) -> str:
@@ -83,25 +83,25 @@ def create(client: MomentClient, draft: ExpenseDraft) -> str:
 
 def update(client: MomentClient, expense_id: str, draft: ExpenseDraft) -> bool:
     """Give an expense all values of the draft, False where it no longer exists."""
-    with _saying_if_invoiced(client, expense_id):
-        return client.change(_path(expense_id), _values(draft))
+    with _explaining_if_invoiced(client, expense_id):
+        return client.update(_path(expense_id), _values(draft))
 
 
 def delete(client: MomentClient, expense_id: str) -> bool:
     """Remove an expense, False where it no longer exists."""
-    with _saying_if_invoiced(client, expense_id):
+    with _explaining_if_invoiced(client, expense_id):
         return client.delete(_path(expense_id))
 
 
 def attachments(client: MomentClient, expense_id: str) -> Sequence[str] | None:
     """Tell the names of an expense's files (assumption M11)."""
-    files = client.parts(f"{_path(expense_id)}/attachments")
+    files = client.sublist(f"{_path(expense_id)}/attachments")
     return None if files is None else [str(file.get("name") or "") for file in files]
 
 
 def attach(client: MomentClient, expense_id: str, file: Upload) -> None:
     """Add a file to an expense."""
-    with _saying_if_invoiced(client, expense_id):
+    with _explaining_if_invoiced(client, expense_id):
         client.upload(f"{_path(expense_id)}/attachments", file)
 
 
@@ -121,22 +121,22 @@ def _values(draft: ExpenseDraft) -> dict[str, object]:
     }
 
 
-def _held(fields: Fields, expense_id: str, external_id: str) -> HeldExpense:
+def _existing(fields: Fields, expense_id: str, external_id: str) -> ExistingExpense:
     try:
-        return HeldExpense(
+        return ExistingExpense(
             expense_id,
             external_id,
             project_id=fields.key("projectId"),
             description=fields.text("description"),
-            amount=int(fields.given(fields.money, "amountInclVat").scaleb(2)),
+            amount=int(fields.required(fields.money, "amountInclVat").scaleb(2)),
             currency=fields.text("currencyCode") or "NOK",
             supplier=fields.text("supplierName"),
             invoice_number=fields.text("supplierInvoiceNumber"),
             day=fields.day("expenseDate"),
             invoiced=fields.values.get("invoiced") is True,
         )
-    except Rejected as refusal:
-        return HeldExpense(expense_id, external_id, unreadable=refusal.message)
+    except RejectedError as refusal:
+        return ExistingExpense(expense_id, external_id, unreadable=refusal.message)
 
 
 def _path(expense_id: str) -> str:
@@ -155,23 +155,23 @@ def _folded(name: str) -> str:
 def _make_activity(client: MomentClient, project_id: str, name: str) -> str:
     try:
         return client.create(ACTIVITIES, {"name": name, "projectId": _reference(project_id)})
-    except Rejected as refusal:
-        raise Rejected(
+    except RejectedError as refusal:
+        raise RejectedError(
             refusal.message,
-            reason="activity",
-            remedy=say(
+            error_code="activity",
+            remedy=msg(
                 "Make an activity called “{name}” in {project} in Moment.",
                 name=name,
-                project=_spoken_project(client, project_id),
+                project=_project_name(client, project_id),
             ),
         ) from refusal
 
 
-def _closed(name: str, project: Said) -> Rejected:
-    return Rejected(
-        say("The activity “{name}” of {project} is closed in Moment.", name=name, project=project),
-        reason="activity",
-        remedy=say(
+def _closed(name: str, project: Message) -> RejectedError:
+    return RejectedError(
+        msg("The activity “{name}” of {project} is closed in Moment.", name=name, project=project),
+        error_code="activity",
+        remedy=msg(
             "Open the activity “{name}” of {project} in Moment, or make another one with that name.",
             name=name,
             project=project,
@@ -179,22 +179,22 @@ def _closed(name: str, project: Said) -> Rejected:
     )
 
 
-def _spoken_project(client: MomentClient, project_id: str) -> Said:
+def _project_name(client: MomentClient, project_id: str) -> Message:
     values = client.record("projects", project_id) or {}
-    return say("project {number}", number=values.get("projectNumber") or project_id)
+    return msg("project {number}", number=values.get("projectNumber") or project_id)
 
 
 @contextmanager
-def _saying_if_invoiced(client: MomentClient, expense_id: str) -> Iterator[None]:
+def _explaining_if_invoiced(client: MomentClient, expense_id: str) -> Iterator[None]:
     """Look, where Moment refuses to touch an expense, whether that is because it is invoiced (assumption M10)."""
     try:
         yield
-    except Rejected as refusal:
+    except RejectedError as refusal:
         expense = client.record(EXPENSES, expense_id)
         if not expense or expense.get("invoiced") is not True:
             raise
-        raise Rejected(
-            say("The expense is invoiced in Moment and cannot be changed any more."),
-            reason="invoiced",
-            remedy=say("Correct it by hand where it was invoiced."),
+        raise RejectedError(
+            msg("The expense is invoiced in Moment and cannot be changed any more."),
+            error_code="invoiced",
+            remedy=msg("Correct it by hand where it was invoiced."),
         ) from refusal

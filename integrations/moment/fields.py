@@ -8,10 +8,10 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from integrations.moment.words import FIELDS
-from language.said import Said, listed, say
-from sync.cleaning import clean
-from sync.errors import Rejected
+from i18n.messages import Message, joined, msg
+from integrations.moment.field_labels import FIELD_LABELS
+from sync.errors import RejectedError
+from sync.rules.normalization import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CENT = Decimal("0.01")
-_BEYOND = Decimal(10) ** 12  # no invoice is that large, and arithmetic stays exact below it
+_MAX_AMOUNT = Decimal(10) ** 12  # no invoice is that large, and arithmetic stays exact below it
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_LARGEST_ID = 10**19
-_LONGEST_TEXT = 4000
-_LONGEST_SHOWN = 80
+_MAX_ID = 10**19
+_MAX_TEXT_LENGTH = 4000
+_MAX_SHOWN_LENGTH = 80
 
 
 def record_id(value: object) -> str:
     """Tell an id as text, empty for what cannot be one; the text is safe in a path."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value) if 0 < value < _LARGEST_ID else ""
+        return str(value) if 0 < value < _MAX_ID else ""
     return value if isinstance(value, str) and _ID.fullmatch(value) else ""
 
 
@@ -47,24 +47,26 @@ class Fields:
     """
 
     values: Mapping[str, object]
-    remedy: Said
+    remedy: Message
     record: object
-    part: Said | None = None
+    part: Message | None = None
 
-    def refused(self, problem: Said) -> Rejected:
+    def refused(self, problem: Message) -> RejectedError:
         """Make the refusal of this record."""
-        where = say("Moment record {id}", id=_shown(self.record))
+        where = msg("Moment record {id}", id=_display(self.record))
         if self.part:
-            where = listed(self.part, where, between=", ")
-        return Rejected(
-            say("{problem} ({where}).", problem=problem, where=where), reason="moment_value", remedy=self.remedy
+            where = joined(self.part, where, between=", ")
+        return RejectedError(
+            msg("{problem} ({where}).", problem=problem, where=where),
+            error_code="moment_value",
+            remedy=self.remedy,
         )
 
-    def given(self, read: Callable[[str], T | None], name: str) -> T:
+    def required(self, read: Callable[[str], T | None], name: str) -> T:
         """Read a field that must not be empty: ``fields.given(fields.text, "name")``."""
         value = read(name)
         if value is None or value == "":
-            raise self.refused(say("The {field} is missing", field=FIELDS[name]))
+            raise self.refused(msg("The {field} is missing", field=FIELD_LABELS[name]))
         return value
 
     def text(self, name: str) -> str:
@@ -73,10 +75,10 @@ class Fields:
             case None:
                 return ""
             case str() as text:
-                return clean(text, longest=_LONGEST_TEXT)
+                return clean(text, max_length=_MAX_TEXT_LENGTH)
             case int() as number if not isinstance(number, bool):
                 return str(number)
-        raise self._wrong(name, say("a text"))
+        raise self._wrong(name, msg("a text"))
 
     def key(self, name: str) -> str:
         """Read the id of another record; empty where there is none."""
@@ -84,7 +86,7 @@ class Fields:
             return ""
         key = record_id(self.values[name])
         if not key:
-            raise self._wrong(name, say("the id of a record"))
+            raise self._wrong(name, msg("the id of a record"))
         return key
 
     def whole(self, name: str) -> int | None:
@@ -93,7 +95,7 @@ class Fields:
         if not text:
             return None
         if not _WHOLE.fullmatch(text) or not int(text):
-            raise self._wrong(name, say("a whole number above zero"))
+            raise self._wrong(name, msg("a whole number above zero"))
         return int(text)
 
     def number(self, name: str) -> Decimal | None:
@@ -101,9 +103,9 @@ class Fields:
         value = self.values.get(name)
         if value is None:
             return None
-        if isinstance(value, int | Decimal) and not isinstance(value, bool) and -_BEYOND < value < _BEYOND:
+        if isinstance(value, int | Decimal) and not isinstance(value, bool) and -_MAX_AMOUNT < value < _MAX_AMOUNT:
             return Decimal(value)
-        raise self._wrong(name, say("a number of usual size"))
+        raise self._wrong(name, msg("a number of usual size"))
 
     def money(self, name: str) -> Decimal | None:
         """Read an amount in units of its currency, with exactly two decimals."""
@@ -112,7 +114,7 @@ class Fields:
             return None
         amount = number.quantize(_CENT)
         if amount != number:
-            raise self._wrong(name, say("an amount with at most two decimals"))
+            raise self._wrong(name, msg("an amount with at most two decimals"))
         return amount
 
     def day(self, name: str) -> date | None:
@@ -124,31 +126,36 @@ class Fields:
             # Python also reads other ISO forms, such as week dates, which Moment never writes.
             return date.fromisoformat(text if _DAY.fullmatch(text) else "")
         except ValueError:
-            raise self._wrong(name, say("a day written as year-month-day")) from None
+            raise self._wrong(name, msg("a day written as year-month-day")) from None
 
-    def word(self, name: str, table: Mapping[str, T], *, missing: T) -> T:
+    def enum_value(self, name: str, table: Mapping[str, T], *, missing: T) -> T:
         """Read one of Moment's words. One that is not in the table is for a person to judge, never guessed."""
         word = self.text(name)
         if word and word not in table:
-            raise self._wrong(name, say("one of {words}", words=", ".join(table)))
+            raise self._wrong(name, msg("one of {words}", words=", ".join(table)))
         return table.get(word, missing)
 
     def lines(self, name: str) -> list[Fields]:
         """Read the lines of an invoice."""
         rows = self.values.get(name) or []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise self._wrong(name, say("a list"))
+            raise self._wrong(name, msg("a list"))
         return [
-            replace(self, values=row, part=say("invoice line {number}", number=number))
+            replace(self, values=row, part=msg("invoice line {number}", number=number))
             for number, row in enumerate(rows, 1)
         ]
 
-    def _wrong(self, name: str, wanted: Said) -> Rejected:
-        shown = _shown(self.values.get(name))
+    def _wrong(self, name: str, expected: Message) -> RejectedError:
+        shown = _display(self.values.get(name))
         return self.refused(
-            say("The {field} is “{value}”, which is not {wanted}", field=FIELDS[name], value=shown, wanted=wanted)
+            msg(
+                "The {field} is “{value}”, which is not {wanted}",
+                field=FIELD_LABELS[name],
+                value=shown,
+                wanted=expected,
+            )
         )
 
 
-def _shown(value: object) -> str:
-    return clean(str(value), longest=_LONGEST_SHOWN)
+def _display(value: object) -> str:
+    return clean(str(value), max_length=_MAX_SHOWN_LENGTH)

@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
+from i18n.messages import msg
+from integrations.moment.field_labels import CREDIT_NOTE, EXPORT_STATUSES, FINALIZED
 from integrations.moment.fields import Fields, record_id
-from integrations.moment.words import CREDIT_NOTE, FINALIZED, TRANSFER
-from language.said import say
-from sync.errors import Rejected
-from sync.records import Invoice, InvoiceLine, Transfer
+from sync.errors import RejectedError
+from sync.records import ExportStatus, Invoice, InvoiceLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FUTURE = timedelta(days=366)
+MAX_DAYS_AHEAD = timedelta(days=366)
 """How long before its date an invoice may have been touched last: none is written more than a year ahead."""
 
-_REMEDY = say(
+_REMEDY = msg(
     "A finalized invoice cannot be corrected in Moment. Credit it and write it anew, or enter its voucher in "
     "the accounts by hand and set the invoice to “do not transfer”."
 )
@@ -35,7 +35,7 @@ def is_finalized(values: Mapping[str, object]) -> bool:
 
 
 def number_of(values: Mapping[str, object]) -> int | None:
-    """Tell an invoice's number, if it has one. Raises Rejected for one that is no number."""
+    """Tell an invoice's number, if it has one. Raises RejectedError for one that is no number."""
     return Fields(values, _REMEDY, record=values.get("id")).whole("invoiceNumber")
 
 
@@ -51,18 +51,18 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
         number: tells the number of another invoice by its Moment id, where it is still there.
 
     Raises:
-        Rejected: something is missing or of a wrong kind, an account is not there, or the export status is a word
-            that we do not know; posting such an invoice could post what somebody wants kept out, leaving it out
-            could lose it, so a person decides.
+        RejectedError: something is missing or of a wrong kind, an account is not there, or the export status is
+            a word that we do not know; posting such an invoice could post what somebody wants kept out, leaving
+            it out could lose it, so a person decides.
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     finalized = is_finalized(values)
     # An invoice that says nothing of its transfer is one that nobody has transferred or taken out.
-    transfer = fields.word("exportState", TRANSFER, missing=Transfer.WANTED)
-    if finalized and transfer is Transfer.WANTED:
+    transfer = fields.enum_value("exportState", EXPORT_STATUSES, missing=ExportStatus.TO_TRANSFER)
+    if finalized and transfer is ExportStatus.TO_TRANSFER:
         return _whole(fields, account, number)
     return Invoice(
-        id=fields.given(fields.key, "id"),
+        id=fields.required(fields.key, "id"),
         number=fields.whole("invoiceNumber"),
         day=date.min,
         due=None,
@@ -70,7 +70,7 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
         lines=(),
         customer_id=fields.key("customerId"),
         finalized=finalized,
-        transfer=transfer,
+        export_status=transfer,
     )
 
 
@@ -96,8 +96,11 @@ def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice
     fields = Fields(values, _REMEDY, record=values.get("id"))
     try:
         whole = _whole(fields, account, lambda _: None)
-        return replace(whole, transfer=fields.word("exportState", TRANSFER, missing=Transfer.WANTED))
-    except Rejected as refusal:
+        return replace(
+            whole,
+            export_status=fields.enum_value("exportState", EXPORT_STATUSES, missing=ExportStatus.TO_TRANSFER),
+        )
+    except RejectedError as refusal:
         return Invoice(
             id=record_id(values.get("id")),
             number=_known(Fields.whole, values, "invoiceNumber"),
@@ -106,7 +109,7 @@ def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice
             total=Decimal(0),
             lines=(),
             customer_id=_known(Fields.key, values, "customerId") or "",
-            transfer=TRANSFER.get(str(values.get("exportState")), Transfer.WANTED),
+            export_status=EXPORT_STATUSES.get(str(values.get("exportState")), ExportStatus.TO_TRANSFER),
             unreadable=refusal.message,
         )
 
@@ -115,22 +118,22 @@ def _known(read: Callable[[Fields, str], T | None], values: Mapping[str, object]
     """Read a field whose value may be any."""
     try:
         return read(Fields(values, _REMEDY, record=values.get("id")), name)
-    except Rejected:
+    except RejectedError:
         return None
 
 
 def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) -> Invoice:
     credited = fields.key("creditedInvoiceId")
     return Invoice(
-        id=fields.given(fields.key, "id"),
-        number=fields.given(fields.whole, "invoiceNumber"),
-        day=fields.given(fields.day, "invoiceDate"),
+        id=fields.required(fields.key, "id"),
+        number=fields.required(fields.whole, "invoiceNumber"),
+        day=fields.required(fields.day, "invoiceDate"),
         due=fields.day("dueDate"),
-        total=fields.given(fields.money, "totalAmountInclVat"),
+        total=fields.required(fields.money, "totalAmountInclVat"),
         lines=tuple(_lines(fields, account)),
-        customer_id=fields.given(fields.key, "customerId"),
+        customer_id=fields.required(fields.key, "customerId"),
         project_id=fields.key("projectId"),
-        credit_note=fields.word("invoiceType", CREDIT_NOTE, missing=False),
+        credit_note=fields.enum_value("invoiceType", CREDIT_NOTE, missing=False),
         kid=fields.text("kid"),
         currency=fields.text("currencyCode") or "NOK",
         rate=fields.number("currencyRate"),
@@ -142,19 +145,19 @@ def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) 
 
 def _lines(fields: Fields, account: Chart) -> Iterator[InvoiceLine]:
     for row in fields.lines("invoiceLines"):
-        amount = row.given(row.money, "amountInclVat")
+        amount = row.required(row.money, "amountInclVat")
         if amount:  # a line of text moves no money and names no account
             yield _line(row, amount, account)
 
 
 def _line(row: Fields, amount: Decimal, account: Chart) -> InvoiceLine:
-    account_id = row.given(row.key, "financialAccountId")
+    account_id = row.required(row.key, "financialAccountId")
     booked_on = account(account_id)
     if booked_on is None:
-        raise row.refused(say("Financial account {id} is not in Moment", id=account_id))
+        raise row.refused(msg("Financial account {id} is not in Moment", id=account_id))
     return InvoiceLine(
         amount=amount,
-        account=booked_on.given(booked_on.whole, "accountNumber"),
+        account=booked_on.required(booked_on.whole, "accountNumber"),
         tax_code=booked_on.text("externalTaxCode"),
         project_id=row.key("projectId"),
         account_id=account_id,

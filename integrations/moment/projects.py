@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
 
+from i18n.messages import msg
 from integrations.moment.fields import Fields
-from language.said import say
 from sync.records import Project
 
 if TYPE_CHECKING:
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
     from integrations.moment.accounts import Access
 
-_REMEDY = say("Correct the project in Moment; it then comes across by itself.")
+_REMEDY = msg("Correct the project in Moment; it then comes across by itself.")
 
 
 def translate(values: Mapping[str, object]) -> Project:
-    """Read a project as the API gives it. Raises Rejected where the name is missing or a value does not fit."""
+    """Read a project as the API gives it.
+
+    Raises RejectedError where the name is missing or a value does not fit.
+    """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     return Project(
-        id=fields.given(fields.key, "id"),
-        name=fields.given(fields.text, "name"),
+        id=fields.required(fields.key, "id"),
+        name=fields.required(fields.text, "name"),
         number=fields.text("projectNumber"),
         customer_id=fields.key("customerId"),
         starts=fields.day("startDate"),

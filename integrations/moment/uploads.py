@@ -21,17 +21,17 @@ class Upload:
     Args:
         content: is read from where it stands to its end.
         name: of the file; what is neither a letter, a digit nor one of ``-_.,&()+`` and space becomes a hyphen.
-        kind: the file's media type, such as "application/pdf".
+        media_type: the file's media type, such as "application/pdf".
     """
 
-    def __init__(self, content: BinaryIO, *, name: str, kind: str) -> None:
+    def __init__(self, content: BinaryIO, *, name: str, media_type: str) -> None:
         boundary = uuid4().hex
         plain = "".join(c if c.isalnum() or c in _PLAIN else "-" for c in name)
         self.media_type = f"multipart/form-data; boundary={boundary}"
         self._head = (
             f"--{boundary}\r\n"
             f'Content-Disposition: form-data; name="file"; filename="{plain}"\r\n'
-            f"Content-Type: {kind}\r\n\r\n"
+            f"Content-Type: {media_type}\r\n\r\n"
         ).encode()
         self._content = content
         self._tail = f"\r\n--{boundary}--\r\n".encode()

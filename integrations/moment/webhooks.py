@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 
+from integrations.moment.field_labels import RESOURCES
 from integrations.moment.fields import record_id
-from integrations.moment.words import RESOURCES
-from models.words import Record
+from models.enums import Record
 
 
 def read(body: bytes) -> Record | None:
@@ -25,8 +25,8 @@ def read(body: bytes) -> Record | None:
         raise ValueError("nested too deeply") from error
     if not isinstance(notification, dict):
         return None
-    for kind in RESOURCES:
-        part = notification.get(kind)
+    for entity_type in RESOURCES:
+        part = notification.get(entity_type)
         if isinstance(part, dict) and (named := record_id(part.get("id"))):
-            return Record(kind, named)
+            return Record(entity_type, named)
     return None

@@ -20,8 +20,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from models.signing import Identity, Refused
-from sync.errors import Unavailable
+from models.users.sign_in import Identity, SignInRefusedError
+from sync.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,23 +35,23 @@ ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 LEEWAY_SECONDS = 60
 """By how much two clocks may differ."""
 
-KNOWN_SECONDS = 600
+CACHE_SECONDS = 600
 """How long it is remembered where the provider's parts are; its keys are asked for each time."""
 
-VERIFIED = ("email_verified", "xms_edov")
+VERIFIED_CLAIMS = ("email_verified", "xms_edov")
 """The claims by which a provider vouches for an address: the standard's, and Microsoft's."""
-YES = (True, "1", "true")
+TRUE_VALUES = (True, "1", "true")
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-class Provider:
+class OpenIdConnectProvider:
     """An OpenID provider, found by its issuer.
 
     Args:
         issuer: its address, written as it writes it itself.
         client: what it calls this installation, and the secret that it gave it.
-        back: address of ours that it sends people back to.
+        callback_url: address of ours that it sends people back to.
         timeout: seconds for reaching it and for its answer.
         clock: tells the time, in UTC.
 
@@ -64,7 +64,7 @@ class Provider:
         issuer: str,
         *,
         client: tuple[str, SecretStr],
-        back: str,
+        callback_url: str,
         timeout: tuple[float, float],
         clock: Callable[[], datetime],
     ) -> None:
@@ -75,14 +75,17 @@ class Provider:
             raise ValueError("OPENID_ISSUER needs OPENID_CLIENT_ID and OPENID_CLIENT_SECRET.")
         self._issuer = issuer
         self._client_id, self._secret = client
-        self._back = back
+        self._back = callback_url
         self._timeout = timeout
         self._clock = clock
-        self._known: TTLCache[Any, Mapping[str, Any]] = TTLCache(1, KNOWN_SECONDS)
+        self._known: TTLCache[Any, Mapping[str, Any]] = TTLCache(1, CACHE_SECONDS)
         self._lock = Lock()
 
     def begin(self) -> tuple[str, dict[str, str]]:
-        """Tell where to send somebody, and what to keep until they are back. Raises Unavailable or Refused."""
+        """Tell where to send somebody, and what to keep until they are back.
+
+        Raises UnavailableError or Refused.
+        """
         kept = {name: secrets.token_urlsafe(32) for name in ("state", "nonce", "verifier")}
         with _translating():
             where = self._description()
@@ -99,7 +102,7 @@ class Provider:
 
         Raises:
             Refused: the provider does not say who it is, or what it says is not proven.
-            Unavailable: the provider does not answer.
+            UnavailableError: the provider does not answer.
         """
         with _translating():
             where = self._description()
@@ -109,8 +112,8 @@ class Provider:
             )
             claims = self._proven(token["id_token"], nonce=kept["nonce"], keys=self._get(where["jwks_uri"]))
             if "email" not in claims and "userinfo_endpoint" in where:
-                claims |= _of_same(claims, session.get(where["userinfo_endpoint"]).json())
-        verified = any(claims.get(name) in YES for name in VERIFIED)
+                claims |= _same_subject(claims, session.get(where["userinfo_endpoint"]).json())
+        verified = any(claims.get(name) in TRUE_VALUES for name in VERIFIED_CLAIMS)
         return Identity(self._issuer, claims["sub"], str(claims.get("email", "")) if verified else "")
 
     def _session(self, where: Mapping[str, Any]) -> OAuth2Session:
@@ -156,7 +159,7 @@ class Provider:
         return claims
 
 
-def _of_same(claims: Mapping[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+def _same_subject(claims: Mapping[str, Any], told: dict[str, Any]) -> dict[str, Any]:
     """Take what else is told of somebody, if it is told of the same one."""
     return told if told.get("sub") == claims["sub"] else {}
 
@@ -166,6 +169,6 @@ def _translating() -> Iterator[None]:
     try:
         yield
     except requests.RequestException as error:
-        raise Unavailable("The OpenID provider does not answer.") from error
+        raise UnavailableError("The OpenID provider does not answer.") from error
     except (AuthlibBaseError, JoseError, KeyError, TypeError, ValueError) as error:
-        raise Refused(str(error)) from error
+        raise SignInRefusedError(str(error)) from error

@@ -8,8 +8,8 @@ from hashlib import md5
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO
 
-from language.said import say
-from sync.errors import Rejected, Unavailable
+from i18n.messages import msg
+from sync.errors import RejectedError, UnavailableError
 from sync.records import VoucherFile, VoucherFiles
 
 if TYPE_CHECKING:
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from integrations.twentyfour.client import SoapValue
     from integrations.twentyfour.session import Session
 
-ENVELOPE = 4096  # bytes of an answer that are not the chunk's, at the most
-LARGEST_CHUNK = 3 * 1024 * 1024  # bytes; lxml takes no text over 10 MB, and each thread holds copies of one
-MOST_STAMPS = 500  # that a call asks for: a megabyte of documents' names, or two
-SMALLEST_CHUNK = 1024  # bytes, should 24SevenOffice tell no sensible length
+ENVELOPE_BYTES = 4096  # bytes of an answer that are not the chunk's, at the most
+MAX_CHUNK = 3 * 1024 * 1024  # bytes; lxml takes no text over 10 MB, and each thread holds copies of one
+MAX_STAMPS = 500  # that a call asks for: a megabyte of documents' names, or two
+MIN_CHUNK = 1024  # bytes, should 24SevenOffice tell no sensible length
 
 
 def chunk_size(session: Session) -> int:
     """Tell how many bytes of a file fit into an answer, where base64 makes a third more (GetMaxRequestLength)."""
     kilobytes: int = session.call("Attachment", "GetMaxRequestLength")
-    fitting = (kilobytes * 1024 - ENVELOPE) // 4 * 3
-    return min(max(fitting, SMALLEST_CHUNK), LARGEST_CHUNK)
+    fitting = (kilobytes * 1024 - ENVELOPE_BYTES) // 4 * 3
+    return min(max(fitting, MIN_CHUNK), MAX_CHUNK)
 
 
 def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFiles]:
@@ -39,8 +39,8 @@ def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFil
     """
     told: dict[int, VoucherFiles] = {}
     wanted = sorted(stamps)
-    for start in range(0, len(wanted), MOST_STAMPS):
-        several = wanted[start : start + MOST_STAMPS]
+    for start in range(0, len(wanted), MAX_STAMPS):
+        several = wanted[start : start + MAX_STAMPS]
         found = _search(session, StampNo={"int": several})
         approved = _search(session, StampNo={"int": several}, FileApproved=True) if found else []
         told |= {stamp: _files(stamp, found, approved) for stamp in several}
@@ -48,34 +48,36 @@ def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFil
 
 
 @contextmanager
-def fetched(session: Session, file: VoucherFile, *, chunk: int, hold: Callable[[], None]) -> Iterator[BinaryIO]:
+def fetched(
+    session: Session, file: VoucherFile, *, chunk: int, renew_lease: Callable[[], None]
+) -> Iterator[BinaryIO]:
     """Bring a document to a temporary file, in chunks of so many bytes (GetSize, DownloadChunk, GetChecksum).
 
-    All its pages are in it, as the type of the document has them. Raises Rejected where it is gone or broken.
+    All its pages are in it, as the type of the document has them. Raises RejectedError where it is gone or broken.
     """
     with TemporaryFile() as content:
-        with _telling_gone(session, file):
-            digest = _download(session, file, content, chunk=chunk, hold=hold)
+        with _explaining_if_gone(session, file):
+            digest = _download(session, file, content, chunk=chunk, renew_lease=renew_lease)
             checksum = session.call("Attachment", "GetChecksum", file=file.handle)
         if not _agrees(checksum, digest):
-            raise Rejected(
-                say("A document ({type}, id {id}) is broken in 24SevenOffice.", type=file.type, id=file.id),
-                reason="file_broken",
-                remedy=say("Attach it to the voucher in 24SevenOffice anew."),
+            raise RejectedError(
+                msg("A document ({type}, id {id}) is broken in 24SevenOffice.", type=file.type, id=file.id),
+                error_code="file_broken",
+                remedy=msg("Attach it to the voucher in 24SevenOffice anew."),
             )
         content.seek(0)
         yield content
 
 
 def _download(
-    session: Session, file: VoucherFile, content: BinaryIO, *, chunk: int, hold: Callable[[], None]
+    session: Session, file: VoucherFile, content: BinaryIO, *, chunk: int, renew_lease: Callable[[], None]
 ) -> bytes:
     """Write a document to ``content``, and tell its md5; one that ends before its size is told by that."""
     size: int = session.call("Attachment", "GetSize", file=file.handle)
     checksum = md5(usedforsecurity=False)
     while (offset := content.tell()) < size:
         wanted = min(chunk, size - offset)
-        hold()
+        renew_lease()
         part = session.call("Attachment", "DownloadChunk", file=file.handle, offset=offset, bufferSize=wanted)
         if not part:
             break
@@ -92,15 +94,15 @@ def _agrees(checksum: str | None, digest: bytes) -> bool:
 
 
 @contextmanager
-def _telling_gone(session: Session, file: VoucherFile) -> Iterator[None]:
+def _explaining_if_gone(session: Session, file: VoucherFile) -> Iterator[None]:
     """Tell a document that is gone from a service that fails: no fault says which, but the register does."""
     try:
         yield
-    except Unavailable as error:
-        if error.reason != "fault" or _search(session, FileId={"int": [int(file.id)]}):
+    except UnavailableError as error:
+        if error.error_code != "fault" or _search(session, FileId={"int": [int(file.id)]}):
             raise
-        gone = say("A document ({type}, id {id}) is no longer in 24SevenOffice.", type=file.type, id=file.id)
-        raise Rejected(gone, reason="file_gone") from error
+        gone = msg("A document ({type}, id {id}) is no longer in 24SevenOffice.", type=file.type, id=file.id)
+        raise RejectedError(gone, error_code="file_gone") from error
 
 
 def _files(stamp: int, found: Sequence[SoapValue], approved: Sequence[SoapValue]) -> VoucherFiles:
@@ -108,7 +110,7 @@ def _files(stamp: int, found: Sequence[SoapValue], approved: Sequence[SoapValue]
     own = sorted((file for file in approved if file.StampNo == stamp), key=lambda file: int(file.Id))
     return VoucherFiles(
         approved=tuple(map(_file, own)),
-        waiting=any(file.Id not in ids for file in found if file.StampNo == stamp),
+        pending=any(file.Id not in ids for file in found if file.StampNo == stamp),
     )
 
 

@@ -2,7 +2,7 @@
 
 24SevenOffice counts the requests of an integration, whichever customer they are for, and locks it out when they
 are too many. So all workers ask here first, and all of them stop when one of them is told to. What is counted how,
-and who gives way to whom, stands in :mod:`~integrations.twentyfour.rationing`.
+and who gives way to whom, stands in :mod:`~integrations.twentyfour.budget_scripts`.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from zoneinfo import ZoneInfo
 
 from redis.exceptions import RedisError
 
-from integrations.twentyfour.faults import QUARANTINE
-from integrations.twentyfour.instants import instant_of
-from integrations.twentyfour.rationing import (
+from i18n.messages import msg
+from integrations.twentyfour.budget_scripts import (
     BLOCK,
     BLOCKED,
-    CROWDED,
+    BLOCKED_BY_REMOTE,
     EVENTS,
-    GIVEN,
+    EXHAUSTED,
+    GRANTED,
     LOOK,
-    NOT_YET,
+    NEXT_SLOT,
     OF_CONNECTION,
-    OWN_SHARE,
     POLLS,
-    SHUT_OUT,
+    QUEUE_TOO_LONG,
+    REPORTED,
+    SHARE_EXHAUSTED,
     TAKE,
-    TOLD,
-    TURN,
-    USED_UP,
+    WAIT,
 )
-from language.said import say
-from sync.errors import Rationed, Unavailable
+from integrations.twentyfour.error_mapping import QUARANTINE
+from integrations.twentyfour.instants import instant_of
+from sync.errors import RateLimitedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from redis import Redis
 
-PATIENCE = timedelta(seconds=5)  # a turn that comes sooner is waited for; that is cheaper than to come again
+MAX_WAIT = timedelta(seconds=5)  # a turn that comes sooner is waited for; that is cheaper than to come again
 BURST = 3  # so many may go at once after a pause: with 20 a second, no second sees more than 23
-LONGEST_BLOCK = timedelta(hours=2)  # whatever 24SevenOffice is understood to say
-UNTOLD_BLOCK = timedelta(minutes=15)  # for a quarantine whose end cannot be read
+MAX_BLOCK = timedelta(hours=2)  # whatever 24SevenOffice is understood to say
+DEFAULT_BLOCK = timedelta(minutes=15)  # for a quarantine whose end cannot be read
 MILLISECOND, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
 OSLO = ZoneInfo("Europe/Oslo")
 
@@ -73,12 +73,12 @@ class Usage:
     """How the budget stands, in requests. Those of the last hour are counted by whole minutes, rounded up.
 
     ``allowed`` is what may be sent in an hour, fewer than the settings say where 24SevenOffice said so, and
-    ``left`` what may be sent now; ``reserved`` of it is for events. ``events`` and ``polls`` were sent in the last
-    hour. All stand still until ``blocked_until`` (UTC).
+    ``remaining`` what may be sent now; ``reserved`` of it is for events. ``events`` and ``polls`` were sent in
+    the last hour. All stand still until ``blocked_until`` (UTC).
     """
 
     allowed: int
-    left: int
+    remaining: int
     events: int
     polls: int
     reserved: int
@@ -87,15 +87,15 @@ class Usage:
     @property
     def used(self) -> int:
         """How many of those allowed cannot be sent any more."""
-        return self.allowed - self.left
+        return self.allowed - self.remaining
 
     @property
-    def for_polls(self) -> int:
+    def available_for_polls(self) -> int:
         """How many polls may be made at once."""
-        return 0 if self.blocked_until else max(0, self.left - self.reserved)
+        return 0 if self.blocked_until else max(0, self.remaining - self.reserved)
 
     @property
-    def polls_an_hour(self) -> int:
+    def polls_per_hour(self) -> int:
         """How many polls may be made in an hour like the last one, however many were."""
         return max(0, self.allowed - self.events - self.reserved)
 
@@ -108,8 +108,8 @@ class Budget:
         limits: what may be taken.
         clock: tells the time in UTC.
         sleep: waits for so many seconds.
-        ticks: tells the milliseconds of a simulation; by default Redis tells the time.
-        refused: hears of each request that there was none for: whether it was a poll's, and the reason.
+        milliseconds: tells the milliseconds of a simulation; by default Redis tells the time.
+        on_refused: hears of each request that there was none for: whether it was a poll's, and the reason.
     """
 
     def __init__(
@@ -119,8 +119,8 @@ class Budget:
         limits: Limits,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
-        ticks: Callable[[], int] | None = None,
-        refused: Callable[[bool, str], None] = lambda _poll, _reason: None,
+        milliseconds: Callable[[], int] | None = None,
+        on_refused: Callable[[bool, str], None] = lambda _poll, _reason: None,
     ) -> None:
         self._redis = redis
         self._take, self._look = redis.register_script(TAKE), redis.register_script(LOOK)
@@ -129,12 +129,12 @@ class Budget:
         self._limits = limits
         self._clock = clock
         self._sleep = sleep
-        self._ticks: Callable[[], int | str] = ticks or (lambda: "")
-        self._refused = refused
+        self._ticks: Callable[[], int | str] = milliseconds or (lambda: "")
+        self._refused = on_refused
         self._heard: list[tuple[int, int]] = []  # the last that was said of the limit; shared by the copies
         self._connection_id, self._polls = 0, False
 
-    def of(self, connection_id: int) -> Budget:
+    def for_connection(self, connection_id: int) -> Budget:
         """Give the same budget, to be used on a connection's account."""
         return self._with(_connection_id=connection_id)
 
@@ -142,21 +142,21 @@ class Budget:
         """Give the same budget, to be used for polls: they get what events leave."""
         return self._with(_polls=True)
 
-    def take(self) -> None:
-        """Take one request, after a wait for its turn of at most ``PATIENCE``.
+    def acquire(self) -> None:
+        """Take one request, after a wait for its turn of at most ``MAX_WAIT``.
 
-        Raises Rationed where there is none for a while, and Unavailable where Redis is away: to go on without it
-        would risk the lock-out of all customers, and the queue is down then anyway.
+        Raises RateLimitedError where there is none for a while, and UnavailableError where Redis is away: to go
+        on without it would risk the lock-out of all customers, and the queue is down then anyway.
         """
-        patience = PATIENCE
+        patience = MAX_WAIT
         answer, wait = self._ask()
-        while answer == NOT_YET and wait <= patience:
+        while answer == WAIT and wait <= patience:
             patience -= wait
             self._sleep(wait.total_seconds())
             answer, wait = self._ask()
-        if answer != GIVEN:
+        if answer != GRANTED:
             refusal = self._refusal(answer, wait)
-            self._refused(self._polls, refusal.reason)
+            self._refused(self._polls, refusal.error_code)
             raise refusal
         if wait:
             self._sleep(wait.total_seconds())
@@ -169,14 +169,14 @@ class Budget:
         """Tell how the budget stands; None while Redis is away."""
         try:
             hour, events, polls, left, reserved, blocked, now = self._look(
-                keys=[BLOCKED, TOLD, EVENTS, POLLS], args=[self._ticks(), *self._hour()]
+                keys=[BLOCKED, REPORTED, EVENTS, POLLS], args=[self._ticks(), *self._hour()]
             )
         except RedisError:
             return None
         until = datetime.fromtimestamp(blocked / 1000, UTC) if blocked > now else None
         return Usage(hour, max(0, left), events, polls, reserved, until)
 
-    def heed(self, status: int, headers: Mapping[str, str]) -> timedelta | None:
+    def record_response(self, status: int, headers: Mapping[str, str]) -> timedelta | None:
         """Obey what an answer says of the limit, and tell how long to wait if it was refused for it.
 
         How many requests are left goes along with the next one that is asked for, as it costs no time there.
@@ -185,23 +185,23 @@ class Budget:
             return self.block(_seconds(headers.get("Retry-After", "")))
         left, reset = headers.get("APILimitRemaining", "").strip(), headers.get("APILimitReset", "")
         if left.isdecimal() and reset:
-            ends = min(self._instant(reset), self._clock() + LONGEST_BLOCK)
+            ends = min(self._instant(reset), self._clock() + MAX_BLOCK)
             self._heard[:] = [(int(left[:9]), int(ends.timestamp() * 1000))]
         if left == "0":
-            self.block(self._until(reset), why=USED_UP)
+            self.block(self._until(reset), why=EXHAUSTED)
         return None
 
-    def quarantine(self, message: str) -> timedelta | None:
+    def record_quarantine(self, message: str) -> timedelta | None:
         """Obey a fault that says when a quarantine ends; None where the message is about something else."""
         told = re.search(QUARANTINE, message, re.IGNORECASE)
         return self.block(self._until(told["end"].rstrip(" ."))) if told else None
 
-    def block(self, wait: timedelta, *, why: int = SHUT_OUT) -> timedelta:
+    def block(self, wait: timedelta, *, why: int = BLOCKED_BY_REMOTE) -> timedelta:
         """Stop all workers for so long, or for longer where they are stopped already.
 
         Never raises: the answer that asked for it may be that of a call that has saved something.
         """
-        wait = min(wait, LONGEST_BLOCK)
+        wait = min(wait, MAX_BLOCK)
         with suppress(RedisError):
             self._block(keys=[BLOCKED], args=[self._ticks(), max(wait // MILLISECOND, 1), why])
         return wait
@@ -209,34 +209,36 @@ class Budget:
     def _ask(self) -> tuple[int, timedelta]:
         limits = self._limits
         heard = self._heard[0] if self._heard else ("", "")
-        turns = (-(-1000 // limits.per_second), BURST, PATIENCE // MILLISECOND)
-        keys = [BLOCKED, TOLD, EVENTS, POLLS, TURN, f"{OF_CONNECTION}{self._connection_id}"]
+        turns = (-(-1000 // limits.per_second), BURST, MAX_WAIT // MILLISECOND)
+        keys = [BLOCKED, REPORTED, EVENTS, POLLS, NEXT_SLOT, f"{OF_CONNECTION}{self._connection_id}"]
         rest = (limits.connection_percent, *turns, int(self._polls), *heard)
         try:
             answer, milliseconds = self._take(keys=keys, args=[self._ticks(), *self._hour(), *rest])
         except RedisError as error:
-            raise Unavailable(say("The budget of requests in Redis cannot be reached."), reason="redis") from error
+            raise UnavailableError(
+                msg("The budget of requests in Redis cannot be reached."), error_code="redis"
+            ) from error
         return answer, milliseconds * MILLISECOND
 
-    def _refusal(self, answer: int, wait: timedelta) -> Rationed:
+    def _refusal(self, answer: int, wait: timedelta) -> RateLimitedError:
         """Tell the truth about why there is no request now, and when there is."""
         until = f"{(self._clock() + wait + MINUTE).astimezone(OSLO):%H:%M}"  # by then in any case
-        if answer == SHUT_OUT:
-            message = say("24SevenOffice takes no more requests until {time}.", time=until)
-            return Rationed(message, reason="quarantine", retry_after=wait)
-        if answer == CROWDED:
-            message = say("Too many requests to 24SevenOffice wait for their turn just now.")
-            return Rationed(message, reason="too_many_requests", retry_after=wait)
-        if answer == OWN_SHARE:
-            message = say(
+        if answer == BLOCKED_BY_REMOTE:
+            message = msg("24SevenOffice takes no more requests until {time}.", time=until)
+            return RateLimitedError(message, error_code="quarantine", retry_after=wait)
+        if answer == QUEUE_TOO_LONG:
+            message = msg("Too many requests to 24SevenOffice wait for their turn just now.")
+            return RateLimitedError(message, error_code="too_many_requests", retry_after=wait)
+        if answer == SHARE_EXHAUSTED:
+            message = msg(
                 "This connection has used its share of the hour's requests to 24SevenOffice; more come at {time}.",
                 time=until,
             )
-            return Rationed(message, reason="share", retry_after=wait)
-        message = say(
+            return RateLimitedError(message, error_code="share", retry_after=wait)
+        message = msg(
             "The hour's requests to 24SevenOffice are used up. The next ones come at {time}.", time=until
         )
-        return Rationed(message, reason="budget", retry_after=wait)
+        return RateLimitedError(message, error_code="budget", retry_after=wait)
 
     def _hour(self) -> tuple[int, int]:
         """Tell the limit of an hour and how many of it are reserved."""
@@ -257,13 +259,13 @@ class Budget:
         try:
             return instant_of(datetime.fromisoformat(text))
         except ValueError:
-            return self._clock() + UNTOLD_BLOCK
+            return self._clock() + DEFAULT_BLOCK
 
 
 def _seconds(retry_after: str) -> timedelta:
     """Read a number of seconds; one second where it is anything else."""
     return (
-        min(timedelta(seconds=int(retry_after[:9])), LONGEST_BLOCK)
+        min(timedelta(seconds=int(retry_after[:9])), MAX_BLOCK)
         if retry_after.isdecimal()
         else timedelta(seconds=1)
     )

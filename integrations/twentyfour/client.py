@@ -23,25 +23,25 @@ from lxml import etree
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from zeep.wsdl import Document
 
-from integrations.transport import BoundedAdapter, unheard
-from integrations.twentyfour import faults
-from integrations.twentyfour.drift import Drift
-from integrations.twentyfour.faults import Unreadable
-from sync import exchanges
+from integrations.transport import BoundedAdapter, ignore_call
+from integrations.twentyfour import error_mapping
+from integrations.twentyfour.error_mapping import UnreadableError
+from integrations.twentyfour.schema_drift import SchemaDrift
+from sync.engine import call_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from integrations.transport import Heard
+    from integrations.transport import OnCall
     from integrations.twentyfour.budget import Budget
     from sync.errors import SyncError
 
 SoapValue: TypeAlias = Any  # zeep makes the types of what it reads from the WSDL, when it is loaded
 
 WSDLS = Path(__file__).parent / "wsdl"
-SAVES = frozenset({"SaveCompanies", "SaveProject", "SaveBundleList"})
-LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a year of a busy ledger is a tenth of that
-PIECE = 64 * 1024
+WRITE_OPERATIONS = frozenset({"SaveCompanies", "SaveProject", "SaveBundleList"})
+MAX_RESPONSE_BYTES = 32 * 1024 * 1024  # bytes; a year of a busy ledger is a tenth of that
+CHUNK_BYTES = 64 * 1024
 SETTINGS = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
 
 
@@ -73,7 +73,7 @@ class SoapClient:
         connect_seconds: time-out for reaching a host, and for a request to arrive there.
         answer_seconds: time-out for each part of an answer.
         threads: how many may call at a time without waiting for a connection.
-        heard: is told of each call.
+        on_call: is told of each call.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -85,14 +85,14 @@ class SoapClient:
         connect_seconds: float,
         answer_seconds: float,
         threads: int = 8,
-        heard: Heard = unheard,
+        on_call: OnCall = ignore_call,
     ) -> None:
         self.api_url = api_url.rstrip("/")
         self.noted: dict[str, int] = {}  # what holds for all connections; by whoever asked for it first
         self._hosts = {"api.invalid": self.api_url, "webservices.invalid": web_url.rstrip("/")}
         self._budget = budget
         self._timeout = (connect_seconds, answer_seconds)
-        self._drift = Drift()
+        self._drift = SchemaDrift()
         self._services: dict[str, _Service] = {}
         self._loading = threading.Lock()
         self._session = requests.Session()
@@ -100,11 +100,11 @@ class SoapClient:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
             adapter = BoundedAdapter(
-                seconds=connect_seconds, pool_maxsize=threads, name=_operation, writes=_saves, heard=heard
+                seconds=connect_seconds, pool_maxsize=threads, name=_operation, writes=_saves, on_call=on_call
             )
             self._session.mount(scheme, adapter)
 
-    def charging(self, budget: Budget) -> SoapClient:
+    def with_budget(self, budget: Budget) -> SoapClient:
         """Give the same client, all of it shared, whose requests go to this account of the budget."""
         twin = copy.copy(self)
         twin._budget = budget  # noqa: SLF001 - its own
@@ -112,25 +112,25 @@ class SoapClient:
 
     def for_polls(self) -> SoapClient:
         """Give the same client, whose requests are those of polls."""
-        return self.charging(self._budget.for_polls())
+        return self.with_budget(self._budget.for_polls())
 
     def call(self, service: str, operation: str, /, *, session_id: str = "", **arguments: object) -> SoapValue:
         """Call one operation; an array comes back as a list, and as None when it is empty.
 
-        Raises SessionRefused where the session is not (or no longer) good, and a SyncError by the table of
-        :mod:`~integrations.twentyfour.faults` for all else. Arguments that the WSDL does not know are an error of
-        ours and raise what zeep raises.
+        Raises SessionRefusedError where the session is not (or no longer) good, and a SyncError by the table of
+        :mod:`~integrations.twentyfour.error_mapping` for all else. Arguments that the WSDL does not know are an
+        error of ours and raise what zeep raises.
         """
         called = self._service(service)
         envelope = called.client.create_message(called.client.service, operation, **arguments)
         answer = self._post(called, operation, etree.tostring(envelope, encoding="utf-8"), session_id)
         result = self._read(called, operation, answer)
-        if operation == "SaveBundleList" and (heard := faults.of_result(result)):
-            raise faults.verdict(heard, saves=True)
+        if operation == "SaveBundleList" and (heard := error_mapping.of_result(result)):
+            raise error_mapping.error_of(heard, saves=True)
         return result
 
     def _post(self, called: _Service, operation: str, message: bytes, session_id: str) -> _Answer:
-        self._budget.take()
+        self._budget.acquire()
         headers = {
             "Content-Type": "text/xml; charset=utf-8",
             "SOAPAction": f'"{called.binding.get(operation).soapaction}"',
@@ -143,27 +143,29 @@ class SoapClient:
             ) as response:
                 answer = _Answer(response.status_code, response.headers, _body(response))
         except requests.RequestException as error:
-            _tell(operation, message, "no answer")
-            raise _verdict("unsent" if _never_sent(error) else "silent", operation) from error
-        except Unreadable as error:
-            _tell(operation, message, str(error))
-            raise _verdict(f"unreadable: {error}", operation) from error
-        _tell(operation, message, answer.content)
+            _record(operation, message, "no answer")
+            raise _error_of("unsent" if _never_sent(error) else "silent", operation) from error
+        except UnreadableError as error:
+            _record(operation, message, str(error))
+            raise _error_of(f"unreadable: {error}", operation) from error
+        _record(operation, message, answer.content)
         return answer
 
     def _read(self, called: _Service, operation: str, answer: _Answer) -> SoapValue:
-        retry_after = self._budget.heed(answer.status_code, answer.headers)
+        retry_after = self._budget.record_response(answer.status_code, answer.headers)
         if answer.status_code not in {HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR}:
             heard = f"http {answer.status_code}"
-            raise faults.verdict(heard, saves=operation in SAVES, retry_after=retry_after)
+            raise error_mapping.error_of(heard, saves=operation in WRITE_OPERATIONS, retry_after=retry_after)
         try:
             return called.binding.process_reply(called.client, called.binding.get(operation), answer)
         except zeep.exceptions.Fault as fault:
-            heard = faults.of_fault(fault.code, fault.message)
-            retry_after = self._budget.quarantine(heard)
-            raise faults.verdict(heard, saves=operation in SAVES, retry_after=retry_after) from fault
+            heard = error_mapping.of_fault(fault.code, fault.message)
+            retry_after = self._budget.record_quarantine(heard)
+            raise error_mapping.error_of(
+                heard, saves=operation in WRITE_OPERATIONS, retry_after=retry_after
+            ) from fault
         except Exception as error:  # however an answer breaks the reader, it cannot be read
-            raise _verdict(f"unreadable: HTTP {answer.status_code}", operation) from error
+            raise _error_of(f"unreadable: HTTP {answer.status_code}", operation) from error
 
     def _service(self, name: str) -> _Service:
         with self._loading:
@@ -191,21 +193,23 @@ def _operation(request: requests.PreparedRequest) -> str:
 
 
 def _saves(request: requests.PreparedRequest) -> bool:
-    return _operation(request) in SAVES
+    return _operation(request) in WRITE_OPERATIONS
 
 
-def _tell(operation: str, message: bytes, answer: bytes | str) -> None:
+def _record(operation: str, message: bytes, answer: bytes | str) -> None:
     """Tell what was said, save where it is a password or a document."""
     if operation not in {"Login", "GetIdentitiesWithCredential"}:
-        exchanges.tell(operation, request=message, response="a chunk" if operation == "DownloadChunk" else answer)
+        call_log.record_call(
+            operation, request=message, response="a chunk" if operation == "DownloadChunk" else answer
+        )
 
 
 def _body(response: requests.Response) -> bytes:
     content = bytearray()
-    for piece in response.iter_content(PIECE):
+    for piece in response.iter_content(CHUNK_BYTES):
         content += piece
-        if len(content) > LARGEST_ANSWER:
-            raise Unreadable(f"more than {LARGEST_ANSWER} bytes")
+        if len(content) > MAX_RESPONSE_BYTES:
+            raise UnreadableError(f"more than {MAX_RESPONSE_BYTES} bytes")
     return bytes(content)
 
 
@@ -216,5 +220,5 @@ def _never_sent(error: requests.RequestException) -> bool:
     return refused or isinstance(error, requests.ConnectTimeout)
 
 
-def _verdict(heard: str, operation: str) -> SyncError:
-    return faults.verdict(heard, saves=operation in SAVES)
+def _error_of(heard: str, operation: str) -> SyncError:
+    return error_mapping.error_of(heard, saves=operation in WRITE_OPERATIONS)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from integrations.twentyfour import faults
-from language.said import say
-from sync.errors import Uncertain
+from i18n.messages import msg
+from integrations.twentyfour import error_mapping
+from sync.errors import OutcomeUnknownError
 from sync.records import Company
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from integrations.twentyfour.client import SoapValue
     from integrations.twentyfour.session import Session
     from sync.errors import SyncError
-    from sync.records import Address, CompanyDraft, Details
+    from sync.records import Address, CompanyDraft, CustomerDetails
 
-LONGEST_NAME = 200
-LONGEST_ORGANIZATION_NUMBER = 20
+MAX_NAME_LENGTH = 200
+MAX_ORGANIZATION_NUMBER_LENGTH = 20
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
 
@@ -27,7 +27,7 @@ def save(session: Session, drafts: Sequence[CompanyDraft]) -> list[int | SyncErr
     """Create or overwrite customers in one call (SaveCompanies); each answer is a number or its own refusal."""
     companies = {"Company": [_company(draft) for draft in drafts]}
     answers = session.call("Company", "SaveCompanies", companies=companies) or []
-    return [_outcome(_answer(answers, draft, place)) for place, draft in enumerate(drafts)]
+    return [_number_or_error(_answer(answers, draft, place)) for place, draft in enumerate(drafts)]
 
 
 def find(session: Session, moment_id: str) -> Company | None:
@@ -51,15 +51,15 @@ def _company(draft: CompanyDraft) -> dict[str, Any]:
     return {
         "Id": draft.number,
         "ExternalId": draft.moment_id,
-        "OrganizationNumber": draft.organization_number[:LONGEST_ORGANIZATION_NUMBER] or None,
-        "Name": draft.name[:LONGEST_NAME],
+        "OrganizationNumber": draft.organization_number[:MAX_ORGANIZATION_NUMBER_LENGTH] or None,
+        "Name": draft.name[:MAX_NAME_LENGTH],
         "EmailAddresses": {use: {"Value": address} for use, address in emails.items() if address} or None,
         "Type": "Business" if draft.is_company else "Consumer",
         **(_details(draft.details) if draft.details else {}),
     }
 
 
-def _details(details: Details) -> dict[str, Any]:
+def _details(details: CustomerDetails) -> dict[str, Any]:
     """Put what there is; of several addresses for one use the first."""
     addresses = {each.use.capitalize(): _address(each) for each in reversed(details.addresses)}
     return {
@@ -87,11 +87,13 @@ def _answer(answers: Sequence[SoapValue], draft: CompanyDraft, place: int) -> So
     return answer if answer is not None and not answer.ExternalId else None
 
 
-def _outcome(answer: SoapValue) -> int | SyncError:
-    if answer is not None and (heard := faults.of_exception(answer.APIException)):
-        return faults.verdict(heard, saves=True)
+def _number_or_error(answer: SoapValue) -> int | SyncError:
+    if answer is not None and (heard := error_mapping.of_exception(answer.APIException)):
+        return error_mapping.error_of(heard, saves=True)
     if answer is None or not answer.Id:
-        return Uncertain(say("24SevenOffice did not tell what became of the customer."), reason="no_number")
+        return OutcomeUnknownError(
+            msg("24SevenOffice did not tell what became of the customer."), error_code="no_number"
+        )
     number: int = answer.Id
     return number
 
@@ -102,8 +104,8 @@ def _search(
     wanted = {"string": list(properties)}
     answers = session.call("Company", "GetCompanies", searchParams=parameters, returnProperties=wanted) or []
     for answer in answers:
-        if heard := faults.of_exception(answer.APIException):
-            raise faults.verdict(heard, saves=False)
+        if heard := error_mapping.of_exception(answer.APIException):
+            raise error_mapping.error_of(heard, saves=False)
     return [
         Company(
             number=answer.Id,

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from integrations.twentyfour import ledger
 from integrations.twentyfour.instants import day_of
-from sync.purchases import LedgerLine
+from sync.records import LedgerLine
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from integrations.twentyfour.books import Books
+    from integrations.twentyfour.accounting_setup import AccountingSetup
     from integrations.twentyfour.client import SoapValue
     from integrations.twentyfour.session import Session
-    from models.accounts import AccountRanges
+    from models.connections.account_ranges import AccountRanges
 
 
 def changed(
-    session: Session, accounts: AccountRanges, *, since: datetime, until: datetime, books: Books
+    session: Session, accounts: AccountRanges, *, since: datetime, until: datetime, setup: AccountingSetup
 ) -> list[str]:
     """Name the vouchers with a line on these accounts created or changed in a span of time.
 
@@ -30,19 +30,19 @@ def changed(
         return []
     hull = {"AccountNoStart": accounts.intervals[0].start, "AccountNoEnd": accounts.intervals[-1].stop - 1}
     lines = ledger.changed(session, since=since, until=until, **hull)
-    return list(dict.fromkeys(name_of(line, books) for line in lines))
+    return list(dict.fromkeys(name_of(line, setup) for line in lines))
 
 
-def read(session: Session, voucher: str, *, books: Books) -> list[LedgerLine]:
+def read(session: Session, voucher: str, *, setup: AccountingSetup) -> list[LedgerLine]:
     """Read the lines of the voucher of this name."""
     year, kind, number = map(int, voucher.split("-"))
     wanted = {"TransactionNoStart": number, "TransactionNoEnd": number, "TransactionTypeId": kind}
-    return [line_of(line) for line in ledger.dated(session, books.year_numbered(year), **wanted)]
+    return [line_of(line) for line in ledger.dated(session, setup.year_numbered(year), **wanted)]
 
 
-def name_of(line: SoapValue, books: Books) -> str:
+def name_of(line: SoapValue, setup: AccountingSetup) -> str:
     """Name the voucher that a line is of, by fiscal year, type and number (S21)."""
-    return f"{books.year_of(day_of(line.Date)).number}-{line.TransactionTypeId}-{line.TransactionNo}"
+    return f"{setup.year_of(day_of(line.Date)).number}-{line.TransactionTypeId}-{line.TransactionNo}"
 
 
 def line_of(line: SoapValue) -> LedgerLine:

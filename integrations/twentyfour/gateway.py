@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from integrations.twentyfour import attachments, customers, days, expenses, invoices, projects
-from integrations.twentyfour.books import Books
-from integrations.twentyfour.numbers import Numbers
-from integrations.twentyfour.register import Register
+from integrations.twentyfour import attachments, booked_vouchers, customers, expenses, invoices, projects
+from integrations.twentyfour.accounting_setup import AccountingSetup
+from integrations.twentyfour.customer_index import CustomerIndex
+from integrations.twentyfour.project_numbers import ProjectNumbers
 from integrations.twentyfour.session import Login, Session
-from models.accounts import AccountRanges
+from models.connections.account_ranges import AccountRanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from integrations.twentyfour.client import SoapClient
     from integrations.twentyfour.session import SessionStore
-    from models.settings import ConnectionSettings
-    from sync.books.held import Booked
+    from models.connections.settings import ConnectionSettings
     from sync.errors import SyncError
-    from sync.purchases import LedgerLine
     from sync.records import (
+        BookedVouchers,
         Company,
         CompanyDraft,
+        ExistingProject,
         FiscalYear,
-        HeldProject,
         Identity,
+        LedgerLine,
         PostedLine,
         ProjectDraft,
         Voucher,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     )
 
 
-class TwentyFour:
+class TwentyFourGateway:
     """One client of 24SevenOffice; fulfils Erp and Purchases of :mod:`sync.ports`, which say what each call does.
 
     It is light, but remembers the books of its client: keep it for as long as the settings stay the same. Threads
@@ -66,17 +66,17 @@ class TwentyFour:
         self._settings = settings
         self._client = client
         self._session = Session(login, client=client, store=store, is_current=is_current)
-        self._books = Books(self._session)
-        self._register = Register(self._session)
-        self._numbers = Numbers(self._session, field=settings.client_id_field)
+        self._books = AccountingSetup(self._session)
+        self._register = CustomerIndex(self._session)
+        self._numbers = ProjectNumbers(self._session, field=settings.client_id_field)
 
-    def for_polls(self) -> TwentyFour:
+    def for_polls(self) -> TwentyFourGateway:
         """Give the same client of 24SevenOffice, with the same memory, to be polled."""
         twin = copy.copy(self)
         twin._session = self._session.for_polls()  # noqa: SLF001 - its own
-        twin._books = self._books.read_by(twin._session)  # noqa: SLF001 - its own
-        twin._register = self._register.read_by(twin._session)  # noqa: SLF001 - its own
-        twin._numbers = self._numbers.read_by(twin._session)  # noqa: SLF001 - its own
+        twin._books = self._books.with_session(twin._session)  # noqa: SLF001 - its own
+        twin._register = self._register.with_session(twin._session)  # noqa: SLF001 - its own
+        twin._numbers = self._numbers.with_session(twin._session)  # noqa: SLF001 - its own
         return twin
 
     def identities(self) -> Sequence[Identity]:
@@ -86,13 +86,13 @@ class TwentyFour:
     def identity_id(self) -> str:
         """Tell the identity that calls are made with, to be stored where the settings left it open.
 
-        Raises Misconfigured where the login reaches several clients.
+        Raises MisconfiguredError where the login reaches several clients.
         """
         return self._session.identity_id()
 
-    def leave(self) -> None:
-        """Forget the session that the calls were made in. Raises Unavailable without Redis."""
-        self._session.leave()
+    def log_out(self) -> None:
+        """Forget the session that the calls were made in. Raises UnavailableError without Redis."""
+        self._session.log_out()
 
     def client_name(self) -> str:
         """Tell the client's own name (GetClientInformation)."""
@@ -102,16 +102,16 @@ class TwentyFour:
     def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
         """Create or overwrite customers in one call."""
         answers = customers.save(self._session, drafts)
-        self._register.note(drafts, answers)
+        self._register.record_saved(drafts, answers)
         return answers
 
-    def register(self) -> Collection[Company]:
+    def all_companies(self) -> Collection[Company]:
         """Tell all customers and suppliers; those known are remembered for an hour, changes are looked for."""
         return self._register.companies()
 
-    def register_glance(self) -> tuple[int, int]:
+    def count_companies(self) -> tuple[int, int]:
         """Count customers and suppliers in use and out of use on the first page of the register, in two calls."""
-        return self._register.glance()
+        return self._register.count()
 
     def find_company(self, moment_id: str) -> Company | None:
         """Find a customer by its ExternalId."""
@@ -124,16 +124,16 @@ class TwentyFour:
     def save_project(self, draft: ProjectDraft) -> None:
         """Create or overwrite a project, with the connection's client id."""
         settings = self._settings
-        self._numbers.take(draft.number)
+        self._numbers.mark_taken(draft.number)
         projects.save(self._session, draft, client_id=settings.client_id, field=settings.client_id_field)
 
-    def project(self, number: int) -> HeldProject | None:
+    def project(self, number: int) -> ExistingProject | None:
         """Read the project with this number."""
         return projects.read(self._session, number, field=self._settings.client_id_field)
 
-    def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
+    def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         """Read those of the projects with these numbers that there are; free ones are remembered for a minute."""
-        return self._numbers.held(numbers)
+        return self._numbers.existing(numbers)
 
     def vat_codes(self) -> Mapping[str, Decimal]:
         """Tell the VAT codes with their rates, at most ten minutes old."""
@@ -149,12 +149,14 @@ class TwentyFour:
 
     def next_voucher_number(self, day: date) -> int:
         """Tell the next number of the series of outgoing invoices."""
-        return invoices.next_number(self._session, day, kind=self._books.outgoing_invoice())
+        return invoices.next_number(self._session, day, voucher_type=self._books.outgoing_invoice())
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         """Post vouchers of one fiscal year, to the ledger or as a draft, as the settings say."""
-        kind = self._books.outgoing_invoice()
-        invoices.post(self._session, vouchers, year=year, kind=kind, posting=self._settings.posting)
+        voucher_type = self._books.outgoing_invoice()
+        invoices.post(
+            self._session, vouchers, year=year, voucher_type=voucher_type, posting=self._settings.posting
+        )
 
     def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
         """Tell the lines in the ledger with this invoice number, in the fiscal year of ``day``."""
@@ -164,18 +166,20 @@ class TwentyFour:
         """Tell the lines of the outgoing invoices' vouchers dated in these days."""
         return self.booked(first, last, costs=AccountRanges(())).sales
 
-    def booked(self, first: date, last: date, *, costs: AccountRanges) -> Booked:
+    def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
         """Tell the same, and the vouchers with costs on these accounts."""
         receivables = self._settings.receivables_account
-        return days.booked(self._session, first, last, receivables=receivables, costs=costs, books=self._books)
+        return booked_vouchers.read_booked(
+            self._session, first, last, receivables=receivables, costs=costs, setup=self._books
+        )
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         """Name the vouchers with a line on or between these accounts created or changed in a span of time."""
-        return expenses.changed(self._session, accounts, since=since, until=until, books=self._books)
+        return expenses.changed(self._session, accounts, since=since, until=until, setup=self._books)
 
-    def purchase(self, voucher: str) -> Sequence[LedgerLine]:
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         """Read all lines of a voucher."""
-        return expenses.read(self._session, voucher, books=self._books)
+        return expenses.read(self._session, voucher, setup=self._books)
 
     def files(self, stamp: int) -> VoucherFiles:
         """Tell the documents behind a stamp."""
@@ -185,12 +189,12 @@ class TwentyFour:
         """Tell the documents behind several stamps."""
         return attachments.of_stamps(self._session, stamps)
 
-    def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
+    def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
         """Bring a document to a temporary file."""
         noted = self._client.noted
         if "chunk" not in noted:
             noted["chunk"] = attachments.chunk_size(self._session)
-        return attachments.fetched(self._session, file, chunk=noted["chunk"], hold=hold)
+        return attachments.fetched(self._session, file, chunk=noted["chunk"], renew_lease=renew_lease)
 
     def forget(self) -> None:
         """Read chart of accounts, fiscal years, voucher types and customers again when they are next needed."""

@@ -6,17 +6,17 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from i18n.messages import msg
 from integrations.twentyfour import ledger
 from integrations.twentyfour.instants import day_of
-from language.said import say
-from sync.errors import Rejected
+from sync.errors import RejectedError
 from sync.records import PostedLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from integrations.twentyfour.books import VoucherType
+    from integrations.twentyfour.accounting_setup import VoucherType
     from integrations.twentyfour.client import SoapValue
     from integrations.twentyfour.session import Session
     from sync.records import Entry, FiscalYear, Voucher
@@ -33,14 +33,17 @@ def post(
     vouchers: Sequence[Voucher],
     *,
     year: int,
-    kind: VoucherType,
+    voucher_type: VoucherType,
     posting: Literal["ledger", "draft"],
 ) -> None:
-    """Save vouchers of one fiscal year in one call (SaveBundleList): all of them, or Uncertain says why not."""
+    """Save vouchers of one fiscal year in one call (SaveBundleList).
+
+    All of them, or OutcomeUnknownError says why not.
+    """
     bundle = {
         "YearId": year,
-        "Vouchers": {"Voucher": [_voucher(voucher, kind) for voucher in vouchers]},
-        "Sort": kind.number,
+        "Vouchers": {"Voucher": [_voucher(voucher, voucher_type) for voucher in vouchers]},
+        "Sort": voucher_type.number,
         "Name": "Moment",
         "BundleDirectAccounting": False,  # 24SevenOffice splits off the VAT, by the VAT code of each entry
     }
@@ -58,25 +61,25 @@ def posted(session: Session, invoice_number: int, *, year: FiscalYear) -> list[P
     return [line_of(line) for line in ledger.dated(session, year, InvoiceNo=str(invoice_number))]
 
 
-def next_number(session: Session, day: date, *, kind: VoucherType) -> int:
+def next_number(session: Session, day: date, *, voucher_type: VoucherType) -> int:
     """Tell the next number of the series of outgoing invoices in the fiscal year of ``day`` (GetEntryId)."""
-    entry_id = {"Date": datetime.combine(day, time()), "SortNo": kind.series, "EntryNo": 0}
+    entry_id = {"Date": datetime.combine(day, time()), "SortNo": voucher_type.series, "EntryNo": 0}
     answer = session.call("Account", "GetEntryId", argEntryId=entry_id)
     number: int = answer.EntryNo if answer is not None else -1
     if number < 1:  # -1, and -100 where the fiscal year is not set up
-        raise Rejected(
-            say(
+        raise RejectedError(
+            msg(
                 "24SevenOffice has no voucher number for an invoice of {day} (it answered {number}).",
                 day=f"{day:%d.%m.%Y}",
                 number=number,
             ),
-            reason="no_voucher_number",
-            remedy=say("See that 24SevenOffice has the fiscal year, and a number series for outgoing invoices."),
+            error_code="no_voucher_number",
+            remedy=msg("See that 24SevenOffice has the fiscal year, and a number series for outgoing invoices."),
         )
     return number
 
 
-def _voucher(voucher: Voucher, kind: VoucherType) -> dict[str, Any]:
+def _voucher(voucher: Voucher, voucher_type: VoucherType) -> dict[str, Any]:
     receivable, *revenue = voucher.entries
     debit = _entry(receivable, voucher) | {
         "DueDate": datetime.combine(voucher.due, time()),
@@ -84,7 +87,7 @@ def _voucher(voucher: Voucher, kind: VoucherType) -> dict[str, Any]:
         "Comment": voucher.comment or None,
     }
     credits_ = [_entry(entry, voucher) for entry in revenue]
-    return {"TransactionNo": voucher.number, "Entries": {"Entry": [debit, *credits_]}, "Sort": kind.number}
+    return {"TransactionNo": voucher.number, "Entries": {"Entry": [debit, *credits_]}, "Sort": voucher_type.number}
 
 
 def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:

@@ -47,10 +47,10 @@ def ore(amount: Decimal) -> int:
     return int((amount * 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def dimension(line: SoapValue, kind: str) -> tuple[int | None, str]:
+def dimension(line: SoapValue, type_: str) -> tuple[int | None, str]:
     """Tell number and name of the customer, supplier or project that a line is on."""
     for each in line.Dimensions.Dimension if line.Dimensions else ():
-        if each.Type == kind and (each.Value or "").isdecimal():
+        if each.Type == type_ and (each.Value or "").isdecimal():
             return int(each.Value), each.Name or ""
     return None, ""
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
-from language.said import say
-from models.settings import WHOLE_NUMBERS
-from sync.errors import Misconfigured, Rejected
-from sync.records import HeldProject
+from i18n.messages import msg
+from models.connections.settings import WHOLE_NUMBERS
+from sync.errors import MisconfiguredError, RejectedError
+from sync.records import ExistingProject
 
 if TYPE_CHECKING:
     from datetime import date
 
     from integrations.twentyfour.session import Session
-    from models.settings import ClientIdField
+    from models.connections.settings import ClientIdField
     from sync.records import ProjectDraft
 
 UNSET = (None, "", 0, -(2**31))
@@ -42,24 +42,24 @@ def save(session: Session, draft: ProjectDraft, *, client_id: str, field: Client
     }
     saved = session.call("Project", "SaveProject", project=project)
     if saved != draft.number:
-        raise Rejected(
-            say(
+        raise RejectedError(
+            msg(
                 "24SevenOffice saved project {number} under the number {other}.", number=draft.number, other=saved
             ),
-            reason="project_number",
-            remedy=say("Give one of them another number."),
+            error_code="project_number",
+            remedy=msg("Give one of them another number."),
         )
 
 
-def read(session: Session, number: int, *, field: ClientIdField) -> HeldProject | None:
+def read(session: Session, number: int, *, field: ClientIdField) -> ExistingProject | None:
     """Read the project with this number (GetSingleProject), and what stands in one of its fields."""
     found = session.call("Project", "GetSingleProject", projectId=number)
     if found is None or found.Id != number:
         return None
-    return HeldProject(number, found.Name or "", client_id=held_client_id(found, field))
+    return ExistingProject(number, found.Name or "", client_id=client_id_of(found, field))
 
 
-def held_client_id(project: Any, field: ClientIdField) -> str:  # noqa: ANN401 - what zeep makes of a Project
+def client_id_of(project: Any, field: ClientIdField) -> str:  # noqa: ANN401 - what zeep makes of a Project
     """Tell what a project of 24SevenOffice holds in the field for the client id, empty text where nothing."""
     held = project[field]
     return "" if held in UNSET else str(held)
@@ -70,14 +70,14 @@ def _client_id(client_id: str, field: ClientIdField) -> str | int | None:
         return client_id or None
     if client_id.isdecimal():
         return int(client_id)
-    raise Misconfigured(
-        say(
+    raise MisconfiguredError(
+        msg(
             "The client id “{client_id}” is no number, but {field} of projects takes only numbers.",
             client_id=client_id,
             field=field,
         ),
-        reason="client_id",
-        remedy=say("Correct the client id or choose another field for it in the connection's settings."),
+        error_code="client_id",
+        remedy=msg("Correct the client id or choose another field for it in the connection's settings."),
     )
 
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from cryptography.fernet import InvalidToken
 from redis.exceptions import LockError, RedisError
 
-from integrations.twentyfour.faults import SessionRefused
-from language.said import say
-from sync.errors import Misconfigured, Rejected, Unavailable
+from i18n.messages import msg
+from integrations.twentyfour.error_mapping import SessionRefusedError
+from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from redis.lock import Lock
 
     from integrations.twentyfour.client import SoapClient, SoapValue
-    from models.vault import Vault
+    from models.connections.vault import Vault
 
-KEPT_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
+SESSION_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
 FORGETTING_SECONDS = 2  # so long a page waits for a login in flight, which is looked at again when it is made
 REFUSAL_SECONDS = 60  # a password that was just refused is not sent again by the workers that wait
 
@@ -69,29 +69,30 @@ class SessionStore:
         return f"twentyfour:session:{self._vault.keyed_hash(*credentials)}"
 
     def get(self, name: str) -> str:
-        """Read a session id, empty where there is none. Raises Unavailable without Redis."""
+        """Read a session id, empty where there is none. Raises UnavailableError without Redis."""
         with _redis_needed():
             return self._read(name)
 
     def note(self, name: str, value: str) -> None:
-        """Keep a value, encrypted as a session id is. Raises Unavailable without Redis."""
+        """Keep a value, encrypted as a session id is. Raises UnavailableError without Redis."""
         with _redis_needed():
             self._keep(name, value)
 
-    def renew(self, name: str, *, dead: str, log_in: Callable[[], str], keeps: Callable[[str], bool]) -> str:
-        """Replace the session id ``dead``, by that of another worker where one was faster.
+    def renew(self, name: str, *, expired: str, log_in: Callable[[], str], keeps: Callable[[str], bool]) -> str:
+        """Replace the session id ``expired``, by that of another worker where one was faster.
 
         Args:
             name: whose session it is.
-            dead: the session id that was refused, empty where there was none; it is forgotten.
+            expired: the session id that was refused, empty where there was none; it is forgotten.
             log_in: gives a session id, empty where the login is refused; not tried again for a minute then.
             keeps: tells of the new session id whether it may be kept, or was left while the login was made.
 
-        Raises Unavailable without Redis, Misconfigured where the login is refused, and what ``log_in`` raises.
+        Raises UnavailableError without Redis, Misconfigured where the login is refused, and what ``log_in``
+        raises.
         """
         with _redis_needed(), self._lock(name, wait=self._login_seconds):
             current = self._read(name)
-            if current and current != dead:
+            if current and current != expired:
                 return current
             self._redis.delete(name)
             if self._redis.exists(_refusal(name)):
@@ -107,7 +108,7 @@ class SessionStore:
     def forget(self, name: str) -> None:
         """Forget a session, and that its login was refused, after a login in flight if that is made soon.
 
-        Raises Unavailable without Redis.
+        Raises UnavailableError without Redis.
         """
         with _redis_needed():
             with suppress(LockError), self._lock(name, wait=FORGETTING_SECONDS):
@@ -115,7 +116,7 @@ class SessionStore:
             self._redis.delete(name, _refusal(name))
 
     def forget_refusals(self, names: Sequence[str]) -> None:
-        """Forget that logins were refused, as they are right by now. Raises Unavailable without Redis."""
+        """Forget that logins were refused, as they are right by now. Raises UnavailableError without Redis."""
         with _redis_needed():
             self._redis.delete(*map(_refusal, names))
 
@@ -127,12 +128,12 @@ class SessionStore:
         return lock
 
     def _keep(self, name: str, value: str) -> None:
-        self._redis.set(name, self._vault.lock(value), ex=KEPT_SECONDS)
+        self._redis.set(name, self._vault.encrypt(value), ex=SESSION_SECONDS)
 
     def _read(self, name: str) -> str:
         stored = self._redis.get(name)
         try:
-            return self._vault.open(stored.decode() if isinstance(stored, bytes) else str(stored or ""))
+            return self._vault.decrypt(stored.decode() if isinstance(stored, bytes) else str(stored or ""))
         except InvalidToken:
             return ""  # nothing there, or encrypted with a key that is gone
 
@@ -179,15 +180,15 @@ class Session:
         session_id = self._store.get(name) or self._noted["session_id"] or self._renew(name, dead="")
         try:
             return self._client.call(service, operation, session_id=session_id, **arguments)
-        except SessionRefused:
+        except SessionRefusedError:
             session_id = self._renew(name, dead=session_id)
         try:
             return self._client.call(service, operation, session_id=session_id, **arguments)
-        except SessionRefused as error:
-            raise Misconfigured(
-                say("24SevenOffice accepts the login, but not what is done with it. {said}", said=error.message),
-                reason="session_refused",
-                remedy=say("See that the user may use web services in this client of 24SevenOffice."),
+        except SessionRefusedError as error:
+            raise MisconfiguredError(
+                msg("24SevenOffice accepts the login, but not what is done with it. {said}", said=error.message),
+                error_code="session_refused",
+                remedy=msg("See that the user may use web services in this client of 24SevenOffice."),
             ) from error
 
     def identities(self) -> Sequence[Identity]:
@@ -200,7 +201,7 @@ class Session:
     def identity_id(self) -> str:
         """Tell which client the calls are made in: the login's own, or the only one that it reaches.
 
-        Raises Misconfigured where that is not clear.
+        Raises MisconfiguredError where that is not clear.
         """
         with self._choosing:
             if not self._noted["identity_id"]:
@@ -209,10 +210,10 @@ class Session:
                 self._noted["identity_id"] = identity_id
             return self._noted["identity_id"]
 
-    def leave(self) -> None:
+    def log_out(self) -> None:
         """Forget the session, also that of a client which another process has found; asks Redis only.
 
-        Whoever else has this login logs in anew. Raises Unavailable without Redis.
+        Whoever else has this login logs in anew. Raises UnavailableError without Redis.
         """
         opened, identity_id = self._name(""), self._noted["identity_id"]
         if name := self._name(identity_id) if identity_id else self._store.get(opened):
@@ -229,7 +230,7 @@ class Session:
     def _renew(self, name: str, *, dead: str) -> str:
         if not self._login.identity_id:
             self._store.note(self._name(""), name)
-        return self._store.renew(name, dead=dead, log_in=self._log_in, keeps=self._keeps)
+        return self._store.renew(name, expired=dead, log_in=self._log_in, keeps=self._keeps)
 
     def _keeps(self, session_id: str) -> bool:
         kept = self._is_current()
@@ -248,19 +249,19 @@ class Session:
         }
         try:
             return self._client.call("Authenticate", operation, credential=credential)
-        except (Rejected, SessionRefused) as error:
-            raise Misconfigured(
-                say("24SevenOffice does not accept the login. {said}", said=error.message),
-                reason="login_refused",
-                remedy=say("Correct user name, password and identity in the connection's settings."),
+        except (RejectedError, SessionRefusedError) as error:
+            raise MisconfiguredError(
+                msg("24SevenOffice does not accept the login. {said}", said=error.message),
+                error_code="login_refused",
+                remedy=msg("Correct user name, password and identity in the connection's settings."),
             ) from error
 
 
-def _refused() -> Misconfigured:
-    return Misconfigured(
-        say("24SevenOffice refused the user name or password."),
-        reason="login_refused",
-        remedy=say("Enter them again in the connection's settings."),
+def _refused() -> MisconfiguredError:
+    return MisconfiguredError(
+        msg("24SevenOffice refused the user name or password."),
+        error_code="login_refused",
+        remedy=msg("Enter them again in the connection's settings."),
     )
 
 
@@ -269,17 +270,17 @@ def _only(identities: Sequence[Identity]) -> Identity:
     if len(usable) == 1:
         return usable[0]
     if not usable:
-        raise Misconfigured(
-            say(
+        raise MisconfiguredError(
+            msg(
                 "24SevenOffice refused the user name or password, or the login reaches no client that can be used."
             ),
-            reason="login_refused",
-            remedy=say("Correct user name and password in the connection's settings."),
+            error_code="login_refused",
+            remedy=msg("Correct user name and password in the connection's settings."),
         )
-    raise Misconfigured(
-        say("The login reaches {number} clients of 24SevenOffice, and none is chosen.", number=len(usable)),
-        reason="identity",
-        remedy=say("Fetch the clients in the connection's settings, and choose the right one."),
+    raise MisconfiguredError(
+        msg("The login reaches {number} clients of 24SevenOffice, and none is chosen.", number=len(usable)),
+        error_code="identity",
+        remedy=msg("Fetch the clients in the connection's settings, and choose the right one."),
     )
 
 
@@ -292,6 +293,6 @@ def _redis_needed() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise Unavailable(
-            say("The sessions of 24SevenOffice in Redis cannot be reached."), reason="redis"
+        raise UnavailableError(
+            msg("The sessions of 24SevenOffice in Redis cannot be reached."), error_code="redis"
         ) from error

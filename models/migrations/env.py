@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine, text
 
-from models.schema import TABLES
+from models.schema.metadata import TABLES
 
 MIGRATION_LOCK = 7240001
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response, UploadFile
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
-from sandbox.moment import exact
-from sandbox.moment.books import Books
-from sandbox.moment.exact import Answer
-from sandbox.moment.listing import dump, listed
+from sandbox.moment import exact_json
+from sandbox.moment.exact_json import Answer
+from sandbox.moment.list_queries import dump, listed
+from sandbox.moment.record_store import RecordStore
 from sandbox.moment.records import Attachment
 from sandbox.moment.state import Refused, find
 
@@ -19,21 +19,21 @@ CHUNK_BYTES = 1 << 20
 Credentials = Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]
 
 
-def the_books(request: Request) -> Books:
+def the_store(request: Request) -> RecordStore:
     """Find the books that the running app keeps."""
-    books: Books = request.app.state.books
-    return books
+    store: RecordStore = request.app.state.books
+    return store
 
 
-TheBooks = Annotated[Books, Depends(the_books)]
+TheStore = Annotated[RecordStore, Depends(the_store)]
 
 
-async def check_key(company_id: str, credentials: Credentials, books: TheBooks) -> None:
+async def check_key(company_id: str, credentials: Credentials, store: TheStore) -> None:
     """Let in who has the company's key: 401 for a key of nobody, 403 for another company's."""
-    companies = books.state.companies.values()
+    companies = store.state.companies.values()
     if credentials.username != "apikey" or credentials.password not in {company.api_key for company in companies}:
         raise Refused(401, "Unknown API key", {"WWW-Authenticate": "Basic"})
-    if books.state.company(company_id).api_key != credentials.password:
+    if store.state.company(company_id).api_key != credentials.password:
         raise Refused(403, "This API key does not reach the company")
 
 
@@ -42,40 +42,40 @@ router = APIRouter(prefix=PREFIX, dependencies=[Depends(check_key)])
 
 @router.get("/{resource}")
 @router.get("/{resource}/include/{includes}")
-async def read_list(company_id: str, resource: str, request: Request, books: TheBooks) -> Response:
+async def read_list(company_id: str, resource: str, request: Request, store: TheStore) -> Response:
     """List a resource. Everything is included anyway."""
-    company = books.state.company(company_id)
+    company = store.state.company(company_id)
     return Answer(listed(company.shelf(resource).values(), request.query_params))
 
 
 @router.get("/{resource}/{record_id:int}")
 @router.get("/{resource}/{record_id:int}/include/{includes}")
-async def read_one(company_id: str, resource: str, record_id: int, books: TheBooks) -> Response:
+async def read_one(company_id: str, resource: str, record_id: int, store: TheStore) -> Response:
     """Read one record."""
-    return Answer(dump(find(books.state.company(company_id).shelf(resource), record_id)))
+    return Answer(dump(find(store.state.company(company_id).shelf(resource), record_id)))
 
 
 @router.post("/{resource}")
-async def create(company_id: str, resource: str, request: Request, books: TheBooks) -> Response:
+async def create(company_id: str, resource: str, request: Request, store: TheStore) -> Response:
     """Make a record; an invoice is a draft."""
-    return Answer(dump(books.create(company_id, resource, await _values(request))), 201)
+    return Answer(dump(store.create(company_id, resource, await _values(request))), 201)
 
 
 @router.api_route("/{resource}/{record_id:int}", methods=["PUT", "PATCH"])
-async def change(company_id: str, resource: str, record_id: int, request: Request, books: TheBooks) -> Response:
+async def change(company_id: str, resource: str, record_id: int, request: Request, store: TheStore) -> Response:
     """Change the fields that are given, with either verb."""
-    return Answer(dump(books.change(company_id, resource, record_id, await _values(request))))
+    return Answer(dump(store.change(company_id, resource, record_id, await _values(request))))
 
 
 @router.delete("/{resource}/{record_id:int}")
-async def delete(company_id: str, resource: str, record_id: int, books: TheBooks) -> Response:
+async def delete(company_id: str, resource: str, record_id: int, store: TheStore) -> Response:
     """Delete a record."""
-    books.delete(company_id, resource, record_id)
+    store.delete(company_id, resource, record_id)
     return Response(status_code=204)
 
 
 @router.post("/projectExpenses/{expense_id:int}/attachments")
-async def attach(company_id: str, expense_id: int, file: UploadFile, books: TheBooks) -> Response:
+async def attach(company_id: str, expense_id: int, file: UploadFile, store: TheStore) -> Response:
     """Take a file, of which its description is kept."""
     checksum = hashlib.md5(usedforsecurity=False)
     while chunk := await file.read(CHUNK_BYTES):
@@ -87,20 +87,20 @@ async def attach(company_id: str, expense_id: int, file: UploadFile, books: TheB
         size=file.size or 0,
         md5=checksum.hexdigest(),
     )
-    return Answer(dump(books.attach(company_id, attachment)), 201)
+    return Answer(dump(store.attach(company_id, attachment)), 201)
 
 
 @router.get("/projectExpenses/{expense_id:int}/attachments")
-async def attachments(company_id: str, expense_id: int, request: Request, books: TheBooks) -> Response:
+async def attachments(company_id: str, expense_id: int, request: Request, store: TheStore) -> Response:
     """List the files of an expense."""
-    company = books.state.company(company_id)
+    company = store.state.company(company_id)
     find(company.project_expenses, expense_id)
     return Answer(listed(company.attachments_of(expense_id), request.query_params))
 
 
 async def _values(request: Request) -> dict[str, Any]:
     try:
-        values = exact.read(await request.body())
+        values = exact_json.read(await request.body())
     except ValueError as error:
         raise Refused(400, f"The body is no JSON: {error}") from None
     if not isinstance(values, dict):

@@ -7,34 +7,34 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from sandbox.mishaps import Misbehaving, controls
-from sandbox.moment import api, users
-from sandbox.moment.exact import Answer
+from sandbox.faults import FaultInjector, controls
+from sandbox.moment import api, user_pages
+from sandbox.moment.exact_json import Answer
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from sandbox.mishaps import Mishaps
-    from sandbox.moment.books import Books
-    from sandbox.moment.webhooks import Postman
+    from sandbox.faults import Faults
+    from sandbox.moment.record_store import RecordStore
+    from sandbox.moment.webhooks import WebhookSender
 
 CALL = re.compile(r"/api/1\.0/companies/[^/]+/(?P<resource>\w+)(?:/\d+(?P<part>/attachments))?")
 
 
-def create_app(books: Books, *, postman: Postman, mishaps: Mishaps) -> ASGIApp:
+def create_app(store: RecordStore, *, webhook_sender: WebhookSender, faults: Faults) -> ASGIApp:
     """Make Moment over these books; the postman brings their notifications, the mishaps say what goes wrong."""
     app = FastAPI(title="Moment", openapi_url=None)
-    app.state.books, app.state.postman = books, postman
+    app.state.books, app.state.postman = store, webhook_sender
 
     def reset() -> None:
-        books.start_over()
-        postman.reset()
+        store.reset()
+        webhook_sender.reset()
 
     app.include_router(api.router)
-    app.include_router(users.router)
-    app.include_router(controls(mishaps, reset=reset))
-    return Misbehaving(app, mishaps=mishaps, operation_of=operation_of, fault=_fault)
+    app.include_router(user_pages.router)
+    app.include_router(controls(faults, reset=reset))
+    return FaultInjector(app, faults=faults, operation_of=operation_of, fault=_fault)
 
 
 def operation_of(request: Request) -> str:

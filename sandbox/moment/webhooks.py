@@ -21,8 +21,8 @@ from sandbox.moment.records import Customer, Invoice, Project, Record
 from sandbox.moment.state import Company
 
 SENDERS = 8
-REMEMBERED = 10_000
-PATIENCE_SECONDS = 10
+MAX_DELIVERIES = 10_000
+TIMEOUT_SECONDS = 10
 
 
 class Addresses(BaseModel):
@@ -35,7 +35,7 @@ class Addresses(BaseModel):
     invoices: str = ""
 
 
-class Weather(BaseModel):
+class DeliveryFaults(BaseModel):
     """How notifications fare on their way: two probabilities, and the least and most seconds that they take."""
 
     lose: float = Field(default=0, ge=0, le=1)
@@ -56,28 +56,28 @@ class Delivery(BaseModel):
     error: str = ""
 
 
-class Postman:
+class WebhookSender:
     """Brings notifications to their addresses; called from the event loop only, sends on threads of its own."""
 
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._outbox: SimpleQueue[Delivery] = SimpleQueue()
-        self.deliveries: deque[Delivery] = deque(maxlen=REMEMBERED)
-        self.expect(Weather())
+        self.deliveries: deque[Delivery] = deque(maxlen=MAX_DELIVERIES)
+        self.set_faults(DeliveryFaults())
         for _ in range(SENDERS):
             Thread(target=self._send_all, daemon=True).start()
 
-    def expect(self, weather: Weather) -> None:
+    def set_faults(self, delivery_faults: DeliveryFaults) -> None:
         """Let the notifications that follow fare like this."""
-        self._weather = weather
-        self._dice = Random(weather.seed)  # noqa: S311 - the weather must be the same for the same seed
+        self._weather = delivery_faults
+        self._dice = Random(delivery_faults.seed)  # noqa: S311 - the weather must be the same for the same seed
 
     def reset(self) -> None:
         """Lose what is still on its way, forget what was sent, and have fair weather again."""
         for delivery in self.deliveries:
             delivery.state = "lost"
         self.deliveries.clear()
-        self.expect(Weather())
+        self.set_faults(DeliveryFaults())
 
     def notify(self, company: Company, event: str, record: Record) -> None:
         """Send word of a record to the address that its company entered for its kind."""
@@ -132,7 +132,7 @@ def _project(project: Project | None) -> dict[str, Any] | None:
 
 def _send(delivery: Delivery, session: requests.Session) -> None:
     try:
-        answer = session.post(delivery.url, data=json.dumps(delivery.body).encode(), timeout=PATIENCE_SECONDS)
+        answer = session.post(delivery.url, data=json.dumps(delivery.body).encode(), timeout=TIMEOUT_SECONDS)
     except requests.RequestException as error:
         delivery.state, delivery.error = "lost", str(error)
     else:

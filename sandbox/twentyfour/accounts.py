@@ -6,35 +6,35 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sandbox.twentyfour.bookkeeping import Leniency, Refusal, enter
-from sandbox.twentyfour.books import Line, Voucher
-from sandbox.twentyfour.days import day
-from sandbox.twentyfour.visits import needed
+from sandbox.twentyfour.bookkeeping_rules import Allowed, RefusedError, enter
+from sandbox.twentyfour.dates import day
+from sandbox.twentyfour.sessions import needed
+from sandbox.twentyfour.state import Line, Voucher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.twentyfour.books import Fields, VoucherType
-    from sandbox.twentyfour.visits import Visit
+    from sandbox.twentyfour.sessions import ServiceCall
+    from sandbox.twentyfour.state import Fields, VoucherType
 
 UNKNOWN_SERIES, NO_FISCAL_YEAR = -1, -100
 TO_A_JOURNAL = 1
 
 
-def save_bundle_list(visit: Visit, request: Fields) -> Fields:
+def save_bundle_list(call: ServiceCall, request: Fields) -> Fields:
     """Save vouchers to the ledger or to a journal: all that the call brings, or none of them.
 
     Lines are kept as they are sent, amounts with their VAT; the VAT itself is not posted as lines of its own.
     """
     bundles = needed(request, "BundleList")
-    leniency = Leniency(
+    leniency = Allowed(
         difference=bundles.get("AllowDifference", False) and _to_journal(bundles),
         direct_ledger=bundles.get("DirectLedger", False),
         warnings=bundles.get("IgnoreWarnings", []),
     )
     try:
-        enter(visit.client, list(_vouchers(visit, bundles)), leniency=leniency)
-    except Refusal as refusal:
+        enter(call.client, list(_vouchers(call, bundles)), leniency=leniency)
+    except RefusedError as refusal:
         return {"Type": refusal.type, "Description": str(refusal)}
     return {"Type": "Ok"}
 
@@ -43,33 +43,33 @@ def _to_journal(bundles: Fields) -> bool:
     return bool(bundles.get("SaveOption", TO_A_JOURNAL) == TO_A_JOURNAL)
 
 
-def _vouchers(visit: Visit, bundles: Fields) -> Iterator[Voucher]:
+def _vouchers(call: ServiceCall, bundles: Fields) -> Iterator[Voucher]:
     customer = bundles.get("DefaultCustomerId") or None
     for bundle in bundles.get("Bundles", []):
         for voucher in bundle.get("Vouchers", []):
             yield Voucher(
                 number=voucher["TransactionNo"],
                 year=bundle.get("YearId", 0),
-                type=_type(visit, voucher["Sort"] or bundle.get("Sort", 0)),
-                lines=[_line(visit, entry, customer) for entry in voucher.get("Entries", [])],
+                type=_type(call, voucher["Sort"] or bundle.get("Sort", 0)),
+                lines=[_line(call, entry, customer) for entry in voucher.get("Entries", [])],
                 posted=not _to_journal(bundles),
             )
 
 
-def _type(visit: Visit, number: int) -> VoucherType:
-    if number not in visit.client.types:
-        raise Refusal(f"Bilagsart {number} finnes ikke.")
-    return visit.client.types[number]
+def _type(call: ServiceCall, number: int) -> VoucherType:
+    if number not in call.client.types:
+        raise RefusedError(f"Bilagsart {number} finnes ikke.")
+    return call.client.types[number]
 
 
-def _line(visit: Visit, entry: Fields, customer: int | None) -> Line:
+def _line(call: ServiceCall, entry: Fields, customer: int | None) -> Line:
     return Line(
         id=str(uuid4()),
         account=entry.get("AccountNo", 0),
         amount=entry.get("Amount", Decimal()),
         day=day(entry["Date"]),
-        changed=visit.now,
-        registered=visit.now,
+        changed=call.now,
+        registered=call.now,
         due=day(entry["DueDate"]) if "DueDate" in entry else None,
         customer=entry.get("CustomerId") or customer,
         project=entry.get("ProjectId") or None,
@@ -85,22 +85,22 @@ def _line(visit: Visit, entry: Fields, customer: int | None) -> Line:
     )
 
 
-def get_entry_id(visit: Visit, request: Fields) -> Fields:
+def get_entry_id(call: ServiceCall, request: Fields) -> Fields:
     """Tell the next number of the series ``SortNo`` in the fiscal year of ``Date``; it is not reserved."""
     entry: Fields = needed(request, "argEntryId")
     year, series = day(entry["Date"]).year, entry["SortNo"]
-    if year not in visit.client.years:
+    if year not in call.client.years:
         number = NO_FISCAL_YEAR
-    elif series not in visit.client.series:
+    elif series not in call.client.series:
         number = UNKNOWN_SERIES
     else:
-        number = visit.client.next_voucher(series, year)
+        number = call.client.next_voucher(series, year)
     return entry | {"EntryNo": number}
 
 
-def get_account_list(visit: Visit, _request: Fields) -> list[Fields]:
+def get_account_list(call: ServiceCall, _request: Fields) -> list[Fields]:
     """List the chart of accounts with each account's VAT code."""
-    codes = visit.client.tax_codes
+    codes = call.client.tax_codes
     return [
         {
             "AccountId": 1000 + place,
@@ -109,19 +109,24 @@ def get_account_list(visit: Visit, _request: Fields) -> list[Fields]:
             "AccountTax": codes[account.tax].id,
             "TaxNo": int(account.tax),
         }
-        for place, account in enumerate(visit.client.accounts.values())
+        for place, account in enumerate(call.client.accounts.values())
     ]
 
 
-def get_type_list(visit: Visit, _request: Fields) -> list[Fields]:
+def get_type_list(call: ServiceCall, _request: Fields) -> list[Fields]:
     """List the types of vouchers; ``TypeNo`` is what a voucher is saved with, as its Sort."""
     return [
-        {"TypeId": kind.id, "Title": kind.title, "EntrySeriesId": kind.series, "TypeNo": kind.number}
-        for kind in visit.client.types.values()
+        {
+            "TypeId": voucher_type.id,
+            "Title": voucher_type.title,
+            "EntrySeriesId": voucher_type.series,
+            "TypeNo": voucher_type.number,
+        }
+        for voucher_type in call.client.types.values()
     ]
 
 
-def get_tax_code_list(visit: Visit, _request: Fields) -> list[Fields]:
+def get_tax_code_list(call: ServiceCall, _request: Fields) -> list[Fields]:
     """List the VAT codes."""
     return [
         {
@@ -131,5 +136,5 @@ def get_tax_code_list(visit: Visit, _request: Fields) -> list[Fields]:
             "TaxRate": code.rate,
             "AccountNo": code.account,
         }
-        for code in visit.client.tax_codes.values()
+        for code in call.client.tax_codes.values()
     ]

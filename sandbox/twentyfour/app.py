@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from sandbox.mishaps import Misbehaving, Mishaps, controls
-from sandbox.twentyfour import bookkeeper, paperwork, seed, soap
+from sandbox.faults import FaultInjector, Faults, controls
+from sandbox.twentyfour import admin_pages, seed, soap, voucher_admin
 from sandbox.twentyfour.operations import SERVICES
 from sandbox.twentyfour.server import SoapServer, fault_response
-from sandbox.twentyfour.soap import SoapFault
+from sandbox.twentyfour.soap import SoapFaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
-    from sandbox.twentyfour.books import Books
+    from sandbox.twentyfour.state import State
 
 PATHS = {service.path for service in SERVICES}
 
 
-def create_app(books: Books, *, wsdl: Path, mishaps: Mishaps, clock: Callable[[], datetime]) -> ASGIApp:
+def create_app(state: State, *, wsdl: Path, faults: Faults, clock: Callable[[], datetime]) -> ASGIApp:
     """Make 24SevenOffice over these books, which are plain data and can be pickled between any two requests.
 
     Args:
-        books: what it holds, see :func:`sandbox.twentyfour.seed.books`.
+        state: what it holds, see :func:`sandbox.twentyfour.seed.books`.
         wsdl: the folder with the WSDL of each service.
-        mishaps: what goes wrong.
+        faults: what goes wrong.
         clock: tells the UTC instant, to the millisecond.
     """
-    server = SoapServer(books, wsdl=wsdl, clock=clock)
+    server = SoapServer(state, wsdl=wsdl, clock=clock)
 
     def reset() -> None:
         fresh = seed.books(clock().date())
-        books.clients, books.logins = fresh.clients, fresh.logins
+        state.clients, state.logins = fresh.clients, fresh.logins
         server.start_over()
 
     async def call(request: Request) -> Response:
@@ -48,11 +48,11 @@ def create_app(books: Books, *, wsdl: Path, mishaps: Mishaps, clock: Callable[[]
     app = FastAPI(title="24SevenOffice", openapi_url=None)
     for path in PATHS:
         app.add_route(path, call, methods=["POST"])
-    app.state.books, app.state.server, app.state.clock = books, server, clock
-    app.include_router(bookkeeper.router)
-    app.include_router(paperwork.router)
-    app.include_router(controls(mishaps, reset=reset))
-    return Misbehaving(app, mishaps=mishaps, operation_of=operation_of, fault=_internal_error)
+    app.state.books, app.state.server, app.state.clock = state, server, clock
+    app.include_router(admin_pages.router)
+    app.include_router(voucher_admin.router)
+    app.include_router(controls(faults, reset=reset))
+    return FaultInjector(app, faults=faults, operation_of=operation_of, fault=_internal_error)
 
 
 def operation_of(request: Request) -> str:
@@ -63,4 +63,4 @@ def operation_of(request: Request) -> str:
 
 
 def _internal_error(request: Request) -> Response:
-    return fault_response(request, SoapFault("Internal error"))
+    return fault_response(request, SoapFaultError("Internal error"))

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.twentyfour.days import instant
-from sandbox.twentyfour.searching import passes
-from sandbox.twentyfour.soap import SoapFault
-from sandbox.twentyfour.visits import needed
+from sandbox.twentyfour.dates import instant
+from sandbox.twentyfour.search import passes
+from sandbox.twentyfour.sessions import needed
+from sandbox.twentyfour.soap import SoapFaultError
 
 if TYPE_CHECKING:
-    from sandbox.twentyfour.books import Client, Fields, File
-    from sandbox.twentyfour.searching import Tests
-    from sandbox.twentyfour.visits import Visit
+    from sandbox.twentyfour.search import Tests
+    from sandbox.twentyfour.sessions import ServiceCall
+    from sandbox.twentyfour.state import Client, Fields, File
 
 DAMAGE = bytes(255 - byte for byte in range(256))
 """What a damaged file has in place of each byte."""
 
 
-def get_file_info(visit: Visit, request: Fields) -> list[Fields]:
+def get_file_info(call: ServiceCall, request: Fields) -> list[Fields]:
     """Find files that pass every search parameter that is given, in the order in which they were scanned."""
     wanted = {name: value for name, value in needed(request, "parameters").items() if value != []}
     if not wanted:
-        raise SoapFault("Please specify at least one search parameter")
-    return [_shown(file) for file in visit.client.files.values() if _matches(visit.client, file, wanted)]
+        raise SoapFaultError("Please specify at least one search parameter")
+    return [_shown(file) for file in call.client.files.values() if _matches(call.client, file, wanted)]
 
 
 def _matches(client: Client, file: File, wanted: Fields) -> bool:
@@ -59,33 +59,33 @@ def _shown(file: File) -> Fields:
     return {"Id": file.id, "Type": file.type, "StampNo": file.stamp, "StampMeta": meta, "FrameInfo": frames}
 
 
-def get_size(visit: Visit, request: Fields) -> int:
+def get_size(call: ServiceCall, request: Fields) -> int:
     """Tell how many bytes a file has."""
-    return len(_file(visit, request).content)
+    return len(_file(call, request).content)
 
 
-def download_chunk(visit: Visit, request: Fields) -> bytes:
+def download_chunk(call: ServiceCall, request: Fields) -> bytes:
     """Give a part of a file; base64 makes four bytes of three, and the answer must not be too long."""
     offset, size = request["offset"], request["bufferSize"]
-    if size * 4 // 3 > visit.allowance.max_request_kb * 1024:
-        raise SoapFault("Maximum request length exceeded.")
-    file = _file(visit, request)
+    if size * 4 // 3 > call.allowance.max_request_kb * 1024:
+        raise SoapFaultError("Maximum request length exceeded.")
+    file = _file(call, request)
     chunk = file.content[offset : offset + size]
     return chunk.translate(DAMAGE) if file.damaged else chunk
 
 
-def get_checksum(visit: Visit, request: Fields) -> str:
+def get_checksum(call: ServiceCall, request: Fields) -> str:
     """Tell the md5 of a file."""
-    return _file(visit, request).md5
+    return _file(call, request).md5
 
 
-def get_max_request_length(visit: Visit, _request: Fields) -> int:
+def get_max_request_length(call: ServiceCall, _request: Fields) -> int:
     """Tell how long a request or an answer may be, in kB."""
-    return visit.allowance.max_request_kb
+    return call.allowance.max_request_kb
 
 
-def _file(visit: Visit, request: Fields) -> File:
+def _file(call: ServiceCall, request: Fields) -> File:
     number = needed(request, "file")["Id"]
-    if number not in visit.client.files:
-        raise SoapFault(f"File {number} does not exist.")
-    return visit.client.files[number]
+    if number not in call.client.files:
+        raise SoapFaultError(f"File {number} does not exist.")
+    return call.client.files[number]

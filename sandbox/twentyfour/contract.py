@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from sandbox.twentyfour.books import Fields, Value
+    from sandbox.twentyfour.state import Fields, Value
 
 XSD = "{http://www.w3.org/2001/XMLSchema}"
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
@@ -52,7 +52,7 @@ READERS: dict[str, Callable[[str], Value]] = {
 """How a value in a request is read by its type; every other type is text."""
 
 
-class Invalid(Exception):
+class InvalidRequestError(Exception):
     """The request is not what the contract says."""
 
 
@@ -92,13 +92,17 @@ class Contract:
         """Read the request ``name``; what is unset is left out.
 
         Raises:
-            Invalid: it is another element, or the vendor's schema would refuse it.
+            InvalidRequestError: it is another element, or the vendor's schema would refuse it.
         """
         if element.tag != f"{{{self.namespace}}}{name}":
-            raise Invalid(f"({element.sourceline}, 1). ---> Instance validation error: {name} was expected.")
+            raise InvalidRequestError(
+                f"({element.sourceline}, 1). ---> Instance validation error: {name} was expected."
+            )
         if not self._schema.validate(element):
             error = self._schema.error_log[0]
-            raise Invalid(f"({error.line}, {error.column}). ---> Instance validation error: {error.message}")
+            raise InvalidRequestError(
+                f"({error.line}, {error.column}). ---> Instance validation error: {error.message}"
+            )
         fields: Fields = self._read_type(element, name)
         return fields
 
@@ -122,7 +126,9 @@ class Contract:
         try:
             value = READERS[field.type](text.strip()) if field.type in READERS else text
         except ValueError as error:
-            raise Invalid(f"({element.sourceline}, 1). ---> Instance validation error: {error}") from error
+            raise InvalidRequestError(
+                f"({element.sourceline}, 1). ---> Instance validation error: {error}"
+            ) from error
         return None if value == UNSET.get(field.type) else value
 
     def write(self, name: str, value: Value) -> etree._Element:

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.twentyfour.days import instant
-from sandbox.twentyfour.searching import passes
-from sandbox.twentyfour.soap import SoapFault
-from sandbox.twentyfour.visits import needed
+from sandbox.twentyfour.dates import instant
+from sandbox.twentyfour.search import passes
+from sandbox.twentyfour.sessions import needed
+from sandbox.twentyfour.soap import SoapFaultError
 
 if TYPE_CHECKING:
-    from sandbox.twentyfour.books import Client, Fields
-    from sandbox.twentyfour.searching import Tests
-    from sandbox.twentyfour.visits import Visit
+    from sandbox.twentyfour.search import Tests
+    from sandbox.twentyfour.sessions import ServiceCall
+    from sandbox.twentyfour.state import Client, Fields
 
-PAGE = 1000
-LONGEST = {"Name": 200, "OrganizationNumber": 20}
+PAGE_SIZE = 1000
+MAX_LENGTHS = {"Name": 200, "OrganizationNumber": 20}
 
 
-def save_companies(visit: Visit, request: Fields) -> list[Fields]:
+def save_companies(call: ServiceCall, request: Fields) -> list[Fields]:
     """Create or overwrite customers; one that is refused says why in its place and does not stop the others."""
-    return [_save(visit, company) for company in needed(request, "companies")]
+    return [_save(call, company) for company in needed(request, "companies")]
 
 
-def _save(visit: Visit, company: Fields) -> Fields:
-    client = visit.client
+def _save(call: ServiceCall, company: Fields) -> Fields:
+    client = call.client
     problem = _problem(client, company)
     if problem:
         return company | {"APIException": {"Type": "ArgumentException", "Message": problem}}
     number = company.get("Id") or client.new_customer()
     old = client.customers.get(number, {})
-    kept = {"DateCreated": old.get("DateCreated", visit.now), "Active": old.get("Active", True)}
-    client.customers[number] = company | kept | {"Id": number, "DateChanged": visit.now}
+    kept = {"DateCreated": old.get("DateCreated", call.now), "Active": old.get("Active", True)}
+    client.customers[number] = company | kept | {"Id": number, "DateChanged": call.now}
     return client.customers[number]
 
 
@@ -40,7 +40,7 @@ def _problem(client: Client, company: Fields) -> str:
         return "Property Type is missing."
     if not company.get("Name"):
         return "Property Name is missing."
-    for name, most in LONGEST.items():
+    for name, most in MAX_LENGTHS.items():
         if len(company.get(name, "")) > most:
             return f"Property {name} is longer than {most} characters."
     if company.get("FirstName") and company["Type"] != "Consumer":
@@ -51,15 +51,15 @@ def _problem(client: Client, company: Fields) -> str:
     return ""
 
 
-def get_companies(visit: Visit, request: Fields) -> list[Fields]:
+def get_companies(call: ServiceCall, request: Fields) -> list[Fields]:
     """Find customers by every search parameter that is given, with only the properties that are named."""
     wanted = {name: value for name, value in needed(request, "searchParams").items() if value not in ("", [])}
     if not wanted:
-        raise SoapFault("Please specify at least one search parameter")
+        raise SoapFaultError("Please specify at least one search parameter")
     names = request.get("returnProperties", [])
     return [
         {name: company[name] for name in names if name in company}
-        for company in visit.client.customers.values()
+        for company in call.client.customers.values()
         if _matches(company, wanted)
     ]
 
@@ -80,17 +80,17 @@ def _matches(company: Fields, wanted: Fields) -> bool:
     return passes(tests, wanted)
 
 
-def get_company_sync_list(visit: Visit, request: Fields) -> Fields:
+def get_company_sync_list(call: ServiceCall, request: Fields) -> Fields:
     """List a page of all customers and suppliers that pass, with little more than when each has changed."""
     wanted = request.get("syncSearchParameters", {})
-    found = [company for company in visit.client.customers.values() if _is_listed(company, wanted)]
+    found = [company for company in call.client.customers.values() if _is_listed(company, wanted)]
     page = wanted.get("Page", 1)
     return {
         "CurrentPage": page,
-        "TotalPages": -(-len(found) // PAGE),
+        "TotalPages": -(-len(found) // PAGE_SIZE),
         "TotalItems": len(found),
-        "ItemsPerPage": PAGE,
-        "Items": [_listed(company) for company in found[(page - 1) * PAGE : page * PAGE]],
+        "ItemsPerPage": PAGE_SIZE,
+        "Items": [_listed(company) for company in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]],
     }
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, HTTPException, Query, Request
 
-from sandbox.twentyfour.bookkeeping import Refusal
-from sandbox.twentyfour.books import Books, Client, Voucher
+from sandbox.twentyfour.bookkeeping_rules import RefusedError
 from sandbox.twentyfour.server import SoapServer
+from sandbox.twentyfour.state import Client, State, Voucher
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -27,14 +27,14 @@ def refusals_shown() -> Iterator[None]:
     """Answer what breaks a rule of bookkeeping with 422 and the reason."""
     try:
         yield
-    except Refusal as refusal:
+    except RefusedError as refusal:
         raise HTTPException(422, str(refusal)) from refusal
 
 
-async def the_books(request: Request) -> Books:
+async def the_state(request: Request) -> State:
     """Find the books of the running app."""
-    books: Books = request.app.state.books
-    return books
+    state: State = request.app.state.books
+    return state
 
 
 async def the_server(request: Request) -> SoapServer:
@@ -49,14 +49,14 @@ async def the_instant(request: Request) -> datetime:
     return now
 
 
-TheBooks = Annotated[Books, Depends(the_books)]
+TheState = Annotated[State, Depends(the_state)]
 TheServer = Annotated[SoapServer, Depends(the_server)]
 Now = Annotated[datetime, Depends(the_instant)]
 
 
-async def the_client(client_id: int, books: TheBooks) -> Client:
+async def the_client(client_id: int, state: TheState) -> Client:
     """Find the client in the address."""
-    return found(books.clients, client_id)
+    return found(state.clients, client_id)
 
 
 TheClient = Annotated[Client, Depends(the_client)]

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field
 
-from sandbox.twentyfour.soap import SoapFault
+from sandbox.twentyfour.soap import SoapFaultError
 
 
-class TooFast(Exception):
+class TooManyRequestsError(Exception):
     """More requests within a second than are let through."""
 
 
@@ -35,8 +35,8 @@ class Limits:
         """Count a request.
 
         Raises:
-            TooFast: too many within a second.
-            SoapFault: too many within the hour; the quarantine ends with it.
+            TooManyRequestsError: too many within a second.
+            SoapFaultError: too many within the hour; the quarantine ends with it.
         """
         self._spend_second(now)
         hour = now.replace(minute=0, second=0, microsecond=0)
@@ -45,13 +45,13 @@ class Limits:
         self._used += 1
         over = self._used - self.allowance.per_hour
         if over > 0:
-            raise SoapFault(f"Limit exceeded by {over}. Request is blocked. Quarantine ends at {_reset(now)}")
+            raise SoapFaultError(f"Limit exceeded by {over}. Request is blocked. Quarantine ends at {_reset(now)}")
 
     def _spend_second(self, now: datetime) -> None:
         while self._recent and now - self._recent[0] >= timedelta(seconds=1):
             self._recent.popleft()
         if len(self._recent) >= self.allowance.per_second:
-            raise TooFast
+            raise TooManyRequestsError
         self._recent.append(now)
 
     def headers(self, now: datetime) -> dict[str, str]:

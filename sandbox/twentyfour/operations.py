@@ -10,10 +10,10 @@ from sandbox.twentyfour import accounts, attachments, customers, identities, pro
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.twentyfour.books import Fields, Value
-    from sandbox.twentyfour.visits import Visit
+    from sandbox.twentyfour.sessions import ServiceCall
+    from sandbox.twentyfour.state import Fields, Value
 
-    Operation = Callable[[Visit, Fields], Value]
+    Operation = Callable[[ServiceCall, Fields], Value]
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Service:
     needs_session: bool = True
 
 
-def get_client_information(visit: Visit, _request: Fields) -> Fields:
+def get_client_information(call: ServiceCall, _request: Fields) -> Fields:
     """Tell whose books the session is for; the only operation of the Client service that is here."""
-    client = visit.client
+    client = call.client
     return {
         "Country": "NO",
         "IsUsingFactoring": False,

@@ -4,47 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.twentyfour.days import instant
-from sandbox.twentyfour.searching import passes
-from sandbox.twentyfour.soap import SoapFault
-from sandbox.twentyfour.visits import needed
+from sandbox.twentyfour.dates import instant
+from sandbox.twentyfour.search import passes
+from sandbox.twentyfour.sessions import needed
+from sandbox.twentyfour.soap import SoapFaultError
 
 if TYPE_CHECKING:
-    from sandbox.twentyfour.books import Fields
-    from sandbox.twentyfour.searching import Tests
-    from sandbox.twentyfour.visits import Visit
+    from sandbox.twentyfour.search import Tests
+    from sandbox.twentyfour.sessions import ServiceCall
+    from sandbox.twentyfour.state import Fields
 
 
-def save_project(visit: Visit, request: Fields) -> int:
+def save_project(call: ServiceCall, request: Fields) -> int:
     """Create a project, with the number that the caller chose or the next, or change the one with that number."""
     project = needed(request, "project")
-    number: int = project.get("Id", visit.client.next_project())
-    _check(visit, number, project)
-    projects = visit.client.projects
-    old = projects.get(number, {"DateRegistered": visit.now})
-    projects[number] = old | project | {"Id": number, "DateChanged": visit.now}
+    number: int = project.get("Id", call.client.next_project())
+    _check(call, number, project)
+    projects = call.client.projects
+    old = projects.get(number, {"DateRegistered": call.now})
+    projects[number] = old | project | {"Id": number, "DateChanged": call.now}
     return number
 
 
-def _check(visit: Visit, number: int, project: Fields) -> None:
+def _check(call: ServiceCall, number: int, project: Fields) -> None:
     if number < 1:
-        raise SoapFault(f"Project Id {number} is not valid.")
+        raise SoapFaultError(f"Project Id {number} is not valid.")
     if not project.get("Name"):
-        raise SoapFault("Property Name is missing.")
-    if "CustomerId" in project and project["CustomerId"] not in visit.client.customers:
-        raise SoapFault(f"Customer {project['CustomerId']} does not exist.")
+        raise SoapFaultError("Property Name is missing.")
+    if "CustomerId" in project and project["CustomerId"] not in call.client.customers:
+        raise SoapFaultError(f"Customer {project['CustomerId']} does not exist.")
 
 
-def get_single_project(visit: Visit, request: Fields) -> Fields | None:
+def get_single_project(call: ServiceCall, request: Fields) -> Fields | None:
     """Read one project; the answer is empty where there is none with that number."""
-    project = visit.client.projects.get(request["projectId"])
-    return project and _shown(visit, project)
+    project = call.client.projects.get(request["projectId"])
+    return project and _shown(call, project)
 
 
-def get_project_list(visit: Visit, request: Fields) -> list[Fields]:
+def get_project_list(call: ServiceCall, request: Fields) -> list[Fields]:
     """Find projects by every search parameter that is given; without any, list them all."""
     wanted = request.get("Ps", {})
-    return [_shown(visit, project) for project in visit.client.projects.values() if _matches(project, wanted)]
+    return [_shown(call, project) for project in call.client.projects.values() if _matches(project, wanted)]
 
 
 def _matches(project: Fields, wanted: Fields) -> bool:
@@ -59,6 +59,6 @@ def _matches(project: Fields, wanted: Fields) -> bool:
     return passes(tests, wanted)
 
 
-def _shown(visit: Visit, project: Fields) -> Fields:
-    customer = visit.client.customers.get(project.get("CustomerId", 0), {})
+def _shown(call: ServiceCall, project: Fields) -> Fields:
+    customer = call.client.customers.get(project.get("CustomerId", 0), {})
     return project | {"CustomerName": customer.get("Name", "")}

@@ -6,17 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from sandbox.twentyfour.books import (
-    Account,
-    Books,
-    Client,
-    Identity,
-    Login,
-    Series,
-    TaxCode,
-    VoucherType,
-    Year,
-)
+from sandbox.twentyfour.state import Account, Client, Identity, Login, Series, State, TaxCode, VoucherType, Year
 
 if TYPE_CHECKING:
     from datetime import date
@@ -72,7 +62,7 @@ TYPES = (
 DEPARTMENTS = ((7, "Oslo"), (10, "Tromsø"))
 
 
-def books(today: date) -> Books:
+def books(today: date) -> State:
     """Make the seeded books; the fiscal year before last is locked, the year after next is not yet there."""
     clients = (
         _client(1, "Demo AS", "916634326", today.year),
@@ -91,7 +81,7 @@ def books(today: date) -> Books:
             ],
         ),
     )
-    return Books({client.id: client for client in clients}, {login.username: login for login in logins})
+    return State({client.id: client for client in clients}, {login.username: login for login in logins})
 
 
 def _client(number: int, name: str, organization_number: str, year: int) -> Client:
@@ -111,7 +101,7 @@ def _client(number: int, name: str, organization_number: str, year: int) -> Clie
             account: Account(account, title, tax, account in LEDGER_ACCOUNTS) for account, title, tax in ACCOUNTS
         },
         tax_codes={code.number: code for code in tax_codes},
-        types={kind.number: kind for kind in (VoucherType(*row) for row in TYPES)},
+        types={voucher_type.number: voucher_type for voucher_type in (VoucherType(*row) for row in TYPES)},
         series={series.id: series for series in (Series(*row) for row in SERIES)},
         years={fiscal.number: fiscal for fiscal in years},
         departments=dict(DEPARTMENTS),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from sandbox.twentyfour import soap
-from sandbox.twentyfour.contract import Contract, Invalid
-from sandbox.twentyfour.limits import Limits, TooFast
+from sandbox.twentyfour.contract import Contract, InvalidRequestError
+from sandbox.twentyfour.limits import Limits, TooManyRequestsError
 from sandbox.twentyfour.operations import SERVICES
-from sandbox.twentyfour.soap import SoapFault
-from sandbox.twentyfour.visits import COOKIE, Sessions, Visit
+from sandbox.twentyfour.sessions import COOKIE, ServiceCall, Sessions
+from sandbox.twentyfour.soap import SoapFaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from lxml import etree
     from starlette.requests import Request
 
-    from sandbox.mishaps import Mishap
-    from sandbox.twentyfour.books import Books, Fields, Value
+    from sandbox.faults import Fault
+    from sandbox.twentyfour.state import Fields, State, Value
 
 
 class SoapServer:
     """All services over one set of books. Plain and synchronous: no call is ever in the middle of another.
 
     Args:
-        books: what the services read and write.
+        state: what the services read and write.
         wsdl: the folder with a WSDL for each service.
         clock: tells the UTC instant.
     """
 
-    def __init__(self, books: Books, *, wsdl: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(self, state: State, *, wsdl: Path, clock: Callable[[], datetime]) -> None:
         self.sessions = Sessions()
         self.limits = Limits()
-        self._books = books
+        self._books = state
         self._clock = clock
         self._services = {
             service.path: (service, Contract(next(wsdl.glob(f"{service.name}*.wsdl")))) for service in SERVICES
@@ -54,9 +54,9 @@ class SoapServer:
         try:
             self.limits.spend(now)
             response = self._perform(request, body, now)
-        except TooFast:
+        except TooManyRequestsError:
             response = Response("Too Many Requests", 429, media_type="text/plain")
-        except SoapFault as fault:
+        except SoapFaultError as fault:
             response = fault_response(request, fault)
         response.headers.update(self.limits.headers(now))
         return response
@@ -67,27 +67,27 @@ class SoapServer:
         operation = _operation(contract, soap.action_of(request.headers))
         element = soap.unwrap(body, version=version)
         fields = _read(contract, operation, element)
-        visit = self._visit(request, now, needs_session=service.needs_session)
-        result = _played(request.state.mishap, operation, lambda: service.operations[operation](visit, fields))
+        call = self._visit(request, now, needs_session=service.needs_session)
+        result = _played(request.state.mishap, operation, lambda: service.operations[operation](call, fields))
         answer = contract.write(f"{operation}Response", {f"{operation}Result": result})
         response = Response(soap.wrap(answer, version=version), media_type=soap.MEDIA_TYPE[version])
-        if visit.session_id != request.cookies.get(COOKIE, ""):
-            response.set_cookie(COOKIE, visit.session_id, httponly=True)
+        if call.session_id != request.cookies.get(COOKIE, ""):
+            response.set_cookie(COOKIE, call.session_id, httponly=True)
         return response
 
-    def _visit(self, request: Request, now: datetime, *, needs_session: bool) -> Visit:
-        visit = Visit(
+    def _visit(self, request: Request, now: datetime, *, needs_session: bool) -> ServiceCall:
+        call = ServiceCall(
             self._books, self.sessions, request.cookies.get(COOKIE, ""), now, allowance=self.limits.allowance
         )
         mishap = request.state.mishap
         if mishap and mishap.kind == "lose_session":
-            self.sessions.forget(visit.session_id)
+            self.sessions.forget(call.session_id)
         if needs_session:
-            _ = visit.client  # a fault where there is none
-        return visit
+            _ = call.client  # a fault where there is none
+        return call
 
 
-def fault_response(request: Request, fault: SoapFault) -> Response:
+def fault_response(request: Request, fault: SoapFaultError) -> Response:
     """Answer with a fault, which travels with the status of a server's error."""
     version = soap.version_of(request.headers)
     return Response(soap.wrap_fault(fault, version=version), 500, media_type=soap.MEDIA_TYPE[version])
@@ -95,21 +95,23 @@ def fault_response(request: Request, fault: SoapFault) -> Response:
 
 def _operation(contract: Contract, action: str) -> str:
     if action not in contract.actions:
-        raise SoapFault(f"Server did not recognize the value of HTTP Header SOAPAction: {action}.", code="Client")
+        raise SoapFaultError(
+            f"Server did not recognize the value of HTTP Header SOAPAction: {action}.", code="Client"
+        )
     return contract.actions[action]
 
 
 def _read(contract: Contract, operation: str, element: etree._Element) -> Fields:
     try:
         return contract.read(operation, element)
-    except Invalid as error:
-        raise SoapFault(f"There is an error in XML document {error}", code="Client") from error
+    except InvalidRequestError as error:
+        raise SoapFaultError(f"There is an error in XML document {error}", code="Client") from error
 
 
-def _played(mishap: Mishap | None, operation: str, work: Callable[[], Value]) -> Value:
+def _played(fault: Fault | None, operation: str, work: Callable[[], Value]) -> Value:
     """Do the work, unless SaveBundleList is told to refuse it, or to say that it did."""
-    if operation != "SaveBundleList" or mishap is None or mishap.kind not in {"refuse", "save_then_refuse"}:
+    if operation != "SaveBundleList" or fault is None or fault.kind not in {"refuse", "save_then_refuse"}:
         return work()
-    if mishap.kind == "save_then_refuse":
+    if fault.kind == "save_then_refuse":
         work()
-    return {"Type": mishap.result, "Description": "Uventet feil. Prøv igjen senere."}
+    return {"Type": fault.result, "Description": "Uventet feil. Prøv igjen senere."}

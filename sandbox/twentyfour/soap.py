@@ -13,7 +13,7 @@ ENVELOPE = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://w
 MEDIA_TYPE = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; charset=utf-8"}
 
 
-class SoapFault(Exception):
+class SoapFaultError(Exception):
     """The answer is a fault with this message; ``code`` says whose it is, ``Server`` or ``Client``."""
 
     def __init__(self, message: str, *, code: str = "Server") -> None:
@@ -42,15 +42,17 @@ def unwrap(body: bytes, *, version: str) -> etree._Element:
     """Take the request out of its envelope.
 
     Raises:
-        SoapFault: the body is no envelope with one request in it.
+        SoapFaultError: the body is no envelope with one request in it.
     """
     try:
         root = etree.fromstring(body, etree.XMLParser(resolve_entities=False))
     except etree.XMLSyntaxError as error:
-        raise SoapFault(f"There is an error in XML document. ---> {error}", code="Client") from error
+        raise SoapFaultError(f"There is an error in XML document. ---> {error}", code="Client") from error
     requests = root.findall(f"{{{ENVELOPE[version]}}}Body/*")
     if len(requests) != 1:
-        raise SoapFault(f"There is an error in XML document. ---> No SOAP {version} request in it", code="Client")
+        raise SoapFaultError(
+            f"There is an error in XML document. ---> No SOAP {version} request in it", code="Client"
+        )
     return requests[0]
 
 
@@ -61,7 +63,7 @@ def wrap(answer: etree._Element, *, version: str) -> bytes:
     return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
 
 
-def wrap_fault(fault: SoapFault, *, version: str) -> bytes:
+def wrap_fault(fault: SoapFaultError, *, version: str) -> bytes:
     """Put a fault into its envelope."""
     space = f"{{{ENVELOPE[version]}}}"
     element = etree.Element(f"{space}Fault", nsmap={"soap": ENVELOPE[version]})

@@ -5,23 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sandbox.twentyfour.days import instant, local, midnight
-from sandbox.twentyfour.searching import passes
-from sandbox.twentyfour.soap import SoapFault
-from sandbox.twentyfour.visits import needed
+from sandbox.twentyfour.dates import instant, local, midnight
+from sandbox.twentyfour.search import passes
+from sandbox.twentyfour.sessions import needed
+from sandbox.twentyfour.soap import SoapFaultError
 
 if TYPE_CHECKING:
-    from sandbox.twentyfour.books import Client, Fields, Line, Voucher
-    from sandbox.twentyfour.searching import Tests
-    from sandbox.twentyfour.visits import Visit
+    from sandbox.twentyfour.search import Tests
+    from sandbox.twentyfour.sessions import ServiceCall
+    from sandbox.twentyfour.state import Client, Fields, Line, Voucher
 
 
-def get_transactions(visit: Visit, request: Fields) -> list[Fields]:
+def get_transactions(call: ServiceCall, request: Fields) -> list[Fields]:
     """Find the lines in the ledger that pass every search parameter that is given."""
     wanted = needed(request, "searchParams")
     if "DateStart" not in wanted or "DateEnd" not in wanted:
-        raise SoapFault("Please specify DateStart and DateEnd")
-    client = visit.client
+        raise SoapFaultError("Please specify DateStart and DateEnd")
+    client = call.client
     return [
         _shown(client, voucher, place)
         for voucher in client.vouchers.values()
@@ -103,7 +103,7 @@ def _dimensions(client: Client, line: Line) -> list[Fields]:
     ]
 
 
-def get_fiscal_years(visit: Visit, _request: Fields) -> list[Fields]:
+def get_fiscal_years(call: ServiceCall, _request: Fields) -> list[Fields]:
     """List the fiscal years; the contract says that ``EndingDate`` is the first day that is not in it."""
     return [
         {
@@ -112,13 +112,18 @@ def get_fiscal_years(visit: Visit, _request: Fields) -> list[Fields]:
             "EndingDate": midnight(year.ends + timedelta(days=1)),
             "IsLocked": year.locked,
         }
-        for year in visit.client.years.values()
+        for year in call.client.years.values()
     ]
 
 
-def get_transaction_types(visit: Visit, _request: Fields) -> list[Fields]:
+def get_transaction_types(call: ServiceCall, _request: Fields) -> list[Fields]:
     """List the types of vouchers as this service words them."""
     return [
-        {"Turnover": kind.system_type.endswith("Customer"), "Title": kind.title, "No": kind.number, "Id": kind.id}
-        for kind in visit.client.types.values()
+        {
+            "Turnover": voucher_type.system_type.endswith("Customer"),
+            "Title": voucher_type.title,
+            "No": voucher_type.number,
+            "Id": voucher_type.id,
+        }
+        for voucher_type in call.client.types.values()
     ]

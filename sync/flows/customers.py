@@ -5,40 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from language.said import Said, listed, say
-from models.questions import NEW, Candidate
-from models.words import Kind, Outcome, named
-from sync.cleaning import clean, organization_number
-from sync.desk import fingerprint
-from sync.details import details_of
-from sync.errors import Rejected, SyncError, about, caught
-from sync.matching import Match, Register
-from sync.outcomes import UNCHANGED, Done, skipped
+from i18n.messages import Message, joined, msg
+from models.admin.match_questions import NEW, Candidate
+from models.enums import EntityType, Outcome, titled
+from sync.engine.context import fingerprint
+from sync.engine.outcomes import UNCHANGED, Success, skipped
+from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import CompanyDraft
+from sync.rules.customer_details import customer_details
+from sync.rules.matching import CustomerMatcher, Match
+from sync.rules.normalization import clean, organization_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.inbox import Change
-    from sync.desk import Desk
+    from models.inbox.leases import SyncJob
+    from sync.engine.context import SyncContext
     from sync.records import Company, Customer
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 
-NAMED = 5
+MAX_NAMES_SHOWN = 5
 """Candidates that a mail names; the page tells them all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class PreparedCustomer:
     """A customer that is to be saved; ``draft.number`` is None where 24SevenOffice makes the number."""
 
-    change: Change
+    job: SyncJob
     customer: Customer
     draft: CompanyDraft
 
     @property
-    def title(self) -> Said:
+    def title(self) -> Message:
         """What a person calls the customer."""
         return title(self.customer)
 
@@ -46,127 +46,130 @@ class Work:
 class Customers:
     """Saves new and changed customers, many in one call, and returns their numbers."""
 
-    batch = 50
-    together = True
+    batch_size = 50
+    sends_together = True
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: SyncContext) -> None:
+        self._desk = context
 
-    def prepare(self, change: Change) -> Work | Done:
+    def prepare(self, job: SyncJob) -> PreparedCustomer | Success:
         """Read a customer and see what has to be saved; a number that Moment lacks is returned at once."""
-        customer = self._desk.moment.customer(change.record.id)
+        customer = self._desk.moment.customer(job.record.id)
         if customer is None:
-            return skipped(say("Moment does not have this customer any more."), reason="gone")
-        with about(title(customer)):
+            return skipped(msg("Moment does not have this customer any more."), error_code="gone")
+        with naming_record(title(customer)):
             draft = draft_of(customer, details=self._desk.settings.customer_details == "always")
-            link = self._desk.link(change.record)
+            link = self._desk.link(job.record)
             if link is None:
-                return Work(change, customer, replace(draft, number=self._existing(change, customer)))
+                return PreparedCustomer(job, customer, replace(draft, number=self._existing(job, customer)))
             if link.fingerprint == fingerprint(draft):
                 return self._return_number(customer, int(link.remote_id))
-            return Work(change, customer, replace(draft, number=int(link.remote_id)))
+            return PreparedCustomer(job, customer, replace(draft, number=int(link.remote_id)))
 
-    def send(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
+    def send(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
         """Find out who is there already, save customers in one call, link them, and return their numbers."""
-        told = self._identified(works)
-        saved = iter(self._saved([each for each in told if isinstance(each, Work)]))
-        return [next(saved) if isinstance(each, Work) else each for each in told]
+        told = self._identified(batch)
+        saved = iter(self._saved([each for each in told if isinstance(each, PreparedCustomer)]))
+        return [next(saved) if isinstance(each, PreparedCustomer) else each for each in told]
 
-    def _existing(self, change: Change, customer: Customer) -> int | None:
+    def _existing(self, job: SyncJob, customer: Customer) -> int | None:
         """Find the customer that an attempt which broke off may have saved."""
-        found = self._desk.erp.find_company(customer.id) if change.uncertain else None
+        found = self._desk.erp.find_company(customer.id) if job.outcome_unknown else None
         return found.number if found else None
 
-    def _identified(self, works: Sequence[Work]) -> Sequence[Work | SyncError]:
+    def _identified(self, batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer | SyncError]:
         """Give those without a number that of a customer who is there already, or ask a person."""
-        strangers = [work.change for work in works if work.draft.number is None]
+        strangers = [item.job for item in batch if item.draft.number is None]
         if not strangers:
-            return works
+            return batch
         answers = self._desk.answers(strangers)
-        register = Register(self._desk.erp.register())
-        given = {work.draft.number for work in works if work.draft.number is not None}
+        matcher = CustomerMatcher(self._desk.erp.all_companies())
+        given = {item.draft.number for item in batch if item.draft.number is not None}
         return [
-            caught(work.title, self._identify, work, register, answers.get(work.change.id, ""), given)
-            if work.draft.number is None
-            else work
-            for work in works
+            error_as_value(item.title, self._identify, item, matcher, answers.get(item.job.id, ""), given)
+            if item.draft.number is None
+            else item
+            for item in batch
         ]
 
-    def _identify(self, work: Work, register: Register, answer: str, given: set[int]) -> Work:
-        match, number = _told(register, work.customer, answer), None
+    def _identify(
+        self, item: PreparedCustomer, matcher: CustomerMatcher, answer: str, given: set[int]
+    ) -> PreparedCustomer:
+        match, number = _answered(matcher, item.customer, answer), None
         if match.number is not None:
-            taken = match.number in given or self._desk.is_taken(work.change.record, str(match.number))
+            taken = match.number in given or self._desk.is_taken(item.job.record, str(match.number))
             number = None if taken else match.number
-            match = replace(match, candidates=(register.by_number[match.number],) if taken else ())
+            match = replace(match, candidates=(matcher.by_number[match.number],) if taken else ())
         if match.candidates:
-            self._ask(work, match.candidates, given)
+            self._ask_for_match(item, match.candidates, given)
         given.update(() if number is None else (number,))
-        return replace(work, draft=replace(work.draft, number=number))
+        return replace(item, draft=replace(item.draft, number=number))
 
-    def _ask(self, work: Work, companies: Sequence[Company], given: set[int]) -> None:
-        """Put the candidates before a person. Raises :class:`Rejected`, which tells them."""
+    def _ask_for_match(self, item: PreparedCustomer, companies: Sequence[Company], given: set[int]) -> None:
+        """Put the candidates before a person. Raises :class:`RejectedError`, which tells them."""
         taken = {
             company.number
             for company in companies
-            if company.number in given or self._desk.is_taken(work.change.record, str(company.number))
+            if company.number in given or self._desk.is_taken(item.job.record, str(company.number))
         }
-        self._desk.ask(work.change, [_candidate(each, taken=each.number in taken) for each in companies])
-        names = [f"{company.number} {company.name}" for company in companies[:NAMED]]
-        raise Rejected(
-            say("24SevenOffice has customers that this one may be: {names}.", names=listed(*names)),
-            reason="which_customer",
-            remedy=say("Open the record in the bridge and say which customer it is, or that it is a new one."),
+        self._desk.ask_for_match(item.job, [_candidate(each, taken=each.number in taken) for each in companies])
+        names = [f"{company.number} {company.name}" for company in companies[:MAX_NAMES_SHOWN]]
+        raise RejectedError(
+            msg("24SevenOffice has customers that this one may be: {names}.", names=joined(*names)),
+            error_code="which_customer",
+            remedy=msg("Open the record in the bridge and say which customer it is, or that it is a new one."),
         )
 
-    def _saved(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
-        if not works:
+    def _saved(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
+        if not batch:
             return []
-        self._desk.hold()
-        answers = self._desk.erp.save_companies([self._sent(work) for work in works])
+        self._desk.renew_lease()
+        answers = self._desk.erp.save_companies([self._sent(item) for item in batch])
         return [
-            caught(work.title, self._finish, work, answer) for work, answer in zip(works, answers, strict=True)
+            error_as_value(item.title, self._finish, item, answer)
+            for item, answer in zip(batch, answers, strict=True)
         ]
 
-    def _sent(self, work: Work) -> CompanyDraft:
+    def _sent(self, item: PreparedCustomer) -> CompanyDraft:
         """Tell what is saved: of one that 24SevenOffice has yet to number, there are no details kept by hand."""
-        if work.draft.number is None and self._desk.settings.customer_details == "new":
-            return replace(work.draft, details=details_of(work.customer))
-        return work.draft
+        if item.draft.number is None and self._desk.settings.customer_details == "new":
+            return replace(item.draft, details=customer_details(item.customer))
+        return item.draft
 
-    def _finish(self, work: Work, answer: int | SyncError) -> Done:
+    def _finish(self, item: PreparedCustomer, answer: int | SyncError) -> Success:
         if isinstance(answer, SyncError):
             raise answer
-        sent = fingerprint(replace(work.draft, number=None))
-        self._desk.save_link(work.change.record, remote_id=str(answer), fingerprint=sent)
-        self._return_number(work.customer, answer)
-        return Done(Outcome.SYNCED, work.title, say("Customer number {number}.", number=answer))
+        sent = fingerprint(replace(item.draft, number=None))
+        self._desk.save_link(item.job.record, remote_id=str(answer), fingerprint=sent)
+        self._return_number(item.customer, answer)
+        return Success(Outcome.SYNCED, item.title, msg("Customer number {number}.", number=answer))
 
-    def _return_number(self, customer: Customer, number: int) -> Done:
+    def _return_number(self, customer: Customer, number: int) -> Success:
         """Give Moment the number that 24SevenOffice made, unless it has it; its echo then changes nothing."""
         if customer.number == str(number):
             return UNCHANGED
-        self._desk.hold()
-        self._desk.moment.return_customer_number(customer.id, number)
-        returned = say("Customer number {number} returned to Moment.", number=number)
-        return Done(Outcome.SYNCED, title(customer), returned)
+        self._desk.renew_lease()
+        self._desk.moment.write_customer_number(customer.id, number)
+        returned = msg("Customer number {number} returned to Moment.", number=number)
+        return Success(Outcome.SYNCED, title(customer), returned)
 
 
-def title(customer: Customer) -> Said:
+def title(customer: Customer) -> Message:
     """Name a customer as a person does."""
-    return named(Kind.CUSTOMER, clean(customer.name, longest=80) or customer.id)
+    return titled(EntityType.CUSTOMER, clean(customer.name, max_length=80) or customer.id)
 
 
 def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
     """Put a customer as 24SevenOffice takes it, perhaps with its address, country and phone.
 
-    Raises :class:`Rejected` for one without a name.
+    Raises :class:`RejectedError` for one without a name.
     """
-    name = clean(customer.name, longest=LONGEST_NAME)
+    name = clean(customer.name, max_length=MAX_NAME_LENGTH)
     if not name:
-        raise Rejected(
-            say("Customer {number} has no name.", number=customer.id),
-            reason="no_name",
-            remedy=say("Give the customer a name in Moment."),
+        raise RejectedError(
+            msg("Customer {number} has no name.", number=customer.id),
+            error_code="no_name",
+            remedy=msg("Give the customer a name in Moment."),
         )
     return CompanyDraft(
         moment_id=customer.id,
@@ -175,17 +178,17 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
         email=customer.email.strip(),
         invoice_email=customer.invoice_email.strip(),
         is_company=customer.is_company or bool(customer.organization_number),
-        details=details_of(customer) if details else None,
+        details=customer_details(customer) if details else None,
     )
 
 
-def _told(register: Register, customer: Customer, answer: str) -> Match:
+def _answered(matcher: CustomerMatcher, customer: Customer, answer: str) -> Match:
     """Take a person's word, unless what they chose is gone by now."""
     if answer == NEW:
-        return Match(register.known(customer))
-    if answer and int(answer) in register.by_number:
+        return Match(matcher.known(customer))
+    if answer and int(answer) in matcher.by_number:
         return Match(int(answer))
-    return register.match(customer)
+    return matcher.match(customer)
 
 
 def _candidate(company: Company, *, taken: bool) -> Candidate:

@@ -10,200 +10,213 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from language.said import listed, say
-from models.words import Kind, Outcome, Record
-from sync.costs import GONE, costs_of, drafts_of, external_id, key_of, supply_of, title_of
-from sync.desk import fingerprint
-from sync.documents import bring_files, read_off, stem_of, together
-from sync.errors import Rejected, SyncError, about, caught
-from sync.outcomes import UNCHANGED, Done, skipped
-from sync.purchases import SUPPLIERS, stamps_of
+from i18n.messages import joined, msg
+from models.enums import EntityType, Outcome, Record
+from sync.engine.context import fingerprint
+from sync.engine.outcomes import UNCHANGED, Success, skipped
+from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import VoucherFiles
-from sync.vouchers import kroner
+from sync.rules.documents import merged, read_off, stem_of, sync_files
+from sync.rules.expense_mapping import (
+    MISSING,
+    costs_of,
+    drafts_of,
+    external_id,
+    key_of,
+    supplier_invoice_of,
+    title_of,
+)
+from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
+from sync.rules.vouchers import format_kroner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from language.said import Said
-    from models.inbox import Change
-    from models.links import Link
-    from sync.costs import LeftAlone, Supply
-    from sync.desk import Desk
-    from sync.purchases import LedgerLine
-    from sync.records import ExpenseDraft
+    from i18n.messages import Message
+    from models.inbox.leases import SyncJob
+    from models.inbox.links import Link
+    from sync.engine.context import SyncContext
+    from sync.records import ExpenseDraft, LedgerLine
+    from sync.rules.expense_mapping import SkippedLine, SupplierInvoice
 
-NEARNESS = ("not_listed", "before_first_day", "no_project", "unknown_project")
+CLOSEST_FIRST = ("not_listed", "before_first_day", "no_project", "unknown_project")
 """Why a line does not become an expense, the farthest from it first."""
 
-APPROVAL = timedelta(days=90)
+APPROVAL_TIMEOUT = timedelta(days=90)
 """How long a document may wait for its approval and still be looked at again without a change in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class PreparedVoucher:
     """A voucher whose expenses are to be brought: what is wanted, by our key, and what is there already."""
 
-    change: Change
+    job: SyncJob
     title: str
     drafts: Mapping[str, ExpenseDraft]
     known: Mapping[str, tuple[str, Link]]
     files: VoucherFiles
     stem: str
-    left_alone: Sequence[LeftAlone]
-    look_again: timedelta | None
+    skipped: Sequence[SkippedLine]
+    recheck_after: timedelta | None
 
     @property
-    def message(self) -> Said:
+    def message(self) -> Message:
         """What becomes of the voucher, for a person."""
         brought = [
-            say("{description}: {amount} kroner", description=draft.description, amount=kroner(draft.amount))
+            msg(
+                "{description}: {amount} kroner", description=draft.description, amount=format_kroner(draft.amount)
+            )
             for draft in self.drafts.values()
         ]
-        return listed(*brought, *(each.why for each in self.left_alone))
+        return joined(*brought, *(each.why for each in self.skipped))
 
 
 class Expenses:
     """Brings the expenses of changed vouchers, and puts right those brought before."""
 
-    batch = 10
-    together = False
+    batch_size = 10
+    sends_together = False
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: SyncContext) -> None:
+        self._desk = context
 
-    def prepare(self, change: Change) -> Work | Done:
+    def prepare(self, job: SyncJob) -> PreparedVoucher | Success:
         """Read a voucher and see which expenses it should be in Moment."""
-        voucher = change.record.id
-        lines = self._desk.erp.purchase(voucher)
-        known = self._known(voucher, lines, uncertain=change.uncertain)
+        voucher = job.record.id
+        lines = self._desk.erp.supplier_voucher(voucher)
+        known = self._known(voucher, lines, outcome_unknown=job.outcome_unknown)
         name = title_of(voucher, lines)
-        with about(name):
+        with naming_record(name):
             costs, left_alone = costs_of(lines, settings=self._desk.settings, project_id=self._project_id)
             if not costs and not known:
-                return replace(_nothing_to_bring(left_alone), title=name)
+                return replace(_nothing_to_sync(left_alone), title=name)
             files = self._files(lines) if costs else VoucherFiles()
-            again = self._look_again(lines[0].day) if files.waiting else None
+            again = self._recheck_after(lines[0].day) if files.pending else None
             if files.held_back and not known:
-                waits = skipped(say("Its document waits for approval"), reason="not_approved", title=name)
-                return replace(waits, look_again=again)
-            supply = self._supply(lines, files) if costs else None
+                waits = skipped(msg("Its document waits for approval"), error_code="not_approved", title=name)
+                return replace(waits, recheck_after=again)
+            supply = self._supplier_invoice(lines, files) if costs else None
             drafts = drafts_of(voucher, costs, supply, settings=self._desk.settings) if supply else {}
             stem = stem_of(supply.name if supply else "", voucher)
-            return Work(change, name, drafts, known, files, stem, left_alone, again)
+            return PreparedVoucher(job, name, drafts, known, files, stem, left_alone, again)
 
-    def send(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
+    def send(self, batch: Sequence[PreparedVoucher]) -> Sequence[Success | SyncError]:
         """Bring the expenses of one voucher after the other."""
-        return [caught(work.title, self._bring, work) for work in works]
+        return [error_as_value(item.title, self._sync, item) for item in batch]
 
     def _known(
-        self, voucher: str, lines: Sequence[LedgerLine], *, uncertain: bool
+        self, voucher: str, lines: Sequence[LedgerLine], *, outcome_unknown: bool
     ) -> Mapping[str, tuple[str, Link]]:
         """Tell the expenses that the voucher has in Moment, by our key.
 
         One that an attempt which broke off has made is linked first: its cost may have been taken back since.
         """
-        known = self._desk.links_starting(Kind.EXPENSE, f"{voucher}/")
-        if not uncertain:
+        known = self._desk.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
+        if not outcome_unknown:
             return known
         keys = {key_of(voucher, line.project_number, line.account) for line in lines if line.project_number}
         for key in sorted(keys - known.keys()):
             if found := self._desk.moment.find_expense(external_id(key)):
-                self._desk.save_link(Record(Kind.EXPENSE, found), remote_id=key)
-        return self._desk.links_starting(Kind.EXPENSE, f"{voucher}/")
+                self._desk.save_link(Record(EntityType.EXPENSE, found), remote_id=key)
+        return self._desk.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
 
-    def _bring(self, work: Work) -> Done:
+    def _sync(self, item: PreparedVoucher) -> Success:
         """Bring, put right or remove each expense; what fails for one is told after the others are done."""
-        steps = [caught(work.title, self._bring_one, work, key, draft) for key, draft in work.drafts.items()]
+        steps = [
+            error_as_value(item.title, self._sync_one, item, key, draft) for key, draft in item.drafts.items()
+        ]
         steps += [
-            caught(work.title, self._take_away, expense_id, link)
-            for key, (expense_id, link) in work.known.items()
-            if key not in work.drafts
+            error_as_value(item.title, self._remove, expense_id, link)
+            for key, (expense_id, link) in item.known.items()
+            if key not in item.drafts
         ]
         if errors := [step for step in steps if isinstance(step, SyncError)]:
-            errors[0].in_doubt = any(error.in_doubt for error in errors)
+            errors[0].outcome_unknown = any(error.outcome_unknown for error in errors)
             raise errors[0]
         if not any(steps):
-            return replace(UNCHANGED, title=work.title, look_again=work.look_again)
-        if not work.drafts:
-            return skipped(work.message or say("Its expenses were removed"), reason="removed", title=work.title)
-        return Done(Outcome.SYNCED, work.title, work.message, look_again=work.look_again)
+            return replace(UNCHANGED, title=item.title, recheck_after=item.recheck_after)
+        if not item.drafts:
+            return skipped(
+                item.message or msg("Its expenses were removed"), error_code="removed", title=item.title
+            )
+        return Success(Outcome.SYNCED, item.title, item.message, recheck_after=item.recheck_after)
 
-    def _bring_one(self, work: Work, key: str, draft: ExpenseDraft) -> bool:
+    def _sync_one(self, item: PreparedVoucher, key: str, draft: ExpenseDraft) -> bool:
         """Bring one expense and its files; tells whether anything had to be done."""
-        expense_id, link = work.known.get(key, ("", None))
-        if link and link.fingerprint == GONE:
+        expense_id, link = item.known.get(key, ("", None))
+        if link and link.fingerprint == MISSING:
             return False
         sent = fingerprint(draft, self._desk.settings.expense_activity)
         changed = link is None or link.fingerprint != sent
         if changed:
             expense_id, sent = self._save(expense_id, draft, sent)
-            self._desk.save_link(Record(Kind.EXPENSE, expense_id), remote_id=key, fingerprint=sent)
-        if sent == GONE:
+            self._desk.save_link(Record(EntityType.EXPENSE, expense_id), remote_id=key, fingerprint=sent)
+        if sent == MISSING:
             return True
-        return bool(bring_files(self._desk, expense_id, work.files.approved, stem=work.stem)) or changed
+        return bool(sync_files(self._desk, expense_id, item.files.approved, stem=item.stem)) or changed
 
     def _save(self, expense_id: str, draft: ExpenseDraft, sent: str) -> tuple[str, str]:
         """Create an expense or put it right; the answer is its id, and the fingerprint for its link."""
         moment = self._desk.moment
         known = expense_id or moment.find_expense(draft.external_id)
-        self._desk.hold()
+        self._desk.renew_lease()
         activity = moment.activity(draft.project_id, self._desk.settings.expense_activity)
         draft = replace(draft, activity_id=activity)
         if not known:
             return moment.create_expense(draft), sent
         try:
-            return known, sent if moment.update_expense(known, draft) else GONE
-        except Rejected as error:
-            now = say("In the ledger it is now {amount} kroner.", amount=kroner(draft.amount))
+            return known, sent if moment.update_expense(known, draft) else MISSING
+        except RejectedError as error:
+            now = msg("In the ledger it is now {amount} kroner.", amount=format_kroner(draft.amount))
             raise _too_late(error, now) from error
 
-    def _take_away(self, expense_id: str, link: Link) -> bool:
+    def _remove(self, expense_id: str, link: Link) -> bool:
         """Remove an expense whose line is no longer in the ledger, hidden or on another project."""
-        if link.fingerprint == GONE:
+        if link.fingerprint == MISSING:
             return False
-        self._desk.hold()
+        self._desk.renew_lease()
         try:
             self._desk.moment.delete_expense(expense_id)
-        except Rejected as error:
-            raise _too_late(error, say("In the ledger it is no longer there.")) from error
-        self._desk.remove_link(Record(Kind.EXPENSE, expense_id))
+        except RejectedError as error:
+            raise _too_late(error, msg("In the ledger it is no longer there.")) from error
+        self._desk.remove_link(Record(EntityType.EXPENSE, expense_id))
         return True
 
     def _project_id(self, number: int) -> str | None:
-        desk = self._desk
-        return desk.moment_id(Kind.PROJECT, str(number)) or desk.moment.project_numbered(number)
+        context = self._desk
+        return context.moment_id(EntityType.PROJECT, str(number)) or context.moment.project_numbered(number)
 
     def _files(self, lines: Sequence[LedgerLine]) -> VoucherFiles:
-        return together(map(self._desk.erp.files, sorted(stamps_of(lines))))
+        return merged(map(self._desk.erp.files, sorted(stamps_of(lines))))
 
-    def _supply(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> Supply:
+    def _supplier_invoice(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> SupplierInvoice:
         """Tell who the voucher is from: its supplier line, else its documents, else the register (S7)."""
         supplier, invoice_number = read_off(files)
-        number = next((line.supplier_number for line in lines if line.account in SUPPLIERS), None)
-        named = any(line.supplier_name for line in lines if line.account in SUPPLIERS)
+        number = next((line.supplier_number for line in lines if line.account in SUPPLIER_ACCOUNTS), None)
+        named = any(line.supplier_name for line in lines if line.account in SUPPLIER_ACCOUNTS)
         if number and not supplier and not named:
             company = self._desk.erp.company(number)
             supplier = company.name if company else ""
-        return supply_of(lines, supplier=supplier, invoice_number=invoice_number)
+        return supplier_invoice_of(lines, supplier=supplier, invoice_number=invoice_number)
 
-    def _look_again(self, day: date) -> timedelta | None:
+    def _recheck_after(self, day: date) -> timedelta | None:
         """Look often at a new voucher and seldom at an old one, until nobody can expect it any more."""
         age = timedelta(days=(self._desk.clock().date() - day).days)
-        return min(max(timedelta(hours=1), age / 4), timedelta(days=1)) if age <= APPROVAL else None
+        return min(max(timedelta(hours=1), age / 4), timedelta(days=1)) if age <= APPROVAL_TIMEOUT else None
 
 
-def _nothing_to_bring(left_alone: Sequence[LeftAlone]) -> Done:
+def _nothing_to_sync(left_alone: Sequence[SkippedLine]) -> Success:
     """Tell why a voucher becomes nothing; in short, what comes nearest to becoming an expense."""
     if not left_alone:
-        return skipped(say("It has no costs, or is not in the ledger"), reason="no_costs")
-    reason = max((each.reason for each in left_alone), key=NEARNESS.index)
-    return skipped(listed(*(each.why for each in left_alone)), reason=reason)
+        return skipped(msg("It has no costs, or is not in the ledger"), error_code="no_costs")
+    error_code = max((each.error_code for each in left_alone), key=CLOSEST_FIRST.index)
+    return skipped(joined(*(each.why for each in left_alone)), error_code=error_code)
 
 
-def _too_late(error: Rejected, now: Said) -> Rejected:
-    return Rejected(
-        say("{now} {problem}", now=now, problem=error.message),
-        reason=error.reason,
-        remedy=say("Correct it by hand where it was invoiced, then mark this as handled."),
+def _too_late(error: RejectedError, now: Message) -> RejectedError:
+    return RejectedError(
+        msg("{now} {problem}", now=now, problem=error.message),
+        error_code=error.error_code,
+        remedy=msg("Correct it by hand where it was invoiced, then mark this as handled."),
     )

@@ -11,31 +11,31 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
-from language.said import Said, say
-from models.changes import UNSEEN
-from models.words import Kind, Outcome, Record, named
-from sync.comments import comment_of
-from sync.errors import Rejected, SyncError, Uncertain, about, caught
-from sync.outcomes import UNCHANGED, Done, skipped
-from sync.records import Transfer
-from sync.vouchers import agrees, check_bookings, kroner, voucher_of
+from i18n.messages import Message, msg
+from models.admin.job_actions import UNSEEN_DRAFT
+from models.enums import EntityType, Outcome, Record, titled
+from sync.engine.outcomes import UNCHANGED, Success, skipped
+from sync.errors import OutcomeUnknownError, RejectedError, SyncError, error_as_value, naming_record
+from sync.records import ExportStatus
+from sync.rules.voucher_comment import voucher_comment
+from sync.rules.vouchers import check_bookings, find_posted, format_kroner, voucher_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from models.inbox import Change
-    from sync.desk import Desk
+    from models.inbox.leases import SyncJob
+    from sync.engine.context import SyncContext
     from sync.records import FiscalYear, Invoice, Voucher
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class PreparedInvoice:
     """An invoice whose voucher is to be posted in a fiscal year."""
 
-    change: Change
+    job: SyncJob
     title: str
     voucher: Voucher
     year: int
@@ -44,100 +44,109 @@ class Work:
 class Invoices:
     """Posts the vouchers of finalized invoices, those of one fiscal year in one call."""
 
-    batch = 20
-    together = True
+    batch_size = 20
+    sends_together = True
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: SyncContext) -> None:
+        self._desk = context
 
-    def prepare(self, change: Change) -> Work | Done:
+    def prepare(self, job: SyncJob) -> PreparedInvoice | Success:
         """Read an invoice and make its voucher, or find that there is nothing to post."""
-        if self._desk.link(change.record):
+        if self._desk.link(job.record):
             return UNCHANGED
-        invoice = self._desk.moment.invoice(change.record.id)
+        invoice = self._desk.moment.invoice(job.record.id)
         if invoice is None:
-            return skipped(say("Moment does not have this invoice any more."), reason="gone")
-        self._desk.mention(Record(Kind.CUSTOMER, invoice.customer_id))
+            return skipped(msg("Moment does not have this invoice any more."), error_code="gone")
+        self._desk.add_search_alias(Record(EntityType.CUSTOMER, invoice.customer_id))
         name = title(invoice)
-        if left := left_alone(invoice):
+        if left := skip_reason(invoice):
             return replace(left, title=name)
-        with about(name):
+        with naming_record(name):
             year = self.fiscal_year(invoice.day)
-            work = Work(change, name, self.voucher(invoice), year.number)
-            return (self._look(work) if change.uncertain else None) or work
+            item = PreparedInvoice(job, name, self.voucher(invoice), year.number)
+            return (self._verify(item) if job.outcome_unknown else None) or item
 
-    def send(self, works: Sequence[Work]) -> Sequence[Done | SyncError]:
+    def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
         """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls."""
-        answers: dict[int, Done | SyncError] = {}
-        for year, group in groupby(sorted(works, key=lambda work: work.year), key=lambda work: work.year):
+        answers: dict[int, Success | SyncError] = {}
+        for year, group in groupby(sorted(batch, key=lambda item: item.year), key=lambda item: item.year):
             answers |= self._post(list(group), year=year)
-        return [answers[work.change.id] for work in works]
+        return [answers[item.job.id] for item in batch]
 
-    def _post(self, works: Sequence[Work], *, year: int) -> dict[int, Done | SyncError]:
+    def _post(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
         """Post in one call; an answer for each change."""
         try:
-            works = self._numbered(works)
+            batch = self._numbered(batch)
         except SyncError as error:
-            return _all(works, error)
+            return _all(batch, error)
         try:
-            self._desk.hold()
-            self._desk.erp.post([work.voucher for work in works], year=year)
-        except (Uncertain, Rejected) as error:
-            refusal = error.otherwise if isinstance(error, Uncertain) else error
+            self._desk.renew_lease()
+            self._desk.erp.post([item.voucher for item in batch], year=year)
+        except (OutcomeUnknownError, RejectedError) as error:
+            refusal = error.otherwise if isinstance(error, OutcomeUnknownError) else error
             if refusal:
-                return self._sort_out(works, refusal, year=year)
-            return _all(works, error)
+                return self._resolve_refusal(batch, refusal, year=year)
+            return _all(batch, error)
         except SyncError as error:
-            return _all(works, error)
+            return _all(batch, error)
         return {
-            work.change.id: _doubted(caught(work.title, self._save, work, work.voucher.number)) for work in works
+            item.job.id: _marked_unknown(error_as_value(item.title, self._save, item, item.voucher.number))
+            for item in batch
         }
 
-    def _sort_out(self, works: Sequence[Work], refusal: SyncError, *, year: int) -> dict[int, Done | SyncError]:
+    def _resolve_refusal(
+        self, batch: Sequence[PreparedInvoice], refusal: SyncError, *, year: int
+    ) -> dict[int, Success | SyncError]:
         """After a refusal, link what was saved all the same and post the rest one by one, to find the bad one."""
-        answers: dict[int, Done | SyncError] = {}
-        for work in works:
-            found = _doubted(caught(work.title, self._look, work))
+        answers: dict[int, Success | SyncError] = {}
+        for item in batch:
+            found = _marked_unknown(error_as_value(item.title, self._verify, item))
             if found:
-                answers[work.change.id] = found
+                answers[item.job.id] = found
             else:
-                answers |= _all([work], refusal) if len(works) == 1 else self._post([work], year=year)
+                answers |= _all([item], refusal) if len(batch) == 1 else self._post([item], year=year)
         return answers
 
-    def _look(self, work: Work) -> Done | None:
-        """Find a voucher that an earlier call may have saved. Raises :class:`Rejected` where it is another one."""
-        posted = self._desk.erp.posted(work.voucher.invoice_number, day=work.voucher.day)
-        number = agrees(work.voucher, posted)
-        if number is None and posted:
-            raise _differs(work)
-        if number is None and self._desk.settings.posting == "draft":
-            raise _unseen(work)
-        return None if number is None else self._save(work, number)
+    def _verify(self, item: PreparedInvoice) -> Success | None:
+        """Find a voucher that an earlier call may have saved.
 
-    def _save(self, work: Work, number: int) -> Done:
-        self._desk.save_link(work.change.record, remote_id=f"{work.year}/{number}")
-        amount = kroner(work.voucher.entries[0].amount)
-        told = say("Voucher {number} of {year}, {amount} kroner.", number=number, year=work.year, amount=amount)
-        return Done(Outcome.SYNCED, work.title, told)
+        Raises :class:`RejectedError` where it is another one.
+        """
+        posted = self._desk.erp.posted(item.voucher.invoice_number, day=item.voucher.day)
+        number = find_posted(item.voucher, posted)
+        if number is None and posted:
+            raise _differs(item)
+        if number is None and self._desk.settings.posting == "draft":
+            raise _unseen(item)
+        return None if number is None else self._save(item, number)
+
+    def _save(self, item: PreparedInvoice, number: int) -> Success:
+        self._desk.save_link(item.job.record, remote_id=f"{item.year}/{number}")
+        amount = format_kroner(item.voucher.entries[0].amount)
+        told = msg("Voucher {number} of {year}, {amount} kroner.", number=number, year=item.year, amount=amount)
+        return Success(Outcome.SYNCED, item.title, told)
 
     def voucher(self, invoice: Invoice) -> Voucher:
-        """Make the voucher of an invoice. Raises :class:`Rejected`, or what its customer and projects raise."""
-        desk, settings = self._desk, self._desk.settings
-        address = desk.moment.invoice_address(invoice.id)
+        """Make the voucher of an invoice.
+
+        Raises :class:`RejectedError`, or what its customer and projects raise.
+        """
+        context, settings = self._desk, self._desk.settings
+        address = context.moment.invoice_url(invoice.id)
         return voucher_of(
             invoice,
-            customer_number=settings.factoring_id or desk.customer_number(invoice.customer_id),
-            project_number=desk.project_number,
+            customer_number=settings.factoring_id or context.customer_number(invoice.customer_id),
+            project_number=context.project_number,
             tax_codes=self._tax_codes(invoice),
             settings=settings,
-            comment=comment_of(invoice, title=title(invoice), address=address, settings=settings),
+            comment=voucher_comment(invoice, title=title(invoice), address=address, settings=settings),
         )
 
     def _tax_codes(self, invoice: Invoice) -> Mapping[int, str]:
         """Tell the VAT codes of the accounts, of which those that the invoice needs are there and right."""
         try:
             return self._checked(invoice)
-        except Rejected:
+        except RejectedError:
             self._forget()  # someone may just have opened the account, or put its VAT code right
             return self._checked(invoice)
 
@@ -152,55 +161,55 @@ class Invoices:
         self._desk.erp.forget()
 
     def fiscal_year(self, day: date) -> FiscalYear:
-        """Tell the open fiscal year of a day. Raises :class:`Rejected` where there is none."""
+        """Tell the open fiscal year of a day. Raises :class:`RejectedError` where there is none."""
         for fresh in (False, True):
             if fresh:
                 self._forget()  # someone may just have opened the year
             for year in self._desk.erp.fiscal_years():
                 if year.starts <= day <= year.ends and not year.locked:
                     return year
-        raise Rejected(
-            say(
+        raise RejectedError(
+            msg(
                 "The invoice date is {day}, and 24SevenOffice has no open fiscal year with that day.",
                 day=f"{day:%d.%m.%Y}",
             ),
-            reason="fiscal_year",
-            remedy=say("Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand."),
+            error_code="fiscal_year",
+            remedy=msg("Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand."),
         )
 
-    def _numbered(self, works: Sequence[Work]) -> Sequence[Work]:
+    def _numbered(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:
         """Give the vouchers the numbers of the series, where the connection does not keep Moment's (S1)."""
         if self._desk.settings.voucher_number == "moment":
-            return works
-        first = self._desk.erp.next_voucher_number(works[0].voucher.day)
-        return [replace(work, voucher=replace(work.voucher, number=first + n)) for n, work in enumerate(works)]
+            return batch
+        first = self._desk.erp.next_voucher_number(batch[0].voucher.day)
+        return [replace(item, voucher=replace(item.voucher, number=first + n)) for n, item in enumerate(batch)]
 
 
-def title(invoice: Invoice) -> Said:
+def title(invoice: Invoice) -> Message:
     """Name an invoice as a person does."""
     number = str(invoice.number or invoice.id)
-    return say("Credit note {name}", name=number) if invoice.credit_note else named(Kind.INVOICE, number)
+    return msg("Credit note {name}", name=number) if invoice.credit_note else titled(EntityType.INVOICE, number)
 
 
-def left_alone(invoice: Invoice) -> Done | None:
+def skip_reason(invoice: Invoice) -> Success | None:
     """Tell why an invoice is not to travel, if it is not."""
     if not invoice.finalized:
-        return skipped(say("The invoice is not finalized yet."), reason="not_finalized")
-    if invoice.transfer is Transfer.UNWANTED:
-        return skipped(say("Moment says: do not transfer to accounting."), reason="do_not_transfer")
-    if invoice.transfer is Transfer.DONE:
-        return skipped(say("Moment says that it has been transferred already."), reason="transferred")
+        return skipped(msg("The invoice is not finalized yet."), error_code="not_finalized")
+    if invoice.export_status is ExportStatus.DO_NOT_TRANSFER:
+        return skipped(msg("Moment says: do not transfer to accounting."), error_code="do_not_transfer")
+    if invoice.export_status is ExportStatus.TRANSFERRED:
+        return skipped(msg("Moment says that it has been transferred already."), error_code="transferred")
     return None
 
 
-def _all(works: Sequence[Work], error: SyncError) -> dict[int, Done | SyncError]:
-    return {work.change.id: _named(error, work.title) for work in works}
+def _all(batch: Sequence[PreparedInvoice], error: SyncError) -> dict[int, Success | SyncError]:
+    return {item.job.id: _named(error, item.title) for item in batch}
 
 
-def _doubted(answer: T) -> T:
+def _marked_unknown(answer: T) -> T:
     """Remember of what went wrong after a call that it may have saved the voucher."""
     if isinstance(answer, SyncError):
-        answer.in_doubt = True
+        answer.outcome_unknown = True
     return answer
 
 
@@ -210,27 +219,27 @@ def _named(error: SyncError, name: str) -> SyncError:
     return named
 
 
-def _unseen(work: Work) -> Rejected:
-    return Rejected(
-        say(
+def _unseen(item: PreparedInvoice) -> RejectedError:
+    return RejectedError(
+        msg(
             "A call broke off, and from outside it cannot be seen whether voucher {number} waits as a draft in "
             "the journal of 24SevenOffice.",
-            number=work.voucher.number,
+            number=item.voucher.number,
         ),
-        reason=UNSEEN,
-        remedy=say("Look for it in the journal: mark the invoice as handled if it is there, else try it again."),
+        error_code=UNSEEN_DRAFT,
+        remedy=msg("Look for it in the journal: mark the invoice as handled if it is there, else try it again."),
     )
 
 
-def _differs(work: Work) -> Rejected:
-    return Rejected(
-        say(
+def _differs(item: PreparedInvoice) -> RejectedError:
+    return RejectedError(
+        msg(
             "The ledger has another voucher with invoice number {number}: its account, amount, date or customer "
             "is not that of Moment's invoice ({amount} kroner, {day}).",
-            number=work.voucher.invoice_number,
-            amount=kroner(work.voucher.entries[0].amount),
-            day=f"{work.voucher.day:%d.%m.%Y}",
+            number=item.voucher.invoice_number,
+            amount=format_kroner(item.voucher.entries[0].amount),
+            day=f"{item.voucher.day:%d.%m.%Y}",
         ),
-        reason="differs",
-        remedy=say("Compare the two. Correct the voucher in 24SevenOffice and try again, or mark it as handled."),
+        error_code="differs",
+        remedy=msg("Compare the two. Correct the voucher in 24SevenOffice and try again, or mark it as handled."),
     )

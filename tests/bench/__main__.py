@@ -9,11 +9,11 @@ import time
 
 import click
 
-from local.children import end_on_signals
+from local.child_processes import end_on_signals
+from local.demo_user import ExpectationError
 from local.processes import ROOT
-from local.visitor import Unmet
 from tests.bench.rows.table import BY_NAME, ROWS
-from worker.commands.columns import aligned
+from worker.cli.tables import aligned
 
 FOLDER = ROOT / "var" / "bench"
 
@@ -43,7 +43,7 @@ def _measured(name: str) -> dict[str, object]:
     """Run a row; one in which something is not as it should be does not cost the others."""
     try:
         return BY_NAME[name]().report()
-    except Unmet as error:
+    except ExpectationError as error:
         return {"reached": False, "goal": "each record right, in time", "error": str(error)}
 
 

@@ -16,18 +16,19 @@ from pydantic import SecretStr
 from sqlalchemy import NullPool, create_engine, text
 
 from local import servers
-from models import users, visits
-from models.base import migrate
-from models.paging import Key
-from models.users import Rights
-from models.words import Role, Scope
+from models.database import migrate
+from models.enums import Role, Scope
+from models.pagination import Key
+from models.users import repository as users
+from models.users import sessions
+from models.users.repository import Rights
 from tests.bench.figures import Row, percentile
 from tests.factories import settings
 from tests.installation import environment, installed
 from tests.sandbox.serving import serving
 from web.app import create_app
-from web.cookies import SESSION
-from worker.wiring import clock
+from web.security.cookies import SESSION
+from worker.container import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from tests.bench.figures import Figures
-    from worker.wiring import Bridge
+    from worker.container import Container
 
 FULL = Path(__file__).with_name("full.sql")
 CONNECTIONS, CHANGES = 1000, 1_000_000
@@ -50,9 +51,9 @@ SCOPES = {
 """Which connections somebody sees."""
 
 FILTERS = {
-    "state": ("", "stuck", "settled", "closed"),
-    "kind": ("", "expense"),
-    "reason": ("", "not_listed"),
+    "state": ("", "needs_attention", "done", "dismissed"),
+    "entity_type": ("", "expense"),
+    "error_code": ("", "not_listed"),
     "text": ("", "faktura", "as", "nordlys12", "kunde fjord7", "nobody"),
     "company": ("", "nordlys"),
 }
@@ -63,21 +64,21 @@ PAGES = {
     "overview": ("/", "/?company=nordlys", "/?page=9"),
     "connections": ("/connections",),
     "changes, each filter": tuple(
-        "/changes?" + "&".join(f"{name}={value}" for name, value in zip(FILTERS, values, strict=True))
+        "/records?" + "&".join(f"{name}={value}" for name, value in zip(FILTERS, values, strict=True))
         for values in itertools.product(*FILTERS.values())
     ),
-    "changes, halfway": (f"/changes?page={HALFWAY}", f"/changes?page={HALFWAY}&text=skog"),
+    "changes, halfway": (f"/records?page={HALFWAY}", f"/records?page={HALFWAY}&text=skog"),
     "changes, confirmation": (
-        "/changes/confirm?action=retry&all=yes",
-        "/changes/confirm?action=retry&all=yes&text=as",
+        "/records/confirm?action=retry&all=yes",
+        "/records/confirm?action=retry&all=yes&text=as",
     ),
-    "expenses": ("/expenses", "/expenses?outcome=imported", "/expenses?outcome=skipped&reason=no_project"),
-    "mails": ("/mails",),
-    "audit": ("/audit", "/audit?company=nordlys"),
-    "reasons": ("/reasons", "/reasons/unknown_account"),
+    "expenses": ("/expenses", "/expenses?outcome=imported", "/expenses?outcome=skipped&error_code=no_project"),
+    "mails": ("/email-log",),
+    "audit": ("/audit-log", "/audit-log?company=nordlys"),
+    "error_codes": ("/error-codes", "/error-codes/unknown_account"),
 }
 OF_ALL_ONLY = {
-    "one change": tuple(f"/changes/{change_id}" for change_id in range(1, CHANGES, 66_666)),
+    "one change": tuple(f"/records/{job_id}" for job_id in range(1, CHANGES, 66_666)),
     "one connection": (f"/connections/{CONNECTIONS + 1}",),
     "users": ("/users",),
 }
@@ -89,9 +90,9 @@ MOST_MILLISECONDS = 100
 def pages() -> Row:
     """Measure each page for people who see all connections, some, or one."""
     figures: dict[str, float] = {}
-    with TemporaryDirectory() as state, _installation(Path(state)) as bridge, serving(create_app()) as url:
+    with TemporaryDirectory() as state, _installation(Path(state)) as container, serving(create_app()) as url:
         for whose, scope in SCOPES.items():
-            person = _signed_in(bridge, scope)
+            person = _signed_in(container, scope)
             for name, addresses in (PAGES | (OF_ALL_ONLY if scope.connections is None else {})).items():
                 sys.stderr.write(f"{name}, {whose} ...\n")
                 seconds = _measured(person, url, addresses, times=TIMES.get(name, OFTEN))
@@ -126,29 +127,29 @@ def _look(person: requests.Session, address: str) -> None:
     answer.raise_for_status()
 
 
-def _signed_in(bridge: Bridge, scope: Scope) -> requests.Session:
+def _signed_in(container: Container, scope: Scope) -> requests.Session:
     email = f"{len(scope.connections or ())}@example.com"
     user = users.add(
-        bridge.database, email, Rights(Role.ADMINISTRATOR, scope), password=None, who="bench", now=clock()
+        container.database, email, Rights(Role.ADMINISTRATOR, scope), password=None, actor="bench", now=clock()
     )
     person = requests.Session()
     person.trust_env = False
-    token = visits.begin(bridge.database, user.id, now=clock())
+    token = sessions.start(container.database, user.id, now=clock())
     person.headers["Cookie"] = f"{SESSION.full_name}={token}"
     return person
 
 
 @contextmanager
-def _installation(folder: Path) -> Iterator[Bridge]:
+def _installation(folder: Path) -> Iterator[Container]:
     with ExitStack() as until_the_end:
         postgres = until_the_end.enter_context(servers.postgres(folder / "postgres", port=0, durable=False))
         redis = until_the_end.enter_context(servers.redis(folder / "redis", port=0))
-        bridge = until_the_end.enter_context(installed(environment(postgres.url, redis.url)))
+        container = until_the_end.enter_context(installed(environment(postgres.url, redis.url)))
         migrate(SecretStr(postgres.url))
         sys.stderr.write("A million changes ...\n")
         _fill(postgres.url)
-        bridge.connections.add("Demo AS", settings(), who="bench", now=clock())
-        yield bridge
+        container.connections.add("Demo AS", settings(), actor="bench", now=clock())
+        yield container
 
 
 def _fill(url: str) -> None:
@@ -169,6 +170,6 @@ def _fill(url: str) -> None:
 def _indexes(connection: Connection) -> Mapping[str, str]:
     rows = connection.exec_driver_sql(
         "SELECT indexname, indexdef FROM pg_indexes LEFT JOIN pg_constraint ON conname = indexname"
-        " WHERE tablename = 'changes' AND conname IS NULL"
+        " WHERE tablename = 'sync_jobs' AND conname IS NULL"
     )
     return {row.indexname: row.indexdef for row in rows}

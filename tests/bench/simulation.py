@@ -9,9 +9,9 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
-from integrations.twentyfour.budget import PATIENCE, Budget, Limits
-from sync.errors import Unavailable
-from sync.pacing import Life, Rhythm, interval, life, next_round
+from integrations.twentyfour.budget import MAX_WAIT, Budget, Limits
+from sync.errors import UnavailableError
+from sync.polling.schedule import Activity, PollState, activity, interval, next_round
 
 if TYPE_CHECKING:
     import random
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SECOND, HOUR = 1000, 3_600_000
 ROUND = timedelta(seconds=10)
-PATIENCE_OF_POLLS = PATIENCE // timedelta(milliseconds=1)
+PATIENCE_OF_POLLS = MAX_WAIT // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Polled:
     at: int
     after: timedelta
     wished: timedelta
-    life: Life
+    life: Activity
 
     @property
     def slower(self) -> float:
@@ -64,15 +64,15 @@ class Day:
         self._numbers = count()
         self._nap = 0
         self._budget = Budget(
-            self.redis, limits=self.limits, clock=self._clock, sleep=self._sleep, ticks=lambda: self.now
+            self.redis, limits=self.limits, clock=self._clock, sleep=self._sleep, milliseconds=lambda: self.now
         )
 
-    def play(self, events: Iterable[tuple[int, int]], rhythms: Mapping[int, Rhythm], *, hours: int) -> None:
+    def play(self, events: Iterable[tuple[int, int]], poll_states: Mapping[int, PollState], *, hours: int) -> None:
         """Let events come, each at an instant and of a connection, and poll these connections if any."""
-        self._rhythms, self._until = dict(rhythms), self.now + hours * HOUR
+        self._rhythms, self._until = dict(poll_states), self.now + hours * HOUR
         for number, (at, connection_id) in enumerate(events):
             self._plan(at, partial(self._event, number, connection_id, came=at))
-        if rhythms:
+        if poll_states:
             self._plan(self.now, self._round)
         while self._steps:
             self.now, _, step = heapq.heappop(self._steps)
@@ -85,8 +85,8 @@ class Day:
         """Try until it may go, again when the budget says so."""
         self._heard(connection_id)
         try:
-            wait = self._take(self._budget.of(connection_id))
-        except Unavailable as refusal:
+            wait = self._take(self._budget.for_connection(connection_id))
+        except UnavailableError as refusal:
             again = self.now + _milliseconds(refusal.retry_after or timedelta(seconds=1))
             if self.patient:
                 self._plan(again, partial(self._event, number, connection_id, came=came))
@@ -96,9 +96,9 @@ class Day:
     def _round(self) -> None:
         usage, now = self._budget.usage(), self._clock()
         assert usage
-        hourly, free = usage.polls_an_hour, usage.for_polls
+        hourly, free = usage.polls_per_hour, usage.available_for_polls
         turn = next_round(self._rhythms.values(), now=now, hourly=hourly, free=free, every=ROUND)
-        for place, connection_id in enumerate(list(turn.due)[: turn.most]):  # they come to a worker one by one
+        for place, connection_id in enumerate(list(turn.due)[: turn.limit]):  # they come to a worker one by one
             at = self.now + place * SECOND // self.limits.per_second
             self._plan(at, partial(self._poll, connection_id, since=at))
         if self.now < self._until:
@@ -106,20 +106,20 @@ class Day:
 
     def _poll(self, connection_id: int, *, since: int) -> None:
         try:
-            self._take(self._budget.of(connection_id).for_polls(), poll=True)
+            self._take(self._budget.for_connection(connection_id).for_polls(), poll=True)
         except _AgainError as again:
             if again.at - since <= PATIENCE_OF_POLLS:
                 self._plan(again.at, partial(self._poll, connection_id, since=since))
             else:
                 self.refused_polls += 1
-        except Unavailable:
+        except UnavailableError:
             self.refused_polls += 1
         else:
             self._note(connection_id)
 
     def _take(self, budget: Budget, *, poll: bool = False) -> int:
         self._nap, self._polling = 0, poll
-        budget.take()
+        budget.acquire()
         self.left.append(self.now + self._nap)
         return self._nap
 
@@ -131,14 +131,14 @@ class Day:
 
     def _heard(self, connection_id: int) -> None:
         if connection_id in self._rhythms:
-            self._rhythms[connection_id] = replace(self._rhythms[connection_id], news=self._clock())
+            self._rhythms[connection_id] = replace(self._rhythms[connection_id], changed_at=self._clock())
 
     def _note(self, connection_id: int) -> None:
-        rhythm, now = self._rhythms[connection_id], self._clock()
-        if rhythm.polled:
-            wished = interval(rhythm, now=now)
-            self.polls.append(Polled(self.now, now - rhythm.polled, wished, life(rhythm, now=now)))
-        self._rhythms[connection_id] = replace(rhythm, polled=now)
+        poll_state, now = self._rhythms[connection_id], self._clock()
+        if poll_state.polled_at:
+            wished = interval(poll_state, now=now)
+            self.polls.append(Polled(self.now, now - poll_state.polled_at, wished, activity(poll_state, now=now)))
+        self._rhythms[connection_id] = replace(poll_state, polled_at=now)
 
     def _clock(self) -> datetime:
         return datetime.fromtimestamp(self.now / SECOND, UTC)
@@ -154,12 +154,12 @@ class _AgainError(Exception):
 
 def most_within(times: Iterable[int], span: int) -> int:
     """Tell the most instants within any span of milliseconds."""
-    ordered, start, most = sorted(times), 0, 0
+    ordered, start, limit = sorted(times), 0, 0
     for end, at in enumerate(ordered):
         while at - ordered[start] >= span:
             start += 1
-        most = max(most, end - start + 1)
-    return most
+        limit = max(limit, end - start + 1)
+    return limit
 
 
 def arrivals(left: Iterable[int], *, dice: random.Random) -> list[int]:

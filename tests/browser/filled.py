@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from language.catalogue import Language
-from language.said import say
-from local import company
-from local.day import STEPS
-from local.visitor import Visitor, eventually, expect
-from models import tallies, users
-from models.users import Rights
-from models.words import Outcome, Role, Scope
+from i18n.catalog import Language
+from i18n.messages import msg
+from local import demo_company
+from local.demo_day import STEPS
+from local.demo_user import DemoUser, eventually, expect
+from models.enums import Outcome, Role, Scope
+from models.inbox import statistics
+from models.users import repository as users
+from models.users.repository import Rights
 from tests.factories import settings
 from tests.installation import installed, own_logging
 from tests.journeys.town import town
-from tests.web.surfing import Surfer
+from tests.web.crawler import Surfer
 from web.app import create_app
-from worker.wiring import clock
+from worker.container import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from tests.browser.person import Person
     from tests.journeys.town import Town
 
-PACE = {"SWEEP_SECONDS": "0.5", "POLL_SECONDS": "3600"}
+PACE = {"DISPATCH_SECONDS": "0.5", "POLL_SECONDS": "3600"}
 """Beat looks often. Polls never come to a notification's help."""
 
 NAMESAKES = "Bakkehaugen Borettslag"
@@ -60,60 +61,60 @@ def filled_town(state: Path, *, say: Say) -> Iterator[Town]:
 
 def fill(town: Town) -> None:
     """Play the day at the demo company, after a month of others, and let another company wait for its password."""
-    visitor = Visitor(town.stack, hook=company.introduce(town.stack))
+    demo_user = DemoUser(town.stack, webhook_url=demo_company.connect(town.stack))
     for act in STEPS:
-        act(visitor)
-    leave_open(town, visitor)
-    look_back(town, company.NAME)
+        act(demo_user)
+    leave_open(town, demo_user)
+    look_back(town, demo_company.NAME)
     wait_for_a_password(town, "Fjord Prosjekt AS")
 
 
-def leave_open(town: Town, visitor: Visitor) -> None:
+def leave_open(town: Town, demo_user: DemoUser) -> None:
     """Leave a customer of whom it is asked which one it is, and books that differ from the invoices."""
     for address in ("post@bakkehaugen.example.com", "styret@bakkehaugen.example.com"):
-        visitor.book("customers", name=NAMESAKES, email=address)
-    visitor.enter("customers", name=NAMESAKES)
-    lines = {each["number"]: each["lines"] for each in visitor.brought("vouchers")}
+        demo_user.book("customers", name=NAMESAKES, email=address)
+    demo_user.enter("customers", name=NAMESAKES)
+    lines = {each["number"]: each["lines"] for each in demo_user.synced("vouchers")}
     correct(town, 5, [{"id": line["id"], "hidden": True} for line in lines[5]])
     correct(town, 8, [{"id": line["id"], "project": 3} for line in lines[8]])
-    eventually(lambda: expect("who is asked about", _asked(visitor), [f"Customer {NAMESAKES}"]))
+    eventually(lambda: expect("who is asked about", _asked(demo_user), [f"Customer {NAMESAKES}"]))
 
 
 def correct(town: Town, number: int, lines: Iterable[Mapping[str, object]]) -> None:
     """Correct the voucher of an invoice by hand in 24SevenOffice."""
-    address = f"{town.stack.addresses['twentyfour']}/books/{company.CLIENT}/vouchers/{number}?type=1"
+    address = f"{town.stack.addresses['twentyfour']}/books/{demo_company.CLIENT}/vouchers/{number}?type=1"
     requests.patch(address, json={"lines": lines}, timeout=10).raise_for_status()
 
 
-def _asked(visitor: Visitor) -> list[str]:
-    return [listed.title for listed in visitor.changes("stuck") if listed.why == "which_customer"]
+def _asked(demo_user: DemoUser) -> list[str]:
+    return [listed.title for listed in demo_user.jobs("stuck") if listed.why == "which_customer"]
 
 
 def look_back(town: Town, name: str) -> None:
     """Have the charts tell of a month of working days."""
     dice, now = Random(24), clock()  # noqa: S311 - a month that is the same each time
-    connection = town.bridge.connections.named(name)
-    with town.bridge.database.transaction() as session:
+    connection = town.container.connections.get_by_name(name)
+    with town.container.database.transaction() as session:
         for ago in range(1, 24 * 30):
             at = now - timedelta(hours=ago)
             if ago // 24 % 7 < WORKING_DAYS and at.hour in WORKING_HOURS:
                 waits = [timedelta(seconds=dice.expovariate(1)) for _ in range(dice.randint(2, 9))]
                 ended = [(Outcome.FAILED if dice.random() < FAILING else Outcome.SYNCED, wait) for wait in waits]
-                tallies.add(session, connection.id, ended, now=at)
+                statistics.count_attempts(session, connection.id, ended, now=at)
 
 
 def wait_for_a_password(town: Town, name: str) -> None:
     """Have a connection that is paused until somebody corrects its settings."""
     told = settings(moment_company="1002", username="many@example.com")
-    connection, _ = town.bridge.connections.add(name, told, who="test", now=clock())
-    refused = say("24SevenOffice refused the user name or password.")
-    town.bridge.connections.pause(connection.id, refused, now=clock())
+    connection, _ = town.container.connections.add(name, told, actor="test", now=clock())
+    refused = msg("24SevenOffice refused the user name or password.")
+    town.container.connections.pause(connection.id, refused, now=clock())
 
 
 def special(person: Person, connection: str) -> dict[str, str]:
     """Tell the addresses of pages that show more than the plainest of their route, by a name for each."""
     stuck = {"change": "fiscal_year", "question": "which_customer"}
-    told = {name: _first_change(person, reason) for name, reason in stuck.items()}
+    told = {name: _first_change(person, error_code) for name, error_code in stuck.items()}
     person.open(connection)
     person.page.get_by_label("Month", exact=True).fill(f"{clock():%Y-%m}")
     with person.page.expect_navigation():
@@ -122,9 +123,9 @@ def special(person: Person, connection: str) -> dict[str, str]:
     return {**told, "comparison": person.page.url.removeprefix(person.url)}
 
 
-def _first_change(person: Person, reason: str) -> str:
-    person.open(f"/changes?state=stuck&reason={reason}")
-    return person.page.locator("main a[href^='/changes/']").first.get_attribute("href") or ""
+def _first_change(person: Person, error_code: str) -> str:
+    person.open(f"/records?state=needs_attention&error_code={error_code}")
+    return person.page.locator("main a[href^='/records/']").first.get_attribute("href") or ""
 
 
 def add_user(
@@ -137,9 +138,9 @@ def add_user(
 ) -> None:
     """Let somebody in under PASSWORD, for some connections or for all."""
     rights = Rights(role, Scope(None if connections is None else frozenset(connections)))
-    database = town.bridge.database
-    user = users.add(database, email, rights, password=PASSWORD, who="test", now=clock())
-    users.speak(database, user.id, language)
+    database = town.container.database
+    user = users.add(database, email, rights, password=PASSWORD, actor="test", now=clock())
+    users.set_language(database, user.id, language)
 
 
 def paths(town: Town) -> dict[str, dict[str, object]]:
@@ -160,7 +161,7 @@ def addresses(town: Town, person: Person) -> dict[str, str]:
     for cookie in person.context.cookies():
         session.cookies.set(cookie["name"], cookie["value"])
     surfer = Surfer(person.url, paths(town), session)
-    surfer.look_around("/changes?state=stuck", "/connections", "/", "/sign-in")
+    surfer.look_around("/records?state=needs_attention", "/connections", "/", "/sign-in")
     test = next(form for form in surfer.forms() if form.action.endswith("/test"))
     answer = session.post(
         person.url + test.action, {name: values[0] for name, values in test.fields.items()}, timeout=10

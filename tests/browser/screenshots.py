@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from local.children import end_on_signals
+from local.child_processes import end_on_signals
 from local.processes import ROOT
 from tests.browser.chromium import running
 from tests.browser.filled import PASSWORD, add_user, addresses, filled_town, special
@@ -27,7 +27,7 @@ FOLDER = ROOT / "docs" / "screenshots"
 SHOWN = ("light", "dark", "phone")
 WHO = "anne@example.com"
 COLOURS = 64
-CONNECTION, CHANGE = "/connections/{connection_id}", "/changes/{change_id}"
+CONNECTION, CHANGE = "/connections/{connection_id}", "/records/{job_id}"
 PARAMETER = re.compile(r"/\w+/\{(\w+?)(?:_id)?\}")
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from local.visitor import eventually
-from local.visitor import expect as expect_equal
+from local.demo_user import eventually
+from local.demo_user import expect as expect_equal
 from tests.browser.filled import PASSWORD, add_user
 from tests.journeys.firm import API_KEY
 
@@ -39,7 +39,7 @@ def test_a_company_is_connected_from_nothing_and_its_first_invoice_is_in_the_boo
     person.page.get_by_role("button", name="Start", exact=True).click()
     expect(person.page.get_by_text("working", exact=True)).to_be_visible()
 
-    firm.connection = one_town.bridge.connections.named(firm.name)
+    firm.connection = one_town.container.connections.get_by_name(firm.name)
     invoice = firm.invoice(project)
     eventually(lambda: expect_equal("vouchers", owed(firm), [f"{invoice['totalAmountInclVat']:.2f}"]))
     assert projects(firm) == ["1001-M"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from language.catalogue import Language
+from i18n.catalog import Language
 from tests.browser.filled import PASSWORD, add_user, addresses, filled_town, routes, show
 from tests.browser.person import WINDOWS, Person
 from tests.installation import compared
@@ -60,15 +60,15 @@ def test_every_page_can_be_come_by_and_is_in_order(
     assert found == []
 
 
-@pytest.mark.parametrize("who", [ANNE, KARI], ids=["in English", "in Norwegian"])
+@pytest.mark.parametrize("actor", [ANNE, KARI], ids=["in English", "in Norwegian"])
 def test_at_no_width_does_a_page_scroll_sideways(
-    who: str, one_town: Town, tour: Mapping[str, str], sit_down: Callable[..., Person]
+    actor: str, one_town: Town, tour: Mapping[str, str], sit_down: Callable[..., Person]
 ) -> None:
     person = sit_down()
-    person.sign_in(who, PASSWORD)
+    person.sign_in(actor, PASSWORD)
     found: list[str] = []
-    comparison = compared(one_town.bridge, one_town.bridge.connections.named("Demo AS"))
-    for address in (*tour.values(), f"/errands/{comparison}"):
+    comparison = compared(one_town.container, one_town.container.connections.get_by_name("Demo AS"))
+    for address in (*tour.values(), f"/operations/{comparison}"):
         person.open(address)
         unfold(person)
         for width in WIDTHS:
@@ -82,7 +82,7 @@ def test_at_no_width_does_a_page_scroll_sideways(
 def test_what_a_stranger_sees_is_in_order(window: str, sit_down: Callable[..., Person]) -> None:
     person = sit_down(**WINDOWS[window])
     found: list[str] = []
-    for address in ("/sign-in", "/reasons", "/reasons/fiscal_year", "/reasons/nothing"):
+    for address in ("/sign-in", "/error-codes", "/error-codes/fiscal_year", "/error-codes/nothing"):
         person.open(address)
         found += faults(person)
     person.sign_in("nobody@example.com", "whatever it is")
@@ -104,15 +104,15 @@ def test_what_only_comes_of_a_form_is_in_order(
     page.get_by_role("button", name="Make a new address").click()
     page.locator("#address").wait_for()
     found += faults(person)
-    comparison = compared(one_town.bridge, one_town.bridge.connections.named("Demo AS"))
-    person.open(f"/errands/{comparison}")
+    comparison = compared(one_town.container, one_town.container.connections.get_by_name("Demo AS"))
+    person.open(f"/operations/{comparison}")
     found += faults(person)
     person.open("/nowhere")
     assert [*found, *faults(person)] == []
 
 
 def the_connection(town: Town) -> str:
-    return f"/connections/{town.bridge.connections.named('Demo AS').id}"
+    return f"/connections/{town.container.connections.get_by_name('Demo AS').id}"
 
 
 def faults(person: Person) -> Iterator[str]:

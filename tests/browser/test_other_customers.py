@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from models.words import Role
+from models.enums import Role
 from tests.browser.filled import PASSWORD, add_user
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def test_the_bookkeeper_of_another_customer_sees_nothing_of_it(
     anne, ola = sit_down(), sit_down()
     add_user(one_town, f"sees-{firm.company}@example.com")
     add_user(one_town, f"other-{firm.company}@example.com", role=Role.OPERATOR, connections={other.connection.id})
-    anne.sign_in(f"sees-{firm.company}@example.com", PASSWORD, path=f"/changes?company=Firm+{firm.company}")
+    anne.sign_in(f"sees-{firm.company}@example.com", PASSWORD, path=f"/records?company=Firm+{firm.company}")
     ola.sign_in(f"other-{firm.company}@example.com", PASSWORD)
 
     change = anne.page.get_by_role("link", name=f"Invoice {invoice['invoiceNumber']}").get_attribute("href")
@@ -34,11 +34,11 @@ def test_the_bookkeeper_of_another_customer_sees_nothing_of_it(
     for address in (change, f"/connections/{firm.connection.id}"):
         assert (anne.open(address).status, ola.open(address).status) == (200, 404)
         expect(ola.page.get_by_role("heading", level=1)).to_have_text("There is no such page")
-    lists = ("/", "/connections", "/changes", "/expenses", "/mails", "/audit")
+    lists = ("/", "/connections", "/records", "/expenses", "/email-log", "/audit-log")
     searches = (
-        f"/changes?text=Nordlys+{firm.company}",
-        f"/changes?company=Firm+{firm.company}",
-        "/changes?text=Invoice",
+        f"/records?text=Nordlys+{firm.company}",
+        f"/records?company=Firm+{firm.company}",
+        "/records?text=Invoice",
     )
     for address in (*lists, *searches):
         assert ola.open(address).ok

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from local.children import end_on_signals
+from local.child_processes import end_on_signals
 from local.processes import ROOT
 from tests.chaos.play import Chaos, play
 from tests.chaos.report import is_clean, report_of, told

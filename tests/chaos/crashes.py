@@ -23,12 +23,12 @@ from uuid import uuid4
 from requests.adapters import HTTPAdapter
 
 from integrations.moment.gateway import MomentGateway
-from integrations.twentyfour.gateway import TwentyFour
-from models import files, inbox
-from models.words import Kind, Record
-from sync.desk import Desk
+from integrations.twentyfour.gateway import TwentyFourGateway
+from models.enums import EntityType, Record
+from models.inbox import files, leases
+from sync.engine.context import SyncContext
 from sync.runner import Runner
-from tests.chaos.hurry import CLAIM_SECONDS
+from tests.chaos.short_waits import CLAIM_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ STOPPED_SECONDS = CLAIM_SECONDS + 2
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """The instant before a function begins, or ``after`` it; with a ``kind``, only for records of that kind.
+    """The instant before a function begins, or ``after`` it; with a ``entity_type``, only for records of that kind.
 
     ``fate`` is what happens there, ``sending`` names the operation that must be in the request, and ``meanwhile``
     says that the process goes on while its host is being cut off.
@@ -54,7 +54,7 @@ class Point:
     owner: Any
     function: str
     after: bool = False
-    kind: Kind | None = None
+    entity_type: EntityType | None = None
     fate: str = KILLED
     sending: bytes = b""
     meanwhile: bool = False
@@ -70,29 +70,57 @@ class Point:
             return any(
                 isinstance(body, bytes) and self.sending in body for body in bodies
             )  # others are read but once
-        return self.kind is None or any(isinstance(each, Record) and each.kind is self.kind for each in arguments)
+        return self.entity_type is None or any(
+            isinstance(each, Record) and each.entity_type is self.entity_type for each in arguments
+        )
 
 
 POINTS = (
-    Point(name="received, not answered", owner=inbox, function="receive", after=True),
-    Point(name="claimed, nothing done", owner=Runner, function="_work_off"),
-    Point(name="voucher made, not posted", owner=TwentyFour, function="post"),
-    Point(name="voucher posted, not linked", owner=Desk, function="save_link", kind=Kind.INVOICE),
-    Point(name="voucher linked, not settled", owner=Desk, function="save_link", kind=Kind.INVOICE, after=True),
-    Point(name="customer saved, not linked", owner=Desk, function="save_link", kind=Kind.CUSTOMER),
-    Point(name="customer linked, number kept", owner=Desk, function="save_link", kind=Kind.CUSTOMER, after=True),
-    Point(name="number returned, not settled", owner=MomentGateway, function="return_customer_number", after=True),
-    Point(name="project saved, not linked", owner=Desk, function="save_link", kind=Kind.PROJECT),
-    Point(name="expense made, not linked", owner=Desk, function="save_link", kind=Kind.EXPENSE),
-    Point(name="expense linked, without files", owner=Desk, function="save_link", kind=Kind.EXPENSE, after=True),
-    Point(name="file uploaded, not noted", owner=files, function="note"),
-    Point(name="done, not settled", owner=inbox, function="settle"),
-    Point(name="settled, nothing after it", owner=inbox, function="settle", after=True),
+    Point(name="received, not answered", owner=leases, function="enqueue", after=True),
+    Point(name="claimed, nothing done", owner=Runner, function="_process"),
+    Point(name="voucher made, not posted", owner=TwentyFourGateway, function="post"),
+    Point(
+        name="voucher posted, not linked", owner=SyncContext, function="save_link", entity_type=EntityType.INVOICE
+    ),
+    Point(
+        name="voucher linked, not settled",
+        owner=SyncContext,
+        function="save_link",
+        entity_type=EntityType.INVOICE,
+        after=True,
+    ),
+    Point(
+        name="customer saved, not linked", owner=SyncContext, function="save_link", entity_type=EntityType.CUSTOMER
+    ),
+    Point(
+        name="customer linked, number kept",
+        owner=SyncContext,
+        function="save_link",
+        entity_type=EntityType.CUSTOMER,
+        after=True,
+    ),
+    Point(name="number returned, not settled", owner=MomentGateway, function="write_customer_number", after=True),
+    Point(
+        name="project saved, not linked", owner=SyncContext, function="save_link", entity_type=EntityType.PROJECT
+    ),
+    Point(
+        name="expense made, not linked", owner=SyncContext, function="save_link", entity_type=EntityType.EXPENSE
+    ),
+    Point(
+        name="expense linked, without files",
+        owner=SyncContext,
+        function="save_link",
+        entity_type=EntityType.EXPENSE,
+        after=True,
+    ),
+    Point(name="file uploaded, not noted", owner=files, function="save"),
+    Point(name="done, not settled", owner=leases, function="complete"),
+    Point(name="settled, nothing after it", owner=leases, function="complete", after=True),
 )
 
 VOUCHERS = b"SaveBundleList"
 CUTS = (
-    Point(name="claimed, nothing done", owner=Runner, function="_work_off", fate=CUT_OFF),
+    Point(name="claimed, nothing done", owner=Runner, function="_process", fate=CUT_OFF),
     Point(name="voucher about to leave", owner=HTTPAdapter, function="send", fate=CUT_OFF, sending=VOUCHERS),
     Point(
         name="voucher under way",
@@ -102,22 +130,34 @@ CUTS = (
         sending=VOUCHERS,
         meanwhile=True,
     ),
-    Point(name="voucher posted, not linked", owner=Desk, function="save_link", kind=Kind.INVOICE, fate=CUT_OFF),
-    Point(name="done, not settled", owner=inbox, function="settle", fate=CUT_OFF),
-    Point(name="in the midst of settling", owner=inbox, function="_settle_one", fate=CUT_OFF),
+    Point(
+        name="voucher posted, not linked",
+        owner=SyncContext,
+        function="save_link",
+        entity_type=EntityType.INVOICE,
+        fate=CUT_OFF,
+    ),
+    Point(name="done, not settled", owner=leases, function="complete", fate=CUT_OFF),
+    Point(name="in the midst of settling", owner=leases, function="_complete_one", fate=CUT_OFF),
 )
 """Instants at which a host is cut off from everything, its worker in the middle of a batch."""
 
 
 STOPS = (
-    Point(name="claimed, nothing done", owner=Runner, function="_work_off", fate=STOPPED),
+    Point(name="claimed, nothing done", owner=Runner, function="_process", fate=STOPPED),
     *(
         Point(name=f"{name} about to leave", owner=HTTPAdapter, function="send", fate=STOPPED, sending=sending)
         for name, sending in (("voucher", VOUCHERS), ("customer", b"SaveCompanies"), ("expense", b"externalId"))
     ),
-    Point(name="voucher posted, not linked", owner=Desk, function="save_link", kind=Kind.INVOICE, fate=STOPPED),
-    Point(name="done, not settled", owner=inbox, function="settle", fate=STOPPED),
-    Point(name="in the midst of settling", owner=inbox, function="_settle_one", fate=STOPPED),
+    Point(
+        name="voucher posted, not linked",
+        owner=SyncContext,
+        function="save_link",
+        entity_type=EntityType.INVOICE,
+        fate=STOPPED,
+    ),
+    Point(name="done, not settled", owner=leases, function="complete", fate=STOPPED),
+    Point(name="in the midst of settling", owner=leases, function="_complete_one", fate=STOPPED),
 )
 """Instants at which a process stops and goes on later, as if nothing had been: so does a paused machine."""
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from random import Random
 
-    from tests.chaos.outside import Outside, Record
-    from tests.chaos.troubles import Event
+    from tests.chaos.company import Outside, Record
+    from tests.chaos.faults import Event
 
 SALE_ACCOUNTS = (
     {"accountNumber": 3000, "currentVatPercentage": 25},
@@ -84,9 +84,9 @@ class Day:
                 yield self._dice.uniform(seconds * earliest, seconds), partial(_attempt, act)
 
     def _new_customer(self) -> None:
-        n, who = next(self._numbers), self._dice.choice(CUSTOMERS)
-        values = {**who, "name": f"{who['name']} {n}", "email": f"post-{n}@example.com"}
-        if "customerType" not in who:
+        n, actor = next(self._numbers), self._dice.choice(CUSTOMERS)
+        values = {**actor, "name": f"{actor['name']} {n}", "email": f"post-{n}@example.com"}
+        if "customerType" not in actor:
             values["organizationNumber"] = next(self._organizations)
         self._customers.append(self._outside.enter("customers", **values)["id"])
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.children import kill, spawn
+from local.child_processes import kill, spawn
 from local.processes import ROOT
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ NAME = "CHAOS_HOST"
 START_SECONDS = 5
 
 
-class NoHosts(Exception):
+class NoHostsError(Exception):
     """This machine lets us make no network namespaces; the message says why."""
 
 
 class Host:
-    """A host with the name of what runs on it, and its cable. Raises NoHosts.
+    """A host with the name of what runs on it, and its cable. Raises NoHostsError.
 
     Args:
         name: its own.
@@ -48,7 +48,7 @@ class Host:
             self._plug(near, far)
         except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             self.close()
-            raise NoHosts(str(getattr(error, "stderr", "") or error).strip()) from error
+            raise NoHostsError(str(getattr(error, "stderr", "") or error).strip()) from error
 
     def command(self, *arguments: str) -> tuple[str, ...]:
         """Tell the command that runs another one on this host."""
@@ -73,7 +73,7 @@ class Host:
         deadline = time.monotonic() + START_SECONDS
         while theirs.readlink() == ours.readlink():
             if self._holder.poll() is not None or time.monotonic() > deadline:
-                raise NoHosts("unshare: no network namespace could be made")
+                raise NoHostsError("unshare: no network namespace could be made")
             time.sleep(0.01)
 
     def _plug(self, near: str, far: str) -> None:
@@ -127,12 +127,12 @@ class Cables:
 
 
 def hosts(names: Iterable[str]) -> dict[str, Host]:
-    """Make hosts of these names. Raises NoHosts."""
+    """Make hosts of these names. Raises NoHostsError."""
     made: dict[str, Host] = {}
     try:
         for number, name in enumerate(names):
             made[name] = Host(name, number)
-    except NoHosts:
+    except NoHostsError:
         for host in made.values():
             host.close()
         raise

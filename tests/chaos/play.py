@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 from config.settings import Settings
 from local.stack import Plan
-from models.base import DatabaseUnavailable
+from models.database import DatabaseUnavailableError
 from tests.chaos import purchases
+from tests.chaos.company import CREDENTIALS, Outside
 from tests.chaos.crashes import CUT_OFF, Crashes
 from tests.chaos.day import Day
-from tests.chaos.office import Office
-from tests.chaos.outside import CREDENTIALS, Outside
+from tests.chaos.faults import Troubles
+from tests.chaos.operators import Office
 from tests.chaos.processes import environment
 from tests.chaos.stack import ChaosStack, Doctor
-from tests.chaos.troubles import Troubles
 from tests.chaos.verdict import CLIENT_ID, Verdict, judge
-from worker.wiring import Bridge, clock
+from worker.container import Container, clock
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from local.processes import Say
-    from tests.chaos.troubles import Event
+    from tests.chaos.faults import Event
 
 WEATHER = {"lose": 0.15, "double": 0.3, "delay_seconds": (0, 2.5)}
 SILENCES = 2, 25
@@ -52,7 +52,7 @@ class Chaos:
         seed: of all dice.
         seconds: how long the day is.
         size: how much happens in it; 1 is about fifty events and forty troubles.
-        mistakes: of :mod:`tests.chaos.planted`, besides what the seed draws.
+        mistakes: of :mod:`tests.chaos.planted_bugs`, besides what the seed draws.
     """
 
     seed: int
@@ -82,7 +82,7 @@ class Played:
 
 
 def play(chaos: Chaos, *, say: Say) -> Played:
-    """Play a day. Raises NoServer or NotUp where the system does not even start.
+    """Play a day. Raises NoServerError or NotRunningError where the system does not even start.
 
     In most seeds 24SevenOffice does not refuse a second voucher for an invoice, so that only the bridge prevents it.
     """
@@ -90,8 +90,8 @@ def play(chaos: Chaos, *, say: Say) -> Played:
     guarded = chaos.dice("guard").random() < 0.3 and not chaos.mistakes
     mistakes = chaos.mistakes if guarded else (*chaos.mistakes, "guard off")
     silence = chaos.dice("silence").choice(SILENCES)
-    with TemporaryDirectory() as folder, _running(Path(folder), mistakes, silence, say) as (stack, bridge):
-        scene = _Scene(chaos, stack, bridge)
+    with TemporaryDirectory() as folder, _running(Path(folder), mistakes, silence, say) as (stack, container):
+        scene = _Scene(chaos, stack, container)
         verdict = scene.play(voucher_number="moment" if guarded else "series")
         faults, longest = scene.troubles.counted(), scene.troubles.longest()
         left_out = f"{CUT_OFF}: {stack.no_hosts}" if stack.no_hosts else ""
@@ -107,25 +107,27 @@ def play(chaos: Chaos, *, say: Say) -> Played:
 
 
 @contextmanager
-def _running(folder: Path, mistakes: Iterable[str], silence: int, say: Say) -> Iterator[tuple[ChaosStack, Bridge]]:
+def _running(
+    folder: Path, mistakes: Iterable[str], silence: int, say: Say
+) -> Iterator[tuple[ChaosStack, Container]]:
     """Run the system, with a way into it for its people."""
     others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     environ = others | environment(folder, mistakes, silence=silence)
     stack = ChaosStack(Plan(state=folder, environ=environ, usual_ports=False, durable=False), say=say)
     with stack.running():
-        bridge = Bridge(
+        container = Container(
             Settings.model_validate({name.lower(): value for name, value in stack.environment.items()})
         )
-        yield stack, bridge
-        bridge.close()
+        yield stack, container
+        container.close()
 
 
 class _Scene:
     """The day itself, once everything stands."""
 
-    def __init__(self, chaos: Chaos, stack: ChaosStack, bridge: Bridge) -> None:
+    def __init__(self, chaos: Chaos, stack: ChaosStack, container: Container) -> None:
         self._chaos = chaos
-        self._doctor, self._office = Doctor(stack), Office(bridge)
+        self._doctor, self._office = Doctor(stack), Office(container)
         self._outside = Outside(stack.addresses)
         self._day = Day(self._outside, dice=chaos.dice("day"))
         crashes, dice = Crashes(stack.plan.state), chaos.dice("troubles")
@@ -183,7 +185,7 @@ class _Scene:
         try:
             self._office.see_to_it(self._day.refused, self.troubles.counted)
             return [*unheard_of(), *self._office.unfinished()]
-        except DatabaseUnavailable:
+        except DatabaseUnavailableError:
             return ["the database is away"]
 
     def _unheard_of(self) -> Callable[[], list[str]]:

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.chaos import planted
+from tests.chaos import planted_bugs
 from tests.chaos.crashes import Crashes
 from tests.chaos.hosts import NAME
-from tests.chaos.hurry import SETTINGS, hurry
+from tests.chaos.short_waits import SETTINGS, hurry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,5 +28,5 @@ def environment(folder: Path, mistakes: Iterable[str], *, silence: int) -> dict[
 def prepare() -> None:
     """Make this process hurry, and die or err as its environment says."""
     hurry(silence=int(os.environ[SILENCE]))
-    planted.plant(filter(None, os.environ[MISTAKES].split(",")))
+    planted_bugs.plant(filter(None, os.environ[MISTAKES].split(",")))
     Crashes(Path(os.environ[FOLDER]), host=os.environ.get(NAME, "")).install()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from random import Random
 
-    from tests.chaos.outside import Outside, Record
+    from tests.chaos.company import Outside, Record
 
 SUPPLIER = {"name": "Byggmakker AS", "number": 20001, "type": "Supplier"}
 ACTIVITY = "Innkjøp"

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.hurry import LOOKED_AFTER_SECONDS
+from tests.chaos.short_waits import LOOKED_AFTER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,15 +8,15 @@ import time
 from typing import TYPE_CHECKING
 
 from local.processes import Process
-from local.servers import NoServer, Server
+from local.servers import NoServerError, Server
 from local.stack import Stack
-from tests.chaos.hosts import NAME, NETWORK, Host, NoHosts, hosts
+from tests.chaos.hosts import NAME, NETWORK, Host, NoHostsError, hosts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import ExitStack
 
-OURS = {"worker.app": "tests.chaos.worker", "web.app:create_app": "tests.chaos.web:create_app"}
+OURS = {"worker.celery_app": "tests.chaos.worker", "web.app:create_app": "tests.chaos.web:create_app"}
 WORKERS = ("worker", "worker 2")
 
 
@@ -44,7 +44,7 @@ class ChaosStack(Stack):
         super()._start_servers(until_the_end)
         try:
             self.hosts = hosts(WORKERS)
-        except NoHosts as error:
+        except NoHostsError as error:
             self.hosts, self.no_hosts = {}, str(error)
         for host in self.hosts.values():
             until_the_end.callback(host.close)
@@ -85,7 +85,7 @@ class Doctor:
             if not part.alive and time.monotonic() >= self._due.get(name, 0):
                 try:
                     part.start()
-                except NoServer:  # its port may still be held
+                except NoServerError:  # its port may still be held
                     self.let_lie(name, 1)
 
     def all_well(self) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from local.run import say
-from tests.chaos.hosts import NoHosts, hosts
+from tests.chaos.hosts import NoHostsError, hosts
 from tests.chaos.play import Chaos, Played, play
 from tests.chaos.report import report_of, told
 from tests.chaos.verdict import Verdict
@@ -31,7 +31,7 @@ def test_the_checker_notices_links_saved_never_and_vouchers_posted_without_a_loo
 
 def test_a_machine_without_hosts_of_our_own_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(NoHosts, match="unshare"):
+    with pytest.raises(NoHostsError, match="unshare"):
         hosts(["worker"])
 
 

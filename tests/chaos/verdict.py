@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from models.alerts import Turn
+from models.connections.alert_outbox import AlertType
 from tests.chaos.purchases import ACTIVITY, SUPPLIER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tests.chaos.company import Outside, Record
     from tests.chaos.day import Day
-    from tests.chaos.office import Office
-    from tests.chaos.outside import Outside, Record
+    from tests.chaos.operators import Office
     from tests.chaos.purchases import Purchase
 
 RECEIVABLES = 1500
@@ -182,12 +182,16 @@ def _judge_mails(verdict: Verdict, outside: Outside, office: Office, refused: se
     """See that each turn of a record was told once; of one that is refused for good, by one mail."""
     texts = {mail["text"] for mail in outside.mails()}  # one that is sent twice after a crash is one
     for view in office.stuck():
-        telling = sum(bool(re.search(rf"/changes/{view.id}\b", text)) for text in texts)
+        telling = sum(bool(re.search(rf"/records/{view.id}\b", text)) for text in texts)
         if not telling:
             verdict.unmailed.append(f"{view.title}: {view.message}")
         elif telling > 1:
             verdict.wrong.append(f"{view.title} is told of in {telling} mails")
     for view, told in office.turns():
-        due = [Turn.WORSE] if view.record.id in refused else [Turn.WORSE, Turn.BETTER] * (len(told) // 2)
+        due = (
+            [AlertType.NEEDS_ATTENTION]
+            if view.record.id in refused
+            else [AlertType.NEEDS_ATTENTION, AlertType.RESOLVED] * (len(told) // 2)
+        )
         if told != due:
             verdict.wrong.append(f"{view.title} was told to be {', '.join(told)}")

@@ -6,6 +6,6 @@ from tests.chaos.processes import prepare
 
 prepare()
 
-from worker.app import app  # noqa: E402 - its tasks copy what is prepared here
+from worker.celery_app import app  # noqa: E402 - its tasks copy what is prepared here
 
 __all__ = ["app"]

@@ -61,14 +61,14 @@ def test_what_looks_like_a_secret_is_masked_wherever_it_stands(capsys: pytest.Ca
     logger.info(
         "connected", to="redis://:hunter2@127.0.0.1:6379/0", database="postgresql://bridge:hunter2@db/bridge"
     )
-    logger.info("called", path="/hooks/moment/8f7Gs-_k3?x=1")
+    logger.info("called", path="/webhooks/moment/8f7Gs-_k3?x=1")
     stored, connected, called = log.events()
     assert (stored["value"], stored["key"]) == ("row ***", "***")
     assert (connected["to"], connected["database"]) == (
         "redis://***@127.0.0.1:6379/0",
         "postgresql://***@db/bridge",
     )
-    assert called["path"] == "/hooks/moment/***?x=1"
+    assert called["path"] == "/webhooks/moment/***?x=1"
 
 
 def test_an_exception_is_told_without_the_secret_in_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,10 +81,10 @@ def test_an_exception_is_told_without_the_secret_in_it(capsys: pytest.CaptureFix
 
 def test_numbers_stay_numbers_and_nothing_stays_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     log = Log(capsys)
-    structlog.get_logger().info("attempt", connection=1, seconds=0.25, reason=None, posted=True, password="")
+    structlog.get_logger().info("attempt", connection=1, seconds=0.25, error_code=None, posted=True, password="")
     (event,) = log.events()
-    told = {name: event[name] for name in ("connection", "seconds", "reason", "posted", "password")}
-    assert told == {"connection": 1, "seconds": 0.25, "reason": None, "posted": True, "password": ""}
+    told = {name: event[name] for name in ("connection", "seconds", "error_code", "posted", "password")}
+    assert told == {"connection": 1, "seconds": 0.25, "error_code": None, "posted": True, "password": ""}
 
 
 def test_what_libraries_log_takes_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,11 +97,11 @@ def test_what_libraries_log_takes_the_same_form(capsys: pytest.CaptureFixture[st
 
 def test_text_is_one_aligned_line_for_an_event(capsys: pytest.CaptureFixture[str]) -> None:
     configure("text", level="INFO")
-    structlog.get_logger().info("attempt", kind="invoice", record="9")
+    structlog.get_logger().info("attempt", entity_type="invoice", record="9")
     structlog.get_logger().debug("not told")
     logging.getLogger("uvicorn.error").warning("Shutting down")
     first, second = capsys.readouterr().err.splitlines()
-    assert first.endswith("[info     ] attempt                  kind=invoice record=9")
+    assert first.endswith("[info     ] attempt                  entity_type=invoice record=9")
     assert second.index("Shutting down") == first.index("attempt")
 
 

@@ -38,10 +38,10 @@ def test_addresses_are_kept_without_a_slash_at_the_end(monkeypatch: pytest.Monke
 @pytest.mark.usefixtures("environ")
 def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in repr(Settings())
-    monkeypatch.setenv("CLAIM_SECONDS", "soon")
+    monkeypatch.setenv("LEASE_SECONDS", "soon")
     with pytest.raises(ValidationError) as caught:
         Settings()
-    assert "claim_seconds" in str(caught.value)
+    assert "lease_seconds" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 

@@ -28,12 +28,12 @@ from integrations.moment.client import MomentSite, pooled_session
 from integrations.moment.gateway import MomentGateway
 from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
-from integrations.twentyfour.gateway import TwentyFour
+from integrations.twentyfour.gateway import TwentyFourGateway
 from integrations.twentyfour.session import SessionStore
 from local import servers
-from models.accounts import AccountRanges
-from models.vault import Vault
-from models.words import Kind
+from models.connections.account_ranges import AccountRanges
+from models.connections.vault import Vault
+from models.enums import EntityType
 from sync.errors import SyncError
 from tests.contracts import record_moment, record_twentyfour
 from tests.contracts.shapes import blanked, differences, recorded
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from sync.purchases import LedgerLine
+    from sync.records import LedgerLine
 
 T = TypeVar("T")
 
@@ -76,37 +76,37 @@ def record(environ: Mapping[str, str], folder: Path, *, now: datetime) -> list[s
 
 
 def _read_moment(moment: MomentGateway, told: list[str], *, since: datetime) -> None:
-    read: dict[Kind, Callable[[str], object]] = {
-        Kind.CUSTOMER: moment.customer,
-        Kind.PROJECT: moment.project,
-        Kind.INVOICE: moment.invoice,
+    read: dict[EntityType, Callable[[str], object]] = {
+        EntityType.CUSTOMER: moment.customer,
+        EntityType.PROJECT: moment.project,
+        EntityType.INVOICE: moment.invoice,
     }
-    for kind, one in read.items():
-        for record_id in _try(told, _first, moment, kind, since) or ():
+    for entity_type, one in read.items():
+        for record_id in _try(told, _first, moment, entity_type, since) or ():
             _try(told, one, record_id)
     _try(told, moment.account_codes)
     _try(told, moment.has_activity, "Expenses")
     _try(told, moment.find_expense, "24so:0/0/0")
 
 
-def _first(moment: MomentGateway, kind: Kind, since: datetime) -> list[str]:
-    return list(islice(moment.changed(kind, since=since), SOME))
+def _first(moment: MomentGateway, entity_type: EntityType, since: datetime) -> list[str]:
+    return list(islice(moment.changed(entity_type, since=since), SOME))
 
 
-def _read_twentyfour(erp: TwentyFour, told: list[str], *, now: datetime) -> None:
+def _read_twentyfour(erp: TwentyFourGateway, told: list[str], *, now: datetime) -> None:
     for look in (erp.identities, erp.client_name, erp.tax_codes, erp.vat_codes, erp.fiscal_years):
         _try(told, look)
     _try(told, erp.next_voucher_number, now.date())
     for name in (_try(told, _lately, erp, now) or ())[:SOME]:
-        for line in _try(told, erp.purchase, name) or ():
+        for line in _try(told, erp.supplier_voucher, name) or ():
             _read_around(erp, line, told)
 
 
-def _lately(erp: TwentyFour, now: datetime) -> Sequence[str]:
-    return erp.changed_vouchers(AccountRanges.read("1000-8999"), since=now - A_WEEK, until=now)
+def _lately(erp: TwentyFourGateway, now: datetime) -> Sequence[str]:
+    return erp.changed_vouchers(AccountRanges.parse("1000-8999"), since=now - A_WEEK, until=now)
 
 
-def _read_around(erp: TwentyFour, line: LedgerLine, told: list[str]) -> None:
+def _read_around(erp: TwentyFourGateway, line: LedgerLine, told: list[str]) -> None:
     if line.supplier_number:
         _try(told, erp.company, line.supplier_number)
     if line.project_number:
@@ -122,7 +122,7 @@ def _try(told: list[str], look: Callable[..., T], *arguments: object) -> T | Non
     try:
         return look(*arguments)
     except SyncError as error:
-        told.append(f"An answer was an error: {error.reason}")
+        told.append(f"An answer was an error: {error.error_code}")
         return None
 
 
@@ -163,7 +163,7 @@ def _moment(environ: Mapping[str, str]) -> MomentGateway:
     return MomentGateway(settings(moment_company=company, moment_api_key=SecretStr(key)), site=site)
 
 
-def _twentyfour(environ: Mapping[str, str], redis: Redis) -> TwentyFour:
+def _twentyfour(environ: Mapping[str, str], redis: Redis) -> TwentyFourGateway:
     application_id, username, password = (environ[name] for name in TWENTYFOUR_KEYS)
     client = SoapClient(
         api_url=environ.get("RECORD_API_URL", API_URL),
@@ -172,7 +172,7 @@ def _twentyfour(environ: Mapping[str, str], redis: Redis) -> TwentyFour:
         connect_seconds=10,
         answer_seconds=60,
     )
-    return TwentyFour(
+    return TwentyFourGateway(
         settings(
             username=username, password=SecretStr(password), identity_id=environ.get("RECORD_IDENTITY_ID", "")
         ),

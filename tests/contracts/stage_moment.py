@@ -15,11 +15,11 @@ from pydantic import SecretStr
 
 from integrations.moment.client import MomentSite
 from integrations.moment.gateway import MomentGateway
-from models.words import Kind
-from sandbox.mishaps import Mishaps
+from models.enums import EntityType
+from sandbox.faults import Faults
 from sandbox.moment.app import create_app
-from sandbox.moment.books import Books
-from sandbox.moment.webhooks import Postman
+from sandbox.moment.record_store import RecordStore
+from sandbox.moment.webhooks import WebhookSender
 from sync.records import Address, Customer, ExpenseDraft, Invoice, InvoiceLine, Project
 from tests import factories
 from tests.sandbox.serving import serving
@@ -101,12 +101,16 @@ SCENES = {
     "project": Scene(lambda moment: moment.project(SOLBAKKEN.id), SOLBAKKEN),
     "invoice": Scene(lambda moment: moment.invoice(INVOICE.id), INVOICE),
     "credit_note": Scene(lambda moment: moment.invoice(CREDIT_NOTE.id), CREDIT_NOTE),
-    "customers_changed": Scene(lambda moment: list(moment.changed(Kind.CUSTOMER, since=MORNING)), [NORDLYS.id]),
-    "projects_changed": Scene(lambda moment: list(moment.changed(Kind.PROJECT, since=MORNING)), [SOLBAKKEN.id]),
-    "invoices_changed": Scene(
-        lambda moment: list(moment.changed(Kind.INVOICE, since=MORNING)), [INVOICE.id, CREDIT_NOTE.id]
+    "customers_changed": Scene(
+        lambda moment: list(moment.changed(EntityType.CUSTOMER, since=MORNING)), [NORDLYS.id]
     ),
-    "customer_number": Scene(lambda moment: moment.return_customer_number(NORDLYS.id, 10001), None),
+    "projects_changed": Scene(
+        lambda moment: list(moment.changed(EntityType.PROJECT, since=MORNING)), [SOLBAKKEN.id]
+    ),
+    "invoices_changed": Scene(
+        lambda moment: list(moment.changed(EntityType.INVOICE, since=MORNING)), [INVOICE.id, CREDIT_NOTE.id]
+    ),
+    "customer_number": Scene(lambda moment: moment.write_customer_number(NORDLYS.id, 10001), None),
     "customer_with_number": Scene(lambda moment: moment.customer(NORDLYS.id), replace(NORDLYS, number="10001")),
     "project_numbered": Scene(lambda moment: moment.project_numbered(1), SOLBAKKEN.id),
     "activity": Scene(lambda moment: moment.activity(SOLBAKKEN.id, "detail design"), DESIGN),
@@ -163,7 +167,7 @@ class Office:
         return str(self.books("customers")[0]["customerNumber"])
 
     def misbehave(self, operation: str, kind: str) -> None:
-        self._send("POST", "mishaps", {"operation": operation, "kind": kind, "seconds": 1})
+        self._send("POST", "faults", {"operation": operation, "kind": kind, "seconds": 1})
 
     def notifications(self) -> list[dict[str, Any]]:
         return [delivery["body"] for delivery in self._send("GET", "deliveries").json()]
@@ -192,9 +196,9 @@ def serving_moment(around: Callable[[ASGIApp], ASGIApp] = lambda app: app) -> It
     def clock() -> datetime:
         return MORNING + timedelta(seconds=next(seconds))
 
-    postman = Postman(clock=clock)
-    books = Books(clock=clock, notify=postman.notify)
-    with serving(around(create_app(books, postman=postman, mishaps=Mishaps()))) as url:
+    webhook_sender = WebhookSender(clock=clock)
+    store = RecordStore(clock=clock, notify=webhook_sender.notify)
+    with serving(around(create_app(store, webhook_sender=webhook_sender, faults=Faults()))) as url:
         yield url
 
 

@@ -16,23 +16,23 @@ from pydantic import SecretStr
 
 from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
-from integrations.twentyfour.gateway import TwentyFour
+from integrations.twentyfour.gateway import TwentyFourGateway
 from integrations.twentyfour.session import SessionStore
-from models.accounts import AccountRanges
-from models.vault import Vault
-from sandbox.mishaps import Mishaps
+from models.connections.account_ranges import AccountRanges
+from models.connections.vault import Vault
+from sandbox.faults import Faults
 from sandbox.twentyfour import seed
 from sandbox.twentyfour.app import create_app
-from sync.purchases import LedgerLine
 from sync.records import (
     Address,
     Company,
     CompanyDraft,
-    Details,
+    CustomerDetails,
     Entry,
+    ExistingProject,
     FiscalYear,
-    HeldProject,
     Identity,
+    LedgerLine,
     ProjectDraft,
     Voucher,
     VoucherFile,
@@ -61,7 +61,7 @@ NORDLYS = CompanyDraft(
     email="post@nordlys.example",
     invoice_email="faktura@nordlys.example",
     is_company=True,
-    details=Details(
+    details=CustomerDetails(
         phone="77 00 00 00", country="NO", addresses=(Address("post", "Storgata 1", "9008", "Tromsø", "NO"),)
     ),
 )
@@ -107,27 +107,27 @@ PURCHASE = [
 class Scene:
     """Something that the gateway is asked, and what it answers; scenes build on those before them."""
 
-    play: Callable[[TwentyFour], object]
+    play: Callable[[TwentyFourGateway], object]
     gives: object
     settings: dict[str, Any] = field(default_factory=dict)
 
 
 SCENES = {
-    "identities": Scene(TwentyFour.identities, [Identity(DEMO_IDENTITY, "Demo AS")]),
-    "identity_id": Scene(TwentyFour.identity_id, DEMO_IDENTITY, {"identity_id": ""}),
+    "identities": Scene(TwentyFourGateway.identities, [Identity(DEMO_IDENTITY, "Demo AS")]),
+    "identity_id": Scene(TwentyFourGateway.identity_id, DEMO_IDENTITY, {"identity_id": ""}),
     "tax_codes": Scene(
         lambda erp: {1500: "", 3000: "3", 3100: "5"}.items() <= erp.tax_codes().items(), gives=True
     ),
     "fiscal_years": Scene(
-        TwentyFour.fiscal_years,
+        TwentyFourGateway.fiscal_years,
         [FiscalYear(date(year, 1, 1), date(year, 12, 31), locked=year == 2024) for year in range(2024, 2028)],
     ),
     "save_companies": Scene(lambda erp: erp.save_companies([NORDLYS]), [10001]),
     "find_company": Scene(
         lambda erp: erp.find_company("62788973"), Company(10001, NORDLYS.name, "923609016", "62788973")
     ),
-    "register": Scene(
-        lambda erp: list(erp.register()),
+    "all_companies": Scene(
+        lambda erp: list(erp.all_companies()),
         [
             Company(20001, "Byggmakker AS", supplier=True),
             Company(10001, NORDLYS.name, "923609016", NORDLYS.moment_id, (NORDLYS.email, NORDLYS.invoice_email)),
@@ -135,28 +135,28 @@ SCENES = {
     ),
     "company": Scene(lambda erp: erp.company(10002), None),
     "save_project": Scene(lambda erp: erp.save_project(KULTURHUSET), None, {"client_id": "4711"}),
-    "held_projects": Scene(
-        lambda erp: erp.held_projects([1, 4711]), [HeldProject(1, "Kulturhuset", 10001, client_id="4711")]
+    "existing_projects": Scene(
+        lambda erp: erp.existing_projects([1, 4711]), [ExistingProject(1, "Kulturhuset", 10001, client_id="4711")]
     ),
     "next_voucher_number": Scene(lambda erp: erp.next_voucher_number(date(2026, 3, 2)), 1),
     "post": Scene(lambda erp: erp.post([VOUCHER], year=2026), None),
     "posted": Scene(lambda erp: erp.posted(1, day=date(2026, 3, 2)), lines_of(VOUCHER)),
     "changed_vouchers": Scene(
         lambda erp: erp.changed_vouchers(
-            AccountRanges.read("4000-4999"), since=MORNING, until=MORNING + timedelta(hours=1)
+            AccountRanges.parse("4000-4999"), since=MORNING, until=MORNING + timedelta(hours=1)
         ),
         ["2026-104-40001"],
     ),
-    "purchase": Scene(lambda erp: erp.purchase("2026-104-40001"), PURCHASE),
+    "supplier_voucher": Scene(lambda erp: erp.supplier_voucher("2026-104-40001"), PURCHASE),
     "files": Scene(lambda erp: erp.files(501), VoucherFiles(approved=(DOCUMENT,))),
     "fetch": Scene(lambda erp: content_of(erp, DOCUMENT), SCAN),
-    "client_name": Scene(TwentyFour.client_name, "Demo AS"),
+    "client_name": Scene(TwentyFourGateway.client_name, "Demo AS"),
     "project": Scene(
         lambda erp: [erp.project(1), erp.project(4711)],
-        [HeldProject(1, "Kulturhuset", client_id="4711"), None],
+        [ExistingProject(1, "Kulturhuset", client_id="4711"), None],
     ),
     "vat_codes": Scene(
-        TwentyFour.vat_codes,
+        TwentyFourGateway.vat_codes,
         {
             code: Decimal(rate)
             for code, rate in {"0": 0, "1": 25, "11": 15, "3": 25, "31": 15, "5": 0, "52": 0}.items()
@@ -172,8 +172,8 @@ def furnish(stranger: Stranger) -> None:
     suppliers.enter(stranger, files=[suppliers.scanned(SCAN, meta=seen)])
 
 
-def content_of(erp: TwentyFour, document: VoucherFile) -> bytes:
-    with erp.fetch(document, hold=lambda: None) as content:
+def content_of(erp: TwentyFourGateway, document: VoucherFile) -> bytes:
+    with erp.fetch(document, renew_lease=lambda: None) as content:
         return content.read()
 
 
@@ -186,7 +186,7 @@ def serving_twentyfour(
     app = create_app(
         seed.books(MORNING.date()),
         wsdl=WSDLS,
-        mishaps=Mishaps(),
+        faults=Faults(),
         clock=clock or (lambda: MORNING + timedelta(seconds=next(seconds))),
     )
     with serving(around(app)) as url:
@@ -201,9 +201,9 @@ def soap_client(url: str, redis: Redis, *, answer_seconds: float = 5) -> SoapCli
 
 def gateway(
     url: str, redis: Redis, *, client: SoapClient | None = None, answer_seconds: float = 5, **settings: Any
-) -> TwentyFour:
+) -> TwentyFourGateway:
     """Make a gateway, by default as another worker would: it shares nothing but Redis and the vault's key."""
-    return TwentyFour(
+    return TwentyFourGateway(
         factories.settings(**{"identity_id": DEMO_IDENTITY, **settings}),
         application_id="00000000-0000-0000-0000-000000000000",
         client=client or soap_client(url, redis, answer_seconds=answer_seconds),
@@ -218,7 +218,7 @@ class Stranger:
         self.url = url
         self.redis = redis
 
-    def gateway(self, **settings: Any) -> TwentyFour:
+    def gateway(self, **settings: Any) -> TwentyFourGateway:
         return gateway(self.url, self.redis, **settings)
 
     def books(self, shelf: str, client: int = 1) -> list[dict[str, Any]]:
@@ -228,7 +228,7 @@ class Stranger:
         return dict(self.control("GET", "/calls").json())
 
     def misbehave(self, operation: str, kind: str, **more: Any) -> None:
-        self.control("POST", "/mishaps", {"operation": operation, "kind": kind, **more})
+        self.control("POST", "/faults", {"operation": operation, "kind": kind, **more})
 
     def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
         response = requests.request(method, self.url + path, json=body, timeout=5)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integrations.moment.webhooks import read
-from models.words import Kind, Record
-from sync.errors import Misconfigured, Rejected, Unavailable
-from sync.records import Transfer
+from models.enums import EntityType, Record
+from sync.errors import MisconfiguredError, RejectedError, UnavailableError
+from sync.records import ExportStatus
 from tests.contracts.stage_moment import (
     CREDIT_NOTE,
     INVOICE,
@@ -78,15 +78,16 @@ def test_a_record_that_is_not_there_is_none(moment: Moment) -> None:
 
 def test_a_customer_number_is_returned_and_may_be_returned_again(moment: Moment) -> None:
     for _ in range(2):
-        moment.return_customer_number(NORDLYS.id, 10001)
+        moment.write_customer_number(NORDLYS.id, 10001)
         assert moment.customer(NORDLYS.id) == replace(NORDLYS, number="10001")
 
 
 @pytest.mark.parametrize(
-    ("kind", "record_id"), [(Kind.CUSTOMER, NORDLYS.id), (Kind.PROJECT, SOLBAKKEN.id), (Kind.INVOICE, INVOICE.id)]
+    ("entity_type", "record_id"),
+    [(EntityType.CUSTOMER, NORDLYS.id), (EntityType.PROJECT, SOLBAKKEN.id), (EntityType.INVOICE, INVOICE.id)],
 )
-def test_what_changed_is_told(moment: Moment, kind: Kind, record_id: str) -> None:
-    assert record_id in moment.changed(kind, since=MORNING)
+def test_what_changed_is_told(moment: Moment, entity_type: EntityType, record_id: str) -> None:
+    assert record_id in moment.changed(entity_type, since=MORNING)
 
 
 def test_the_invoices_of_days_are_told_both_included(moment: Moment) -> None:
@@ -97,12 +98,15 @@ def test_the_invoices_of_days_are_told_both_included(moment: Moment) -> None:
 
 
 def test_the_address_of_an_invoice_names_it(moment: Moment) -> None:
-    assert INVOICE.id in moment.invoice_address(INVOICE.id)
+    assert INVOICE.id in moment.invoice_url(INVOICE.id)
 
 
 def test_what_did_not_change_since_is_not_told(gateway: Moment, office: Office) -> None:
     office.finalize()
-    assert [list(gateway.changed(kind, since=LATER)) for kind in (Kind.CUSTOMER, Kind.INVOICE)] == [[], []]
+    assert [
+        list(gateway.changed(entity_type, since=LATER))
+        for entity_type in (EntityType.CUSTOMER, EntityType.INVOICE)
+    ] == [[], []]
 
 
 def test_the_invoices_of_a_month_are_told_whole_whatever_their_transfer_and_dated_ahead(
@@ -117,7 +121,11 @@ def test_the_invoices_of_a_month_are_told_whole_whatever_their_transfer_and_date
     office.finalize(ahead)
     office.change(f"invoices/{ahead}", exportState="doNotTransfer")
     [invoice] = gateway.invoices_of(date(2026, 6, 1), date(2026, 6, 30))
-    assert (invoice.id, invoice.total, invoice.transfer) == (ahead, Decimal("100.00"), Transfer.UNWANTED)
+    assert (invoice.id, invoice.total, invoice.export_status) == (
+        ahead,
+        Decimal("100.00"),
+        ExportStatus.DO_NOT_TRANSFER,
+    )
     assert [each.amount for each in invoice.lines] == [Decimal("100.00")]
 
 
@@ -139,7 +147,7 @@ def test_an_invoice_of_a_list_that_cannot_be_read_says_why_and_harms_no_other(
 
 
 def test_a_draft_is_no_news_and_not_finalized(gateway: Moment) -> None:
-    assert list(gateway.changed(Kind.INVOICE, since=MORNING)) == []
+    assert list(gateway.changed(EntityType.INVOICE, since=MORNING)) == []
     draft = gateway.invoice(INVOICE.id)
     assert draft is not None
     assert (draft.number, draft.finalized) == (None, False)
@@ -147,7 +155,7 @@ def test_a_draft_is_no_news_and_not_finalized(gateway: Moment) -> None:
 
 def test_all_of_many_changed_records_are_told(gateway: Moment, office: Office) -> None:
     made = {office.make("customers", name=f"Customer {number}") for number in range(120)}
-    told = list(gateway.changed(Kind.CUSTOMER, since=MORNING))
+    told = list(gateway.changed(EntityType.CUSTOMER, since=MORNING))
     assert set(told) == made | {NORDLYS.id}
     assert len(told) == len(set(told))
 
@@ -163,7 +171,7 @@ def test_an_invoice_that_is_kept_out_says_so(gateway: Moment, office: Office) ->
     office.change(f"invoices/{INVOICE.id}", exportState="doNotTransfer")
     invoice = gateway.invoice(INVOICE.id)
     assert invoice is not None
-    assert (invoice.number, invoice.transfer) == (1, Transfer.UNWANTED)
+    assert (invoice.number, invoice.export_status) == (1, ExportStatus.DO_NOT_TRANSFER)
 
 
 def test_a_currency_and_its_rate_are_told(gateway: Moment, office: Office) -> None:
@@ -191,7 +199,7 @@ def test_an_amount_with_three_decimals_is_refused_by_record_field_and_value(
     office.change(f"invoices/{INVOICE.id}", invoiceLines=[{"financialAccountId": 501, "amountInclVat": 99.995}])
     office.finalize()
     with pytest.raises(
-        Rejected, match=rf"is “99\.995”, .* two decimals \(Moment record {INVOICE.id}\)"
+        RejectedError, match=rf"is “99\.995”, .* two decimals \(Moment record {INVOICE.id}\)"
     ) as refusal:
         gateway.invoice(INVOICE.id)
     assert refusal.value.title == "Invoice 1"
@@ -199,7 +207,7 @@ def test_an_amount_with_three_decimals_is_refused_by_record_field_and_value(
 
 def test_a_customer_without_a_name_is_refused(gateway: Moment, office: Office) -> None:
     customer = office.make("customers", customerNumber="10009")
-    with pytest.raises(Rejected, match="The name is missing") as refusal:
+    with pytest.raises(RejectedError, match="The name is missing") as refusal:
         gateway.customer(customer)
     assert refusal.value.title == "Customer 10009"
 
@@ -207,16 +215,16 @@ def test_a_customer_without_a_name_is_refused(gateway: Moment, office: Office) -
 def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: Moment, office: Office) -> None:
     customer = office.make("customers", name="Gone AS")
     office.delete(f"customers/{customer}")
-    with pytest.raises(Rejected):
-        gateway.return_customer_number(customer, 10002)
+    with pytest.raises(RejectedError):
+        gateway.write_customer_number(customer, 10002)
 
 
 @pytest.mark.parametrize(
     ("key", "company"), [("revoked", "1001"), ("moment-other-key", "1001"), ("moment-demo-key", "9999")]
 )
 def test_a_key_that_does_not_fit_the_company_pauses_the_connection(office: Office, key: str, company: str) -> None:
-    with calling(office.url, key=key, company=company) as gateway, pytest.raises(Misconfigured):
-        list(gateway.changed(Kind.CUSTOMER, since=MORNING))
+    with calling(office.url, key=key, company=company) as gateway, pytest.raises(MisconfiguredError):
+        list(gateway.changed(EntityType.CUSTOMER, since=MORNING))
 
 
 MISHAPS = ("slow", "hang", "fault", "error_500", "error_503", "too_many", "garbage", "html")
@@ -225,7 +233,7 @@ MISHAPS = ("slow", "hang", "fault", "error_500", "error_503", "too_many", "garba
 @pytest.mark.parametrize("mishap", [*MISHAPS, *MISHAPS_AFTER_THE_WORK])
 def test_a_mishap_passes(gateway: Moment, office: Office, mishap: str) -> None:
     office.misbehave("GET customers", mishap)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         gateway.customer(NORDLYS.id)
     assert gateway.customer(NORDLYS.id) == NORDLYS
 
@@ -235,16 +243,16 @@ def test_a_number_whose_receipt_was_lost_is_there_and_may_be_returned_again(
     gateway: Moment, office: Office, mishap: str
 ) -> None:
     office.misbehave("PATCH customers", mishap)
-    with pytest.raises(Unavailable):
-        gateway.return_customer_number(NORDLYS.id, 10001)
+    with pytest.raises(UnavailableError):
+        gateway.write_customer_number(NORDLYS.id, 10001)
     assert office.customer_number() == "10001"
-    gateway.return_customer_number(NORDLYS.id, 10001)
+    gateway.write_customer_number(NORDLYS.id, 10001)
     assert office.customer_number() == "10001"
 
 
 def test_a_pause_that_moment_asks_for_is_told(gateway: Moment, office: Office) -> None:
     office.misbehave("GET customers", "too_many")
-    with pytest.raises(Unavailable) as pause:
+    with pytest.raises(UnavailableError) as pause:
         gateway.customer(NORDLYS.id)
     assert pause.value.retry_after == timedelta(seconds=1)
 
@@ -256,7 +264,7 @@ def test_notifications_name_their_records(office: Office) -> None:
     office.finalize()
     sent = [read(json.dumps(body).encode()) for body in office.notifications()]
     assert sent == [
-        Record(Kind.CUSTOMER, customer),
-        Record(Kind.PROJECT, SOLBAKKEN.id),
-        Record(Kind.INVOICE, INVOICE.id),
+        Record(EntityType.CUSTOMER, customer),
+        Record(EntityType.PROJECT, SOLBAKKEN.id),
+        Record(EntityType.INVOICE, INVOICE.id),
     ]

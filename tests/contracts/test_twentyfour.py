@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models.accounts import AccountRanges
-from sync.books.held import Booked
-from sync.errors import Rejected, Uncertain
-from sync.records import Company, FiscalYear, HeldProject, Voucher
+from models.connections.account_ranges import AccountRanges
+from sync.errors import OutcomeUnknownError, RejectedError
+from sync.records import BookedVouchers, Company, ExistingProject, FiscalYear, Voucher
 from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER
 from tests.fakes import FakeErp, lines_of
 
@@ -59,20 +58,20 @@ def test_a_customer_that_is_not_there_is_not_found(erp: Erp) -> None:
 
 
 def test_the_register_tells_all_customers_as_they_are_now(erp: Erp) -> None:
-    assert list(erp.register()) == []
+    assert list(erp.all_companies()) == []
     erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2", name="Other AS", invoice_email="")])
     erp.save_companies([replace(NORDLYS, number=10001, name="Nordlys AS", email="")])
-    register = {company.number: company for company in erp.register()}
+    register = {company.number: company for company in erp.all_companies()}
     assert register == {
         10001: Company(10001, "Nordlys AS", "923609016", NORDLYS.moment_id, ("faktura@nordlys.example",)),
         10002: Company(10002, "Other AS", "923609016", "2", ("post@nordlys.example",)),
     }
-    assert {company.number: company for company in erp.register()} == register
+    assert {company.number: company for company in erp.all_companies()} == register
 
 
 def test_those_of_the_projects_are_told_that_are_there(open_books: Erp) -> None:
-    assert open_books.held_projects([1, 4711]) == [HeldProject(1, "Kulturhuset", 10001)]
-    assert open_books.held_projects([4711]) == []
+    assert open_books.existing_projects([1, 4711]) == [ExistingProject(1, "Kulturhuset", 10001)]
+    assert open_books.existing_projects([4711]) == []
 
 
 def test_a_project_may_be_saved_twice(erp: Erp) -> None:
@@ -112,7 +111,7 @@ def test_the_ledger_tells_the_vouchers_of_days_both_included(open_books: Erp) ->
     open_books.post(vouchers, year=2026)
     told = open_books.ledger(date(2026, 2, 1), date(2026, 3, 31))
     assert list(told) == [*lines_of(vouchers[1]), *lines_of(vouchers[2])]
-    assert open_books.booked(date(2026, 2, 1), date(2026, 3, 31), costs=AccountRanges(())) == Booked(told)
+    assert open_books.booked(date(2026, 2, 1), date(2026, 3, 31), costs=AccountRanges(())) == BookedVouchers(told)
     assert open_books.ledger(date(2026, 4, 2), date(2026, 4, 30)) == []
 
 
@@ -128,9 +127,9 @@ def test_a_refused_voucher_says_what_it_means_if_a_look_shows_that_nothing_was_s
     open_books: Erp, bad: Any
 ) -> None:
     open_books.post([VOUCHER], year=2026)
-    with pytest.raises(Uncertain) as refused:
+    with pytest.raises(OutcomeUnknownError) as refused:
         open_books.post([replace(SECOND, number=3, invoice_number=3), bad], year=2026)
-    assert isinstance(refused.value.otherwise, Rejected)
+    assert isinstance(refused.value.otherwise, RejectedError)
     assert open_books.posted(3, day=DAY) == []
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 
-from integrations.twentyfour.attachments import LARGEST_CHUNK
-from sync.errors import Rejected, Unavailable
+from integrations.twentyfour.attachments import MAX_CHUNK
+from sync.errors import RejectedError, UnavailableError
 from sync.records import VoucherFiles
 from tests.contracts.stage_twentyfour import SCAN, Stranger, content_of, soap_client
 from tests.contracts.suppliers import enter, register, scanned
@@ -21,7 +21,7 @@ from tests.sandbox.serving import sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from integrations.twentyfour.gateway import TwentyFour
+    from integrations.twentyfour.gateway import TwentyFourGateway
     from sync.records import VoucherFile
 
 STAMP = 501
@@ -41,15 +41,15 @@ def bytes_of(size: int) -> bytes:
     return random.Random(size).randbytes(size)  # noqa: S311 - any bytes do
 
 
-def only(erp: TwentyFour) -> VoucherFile:
+def only(erp: TwentyFourGateway) -> VoucherFile:
     [file] = erp.files(STAMP).approved
     return file
 
 
-def ids(erp: TwentyFour) -> tuple[list[str], bool]:
+def ids(erp: TwentyFourGateway) -> tuple[list[str], bool]:
     """Tell which files are approved, and whether others wait."""
     files = erp.files(STAMP)
-    return [file.id for file in files.approved], files.waiting
+    return [file.id for file in files.approved], files.pending
 
 
 def test_the_documents_of_a_stamp_come_in_order_with_what_was_read_off_them(bookkeeper: Stranger) -> None:
@@ -74,7 +74,7 @@ def test_the_documents_of_several_stamps_come_in_two_calls(bookkeeper: Stranger)
     told = erp.files_of([501, 502, 503])
     assert bookkeeper.calls() == {"Login": 1, "GetFileInfo": 2}
     fake.stamps = {stamp: erp.files(stamp) for stamp in (501, 502)}
-    assert told == {501: erp.files(501), 502: VoucherFiles(waiting=True), 503: VoucherFiles()}
+    assert told == {501: erp.files(501), 502: VoucherFiles(pending=True), 503: VoucherFiles()}
     assert fake.files_of([501, 502, 503]) == told
 
 
@@ -97,10 +97,10 @@ def test_documents_wait_until_each_is_approved(bookkeeper: Stranger) -> None:
 def test_a_document_that_comes_later_is_found_behind_the_same_stamp(bookkeeper: Stranger) -> None:
     enter(bookkeeper)
     erp = bookkeeper.gateway()
-    assert {line.stamp for line in erp.purchase("2026-104-40001")} == {None}
+    assert {line.stamp for line in erp.supplier_voucher("2026-104-40001")} == {None}
     for place, content in enumerate((b"first", b"second")):
         bookkeeper.control("POST", "/books/1/vouchers/40001/files", scanned(content))
-        assert {line.stamp for line in erp.purchase("2026-104-40001")} == {STAMP}
+        assert {line.stamp for line in erp.supplier_voucher("2026-104-40001")} == {STAMP}
         assert content_of(erp, erp.files(STAMP).approved[place]) == content
 
 
@@ -128,7 +128,7 @@ def test_a_new_voucher_with_a_document_costs_six_calls(bookkeeper: Stranger) -> 
     content_of(erp, only(erp))
     erp.fiscal_years()
     bookkeeper.control("DELETE", "/calls")
-    erp.purchase("2026-104-40001")
+    erp.supplier_voucher("2026-104-40001")
     content_of(erp, only(erp))
     once = dict.fromkeys(("GetTransactions", "GetSize", "DownloadChunk", "GetChecksum"), 1)
     assert bookkeeper.calls() == {**once, "GetFileInfo": 2}
@@ -138,9 +138,9 @@ def test_a_damaged_document_is_for_a_person_until_it_is_mended(bookkeeper: Stran
     enter(bookkeeper, files=[scanned(SCAN)])
     erp = bookkeeper.gateway()
     bookkeeper.control("PATCH", "/books/1/files/1", {"damaged": True})
-    with pytest.raises(Rejected) as refused:
+    with pytest.raises(RejectedError) as refused:
         content_of(erp, only(erp))
-    assert refused.value.reason == "file_broken"
+    assert refused.value.error_code == "file_broken"
     bookkeeper.control("PATCH", "/books/1/files/1", {"damaged": False})
     assert content_of(erp, only(erp)) == SCAN
 
@@ -150,9 +150,9 @@ def test_a_document_that_has_vanished_is_for_a_person(bookkeeper: Stranger) -> N
     erp = bookkeeper.gateway()
     file = only(erp)
     bookkeeper.control("DELETE", "/books/1/files/1")
-    with pytest.raises(Rejected) as refused:
+    with pytest.raises(RejectedError) as refused:
         content_of(erp, file)
-    assert refused.value.reason == "file_gone"
+    assert refused.value.error_code == "file_gone"
     assert ids(erp) == ([], False)
 
 
@@ -162,7 +162,7 @@ def test_a_document_that_does_not_come_now_comes_later(bookkeeper: Stranger, ope
     enter(bookkeeper, files=[scanned(SCAN)])
     erp = bookkeeper.gateway()
     bookkeeper.misbehave(operation, kind)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         content_of(erp, only(erp))
     assert content_of(erp, only(erp)) == SCAN
 
@@ -194,8 +194,8 @@ def test_a_document_of_40_mb_takes_the_memory_of_a_few_chunks(elsewhere: Strange
     erp = elsewhere.gateway(identity_id="")
     file = only(erp)
     tracemalloc.start()
-    with erp.fetch(file, hold=lambda: None) as fetched:
-        _, most = tracemalloc.get_traced_memory()
+    with erp.fetch(file, renew_lease=lambda: None) as fetched:
+        _, limit = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert fetched.read() == content
-    assert most < 6 * LARGEST_CHUNK
+    assert limit < 6 * MAX_CHUNK

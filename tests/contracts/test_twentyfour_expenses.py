@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models.accounts import AccountRanges
-from sync.purchases import gross_amounts
+from models.connections.account_ranges import AccountRanges
+from sync.rules.vat_allocation import gross_amounts
 from tests.contracts.stage_twentyfour import PURCHASE, furnish, serving_twentyfour
 from tests.contracts.suppliers import OWED, enter, register, scanned
 from tests.fakes import FakeErp
-from tests.sandbox.twentyfour.desk import Clock
+from tests.sandbox.twentyfour.soap_client import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from integrations.twentyfour.gateway import TwentyFour
-    from sync.purchases import LedgerLine
+    from integrations.twentyfour.gateway import TwentyFourGateway
+    from sync.records import LedgerLine
     from tests.contracts.stage_twentyfour import Stranger
 
-ACCOUNTS = AccountRanges.read("4000, 4300-4399, 6590")
+ACCOUNTS = AccountRanges.parse("4000, 4300-4399, 6590")
 
 
 def cost(amount: str, *, project: int) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def bookkeeper(stranger: Stranger) -> Stranger:
     return stranger
 
 
-def changed(erp: TwentyFour, *, since: datetime, accounts: AccountRanges = ACCOUNTS) -> list[str]:
+def changed(erp: TwentyFourGateway, *, since: datetime, accounts: AccountRanges = ACCOUNTS) -> list[str]:
     return list(erp.changed_vouchers(accounts, since=since, until=since + timedelta(hours=1)))
 
 
@@ -56,10 +56,12 @@ def pause(clock: Clock) -> datetime:
     return clock.now
 
 
-def copied(erp: TwentyFour) -> FakeErp:
+def copied(erp: TwentyFourGateway) -> FakeErp:
     """Make a fake with the first vouchers of suppliers."""
     fake = FakeErp()
-    fake.purchases = {name: list(erp.purchase(name)) for name in (f"2026-104-4000{n}" for n in range(1, 6))}
+    fake.purchases = {
+        name: list(erp.supplier_voucher(name)) for name in (f"2026-104-4000{n}" for n in range(1, 6))
+    }
     return fake
 
 
@@ -84,8 +86,8 @@ def test_only_vouchers_on_or_between_the_accounts_are_named(bookkeeper: Stranger
         enter(bookkeeper, {"account": account, "amount": "1.00"}, {"account": 1920, "amount": "-1.00"})
     erp = bookkeeper.gateway()
     assert changed(erp, since=since) == ["2026-104-40001", "2026-104-40002", "2026-104-40003"]
-    assert changed(erp, since=since, accounts=AccountRanges.read("4500")) == ["2026-104-40002"]
-    assert changed(erp, since=since, accounts=AccountRanges.read("")) == []
+    assert changed(erp, since=since, accounts=AccountRanges.parse("4500")) == ["2026-104-40002"]
+    assert changed(erp, since=since, accounts=AccountRanges.parse("")) == []
 
 
 def test_only_vouchers_of_the_span_are_named(bookkeeper: Stranger, clock: Clock) -> None:
@@ -122,7 +124,7 @@ def test_a_counter_voucher_is_named_by_itself(bookkeeper: Stranger, clock: Clock
     bookkeeper.control("POST", "/books/1/vouchers/40001/reverse", {"way": "counter"})
     erp = bookkeeper.gateway()
     assert changed(erp, since=since) == ["2026-104-40002"]
-    assert amounts(erp.purchase("2026-104-40002")) == {(4300, 1): -125000}
+    assert amounts(erp.supplier_voucher("2026-104-40002")) == {(4300, 1): -125000}
 
 
 def test_a_poll_without_news_is_one_call(bookkeeper: Stranger, clock: Clock) -> None:
@@ -134,7 +136,7 @@ def test_a_poll_without_news_is_one_call(bookkeeper: Stranger, clock: Clock) -> 
 
 def test_all_lines_of_a_voucher_come_back_in_full(stranger: Stranger) -> None:
     furnish(stranger)
-    assert stranger.gateway().purchase("2026-104-40001") == PURCHASE
+    assert stranger.gateway().supplier_voucher("2026-104-40001") == PURCHASE
 
 
 @pytest.mark.parametrize(
@@ -149,25 +151,25 @@ def test_a_voucher_on_several_projects_agrees_with_what_is_owed(
     bookkeeper: Stranger, costs: list[dict[str, Any]]
 ) -> None:
     enter(bookkeeper, *costs, {**OWED, "amount": "-1249.99"})
-    assert amounts(bookkeeper.gateway().purchase("2026-104-40001")) == {(4300, 1): 41666, (4300, 2): 83333}
+    assert amounts(bookkeeper.gateway().supplier_voucher("2026-104-40001")) == {(4300, 1): 41666, (4300, 2): 83333}
 
 
 def test_a_foreign_invoice_is_in_kroner_and_names_its_currency(bookkeeper: Stranger) -> None:
     enter(bookkeeper, currency="EUR", rate="11.4525")
-    lines = bookkeeper.gateway().purchase("2026-104-40001")
+    lines = bookkeeper.gateway().supplier_voucher("2026-104-40001")
     assert {line.currency for line in lines} == {"EUR"}
     assert [line.amount for line in lines] == [100000, 25000, -125000]
 
 
 def test_a_credit_note_is_below_zero(bookkeeper: Stranger) -> None:
     enter(bookkeeper, cost("-100.00", project=2), {**OWED, "amount": "100.00"}, type=5)
-    assert amounts(bookkeeper.gateway().purchase("2026-105-40001")) == {(4300, 2): -10000}
+    assert amounts(bookkeeper.gateway().supplier_voucher("2026-105-40001")) == {(4300, 2): -10000}
 
 
 def test_hidden_lines_say_that_they_are(bookkeeper: Stranger) -> None:
     [cost, *_] = enter(bookkeeper)["lines"]
     bookkeeper.control("PATCH", "/books/1/vouchers/40001", {"lines": [{"id": cost["id"], "hidden": True}]})
-    lines = bookkeeper.gateway().purchase("2026-104-40001")
+    lines = bookkeeper.gateway().supplier_voucher("2026-104-40001")
     assert [line.hidden for line in lines] == [True, False, False]
 
 
@@ -175,7 +177,7 @@ def test_hidden_lines_say_that_they_are(bookkeeper: Stranger) -> None:
 def test_a_voucher_that_is_not_there_has_no_lines(bookkeeper: Stranger, voucher: str) -> None:
     enter(bookkeeper)
     enter(bookkeeper, posted=False)
-    assert bookkeeper.gateway().purchase(voucher) == []
+    assert bookkeeper.gateway().supplier_voucher(voucher) == []
 
 
 def test_vouchers_with_the_same_number_are_told_by_their_year(bookkeeper: Stranger, clock: Clock) -> None:
@@ -184,7 +186,7 @@ def test_vouchers_with_the_same_number_are_told_by_their_year(bookkeeper: Strang
         enter(bookkeeper, date=day)
     erp = bookkeeper.gateway()
     assert changed(erp, since=since) == ["2025-104-40001", "2026-104-40001"]
-    days = [{line.day for line in erp.purchase(voucher)} for voucher in changed(erp, since=since)]
+    days = [{line.day for line in erp.supplier_voucher(voucher)} for voucher in changed(erp, since=since)]
     assert days == [{date(2025, 12, 31)}, {date(2026, 1, 1)}]
     assert bookkeeper.calls()["GetFiscalYears"] == 1
 
@@ -201,11 +203,14 @@ def test_the_vouchers_with_costs_of_days_are_told_whole_from_the_calls_that_tell
     erp = bookkeeper.gateway()
     booked = erp.booked(date(2026, 3, 1), date(2026, 3, 31), costs=ACCOUNTS)
     names = ["2026-104-40002", "2026-104-40003"]
-    assert booked.purchases == {name: erp.purchase(name) for name in names}
-    assert copied(erp).booked(date(2026, 3, 1), date(2026, 3, 31), costs=ACCOUNTS).purchases == booked.purchases
+    assert booked.supplier_vouchers == {name: erp.supplier_voucher(name) for name in names}
+    assert (
+        copied(erp).booked(date(2026, 3, 1), date(2026, 3, 31), costs=ACCOUNTS).supplier_vouchers
+        == booked.supplier_vouchers
+    )
     assert [line.account for line in booked.sales] == [1500, 3000]
     assert booked.sales == erp.ledger(date(2026, 3, 1), date(2026, 3, 31))
     before = bookkeeper.calls()["GetTransactions"]
     erp.booked(date(2026, 2, 27), date(2026, 4, 2), costs=ACCOUNTS)
     assert bookkeeper.calls()["GetTransactions"] == before + 3
-    assert not erp.booked(date(2026, 3, 1), date(2026, 3, 31), costs=AccountRanges(())).purchases
+    assert not erp.booked(date(2026, 3, 1), date(2026, 3, 31), costs=AccountRanges(())).supplier_vouchers

@@ -12,19 +12,20 @@ from sqlalchemy import text
 
 from config.settings import Settings
 from local.processes import ROOT, commands
-from models import breaker, due, inbox
-from models.tables import ChangeRow
-from models.words import Kind, Lane, Record, State
+from models.enums import EntityType, JobState, Lane, Record
+from models.inbox import circuit_breaker, due
+from models.inbox.enqueue import enqueue
+from models.schema.tables import SyncJobRow
 from tests.factories import settings
 from web import health, metrics
 from worker.__main__ import main
-from worker.wiring import clock
+from worker.container import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from models.base import Database
-    from models.connections import Connections
+    from models.connections.repository import Connections
+    from models.database import Database
 
 Manifest = dict[str, Any]
 
@@ -109,7 +110,7 @@ def test_a_password_stands_nowhere_but_in_the_secret() -> None:
     ]
     for each in variables:
         reference = each["valueFrom"]["secretKeyRef"]
-        assert (reference["name"], reference["key"]) == ("bridge", each["name"])
+        assert (reference["name"], reference["key"]) == ("moment24", each["name"])
     secret = {name.upper() for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)}
     for folder in (BASE, EXAMPLE):
         (generated,) = yaml.safe_load((folder / "kustomization.yaml").read_text())["configMapGenerator"]
@@ -154,7 +155,7 @@ def test_a_pod_that_stays_is_watched_and_has_its_share(name: str) -> None:
 
 def test_a_worker_may_finish_its_batch_for_as_long_as_its_claim_holds() -> None:
     assert (
-        PODS["worker"]["spec"]["terminationGracePeriodSeconds"] == Settings.model_fields["claim_seconds"].default
+        PODS["worker"]["spec"]["terminationGracePeriodSeconds"] == Settings.model_fields["lease_seconds"].default
     )
 
 
@@ -207,38 +208,46 @@ def test_the_autoscaler_counts_the_lanes_that_a_worker_would_take(
 ) -> None:
     now = clock()
     ids = [
-        connections.add(name, settings(), who="test", now=now)[0].id
+        connections.add(name, settings(), actor="test", now=now)[0].id
         for name in ("busy", "idle", "paused", "resting", "rested")
     ]
     assert count(database) == 0
     busy, _, paused, resting, rested = ids
     for each in (busy, paused, resting, rested):
-        inbox.receive(database, each, [Record(Kind.INVOICE, str(n)) for n in range(5)], now=now)
-    inbox.receive(database, busy, [Record(Kind.CUSTOMER, "1")], now=now)
-    inbox.receive(database, busy, [Record(Kind.PROJECT, "1")], now=now + timedelta(hours=1))
-    connections.pause(paused, "Year end.", who="test", now=now)
-    breaker.failed(database, resting, now=now, rest=lambda _: timedelta(hours=1), tell=lambda _: None)
-    breaker.failed(database, rested, now=now, rest=lambda _: timedelta(seconds=-1), tell=lambda _: None)
+        enqueue(database, each, [Record(EntityType.INVOICE, str(n)) for n in range(5)], now=now)
+    enqueue(database, busy, [Record(EntityType.CUSTOMER, "1")], now=now)
+    enqueue(database, busy, [Record(EntityType.PROJECT, "1")], now=now + timedelta(hours=1))
+    connections.pause(paused, "Year end.", actor="test", now=now)
+    circuit_breaker.record_failure(
+        database, resting, now=now, open_for=lambda _: timedelta(hours=1), alert_for=lambda _: None
+    )
+    circuit_breaker.record_failure(
+        database, rested, now=now, open_for=lambda _: timedelta(seconds=-1), alert_for=lambda _: None
+    )
     lanes = due.lanes(database, now=clock())
-    assert set(lanes) == {Lane(busy, Kind.INVOICE), Lane(busy, Kind.CUSTOMER), Lane(rested, Kind.INVOICE)}
+    assert set(lanes) == {
+        Lane(busy, EntityType.INVOICE),
+        Lane(busy, EntityType.CUSTOMER),
+        Lane(rested, EntityType.INVOICE),
+    }
     assert count(database) == len(lanes)
 
 
 def test_the_autoscaler_reads_only_what_is_due(database: Database, connections: Connections) -> None:
-    connection, _ = connections.add("large", settings(), who="test", now=clock())
+    connection, _ = connections.add("large", settings(), actor="test", now=clock())
     with database.transaction() as session:
         session.execute(
             text(
-                f"insert into {ChangeRow.__tablename__} (connection_id, kind, record_id, state, due_at, received_at)"  # noqa: S608 - the name of a table
-                " select :id, 'invoice', n, case when n % 200 = 0 then 'waiting' else :settled end, now(), now()"
+                f"insert into {SyncJobRow.__tablename__} (connection_id, entity_type, record_id, state, due_at, received_at)"  # noqa: S608 - the name of a table
+                " select :id, 'invoice', n, case when n % 200 = 0 then 'queued' else :settled end, now(), now()"
                 " from generate_series(1, 20000) n"
             ),
-            {"id": connection.id, "settled": State.SETTLED},
+            {"id": connection.id, "settled": JobState.DONE},
         )
-        session.execute(text("analyze changes"))
+        session.execute(text("analyze sync_jobs"))
         plan = "\n".join(session.scalars(text(f"explain {scaler()['query']}")))
-    assert "changes_due" in plan
-    assert "Seq Scan on changes" not in plan
+    assert "sync_jobs_due" in plan
+    assert "Seq Scan on sync_jobs" not in plan
 
 
 def count(database: Database) -> int:

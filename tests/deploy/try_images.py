@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 from click import echo
 
-from local import company, day
-from local.children import end_on_signals
-from local.demo import Failed, Step, timed
+from local import demo_company, demo_day
+from local.child_processes import end_on_signals
+from local.demo import Step, StepFailedError, timed
+from local.demo_user import DemoUser, eventually, expect
 from local.ports import free_ports
 from local.processes import ROOT
 from local.stack import USUAL_PORTS, output
-from local.visitor import Visitor, eventually, expect
 from tests.deploy.recipe import OURS, SERVICES, example_filled_in
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Containers:
         self._environ = {name: os.environ[name] for name in kept}
 
     def compose(self, *arguments: str, seconds: float = USUAL_SECONDS) -> str:
-        """Run a command of Compose. Raises NotUp if it fails."""
+        """Run a command of Compose. Raises NotRunningError if it fails."""
         options = ("--project-name", PROJECT, "--profile", "sandbox")
         return self._output(*self._program, *options, *arguments, seconds=seconds)
 
@@ -96,20 +96,22 @@ class Containers:
 
 
 def play(containers: Containers) -> None:
-    """Build, start and try it all, as steps that are told. Raises Failed where one does not hold."""
+    """Build, start and try it all, as steps that are told. Raises StepFailedError where one does not hold."""
     with timed(Step("nothing is left of an earlier try"), echo):
         containers.take_down()
     try:
         start(containers)
         with timed(Step("the company is connected"), echo):
-            hook = company.introduce(containers)
-            visitor = Visitor(containers, hook=hook.replace("http://web:8000", containers.addresses["web"]))
-        for act in day.STEPS:
+            hook = demo_company.connect(containers)
+            demo_user = DemoUser(
+                containers, webhook_url=hook.replace("http://web:8000", containers.addresses["web"])
+            )
+        for act in demo_day.STEPS:
             with timed(Step(act.__name__.replace("_", " ")), echo):
-                act(visitor)
+                act(demo_user)
         with timed(Step(f"a worker is stopped amid {PILE} invoices, and none is lost or posted twice"), echo):
-            stop_amid_invoices(containers, visitor)
-    except Failed:
+            stop_amid_invoices(containers, demo_user)
+    except StepFailedError:
         echo(containers.compose("logs", "--no-color", "--tail=100"))
         raise
     finally:
@@ -118,7 +120,7 @@ def play(containers: Containers) -> None:
 
 
 def start(containers: Containers) -> None:
-    """Build the images and start everything. Raises Failed."""
+    """Build the images and start everything. Raises StepFailedError."""
     with timed(Step("what docker-compose.yml describes is complete, and both images are built"), echo):
         containers.compose("config", "--quiet")
         containers.compose("build", seconds=BUILD_SECONDS)
@@ -130,31 +132,31 @@ def start(containers: Containers) -> None:
             containers.compose("exec", "-T", service, "python", "-c", IS_CONFINED, ".", "/venv")
 
 
-def stop_amid_invoices(containers: Containers, visitor: Visitor) -> None:
+def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
     """Stop the worker while it posts, look at what it leaves, and start it again."""
-    before = _posted(visitor)
-    called = visitor.calls("SaveBundleList")
-    visitor.command("connections", "pause", company.NAME)  # so that they are there all at once
+    before = _posted(demo_user)
+    called = demo_user.calls("SaveBundleList")
+    demo_user.command("connections", "pause", demo_company.NAME)  # so that they are there all at once
     for each in range(PILE):
-        sale = day.SALES[each % len(day.SALES)]
-        visitor.press("finalize", day.write_invoice(visitor, sale, visitor.moment("projects")[0]))
-    visitor.slow_down(SLOW_SECONDS)
-    visitor.command("connections", "resume", company.NAME)
-    eventually(lambda: expect("a call is under way", visitor.calls("SaveBundleList") > called, wanted=True))
+        sale = demo_day.SALES[each % len(demo_day.SALES)]
+        demo_user.press("finalize", demo_day.write_invoice(demo_user, sale, demo_user.moment("projects")[0]))
+    demo_user.slow_down(SLOW_SECONDS)
+    demo_user.command("connections", "resume", demo_company.NAME)
+    eventually(lambda: expect("a call is under way", demo_user.calls("SaveBundleList") > called, expected=True))
 
     asked = time.monotonic()
     containers.compose("stop", "worker")
     seconds = time.monotonic() - asked
-    posted = _posted(visitor) - before
+    posted = _posted(demo_user) - before
     echo(f"       {seconds:>6.2f} s  of it to stop the worker, which had posted {posted}")
-    expect("stopped within its grace period", seconds < GRACE_SECONDS, wanted=True)
+    expect("stopped within its grace period", seconds < GRACE_SECONDS, expected=True)
     expect("how the worker ended", containers.states()["worker"].split()[:2], ["exited", "0"])
-    expect("stopped amid them", 0 < posted < PILE, wanted=True)
-    expect("what it left in hand", visitor.changes("working"), [])
+    expect("stopped amid them", 0 < posted < PILE, expected=True)
+    expect("what it left in hand", demo_user.jobs("working"), [])
 
-    visitor.slow_down(0)
+    demo_user.slow_down(0)
     containers.compose("start", "worker")
-    eventually(lambda: day.ledger_agrees(visitor, invoices=before + PILE), seconds=USUAL_SECONDS)
+    eventually(lambda: demo_day.ledger_agrees(demo_user, invoices=before + PILE), seconds=USUAL_SECONDS)
 
 
 def compose_program() -> tuple[str, ...]:
@@ -174,7 +176,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         try:
             play(Containers(Path(folder), program=program))
-        except Failed as failure:
+        except StepFailedError as failure:
             sys.exit(str(failure))
         except KeyboardInterrupt:
             sys.exit("Interrupted; everything is taken down.")
@@ -185,8 +187,8 @@ def _not_up(containers: Containers) -> dict[str, str]:
     return {name: state for name, state in states.items() if state not in UP_OF.get(name, UP)}
 
 
-def _posted(visitor: Visitor) -> int:
-    return len(visitor.brought("vouchers"))
+def _posted(demo_user: DemoUser) -> int:
+    return len(demo_user.synced("vouchers"))
 
 
 def _works(*command: str) -> bool:

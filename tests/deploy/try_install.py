@@ -21,14 +21,14 @@ from urllib.parse import urlsplit
 
 from click import echo
 
-from local import company, servers
-from local.children import end, end_on_signals, spawn
-from local.day import three_customers_get_their_numbers
-from local.demo import Failed, Step, timed
+from local import demo_company, servers
+from local.child_processes import end, end_on_signals, spawn
+from local.demo import Step, StepFailedError, timed
+from local.demo_day import three_customers_get_their_numbers
+from local.demo_user import DemoUser
 from local.ports import free_ports
 from local.processes import ROOT
-from local.stack import USUAL_PORTS, NotUp, output
-from local.visitor import Visitor
+from local.stack import USUAL_PORTS, NotRunningError, output
 from tests.deploy.recipe import OURS, environment, example_filled_in, images
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Bare:
         self._values = example_filled_in() | {name: str(urlsplit(url).password) for name, url in passwords.items()}
 
     def run(self, service: str) -> None:
-        """Run a service to its end. Raises NotUp if it fails."""
+        """Run a service to its end. Raises NotRunningError if it fails."""
         self._output(service, self._here(OURS[service]["command"]))
 
     def start(self, service: str) -> None:
@@ -79,14 +79,16 @@ class Bare:
             )
 
     def wait(self) -> None:
-        """Wait until every health check holds. Raises NotUp where a process ends, or it takes too long."""
+        """Wait until every health check holds. Raises NotRunningError where a process ends, or it takes too long."""
         deadline = time.monotonic() + START_SECONDS
         for service in self._processes:
             while not self._is_healthy(service):
                 ended = [name for name, process in self._processes.items() if process.poll() is not None]
                 if ended or time.monotonic() > deadline:
                     guilty = ended[0] if ended else service
-                    raise NotUp(f"{guilty} did not come up:\n{self._log(guilty).read_text(errors='replace')}")
+                    raise NotRunningError(
+                        f"{guilty} did not come up:\n{self._log(guilty).read_text(errors='replace')}"
+                    )
                 time.sleep(0.2)
 
     def stop(self) -> None:
@@ -102,7 +104,7 @@ class Bare:
         _, *check = self._here(OURS[service]["healthcheck"]["test"])
         try:
             self._output(service, check)
-        except NotUp:
+        except NotRunningError:
             return False
         return True
 
@@ -141,7 +143,7 @@ def install(folder: Path, image: Image) -> None:
 
 
 def check(folder: Path) -> None:
-    """Install, start and try it all in a folder. Raises Failed."""
+    """Install, start and try it all in a folder. Raises StepFailedError."""
     for target, image in images().items():
         with timed(Step(f"{image.lock} is all that the image {target} installs"), echo):
             install(folder / target, image)
@@ -157,7 +159,7 @@ def check(folder: Path) -> None:
                     bare.start(service)
             bare.wait()
         with timed(Step("three customers get their numbers"), echo):
-            three_customers_get_their_numbers(Visitor(bare, hook=company.introduce(bare)))
+            three_customers_get_their_numbers(DemoUser(bare, webhook_url=demo_company.connect(bare)))
 
 
 def _target(service: str) -> str:
@@ -170,5 +172,5 @@ if __name__ == "__main__":
     with TemporaryDirectory() as temporary:
         try:
             check(Path(temporary))
-        except Failed as failure:
+        except StepFailedError as failure:
             sys.exit(str(failure))

@@ -12,10 +12,17 @@ from decimal import Decimal
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from sync.books.held import Booked
-from sync.errors import Rejected
-from sync.purchases import LedgerLine
-from sync.records import Company, FiscalYear, HeldProject, Identity, PostedLine, VoucherFiles
+from sync.errors import RejectedError
+from sync.records import (
+    BookedVouchers,
+    Company,
+    ExistingProject,
+    FiscalYear,
+    Identity,
+    LedgerLine,
+    PostedLine,
+    VoucherFiles,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from models.accounts import AccountRanges
+    from models.connections.account_ranges import AccountRanges
     from sync.errors import SyncError
     from sync.records import CompanyDraft, ProjectDraft, Voucher, VoucherFile
 
@@ -35,7 +42,7 @@ Row = dict[str, str]
 
 
 class LedgerFile:
-    """One company's ledger in a file; whoever would write is refused. Fulfils :class:`sync.ports.OpenErp`.
+    """One company's ledger in a file; whoever would write is refused. Fulfils :class:`sync.ports.InspectableErp`.
 
     Each line has the columns ``year, type, number, date, changed, account, amount`` (kroner), and, as far as they
     are known, ``vat, project, customer, name, organization_number, invoice, text``. The chart of accounts is the
@@ -50,7 +57,7 @@ class LedgerFile:
         rows = (row for row in self._rows() if since <= datetime.fromisoformat(row["changed"]) <= until)
         return list(dict.fromkeys(_name(row) for row in rows if int(row["account"]) in accounts))
 
-    def purchase(self, voucher: str) -> Sequence[LedgerLine]:
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         """Read all lines of a voucher."""
         return [_ledger_line(row) for row in self._rows() if _name(row) == voucher]
 
@@ -62,7 +69,7 @@ class LedgerFile:
         """Tell the same of each."""
         return dict.fromkeys(stamps, VoucherFiles())
 
-    def fetch(self, file: VoucherFile, *, hold: Callable[[], None]) -> AbstractContextManager[BinaryIO]:  # noqa: ARG002 - the same
+    def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:  # noqa: ARG002 - the same
         """Bring a document, of which there are none."""
         return BytesIO()
 
@@ -71,7 +78,7 @@ class LedgerFile:
         rows = (row for row in self._rows() if row["invoice"])
         return [line for line in map(_posted_line, rows) if first <= line.day <= last]
 
-    def booked(self, first: date, last: date, *, costs: AccountRanges) -> Booked:
+    def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
         """Tell the same, and the vouchers with costs on these accounts, whole."""
         vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
         for row in self._rows():
@@ -81,7 +88,7 @@ class LedgerFile:
             for name, lines in vouchers.items()
             if any(line.account in costs and first <= line.day <= last for line in lines)
         }
-        return Booked(self.ledger(first, last), costly)
+        return BookedVouchers(self.ledger(first, last), costly)
 
     def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - the file knows none of them
         """Find nobody, as the file does not know Moment's ids."""
@@ -92,7 +99,7 @@ class LedgerFile:
         found = next((row for row in self._rows() if row["customer"] == str(number)), None)
         return Company(number, found["name"], found["organization_number"]) if found else None
 
-    def register(self) -> Collection[Company]:
+    def all_companies(self) -> Collection[Company]:
         """Tell the customers and suppliers that lines are on."""
         numbers = {int(row["customer"]) for row in self._rows() if row["customer"]}
         return [found for number in numbers if (found := self.company(number))]
@@ -124,12 +131,12 @@ class LedgerFile:
         rows = (row for row in self._rows() if row["year"] == str(day.year))
         return [_posted_line(row) for row in rows if row["invoice"] == str(invoice_number)]
 
-    def project(self, number: int) -> HeldProject | None:
+    def project(self, number: int) -> ExistingProject | None:
         """Tell of a project that lines are on; the file does not know its name."""
         known = any(row["project"] == str(number) for row in self._rows())
-        return HeldProject(number, "") if known else None
+        return ExistingProject(number, "") if known else None
 
-    def held_projects(self, numbers: Collection[int]) -> Sequence[HeldProject]:
+    def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         """Tell of those projects that lines are on."""
         return [found for number in numbers if (found := self.project(number))]
 
@@ -145,9 +152,9 @@ class LedgerFile:
         """Tell the name of the file."""
         return self._path.stem
 
-    def register_glance(self) -> tuple[int, int]:
+    def count_companies(self) -> tuple[int, int]:
         """Count the customers and suppliers, which are all in use."""
-        return len(self.register()), 0
+        return len(self.all_companies()), 0
 
     def forget(self) -> None:
         """Forget nothing, as nothing is remembered."""
@@ -169,8 +176,8 @@ class LedgerFile:
             yield from csv.DictReader(file)
 
 
-def _read_only() -> Rejected:
-    return Rejected("The ledger is a file, which is only read.", reason="read_only")
+def _read_only() -> RejectedError:
+    return RejectedError("The ledger is a file, which is only read.", error_code="read_only")
 
 
 def _name(row: Row) -> str:

@@ -10,8 +10,8 @@ import requests
 from urllib3.connection import HTTPConnection
 
 from integrations.transport import BoundedAdapter
-from sync.errors import Unavailable
-from sync.leave import Leave, given
+from sync.engine.write_deadline import WriteDeadline, enforced
+from sync.errors import UnavailableError
 from tests.factories import NOW
 
 
@@ -34,30 +34,30 @@ def test_a_request_that_nobody_acknowledges_is_given_up_by_the_kernel_too(*, thr
 def test_a_request_that_writes_does_not_leave_when_there_is_no_leave_for_it_any_more(
     body: Any, connecting: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ticks = [0.0]
-    leave = Leave(clock=lambda: NOW, ticks=lambda: ticks[0], claim_for=timedelta(minutes=5))
-    ticks[0] = 100 - connecting
-    with socket.create_server(("127.0.0.1", 0)) as server, given(leave), requests.Session() as session:
+    monotonic = [0.0]
+    deadline = WriteDeadline(clock=lambda: NOW, monotonic=lambda: monotonic[0], lease_ttl=timedelta(minutes=5))
+    monotonic[0] = 100 - connecting
+    with socket.create_server(("127.0.0.1", 0)) as server, enforced(deadline), requests.Session() as session:
         adapter = BoundedAdapter(seconds=2, pool_maxsize=1, writes=lambda request: request.method == "POST")
         session.mount("http://", adapter)
         connect = HTTPConnection.connect
 
         def slowly(connection: Any) -> None:
             connect(connection)
-            ticks[0] += connecting
+            monotonic[0] += connecting
 
         monkeypatch.setattr(HTTPConnection, "connect", slowly)
         address = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        with pytest.raises(Unavailable):
+        with pytest.raises(UnavailableError):
             session.post(address, data=body, timeout=2)
         server.settimeout(0.2)
         assert heard(server) == b""
 
 
 def test_a_request_that_only_reads_needs_no_leave() -> None:
-    ticks = iter([0.0, 100.0])
-    leave = Leave(clock=lambda: NOW, ticks=lambda: next(ticks), claim_for=timedelta(minutes=5))
-    with socket.create_server(("127.0.0.1", 0)) as server, given(leave), requests.Session() as session:
+    monotonic = iter([0.0, 100.0])
+    deadline = WriteDeadline(clock=lambda: NOW, monotonic=lambda: next(monotonic), lease_ttl=timedelta(minutes=5))
+    with socket.create_server(("127.0.0.1", 0)) as server, enforced(deadline), requests.Session() as session:
         session.mount("http://", BoundedAdapter(seconds=2, pool_maxsize=1, writes=lambda _request: False))
         with pytest.raises(requests.ReadTimeout):
             session.get(f"http://127.0.0.1:{server.getsockname()[1]}/", timeout=0.1)

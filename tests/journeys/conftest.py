@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models.words import Kind
+from models.enums import EntityType
 from tests.journeys.purchasing import ACCOUNTS, Purchasing
 from tests.journeys.town import Town, town
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.journeys.firm import Firm
 
-PACE = {"SWEEP_SECONDS": "0.5", "CLAIM_SECONDS": "6", "POLL_SECONDS": "3600"}
+PACE = {"DISPATCH_SECONDS": "0.5", "LEASE_SECONDS": "6", "POLL_SECONDS": "3600"}
 """Beat looks often, and a worker that has vanished is soon given up. Polls never come to a notification's help."""
 
 
@@ -59,4 +59,4 @@ def firm(new_firm: Callable[..., Firm]) -> Firm:
 @pytest.fixture
 def purchasing(new_firm: Callable[..., Firm]) -> Purchasing:
     """A firm that only takes costs from its ledger."""
-    return Purchasing(new_firm(kinds={Kind.EXPENSE}, expense_accounts=ACCOUNTS))
+    return Purchasing(new_firm(entity_types={EntityType.EXPENSE}, expense_accounts=ACCOUNTS))

@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING, Any
 import requests
 from sqlalchemy import update
 
-from local.company import CLIENT
-from local.visitor import eventually, expect
-from models import cursors, listing
-from models.alerts import unsent
-from models.settings import ConnectionSettings
-from models.tables import AlertRow, ChangeRow
-from models.wanted import Wanted
-from models.words import Kind, Lane, State
-from worker.checks import check
-from worker.wiring import clock
+from local.demo_company import CLIENT
+from local.demo_user import eventually, expect
+from models.admin import job_list
+from models.admin.job_filter import JobFilter
+from models.connections.alert_outbox import pending_alerts
+from models.connections.settings import ConnectionSettings
+from models.enums import EntityType, JobState, Lane
+from models.inbox import cursors
+from models.schema.tables import AlertRow, SyncJobRow
+from worker.container import clock
+from worker.jobs.diagnostics import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from local.stack import Stack
-    from models.listing import ChangeView
-    from worker.wiring import Bridge
+    from models.admin.job_list import JobView
+    from worker.container import Container
 
     Record = dict[str, Any]
 
@@ -41,23 +42,25 @@ class Firm:
 
     Args:
         stack: the system that runs.
-        bridge: this process's own way into it, for what a person has the command line for.
+        container: this process's own way into it, for what a person has the command line for.
         beat: sends a task to the workers, as beat does when its time has come.
         company: the company's id in Moment.
     """
 
-    def __init__(self, stack: Stack, bridge: Bridge, *, beat: Callable[..., None], company: str) -> None:
-        self.stack, self.bridge, self.beat = stack, bridge, beat
+    def __init__(self, stack: Stack, container: Container, *, beat: Callable[..., None], company: str) -> None:
+        self.stack, self.container, self.beat = stack, container, beat
         self.company, self.name, self.address = company, f"Firm {company}", f"firm-{company}@example.com"
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.auth = ("apikey", API_KEY)
         for system in ("moment", "twentyfour"):
-            self.control(system, "DELETE", "mishaps")
+            self.control(system, "DELETE", "faults")
             self.control(system, "PUT", "latency", {"seconds": 0})
         self.control("twentyfour", "POST", "reset")
-        if remembered := bridge.redis.keys("twentyfour:*"):  # sessions that are over, and passwords once refused
-            bridge.redis.delete(*remembered)
+        if remembered := container.redis.keys(
+            "twentyfour:*"
+        ):  # sessions that are over, and passwords once refused
+            container.redis.delete(*remembered)
         self.control("moment", "PUT", f"companies/{self.company}", {"name": self.name, "api_key": API_KEY})
 
     def connect(self, *, hears: Iterable[str] = ("customers", "projects", "invoices"), **more: Any) -> None:
@@ -73,15 +76,15 @@ class Firm:
                 **more,
             }
         )
-        settings = settings.model_copy(update={"identity_id": check(self.bridge, settings).id})
-        self.connection, token = self.bridge.connections.add(self.name, settings, who="test", now=clock())
-        self.hook = f"{self.stack.addresses['web']}/hooks/moment/{token}"
+        settings = settings.model_copy(update={"identity_id": check(self.container, settings).id})
+        self.connection, token = self.container.connections.add(self.name, settings, actor="test", now=clock())
+        self.hook = f"{self.stack.addresses['web']}/webhooks/moment/{token}"
         self.control("moment", "PUT", f"webhooks/{self.company}", dict.fromkeys(hears, self.hook))
         self.control("twentyfour", "DELETE", "calls")
 
     def leave(self) -> None:
         """Disturb no other journey any more."""
-        self.bridge.connections.pause(self.connection.id, "The journey is over.", now=clock())
+        self.container.connections.pause(self.connection.id, "The journey is over.", now=clock())
         self._session.close()
 
     def control(self, system: str, method: str, path: str, body: object = None) -> Any:
@@ -92,13 +95,13 @@ class Firm:
 
     def mishap(self, system: str, operation: str, kind: str, **more: object) -> None:
         """Let something go wrong."""
-        self.control(system, "POST", "mishaps", {"operation": operation, "kind": kind, **more})
+        self.control(system, "POST", "faults", {"operation": operation, "kind": kind, **more})
 
     def outlive_mishaps(self, system: str) -> None:
         """Wait until all that is to go wrong has gone wrong, and have the next try come at once."""
 
         def holds() -> None:
-            expect("what is to go wrong", self.control(system, "GET", "mishaps")["pending"], [])
+            expect("what is to go wrong", self.control(system, "GET", "faults")["pending"], [])
             expect("records in hand", self.working(), [])
 
         eventually(holds)
@@ -159,15 +162,18 @@ class Firm:
 
     def poll(self) -> None:
         """Have Moment asked what is new, and wait until it has been asked for all kinds."""
-        self.poll_kinds(self.connection.settings.kinds - {Kind.EXPENSE}, task="poll_moment")
+        self.poll_kinds(self.connection.settings.entity_types - {EntityType.EXPENSE}, task="poll_moment")
 
-    def poll_kinds(self, kinds: Iterable[Kind], *, task: str) -> None:
+    def poll_kinds(self, entity_types: Iterable[EntityType], *, task: str) -> None:
         """Have a task poll, and wait until a poll is over that began after now.
 
         One of beat's own that began earlier may end later, and take the cursor back to when it began; then this asks
         once more.
         """
-        database, lanes = self.bridge.database, [Lane(self.connection.id, kind) for kind in kinds]
+        database, lanes = (
+            self.container.database,
+            [Lane(self.connection.id, entity_type) for entity_type in entity_types],
+        )
         for lane in lanes:
             cursors.start(
                 database, lane, at=clock()
@@ -204,32 +210,34 @@ class Firm:
 
         def holds() -> None:
             expect("mails", len(self.mails()), count)
-            expect("untold", [alert.message for alert in unsent(self.bridge.database, self.address)], [])
+            expect(
+                "untold", [alert.message for alert in pending_alerts(self.container.database, self.address)], []
+            )
 
         eventually(holds)
         return self.mails()
 
     def let_pass(self, wait: timedelta) -> None:
         """Bring nearer what waits for its time, for those who cannot wait for it."""
-        mine = {table: table.connection_id == self.connection.id for table in (AlertRow, ChangeRow)}
-        told, due = AlertRow.ended_at - wait, ChangeRow.due_at - wait
-        with self.bridge.database.transaction() as session:
+        mine = {table: table.connection_id == self.connection.id for table in (AlertRow, SyncJobRow)}
+        told, due = AlertRow.ended_at - wait, SyncJobRow.due_at - wait
+        with self.container.database.transaction() as session:
             session.execute(update(AlertRow).where(mine[AlertRow]).values(ended_at=told))
-            session.execute(update(ChangeRow).where(mine[ChangeRow]).values(due_at=due))
+            session.execute(update(SyncJobRow).where(mine[SyncJobRow]).values(due_at=due))
 
     def in_hand(self) -> list[str]:
         """Tell the changes that something is soon to happen to."""
         soon = clock() + timedelta(minutes=10)
-        views = [view for state in (State.WAITING, State.WORKING) for view in self._changes(state)]
+        views = [view for state in (JobState.QUEUED, JobState.RUNNING) for view in self._changes(state)]
         return [
-            f"{view.record.kind} {view.record.id} {view.state}: {view.message}"
+            f"{view.record.entity_type} {view.record.id} {view.state}: {view.message}"
             for view in views
             if view.due_at < soon
         ]
 
     def working(self) -> list[str]:
         """Tell the records that are in a worker's hands."""
-        return [view.record.id for view in self._changes(State.WORKING)]
+        return [view.record.id for view in self._changes(JobState.RUNNING)]
 
     def expect_vouchers(self, invoices: Iterable[Record], *, tend: Callable[[], None] = lambda: None) -> None:
         """Wait until nothing is in hand any more and the ledger has each of the invoices, once and to the øre.
@@ -250,9 +258,9 @@ class Firm:
         lines = [line for voucher in self.books("vouchers") for line in voucher["lines"]]
         return sorted((int(each["invoice"]), each["amount"]) for each in lines if each["account"] == 1500)
 
-    def _changes(self, state: State) -> Iterable[ChangeView]:
-        wanted = Wanted(connection_id=self.connection.id, states=frozenset({state}))
-        return listing.latest(self.bridge.database, wanted, most=1000)
+    def _changes(self, state: JobState) -> Iterable[JobView]:
+        job_filter = JobFilter(connection_id=self.connection.id, states=frozenset({state}))
+        return job_list.latest(self.container.database, job_filter, limit=1000)
 
     def _api(self, resource: str) -> str:
         return f"api/1.0/companies/{self.company}/{resource}"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
 
-from local.company import CLIENT
-from local.visitor import eventually, expect
-from models.words import Kind
+from local.demo_company import CLIENT
+from local.demo_user import eventually, expect
+from models.enums import EntityType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +62,7 @@ class Purchasing:
 
     def poll(self) -> None:
         """Have the ledger asked what is new, as if the firm's interval had passed, and wait for the answer."""
-        self.firm.poll_kinds({Kind.EXPENSE}, task="poll_expenses")
+        self.firm.poll_kinds({EntityType.EXPENSE}, task="poll_expenses")
 
     def expect_expenses(self, *expenses: tuple[int, str], files: Iterable[bytes] = ()) -> None:
         """Wait until Moment has these expenses (project number, kroner) and these documents, each once."""

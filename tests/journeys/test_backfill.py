@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.visitor import eventually, expect
-from models import listing
-from models.wanted import Wanted
-from models.words import State
+from local.demo_user import eventually, expect
+from models.admin import job_list
+from models.admin.job_filter import JobFilter
+from models.enums import JobState
 from tests.installation import process
 from worker import dispatch
-from worker.wiring import clock
+from worker.container import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ BY_HAND = 40
 
 OUTGOING = 1
 
-PATIENCE_SECONDS = dispatch.LANE_SECONDS + 60
+PATIENCE_SECONDS = dispatch.LANE_DEBOUNCE_SECONDS + 60
 """Who is killed just before a nudge is sent leaves it to the next sweep after its time."""
 
 
@@ -106,6 +106,6 @@ def test_a_backfill_that_is_killed_twice_brings_each_invoice_once(firm: Firm, in
     differing = (1, str(invoices[0]["totalAmountInclVat"] + 1))
     rest = [(each["invoiceNumber"], str(each["totalAmountInclVat"])) for each in invoices[1:]]
     expect("vouchers", firm.vouchers(), sorted([differing, *rest]))
-    stuck = Wanted(connection_id=firm.connection.id, states=frozenset({State.STUCK}))
-    (change,) = listing.latest(firm.bridge.database, stuck, most=10)
-    assert (change.title, change.reason) == ("Invoice 1", "differs")
+    stuck = JobFilter(connection_id=firm.connection.id, states=frozenset({JobState.NEEDS_ATTENTION}))
+    (job,) = job_list.latest(firm.container.database, stuck, limit=10)
+    assert (job.title, job.error_code) == ("Invoice 1", "differs")

@@ -15,13 +15,13 @@ SCAN = b"%PDF-1.7 F-77"
 
 
 class Watch:
-    """Looks at the memory of a process, until it is stopped: ``least`` and ``most`` in bytes."""
+    """Looks at the memory of a process, until it is stopped: ``least`` and ``limit`` in bytes."""
 
     def __init__(self, process: psutil.Process) -> None:
         self._process = process
         self._over = Event()
         self._thread = Thread(target=self._look)
-        self.least = self.most = process.memory_info().rss
+        self.least = self.limit = process.memory_info().rss
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -33,7 +33,7 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(0.01):
-            self.most = max(self.most, self._process.memory_info().rss)
+            self.limit = max(self.limit, self._process.memory_info().rss)
 
 
 def test_a_document_that_comes_later_is_added_to_the_expense_that_is_there(purchasing: Purchasing) -> None:
@@ -68,11 +68,13 @@ def test_a_document_of_40_mb_arrives_whole_by_a_worker_that_grows_by_less_than_1
     with Watch(the_worker()) as memory:
         purchasing.poll()
         purchasing.expect_expenses((1, "1250.00"), (2, "1250.00"), files=[SCAN, large])
-    assert memory.most - memory.least < 150 * MB
+    assert memory.limit - memory.least < 150 * MB
 
 
 def the_worker() -> psutil.Process:
     """Find the one worker among the processes that were started here."""
     started = psutil.Process().children(recursive=True)
-    (worker,) = (process for process in started if "worker.app --quiet worker" in " ".join(process.cmdline()))
+    (worker,) = (
+        process for process in started if "worker.celery_app --quiet worker" in " ".join(process.cmdline())
+    )
     return worker

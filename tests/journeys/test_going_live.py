@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from local.visitor import eventually, expect
-from models import listing, users, visits
-from models.users import Rights
-from models.wanted import Wanted
-from models.words import Role, Scope, State
+from local.demo_user import eventually, expect
+from models.admin import job_list
+from models.admin.job_filter import JobFilter
+from models.enums import JobState, Role, Scope
+from models.users import repository as users
+from models.users import sessions
+from models.users.repository import Rights
 from tests.factories import organization_numbers
-from web.cookies import SESSION
-from web.forms import proof
-from worker.wiring import clock
+from web.security.cookies import SESSION
+from web.security.csrf import csrf_token
+from worker.container import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from models.listing import ChangeView
+    from models.admin.job_list import JobView
     from tests.journeys.firm import Firm, Record
 
 CUSTOMERS, PROJECTS = 200, 50
@@ -63,10 +65,10 @@ def live(new_firm: Callable[..., Firm]) -> Live:
     return firm, entered
 
 
-def stuck(firm: Firm) -> dict[str, ChangeView]:
+def stuck(firm: Firm) -> dict[str, JobView]:
     """Tell what needs a person, by the name of the record."""
-    wanted = Wanted(connection_id=firm.connection.id, states=frozenset({State.STUCK}))
-    return {str(view.title): view for view in listing.latest(firm.bridge.database, wanted)}
+    job_filter = JobFilter(connection_id=firm.connection.id, states=frozenset({JobState.NEEDS_ATTENTION}))
+    return {str(view.title): view for view in job_list.latest(firm.container.database, job_filter)}
 
 
 def expect_quiet(firm: Firm, *, asked: set[str]) -> None:
@@ -77,29 +79,29 @@ def expect_quiet(firm: Firm, *, asked: set[str]) -> None:
     eventually(holds)
 
 
-def choose_on_the_page(firm: Firm, change: ChangeView, choice: str) -> None:
+def choose_on_the_page(firm: Firm, job: JobView, choice: str) -> None:
     """Press a button of the record's page, as somebody who is signed in does."""
-    database, address = firm.bridge.database, f"{firm.stack.addresses['web']}/changes/{change.id}"
+    database, address = firm.container.database, f"{firm.stack.addresses['web']}/records/{job.id}"
     rights = Rights(Role.OPERATOR, Scope(frozenset({firm.connection.id})))
-    user = users.add(database, f"kari@{firm.company}.example", rights, password=None, who="test", now=clock())
-    token = visits.begin(database, user.id, now=clock())
+    user = users.add(database, f"kari@{firm.company}.example", rights, password=None, actor="test", now=clock())
+    token = sessions.start(database, user.id, now=clock())
     cookies = {"Cookie": f"{SESSION.name}={token}"}
     assert f'value="{choice}"' in requests.get(address, headers=cookies, timeout=30).text
-    fields = {"csrf": proof(token), "choice": choice}
+    fields = {"csrf": csrf_token(token), "choice": choice}
     answer = requests.post(f"{address}/answer", data=fields, headers=cookies, timeout=30, allow_redirects=False)
     assert answer.status_code == 303
 
 
 def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) -> None:
     firm, entered = live
-    told = firm.stack.command("connections", "adopt", firm.name, "--dry-run")
+    told = firm.stack.command("connections", "match", firm.name, "--dry-run")
     assert "is the same: 249, to be asked: 3, new: 1, cannot come across: 0" in told
     assert firm.moment("customers")[0]["customerNumber"] == ""
     assert {company["external_id"] for company in firm.books("customers")} == {""}
 
     asked = {"Customer Tvilling AS", "Customer Dobbel AS", f"Project {PROJECTS}"}
     for _ in range(2):  # to run it once more does no harm
-        firm.stack.command("connections", "adopt", firm.name, "--create")
+        firm.stack.command("connections", "match", firm.name, "--create")
         expect_quiet(firm, asked=asked)
     numbers = {each["name"]: each["customerNumber"] for each in firm.moment("customers")}
     assert [numbers[f"Kunde {place} AS"] for place in range(CUSTOMERS)] == [
@@ -112,10 +114,10 @@ def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) ->
 
     waiting = stuck(firm)
     choose_on_the_page(firm, waiting["Customer Tvilling AS"], str(TWINS + 1))
-    offered = firm.stack.command("changes", "show", str(waiting["Customer Dobbel AS"].id))
+    offered = firm.stack.command("jobs", "show", str(waiting["Customer Dobbel AS"].id))
     assert re.findall(r"^  (\d+)", offered, re.MULTILINE) == [str(TWINS + 2), str(TWINS + 3)]
-    firm.stack.command("changes", "choose", str(waiting["Customer Dobbel AS"].id), "--new")
-    firm.stack.command("changes", "choose", str(waiting[f"Project {PROJECTS}"].id), str(PROJECTS))
+    firm.stack.command("jobs", "choose", str(waiting["Customer Dobbel AS"].id), "--new")
+    firm.stack.command("jobs", "choose", str(waiting[f"Project {PROJECTS}"].id), str(PROJECTS))
     expect_quiet(firm, asked=set())
 
     project = entered["Prosjekt 1"]

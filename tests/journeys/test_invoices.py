@@ -3,10 +3,10 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from local import company
-from local.visitor import eventually, expect
-from models import changes
-from models.words import Kind, Outcome, Record
+from local import demo_company
+from local.demo_user import eventually, expect
+from models.admin import job_actions
+from models.enums import EntityType, Outcome, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,8 @@ DOCUMENTED = (
 def test_the_notification_on_moments_help_page_leads_to_the_voucher_of_that_invoice(
     new_firm: Callable[..., Firm],
 ) -> None:
-    firm = new_firm(company.MOMENT_COMPANY, hears=())
-    firm.control("moment", "POST", f"companies/{firm.company}/invoices/{company.DRAFT}/finalize")
+    firm = new_firm(demo_company.MOMENT_COMPANY, hears=())
+    firm.control("moment", "POST", f"companies/{firm.company}/invoices/{demo_company.DRAFT}/finalize")
     assert firm.post(DOCUMENTED) == 202
     firm.expect_vouchers(firm.moment("invoices"))
     (voucher,) = firm.books("vouchers")
@@ -57,6 +57,8 @@ def test_the_echo_of_a_returned_customer_number_causes_no_call_to_24sevenoffice(
     assert [each["customerNumber"] for each in firm.moment("customers")] == ["10001"]
     once = {name: calls for name, calls in firm.calls().items() if name != "Login"}
     assert once == {"GetCompanySyncList": 1, "SaveCompanies": 1}
-    change = changes.find(firm.bridge.database, firm.connection.id, Record(Kind.CUSTOMER, str(customer["id"])))
-    assert change
-    assert change.outcome is Outcome.UNCHANGED
+    job = job_actions.find(
+        firm.container.database, firm.connection.id, Record(EntityType.CUSTOMER, str(customer["id"]))
+    )
+    assert job
+    assert job.outcome is Outcome.UNCHANGED

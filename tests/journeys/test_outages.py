@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.visitor import eventually, expect
-from models.words import Kind
-from worker.wiring import clock
+from local.demo_user import eventually, expect
+from models.enums import EntityType
+from worker.container import clock
 
 if TYPE_CHECKING:
     from tests.journeys.firm import Firm, Record
@@ -23,9 +23,9 @@ def invoices(firm: Firm) -> list[Record]:
     """Invoices of more than one batch that all wait, while the firm is paused."""
     project = firm.project()
     eventually(lambda: expect("projects", len(firm.books("projects")), 1))
-    firm.bridge.connections.pause(firm.connection.id, "Until all is there.", now=clock())
+    firm.container.connections.pause(firm.connection.id, "Until all is there.", now=clock())
     invoices = [firm.invoice(project, price=f"{n}.05") for n in range(1, BATCH + 11)]
-    eventually(lambda: expect("invoices in hand", in_hand(firm, Kind.INVOICE), len(invoices)))
+    eventually(lambda: expect("invoices in hand", in_hand(firm, EntityType.INVOICE), len(invoices)))
     return invoices
 
 
@@ -91,12 +91,12 @@ def test_a_worker_that_is_told_to_stop_finishes_its_batch(firm: Firm, invoices: 
     firm.expect_vouchers(invoices)
 
 
-def in_hand(firm: Firm, kind: Kind) -> int:
-    return sum(change.startswith(f"{kind} ") for change in firm.in_hand())
+def in_hand(firm: Firm, entity_type: EntityType) -> int:
+    return sum(change.startswith(f"{entity_type} ") for change in firm.in_hand())
 
 
 def resume(firm: Firm) -> None:
-    firm.bridge.connections.resume(firm.connection.id, who="test", now=clock())
+    firm.container.connections.resume(firm.connection.id, actor="test", now=clock())
 
 
 def posts(firm: Firm) -> int:

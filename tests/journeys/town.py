@@ -12,8 +12,8 @@ from celery import Celery
 from config.settings import Settings
 from local.stack import Plan, Stack
 from tests.journeys.firm import Firm
-from worker.app import QUEUE
-from worker.wiring import Bridge
+from worker.celery_app import QUEUE
+from worker.container import Container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,12 +27,12 @@ class Town:
 
     Args:
         stack: its processes.
-        bridge: this process's own way into it, for what a person has the command line for.
+        container: this process's own way into it, for what a person has the command line for.
         celery: to send a task as beat does, for those who will not wait until its turn comes.
     """
 
-    def __init__(self, stack: Stack, bridge: Bridge, celery: Celery) -> None:
-        self.stack, self.bridge = stack, bridge
+    def __init__(self, stack: Stack, container: Container, celery: Celery) -> None:
+        self.stack, self.container = stack, container
         self._celery = celery
         self._companies = map(str, itertools.count(5001))
 
@@ -42,7 +42,7 @@ class Town:
 
     def firm(self, company: str = "") -> Firm:
         """Make a firm that is not connected yet, of a company that Moment has or of one of its own."""
-        return Firm(self.stack, self.bridge, beat=self.beat, company=company or next(self._companies))
+        return Firm(self.stack, self.container, beat=self.beat, company=company or next(self._companies))
 
 
 @contextmanager
@@ -54,7 +54,9 @@ def town(
     plan = Plan(state=state, environ={**others, **settings}, usual_ports=False, durable=False)
     stack = kind_of_stack(plan, say=say)
     with stack.running():
-        bridge = Bridge(Settings.model_validate({name.lower(): each for name, each in stack.environment.items()}))
+        container = Container(
+            Settings.model_validate({name.lower(): each for name, each in stack.environment.items()})
+        )
         with Celery(broker=stack.environment["REDIS_URL"], set_as_current=False) as celery:
-            yield Town(stack, bridge, celery)
-        bridge.close()
+            yield Town(stack, container, celery)
+        container.close()

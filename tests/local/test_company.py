@@ -7,16 +7,16 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from local import company
-from local.stack import NotUp, Plan, Stack
-from models.connections import Connections
-from models.vault import Vault
+from local import demo_company
+from local.stack import NotRunningError, Plan, Stack
+from models.connections.repository import Connections
+from models.connections.vault import Vault
 from tests.factories import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.base import Database
+    from models.database import Database
 
 NOW = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
@@ -31,24 +31,24 @@ def stack(tmp_path: Path, database_url: str) -> Stack:
 
 @pytest.fixture
 def connected(database: Database) -> None:
-    Connections(database, Vault([SecretStr(OLD)])).add(company.NAME, settings(), who="", now=NOW)
+    Connections(database, Vault([SecretStr(OLD)])).add(demo_company.NAME, settings(), actor="", now=NOW)
 
 
 def test_where_nothing_is_connected_there_is_no_address(stack: Stack) -> None:
-    assert company.new_address(stack, now=NOW) == ""
+    assert demo_company.new_address(stack, now=NOW) == ""
 
 
 @pytest.mark.usefixtures("connected")
 def test_the_address_is_a_new_one_at_each_start(stack: Stack) -> None:
-    first, second = (company.new_address(stack, now=NOW) for _ in range(2))
-    assert first.startswith("http://127.0.0.1:8000/hooks/moment/")
+    first, second = (demo_company.new_address(stack, now=NOW) for _ in range(2))
+    assert first.startswith("http://127.0.0.1:8000/webhooks/moment/")
     assert first != second
 
 
 @pytest.mark.usefixtures("connected")
 def test_keys_that_open_nothing_are_told_of(stack: Stack) -> None:
     stack.environment["SECRET_KEYS"] = NEW
-    with pytest.raises(NotUp, match="None of the SECRET_KEYS opens what was encrypted"):
-        company.new_address(stack, now=NOW)
+    with pytest.raises(NotRunningError, match="None of the SECRET_KEYS opens what was encrypted"):
+        demo_company.new_address(stack, now=NOW)
     stack.environment["SECRET_KEYS"] = f"{NEW},{OLD}"
-    assert company.new_address(stack, now=NOW)
+    assert demo_company.new_address(stack, now=NOW)

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from config.settings import Settings
 from local.environment import keep, kept_secrets, sandbox_settings
-from models.vault import Vault
+from models.connections.vault import Vault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def test_a_secret_that_came_later_is_made_beside_those_that_are_there(tmp_path: 
 
 def test_the_key_fits_the_vault(tmp_path: Path) -> None:
     vault = Vault([SecretStr(kept_secrets(tmp_path / "secrets.env")["SECRET_KEYS"])])
-    assert vault.open(vault.lock("blåbær")) == "blåbær"
+    assert vault.decrypt(vault.encrypt("blåbær")) == "blåbær"
 
 
 def test_only_settings_that_exist_are_given() -> None:

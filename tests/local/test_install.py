@@ -16,7 +16,7 @@ from zipfile import ZipFile
 import psutil
 import pytest
 
-from local.install import LOCK, TELL_SECONDS, NotInstalled, install
+from local.install import LOCK, TELL_SECONDS, NotInstalledError, install
 from local.processes import ROOT
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def test_an_environment_whose_python_has_gone_is_made_anew(tmp_path: Path, venv:
 def test_another_file_than_the_locks_is_refused_in_plain_words(tmp_path: Path, venv: Path) -> None:
     wheel(tmp_path, "1.0")
     lock = locked(tmp_path, f"hello==1.0 --hash=sha256:{'0' * 64}")
-    with pytest.raises(NotInstalled, match="The index has another file than the lock names"):
+    with pytest.raises(NotInstalledError, match="The index has another file than the lock names"):
         installed(lock, venv)
     assert not (venv / "installed-local").exists()
 

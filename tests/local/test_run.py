@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from config.settings import Settings
-from local import administrator, company, servers
+from local import admin_user, demo_company, servers
 from local.environment import kept
 from local.processes import ROOT
 from local.run import _taken
@@ -79,7 +79,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Run]]:
 def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(start: Callable[[], Run]) -> None:
     first = start()
     assert_all_answer(first)
-    running("worker.app --quiet worker", first.processes).kill()
+    running("worker.celery_app --quiet worker", first.processes).kill()
     until(lambda: sum("ready." in line for line in first.lines) == 2)
     left = psutil.Process(first.supervisor.pid).children(recursive=True)
     first.supervisor.kill()
@@ -88,10 +88,10 @@ def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(
 
     second = start()
     assert not any("with the password" in line for line in second.lines)
-    assert second.worker("connections", "list").count(company.NAME) == 1
+    assert second.worker("connections", "list").count(demo_company.NAME) == 1
     moment, twentyfour = second.address("Moment (sandbox)"), second.address("24SevenOffice (sandbox)")
-    assert company.curl_lines({"moment": moment, "twentyfour": twentyfour}) in "\n".join(second.lines) + "\n"
-    finalized = f"{moment}/companies/{company.MOMENT_COMPANY}/invoices/{company.DRAFT}/finalize"
+    assert demo_company.curl_lines({"moment": moment, "twentyfour": twentyfour}) in "\n".join(second.lines) + "\n"
+    finalized = f"{moment}/companies/{demo_company.MOMENT_COMPANY}/invoices/{demo_company.DRAFT}/finalize"
     requests.post(finalized, timeout=10).raise_for_status()
     until(lambda: [each["status"] for each in requests.get(f"{moment}/deliveries", timeout=10).json()] == [202])
     second.supervisor.send_signal(signal.SIGTERM)
@@ -103,7 +103,7 @@ def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(
 def test_a_second_run_in_the_same_folder_says_that_the_first_one_runs(tmp_path: Path) -> None:
     second = Stack(Plan(state=tmp_path, environ={}, usual_ports=False), say=lambda *_: None)
     said = re.escape(f"`make run` is running already in {tmp_path}; stop it there first.")
-    with servers.alone(tmp_path, ""), pytest.raises(servers.NoServer, match=said), second.running():
+    with servers.alone(tmp_path, ""), pytest.raises(servers.NoServerError, match=said), second.running():
         pass
 
 
@@ -137,7 +137,7 @@ def test_a_full_disk_is_named_by_its_folder(tmp_path: Path) -> None:
 
 def test_the_readme_has_the_commands_that_run_prints() -> None:
     usual = {name: f"http://127.0.0.1:{port}" for name, port in USUAL_PORTS.items()}
-    assert company.curl_lines(usual) in (ROOT / "README.md").read_text()
+    assert demo_company.curl_lines(usual) in (ROOT / "README.md").read_text()
 
 
 def assert_all_answer(run: Run) -> None:
@@ -147,7 +147,7 @@ def assert_all_answer(run: Run) -> None:
     assert requests.get(flower, timeout=10).status_code == 401
     user, _, password = secrets["FLOWER_BASIC_AUTH"].partition(":")
     assert requests.get(flower, auth=(user, password), timeout=10).status_code == 200
-    assert signs_in(web, administrator.EMAIL, secrets[administrator.PASSWORD])
+    assert signs_in(web, admin_user.EMAIL, secrets[admin_user.PASSWORD])
 
 
 def signs_in(web: str, email: str, password: str) -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from local import embedded, servers
-from local.servers import NoServer
+from local.servers import NoServerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,7 @@ def test_servers_do_not_run_as_root(postgres: servers.Server, redis_server: serv
 
 
 def test_a_folder_serves_one_server_at_a_time(own_redis: servers.Server, tmp_path: Path) -> None:
-    with pytest.raises(NoServer, match="Another process"), servers.redis(tmp_path / "redis"):
+    with pytest.raises(NoServerError, match="Another process"), servers.redis(tmp_path / "redis"):
         pass
     with Redis.from_url(own_redis.url) as client:
         assert client.ping()
@@ -120,18 +120,18 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     with servers.postgres(tmp_path, port=0, durable=False):
         pass
     (tmp_path / "data" / "PG_VERSION").write_text("9.6\n")
-    with pytest.raises(NoServer, match="incompatible with server"), servers.postgres(tmp_path):
+    with pytest.raises(NoServerError, match="incompatible with server"), servers.postgres(tmp_path):
         pass
 
 
 def test_a_full_disk_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environ = initdb(tmp_path, monkeypatch, "echo initdb: error: could not write: No space left on device; exit 1")
-    with pytest.raises(NoServer) as raised, servers.postgres(tmp_path, port=0, environ=environ):
+    with pytest.raises(NoServerError) as raised, servers.postgres(tmp_path, port=0, environ=environ):
         pass
     full = f"the disk of {tmp_path} is full. Make room, then start again."
     assert str(raised.value) == f"PostgreSQL could not make its files: {full}"
     environ = initdb(tmp_path, monkeypatch, "echo another error; exit 1")
-    with pytest.raises(NoServer, match="another error"), servers.postgres(tmp_path, port=0, environ=environ):
+    with pytest.raises(NoServerError, match="another error"), servers.postgres(tmp_path, port=0, environ=environ):
         pass
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from local.servers import NoServer
+from local.servers import NoServerError
 from local.supervisor import FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Supervisor
 
 
@@ -18,7 +18,7 @@ class Program:
     def start(self) -> None:
         self.starts += 1
         if self.broken:
-            raise NoServer("No room on the disk.")
+            raise NoServerError("No room on the disk.")
         self.alive = True
 
 

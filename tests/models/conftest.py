@@ -9,10 +9,10 @@ import pytest
 from tests.factories import NOW, settings
 
 if TYPE_CHECKING:
-    from models.connections import Connection, Connections
+    from models.connections.repository import Connection, Connections
 
 
 @pytest.fixture
 def connection(connections: Connections) -> Connection:
-    connection, _ = connections.add("Demo AS", settings(), who="test", now=NOW)
+    connection, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
     return connection

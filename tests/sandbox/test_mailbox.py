@@ -61,7 +61,7 @@ def test_the_page_shows_a_mail_and_runs_nothing_of_it(pages: str, smtp: smtplib.
 
 
 def test_mails_can_be_refused_for_a_while(pages: str, smtp: smtplib.SMTP) -> None:
-    requests.post(f"{pages}/mishaps", json={"kind": "refuse", "times": 1}, timeout=10)
+    requests.post(f"{pages}/faults", json={"kind": "refuse", "times": 1}, timeout=10)
     with pytest.raises(smtplib.SMTPDataError) as refusal:
         smtp.send_message(mail())
     assert refusal.value.smtp_code == 451

@@ -42,7 +42,7 @@ def test_everything_listens_when_it_says_that_it_is_ready() -> None:
 def test_a_signal_stops_it_even_while_a_call_hangs(number: signal.Signals) -> None:
     with sandbox() as (addresses, process):
         hang = {"operation": "*", "kind": "hang", "seconds": 600}
-        requests.post(f"{addresses['moment']}/mishaps", json=hang, timeout=10)
+        requests.post(f"{addresses['moment']}/faults", json=hang, timeout=10)
         with pytest.raises(requests.Timeout):
             requests.get(f"{addresses['moment']}/api/1.0/companies/1001/customers", auth=KEY, timeout=0.1)
         process.send_signal(number)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import changes, inbox
-from models.words import Kind, Lane, Outcome, State
-from sync import exchanges
-from sync.errors import Misconfigured, Unavailable
+from models.admin import job_actions
+from models.enums import EntityType, JobState, Lane, Outcome
+from models.inbox import leases
+from sync.engine import call_log
+from sync.errors import MisconfiguredError, UnavailableError
 from tests import factories
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def world(world: World) -> World:
 
 
 def test_wrong_settings_pause_the_connection_with_one_mail_and_everything_waits(world: World) -> None:
-    world.moment.fails_before["customer"] = [Misconfigured("The API key of Moment is refused.")]
-    world.receive(Kind.CUSTOMER, *"123")
+    world.moment.fails_before["customer"] = [MisconfiguredError("The API key of Moment is refused.")]
+    world.receive(EntityType.CUSTOMER, *"123")
     world.run()
     assert world.moment.calls["customer"] == 1
     assert world.connections.get(world.connection.id).paused_because == "The API key of Moment is refused."
@@ -36,21 +37,23 @@ def test_wrong_settings_pause_the_connection_with_one_mail_and_everything_waits(
 
 
 def test_everything_that_waited_goes_through_when_the_settings_are_mended(world: World) -> None:
-    world.erp.fails_before["save_companies"] = [Misconfigured("The password is wrong.")]
-    world.receive(Kind.CUSTOMER, *"123")
+    world.erp.fails_before["save_companies"] = [MisconfiguredError("The password is wrong.")]
+    world.receive(EntityType.CUSTOMER, *"123")
     world.run()
     world.change_settings(username="someone@example.com")
     world.run()
     assert len(world.erp.companies) == 3
-    assert world.mails() == [("paused", "Demo AS"), ("up", "Demo AS")]
+    assert world.mails() == [("paused", "Demo AS"), ("recovered", "Demo AS")]
 
 
 def test_the_rest_of_a_batch_is_given_back_untouched_when_the_system_is_unavailable(world: World) -> None:
-    world.moment.fails_before["customer"] = [Unavailable("Moment is down.")]
-    world.receive(Kind.CUSTOMER, *"123")
-    world.drain(Kind.CUSTOMER)
+    world.moment.fails_before["customer"] = [UnavailableError("Moment is down.")]
+    world.receive(EntityType.CUSTOMER, *"123")
+    world.drain(EntityType.CUSTOMER)
     assert world.moment.calls["customer"] == 1
-    tries = [len(changes.attempts(world.database, world.change(Kind.CUSTOMER, each).id)) for each in "123"]
+    tries = [
+        len(job_actions.attempts(world.database, world.change(EntityType.CUSTOMER, each).id)) for each in "123"
+    ]
     assert tries == [1, 0, 0]
     world.later(minutes=1)
     world.run()
@@ -61,25 +64,27 @@ def test_what_was_not_tried_waits_only_for_the_error_that_ended_the_batch(world:
     world.moment.put(factories.project("4", number="4", customer_id="1"))  # waits for its customer: ten minutes
     for record_id in "567":
         world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
-    world.moment.fails_before["project"] = [None, Unavailable("A hiccup.")]
-    world.receive(Kind.PROJECT, *"4567")
-    world.drain(Kind.PROJECT)
-    waits = [world.change(Kind.PROJECT, each).due_at - world.now for each in "4567"]
+    world.moment.fails_before["project"] = [None, UnavailableError("A hiccup.")]
+    world.receive(EntityType.PROJECT, *"4567")
+    world.drain(EntityType.PROJECT)
+    waits = [world.change(EntityType.PROJECT, each).due_at - world.now for each in "4567"]
     assert waits == [timedelta(minutes=10)] + 3 * [timedelta(seconds=2.5)]
-    tries = [len(changes.attempts(world.database, world.change(Kind.PROJECT, each).id)) for each in "4567"]
+    tries = [
+        len(job_actions.attempts(world.database, world.change(EntityType.PROJECT, each).id)) for each in "4567"
+    ]
     assert tries == [1, 1, 0, 0]
 
 
 def test_what_was_prepared_waits_for_the_system_that_did_not_take_it(world: World) -> None:
     for record_id in "4567":
         world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
-    busy = Unavailable("Blocked.", retry_after=timedelta(minutes=40))
+    busy = UnavailableError("Blocked.", retry_after=timedelta(minutes=40))
     world.moment.fails_before["project"] = [None, None, busy]
-    world.erp.fails_before["save_project"] = [Unavailable("A hiccup.")]
-    world.receive(Kind.PROJECT, *"4567")
-    world.drain(Kind.PROJECT)
+    world.erp.fails_before["save_project"] = [UnavailableError("A hiccup.")]
+    world.receive(EntityType.PROJECT, *"4567")
+    world.drain(EntityType.PROJECT)
     short, long = timedelta(seconds=2.5), timedelta(minutes=40, seconds=2.5)
-    waits = [world.change(Kind.PROJECT, each).due_at - world.now for each in "4567"]
+    waits = [world.change(EntityType.PROJECT, each).due_at - world.now for each in "4567"]
     assert waits == [short, short, long, long]
 
 
@@ -90,23 +95,23 @@ def test_a_record_that_is_never_answered_for_does_not_hold_up_those_behind_it(
 
     def customer(record_id: str) -> Customer | None:
         if record_id == "1":
-            raise Unavailable("Moment fails on this one.")
+            raise UnavailableError("Moment fails on this one.")
         return read(record_id)
 
     monkeypatch.setattr(world.moment, "customer", customer)
-    world.receive(Kind.CUSTOMER, *"123")
+    world.receive(EntityType.CUSTOMER, *"123")
     for _ in range(10):
         world.run()
         world.later(seconds=10)
-    assert [world.change(Kind.CUSTOMER, each).outcome for each in "23"] == [Outcome.SYNCED] * 2
+    assert [world.change(EntityType.CUSTOMER, each).outcome for each in "23"] == [Outcome.SYNCED] * 2
 
 
 def test_what_moment_will_be_asked_for_is_read_ahead(world: World) -> None:
-    world.receive(Kind.CUSTOMER, *"123")
+    world.receive(EntityType.CUSTOMER, *"123")
     world.run()
-    world.receive(Kind.CUSTOMER, "1")  # one alone gains nothing
+    world.receive(EntityType.CUSTOMER, "1")  # one alone gains nothing
     world.run()
-    assert world.moment.ahead == [(Kind.CUSTOMER, ("1", "2", "3"))]
+    assert world.moment.ahead == [(EntityType.CUSTOMER, ("1", "2", "3"))]
 
 
 def test_an_invoice_that_has_a_voucher_is_not_read_ahead(world: World) -> None:
@@ -115,70 +120,72 @@ def test_an_invoice_that_has_a_voucher_is_not_read_ahead(world: World) -> None:
     for number in (1, 2):
         world.moment.put(factories.invoice(str(number), number=number))
     for record_ids in ("1", "12"):
-        world.receive(Kind.INVOICE, *record_ids)
+        world.receive(EntityType.INVOICE, *record_ids)
         world.run()
-    assert (Kind.INVOICE, ("2",)) in world.moment.ahead
+    assert (EntityType.INVOICE, ("2",)) in world.moment.ahead
 
 
 def test_a_wait_that_the_other_system_asks_for_is_kept(world: World) -> None:
-    world.moment.fails_before["customer"] = [Unavailable("Blocked.", retry_after=timedelta(minutes=40))]
-    world.receive(Kind.CUSTOMER, "1")
+    world.moment.fails_before["customer"] = [UnavailableError("Blocked.", retry_after=timedelta(minutes=40))]
+    world.receive(EntityType.CUSTOMER, "1")
     world.run()
-    assert world.change(Kind.CUSTOMER, "1").due_at >= world.now + timedelta(minutes=40)
+    assert world.change(EntityType.CUSTOMER, "1").due_at >= world.now + timedelta(minutes=40)
 
 
 def test_a_record_that_crashes_a_flow_is_set_aside_after_three_tries_and_harms_no_other(world: World) -> None:
     world.moment.put(factories.customer("1", name=None))  # what no reader of Moment lets through
-    world.receive(Kind.CUSTOMER, "1")
+    world.receive(EntityType.CUSTOMER, "1")
     world.run()
-    world.receive(Kind.CUSTOMER, "2")
+    world.receive(EntityType.CUSTOMER, "2")
     for _ in range(3):
         world.later(hours=2)
         world.run()
-    assert (world.change(Kind.CUSTOMER, "1").state, world.change(Kind.CUSTOMER, "1").reason) == (
-        State.STUCK,
+    assert (world.change(EntityType.CUSTOMER, "1").state, world.change(EntityType.CUSTOMER, "1").error_code) == (
+        JobState.NEEDS_ATTENTION,
         "crashed",
     )
-    assert world.change(Kind.CUSTOMER, "2").outcome is Outcome.SYNCED
-    assert world.mails() == [("worse", "Customer 1 in Moment")]
+    assert world.change(EntityType.CUSTOMER, "2").outcome is Outcome.SYNCED
+    assert world.mails() == [("needs_attention", "Customer 1 in Moment")]
 
 
 def test_a_record_over_which_three_workers_vanish_is_set_aside(world: World) -> None:
-    lane = Lane(world.connection.id, Kind.CUSTOMER)
-    world.receive(Kind.CUSTOMER, "1")
+    lane = Lane(world.connection.id, EntityType.CUSTOMER)
+    world.receive(EntityType.CUSTOMER, "1")
     for _ in range(3):
-        assert inbox.claim(world.database, lane, most=10, now=world.now, until=world.now)
+        assert leases.acquire(world.database, lane, limit=10, now=world.now, until=world.now)
         world.later(seconds=1)
     world.run()
-    assert world.change(Kind.CUSTOMER, "1").reason == "poison"
+    assert world.change(EntityType.CUSTOMER, "1").error_code == "worker_crashes"
     assert world.moment.calls["customer"] == 0
 
 
 def test_a_worker_that_lost_its_claim_writes_nothing_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.receive(Kind.CUSTOMER, "1")
-    lane = Lane(world.connection.id, Kind.CUSTOMER)
+    world.receive(EntityType.CUSTOMER, "1")
+    lane = Lane(world.connection.id, EntityType.CUSTOMER)
     read = world.moment.customer
 
     def slowly(record_id: str) -> object:
         world.later(hours=1)
-        assert inbox.claim(world.database, lane, most=1, now=world.now, until=world.now + timedelta(minutes=1))
+        assert leases.acquire(world.database, lane, limit=1, now=world.now, until=world.now + timedelta(minutes=1))
         return read(record_id)
 
     monkeypatch.setattr(world.moment, "customer", slowly)
-    assert world.drain(Kind.CUSTOMER) == set()
+    assert world.drain(EntityType.CUSTOMER) == set()
     assert not world.erp.companies
 
 
 def test_the_lanes_of_what_is_awaited_and_of_what_waited_are_nudged(world: World) -> None:
     world.moment.put(factories.project("8", customer_id="1"))
-    world.receive(Kind.PROJECT, "8")
-    customers, projects = (Lane(world.connection.id, kind) for kind in (Kind.CUSTOMER, Kind.PROJECT))
-    assert customers in world.drain(Kind.PROJECT)
-    assert projects in world.drain(Kind.CUSTOMER)
+    world.receive(EntityType.PROJECT, "8")
+    customers, projects = (
+        Lane(world.connection.id, entity_type) for entity_type in (EntityType.CUSTOMER, EntityType.PROJECT)
+    )
+    assert customers in world.drain(EntityType.PROJECT)
+    assert projects in world.drain(EntityType.CUSTOMER)
 
 
 def test_an_idle_lane_leads_to_nothing(world: World) -> None:
-    assert world.drain(Kind.INVOICE) == set()
+    assert world.drain(EntityType.INVOICE) == set()
 
 
 def test_an_attempt_keeps_what_was_said_to_the_remote_systems(
@@ -187,21 +194,21 @@ def test_an_attempt_keeps_what_was_said_to_the_remote_systems(
     read, save = world.moment.customer, world.erp.save_companies
 
     def customer(record_id: str) -> Customer | None:
-        exchanges.tell(f"GET customers/{record_id}", request=b"", response="x" * 10_000 + "\x00")
+        call_log.record_call(f"GET customers/{record_id}", request=b"", response="x" * 10_000 + "\x00")
         return read(record_id)
 
     def save_companies(drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
-        exchanges.tell("SaveCompanies", request=b"<what> was sent", response=b"\xff")
+        call_log.record_call("SaveCompanies", request=b"<what> was sent", response=b"\xff")
         return save(drafts)
 
     monkeypatch.setattr(world.moment, "customer", customer)
     monkeypatch.setattr(world.erp, "save_companies", save_companies)
-    world.receive(Kind.CUSTOMER, "1", "2")
+    world.receive(EntityType.CUSTOMER, "1", "2")
     world.run()
     for record_id in "12":
-        (attempt,) = changes.attempts(world.database, world.change(Kind.CUSTOMER, record_id).id)
-        assert [each["operation"] for each in attempt.exchanges] == [f"GET customers/{record_id}", "SaveCompanies"]
-        assert all(len(each["response"]) < 9000 for each in attempt.exchanges)
+        (attempt,) = job_actions.attempts(world.database, world.change(EntityType.CUSTOMER, record_id).id)
+        assert [each["operation"] for each in attempt.calls] == [f"GET customers/{record_id}", "SaveCompanies"]
+        assert all(len(each["response"]) < 9000 for each in attempt.calls)
 
 
 def test_an_attempt_keeps_nothing_that_was_said_for_another_record_alone(
@@ -210,26 +217,26 @@ def test_an_attempt_keeps_nothing_that_was_said_for_another_record_alone(
     save = world.erp.save_project
 
     def save_project(draft: ProjectDraft) -> None:
-        exchanges.tell(f"SaveProject {draft.number}", request=b"", response=b"")
+        call_log.record_call(f"SaveProject {draft.number}", request=b"", response=b"")
         save(draft)
 
     monkeypatch.setattr(world.erp, "save_project", save_project)
     for record_id in "45":
         world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
-    world.receive(Kind.PROJECT, "4", "5")
+    world.receive(EntityType.PROJECT, "4", "5")
     world.run()
     for record_id in "45":
-        (attempt,) = changes.attempts(world.database, world.change(Kind.PROJECT, record_id).id)
-        assert [each["operation"] for each in attempt.exchanges] == [f"SaveProject {record_id}"]
+        (attempt,) = job_actions.attempts(world.database, world.change(EntityType.PROJECT, record_id).id)
+        assert [each["operation"] for each in attempt.calls] == [f"SaveProject {record_id}"]
 
 
 def test_the_rest_of_what_is_sent_one_by_one_is_given_back_when_the_system_is_unavailable(world: World) -> None:
     for record_id in "45":
         world.moment.put(factories.project(record_id, number=record_id, customer_id=""))
-    world.erp.fails_before["save_project"] = [Unavailable("24SevenOffice is down.")]
-    world.receive(Kind.PROJECT, "4", "5")
-    world.drain(Kind.PROJECT)
-    tries = [len(changes.attempts(world.database, world.change(Kind.PROJECT, each).id)) for each in "45"]
+    world.erp.fails_before["save_project"] = [UnavailableError("24SevenOffice is down.")]
+    world.receive(EntityType.PROJECT, "4", "5")
+    world.drain(EntityType.PROJECT)
+    tries = [len(job_actions.attempts(world.database, world.change(EntityType.PROJECT, each).id)) for each in "45"]
     assert tries == [1, 0]
     world.later(minutes=1)
     world.run()
@@ -237,8 +244,8 @@ def test_the_rest_of_what_is_sent_one_by_one_is_given_back_when_the_system_is_un
 
 
 def test_what_is_said_outside_an_attempt_is_not_kept() -> None:
-    exchanges.tell("GET customers", request="", response="")
-    with exchanges.listening() as heard:
+    call_log.record_call("GET customers", request="", response="")
+    with call_log.recording_calls() as heard:
         pass
     assert heard == []
 
@@ -246,17 +253,17 @@ def test_what_is_said_outside_an_attempt_is_not_kept() -> None:
 def test_a_batch_that_takes_longer_than_a_claim_holds_is_kept(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, lane = world.moment.customer, Lane(world.connection.id, Kind.CUSTOMER)
+    read, lane = world.moment.customer, Lane(world.connection.id, EntityType.CUSTOMER)
 
     def slowly(record_id: str) -> Customer | None:
         world.later(minutes=2)
         assert (
-            inbox.claim(world.database, lane, most=1, now=world.now, until=world.now + timedelta(minutes=1))
+            leases.acquire(world.database, lane, limit=1, now=world.now, until=world.now + timedelta(minutes=1))
             is None
         )
         return read(record_id)
 
     monkeypatch.setattr(world.moment, "customer", slowly)
-    world.receive(Kind.CUSTOMER, *"123")
-    world.drain(Kind.CUSTOMER)
+    world.receive(EntityType.CUSTOMER, *"123")
+    world.drain(EntityType.CUSTOMER)
     assert len(world.erp.companies) == 3

@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from language.catalogue import Language
-from models import users, visits
-from models.users import Rights
-from models.words import Role, Scope
+from i18n.catalog import Language
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users import sessions
+from models.users.repository import Rights
 from tests.factories import NOW, settings
 from tests.installation import environment, installed, own_logging
 from tests.sandbox.serving import Host, serving
 from web.app import create_app
-from web.cookies import SESSION
-from web.forms import proof
-from worker.wiring import clock
+from web.security.cookies import SESSION
+from web.security.csrf import csrf_token
+from worker.container import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from models.connections import Connection
-    from worker.wiring import Bridge
+    from models.connections.repository import Connection
+    from worker.container import Container
 
 numbers = itertools.count(1)
 
@@ -34,7 +35,7 @@ class Person:
 
     def __init__(self, url: str, *, token: str = "") -> None:
         self.url = url
-        self.csrf = proof(token)
+        self.csrf = csrf_token(token)
         self.cookies = {"Cookie": f"{SESSION.full_name}={token}"} if token else {}
 
     def get(self, path: str, **query: str) -> requests.Response:
@@ -59,11 +60,11 @@ class Person:
 class Web:
     """The web as the world sees it, and the address of the connection's webhook."""
 
-    def __init__(self, url: str, bridge: Bridge, connection: Connection, token: str) -> None:
+    def __init__(self, url: str, container: Container, connection: Connection, token: str) -> None:
         self.url = url
-        self._bridge = bridge
+        self._bridge = container
         self.connection = connection
-        self.hook = f"{url}/hooks/moment/{token}"
+        self.hook = f"{url}/webhooks/moment/{token}"
 
     def get(self, path: str) -> requests.Response:
         return requests.get(f"{self.url}{path}", timeout=10)
@@ -74,9 +75,9 @@ class Web:
         """Sign somebody new in, for these connections or for all."""
         rights = Rights(role, Scope(None if connections is None else frozenset(connections)))
         email = f"{role}-{next(numbers)}@example.com"
-        user = users.add(self._bridge.database, email, rights, password=None, who="test", now=NOW)
-        users.speak(self._bridge.database, user.id, language)
-        return Person(self.url, token=visits.begin(self._bridge.database, user.id, now=clock()))
+        user = users.add(self._bridge.database, email, rights, password=None, actor="test", now=NOW)
+        users.set_language(self._bridge.database, user.id, language)
+        return Person(self.url, token=sessions.start(self._bridge.database, user.id, now=clock()))
 
     def nobody(self) -> Person:
         """Tell of somebody who is not signed in."""
@@ -87,9 +88,9 @@ class Web:
 
 
 @pytest.fixture
-def bridge(database_url: str, redis_url: str) -> Iterator[Bridge]:
-    with installed(environment(database_url, redis_url)) as bridge:
-        yield bridge
+def container(database_url: str, redis_url: str) -> Iterator[Container]:
+    with installed(environment(database_url, redis_url)) as container:
+        yield container
 
 
 @pytest.fixture(scope="session")
@@ -101,8 +102,8 @@ def host() -> Iterator[tuple[Host, str]]:
 
 
 @pytest.fixture
-def web(bridge: Bridge, host: tuple[Host, str]) -> Iterator[Web]:
-    connection, token = bridge.connections.add("Demo AS", settings(), who="test", now=NOW)
+def web(container: Container, host: tuple[Host, str]) -> Iterator[Web]:
+    connection, token = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
     server, url = host
     with own_logging(), server.serves(create_app()):
-        yield Web(url, bridge, connection, token)
+        yield Web(url, container, connection, token)

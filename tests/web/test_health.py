@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from worker import pulse
+from worker import heartbeat
 
 if TYPE_CHECKING:
     from local.servers import Server
     from tests.web.conftest import Web
-    from worker.wiring import Bridge
+    from worker.container import Container
 
 
-def test_with_both_servers_and_a_sweep_all_is_up(web: Web, bridge: Bridge) -> None:
-    pulse.beat(bridge.redis, every=5)
+def test_with_both_servers_and_a_sweep_all_is_up(web: Web, container: Container) -> None:
+    heartbeat.record(container.redis, every=5)
     answer = web.get("/health/ready")
     assert answer.status_code == 200
     assert answer.json() == dict.fromkeys(("web", "postgresql", "tables", "redis", "workers"), "up")
@@ -55,9 +55,9 @@ def test_without_postgresql_it_lives_and_is_not_ready(web: Web, postgres: Server
     ],
 )
 def test_it_is_not_ready_while_its_tables_are_older_than_it_is(
-    web: Web, bridge: Bridge, tables: str, status: int
+    web: Web, container: Container, tables: str, status: int
 ) -> None:
-    with bridge.database.transaction() as session:
+    with container.database.transaction() as session:
         session.execute(text(tables))
     answer = web.get("/health/ready")
     assert (answer.status_code, answer.json()["tables"]) == (status, "up" if status == 200 else "behind")

@@ -16,17 +16,18 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import users, visits
-from models.users import Rights
-from models.words import Role, Scope
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users import sessions
+from models.users.repository import Rights
 from tests.factories import settings
 from tests.installation import compared, stuck
-from tests.web.asking import asked
-from tests.web.surfing import Surfer
+from tests.web.crawler import Surfer
+from tests.web.match_questions import asked
 from web.app import create_app
-from web.cookies import SESSION, SIGNING_IN
-from web.forms import FORM
-from worker.wiring import clock
+from web.security.cookies import SESSION, SIGN_IN
+from web.security.csrf import FORM_MEDIA_TYPE
+from worker.container import clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from tests.web.conftest import Web
-    from tests.web.surfing import Form
-    from worker.wiring import Bridge
+    from tests.web.crawler import Form
+    from worker.container import Container
 
     Pairs = list[tuple[str, str | int]]
 
@@ -81,7 +82,7 @@ WRONG_TYPES = [
 ORDINARY = ("", "1", "2026-01-01", "kari@example.com", "correct horse battery")
 """What makes a form fit that asks for something and offers nothing."""
 
-HOOKS = "/hooks/"
+HOOKS = "/webhooks/"
 PROOF = "csrf"
 EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
 
@@ -95,41 +96,41 @@ class Stranger:
     def surfer(self) -> Surfer:
         """Begin anew, as if nothing had been done before."""
         session = requests.Session()
-        session.cookies.set(SIGNING_IN.full_name, "anything")
+        session.cookies.set(SIGN_IN.full_name, "anything")
         return Surfer(self.url, list(paths()), session)
 
 
 class Administrator(Stranger):
     """Somebody who may do everything, whatever they did before."""
 
-    def __init__(self, web: Web, bridge: Bridge) -> None:
+    def __init__(self, web: Web, container: Container) -> None:
         super().__init__(web)
-        self._database = bridge.database
+        self._database = container.database
         password = "correct horse battery"
         self._user = users.add(
-            self._database, "anne@example.com", EVERYTHING, password=password, who="test", now=clock()
+            self._database, "anne@example.com", EVERYTHING, password=password, actor="test", now=clock()
         )
 
     def surfer(self) -> Surfer:
         """Sign in, with all rights again."""
-        users.enable(self._database, self._user.id, who="test", now=clock())
-        users.change(self._database, self._user.id, EVERYTHING, who="test", now=clock())
+        users.enable(self._database, self._user.id, actor="test", now=clock())
+        users.update(self._database, self._user.id, EVERYTHING, actor="test", now=clock())
         surfer = super().surfer()
-        surfer.session.cookies.set(SESSION.full_name, visits.begin(self._database, self._user.id, now=clock()))
+        surfer.session.cookies.set(SESSION.full_name, sessions.start(self._database, self._user.id, now=clock()))
         return surfer
 
 
 @pytest.fixture
-def people(web: Web, bridge: Bridge) -> Sequence[Stranger]:
+def people(web: Web, container: Container) -> Sequence[Stranger]:
     """A stranger and an administrator at an installation where every form is called for somewhere."""
-    stuck(bridge, web.connection)
-    compared(bridge, web.connection)
-    asked(web, bridge)
-    resting, _ = bridge.connections.add("Fjord Prosjekt AS", settings(), who="test", now=clock())
-    bridge.connections.pause(resting.id, "The password is wrong.", now=clock())
-    gone = users.add(bridge.database, "gone@example.com", EVERYTHING, password=None, who="test", now=clock())
-    administrator = Administrator(web, bridge)
-    users.disable(bridge.database, gone.id, who="test", now=clock())
+    stuck(container, web.connection)
+    compared(container, web.connection)
+    asked(web, container)
+    resting, _ = container.connections.add("Fjord Prosjekt AS", settings(), actor="test", now=clock())
+    container.connections.pause(resting.id, "The password is wrong.", now=clock())
+    gone = users.add(container.database, "gone@example.com", EVERYTHING, password=None, actor="test", now=clock())
+    administrator = Administrator(web, container)
+    users.disable(container.database, gone.id, actor="test", now=clock())
     return Stranger(web), administrator
 
 
@@ -148,7 +149,7 @@ def test_no_form_fails_or_repeats_unescaped_what_was_filled_in(people: Sequence[
 
 def fill_in_often(person: Stranger, form: Form) -> None:
     @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 10)
-    @given(filled(form.fields), st.sampled_from([FORM] * 15 + WRONG_TYPES))
+    @given(filled(form.fields), st.sampled_from([FORM_MEDIA_TYPE] * 15 + WRONG_TYPES))
     def fill_in(pairs: Pairs, content_type: str) -> None:
         send(person.surfer(), form, pairs, content_type)
 

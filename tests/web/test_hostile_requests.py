@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.web.conftest import Web
 
-ENDPOINTS = ("/hooks/", "/health/")
+ENDPOINTS = ("/webhooks/", "/health/")
 TEXT = {"type": "string"}
 PARTY = {"type": ["object", "null"], "properties": {"id": {"type": "integer"}, "customerNumber": TEXT}}
 INVOICE = {"type": "object", "properties": {"id": {"type": "integer"}, "customer": PARTY, "project": PARTY}}
@@ -56,7 +56,7 @@ def cases(mode: GenerationMode) -> SearchStrategy[Case[Any]]:
     for path, method in endpoints:
         operation = described["paths"][path][method]
         operation["parameters"] = [*operation.get("parameters", []), *UNASKED]
-    hook = described["paths"]["/hooks/moment/{token}"]["post"]
+    hook = described["paths"]["/webhooks/moment/{token}"]["post"]
     hook["requestBody"] = {"content": {"application/json": {"schema": NOTIFICATION}}}
     schema = schemathesis.openapi.from_dict(described)
     return st.one_of([schema[path][method].as_strategy(generation_mode=mode) for path, method in endpoints])

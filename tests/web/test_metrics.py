@@ -20,10 +20,10 @@ TOKEN = "let-me-in"
 @pytest.fixture
 def watched(database_url: str, redis_url: str) -> Iterator[Web]:
     """An installation with a token."""
-    with installed({**environment(database_url, redis_url), "METRICS_TOKEN": TOKEN}) as bridge:
-        connection, token = bridge.connections.add("Demo AS", settings(), who="test", now=NOW)
+    with installed({**environment(database_url, redis_url), "METRICS_TOKEN": TOKEN}) as container:
+        connection, token = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
         with own_logging(), serving(create_app()) as url:
-            yield Web(url, bridge, connection, token)
+            yield Web(url, container, connection, token)
 
 
 def ask(web: Web, *, token: str) -> requests.Response:
@@ -34,9 +34,9 @@ def test_who_has_the_token_is_told_of_this_process_and_of_the_installation(watch
     answer = ask(watched, token=TOKEN)
     assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
     for line in (
-        "bridge_tasks_running 0.0",
-        "bridge_postgresql_up 1.0",
-        'bridge_connections{state="working"} 1.0',
+        "moment24_tasks_running 0.0",
+        "moment24_postgresql_up 1.0",
+        'moment24_connections{state="available"} 1.0',
     ):
         assert line in answer.text.splitlines()
 
@@ -44,7 +44,7 @@ def test_who_has_the_token_is_told_of_this_process_and_of_the_installation(watch
 def test_who_has_not_is_told_nothing(watched: Web) -> None:
     for answer in (watched.get("/metrics"), ask(watched, token=""), ask(watched, token="let-me-øut")):
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
-        assert "bridge_" not in answer.text
+        assert "moment24_" not in answer.text
 
 
 def test_without_a_token_there_are_none(web: Web) -> None:
@@ -53,15 +53,15 @@ def test_without_a_token_there_are_none(web: Web) -> None:
 
 def test_answers_are_counted_by_their_part_and_no_path_is_told(watched: Web) -> None:
     watched.notify(b'{"customer": {"id": 7}}')
-    watched.get("/hooks/moment/nobody-has-this")
+    watched.get("/webhooks/moment/nobody-has-this")
     watched.get("/nowhere")
     watched.get("/health/live")
     eventually(
-        lambda: 'bridge_web_answers_total{part="webhook",status="202"} 1.0' in ask(watched, token=TOKEN).text
+        lambda: 'moment24_http_requests_total{part="webhook",status="202"} 1.0' in ask(watched, token=TOKEN).text
     )
     said = ask(watched, token=TOKEN).text  # an answer is counted a moment after it was given
     for part, status in (("webhook", 202), ("webhook", 405), ("page", 404), ("health", 200)):
-        assert f'bridge_web_answers_total{{part="{part}",status="{status}"}} 1.0' in said.splitlines()
-    assert 'bridge_web_seconds_count{part="webhook"} 2.0' in said.splitlines()
+        assert f'moment24_http_requests_total{{part="{part}",status="{status}"}} 1.0' in said.splitlines()
+    assert 'moment24_http_request_seconds_count{part="webhook"} 2.0' in said.splitlines()
     assert watched.hook.rpartition("/")[2] not in said
     assert "nobody-has-this" not in said

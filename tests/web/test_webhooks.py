@@ -9,126 +9,132 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from models import listing
-from models.wanted import Wanted
-from models.words import Kind, Lane, Record, State
+from models.admin import job_list
+from models.admin.job_filter import JobFilter
+from models.enums import EntityType, JobState, Lane, Record
 from tests.installation import eventually, messages
 from web import webhooks
-from web.protection import MOST_BYTES
+from web.security.headers import MAX_BODY_BYTES
 from worker import dispatch
-from worker.wiring import clock
+from worker.container import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.servers import Server
     from tests.web.conftest import Web
-    from worker.wiring import Bridge
+    from worker.container import Container
 
 DOCUMENTED = (
     b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '
     b'"customerNumber": "10001"}, "project": {"id": 62788980, "projectNumber": "1"}}}'
 )
-INVOICE = Record(Kind.INVOICE, "106939080")
+INVOICE = Record(EntityType.INVOICE, "106939080")
 
 
-def test_the_documented_notification_puts_its_invoice_into_the_inbox(web: Web, bridge: Bridge) -> None:
+def test_the_documented_notification_puts_its_invoice_into_the_inbox(web: Web, container: Container) -> None:
     answer = web.notify(DOCUMENTED)
     assert (answer.status_code, answer.json()) == (202, {"received": True})
-    (view,) = listing.latest(bridge.database, Wanted())
-    assert (view.connection_id, view.record, view.state) == (web.connection.id, INVOICE, State.WAITING)
-    assert eventually(lambda: messages(bridge)) == [("sync_invoices", web.connection.id)]
+    (view,) = job_list.latest(container.database, JobFilter())
+    assert (view.connection_id, view.record, view.state) == (web.connection.id, INVOICE, JobState.QUEUED)
+    assert eventually(lambda: messages(container)) == [("sync_invoices", web.connection.id)]
 
 
-def test_a_notification_that_comes_often_is_one_change_and_one_message(web: Web, bridge: Bridge) -> None:
+def test_a_notification_that_comes_often_is_one_change_and_one_message(web: Web, container: Container) -> None:
     assert {web.notify(DOCUMENTED).status_code for _ in range(5)} == {202}
-    assert len(listing.latest(bridge.database, Wanted())) == len(eventually(lambda: messages(bridge))) == 1
+    assert (
+        len(job_list.latest(container.database, JobFilter())) == len(eventually(lambda: messages(container))) == 1
+    )
 
 
-def test_what_is_notified_just_after_a_lane_was_nudged_has_it_nudged_again(web: Web, bridge: Bridge) -> None:
-    lane = Lane(web.connection.id, Kind.INVOICE)
+def test_what_is_notified_just_after_a_lane_was_nudged_has_it_nudged_again(web: Web, container: Container) -> None:
+    lane = Lane(web.connection.id, EntityType.INVOICE)
     for number in range(1, 21):
         assert web.notify(b'{"invoice": {"id": %d}}' % number).status_code == 202
-        assert eventually(lambda: messages(bridge)) == [("sync_invoices", lane.connection_id)]
-        dispatch.arrived(lane)
-        bridge.redis.delete("sync")
+        assert eventually(lambda: messages(container)) == [("sync_invoices", lane.connection_id)]
+        dispatch.clear_pending(lane)
+        container.redis.delete("sync")
 
 
 def test_one_notification_is_passed_on_at_once_and_a_storm_in_a_few_messages(
-    web: Web, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+    web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nudged: list[float] = []
-    monkeypatch.setattr(dispatch, "nudge", lambda lanes: nudged.extend(time.monotonic() for _ in lanes))
-    monkeypatch.setattr(webhooks, "BREATH_SECONDS", 1.0)
+    monkeypatch.setattr(dispatch, "dispatch_lanes", lambda lanes: nudged.extend(time.monotonic() for _ in lanes))
+    monkeypatch.setattr(webhooks, "DISPATCH_DEBOUNCE_SECONDS", 1.0)
     for number in range(1, 11):
         assert web.notify(b'{"customer": {"id": %d}}' % number).status_code == 202
     eventually(lambda: len(nudged) >= 2)
     assert nudged[0] + 0.9 < nudged[1]
-    assert len(listing.latest(bridge.database, Wanted())) == 10
+    assert len(job_list.latest(container.database, JobFilter())) == 10
 
 
 @pytest.mark.parametrize(
     "body",
     [b"{}", b"[]", b"7", b'"invoice"', b'{"event": "X"}', b'{"invoice": {"id": "../1"}}', b'{"offer": {"id": 1}}'],
 )
-def test_json_that_names_no_record_is_accepted_and_left_to_the_poll(body: bytes, web: Web, bridge: Bridge) -> None:
+def test_json_that_names_no_record_is_accepted_and_left_to_the_poll(
+    body: bytes, web: Web, container: Container
+) -> None:
     answer = web.notify(body)
     assert (answer.status_code, answer.json()) == (202, {"received": False})
-    assert listing.latest(bridge.database, Wanted()) == []
-    assert messages(bridge) == []
+    assert job_list.latest(container.database, JobFilter()) == []
+    assert messages(container) == []
 
 
-def test_a_kind_that_does_not_travel_here_is_accepted_and_left_alone(web: Web, bridge: Bridge) -> None:
-    bridge.connections.change(web.connection.id, {"kinds": ["customer"]}, who="test", now=clock())
+def test_a_kind_that_does_not_travel_here_is_accepted_and_left_alone(web: Web, container: Container) -> None:
+    container.connections.update(web.connection.id, {"entity_types": ["customer"]}, actor="test", now=clock())
     assert web.notify(DOCUMENTED).status_code == 202
-    assert listing.latest(bridge.database, Wanted()) == []
+    assert job_list.latest(container.database, JobFilter()) == []
 
 
-def test_a_connection_that_is_paused_still_receives(web: Web, bridge: Bridge) -> None:
-    bridge.connections.pause(web.connection.id, "The password is wrong.", now=clock())
+def test_a_connection_that_is_paused_still_receives(web: Web, container: Container) -> None:
+    container.connections.pause(web.connection.id, "The password is wrong.", now=clock())
     assert web.notify(DOCUMENTED).json() == {"received": True}
-    assert len(listing.latest(bridge.database, Wanted())) == 1
+    assert len(job_list.latest(container.database, JobFilter())) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 60_000, b"invoice=1", b"NaN1"])
-def test_what_is_not_json_is_refused(body: bytes, web: Web, bridge: Bridge) -> None:
+def test_what_is_not_json_is_refused(body: bytes, web: Web, container: Container) -> None:
     assert web.notify(body).status_code == 400
-    assert listing.latest(bridge.database, Wanted()) == []
+    assert job_list.latest(container.database, JobFilter()) == []
 
 
 @pytest.mark.parametrize("token", ["guess", "%00", "x" * 2000, "a%2Fb"])
-def test_an_unknown_address_is_not_found_whatever_is_sent(token: str, web: Web, bridge: Bridge) -> None:
+def test_an_unknown_address_is_not_found_whatever_is_sent(token: str, web: Web, container: Container) -> None:
     for body in (DOCUMENTED, b"no json"):
-        assert requests.post(f"{web.url}/hooks/moment/{token}", data=body, timeout=10).status_code == 404
-    assert listing.latest(bridge.database, Wanted()) == []
+        assert requests.post(f"{web.url}/webhooks/moment/{token}", data=body, timeout=10).status_code == 404
+    assert job_list.latest(container.database, JobFilter()) == []
 
 
-def test_a_body_may_have_64_kib_and_no_more(web: Web, bridge: Bridge) -> None:
+def test_a_body_may_have_64_kib_and_no_more(web: Web, container: Container) -> None:
     padded = json.dumps({"invoice": {"id": 1}}).encode()
-    assert web.notify(padded.ljust(MOST_BYTES)).status_code == 202
-    assert web.notify(padded.ljust(MOST_BYTES + 1)).status_code == 413
-    assert [view.record.id for view in listing.latest(bridge.database, Wanted())] == ["1"]
+    assert web.notify(padded.ljust(MAX_BODY_BYTES)).status_code == 202
+    assert web.notify(padded.ljust(MAX_BODY_BYTES + 1)).status_code == 413
+    assert [view.record.id for view in job_list.latest(container.database, JobFilter())] == ["1"]
 
 
-def test_a_body_without_a_length_is_cut_off_at_the_same_limit(web: Web, bridge: Bridge) -> None:
+def test_a_body_without_a_length_is_cut_off_at_the_same_limit(web: Web, container: Container) -> None:
     def endless() -> Iterator[bytes]:
-        for _ in range(MOST_BYTES // 1024 + 1):
+        for _ in range(MAX_BODY_BYTES // 1024 + 1):
             yield b" " * 1024
 
     assert requests.post(web.hook, data=endless(), timeout=10).status_code == 413
-    assert listing.latest(bridge.database, Wanted()) == []
+    assert job_list.latest(container.database, JobFilter()) == []
 
 
-def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, bridge: Bridge) -> None:
+def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, container: Container) -> None:
     address = urlsplit(web.hook)
     with socket.create_connection((address.hostname, address.port)) as sender:
         sender.sendall(f"POST {address.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
     assert web.notify(DOCUMENTED).status_code == 202
-    assert len(listing.latest(bridge.database, Wanted())) == 1
+    assert len(job_list.latest(container.database, JobFilter())) == 1
 
 
 @pytest.mark.kills
-def test_without_postgresql_the_sender_is_told_to_come_again(web: Web, bridge: Bridge, postgres: Server) -> None:
+def test_without_postgresql_the_sender_is_told_to_come_again(
+    web: Web, container: Container, postgres: Server
+) -> None:
     postgres.kill()
     try:
         answer = web.notify(DOCUMENTED)
@@ -137,19 +143,19 @@ def test_without_postgresql_the_sender_is_told_to_come_again(web: Web, bridge: B
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert web.notify(DOCUMENTED).status_code == 202
-    assert len(listing.latest(bridge.database, Wanted())) == 1
+    assert len(job_list.latest(container.database, JobFilter())) == 1
 
 
 @pytest.mark.kills
 def test_without_redis_a_notification_is_received_all_the_same(
-    web: Web, bridge: Bridge, redis_server: Server
+    web: Web, container: Container, redis_server: Server
 ) -> None:
     redis_server.kill()
     try:
         assert web.notify(DOCUMENTED).status_code == 202
     finally:
         redis_server.start()
-    assert len(listing.latest(bridge.database, Wanted())) == 1
+    assert len(job_list.latest(container.database, JobFilter())) == 1
 
 
 def test_the_address_of_a_webhook_is_never_logged(web: Web, capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,8 @@ from tests.sandbox.serving import sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from models.connections import Connection
-    from worker.wiring import Bridge
+    from models.connections.repository import Connection
+    from worker.container import Container
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +42,12 @@ def environ(database_url: str, redis_url: str, books: dict[str, str]) -> dict[st
 
 
 @pytest.fixture
-def bridge(environ: Mapping[str, str]) -> Iterator[Bridge]:
-    with installed(environ) as bridge:
-        yield bridge
+def container(environ: Mapping[str, str]) -> Iterator[Container]:
+    with installed(environ) as container:
+        yield container
 
 
 @pytest.fixture
-def connection(bridge: Bridge) -> Connection:
-    connection, _ = bridge.connections.add("Demo AS", settings(), who="test", now=NOW)
+def connection(container: Container) -> Connection:
+    connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
     return connection

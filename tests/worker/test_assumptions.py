@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import inbox
-from models.words import Kind, Record
-from sync.doctor.rehearsals.traces import Traces
-from sync.doctor.rehearsing import rehearse
-from tests.worker.practice import CUSTOMER, DRAFT, PROJECT, Practice, healthy
-from worker import checks, tasks
-from worker.wiring import clock
+from models.enums import EntityType, Record
+from models.inbox.enqueue import enqueue
+from sync.diagnostics.run_write_tests import run_write_tests
+from sync.diagnostics.write_tests.artifacts import WriteTestArtifacts
+from tests.worker.broken_connection import CUSTOMER, DRAFT, PROJECT, Practice, healthy
+from worker import tasks
+from worker.container import clock
+from worker.jobs import diagnostics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sync.doctor.findings import Finding
-    from worker.wiring import Bridge
+    from sync.diagnostics.findings import Finding
+    from worker.container import Container
 
 PAGE = (Path(__file__).parents[2] / "docs" / "assumptions.md").read_text()
 TESTED_BY = dict(re.findall(r"^\| ([SM]\d+) \|.*\| ([^|]+) \|$", PAGE, re.MULTILINE))
@@ -28,12 +29,16 @@ NUMBERS = re.findall(r"^\| ([SM]\d+) \|", PAGE, re.MULTILINE)
 
 
 @pytest.fixture
-def lived_in(bridge: Bridge, books: dict[str, str]) -> Practice:
+def lived_in(container: Container, books: dict[str, str]) -> Practice:
     """A connection over which an invoice has come, and which has one in euros."""
-    practice = healthy(bridge, books)
+    practice = healthy(container, books)
     practice.control("twentyfour", "PUT", "books/1/series/11", {"start": 1})
-    records = [Record(Kind.CUSTOMER, CUSTOMER), Record(Kind.PROJECT, PROJECT), Record(Kind.INVOICE, DRAFT)]
-    inbox.receive(bridge.database, practice.connection.id, records, now=clock())
+    records = [
+        Record(EntityType.CUSTOMER, CUSTOMER),
+        Record(EntityType.PROJECT, PROJECT),
+        Record(EntityType.INVOICE, DRAFT),
+    ]
+    enqueue(container.database, practice.connection.id, records, now=clock())
     for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
         task(practice.connection.id)
     practice.invoice_in("EUR", rate=11.5)
@@ -50,8 +55,10 @@ def claimed(way: str) -> set[str]:
 
 def rehearsed(practice: Practice, **changes: object) -> set[str]:
     practice.set(**changes)
-    connection = practice.bridge.connections.get(practice.connection.id)
-    return numbers_in(rehearse(checks.patient_of(practice.bridge, connection), Traces(lambda _: None)))
+    connection = practice.container.connections.get(practice.connection.id)
+    return numbers_in(
+        run_write_tests(diagnostics.target_of(practice.container, connection), WriteTestArtifacts(lambda _: None))
+    )
 
 
 def test_each_says_by_which_of_them_it_is_tested_or_why_by_neither() -> None:

@@ -12,13 +12,13 @@ import pytest
 import requests
 
 from local.ports import free_ports
-from models import inbox
-from models.errands import Asked
-from models.words import Kind, Lane, Record
+from models.admin.operations import OperationType
+from models.enums import EntityType, Lane, Record
+from models.inbox.enqueue import enqueue
 from tests.installation import eventually, process
-from worker import dispatch, pulse
-from worker.app import app
-from worker.wiring import clock
+from worker import dispatch, heartbeat
+from worker.celery_app import app
+from worker.container import clock
 
 if TYPE_CHECKING:
     import subprocess
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from local.servers import Server
-    from models.connections import Connection
-    from models.errands import Answer
-    from worker.wiring import Bridge
+    from models.admin.operations import OperationResult
+    from models.connections.repository import Connection
+    from worker.container import Container
 
 CUSTOMER, DRAFT = "62788973", "106939080"
 ALONE = ("--without-gossip", "--without-mingle")
@@ -36,7 +36,7 @@ ALONE = ("--without-gossip", "--without-mingle")
 
 @pytest.fixture
 def worker(environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    with process("celery", "-A", "worker.app", "worker", *ALONE, environ=environ) as running:
+    with process("celery", "-A", "worker.celery_app", "worker", *ALONE, environ=environ) as running:
         await_line(running, "ready.")
         yield running
 
@@ -44,25 +44,25 @@ def worker(environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture
 def beat(environ: Mapping[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     schedule = ("--schedule", str(tmp_path / "beat"))
-    with process("celery", "-A", "worker.app", "beat", *schedule, environ=environ) as running:
+    with process("celery", "-A", "worker.celery_app", "beat", *schedule, environ=environ) as running:
         yield running
 
 
 @pytest.mark.usefixtures("worker")
 def test_a_nudge_brings_an_invoice_into_the_books(
-    bridge: Bridge, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, books: dict[str, str]
 ) -> None:
     finalize(books)
-    record = Record(Kind.INVOICE, DRAFT)
-    inbox.receive(bridge.database, connection.id, [record], now=clock())
-    dispatch.nudge([Lane(connection.id, record.kind)])
+    record = Record(EntityType.INVOICE, DRAFT)
+    enqueue(container.database, connection.id, [record], now=clock())
+    dispatch.dispatch_lanes([Lane(connection.id, record.entity_type)])
     (voucher,) = eventually(lambda: vouchers(books))
     assert (voucher["number"], voucher["lines"][0]["customer"]) == (1, 10001)
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_worker_answers_whoever_asks_on_its_host(bridge: Bridge) -> None:
-    assert not pulse.is_silent(app, bridge.redis)
+def test_a_worker_answers_whoever_asks_on_its_host(container: Container) -> None:
+    assert not heartbeat.is_unresponsive(app, container.redis)
 
 
 def test_a_worker_tells_its_metrics_where_it_is_told_to(environ: Mapping[str, str]) -> None:
@@ -70,7 +70,7 @@ def test_a_worker_tells_its_metrics_where_it_is_told_to(environ: Mapping[str, st
     with watched_worker(environ, port) as running:
         await_line(running, "ready.")
         said = requests.get(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": "Bearer t"}, timeout=10)
-    assert "bridge_tasks_running 0.0" in said.text.splitlines()
+    assert "moment24_tasks_running 0.0" in said.text.splitlines()
 
 
 def test_a_worker_works_also_where_its_port_for_metrics_is_taken(environ: Mapping[str, str]) -> None:
@@ -83,14 +83,14 @@ def test_a_worker_works_also_where_its_port_for_metrics_is_taken(environ: Mappin
 @pytest.mark.kills
 @pytest.mark.usefixtures("worker", "beat")
 def test_what_came_while_redis_was_away_is_done_when_it_is_back(
-    bridge: Bridge, connection: Connection, books: dict[str, str], redis_server: Server
+    container: Container, connection: Connection, books: dict[str, str], redis_server: Server
 ) -> None:
     finalize(books)
-    record = Record(Kind.INVOICE, DRAFT)
+    record = Record(EntityType.INVOICE, DRAFT)
     redis_server.kill()
     try:
-        inbox.receive(bridge.database, connection.id, [record], now=clock())
-        dispatch.nudge([Lane(connection.id, record.kind)])
+        enqueue(container.database, connection.id, [record], now=clock())
+        dispatch.dispatch_lanes([Lane(connection.id, record.entity_type)])
     finally:
         redis_server.start()
     assert len(eventually(lambda: vouchers(books))) == 1
@@ -99,18 +99,18 @@ def test_what_came_while_redis_was_away_is_done_when_it_is_back(
 @pytest.mark.kills
 @pytest.mark.usefixtures("worker", "beat")
 def test_what_a_page_asked_while_redis_was_away_is_answered_when_it_is_back(
-    bridge: Bridge, connection: Connection, redis_server: Server
+    container: Container, connection: Connection, redis_server: Server
 ) -> None:
     redis_server.kill()
     try:
-        number = bridge.errands.ask(Asked.EXAMINATION, connection.id, who="test", now=clock())
-        dispatch.nudge_errands([number])
+        number = container.operations.request(OperationType.DIAGNOSTICS, connection.id, actor="test", now=clock())
+        dispatch.dispatch_operations([number])
     finally:
         redis_server.start()
 
-    def answer() -> Answer | None:
-        errand = bridge.errands.get(number)
-        return errand.answer if errand else None
+    def answer() -> OperationResult | None:
+        operation = container.operations.get(number)
+        return operation.result if operation else None
 
     assert answer() is None
     assert [each["name"] for each in (eventually(answer) or {})["clients"]] == ["Demo AS"]
@@ -118,13 +118,13 @@ def test_what_a_page_asked_while_redis_was_away_is_answered_when_it_is_back(
 
 @pytest.mark.kills
 def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(
-    bridge: Bridge, connection: Connection, books: dict[str, str], worker: subprocess.Popen[str]
+    container: Container, connection: Connection, books: dict[str, str], worker: subprocess.Popen[str]
 ) -> None:
     slow = {"operation": "SaveCompanies", "kind": "slow", "seconds": 1}
-    requests.post(f"{books['twentyfour']}/mishaps", json=slow, timeout=10).raise_for_status()
-    record = Record(Kind.CUSTOMER, CUSTOMER)
-    inbox.receive(bridge.database, connection.id, [record], now=clock())
-    dispatch.nudge([Lane(connection.id, record.kind)])
+    requests.post(f"{books['twentyfour']}/faults", json=slow, timeout=10).raise_for_status()
+    record = Record(EntityType.CUSTOMER, CUSTOMER)
+    enqueue(container.database, connection.id, [record], now=clock())
+    dispatch.dispatch_lanes([Lane(connection.id, record.entity_type)])
     eventually(lambda: requests.get(f"{books['twentyfour']}/calls", timeout=10).json().get("SaveCompanies"))
     worker.send_signal(signal.SIGTERM)
     worker.communicate(timeout=30)
@@ -136,10 +136,13 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(
 @pytest.mark.kills
 @pytest.mark.parametrize(
     ("record", "operation"),
-    [(Record(Kind.CUSTOMER, CUSTOMER), "SaveCompanies"), (Record(Kind.INVOICE, DRAFT), "SaveBundleList")],
+    [
+        (Record(EntityType.CUSTOMER, CUSTOMER), "SaveCompanies"),
+        (Record(EntityType.INVOICE, DRAFT), "SaveBundleList"),
+    ],
 )
 def test_a_worker_that_was_stopped_for_longer_than_its_claim_sends_nothing_more(
-    bridge: Bridge,
+    container: Container,
     environ: Mapping[str, str],
     connection: Connection,
     books: dict[str, str],
@@ -148,17 +151,17 @@ def test_a_worker_that_was_stopped_for_longer_than_its_claim_sends_nothing_more(
 ) -> None:
     """It had renewed its claim just before it stopped; another one took over, looked in vain, and sent."""
     finalize(books)
-    lane, told = Lane(connection.id, record.kind), {**environ, "CLAIM_SECONDS": "5", "STOPS_AT": operation}
-    with process("celery", "-A", "tests.worker.stopping", "worker", *ALONE, environ=told) as stopped:
+    lane, told = Lane(connection.id, record.entity_type), {**environ, "LEASE_SECONDS": "5", "STOPS_AT": operation}
+    with process("celery", "-A", "tests.worker.stopping_worker", "worker", *ALONE, environ=told) as stopped:
         await_line(stopped, "ready.")
-        inbox.receive(bridge.database, connection.id, [record], now=clock())
-        dispatch.nudge([lane])
+        enqueue(container.database, connection.id, [record], now=clock())
+        dispatch.dispatch_lanes([lane])
         eventually(lambda: is_stopped(stopped))
-        eventually(lambda: bridge.runner.drain(lane) or calls(books)[operation])
+        eventually(lambda: container.runner.drain(lane) or calls(books)[operation])
         stopped.send_signal(signal.SIGCONT)
         stopped.send_signal(signal.SIGTERM)
         said, _ = stopped.communicate(timeout=60)
-    assert "claim_lost" in said
+    assert "lease_lost" in said
     assert calls(books)[operation] == 1
 
 
@@ -172,7 +175,7 @@ def is_stopped(running: subprocess.Popen[str]) -> bool:
 
 def watched_worker(environ: Mapping[str, str], port: int) -> AbstractContextManager[subprocess.Popen[str]]:
     environ = {**environ, "METRICS_TOKEN": "t", "WORKER_METRICS_PORT": str(port)}
-    return process("celery", "-A", "worker.app", "worker", *ALONE, environ=environ)
+    return process("celery", "-A", "worker.celery_app", "worker", *ALONE, environ=environ)
 
 
 def await_line(running: subprocess.Popen[str], end: str) -> None:

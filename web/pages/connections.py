@@ -7,116 +7,129 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response, status
 from fastapi.responses import RedirectResponse
 
-from language.said import say
-from models import connections
-from models.connections import LONGEST_NAME, LONGEST_REASON, NOT_STARTED, NameTaken
-from models.errands import Asked
-from models.settings import ConnectionSettings
-from sync.cleaning import clean
-from web import settings_form
-from web.forms import Form, text
-from web.rendering import render
-from web.settings_form import Errors, Typed
-from web.visitors import Administrator, AdministratorEverywhere, Operator, Reader, Visitor
-from worker import comparing, dispatch
-from worker.wiring import bridge, clock
+from i18n.messages import msg
+from models.admin.operations import OperationType
+from models.connections import repository as connections
+from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, NOT_STARTED, NameTakenError
+from models.connections.settings import ConnectionSettings
+from sync.rules.normalization import clean
+from web.security.auth import Administrator, AdministratorEverywhere, CurrentUser, Operator, Reader
+from web.security.csrf import Form, text
+from web.views import settings_form
+from web.views.settings_form import Errors, Typed
+from web.views.templates import render
+from worker import dispatch
+from worker.container import clock, get_container
+from worker.jobs import reconciliation
 
 router = APIRouter(prefix="/connections")
 
 MONTH = re.compile(r"20[0-9]{2}-[0-9]{2}")
-MOST = 50
+PAGE_SIZE = 50
 """Connections of a page."""
 
 
 @router.get("")
-def show_all(request: Request, visitor: Reader, name: str = "", after: str = "") -> Response:
+def show_all(request: Request, current_user: Reader, name: str = "", after: str = "") -> Response:
     """List the connections that somebody sees, by name, a page after the other."""
-    name, after = (clean(text, longest=LONGEST_NAME) for text in (name, after))
-    found = connections.listing(bridge().database, visitor.scope, like=name, after=after, most=MOST + 1)
+    name, after = (clean(text, max_length=MAX_NAME_LENGTH) for text in (name, after))
+    found = connections.summaries(
+        get_container().database, current_user.scope, like=name, after=after, limit=PAGE_SIZE + 1
+    )
     return render(
         request,
-        visitor,
+        current_user,
         "connections.html",
-        connections=found[:MOST],
+        connections=found[:PAGE_SIZE],
         name=name,
         first=f"?{urlencode({'name': name})}" if after else None,
-        further=f"?{urlencode({'name': name, 'after': found[MOST - 1].name})}" if len(found) > MOST else None,
+        further=f"?{urlencode({'name': name, 'after': found[PAGE_SIZE - 1].name})}"
+        if len(found) > PAGE_SIZE
+        else None,
         not_started=NOT_STARTED,
     )
 
 
 @router.get("/new")
-def ask(request: Request, visitor: AdministratorEverywhere) -> Response:
+def new_form(request: Request, current_user: AdministratorEverywhere) -> Response:
     """Ask for what it takes to get into both systems."""
-    return _new(request, visitor, dict.fromkeys(("name", *settings_form.REQUIRED), ""), {})
+    return _new(request, current_user, dict.fromkeys(("name", *settings_form.REQUIRED), ""), {})
 
 
 @router.post("/new")
-def add(request: Request, visitor: AdministratorEverywhere, form: Form) -> Response:
+def add(request: Request, current_user: AdministratorEverywhere, form: Form) -> Response:
     """Add a connection that is not started yet, and have it tested."""
-    name = clean(text(form, "name"), longest=LONGEST_NAME)
+    name = clean(text(form, "name"), max_length=MAX_NAME_LENGTH)
     typed = settings_form.typed(form) | {"name": name}
     entered, errors = settings_form.read(typed, known={}, names=settings_form.REQUIRED)
     if not name:
-        errors["name"] = settings_form.FILL_IN
+        errors["name"] = settings_form.REQUIRED_MESSAGE
     if errors:
-        return _new(request, visitor, typed, errors)
+        return _new(request, current_user, typed, errors)
     settings = ConnectionSettings.model_validate(entered)
     try:
-        added, _ = bridge().connections.add(name, settings, who=visitor.email, now=clock(), started=False)
-    except NameTaken as error:
-        return _new(request, visitor, typed, {"name": error.args[0]})
-    return examine(visitor, added.id, done="added")
+        added, _ = get_container().connections.add(
+            name, settings, actor=current_user.email, now=clock(), started=False
+        )
+    except NameTakenError as error:
+        return _new(request, current_user, typed, {"name": error.args[0]})
+    return request_diagnostics(current_user, added.id, done="added")
 
 
 @router.post("/{connection_id}/test")
-def try_out(visitor: Operator, connection_id: int) -> Response:
+def test(current_user: Operator, connection_id: int) -> Response:
     """Have the connection tested."""
-    bridge().connections.get(connection_id)
-    return examine(visitor, connection_id)
+    get_container().connections.get(connection_id)
+    return request_diagnostics(current_user, connection_id)
 
 
 @router.post("/{connection_id}/pause")
-def pause(visitor: Operator, connection_id: int, form: Form) -> Response:
+def pause(current_user: Operator, connection_id: int, form: Form) -> Response:
     """Stop the connection's work until somebody resumes it."""
-    because = clean(text(form, "because"), longest=LONGEST_REASON) or say("It was paused by hand.")
-    bridge().connections.pause(connection_id, because, who=visitor.email, now=clock())
+    because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
+    get_container().connections.pause(connection_id, because, actor=current_user.email, now=clock())
     return _back(connection_id, "paused")
 
 
 @router.post("/{connection_id}/resume")
-def resume(visitor: Operator, connection_id: int) -> Response:
+def resume(current_user: Operator, connection_id: int) -> Response:
     """Let the connection work again, or for the first time."""
-    bridge().connections.resume(connection_id, who=visitor.email, now=clock())
+    get_container().connections.resume(connection_id, actor=current_user.email, now=clock())
     return _back(connection_id, "resumed")
 
 
 @router.post("/{connection_id}/token")
-def token(request: Request, visitor: Administrator, connection_id: int) -> Response:
+def token(request: Request, current_user: Administrator, connection_id: int) -> Response:
     """Give the webhook a new address and show it: now or never, since only its hash is kept, hence no redirect."""
-    connection = bridge().connections.get(connection_id)
-    made = bridge().connections.new_token(connection_id, who=visitor.email, now=clock())
-    address = f"{bridge().settings.public_url}/hooks/moment/{made}"
-    return render(request, visitor, "webhook.html", connection=connection, address=address)
+    connection = get_container().connections.get(connection_id)
+    made = get_container().connections.new_token(connection_id, actor=current_user.email, now=clock())
+    address = f"{get_container().settings.public_url}/webhooks/moment/{made}"
+    return render(request, current_user, "webhook.html", connection=connection, address=address)
 
 
 @router.post("/{connection_id}/compare")
-def compare(visitor: Operator, connection_id: int, form: Form) -> Response:
+def reconcile(current_user: Operator, connection_id: int, form: Form) -> Response:
     """Have the books of a month compared, of the last one where the month cannot be read."""
-    bridge().connections.get(connection_id)
-    first, last = comparing.month_of(_day_of(text(form, "month")) or comparing.last_month(clock().date()))
+    get_container().connections.get(connection_id)
+    first, last = reconciliation.month_of(
+        _day_of(text(form, "month")) or reconciliation.last_month(clock().date())
+    )
     typed = {"first": first.isoformat(), "last": last.isoformat()}
-    errand = bridge().errands.ask(Asked.COMPARISON, connection_id, typed=typed, who=visitor.email, now=clock())
-    dispatch.nudge_errands([errand])
-    return RedirectResponse(f"/errands/{errand}", status.HTTP_303_SEE_OTHER)
+    errand = get_container().operations.request(
+        OperationType.RECONCILIATION, connection_id, input_=typed, actor=current_user.email, now=clock()
+    )
+    dispatch.dispatch_operations([errand])
+    return RedirectResponse(f"/operations/{errand}", status.HTTP_303_SEE_OTHER)
 
 
-def examine(visitor: Visitor, connection_id: int, *, done: str = "") -> Response:
+def request_diagnostics(current_user: CurrentUser, connection_id: int, *, done: str = "") -> Response:
     """Have a worker test a connection, and lead to where its answer will stand."""
-    errand = bridge().errands.ask(Asked.EXAMINATION, connection_id, who=visitor.email, now=clock())
-    dispatch.nudge_errands([errand])
+    errand = get_container().operations.request(
+        OperationType.DIAGNOSTICS, connection_id, actor=current_user.email, now=clock()
+    )
+    dispatch.dispatch_operations([errand])
     query = f"?done={done}" if done else ""
-    return RedirectResponse(f"/errands/{errand}{query}", status.HTTP_303_SEE_OTHER)
+    return RedirectResponse(f"/operations/{errand}{query}", status.HTTP_303_SEE_OTHER)
 
 
 def _day_of(month: str) -> date | None:
@@ -126,10 +139,10 @@ def _day_of(month: str) -> date | None:
         return None
 
 
-def _new(request: Request, visitor: Visitor, typed: Typed, errors: Errors) -> Response:
+def _new(request: Request, current_user: CurrentUser, typed: Typed, errors: Errors) -> Response:
     return render(
         request,
-        visitor,
+        current_user,
         "connection-new.html",
         status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
         form=settings_form.without_secrets(typed),

@@ -4,95 +4,100 @@ from fastapi import APIRouter, HTTPException, Request, Response, status
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from language.said import say, tell
-from models import connections, users
-from models.passwords import Unfit
-from models.users import ROLES, Rights
-from models.words import Role, Scope
-from web.forms import Form, text
-from web.rendering import render
-from web.visitors import AdministratorEverywhere, Visitor
-from worker.wiring import bridge, clock
+from i18n.messages import msg, translate
+from models.connections import repository as connections
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users.passwords import InvalidInputError
+from models.users.repository import ROLES, Rights
+from web.security.auth import AdministratorEverywhere, CurrentUser
+from web.security.csrf import Form, text
+from web.views.templates import render
+from worker.container import clock, get_container
 
 router = APIRouter()
 
 DONE = {
-    "added": say("The user is added. Give them their password by telephone or in person."),
-    "changed": say("Saved."),
-    "password": say("The new password holds from now on, and the user is signed out everywhere."),
-    "disabled": say("The user is signed out everywhere and cannot sign in any more."),
-    "enabled": say("The user can sign in again."),
+    "added": msg("The user is added. Give them their password by telephone or in person."),
+    "changed": msg("Saved."),
+    "password": msg("The new password holds from now on, and the user is signed out everywhere."),
+    "disabled": msg("The user is signed out everywhere and cannot sign in any more."),
+    "enabled": msg("The user can sign in again."),
 }
 NEW = Rights(Role.OPERATOR, Scope(frozenset()))
 """What the form for a new user begins with."""
 
 
 @router.get("/users")
-def show_all(request: Request, visitor: AdministratorEverywhere) -> Response:
+def show_all(request: Request, current_user: AdministratorEverywhere) -> Response:
     """List the users and what they may do."""
-    everyone = users.everyone(bridge().database)
-    return render(request, visitor, "users.html", users=everyone, roles=ROLES, names=_names())
+    everyone = users.all_users(get_container().database)
+    return render(request, current_user, "users.html", users=everyone, roles=ROLES, names=_names())
 
 
 @router.get("/users/new")
-def ask(request: Request, visitor: AdministratorEverywhere) -> Response:
+def new_form(request: Request, current_user: AdministratorEverywhere) -> Response:
     """Ask who is to be added."""
-    return _new(request, visitor, NEW)
+    return _new(request, current_user, NEW)
 
 
 @router.post("/users/new")
-def add(request: Request, visitor: AdministratorEverywhere, form: Form) -> Response:
+def add(request: Request, current_user: AdministratorEverywhere, form: Form) -> Response:
     """Add a user with a first password, which may be left out where there is another way to sign in."""
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
-    given = None if bridge().openid and not password else password
+    given = None if get_container().openid and not password else password
     try:
-        user = users.add(bridge().database, email, rights, password=given, who=visitor.email, now=clock())
-    except Unfit as error:
-        return _new(request, visitor, rights, email=email, error=error)
+        user = users.add(
+            get_container().database, email, rights, password=given, actor=current_user.email, now=clock()
+        )
+    except InvalidInputError as error:
+        return _new(request, current_user, rights, email=email, error=error)
     return _done(user.id, "added")
 
 
 @router.get("/users/{user_id}")
-def show(request: Request, visitor: AdministratorEverywhere, user_id: int, done: str = "") -> Response:
+def show(request: Request, current_user: AdministratorEverywhere, user_id: int, done: str = "") -> Response:
     """Show a user, and what may be changed about them."""
-    return _one(request, visitor, user_id, done=DONE.get(done))
+    return _one(request, current_user, user_id, done=DONE.get(done))
 
 
 @router.post("/users/{user_id}")
-def change(request: Request, visitor: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+def update(request: Request, current_user: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     """Give a user another role or other connections."""
     rights = _rights(form)
     try:
-        users.change(bridge().database, user_id, rights, who=visitor.email, now=clock())
-    except Unfit as error:
-        return _one(request, visitor, user_id, entered=rights, error=error)
+        users.update(get_container().database, user_id, rights, actor=current_user.email, now=clock())
+    except InvalidInputError as error:
+        return _one(request, current_user, user_id, entered=rights, error=error)
     return _done(user_id, "changed")
 
 
 @router.post("/users/{user_id}/password")
-def set_password(request: Request, visitor: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+def set_password(request: Request, current_user: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     """Give a user a new password, for when they have forgotten theirs."""
     try:
-        users.set_password(bridge().database, user_id, text(form, "password"), who=visitor.email, now=clock())
-    except Unfit as error:
-        return _one(request, visitor, user_id, error=error)
+        users.set_password(
+            get_container().database, user_id, text(form, "password"), actor=current_user.email, now=clock()
+        )
+    except InvalidInputError as error:
+        return _one(request, current_user, user_id, error=error)
     return _done(user_id, "password")
 
 
 @router.post("/users/{user_id}/disable")
-def disable(request: Request, visitor: AdministratorEverywhere, user_id: int) -> Response:
+def disable(request: Request, current_user: AdministratorEverywhere, user_id: int) -> Response:
     """Shut a user out."""
     try:
-        users.disable(bridge().database, user_id, who=visitor.email, now=clock())
-    except Unfit as error:
-        return _one(request, visitor, user_id, error=error)
+        users.disable(get_container().database, user_id, actor=current_user.email, now=clock())
+    except InvalidInputError as error:
+        return _one(request, current_user, user_id, error=error)
     return _done(user_id, "disabled")
 
 
 @router.post("/users/{user_id}/enable")
-def enable(visitor: AdministratorEverywhere, user_id: int) -> Response:
+def enable(current_user: AdministratorEverywhere, user_id: int) -> Response:
     """Let a user in again."""
-    users.enable(bridge().database, user_id, who=visitor.email, now=clock())
+    users.enable(get_container().database, user_id, actor=current_user.email, now=clock())
     return _done(user_id, "enabled")
 
 
@@ -106,39 +111,47 @@ def _rights(form: FormData) -> Rights:
 
 
 def _new(
-    request: Request, visitor: Visitor, rights: Rights, *, email: str = "", error: Unfit | None = None
+    request: Request,
+    current_user: CurrentUser,
+    rights: Rights,
+    *,
+    email: str = "",
+    error: InvalidInputError | None = None,
 ) -> Response:
-    context = _form(visitor, rights, error) | {"email": email, "password_needed": bridge().openid is None}
-    return render(request, visitor, "user-new.html", status=_status(error), **context)
+    context = _form(current_user, rights, error) | {
+        "email": email,
+        "password_needed": get_container().openid is None,
+    }
+    return render(request, current_user, "user-new.html", status=_status(error), **context)
 
 
 def _one(
     request: Request,
-    visitor: Visitor,
+    current_user: CurrentUser,
     user_id: int,
     *,
     done: str | None = None,
     entered: Rights | None = None,
-    error: Unfit | None = None,
+    error: InvalidInputError | None = None,
 ) -> Response:
-    user = users.get(bridge().database, user_id)
-    context = _form(visitor, entered or user.rights, error) | {"user": user, "done": done}
-    return render(request, visitor, "user.html", status=_status(error), **context)
+    user = users.get(get_container().database, user_id)
+    context = _form(current_user, entered or user.rights, error) | {"user": user, "done": done}
+    return render(request, current_user, "user.html", status=_status(error), **context)
 
 
-def _form(visitor: Visitor, rights: Rights, error: Unfit | None) -> dict[str, object]:
+def _form(current_user: CurrentUser, rights: Rights, error: InvalidInputError | None) -> dict[str, object]:
     errors = {error.field: error.message} if error else {}
-    roles = [(role, tell(name, visitor.language)) for role, name in ROLES.items()]
+    roles = [(role, translate(name, current_user.language)) for role, name in ROLES.items()]
     return {"rights": rights, "roles": roles, "names": _names(), "errors": errors}
 
 
-def _status(error: Unfit | None) -> int:
+def _status(error: InvalidInputError | None) -> int:
     return status.HTTP_422_UNPROCESSABLE_CONTENT if error else status.HTTP_200_OK
 
 
 def _names() -> dict[int, str]:
     """Tell what the connections are called, in the order of their names."""
-    return {each.id: each.name for each in connections.listing(bridge().database, Scope())}
+    return {each.id: each.name for each in connections.summaries(get_container().database, Scope())}
 
 
 def _done(user_id: int, what: str) -> Response:

@@ -11,14 +11,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 import psutil
 
-from local.children import end, spawn
+from local.child_processes import end, spawn
 from local.processes import ROOT
 from tests.journeys.firm import API_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.bench.scene import Scene
+    from tests.bench.setup import Scene
     from tests.journeys.firm import Firm
 
 SLOTS = 8

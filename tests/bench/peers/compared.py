@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from local.demo_user import eventually, expect
 from local.processes import ROOT
-from local.visitor import eventually, expect
 from tests.bench.peers.beside import PEERS, beside
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.bench.figures import Figures
     from tests.bench.peers.beside import Peer
-    from tests.bench.scene import Scene
+    from tests.bench.setup import Scene
     from tests.journeys.firm import Firm, Record
 
 

@@ -6,15 +6,15 @@ import time
 from random import Random
 from typing import TYPE_CHECKING
 
+from local.demo_user import eventually, expect
 from local.processes import ROOT
-from local.visitor import eventually, expect
-from tests.bench.entries import enter
 from tests.bench.peers.beside import PEERS, beside
-from tests.bench.scene import PATIENCE_SECONDS
+from tests.bench.seed_records import enter
+from tests.bench.setup import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from tests.bench.figures import Figures
-    from tests.bench.scene import Scene
+    from tests.bench.setup import Scene
 
 
 def first_days(town: Scene, *, of_each: int, seconds: float) -> dict[str, Figures]:

@@ -30,11 +30,11 @@ PATHS = {
 RECEIVABLES, OUTGOING_INVOICE = 1500, 1
 
 
-class NotYet(Exception):
+class NotYetError(Exception):
     """Another record has to be there first."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """24SevenOffice did not save it."""
 
 
@@ -48,7 +48,7 @@ def save_customer(customer_id: int) -> None:
     }
     [saved] = service("Company", log_in()).SaveCompanies(companies={"Company": [company]})
     if saved.APIException:
-        raise Refused(saved.APIException.Message)
+        raise RefusedError(saved.APIException.Message)
     moment("PATCH", f"customers/{customer_id}", json={"customerNumber": str(saved.Id)})
 
 
@@ -57,7 +57,7 @@ def save_project(project_id: int) -> None:
     number = int(project["projectNumber"])
     customer_number = read(f"customers/{project['customerId']}")["customerNumber"]
     if not customer_number:
-        raise NotYet(f"Customer {project['customerId']}")
+        raise NotYetError(f"Customer {project['customerId']}")
     fields = {"Id": number, "Name": project["name"], "NameDisplay": "Plain", "TimeReg": "WorkType"}
     service("Project", log_in()).SaveProject(project=fields | {"CustomerId": int(customer_number)})
 
@@ -67,7 +67,7 @@ def post_invoice(invoice_id: int, customer_number: str | None, project_number: s
     customer_number = customer_number or read(f"customers/{invoice['customerId']}")["customerNumber"]
     project_number = project_number or read(f"projects/{invoice['projectId']}")["projectNumber"]
     if not (customer_number and project_number):
-        raise NotYet(f"Customer {invoice['customerId']} or project {invoice['projectId']}")
+        raise NotYetError(f"Customer {invoice['customerId']} or project {invoice['projectId']}")
     parties = {
         "CustomerId": int(customer_number),
         "ProjectId": int(project_number),
@@ -101,7 +101,7 @@ def post_invoice(invoice_id: int, customer_number: str | None, project_number: s
         }
     )
     if result.Type != "Ok":
-        raise Refused(result.Description)
+        raise RefusedError(result.Description)
 
 
 def log_in() -> requests.Session:
@@ -113,7 +113,7 @@ def log_in() -> requests.Session:
     }
     session_id = service("Authenticate", session).Login(credential=credential)
     if not session_id:
-        raise Refused("Login")
+        raise RefusedError("Login")
     session.cookies.set("ASP.NET_SessionId", session_id)
     return session
 

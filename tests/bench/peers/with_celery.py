@@ -14,7 +14,7 @@ from tests.bench.peers import jobs
 app = Celery("peer", broker=os.environ["PEER_REDIS"])
 app.conf.update(task_ignore_result=True, task_acks_late=True, worker_prefetch_multiplier=1)
 
-RETRIED = (requests.RequestException, Error, jobs.NotYet, jobs.Refused)
+RETRIED = (requests.RequestException, Error, jobs.NotYetError, jobs.RefusedError)
 
 
 @app.task(autoretry_for=RETRIED, retry_backoff=True, max_retries=10)

@@ -15,7 +15,7 @@ from redis import Redis
 from config.settings import Settings
 from integrations.twentyfour.budget import Limits
 from local import servers
-from sync.pacing import Life, Rhythm
+from sync.polling.schedule import Activity, PollState
 from tests.bench.figures import Row, percentile
 from tests.bench.simulation import HOUR, SECOND, Day, arrivals, most_within
 
@@ -51,9 +51,9 @@ MOST_UNEVEN = 1.25
 def budget() -> Row:
     """Play the day with polls and without, and a flood."""
     dice = random.Random(24)  # noqa: S311 - the same day each time
-    events, rhythms = _events(dice), _rhythms(dice)
+    events, poll_states = _events(dice), _rhythms(dice)
     with TemporaryDirectory() as state, servers.redis(Path(state), port=0) as server:
-        day = _played(server.url, events, rhythms)
+        day = _played(server.url, events, poll_states)
         alone = _played(server.url, events)
         flood = _played(server.url, _flood(), patient=False)
     reached_them = [most_within(arrivals(each.left, dice=dice), HOUR) for each in (day, flood)]
@@ -81,7 +81,7 @@ def budget() -> Row:
 
 
 def _played(
-    url: str, events: Sequence[tuple[int, int]], rhythms: Sequence[Rhythm] = (), *, patient: bool = True
+    url: str, events: Sequence[tuple[int, int]], poll_states: Sequence[PollState] = (), *, patient: bool = True
 ) -> Day:
     limits = Limits(
         per_hour=Settings.model_fields["twentyfour_requests_per_hour"].default,
@@ -90,7 +90,7 @@ def _played(
     with Redis.from_url(url) as redis:
         redis.flushall()
         day = Day(redis, limits, STARTS, patient=patient)
-        day.play(events, {each.connection_id: each for each in rhythms}, hours=HOURS)
+        day.play(events, {each.connection_id: each for each in poll_states}, hours=HOURS)
     return day
 
 
@@ -106,13 +106,13 @@ def _events(dice: random.Random) -> Sequence[tuple[int, int]]:
     return sorted(events)
 
 
-def _rhythms(dice: random.Random) -> Sequence[Rhythm]:
+def _rhythms(dice: random.Random) -> Sequence[PollState]:
     """Make the connections as they stand in the morning."""
     made = []
     for number in range(CONNECTIONS):
         asked = timedelta(minutes=dice.choice(ASKED))
         news = timedelta(days=30 if number >= CONNECTIONS * (1 - SILENT) else 1)
-        made.append(Rhythm(number, asked, STARTS - asked * dice.random(), STARTS - news))
+        made.append(PollState(number, asked, STARTS - asked * dice.random(), STARTS - news))
     return made
 
 
@@ -130,8 +130,8 @@ def _pace(polls: Sequence[Polled]) -> Figures:
             together[poll.at // SPAN, poll.life].append(poll.slower)
     many = {key: each for key, each in together.items() if len(each) >= ENOUGH}
     uneven = [percentile(each, 90) / percentile(each, 10) for each in many.values()]
-    busy = [median(each) for (_, life), each in many.items() if life is Life.LIVELY]
-    others = [median(each) for (_, life), each in many.items() if life is not Life.LIVELY]
+    busy = [median(each) for (_, life), each in many.items() if life is Activity.ACTIVE]
+    others = [median(each) for (_, life), each in many.items() if life is not Activity.ACTIVE]
     return {
         "slower_busy": median(busy),
         "slower_busy_most": max(busy),

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from local.visitor import eventually, expect
+from local.demo_user import eventually, expect
 from tests.bench.figures import Row
 from tests.bench.peers.compared import compared
-from tests.bench.scene import PATIENCE_SECONDS, notifications, scene
+from tests.bench.setup import PATIENCE_SECONDS, notifications, scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.bench.figures import Figures
     from tests.bench.peers.beside import Peer
-    from tests.bench.scene import Scene
+    from tests.bench.setup import Scene
     from tests.journeys.firm import Firm, Record
 
 INVOICES, OF_PEERS = 1000, 80
@@ -57,7 +57,7 @@ def peer_at_once(town: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record]
     for invoice in invoices:
         peer.send("invoice", invoice["id"], *told)
     eventually(
-        lambda: expect("posts", firm.calls().get("SaveBundleList", 0) >= len(invoices), wanted=True),
+        lambda: expect("posts", firm.calls().get("SaveBundleList", 0) >= len(invoices), expected=True),
         seconds=PATIENCE_SECONDS,
     )
     time.sleep(2 * SECONDS)

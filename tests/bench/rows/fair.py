@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from models.words import Kind
+from models.enums import EntityType
 from tests.bench.figures import Row, percentile
-from tests.bench.scene import scene
+from tests.bench.setup import scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.bench.scene import Scene
+    from tests.bench.setup import Scene
     from tests.journeys.firm import Firm, Record
 
 INVOICES = 30
@@ -35,8 +35,8 @@ def fair() -> Row:
         firm.mishap("twentyfour", "SaveCompanies", "hang", seconds=600, times=10**6)
         town.late(firm, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS)
         alone = _each_second(town, firm, written[:INVOICES])
-        town.receive(hanging, Kind.CUSTOMER, _with_others(customers, HANGING))
-        town.receive(working, Kind.INVOICE, _with_others(written[2 * INVOICES :], WORKING))
+        town.receive(hanging, EntityType.CUSTOMER, _with_others(customers, HANGING))
+        town.receive(working, EntityType.INVOICE, _with_others(written[2 * INVOICES :], WORKING))
         before = len(town.registered(firm))
         beside = _each_second(town, firm, written[INVOICES : 2 * INVOICES])
         others = len(town.registered(firm)) - before - INVOICES

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from random import Random
 
-from tests.bench.entries import enter, right
 from tests.bench.figures import Row
 from tests.bench.peers.firsts import first_days
-from tests.bench.scene import notifications, scene
+from tests.bench.seed_records import enter, right
+from tests.bench.setup import notifications, scene
 
 OF_EACH, OF_PEERS = 500, 30
 SECONDS = 0.05

@@ -15,13 +15,15 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from local import servers
-from models import due, inbox, listing, retention
-from models.base import Database, migrate
-from models.connections import Connections
-from models.inbox import Settlement
-from models.vault import Vault
-from models.wanted import Wanted
-from models.words import Kind, Lane, Outcome, Record, State
+from models.admin import job_list
+from models.admin.job_filter import JobFilter
+from models.connections.repository import Connections
+from models.connections.vault import Vault
+from models.database import Database, migrate
+from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.inbox import due, leases, retention
+from models.inbox.enqueue import enqueue
+from models.inbox.leases import AttemptResult
 from tests import factories
 from tests.bench.figures import Row
 
@@ -34,17 +36,17 @@ MOST_TIMES = 1.3
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 SETTLED = """
-insert into changes (connection_id, kind, record_id, state, due_at, received_at, settled_at, outcome, words)
-select :connection, 'invoice', n::text, 'settled', at, at, at, 'synced', array_to_tsvector(array[n::text])
+insert into sync_jobs (connection_id, entity_type, record_id, state, due_at, received_at, completed_at, outcome, search_terms)
+select :connection, 'invoice', n::text, 'done', at, at, at, 'synced', array_to_tsvector(array[n::text])
 from generate_series(:first, :last) as n, lateral (select now() - n * interval '1 second' as at) as instant
 """
 TRIED = """
-insert into attempts (change_id, at, seconds, outcome, reason, message)
-select id, settled_at, 0.1, 'synced', '', '"done"' from changes where record_id::bigint between :first and :last
+insert into attempts (job_id, at, seconds, outcome, error_code, message)
+select id, completed_at, 0.1, 'synced', '', '"done"' from sync_jobs where record_id::bigint between :first and :last
 """
 OUTDATED = """
-insert into attempts (change_id, at, seconds, outcome, reason, message)
-select id, :old, 0.1, 'synced', '', '"done"' from changes order by id limit :count
+insert into attempts (job_id, at, seconds, outcome, error_code, message)
+select id, :old, 0.1, 'synced', '', '"done"' from sync_jobs order by id limit :count
 """
 
 
@@ -82,9 +84,9 @@ def _filled(url: str, size: int) -> tuple[Database, Lane]:
     migrate(address)
     database = Database(address)
     vault = Vault([SecretStr(Fernet.generate_key().decode())])
-    connection, _ = Connections(database, vault).add("Old", factories.settings(), who="bench", now=_now())
+    connection, _ = Connections(database, vault).add("Old", factories.settings(), actor="bench", now=_now())
     _fill(database, connection.id, size)
-    return database, Lane(connection.id, Kind.INVOICE)
+    return database, Lane(connection.id, EntityType.INVOICE)
 
 
 def _fill(database: Database, connection_id: int, size: int) -> None:
@@ -105,23 +107,23 @@ def _measure(database: Database, lane: Lane, turn: int, taken: dict[str, list[fl
         act()
         taken[verb].append((time.perf_counter() - began) * 1000)
 
-    new = [Record(lane.kind, str(10**9 + turn * BATCH + n)) for n in range(BATCH)]
-    timed("receive", lambda: inbox.receive(database, lane.connection_id, new, now=_now()))
-    timed("sweep", lambda: due.lanes(database, now=_now()))
+    new = [Record(lane.entity_type, str(10**9 + turn * BATCH + n)) for n in range(BATCH)]
+    timed("receive", lambda: enqueue(database, lane.connection_id, new, now=_now()))
+    timed("dispatch_due", lambda: due.lanes(database, now=_now()))
     timed("claim", lambda: _claim_and_settle(database, lane))
-    timed("list", lambda: listing.page(database, Wanted(connection_id=lane.connection_id)))
+    timed("list", lambda: job_list.page(database, JobFilter(connection_id=lane.connection_id)))
     with database.transaction() as session:
         session.execute(text(OUTDATED), {"old": OLD, "count": PRUNED})
-    timed("prune", lambda: retention.forget_attempts(database, before=OLD + timedelta(days=1)))
+    timed("prune", lambda: retention.delete_attempts(database, before=OLD + timedelta(days=1)))
 
 
 def _claim_and_settle(database: Database, lane: Lane) -> None:
     now = _now()
-    claim = inbox.claim(database, lane, most=BATCH, now=now, until=now + timedelta(minutes=5))
-    if claim is None:
+    lease = leases.acquire(database, lane, limit=BATCH, now=now, until=now + timedelta(minutes=5))
+    if lease is None:
         raise RuntimeError("There was nothing to claim.")
-    done = [Settlement(each.id, State.SETTLED, now, outcome=Outcome.SYNCED) for each in claim.changes]
-    inbox.settle(database, claim, done, now=now)
+    done = [AttemptResult(each.id, JobState.DONE, now, outcome=Outcome.SYNCED) for each in lease.jobs]
+    leases.complete(database, lease, done, now=now)
 
 
 def _now() -> datetime:

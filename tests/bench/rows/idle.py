@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from tests.bench.figures import Row, percentile
 from tests.bench.peers.compared import compared
-from tests.bench.scene import scene
+from tests.bench.setup import scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.bench.figures import Figures
     from tests.bench.peers.beside import Peer
-    from tests.bench.scene import Scene
+    from tests.bench.setup import Scene
     from tests.journeys.firm import Firm, Record
 
 INVOICES, OF_PEERS = 200, 15

@@ -8,19 +8,19 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from local.children import end, spawn
+from local.child_processes import end, spawn
+from local.demo_user import expect
 from local.ports import free_ports
 from local.processes import ROOT
-from local.visitor import expect
 from tests.bench.figures import Row, percentile
-from tests.bench.scene import notifications, scene
-from tests.bench.wire import send_all, send_evenly
+from tests.bench.load import send_all, send_evenly
+from tests.bench.setup import notifications, scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.bench.scene import Scene
-    from tests.bench.wire import Request
+    from tests.bench.load import Request
+    from tests.bench.setup import Scene
     from tests.journeys.firm import Firm
 
 AT_ONCE, TIMES, SENDERS = 1500, 3, 8
@@ -79,7 +79,7 @@ def _rate(address: str, requests: list[Request]) -> float:
 def _bare(town: Scene) -> Iterator[str]:
     """Run the bare endpoint on the same PostgreSQL, with the same server and as many workers."""
     [port] = free_ports(0)
-    arguments = ("--factory", "tests.bench.bare:create_app", "--port", str(port), "--no-access-log")
+    arguments = ("--factory", "tests.bench.bare_endpoint:create_app", "--port", str(port), "--no-access-log")
     command = (sys.executable, "-m", "uvicorn", *arguments)
     with (ROOT / "var" / "bench" / "log").open("ab") as log:
         process = spawn(command, cwd=ROOT, env=town.stack.environment, output=log)

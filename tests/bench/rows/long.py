@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.words import Kind
+from models.enums import EntityType
 from tests.bench.figures import Row
-from tests.bench.scene import notifications, scene
+from tests.bench.setup import notifications, scene
 
 if TYPE_CHECKING:
     from tests.bench.figures import Figures
-    from tests.bench.scene import Part
+    from tests.bench.setup import Part
 
 ROUNDS, IN_A_ROUND, NEW_IN_A_ROUND = 25, 2000, 40
 WARM_ROUNDS = 3
@@ -31,7 +31,7 @@ def long() -> Row:
             if number <= WARM_ROUNDS:
                 town.notify(notifications(firm.hook, chosen))
             else:
-                town.receive(firm.connection.id, Kind.INVOICE, [each["id"] for each in chosen])
+                town.receive(firm.connection.id, EntityType.INVOICE, [each["id"] for each in chosen])
             town.wait()
             if number == WARM_ROUNDS:
                 warm = town.parts()

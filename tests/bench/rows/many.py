@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from models.tables import ChangeRow
-from models.words import State
+from models.enums import JobState
+from models.schema.tables import SyncJobRow
 from tests.bench.figures import Row
 from tests.bench.peers.compared import compared
 from tests.bench.rows.burst import peer_at_once
-from tests.bench.scene import notifications, scene
+from tests.bench.setup import notifications, scene
 
 if TYPE_CHECKING:
-    from tests.bench.scene import Scene
-    from tests.bench.wire import Request
+    from tests.bench.load import Request
+    from tests.bench.setup import Scene
     from tests.journeys.firm import Firm
 
 CONNECTIONS, INVOICES, OF_PEERS = 200, 12, 64
@@ -39,7 +39,7 @@ def many() -> Row:
         cpu = (town.cpu() - cpu) / (CONNECTIONS * INVOICES) * 1000
         calls, seconds = _remote(firm)
         rate = _rate(sorted(town.registered(firm).values())[1:])
-        limit = town.bridge.settings.worker_threads / seconds
+        limit = town.container.settings.worker_threads / seconds
         firm.leave()
         peers = compared(
             town, of_each=OF_PEERS, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS, run=peer_at_once
@@ -71,10 +71,10 @@ def _connections(town: Scene, firm: Firm) -> dict[int, list[Request]]:
 
 def _keep_going(town: Scene, waiting: dict[int, list[Request]]) -> None:
     """Send the next invoice of each connection that has none on its way, until there is none left."""
-    open_ = ChangeRow.state.in_([State.WAITING, State.WORKING])
+    open_ = SyncJobRow.state.in_([JobState.QUEUED, JobState.RUNNING])
     while waiting:
-        with town.bridge.database.transaction() as session:
-            busy = set(session.scalars(select(ChangeRow.connection_id).where(open_)))
+        with town.container.database.transaction() as session:
+            busy = set(session.scalars(select(SyncJobRow.connection_id).where(open_)))
         due = [requests.pop() for connection, requests in waiting.items() if connection not in busy]
         waiting = {connection: requests for connection, requests in waiting.items() if requests}
         town.notify(due)

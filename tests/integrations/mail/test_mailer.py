@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from integrations.mail.mailer import Mailer
-from sync.errors import Rejected, Unavailable
+from sync.errors import RejectedError, UnavailableError
 from tests.integrations.mail.postbox import Postbox, listening
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_a_server_that_nobody_vouches_for_gets_no_password(
     monkeypatch.delenv("SSL_CERT_FILE")
     with (
         listening(postbox, tls_context=tls, auth_required=True, authenticator=let_in) as port,
-        pytest.raises(Unavailable),
+        pytest.raises(UnavailableError),
     ):
         send(f"smtp+starttls://post:pass%2Fword%40@127.0.0.1:{port}")
     assert postbox.mails == []
@@ -118,7 +118,7 @@ def test_a_server_that_nobody_vouches_for_gets_no_password(
 def test_a_wrong_password_is_said_without_the_password(postbox: Postbox, tls: ssl.SSLContext) -> None:
     with (
         listening(postbox, tls_context=tls, auth_required=True, authenticator=let_in) as port,
-        pytest.raises(Unavailable, match=r"^The mail server 127\.0\.0\.1 did not take a mail\.$"),
+        pytest.raises(UnavailableError, match=r"^The mail server 127\.0\.0\.1 did not take a mail\.$"),
     ):
         send(f"smtp+starttls://post:wrong@127.0.0.1:{port}")
 
@@ -126,7 +126,7 @@ def test_a_wrong_password_is_said_without_the_password(postbox: Postbox, tls: ss
 @pytest.mark.parametrize("answer", ["451 Later", "421 Closing", "554 No"])
 def test_a_mail_that_the_server_does_not_take_is_sent_later(postbox: Postbox, port: int, answer: str) -> None:
     postbox.answers["DATA"] = answer
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         send(f"smtp://127.0.0.1:{port}")
     postbox.answers.clear()
     send(f"smtp://127.0.0.1:{port}")
@@ -135,7 +135,7 @@ def test_a_mail_that_the_server_does_not_take_is_sent_later(postbox: Postbox, po
 
 def test_an_address_that_does_not_exist_is_told(postbox: Postbox, port: int) -> None:
     postbox.answers["kari@example.com"] = "550 No such user"
-    with pytest.raises(Rejected, match=r"for kari@example\.com \(550 No such user\)\.") as refusal:
+    with pytest.raises(RejectedError, match=r"for kari@example\.com \(550 No such user\)\.") as refusal:
         send(f"smtp://127.0.0.1:{port}")
     assert refusal.value.remedy == "Correct the e-mail addresses in the settings of the connection."
 
@@ -143,19 +143,19 @@ def test_an_address_that_does_not_exist_is_told(postbox: Postbox, port: int) -> 
 @pytest.mark.parametrize("answer", ["452 Full", "552 Full", "554 5.7.1 Relay access denied", "550 5.7.1 Blocked"])
 def test_an_address_that_may_do_tomorrow_is_tried_later(postbox: Postbox, port: int, answer: str) -> None:
     postbox.answers["kari@example.com"] = answer
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         send(f"smtp://127.0.0.1:{port}")
 
 
 def test_a_wrong_address_does_not_keep_a_mail_from_the_others(postbox: Postbox, port: int) -> None:
     postbox.answers["kari@example.com"] = "550 No such user"
-    with pytest.raises(Rejected):
+    with pytest.raises(RejectedError):
         send(f"smtp://127.0.0.1:{port}", mail("kari@example.com, ola@example.com"))
     assert [arrived.rcpt_tos for arrived in postbox.mails] == [["ola@example.com"]]
 
 
 def test_a_server_that_is_not_there_means_later() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         send("smtp://127.0.0.1:1")
 
 
@@ -163,7 +163,7 @@ def test_a_server_that_says_nothing_means_later() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        with pytest.raises(Unavailable):
+        with pytest.raises(UnavailableError):
             send(f"smtp://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
 
 

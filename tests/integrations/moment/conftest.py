@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from integrations.moment.client import MomentClient, MomentSite
 from integrations.moment.gateway import MomentGateway
-from models.settings import ConnectionSettings
+from models.connections.settings import ConnectionSettings
 from tests.integrations.moment.remote import Remote, serving
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from integrations.moment.client import MOST_BYTES, MomentClient, MomentSite
-from integrations.moment.faults import Call
-from language.said import say
-from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
+from i18n.messages import msg
+from integrations.moment.client import MAX_RESPONSE_BYTES, MomentClient, MomentSite
+from integrations.moment.error_mapping import Call
+from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
 from tests.integrations.moment.remote import Answer, Remote, pages, says, sends
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ FAILURES: list[Answer] = [
     sends(b"\xff\xfe{\x00"),
     sends(b'{"id": 7, "amount": NaN}'),
     sends(b"[" * 100_000),
-    sends(b'"' + b"x" * MOST_BYTES + b'"'),
-    sends(gzip.compress(b" " * (MOST_BYTES + 1)), headers={"Content-Encoding": "gzip"}),
+    sends(b'"' + b"x" * MAX_RESPONSE_BYTES + b'"'),
+    sends(gzip.compress(b" " * (MAX_RESPONSE_BYTES + 1)), headers={"Content-Encoding": "gzip"}),
     sends(b"not gzip", headers={"Content-Encoding": "gzip"}),
     says([RECORD]),
     says(None),
@@ -70,7 +70,7 @@ def test_an_answer_that_does_not_come_or_makes_no_sense_means_later(
     remote: Remote, client: MomentClient, failure: Answer
 ) -> None:
     remote.answers["GET customers/7"] = [failure, says(RECORD)]
-    with pytest.raises(Unavailable, match=r"^Moment .* \(reading customers\)\.$"):
+    with pytest.raises(UnavailableError, match=r"^Moment .* \(reading customers\)\.$"):
         client.record("customers", "7")
     assert client.record("customers", "7") == RECORD
 
@@ -80,32 +80,32 @@ def test_a_write_may_be_repeated_only_where_the_caller_says_so(
     remote: Remote, client: MomentClient, failure: Answer
 ) -> None:
     remote.answers["POST projectExpenses"] = [failure]
-    with pytest.raises(Uncertain, match="nobody knows whether it was saved"):
+    with pytest.raises(OutcomeUnknownError, match="nobody knows whether it was saved"):
         client.write("POST", "projectExpenses", {}, repeatable=False)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         client.write("POST", "projectExpenses", {}, repeatable=True)
 
 
 def test_a_write_that_never_left_is_not_uncertain(site: MomentSite) -> None:
     nowhere = replace(site, url="http://127.0.0.1:1")
     client = MomentClient(nowhere, company="1001", api_key=SecretStr("moment-key"))
-    with pytest.raises(Unavailable, match="could not be reached"):
+    with pytest.raises(UnavailableError, match="could not be reached"):
         client.write("POST", "projectExpenses", {}, repeatable=False)
 
 
 @pytest.mark.parametrize(
     ("status", "consequence"),
     [
-        (400, Rejected),
-        (401, Misconfigured),
-        (403, Misconfigured),
-        (404, Rejected),
-        (408, Unavailable),
-        (409, Rejected),
-        (422, Rejected),
-        (429, Unavailable),
-        (500, Uncertain),
-        (503, Uncertain),
+        (400, RejectedError),
+        (401, MisconfiguredError),
+        (403, MisconfiguredError),
+        (404, RejectedError),
+        (408, UnavailableError),
+        (409, RejectedError),
+        (422, RejectedError),
+        (429, UnavailableError),
+        (500, OutcomeUnknownError),
+        (503, OutcomeUnknownError),
     ],
 )
 def test_a_status_of_a_write_has_one_consequence(
@@ -134,7 +134,7 @@ def test_a_refusal_is_told_in_moments_own_words(
     remote: Remote, client: MomentClient, answer: Answer, said: str
 ) -> None:
     remote.answers["PATCH customers/7"] = [answer]
-    with pytest.raises(Rejected) as refusal:
+    with pytest.raises(RejectedError) as refusal:
         client.write("PATCH", "customers/7", {}, repeatable=True)
     assert refusal.value.message == f"Moment refused this (saving customers): {said}"
 
@@ -154,15 +154,15 @@ def test_a_wait_that_moment_asks_for_is_told(
     remote: Remote, client: MomentClient, status: int, headers: dict[str, str], wait: timedelta | None
 ) -> None:
     remote.answers["GET customers/7"] = [says({}, status=status, headers=headers)]
-    with pytest.raises(Unavailable) as pause:
+    with pytest.raises(UnavailableError) as pause:
         client.record("customers", "7")
     assert pause.value.retry_after == wait
 
 
 def test_a_wait_until_a_time_counts_from_the_time_of_the_answer() -> None:
     headers = {"Retry-After": "Sun, 22 Nov 2026 10:05:00 GMT", "Date": "Sun, 22 Nov 2026 10:00:00 GMT"}
-    pause = Call(say("reading {what}", what=say("customers")), "1001").refused(429, b"", headers)
-    assert isinstance(pause, Unavailable)
+    pause = Call(msg("reading {what}", what=msg("customers")), "1001").error_status(429, b"", headers)
+    assert isinstance(pause, UnavailableError)
     assert pause.retry_after == timedelta(minutes=5)
 
 
@@ -170,14 +170,14 @@ def test_a_key_that_is_refused_pauses_the_connection_and_says_what_to_do(
     remote: Remote, client: MomentClient
 ) -> None:
     remote.answers["GET customers/7"] = [says({}, status=401)]
-    with pytest.raises(Misconfigured, match="API key for company 1001") as error:
+    with pytest.raises(MisconfiguredError, match="API key for company 1001") as error:
         client.record("customers", "7")
     assert error.value.remedy.startswith("Make a new API key in Moment")
 
 
 def test_a_list_that_is_not_found_means_that_the_company_is_wrong(client: MomentClient) -> None:
-    with pytest.raises(Misconfigured, match="Moment has no company 1001"):
-        client.everything("financialAccounts")
+    with pytest.raises(MisconfiguredError, match="Moment has no company 1001"):
+        client.all_of("financialAccounts")
 
 
 @pytest.mark.parametrize("answer", [{"id": 8}, {"name": "Kari"}])
@@ -185,7 +185,7 @@ def test_an_answer_about_another_record_is_no_answer(
     remote: Remote, client: MomentClient, answer: dict[str, object]
 ) -> None:
     remote.answers["GET customers/7"] = [says(answer)]
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         client.record("customers", "7")
 
 
@@ -198,19 +198,19 @@ def test_a_list_that_is_no_list_or_another_page_is_no_answer(
     remote: Remote, client: MomentClient, answer: dict[str, object]
 ) -> None:
     remote.answers["GET customers"] = [says(answer)]
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         list(client.pages("customers", {}))
 
 
 def test_a_server_that_ignores_the_page_is_found_out(remote: Remote, client: MomentClient) -> None:
     remote.answers["GET customers"] = [pages([RECORD], [RECORD])[0]]
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         list(client.pages("customers", {}))
 
 
 def test_the_key_goes_to_moment_and_into_no_error(remote: Remote, client: MomentClient) -> None:
     remote.answers["GET customers/7"] = [hangs_up]
-    with pytest.raises(Unavailable) as error:
+    with pytest.raises(UnavailableError) as error:
         client.record("customers", "7")
     assert remote.asked[0].headers["Authorization"] == "Basic YXBpa2V5Om1vbWVudC1rZXk="
     cause: BaseException | None = error.value
@@ -232,7 +232,7 @@ def test_a_redirect_is_not_followed(remote: Remote, client: MomentClient) -> Non
         sends(b"", status=307, headers={"Location": "/companies/1001/customers/8"})
     ]
     remote.answers["GET customers/8"] = [says({"id": 7})]
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         client.record("customers", "7")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync.errors import Rejected, Unavailable, Uncertain
+from sync.errors import OutcomeUnknownError, RejectedError, UnavailableError
 from sync.records import ExpenseDraft
 from tests.integrations.moment.remote import Answer, Remote, pages, says, sends
 
@@ -90,7 +90,7 @@ def test_a_closed_activity_is_refused_by_its_name_and_its_projects_number(
     closed = {"id": 71, "projectId": 7, "name": "Expenses", "projectExtensionState": "closed"}
     remote.answers["GET projectExtensions"] = pages([closed])
     remote.answers["GET projects/7"] = [says({"id": 7, "projectNumber": "1"})]
-    with pytest.raises(Rejected, match="“Expenses” of project 1 is closed") as refusal:
+    with pytest.raises(RejectedError, match="“Expenses” of project 1 is closed") as refusal:
         gateway.activity("7", "Expenses")
     assert refusal.value.remedy.startswith("Open the activity “Expenses” of project 1")
 
@@ -107,7 +107,7 @@ def test_an_activity_that_moment_does_not_let_us_make_is_for_a_person(
 ) -> None:
     remote.answers["GET projectExtensions"] = pages([])
     remote.answers["POST projectExtensions"] = [says({"detail": "Only Kari may do that"}, status=422)]
-    with pytest.raises(Rejected, match=r"\(saving activities\): Only Kari may do that") as refusal:
+    with pytest.raises(RejectedError, match=r"\(saving activities\): Only Kari may do that") as refusal:
         gateway.activity("7", "Expenses")
     assert refusal.value.remedy == "Make an activity called “Expenses” in project 7 in Moment."
 
@@ -161,9 +161,9 @@ def test_an_expense_that_was_saved_under_an_unknown_id_is_looked_for(
     remote: Remote, gateway: MomentGateway, answer: Answer
 ) -> None:
     remote.answers["POST projectExpenses"] = [answer]
-    with pytest.raises(Uncertain) as doubt:
+    with pytest.raises(OutcomeUnknownError) as doubt:
         gateway.create_expense(DRAFT)
-    assert isinstance(doubt.value.otherwise, Unavailable)
+    assert isinstance(doubt.value.otherwise, UnavailableError)
 
 
 def test_an_expense_is_put_right(remote: Remote, gateway: MomentGateway) -> None:
@@ -180,7 +180,7 @@ def test_an_expense_is_removed(remote: Remote, gateway: MomentGateway, answer: A
 
 def test_a_page_that_says_nothing_of_the_removal_is_no_answer(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["DELETE projectExpenses/9"] = [sends(b"<html>We are back soon</html>")]
-    with pytest.raises(Unavailable, match=r"\(removing project expenses\)"):
+    with pytest.raises(UnavailableError, match=r"\(removing project expenses\)"):
         gateway.delete_expense("9")
 
 
@@ -188,16 +188,16 @@ def test_an_expense_that_is_gone_is_not_touched(gateway: MomentGateway) -> None:
     assert not gateway.update_expense("9", DRAFT)
     assert not gateway.delete_expense("9")
     assert gateway.attachments("9") is None
-    with pytest.raises(Rejected, match="does not have this record any more"):
+    with pytest.raises(RejectedError, match="does not have this record any more"):
         attach(gateway)
 
 
 @pytest.mark.parametrize("touch", TOUCHING)
 def test_a_refusal_of_what_is_invoiced_says_so(remote: Remote, gateway: MomentGateway, touch: str) -> None:
     remote.answers |= {touch: [REFUSED], "GET projectExpenses/9": [INVOICED]}
-    with pytest.raises(Rejected, match="is invoiced in Moment and cannot be changed") as refusal:
+    with pytest.raises(RejectedError, match="is invoiced in Moment and cannot be changed") as refusal:
         TOUCHING[touch](gateway)
-    assert refusal.value.reason == "invoiced"
+    assert refusal.value.error_code == "invoiced"
 
 
 @pytest.mark.parametrize("touch", TOUCHING)
@@ -206,9 +206,9 @@ def test_any_other_refusal_is_told_in_moments_own_words(
     remote: Remote, gateway: MomentGateway, touch: str, expense: Answer
 ) -> None:
     remote.answers |= {touch: [REFUSED], "GET projectExpenses/9": [expense]}
-    with pytest.raises(Rejected, match="Activity Expenses is closed") as refusal:
+    with pytest.raises(RejectedError, match="Activity Expenses is closed") as refusal:
         TOUCHING[touch](gateway)
-    assert refusal.value.reason == "moment_refused"
+    assert refusal.value.error_code == "moment_refused"
 
 
 def test_the_names_of_files_are_told(remote: Remote, gateway: MomentGateway) -> None:

@@ -11,9 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 from integrations.moment.gateway import MomentGateway
-from models.finds import Modified
-from models.words import Kind
-from sync.errors import Rejected
+from models.enums import EntityType
+from models.inbox.missed_webhooks import ModifiedRecord
+from sync.errors import RejectedError
 from tests.factories import settings
 from tests.integrations.moment.remote import Remote, pages, says, sends
 
@@ -43,7 +43,7 @@ def account(account_id: int, **changes: object) -> dict[str, object]:
 
 def test_it_is_what_the_flows_ask_for(gateway: MomentGateway) -> None:
     moment: Moment = gateway
-    assert moment.invoice_address("106939080") == "https://moment.example.com/companies/1001/invoices/106939080"
+    assert moment.invoice_url("106939080") == "https://moment.example.com/companies/1001/invoices/106939080"
 
 
 def test_a_record_that_is_not_there_is_none(gateway: MomentGateway) -> None:
@@ -97,7 +97,7 @@ def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: Moment
 def test_an_account_that_is_nowhere_is_looked_for_once_more_only(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
     remote.answers["GET financialAccounts"] = [says({"content": []})]
-    with pytest.raises(Rejected, match="Financial account 501 is not in Moment") as refusal:
+    with pytest.raises(RejectedError, match="Financial account 501 is not in Moment") as refusal:
         gateway.invoice("7")
     assert remote.times("GET financialAccounts") == 1
     assert refusal.value.title == "Invoice 1024"
@@ -117,18 +117,18 @@ def test_an_account_that_cannot_be_read_harms_only_the_invoices_that_name_it(
 
 def test_the_customer_number_is_sent_as_text(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["PATCH customers/7"] = [says({"id": 7, "customerNumber": "10001"})]
-    gateway.return_customer_number("7", 10001)
+    gateway.write_customer_number("7", 10001)
     assert json.loads(remote.asked[0].body) == {"customerNumber": "10001"}
 
 
 def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: MomentGateway) -> None:
-    with pytest.raises(Rejected, match="does not have this record any more"):
-        gateway.return_customer_number("7", 10001)
+    with pytest.raises(RejectedError, match="does not have this record any more"):
+        gateway.write_customer_number("7", 10001)
 
 
 def test_every_page_of_what_changed_is_told(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET projects"] = pages([{"id": 1}, {"id": 2}], [{"id": 3}], [{"id": "four"}])
-    assert list(gateway.changed(Kind.PROJECT, since=SINCE)) == ["1", "2", "3", "four"]
+    assert list(gateway.changed(EntityType.PROJECT, since=SINCE)) == ["1", "2", "3", "four"]
     assert [asked.query for asked in remote.asked] == [
         f"lastModifiedDateFrom=2026-03-01&page={page}&size=100" for page in range(3)
     ]
@@ -136,7 +136,7 @@ def test_every_page_of_what_changed_is_told(remote: Remote, gateway: MomentGatew
 
 def test_nothing_changed_is_nothing_told(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET projects"] = [says({"content": [], "page": {"number": 0, "totalPages": 0}})]
-    assert list(gateway.changed(Kind.PROJECT, since=SINCE)) == []
+    assert list(gateway.changed(EntityType.PROJECT, since=SINCE)) == []
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_what_did_not_change_since_is_left_out(
     told: bool,  # noqa: FBT001 - a row of a table
 ) -> None:
     remote.answers["GET customers"] = pages([{"id": 1, "lastModifiedDate": changed}])
-    assert list(gateway.changed(Kind.CUSTOMER, since=SINCE)) == (["1"] if told else [])
+    assert list(gateway.changed(EntityType.CUSTOMER, since=SINCE)) == (["1"] if told else [])
 
 
 def test_what_was_modified_is_told_with_its_instant_where_moment_tells_one(
@@ -169,7 +169,10 @@ def test_what_was_modified_is_told_with_its_instant_where_moment_tells_one(
         [{"id": number, "lastModifiedDate": at} for number, at in enumerate(told, 1)]
     )
     instant = datetime(2026, 3, 1, 10, 0, 31, tzinfo=UTC)
-    assert list(gateway.modified(Kind.CUSTOMER, since=SINCE)) == [Modified("1", instant), Modified("2")]
+    assert list(gateway.modified(EntityType.CUSTOMER, since=SINCE)) == [
+        ModifiedRecord("1", instant),
+        ModifiedRecord("2"),
+    ]
 
 
 def test_of_invoices_only_the_finalized_are_news(remote: Remote, gateway: MomentGateway) -> None:
@@ -177,4 +180,4 @@ def test_of_invoices_only_the_finalized_are_news(remote: Remote, gateway: Moment
     remote.answers["GET invoices"] = pages(
         [{"id": at, "invoiceState": state} for at, state in enumerate(states, 1)]
     )
-    assert list(gateway.changed(Kind.INVOICE, since=SINCE)) == ["2"]
+    assert list(gateway.changed(EntityType.INVOICE, since=SINCE)) == ["2"]

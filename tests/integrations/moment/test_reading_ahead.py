@@ -13,9 +13,9 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 
 from integrations.moment.client import pooled_session
 from integrations.moment.gateway import MomentGateway
-from models.words import Kind
-from sync.errors import Unavailable
-from sync.exchanges import listening
+from models.enums import EntityType
+from sync.engine.call_log import recording_calls
+from sync.errors import UnavailableError
 from tests.factories import settings
 from tests.integrations.moment.remote import says
 
@@ -35,9 +35,9 @@ def customers(remote: Remote) -> None:
 
 
 def test_each_record_comes_with_what_was_said_for_it_alone(remote: Remote, gateway: MomentGateway) -> None:
-    with gateway.reading_ahead(Kind.CUSTOMER, IDS):
+    with gateway.reading_ahead(EntityType.CUSTOMER, IDS):
         for record_id in reversed(IDS):
-            with listening() as heard:
+            with recording_calls() as heard:
                 customer = gateway.customer(record_id)
             assert customer
             assert customer.name == f"Kunde {record_id}"
@@ -47,7 +47,7 @@ def test_each_record_comes_with_what_was_said_for_it_alone(remote: Remote, gatew
 
 
 def test_what_is_asked_for_again_is_read_again(remote: Remote, gateway: MomentGateway) -> None:
-    with gateway.reading_ahead(Kind.CUSTOMER, IDS):
+    with gateway.reading_ahead(EntityType.CUSTOMER, IDS):
         assert gateway.customer("7") == gateway.customer("7")
     assert gateway.customer("7")
     assert remote.times("GET customers/7") == 3
@@ -55,9 +55,9 @@ def test_what_is_asked_for_again_is_read_again(remote: Remote, gateway: MomentGa
 
 def test_what_went_wrong_is_told_when_its_record_is_asked_for(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET customers/8"] = [says({}, status=503)]
-    with gateway.reading_ahead(Kind.CUSTOMER, IDS):
+    with gateway.reading_ahead(EntityType.CUSTOMER, IDS):
         assert gateway.customer("7")
-        with listening() as heard, pytest.raises(Unavailable):
+        with recording_calls() as heard, pytest.raises(UnavailableError):
             gateway.customer("8")
     assert [each.operation for each in heard] == ["GET customers/8"]
 
@@ -65,7 +65,7 @@ def test_what_went_wrong_is_told_when_its_record_is_asked_for(remote: Remote, ga
 def test_nobody_waits_for_a_reader_that_is_busy_with_others(remote: Remote, site: MomentSite) -> None:
     with busy_readers(site) as held_up:
         gateway = MomentGateway(settings(), site=held_up)
-        with gateway.reading_ahead(Kind.CUSTOMER, IDS):
+        with gateway.reading_ahead(EntityType.CUSTOMER, IDS):
             assert gateway.customer("7")
     assert [asked.what for asked in remote.asked] == ["GET customers/7"]  # what nobody asked for is not read
 
@@ -76,7 +76,7 @@ def busy_readers(site: MomentSite) -> Iterator[MomentSite]:
     with ThreadPoolExecutor(1) as readers:
         readers.submit(over.wait)
         try:
-            yield replace(site, readers=readers)
+            yield replace(site, read_ahead_pool=readers)
         finally:
             over.set()
 
@@ -89,7 +89,7 @@ def test_what_the_log_says_of_the_work_it_also_says_of_what_is_read_ahead(
         heard.append((operation, status, current_thread().name.partition("_")[0], get_contextvars()))
 
     heard: list[tuple[str, str, str, dict[str, object]]] = []
-    ahead = MomentGateway(settings(), site=replace(site, url=remote.url, session=pooled_session(heard=hear)))
-    with bound_contextvars(connection=7), ahead.reading_ahead(Kind.CUSTOMER, IDS):
+    ahead = MomentGateway(settings(), site=replace(site, url=remote.url, session=pooled_session(on_call=hear)))
+    with bound_contextvars(connection=7), ahead.reading_ahead(EntityType.CUSTOMER, IDS):
         assert all(ahead.customer(record_id) for record_id in IDS)
     assert heard == [("GET customers", "200", "moment", {"connection": 7})] * 2

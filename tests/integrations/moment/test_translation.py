@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from i18n.messages import msg
 from integrations.moment import customers, invoices, projects
 from integrations.moment.fields import Fields
-from language.said import say
-from sync.errors import Rejected
-from sync.records import Address, Customer, Invoice, InvoiceLine, Project, Transfer
+from sync.errors import RejectedError
+from sync.records import Address, Customer, ExportStatus, Invoice, InvoiceLine, Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,11 +65,11 @@ INVOICE: dict[str, object] = {
         {"description": "Thank you", "amountInclVat": 0, "financialAccountId": None},
     ],
 }
-NO_REMEDY = say("Nothing.")
+NO_REMEDY = msg("Nothing.")
 ACCOUNTS = {
     "501": Fields({"accountNumber": 3000, "externalTaxCode": "3"}, NO_REMEDY, record=501),
     "502": Fields({"accountNumber": "3020"}, NO_REMEDY, record=502),
-    "509": Fields({"accountNumber": None}, NO_REMEDY, record=509, part=say("financial account")),
+    "509": Fields({"accountNumber": None}, NO_REMEDY, record=509, part=msg("financial account")),
 }
 
 NUMBERS = {"106939070": 1020}
@@ -120,7 +120,7 @@ def test_letters_of_every_language_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize("name", [None, "", "   ", "\x00"])
 def test_a_customer_without_a_name_is_refused(name: str | None) -> None:
-    with pytest.raises(Rejected, match=r"^The name is missing \(Moment record 62788973\)\.$") as refusal:
+    with pytest.raises(RejectedError, match=r"^The name is missing \(Moment record 62788973\)\.$") as refusal:
         customers.translate({**CUSTOMER, "name": name})
     assert refusal.value.remedy == "Correct the customer in Moment; it then comes across by itself."
 
@@ -136,7 +136,7 @@ def test_a_project_is_read() -> None:
 )
 def test_what_is_no_day_is_refused_by_field_and_value(day: object) -> None:
     with pytest.raises(
-        Rejected,
+        RejectedError,
         match=rf"^The start date is “{day}”, which is not a day written as year-month-day \(Moment record 62788980\)\.$",
     ):
         projects.translate({**PROJECT, "startDate": day})
@@ -193,19 +193,19 @@ def test_a_foreign_currency_comes_with_its_rate() -> None:
 @pytest.mark.parametrize(
     ("word", "transfer"),
     [
-        ("toTransfer", Transfer.WANTED),
-        (None, Transfer.WANTED),
-        ("transferred", Transfer.DONE),
-        ("doNotTransfer", Transfer.UNWANTED),
+        ("toTransfer", ExportStatus.TO_TRANSFER),
+        (None, ExportStatus.TO_TRANSFER),
+        ("transferred", ExportStatus.TRANSFERRED),
+        ("doNotTransfer", ExportStatus.DO_NOT_TRANSFER),
     ],
 )
-def test_the_export_status_says_whether_an_invoice_travels(word: str | None, transfer: Transfer) -> None:
-    assert invoice(exportState=word).transfer is transfer
+def test_the_export_status_says_whether_an_invoice_travels(word: str | None, transfer: ExportStatus) -> None:
+    assert invoice(exportState=word).export_status is transfer
 
 
 @pytest.mark.parametrize("field", ["exportState", "invoiceType"])
 def test_a_word_that_nobody_knows_is_for_a_person_to_judge(field: str) -> None:
-    with pytest.raises(Rejected, match=r"is “perhaps”, which is not one of"):
+    with pytest.raises(RejectedError, match=r"is “perhaps”, which is not one of"):
         invoice(**{field: "perhaps"})
 
 
@@ -222,7 +222,7 @@ def test_nothing_in_a_draft_is_refused() -> None:
 
 def test_an_invoice_that_was_taken_out_of_the_transfer_is_never_refused() -> None:
     read = invoice(exportState="doNotTransfer", invoiceDate="soon", invoiceLines=line(financialAccountId=999))
-    assert (read.number, read.transfer) == (1024, Transfer.UNWANTED)
+    assert (read.number, read.export_status) == (1024, ExportStatus.DO_NOT_TRANSFER)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_an_invoice_that_was_taken_out_of_the_transfer_is_never_refused() -> Non
     ],
 )
 def test_an_invoice_is_refused_with_what_is_wrong(changes: dict[str, object], problem: str) -> None:
-    with pytest.raises(Rejected) as refusal:
+    with pytest.raises(RejectedError) as refusal:
         invoice(**changes)
     assert problem in refusal.value.message
 
@@ -290,7 +290,7 @@ def test_a_record_of_any_values_is_read_or_refused(
     changes = data.draw(st.dictionaries(st.sampled_from(list(good)), json_values))
     try:
         translate({**good, **changes})
-    except Rejected as refusal:
+    except RejectedError as refusal:
         message = refusal.message
     else:
         message = ""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.moment.webhooks import read
-from models.words import Kind, Record
+from models.enums import EntityType, Record
 
 DOCUMENTED = (
     b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '
@@ -18,23 +18,23 @@ DOCUMENTED = (
 
 
 def test_the_documented_notification_names_its_invoice() -> None:
-    assert read(DOCUMENTED) == Record(Kind.INVOICE, "106939080")
+    assert read(DOCUMENTED) == Record(EntityType.INVOICE, "106939080")
 
 
-@pytest.mark.parametrize("kind", [Kind.CUSTOMER, Kind.PROJECT, Kind.INVOICE])
+@pytest.mark.parametrize("entity_type", [EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE])
 @pytest.mark.parametrize("record_id", [7, "7", 9_999_999_999_999_999_999, "a-7_B"])
-def test_a_notification_names_a_record_by_number_or_text(kind: Kind, record_id: int | str) -> None:
-    body = json.dumps({kind: {"id": record_id}}).encode()
-    assert read(body) == Record(kind, str(record_id))
+def test_a_notification_names_a_record_by_number_or_text(entity_type: EntityType, record_id: int | str) -> None:
+    body = json.dumps({entity_type: {"id": record_id}}).encode()
+    assert read(body) == Record(entity_type, str(record_id))
 
 
 def test_the_event_is_not_read() -> None:
-    assert read(b'{"event": {"odd": []}, "customer": {"id": 7}}') == Record(Kind.CUSTOMER, "7")
+    assert read(b'{"event": {"odd": []}, "customer": {"id": 7}}') == Record(EntityType.CUSTOMER, "7")
 
 
 def test_of_several_records_the_one_that_needs_the_others_counts() -> None:
     body = b'{"customer": {"id": 1}, "project": {"id": 2}, "invoice": {"id": 3}}'
-    assert read(body) == Record(Kind.INVOICE, "3")
+    assert read(body) == Record(EntityType.INVOICE, "3")
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"\xff\xfe\x00", b"{", b"[" * 100_000, b"1" * 5000])

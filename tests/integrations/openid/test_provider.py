@@ -8,11 +8,11 @@ import pytest
 from joserfc.jwk import OctKey, RSAKey
 from pydantic import SecretStr
 
-from integrations.openid.provider import Provider
-from models.signing import Identity, Refused
-from sync.errors import Unavailable
-from tests.organization import CLIENT, Organization, organization
-from worker.wiring import clock
+from integrations.openid.provider import OpenIdConnectProvider
+from models.users.sign_in import Identity, SignInRefusedError
+from sync.errors import UnavailableError
+from tests.openid_organization import CLIENT, Organization, organization
+from worker.container import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +26,12 @@ def there() -> Iterator[Organization]:
         yield there
 
 
-def provider(issuer: str, *, secret: str = CLIENT[1]) -> Provider:
+def provider(issuer: str, *, secret: str = CLIENT[1]) -> OpenIdConnectProvider:
     client = (CLIENT[0], SecretStr(secret))
-    return Provider(issuer, client=client, back=BACK, timeout=(5, 5), clock=clock)
+    return OpenIdConnectProvider(issuer, client=client, callback_url=BACK, timeout=(5, 5), clock=clock)
 
 
-def sign_in(there: Organization, ours: Provider, **changed: str) -> Identity:
+def sign_in(there: Organization, ours: OpenIdConnectProvider, **changed: str) -> Identity:
     address, kept = ours.begin()
     query = parse_qs(urlsplit(there.send_back(address)).query)
     assert query["state"] == [kept["state"]]
@@ -72,19 +72,19 @@ def test_an_address_that_nobody_vouches_for_is_not_told(there: Organization, vou
 )
 def test_a_token_for_others_or_of_another_time_proves_nothing(there: Organization, claims: dict[str, Any]) -> None:
     there.claims |= claims
-    with pytest.raises(Refused):
+    with pytest.raises(SignInRefusedError):
         sign_in(there, provider(there.issuer))
 
 
 def test_a_signature_by_another_key_proves_nothing(there: Organization) -> None:
     there.key = RSAKey.generate_key(2048, {"kid": "first"})
-    with pytest.raises(Refused):
+    with pytest.raises(SignInRefusedError):
         sign_in(there, provider(there.issuer))
 
 
 def test_a_signature_by_a_shared_secret_proves_nothing(there: Organization) -> None:
     there.algorithm, there.key = "HS256", OctKey.generate_key(256, {"kid": "first"})
-    with pytest.raises(Refused):
+    with pytest.raises(SignInRefusedError):
         sign_in(there, provider(there.issuer))
 
 
@@ -96,9 +96,9 @@ def test_new_keys_of_the_provider_are_known_at_once(there: Organization) -> None
 
 
 def test_a_code_is_of_use_only_to_the_one_who_began(there: Organization) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(SignInRefusedError):
         sign_in(there, provider(there.issuer), verifier="guessed")
-    with pytest.raises(Refused):
+    with pytest.raises(SignInRefusedError):
         sign_in(there, provider(there.issuer, secret="guessed"))
 
 
@@ -110,12 +110,12 @@ def test_an_address_that_is_not_in_the_token_is_asked_for(there: Organization) -
 
 
 def test_a_provider_that_calls_itself_otherwise_is_not_believed(there: Organization) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(SignInRefusedError):
         provider(f"{there.issuer}/").begin()
 
 
 def test_a_silent_provider_is_unavailable() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         provider("http://127.0.0.1:1").begin()
 
 

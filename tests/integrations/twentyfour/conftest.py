@@ -13,7 +13,7 @@ from redis import Redis
 from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.session import Login, Session, SessionStore
-from models.vault import Vault
+from models.connections.vault import Vault
 from tests.integrations.twentyfour.remote import Remote, serving
 
 if TYPE_CHECKING:

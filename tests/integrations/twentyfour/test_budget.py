@@ -7,9 +7,9 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from integrations.twentyfour.budget import LONGEST_BLOCK, UNTOLD_BLOCK, Budget, Limits
-from integrations.twentyfour.rationing import BLOCKED
-from sync.errors import Rationed, Unavailable
+from integrations.twentyfour.budget import DEFAULT_BLOCK, MAX_BLOCK, Budget, Limits
+from integrations.twentyfour.budget_scripts import BLOCKED
+from sync.errors import RateLimitedError, UnavailableError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -25,9 +25,9 @@ def budget_of(
     )
 
 
-def refusal_of(budget: Budget) -> Unavailable:
-    with pytest.raises(Unavailable) as raised:
-        budget.take()
+def refusal_of(budget: Budget) -> UnavailableError:
+    with pytest.raises(UnavailableError) as raised:
+        budget.acquire()
     return raised.value
 
 
@@ -40,7 +40,7 @@ def wait_of(budget: Budget) -> timedelta:
 def test_all_workers_share_the_requests_of_an_hour(redis: Redis) -> None:
     one, other = budget_of(redis, per_hour=3), budget_of(redis, per_hour=3)
     for budget in (one, other, one):
-        budget.take()
+        budget.acquire()
     assert timedelta(hours=1) < wait_of(other) <= timedelta(minutes=62)
 
 
@@ -48,11 +48,11 @@ def test_after_a_few_at_once_requests_take_turns_until_the_queue_is_too_long(red
     naps: list[float] = []
     one, other = (budget_of(redis, per_second=1, naps=naps) for _ in range(2))
     for budget in (one, other, one, other, one):
-        budget.take()
+        budget.acquire()
     first, second = naps
     assert 0 < first <= 1 < second <= 2
     for _ in range(3):
-        one.take()
+        one.acquire()
     assert wait_of(other) > timedelta(seconds=5)
 
 
@@ -70,7 +70,7 @@ def test_a_block_passes(redis: Redis) -> None:
     budget.block(timedelta(milliseconds=1))
     while redis.exists(BLOCKED):
         pass
-    budget.take()
+    budget.acquire()
 
 
 @pytest.mark.parametrize(
@@ -79,22 +79,22 @@ def test_a_block_passes(redis: Redis) -> None:
         (429, {"Retry-After": "30"}, timedelta(seconds=30)),
         (429, {}, timedelta(seconds=1)),
         (429, {"Retry-After": "Sun, 01 Mar 2026 12:01:00 GMT"}, timedelta(seconds=1)),
-        (429, {"Retry-After": "999999"}, LONGEST_BLOCK),
+        (429, {"Retry-After": "999999"}, MAX_BLOCK),
     ],
 )
 def test_too_many_requests_are_answered_with_a_wait(
     redis: Redis, status: int, headers: dict[str, str], asked: timedelta
 ) -> None:
     budget = budget_of(redis)
-    assert budget.heed(status, headers) == asked
+    assert budget.record_response(status, headers) == asked
     assert timedelta() < wait_of(budget) <= asked
 
 
 def test_the_last_request_of_the_hour_stops_all_workers_until_the_next(redis: Redis) -> None:
     budget = budget_of(redis)
-    budget.heed(200, {"APILimitRemaining": "1", "APILimitReset": "2026-03-01T13:00:00Z"})
-    budget.take()
-    assert budget.heed(200, {"APILimitRemaining": "0", "APILimitReset": "2026-03-01T13:00:00Z"}) is None
+    budget.record_response(200, {"APILimitRemaining": "1", "APILimitReset": "2026-03-01T13:00:00Z"})
+    budget.acquire()
+    assert budget.record_response(200, {"APILimitRemaining": "0", "APILimitReset": "2026-03-01T13:00:00Z"}) is None
     assert timedelta(minutes=59) < wait_of(budget) <= timedelta(hours=1)
 
 
@@ -105,29 +105,29 @@ def test_the_last_request_of_the_hour_stops_all_workers_until_the_next(redis: Re
         ("2026-03-01 12:30:00", timedelta(minutes=30)),
         ("2026-03-01T14:00:00+01:00.", timedelta(hours=1)),
         ("2026-03-01T11:00:00Z", timedelta(seconds=1)),
-        ("kl. 13", UNTOLD_BLOCK),
+        ("kl. 13", DEFAULT_BLOCK),
     ],
 )
 def test_a_quarantine_is_sat_out(redis: Redis, end: str, wait: timedelta) -> None:
     budget = budget_of(redis)
     message = f"Limit exceeded by 1. Request is blocked. Quarantine ends at {end}"
-    assert budget.quarantine(message) == wait
+    assert budget.record_quarantine(message) == wait
     refusal = refusal_of(budget)
-    assert isinstance(refusal, Rationed)
-    assert refusal.reason == "quarantine"
+    assert isinstance(refusal, RateLimitedError)
+    assert refusal.error_code == "quarantine"
 
 
 def test_a_fault_about_something_else_blocks_nobody(redis: Redis) -> None:
     budget = budget_of(redis)
-    assert budget.quarantine("Internal error") is None
-    budget.take()
+    assert budget.record_quarantine("Internal error") is None
+    budget.acquire()
 
 
 def test_without_redis_nothing_is_sent_but_an_answer_is_still_heard() -> None:
     with Redis(host="127.0.0.1", port=9, retry=Retry(NoBackoff(), 0)) as away:
         budget = budget_of(away)
-        assert refusal_of(budget).reason == "redis"
-        assert budget.heed(429, {}) == timedelta(seconds=1)
+        assert refusal_of(budget).error_code == "redis"
+        assert budget.record_response(429, {}) == timedelta(seconds=1)
 
 
 def test_without_redis_nobody_knows_how_much_is_used() -> None:

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from zeep.exceptions import ValidationError
 
-from integrations.twentyfour.client import LARGEST_ANSWER, SoapClient
-from integrations.twentyfour.faults import SessionRefused
-from sync.errors import Misconfigured, Rationed, Rejected, SyncError, Unavailable, Uncertain
+from integrations.twentyfour.client import MAX_RESPONSE_BYTES, SoapClient
+from integrations.twentyfour.error_mapping import SessionRefusedError
+from sync.errors import (
+    MisconfiguredError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    RejectedError,
+    SyncError,
+    UnavailableError,
+)
 from tests.integrations.twentyfour.remote import SOAP, Answer, faults, hangs_up, says, sends
 
 if TYPE_CHECKING:
@@ -50,11 +57,11 @@ def test_each_host_is_reached_under_its_own_address(remote: Remote, budget: Budg
     elsewhere = "http://127.0.0.1:9"
     client = SoapClient(api_url=elsewhere, web_url=remote.url, budget=budget, connect_seconds=1, answer_seconds=1)
     assert client.call("Project", "SaveProject", project={"Id": 7, "NameDisplay": "Plain", "TimeReg": "WorkType"})
-    assert error_of(client, READ).reason == "no_connection"
+    assert error_of(client, READ).error_code == "no_connection"
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("answer", "error_code"),
     [
         (hangs_up, "no_answer"),
         (sends(b"<html>", length=1000), "no_answer"),
@@ -72,25 +79,25 @@ def test_each_host_is_reached_under_its_own_address(remote: Remote, budget: Budg
     ],
 )
 def test_a_broken_answer_is_tried_again_but_leaves_open_what_was_saved(
-    remote: Remote, client: SoapClient, answer: Answer, reason: str
+    remote: Remote, client: SoapClient, answer: Answer, error_code: str
 ) -> None:
     remote.answers = {READ: [answer], SAVE: [answer]}
     read, saved = error_of(client, READ), error_of(client, SAVE)
-    assert (type(read), read.reason) == (Unavailable, reason)
-    assert (type(saved), saved.reason) == (Uncertain, reason)
+    assert (type(read), read.error_code) == (UnavailableError, error_code)
+    assert (type(saved), saved.error_code) == (OutcomeUnknownError, error_code)
 
 
 def test_an_answer_that_does_not_come_in_time_leaves_open_what_was_saved(budget: Budget) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         client = SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=1, answer_seconds=0.1)
-        assert type(error_of(client, READ)) is Unavailable
-        assert type(error_of(client, SAVE)) is Uncertain
+        assert type(error_of(client, READ)) is UnavailableError
+        assert type(error_of(client, SAVE)) is OutcomeUnknownError
 
 
 def test_an_answer_without_end_is_cut_off(remote: Remote, client: SoapClient) -> None:
-    remote.answers[READ] = [sends(b" " * (LARGEST_ANSWER + 1))]
-    assert error_of(client, READ).reason == "unreadable"
+    remote.answers[READ] = [sends(b" " * (MAX_RESPONSE_BYTES + 1))]
+    assert error_of(client, READ).error_code == "unreadable"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +106,7 @@ def test_an_answer_without_end_is_cut_off(remote: Remote, client: SoapClient) ->
 )
 def test_what_was_not_let_in_saved_nothing(remote: Remote, client: SoapClient, answer: Answer) -> None:
     remote.answers[SAVE] = [answer]
-    assert type(error_of(client, SAVE)) in (Unavailable, Rationed)
+    assert type(error_of(client, SAVE)) in (UnavailableError, RateLimitedError)
 
 
 def test_where_nobody_listens_nothing_was_saved(budget: Budget) -> None:
@@ -107,27 +114,30 @@ def test_where_nobody_listens_nothing_was_saved(budget: Budget) -> None:
         url = f"http://127.0.0.1:{gone.getsockname()[1]}"
     client = SoapClient(api_url=url, web_url=url, budget=budget, connect_seconds=1, answer_seconds=1)
     error = error_of(client, SAVE)
-    assert (type(error), error.reason) == (Unavailable, "no_connection")
+    assert (type(error), error.error_code) == (UnavailableError, "no_connection")
 
 
 def test_too_many_requests_stop_all_workers_for_as_long_as_was_asked(remote: Remote, client: SoapClient) -> None:
     remote.answers = {READ: [sends(b"", status=429, Retry_After="7")], SAVE: [says(SAVE, "<Type>Ok</Type>")]}
     error = error_of(client, READ)
-    assert isinstance(error, Unavailable)
+    assert isinstance(error, UnavailableError)
     assert error.retry_after == timedelta(seconds=7)
-    assert error_of(client, SAVE).reason == "quarantine"
+    assert error_of(client, SAVE).error_code == "quarantine"
     assert remote.times(SAVE) == 0
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (faults("Server was unable to process request. ---&gt; Session is not authenticated"), SessionRefused),
-        (faults("Client is not authenticated on this identity"), SessionRefused),
-        (says(SAVE, "<Type>NotAuthenticated</Type>"), SessionRefused),
-        (faults("Login failed. ---&gt; The provided IdentityId is blocked"), Misconfigured),
-        (faults("TwentyFour.DepartmentIsRequiredException"), Rejected),
-        (faults("error (1, 2). ---&gt; Instance validation error", code="soap:Client"), Rejected),
+        (
+            faults("Server was unable to process request. ---&gt; Session is not authenticated"),
+            SessionRefusedError,
+        ),
+        (faults("Client is not authenticated on this identity"), SessionRefusedError),
+        (says(SAVE, "<Type>NotAuthenticated</Type>"), SessionRefusedError),
+        (faults("Login failed. ---&gt; The provided IdentityId is blocked"), MisconfiguredError),
+        (faults("TwentyFour.DepartmentIsRequiredException"), RejectedError),
+        (faults("error (1, 2). ---&gt; Instance validation error", code="soap:Client"), RejectedError),
     ],
 )
 def test_a_fault_that_is_known_means_what_it_says(
@@ -153,18 +163,18 @@ def test_a_record_that_holds_the_words_of_another_fault_is_only_refused(
     remote.answers[SAVE] = [faults(f"Instance validation error: '{words}' is not valid.", code="soap:Client")]
     remote.answers[READ] = [says(READ, "")]
     error = error_of(client, SAVE)
-    assert (type(error), error.reason) == (Rejected, "not_understood")
+    assert (type(error), error.error_code) == (RejectedError, "not_understood")
     call(client, READ)  # nothing has stopped other calls
 
 
 @pytest.mark.parametrize(
     ("said", "meaning"),
     [
-        ("NotSaved", Rejected),
-        ("DuplicateData", Rejected),
-        ("DataAlreadySaved", Rejected),
-        ("Exception", Rejected),
-        ("SystemError", Unavailable),
+        ("NotSaved", RejectedError),
+        ("DuplicateData", RejectedError),
+        ("DataAlreadySaved", RejectedError),
+        ("Exception", RejectedError),
+        ("SystemError", UnavailableError),
     ],
 )
 def test_only_ok_is_ok_and_all_else_says_what_it_means_if_nothing_was_saved(
@@ -173,7 +183,7 @@ def test_only_ok_is_ok_and_all_else_says_what_it_means_if_nothing_was_saved(
     refusal = f"<Type>{said}</Type><Description>Konto 3999 finnes ikke.</Description>"
     remote.answers[SAVE] = [says(SAVE, refusal), says(SAVE, "<Type>Ok</Type>")]
     error = error_of(client, SAVE)
-    assert isinstance(error, Uncertain)
+    assert isinstance(error, OutcomeUnknownError)
     assert type(error.otherwise) is meaning
     assert "Konto 3999 finnes ikke." in error.message
     assert "Konto 3999 finnes ikke." in error.otherwise.message
@@ -183,7 +193,7 @@ def test_only_ok_is_ok_and_all_else_says_what_it_means_if_nothing_was_saved(
 def test_an_answer_without_a_result_leaves_open_what_was_saved(remote: Remote, client: SoapClient) -> None:
     remote.answers[SAVE] = [says(SAVE, "")]
     error = error_of(client, SAVE)
-    assert isinstance(error, Uncertain)
+    assert isinstance(error, OutcomeUnknownError)
     assert error.otherwise is None
 
 

@@ -9,13 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from integrations.twentyfour import attachments, expenses
-from integrations.twentyfour import days as day_by_day
-from integrations.twentyfour.attachments import LARGEST_CHUNK
-from integrations.twentyfour.books import Books
-from models.accounts import AccountRanges
-from sync.errors import Rejected
-from sync.purchases import LedgerLine
-from sync.records import VoucherFile
+from integrations.twentyfour import booked_vouchers as day_by_day
+from integrations.twentyfour.accounting_setup import AccountingSetup
+from integrations.twentyfour.attachments import MAX_CHUNK
+from models.connections.account_ranges import AccountRanges
+from sync.errors import RejectedError
+from sync.records import LedgerLine, VoucherFile
 from tests.integrations.twentyfour.remote import ACCOUNTING, says, value_of
 
 if TYPE_CHECKING:
@@ -59,14 +58,20 @@ def line(day: str, *, number: int = 40001) -> str:
 
 
 def booked(session: Session, accounts: str) -> list[str]:
-    days, costs, books = (date(2026, 3, 1), date(2026, 3, 31)), AccountRanges.read(accounts), Books(session)
-    return list(day_by_day.booked(session, *days, receivables=1500, costs=costs, books=books).purchases)
+    days, costs, setup = (
+        (date(2026, 3, 1), date(2026, 3, 31)),
+        AccountRanges.parse(accounts),
+        AccountingSetup(session),
+    )
+    return list(
+        day_by_day.read_booked(session, *days, receivables=1500, costs=costs, setup=setup).supplier_vouchers
+    )
 
 
 def changed(session: Session, *, accounts: str = "4300") -> list[str]:
     summer = [datetime(2026, 7, day, 1, 30, tzinfo=ZoneInfo("Europe/Oslo")) for day in (1, 2)]
     return expenses.changed(
-        session, AccountRanges.read(accounts), since=summer[0], until=summer[1], books=Books(session)
+        session, AccountRanges.parse(accounts), since=summer[0], until=summer[1], setup=AccountingSetup(session)
     )
 
 
@@ -88,7 +93,7 @@ def test_a_fiscal_year_may_begin_in_summer_or_be_longer_than_a_year(remote: Remo
     years(remote, ("2024-01-01", "2025-07-01"), ("2025-07-01", "2026-07-01"))
     assert changed(session) == ["2024-104-40001", "2025-104-40001"]
     ledger(remote)
-    assert expenses.read(session, "2025-104-40001", books=Books(session)) == []
+    assert expenses.read(session, "2025-104-40001", setup=AccountingSetup(session)) == []
     asked = remote.asked[-1].body
     assert [value_of(name, asked) for name in ("DateSearchParameters", "DateStart", "DateEnd")] == [
         "EntryDate",
@@ -117,7 +122,7 @@ def test_a_line_that_says_little_is_read_as_what_it_says(remote: Remote, session
     years(remote)
     not_set = "<VatCode>0</VatCode><StampNo>-2147483648</StampNo><Amount>-0.5</Amount>"
     ledger(remote, f"<Date>2026-03-01T00:00:00</Date><AccountNo>4300</AccountNo>{not_set}")
-    assert expenses.read(session, "2026-104-40001", books=Books(session)) == [
+    assert expenses.read(session, "2026-104-40001", setup=AccountingSetup(session)) == [
         LedgerLine(account=4300, amount=-50, day=date(2026, 3, 1))
     ]
 
@@ -149,7 +154,7 @@ def held_against(remote: Remote, session: Session, checksum: str, *, size: int =
         "DownloadChunk": [answer("DownloadChunk", base64.b64encode(part).decode()) for part in parts],
         "GetChecksum": [answer("GetChecksum", checksum)],
     }
-    with attachments.fetched(session, FILE, chunk=4, hold=lambda: None) as content:
+    with attachments.fetched(session, FILE, chunk=4, renew_lease=lambda: None) as content:
         return content.read()
 
 
@@ -176,17 +181,17 @@ def test_a_checksum_may_be_written_in_several_ways(remote: Remote, session: Sess
 def test_a_document_that_does_not_agree_with_its_checksum_is_broken(
     remote: Remote, session: Session, checksum: str
 ) -> None:
-    with pytest.raises(Rejected):
+    with pytest.raises(RejectedError):
         held_against(remote, session, checksum)
 
 
 def test_a_document_that_ends_before_its_size_is_broken(remote: Remote, session: Session) -> None:
     longer = md5(CONTENT + b"...", usedforsecurity=False).hexdigest()
-    with pytest.raises(Rejected):
+    with pytest.raises(RejectedError):
         held_against(remote, session, longer, size=11)
 
 
-@pytest.mark.parametrize(("kilobytes", "chunk"), [(0, 1024), (4096, 3142656), (1024 * 1024, LARGEST_CHUNK)])
+@pytest.mark.parametrize(("kilobytes", "chunk"), [(0, 1024), (4096, 3142656), (1024 * 1024, MAX_CHUNK)])
 def test_a_chunk_fits_into_an_answer_and_into_memory(
     remote: Remote, session: Session, kilobytes: int, chunk: int
 ) -> None:

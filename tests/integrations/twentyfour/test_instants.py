@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from integrations.twentyfour.customer_index import CustomerIndex
 from integrations.twentyfour.instants import day_of, instant_of
-from integrations.twentyfour.register import Register
 from tests.integrations.twentyfour.remote import says, value_of
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ MIXED = ("2026-03-02T08:59:59", "2026-03-02T10:00:00+01:00", "2026-03-02T08:00:0
 
 
 @pytest.fixture
-def register(remote: Remote, session: Session) -> Register:
+def register(remote: Remote, session: Session) -> CustomerIndex:
     remote.answers["Login"] = [says("Login", "session")]
     remote.answers["GetCompanySyncList"] = [page(*MIXED)]
     found = "".join(f"<Company><Id>{number}</Id><Name>Nr. {number}</Name></Company>" for number in range(4))
     remote.answers["GetCompanies"] = [says("GetCompanies", found)]
-    return Register(session)
+    return CustomerIndex(session)
 
 
 def page(*changed: str | None) -> Answer:
@@ -45,18 +45,20 @@ def asked_since(remote: Remote) -> str:
     return value_of("ChangedAfter", [each.body for each in remote.asked if "SyncList" in each.operation][-1])
 
 
-def test_a_register_with_instants_of_several_zones_is_read(remote: Remote, register: Register) -> None:
+def test_a_register_with_instants_of_several_zones_is_read(remote: Remote, register: CustomerIndex) -> None:
     assert [company.number for company in register.companies()] == [1, 2, 3]
     register.companies()
     assert asked_since(remote) == "2026-03-02T08:50:00"
 
 
-def test_a_glance_at_such_a_register_asks_from_the_latest_instant_on(remote: Remote, register: Register) -> None:
-    assert register.glance() == (4, 0)
+def test_a_glance_at_such_a_register_asks_from_the_latest_instant_on(
+    remote: Remote, register: CustomerIndex
+) -> None:
+    assert register.count() == (4, 0)
     assert asked_since(remote) == "2026-03-02T08:50:00"
 
 
-def test_an_instant_that_is_only_written_otherwise_is_no_change(remote: Remote, register: Register) -> None:
+def test_an_instant_that_is_only_written_otherwise_is_no_change(remote: Remote, register: CustomerIndex) -> None:
     register.companies()
     remote.answers["GetCompanySyncList"] = [
         page("2026-03-02T09:59:59+01:00", "2026-03-02T09:00:00", "2026-03-02T08:00:00.1234567")

@@ -14,8 +14,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from integrations.twentyfour.session import Login, Session, SessionStore
-from models.vault import Vault
-from sync.errors import Misconfigured, Unavailable
+from models.connections.vault import Vault
+from sync.errors import MisconfiguredError, UnavailableError
 from sync.records import Identity
 from tests.integrations.twentyfour.remote import Answer, faults, says, value_of
 
@@ -55,8 +55,8 @@ def reaches(*identities: tuple[str, str, str]) -> Answer:
     return says("GetIdentitiesWithCredential", "".join(listed))
 
 
-def error_of(session: Session) -> Misconfigured:
-    with pytest.raises(Misconfigured) as raised:
+def error_of(session: Session) -> MisconfiguredError:
+    with pytest.raises(MisconfiguredError) as raised:
         reads(session)
     return raised.value
 
@@ -101,7 +101,7 @@ def test_a_wrong_password_finds_no_session_and_the_right_one_keeps_its_own(
     remote.answers = {"Login": lets_in("first", ""), "GetTypeList": [knows("first")]}
     reads(Session(login, client=client, store=store))
     wrong = Session(replace(login, password=SecretStr("wrong")), client=client, store=store)
-    assert error_of(wrong).reason == "login_refused"
+    assert error_of(wrong).error_code == "login_refused"
     assert [value_of("Password", asked.body) for asked in remote.asked if asked.operation == "Login"] == [
         "demo-password",
         "wrong",
@@ -146,7 +146,7 @@ def test_a_session_refused_right_after_the_login_is_for_a_person(remote: Remote,
         "Login": lets_in("first", "second", "third"),
         "GetTypeList": [faults("Client is not authenticated on this identity")],
     }
-    assert error_of(session).reason == "session_refused"
+    assert error_of(session).error_code == "session_refused"
     assert (remote.times("Login"), remote.times("GetTypeList")) == (2, 2)
 
 
@@ -155,7 +155,7 @@ def test_a_refused_password_is_not_sent_again_by_those_who_waited_but_another_on
 ) -> None:
     remote.answers = {"Login": [*lets_in("", "first")], "GetTypeList": [knows("first")]}
     for _ in range(3):
-        assert error_of(Session(login, client=client, store=store)).reason == "login_refused"
+        assert error_of(Session(login, client=client, store=store)).error_code == "login_refused"
     assert remote.times("Login") == 1
     reads(Session(replace(login, password=SecretStr("corrected")), client=client, store=store))
 
@@ -168,7 +168,7 @@ def test_a_password_that_is_right_by_now_is_not_refused_for_what_it_was(
         "GetIdentitiesWithCredential": [reaches((DEMO.upper(), "Demo AS", "false"))],
         "GetTypeList": [knows("first")],
     }
-    assert error_of(Session(login, client=client, store=store)).reason == "login_refused"
+    assert error_of(Session(login, client=client, store=store)).error_code == "login_refused"
     session = Session(login, client=client, store=store)
     session.identities()
     reads(session)
@@ -181,7 +181,7 @@ def test_a_refused_login_leaves_no_session_behind(
     reads(Session(login, client=client, store=store))
     remote.answers["GetTypeList"] = [faults("Session is not authenticated"), knows("first")]
     for _ in range(2):
-        assert error_of(Session(login, client=client, store=store)).reason == "login_refused"
+        assert error_of(Session(login, client=client, store=store)).error_code == "login_refused"
 
 
 def test_a_login_that_is_blocked_or_wrongly_put_is_for_a_person(remote: Remote, session: Session) -> None:
@@ -189,7 +189,7 @@ def test_a_login_that_is_blocked_or_wrongly_put_is_for_a_person(remote: Remote, 
     malformed = faults("Instance validation error: no guid", code="soap:Client")
     strange = faults("The login failed. ---&gt; The provided IdentityId does not belong to the user")
     remote.answers["Login"] = [blocked, malformed, strange]
-    assert [error_of(session).reason for _ in range(3)] == ["identity_blocked", "login_refused", "identity"]
+    assert [error_of(session).error_code for _ in range(3)] == ["identity_blocked", "login_refused", "identity"]
 
 
 def test_the_only_usable_client_is_found_by_itself_and_once(
@@ -230,7 +230,7 @@ def test_a_login_that_reaches_nothing_is_for_a_person(
 ) -> None:
     remote.answers["GetIdentitiesWithCredential"] = [reaches()]
     session = Session(replace(login, identity_id=""), client=client, store=store)
-    assert error_of(session).reason == "login_refused"
+    assert error_of(session).error_code == "login_refused"
 
 
 def test_a_session_under_a_key_that_is_gone_is_replaced(
@@ -253,13 +253,13 @@ def test_a_new_key_costs_one_login_and_opens_nothing(
     assert remote.times("Login") == 2
     rotated = SessionStore(redis, Vault([new, old]), login_seconds=5)
     wrong = Session(replace(login, password=SecretStr("wrong")), client=client, store=rotated)
-    assert error_of(wrong).reason == "login_refused"
+    assert error_of(wrong).error_code == "login_refused"
 
 
 def test_without_redis_nobody_logs_in(remote: Remote, login: Login, client: SoapClient) -> None:
     with Redis(host="127.0.0.1", port=9, retry=Retry(NoBackoff(), 0)) as away:
         store = SessionStore(away, Vault([SecretStr(Fernet.generate_key().decode())]), login_seconds=5)
-        with pytest.raises(Unavailable):
+        with pytest.raises(UnavailableError):
             reads(Session(login, client=client, store=store))
     assert remote.asked == []
 
@@ -282,7 +282,7 @@ def test_a_session_is_forgotten_after_the_login_that_is_in_flight(store: Session
         ends.wait(5)
         return "first"
 
-    worker = threading.Thread(target=lambda: store.renew(name, dead="", log_in=log_in, keeps=lambda _: True))
+    worker = threading.Thread(target=lambda: store.renew(name, expired="", log_in=log_in, keeps=lambda _: True))
     worker.start()
     begun.wait(5)
     threading.Timer(0.3, ends.set).start()
@@ -301,5 +301,5 @@ def test_what_another_process_has_opened_is_left_without_asking_which_client_it_
     }
     open_login = replace(login, identity_id="")
     reads(Session(open_login, client=client, store=store))
-    Session(open_login, client=client, store=store).leave()
+    Session(open_login, client=client, store=store).log_out()
     assert (remote.times("GetIdentitiesWithCredential"), redis.keys("twentyfour:session:*")) == (1, [])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integrations.twentyfour import customers, invoices, projects
-from integrations.twentyfour.books import Books, VoucherType
-from sync.errors import Misconfigured, Rejected, Uncertain
+from integrations.twentyfour.accounting_setup import AccountingSetup, VoucherType
+from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError
 from sync.records import CompanyDraft, FiscalYear, PostedLine, ProjectDraft
 from tests.integrations.twentyfour.remote import ACCOUNTING, says
 
@@ -43,7 +43,7 @@ def company(number: int | None, *, moment_id: str = "", problem: str = "") -> st
 def saved(remote: Remote, session: Session, *companies: str) -> list[object]:
     remote.answers["SaveCompanies"] = [says("SaveCompanies", "".join(companies))]
     return [
-        answer if isinstance(answer, int) else (type(answer), answer.reason)
+        answer if isinstance(answer, int) else (type(answer), answer.error_code)
         for answer in customers.save(session, [ONE, TWO])
     ]
 
@@ -59,12 +59,15 @@ def test_numbers_are_told_by_place_when_no_moment_id_comes_back(remote: Remote, 
 
 def test_a_refusal_is_told_to_the_customer_in_its_place(remote: Remote, session: Session) -> None:
     answers = saved(remote, session, company(None, problem="Property Type is missing."), company(10002))
-    assert answers == [(Rejected, "refused"), 10002]
+    assert answers == [(RejectedError, "refused"), 10002]
 
 
 def test_a_customer_that_nothing_is_said_about_may_have_been_saved(remote: Remote, session: Session) -> None:
-    assert saved(remote, session, company(10001, moment_id="moment-1")) == [10001, (Uncertain, "no_number")]
-    assert saved(remote, session) == [(Uncertain, "no_number")] * 2
+    assert saved(remote, session, company(10001, moment_id="moment-1")) == [
+        10001,
+        (OutcomeUnknownError, "no_number"),
+    ]
+    assert saved(remote, session) == [(OutcomeUnknownError, "no_number")] * 2
 
 
 def test_of_customers_with_the_same_moment_id_the_oldest_is_found(remote: Remote, session: Session) -> None:
@@ -77,13 +80,13 @@ def test_of_customers_with_the_same_moment_id_the_oldest_is_found(remote: Remote
 
 def test_a_search_that_is_refused_finds_nothing_out(remote: Remote, session: Session) -> None:
     remote.answers["GetCompanies"] = [says("GetCompanies", company(None, problem="No access."))]
-    with pytest.raises(Rejected, match=r"No access\."):
+    with pytest.raises(RejectedError, match=r"No access\."):
         customers.find(session, "7")
 
 
 def test_a_project_saved_under_another_number_is_for_a_person(remote: Remote, session: Session) -> None:
     remote.answers["SaveProject"] = [says("SaveProject", "8")]
-    with pytest.raises(Rejected, match="7 under the number 8"):
+    with pytest.raises(RejectedError, match="7 under the number 8"):
         projects.save(session, ProjectDraft(7, "Kulturhuset"), client_id="", field="OrderReferenceNumber")
 
 
@@ -95,19 +98,21 @@ def test_a_fiscal_year_ends_with_a_month_however_its_end_is_written(
 ) -> None:
     dates = "<StartingDate>2026-01-01T00:00:00</StartingDate>", f"<EndingDate>{end}</EndingDate>"
     remote.answers["GetFiscalYears"] = [says("GetFiscalYears", YEAR.format(*dates), namespace=ACCOUNTING)]
-    assert Books(session).fiscal_years() == [FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False)]
+    assert AccountingSetup(session).fiscal_years() == [
+        FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False)
+    ]
 
 
 def test_the_plainest_of_the_types_of_outgoing_invoices_is_taken(remote: Remote, session: Session) -> None:
     types = (TYPE.format(1, "Utgående faktura, kontant", 5, 8), TYPE.format(2, "Utgående faktura", 6, 9))
     remote.answers["GetTypeList"] = [says("GetTypeList", "".join(types))]
-    assert Books(session).outgoing_invoice() == VoucherType(number=9, series=6)
+    assert AccountingSetup(session).outgoing_invoice() == VoucherType(number=9, series=6)
 
 
 def test_books_without_a_type_of_outgoing_invoices_are_for_a_person(remote: Remote, session: Session) -> None:
     remote.answers["GetTypeList"] = [says("GetTypeList", TYPE.format(3, "Diverse", 5, 8))]
-    with pytest.raises(Misconfigured) as raised:
-        Books(session).outgoing_invoice()
+    with pytest.raises(MisconfiguredError) as raised:
+        AccountingSetup(session).outgoing_invoice()
     assert "Utgående faktura" in raised.value.remedy
 
 

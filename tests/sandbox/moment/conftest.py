@@ -10,10 +10,10 @@ import pytest
 import requests
 from fastapi import FastAPI, Request
 
-from sandbox.mishaps import Mishaps
+from sandbox.faults import Faults
 from sandbox.moment.app import create_app
-from sandbox.moment.books import Books
-from sandbox.moment.webhooks import Postman
+from sandbox.moment.record_store import RecordStore
+from sandbox.moment.webhooks import WebhookSender
 from tests.sandbox.serving import serving
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def moment_url(clock: Clock) -> Iterator[str]:
-    postman = Postman(clock=clock)
-    books = Books(clock=clock, notify=postman.notify)
-    with serving(create_app(books, postman=postman, mishaps=Mishaps())) as url:
+    webhook_sender = WebhookSender(clock=clock)
+    store = RecordStore(clock=clock, notify=webhook_sender.notify)
+    with serving(create_app(store, webhook_sender=webhook_sender, faults=Faults())) as url:
         yield url
 
 

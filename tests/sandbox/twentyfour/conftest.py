@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from sandbox.mishaps import Mishaps
+from sandbox.faults import Faults
 from sandbox.twentyfour import seed
 from sandbox.twentyfour.app import create_app
 from tests.sandbox.serving import serving
-from tests.sandbox.twentyfour.desk import Clock, Desk, Operation, operations
+from tests.sandbox.twentyfour.soap_client import Clock, Desk, Operation, operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def url(clock: Clock) -> Iterator[str]:
-    app = create_app(seed.books(clock().date()), wsdl=FOLDER, mishaps=Mishaps(), clock=clock)
+    app = create_app(seed.books(clock().date()), wsdl=FOLDER, faults=Faults(), clock=clock)
     with serving(app) as url:
         yield url
 

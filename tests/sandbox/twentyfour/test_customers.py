@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.desk import Answer, Desk
+    from tests.sandbox.twentyfour.soap_client import Answer, Desk
 
 
 def search(desk: Desk, parameters: str, *properties: str) -> list[Answer]:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.twentyfour.desk import entry, voucher
+from tests.sandbox.twentyfour.soap_client import entry, voucher
 
 if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.desk import Answer, Desk
+    from tests.sandbox.twentyfour.soap_client import Answer, Desk
 
 NOBODY_ASKS = '<SystemType xsi:nil="true"/><HasInvoiceId xsi:nil="true"/>'
 

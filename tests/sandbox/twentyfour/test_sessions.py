@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.twentyfour.desk import credential
+from tests.sandbox.twentyfour.soap_client import credential
 
 if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.desk import Desk
+    from tests.sandbox.twentyfour.soap_client import Desk
 
 
 def identities(desk: Desk, user: str = "many") -> dict[str, tuple[str, str]]:

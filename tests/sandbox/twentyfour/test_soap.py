@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 
-from tests.sandbox.twentyfour.desk import APPLICATION, Answer, credential
+from tests.sandbox.twentyfour.soap_client import APPLICATION, Answer, credential
 
 if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.desk import Desk
+    from tests.sandbox.twentyfour.soap_client import Desk
 
 HUGE = f"<BudgetHour>{'9' * 30}</BudgetHour>"
 

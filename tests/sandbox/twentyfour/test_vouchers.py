@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.twentyfour.desk import entry, voucher
+from tests.sandbox.twentyfour.soap_client import entry, voucher
 
 if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.desk import Desk
+    from tests.sandbox.twentyfour.soap_client import Desk
 
 REFERENCE = "<InvoiceReferenceNo>17</InvoiceReferenceNo>"
 

@@ -14,7 +14,7 @@ from zeep.transports import Transport
 from tests.sandbox.twentyfour.conftest import FOLDER
 
 if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.desk import Desk
+    from tests.sandbox.twentyfour.soap_client import Desk
 
 MARCH, APRIL = datetime.fromisoformat("2026-03-01T00:00:00"), datetime.fromisoformat("2026-04-01T00:00:00")
 CREDENTIAL = {

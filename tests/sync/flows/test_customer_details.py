@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models.words import Kind, Outcome
-from sync.records import Address, Details
+from models.enums import EntityType, Outcome
+from sync.records import Address, CustomerDetails
 from tests import factories
 
 if TYPE_CHECKING:
     from tests.sync.conftest import World
 
-HOME = Details("77 00 00 00", "NO", (Address("post", "Storgata 1", "9008", "Tromsø", "NO"),))
+HOME = CustomerDetails("77 00 00 00", "NO", (Address("post", "Storgata 1", "9008", "Tromsø", "NO"),))
 MOVED = replace(HOME, addresses=(Address("post", "Storgata 2", "9008", "Tromsø", "NO"),))
 
 
-def sync(world: World, details: Details, *, name: str = "Nordlys AS") -> None:
+def sync(world: World, details: CustomerDetails, *, name: str = "Nordlys AS") -> None:
     known = {"phone": details.phone, "country": details.country, "addresses": details.addresses}
     number = world.moment.customers["7"].number if "7" in world.moment.customers else ""
     world.moment.put(factories.customer("7", name=name, number=number, **known))
-    world.receive(Kind.CUSTOMER, "7")
+    world.receive(EntityType.CUSTOMER, "7")
     world.run()
 
 
@@ -31,7 +31,7 @@ def sync(world: World, details: Details, *, name: str = "Nordlys AS") -> None:
     [("never", [None, None]), ("new", [HOME, None]), ("always", [HOME, MOVED, MOVED])],
 )
 def test_details_are_saved_when_the_connection_wants_it(
-    world: World, setting: str, saved: list[Details | None]
+    world: World, setting: str, saved: list[CustomerDetails | None]
 ) -> None:
     world.change_settings(customer_details=setting)
     sync(world, HOME)
@@ -46,9 +46,9 @@ def test_a_customer_that_is_as_it_was_is_saved_once(world: World, setting: str) 
     for _ in range(3):
         sync(world, HOME)
     assert world.erp.calls["save_companies"] == 1
-    assert world.change(Kind.CUSTOMER, "7").outcome is Outcome.UNCHANGED
+    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.UNCHANGED
 
 
 def test_a_customer_without_details_has_none_saved(world: World) -> None:
-    sync(world, Details())
+    sync(world, CustomerDetails())
     assert world.erp.details == {10001: [None]}

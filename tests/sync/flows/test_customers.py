@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import questions
-from models.words import Kind, Outcome, State
-from sync.errors import Unavailable, Uncertain
+from models.admin import match_questions
+from models.enums import EntityType, JobState, Outcome
+from sync.errors import OutcomeUnknownError, UnavailableError
 from sync.records import Company
 from tests import factories
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sync(world: World, *record_ids: str) -> None:
-    world.receive(Kind.CUSTOMER, *(record_ids or ["7"]))
+    world.receive(EntityType.CUSTOMER, *(record_ids or ["7"]))
     world.run()
 
 
@@ -24,7 +24,7 @@ def test_a_new_customer_is_saved_and_its_number_returned_to_moment(world: World)
     sync(world)
     assert world.erp.companies == {10001: Company(10001, "Nordlys Arkitekter AS", "923609016", "7")}
     assert world.moment.customers["7"].number == "10001"
-    assert world.change(Kind.CUSTOMER, "7").outcome is Outcome.SYNCED
+    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
 
 
 def test_the_echo_of_the_returned_number_makes_no_call_to_24sevenoffice(world: World) -> None:
@@ -33,7 +33,7 @@ def test_the_echo_of_the_returned_number_makes_no_call_to_24sevenoffice(world: W
     world.erp.calls.clear()
     sync(world)
     assert not world.erp.calls
-    assert world.change(Kind.CUSTOMER, "7").outcome is Outcome.UNCHANGED
+    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.UNCHANGED
 
 
 def test_a_changed_customer_overwrites_the_same_company(world: World) -> None:
@@ -56,14 +56,14 @@ def test_a_refused_customer_holds_up_no_other(world: World) -> None:
     world.moment.put(factories.customer("7", name="Refused AS"))
     world.moment.put(factories.customer("8", name="Fjord AS"))
     sync(world, "7", "8")
-    assert world.change(Kind.CUSTOMER, "7").state is State.STUCK
-    assert world.change(Kind.CUSTOMER, "8").outcome is Outcome.SYNCED
-    assert world.mails() == [("worse", "Customer Refused AS")]
+    assert world.change(EntityType.CUSTOMER, "7").state is JobState.NEEDS_ATTENTION
+    assert world.change(EntityType.CUSTOMER, "8").outcome is Outcome.SYNCED
+    assert world.mails() == [("needs_attention", "Customer Refused AS")]
 
 
 def test_a_customer_whose_save_lost_its_answer_is_found_again_by_its_external_id(world: World) -> None:
     world.moment.put(factories.customer("7"))
-    world.erp.fails_after["save_companies"] = [Uncertain("No answer.")]
+    world.erp.fails_after["save_companies"] = [OutcomeUnknownError("No answer.")]
     sync(world)
     world.later(hours=1)
     world.run()
@@ -73,7 +73,7 @@ def test_a_customer_whose_save_lost_its_answer_is_found_again_by_its_external_id
 
 def test_a_number_that_could_not_be_returned_is_returned_later(world: World) -> None:
     world.moment.put(factories.customer("7"))
-    world.moment.fails_before["return_customer_number"] = [Unavailable("Moment is down.")]
+    world.moment.fails_before["write_customer_number"] = [UnavailableError("Moment is down.")]
     sync(world)
     assert world.moment.customers["7"].number == ""
     world.later(hours=1)
@@ -107,11 +107,11 @@ def test_a_number_that_is_another_companys_in_24sevenoffice_is_not_taken_over(wo
 
 def test_a_deleted_customer_is_skipped(world: World) -> None:
     sync(world)
-    assert world.change(Kind.CUSTOMER, "7").outcome is Outcome.SKIPPED
+    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.SKIPPED
 
 
 @pytest.mark.parametrize(
-    ("values", "reason"),
+    ("values", "error_code"),
     [
         ({"name": " \x00 "}, "no_name"),
         ({"organization_number": "923609017"}, "organization_number"),
@@ -119,12 +119,12 @@ def test_a_deleted_customer_is_skipped(world: World) -> None:
     ],
 )
 def test_a_customer_that_24sevenoffice_cannot_take_needs_a_person(
-    world: World, values: dict[str, str], reason: str
+    world: World, values: dict[str, str], error_code: str
 ) -> None:
     world.moment.put(factories.customer("7", **values))
     sync(world)
-    change = world.change(Kind.CUSTOMER, "7")
-    assert (change.state, change.reason) == (State.STUCK, reason)
+    job = world.change(EntityType.CUSTOMER, "7")
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, error_code)
     assert not world.erp.companies
 
 
@@ -133,8 +133,8 @@ def test_a_corrected_customer_goes_through_and_the_mail_says_so(world: World) ->
     sync(world)
     world.moment.put(factories.customer("7"))
     sync(world)
-    assert world.change(Kind.CUSTOMER, "7").outcome is Outcome.SYNCED
-    assert [turn for turn, _ in world.mails()] == ["worse", "better"]
+    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
+    assert [turn for turn, _ in world.mails()] == ["needs_attention", "resolved"]
 
 
 NORDLYS = Company(10234, "Nordlys Arkitekter AS", "923 609 016")
@@ -142,13 +142,13 @@ BRANCHES = (Company(10235, "Nordlys Oslo", "923609016"), Company(10236, "Nordlys
 
 
 def candidates(world: World, record_id: str = "7") -> list[str]:
-    change_id = world.change(Kind.CUSTOMER, record_id).id
-    return [each.number for each in questions.candidates_of(world.database, change_id)]
+    job_id = world.change(EntityType.CUSTOMER, record_id).id
+    return [each.number for each in match_questions.candidates_of(world.database, job_id)]
 
 
 def answer(world: World, choice: str, record_id: str = "7") -> int:
-    change_id = world.change(Kind.CUSTOMER, record_id).id
-    return questions.answer(world.database, change_id, choice, who="test", now=world.now).count
+    job_id = world.change(EntityType.CUSTOMER, record_id).id
+    return match_questions.answer(world.database, job_id, choice, actor="test", now=world.now).count
 
 
 def hold(world: World, *companies: Company) -> None:
@@ -171,32 +171,32 @@ def test_the_register_is_read_once_for_a_batch_and_not_for_those_that_are_linked
     sync(world, *map(str, range(30)))
     world.moment.put(factories.customer("7", name="Kunde sju AS", organization_number="", number="10008"))
     sync(world)
-    assert (world.erp.calls["register"], world.erp.calls["save_companies"]) == (1, 2)
+    assert (world.erp.calls["all_companies"], world.erp.calls["save_companies"]) == (1, 2)
 
 
 def test_a_person_is_asked_which_of_several_it_is_and_their_word_is_taken(world: World) -> None:
     hold(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)
-    change = world.change(Kind.CUSTOMER, "7")
-    assert (change.state, change.reason) == (State.STUCK, "which_customer")
-    assert "10235 Nordlys Oslo; 10236 Nordlys Bergen" in change.message
+    job = world.change(EntityType.CUSTOMER, "7")
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "which_customer")
+    assert "10235 Nordlys Oslo; 10236 Nordlys Bergen" in job.message
     assert candidates(world) == ["10235", "10236"]
     assert answer(world, "10236") == 1
     world.run()
-    assert world.change(Kind.CUSTOMER, "7").outcome is Outcome.SYNCED
+    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
     assert world.erp.companies[10236].moment_id == "7"
     assert world.erp.companies[10235] == BRANCHES[0]
     assert candidates(world) == []
-    assert [turn for turn, _ in world.mails()] == ["worse", "better"]
+    assert [turn for turn, _ in world.mails()] == ["needs_attention", "resolved"]
 
 
 def test_a_person_may_say_that_it_is_a_new_one_however_often_it_is_tried(world: World) -> None:
     hold(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)
-    answer(world, questions.NEW)
-    world.erp.fails_after["save_companies"] = [Uncertain("No answer.")]
+    answer(world, match_questions.NEW)
+    world.erp.fails_after["save_companies"] = [OutcomeUnknownError("No answer.")]
     world.run()
     world.later(hours=1)
     world.run()
@@ -230,14 +230,14 @@ def test_two_of_moment_that_match_the_same_customer_are_not_both_linked(world: W
     assert world.moment.customers["7"].number == "10234"
     assert world.erp.companies[10234].moment_id == "7"
     for record_id in "89":
-        assert world.change(Kind.CUSTOMER, record_id).reason == "which_customer"
-        (offered,) = questions.candidates_of(world.database, world.change(Kind.CUSTOMER, record_id).id)
+        assert world.change(EntityType.CUSTOMER, record_id).error_code == "which_customer"
+        (offered,) = match_questions.candidates_of(world.database, world.change(EntityType.CUSTOMER, record_id).id)
         assert (offered.number, offered.note) == ("10234", "taken")
     answer(world, "10234", "8")
-    answer(world, questions.NEW, "9")
+    answer(world, match_questions.NEW, "9")
     world.run()
-    assert world.change(Kind.CUSTOMER, "8").reason == "which_customer"
-    assert world.change(Kind.CUSTOMER, "9").outcome is Outcome.SYNCED
+    assert world.change(EntityType.CUSTOMER, "8").error_code == "which_customer"
+    assert world.change(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
     assert len(world.erp.companies) == 2
 
 
@@ -246,5 +246,5 @@ def test_one_who_must_be_asked_about_holds_up_no_other(world: World) -> None:
     world.moment.put(factories.customer("7"))
     world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))
     sync(world, "7", "8")
-    assert world.change(Kind.CUSTOMER, "8").outcome is Outcome.SYNCED
+    assert world.change(EntityType.CUSTOMER, "8").outcome is Outcome.SYNCED
     assert world.erp.calls["save_companies"] == 1

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from models import files
-from models.tables import FileRow
+from models.inbox import files
+from models.schema.tables import FileRow
 from sync.records import VoucherFiles
 from tests import factories
 from tests.sync.flows.test_expenses import PDF, PNG, bring, cost, enter
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_a_document_beside_one_whose_name_was_erased_is_brought_under_another(world: World) -> None:
-    world.change_settings(kinds=["expense"], expense_accounts="4300")
+    world.change_settings(entity_types=["expense"], expense_accounts="4300")
     world.moment.put(factories.project("8", number="1", customer_id=""))
     world.erp.contents |= {"1": b"%PDF", "2": b"PNG"}
     world.erp.stamps[55] = VoucherFiles((PDF,))
@@ -24,7 +24,7 @@ def test_a_document_beside_one_whose_name_was_erased_is_brought_under_another(wo
     bring(world)
     with world.database.transaction() as session:
         for row in session.scalars(select(FileRow)):
-            row.name = files.hidden(row.name)
+            row.name = files.erased_name(row.name)
     world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
     bring(world)
     (there,) = world.moment.files.values()

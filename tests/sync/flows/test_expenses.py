@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models.words import Kind, Outcome, State
-from sync.errors import Unavailable, Uncertain
-from sync.purchases import LedgerLine
-from sync.records import Company, VoucherFile, VoucherFiles
+from models.enums import EntityType, JobState, Outcome
+from sync.errors import OutcomeUnknownError, UnavailableError
+from sync.records import Company, LedgerLine, VoucherFile, VoucherFiles
 from tests import factories
 
 if TYPE_CHECKING:
@@ -24,7 +23,9 @@ NOT_LISTED, ON_NO_PROJECT = "Account 4000 is not listed for expenses", "The cost
 
 @pytest.fixture
 def world(world: World) -> World:
-    world.change_settings(kinds=["customer", "project", "invoice", "expense"], expense_accounts="4300, 6590")
+    world.change_settings(
+        entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300, 6590"
+    )
     world.moment.put(factories.project("8", number="1", customer_id=""))
     world.moment.put(factories.project("9", number="2", customer_id=""))
     world.erp.stamps[55] = VoucherFiles((PDF,))
@@ -44,7 +45,7 @@ def enter(world: World, *costs: LedgerLine, voucher: str = VOUCHER, vat: int = 0
 
 
 def bring(world: World, voucher: str = VOUCHER) -> None:
-    world.receive(Kind.EXPENSE, voucher)
+    world.receive(EntityType.EXPENSE, voucher)
     world.run()
 
 
@@ -60,7 +61,7 @@ def test_a_posted_cost_becomes_an_expense_with_its_document(world: World) -> Non
     assert (draft.supplier, draft.invoice_number) == ("Byggmaker Øst AS", "F-77")
     assert (draft.project_id, draft.activity_id, draft.billable) == ("8", "8-Expenses", True)
     assert world.moment.files[expense_id] == {"Byggmaker Øst AS F-77.pdf": b"%PDF"}
-    assert world.change(Kind.EXPENSE, VOUCHER).outcome is Outcome.SYNCED
+    assert world.change(EntityType.EXPENSE, VOUCHER).outcome is Outcome.SYNCED
 
 
 def test_a_voucher_seen_again_brings_nothing_new(world: World) -> None:
@@ -69,7 +70,7 @@ def test_a_voucher_seen_again_brings_nothing_new(world: World) -> None:
     bring(world)
     assert amounts(world) == [125000]
     assert world.moment.calls["attach"] == 1
-    assert world.change(Kind.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
+    assert world.change(EntityType.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
 
 
 def test_costs_on_several_projects_and_accounts_become_an_expense_for_each(world: World) -> None:
@@ -109,8 +110,8 @@ def test_a_foreign_invoice_stays_in_kroner_and_names_its_currency(world: World) 
 def test_what_does_not_come_says_why(world: World, lines: list[LedgerLine], told: tuple[str, str]) -> None:
     enter(world, *lines)
     bring(world)
-    change = world.change(Kind.EXPENSE, VOUCHER)
-    assert (change.outcome, change.reason, change.message) == (Outcome.SKIPPED, *told)
+    job = world.change(EntityType.EXPENSE, VOUCHER)
+    assert (job.outcome, job.error_code, job.message) == (Outcome.SKIPPED, *told)
     assert not world.moment.expenses
     assert world.mails() == []
 
@@ -119,14 +120,14 @@ def test_what_is_older_than_the_first_day_is_left_alone(world: World) -> None:
     world.change_settings(expense_from=DAY + timedelta(days=1))
     enter(world, cost(1000))
     bring(world)
-    assert world.change(Kind.EXPENSE, VOUCHER).message == "It is dated before 21.02.2026"
+    assert world.change(EntityType.EXPENSE, VOUCHER).message == "It is dated before 21.02.2026"
 
 
 def test_a_document_that_waits_for_approval_holds_the_expense_back_until_it_has_it(world: World) -> None:
-    world.erp.stamps[55] = VoucherFiles(waiting=True)
+    world.erp.stamps[55] = VoucherFiles(pending=True)
     enter(world, cost(125000))
     bring(world)
-    assert world.change(Kind.EXPENSE, VOUCHER).message == "Its document waits for approval"
+    assert world.change(EntityType.EXPENSE, VOUCHER).message == "Its document waits for approval"
     world.erp.stamps[55] = VoucherFiles((PDF,))
     world.later(days=1)
     world.run()
@@ -134,7 +135,7 @@ def test_a_document_that_waits_for_approval_holds_the_expense_back_until_it_has_
 
 
 def test_a_waiting_voucher_that_changes_is_looked_at_at_once(world: World) -> None:
-    world.erp.stamps[55] = VoucherFiles(waiting=True)
+    world.erp.stamps[55] = VoucherFiles(pending=True)
     enter(world, cost(125000))
     bring(world)
     world.erp.stamps[55] = VoucherFiles((PDF,))
@@ -143,7 +144,7 @@ def test_a_waiting_voucher_that_changes_is_looked_at_at_once(world: World) -> No
 
 
 def test_a_document_that_comes_later_is_added_to_the_expense_that_exists(world: World) -> None:
-    world.erp.stamps[55] = VoucherFiles((PDF,), waiting=True)
+    world.erp.stamps[55] = VoucherFiles((PDF,), pending=True)
     enter(world, cost(125000))
     bring(world)
     world.erp.stamps[55] = VoucherFiles((PDF, PNG))
@@ -166,7 +167,7 @@ def test_a_broken_document_does_not_lose_the_expense_and_is_tried_again(world: W
     enter(world, cost(125000))
     bring(world)
     assert amounts(world) == [125000]
-    assert world.change(Kind.EXPENSE, VOUCHER).state is State.WAITING
+    assert world.change(EntityType.EXPENSE, VOUCHER).state is JobState.QUEUED
     world.erp.contents["1"] = content
     world.later(hours=1)
     world.run()
@@ -180,11 +181,11 @@ def test_a_document_that_stays_away_is_shown_to_a_person_in_the_end(world: World
     for _ in range(10):
         world.later(hours=2)
         world.run()
-    assert world.mails() == [("worse", "Voucher 40001 of 2026 (Byggmaker Øst AS F-77)")]
+    assert world.mails() == [("needs_attention", "Voucher 40001 of 2026 (Byggmaker Øst AS F-77)")]
 
 
 def test_a_lost_answer_to_an_upload_brings_no_second_file(world: World) -> None:
-    world.moment.fails_after["attach"] = [Uncertain("No answer.")]
+    world.moment.fails_after["attach"] = [OutcomeUnknownError("No answer.")]
     enter(world, cost(125000))
     bring(world)
     world.later(hours=1)
@@ -194,7 +195,7 @@ def test_a_lost_answer_to_an_upload_brings_no_second_file(world: World) -> None:
 
 
 def test_a_lost_answer_to_a_new_expense_makes_no_second_one(world: World) -> None:
-    world.moment.fails_after["create_expense"] = [Uncertain("No answer.")]
+    world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
     enter(world, cost(125000))
     bring(world)
     world.later(hours=1)
@@ -204,7 +205,7 @@ def test_a_lost_answer_to_a_new_expense_makes_no_second_one(world: World) -> Non
 
 
 def test_an_expense_whose_answer_was_lost_is_found_although_its_cost_was_taken_back(world: World) -> None:
-    world.moment.fails_after["create_expense"] = [Uncertain("No answer.")]
+    world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
     enter(world, cost(125000))
     bring(world)
     enter(world, cost(125000, hidden=True))
@@ -235,7 +236,7 @@ def test_a_reversed_voucher_takes_its_expense_away_and_brings_it_back_when_it_re
     enter(world, cost(125000, hidden=True))
     bring(world)
     assert amounts(world) == []
-    assert world.change(Kind.EXPENSE, VOUCHER).reason == "removed"
+    assert world.change(EntityType.EXPENSE, VOUCHER).error_code == "removed"
     enter(world, cost(125000))
     bring(world)
     assert amounts(world) == [125000]
@@ -249,7 +250,7 @@ def test_an_invoiced_expense_is_not_touched_and_a_mail_says_what_changed(world: 
     enter(world, line)
     bring(world)
     assert amounts(world) == [125000]
-    assert world.change(Kind.EXPENSE, VOUCHER).reason == "invoiced"
+    assert world.change(EntityType.EXPENSE, VOUCHER).error_code == "invoiced"
     assert len(world.mails()) == 1
 
 
@@ -268,8 +269,8 @@ def test_an_activity_that_cannot_be_used_needs_a_person(world: World) -> None:
     world.moment.closed_activities.add("Expenses")
     enter(world, cost(125000))
     bring(world)
-    assert world.change(Kind.EXPENSE, VOUCHER).state is State.STUCK
-    assert "Activity Expenses" in world.change(Kind.EXPENSE, VOUCHER).message
+    assert world.change(EntityType.EXPENSE, VOUCHER).state is JobState.NEEDS_ATTENTION
+    assert "Activity Expenses" in world.change(EntityType.EXPENSE, VOUCHER).message
 
 
 def test_a_project_may_be_billable_or_not_whatever_the_others_are(world: World) -> None:
@@ -292,7 +293,7 @@ def test_a_nameless_supplier_is_found_in_the_register(world: World) -> None:
 
 def test_a_system_that_is_down_brings_nothing_twice(world: World) -> None:
     lines = (cost(1000), cost(2000, 6590), cost(3000, project_number=2))
-    world.moment.fails_before["create_expense"] = [Unavailable("Moment is down.") for _ in range(2)]
+    world.moment.fails_before["create_expense"] = [UnavailableError("Moment is down.") for _ in range(2)]
     enter(world, *lines)
     bring(world)
     world.later(hours=1)

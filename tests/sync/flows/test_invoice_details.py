@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from models import changes
-from models.wanted import Wanted
-from models.words import Kind, Outcome
+from models.admin import job_actions
+from models.admin.job_filter import JobFilter
+from models.enums import EntityType, Outcome
 from tests import factories
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def sync(world: World, **values: Any) -> None:
     for record in (factories.customer("7"), factories.project("8"), factories.invoice("9", **values)):
         world.moment.put(record)
-    world.receive(Kind.INVOICE, "9")
+    world.receive(EntityType.INVOICE, "9")
     world.run()
 
 
@@ -49,10 +49,10 @@ def test_a_line_with_another_vat_rate_than_its_code_is_refused_until_the_account
     world: World,
 ) -> None:
     sync(world, lines=(factories.line("1150.00", vat=15),))
-    change = world.change(Kind.INVOICE, "9")
-    assert (change.outcome, change.reason) == (Outcome.FAILED, "vat_rate")
-    assert world.mails() == [("worse", "Invoice 1")]
+    job = world.change(EntityType.INVOICE, "9")
+    assert (job.outcome, job.error_code) == (Outcome.FAILED, "vat_rate")
+    assert world.mails() == [("needs_attention", "Invoice 1")]
     world.erp.chart[3000] = "31"
-    changes.retry(world.database, Wanted(ids=frozenset({change.id})), who="kari", now=world.now)
+    job_actions.retry(world.database, JobFilter(ids=frozenset({job.id})), actor="kari", now=world.now)
     world.run()
     assert world.erp.vouchers[2026, 1].entries[1].tax_code == "31"

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import changes, listing
-from models.wanted import Wanted
-from models.words import Kind, Outcome, Record, State
-from sync.errors import Misconfigured, Rejected, SyncError, Unavailable, Uncertain
-from sync.records import Entry, FiscalYear, Transfer
+from models.admin import job_actions, job_list
+from models.admin.job_filter import JobFilter
+from models.enums import EntityType, JobState, Outcome, Record
+from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
+from sync.records import Entry, ExportStatus, FiscalYear
 from tests import factories
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def world(world: World) -> World:
 
 
 def sync(world: World, *record_ids: str) -> None:
-    world.receive(Kind.INVOICE, *(record_ids or ["9"]))
+    world.receive(EntityType.INVOICE, *(record_ids or ["9"]))
     world.run()
 
 
@@ -56,14 +56,14 @@ def test_invoices_and_projects_are_found_by_their_customer_also_those_that_need_
     put(world, "10", number=77, amounts=("12.00",), day=date(1999, 1, 1))
     for record_id in ("9", "10", "9"):
         sync(world, record_id)
-    found = listing.latest(world.database, Wanted(text="nordlys"))
+    found = job_list.latest(world.database, JobFilter(text="nordlys"))
     assert {view.record for view in found} == {
-        Record(Kind.CUSTOMER, "7"),
-        Record(Kind.PROJECT, "8"),
-        Record(Kind.INVOICE, "9"),
-        Record(Kind.INVOICE, "10"),
+        Record(EntityType.CUSTOMER, "7"),
+        Record(EntityType.PROJECT, "8"),
+        Record(EntityType.INVOICE, "9"),
+        Record(EntityType.INVOICE, "10"),
     }
-    (posted,) = listing.latest(world.database, Wanted(text="nordlys 2026"))
+    (posted,) = job_list.latest(world.database, JobFilter(text="nordlys 2026"))
     assert posted.record.id == "9"
 
 
@@ -72,7 +72,7 @@ def test_an_invoice_posted_already_is_left_alone_however_often_the_event_comes(w
     for _ in range(3):
         sync(world)
     assert world.erp.calls["post"] == 1
-    assert world.change(Kind.INVOICE, "9").outcome is Outcome.UNCHANGED
+    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.UNCHANGED
 
 
 def test_a_credit_note_turns_the_amounts_around(world: World) -> None:
@@ -89,19 +89,21 @@ def test_the_factoring_id_stands_in_for_the_customers_own_number(world: World) -
 
 
 @pytest.mark.parametrize(
-    ("values", "reason"),
+    ("values", "error_code"),
     [
         ({"finalized": False, "number": None}, "not_finalized"),
-        ({"transfer": Transfer.UNWANTED}, "do_not_transfer"),
-        ({"transfer": Transfer.DONE}, "transferred"),
+        ({"export_status": ExportStatus.DO_NOT_TRANSFER}, "do_not_transfer"),
+        ({"export_status": ExportStatus.TRANSFERRED}, "transferred"),
     ],
 )
-def test_an_invoice_that_shall_not_travel_is_skipped(world: World, values: dict[str, Any], reason: str) -> None:
+def test_an_invoice_that_shall_not_travel_is_skipped(
+    world: World, values: dict[str, Any], error_code: str
+) -> None:
     put(world, **values)
     sync(world)
     assert not world.erp.vouchers
-    change = world.change(Kind.INVOICE, "9")
-    assert (change.outcome, change.reason) == (Outcome.SKIPPED, reason)
+    job = world.change(EntityType.INVOICE, "9")
+    assert (job.outcome, job.error_code) == (Outcome.SKIPPED, error_code)
     assert world.mails() == []
 
 
@@ -126,23 +128,23 @@ def test_one_bad_invoice_never_holds_up_the_others(world: World) -> None:
         put(world, str(n), number=n, kid="refuse me" if n == 3 else "")
     sync(world, *"12345")
     assert {number for _, number in world.erp.vouchers} == {1, 2, 4, 5}
-    assert world.change(Kind.INVOICE, "3").message == "KID is wrong."
-    assert world.mails() == [("worse", "Invoice 3")]
+    assert world.change(EntityType.INVOICE, "3").message == "KID is wrong."
+    assert world.mails() == [("needs_attention", "Invoice 3")]
 
 
 def test_a_voucher_whose_answer_was_lost_is_found_and_not_posted_again(world: World) -> None:
     put(world)
-    world.erp.fails_after["post"] = [Uncertain("No answer.")]
+    world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
-    assert world.change(Kind.INVOICE, "9").state is State.WAITING
+    assert world.change(EntityType.INVOICE, "9").state is JobState.QUEUED
     settle_later(world)
-    assert world.change(Kind.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
     assert world.erp.calls["post"] == 1
 
 
 def test_a_voucher_that_was_not_saved_after_all_is_posted(world: World) -> None:
     put(world)
-    world.erp.fails_before["post"] = [Uncertain("No answer.")]
+    world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
     settle_later(world)
     assert list(world.erp.vouchers) == [(2026, 1)]
@@ -151,23 +153,23 @@ def test_a_voucher_that_was_not_saved_after_all_is_posted(world: World) -> None:
 def test_a_refusal_that_saved_all_the_same_is_seen_through(world: World) -> None:
     put(world, "1", number=1)
     put(world, "2", number=2)
-    world.erp.fails_after["post"] = [Uncertain("SystemError", otherwise=Rejected("SystemError"))]
+    world.erp.fails_after["post"] = [OutcomeUnknownError("SystemError", otherwise=RejectedError("SystemError"))]
     sync(world, "1", "2")
     assert len(world.erp.vouchers) == 2
     assert world.erp.calls["post"] == 1
     assert world.mails() == []
 
 
-@pytest.mark.parametrize("fails", [Unavailable("Down."), Misconfigured("Wrong password.")])
+@pytest.mark.parametrize("fails", [UnavailableError("Down."), MisconfiguredError("Wrong password.")])
 def test_a_look_that_fails_leaves_it_open_what_was_saved(world: World, fails: SyncError) -> None:
     world.change_settings(voucher_number="series")
     put(world)
-    world.erp.fails_after["post"] = [Uncertain("Error.", otherwise=Unavailable("Error."))]
+    world.erp.fails_after["post"] = [OutcomeUnknownError("Error.", otherwise=UnavailableError("Error."))]
     world.erp.fails_before["posted"] = [fails]
     sync(world)
-    world.connections.resume(world.connection.id, who="test", now=world.now)
+    world.connections.resume(world.connection.id, actor="test", now=world.now)
     settle_later(world)
-    assert world.change(Kind.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
@@ -175,8 +177,8 @@ def test_a_year_that_cannot_be_numbered_leaves_what_is_known_of_the_other(world:
     world.change_settings(voucher_number="series")
     put(world, "1", number=1, day=date(2025, 12, 31))
     put(world, "2", number=2)
-    world.erp.fails_after["post"] = [Uncertain("No answer.")]
-    world.erp.fails_before["next_voucher_number"] = [None, Unavailable("Down.")]
+    world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]
+    world.erp.fails_before["next_voucher_number"] = [None, UnavailableError("Down.")]
     sync(world, "1", "2")
     settle_later(world)
     assert sorted(world.erp.vouchers) == [(2025, 1), (2026, 1)]
@@ -188,35 +190,35 @@ def test_another_voucher_under_the_same_number_is_not_touched_and_a_person_is_as
     put(world, "10", number=1, amounts=("999.00",))
     sync(world, "10")
     assert world.erp.vouchers[2026, 1].entries[0].amount == 125000
-    assert world.change(Kind.INVOICE, "10").reason == "differs"
-    assert world.mails() == [("worse", "Invoice 1")]
+    assert world.change(EntityType.INVOICE, "10").error_code == "differs"
+    assert world.mails() == [("needs_attention", "Invoice 1")]
 
 
 def test_an_uncertain_draft_cannot_be_seen_so_a_person_is_asked(world: World) -> None:
     world.change_settings(posting="draft")
     put(world)
-    world.erp.fails_before["post"] = [Uncertain("No answer.")]
+    world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
     settle_later(world)
-    assert world.change(Kind.INVOICE, "9").reason == "unseen_draft"
+    assert world.change(EntityType.INVOICE, "9").error_code == "unseen_draft"
     assert world.erp.calls["post"] == 1
 
 
 def test_a_person_who_has_looked_for_an_uncertain_draft_has_it_posted(world: World) -> None:
     world.change_settings(posting="draft")
     put(world)
-    world.erp.fails_before["post"] = [Uncertain("No answer.")]
+    world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
     settle_later(world)
-    chosen = Wanted(ids=frozenset({world.change(Kind.INVOICE, "9").id}))
-    changes.retry(world.database, chosen, who="kari", now=world.now)
+    chosen = JobFilter(ids=frozenset({world.change(EntityType.INVOICE, "9").id}))
+    job_actions.retry(world.database, chosen, actor="kari", now=world.now)
     world.run()
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
 def test_24sevenoffice_being_down_costs_nothing_but_time(world: World) -> None:
     put(world)
-    world.erp.fails_before["post"] = [Unavailable("Down."), Unavailable("Down.")]
+    world.erp.fails_before["post"] = [UnavailableError("Down."), UnavailableError("Down.")]
     sync(world)
     settle_later(world)
     settle_later(world)
@@ -236,7 +238,7 @@ def test_the_numbers_of_the_series_are_used_where_the_connection_says_so(world: 
 
 
 def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_travel(world: World) -> None:
-    world.change_settings(kinds=["invoice"])
+    world.change_settings(entity_types=["invoice"])
     world.moment.put(factories.customer("7", number="555"))
     put(world)
     sync(world)
@@ -245,7 +247,7 @@ def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_trav
 
 
 @pytest.mark.parametrize(
-    ("values", "reason"),
+    ("values", "error_code"),
     [
         ({"total": Decimal("1250.01")}, "unbalanced"),
         ({"lines": (factories.line(account=3999),)}, "unknown_account"),
@@ -259,19 +261,19 @@ def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_trav
     ],
 )
 def test_what_would_be_refused_is_refused_before_it_is_sent(
-    world: World, values: dict[str, Any], reason: str
+    world: World, values: dict[str, Any], error_code: str
 ) -> None:
     put(world, **values)
     sync(world)
-    change = world.change(Kind.INVOICE, "9")
-    assert (change.state, change.reason) == (State.STUCK, reason)
+    job = world.change(EntityType.INVOICE, "9")
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, error_code)
     assert world.erp.calls["post"] == 0
 
 
 def test_a_year_opened_meanwhile_lets_the_invoice_through(world: World) -> None:
     put(world, day=date(2027, 1, 5))
     sync(world)
-    assert world.change(Kind.INVOICE, "9").reason == "fiscal_year"
+    assert world.change(EntityType.INVOICE, "9").error_code == "fiscal_year"
     world.erp.years.append(FiscalYear(date(2027, 1, 1), date(2027, 12, 31), locked=False))
     sync(world)
     assert list(world.erp.vouchers) == [(2027, 1)]

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import questions
-from models.words import Kind, Outcome, State
-from sync.errors import Uncertain
+from models.admin import match_questions
+from models.enums import EntityType, JobState, Outcome
+from sync.errors import OutcomeUnknownError
 from sync.records import ProjectDraft
 from tests import factories
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sync(world: World, *record_ids: str) -> None:
-    world.receive(Kind.PROJECT, *(record_ids or ["8"]))
+    world.receive(EntityType.PROJECT, *(record_ids or ["8"]))
     world.run()
 
 
@@ -38,7 +38,7 @@ def test_an_unchanged_project_is_not_saved_again(world: World) -> None:
     sync(world)
     sync(world)
     assert world.erp.calls["save_project"] == 1
-    assert world.change(Kind.PROJECT, "8").outcome is Outcome.UNCHANGED
+    assert world.change(EntityType.PROJECT, "8").outcome is Outcome.UNCHANGED
 
 
 def test_a_new_client_id_is_brought_to_the_project_at_its_next_change(world: World) -> None:
@@ -55,8 +55,8 @@ def test_a_new_client_id_is_brought_to_the_project_at_its_next_change(world: Wor
 def test_a_project_number_that_is_no_whole_number_needs_a_person(world: World, number: str) -> None:
     world.moment.put(factories.project("8", number=number, customer_id=""))
     sync(world)
-    change = world.change(Kind.PROJECT, "8")
-    assert (change.state, change.reason) == (State.STUCK, "project_number")
+    job = world.change(EntityType.PROJECT, "8")
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "project_number")
     assert not world.erp.projects
 
 
@@ -65,17 +65,17 @@ def test_two_projects_of_moment_cannot_share_a_number(world: World) -> None:
     world.moment.put(factories.project("9", customer_id=""))
     sync(world, "8")
     sync(world, "9")
-    assert world.change(Kind.PROJECT, "9").reason == "taken"
+    assert world.change(EntityType.PROJECT, "9").error_code == "taken"
 
 
 def test_a_project_waits_while_its_customer_needs_a_person_and_follows_it(world: World) -> None:
     world.moment.put(factories.customer("7", name=""))
     world.moment.put(factories.project("8"))
     sync(world)
-    assert world.change(Kind.PROJECT, "8").state is State.WAITING
-    assert world.mails() == [("worse", "Customer 7")]
+    assert world.change(EntityType.PROJECT, "8").state is JobState.QUEUED
+    assert world.mails() == [("needs_attention", "Customer 7")]
     world.moment.put(factories.customer("7"))
-    world.receive(Kind.CUSTOMER, "7")
+    world.receive(EntityType.CUSTOMER, "7")
     world.run()
     assert world.erp.projects[1].customer_number == 10001
 
@@ -89,7 +89,7 @@ def test_a_project_of_the_same_number_and_name_is_taken_over(world: World) -> No
     world.moment.put(factories.project("8", customer_id=""))
     sync(world)
     assert world.erp.projects[1].name == "Kulturhuset"
-    assert world.change(Kind.PROJECT, "8").outcome is Outcome.SYNCED
+    assert world.change(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
 
 
 @pytest.mark.parametrize("other", [{"name": "Brannstasjonen"}, {"customer_number": 4711}])
@@ -101,10 +101,16 @@ def test_a_project_whose_number_another_one_has_is_asked_about_before_it_overwri
     world.moment.put(factories.customer("7"))
     world.moment.put(factories.project("8"))
     sync(world)
-    change = world.change(Kind.PROJECT, "8")
-    assert (change.state, change.reason, world.erp.projects[1]) == (State.STUCK, "project_taken", before)
-    assert questions.answer(world.database, change.id, questions.NEW, who="test", now=world.now).count == 0
-    assert questions.answer(world.database, change.id, "1", who="test", now=world.now).count == 1
+    job = world.change(EntityType.PROJECT, "8")
+    assert (job.state, job.error_code, world.erp.projects[1]) == (
+        JobState.NEEDS_ATTENTION,
+        "project_taken",
+        before,
+    )
+    assert (
+        match_questions.answer(world.database, job.id, match_questions.NEW, actor="test", now=world.now).count == 0
+    )
+    assert match_questions.answer(world.database, job.id, "1", actor="test", now=world.now).count == 1
     world.run()
     assert world.erp.projects[1].name == "Kulturhuset"
     assert world.erp.projects[1].customer_number == 10001
@@ -125,16 +131,16 @@ def test_the_numbers_of_a_batch_are_looked_for_in_one_call(world: World) -> None
     sync(world, *map(str, range(1, 11)))
     world.moment.put(factories.project("8", number="8", name="Kulturhuset, trinn 2", customer_id=""))
     sync(world)
-    assert (world.erp.calls["held_projects"], world.erp.calls["save_project"]) == (1, 11)
+    assert (world.erp.calls["existing_projects"], world.erp.calls["save_project"]) == (1, 11)
 
 
 def test_a_project_whose_save_lost_its_answer_is_not_taken_for_another(world: World) -> None:
     world.moment.put(factories.project("8", customer_id=""))
-    world.erp.fails_after["save_project"] = [Uncertain("No answer.")]
+    world.erp.fails_after["save_project"] = [OutcomeUnknownError("No answer.")]
     sync(world)
     world.later(hours=1)
     world.run()
-    assert world.change(Kind.PROJECT, "8").outcome is Outcome.SYNCED
+    assert world.change(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
 
 
 @pytest.mark.parametrize(
@@ -145,13 +151,13 @@ def test_a_project_renamed_after_its_save_lost_the_answer_is_known_by_the_client
 ) -> None:
     world.change_settings(client_id=client_id)
     world.erp.client_id = client_id and "4711"
-    world.erp.fails_after["save_project"] = [Uncertain("No answer.")]
+    world.erp.fails_after["save_project"] = [OutcomeUnknownError("No answer.")]
     world.moment.put(factories.project("8", customer_id=""))
     sync(world)
     world.moment.put(factories.project("8", customer_id="", name="Kulturhuset, trinn 2"))
     world.later(hours=1)
     sync(world)
-    assert world.change(Kind.PROJECT, "8").outcome is outcome
+    assert world.change(EntityType.PROJECT, "8").outcome is outcome
     assert (world.erp.projects[1].name == "Kulturhuset, trinn 2") is (outcome is Outcome.SYNCED)
 
 
@@ -160,4 +166,4 @@ def test_two_projects_of_moment_with_one_number_in_one_batch_do_not_overwrite_ea
     world.moment.put(factories.project("9", name="Brannstasjonen", customer_id=""))
     sync(world, "8", "9")
     assert world.erp.projects[1].name == "Kulturhuset"
-    assert world.change(Kind.PROJECT, "9").reason == "taken"
+    assert world.change(EntityType.PROJECT, "9").error_code == "taken"

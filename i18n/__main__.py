@@ -1,0 +1,12 @@
+"""``python -m language``: bring the translations up to date with what the source says."""
+
+from __future__ import annotations
+
+import sys
+
+from i18n.catalog import Language
+from i18n.extraction import catalog, file_of, is_translated, updated
+
+file_of(Language.NORWEGIAN).write_text(updated(Language.NORWEGIAN))
+missing = [message.id for message in catalog(Language.NORWEGIAN) if message.id and not is_translated(message)]
+sys.stdout.writelines(f"Not translated yet: {text}\n" for text in missing)

@@ -1,0 +1,32 @@
+"""Instants, days and counts as a reader of a language writes them; instants in Oslo's time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, get_timezone
+from babel.numbers import format_decimal
+
+from i18n.catalog import Language
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+_OSLO = get_timezone("Europe/Oslo")
+_LOCALES = {Language.NORWEGIAN: Locale("nb", "NO"), Language.ENGLISH: Locale("en", "GB")}
+
+
+def instant(at: datetime, language: Language) -> str:
+    """Write an instant to the second, such as "22. nov. 2026, 16:07:04"."""
+    return format_datetime(at, "medium", tzinfo=_OSLO, locale=_LOCALES[language])
+
+
+def day(which: date, language: Language) -> str:
+    """Write a day, such as "22. nov. 2026"."""
+    return format_date(which, "medium", locale=_LOCALES[language])
+
+
+def count(number: int, language: Language) -> str:
+    """Write a count with its thousands apart."""
+    return format_decimal(number, locale=_LOCALES[language])

@@ -1,0 +1,72 @@
+"""Sentences that remember how they were made, so that they can be said again in another language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from i18n.catalog import Language, translations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Message(str):
+    """An English sentence, with the ``template`` and the ``values`` that it was made of.
+
+    Values are whatever JSON can hold; one that is itself ``Message`` is translated with the whole.
+    """
+
+    __slots__ = ("template", "values")
+
+    template: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, template: str, values: Mapping[str, Any]) -> Self:
+        """Make the sentence. Raises KeyError where the template names a value that is missing."""
+        said = super().__new__(cls, template.format(**values))
+        said.template, said.values = template, values
+        return said
+
+
+def msg(template: str, /, **values: object) -> Message:
+    """Make a sentence; the template is what ``messages.po`` translates, with its values in braces."""
+    return Message(
+        template, {name: value if isinstance(value, str | int) else str(value) for name, value in values.items()}
+    )
+
+
+def joined(*texts: str, between: str = "; ") -> Message:
+    """Put sentences or names behind each other. A list has no words of its own, hence needs no translation."""
+    values = {f"text_{place}": text for place, text in enumerate(texts)}
+    return Message(between.join(f"{{{name}}}" for name in values), values)
+
+
+def translate(text: str, language: Language) -> str:
+    """Tell a sentence in a language; a text from elsewhere, such as a remote system's own, stays as it is."""
+    if not (
+        text and isinstance(text, Message)
+    ):  # to the empty text gettext answers with the header of the catalogue
+        return text
+    values = {
+        name: translate(value, language) if isinstance(value, str) else value
+        for name, value in text.values.items()
+    }
+    return translations(language).gettext(text.template).format(**values)
+
+
+def as_json(text: str) -> str | dict[str, Any]:
+    """Put a text into what JSON can hold, without losing how it was made."""
+    if not isinstance(text, Message):
+        return str(text)
+    values = {name: as_json(value) if isinstance(value, str) else value for name, value in text.values.items()}
+    return {"said": text.template, "with": values}
+
+
+def from_json(told: str | dict[str, Any]) -> str:
+    """Read what :func:`as_json` wrote."""
+    if isinstance(told, str):
+        return told
+    values = {
+        name: from_json(value) if isinstance(value, str | dict) else value for name, value in told["with"].items()
+    }
+    return Message(told["said"], values)

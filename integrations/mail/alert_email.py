@@ -1,0 +1,210 @@
+"""What a bookkeeper reads: which record, what is wrong, what to do, and where to look, as text and as HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from email_validator import validate_email
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from i18n.catalog import translations
+from i18n.messages import msg, translate
+from models.connections.alert_outbox import AlertType
+from models.enums import EntityType
+from sync.error_codes import ERROR_CODES
+from sync.rules.normalization import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from i18n.catalog import Language
+    from models.connections.alert_outbox import PendingAlert
+
+MAX_ALERTS_SHOWN = 50
+
+_MAX_TITLE = 60  # characters
+_MAX_COMPANY = 40
+_MAX_BODY = 1000
+_OSLO = ZoneInfo("Europe/Oslo")
+_URGENCY = {alert_type: place for place, alert_type in enumerate(AlertType)}
+
+_SINGULAR = {
+    AlertType.PAUSED: msg("The connection is paused"),
+    AlertType.OUTAGE: msg("The connection is interrupted"),
+    AlertType.RATE_LIMITED: msg("The connection waits for requests"),
+    AlertType.RECOVERED: msg("The connection works again"),
+    AlertType.RECONCILIATION: msg("The books of the month"),
+    AlertType.DIGEST: msg("The week in short"),
+}
+_PLURAL = {
+    AlertType.PAUSED: msg("Connections are paused"),
+    AlertType.OUTAGE: msg("Connections are interrupted"),
+    AlertType.RATE_LIMITED: msg("Connections wait for requests"),
+    AlertType.RECOVERED: msg("Connections work again"),
+    AlertType.RECONCILIATION: msg("The books of the month"),
+    AlertType.DIGEST: msg("The week in short"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEmail:
+    """All that one address is told at a time, in the language of the connection with the most urgent news.
+
+    Args:
+        alerts: what happened, at least one, the most urgent first.
+        public_url: where the pages are that the links lead to.
+    """
+
+    alerts: Sequence[PendingAlert]
+    public_url: str
+
+    @property
+    def language(self) -> Language:
+        """What it is written in."""
+        return self.alerts[0].language
+
+    @property
+    def headline(self) -> str:
+        """The most urgent news in one line."""
+        most_urgent = self._most_urgent()
+        if len(most_urgent) == 1:
+            return headline(most_urgent[0], language=self.language)
+        return _plural_headline(most_urgent[0].type, len(most_urgent), language=self.language)
+
+    @property
+    def subject(self) -> str:
+        """The same, with whom it is about."""
+        companies = {alert.connection for alert in self._most_urgent()}
+        if len(companies) == 1:
+            return (
+                f"{self.headline} \N{EN DASH} {_line(companies.pop(), language=self.language, limit=_MAX_COMPANY)}"
+            )
+        words = translations(self.language)
+        whom = words.ngettext("{count} company", "{count} companies", len(companies)).format(count=len(companies))
+        return f"{self.headline} \N{EN DASH} {whom}"
+
+    @property
+    def companies(self) -> int:
+        """How many companies it is about."""
+        return len({alert.connection for alert in self.alerts})
+
+    @property
+    def hidden_count(self) -> int:
+        """How many alerts are not shown."""
+        return max(0, len(self.alerts) - MAX_ALERTS_SHOWN)
+
+    def by_company(self) -> dict[str, list[PendingAlert]]:
+        """Tell what is shown under the name of each company, the one with the most urgent first."""
+        shown: dict[str, list[PendingAlert]] = {}
+        for alert in self.alerts[:MAX_ALERTS_SHOWN]:
+            shown.setdefault(alert.connection, []).append(alert)
+        return shown
+
+    def _most_urgent(self) -> list[PendingAlert]:
+        return [alert for alert in self.alerts if alert.type is self.alerts[0].type]
+
+
+def compose(
+    alerts: Sequence[PendingAlert], *, public_url: str, sender: str, to: str, message_id: str, sent: datetime
+) -> EmailMessage:
+    """Write the mail that tells one address of these alerts.
+
+    Args:
+        alerts: what to tell, at least one, in any order; 50 are shown, the others are counted.
+        public_url: where the pages are that the links lead to.
+        sender: the address in From.
+        to: the address of the reader.
+        message_id: by which a mail that is sent again is known as the same, ``<...@...>``.
+        sent: when it is sent, aware.
+    """
+    email = AlertEmail(sorted(alerts, key=lambda alert: (_URGENCY[alert.type], alert.at)), public_url)
+    mail = EmailMessage()
+    mail["Subject"] = email.subject
+    mail["From"] = sender
+    mail["To"] = _to(to)
+    mail["Date"] = format_datetime(sent.astimezone(_OSLO))
+    mail["Message-ID"] = message_id
+    mail["Auto-Submitted"] = "auto-generated"  # no out-of-office answers, please
+    templates = _templates(email.language)
+    mail.set_content(templates.get_template("alert_email.txt").render(email=email))
+    mail.add_alternative(templates.get_template("alert_email.html").render(email=email), subtype="html")
+    return mail
+
+
+def headline(alert: PendingAlert, *, language: Language) -> str:
+    """Tell what happened in one line."""
+    title = _line(alert.title, language=language, limit=_MAX_TITLE)
+    match alert.type:
+        case AlertType.NEEDS_ATTENTION:
+            system = "Moment" if alert.entity_type is EntityType.EXPENSE else "24SevenOffice"
+            return translate(msg("{title} did not reach {system}", title=title, system=system), language)
+        case AlertType.REMINDER:
+            days = (alert.at - (alert.since or alert.at)).days
+            words = translations(language)
+            still = words.ngettext(
+                "{title} still needs you after {days} day", "{title} still needs you after {days} days", days
+            )
+            return still.format(title=title, days=days)
+        case AlertType.RESOLVED:
+            return translate(msg("{title} is in order now", title=title), language)
+        case alert_type:
+            return translate(_SINGULAR[alert_type], language)
+
+
+def _plural_headline(alert_type: AlertType, count: int, *, language: Language) -> str:
+    """Tell what happened to several in one line."""
+    words = translations(language)
+    match alert_type:
+        case AlertType.NEEDS_ATTENTION:
+            news = words.ngettext("{count} record needs you", "{count} records need you", count)
+        case AlertType.REMINDER:
+            news = words.ngettext("{count} record still needs you", "{count} records still need you", count)
+        case AlertType.RESOLVED:
+            news = words.ngettext("{count} record is in order now", "{count} records are in order now", count)
+        case _:
+            news = translate(_PLURAL[alert_type], language)
+    return news.format(count=count)
+
+
+def _to(address: str) -> str:
+    """Spell a domain such as blåbær.no as every mail server knows it."""
+    known = validate_email(address, check_deliverability=False)
+    return f"{known.local_part}@{known.ascii_domain}"
+
+
+def _oslo(at: datetime) -> str:
+    return f"{at.astimezone(_OSLO):%d.%m.%Y %H:%M}"
+
+
+def _line(text: str, *, language: Language, limit: int = _MAX_BODY) -> str:
+    """Make a sentence or a text from outside one line of so many characters, with nothing that does not show."""
+    line = clean(translate(text, language), max_length=limit + 1)
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+@cache
+def _templates(language: Language) -> Environment:
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    templates.policies["ext.i18n.trimmed"] = True
+    templates.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    templates.filters |= {
+        "headline": partial(headline, language=language),
+        "line": partial(_line, language=language),
+        "oslo": _oslo,
+    }
+    templates.tests["explained"] = ERROR_CODES.__contains__
+    return templates

@@ -1,0 +1,130 @@
+"""What becomes of a call to Moment that did not go well: one table from what was seen to its consequence."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
+
+from i18n.messages import Message, msg
+from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
+from sync.rules.normalization import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_UNAVAILABLE = "moment_unavailable"
+_WAIT = re.compile(r"[0-9]{1,6}")  # seconds, at most eleven days
+_MAX_TEXT_LENGTH = 300
+_RETRYABLE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call as its errors tell of it.
+
+    Args:
+        doing: what it is for, such as "reading customers".
+        company: Moment's id of the company.
+        repeatable: whether doing it twice is the same as doing it once.
+    """
+
+    doing: Message
+    company: str
+    repeatable: bool = True
+
+    def no_answer(
+        self, what: Message, *, answered: bool = True, retry_after: timedelta | None = None
+    ) -> SyncError:
+        """Tell the consequence where no readable answer came: ``what`` says what Moment did instead.
+
+        ``answered`` says that Moment is done with the call, however badly.
+        """
+        down = msg("Moment {what} ({doing}).", what=what, doing=self.doing)
+        away = UnavailableError(down, error_code=_UNAVAILABLE, retry_after=retry_after)
+        if self.repeatable:
+            return away
+        unsure = msg(
+            "Moment {what} ({doing}), so that nobody knows whether it was saved.", what=what, doing=self.doing
+        )
+        return OutcomeUnknownError(unsure, error_code="moment_uncertain", otherwise=away if answered else None)
+
+    def connection_failed(self, error: Exception) -> SyncError:
+        """Tell the consequence where the connection failed, before or after the call went out."""
+        cause = getattr(error.args[0], "reason", None) if error.args else None
+        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+            return UnavailableError(
+                msg("Moment could not be reached ({doing}).", doing=self.doing), error_code=_UNAVAILABLE
+            )
+        if isinstance(error, requests.Timeout | ReadTimeoutError):
+            return self.no_answer(msg("did not answer in time"), answered=False)
+        return self.no_answer(msg("broke off the connection"), answered=False)
+
+    def error_status(self, status: int, body: bytes, headers: Mapping[str, str]) -> SyncError:
+        """Tell the consequence of an HTTP status that is no success."""
+        match status:
+            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+                return _key_refused(self.company)
+            case status if status in _RETRYABLE:
+                pause = msg("Moment asks for a pause ({doing}).", doing=self.doing)
+                return UnavailableError(pause, error_code=_UNAVAILABLE, retry_after=_retry_after(headers))
+            case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                said = _message_of(body) or msg("status {status}", status=status)
+                refused = msg("Moment refused this ({doing}): {said}", doing=self.doing, said=said)
+                return RejectedError(refused, error_code="moment_refused")
+            case _:
+                return self.no_answer(
+                    msg("answered with status {status}", status=status), retry_after=_retry_after(headers)
+                )
+
+    def record_gone(self) -> SyncError:
+        """Tell the consequence where what is to be changed is not found."""
+        gone = msg("Moment does not have this record any more ({doing}).", doing=self.doing)
+        return RejectedError(gone, error_code="moment_gone")
+
+    def no_such_company(self) -> SyncError:
+        """Tell the consequence where even a list is not found."""
+        return MisconfiguredError(
+            msg("Moment has no company {company}.", company=self.company),
+            error_code="moment_company",
+            remedy=msg("Correct the company's id in the settings of the connection."),
+        )
+
+
+def _key_refused(company: str) -> SyncError:
+    return MisconfiguredError(
+        msg("Moment does not accept the API key for company {company}.", company=company),
+        error_code="moment_key",
+        remedy=msg(
+            "Make a new API key in Moment and enter it in the settings of the connection. "
+            "A key lives for two years at most."
+        ),
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Read the wait that an answer asks for; a date counts from the answer's own, as clocks need not agree."""
+    wanted = headers.get("Retry-After", "")
+    if _WAIT.fullmatch(wanted):
+        return timedelta(seconds=int(wanted))
+    try:
+        return max(timedelta(0), parsedate_to_datetime(wanted) - parsedate_to_datetime(headers["Date"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _message_of(body: bytes) -> str:
+    """Tell what Moment says of a refusal. How it says it is not documented, hence every text in the JSON."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    texts = [text for text in answer.values() if isinstance(text, str)] if isinstance(answer, dict) else []
+    return clean("; ".join(texts), max_length=_MAX_TEXT_LENGTH)

@@ -1,0 +1,133 @@
+"""How requests are counted and given out: scripts that Redis runs, so that all workers share one count.
+
+Each takes the time from Redis, whose clock all workers share; a simulation tells another (ARGV[1]).
+
+*The window.* Requests are counted by minutes, and the last 62 count, the present one included. They reach back 61
+minutes at least: an hour, and a minute for those that wait for their turn or for a connection before they leave.
+
+*The hour that counts.* Ours, or that of 24SevenOffice where it says that fewer are left: these and what was given
+since its hour began. The reserve shrinks with it, or polls would wait for a reserve that is not there.
+
+*What polls leave alone.* The reserve as far as events have not used it yet, and always a tenth of the hour.
+
+*A connection's share.* So many times of what is left that it comes to the given part of the hour while nobody
+else takes anything. The more others take, the less is left, and the smaller it is; none takes what the next one
+begins on.
+
+*Turns.* Each request takes the next one, a gap after the last, and after a pause some events may go at once. A
+poll takes a turn only from so far back that no event could have it any more. So no event goes later for a poll.
+"""
+
+from __future__ import annotations
+
+BLOCKED, REPORTED, NEXT_SLOT = "twentyfour:budget:blocked", "twentyfour:budget:told", "twentyfour:budget:turn"
+EVENTS, POLLS, OF_CONNECTION = "twentyfour:budget:events", "twentyfour:budget:polls", "twentyfour:budget:of:"
+
+GRANTED, WAIT, EXHAUSTED, SHARE_EXHAUSTED, BLOCKED_BY_REMOTE, QUEUE_TOO_LONG = range(6)
+"""What a request hears: go after a wait, its turn taken; ask again after a wait (polls); and not for so long, as
+the hour's requests are used up, or the connection's share of them, or all must stop, or turns are too far off."""
+
+_NOW = """
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local blocked, why = string.match(redis.call('GET', KEYS[1]) or '', '(%d+) (%d)')
+blocked = tonumber(blocked) or 0
+"""
+
+_REPORTED = """
+-- What 24SevenOffice said was left, less what was given out since.
+local told = redis.call('HMGET', KEYS[2], 'left', 'until')
+local told_left, told_until = tonumber(told[1]), tonumber(told[2])
+if told_until and told_until <= now then told_left, told_until = nil, nil end
+"""
+
+_STATE = """
+local minute, minutes = math.floor(now / 60000), 62
+local theirs = told_until and math.floor(told_until / 60000) - 60
+
+-- What a window holds, how long it is until the first of it leaves, and how many are of the hour of 24SevenOffice.
+local function count(key)
+  local held, first, lately = 0, minute, 0
+  local fields = redis.call('HGETALL', key)
+  for i = 1, #fields, 2 do
+    local at = tonumber(fields[i])
+    if at <= minute - minutes then
+      redis.call('HDEL', key, fields[i])
+    else
+      local given = tonumber(fields[i + 1])
+      held, first = held + given, math.min(first, at)
+      if theirs and at >= theirs then lately = lately + given end
+    end
+  end
+  return held, (first + minutes) * 60000 - now, lately
+end
+
+local limit, reserve = tonumber(ARGV[2]), tonumber(ARGV[3])
+local events, events_leave, events_lately = count(KEYS[3])
+local polls, polls_leave, polls_lately = count(KEYS[4])
+local hour, left, relief = limit, limit - events - polls, math.min(events_leave, polls_leave)
+if told_left then
+  hour = math.min(limit, told_left + events_lately + polls_lately)
+  if told_left < left then left, relief = told_left, told_until - now end
+end
+local reserved = math.max(math.floor(reserve * hour / limit) - events, math.ceil(hour / 10))
+"""
+
+TAKE = (
+    _NOW
+    + _REPORTED
+    + """
+local heard_left, heard_until = tonumber(ARGV[9]), tonumber(ARGV[10])
+if heard_until and heard_until > now then
+  local later = not told_until or heard_until > told_until
+  if later or (heard_until == told_until and heard_left < told_left) then
+    told_left, told_until = heard_left, heard_until
+    redis.call('HSET', KEYS[2], 'left', told_left, 'until', ARGV[10])
+    redis.call('PEXPIRE', KEYS[2], told_until - now)
+  end
+end
+"""
+    + _STATE
+    + """
+local share, gap, burst, patience = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local polling = ARGV[8] == '1'
+
+if blocked > now then return {tonumber(why), blocked - now} end
+if left < 1 or (polling and left <= reserved) then return {2, relief} end
+local own, own_leave = count(KEYS[6])
+if own * (100 - share) >= left * share then return {3, math.min(relief, own_leave)} end
+
+local free, turn = tonumber(redis.call('GET', KEYS[5]) or 0) + gap, now - burst * gap
+if polling then
+  if free > turn then return {1, free - turn} end
+else
+  turn = math.max(free, turn + gap)
+  if turn - now > patience then return {5, turn - now} end
+end
+
+redis.call('SET', KEYS[5], string.format('%.0f', turn), 'PX', 60000)
+for _, key in ipairs({polling and KEYS[4] or KEYS[3], KEYS[6]}) do
+  redis.call('HINCRBY', key, string.format('%.0f', minute), 1)
+  redis.call('PEXPIRE', key, (minutes + 1) * 60000)
+end
+if told_left then redis.call('HINCRBY', KEYS[2], 'left', -1) end
+return {0, math.max(turn - now, 0)}
+"""
+)
+"""KEYS: blocked, told, events, polls, turn, the connection's. ARGV: now, limit and reserve in requests, share in
+percent, gap in ms, burst, patience in ms, 1 for a poll, and what 24SevenOffice said: what is left, until when."""
+
+LOOK = _NOW + _REPORTED + _STATE + "return {hour, events, polls, left, reserved, blocked, now}"
+"""KEYS: the first four of the above. ARGV: the first three."""
+
+BLOCK = (
+    _NOW
+    + """
+local ends = now + ARGV[2]
+if ends > blocked then redis.call('SET', KEYS[1], string.format('%.0f %s', ends, ARGV[3]), 'PX', ARGV[2]) end
+"""
+)
+"""KEYS: the first. ARGV: now, for how many ms, and what requests hear meanwhile."""

@@ -1,0 +1,248 @@
+"""What an error of 24SevenOffice means for us: one table in which every failed call is looked up.
+
+Errors come back in four ways: a SOAP fault, an ``APIException`` inside a company, a ``SaveResponse`` that is not
+Ok, and no usable answer at all. Each is first put into one line, ``<way>: <what it said>``, and the first rule
+that fits the line decides, so their order matters.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol
+
+from i18n.messages import Message, msg
+from sync.errors import (
+    MisconfiguredError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    RejectedError,
+    SyncError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+class SessionRefusedError(UnavailableError):
+    """24SevenOffice did not know the session of a call, and did nothing: a new login mends it."""
+
+
+class UnreadableError(Exception):
+    """What came back is no answer that the operation could have given."""
+
+
+class ApiException(Protocol):
+    """What a company that is refused carries."""
+
+    Type: str | None
+    Message: str | None
+
+
+class SaveResponse(Protocol):
+    """What ``SaveBundleList`` answers."""
+
+    Type: str
+    Description: str | None
+
+
+class Meaning(Enum):
+    """What an error asks for, where nothing was saved."""
+
+    LOG_IN = auto()  # a new session
+    RETRY = auto()  # another try, by itself
+    RATE_LIMIT = auto()  # the same, and fewer requests
+    RECORD = auto()  # a person who corrects the record
+    SETTINGS = auto()  # a person who corrects the connection
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a line that matches ``pattern`` means; ``message`` and ``remedy`` are for the reader of the mail.
+
+    ``open`` says that a call that saves may have saved all the same (assumption S8).
+    """
+
+    pattern: str
+    meaning: Meaning
+    error_code: str
+    message: Message
+    remedy: str = ""
+    open: bool = False
+
+
+ITS_OWN = r"^fault \S*: (.*[:.] )?"
+"""What comes before a sentence of 24SevenOffice's own; a text of a record that it repeats stands in quotes."""
+
+QUARANTINE = (
+    r"^(fault \S*: )?([\w.]+: )?(Limit exceeded by \d+\. Request is blocked\. )?Quarantine ends at (?P<end>.*)"
+)
+"""It stops all connections, so nothing else may come before it."""
+
+RULES = (
+    Rule(
+        r"^company ",
+        Meaning.RECORD,
+        error_code="refused",
+        message=msg("24SevenOffice refused the customer"),
+        remedy=msg("Correct the customer in Moment."),
+    ),
+    Rule(
+        rf"{ITS_OWN}(session is not authenticated|client is not authenticated on)|^result NotAuthenticated",
+        Meaning.LOG_IN,
+        error_code="session",
+        message=msg("24SevenOffice does not accept the session"),
+    ),
+    Rule(
+        QUARANTINE,
+        Meaning.RATE_LIMIT,
+        error_code="quarantine",
+        message=msg("24SevenOffice takes no requests for a while, as there were too many"),
+    ),
+    Rule(
+        rf"{ITS_OWN}the provided identity\w* is (blocked|disabled)",
+        Meaning.SETTINGS,
+        error_code="identity_blocked",
+        message=msg("The login has no access to this client of 24SevenOffice"),
+        remedy=msg("Unblock it in 24SevenOffice, or enter another identity id in the connection's settings."),
+    ),
+    Rule(
+        rf"{ITS_OWN}the provided identity\w* does not (belong|exist)",
+        Meaning.SETTINGS,
+        error_code="identity",
+        message=msg("The login does not reach this client of 24SevenOffice"),
+        remedy=msg("Fetch the clients in the connection's settings, and choose the right one."),
+    ),
+    Rule(
+        r"DepartmentIsRequired",
+        Meaning.RECORD,
+        error_code="department_required",
+        message=msg("24SevenOffice requires a department"),
+        remedy=msg(
+            "Enter a department in the connection's settings, or let 24SevenOffice do without it for projects and "
+            "for the accounts of invoices."
+        ),
+    ),
+    Rule(
+        r"ProjectIsRequired",
+        Meaning.RECORD,
+        error_code="project_required",
+        message=msg("24SevenOffice requires a project"),
+        remedy=msg("Put the record on a project in Moment, or let 24SevenOffice do without it for the account."),
+    ),
+    Rule(
+        r"^fault \S*Client:|instance validation error",  # in SOAP 1.1 a fault of the sender, not to be repeated
+        Meaning.RECORD,
+        error_code="not_understood",
+        message=msg("24SevenOffice could not read what it was sent"),
+        remedy=msg("Look for unusual signs or values in the record in Moment."),
+    ),
+    Rule(
+        r"^result SystemError",
+        Meaning.RETRY,
+        error_code="system_error",
+        message=msg("24SevenOffice has a technical problem"),
+        open=True,
+    ),
+    Rule(
+        r"^result ",
+        Meaning.RECORD,
+        error_code="refused",
+        message=msg("24SevenOffice refused the voucher"),
+        remedy=msg("Correct what it names, in Moment or in 24SevenOffice, then try again."),
+        open=True,
+    ),
+    Rule(
+        r"^fault ",
+        Meaning.RETRY,
+        error_code="fault",
+        message=msg("24SevenOffice answered with an error"),
+        open=True,
+    ),
+    Rule(
+        r"^http 429",
+        Meaning.RATE_LIMIT,
+        error_code="too_many_requests",
+        message=msg("24SevenOffice gets too many requests just now"),
+    ),
+    Rule(
+        r"^http 4", Meaning.RETRY, error_code="http_error", message=msg("24SevenOffice did not take the request")
+    ),
+    Rule(
+        r"^http ",
+        Meaning.RETRY,
+        error_code="http_error",
+        message=msg("24SevenOffice has a technical problem"),
+        open=True,
+    ),
+    Rule(r"^unsent", Meaning.RETRY, error_code="no_connection", message=msg("24SevenOffice cannot be reached")),
+    Rule(
+        r"^silent", Meaning.RETRY, error_code="no_answer", message=msg("24SevenOffice gave no answer"), open=True
+    ),
+    Rule(
+        r"^unreadable",
+        Meaning.RETRY,
+        error_code="unreadable",
+        message=msg("24SevenOffice gave an answer that cannot be read"),
+        open=True,
+    ),
+)
+
+
+def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) -> SyncError:
+    """Look a line up in the table; the answer is the error to raise.
+
+    Args:
+        text: one line, as the functions below make it.
+        saves: whether the call would have saved something, so that an error may leave that open.
+        retry_after: the least wait, where 24SevenOffice named one.
+    """
+    rule = next(rule for rule in RULES if re.search(rule.pattern, text, re.IGNORECASE))
+    way, _, said = text.partition(": ")
+    message = msg("{what}: “{said}”.", what=rule.message, said=said) if said else msg("{what}.", what=rule.message)
+    error = _error(rule, message, retry_after)
+    if not (saves and rule.open):
+        return error
+    answered = way.startswith(("fault", "result"))
+    return OutcomeUnknownError(message, error_code=rule.error_code, otherwise=error if answered else None)
+
+
+def _error(rule: Rule, message: str, retry_after: timedelta | None) -> SyncError:
+    match rule.meaning:
+        case Meaning.LOG_IN:
+            return SessionRefusedError(message, error_code=rule.error_code)
+        case Meaning.RETRY:
+            return UnavailableError(message, error_code=rule.error_code, retry_after=retry_after)
+        case Meaning.RATE_LIMIT:
+            return RateLimitedError(message, error_code=rule.error_code, retry_after=retry_after)
+        case Meaning.RECORD:
+            return RejectedError(message, error_code=rule.error_code, remedy=rule.remedy)
+        case Meaning.SETTINGS:
+            return MisconfiguredError(message, error_code=rule.error_code, remedy=rule.remedy)
+
+
+def of_fault(code: str | None, message: str | None) -> str:
+    """Put a SOAP fault into a line."""
+    return f"fault {code}: {innermost(message)}"
+
+
+def of_exception(exception: ApiException | None) -> str:
+    """Put the ``APIException`` of a company into a line; empty where it says nothing."""
+    if exception is None or not (exception.Type or exception.Message):
+        return ""
+    return f"company {exception.Type}: {innermost(exception.Message) or exception.Type}"
+
+
+def of_result(result: SaveResponse | None) -> str:
+    """Put the ``SaveResponse`` of ``SaveBundleList`` into a line; empty where it is Ok."""
+    if result is None:
+        return "unreadable: no result"
+    return "" if result.Type == "Ok" else f"result {result.Type}: {innermost(result.Description) or result.Type}"
+
+
+def innermost(message: str | None) -> str:
+    """Take the last of messages nested with `` ---> ``, which is the one that says it, without its stack trace."""
+    last = (message or "").rpartition(" ---> ")[2]
+    return last.strip().partition("\n")[0].strip()

@@ -1,0 +1,96 @@
+"""Makes an answer fit our WSDL before zeep reads it, since 24SevenOffice adds elements without a new version.
+
+zeep either fails on an element that the WSDL does not know or loses all that follow it. So unknown elements are
+taken out and known ones put in the order of the schema, and each is reported once, since the WSDL should then be
+brought up to date. On the same walk the values that .NET writes for "not set" are emptied, to be read as None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import structlog
+from lxml import etree
+from zeep import Plugin
+from zeep.xsd import ComplexType
+
+from integrations.twentyfour.error_mapping import UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+log = structlog.get_logger()
+
+Definition: TypeAlias = Any  # a part of the WSDL as zeep holds it, which has no type hints
+Schema: TypeAlias = Mapping[Any, tuple[int, Definition]]  # the elements of a type by name, each with its place
+
+ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
+XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+NOT_SET = {
+    "int": "-2147483648",
+    "short": "-32768",
+    "decimal": "-79228162514264337593543950335",
+    "dateTime": "0001-01-01",
+    "guid": "00000000-0000-0000-0000-000000000000",
+}
+
+
+class SchemaDrift(Plugin):
+    """Mends answers on their way to zeep, which calls it for every answer that is XML."""
+
+    def __init__(self) -> None:
+        self._reported: set[tuple[str, str]] = set()
+
+    def ingress(
+        self, envelope: etree._Element, http_headers: object, operation: Definition
+    ) -> tuple[etree._Element, object]:
+        """Mend one answer in place. Raises UnreadableError where it is not an answer of this operation at all."""
+        answer = next(envelope.iterfind(f"{{{ENVELOPE}}}Body/{{*}}*"), None)
+        expected = operation.output.body
+        if answer is None or answer.tag not in {expected.qname.text, f"{{{ENVELOPE}}}Fault"}:
+            raise UnreadableError(f"not an answer of {operation.name}")
+        if answer.tag == expected.qname.text:
+            self._fit(answer, expected.type, operation.name)
+        return envelope, http_headers
+
+    def _fit(self, node: etree._Element, definition: Definition, operation: str) -> None:
+        if not isinstance(definition, ComplexType):
+            if (node.text or "").startswith(NOT_SET.get(definition.qname.localname, "\0")):
+                node.text = None
+            return
+        node.attrib.pop(XSI_TYPE, None)  # no type of our WSDLs is derived from another
+        known = _known(definition)
+        children = list(node)
+        kept = sorted(_fitting(children, known), key=lambda child: known[child.tag][0])
+        if kept != children:
+            self._report(node, children, kept, operation)
+            node[:] = kept
+        for child in kept:
+            self._fit(child, known[child.tag][1].type, operation)
+
+    def _report(
+        self, node: etree._Element, children: list[etree._Element], kept: list[etree._Element], operation: str
+    ) -> None:
+        parent = etree.QName(node).localname
+        strays = [str(child.tag).rpartition("}")[2] for child in set(children).difference(kept)]
+        for name in strays or ["order"]:
+            drift = (operation, f"{parent}/{name}")
+            if drift not in self._reported:
+                self._reported.add(drift)
+                log.warning("schema_drift", operation=operation, element=drift[1])
+
+
+@cache
+def _known(definition: Definition) -> Schema:
+    return {element.qname.text: (place, element) for place, (_, element) in enumerate(definition.elements)}
+
+
+def _fitting(children: Iterable[etree._Element], known: Schema) -> Iterator[etree._Element]:
+    """Give the children that the schema knows; of one that it takes once, the first."""
+    seen = set()
+    for child in children:
+        if child.tag in known and (known[child.tag][1].accepts_multiple or child.tag not in seen):
+            seen.add(child.tag)
+            yield child

@@ -1,0 +1,92 @@
+"""The company that the sandbox has books for in both systems, as a connection of the bridge."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Protocol
+
+import requests
+from cryptography.fernet import InvalidToken
+from pydantic import SecretStr
+
+from local.environment import WHO
+from local.stack import NotRunningError
+from models.connections.repository import Connections, UnknownConnectionError
+from models.connections.vault import Vault
+from models.enums import EntityType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from local.stack import Stack
+
+NAME = "Demo AS"
+MOMENT_COMPANY = "1001"
+CLIENT = 1
+CUSTOMER, PROJECT, DRAFT = 62788973, 62788980, 106939080
+"""The records that Moment holds of it from the start; the invoice becomes number 1 when it is finalized."""
+CLIENT_ID = "1001-M"
+RECEIVABLES = 1500
+NOT_BILLABLE = 3
+"""The project whose expenses nobody is charged for."""
+BOOKKEEPER = "bookkeeper@example.com"
+SECRETS = {"CONNECTION_MOMENT_API_KEY": "moment-demo-key", "CONNECTION_PASSWORD": "demo-password"}
+SETTINGS = (
+    f"--moment-company={MOMENT_COMPANY}",
+    "--username=demo@example.com",
+    f"--client-id={CLIENT_ID}",
+    f"--error-email={BOOKKEEPER}",
+    *(f"--entity-type={entity_type}" for entity_type in EntityType),
+    "--expense-accounts=4000, 4300-4599, 7140",
+    f"--expense-billable-project={NOT_BILLABLE}=false",
+    "--expense-poll-minutes=1",
+    "--language=en",
+)
+
+
+class System(Protocol):
+    """The whole system with the sandbox, wherever it runs, as those who use it reach it."""
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Where its parts answer."""
+        ...
+
+    def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
+        """Run a command of the bridge with ``more`` in its environment, and tell what it prints."""
+        ...
+
+
+def connect(system: System, *, address: str = "") -> str:
+    """Connect the company, unless its webhook has an address, and enter that in Moment; tells the address."""
+    if not address:
+        address = system.command("connections", "add", f"--name={NAME}", *SETTINGS, more=SECRETS).split()[-1]
+    webhooks = dict.fromkeys(("customers", "projects", "invoices"), address)
+    entered = requests.put(f"{system.addresses['moment']}/webhooks/{MOMENT_COMPANY}", json=webhooks, timeout=10)
+    entered.raise_for_status()
+    return address
+
+
+def new_address(stack: Stack, *, now: datetime) -> str:
+    """Give the webhook a new address, as nobody knows the one of an earlier start; empty where there is none."""
+    vault = Vault([SecretStr(key) for key in stack.environment["SECRET_KEYS"].split(",")])
+    with closing(stack.database()) as database:
+        connections = Connections(database, vault)
+        try:
+            token = connections.new_token(connections.get_by_name(NAME).id, actor=WHO, now=now)
+        except UnknownConnectionError:
+            return ""
+        except InvalidToken:
+            raise NotRunningError("None of the SECRET_KEYS opens what was encrypted.") from None
+    return f"{stack.environment['PUBLIC_URL']}/webhooks/moment/{token}"
+
+
+def curl_lines(addresses: Mapping[str, str]) -> str:
+    """Tell two commands by which a customer is made in the sandbox's Moment and seen in its 24SevenOffice."""
+    customers = f"{addresses['moment']}/api/1.0/companies/{MOMENT_COMPANY}/customers"
+    return f"""\
+    curl -u apikey:{SECRETS["CONNECTION_MOMENT_API_KEY"]} {customers} \\
+        -H 'Content-Type: application/json' -d '{{"name": "Fjord Prosjekt AS"}}'
+    curl {addresses["twentyfour"]}/books/{CLIENT}/customers
+"""

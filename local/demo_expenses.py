@@ -1,0 +1,274 @@
+"""The day's vouchers of suppliers, as a bookkeeper enters them in 24SevenOffice, and what must come of each."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from local import demo_company, sample_documents
+from local.demo_user import eventually, expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from local.demo_user import DemoUser, ListedJob, Record
+
+OSLO = ZoneInfo("Europe/Oslo")
+INVOICE, CREDIT_NOTE = 4, 5
+INCOMING_VAT, SUPPLIERS = 2711, 2400
+INTERNAL = 77
+"""A project that is in 24SevenOffice only."""
+
+WAITS = "Its document waits for approval"
+
+SCANS: Mapping[str, tuple[str, Callable[[str], bytes]]] = {
+    "Pdf": (".pdf", sample_documents.pdf),
+    "Png": (".png", sample_documents.png),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """An invoice or credit note of a supplier, booked in kroner: above zero in debit.
+
+    Args:
+        number: what the supplier calls it.
+        supplier: the supplier's name.
+        text: what was bought.
+        costs: account, amount and VAT code of each line; without VAT where ``vat`` has it on a line of its own.
+        owed: what the supplier gets, VAT included.
+        why_not: why it does not become an expense; empty where it does.
+    """
+
+    number: str
+    supplier: str
+    text: str
+    costs: tuple[tuple[int, str, str], ...]
+    owed: str
+    vat: str = ""
+    type: int = INVOICE
+    project: int | None = 1
+    currency: str = "NOK"
+    rate: str = "1"
+    scans: tuple[str, ...] = ("Pdf",)
+    why_not: str = ""
+
+
+TIMBER, FACADES, TAXI = "Nordre Trelast AS", "Lübecker Fassaden GmbH", "Polardrosjene SA"
+BILLS = (
+    Bill(
+        number="F-7701",
+        supplier=TIMBER,
+        text="Beams",
+        costs=((4300, "10000.00", "1"), (4300, "1234.57", "1")),
+        vat="2808.64",
+        owed="14043.21",
+    ),
+    Bill(
+        number="F-7702",
+        supplier=TIMBER,
+        text="Screws",
+        costs=((4000, "1249.99", "1"),),
+        owed="1249.99",
+        project=2,
+        scans=("Png",),
+    ),
+    Bill(
+        number="K-7703",
+        supplier=TIMBER,
+        text="Beams returned",
+        costs=((4300, "-800.00", "1"),),
+        vat="-200.00",
+        owed="-1000.00",
+        type=CREDIT_NOTE,
+    ),
+    Bill(
+        number="DE-204",
+        supplier=FACADES,
+        text="Facade panels",
+        costs=((4500, "11623.00", ""),),
+        owed="11623.00",
+        project=2,
+        currency="EUR",
+        rate="11.6230",
+    ),
+    Bill(
+        number="F-7704",
+        supplier=TIMBER,
+        text="Scaffold hire",
+        costs=((4500, "639.99", "1"),),
+        vat="160.00",
+        owed="799.99",
+        project=3,
+        scans=("Pdf", "Png"),
+    ),
+    Bill(
+        number="991",
+        supplier=TAXI,
+        text="To the site",
+        costs=((7140, "356.50", ""),),
+        owed="356.50",
+        project=3,
+        scans=("Png",),
+    ),
+    Bill(
+        number="F-7705",
+        supplier=TIMBER,
+        text="Gloves",
+        costs=((6590, "250.00", "1"),),
+        owed="250.00",
+        why_not="Account 6590 is not listed for expenses",
+    ),
+    Bill(
+        number="F-7706",
+        supplier=TIMBER,
+        text="Stock",
+        costs=((4300, "5000.00", "1"),),
+        owed="5000.00",
+        project=None,
+        why_not="The cost on account 4300 is on no project",
+    ),
+    Bill(
+        number="F-7707",
+        supplier=TIMBER,
+        text="Shelves",
+        costs=((4300, "3000.00", "1"),),
+        owed="3000.00",
+        project=INTERNAL,
+        why_not=f"Moment has no project {INTERNAL}",
+    ),
+    Bill(
+        number="F-7708",
+        supplier=TIMBER,
+        text="Windows",
+        costs=((4300, "87500.00", "1"),),
+        owed="87500.00",
+        why_not=WAITS,
+    ),
+)
+"""Net with its VAT apart, gross, a credit note, another currency, two documents, no VAT; and four to be left."""
+
+SYNCED_BILLS = tuple(bill for bill in BILLS if not bill.why_not)
+FILES = sum(len(bill.scans) for bill in SYNCED_BILLS)
+
+
+def ten_vouchers_of_suppliers_are_entered_and_a_dry_run_tells_what_would_come(demo_user: DemoUser) -> None:
+    """It writes nothing; the connection is paused meanwhile, so that no poll is faster."""
+    demo_user.command("connections", "pause", demo_company.NAME)
+    names = dict.fromkeys(bill.supplier for bill in BILLS)
+    suppliers = {name: demo_user.book("customers", name=name, type="Supplier")["number"] for name in names}
+    demo_user.book("projects", name="Workshop", number=INTERNAL)
+    for bill in BILLS:
+        demo_user.book("vouchers", **_as_entered(bill, supplier=suppliers[bill.supplier]))
+    _, *rows, total = demo_user.import_expenses("--dry-run").splitlines()
+    told = {(_number(title), last) for title, *_, last in (re.split("  +", row) for row in rows)}
+    expect("what a dry run tells", told, {(bill.number, bill.why_not or str(len(bill.scans))) for bill in BILLS})
+    expect("the total", total, f"Expenses that would come: {len(SYNCED_BILLS)}, with files: {FILES}.")
+    expect("expenses in Moment", demo_user.moment("projectExpenses"), [])
+    demo_user.command("connections", "resume", demo_company.NAME)
+
+
+def six_of_them_become_expenses_with_seven_files(demo_user: DemoUser) -> None:
+    """Right to the øre, and the files byte for byte."""
+    demo_user.import_expenses()
+    eventually(lambda: _expenses_agree(demo_user))
+
+
+def four_are_skipped_each_with_its_reason(demo_user: DemoUser) -> None:
+    """Which is no error, hence no mail."""
+
+    def are_told() -> None:
+        listed = demo_user.jobs("done", "queued")
+        left_alone = [each for each in listed if _is_voucher(each) and each.why not in {"synced", "unchanged"}]
+        told = {(_number(each.title), each.message) for each in left_alone}
+        expect("what is skipped", told, {(bill.number, bill.why_not) for bill in BILLS if bill.why_not})
+
+    eventually(are_told)
+
+
+def _is_voucher(listed: ListedJob) -> bool:
+    return listed.title.startswith("Voucher ")
+
+
+def _number(title: str) -> str:
+    """Tell the bill from the title of its voucher, such as "Voucher 40001 of 2026 (Nordre Trelast AS F-7701)"."""
+    return title.removesuffix(")").rpartition(" ")[-1]
+
+
+def _as_entered(bill: Bill, *, supplier: int) -> Record:
+    lines: list[Record] = [
+        {"account": account, "amount": amount, "tax": code, "project": bill.project, "comment": bill.text}
+        for account, amount, code in bill.costs
+    ]
+    if bill.vat:
+        lines.append({"account": INCOMING_VAT, "amount": bill.vat, "tax": "1"})
+    lines.append({"account": SUPPLIERS, "amount": str(-Decimal(bill.owed)), "customer": supplier})
+    return {
+        "type": bill.type,
+        "date": datetime.now(OSLO).date().isoformat(),
+        "invoice": bill.number,
+        "currency": bill.currency,
+        "rate": bill.rate,
+        "lines": lines,
+        "files": [_as_scanned(bill, kind) for kind in bill.scans],
+    }
+
+
+def _as_scanned(bill: Bill, kind: str) -> Record:
+    _, draw = SCANS[kind]
+    content = b64encode(draw(f"{bill.supplier}: {bill.number}")).decode()
+    return {"type": kind, "content": content, "approved": bill.why_not != WAITS}
+
+
+def _expenses_agree(demo_user: DemoUser) -> None:
+    checksums = _checksums(demo_user)
+    wanted = {bill.number: _as_wanted(bill, checksums[bill.number]) for bill in SYNCED_BILLS}
+    expect("expenses in Moment", _expenses_as_held(demo_user), wanted)
+    counted = len(demo_user.moment("projectExpenses")), len(demo_user.moment("attachments"))
+    expect("expenses and files, each once", counted, (len(SYNCED_BILLS), FILES))
+
+
+def _checksums(demo_user: DemoUser) -> Mapping[str, Sequence[str]]:
+    """Tell the md5 of each document in 24SevenOffice, by the number of its bill."""
+    lines = [voucher["lines"][0] for voucher in demo_user.twentyfour("vouchers")]
+    bills = {line["stamp"]: line["invoice"] for line in lines if line["stamp"]}
+    found = defaultdict(list)
+    for file in demo_user.twentyfour("files"):
+        found[bills[file["stamp"]]].append(file["md5"])
+    return found
+
+
+def _as_wanted(bill: Bill, checksums: Sequence[str]) -> Record:
+    names = (f"{bill.supplier} {bill.number}{SCANS[kind][0]}" for kind in bill.scans)
+    return {
+        "supplier": bill.supplier,
+        "text": bill.text if bill.currency == "NOK" else f"{bill.text} ({bill.currency})",
+        "kroner": Decimal(bill.owed),
+        "project": str(bill.project),
+        "billable": bill.project != demo_company.NOT_BILLABLE,
+        "state": "accepted",
+        "files": dict(zip(names, checksums, strict=True)),
+    }
+
+
+def _expenses_as_held(demo_user: DemoUser) -> dict[str, Record]:
+    numbers = {project["id"]: project["projectNumber"] for project in demo_user.moment("projects")}
+    files = demo_user.moment("attachments")
+    return {
+        expense["supplierInvoiceNumber"]: {
+            "supplier": expense["supplierName"],
+            "text": expense["description"],
+            "kroner": Decimal(expense["amountInclVat"]),
+            "project": numbers[expense["projectId"]],
+            "billable": expense["billable"],
+            "state": expense["approvalState"],
+            "files": {file["name"]: file["md5"] for file in files if file["projectExpenseId"] == expense["id"]},
+        }
+        for expense in demo_user.moment("projectExpenses")
+    }

@@ -1,0 +1,69 @@
+"""The audit: who changed what, and who pressed which button."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from i18n.messages import msg
+from models.connections.settings import ConnectionSettings
+from models.pagination import Page, following, paged
+from models.schema.scope import within
+from models.schema.tables import AuditRow, ConnectionRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from models.database import Database
+    from models.enums import Scope
+    from models.pagination import Key
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What somebody did and when (UTC): to a connection, one of its changes, or the users where both are None."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    connection_id: int | None
+    connection: str | None
+    job_id: int | None
+
+
+def page(database: Database, scope: Scope, *, users: bool = False, key: Key | None = None) -> Page[AuditEntry]:
+    """Tell a page of what was done to the connections of a scope; to ``users`` as well where it is all of them."""
+    query = select(AuditRow, ConnectionRow.name).outerjoin(
+        ConnectionRow, ConnectionRow.id == AuditRow.connection_id
+    )
+    query = query.where(within(scope, AuditRow.connection_id))
+    if not users:
+        query = query.where(AuditRow.connection_id.is_not(None))
+    with database.transaction() as session:
+
+        def fetch(key: Key | None, limit: int) -> Sequence[AuditEntry]:
+            rows = session.execute(following(query, (AuditRow.id,), key=key).limit(limit))
+            return [_entry(row, name) for row, name in rows]
+
+        return paged(fetch, key=key, at=lambda line: (line.at, line.id))
+
+
+def secret_saved_at(database: Database, connection_id: int, setting: str) -> datetime | None:
+    """Tell when a secret setting of a connection got its present value (UTC); None where it is not noted."""
+    title = ConnectionSettings.model_fields[setting].title
+    wording = [msg("added"), msg("{setting}: changed", setting=title)]
+    query = (
+        select(AuditRow.at)
+        .where(AuditRow.connection_id == connection_id, AuditRow.action.in_(wording))
+        .order_by(AuditRow.id.desc())
+    )
+    with database.statement() as connection:
+        return connection.scalar(query.limit(1))
+
+
+def _entry(row: AuditRow, connection: str | None) -> AuditEntry:
+    return AuditEntry(row.id, row.at, row.actor, row.action, row.connection_id, connection, row.job_id)

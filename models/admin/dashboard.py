@@ -1,0 +1,182 @@
+"""What the overview shows: what needs a person, and how the connections stand, the troubled ones first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import case, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from models.enums import EntityType, JobState, Outcome
+from models.schema.scope import within
+from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+
+    from models.database import Database
+    from models.enums import Scope
+
+SIZE = 50
+"""Connections of a page."""
+
+PENDING = (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStatus:
+    """How a connection stands; instants in UTC.
+
+    It is paused where ``paused_because`` says why. Where ``breaker_open_since`` is told, its systems have not
+    answered since then or there were no requests for it, and ``problem`` is what was last said of that.
+    ``pending`` and ``needs_attention`` count changes on their way and those that need a person; ``synced`` tells
+    of each kind when one came across last.
+    """
+
+    id: int
+    name: str
+    paused_because: str
+    breaker_open_since: datetime | None
+    pending: int
+    needs_attention: int
+    problem: str = ""
+    synced: Mapping[EntityType, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCodeCount:
+    """How many changes need a person for one reason."""
+
+    error_code: str
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many connections there are, and how many changes wait and need a person.
+
+    Of the connections some are paused, some rest as their systems are ``in_outage``, some as requests are
+    ``rate_limited``.
+    """
+
+    connections: int
+    paused: int
+    in_outage: int
+    rate_limited: int
+    pending: int
+    needs_attention: int
+
+
+def totals(database: Database, scope: Scope) -> Totals:
+    """Count what there is."""
+    count, paused, rests = (
+        func.count(),
+        ConnectionRow.paused_because != "",
+        ConnectionRow.breaker_open_until.is_not(None),
+    )
+    short = ConnectionRow.rate_limited_since.is_not(None)
+    kinds = (count.filter(paused), count.filter(rests, ~paused, ~short), count.filter(rests, ~paused, short))
+    connections = select(count, *kinds)
+    changes = select(SyncJobRow.state, count.label("number")).where(
+        SyncJobRow.state.in_([*PENDING, JobState.NEEDS_ATTENTION])
+    )
+    changes = changes.where(within(scope, SyncJobRow.connection_id)).group_by(SyncJobRow.state)
+    with database.transaction() as session:
+        there = session.execute(connections.where(within(scope, ConnectionRow.id))).one()
+        states = {row.state: row.number for row in session.execute(changes)}
+    return Totals(
+        *there,
+        pending=sum(states.get(each, 0) for each in PENDING),
+        needs_attention=states.get(JobState.NEEDS_ATTENTION, 0),
+    )
+
+
+def error_code_counts(database: Database, scope: Scope) -> Sequence[ErrorCodeCount]:
+    """Tell for which reasons changes need a person, the most frequent first."""
+    number = func.count()
+    query = (
+        select(SyncJobRow.error_code, number)
+        .where(SyncJobRow.state == JobState.NEEDS_ATTENTION, within(scope, SyncJobRow.connection_id))
+        .group_by(SyncJobRow.error_code)
+        .order_by(number.desc(), SyncJobRow.error_code)
+    )
+    with database.transaction() as session:
+        return [ErrorCodeCount(*row) for row in session.execute(query)]
+
+
+def connection_statuses(
+    database: Database, scope: Scope, *, name: str = "", page: int = 1
+) -> Sequence[ConnectionStatus]:
+    """Tell a page of the connections whose name holds a text, and one more where there is another page."""
+    query = _status_query(scope, name).offset((page - 1) * SIZE).limit(SIZE + 1)
+    with database.transaction() as session:
+        rows = session.execute(query).all()
+        synced = _synced(session, [row.id for row in rows])
+        problems = _problems(session, [row.id for row in rows if row.breaker_open_since])
+    return [
+        ConnectionStatus(*row[:6], problem=problems.get(row.id, ""), synced=synced.get(row.id, {})) for row in rows
+    ]
+
+
+def _status_query(scope: Scope, name: str) -> Select[int, str, str, datetime | None, int, int]:
+    """Paused ones first, then what needs a person, then what rests, each by name."""
+    of_state = func.count().filter
+    counts = (
+        select(
+            SyncJobRow.connection_id,
+            of_state(SyncJobRow.state.in_(PENDING)).label("pending"),
+            of_state(SyncJobRow.state == JobState.NEEDS_ATTENTION).label("needs_attention"),
+        )
+        .where(SyncJobRow.state.in_([*PENDING, JobState.NEEDS_ATTENTION]), within(scope, SyncJobRow.connection_id))
+        .group_by(SyncJobRow.connection_id)
+        .subquery()
+    )
+    waits, stuck = (func.coalesce(column, 0) for column in (counts.c.pending, counts.c.needs_attention))
+    rests = ConnectionRow.breaker_open_until.is_not(None)
+    trouble = case((ConnectionRow.paused_because != "", 0), (stuck > 0, 1), (rests, 2), else_=3)
+    since = case((rests, func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since)))
+    shown = select(
+        ConnectionRow.id,
+        ConnectionRow.name,
+        ConnectionRow.paused_because,
+        since.label("breaker_open_since"),
+        waits,
+        stuck,
+    )
+    shown = shown.outerjoin(counts, counts.c.connection_id == ConnectionRow.id)
+    shown = shown.where(within(scope, ConnectionRow.id), ConnectionRow.name.icontains(name, autoescape=True))
+    return shown.order_by(trouble, func.lower(ConnectionRow.name), ConnectionRow.id)
+
+
+def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, datetime]]:
+    query = select(LaneRow.connection_id, LaneRow.entity_type, LaneRow.synced_at)
+    found: dict[int, dict[EntityType, datetime]] = {}
+    for row in session.execute(query.where(LaneRow.connection_id.in_(ids), LaneRow.synced_at.is_not(None))):
+        found.setdefault(row.connection_id, {})[EntityType(row.entity_type)] = row.synced_at
+    return found
+
+
+def _problems(session: Session, ids: Iterable[int]) -> dict[int, str]:
+    """Tell what the systems of connections that rest were last heard to say."""
+    query = (
+        select(SyncJobRow.connection_id, SyncJobRow.message)
+        .where(SyncJobRow.connection_id.in_(ids), SyncJobRow.state == JobState.QUEUED)
+        .where(SyncJobRow.outcome == Outcome.FAILED, SyncJobRow.dependency_type.is_(None))
+        .ext(distinct_on(SyncJobRow.connection_id))
+        .order_by(SyncJobRow.connection_id, SyncJobRow.completed_at.desc())
+    )
+    return {row.connection_id: row.message for row in session.execute(query)}
+
+
+def find_by_name(database: Database, scope: Scope, name: str) -> frozenset[int]:
+    """Find the connection with this name, whatever its case, else those whose name holds the text."""
+    query = select(ConnectionRow.id).where(within(scope, ConnectionRow.id))
+    exact = query.where(func.lower(ConnectionRow.name) == name.lower())
+    partly = query.where(ConnectionRow.name.icontains(name, autoescape=True))
+    with database.transaction() as session:
+        return frozenset(session.scalars(exact)) or frozenset(session.scalars(partly))

@@ -1,0 +1,150 @@
+"""The mails as a person sees them: what was sent to whom and when, what became of it, and what waits.
+
+A mail is the alerts of an address that ended in the same instant, or that wait.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select, tuple_
+
+from models.connections.alert_outbox import AlertType, DeliveryStatus
+from models.pagination import Page, paged
+from models.schema.scope import within
+from models.schema.tables import AlertRow, ConnectionRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Row, Select
+    from sqlalchemy.orm import Session
+
+    from models.database import Database
+    from models.enums import Scope
+    from models.pagination import Key
+
+MAX_ITEMS_SHOWN = 10
+"""What is shown of one mail; the rest is counted."""
+
+MAX_PENDING_SHOWN = 100
+"""Mails that wait and are shown at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailItem:
+    """One thing that is told in a mail; ``job_id`` is None where it is about the connection."""
+
+    type: AlertType
+    title: str
+    connection_id: int
+    connection: str
+    job_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """A mail to an address: with its ``status`` it ended ``at`` that instant (UTC).
+
+    Without one it waits since then.
+
+    ``count`` is how many things it tells of that the reader may see, of which ``items`` are the first.
+    """
+
+    id: int
+    at: datetime
+    recipient: str
+    status: DeliveryStatus | None
+    count: int
+    items: Sequence[EmailItem]
+
+
+def page(database: Database, scope: Scope, *, key: Key | None = None) -> Page[Email]:
+    """Tell a page of the mails that have ended."""
+    with database.transaction() as session:
+
+        def fetch(key: Key | None, limit: int) -> Sequence[Email]:
+            return _read(session, _ended(scope, key).limit(limit), scope)
+
+        return paged(fetch, key=key, at=lambda mail: (mail.at, mail.id))
+
+
+def pending(database: Database, scope: Scope) -> Sequence[Email]:
+    """Tell the mails that wait, the oldest first."""
+    query = _emails(scope).where(AlertRow.ended_at.is_(None)).order_by(func.min(AlertRow.created_at))
+    with database.transaction() as session:
+        return _read(session, query.limit(MAX_PENDING_SHOWN), scope)
+
+
+def of_job(database: Database, job_id: int) -> Sequence[Email]:
+    """Tell the mails that told of a change, the latest first."""
+    query = _alerts().where(AlertRow.job_id == job_id).order_by(AlertRow.id.desc())
+    with database.transaction() as session:
+        return [_email(row, [_item(row)]) for row in session.execute(query)]
+
+
+def _emails(scope: Scope) -> Select[*tuple[Any, ...]]:
+    query = select(
+        func.max(AlertRow.id).label("id"),
+        func.min(AlertRow.created_at).label("created_at"),
+        AlertRow.ended_at,
+        AlertRow.recipient,
+        AlertRow.status,
+        func.count().label("number"),
+    )
+    together = (AlertRow.ended_at, AlertRow.recipient, AlertRow.status)
+    return query.where(within(scope, AlertRow.connection_id)).group_by(*together)
+
+
+def _ended(scope: Scope, key: Key | None) -> Select[*tuple[Any, ...]]:
+    """Tell the mails that follow a key, the nearest to it first."""
+    ended, place = AlertRow.ended_at, (AlertRow.ended_at, func.max(AlertRow.id))
+    backwards = tuple(column.desc() for column in place)
+    query = _emails(scope).where(ended.is_not(None))
+    if key is None:
+        return query.order_by(*backwards)
+    there = (key.at, key.id)
+    if key.newer:
+        return query.where(ended >= key.at).having(tuple_(*place) > there).order_by(*place)
+    return query.where(ended <= key.at).having(tuple_(*place) < there).order_by(*backwards)
+
+
+def _read(session: Session, query: Select[*tuple[Any, ...]], scope: Scope) -> Sequence[Email]:
+    """Read mails, each with the first of what it tells of."""
+    rows = session.execute(query).all()
+    ends = {row.ended_at for row in rows if row.ended_at}
+    in_them = AlertRow.ended_at.in_(ends) if ends else AlertRow.ended_at.is_(None)
+    place = func.row_number().over(
+        partition_by=(AlertRow.ended_at, AlertRow.recipient, AlertRow.status), order_by=AlertRow.id
+    )
+    first = (
+        select(AlertRow.id, place.label("place")).where(in_them, within(scope, AlertRow.connection_id)).subquery()
+    )
+    shown = (
+        _alerts()
+        .join(first, first.c.id == AlertRow.id)
+        .where(first.c.place <= MAX_ITEMS_SHOWN)
+        .order_by(AlertRow.id)
+    )
+    told: dict[Any, list[EmailItem]] = defaultdict(list)
+    for alert in session.execute(shown):
+        told[alert.ended_at, alert.recipient, alert.status].append(_item(alert))
+    return [_email(row, told[row.ended_at, row.recipient, row.status], count=row.number) for row in rows]
+
+
+def _alerts() -> Select[*tuple[Any, ...]]:
+    return select(*AlertRow.__table__.c, ConnectionRow.name.label("connection")).join(
+        ConnectionRow, ConnectionRow.id == AlertRow.connection_id
+    )
+
+
+def _item(alert: Row[Any]) -> EmailItem:
+    return EmailItem(AlertType(alert.type), alert.title, alert.connection_id, alert.connection, alert.job_id)
+
+
+def _email(row: Row[Any], items: Sequence[EmailItem], *, count: int = 1) -> Email:
+    status = DeliveryStatus(row.status) if row.status else None
+    return Email(row.id, row.ended_at or row.created_at, row.recipient, status, count, items)

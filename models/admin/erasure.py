@@ -1,0 +1,176 @@
+"""Erasing: a company that leaves, with all that was kept of it, and a person out of all that names them.
+
+The bookkeeping is in the two systems and stays there, and so do here ids, amounts, and that something happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, delete, exists, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from i18n.messages import as_json, from_json, msg
+from models.admin import personal_data
+from models.admin.personal_data import REDACTED, Person
+from models.enums import EntityType, Record
+from models.inbox import files
+from models.schema.locks import FOR_NO_KEY_UPDATE
+from models.schema.metadata import TABLES
+from models.schema.search_terms import search_terms
+from models.schema.tables import AttemptRow, AuditRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
+from models.schema.users import GrantRow, UserRow
+from models.users import repository as users
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.orm import Session
+
+    from models.admin.personal_data import PersonalDataMatch
+    from models.database import Database
+
+BATCH_SIZE = 500
+"""Changes that are erased in one transaction, each with its attempts."""
+
+CORRECTED_BY_HAND = frozenset({"name", "settings"})
+"""Columns of a connection that name whom it is told about or whom it tells: somebody else must take that place."""
+
+WHOLE_ROWS = frozenset({"users.email", "failed_sign_ins.email", "alerts.recipient"})
+"""Columns whose whole row is about the person that they name."""
+
+
+class JobsRunningError(Exception):
+    """A worker has some of the connection's records in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureResult:
+    """How many texts a person was taken out of, and the traces that a person has to mend elsewhere."""
+
+    count: int
+    remaining: Sequence[PersonalDataMatch]
+
+
+def erase_connection(database: Database, connection_id: int, *, actor: str, now: datetime) -> Sequence[str]:
+    """Erase a connection that is paused, and tell which users see none any more.
+
+    Raises:
+        JobsRunningError: a worker still has records in hand; nothing was erased.
+    """
+    with database.transaction() as session:
+        held = select(LaneRow.entity_type).where(
+            LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now
+        )
+        if session.scalar(held.limit(1)):
+            raise JobsRunningError(
+                "A worker has some of its records in hand. It is paused: try again in a few minutes."
+            )
+    while _erase_jobs(database, connection_id):
+        pass
+    with database.transaction() as session:
+        row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+        blind = session.scalars(_users_of_only(connection_id)).all()
+        session.delete(row)
+        _forget_name(session, row.name)
+        what = msg("erased connection {number} and all that was kept of it", number=connection_id)
+        session.add(AuditRow(connection_id=None, at=now, actor=actor, action=what))
+    return blind
+
+
+def erase_person(database: Database, person: Person, *, actor: str, now: datetime) -> ErasureResult:
+    """Take a person out of every text that names them, and out of all that was said about their own records.
+
+    Raises:
+        LastAdministratorError: they are the last who may manage users.
+    """
+    count, left = 0, []
+    for trace in personal_data.find(database, person):
+        if trace.table == "connections" and trace.column in CORRECTED_BY_HAND:
+            left.append(trace)
+        else:
+            _redact(database, trace, person)
+            count += 1
+    with database.transaction() as session:
+        what = msg("erased a person from {count} texts", count=count)
+        session.add(AuditRow(connection_id=None, at=now, actor=actor, action=what))
+    return ErasureResult(count, left)
+
+
+def _erase_jobs(database: Database, connection_id: int) -> int:
+    with database.transaction() as session:
+        some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
+        return len(
+            session.scalars(delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)).all()
+        )
+
+
+def _forget_name(session: Session, name: str) -> None:
+    """Take the name of a company out of what was done to users, which is kept without it."""
+    if len(name) < personal_data.MIN_NAME_LENGTH:
+        return
+    company = Person([name])
+    for line in session.scalars(select(AuditRow).where(AuditRow.connection_id.is_(None))):
+        line.action = from_json(company.redacted(as_json(line.action)))
+
+
+def _users_of_only(connection_id: int) -> Select[str]:
+    """Ask for the users who see this connection and no other."""
+    others = exists().where(GrantRow.user_id == UserRow.id, GrantRow.connection_id != connection_id)
+    seen = exists().where(GrantRow.user_id == UserRow.id, GrantRow.connection_id == connection_id)
+    return select(UserRow.email).where(seen, ~others).order_by(UserRow.email)
+
+
+def _redact(database: Database, trace: PersonalDataMatch, person: Person) -> None:
+    """Blank one column of one row, in a transaction of its own that waits for nothing else."""
+    with database.transaction() as session:
+        if (trace.table, trace.column) == ("users", "email"):
+            users.remove(session, *trace.key)
+        elif f"{trace.table}.{trace.column}" in WHOLE_ROWS:
+            session.execute(delete(TABLES.tables[trace.table]).where(_is(trace)))
+        elif trace.table == "sync_jobs" and trace.column in ("title", "search_terms"):
+            _rename_job(session, *trace.key, about=trace.column == "title")
+        elif trace.column == "calls":
+            _write(session, trace, [_redacted(each, person) for each in trace.value])
+        elif trace.table == "files":
+            _write(session, trace, files.erased_name(trace.value))
+        else:
+            _write(session, trace, person.redacted(trace.value))
+
+
+def _write(session: Session, trace: PersonalDataMatch, value: Any) -> None:  # noqa: ANN401 - text, or what JSON holds
+    table = TABLES.tables[trace.table]
+    plain = f"{trace.table}.{trace.column}" in personal_data.NAMING_COLUMNS
+    written = value if plain else literal(value, JSONB)
+    session.execute(update(table).where(_is(trace)).values({trace.column: written}))
+
+
+def _is(trace: PersonalDataMatch) -> ColumnElement[bool]:
+    keys = TABLES.tables[trace.table].primary_key
+    return and_(*(column == value for column, value in zip(keys, trace.key, strict=True)))
+
+
+def _rename_job(session: Session, job_id: int, *, about: bool) -> None:
+    """Call a change by its record's number, and have it found by that only; blank what was said ``about`` it."""
+    row = session.get_one(SyncJobRow, job_id, with_for_update=FOR_NO_KEY_UPDATE)
+    record = Record(EntityType(row.entity_type), row.record_id)
+    link = select(LinkRow.remote_id).where(
+        LinkRow.connection_id == row.connection_id,
+        LinkRow.entity_type == record.entity_type,
+        LinkRow.moment_id == record.id,
+    )
+    row.title = record.name if about else row.title
+    row.search_terms = search_terms(row.title, record.id, session.scalar(link) or "")
+    if about:
+        for attempt in session.scalars(select(AttemptRow).where(AttemptRow.job_id == job_id)):
+            attempt.calls = [_redacted(each) for each in attempt.calls]
+
+
+def _redacted(call: dict[str, str], person: Person | None = None) -> dict[str, str]:
+    """Keep of a call only that it was made, where it names the person or anything is to be forgotten."""
+    if person and not person.is_in(call):
+        return call
+    return {"operation": call["operation"], "request": REDACTED, "response": REDACTED}

@@ -1,0 +1,241 @@
+"""One change as a person sees it, with all its attempts, and what a person may do about some or many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import case, func, insert, select, update
+
+from i18n.messages import Message, msg
+from models.admin.job_list import views
+from models.enums import EntityType, JobState, Lane, Outcome, titled
+from models.inbox import verification_delay
+from models.pagination import Page, following, paged
+from models.schema.locks import locked
+from models.schema.tables import AttemptRow, AuditRow, SyncJobRow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+
+    from models.admin.job_filter import JobFilter
+    from models.admin.job_list import JobView
+    from models.database import Database
+    from models.enums import Record
+    from models.pagination import Key
+
+UNSEEN_DRAFT = "unseen_draft"
+"""Reason of a change that may be in the journal, where only a person can look: they have, when they retry it."""
+
+ATTEMPTS_PER_PAGE = 20
+"""Attempts on a page; each may hold many long exchanges."""
+
+RESOLVED_BY_HAND = msg("Handled by hand")
+DO_NOT_TRANSFER = msg("Do not transfer")
+"""What people say when they close a change."""
+
+OPEN = frozenset({JobState.QUEUED, JobState.NEEDS_ATTENTION})
+"""States of what a person may close; anything but what is in a worker's hands may be tried again."""
+
+FOR_NOTHING = {"dependency_type": None, "dependency_id": None}
+"""A person's word ends the wait for another record: a link that comes later does not undo it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One try: when (UTC), how long in seconds, how it ended, and each call: operation, request and response."""
+
+    id: int
+    at: datetime
+    seconds: float
+    outcome: Outcome
+    error_code: str
+    message: str
+    calls: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobAction:
+    """What a person did about a change, and when (UTC)."""
+
+    at: datetime
+    actor: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """How many changes something was done about, and the lanes that have something to do after it."""
+
+    count: int
+    lanes: frozenset[Lane] = frozenset()
+
+
+def find(database: Database, connection_id: int, record: Record) -> JobView | None:
+    """Find the change of a record."""
+    return _one(
+        database,
+        SyncJobRow.connection_id == connection_id,
+        SyncJobRow.entity_type == record.entity_type,
+        SyncJobRow.record_id == record.id,
+    )
+
+
+def show(database: Database, job_id: int) -> JobView | None:
+    """Read one change."""
+    return _one(database, SyncJobRow.id == job_id)
+
+
+def record_name(database: Database, connection_id: int, record: Record) -> str:
+    """Tell the name of a record without what kind it is, "" where nobody has read it."""
+    query = select(SyncJobRow.title).where(
+        SyncJobRow.connection_id == connection_id,
+        SyncJobRow.entity_type == record.entity_type,
+        SyncJobRow.record_id == record.id,
+    )
+    with database.statement() as connection:
+        title = connection.scalar(query) or ""
+    return str(title.values.get("name", title)) if isinstance(title, Message) else title
+
+
+def attempts(database: Database, job_id: int) -> Sequence[AttemptView]:
+    """Read all attempts of a change, oldest first."""
+    query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(AttemptRow.id)
+    with database.transaction() as session:
+        return [_attempt(row) for row in session.scalars(query)]
+
+
+def attempts_page(database: Database, job_id: int, *, key: Key | None) -> Page[AttemptView]:
+    """Tell a page of the attempts of a change, the latest first."""
+    order = (AttemptRow.at, AttemptRow.id)
+    query = select(AttemptRow).where(AttemptRow.job_id == job_id)
+    with database.transaction() as session:
+
+        def fetch(key: Key | None, limit: int) -> Sequence[AttemptView]:
+            lines = session.scalars(following(query, order, key=key).limit(limit))
+            return [_attempt(row) for row in lines]
+
+        return paged(fetch, key=key, at=lambda attempt: (attempt.at, attempt.id), size=ATTEMPTS_PER_PAGE)
+
+
+def actions(database: Database, job_id: int) -> Sequence[JobAction]:
+    """Tell what people did about a change, the latest first."""
+    query = select(AuditRow).where(AuditRow.job_id == job_id).order_by(AuditRow.id.desc())
+    with database.transaction() as session:
+        return [JobAction(row.at, row.actor, row.action) for row in session.scalars(query)]
+
+
+def count(database: Database, job_filter: JobFilter) -> int:
+    """Tell how many changes are wanted; for what a person may do something about, which is never most of them."""
+    query = select(func.count()).select_from(SyncJobRow).where(*job_filter.conditions(SyncJobRow))
+    with database.transaction() as session:
+        return session.scalar(query) or 0
+
+
+def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
+    """Make changes due, also those that were closed; those in a worker's hands stay as they are.
+
+    One whose last call may still be at work is due when that has ended, a minute after it was given up.
+    """
+    looked = SyncJobRow.error_code == UNSEEN_DRAFT
+    due_at, uncertain = (
+        case((looked, now), else_=verification_delay.earliest_retry(now)),
+        case((looked, False), else_=SyncJobRow.outcome_unknown),
+    )
+    fresh = {
+        "state": JobState.QUEUED,
+        "due_at": due_at,
+        "failed_attempts": 0,
+        "worker_crashes": 0,
+        "dismissal_reason": "",
+    }
+    deed = JobAction(now, actor, msg("Try again"))
+    return _apply(
+        database,
+        job_filter,
+        set(JobState) - {JobState.RUNNING},
+        deed,
+        {**fresh, **FOR_NOTHING, "outcome_unknown": uncertain},
+    )
+
+
+def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: str, now: datetime) -> ActionResult:
+    """Take changes off the list by a person's word: they stay as they are, whatever is received.
+
+    Args:
+        database: where they are.
+        job_filter: which; of these, those that wait or need a person.
+        because: what the person says of them, such as "do not transfer" or "handled by hand".
+        actor: the person.
+        now: the instant, in UTC, by which they can be opened again together.
+    """
+    told = msg("{because} ({who})", because=because, who=actor)
+    closed = {"state": JobState.DISMISSED, "dismissal_reason": told, "completed_at": now, **FOR_NOTHING}
+    return _apply(database, job_filter, OPEN, JobAction(now, actor, because), closed)
+
+
+def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
+    """Put closed changes back to where they stood: needing a person, or waiting.
+
+    What somebody may have done by hand meanwhile is looked for before it is sent.
+    """
+    stood = case((SyncJobRow.needs_attention_since.is_not(None), JobState.NEEDS_ATTENTION), else_=JobState.QUEUED)
+    opened = {
+        "state": stood,
+        "due_at": verification_delay.earliest_retry(now),
+        "dismissal_reason": "",
+        "outcome_unknown": True,
+        **FOR_NOTHING,
+    }
+    return _apply(database, job_filter, {JobState.DISMISSED}, JobAction(now, actor, msg("Opened again")), opened)
+
+
+def _apply(
+    database: Database,
+    job_filter: JobFilter,
+    states: Collection[JobState],
+    deed: JobAction,
+    values: Mapping[str, Any],
+) -> ActionResult:
+    """Change what is wanted and in one of these states, and write down who did it to which record."""
+    named_by = (
+        SyncJobRow.id,
+        SyncJobRow.connection_id,
+        SyncJobRow.entity_type,
+        SyncJobRow.record_id,
+        SyncJobRow.title,
+    )
+    meant = select(*named_by).where(*job_filter.conditions(SyncJobRow), SyncJobRow.state.in_(states))
+    with database.transaction() as session:
+        rows = session.execute(locked(meant)).all()
+        session.execute(update(SyncJobRow).where(SyncJobRow.id.in_([row.id for row in rows])).values(**values))
+        told = [
+            {
+                "connection_id": row.connection_id,
+                "job_id": row.id,
+                "at": deed.at,
+                "actor": deed.actor,
+                "action": msg(
+                    "{deed}: {record}",
+                    deed=deed.action,
+                    record=row.title or titled(row.entity_type, row.record_id),
+                ),
+            }
+            for row in rows
+        ]
+        if told:
+            session.execute(insert(AuditRow), told)
+    return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))
+
+
+def _one(database: Database, *conditions: ColumnElement[bool]) -> JobView | None:
+    with database.transaction() as session:
+        return next(iter(views(session, session.scalars(select(SyncJobRow.id).where(*conditions)).all())), None)
+
+
+def _attempt(row: AttemptRow) -> AttemptView:
+    outcome = Outcome(row.outcome)
+    return AttemptView(row.id, row.at, row.seconds, outcome, row.error_code, row.message, row.calls)

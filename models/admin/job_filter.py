@@ -1,0 +1,78 @@
+"""Which changes are meant: what a person filters a list by, ticks in it, or may see at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_
+
+from models.enums import Scope
+from models.schema.search_terms import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+
+    from models.enums import EntityType, JobState, Outcome
+from models.schema.scope import within
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Changes that fulfil all that is given; what is left empty asks for nothing.
+
+    Args:
+        scope: the connections that the person sees.
+        ids: the changes themselves.
+        connection_id: a connection.
+        entity_type: a kind of record.
+        states: where they stand.
+        outcomes: how the last attempt ended.
+        error_code: why, in short.
+        text: beginnings of words in a name, or of numbers in either system.
+        until: when they were received at the latest, in UTC.
+        dismissed_at: the instant at which a person closed them, in UTC.
+    """
+
+    scope: Scope = field(default_factory=Scope)
+    ids: frozenset[int] | None = None
+    connection_id: int | None = None
+    entity_type: EntityType | None = None
+    states: frozenset[JobState] = frozenset()
+    outcomes: frozenset[Outcome] = frozenset()
+    error_code: str = ""
+    text: str = ""
+    until: datetime | None = None
+    dismissed_at: datetime | None = None
+
+    def conditions(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the table, or some of its rows
+        """Say all of it in SQL."""
+        if self.entity_type:
+            yield jobs.entity_type == self.entity_type
+        yield from self.conditions_but_type(jobs)
+
+    def conditions_but_type(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the same
+        """Say in SQL what is asked for besides the kind."""
+        yield self.at_connections(jobs)
+        if self.ids is not None:
+            yield jobs.id.in_(self.ids)
+        if self.states:
+            yield jobs.state.in_(self.states)
+        if self.outcomes:
+            yield jobs.outcome.in_(self.outcomes)
+        if self.error_code:
+            yield jobs.error_code == self.error_code
+        if self.text:
+            yield matches(jobs.search_terms, self.text)
+        if self.until:
+            yield jobs.received_at <= self.until
+        if self.dismissed_at:
+            yield jobs.completed_at == self.dismissed_at
+
+    def at_connections(self, jobs: Any) -> ColumnElement[bool]:  # noqa: ANN401 - the same
+        """Say in SQL at which connections."""
+        seen = within(self.scope, jobs.connection_id)
+        return seen if self.connection_id is None else and_(seen, jobs.connection_id == self.connection_id)

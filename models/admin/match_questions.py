@@ -1,0 +1,108 @@
+"""Questions to a person: which record of 24SevenOffice is this one of Moment? And what they answered."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects import postgresql
+
+from i18n.messages import Message, msg
+from models.admin.job_actions import ActionResult
+from models.enums import EntityType, JobState, Lane, titled
+from models.inbox import verification_delay
+from models.schema.locks import locked
+from models.schema.tables import AuditRow, SyncJobRow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from models.database import Database
+from models.schema.match_questions import MatchQuestionRow
+
+NEW = "new"
+"""The answer that it is none of the candidates."""
+
+ERROR_CODES = frozenset({"which_customer", "project_taken"})
+"""The reasons of changes that wait for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A record of 24SevenOffice that may be meant; ``email`` may be several. A project has a customer's number.
+
+    ``note`` says what speaks against it: supplier, inactive or taken (by another record of Moment).
+    """
+
+    number: str
+    name: str
+    organization_number: str = ""
+    email: str = ""
+    customer_number: str = ""
+    note: str = ""
+
+
+def ask(database: Database, job_id: int, candidates: Sequence[Candidate], *, now: datetime) -> None:
+    """Ask which of the candidates the record of a change is; what was answered before is void."""
+    asked = {"asked_at": now, "candidates": [asdict(each) for each in candidates], "answer": None}
+    fresh = postgresql.insert(MatchQuestionRow).values(job_id=job_id, **asked)
+    with database.statement() as connection:
+        connection.execute(fresh.on_conflict_do_update(index_elements=["job_id"], set_=asked))
+
+
+def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
+    """Tell the candidates of a change whose question is open; none where it waits for no answer."""
+    query = select(MatchQuestionRow.candidates).join(SyncJobRow, SyncJobRow.id == MatchQuestionRow.job_id)
+    open_ = SyncJobRow.state == JobState.NEEDS_ATTENTION, SyncJobRow.error_code.in_(ERROR_CODES)
+    with database.statement() as connection:
+        found = connection.scalar(query.where(MatchQuestionRow.job_id == job_id, *open_))
+    return [Candidate(**each) for each in found or ()]
+
+
+def answers(database: Database, job_ids: Collection[int]) -> Mapping[int, str]:
+    """Tell what has been answered about those changes of which something has."""
+    query = select(MatchQuestionRow.job_id, MatchQuestionRow.answer).where(MatchQuestionRow.job_id.in_(job_ids))
+    with database.statement() as connection:
+        return {row.job_id: row.answer for row in connection.execute(query) if row.answer}
+
+
+def answer(database: Database, job_id: int, choice: str, *, actor: str, now: datetime) -> ActionResult:
+    """Answer the open question of a change with the number of a candidate or :data:`NEW`, and make it due.
+
+    Nothing is done where no such question is open, or the choice is not offered: a project's number, which is
+    taken, cannot be a new one's too.
+    """
+    row = select(SyncJobRow).where(SyncJobRow.id == job_id, SyncJobRow.state == JobState.NEEDS_ATTENTION)
+    with database.transaction() as session:
+        job = session.scalar(locked(row.where(SyncJobRow.error_code.in_(ERROR_CODES))))
+        question = job and session.get(MatchQuestionRow, job_id)
+        if not job or not question or choice not in _choices(EntityType(job.entity_type), question):
+            return ActionResult(0)
+        question.answer = choice
+        again = {
+            "state": JobState.QUEUED,
+            "due_at": verification_delay.earliest_retry(now),
+            "failed_attempts": 0,
+            "worker_crashes": 0,
+        }
+        session.execute(update(SyncJobRow).where(SyncJobRow.id == job_id).values(**again))
+        record = job.title or titled(EntityType(job.entity_type), job.record_id)
+        deed = msg("{deed}: {record}", deed=answer_text(EntityType(job.entity_type), choice), record=record)
+        told = {"connection_id": job.connection_id, "job_id": job_id, "at": now, "actor": actor}
+        session.execute(insert(AuditRow).values(**told, action=deed))
+        return ActionResult(1, frozenset({Lane(job.connection_id, EntityType(job.entity_type))}))
+
+
+def answer_text(entity_type: EntityType, choice: str) -> Message:
+    """Say what an answer means."""
+    if choice == NEW:
+        return msg("None of these: make a new one")
+    return msg("This is {record} in 24SevenOffice", record=titled(entity_type, choice))
+
+
+def _choices(entity_type: EntityType, question: MatchQuestionRow) -> set[str]:
+    return {each["number"] for each in question.candidates} | (
+        {NEW} if entity_type is EntityType.CUSTOMER else set()
+    )

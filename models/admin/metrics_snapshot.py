@@ -1,0 +1,97 @@
+"""How the installation as a whole stands, in numbers, for those who watch it: a few cheap statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, func, select
+
+from models.admin import dashboard
+from models.enums import EntityType, JobState, Scope
+from models.inbox import circuit_breaker
+from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from models.database import Database
+
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING, JobState.NEEDS_ATTENTION)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSnapshot:
+    """What is read of PostgreSQL; ages in seconds, 0 where there is nothing.
+
+    ``jobs`` are those not finished, by kind and state, and ``oldest`` tells how long ago the first of those on
+    their way was received. ``overdue`` tells how long the first of those that are due, of connections that work,
+    has been so. ``alerts`` have not been sent, the first of them for ``alerts_seconds``.
+    """
+
+    totals: dashboard.Totals
+    jobs: Mapping[tuple[EntityType, JobState], int]
+    oldest: Mapping[EntityType, float]
+    overdue: Mapping[EntityType, float]
+    alerts: int
+    alerts_seconds: float
+
+
+def read(database: Database, *, now: datetime) -> MetricsSnapshot:
+    """Read them all."""
+    totals = dashboard.totals(database, Scope())
+    with database.transaction() as session:
+        counted = _job_counts(session)
+        alerts, first = session.execute(
+            select(func.count(), func.min(AlertRow.created_at)).where(AlertRow.ended_at.is_(None))
+        ).one()
+        overdue = _overdue(session, now=now)
+    received = {key: at for key, (_, at) in counted.items() if key[1] is not JobState.NEEDS_ATTENTION}
+    return MetricsSnapshot(
+        totals,
+        jobs={
+            (entity_type, state): counted.get((entity_type, state), (0, now))[0]
+            for entity_type in EntityType
+            for state in UNFINISHED
+        },
+        oldest={
+            entity_type: _age(
+                min((at for (its, _), at in received.items() if its is entity_type), default=None), now=now
+            )
+            for entity_type in EntityType
+        },
+        overdue={entity_type: _age(overdue.get(entity_type), now=now) for entity_type in EntityType},
+        alerts=alerts,
+        alerts_seconds=_age(first, now=now),
+    )
+
+
+def _job_counts(session: Session) -> dict[tuple[EntityType, JobState], tuple[int, datetime]]:
+    """Count what is not finished, and tell when the first of it was received."""
+    query = (
+        select(SyncJobRow.entity_type, SyncJobRow.state, func.count(), func.min(SyncJobRow.received_at))
+        .where(SyncJobRow.state.in_(UNFINISHED))
+        .group_by(SyncJobRow.entity_type, SyncJobRow.state)
+    )
+    return {
+        (EntityType(kind), JobState(state)): (number, first)
+        for kind, state, number, first in session.execute(query)
+    }
+
+
+def _overdue(session: Session, *, now: datetime) -> dict[EntityType, datetime]:
+    """Tell since when the first change of each kind has been due that nothing holds up but us."""
+    query = (
+        select(SyncJobRow.entity_type, func.min(SyncJobRow.due_at))
+        .join(ConnectionRow, and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)))
+        .where(SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now)
+        .group_by(SyncJobRow.entity_type)
+    )
+    return {EntityType(kind): first for kind, first in session.execute(query)}
+
+
+def _age(instant: datetime | None, *, now: datetime) -> float:
+    return max((now - instant).total_seconds(), 0) if instant else 0

@@ -1,0 +1,190 @@
+"""Errands: what a page asks of the remote systems, to which only workers talk, and what they answered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select
+
+from models.connections.alert_outbox import queue_alert
+from models.connections.repository import SECRET_FIELDS
+from models.schema.locks import FOR_NO_KEY_UPDATE
+from models.schema.tables import ConnectionRow, OperationRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from models.connections.alert_outbox import Alert
+    from models.connections.vault import Vault
+    from models.database import Database
+
+OperationResult = dict[str, Any]
+"""What JSON can hold; sentences are in it as :func:`i18n.messages.as_json` has them."""
+
+WORTHWHILE = timedelta(hours=1)
+"""How long somebody may still wait for an answer."""
+
+AGAIN = "again"
+"""What an errand is typed with that was asked before and came to nothing."""
+
+
+class OperationType(StrEnum):
+    """What is asked: how a connection does with the settings that it has, or which clients a login reaches.
+
+    A saving asks that typed settings take effect once the systems accept them with the secrets typed along.
+    A comparison asks whether the books agree in some days, and so does the one that beat asks for once a month.
+    """
+
+    DIAGNOSTICS = "diagnostics"
+    CLIENTS = "clients"
+    SAVING = "saving"
+    RECONCILIATION = "reconciliation"
+    MONTHLY_RECONCILIATION = "monthly_reconciliation"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One errand; instants in UTC.
+
+    ``input`` is what somebody has entered in a form and not saved: with its secrets until there is an answer, and
+    without them afterwards.
+    """
+
+    id: int
+    connection_id: int
+    type: OperationType
+    actor: str
+    requested_at: datetime
+    input: Mapping[str, str] = field(default_factory=dict, repr=False)
+    result: OperationResult | None = None
+    completed_at: datetime | None = None
+
+
+class Operations:
+    """The verbs on errands, with the vault that keeps what was typed until there is an answer."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def request(
+        self,
+        type_: OperationType,
+        connection_id: int,
+        *,
+        input_: Mapping[str, str] | None = None,
+        actor: str,
+        now: datetime,
+    ) -> int:
+        """Write an errand down, and tell its number."""
+        row = OperationRow(connection_id=connection_id, type=type_, actor=actor, requested_at=now)
+        row.secrets = self._vault.encrypt(json.dumps(dict(input_))) if input_ else None
+        with self._database.transaction() as session:
+            session.add(row)
+        return row.id
+
+    def request_once(
+        self,
+        type_: OperationType,
+        connection_id: int,
+        *,
+        input_: Mapping[str, str],
+        since: datetime,
+        again: datetime | None = None,
+        now: datetime,
+    ) -> int | None:
+        """Write down an errand of the bridge's own, unless there is one of an instant from ``since`` (UTC) on.
+
+        Its number is told until it is answered. One from before ``again`` (UTC) that came to no report is asked
+        anew; ``input_`` says then that it is.
+        """
+        known = select(OperationRow).where(
+            OperationRow.connection_id == connection_id,
+            OperationRow.type == type_,
+            OperationRow.requested_at >= since,
+        )
+        row = OperationRow(connection_id=connection_id, type=type_, actor="", requested_at=now)
+        with self._database.transaction() as session:
+            session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+            before = session.scalar(known.order_by(OperationRow.id.desc()).limit(1))
+            if before:
+                if before.result is None:
+                    return before.id
+                if "report" in before.result or again is None or before.requested_at >= again:
+                    return None
+            told = {**input_, AGAIN: "yes"} if before else input_
+            row.secrets = self._vault.encrypt(json.dumps(dict(told)))
+            session.add(row)
+        return row.id
+
+    def get(self, operation_id: int) -> Operation | None:
+        """Read an errand; None for one that is not there, or no longer."""
+        with self._database.transaction() as session:
+            row = session.get(OperationRow, operation_id)
+        return self._read(row) if row else None
+
+    def latest(self, connection_id: int, *types: OperationType) -> Operation | None:
+        """Read what was asked of a connection last, of these, whether or not there is an answer."""
+        query = select(OperationRow).where(
+            OperationRow.connection_id == connection_id, OperationRow.type.in_(types)
+        )
+        with self._database.transaction() as session:
+            row = session.scalar(query.order_by(OperationRow.id.desc()).limit(1))
+        return self._read(row) if row else None
+
+    def pending(self, *, since: datetime) -> Sequence[int]:
+        """Tell the errands that were asked from this instant on and have no answer yet."""
+        query = select(OperationRow.id).where(OperationRow.requested_at >= since, OperationRow.result.is_(None))
+        with self._database.transaction() as session:
+            return session.scalars(query.order_by(OperationRow.id)).all()
+
+    def complete(
+        self, operation_id: int, result: OperationResult, *, now: datetime, alert: Alert | None = None
+    ) -> None:
+        """Give an errand its answer, once, and tell of it; the secrets in what was typed are forgotten."""
+        with self._database.transaction() as session:
+            row = session.get(OperationRow, operation_id, with_for_update=True)
+            if row is None or row.result is not None:
+                return
+            typed = self._read(row).input
+            plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
+            row.result, row.completed_at, row.secrets = {**result, "input": plain}, now, None
+            if alert:
+                queue_alert(session, row.connection_id, alert, job_id=None, now=now)
+
+    def rotate_keys(self) -> None:
+        """Encrypt anew what was typed and has no answer yet."""
+        typed = (
+            select(OperationRow)
+            .where(OperationRow.secrets.is_not(None))
+            .order_by(OperationRow.id)
+            .with_for_update()
+        )
+        with self._database.transaction() as session:
+            for row in session.scalars(typed):
+                row.secrets = self._vault.encrypt(self._vault.decrypt(row.secrets or ""))
+
+    def delete_old(self, *, before: datetime) -> None:
+        """Drop the errands that were asked before this instant."""
+        with self._database.transaction() as session:
+            session.execute(delete(OperationRow).where(OperationRow.requested_at < before))
+
+    def _read(self, row: OperationRow) -> Operation:
+        typed = (row.result or {}).get("input", {})
+        if row.secrets is not None:
+            typed = json.loads(self._vault.decrypt(row.secrets))
+        return Operation(
+            row.id,
+            row.connection_id,
+            OperationType(row.type),
+            row.actor,
+            row.requested_at,
+            typed,
+            row.result,
+            row.completed_at,
+        )

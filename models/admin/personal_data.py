@@ -1,0 +1,156 @@
+"""The traces of a person: where a name or an e-mail address stands in our database, however it is written."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from sqlalchemy import Text, cast, or_, select, text, tuple_, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
+
+from models.schema.localized_text import LocalizedText
+from models.schema.metadata import TABLES
+from models.schema.search_terms import SearchTerms, matches, search_terms
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sqlalchemy import Column, ColumnElement, Select, Table
+
+    from models.database import Database
+
+NAMING_COLUMNS = frozenset(
+    {
+        "accepted_discrepancies.actor",
+        "accepted_discrepancies.why",
+        "alerts.recipient",
+        "connections.name",
+        "connections.paused_by",
+        "operations.actor",
+        "files.name",
+        "failed_sign_ins.email",
+        "users.email",
+    }
+)
+"""Columns of plain text that may name a person; in all others of that type stand words of ours, ids and hashes."""
+
+MIN_NAME_LENGTH = 3
+"""Letters of a name: a shorter one stands within too many other words."""
+
+BATCH_SIZE = 200
+"""Rows that are read in one transaction."""
+
+REDACTED = "…"
+"""What stands where a person was named."""
+
+ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalDataMatch:
+    """A column of a row in which a person is named, with all that it holds; of JSON what JSON holds."""
+
+    table: str
+    key: tuple[Any, ...]
+    column: str
+    value: Any
+
+
+class Person:
+    """Whom one looks for, by each of their names and addresses, whatever their case.
+
+    Raises:
+        ValueError: one of them is too short.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.names = [" ".join(name.split()) for name in names]
+        self._plain = [_normalized(name) for name in names]
+        if any(len(name) < MIN_NAME_LENGTH for name in self._plain):
+            raise ValueError(f"A name has at least {MIN_NAME_LENGTH} letters.")
+
+    def is_in(self, value: Any) -> bool:  # noqa: ANN401 - whatever JSON can hold
+        """Tell whether a text, or any text in what JSON holds, names the person."""
+        if isinstance(value, dict | list):
+            return any(self.is_in(each) for each in (value.values() if isinstance(value, dict) else value))
+        return isinstance(value, str) and any(name in _normalized(value) for name in self._plain)
+
+    def finds(self, words: str | None) -> bool:
+        """Tell whether what a change is found by, as PostgreSQL writes it, are all words of a name."""
+        return any(all(f"'{word}'" in (words or "") for word in search_terms(name)) for name in self.names)
+
+    def is_all_of(self, value: str) -> bool:
+        """Tell whether a text is a name of the person and nothing else."""
+        return _normalized(value) in self._plain
+
+    def redacted(self, value: Any) -> Any:  # noqa: ANN401 - the same
+        """Take the person out of a text, or of every text in what JSON holds, and leave the rest as it is."""
+        if isinstance(value, dict):
+            return {key: self.redacted(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.redacted(each) for each in value]
+        if not self.is_in(value):
+            return value
+        for name in self.names:
+            value = re.sub(r"\s+".join(map(re.escape, name.split())), REDACTED, value, flags=re.IGNORECASE)
+        return REDACTED if self.is_in(value) else value
+
+    def likely(self, column: Column[Any]) -> ColumnElement[bool]:
+        """Say in SQL that a column may name the person; what it holds tells whether it does."""
+        if isinstance(column.type, SearchTerms):
+            return or_(*(matches(column, name, whole=True) for name in self.names))
+        said = cast(column, Text)
+        return or_(*(said.icontains(_core(name), autoescape=True) for name in self._plain))
+
+
+def find(database: Database, person: Person) -> Iterator[PersonalDataMatch]:
+    """Find all traces of a person, table by table, a slice of rows at a time."""
+    for table in TABLES.sorted_tables:
+        if columns := [column for column in table.c if _may_name(column)]:
+            yield from _in_table(database, person, table, columns)
+
+
+def _in_table(
+    database: Database, person: Person, table: Table, columns: Sequence[Column[Any]]
+) -> Iterator[PersonalDataMatch]:
+    keys = list(table.primary_key)
+    read = [cast(each, Text) if isinstance(each.type, SearchTerms) else _raw(each) for each in columns]
+    query = select(*keys, *read).where(or_(*map(person.likely, columns))).order_by(*keys).limit(BATCH_SIZE)
+    after: tuple[Any, ...] = ()
+    while rows := _read_batch(database, query.where(tuple_(*keys) > after) if after else query):
+        for (*key,) in rows:
+            values = key[len(keys) :]
+            after = tuple(key[: len(keys)])
+            for column, value in zip(columns, values, strict=True):
+                if person.finds(value) if isinstance(column.type, SearchTerms) else person.is_in(value):
+                    yield PersonalDataMatch(table.name, after, column.name, value)
+
+
+def _read_batch(database: Database, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
+    """Read some rows; a large table is looked through for longer than the pages would wait."""
+    with database.transaction() as session:
+        session.execute(text("set local statement_timeout = '15min'"))
+        return session.execute(query).all()
+
+
+def _may_name(column: Column[Any]) -> bool:
+    return isinstance(column.type, LocalizedText | JSONB | SearchTerms) or str(column) in NAMING_COLUMNS
+
+
+def _raw(column: Column[Any]) -> ColumnElement[Any]:
+    """Read a wording as the JSON that it is."""
+    return type_coerce(column, JSONB) if isinstance(column.type, LocalizedText) else column
+
+
+def _normalized(text: str) -> str:
+    """Undo how JSON, XML and addresses write a text, and forget about capitals and white space."""
+    unescaped = ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    return " ".join(unquote_plus(html.unescape(unescaped)).casefold().split())
+
+
+def _core(plain: str) -> str:
+    """Tell the longest part of a name that is written the same everywhere."""
+    return max(re.findall(r"[a-z0-9]+", plain), key=len, default="")

@@ -1,0 +1,1 @@
+"""Connections: settings, encrypted secrets, webhook activity and the alerts of a connection."""

@@ -1,0 +1,52 @@
+"""Accounts as the users write them: single numbers and intervals, comma separated ("4000, 4300-4399, 6590")."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from i18n.messages import msg
+
+MAX_ACCOUNT_NUMBER = 32767
+"""24SevenOffice holds account numbers as a short."""
+
+_PART = re.compile(r"(\d{1,5})(?:\s*[-\u2013]\s*(\d{1,5}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRanges:
+    """Intervals of account numbers, in order, none touching another; ``4300 in ranges`` asks for a number."""
+
+    intervals: tuple[range, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> AccountRanges:
+        """Read what a user wrote. Raises ``ValueError`` that says which part is no account or interval."""
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        merged: list[range] = []
+        for each in sorted(map(_interval, parts), key=lambda interval: interval.start):
+            if merged and each.start <= merged[-1].stop:
+                merged[-1] = range(merged[-1].start, max(merged[-1].stop, each.stop))
+            else:
+                merged.append(each)
+        return cls(tuple(merged))
+
+    def __contains__(self, account: object) -> bool:
+        """Tell whether an account number is in one of the intervals."""
+        return any(account in interval for interval in self.intervals)
+
+    def __str__(self) -> str:
+        """Write the intervals as a user would."""
+        return ", ".join(str(r.start) if len(r) == 1 else f"{r.start}-{r.stop - 1}" for r in self.intervals)
+
+
+def _interval(part: str) -> range:
+    match = _PART.fullmatch(part)
+    if match is None:
+        raise ValueError(msg("“{part}” is neither an account nor an interval like 4300-4399.", part=part))
+    first, last = int(match[1]), int(match[2] or match[1])
+    if not 1 <= first <= last <= MAX_ACCOUNT_NUMBER:
+        raise ValueError(
+            msg("“{part}” must run upwards, from 1 to {highest} at most.", part=part, highest=MAX_ACCOUNT_NUMBER)
+        )
+    return range(first, last + 1)

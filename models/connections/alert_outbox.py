@@ -1,0 +1,171 @@
+"""Alerts: what each address is to be told, and what became of telling it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import case, func, select, update
+
+from i18n.catalog import Language
+from models.enums import EntityType, JobState
+from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from sqlalchemy.orm import Session
+
+    from models.database import Database
+
+
+class AlertType(StrEnum):
+    """What has happened, the most urgent first.
+
+    ``NEEDS_ATTENTION``, ``REMINDER`` and ``RESOLVED`` are about a record: it needs a person, needs one still,
+    does no more. ``PAUSED``, ``OUTAGE``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection: its settings
+    must be mended, its systems do not answer, their requests are used up, it works again. ``DIGEST`` tells of
+    its week, ``RECONCILIATION`` whether the books of its month agree.
+    """
+
+    PAUSED = "paused"
+    NEEDS_ATTENTION = "needs_attention"
+    REMINDER = "reminder"
+    OUTAGE = "outage"
+    RATE_LIMITED = "rate_limited"
+    RECOVERED = "recovered"
+    RESOLVED = "resolved"
+    RECONCILIATION = "reconciliation"
+    DIGEST = "digest"
+
+
+class DeliveryStatus(StrEnum):
+    """How an alert ended: in a mail, refused for good by the mail server, or no news any more."""
+
+    SENT = "sent"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What is told: ``title`` names the record or connection, ``message`` what is wrong, ``remedy`` what to do.
+
+    ``error_code`` is the short name under which the cause is explained; empty where nothing is wrong.
+    """
+
+    type: AlertType
+    title: str
+    message: str
+    remedy: str
+    recipients: tuple[str, ...]
+    error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAlert:
+    """An alert that waits for its mail, in the language of its connection's mails; instants in UTC.
+
+    ``job_id`` and ``entity_type`` are None where it is about the whole connection, and ``since`` where its record
+    needs nobody by now.
+    """
+
+    id: int
+    connection_id: int
+    connection: str
+    job_id: int | None
+    type: AlertType
+    title: str
+    message: str
+    remedy: str
+    at: datetime
+    entity_type: EntityType | None = None
+    since: datetime | None = None
+    error_code: str = ""
+    language: Language = Language.NORWEGIAN
+
+
+def queue_alert(session: Session, connection_id: int, alert: Alert, *, job_id: int | None, now: datetime) -> None:
+    """Put an alert beside whatever else the transaction writes, once for each address."""
+    session.add_all(
+        AlertRow(
+            connection_id=connection_id,
+            job_id=job_id,
+            recipient=address,
+            type=alert.type,
+            title=alert.title,
+            message=alert.message,
+            remedy=alert.remedy,
+            error_code=alert.error_code,
+            created_at=now,
+        )
+        for address in alert.recipients
+    )
+
+
+def queue_connection_alert(database: Database, connection_id: int, alert: Alert, *, now: datetime) -> None:
+    """Queue an alert about a connection as a whole."""
+    with database.transaction() as session:
+        queue_alert(session, connection_id, alert, job_id=None, now=now)
+
+
+def recipients_due(database: Database, *, now: datetime, pause: timedelta) -> Sequence[str]:
+    """Tell the addresses with something unsent to which no mail was sent for ``pause``, nor refused."""
+    lately = select(AlertRow.recipient).where(
+        AlertRow.ended_at > now - pause, AlertRow.status != DeliveryStatus.WITHDRAWN
+    )
+    query = (
+        select(AlertRow.recipient)
+        .where(AlertRow.ended_at.is_(None), AlertRow.recipient.not_in(lately))
+        .group_by(AlertRow.recipient)
+        .order_by(func.min(AlertRow.id))
+    )
+    with database.transaction() as session:
+        return session.scalars(query).all()
+
+
+def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]:
+    """Tell what waits for this address, oldest first."""
+    since = case((SyncJobRow.state == JobState.DISMISSED, None), else_=SyncJobRow.needs_attention_since)
+    query = (
+        select(AlertRow, ConnectionRow.name, ConnectionRow.settings, SyncJobRow.entity_type, since)
+        .join(ConnectionRow, ConnectionRow.id == AlertRow.connection_id)
+        .outerjoin(SyncJobRow, SyncJobRow.id == AlertRow.job_id)
+        .where(AlertRow.recipient == recipient, AlertRow.ended_at.is_(None))
+        .order_by(AlertRow.id)
+    )
+    with database.transaction() as session:
+        return [_pending_alert(*row) for row in session.execute(query)]
+
+
+def record_delivery(
+    database: Database, statuses: Mapping[int, DeliveryStatus], *, message_id: str, now: datetime
+) -> None:
+    """Write down how these alerts, by their ids, ended; ``message_id`` names the mail of those not withdrawn."""
+    with database.transaction() as session:
+        for status in DeliveryStatus:
+            ended = AlertRow.id.in_([alert_id for alert_id, its in statuses.items() if its is status])
+            mail = None if status is DeliveryStatus.WITHDRAWN else message_id
+            session.execute(update(AlertRow).where(ended).values(status=status, ended_at=now, message_id=mail))
+
+
+def _pending_alert(
+    row: AlertRow, connection: str, settings: Mapping[str, Any], entity_type: str | None, since: datetime | None
+) -> PendingAlert:
+    return PendingAlert(
+        id=row.id,
+        connection_id=row.connection_id,
+        connection=connection,
+        job_id=row.job_id,
+        type=AlertType(row.type),
+        title=row.title,
+        message=row.message,
+        remedy=row.remedy,
+        at=row.created_at,
+        entity_type=EntityType(entity_type) if entity_type else None,
+        since=since,
+        error_code=row.error_code,
+        language=Language(settings.get("language", Language.NORWEGIAN)),
+    )

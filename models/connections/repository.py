@@ -1,0 +1,303 @@
+"""Connections: kept with their secrets encrypted, found by the token in the webhook's address."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from i18n.messages import joined, msg
+from models.connections import webhook_activity
+from models.connections.settings import ConnectionSettings
+from models.connections.webhook_token import hash_token
+from models.schema.locks import FOR_NO_KEY_UPDATE
+from models.schema.tables import AuditRow, ConnectionRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from i18n.messages import Message
+    from models.connections.vault import Vault
+    from models.database import Database
+    from models.enums import EntityType, Scope
+
+SECRET_FIELDS = frozenset(
+    name for name, field in ConnectionSettings.model_fields.items() if field.annotation is SecretStr
+)
+
+NOT_STARTED = msg("It has not been started yet.")
+MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
+"""Why a connection is paused that was added to be looked through before anything travels."""
+
+
+class UnknownConnectionError(LookupError):
+    """There is no such connection."""
+
+
+class NameTakenError(ValueError):
+    """Another connection has this name."""
+
+
+class ConcurrentUpdateError(Exception):
+    """Somebody else has changed the settings since they were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSummary:
+    """A connection in a list, without what is secret. ``breaker_open_since`` (UTC) as in the overview."""
+
+    id: int
+    name: str
+    moment_company: str
+    username: str
+    entity_types: Sequence[EntityType]
+    paused_because: str
+    breaker_open_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One company's pair of systems; instants in UTC.
+
+    It is paused where ``paused_because`` says why, by the person ``paused_by`` or by the bridge itself, and rests
+    until ``breaker_open_until`` while its systems do not answer. Its settings were changed last at ``updated_at``.
+    """
+
+    id: int
+    name: str
+    settings: ConnectionSettings
+    updated_at: datetime
+    paused_because: str = ""
+    paused_by: str = ""
+    breaker_open_until: datetime | None = None
+
+    def is_available(self, now: datetime) -> bool:
+        """Tell whether anything is to be tried at ``now`` (UTC)."""
+        return not self.paused_because and (self.breaker_open_until is None or self.breaker_open_until <= now)
+
+
+class Connections:
+    """The verbs on connections, with the vault that their secrets are kept in."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+        self._opened: dict[int, tuple[dict[str, Any], str, ConnectionSettings]] = {}
+
+    def add(
+        self, name: str, settings: ConnectionSettings, *, actor: str, now: datetime, started: bool = True
+    ) -> tuple[Connection, str]:
+        """Add a connection; the answer's second part is the token of its webhook address, told only here.
+
+        One that is not ``started`` is paused until somebody resumes it.
+
+        Raises:
+            NameTakenError: another connection has this name.
+        """
+        token = secrets.token_urlsafe(24)
+        row = ConnectionRow(name=name, token_hash=hash_token(token), created_at=now, updated_at=now)
+        row.paused_because, row.paused_by = ("", "") if started else (NOT_STARTED, actor)
+        self._fill(row, settings)
+        try:
+            with self._database.transaction() as session:
+                session.add(row)
+                session.flush()
+                _audit(session, row.id, actor=actor, what=msg("added"), now=now)
+        except IntegrityError as error:
+            raise NameTakenError(msg("There is a connection called {name} already.", name=name)) from error
+        return self._from_row(row), token
+
+    def get(self, connection_id: int) -> Connection:
+        """Read one connection. Raises :class:`UnknownConnectionError`."""
+        with self._database.statement() as connection, Session(connection) as session:
+            return self._from_row(_row(session, connection_id))
+
+    def get_by_name(self, name: str) -> Connection:
+        """Read the connection with this name. Raises :class:`UnknownConnectionError`."""
+        with self._database.transaction() as session:
+            row = session.scalar(select(ConnectionRow).where(ConnectionRow.name == name))
+        if row is None:
+            raise UnknownConnectionError(f"There is no connection called {name}.")
+        return self._from_row(row)
+
+    def all(self) -> Sequence[Connection]:
+        """Read all connections, by name."""
+        with self._database.transaction() as session:
+            return [
+                self._from_row(row) for row in session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))
+            ]
+
+    def update(
+        self,
+        connection_id: int,
+        values: Mapping[str, Any],
+        *,
+        actor: str,
+        now: datetime,
+        seen: datetime | None = None,
+    ) -> Connection:
+        """Change some settings, and let a connection that paused itself work again, since someone has mended it.
+
+        Args:
+            connection_id: which connection.
+            values: settings with their new values.
+            actor: changes them.
+            now: the instant, in UTC.
+            seen: the ``updated_at`` of the settings that they had before their eyes; None for whatever there is.
+
+        Raises:
+            UnknownConnectionError: there is no such connection.
+            ConcurrentUpdateError: what they had before their eyes is not what there is any more.
+            pydantic.ValidationError: a value does not fit.
+        """
+        with self._database.transaction() as session:
+            row = _row(session, connection_id, lock=True)
+            if seen not in (None, row.updated_at):
+                raise ConcurrentUpdateError
+            before = self._from_row(row).settings
+            after = ConnectionSettings.model_validate({**_open(self._vault, row), **values})
+            self._fill(row, after)
+            row.updated_at = now
+            row.paused_because = row.paused_because if row.paused_by else ""
+            for what in _differences(before, after):
+                _audit(session, row.id, actor=actor, what=what, now=now)
+        return self._from_row(row)
+
+    def new_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
+        """Give the webhook a new address, for when the old one has become known; the old one ends at once."""
+        token = secrets.token_urlsafe(24)
+        with self._database.transaction() as session:
+            _row(session, connection_id, lock=True).token_hash = hash_token(token)
+            webhook_activity.clear(session, connection_id)
+            _audit(session, connection_id, actor=actor, what=msg("gave the webhook a new address"), now=now)
+        return token
+
+    def pause(
+        self, connection_id: int, because: str, *, actor: str = "", now: datetime, alerted: bool = False
+    ) -> bool:
+        """Stop the connection's work until it is resumed; False where it was paused already.
+
+        ``actor`` is the person who does it, empty for the bridge itself. ``alerted`` says that the connection's
+        addresses hear of it, so that they also hear when it works again.
+        """
+        with self._database.transaction() as session:
+            row = _row(session, connection_id, lock=True)
+            was_working = not row.paused_because
+            if was_working:
+                row.paused_because, row.paused_by = because, actor
+                if alerted:
+                    row.consecutive_failures, row.outage_alerted = max(1, row.consecutive_failures), True
+                what = msg("paused: {because}", because=because)
+                _audit(session, connection_id, actor=actor or msg("the bridge"), what=what, now=now)
+        return was_working
+
+    def resume(self, connection_id: int, *, actor: str, now: datetime) -> None:
+        """Let the connection work again; what waited goes through."""
+        with self._database.transaction() as session:
+            row = _row(session, connection_id, lock=True)
+            row.paused_because = row.paused_by = ""
+            _audit(session, connection_id, actor=actor, what=msg("resumed"), now=now)
+
+    def rotate_keys(self) -> int:
+        """Encrypt all secrets anew with the newest key; tells how many connections there are."""
+        with self._database.transaction() as session:
+            rows = session.scalars(
+                select(ConnectionRow).order_by(ConnectionRow.id).with_for_update(key_share=True)
+            ).all()
+            for row in rows:
+                row.secrets = self._vault.encrypt_values(self._vault.decrypt_values(row.secrets))
+        return len(rows)
+
+    def _fill(self, row: ConnectionRow, settings: ConnectionSettings) -> None:
+        values = settings.model_dump(mode="json", exclude=set(SECRET_FIELDS))
+        hidden = {name: getattr(settings, name).get_secret_value() for name in SECRET_FIELDS}
+        row.settings, row.secrets = values, self._vault.encrypt_values(hidden)
+
+    def _from_row(self, row: ConnectionRow) -> Connection:
+        settings = self._settings(row)
+        return Connection(
+            row.id, row.name, settings, row.updated_at, row.paused_because, row.paused_by, row.breaker_open_until
+        )
+
+    def _settings(self, row: ConnectionRow) -> ConnectionSettings:
+        """Open the settings, once for as long as they stay the same: they are read for every batch."""
+        known = self._opened.get(row.id)
+        if known is None or known[:2] != (row.settings, row.secrets):
+            settings = ConnectionSettings.model_validate(_open(self._vault, row))
+            known = self._opened[row.id] = (row.settings, row.secrets, settings)
+        return known[2]
+
+
+def summaries(
+    database: Database, scope: Scope, *, like: str = "", after: str = "", limit: int | None = None
+) -> Sequence[ConnectionSummary]:
+    """List connections that somebody sees, by name.
+
+    Args:
+        database: where they are.
+        scope: those that are seen.
+        like: what stands in the name, whatever its case.
+        after: the name after which the list goes on.
+        limit: how many are told; None for all.
+    """
+    known, name = ConnectionRow.settings, ConnectionRow.name
+    query = select(
+        ConnectionRow.id,
+        name,
+        known["moment_company"].astext,
+        known["username"].astext,
+        known["entity_types"],
+        ConnectionRow.paused_because,
+        func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since),
+    ).where(name > after, name.icontains(like, autoescape=True))
+    if scope.connections is not None:
+        query = query.where(ConnectionRow.id.in_(scope.connections))
+    with database.transaction() as session:
+        return [ConnectionSummary(*row) for row in session.execute(query.order_by(name).limit(limit))]
+
+
+def _open(vault: Vault, row: ConnectionRow) -> dict[str, Any]:
+    return {**row.settings, **vault.decrypt_values(row.secrets)}
+
+
+def _row(session: Session, connection_id: int, *, lock: bool = False) -> ConnectionRow:
+    row = session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE if lock else None)
+    if row is None:
+        raise UnknownConnectionError(f"There is no connection with the number {connection_id}.")
+    return row
+
+
+def _audit(session: Session, connection_id: int, *, actor: str, what: str, now: datetime) -> None:
+    session.add(AuditRow(connection_id=connection_id, at=now, actor=actor, action=what))
+
+
+def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Message]:
+    """Tell what was changed, from what to what; of a secret, and of the client of a login, only that it was."""
+    for name, field in ConnectionSettings.model_fields.items():
+        old, new = getattr(before, name), getattr(after, name)
+        if old == new:
+            continue
+        if name in {*SECRET_FIELDS, "identity_id"}:
+            yield msg("{setting}: changed", setting=field.title)
+        else:
+            yield msg("{setting}: {old} → {new}", setting=field.title, old=_display(old), new=_display(new))
+
+
+def _display(value: object) -> str:
+    match value:
+        case bool():
+            return msg("yes") if value else msg("no")
+        case dict():
+            pairs = (joined(str(key), _display(each), between="=") for key, each in value.items())
+            return joined(*pairs, between=", ") or msg("nothing")
+        case tuple() | frozenset():
+            return ", ".join(sorted(map(str, value))) or msg("nothing")
+        case None | "":
+            return msg("nothing")
+    return str(value)

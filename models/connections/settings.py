@@ -1,0 +1,229 @@
+"""What a connection is told: the settings of one company's pair of systems, checked where they are saved."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, field_validator
+
+from i18n.catalog import Language
+from i18n.messages import msg
+from models.connections.account_ranges import MAX_ACCOUNT_NUMBER, AccountRanges
+from models.enums import EntityType
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from i18n.messages import Message
+
+ClientIdField = Literal["OrderReferenceNumber", "CustomerReference", "DepartmentId", "TypeId"]
+AccountNumber = Annotated[int, Field(ge=1, le=MAX_ACCOUNT_NUMBER)]
+Int32 = Annotated[int, Field(ge=1, le=2**31 - 1)]
+VatCode = Annotated[str, Field(pattern=r"^\w{1,10}$")]
+MomentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Booking = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}(/\w{1,10})?$")]
+
+WHOLE_NUMBERS = frozenset({"DepartmentId", "TypeId"})
+"""The fields of a project that take a client id only if it is a whole number."""
+
+PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
+    "moment_api_key": (
+        {"moment_company"},
+        msg("Enter the key again: the company id is a new one, which may be that of another company."),
+    ),
+    "password": (
+        {"username", "identity_id"},
+        msg("Enter the password again: with a new user name or identity id it may open another company's books."),
+    ),
+}
+"""The secrets, each with the settings that say whose books it opens, and why it must be typed again with them."""
+
+FIRST_DAY = date(2000, 1, 1)
+GUID = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
+
+
+class ConnectionSettings(BaseModel):
+    """One company's settings: each with its name on the pages and what the command line and the docs say of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+
+    moment_company: str = Field(
+        title=msg("Company id in Moment"), min_length=1, description="Id of the company in Moment's address"
+    )
+    moment_api_key: SecretStr = Field(
+        title=msg("API key from Moment"),
+        min_length=1,
+        description="API key from Moment, valid for two years at most",
+    )
+
+    username: str = Field(title=msg("User name"), min_length=1, description="User name in 24SevenOffice")
+    password: SecretStr = Field(title=msg("Password"), min_length=1, description="Password in 24SevenOffice")
+    identity_id: str = Field(
+        title=msg("Identity id"),
+        default="",
+        pattern=GUID,
+        description="Which client of 24SevenOffice the login is for; found by itself where the login reaches one",
+    )
+
+    customer_details: Literal["never", "new", "always"] = Field(
+        title=msg("Addresses and phone numbers"),
+        default="new",
+        description="Whether addresses, country and phone travel: never, only with a new customer, or always",
+    )
+    client_id: str = Field(
+        title=msg("Client id"), default="", description="Fixed number that is added on all projects"
+    )
+    client_id_field: ClientIdField = Field(
+        title=msg("Field of the client id"),
+        default="OrderReferenceNumber",
+        description="Field of the project that takes the client id",
+    )
+    factoring_id: Int32 | None = Field(
+        title=msg("Factoring id"),
+        default=None,
+        description="Customer number that all vouchers carry instead of the customer's own",
+    )
+    receivables_account: AccountNumber = Field(
+        title=msg("Receivables account"), default=1500, description="Account that invoices are debited on"
+    )
+    posting: Literal["ledger", "draft"] = Field(
+        title=msg("Posting"),
+        default="ledger",
+        description="ledger: vouchers are posted at once; draft: a person posts them in 24SevenOffice",
+    )
+    voucher_number: Literal["moment", "series"] = Field(
+        title=msg("Voucher number"),
+        default="moment",
+        description="moment: vouchers take the invoice number; series: the next number of 24SevenOffice",
+    )
+    vat_codes: dict[AccountNumber, VatCode] = Field(
+        title=msg("VAT codes"),
+        default={},
+        description="VAT code of a revenue account, where it is not the chart of accounts' own",
+    )
+    accounts: dict[MomentId, Booking] = Field(
+        title=msg("Accounts of Moment"),
+        default={},
+        description="Account and VAT code in 24SevenOffice of the financial account with this id in Moment",
+    )
+    check_vat: bool = Field(
+        title=msg("Compare VAT rates"),
+        default=True,
+        description="Whether an invoice is refused where the VAT code's rate is not that of the invoice's line",
+    )
+    department: Int32 | None = Field(
+        title=msg("Department"),
+        default=None,
+        description="Number of the department that every line of a voucher is on",
+    )
+    voucher_references: bool = Field(
+        title=msg("References in the voucher"),
+        default=True,
+        description="Whether a voucher's comment tells the customer's reference and the invoice's description",
+    )
+
+    expense_accounts: str = Field(
+        title=msg("Accounts of expenses"),
+        default="",
+        description="Accounts whose posted costs become expenses in Moment, such as 4000, 4300-4399, 6590",
+    )
+    expense_activity: str = Field(
+        title=msg("Activity of expenses"),
+        default="Expenses",
+        min_length=1,
+        description="Activity of a project that expenses go to",
+    )
+    expense_billable: bool = Field(
+        title=msg("Expenses are billable"), default=True, description="Whether expenses are billable"
+    )
+    expense_billable_projects: dict[Int32, bool] = Field(
+        title=msg("Billable on single projects"),
+        default={},
+        description="Whether expenses are billable on a project of this number",
+    )
+    expense_from: date | None = Field(
+        title=msg("Expenses from"),
+        default=None,
+        ge=FIRST_DAY,
+        description="Vouchers dated before this day are left alone, for going live",
+    )
+    expense_poll_minutes: int = Field(
+        title=msg("Minutes between two looks for expenses"),
+        default=15,
+        ge=1,
+        le=1440,
+        description="Minutes between two looks for new expenses",
+    )
+
+    entity_types: frozenset[EntityType] = Field(
+        title=msg("What travels"),
+        default=frozenset({EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE}),
+        description="Kinds of records that travel",
+    )
+    error_emails: tuple[EmailStr, ...] = Field(
+        title=msg("E-mail addresses for errors"), default=(), description="Addresses that hear of errors"
+    )
+    weekly_digest: bool = Field(
+        title=msg("Weekly digest"),
+        default=False,
+        description="Whether they also hear once a week how it went",
+    )
+    monthly_reconciliation: bool = Field(
+        title=msg("Monthly comparison of the books"),
+        default=False,
+        description="Whether they also hear each month whether the books of the month before agree",
+    )
+    language: Language = Field(
+        title=msg("Language"), default=Language.NORWEGIAN, description="Language of the mails"
+    )
+
+    @property
+    def login(self) -> tuple[str, SecretStr, str]:
+        """What 24SevenOffice is entered with: user name, password and identity id."""
+        return self.username, self.password, self.identity_id
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _legible(cls, value: object) -> object:
+        """Refuse signs that neither JSON in PostgreSQL nor XML can hold."""
+        if isinstance(value, str) and any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value):
+            raise ValueError(msg("There are signs in it that cannot be read."))
+        return value
+
+    @field_validator("expense_accounts")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        return str(AccountRanges.parse(text))
+
+
+def contradictions(settings: ConnectionSettings) -> Mapping[str, Message]:
+    """Tell which settings do not go together, under the name of the one to correct."""
+    found: dict[str, Message] = {}
+    if not settings.entity_types:
+        found["entity_types"] = msg("Nothing travels: choose at least one kind of record.")
+    if EntityType.EXPENSE in settings.entity_types and not settings.expense_accounts:
+        found["expense_accounts"] = msg("Expenses are on, but no account is named whose costs would come.")
+    if settings.client_id_field in WHOLE_NUMBERS and settings.client_id and not settings.client_id.isdecimal():
+        found["client_id"] = msg(
+            "The field {field} of projects takes whole numbers only, and “{client_id}” is none.",
+            field=settings.client_id_field,
+            client_id=settings.client_id,
+        )
+    return found
+
+
+def unproven(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
+    """Tell which secrets must be typed again, since with these changes they may open another company's books."""
+    return {secret: why for secret, why in _needed(before, changes).items() if secret not in changes}
+
+
+def opens_others(before: ConnectionSettings, changes: Mapping[str, object]) -> bool:
+    """Tell whether settings with these changes may open another company's books."""
+    return bool(_needed(before, changes))
+
+
+def _needed(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
+    changed = {name for name, value in changes.items() if value != getattr(before, name)}
+    return {secret: why for secret, (names, why) in PROOFS.items() if not changed.isdisjoint(names)}

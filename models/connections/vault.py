@@ -1,0 +1,51 @@
+"""Passwords and keys at rest: encrypted with the newest key, readable with every key that is still given.
+
+The newest key also hashes what nobody may guess from a name.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from base64 import urlsafe_b64decode
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import Fernet, MultiFernet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import SecretStr
+
+
+class Vault:
+    """Encrypts with the first of several Fernet keys and decrypts what any of them encrypted.
+
+    Reading raises ``cryptography.fernet.InvalidToken`` where none of the keys fits.
+    """
+
+    def __init__(self, keys: Sequence[SecretStr]) -> None:
+        self._fernet = MultiFernet([Fernet(key.get_secret_value()) for key in keys])
+        newest = urlsafe_b64decode(keys[0].get_secret_value())
+        self._hash_key = hmac.digest(newest, b"keyed hash", "sha256")  # apart from what Fernet signs with
+
+    def encrypt(self, text: str) -> str:
+        """Encrypt; the answer is ASCII."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def decrypt(self, locked: str) -> str:
+        """Decrypt."""
+        return self._fernet.decrypt(locked.encode()).decode()
+
+    def keyed_hash(self, *texts: str) -> str:
+        """Hash texts with the newest key: without it nobody can try out what they might be."""
+        return hmac.digest(self._hash_key, json.dumps(texts).encode(), "sha256").hex()
+
+    def encrypt_values(self, values: Mapping[str, str]) -> str:
+        """Encrypt several named values into one text."""
+        return self.encrypt(json.dumps(dict(values)))
+
+    def decrypt_values(self, locked: str) -> dict[str, str]:
+        """Decrypt what :meth:`encrypt_values` encrypted."""
+        values: dict[str, str] = json.loads(self.decrypt(locked))
+        return values

@@ -1,0 +1,168 @@
+"""The database itself: its tables' base class, its transactions and its migrations."""
+
+from __future__ import annotations
+
+import select
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import SecretStr
+    from sqlalchemy import URL, Connection, Engine
+
+SERVER_SILENCE_SECONDS = 25
+"""How long the other end may not even acknowledge what it was sent; then one of the two is cut off.
+
+The kernel's own patience is a quarter of an hour with what was sent, and two hours with what is awaited.
+"""
+
+IDLE_SECONDS = 15
+"""How long PostgreSQL waits for the next statement of a transaction.
+
+Ours wait for nothing but PostgreSQL, so whoever pauses for longer is cut off, and its locks would hold up others.
+"""
+
+
+class DatabaseUnavailableError(Exception):
+    """PostgreSQL cannot be reached or broke off; what was under way is rolled back."""
+
+
+class NoDowngradeError(Exception):
+    """The tables were never at that version, or are at an older one."""
+
+
+def _engine_url(url: SecretStr) -> URL:
+    """Name the driver, since SQLAlchemy's own default changes between its releases."""
+    address = make_url(url.get_secret_value().replace("postgres://", "postgresql://", 1))
+    return address.set(drivername="postgresql+psycopg2")
+
+
+def _timeouts() -> dict[str, Any]:
+    """Tell how patient either end is with the other: ours as libpq's settings, PostgreSQL's as its own."""
+    silence = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    options = {
+        "timezone": "UTC",
+        "statement_timeout": "30s",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+        "tcp_user_timeout": f"{SERVER_SILENCE_SECONDS}s",
+        **{f"tcp_{name}": value for name, value in silence.items()},
+    }
+    return {
+        "connect_timeout": 5,
+        "tcp_user_timeout": SERVER_SILENCE_SECONDS * 1000,
+        **silence,
+        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+    }
+
+
+class Database:
+    """A pool of connections; shared by all threads of a process, made after any fork.
+
+    Args:
+        url: where PostgreSQL is, with its password.
+        pool_size: connections kept open; a few more are opened under load.
+    """
+
+    def __init__(self, url: SecretStr, *, pool_size: int = 5) -> None:
+        timeouts = _timeouts()
+        self._engine = create_engine(
+            _engine_url(url),
+            pool_size=pool_size,
+            pool_timeout=10,
+            connect_args=timeouts,
+            executemany_mode="values_plus_batch",  # the rows of a batch are changed in one round trip
+        )
+        _ask_where_something_waits(self._engine)
+        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a transaction: committed at the end, rolled back by an error.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL is down, went down, or did not answer in time.
+        """
+        with _translating_errors(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def statement(self) -> Iterator[Connection]:
+        """Lend a connection for one statement, which is a transaction by itself: one round trip instead of three.
+
+        It tells rows of columns; the objects that a session would make of them take longer than the statement.
+
+        Raises:
+            DatabaseUnavailableError: as :meth:`transaction` does.
+        """
+        with _translating_errors(), self._single.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._engine.dispose()
+
+
+@contextmanager
+def _translating_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise DatabaseUnavailableError("The database cannot be reached.") from error
+
+
+def _ask_where_something_waits(engine: Engine) -> None:
+    """Ask a pooled connection that PostgreSQL has said something to whether it still works; else make all anew.
+
+    To one that rests it says nothing but that it ends. Asking each time is a round trip, looking is none.
+    """
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: psycopg2.extensions.connection, _entry: object, _proxy: object) -> None:
+        try:
+            if _something_waits(connection):
+                engine.dialect.do_ping(connection)
+        except psycopg2.Error as error:
+            raise InvalidatePoolError from error
+
+
+def _something_waits(connection: psycopg2.extensions.connection) -> bool:
+    looking = select.poll()
+    looking.register(connection.fileno(), select.POLLIN)
+    return bool(looking.poll(0))
+
+
+def migrate(url: SecretStr) -> None:
+    """Bring the tables to the newest version; harmless where they are, and safe when several processes try."""
+    command.upgrade(_migrations(url), "head")
+
+
+def downgrade(url: SecretStr, *, to: str) -> None:
+    """Take the tables back to an older version, such as ``0010``, and forget what only newer ones hold.
+
+    Raises:
+        NoDowngradeError: there is no such version, or it is not older.
+    """
+    try:
+        command.downgrade(_migrations(url), to)
+    except CommandError as error:
+        raise NoDowngradeError(f"There is no way back to version {to} of the database.") from error
+
+
+def _migrations(url: SecretStr) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["address"] = _engine_url(url)
+    return config

@@ -1,0 +1,119 @@
+"""The words that every room shares: it stands on the language only, so that all may import it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from i18n.messages import Message, msg
+
+
+class EntityType(StrEnum):
+    """A kind of record, hence also the name of a flow, a task and a lane of every connection."""
+
+    CUSTOMER = "customer"
+    PROJECT = "project"
+    INVOICE = "invoice"
+    EXPENSE = "expense"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    SYNCED = "synced"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+SUCCESSFUL = (Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)
+"""The outcomes that leave or find a record in step."""
+
+
+class JobState(StrEnum):
+    """Where a change stands.
+
+    ``QUEUED`` for its time or a worker, ``RUNNING`` in the hands of one, ``DONE`` with a good outcome,
+    ``NEEDS_ATTENTION`` until a person mends the record, and ``DISMISSED`` by a person who said that it stays as
+    it is.
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    NEEDS_ATTENTION = "needs_attention"
+    DISMISSED = "dismissed"
+
+
+class Role(StrEnum):
+    """What a person may do on the pages: look; try again, close and pause; or change settings and users too."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+    def covers(self, other: Role) -> bool:
+        """Tell whether one with this role may do what the other may."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The connections that a person sees, by their ids; None for all of them."""
+
+    connections: frozenset[int] | None = None
+
+    def allows(self, connection_id: int) -> bool:
+        """Tell whether a connection is among them."""
+        return self.connections is None or connection_id in self.connections
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lane:
+    """The changes of one kind of one connection, drained in order by one worker at a time."""
+
+    connection_id: int
+    entity_type: EntityType
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record in the system that it comes from: Moment, or for an expense 24SevenOffice."""
+
+    entity_type: EntityType
+    id: str
+
+    @property
+    def name(self) -> Message:
+        """What a person calls it as long as nobody has read it."""
+        record = titled(self.entity_type, self.id)
+        if self.entity_type is EntityType.EXPENSE:
+            return msg("{record} in 24SevenOffice", record=record)
+        return msg("{record} in Moment", record=record)
+
+
+def titled(entity_type: EntityType, name: str) -> Message:
+    """Say the name or number of a record with what it is; an expense is known by its voucher."""
+    match entity_type:
+        case EntityType.CUSTOMER:
+            return msg("Customer {name}", name=name)
+        case EntityType.PROJECT:
+            return msg("Project {name}", name=name)
+        case EntityType.INVOICE:
+            return msg("Invoice {name}", name=name)
+        case EntityType.EXPENSE:
+            return msg("Voucher {name}", name=name)
+
+
+def plural_of(entity_type: EntityType) -> Message:
+    """Say what many records of a kind are called."""
+    match entity_type:
+        case EntityType.CUSTOMER:
+            return msg("customers")
+        case EntityType.PROJECT:
+            return msg("projects")
+        case EntityType.INVOICE:
+            return msg("invoices")
+        case EntityType.EXPENSE:
+            return msg("expenses")

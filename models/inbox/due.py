@@ -1,0 +1,71 @@
+"""What is due now, and in which lanes nobody does it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, func, or_, select
+
+from models.enums import EntityType, JobState, Lane
+from models.inbox import circuit_breaker
+from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from models.database import Database
+
+
+def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
+    """Tell the lanes with something to do: due changes and no worker, or a worker that has vanished."""
+    idle = or_(LaneRow.lease_id.is_(None), LaneRow.lease_expires_at <= now)
+    with database.transaction() as session:
+        rows = session.execute(
+            select(SyncJobRow.connection_id, SyncJobRow.entity_type)
+            .join(
+                ConnectionRow,
+                and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)),
+            )
+            .outerjoin(
+                LaneRow,
+                and_(
+                    LaneRow.connection_id == SyncJobRow.connection_id,
+                    LaneRow.entity_type == SyncJobRow.entity_type,
+                ),
+            )
+            .where(or_(LaneRow.entity_type.is_(None), idle))
+            .where(
+                or_(
+                    and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now),
+                    SyncJobRow.state == JobState.RUNNING,
+                )
+            )
+            .group_by(SyncJobRow.connection_id, SyncJobRow.entity_type)
+            .order_by(func.min(SyncJobRow.due_at))
+        )
+        return [Lane(connection_id, EntityType(kind)) for connection_id, kind in rows]
+
+
+def count(database: Database, lane: Lane, *, now: datetime) -> int:
+    """Count what is due in a lane or in a worker's hands."""
+    due_now = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now)
+    query = select(func.count()).where(
+        SyncJobRow.connection_id == lane.connection_id,
+        SyncJobRow.entity_type == lane.entity_type,
+        or_(due_now, SyncJobRow.state == JobState.RUNNING),
+    )
+    with database.statement() as connection:
+        return connection.scalar(query) or 0
+
+
+def in_lane(database: Database, lane: Lane, *, now: datetime) -> bool:
+    """Tell whether a lane has something to do now; to be asked once it is given back, so nothing is missed."""
+    query = select(SyncJobRow.id).where(
+        SyncJobRow.connection_id == lane.connection_id,
+        SyncJobRow.entity_type == lane.entity_type,
+        SyncJobRow.state == JobState.QUEUED,
+        SyncJobRow.due_at <= now,
+    )
+    with database.statement() as connection:
+        return connection.scalar(query.limit(1)) is not None

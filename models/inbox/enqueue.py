@@ -1,0 +1,110 @@
+"""What comes into the inbox: a row for each record, merged into the one that is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, case, or_
+from sqlalchemy.dialects.postgresql import insert
+
+from models.enums import SUCCESSFUL, JobState, Record
+from models.inbox import restore, verification_delay
+from models.schema.tables import SyncJobRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlalchemy.dialects.postgresql import Insert
+
+    from models.database import Database
+
+JOBS = SyncJobRow.metadata.tables["sync_jobs"]
+
+
+def upsert(
+    database: Database,
+    connection_id: int,
+    records: Iterable[Record],
+    *,
+    now: datetime,
+    as_dependency: bool,
+    outcome_unknown: bool = False,
+) -> None:
+    """Put records into the inbox, as ``enqueue`` does, or as ``enqueue_dependency`` does where they are needed."""
+    rows: list[dict[str, Any]] = [
+        {
+            "connection_id": connection_id,
+            "entity_type": record.entity_type,
+            "record_id": record.id,
+            "state": JobState.QUEUED,
+            "due_at": now,
+            "received_at": now,
+        }
+        for record in sorted(
+            set(records), key=lambda record: (record.entity_type, record.id)
+        )  # one order: no deadlocks
+    ]
+    if not rows:
+        return
+    with database.statement() as connection:
+        if len(rows) == 1:  # a single row comes beside the statement, which is then made once and for all
+            doubt = restore.outcome_unknown(
+                connection_id, rows[0]["entity_type"], as_dependency=as_dependency, assume_unknown=outcome_unknown
+            )
+            connection.execute(
+                merge_into_existing(insert(JOBS).values(outcome_unknown=doubt), as_dependency=as_dependency),
+                rows[0],
+            )
+        else:
+            weighed = restore.with_outcome_unknown(
+                connection, rows, as_dependency=as_dependency, assume_unknown=outcome_unknown
+            )
+            connection.execute(merge_into_existing(insert(JOBS).values(weighed), as_dependency=as_dependency))
+
+
+def merge_into_existing(fresh: Insert, *, as_dependency: bool) -> Insert:
+    """Say in SQL that rows merge into those that are there.
+
+    Like :func:`enqueue`, or like :func:`enqueue_dependency`.
+    """
+    looked_at = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.outcome.in_(SUCCESSFUL))
+    over = or_(SyncJobRow.state.in_([JobState.DONE, JobState.NEEDS_ATTENTION]), looked_at)
+    again, given = (SyncJobRow.state == JobState.DONE if as_dependency else over), fresh.excluded
+    return fresh.on_conflict_do_update(
+        index_elements=["connection_id", "entity_type", "record_id"],
+        set_={
+            "revision": SyncJobRow.revision + 1,
+            "received_at": given.received_at,
+            "state": case((again, given.state), else_=SyncJobRow.state),
+            "due_at": case((again, verification_delay.earliest_retry(given.due_at)), else_=SyncJobRow.due_at),
+            "failed_attempts": case((again, 0), else_=SyncJobRow.failed_attempts),
+            "dependency_type": case((again, None), else_=SyncJobRow.dependency_type),
+            "dependency_id": case((again, None), else_=SyncJobRow.dependency_id),
+            "outcome_unknown": or_(SyncJobRow.outcome_unknown, given.outcome_unknown),
+        },
+    )
+
+
+def enqueue(
+    database: Database,
+    connection_id: int,
+    records: Iterable[Record],
+    *,
+    now: datetime,
+    outcome_unknown: bool = False,
+) -> None:
+    """Note that these records need a look: a row for each, merged into the one that is there.
+
+    ``outcome_unknown`` says that the other system may have them already, so that the flow looks there first.
+    A change in hand is looked at again afterwards, one that waits after a failure keeps its time (so that a
+    storm of notifications does not undo the growing waits), and one that a person closed stays closed.
+    """
+    upsert(database, connection_id, records, now=now, as_dependency=False, outcome_unknown=outcome_unknown)
+
+
+def enqueue_dependency(
+    database: Database, connection_id: int, records: Iterable[Record], *, now: datetime
+) -> None:
+    """Note that another record waits for these: like :func:`enqueue`, but what needs a person is left alone."""
+    upsert(database, connection_id, records, now=now, as_dependency=True)

@@ -1,0 +1,37 @@
+"""Files: which documents of a voucher an expense in Moment has been given."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from models.schema.tables import FileRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.database import Database
+
+
+def synced(database: Database, connection_id: int, expense_id: str) -> dict[str, str]:
+    """Tell the files that an expense has: the name in Moment by the id in 24SevenOffice."""
+    query = select(FileRow).where(FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
+    with database.transaction() as session:
+        return {row.file_id: row.name for row in session.scalars(query)}
+
+
+def erased_name(name: str) -> str:
+    """Tell what stands for a name that was erased: it is still known as taken, and cannot be read."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def save(
+    database: Database, connection_id: int, expense_id: str, *, file_id: str, name: str, now: datetime
+) -> None:
+    """Record that a file has been brought; to be done as soon as Moment has it."""
+    row = {"connection_id": connection_id, "expense_id": expense_id, "file_id": file_id, "name": name, "at": now}
+    with database.transaction() as session:
+        session.execute(insert(FileRow).values(row).on_conflict_do_nothing())

@@ -1,0 +1,143 @@
+"""Finds: changes of Moment that a poll was the first to tell of, and how far the nightly polls have looked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from models.enums import EntityType, Outcome
+from models.schema.tables import AttemptRow, SyncJobRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+    from models.database import Database
+    from models.enums import Lane
+from models.schema.missed_webhooks import MissedWebhookRow, NightlyPollRow
+
+DELIVERY_GRACE = timedelta(minutes=1)
+"""How long a notification may be under way, so that a poll is ahead of it, and how far clocks may differ."""
+
+WEEK = timedelta(days=7)
+
+RELEVANT_OUTCOMES = (Outcome.SYNCED, Outcome.FAILED)
+"""Outcomes of a find that was worth telling of: of the others, such as an echo of our own, nothing was missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModifiedRecord:
+    """A record of Moment and when it was modified last (UTC), None where Moment does not tell."""
+
+    id: str
+    at: datetime | None = None
+
+
+def missed(database: Database, lane: Lane, listed: Sequence[ModifiedRecord]) -> Sequence[ModifiedRecord]:
+    """Choose those of a lane's records of which nothing was received since they were modified."""
+    query = select(SyncJobRow.record_id, SyncJobRow.received_at).where(
+        SyncJobRow.connection_id == lane.connection_id,
+        SyncJobRow.entity_type == lane.entity_type,
+        SyncJobRow.record_id.in_([each.id for each in listed]),
+    )
+    with database.statement() as connection:
+        received = {row.record_id: row.received_at for row in connection.execute(query)}
+    return [
+        each
+        for each in listed
+        if each.at and (each.id not in received or received[each.id] < each.at - DELIVERY_GRACE)
+    ]
+
+
+def record(database: Database, lane: Lane, found: Iterable[ModifiedRecord], *, now: datetime) -> None:
+    """Write down what a poll was the first to tell of; once for each modification."""
+    rows = [{**_key(lane), "record_id": each.id, "modified_at": each.at, "detected_at": now} for each in found]
+    if rows:
+        with database.statement() as connection:
+            connection.execute(insert(MissedWebhookRow).values(rows).on_conflict_do_nothing())
+
+
+def withdraw(database: Database, lane: Lane, *, detected_at: datetime) -> None:
+    """Take back what the poll of that instant was only just ahead with: the notification has come after it."""
+    told = select(SyncJobRow.id).where(
+        _same_record(),
+        SyncJobRow.received_at > MissedWebhookRow.detected_at,
+        MissedWebhookRow.detected_at - MissedWebhookRow.modified_at < DELIVERY_GRACE,
+    )
+    ours = and_(
+        MissedWebhookRow.connection_id == lane.connection_id, MissedWebhookRow.entity_type == lane.entity_type
+    )
+    with database.statement() as connection:
+        connection.execute(
+            delete(MissedWebhookRow).where(ours, MissedWebhookRow.detected_at == detected_at, told.exists())
+        )
+
+
+def count(database: Database, connection_id: int, *, now: datetime) -> Mapping[EntityType, int]:
+    """Tell of how many changes no notification told in the last seven days, where something came of the find."""
+    with database.transaction() as session:
+        return count_last_week(session, connection_id, now=now)
+
+
+def count_last_week(session: Session, connection_id: int, *, now: datetime) -> Mapping[EntityType, int]:
+    """Tell the same in a transaction."""
+    first_look = (
+        select(AttemptRow.outcome)
+        .join(SyncJobRow, SyncJobRow.id == AttemptRow.job_id)
+        .where(_same_record(), AttemptRow.at >= MissedWebhookRow.detected_at)
+        .order_by(AttemptRow.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        select(MissedWebhookRow.entity_type, func.count())
+        .where(
+            MissedWebhookRow.connection_id == connection_id,
+            MissedWebhookRow.detected_at > now - WEEK,
+            first_look.in_(RELEVANT_OUTCOMES),
+        )
+        .group_by(MissedWebhookRow.entity_type)
+    )
+    return {EntityType(kind): number for kind, number in session.execute(query)}
+
+
+def delete_old(database: Database, *, before: datetime) -> None:
+    """Drop what was found before an instant (UTC)."""
+    with database.transaction() as session:
+        session.execute(delete(MissedWebhookRow).where(MissedWebhookRow.detected_at < before))
+
+
+def nightly_position(database: Database, lane: Lane, *, at: datetime) -> datetime:
+    """Tell up to when (UTC) the nightly polls have looked; before the first one it is ``at``, and stays so."""
+    query = select(NightlyPollRow.position).where(
+        NightlyPollRow.connection_id == lane.connection_id, NightlyPollRow.entity_type == lane.entity_type
+    )
+    with database.transaction() as session:
+        session.execute(insert(NightlyPollRow).values(**_key(lane), position=at).on_conflict_do_nothing())
+        return session.scalar(query) or at
+
+
+def complete_nightly_poll(database: Database, lane: Lane, *, now: datetime) -> None:
+    """Note that a nightly poll has been through."""
+    row = insert(NightlyPollRow).values(**_key(lane), position=now)
+    moved = row.on_conflict_do_update(index_elements=["connection_id", "entity_type"], set_={"position": now})
+    with database.statement() as connection:
+        connection.execute(moved)
+
+
+def _key(lane: Lane) -> dict[str, object]:
+    return {"connection_id": lane.connection_id, "entity_type": lane.entity_type}
+
+
+def _same_record() -> ColumnElement[bool]:
+    return and_(
+        SyncJobRow.connection_id == MissedWebhookRow.connection_id,
+        SyncJobRow.entity_type == MissedWebhookRow.entity_type,
+        SyncJobRow.record_id == MissedWebhookRow.record_id,
+    )

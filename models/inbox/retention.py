@@ -1,0 +1,64 @@
+"""What has been kept long enough is dropped, a slice at a time, so that the first time takes no lock for long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, delete, exists, select
+
+from models.enums import EntityType, JobState
+from models.schema.tables import AlertRow, AttemptRow, AuditRow, SyncJobRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+
+    from models.database import Database
+
+    RetainedRow = type[AlertRow | AttemptRow | AuditRow | SyncJobRow]
+
+BATCH_SIZE = 2000
+"""Rows that are dropped in one transaction."""
+
+
+def delete_attempts(database: Database, *, before: datetime) -> int:
+    """Drop the attempts made before an instant (UTC) with what was said in them; how a change stands is kept."""
+    return _delete_in_batches(database, AttemptRow, AttemptRow.at < before)
+
+
+def delete_alerts(database: Database, *, before: datetime) -> int:
+    """Drop what was told in mails, or withdrawn, before an instant (UTC); what is still to be told is kept."""
+    return _delete_in_batches(database, AlertRow, AlertRow.ended_at < before)
+
+
+def delete_audit_entries(database: Database, *, before: datetime) -> int:
+    """Drop who did what before an instant (UTC)."""
+    return _delete_in_batches(database, AuditRow, AuditRow.at < before)
+
+
+def delete_done_jobs(database: Database, *, before: datetime) -> int:
+    """Drop the changes that were settled before an instant (UTC) and of which nothing was heard since.
+
+    Their links stay, so that a record that changes again is known. One that a person did something about is kept
+    as long as that is, and one that a person closed is kept for good. So is one that a lost call may have
+    saved, as it has no link.
+    """
+    of_any_kind = SyncJobRow.entity_type.in_(list(EntityType))  # as the index wants it
+    old = and_(
+        of_any_kind, ~SyncJobRow.outcome_unknown, SyncJobRow.received_at < before, SyncJobRow.completed_at < before
+    )
+    touched = exists(select(AuditRow.id).where(AuditRow.job_id == SyncJobRow.id))
+    return _delete_in_batches(database, SyncJobRow, and_(SyncJobRow.state == JobState.DONE, old, ~touched))
+
+
+def _delete_in_batches(database: Database, table: RetainedRow, old: ColumnElement[bool]) -> int:
+    """Drop rows until there are no more, and tell how many; one somebody writes to is left to the next time."""
+    ids, dropped, last = select(table.id).where(old).limit(BATCH_SIZE), 0, BATCH_SIZE
+    while last == BATCH_SIZE:
+        with database.transaction() as session:
+            found = session.scalars(ids.with_for_update(skip_locked=True)).all()
+            session.execute(delete(table).where(table.id.in_(found)))
+        last = len(found)
+        dropped += last
+    return dropped

@@ -1,0 +1,139 @@
+"""Tallies: what became of the attempts of each hour and each day, counted as they are settled, for the charts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+
+from models.enums import Outcome
+from models.schema.scope import within
+from models.schema.tables import StatisticsRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.dialects.postgresql import Insert
+    from sqlalchemy.orm import Session
+
+    from models.database import Database
+    from models.enums import Scope
+
+STATISTICS = StatisticsRow.metadata.tables["statistics"]
+
+OSLO = ZoneInfo("Europe/Oslo")
+
+
+class Granularity(StrEnum):
+    """What a tally counts: an hour, or a day of Oslo."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+    def start_of(self, at: datetime) -> datetime:
+        """Tell when the hour or day began that an instant is in, in Oslo's time."""
+        hour = at.astimezone(OSLO).replace(minute=0, second=0, microsecond=0)
+        return hour if self is Granularity.HOUR else hour.replace(hour=0, fold=0)
+
+    def last(self, number: int, *, now: datetime) -> Sequence[datetime]:
+        """Tell when each of the last so many began, the oldest first and the present one last."""
+        present, back = self.start_of(now), reversed(range(number))
+        if self is Granularity.DAY:
+            return [present - timedelta(days=n) for n in back]  # by the calendar: a day may have 23 hours
+        return [(present.astimezone(UTC) - timedelta(hours=n)).astimezone(OSLO) for n in back]
+
+
+RETENTION = {Granularity.HOUR: timedelta(days=7), Granularity.DAY: timedelta(days=400)}
+"""How long they are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodStatistics:
+    """How many attempts ended how in a span that ``starts_at``.
+
+    ``total_seconds`` adds up what those synced took.
+    """
+
+    starts_at: datetime
+    synced: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    total_seconds: float = 0
+    max_seconds: float = 0
+
+    @property
+    def mean_seconds(self) -> float:
+        """How many seconds passed between an event and its outcome on the average, 0 where nothing was synced."""
+        return self.total_seconds / self.synced if self.synced else 0
+
+
+def count_attempts(
+    session: Session, connection_id: int, ended: Sequence[tuple[Outcome, timedelta]], *, now: datetime
+) -> None:
+    """Count how attempts ended, and how long after the event; last in a transaction, since other lanes wait."""
+    if not ended:
+        return
+    counts = Counter(outcome for outcome, _ in ended)
+    waits = [max(wait.total_seconds(), 0) for outcome, wait in ended if outcome is Outcome.SYNCED]
+    values: dict[str, Any] = {outcome: counts[outcome] for outcome in Outcome}
+    values |= {"connection_id": connection_id, "total_seconds": sum(waits), "max_seconds": max(waits, default=0)}
+    session.execute(
+        _UPSERT,
+        [
+            {**values, "granularity": granularity, "starts_at": granularity.start_of(now)}
+            for granularity in Granularity
+        ],
+    )
+
+
+def _upsert() -> Insert:
+    """Make the statement of :func:`count_attempts`, which is the same each time."""
+    fresh = insert(STATISTICS)
+    sums = {name: STATISTICS.c[name] + fresh.excluded[name] for name in (*Outcome, "total_seconds")}
+    longest = func.greatest(STATISTICS.c.max_seconds, fresh.excluded.max_seconds)
+    key = ["connection_id", "granularity", "starts_at"]
+    return fresh.on_conflict_do_update(index_elements=key, set_={**sums, "max_seconds": longest})
+
+
+_UPSERT = _upsert()
+
+
+def last_periods(
+    database: Database, granularity: Granularity, number: int, *, scope: Scope, now: datetime
+) -> Sequence[PeriodStatistics]:
+    """Tell how the last hours or days went at all connections of a scope together, the oldest first."""
+    begins = granularity.last(number, now=now)
+    sums = [
+        func.sum(getattr(StatisticsRow, name))
+        for name in ("synced", "unchanged", "skipped", "failed", "total_seconds")
+    ]
+    query = (
+        select(StatisticsRow.starts_at, *sums, func.max(StatisticsRow.max_seconds))
+        .where(
+            StatisticsRow.granularity == granularity,
+            StatisticsRow.starts_at >= begins[0],
+            within(scope, StatisticsRow.connection_id),
+        )
+        .group_by(StatisticsRow.starts_at)
+    )
+    with database.transaction() as session:
+        counted = {begin: numbers for begin, *numbers in session.execute(query)}
+    return [PeriodStatistics(begin, *counted.get(begin, ())) for begin in begins]
+
+
+def delete_old(database: Database, *, now: datetime) -> None:
+    """Drop what nobody looks at any more."""
+    old = (
+        and_(StatisticsRow.granularity == granularity, StatisticsRow.starts_at < now - kept)
+        for granularity, kept in RETENTION.items()
+    )
+    with database.transaction() as session:
+        session.execute(delete(StatisticsRow).where(or_(*old)))

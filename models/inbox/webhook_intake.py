@@ -1,0 +1,102 @@
+"""Where a webhook's address leads: it holds a token, of which only the hash is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from models.connections.settings import ConnectionSettings
+from models.enums import EntityType, JobState
+from models.inbox import restore
+from models.inbox.enqueue import JOBS, merge_into_existing
+from models.schema.tables import ConnectionRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Select
+
+    from models.database import Database
+    from models.enums import Record
+from models.connections.webhook_token import hash_token
+
+CONNECTIONS = ConnectionRow.metadata.tables["connections"]
+
+DEFAULT_ENTITY_TYPES: frozenset[EntityType] = ConnectionSettings.model_fields["entity_types"].default
+"""What travels where the settings do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """What an address leads to: a connection, and the kinds of records that travel on it."""
+
+    connection_id: int
+    entity_types: frozenset[EntityType]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReceipt:
+    """On which connection a notification came, and whether its record is in the inbox: a kind that travels is."""
+
+    connection_id: int
+    enqueued: bool
+
+
+def find_target(database: Database, token: str) -> WebhookTarget | None:
+    """Find where the address with this token leads, in one round trip and with no secret opened."""
+    query = select(ConnectionRow.id, ConnectionRow.settings["entity_types"])
+    with database.statement() as connection:
+        row = connection.execute(query.where(ConnectionRow.token_hash == hash_token(token))).one_or_none()
+    if row is None:
+        return None
+    connection_id, kinds = row
+    return WebhookTarget(
+        connection_id, DEFAULT_ENTITY_TYPES if kinds is None else frozenset(map(EntityType, kinds))
+    )
+
+
+def enqueue_webhook(database: Database, token: str, record: Record, *, now: datetime) -> WebhookReceipt | None:
+    """Note that a record needs a look, as the inbox does it, on the connection that a token leads to if it does.
+
+    All of it is one statement and so one round trip, for notifications come in storms.
+    """
+    values = {
+        "token_hash": hash_token(token),
+        "entity_type": record.entity_type,
+        "record_id": record.id,
+        "now": now,
+    }
+    with database.statement() as connection:
+        row = connection.execute(_ENQUEUE, values).one_or_none()
+    return None if row is None else WebhookReceipt(*row)
+
+
+def _enqueue_statement() -> Select[Any]:
+    """Make the statement of :func:`enqueue_webhook`, which is the same each time."""
+    kind, now = bindparam("entity_type", type_=Text), bindparam("now", type_=JOBS.c.due_at.type)
+    kinds = func.coalesce(
+        CONNECTIONS.c.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB
+    )
+    hook = (
+        select(CONNECTIONS.c.id, kinds.has_key(kind).label("travels"))
+        .where(CONNECTIONS.c.token_hash == bindparam("token_hash"))
+        .cte("hook")
+    )
+    row = {
+        "connection_id": hook.c.id,
+        "entity_type": kind,
+        "record_id": bindparam("record_id", type_=Text),
+        "state": literal(JobState.QUEUED, Text),
+        "due_at": now,
+        "received_at": now,
+        "outcome_unknown": restore.outcome_unknown(hook.c.id, kind, as_dependency=False),
+    }
+    fresh = insert(JOBS).from_select(list(row), select(*row.values()).where(hook.c.travels))
+    put = merge_into_existing(fresh, as_dependency=False).returning(JOBS.c.connection_id).cte("put")
+    return select(hook.c.id, exists(select(put.c.connection_id)))
+
+
+_ENQUEUE = _enqueue_statement()

@@ -1,0 +1,96 @@
+"""Lists by key: each page starts where the one before ended, so that the thousandth is as fast as the first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, TypeVarTuple
+
+from sqlalchemy import tuple_
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Select
+    from sqlalchemy.orm import InstrumentedAttribute
+
+    Id = InstrumentedAttribute[int]
+    OrderColumns = tuple[InstrumentedAttribute[datetime], Id] | tuple[Id]
+
+T = TypeVar("T")
+Columns = TypeVarTuple("Columns")
+
+SIZE = 50
+"""Lines of a page."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_WRITTEN = re.compile(r"([on])(\d{1,16})-(\d{1,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A line of a list, by its instant and its id, from which to go on: to what is older, or newer."""
+
+    at: datetime
+    id: int
+    newer: bool = False
+
+    def __str__(self) -> str:
+        return f"{'n' if self.newer else 'o'}{(self.at - _EPOCH) // _MICROSECOND}-{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read what an address holds; None, for the first page, where that is no key."""
+        written = _WRITTEN.fullmatch(text)
+        if written is None:
+            return None
+        return cls(_EPOCH + int(written[2]) * _MICROSECOND, int(written[3]), newer=written[1] == "n")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some lines of a list, the newest first, and the keys of the pages beside it; None where there is none."""
+
+    lines: Sequence[T]
+    newer: Key | None = None
+    older: Key | None = None
+
+
+def following(query: Select[*Columns], place: OrderColumns, *, key: Key | None) -> Select[*Columns]:
+    """Let a query tell what follows a key, the nearest to it first.
+
+    ``place`` are a line's instant and its id, or the id alone where ids follow the order of time.
+    """
+    if key is None:
+        return query.order_by(*(column.desc() for column in place))
+    beside, order = tuple_(*place), place if key.newer else tuple(column.desc() for column in place)
+    there = (key.at, key.id)[-len(place) :]
+    return query.where(beside > there if key.newer else beside < there).order_by(*order)
+
+
+def paged(
+    fetch: Callable[[Key | None, int], Sequence[T]],
+    *,
+    key: Key | None,
+    at: Callable[[T], tuple[datetime, int]],
+    size: int = SIZE,
+) -> Page[T]:
+    """Put a page together.
+
+    Args:
+        fetch: tells up to so many lines that follow a key, the nearest to it first; without a key the newest.
+        key: where the page begins.
+        at: tells the instant and the id of a line.
+        size: lines of a page.
+    """
+    lines = fetch(key, size + 1)
+    more, lines = len(lines) > size, lines[:size]
+    if key and key.newer:
+        if not more:
+            return paged(fetch, key=None, at=at, size=size)
+        lines = lines[::-1]
+        return Page(lines, Key(*at(lines[0]), newer=True), Key(*at(lines[-1])))
+    newer = Key(*at(lines[0]), newer=True) if key and lines else None
+    return Page(lines, newer, Key(*at(lines[-1])) if more else None)

@@ -1,0 +1,309 @@
+"""The tables. Only the verbs beside this module read and write them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from models.enums import EntityType
+from models.schema.localized_text import LocalizedText
+from models.schema.search_terms import SearchTerms
+
+
+class Base(DeclarativeBase):
+    """The tables. Text needs no length, instants carry a zone, dictionaries are JSON."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[dict[str, str]]: JSONB,
+    }
+
+
+EMPTY_TEXT = text("'\"\"'::jsonb")
+"""The empty wording."""
+
+
+def _connection() -> ForeignKey:
+    return ForeignKey("connections.id", ondelete="CASCADE")
+
+
+class ConnectionRow(Base):
+    """One company's pair of systems. ``secrets`` is encrypted, ``token_hash`` finds the webhook's address.
+
+    ``paused_by`` is who said so, empty for the bridge itself. ``consecutive_failures`` counts unavailable
+    answers in a row, ``outage_since`` is when they began, ``breaker_open_until`` when the next one may be
+    risked, and ``outage_alerted`` says that the addresses have been told. ``rate_limited_since`` and
+    ``rate_limit_alerted`` say the same of requests that are used up.
+    """
+
+    __tablename__ = "connections"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    settings: Mapped[dict[str, Any]]
+    secrets: Mapped[str]
+    paused_because: Mapped[str] = mapped_column(LocalizedText, server_default=EMPTY_TEXT)
+    paused_by: Mapped[str] = mapped_column(server_default="")
+    consecutive_failures: Mapped[int] = mapped_column(server_default="0")
+    outage_since: Mapped[datetime | None]
+    breaker_open_until: Mapped[datetime | None]
+    outage_alerted: Mapped[bool] = mapped_column(server_default=false())
+    rate_limited_since: Mapped[datetime | None]
+    rate_limit_alerted: Mapped[bool] = mapped_column(server_default=false())
+    digest_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class LaneRow(Base):
+    """Who drains a lane, and until when the claim holds if nothing is heard of the worker.
+
+    ``synced_at`` is when a record of it came across last.
+    """
+
+    __tablename__ = "lanes"
+
+    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    entity_type: Mapped[str] = mapped_column(primary_key=True)
+    lease_id: Mapped[UUID | None]
+    lease_expires_at: Mapped[datetime | None]
+    synced_at: Mapped[datetime | None]
+
+
+class WebhookActivityRow(Base):
+    """When Moment last told of a record of this kind, to the minute, at the webhook's present address."""
+
+    __tablename__ = "webhook_activity"
+
+    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    entity_type: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
+class SyncJobRow(Base):
+    """The inbox: one row for a record, however often it changes.
+
+    ``revision`` counts what was received and ``leased_revision`` what the last worker saw of it: where they
+    differ at the end of an attempt, the record is looked at again. ``failed_attempts`` and ``worker_crashes``
+    count failed attempts and vanished workers in a row; ``outcome_unknown`` says that the last attempt may have
+    saved something. ``reminders`` counts the mails since ``needs_attention_since``, when it began to need a
+    person. ``search_terms`` are what it is found by: its name and its numbers in both systems.
+    ``dismissal_reason`` is what the person said who closed it; what was wrong stays beside it.
+    """
+
+    __tablename__ = "sync_jobs"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "entity_type", "record_id"),
+        Index(
+            "sync_jobs_due", "due_at", "connection_id", "entity_type", postgresql_where=text("state = 'queued'")
+        ),
+        Index(
+            "sync_jobs_dependency",
+            "connection_id",
+            "dependency_type",
+            "dependency_id",
+            postgresql_where=text("dependency_type is not null"),
+        ),
+        Index("sync_jobs_latest", "entity_type", "received_at", "id"),
+        Index("sync_jobs_of_connection", "connection_id", "entity_type", "received_at", "id"),
+        Index(
+            "sync_jobs_not_done", "state", "connection_id", "error_code", postgresql_where=text("state <> 'done'")
+        ),
+        Index("sync_jobs_error_code", "error_code", postgresql_where=text("error_code <> ''")),
+        *(
+            Index(
+                f"sync_jobs_search_terms_{entity_type}",
+                "search_terms",
+                postgresql_using="gin",
+                postgresql_where=text(f"entity_type = '{entity_type}'"),
+            )
+            for entity_type in EntityType
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    connection_id: Mapped[int] = mapped_column(_connection())
+    entity_type: Mapped[str]
+    record_id: Mapped[str]
+    state: Mapped[str]
+    revision: Mapped[int] = mapped_column(server_default="1")
+    leased_revision: Mapped[int] = mapped_column(server_default="0")
+    due_at: Mapped[datetime]
+    failed_attempts: Mapped[int] = mapped_column(server_default="0")
+    worker_crashes: Mapped[int] = mapped_column(server_default="0")
+    outcome_unknown: Mapped[bool] = mapped_column(server_default=false())
+    alerted: Mapped[bool] = mapped_column(server_default=false())
+    lease_id: Mapped[UUID | None]
+    dependency_type: Mapped[str | None]
+    dependency_id: Mapped[str | None]
+    title: Mapped[str] = mapped_column(LocalizedText, server_default=EMPTY_TEXT)
+    search_terms: Mapped[list[str] | None] = mapped_column(SearchTerms, deferred=True)
+    outcome: Mapped[str | None]
+    error_code: Mapped[str] = mapped_column(server_default="")
+    message: Mapped[str] = mapped_column(LocalizedText, server_default=EMPTY_TEXT)
+    remedy: Mapped[str] = mapped_column(LocalizedText, server_default=EMPTY_TEXT)
+    received_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+    dismissal_reason: Mapped[str] = mapped_column(LocalizedText, server_default=EMPTY_TEXT)
+    needs_attention_since: Mapped[datetime | None]
+    reminders: Mapped[int] = mapped_column(server_default="0")
+
+
+class AttemptRow(Base):
+    """One try with its outcome; ``calls`` tells each call: its operation, request and response."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("sync_jobs.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    seconds: Mapped[float]
+    outcome: Mapped[str]
+    error_code: Mapped[str]
+    message: Mapped[str] = mapped_column(LocalizedText)
+    calls: Mapped[list[dict[str, str]]] = mapped_column(server_default="[]")
+
+
+class StatisticsRow(Base):
+    """What became of a connection's attempts in an hour or a day of Oslo (``granularity``), which ``starts_at``.
+
+    For charts.
+
+    ``total_seconds`` adds up the time from event to outcome of those synced, ``max_seconds`` is the longest of
+    them.
+    """
+
+    __tablename__ = "statistics"
+    __table_args__ = (Index("statistics_start", "granularity", "starts_at"),)
+
+    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    granularity: Mapped[str] = mapped_column(primary_key=True)
+    starts_at: Mapped[datetime] = mapped_column(primary_key=True)
+    synced: Mapped[int] = mapped_column(server_default="0")
+    unchanged: Mapped[int] = mapped_column(server_default="0")
+    skipped: Mapped[int] = mapped_column(server_default="0")
+    failed: Mapped[int] = mapped_column(server_default="0")
+    total_seconds: Mapped[float] = mapped_column(server_default="0")
+    max_seconds: Mapped[float] = mapped_column(server_default="0")
+
+
+class LinkRow(Base):
+    """This Moment record is that 24SevenOffice record.
+
+    ``fingerprint`` is the hash of what was sent last, so that nothing is sent when nothing has changed.
+    """
+
+    __tablename__ = "links"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "entity_type", "moment_id"),
+        UniqueConstraint("connection_id", "entity_type", "remote_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    connection_id: Mapped[int] = mapped_column(_connection())
+    entity_type: Mapped[str]
+    moment_id: Mapped[str]
+    remote_id: Mapped[str]
+    fingerprint: Mapped[str]
+    updated_at: Mapped[datetime]
+
+
+class FileRow(Base):
+    """This document of a voucher has been brought to that expense in Moment, under this name."""
+
+    __tablename__ = "files"
+
+    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    expense_id: Mapped[str] = mapped_column(primary_key=True)
+    file_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    at: Mapped[datetime]
+
+
+class CursorRow(Base):
+    """How far a kind of a connection has been polled, and when it is polled again."""
+
+    __tablename__ = "cursors"
+
+    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    entity_type: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[datetime]
+
+
+class AlertRow(Base):
+    """What one address is told, gathered with others into a mail; ``status`` says how that ended."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        Index("alerts_pending", "recipient", postgresql_where=text("ended_at is null")),
+        Index("alerts_ended", "ended_at"),
+        Index("alerts_of_connection", "connection_id", "ended_at"),
+        Index("alerts_of_job", "job_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    connection_id: Mapped[int] = mapped_column(_connection())
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("sync_jobs.id", ondelete="CASCADE"))
+    recipient: Mapped[str]
+    type: Mapped[str]
+    title: Mapped[str] = mapped_column(LocalizedText)
+    message: Mapped[str] = mapped_column(LocalizedText)
+    remedy: Mapped[str] = mapped_column(LocalizedText)
+    error_code: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[datetime]
+    status: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
+    message_id: Mapped[str | None]
+
+
+class OperationRow(Base):
+    """What a page asked of a remote system, which a worker does; ``result`` is None until it is done.
+
+    ``secrets`` is what was typed to try it and is not saved, encrypted, kept until then only.
+    """
+
+    __tablename__ = "operations"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    connection_id: Mapped[int] = mapped_column(_connection(), index=True)
+    type: Mapped[str]
+    actor: Mapped[str]
+    secrets: Mapped[str | None]
+    requested_at: Mapped[datetime] = mapped_column(index=True)
+    result: Mapped[dict[str, Any] | None]
+    completed_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """Who did what and when: to a connection or one of its changes, or to the users; never a secret value."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (
+        Index("audit_log_of_connection", "connection_id", "id"),
+        Index("audit_log_of_job", "job_id", postgresql_where=text("job_id is not null")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    connection_id: Mapped[int | None] = mapped_column(_connection())
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("sync_jobs.id", ondelete="CASCADE"))
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(LocalizedText)
+    action: Mapped[str] = mapped_column(LocalizedText)

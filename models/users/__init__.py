@@ -1,0 +1,1 @@
+"""Users of the pages: accounts, passwords, sign-in and sessions."""

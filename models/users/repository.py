@@ -1,0 +1,246 @@
+"""Who may see the pages: added, changed and disabled, each of it noted in the audit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+
+from i18n.catalog import Language
+from i18n.messages import msg
+from models.enums import Role, Scope
+from models.schema.tables import AuditRow, ConnectionRow
+from models.schema.users import GrantRow, UserRow
+from models.users import passwords, sessions
+from models.users.passwords import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from models.database import Database
+
+
+ROLES = {
+    Role.VIEWER: msg("viewer"),
+    Role.OPERATOR: msg("operator"),
+    Role.ADMINISTRATOR: msg("administrator"),
+}
+"""What the roles are called."""
+
+
+class UnknownUserError(LookupError):
+    """There is no such user."""
+
+
+class LastAdministratorError(InvalidInputError):
+    """Nobody would be left who may manage users."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "role", msg("There must be an administrator of all connections. Make somebody else one first.")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a user may do, and with which connections."""
+
+    role: Role
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may sign in unless they are ``disabled``; without a password they do by OpenID Connect only."""
+
+    id: int
+    email: str
+    rights: Rights
+    language: Language
+    disabled: bool
+    has_password: bool
+
+
+def add(
+    database: Database, email: str, rights: Rights, *, password: str | None, actor: str, now: datetime
+) -> User:
+    """Add a user; one without a password signs in by OpenID Connect only.
+
+    Raises:
+        InvalidInputError: the address is not one or is taken, the password is too short, or a connection is
+            unknown.
+    """
+    row = UserRow(
+        email=_address(email),
+        role=rights.role,
+        everywhere=rights.scope.connections is None,
+        language=Language.NORWEGIAN,
+        password_hash=None if password is None else passwords.hash_new(password),
+        created_at=now,
+    )
+    try:
+        with database.transaction() as session:
+            session.add(row)
+            session.flush()
+            _grant(session, row, rights.scope)
+            what = msg("added the user {email}: {rights}", email=row.email, rights=_described(session, rights))
+            _note(session, what, actor=actor, now=now)
+            return _read(row, rights.scope)
+    except IntegrityError as error:
+        raise InvalidInputError("email", msg("There is a user with this e-mail address already.")) from error
+
+
+def get(database: Database, user_id: int) -> User:
+    """Read one user. Raises :class:`UnknownUserError`."""
+    with database.transaction() as session:
+        row = session.get(UserRow, user_id)
+        if row is None:
+            raise UnknownUserError(f"There is no user with the number {user_id}.")
+        return _read(row, sessions.scope_of(session, row))
+
+
+def get_by_email(database: Database, email: str) -> User:
+    """Read the user with this e-mail address. Raises :class:`UnknownUserError`."""
+    with database.transaction() as session:
+        row = session.scalar(select(UserRow).where(UserRow.email == email.strip().lower()))
+        if row is None:
+            raise UnknownUserError(f"There is no user {email}.")
+        return _read(row, sessions.scope_of(session, row))
+
+
+def all_users(database: Database) -> Sequence[User]:
+    """Read all users, by their addresses."""
+    granted = defaultdict[int, set[int]](set)
+    with database.transaction() as session:
+        for user_id, connection_id in session.execute(select(GrantRow.user_id, GrantRow.connection_id)):
+            granted[user_id].add(connection_id)
+        rows = session.scalars(select(UserRow).order_by(UserRow.email)).all()
+    return [_read(row, Scope(None if row.everywhere else frozenset(granted[row.id]))) for row in rows]
+
+
+def update(database: Database, user_id: int, rights: Rights, *, actor: str, now: datetime) -> None:
+    """Give a user another role or other connections.
+
+    Raises:
+        UnknownUserError: there is none.
+        InvalidInputError: a connection is unknown.
+        LastAdministratorError: they are the last who may manage users.
+    """
+    with database.transaction() as session:
+        row = _row(session, user_id)
+        row.role, row.everywhere = rights.role, rights.scope.connections is None
+        session.execute(delete(GrantRow).where(GrantRow.user_id == user_id))
+        _grant(session, row, rights.scope)
+        _expect_administrator(session)
+        what = msg("changed the user {email}: {rights}", email=row.email, rights=_described(session, rights))
+        _note(session, what, actor=actor, now=now)
+
+
+def disable(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
+    """Shut a user out, at once. Raises UnknownUserError, or LastAdministratorError where nobody would be left."""
+    with database.transaction() as session:
+        row = _row(session, user_id)
+        row.disabled_at = now
+        sessions.end_all(session, user_id)
+        _expect_administrator(session)
+        _note(session, msg("disabled the user {email}", email=row.email), actor=actor, now=now)
+
+
+def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
+    """Let a user in again. Raises :class:`UnknownUserError`."""
+    with database.transaction() as session:
+        row = _row(session, user_id)
+        row.disabled_at = None
+        _note(session, msg("enabled the user {email}", email=row.email), actor=actor, now=now)
+
+
+def set_password(database: Database, user_id: int, password: str, *, actor: str, now: datetime) -> None:
+    """Give a user another password, which ends all their sessions.
+
+    Raises UnknownUserError or InvalidInputError.
+    """
+    password_hash = passwords.hash_new(password)
+    with database.transaction() as session:
+        row = _row(session, user_id)
+        row.password_hash = password_hash
+        sessions.end_all(session, user_id)
+        _note(session, msg("set a new password for the user {email}", email=row.email), actor=actor, now=now)
+
+
+def remove(session: Session, user_id: int) -> None:
+    """Remove a user, in the transaction of whoever erases them.
+
+    Raises UnknownUserError or LastAdministratorError.
+    """
+    session.delete(_row(session, user_id))
+    _expect_administrator(session)
+
+
+def set_language(database: Database, user_id: int, language: Language) -> None:
+    """Show a user the pages in a language. Raises :class:`UnknownUserError`."""
+    with database.transaction() as session:
+        _row(session, user_id).language = language
+
+
+def _address(email: str) -> str:
+    try:
+        return validate_email(email.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise InvalidInputError("email", msg("This is not an e-mail address.")) from error
+
+
+def _row(session: Session, user_id: int) -> UserRow:
+    """Read a user for a change; all are locked, so that two cannot take each other's rights away at once."""
+    rows = session.scalars(select(UserRow).order_by(UserRow.id).with_for_update())
+    row = next((each for each in rows if each.id == user_id), None)
+    if row is None:
+        raise UnknownUserError(f"There is no user with the number {user_id}.")
+    return row
+
+
+def _grant(session: Session, row: UserRow, scope: Scope) -> None:
+    if scope.connections is None:
+        return
+    known = set(session.scalars(select(ConnectionRow.id).where(ConnectionRow.id.in_(scope.connections))))
+    if not known or known != scope.connections:
+        raise InvalidInputError("connections", msg("Choose all connections, or at least one that is there."))
+    session.add_all(GrantRow(user_id=row.id, connection_id=each) for each in known)
+
+
+def _expect_administrator(session: Session) -> None:
+    session.flush()
+    left = select(UserRow.id).where(
+        UserRow.role == Role.ADMINISTRATOR, UserRow.everywhere, UserRow.disabled_at.is_(None)
+    )
+    if session.scalar(left.limit(1)) is None:
+        raise LastAdministratorError
+
+
+def _described(session: Session, rights: Rights) -> str:
+    role, ids = ROLES[rights.role], rights.scope.connections
+    if ids is None:
+        return msg("{role} of all connections", role=role)
+    names = select(ConnectionRow.name).where(ConnectionRow.id.in_(ids)).order_by(ConnectionRow.name)
+    return msg("{role} of {connections}", role=role, connections=", ".join(session.scalars(names)))
+
+
+def _read(row: UserRow, scope: Scope) -> User:
+    return User(
+        row.id,
+        row.email,
+        Rights(Role(row.role), scope),
+        Language(row.language),
+        disabled=row.disabled_at is not None,
+        has_password=row.password_hash is not None,
+    )
+
+
+def _note(session: Session, what: str, *, actor: str, now: datetime) -> None:
+    session.add(AuditRow(connection_id=None, at=now, actor=actor, action=what))

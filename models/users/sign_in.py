@@ -1,0 +1,97 @@
+"""Signing in: by a password, or by what an OpenID provider says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import select
+
+from models.schema.users import UserRow
+from models.users import passwords, throttle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from models.database import Database
+
+
+class SignInRefusedError(Exception):
+    """They may not come in; they are not told why, so that nobody learns who the users are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an OpenID provider says that somebody is: its name for them, and their address if it vouches for it."""
+
+    issuer: str
+    subject: str
+    email: str
+
+
+class OpenIdProvider(Protocol):
+    """An OpenID provider; both verbs raise :class:`SignInRefusedError`.
+
+    Or UnavailableError where it does not answer.
+    """
+
+    def begin(self) -> tuple[str, dict[str, str]]:
+        """Tell where to send somebody, and what to keep until they are back."""
+        ...
+
+    def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
+        """Tell who has come back with this code, having begun with what was kept."""
+        ...
+
+
+def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> int:
+    """Tell the id of the user whose password this is; it takes as long for one whom nobody knows.
+
+    Raises:
+        Refused: there is no such user, they are disabled, or it is not their password.
+        throttle.TooManySignInsError: it was tried too often from ``address``.
+    """
+    caller = throttle.caller(email, address)
+    throttle.record_attempt(database, caller, now=now)
+    user_id, password_hash = _credentials(database, caller.email)
+    if not passwords.verify(password_hash, password) or user_id is None or password_hash is None:
+        raise SignInRefusedError("The password is not right.")
+    if passwords.needs_rehash(password_hash):
+        _rehash(database, user_id, password_hash, passwords.hash_password(password))
+    throttle.clear(database, caller)
+    return user_id
+
+
+def by_openid(database: Database, identity: Identity) -> int:
+    """Tell the id of the user whom a provider names: by its own name for them, or the first time by their address.
+
+    Nobody becomes a user by signing in. Raises Refused.
+    """
+    issuer, subject = f"{identity.issuer} ", f"{identity.issuer} {identity.subject}"
+    known_here = UserRow.subject.startswith(issuer, autoescape=True)  # known elsewhere: the provider was changed
+    with database.transaction() as session:
+        row = session.scalar(select(UserRow).where(UserRow.subject == subject))
+        if row is None and identity.email:
+            new_here = UserRow.subject.is_(None) | ~known_here
+            row = session.scalar(select(UserRow).where(UserRow.email == identity.email.lower(), new_here))
+        if row is None or row.disabled_at is not None:
+            raise SignInRefusedError("They are not one of our users.")
+        row.subject = subject
+        return row.id
+
+
+def _credentials(database: Database, email: str) -> tuple[int | None, str | None]:
+    enabled = select(UserRow.id, UserRow.password_hash).where(
+        UserRow.email == email, UserRow.disabled_at.is_(None)
+    )
+    with database.transaction() as session:
+        return session.execute(enabled).one_or_none() or (None, None)
+
+
+def _rehash(database: Database, user_id: int, old_hash: str, new_hash: str) -> None:
+    """Keep the same password under today's parameters, unless it has been changed meanwhile."""
+    with database.transaction() as session:
+        row = session.get(UserRow, user_id, with_for_update=True)
+        if row is not None and row.password_hash == old_hash:
+            row.password_hash = new_hash

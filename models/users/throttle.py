@@ -1,0 +1,95 @@
+"""Guessing passwords is slow: refused sign-ins are counted, and too many of them close the door for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, select
+
+from models.schema.users import FailedSignInRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.database import Database
+
+WINDOW = timedelta(minutes=15)
+MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS = 5
+"""More than a person needs to find the right one; others sign in to the same account from elsewhere."""
+MAX_FAILURES_PER_ADDRESS = 20
+"""An office shares an address."""
+MAX_FAILURES_PER_ACCOUNT = 100
+"""From all addresses together, so that many of them do not guess many times more."""
+SUBNET_BITS = 64
+"""What one subscriber of IPv6 has to choose from counts as one address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who tries to sign in: the account that they name, and the address that they come from."""
+
+    email: str
+    address: str
+
+
+class TooManySignInsError(Exception):
+    """So many sign-ins were refused that no more are tried for up to WINDOW."""
+
+
+def caller(email: str, address: str) -> Caller:
+    """Tell who tries, as it is counted. What is no e-mail address may be a password, and is not kept."""
+    return Caller(email.strip().lower() if "@" in email else "", _subscriber(address))
+
+
+def record_attempt(database: Database, caller: Caller, *, now: datetime) -> None:
+    """Count a sign-in as refused before it is tried, so that many at once do not slip through.
+
+    Raises:
+        TooManySignInsError: it is not to be tried; this one does not count, so the door opens again by itself.
+    """
+    of_account, of_address = FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address
+    counts = select(
+        func.count().filter(of_account, of_address),
+        func.count().filter(of_address),
+        func.count().filter(of_account),
+    ).where(of_account | of_address, FailedSignInRow.at > now - WINDOW)
+    with database.transaction() as session:
+        both, address, account = session.execute(counts).one()
+        if (
+            both >= MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
+            or address >= MAX_FAILURES_PER_ADDRESS
+            or account >= MAX_FAILURES_PER_ACCOUNT
+        ):
+            raise TooManySignInsError
+        session.add(FailedSignInRow(email=caller.email, address=caller.address, at=now))
+
+
+def clear(database: Database, caller: Caller) -> None:
+    """Forget what was refused of an account from an address, since its password was known after all."""
+    with database.transaction() as session:
+        session.execute(
+            delete(FailedSignInRow).where(
+                FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address
+            )
+        )
+
+
+def delete_old(database: Database, *, now: datetime) -> None:
+    """Drop what counts no longer."""
+    with database.transaction() as session:
+        session.execute(delete(FailedSignInRow).where(FailedSignInRow.at <= now - WINDOW))
+
+
+def _subscriber(address: str) -> str:
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(known, IPv6Address):
+        return str(known)
+    if known.ipv4_mapped:
+        return str(known.ipv4_mapped)
+    return str(IPv6Address(int(known) >> SUBNET_BITS << SUBNET_BITS))

@@ -1,0 +1,281 @@
+"""Misbehaviour on demand, the same for both remote systems: what a network and a stranger's server do on bad days.
+
+A system mounts :func:`controls` beside its API and wraps the whole in :class:`FaultInjector`. Both share one
+:class:`Faults`, which is touched from the event loop only. Connections can be dropped where the server runs with
+``uvicorn.Config(http=DroppingProtocol)``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Kind = Literal[
+    "slow",  # wait, then do the work and answer, whether or not anybody waits any more
+    "hang",  # hold the connection, then close it without an answer; nothing is done
+    "fault",  # the system's own way of saying "Internal error"; nothing is done
+    "error_500",
+    "error_503",
+    "too_many",  # 429 with Retry-After
+    "forbidden",  # 403, as to one who has no right to this
+    "garbage",  # 200 with bytes that are neither XML nor JSON
+    "html",  # 200 with a maintenance page
+    "truncated",  # the work is done, the answer is cut in half
+    "lose_answer",  # the work is done, the connection is dropped
+    "save_then_error",  # the work is done, the answer is "fault"
+    "lose_session",  # 24SevenOffice forgets the session that the call came with
+    "refuse",  # 24SevenOffice answers SaveBundleList with the type in "result"; nothing is done
+    "save_then_refuse",  # the same, after the work is done
+]
+Refusal = Literal["DuplicateData", "DataAlreadySaved", "NotAuthenticated", "SystemError", "Exception", "NotSaved"]
+AFTER_THE_WORK = {"truncated", "lose_answer", "save_then_error"}
+MAINTENANCE = (
+    "<!DOCTYPE html><html><body><h1>Vi oppdaterer systemet</h1><p>Pr&oslash;v igjen senere.</p></body></html>"
+)
+
+
+class Fault(BaseModel):
+    """What goes wrong with the next ``times`` calls of an operation, once ``skip`` of them have passed."""
+
+    operation: str = "*"
+    kind: Kind
+    times: int = Field(default=1, ge=1)
+    skip: int = Field(default=0, ge=0)
+    seconds: float = Field(default=5, ge=0)
+    headers: dict[str, str] = {}
+    result: Refusal = "SystemError"
+
+
+class Latency(BaseModel):
+    """How long every API call takes at least, in seconds."""
+
+    seconds: float = Field(ge=0)
+
+
+class Faults:
+    """What is to go wrong, what has gone wrong, how often each operation was called and how long it took."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Behave well from now on, and count from zero."""
+        self.pending: list[Fault] = []
+        self.played: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
+        self.longest: dict[str, float] = {}
+        self.latency = 0.0
+
+    def next_for(self, operation: str) -> Fault | None:
+        """Count a call and tell what goes wrong with it: the earliest of the mishaps that are meant for it."""
+        self.calls[operation] += 1
+        for fault in self.pending:
+            if fault.operation not in ("*", operation):
+                continue
+            if not fault.skip:
+                return self._play(fault)
+            fault.skip -= 1
+        return None
+
+    def record_duration(self, operation: str, *, seconds: float) -> None:
+        """Note how long after a call came in its work was done."""
+        self.longest[operation] = max(seconds, self.longest.get(operation, 0))
+
+    def _play(self, fault: Fault) -> Fault:
+        self.played[fault.kind] += 1
+        fault.times -= 1
+        if not fault.times:
+            self.pending.remove(fault)
+        return fault
+
+
+def controls(faults: Faults, *, reset: Callable[[], None]) -> APIRouter:
+    """Make the routes by which a test misleads the system; ``reset`` brings its books back to the seeded state."""
+    router = APIRouter()
+
+    @router.post("/faults", status_code=201)
+    async def add(fault: Fault) -> Fault:
+        faults.pending.append(fault)
+        return fault
+
+    @router.get("/faults")
+    async def show() -> dict[str, Any]:
+        return {"pending": faults.pending, "played": faults.played}
+
+    @router.delete("/faults", status_code=204)
+    async def clear() -> None:
+        faults.pending.clear()
+
+    @router.put("/latency")
+    async def slow_down(latency: Latency) -> Latency:
+        faults.latency = latency.seconds
+        return latency
+
+    @router.get("/calls")
+    async def count() -> dict[str, int]:
+        return faults.calls
+
+    @router.get("/longest")
+    async def tell_longest() -> dict[str, float]:
+        return faults.longest
+
+    @router.delete("/calls", status_code=204)
+    async def count_anew() -> None:
+        faults.calls.clear()
+
+    @router.post("/reset", status_code=204)
+    async def start_over() -> None:
+        reset()
+        faults.reset()
+
+    return router
+
+
+class FaultInjector:
+    """An ASGI app that lets API calls go wrong as ``faults`` says, and everything else through.
+
+    Args:
+        app: the well-behaved system. It finds the mishap (or None) of a call in ``request.state.fault``, for the
+            kinds that only it can play.
+        faults: what goes wrong.
+        operation_of: the name of the operation that a request calls, empty for what is not the API.
+        fault: the system's own answer to what it did not expect.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        faults: Faults,
+        operation_of: Callable[[Request], str],
+        fault: Callable[[Request], Response],
+    ) -> None:
+        self._app = app
+        self._mishaps = faults
+        self._operation_of = operation_of
+        self._fault = fault
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or fail to."""
+        operation = self._operation_of(Request(scope)) if scope["type"] == "http" else ""
+        if not operation:
+            await self._app(scope, receive, send)
+            return
+        fault = self._mishaps.next_for(operation)
+        scope.setdefault("state", {}).update(mishap=fault, operation=operation, came=time.monotonic())
+        await asyncio.sleep(self._mishaps.latency)
+        if fault is None:
+            await self._do(scope, receive, send)
+        else:
+            await self._play(fault, scope, receive, send)
+
+    async def _play(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        if fault.kind in AFTER_THE_WORK:
+            answer = await self._work(scope, receive)
+            await self._break_answer(fault, answer, request, send)
+        elif fault.kind == "hang":
+            await request.body()
+            await _until_gone(receive, within=fault.seconds)
+            await _drop(request)
+        elif reply := self._reply(fault, request):
+            await request.body()
+            await reply(scope, receive, send)
+        else:
+            body = await request.body()
+            await asyncio.sleep(fault.seconds if fault.kind == "slow" else 0)
+            await self._do(scope, _kept(body, receive), send)
+
+    async def _do(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+        state = scope["state"]
+        self._mishaps.record_duration(state["operation"], seconds=time.monotonic() - state["came"])
+
+    async def _work(self, scope: Scope, receive: Receive) -> list[Message]:
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        await self._do(scope, receive, keep)
+        return answer
+
+    async def _break_answer(self, fault: Fault, answer: list[Message], request: Request, send: Send) -> None:
+        if fault.kind == "save_then_error":
+            await self._fault(request)(request.scope, request.receive, send)
+            return
+        if fault.kind == "truncated":
+            body = b"".join(message.get("body", b"") for message in answer[1:])
+            await send(answer[0])
+            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+        await _drop(request)
+
+    def _reply(self, fault: Fault, request: Request) -> Response | None:
+        """Tell what is answered in place of the work, None where the work is to be done."""
+        match fault.kind:
+            case "fault":
+                reply = self._fault(request)
+            case "error_500":
+                reply = Response("Server Error", 500, media_type="text/plain")
+            case "error_503":
+                reply = Response("Service Unavailable", 503, media_type="text/plain")
+            case "too_many":
+                reply = Response("Too Many Requests", 429, {"Retry-After": f"{fault.seconds:.0f}"}, "text/plain")
+            case "forbidden":
+                reply = Response("Forbidden", 403, media_type="text/plain")
+            case "garbage":
+                reply = Response(b"\x00\xff<\xfe{]" * 20, media_type=request.headers.get("content-type"))
+            case "html":
+                reply = Response(MAINTENANCE, media_type="text/html")
+            case _:
+                return None
+        reply.headers.update(fault.headers)
+        return reply
+
+
+class DroppingProtocol(H11Protocol):
+    """HTTP in which an app can hang up: the connection is found in ``request.state.connection``."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn itself narrows it
+        """Put the connection where the app finds it."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "connection": transport}
+
+
+def _kept(body: bytes, receive: Receive) -> Receive:
+    """Let an app read a request that has arrived already, even if the connection is gone by now."""
+    kept: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def read() -> Message:
+        return kept.pop() if kept else await receive()
+
+    return read
+
+
+async def _drop(request: Request) -> None:
+    """Close the connection once what was sent is out, as a server does that dies."""
+    request.state.connection.close()
+    await _until_gone(request.receive, within=None)
+
+
+async def _until_gone(receive: Receive, *, within: float | None) -> None:
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    try:
+        await asyncio.wait_for(gone(), within)
+    except TimeoutError:
+        return

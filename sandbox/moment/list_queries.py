@@ -1,0 +1,67 @@
+"""How Moment answers a list: filtered by what it understands of the query, and in pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic.alias_generators import to_snake
+
+from sandbox.moment import exact_json
+from sandbox.moment.state import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sandbox.moment.records import Record
+
+PAGE_SIZE = 25
+
+
+def listed(records: Iterable[Record], query: Mapping[str, str]) -> dict[str, Any]:
+    """List records by id; raises Refused for a query that cannot be read.
+
+    A field's own name filters by equality, ``lastModifiedDateFrom`` by the UTC day only and so gives more than was
+    asked for. What is neither is ignored without a word.
+    """
+    since = _day(query.get("lastModifiedDateFrom", date.min.isoformat()))
+    recent = (record for record in records if record.last_modified_date.date() >= since)
+    found = sorted((record for record in recent if _matches(record, query)), key=lambda record: record.id)
+    if query.get("noLimit") == "true":
+        return _page(found, number=0, size=len(found))
+    return _page(found, number=_whole(query, "page", 0), size=_whole(query, "size", PAGE_SIZE))
+
+
+def dump(record: Record) -> dict[str, Any]:
+    """Tell a record in the API's words."""
+    return record.model_dump(by_alias=True)
+
+
+def _page(found: list[Record], *, number: int, size: int) -> dict[str, Any]:
+    pages = -(-len(found) // size) if size else 0
+    page = {"number": number, "size": size, "totalElements": len(found), "totalPages": pages}
+    return {"content": [dump(record) for record in found[number * size : (number + 1) * size]], "page": page}
+
+
+def _whole(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name, str(default))
+    if not text.isdecimal():
+        raise Refused(400, f"{name} must be a whole number")
+    return int(text)
+
+
+def _day(text: str) -> date:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(400, "lastModifiedDateFrom must be a day or an instant") from None
+    return (instant.astimezone(UTC) if instant.tzinfo else instant).date()
+
+
+def _matches(record: Record, query: Mapping[str, str]) -> bool:
+    wanted = ((to_snake(name), text) for name, text in query.items())
+    return all(_text(getattr(record, name)) == text for name, text in wanted if name in type(record).model_fields)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else exact_json.write(value).strip('"')

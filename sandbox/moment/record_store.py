@@ -1,0 +1,127 @@
+"""What may be done with Moment's records, by its API and by its users alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
+
+from sandbox.moment import invoicing, rules
+from sandbox.moment.records import Attachment, Customer, Invoice, Project, ProjectExpense, Record
+from sandbox.moment.seed import seeded
+from sandbox.moment.state import RESOURCES, Company, Refused, State, find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+OSLO = ZoneInfo("Europe/Oslo")
+R = TypeVar("R", bound=Record)
+
+
+class RecordStore:
+    """Moment's records, kept by its rules; every method raises Refused for what Moment would not do.
+
+    Args:
+        clock: tells the UTC instant, to the millisecond.
+        notify: takes what has a webhook: the company, the event (``CREATE_NEW`` or ``UPDATE``) and the record.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime],
+        notify: Callable[[Company, str, Record], None],
+    ) -> None:
+        self._clock = clock
+        self._notify = notify
+        self.reset()
+
+    def reset(self) -> None:
+        """Bring back the companies that Moment starts with."""
+        self.state: State = seeded(self._clock())
+
+    def create(self, company_id: str, resource: str, values: Mapping[str, Any]) -> Record:
+        """Save a new record."""
+        company = self.state.company(company_id)
+        shelf = company.shelf(resource)
+        record = self._save(company, shelf, _changed(RESOURCES[resource](), values))
+        if isinstance(record, Customer | Project):
+            self._notify(company, "CREATE_NEW", record)
+        return record
+
+    def change(self, company_id: str, resource: str, record_id: int, values: Mapping[str, Any]) -> Record:
+        """Change the given fields of a record, and only them."""
+        company = self.state.company(company_id)
+        shelf = company.shelf(resource)
+        old = find(shelf, record_id)
+        new = _changed(old, values)
+        rules.check_unchangeable(old, new)
+        record = self._save(company, shelf, new)
+        if isinstance(record, Customer | Project):
+            self._notify(company, "UPDATE", record)
+        return record
+
+    def delete(self, company_id: str, resource: str, record_id: int) -> None:
+        """Forget a record, and the files of an expense with it."""
+        company = self.state.company(company_id)
+        shelf = company.shelf(resource)
+        rules.check_unchangeable(find(shelf, record_id), None)
+        del shelf[record_id]
+        for attachment in company.attachments_of(record_id):
+            del company.attachments[attachment.id]
+
+    def attach(self, company_id: str, attachment: Attachment) -> Attachment:
+        """Add a file to the expense that it names."""
+        company = self.state.company(company_id)
+        rules.check_unchangeable(find(company.project_expenses, attachment.project_expense_id), None)
+        return self._save(company, company.attachments, attachment)
+
+    def finalize(self, company_id: str, invoice_id: int) -> Invoice:
+        """Give a draft its number; from now on it never changes."""
+        company = self.state.company(company_id)
+        return self._finalize(company, find(company.invoices, invoice_id))
+
+    def credit(self, company_id: str, invoice_id: int) -> Invoice:
+        """Take an invoice back with a finalized credit note."""
+        company = self.state.company(company_id)
+        return self._finalize(company, invoicing.credit_note(find(company.invoices, invoice_id)))
+
+    def invoice_expense(self, company_id: str, expense_id: int) -> ProjectExpense:
+        """Put an expense on an invoice; from now on it never changes."""
+        company = self.state.company(company_id)
+        expense = find(company.project_expenses, expense_id)
+        rules.check_unchangeable(expense, None)
+        return self._save(company, company.project_expenses, invoicing.invoiced(expense))
+
+    def _finalize(self, company: Company, draft: Invoice) -> Invoice:
+        today = self._clock().astimezone(OSLO).date()
+        invoice = self._save(company, company.invoices, invoicing.finalized(draft, company, today=today))
+        self._notify(company, "CREATE_NEW", invoice)
+        return invoice
+
+    def _save(self, company: Company, shelf: dict[int, R], record: R) -> R:
+        rules.complete(record, company)
+        if not record.id:
+            self.state.last_id += 1
+            record.id = self.state.last_id
+        record.last_modified_date = self._clock()
+        shelf[record.id] = record
+        return record
+
+
+def _changed(record: R, values: Mapping[str, Any]) -> R:
+    """Put values, in the API's words, into a copy of a record."""
+    try:
+        new = type(record).model_validate(
+            {**record.model_dump(by_alias=True), **values}, by_name=False, by_alias=True
+        )
+    except ValidationError as refusal:
+        faults = (f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in refusal.errors())
+        raise Refused(400, "; ".join(faults)) from None
+    for name in sorted(record.READ_ONLY):
+        if getattr(new, name) != getattr(record, name):
+            raise Refused(400, f"{to_camel(name)} is read only")
+    return new

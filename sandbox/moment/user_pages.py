@@ -1,0 +1,135 @@
+"""What Moment's users do on its pages, and what its API does not show: for tests, the demo and by hand.
+
+A browser that does something is led back to the page of the company, anything else gets the record as JSON.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from fastapi.templating import Jinja2Templates
+from pydantic import BaseModel
+
+from sandbox.moment.api import TheStore
+from sandbox.moment.exact_json import Answer
+from sandbox.moment.list_queries import dump
+from sandbox.moment.records import Record
+from sandbox.moment.state import Company, Refused
+from sandbox.moment.webhooks import Addresses, Delivery, DeliveryFaults, WebhookSender
+
+LINE_FIELDS = ("description", "quantity", "unitPrice", "financialAccountId")
+TEMPLATES = Jinja2Templates(Path(__file__).parents[1] / "templates")
+
+
+class Access(BaseModel):
+    """A company and the key that its API takes."""
+
+    name: str
+    api_key: str
+
+
+async def the_webhook_sender(request: Request) -> WebhookSender:
+    """Find the postman of the running app."""
+    webhook_sender: WebhookSender = request.app.state.postman
+    return webhook_sender
+
+
+TheWebhookSender = Annotated[WebhookSender, Depends(the_webhook_sender)]
+router = APIRouter()
+
+
+@router.get("/")
+async def page(
+    request: Request, store: TheStore, webhook_sender: TheWebhookSender, company: str = "1001"
+) -> Response:
+    """Show a company's records, with what its users may do."""
+    shown = {
+        "companies": store.state.companies,
+        "company_id": company,
+        "company": store.state.company(company),
+        "deliveries": list(webhook_sender.deliveries)[-20:],
+    }
+    return TEMPLATES.TemplateResponse(request, "moment.html", shown)
+
+
+@router.put("/companies/{company_id}")
+async def put_company(company_id: str, access: Access, store: TheStore) -> Access:
+    """Open a company, or rename it and change its key."""
+    known = store.state.companies.setdefault(company_id, Company(name=access.name, api_key=access.api_key))
+    known.name, known.api_key = access.name, access.api_key
+    return access
+
+
+@router.post("/companies/{company_id}/{resource}")
+async def enter(company_id: str, resource: str, request: Request, store: TheStore) -> Response:
+    """Take a form that a user filled in; an invoice's has one line."""
+    async with request.form() as form:
+        values: dict[str, Any] = {name: value for name, value in form.items() if value}
+    if not values:
+        raise Refused(400, "The form is empty")
+    if resource == "invoices":
+        values["invoiceLines"] = [{name: values.pop(name) for name in LINE_FIELDS if name in values}]
+    return _done(request, company_id, store.create(company_id, resource, values))
+
+
+@router.post("/companies/{company_id}/invoices/{invoice_id:int}/finalize")
+async def finalize(company_id: str, invoice_id: int, request: Request, store: TheStore) -> Response:
+    """Finalize a draft."""
+    return _done(request, company_id, store.finalize(company_id, invoice_id))
+
+
+@router.post("/companies/{company_id}/invoices/{invoice_id:int}/credit")
+async def credit(company_id: str, invoice_id: int, request: Request, store: TheStore) -> Response:
+    """Credit a finalized invoice with a finalized credit note."""
+    return _done(request, company_id, store.credit(company_id, invoice_id))
+
+
+@router.post("/companies/{company_id}/projectExpenses/{expense_id:int}/invoice")
+async def invoice_expense(company_id: str, expense_id: int, request: Request, store: TheStore) -> Response:
+    """Put an expense on an invoice."""
+    return _done(request, company_id, store.invoice_expense(company_id, expense_id))
+
+
+@router.put("/webhooks/{company_id}")
+async def put_webhooks(company_id: str, addresses: Addresses, store: TheStore) -> Addresses:
+    """Enter where a company's notifications go."""
+    store.state.company(company_id).webhooks = addresses.model_dump()
+    return addresses
+
+
+@router.get("/deliveries")
+async def deliveries(webhook_sender: TheWebhookSender) -> list[Delivery]:
+    """Tell the notifications and what became of them, oldest first."""
+    return list(webhook_sender.deliveries)
+
+
+@router.put("/deliveries")
+async def put_delivery_faults(delivery_faults: DeliveryFaults, webhook_sender: TheWebhookSender) -> DeliveryFaults:
+    """Lose, double and delay the notifications that follow."""
+    webhook_sender.set_faults(delivery_faults)
+    return delivery_faults
+
+
+@router.get("/books")
+async def companies(store: TheStore) -> dict[str, Any]:
+    """Tell the companies."""
+    return {"companies": [{"id": key, "name": company.name} for key, company in store.state.companies.items()]}
+
+
+@router.get("/books/{company_id}/attachments")
+async def all_attachments(company_id: str, store: TheStore) -> Response:
+    """Tell the files of all expenses of a company."""
+    return Answer([dump(one) for one in store.state.company(company_id).attachments.values()])
+
+
+@router.get("/books/{company_id}/{resource}")
+async def records(company_id: str, resource: str, store: TheStore) -> Response:
+    """Tell all records of a resource."""
+    return Answer([dump(one) for one in store.state.company(company_id).shelf(resource).values()])
+
+
+def _done(request: Request, company_id: str, record: Record) -> Response:
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(f"/?company={company_id}", 303)
+    return Answer(dump(record))

@@ -1,0 +1,68 @@
+"""How the books outlive the process: a snapshot of both systems in one file, soon after each change.
+
+The file is read by the version of the sandbox that wrote it, and by no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+DEBOUNCE_SECONDS = 0.5
+SAFE_METHODS = {"GET", "HEAD"}
+
+
+class SnapshotStore:
+    """Keeps in ``path`` what ``snapshot`` gives, which is anything that pickle takes; without a path, nothing."""
+
+    def __init__(self, path: Path | None, *, snapshot: Callable[[], object]) -> None:
+        self._path = path
+        self._snapshot = snapshot
+        self._changed = asyncio.Event()
+
+    def load(self) -> Any | None:  # noqa: ANN401 - what was kept is known by who kept it
+        """Read what was kept, None where nothing was yet; ends the process where it cannot be read any more."""
+        if self._path is None or not self._path.exists():
+            return None
+        try:
+            return pickle.loads(self._path.read_bytes())  # noqa: S301 - it is our own file
+        except (AttributeError, EOFError, ImportError, pickle.UnpicklingError) as error:
+            raise SystemExit(
+                f"{self._path} is of another version of the sandbox: delete it to start anew"
+            ) from error
+
+    def save(self) -> None:
+        """Write the snapshot, whole or not at all."""
+        if self._path is None:
+            return
+        fresh = self._path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            pickle.dump(self._snapshot(), file)
+        fresh.replace(self._path)
+
+    def tracking(self, app: ASGIApp) -> ASGIApp:
+        """Let an app through, and take note of requests that may have changed something."""
+
+        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)
+            finally:
+                if scope.get("method") not in SAFE_METHODS:
+                    self._changed.set()
+
+        return watched
+
+    async def keep(self) -> None:
+        """Save after each change, with a breath in between, until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            self.save()
+            await asyncio.sleep(DEBOUNCE_SECONDS)

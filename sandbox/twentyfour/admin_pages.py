@@ -1,0 +1,129 @@
+"""What a bookkeeper sees and does on 24SevenOffice's own pages: for tests, the demo and a developer by hand.
+
+Vouchers and their documents are in :mod:`.paperwork`.
+"""
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Request, Response
+from fastapi.templating import Jinja2Templates
+
+from sandbox.twentyfour import json_views
+from sandbox.twentyfour.dependencies import Now, TheServer, TheState, found
+from sandbox.twentyfour.forms import LoginChange, NewCustomer, NewProject, SeriesChange, YearChange
+from sandbox.twentyfour.limits import Allowance
+from sandbox.twentyfour.sessions import SessionTimeout
+from sandbox.twentyfour.state import Year
+
+TEMPLATES = Jinja2Templates(Path(__file__).parents[1] / "templates")
+
+router = APIRouter()
+
+
+@router.get("/")
+async def page(request: Request, state: TheState, client: int = 1) -> Response:
+    """Show the books of a client."""
+    shown = {"clients": state.clients, "client": found(state.clients, client), "shelves": json_views.SHELVES}
+    return TEMPLATES.TemplateResponse(request, "twentyfour.html", shown)
+
+
+@router.get("/books")
+async def list_clients(state: TheState) -> dict[str, list[dict[str, Any]]]:
+    """List the clients."""
+    return {"clients": [{"id": client.id, "name": client.name} for client in state.clients.values()]}
+
+
+@router.get("/books/{client_id}/{shelf}")
+async def list_records(client_id: int, shelf: str, state: TheState) -> list[dict[str, Any]]:
+    """List the records of a kind."""
+    return list(found(json_views.SHELVES, shelf)(found(state.clients, client_id)))
+
+
+@router.post("/books/{client_id}/customers", status_code=201)
+async def add_customer(client_id: int, new: NewCustomer, state: TheState, now: Now) -> dict[str, int]:
+    """Enter a customer or supplier by hand."""
+    client = found(state.clients, client_id)
+    number = new.number or client.new_customer()
+    client.customers[number] = {
+        "Id": number,
+        "Name": new.name,
+        "Type": new.type,
+        "OrganizationNumber": new.organization_number,
+        "EmailAddresses": {"Primary": {"Value": new.email}} if new.email else {},
+        "ExternalId": new.external_id,
+        "Active": new.active,
+        "DateCreated": now,
+        "DateChanged": now,
+    }
+    return {"number": number}
+
+
+@router.post("/books/{client_id}/projects", status_code=201)
+async def add_project(client_id: int, new: NewProject, state: TheState, now: Now) -> dict[str, int]:
+    """Enter a project by hand."""
+    fields = {"Id": new.number, "Name": new.name, "NameDisplay": "Plain", "TimeReg": "WorkType"}
+    if new.customer_number is not None:
+        fields["CustomerId"] = new.customer_number
+    found(state.clients, client_id).projects[new.number] = fields | {"DateRegistered": now, "DateChanged": now}
+    return {"number": new.number}
+
+
+@router.put("/books/{client_id}/years/{year}")
+async def change_year(client_id: int, year: int, change: YearChange, state: TheState) -> YearChange:
+    """Lock or unlock a fiscal year, or set up one that is not there yet."""
+    years = found(state.clients, client_id).years
+    years.setdefault(year, Year(str(uuid4()), year)).locked = change.locked
+    return change
+
+
+@router.delete("/books/{client_id}/years/{year}", status_code=204)
+async def remove_year(client_id: int, year: int, state: TheState) -> None:
+    """Take back a fiscal year that was set up."""
+    years = found(state.clients, client_id).years
+    found(years, year)
+    del years[year]
+
+
+@router.delete("/books/{client_id}/types/{number}", status_code=204)
+async def remove_type(client_id: int, number: int, state: TheState) -> None:
+    """Do without a type of vouchers."""
+    types = found(state.clients, client_id).types
+    found(types, number)
+    del types[number]
+
+
+@router.put("/books/{client_id}/series/{series_id}")
+async def change_series(client_id: int, series_id: int, change: SeriesChange, state: TheState) -> SeriesChange:
+    """Say what number a series starts on."""
+    found(found(state.clients, client_id).series, series_id).start = change.start
+    return change
+
+
+@router.patch("/logins/{username}", status_code=204)
+async def change_login(username: str, change: LoginChange, state: TheState) -> None:
+    """Give a login another password, or block it."""
+    login = found(state.logins, username)
+    for name, value in change.model_dump(exclude_none=True).items():
+        setattr(login, name, value)
+
+
+@router.put("/limits")
+async def change_limits(allowance: Allowance, server: TheServer) -> Allowance:
+    """Let through more or fewer requests."""
+    server.limits.allowance = allowance
+    return allowance
+
+
+@router.put("/sessions")
+async def change_sessions(patience: SessionTimeout, server: TheServer) -> SessionTimeout:
+    """Say how long a session lives that nobody uses."""
+    server.sessions.patience = patience
+    return patience
+
+
+@router.delete("/sessions", status_code=204)
+async def end_sessions(server: TheServer) -> None:
+    """End every session."""
+    server.sessions.forget_all()

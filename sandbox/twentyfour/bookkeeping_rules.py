@@ -1,0 +1,205 @@
+"""The rules of bookkeeping that every voucher is held to, whoever enters it.
+
+Refusals are in Norwegian, as 24SevenOffice's users read them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from sandbox.twentyfour.state import Voucher
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
+
+    from sandbox.twentyfour.state import Client, Line
+
+FIRST_REVENUE_ACCOUNT, FIRST_COST_ACCOUNT = 3000, 4000
+ORE = Decimal("0.01")
+DOTNET_DECIMALS = Context(prec=31)  # 29 digits and two decimals
+
+
+class RefusedError(Exception):
+    """The vouchers are not entered; ``type`` is the answer's word for it."""
+
+    def __init__(self, message: str, *, type_: str = "Exception") -> None:
+        super().__init__(message)
+        self.type = type_
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What the one who enters vouchers may leave undone."""
+
+    difference: bool = False
+    direct_ledger: bool = False
+    warnings: Collection[str] = ()
+
+
+def enter(client: Client, vouchers: Sequence[Voucher], *, leniency: Allowed) -> None:
+    """Enter vouchers, all of them or none.
+
+    Raises:
+        RefusedError: one of them breaks a rule.
+    """
+    if not vouchers:
+        raise RefusedError("Ingen bilag å lagre.", type_="NotSaved")
+    new: dict[tuple[int, int, int], Voucher] = {}
+    known = {
+        reference for voucher in client.vouchers.values() if voucher.posted for reference in _references(voucher)
+    }
+    for voucher in vouchers:
+        _check_year(client, voucher)
+        _check_number(client, voucher, taken=new)
+        for line in voucher.lines:
+            _check_line(client, voucher, line, direct_ledger=leniency.direct_ledger)
+        if not leniency.difference:
+            _check_balance(voucher)
+        if "invoicealreadyexists" not in leniency.warnings:
+            _check_references(voucher, known)
+        new[voucher.key] = voucher
+        known |= _references(voucher)
+    client.vouchers |= new
+
+
+def post(client: Client, voucher: Voucher, *, now: datetime) -> None:
+    """Move a voucher from its journal to the ledger, where the API sees it from ``now`` on.
+
+    Raises:
+        RefusedError: it is there already, its fiscal year has been locked since, or it does not balance.
+    """
+    if voucher.posted:
+        raise RefusedError(f"Bilag {voucher.number} er allerede bokført.", type_="DataAlreadySaved")
+    _check_year(client, voucher)
+    _check_balance(voucher)
+    voucher.posted = True
+    for line in voucher.lines:
+        line.changed = now
+
+
+def correct(client: Client, voucher: Voucher, lines: Iterable[Line], *, now: datetime) -> None:
+    """Put lines in the place of those with the same ids, all of them or none.
+
+    Raises:
+        RefusedError: the voucher would break a rule.
+    """
+    corrected = {line.id: replace(line, changed=now) for line in lines}
+    kept = [corrected.get(line.id, line) for line in voucher.lines]
+    after = replace(voucher, lines=kept)
+    _check_year(client, after)
+    for line in kept:
+        _check_line(client, after, line, direct_ledger=False)
+    _check_balance(after)
+    voucher.lines = kept
+
+
+def reverse(client: Client, voucher: Voucher, *, now: datetime) -> Voucher:
+    """Enter a counter-voucher, of the same day and type, but without documents.
+
+    Raises:
+        RefusedError: the fiscal year has been locked since.
+    """
+    counter = Voucher(
+        number=client.next_voucher(voucher.type.series, voucher.year),
+        year=voucher.year,
+        type=voucher.type,
+        lines=[_reversed_line(voucher, line, now) for line in voucher.lines],
+    )
+    enter(client, [counter], leniency=Allowed(warnings={"invoicealreadyexists"}))
+    return counter
+
+
+def _reversed_line(voucher: Voucher, line: Line, now: datetime) -> Line:
+    return replace(
+        line,
+        id=str(uuid4()),
+        amount=-line.amount,
+        comment=f"Reversering av bilag {voucher.number}",
+        stamp=None,
+        changed=now,
+        registered=now,
+    )
+
+
+def _check_year(client: Client, voucher: Voucher) -> None:
+    year = client.years.get(voucher.year)
+    if year is None:
+        raise RefusedError(f"Regnskapsåret {voucher.year} er ikke opprettet.")
+    if year.locked:
+        raise RefusedError(f"Regnskapsåret {voucher.year} er låst.")
+    for line in voucher.lines:
+        if not year.starts <= line.day <= year.ends:
+            raise RefusedError(
+                f"Bilag {voucher.number}: datoen {line.day} er ikke i regnskapsåret {voucher.year}."
+            )
+
+
+def _check_number(client: Client, voucher: Voucher, *, taken: Collection[tuple[int, int, int]]) -> None:
+    series = client.series[voucher.type.series]
+    if voucher.number < series.start:
+        raise RefusedError(
+            f"Bilag {voucher.number} er utenfor nummerserien {series.name}, som starter på {series.start}."
+        )
+    if voucher.key in client.vouchers or voucher.key in taken:
+        raise RefusedError(
+            f"Bilag {voucher.number} finnes allerede i nummerserien {series.name} for {voucher.year}.",
+            type_="DataAlreadySaved",
+        )
+
+
+def _check_line(client: Client, voucher: Voucher, line: Line, *, direct_ledger: bool) -> None:
+    where = f"Bilag {voucher.number}"
+    account = client.accounts.get(line.account)
+    if account is None:
+        raise RefusedError(f"{where}: konto {line.account} finnes ikke i kontoplanen.")
+    if account.ledger and line.customer is None and not direct_ledger:
+        raise RefusedError(f"{where}: konto {line.account} er en reskontrokonto og krever kunde eller leverandør.")
+    if line.customer is not None and line.customer not in client.customers:
+        raise RefusedError(f"{where}: kunde {line.customer} finnes ikke.")
+    if line.project is not None and line.project not in client.projects:
+        raise RefusedError(f"{where}: prosjekt {line.project} finnes ikke.")
+    if line.department is not None and line.department not in client.departments:
+        raise RefusedError(f"{where}: avdeling {line.department} finnes ikke.")
+    if line.amount != line.amount.quantize(ORE, context=DOTNET_DECIMALS):
+        raise RefusedError(f"{where}: beløpet {line.amount} har mer enn to desimaler.")
+    _check_tax(client, where, line)
+
+
+def _check_tax(client: Client, where: str, line: Line) -> None:
+    if line.tax in {"", "0"}:
+        return
+    code = client.tax_codes.get(line.tax)
+    if code is None:
+        raise RefusedError(f"{where}: mva-kode {line.tax} finnes ikke.")
+    if line.account == code.account:
+        return
+    outgoing = FIRST_REVENUE_ACCOUNT <= line.account < FIRST_COST_ACCOUNT
+    if line.account < FIRST_REVENUE_ACCOUNT or code.outgoing != outgoing:
+        raise RefusedError(f"{where}: mva-kode {line.tax} ({code.name}) kan ikke brukes på konto {line.account}.")
+
+
+def _check_balance(voucher: Voucher) -> None:
+    if not voucher.lines:
+        raise RefusedError(f"Bilag {voucher.number} har ingen linjer.", type_="NotSaved")
+    difference = sum(line.amount for line in voucher.lines)
+    if difference:
+        raise RefusedError(
+            f"Bilag {voucher.number} er ikke i balanse, differansen er {difference:.2f}.", type_="NotSaved"
+        )
+
+
+def _check_references(voucher: Voucher, known: Collection[tuple[int, str]]) -> None:
+    for customer, invoice in _references(voucher):
+        if (customer, invoice) in known:
+            raise RefusedError(
+                f"Faktura {invoice} finnes allerede på kunde {customer} (invoicealreadyexists).",
+                type_="DuplicateData",
+            )
+
+
+def _references(voucher: Voucher) -> set[tuple[int, str]]:
+    return {(line.customer, line.invoice) for line in voucher.lines if line.invoice and line.customer is not None}

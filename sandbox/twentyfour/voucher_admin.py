@@ -1,0 +1,133 @@
+"""Vouchers and their documents by hand: what a bookkeeper enters, posts, corrects and takes back.
+
+A voucher is entered as::
+
+    {"type": 4, "number": null, "date": "2026-03-01", "due": "2026-03-31", "invoice": "F-77", "posted": true,
+     "currency": "NOK", "rate": "1",
+     "lines": [{"account": 4300, "amount": "1000.00", "tax": "1", "project": 1, "customer": null, "comment": "",
+                "hidden": false}],
+     "files": [{"type": "Pdf", "content": "<base64>", "approved": true, "frames": 1,
+                "meta": {"InvoiceNo": "F-77"}}]}
+
+``type`` is the number of a voucher type (4 is Inngående faktura, 5 Inngående kreditnota). Without a ``number`` it
+gets the next of its series. Amounts are kroner, whatever the currency. What stands outside the lines holds for all
+of them, and where there are files, all lines carry their common stamp. A voucher is held to the same rules as one
+that the API brings, and answered with 422 and the reason where it breaks one.
+
+Where its number alone does not tell which voucher is meant, ``?type=4&year=2026`` does.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter
+
+from sandbox.twentyfour import json_views
+from sandbox.twentyfour.bookkeeping_rules import Allowed, correct, enter, post, reverse
+from sandbox.twentyfour.dependencies import Now, TheClient, TheVoucher, found, refusals_shown
+from sandbox.twentyfour.forms import FileChange, NewFile, NewLine, NewVoucher, Reversal, VoucherChange
+from sandbox.twentyfour.state import Client, File, Line, Voucher
+
+router = APIRouter(prefix="/books/{client_id}")
+of_voucher = APIRouter(prefix="/vouchers/{number}")
+
+
+@router.post("/vouchers", status_code=201)
+async def add_voucher(new: NewVoucher, client: TheClient, now: Now) -> dict[str, Any]:
+    """Enter a voucher; that its invoice number was used before is a warning that a person may overrule."""
+    voucher_type = found(client.types, new.type)
+    voucher = Voucher(
+        number=new.number or client.next_voucher(voucher_type.series, new.date.year),
+        year=new.date.year,
+        type=voucher_type,
+        lines=[_line(new, line, now=now) for line in new.lines],
+        posted=new.posted,
+    )
+    with refusals_shown():
+        enter(client, [voucher], leniency=Allowed(warnings={"invoicealreadyexists"}))
+    for file in new.files:
+        _scan(client, voucher, file, now=now)
+    return json_views.voucher(voucher)
+
+
+def _line(new: NewVoucher, line: NewLine, *, now: datetime) -> Line:
+    return Line(
+        id=str(uuid4()),
+        day=new.date,
+        changed=now,
+        registered=now,
+        due=new.due,
+        invoice=new.invoice,
+        currency=new.currency,
+        rate=new.rate,
+        **dict(line),
+    )
+
+
+@of_voucher.post("/post")
+async def post_voucher(client: TheClient, voucher: TheVoucher, now: Now) -> dict[str, Any]:
+    """Post a voucher that waits in a journal."""
+    with refusals_shown():
+        post(client, voucher, now=now)
+    return json_views.voucher(voucher)
+
+
+@of_voucher.patch("")
+async def change_voucher(
+    change: VoucherChange, client: TheClient, voucher: TheVoucher, now: Now
+) -> dict[str, Any]:
+    """Correct lines of a voucher, or hide them."""
+    known = {line.id: line for line in voucher.lines}
+    changes = {line.id: line.model_dump(exclude_unset=True) for line in change.lines}
+    corrected = [replace(found(known, line_id), **fields) for line_id, fields in changes.items()]
+    with refusals_shown():
+        correct(client, voucher, corrected, now=now)
+    return json_views.voucher(voucher)
+
+
+@of_voucher.post("/reverse")
+async def reverse_voucher(reversal: Reversal, client: TheClient, voucher: TheVoucher, now: Now) -> dict[str, Any]:
+    """Take a voucher back, by hiding its lines or by a counter-voucher, and show the one or the other."""
+    with refusals_shown():
+        if reversal.way == "counter":
+            return json_views.voucher(reverse(client, voucher, now=now))
+        correct(client, voucher, [replace(line, hidden=True) for line in voucher.lines], now=now)
+    return json_views.voucher(voucher)
+
+
+@of_voucher.post("/files", status_code=201)
+async def add_file(new: NewFile, client: TheClient, voucher: TheVoucher, now: Now) -> dict[str, Any]:
+    """Scan one more document of a voucher; the lines of one without a stamp change, since they get it."""
+    return json_views.file(_scan(client, voucher, new, now=now))
+
+
+def _scan(client: Client, voucher: Voucher, new: NewFile, *, now: datetime) -> File:
+    stamp = next((line.stamp for line in voucher.lines if line.stamp), None) or client.new_stamp()
+    for line in voucher.lines:
+        if line.stamp is None:
+            line.stamp, line.changed = stamp, now
+    file = File(id=client.new_file(), stamp=stamp, registered=now, changed=now, **dict(new))
+    client.files[file.id] = file
+    return file
+
+
+@router.patch("/files/{file_id}")
+async def change_file(file_id: int, change: FileChange, client: TheClient, now: Now) -> dict[str, Any]:
+    """Approve a document, or not; damage it, or mend it. The lines of its voucher do not change."""
+    file = found(client.files, file_id)
+    for name, value in change.model_dump(exclude_none=True).items():
+        setattr(file, name, value)
+    file.changed = now
+    return json_views.file(file)
+
+
+@router.delete("/files/{file_id}", status_code=204)
+async def remove_file(file_id: int, client: TheClient) -> None:
+    """Let a document vanish; the lines of its voucher keep its stamp."""
+    found(client.files, file_id)
+    del client.files[file_id]
+
+
+router.include_router(of_voucher)

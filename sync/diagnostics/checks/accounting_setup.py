@@ -1,0 +1,216 @@
+"""Whether the books of 24SevenOffice are set up for what is to come: years, numbers, accounts and VAT codes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from models.connections.account_ranges import AccountRanges
+from models.enums import EntityType
+from sync.diagnostics.checks.moment import not_shown
+from sync.diagnostics.findings import bad, good, not_needed, unknown
+from sync.errors import MisconfiguredError
+from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sync.diagnostics.findings import Finding, Target
+
+DAY = timedelta(days=1)
+MAX_NAMES_SHOWN = 10
+
+
+def fiscal_years(target: Target) -> Iterator[Finding]:
+    """See that today can be posted on, and that the years follow each other."""
+    years = sorted(target.erp.fiscal_years(), key=lambda year: year.starts)
+    day = f"{target.today:%d.%m.%Y}"
+    ours = [year for year in years if year.starts <= target.today <= year.ends]
+    if any(not year.locked for year in ours):
+        yield good(msg("The fiscal year of today ({day}) is open.", day=day))
+    elif ours:
+        yield bad(
+            msg("The fiscal year of today ({day}) is locked in 24SevenOffice.", day=day),
+            msg("Open the fiscal year in 24SevenOffice."),
+        )
+    else:
+        yield bad(
+            msg("24SevenOffice has no fiscal year with today ({day}) in it.", day=day),
+            msg("Set up the fiscal year in 24SevenOffice."),
+        )
+    if any(earlier.ends + DAY != later.starts for earlier, later in pairwise(years)):
+        spans = "; ".join(f"{year.starts:%d.%m.%Y}-{year.ends:%d.%m.%Y}" for year in years)
+        yield unknown(
+            msg("The fiscal years do not follow each other day by day: {years}.", years=spans),
+            msg("Compare them with those in 24SevenOffice."),
+            tests="S11",
+        )
+    elif years:
+        first, last = f"{years[0].starts:%d.%m.%Y}", f"{years[-1].ends:%d.%m.%Y}"
+        what = msg(
+            "The fiscal years follow each other day by day, from {first} to {last}.", first=first, last=last
+        )
+        yield good(what, tests="S11")
+
+
+def receivables(target: Target) -> Iterator[Finding]:
+    """See that the account is there that invoices are debited on."""
+    if not target.syncs(EntityType.INVOICE):
+        return
+    account = target.settings.receivables_account
+    if account in target.erp.tax_codes():
+        yield good(
+            msg("The receivables account {account} is there.", account=account), setting="receivables_account"
+        )
+    else:
+        yield bad(
+            msg("The receivables account {account} is not in the chart of accounts.", account=account),
+            msg("Open it in 24SevenOffice, or enter another one."),
+            setting="receivables_account",
+        )
+
+
+def expense_accounts(target: Target) -> Iterator[Finding]:
+    """See that the accounts of expenses are there: each single one, and one at least of each interval."""
+    if not target.syncs(EntityType.EXPENSE) or not target.settings.expense_accounts:
+        return
+    chart = target.erp.tax_codes()
+    missing = missing_accounts(target.settings.expense_accounts, chart)
+    if missing:
+        yield bad(
+            msg("The chart of accounts has nothing for {accounts}.", accounts=missing),
+            msg("Open the accounts in 24SevenOffice, or take them out of the accounts of expenses."),
+            setting="expense_accounts",
+        )
+    else:
+        yield good(
+            msg("The accounts of expenses are there: {accounts}.", accounts=target.settings.expense_accounts),
+            setting="expense_accounts",
+        )
+    for what, span in ((msg("what is owed to suppliers"), SUPPLIER_ACCOUNTS), (msg("VAT"), VAT_ACCOUNTS)):
+        where = {"what": what, "first": span[0], "last": span[-1]}
+        if any(account in chart for account in span):
+            yield good(msg("There are accounts for {what} from {first} to {last}.", **where), tests="S20")
+        else:
+            yield unknown(
+                msg("There is no account for {what} from {first} to {last}.", **where),
+                msg("Expenses are right only where the chart of accounts is the Norwegian standard one."),
+                tests="S20",
+            )
+
+
+def factoring(target: Target) -> Iterator[Finding]:
+    """See that the customer is there that all vouchers carry instead of their own."""
+    number = target.settings.factoring_id
+    if number is None:
+        yield not_needed(msg("No factoring id is set, so that vouchers carry the customer's own number."))
+        return
+    company = target.erp.company(number)
+    if company:
+        what = msg("All vouchers carry customer {number}, {name}.", number=number, name=company.name)
+        yield good(what, setting="factoring_id")
+    else:
+        yield bad(
+            msg("24SevenOffice has no customer {number}, which all vouchers are to carry.", number=number),
+            msg("Enter the customer number of the factoring company, or leave the factoring id empty."),
+            setting="factoring_id",
+        )
+
+
+def vat_codes(target: Target) -> Iterator[Finding]:
+    """See that every VAT code that a voucher may carry is there: the chart's, the settings', and Moment's."""
+    if not target.syncs(EntityType.INVOICE):
+        return
+    chart, codes = target.erp.tax_codes(), target.erp.vat_codes()
+    wanted = target.settings.vat_codes
+    wrong = [f"{account}={code}" for account, code in wanted.items() if account not in chart or code not in codes]
+    if wrong:
+        yield bad(
+            msg("24SevenOffice does not have these accounts or VAT codes: {pairs}.", pairs=_some(wrong)),
+            msg("Correct them in the connection's settings, each as account=code."),
+            setting="vat_codes",
+        )
+    odd = sorted({code for code in chart.values() if code and code not in codes})
+    if odd:
+        yield unknown(
+            msg(
+                "The chart of accounts names VAT codes that 24SevenOffice does not list: {codes}.",
+                codes=_some(odd),
+            ),
+            msg("Look at the VAT of the first vouchers."),
+            tests="S4, S13",
+        )
+    if not wrong and not odd:
+        yield good(msg("The VAT codes of the accounts are there."), setting="vat_codes", tests="S4, S13")
+
+
+def mapped_accounts(target: Target) -> Iterator[Finding]:
+    """See that what the settings make of Moment's accounts is there on both sides."""
+    wanted = target.settings.accounts
+    if not target.syncs(EntityType.INVOICE) or not wanted:
+        return
+    chart, codes = target.erp.tax_codes(), target.erp.vat_codes()
+    booked = [(pair, *pair.partition("/")[::2]) for pair in wanted.values()]
+    wrong = [pair for pair, account, code in booked if int(account) not in chart or code not in {"", *codes}]
+    try:
+        strange = sorted(wanted.keys() - target.moment.account_numbers().keys())
+    except MisconfiguredError:
+        yield not_shown(msg("accounts"))
+        return
+    if wrong:
+        yield bad(
+            msg("24SevenOffice does not have these accounts or VAT codes: {pairs}.", pairs=_some(wrong)),
+            msg("Correct them in the connection's settings, each as id=account or id=account/code."),
+            setting="accounts",
+        )
+    if strange:
+        yield bad(
+            msg("Moment has no financial accounts with these ids: {ids}.", ids=_some(strange)),
+            msg("Correct the ids in the connection's settings."),
+            setting="accounts",
+        )
+    if not wrong and not strange:
+        yield good(msg("The accounts that stand for Moment's are there."), setting="accounts")
+
+
+def revenue_accounts(target: Target) -> Iterator[Finding]:
+    """See that the accounts that Moment books invoices on are there, with their VAT codes."""
+    if not target.syncs(EntityType.INVOICE):
+        return
+    try:
+        theirs = target.moment.account_codes()
+    except MisconfiguredError:
+        yield not_shown(msg("accounts"))
+        return
+    chart, codes = target.erp.tax_codes(), target.erp.vat_codes()
+    mapped = target.settings.accounts
+    booked = {number for name, number in target.moment.account_numbers().items() if name not in mapped}
+    missing = [str(account) for account in sorted(booked) if account not in chart]
+    odd = [f"{account}={code}" for account, code in sorted(theirs.items()) if code and code not in codes]
+    if missing:
+        yield unknown(
+            msg("Moment has accounts that are not in the chart of accounts: {accounts}.", accounts=_some(missing)),
+            msg("Open those in 24SevenOffice that invoices use; an invoice on another one is refused."),
+        )
+    if odd:
+        yield bad(
+            msg("Moment's accounts name VAT codes that 24SevenOffice does not have: {pairs}.", pairs=_some(odd)),
+            msg("Correct the accounts in Moment, or enter the VAT codes of these accounts here."),
+            setting="vat_codes",
+            tests="M13",
+        )
+    if not missing and not odd:
+        yield good(msg("The accounts that Moment books invoices on are there."), tests="M13")
+
+
+def missing_accounts(listed: str, chart: Collection[int]) -> str:
+    """Tell which of the accounts and intervals that somebody listed the chart has nothing for; empty for none."""
+    intervals = AccountRanges.parse(listed).intervals
+    return str(AccountRanges(tuple(each for each in intervals if not any(account in each for account in chart))))
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the first of what may be many."""
+    return ", ".join([*names[:MAX_NAMES_SHOWN], *(["…"] if len(names) > MAX_NAMES_SHOWN else [])])

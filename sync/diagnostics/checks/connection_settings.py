@@ -1,0 +1,110 @@
+"""What the connection itself says: its settings, who hears of errors, and whether Moment notifies it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from i18n.messages import joined, msg
+from models.connections.settings import contradictions
+from models.enums import EntityType, plural_of
+from sync.diagnostics.findings import OSLO, bad, good, not_needed, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sync.diagnostics.findings import Finding, Target
+
+
+RECENT = timedelta(days=30)
+"""How old the last notification of a kind may be before a person is asked to look."""
+
+
+def settings(target: Target) -> Iterator[Finding]:
+    """See that the settings go together, and that something travels."""
+    wrong = contradictions(target.settings)
+    for setting, why in wrong.items():
+        yield bad(why, msg("Correct it in the connection's settings."), setting=setting)
+    if "entity_types" not in wrong:
+        travelling = (plural_of(entity_type) for entity_type in EntityType if target.syncs(entity_type))
+        yield good(
+            msg("What travels: {records}.", records=joined(*travelling, between=", ")), setting="entity_types"
+        )
+
+
+def client_id(target: Target) -> Iterator[Finding]:
+    """Tell where the client id goes."""
+    known = target.settings
+    if not known.client_id:
+        yield not_needed(msg("No client id is set, so that projects carry none."))
+    elif "client_id" not in contradictions(known):
+        what = msg(
+            "Projects carry the client id {id} in {field}.", id=known.client_id, field=known.client_id_field
+        )
+        yield good(what, setting="client_id")
+
+
+def recipients(target: Target) -> Iterator[Finding]:
+    """See that somebody hears of errors."""
+    addresses = target.settings.error_emails
+    if addresses:
+        yield good(msg("Mails about errors go to {addresses}.", addresses=", ".join(addresses)))
+    else:
+        remedy = msg("Enter an e-mail address for errors in the connection's settings.")
+        yield bad(msg("Nobody hears of errors."), remedy, setting="error_emails")
+
+
+def webhooks(target: Target) -> Iterator[Finding]:
+    """Tell when the last notification of each kind came to the webhook's present address."""
+    wanted = [
+        entity_type
+        for entity_type in (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
+        if target.syncs(entity_type)
+    ]
+    for entity_type in wanted:
+        if at := target.last_webhooks.get(entity_type):
+            yield _webhook_finding(entity_type, at, lately=target.now - at < RECENT)
+    yield from _missed(target)
+    silent = [plural_of(entity_type) for entity_type in wanted if entity_type not in target.last_webhooks]
+    if silent:
+        yield unknown(
+            msg("Moment has not told of these yet: {records}.", records=joined(*silent, between=", ")),
+            msg(
+                "Enter the webhook's address for them in Moment (Setup > Settings > Integrations). Without it "
+                "they come all the same, a few minutes later."
+            ),
+            tests="M6",
+        )
+
+
+def _missed(target: Target) -> Iterator[Finding]:
+    missed = [
+        msg("{records} {number}", records=plural_of(entity_type), number=number)
+        for entity_type, number in target.missed_webhooks.items()
+        if entity_type in target.last_webhooks
+    ]
+    if missed:
+        yield unknown(
+            msg(
+                "Changes in the last seven days of which Moment had sent no notification: {changes}.",
+                changes=joined(*missed, between=", "),
+            ),
+            msg(
+                "A poll found them, so nothing is missing. If they become many, see that the webhook's address in "
+                "Moment is the present one, and that Moment can always reach it."
+            ),
+            tests="M6",
+        )
+
+
+def _webhook_finding(entity_type: EntityType, at: datetime, *, lately: bool) -> Finding:
+    when = f"{at.astimezone(OSLO):%d.%m.%Y %H:%M}"
+    what = msg("Moment last told of {records} at {when}.", records=plural_of(entity_type), when=when)
+    if lately:
+        return good(what, tests="M6")
+    remedy = msg(
+        "If any have changed since, see that the webhook's address still stands in Moment (Setup > Settings > "
+        "Integrations)."
+    )
+    return unknown(what, remedy, tests="M6")

@@ -1,0 +1,115 @@
+"""Whether the login of 24SevenOffice is accepted, where it leads, and what it may see there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from models.connections.account_ranges import AccountRanges
+from models.enums import EntityType
+from sync.diagnostics.findings import bad, blocks_system, good
+from sync.errors import MisconfiguredError, SyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from i18n.messages import Message
+    from sync.diagnostics.findings import Finding, Target
+    from sync.ports import InspectableErp
+    from sync.records import Identity
+
+A_MINUTE = timedelta(minutes=1)
+
+
+def log_in(erp: InspectableErp) -> Identity:
+    """Tell which client of 24SevenOffice the login leads to: the one that is chosen, or the only one there is.
+
+    Raises:
+        MisconfiguredError: the login or the identity is wrong, or there are several to choose from.
+        UnavailableError: 24SevenOffice does not answer now.
+    """
+    reached = {identity.id.lower(): identity for identity in erp.identities()}
+    chosen = reached.get(erp.identity_id().lower())
+    if chosen is None:
+        raise _unreachable(sum(identity.usable for identity in reached.values()))
+    if not chosen.usable:
+        raise _blocked()
+    return chosen
+
+
+def login(target: Target) -> Iterator[Finding]:
+    """See that user name and password are accepted, and which client they lead to."""
+    client = log_in(target.erp).client
+    yield good(
+        msg("24SevenOffice accepts the login, which leads to {client}.", client=client), setting="identity_id"
+    )
+
+
+def services(target: Target) -> Iterator[Finding]:
+    """Read a little of each service that is needed."""
+    for name, read, tests in _reads(target):
+        try:
+            read()
+        except SyncError as error:
+            if blocks_system(error):
+                raise
+            yield not_visible(name, error, tests=tests)
+        else:
+            yield good(msg("24SevenOffice shows us {what}.", what=name), tests=tests)
+
+
+def not_visible(what: Message, error: SyncError, *, tests: str = "") -> Finding:
+    """Tell of something that 24SevenOffice does not show us, though the login is accepted."""
+    return bad(
+        msg("24SevenOffice does not show us {what}: {error}", what=what, error=error.message),
+        msg("If it stays so, give the user the right to {what} in 24SevenOffice.", what=what),
+        tests=tests,
+    )
+
+
+def _reads(target: Target) -> Iterator[tuple[Message, Callable[[], object], str]]:
+    """Tell what the services are about, and something cheap to read of each."""
+    erp = target.erp
+    yield msg("the company's own data"), erp.client_name, ""
+    yield msg("the chart of accounts"), erp.tax_codes, ""
+    yield msg("the fiscal years"), erp.fiscal_years, ""
+    yield msg("the ledger"), partial(_lately, target), ""
+    yield msg("customers"), lambda: erp.company(1), ""
+    if target.syncs(EntityType.INVOICE):
+        yield msg("VAT codes"), erp.vat_codes, ""
+    if target.syncs(EntityType.PROJECT):
+        yield msg("projects"), lambda: erp.project(1), ""
+    if target.syncs(EntityType.EXPENSE):
+        yield msg("documents"), lambda: erp.files(1), "S15"
+
+
+def _lately(target: Target) -> object:
+    receivables = AccountRanges.parse(str(target.settings.receivables_account))
+    return target.erp.changed_vouchers(receivables, since=target.now - A_MINUTE, until=target.now)
+
+
+def _blocked() -> MisconfiguredError:
+    return MisconfiguredError(
+        msg("The login is blocked for the chosen client in 24SevenOffice."),
+        error_code="identity_blocked",
+        remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
+    )
+
+
+def _unreachable(usable: int) -> MisconfiguredError:
+    """Tell how many clients the login reaches, and not which: whoever sees it may know of one of them only."""
+    if not usable:
+        return MisconfiguredError(
+            msg(
+                "24SevenOffice refused the user name or password, or the login reaches no client that can be used."
+            ),
+            error_code="login_refused",
+            remedy=msg("Correct user name and password in the connection's settings."),
+        )
+    return MisconfiguredError(
+        msg("The login does not reach the chosen client; it reaches {number} in 24SevenOffice.", number=usable),
+        error_code="identity",
+        remedy=msg("Fetch the clients in the connection's settings, and choose the right one."),
+    )

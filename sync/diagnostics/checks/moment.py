@@ -1,0 +1,155 @@
+"""What Moment shows us: the company, its records, the activity of expenses, and what only a person can see."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from models.enums import EntityType, plural_of
+from sync.diagnostics.findings import OSLO, bad, blocks_system, failed, good, not_needed, unknown
+from sync.errors import MisconfiguredError, RejectedError, SyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from i18n.messages import Message
+    from sync.diagnostics.findings import Finding, Target
+    from sync.records import Customer, Invoice, Project
+
+A_YEAR = timedelta(days=365)
+API_KEY_LIFETIME = 2 * A_YEAR
+RENEWAL_NOTICE = timedelta(days=60)
+"""How long before its end a key is to be renewed."""
+UNKNOWN_RECORD_ID = "0"
+"""An id that no record has."""
+UNKNOWN_EXPENSE_ID = "24so:0/0/0"
+"""A key that no expense carries; looking for it shows whether the key may read expenses."""
+
+
+def company(target: Target) -> Iterator[Finding]:
+    """See that Moment accepts the key and has the company."""
+    next(iter(target.moment.changed(EntityType.CUSTOMER, since=target.now)), None)
+    number = target.settings.moment_company
+    yield good(msg("Moment accepts the API key, and has the company {company}.", company=number), tests="M16")
+
+
+def records(target: Target) -> Iterator[Finding]:
+    """Read one customer and one project, as far as they travel and there is one, and one that is not there."""
+    for entity_type, tests in ((EntityType.CUSTOMER, "M2, M5"), (EntityType.PROJECT, "M3, M5")):
+        if target.syncs(entity_type):
+            yield read_finding(entity_type, partial(_one, target, entity_type), tests)
+    if target.syncs(EntityType.CUSTOMER):
+        yield _absent(target)
+
+
+def _one(target: Target, entity_type: EntityType) -> Sequence[object]:
+    return list(latest(target, entity_type, limit=1))
+
+
+def latest(target: Target, entity_type: EntityType, *, limit: int) -> Iterator[Customer | Project | Invoice]:
+    """Read some of the records of a kind that changed within a year."""
+    read: dict[EntityType, Callable[[str], Customer | Project | Invoice | None]] = {
+        EntityType.CUSTOMER: target.moment.customer,
+        EntityType.PROJECT: target.moment.project,
+        EntityType.INVOICE: target.moment.invoice,
+    }
+    for record_id in islice(target.moment.changed(entity_type, since=target.now - A_YEAR), limit):
+        if record := read[entity_type](record_id):
+            yield record
+
+
+def expenses(target: Target) -> Iterator[Finding]:
+    """See that the key may read expenses, and that there is an activity for them."""
+    if not target.syncs(EntityType.EXPENSE):
+        yield not_needed(msg("Expenses are off, so that nothing is brought to Moment."))
+        return
+    yield read_finding(EntityType.EXPENSE, lambda: target.moment.find_expense(UNKNOWN_EXPENSE_ID), "M4")
+    name = target.settings.expense_activity
+    if target.moment.has_activity(name):
+        yield good(msg("There is an activity called “{name}”.", name=name), setting="expense_activity")
+    else:
+        yield bad(
+            msg("No project in Moment has an open activity called “{name}”.", name=name),
+            msg("Make or open it in the projects that expenses go to, or enter another name."),
+            setting="expense_activity",
+        )
+
+
+def api_key(target: Target) -> Iterator[Finding]:
+    """Tell until when Moment's API key can be valid, going by when it was entered."""
+    remedy = msg("A key lives for two years at most: put a note in the calendar to make a new one.")
+    if target.api_key_saved_at is None:
+        what = msg("Until when Moment's API key is valid cannot be seen from outside.")
+        yield unknown(what, remedy, setting="moment_api_key")
+        return
+    saved, ends = (
+        at.astimezone(OSLO) for at in (target.api_key_saved_at, target.api_key_saved_at + API_KEY_LIFETIME)
+    )
+    what = msg(
+        "Moment's API key was entered on {saved}, so that it ends on {ends} at the latest.",
+        saved=f"{saved:%d.%m.%Y}",
+        ends=f"{ends:%d.%m.%Y}",
+    )
+    if ends - target.now > RENEWAL_NOTICE:
+        yield unknown(what, remedy, setting="moment_api_key")
+    else:
+        renew = msg("Make a new API key in Moment, and enter it in the connection's settings.")
+        yield bad(what, renew, setting="moment_api_key")
+
+
+def manual_checks(target: Target) -> Iterator[Finding]:
+    """Name what only a person can see in Moment."""
+    if target.syncs(EntityType.CUSTOMER):
+        yield unknown(
+            msg("Whether people can enter customer numbers in Moment cannot be seen from outside."),
+            msg("See that the field for the customer number is disabled there: 24SevenOffice gives the numbers."),
+        )
+
+
+def _absent(target: Target) -> Finding:
+    """See that a record that is not there is told from one that is, as deletions are seen by that."""
+    try:
+        there = target.moment.customer(UNKNOWN_RECORD_ID)
+    except (MisconfiguredError, RejectedError) as error:
+        what = msg(
+            "Moment answers otherwise than assumed for a record that it does not have: {error}",
+            error=error.message,
+        )
+        return unknown(what, msg("A record that is deleted in Moment may then look like an error."), tests="M5")
+    if there is None:
+        return good(msg("Moment answers as assumed for a record that it does not have."), tests="M5")
+    return not_needed(msg("Moment has a customer {id}.", id=UNKNOWN_RECORD_ID))
+
+
+def not_shown(what: Message, *, tests: str = "") -> Finding:
+    """Tell of something that the key may not read, though it may read the company."""
+    return bad(
+        msg("Moment's API key does not let us read {what}.", what=what),
+        msg("Give the key the right to {what} in Moment, or make a new one.", what=what),
+        setting="moment_api_key",
+        tests=tests,
+    )
+
+
+def read_finding(
+    entity_type: EntityType, look: Callable[[], Collection[object] | str | None], tests: str
+) -> Finding:
+    """Tell whether records of a kind can be read, going by whether ``look`` does; it answers with what it saw."""
+    try:
+        seen = look()
+    except MisconfiguredError:
+        return not_shown(plural_of(entity_type), tests=tests)
+    except SyncError as error:
+        if blocks_system(error):
+            raise
+        return failed(error, tests=tests)
+    if seen == []:
+        what = msg(
+            "Moment has no {records} of the last year, so that it is not seen how they look.",
+            records=plural_of(entity_type),
+        )
+        return unknown(what, msg("Test the connection again when there are some."), tests=tests)
+    return good(msg("Moment shows us {records}.", records=plural_of(entity_type)), tests=tests)

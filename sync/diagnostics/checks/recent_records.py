@@ -1,0 +1,168 @@
+"""What the latest invoices and suppliers' vouchers look like, read as the flows read them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from models.connections.account_ranges import AccountRanges
+from models.enums import EntityType
+from sync.diagnostics.checks.moment import latest, read_finding
+from sync.diagnostics.findings import good, unknown
+from sync.records import Invoice, VoucherFiles
+from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sync.diagnostics.findings import Finding, Target
+    from sync.records import LedgerLine
+
+MAX_INVOICES, MAX_VOUCHERS = 10, 3
+"""How many are read."""
+LOOKBACK = timedelta(days=30)
+NOK = "NOK"
+
+
+def invoices(target: Target) -> Iterator[Finding]:
+    """See that the latest invoices are read, add up, and have a rate where they are not in kroner."""
+    if not target.syncs(EntityType.INVOICE):
+        return
+    seen: list[Invoice] = []
+
+    def look() -> Sequence[object]:
+        seen.extend(
+            each for each in latest(target, EntityType.INVOICE, limit=MAX_INVOICES) if isinstance(each, Invoice)
+        )
+        return seen
+
+    yield read_finding(EntityType.INVOICE, look, "M1, M7")
+    for invoice in seen:
+        yield from _added_up(invoice)
+    if foreign := next((each for each in seen if each.currency != NOK), None):
+        yield _rated(foreign)
+
+
+def supplier_vouchers(target: Target) -> Iterator[Finding]:
+    """See that the latest vouchers with costs on the listed accounts look as they are taken to."""
+    if not target.syncs(EntityType.EXPENSE) or not target.settings.expense_accounts:
+        return
+    accounts = AccountRanges.parse(target.settings.expense_accounts)
+    names = target.erp.changed_vouchers(accounts, since=target.now - LOOKBACK, until=target.now)
+    vouchers = {name: _visible(target.erp.supplier_voucher(name)) for name in names[-MAX_VOUCHERS:]}
+    if not vouchers:
+        yield unknown(
+            msg("There are no vouchers with costs of the last 30 days, so that it is not seen how they look."),
+            msg("Test the connection again when there are some."),
+            tests="S5, S6, S7, S21",
+        )
+        return
+    yield from (_whole(vouchers), _vat(vouchers), _suppliers(vouchers))
+    yield from _documents(target, vouchers)
+
+
+def _added_up(invoice: Invoice) -> Iterator[Finding]:
+    lines = sum(line.amount for line in invoice.lines)
+    if invoice.lines and lines != invoice.total:
+        yield unknown(
+            msg(
+                "The lines of invoice {number} add up to {lines} and its total is {total}.",
+                number=invoice.number or invoice.id,
+                lines=lines,
+                total=invoice.total,
+            ),
+            msg("Compare with the invoice in Moment: as it is, it would be refused."),
+            tests="M1",
+        )
+
+
+def _rated(invoice: Invoice) -> Finding:
+    name, rate = invoice.number or invoice.id, invoice.rate or "?"
+    return unknown(
+        msg(
+            "Invoice {number} is in {currency}, at {rate} kroner for one.",
+            number=name,
+            currency=invoice.currency,
+            rate=rate,
+        ),
+        msg("See that this is the rate, and for one unit."),
+        tests="M8",
+    )
+
+
+def _visible(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
+    return [line for line in lines if not line.hidden]
+
+
+def _whole(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
+    for name, lines in vouchers.items():
+        if sum(line.amount for line in lines) or len({line.day for line in lines}) > 1:
+            return unknown(
+                msg(
+                    "The lines of voucher {name} in the ledger do not balance, or are of several days.",
+                    name=name,
+                ),
+                msg("Look for a voucher number that is used twice in a year."),
+                tests="S21",
+            )
+    return good(msg("The latest vouchers with costs are whole: {names}.", names=", ".join(vouchers)), tests="S21")
+
+
+def _vat(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
+    vat = {
+        name: {line.vat_code for line in lines if line.account in VAT_ACCOUNTS} for name, lines in vouchers.items()
+    }
+    codes = {
+        name: {line.vat_code for line in lines if line.account not in VAT_ACCOUNTS}
+        for name, lines in vouchers.items()
+    }
+    odd = [name for name in vouchers if vat[name] - codes[name]]
+    if odd:
+        return unknown(
+            msg(
+                "The VAT of these vouchers has a VAT code that none of their costs has: {names}.",
+                names=", ".join(odd),
+            ),
+            msg("Their VAT is shared by all their costs: compare the first expenses with the invoices."),
+            tests="S5",
+        )
+    if not any(vat.values()):
+        return unknown(
+            msg("The latest vouchers with costs have no VAT of their own: costs are taken to include it."),
+            msg("Compare the first expenses with the invoices."),
+            tests="S5",
+        )
+    return good(
+        msg("The VAT of the latest vouchers stands on lines of its own, by the VAT codes of the costs."),
+        tests="S5",
+    )
+
+
+def _suppliers(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
+    named = {
+        name: any(line.account in SUPPLIER_ACCOUNTS and line.supplier_name for line in lines)
+        for name, lines in vouchers.items()
+    }
+    if all(named.values()):
+        return good(msg("The supplier's name stands on what is owed to the supplier."), tests="S7")
+    nameless = ", ".join(name for name, known in named.items() if not known)
+    return unknown(
+        msg("No supplier's name stands on what is owed of these vouchers: {names}.", names=nameless),
+        msg("It is taken from the document or the register then: look at the supplier of the first expenses."),
+        tests="S7",
+    )
+
+
+def _documents(target: Target, vouchers: Mapping[str, Sequence[LedgerLine]]) -> Iterator[Finding]:
+    stamps = {line.stamp for lines in vouchers.values() for line in lines if line.stamp}
+    found = [files for files in map(target.erp.files, sorted(stamps)) if files != VoucherFiles()]
+    approved = sum(len(files.approved) for files in found)
+    if approved:
+        yield good(msg("The latest vouchers have approved documents: {count}.", count=approved), tests="S6")
+    elif found:
+        yield unknown(
+            msg("All documents of the latest vouchers wait for approval."),
+            msg("See in 24SevenOffice that they do; until they are approved their costs stay away."),
+            tests="S6",
+        )

@@ -1,0 +1,180 @@
+"""What the doctor finds: whether something works, in words that say what to do where it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from i18n.messages import as_json, from_json, msg
+from sync.errors import SyncError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import date, datetime
+
+    from models.connections.settings import ConnectionSettings
+    from models.enums import EntityType, Record
+    from sync.ports import InspectableErp, InspectableMoment
+
+log = structlog.get_logger()
+
+OSLO = ZoneInfo("Europe/Oslo")
+
+
+class CheckStatus(StrEnum):
+    """How something was found: ``UNKNOWN`` is for a person to look at, as no call tells it."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+    NOT_NEEDED = "not needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Args:
+        status: how it was found.
+        message: what was found, in a sentence.
+        remedy: what to do about it; empty where nothing is to be done.
+        setting: the setting by which it is mended, if there is one.
+        tests: the assumptions that it tests, such as "S1", as docs/assumptions.md numbers them.
+    """
+
+    status: CheckStatus
+    message: str
+    remedy: str = ""
+    setting: str = ""
+    tests: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Put it into what JSON can hold."""
+        return {
+            "status": self.status,
+            "message": as_json(self.message),
+            "remedy": as_json(self.remedy),
+            "setting": self.setting,
+            "tests": self.tests,
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Finding:
+        """Read what :meth:`as_json` wrote."""
+        sentences = {name: from_json(told[name]) for name in ("message", "remedy")}
+        return cls(CheckStatus(told["status"]), **sentences, setting=told["setting"], tests=told["tests"])
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A connection as the doctor sees it.
+
+    Args:
+        settings: what is looked at.
+        moment: the company in Moment.
+        erp: the client in 24SevenOffice.
+        now: the instant of the visit, in UTC.
+        last_webhooks: when Moment last told of each kind of record (UTC).
+        missed_webhooks: how many changes in the last seven days Moment sent no notification of, by kind of record.
+        pending_invoices: how many invoices are on their way.
+        last_invoice: the invoice that came across last, if one has.
+        api_key_saved_at: when Moment's API key was entered (UTC), if that is known.
+    """
+
+    settings: ConnectionSettings
+    moment: InspectableMoment
+    erp: InspectableErp
+    now: datetime
+    last_webhooks: Mapping[EntityType, datetime] = field(default_factory=dict)
+    missed_webhooks: Mapping[EntityType, int] = field(default_factory=dict)
+    pending_invoices: int = 0
+    last_invoice: Record | None = None
+    api_key_saved_at: datetime | None = None
+
+    @property
+    def today(self) -> date:
+        """The day in Oslo."""
+        return self.now.astimezone(OSLO).date()
+
+    def syncs(self, entity_type: EntityType) -> bool:
+        """Tell whether records of a kind travel."""
+        return entity_type in self.settings.entity_types
+
+
+def good(what: str, *, setting: str = "", tests: str = "") -> Finding:
+    """Tell of something that works."""
+    return Finding(CheckStatus.GOOD, what, setting=setting, tests=tests)
+
+
+def bad(what: str, remedy: str, *, setting: str = "", tests: str = "") -> Finding:
+    """Tell of something that does not work, and what to do."""
+    return Finding(CheckStatus.BAD, what, remedy, setting, tests)
+
+
+def unknown(what: str, remedy: str = "", *, setting: str = "", tests: str = "") -> Finding:
+    """Tell of something that a person is to look at."""
+    return Finding(CheckStatus.UNKNOWN, what, remedy, setting, tests)
+
+
+def not_needed(what: str) -> Finding:
+    """Tell of something that the connection does without."""
+    return Finding(CheckStatus.NOT_NEEDED, what)
+
+
+def failed(error: SyncError, *, tests: str = "") -> Finding:
+    """Tell of a call that failed."""
+    remedy = error.remedy
+    if isinstance(error, UnavailableError):
+        remedy = msg("There is nothing to correct here: test the connection again in a while.")
+    return bad(error.message, remedy, setting=SETTING_OF.get(error.error_code, ""), tests=tests)
+
+
+def crashed(check: str, error: Exception) -> Finding:
+    """Tell of a check that ended in an error that nobody had foreseen."""
+    return bad(
+        msg("The check “{check}” itself failed ({error}).", check=check, error=type(error).__name__),
+        msg("Please pass this on to whoever runs the bridge; the log says more."),
+    )
+
+
+def safely(check: str, steps: Iterator[Finding]) -> Iterator[Finding]:
+    """Tell what steps find; an error ends them and is a finding too, so that what follows them is done as well."""
+    try:
+        yield from steps
+    except SyncError as error:
+        yield failed(error)
+    except Exception as error:
+        log.exception("check_crashed", check=check)
+        yield crashed(check, error)
+
+
+SETTING_OF = {
+    "moment_key": "moment_api_key",
+    "moment_company": "moment_company",
+    "login_refused": "password",
+    "identity": "identity_id",
+    "identity_blocked": "identity_id",
+    "voucher_type_missing": "voucher_number",
+    "no_voucher_number": "voucher_number",
+}
+"""The setting that a person looks at first, by the reason of an error."""
+
+ACCESS_ERRORS = {
+    "login_refused",
+    "identity",
+    "identity_blocked",
+    "session_refused",
+    "moment_key",
+    "moment_company",
+}
+FAULT = "fault"
+"""The reason of an error that answers one call of 24SevenOffice; the next call may well go better."""
+
+
+def blocks_system(error: SyncError) -> bool:
+    """Tell whether nothing else would work in that system either."""
+    return error.error_code in ACCESS_ERRORS or (isinstance(error, UnavailableError) and error.error_code != FAULT)

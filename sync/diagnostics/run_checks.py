@@ -1,0 +1,140 @@
+"""The doctor: looks at a connection without writing anything, and says what works, what does not, and what to do.
+
+What is looked at is a list of checks. A system that nobody gets into is told of once; what it would take to look
+further is then left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from sync.diagnostics.checks import (
+    accounting_setup,
+    connection_settings,
+    customers_and_projects,
+    login,
+    moment,
+    recent_records,
+    voucher_numbers,
+)
+from sync.diagnostics.findings import CheckStatus, blocks_system, crashed, failed
+from sync.errors import SyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from sync.diagnostics.findings import Finding, Target
+    from sync.records import Identity
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class System(Enum):
+    """A system that a check needs an answer of."""
+
+    MOMENT = auto()
+    TWENTYFOUR = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something to look at, and the systems that it takes."""
+
+    run: Callable[[Target], Iterator[Finding]]
+    needs: Sequence[System] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is called where it fails itself, such as "books.vat_codes"."""
+        return f"{self.run.__module__.rpartition('.')[2]}.{self.run.__name__}"
+
+
+MOMENT, TWENTYFOUR = (System.MOMENT,), (System.TWENTYFOUR,)
+BOTH = MOMENT + TWENTYFOUR
+
+CHECKS = (
+    Check(connection_settings.settings),
+    Check(moment.company, MOMENT),
+    Check(moment.records, MOMENT),
+    Check(recent_records.invoices, MOMENT),
+    Check(moment.expenses, MOMENT),
+    Check(login.login, TWENTYFOUR),
+    Check(login.services, TWENTYFOUR),
+    Check(customers_and_projects.customers, TWENTYFOUR),
+    Check(customers_and_projects.projects, BOTH),
+    Check(accounting_setup.fiscal_years, TWENTYFOUR),
+    Check(voucher_numbers.series, BOTH),
+    Check(voucher_numbers.found_again, BOTH),
+    Check(accounting_setup.receivables, TWENTYFOUR),
+    Check(accounting_setup.vat_codes, TWENTYFOUR),
+    Check(accounting_setup.mapped_accounts, BOTH),
+    Check(accounting_setup.revenue_accounts, BOTH),
+    Check(accounting_setup.factoring, TWENTYFOUR),
+    Check(connection_settings.client_id),
+    Check(accounting_setup.expense_accounts, TWENTYFOUR),
+    Check(recent_records.supplier_vouchers, TWENTYFOUR),
+    Check(connection_settings.recipients),
+    Check(connection_settings.webhooks),
+    Check(moment.api_key, MOMENT),
+    Check(moment.manual_checks, MOMENT),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticsReport:
+    """What was found, the clients that the login reaches, and the accounts of the one it leads to, if read."""
+
+    findings: Sequence[Finding]
+    clients: Sequence[Identity] = ()
+    accounts: Collection[int] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(finding.status is not CheckStatus.BAD for finding in self.findings)
+
+
+def run_checks(target: Target) -> DiagnosticsReport:
+    """Look at everything, and tell what was found; a check that fails itself is found to, and ends no other."""
+    closed: dict[System, SyncError] = {}
+    findings: list[Finding] = []
+    for check in CHECKS:
+        if closed.keys().isdisjoint(check.needs):
+            findings += _run_check(check, target, closed=closed, findings=findings)
+    refusal = closed.get(System.TWENTYFOUR)
+    undecided = refusal is not None and refusal.error_code == "identity"
+    clients = _known(target.erp.identities) if refusal is None or undecided else ()
+    accounts = _known(target.erp.tax_codes) if refusal is None else ()
+    return DiagnosticsReport(findings, [each for each in clients if each.usable], accounts)
+
+
+def _run_check(
+    check: Check, target: Target, *, closed: dict[System, SyncError], findings: Sequence[Finding]
+) -> Iterator[Finding]:
+    """Look at one thing; what was told of before, such as a service that refuses us, is not told of again."""
+    try:
+        yield from check.run(target)
+    except SyncError as error:
+        if blocks_system(error):
+            closed |= dict.fromkeys(check.needs, error)
+        if not any(error.message in finding.message for finding in findings):
+            yield failed(error)
+    except Exception as error:
+        log.exception("check_crashed", check=check.name)
+        yield crashed(check.name, error)
+
+
+def _known(read: Callable[[], Collection[T]]) -> Collection[T]:
+    try:
+        return read()
+    except SyncError:
+        return ()
+    except Exception:
+        log.exception("check_crashed", check=read.__name__)
+        return ()

@@ -1,0 +1,72 @@
+"""The rehearsal: tries out by writing what the doctor cannot see by reading, on records that it makes for it.
+
+Only for a client and a company that are there to be tested with, and only after a person has said so. Everything
+it makes carries a name that says what it is. An expense is removed again. A customer that vouchers carry, a
+project and a voucher cannot be, so the voucher is followed by its reversal, and the others are taken again the
+next time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from models.enums import EntityType
+from sync.diagnostics.findings import safely
+from sync.diagnostics.write_tests import customers_and_projects, expenses, vouchers
+from sync.diagnostics.write_tests.artifacts import NAME, WriteTestContext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from i18n.messages import Message
+    from sync.diagnostics.findings import Finding, Target
+    from sync.diagnostics.write_tests.artifacts import WriteTestArtifacts
+
+
+def plan(target: Target) -> Iterator[Message]:
+    """Tell what a rehearsal makes, and what of it stays."""
+    yield msg(
+        "In 24SevenOffice, called “{name}”: a customer, and project {number}; both stay.",
+        name=NAME,
+        number=customers_and_projects.PROJECT,
+    )
+    if target.syncs(EntityType.INVOICE) and target.settings.posting == "draft":
+        yield msg("In 24SevenOffice, a voucher of 1 krone in a journal, which a person is to delete there.")
+    elif target.syncs(EntityType.INVOICE):
+        yield msg(
+            "In 24SevenOffice, a voucher of 1 krone and its reversal, posted; both stay, and the series of "
+            "outgoing invoices goes on after them."
+        )
+    if target.syncs(EntityType.CUSTOMER):
+        yield msg("In Moment, a customer is given the number that it has already.")
+    if target.syncs(EntityType.EXPENSE):
+        yield msg(
+            "In Moment, an activity in some project, which stays, and an expense of 1 krone, which is removed."
+        )
+
+
+def run_write_tests(target: Target, artifacts: WriteTestArtifacts) -> Iterator[Finding]:
+    """Try out one thing after the other, and tell of each as soon as it is known; what fails ends nothing else.
+
+    ``artifacts`` knows at every moment what is left behind.
+    """
+    context = WriteTestContext(target, artifacts)
+    yield from safely("rehearsing.books", _accounting(context))
+    if target.syncs(EntityType.CUSTOMER):
+        yield from safely("registers.customer_number", customers_and_projects.customer_number(context))
+    if target.syncs(EntityType.EXPENSE):
+        yield from safely("expenses.expense", expenses.expense(context))
+
+
+def _accounting(context: WriteTestContext) -> Iterator[Finding]:
+    target = context.target
+    customer_number = yield from customers_and_projects.customer(context)
+    if customer_number is None:
+        return
+    project_number = None
+    if target.syncs(EntityType.PROJECT):
+        project_number = yield from customers_and_projects.project(context, customer_number)
+    if target.syncs(EntityType.INVOICE):
+        carried = target.settings.factoring_id or customer_number
+        yield from vouchers.voucher(context, customer_number=carried, project_number=project_number)

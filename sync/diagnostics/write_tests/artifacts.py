@@ -1,0 +1,72 @@
+"""What a rehearsal may have left behind, known at every moment, since it may break off at any of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg, translate
+from sync.diagnostics.findings import failed
+from sync.errors import OutcomeUnknownError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sync.diagnostics.findings import Finding, Target
+    from sync.errors import SyncError
+
+NAME = msg("Test of the bridge, not real")
+"""What everything is called that a rehearsal makes."""
+
+TEST_ID = "bridge-test"
+"""By what it is found again, in place of an id of Moment's."""
+
+
+class WriteTestArtifacts:
+    """What is left in the two systems; ``announce`` hears of it before the call that makes it."""
+
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self._announce = announce
+        self._left: dict[str, str] = {}
+
+    @property
+    def remaining(self) -> Sequence[str]:
+        """What is there now, or may be."""
+        return list(self._left.values())
+
+    def creating(self, key: str, what: str) -> None:
+        """Note what the next call makes, which may be there from now on."""
+        self._left[key] = msg("perhaps {what}", what=what)
+        self._announce(what)
+
+    def created(self, key: str, what: str) -> None:
+        """Note what has come of it."""
+        self._left[key] = what
+
+    def removed(self, key: str) -> None:
+        """Note that it is not there, or not any more."""
+        self._left.pop(key, None)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteTestContext:
+    """What a rehearsal is played on.
+
+    Args:
+        target: the connection with both systems.
+        artifacts: what it leaves behind.
+    """
+
+    target: Target
+    artifacts: WriteTestArtifacts
+
+    @property
+    def name(self) -> str:
+        """What everything is called that it makes, in the connection's language."""
+        return translate(NAME, self.target.settings.language)
+
+
+def write_failed(error: SyncError, *, tests: str) -> Finding:
+    """Tell of a call that saves and failed; where the other system answered, by what its answer means."""
+    answered = error.otherwise if isinstance(error, OutcomeUnknownError) else None
+    return failed(answered or error, tests=tests)

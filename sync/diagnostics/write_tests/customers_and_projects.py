@@ -1,0 +1,166 @@
+"""Tries out how 24SevenOffice keeps customers and projects, and whether Moment takes a customer number."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from models.enums import EntityType
+from sync.diagnostics.checks.moment import A_YEAR
+from sync.diagnostics.findings import bad, good, unknown
+from sync.diagnostics.write_tests.artifacts import TEST_ID, write_failed
+from sync.engine.context import is_int32
+from sync.errors import SyncError
+from sync.records import CompanyDraft, ProjectDraft
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from sync.diagnostics.findings import Finding
+    from sync.diagnostics.write_tests.artifacts import WriteTestContext
+
+ORGANIZATION_NUMBER = "310987654"
+"""Right by its check digit, and nobody's: real ones begin with 8 or 9."""
+
+PROJECT = 999_999
+"""The number of the project, out of the way of those that a company gives; no call deletes one."""
+
+MAX_CUSTOMERS_READ = 20
+
+
+def customer(context: WriteTestContext) -> Generator[Finding, None, int | None]:
+    """Save a customer, find it, and save less of it under its number; the answer is the number, if it got one.
+
+    One that an earlier rehearsal made is taken again: it cannot be deleted, as vouchers carry it.
+    """
+    erp = context.target.erp
+    known = erp.find_company(TEST_ID)
+    context.artifacts.creating("customer", msg("the customer “{name}” in 24SevenOffice", name=context.name))
+    number = _saved(context, f"{context.name} (1)", ORGANIZATION_NUMBER, number=known.number if known else None)
+    if isinstance(number, SyncError):
+        if not number.outcome_unknown and not known:
+            context.artifacts.removed("customer")
+        yield write_failed(number, tests="")
+        return None
+    told = msg("customer {number} “{name}” in 24SevenOffice", number=number, name=context.name)
+    context.artifacts.created("customer", told)
+    yield _found(context, number)
+    yield _overwritten(context, number)
+    return number
+
+
+def project(context: WriteTestContext, customer_number: int) -> Generator[Finding, None, int | None]:
+    """Save a project with the client id and read it again; the answer is its number, if it is there."""
+    erp, known = context.target.erp, context.target.settings
+    held = erp.project(PROJECT)
+    if held and held.name != context.name:
+        what = msg(
+            "24SevenOffice has a project {number} already, called “{name}”.", number=PROJECT, name=held.name
+        )
+        yield unknown(what, msg("Saving a project is not tried out here."), tests="S2")
+        return None
+    told = msg("project {number} “{name}” in 24SevenOffice", number=PROJECT, name=context.name)
+    context.artifacts.creating("project", told)
+    erp.save_project(ProjectDraft(PROJECT, context.name, customer_number, starts=context.target.today))
+    held = erp.project(PROJECT)
+    if held is None:
+        yield bad(
+            msg("Project {number} was saved, and 24SevenOffice does not have it.", number=PROJECT),
+            msg("Look for it in 24SevenOffice under its name."),
+            tests="S2",
+        )
+        return None
+    context.artifacts.created("project", told)
+    field = known.client_id_field
+    if held.client_id == known.client_id:
+        what = msg("A project is saved under its number, with “{id}” in {field}.", id=known.client_id, field=field)
+        yield good(what, setting="client_id_field", tests="S2")
+    else:
+        yield bad(
+            msg(
+                "A project was saved with “{id}” in {field}, where “{held}” stands now.",
+                id=known.client_id,
+                field=field,
+                held=held.client_id,
+            ),
+            msg("Choose another field for the client id in the connection's settings."),
+            setting="client_id_field",
+            tests="S2",
+        )
+    return PROJECT
+
+
+def customer_number(context: WriteTestContext) -> Iterator[Finding]:
+    """Give a customer of Moment the number that it has, and see that it still has it (M2)."""
+    moment, since = context.target.moment, context.target.now - A_YEAR
+    for record_id in islice(moment.changed(EntityType.CUSTOMER, since=since), MAX_CUSTOMERS_READ):
+        before = moment.customer(record_id)
+        if before and is_int32(before.number):
+            moment.write_customer_number(record_id, int(before.number))
+            after = moment.customer(record_id)
+            if after == before:
+                what = msg(
+                    "Moment takes a customer number: customer {number} was given its own again.",
+                    number=before.number,
+                )
+                yield good(what, tests="M2")
+            else:
+                what = msg(
+                    "Giving customer {number} its own number again has changed it in Moment.", number=before.number
+                )
+                yield bad(what, msg("Look at the customer in Moment."), tests="M2")
+            return
+    what = msg("No customer in Moment has a number yet, so that setting one is not tried out.")
+    yield unknown(what, msg("Test again when one has come across."), tests="M2")
+
+
+def _saved(
+    context: WriteTestContext, name: str, organization_number: str, *, number: int | None
+) -> int | SyncError:
+    draft = CompanyDraft(
+        moment_id=TEST_ID,
+        name=name,
+        organization_number=organization_number,
+        email="",
+        invoice_email="",
+        is_company=True,
+        number=number,
+    )
+    try:
+        [answer] = context.target.erp.save_companies([draft])
+    except SyncError as error:
+        return error
+    return answer
+
+
+def _found(context: WriteTestContext, number: int) -> Finding:
+    found = context.target.erp.find_company(TEST_ID)
+    if found and found.number == number:
+        return good(msg("A customer is found again by Moment's id: {number}.", number=number))
+    return bad(
+        msg("Customer {number} was saved, and is not found by Moment's id (ExternalId).", number=number),
+        msg("After a call without an answer a customer may be made twice: watch the customers of 24SevenOffice."),
+    )
+
+
+def _overwritten(context: WriteTestContext, number: int) -> Finding:
+    """Save the customer again with another name and without the organization number (S14)."""
+    answer = _saved(context, context.name, "", number=number)
+    if isinstance(answer, SyncError):
+        return write_failed(answer, tests="S14")
+    held = context.target.erp.company(number)
+    if answer != number or held is None or held.name != context.name:
+        return bad(
+            msg("Customer {number} was saved again under its number, and did not change.", number=number),
+            msg("Look at it in 24SevenOffice: changes in Moment may not arrive."),
+            tests="S14",
+        )
+    if held.organization_number == ORGANIZATION_NUMBER:
+        return good(msg("Saving a customer again leaves alone what is not sent."), tests="S14")
+    return unknown(
+        msg("Saving a customer again empties what is not sent: its organization number is gone."),
+        msg("Let addresses and phone numbers travel always, or those in 24SevenOffice are lost."),
+        setting="customer_details",
+        tests="S14",
+    )

@@ -1,0 +1,133 @@
+"""Tries out how Moment keeps an expense: makes one of 1 krone with a file, finds it, and removes it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from models.enums import EntityType
+from sync.diagnostics.checks.moment import A_YEAR
+from sync.diagnostics.findings import bad, good, safely, unknown
+from sync.diagnostics.write_tests.artifacts import TEST_ID, write_failed
+from sync.errors import SyncError
+from sync.records import ExpenseDraft
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from sync.diagnostics.findings import Finding
+    from sync.diagnostics.write_tests.artifacts import WriteTestContext
+
+FILE_NAME = "bridge-test.txt"
+
+
+def expense(context: WriteTestContext) -> Iterator[Finding]:
+    """Make an activity and an expense with a file in some project, and remove the expense again."""
+    moment, target = context.target.moment, context.target
+    project_id = next(iter(moment.changed(EntityType.PROJECT, since=target.now - A_YEAR)), None)
+    if project_id is None:
+        yield unknown(
+            msg("No expense was tried out: Moment has no project of the last year."),
+            msg("Make a project in Moment, and try again."),
+            tests="M4, M11, M14, M15",
+        )
+        return
+    activity_id = yield from _activity(context, project_id)
+    if activity_id:
+        _cleared(context)
+        yield from _made(context, project_id, activity_id)
+
+
+def _activity(context: WriteTestContext, project_id: str) -> Generator[Finding, None, str]:
+    """Make the activity, which cannot be removed; the answer is its id, empty where there is none."""
+    told = msg("the activity “{name}” of project {id} in Moment", name=context.name, id=project_id)
+    context.artifacts.creating("activity", told)
+    try:
+        activity_id = context.target.moment.activity(project_id, context.name)
+    except SyncError as error:
+        if not error.outcome_unknown:
+            context.artifacts.removed("activity")
+        yield write_failed(error, tests="M14")
+        return ""
+    context.artifacts.created("activity", told)
+    yield good(msg("Moment takes an activity that the bridge makes."), tests="M14")
+    return activity_id
+
+
+def _made(context: WriteTestContext, project_id: str, activity_id: str) -> Iterator[Finding]:
+    told = msg("an expense of 1 krone on project {id} in Moment, “{name}”", id=project_id, name=context.name)
+    context.artifacts.creating("expense", told)
+    try:
+        expense_id = context.target.moment.create_expense(_draft(context, project_id, activity_id))
+    except SyncError as error:
+        if not error.outcome_unknown:
+            context.artifacts.removed("expense")
+        yield write_failed(error, tests="M4, M15")
+        return
+    context.artifacts.created("expense", told)
+    yield from _tried(context, expense_id)
+
+
+def _draft(context: WriteTestContext, project_id: str, activity_id: str) -> ExpenseDraft:
+    return ExpenseDraft(
+        external_id=TEST_ID,
+        project_id=project_id,
+        activity_id=activity_id,
+        description=context.name,
+        amount=100,
+        supplier=context.name,
+        invoice_number=TEST_ID,
+        day=context.target.today,
+        billable=False,
+    )
+
+
+def _cleared(context: WriteTestContext) -> None:
+    """Remove what a rehearsal that broke off has left."""
+    while left := context.target.moment.find_expense(TEST_ID):
+        if not context.target.moment.delete_expense(left):
+            return
+
+
+def _tried(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
+    """Look at the expense and give it a file; it is removed again whatever comes of that."""
+    yield from safely("expenses.found", _found(context, expense_id))
+    yield from safely("expenses.attached", _attached(context, expense_id))
+    yield from _removed(context, expense_id)
+
+
+def _found(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
+    if context.target.moment.find_expense(TEST_ID) == expense_id:
+        yield good(msg("An expense in kroner is taken, and found by our key."), tests="M4, M15")
+    else:
+        yield bad(
+            msg("An expense was made, and is not found by our key."),
+            msg("After a call without an answer an expense may be made twice: watch the first ones in Moment."),
+            tests="M4",
+        )
+
+
+def _attached(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
+    moment, content = context.target.moment, BytesIO(context.name.encode())
+    moment.attach(expense_id, name=FILE_NAME, media_type="text/plain", content=content)
+    names = moment.attachments(expense_id) or ()
+    if FILE_NAME in names:
+        yield good(msg("A file of an expense is taken, and listed by its name."), tests="M4, M11")
+    else:
+        yield bad(
+            msg("A file of an expense was taken, and is not listed by its name."),
+            msg("After a crash a document may be there twice: look at the documents of the first expenses."),
+            tests="M11",
+        )
+
+
+def _removed(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
+    context.target.moment.delete_expense(expense_id)
+    if context.target.moment.find_expense(TEST_ID) is None:
+        context.artifacts.removed("expense")
+        yield good(msg("An expense is removed, and not found any more."), tests="M5")
+    else:
+        yield bad(
+            msg("An expense was removed, and is still found."), msg("Remove it by hand in Moment."), tests="M5"
+        )

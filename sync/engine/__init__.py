@@ -1,0 +1,1 @@
+"""How a batch of jobs is run: attempts, retries, the circuit breaker and alerts."""

@@ -1,0 +1,207 @@
+"""What a flow has at hand while it works on one connection's claim."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from models.admin import job_actions, match_questions
+from models.enums import EntityType, Record, titled
+from models.inbox import links
+from models.inbox.links import Link, LinkTakenError
+from sync.engine.search_aliases import add_search_alias
+from sync.errors import DependencyPendingError, RejectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from models.admin.match_questions import Candidate
+    from models.connections.repository import Connection
+    from models.connections.settings import ConnectionSettings
+    from models.database import Database
+    from models.enums import Lane
+    from models.inbox.leases import SyncJob
+    from sync.ports import Erp, Moment
+
+MAX_INT32 = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SyncContext:
+    """One connection's two systems, its links, and the hold on the claim.
+
+    Args:
+        connection: the connection with its settings.
+        database: where links and the inbox are.
+        moment: Moment, for this connection's company.
+        erp: 24SevenOffice, for this connection's client.
+        clock: gives the present instant in UTC.
+        renew_lease: called before each remote write; raises ``LeaseLostError`` where another worker has taken
+            over.
+    """
+
+    connection: Connection
+    database: Database
+    moment: Moment
+    erp: Erp
+    clock: Callable[[], datetime]
+    renew_lease: Callable[[], None]
+    _known: dict[Record, Link | None] = field(default_factory=dict, init=False, repr=False)
+    _names: dict[Record, str] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def settings(self) -> ConnectionSettings:
+        """The connection's settings."""
+        return self.connection.settings
+
+    def reading_ahead(self, lane: Lane, records: Sequence[Record]) -> AbstractContextManager[None]:
+        """Read a lane's records in Moment ahead that are looked at one by one inside the block, and their links.
+
+        Of a lane's records nobody else makes links while its claim is held. One alone gains nothing by it.
+        """
+        if lane.entity_type is EntityType.EXPENSE or len(records) == 1:
+            return nullcontext()
+        found = links.find_many(self.database, lane, [record.id for record in records])
+        self._known.update({record: found.get(record.id) for record in records})
+        ids = [record.id for record in records if self._is_read_from_moment(record)]
+        return self.moment.reading_ahead(lane.entity_type, ids)
+
+    def link(self, record: Record) -> Link | None:
+        """Find what a record is linked to; what was found is remembered, as it stays so for a batch."""
+        if record not in self._known:
+            found = links.find(self.database, self.connection.id, record)
+            if found is None:
+                return None
+            self._known[record] = found
+        return self._known[record]
+
+    def save_link(self, record: Record, *, remote_id: str, fingerprint: str = "") -> None:
+        """Link a record; to be done as soon as the other system has it.
+
+        Raises :class:`RejectedError` where taken.
+        """
+        try:
+            link = Link(remote_id, fingerprint)
+            links.save(self.database, self.connection.id, record, link, now=self.clock())
+        except LinkTakenError as error:
+            raise _taken(record, remote_id) from error
+        self._known[record] = link
+
+    def refuse_taken(self, record: Record, remote_id: str) -> None:
+        """Raise :class:`RejectedError` where a record of 24SevenOffice is linked to another one of Moment's."""
+        if self.is_taken(record, remote_id):
+            raise _taken(record, remote_id)
+
+    def is_taken(self, record: Record, remote_id: str) -> bool:
+        """Tell whether a record of 24SevenOffice is linked to another one of Moment's."""
+        return self.moment_id(record.entity_type, remote_id) not in (None, record.id)
+
+    def ask_for_match(self, job: SyncJob, candidates: Sequence[Candidate]) -> None:
+        """Ask a person which of these the record of a change is; whoever calls tells them so by an error."""
+        match_questions.ask(self.database, job.id, candidates, now=self.clock())
+
+    def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
+        """Tell what persons answered about those changes of which something was asked, by the change's id."""
+        return match_questions.answers(self.database, [job.id for job in jobs])
+
+    def add_search_alias(self, record: Record) -> None:
+        """Have the record in hand be found by the name of another one too, as far as that has been read."""
+        name = self._names.get(record) or job_actions.record_name(self.database, self.connection.id, record)
+        self._names[record] = name
+        add_search_alias(name)
+
+    def links_by_prefix(self, entity_type: EntityType, prefix: str) -> dict[str, tuple[str, Link]]:
+        """Find links by how the other side's name starts: the Moment id and the link by that name."""
+        return links.find_by_prefix(self.database, self.connection.id, entity_type, prefix)
+
+    def moment_id(self, entity_type: EntityType, remote_id: str) -> str | None:
+        """Find which Moment record is linked to a record of 24SevenOffice."""
+        return links.moment_id(self.database, self.connection.id, entity_type, remote_id)
+
+    def remove_link(self, record: Record) -> None:
+        """Take a link away, after what it led to was taken away."""
+        self._known.pop(record, None)
+        links.remove(self.database, self.connection.id, record)
+
+    def customer_number(self, moment_id: str) -> int:
+        """Tell the customer number of a Moment customer.
+
+        Raises:
+            DependencyPendingError: the customer has yet to come across.
+            RejectedError: there is no customer, or customers do not travel on this connection and it has no
+                number.
+        """
+        if not moment_id:
+            raise RejectedError(
+                msg("It has no customer."), error_code="no_customer", remedy=msg("Give it a customer in Moment.")
+            )
+        if EntityType.CUSTOMER in self.settings.entity_types:
+            return int(self._remote_id(Record(EntityType.CUSTOMER, moment_id)))
+        customer = self.moment.customer(moment_id)
+        return whole_number(customer.number if customer else "", what=EntityType.CUSTOMER)
+
+    def project_number(self, moment_id: str) -> int:
+        """Tell the project number of a Moment project; raises as :meth:`customer_number` does."""
+        if EntityType.PROJECT in self.settings.entity_types:
+            return int(self._remote_id(Record(EntityType.PROJECT, moment_id)))
+        project = self.moment.project(moment_id)
+        return whole_number(project.number if project else "", what=EntityType.PROJECT)
+
+    def _is_read_from_moment(self, record: Record) -> bool:
+        """Tell whether Moment will be asked: an invoice that is linked never changes."""
+        return record.entity_type is not EntityType.INVOICE or self._known[record] is None
+
+    def _remote_id(self, record: Record) -> str:
+        link = self.link(record)
+        if link is None:
+            raise DependencyPendingError(
+                msg("{record} must come across first.", record=record.name), dependency=record
+            )
+        return link.remote_id
+
+
+def _taken(record: Record, remote_id: str) -> RejectedError:
+    return RejectedError(
+        msg(
+            "{record} of 24SevenOffice belongs to another record in Moment already.",
+            record=titled(record.entity_type, remote_id),
+        ),
+        error_code="taken",
+        remedy=msg("Give one of the two in Moment another number."),
+    )
+
+
+def whole_number(text: str, *, what: EntityType) -> int:
+    """Read the number of a customer or project, which 24SevenOffice takes as an int32 above zero.
+
+    Raises:
+        RejectedError: it is none.
+    """
+    if is_int32(text):
+        return int(text)
+    number = msg("The customer number") if what is EntityType.CUSTOMER else msg("The project number")
+    problem = (
+        msg("{number} is “{text}”.", number=number, text=text[:40])
+        if text
+        else msg("{number} is missing.", number=number)
+    )
+    raise RejectedError(
+        msg("{problem} 24SevenOffice takes only whole numbers from 1 to {most}.", problem=problem, most=MAX_INT32),
+        error_code="customer_number" if what is EntityType.CUSTOMER else "project_number",
+        remedy=msg("Correct the number in Moment; it must be a whole number."),
+    )
+
+
+def is_int32(text: str) -> bool:
+    """Tell whether a text is a whole number from 1 on that fits into 32 bits."""
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_INT32)) and 0 < int(text) <= MAX_INT32
+
+
+def fingerprint(*sent: object) -> str:
+    """Hash what is sent, to tell later whether anything has changed."""
+    return hashlib.sha256(repr(sent).encode()).hexdigest()

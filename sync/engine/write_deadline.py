@@ -1,0 +1,66 @@
+"""For how long a worker may send what writes: kept by whoever holds its claim, heeded where the bytes go out.
+
+A worker that stood still (a stopped process, a paused machine) does not know it. What it was about to send would
+go out when it goes on, after another one has taken over, has looked in vain and has done the work.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from sync.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime, timedelta
+
+LEASE_FRACTION = 3
+"""Leave is this part of a claim's time: the rest is for a call to arrive and to end before another one looks."""
+
+
+class WriteDeadline:
+    """Leave to write, from when it was renewed last; it is over by whichever of two clocks says so first.
+
+    Args:
+        clock: gives the present instant in UTC; it may be set back.
+        monotonic: counts seconds, also while the machine sleeps.
+        lease_ttl: how long a claim holds without a word.
+    """
+
+    def __init__(
+        self, *, clock: Callable[[], datetime], monotonic: Callable[[], float], lease_ttl: timedelta
+    ) -> None:
+        self._clock, self._ticks, self._longest = clock, monotonic, lease_ttl / LEASE_FRACTION
+        self.renew()
+
+    def renew(self) -> None:
+        """Let it begin anew; called just before the claim itself is renewed."""
+        self._instant, self._tick = self._clock(), self._ticks()
+
+    def has_passed(self) -> bool:
+        """Tell whether nothing may be sent any more."""
+        seconds = max((self._clock() - self._instant).total_seconds(), self._ticks() - self._tick)
+        return seconds >= self._longest.total_seconds()
+
+
+_enforced: ContextVar[WriteDeadline | None] = ContextVar("given", default=None)
+
+
+@contextmanager
+def enforced(deadline: WriteDeadline) -> Iterator[None]:
+    """Have what is sent inside, in this thread, heed this leave; who holds no claim needs none."""
+    token = _enforced.set(deadline)
+    try:
+        yield
+    finally:
+        _enforced.reset(token)
+
+
+def check() -> None:
+    """Raise UnavailableError where it is too late to send what writes: the call has not gone out then."""
+    deadline = _enforced.get()
+    if deadline is not None and deadline.has_passed():
+        raise UnavailableError(msg("The bridge stood still for too long to send it."), error_code="stood_still")

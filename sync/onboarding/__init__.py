@@ -1,0 +1,1 @@
+"""Going live: initial matching, backfill and their previews."""

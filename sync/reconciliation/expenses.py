@@ -1,0 +1,293 @@
+"""Whether the expenses agree: the costs in the ledger against what Moment has of them.
+
+What is a cost, and what its expense is to be, says the code that the flow brings them by
+(:mod:`sync.rules.expense_mapping`).
+
+The report counts the expenses that are ``equal``, those ``removed`` in Moment by somebody, those ``kept`` in
+Moment though the settings would leave them out by now, and the vouchers that are ``not_approved``. Vouchers of
+which lines are left alone are counted by the reason of that: ``not_listed``, ``before_first_day``, ``no_project``
+and ``unknown_project``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from sync.reconciliation.expense_differences import compare_expense, day_or_nothing
+from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
+from sync.reconciliation.voucher_differences import NOTHING, ComparedField, FieldDifference
+from sync.rules.documents import merged, read_off
+from sync.rules.expense_mapping import MISSING, costs_of, drafts_of, external_id, key_of, supplier_invoice_of
+from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import date
+
+    from models.connections.account_ranges import AccountRanges
+    from models.connections.settings import ConnectionSettings
+    from models.inbox.links import Link
+    from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, VoucherFiles
+    from sync.rules.expense_mapping import Cost
+
+OURS = external_id("")
+KEY = re.compile(r"(([1-9][0-9]{3})-[0-9]{1,9}-[0-9]{1,9})/[0-9]{1,10}/([0-9]{1,5})")
+"""Voucher with its year, project and account; who writes an external id by hand may write anything."""
+
+INVOICED = msg("It is invoiced in Moment, and cannot be changed any more.")
+UNLINKED = msg("The bridge has no link to it: if it does not belong there, delete it in Moment.")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpenseSides:
+    """What is compared.
+
+    Args:
+        first: the first day.
+        last: the last day.
+        supplier_vouchers: the lines of vouchers with costs, of these days and perhaps of others, by the
+            vouchers' names.
+        years: the numbers of the fiscal years whose vouchers are all among them, if they exist.
+        expenses: Moment's expenses with an external id, by that.
+        links: the expenses that were brought and their links, by our key of each.
+        settings: the connection's.
+        listed: the accounts whose costs become expenses.
+        project_id: finds the Moment project with a project number.
+        project_number: tells the number of a Moment project, for people.
+        files_of: tells the documents behind stamps.
+    """
+
+    first: date
+    last: date
+    supplier_vouchers: Mapping[str, Sequence[LedgerLine]]
+    years: Collection[int]
+    expenses: Mapping[str, Sequence[ExistingExpense]]
+    links: Mapping[str, tuple[str, Link]]
+    settings: ConnectionSettings
+    listed: AccountRanges
+    project_id: Callable[[int], str | None]
+    project_number: Callable[[str], str]
+    files_of: Callable[[Collection[int]], Mapping[int, VoucherFiles]]
+
+    def concerns(self, day: date | None) -> bool:
+        """Tell whether a day is one of these; one that could not be read may be."""
+        return day is None or self.first <= day <= self.last
+
+
+def compare_expenses(spent: ExpenseSides) -> ReconciliationReport:
+    """Compare, and tell what differs, voucher by voucher; expenses whose cost is not in the ledger come last."""
+    return _ExpenseReconciliation(spent).report()
+
+
+@dataclass(frozen=True, slots=True)
+class _SupplierVoucher:
+    """A voucher of these days with costs that become expenses."""
+
+    name: str
+    lines: Sequence[LedgerLine]
+    costs: Sequence[Cost]
+    stamps: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafted:
+    """An expense as the ledger says that it is to be: our key of it, and the cost that it is made of."""
+
+    supplier_voucher: _SupplierVoucher
+    key: str
+    draft: ExpenseDraft
+    cost: Cost
+
+
+@dataclass
+class _ExpenseReconciliation:
+    spent: ExpenseSides
+    discrepancies: list[Discrepancy] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    checked: set[str] = field(default_factory=lambda: {OURS})
+    pending: set[str] = field(default_factory=set)
+    sums: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+
+    def report(self) -> ReconciliationReport:
+        spent = self.spent
+        self.linked = {key.partition("/")[0] for key in spent.links}
+        purchases = [
+            found for name, lines in spent.supplier_vouchers.items() if (found := self._purchase(name, lines))
+        ]
+        files = spent.files_of({stamp for each in purchases for stamp in each.stamps})
+        for each in sorted(purchases, key=lambda each: [int(part) for part in each.name.split("-")]):
+            self._check(each, merged(files[stamp] for stamp in sorted(each.stamps)))
+        for name, held in sorted(spent.expenses.items()):
+            if name.startswith(OURS) and name not in self.checked:
+                self._only_in_moment(name.removeprefix(OURS), held)
+        self.counts["not_approved"] = len(self.pending)
+        totals = [
+            Total(account, "", moment, ledger)
+            for account, (moment, ledger) in sorted(self.sums.items())
+            if moment or ledger
+        ]
+        return ReconciliationReport(
+            spent.first,
+            spent.last,
+            {name: count for name, count in self.counts.items() if count},
+            totals,
+            self.discrepancies,
+        )
+
+    def _purchase(self, name: str, lines: Sequence[LedgerLine]) -> _SupplierVoucher | None:
+        """Tell a voucher's costs, where it or an expense of it is of these days, and which documents matter."""
+        spent, visible = self.spent, [line for line in lines if not line.hidden]
+        supply = supplier_invoice_of(lines)
+        inside = spent.concerns(supply.day)
+        keys = {key_of(name, line.project_number, line.account) for line in visible if line.project_number}
+        held = [each for key in keys for each in spent.expenses.get(external_id(key), ())]
+        if not any(line.account in spent.listed for line in visible) or not (
+            inside or any(spent.concerns(each.day) for each in held)
+        ):
+            return None
+        costs, left_alone = costs_of(lines, settings=spent.settings, project_id=spent.project_id)
+        for error_code in {each.error_code for each in left_alone} if inside else ():
+            self.counts[error_code] += 1
+        unsure = name not in self.linked and not self._is_synced(name, costs)
+        asked = unsure or not (supply.supplier and supply.invoice_number)
+        return _SupplierVoucher(name, lines, costs, stamps_of(lines) if asked else ()) if costs else None
+
+    def _is_synced(self, name: str, costs: Sequence[Cost]) -> bool:
+        """Tell whether all of a voucher's costs are in Moment, so that it need not be approved any more."""
+        keys = [key_of(name, cost.project_number, cost.account) for cost in costs]
+        return all(external_id(key) in self.spent.expenses for key in keys)
+
+    def _check(self, purchase: _SupplierVoucher, files: VoucherFiles) -> None:
+        supplier, invoice_number = read_off(files)
+        supply = supplier_invoice_of(purchase.lines, supplier=supplier, invoice_number=invoice_number)
+        drafts = drafts_of(purchase.name, purchase.costs, supply, settings=self.spent.settings)
+        waits = files.held_back and purchase.name not in self.linked
+        for (key, draft), cost in zip(drafts.items(), purchase.costs, strict=True):
+            self.checked.add(draft.external_id)
+            held = self.spent.expenses.get(draft.external_id, ())
+            if any(map(self.spent.concerns, [draft.day, *(each.day for each in held)])):
+                standing = _Drafted(purchase, key, draft, cost)
+                self._compare(standing, held) if held else self._missing(standing, pending=waits)
+
+    def _compare(self, drafted: _Drafted, held: Sequence[ExistingExpense]) -> None:
+        """Hold an expense as it is to be against what Moment has of it."""
+        self._add_up(drafted.cost.account, held, draft=drafted.draft)
+        expense = held[0]
+        if len(held) > 1:
+            self._duplicated(drafted, [each.id for each in held])
+        elif expense.unreadable:
+            self._add_discrepancy(drafted, DiscrepancyType.UNREADABLE, expense.id, because=expense.unreadable)
+        elif found := self._differences_of(drafted, expense):
+            because = INVOICED if expense.invoiced else ""
+            self._add_discrepancy(
+                drafted, DiscrepancyType.DIFFERENT_IN_MOMENT, expense.id, found=found, because=because
+            )
+        else:
+            self.counts["equal"] += 1
+
+    def _duplicated(self, drafted: _Drafted, ids: Sequence[str]) -> None:
+        linked, _ = self.spent.links.get(drafted.key, ("", None))
+        kept = linked if linked in ids else ids[0]
+        told = msg(
+            "Moment has it {count} times, under the ids {ids}: keep {kept}.",
+            count=len(ids),
+            ids=", ".join(ids),
+            kept=kept,
+        )
+        self._add_discrepancy(drafted, DiscrepancyType.DUPLICATED_IN_MOMENT, kept, because=told)
+
+    def _missing(self, drafted: _Drafted, *, pending: bool) -> None:
+        expense_id, link = self.spent.links.get(drafted.key, ("", None))
+        if link and link.fingerprint == MISSING:
+            self.counts["removed"] += 1
+        elif pending:
+            self.pending.add(drafted.supplier_voucher.name)
+        else:
+            self._add_up(drafted.cost.account, (), draft=drafted.draft)
+            self._add_discrepancy(drafted, DiscrepancyType.NOT_IN_MOMENT, expense_id)
+
+    def _only_in_moment(self, key: str, held: Sequence[ExistingExpense]) -> None:
+        """Tell of an expense that no cost of the ledger is to become, unless other days are about it."""
+        expense = next((each for each in held if self.spent.concerns(each.day)), None)
+        if expense is None:
+            return
+        if self._kept(key):
+            self.counts["kept"] += 1
+            return
+        named = KEY.fullmatch(key)
+        self._add_up(int(named[3]) if named else 0, held)
+        unread = named and int(named[2]) not in self.spent.years  # so at least its date is another
+        found = (
+            (FieldDifference(ComparedField.DATE, day_or_nothing(expense.day), named[2]),)
+            if named and unread
+            else ()
+        )
+        unlinked = "" if unread or key in self.spent.links else UNLINKED
+        self.discrepancies.append(
+            Discrepancy(
+                DiscrepancyType.DIFFERENT_IN_MOMENT if found else DiscrepancyType.MOMENT_ONLY,
+                expense.invoice_number,
+                expense.day or self.spent.first,
+                expense.id,
+                (named[1],) if named else (),
+                expense.amount,
+                found,
+                INVOICED if expense.invoiced else unlinked,
+                key,
+            )
+        )
+
+    def _kept(self, key: str) -> bool:
+        """Tell whether the cost of an expense is in the ledger, and only the settings leave it alone by now."""
+        name = key.partition("/")[0]
+        own = [
+            line
+            for line in self.spent.supplier_vouchers.get(name, ())
+            if not line.hidden and line.project_number and key_of(name, line.project_number, line.account) == key
+        ]
+        _, left_alone = costs_of(own, settings=self.spent.settings, project_id=self.spent.project_id)
+        return bool(left_alone)
+
+    def _differences_of(self, drafted: _Drafted, held: ExistingExpense) -> tuple[FieldDifference, ...]:
+        suppliers = (line for line in drafted.supplier_voucher.lines if line.account in SUPPLIER_ACCOUNTS)
+        nameless = not drafted.draft.supplier and any(line.supplier_number for line in suppliers)
+
+        def project() -> FieldDifference:
+            shown = self.spent.project_number(held.project_id)
+            return FieldDifference(ComparedField.PROJECT, shown or NOTHING, str(drafted.cost.project_number))
+
+        return tuple(compare_expense(drafted.draft, held, project=project, nameless=nameless))
+
+    def _add_up(self, account: int, held: Sequence[ExistingExpense], *, draft: ExpenseDraft | None = None) -> None:
+        """Count an expense on both sides, as far as it is of these days."""
+        self.sums[account][0] += sum(each.amount for each in held if self.spent.concerns(each.day))
+        if draft and self.spent.concerns(draft.day):
+            self.sums[account][1] += draft.amount
+
+    def _add_discrepancy(
+        self,
+        drafted: _Drafted,
+        discrepancy_type: DiscrepancyType,
+        expense_id: str,
+        *,
+        found: tuple[FieldDifference, ...] = (),
+        because: str = "",
+    ) -> None:
+        draft = drafted.draft
+        self.discrepancies.append(
+            Discrepancy(
+                discrepancy_type,
+                draft.invoice_number,
+                draft.day,
+                expense_id,
+                (drafted.supplier_voucher.name,),
+                draft.amount,
+                found,
+                because,
+                drafted.key,
+            )
+        )

@@ -1,0 +1,214 @@
+"""Whether the books agree: each invoice of Moment against the ledger of 24SevenOffice, without a call."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from sync.errors import RejectedError
+from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
+from sync.reconciliation.voucher_differences import FieldDifference, compare_voucher, expected_parts, parts_of
+from sync.records import ExportStatus
+from sync.rules.vouchers import format_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from sync.records import Invoice, PostedLine, Voucher
+
+OUTGOING = frozenset({"", "InvoiceCustomer", "CreditnoteCustomer"})
+"""Types of what the bridge itself posts; one that is not known may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceSides:
+    """What is compared.
+
+    Args:
+        first: the first day.
+        last: the last day.
+        invoices: Moment's finalized invoices of these days, and some of before and after to know them by.
+        lines: the outgoing invoices' lines in the ledger, of these days and of as many others.
+        expected: makes the voucher that an invoice is to have; raises Rejected.
+        linked: the voucher that each invoice was posted as, "2026/17", by the invoice's Moment id.
+        year_of: tells the number of the fiscal year around a day.
+        receivables: the account of what customers owe.
+        drafts: vouchers are left in a journal, which the ledger does not show.
+        rates: the rate of each VAT code, in percent.
+    """
+
+    first: date
+    last: date
+    invoices: Sequence[Invoice]
+    lines: Sequence[PostedLine]
+    expected: Callable[[Invoice], Voucher]
+    linked: Mapping[str, str]
+    year_of: Callable[[date], int]
+    receivables: int
+    drafts: bool = False
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+def reconcile_invoices(sides: InvoiceSides) -> ReconciliationReport:
+    """Compare, and tell what differs, by invoice number; vouchers that no invoice has come last."""
+    return _InvoiceReconciliation(sides).report()
+
+
+@dataclass
+class _InvoiceReconciliation:
+    sides: InvoiceSides
+    discrepancies: list[Discrepancy] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    matched: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
+    sums: dict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+
+    def report(self) -> ReconciliationReport:
+        sides = self.sides
+        self.vouchers = self._vouchers()
+        self.by_number, self.by_link = self._indexes()
+        for invoice in sorted(sides.invoices, key=lambda each: (each.number or 0, each.id)):
+            names = self._names(invoice)
+            self.matched.update(names)
+            if self._concerned(invoice.day, names):
+                self._check(invoice, names)
+        for name, lines in self.vouchers.items():
+            self._add_up(name, lines)
+            if name not in self.matched and any(map(self._inside, lines)):
+                self._only_there(name, lines)
+        totals = [
+            Total(account, code, moment, ledger, self._rate(code))
+            for (account, code), (moment, ledger) in sorted(self.sums.items())
+            if moment or ledger
+        ]
+        return ReconciliationReport(
+            sides.first, sides.last, dict(self.counts), totals, self.discrepancies, drafts=sides.drafts
+        )
+
+    def _rate(self, vat_code: str) -> str:
+        rate = self.sides.rates.get(vat_code)
+        return "" if rate is None else format_rate(rate)
+
+    def _vouchers(self) -> dict[str, list[PostedLine]]:
+        vouchers: dict[str, list[PostedLine]] = defaultdict(list)
+        for line in self.sides.lines:
+            vouchers[f"{self.sides.year_of(line.day)}-{line.type}-{line.voucher_number}"].append(line)
+        return vouchers
+
+    def _indexes(self) -> tuple[Mapping[str, Iterable[str]], Mapping[str, Iterable[str]]]:
+        by_number: dict[str, dict[str, None]] = defaultdict(dict)
+        by_link: dict[str, dict[str, None]] = defaultdict(dict)
+        for name, lines in self.vouchers.items():
+            year, _, number = name.split("-")
+            if any(line.system_type in OUTGOING for line in lines):
+                by_link[f"{year}/{number}"][name] = None
+            for line in lines:
+                if line.invoice_number:
+                    by_number[line.invoice_number][name] = None
+        return by_number, by_link
+
+    def _names(self, invoice: Invoice) -> tuple[str, ...]:
+        """Tell the vouchers of an invoice: those with its number, else the one that it was posted as."""
+        numbered = tuple(self.by_number.get(str(invoice.number), ()))
+        return numbered or tuple(self.by_link.get(self.sides.linked.get(invoice.id, ""), ()))
+
+    def _concerned(self, day: date, names: Iterable[str]) -> bool:
+        """Tell whether an invoice or its voucher is of these days; one whose day cannot be read may be."""
+        nearby = chain.from_iterable(self.vouchers[name] for name in names)
+        own = day == day.min or self.sides.first <= day <= self.sides.last
+        return own or any(map(self._inside, nearby))
+
+    def _inside(self, line: PostedLine) -> bool:
+        return not line.hidden and self.sides.first <= line.day <= self.sides.last
+
+    def _check(self, invoice: Invoice, names: tuple[str, ...]) -> None:
+        if invoice.export_status is not ExportStatus.TO_TRANSFER and invoice.id not in self.sides.linked:
+            self.counts[invoice.export_status] += 1
+            self.left.update(names)
+            return
+        if invoice.unreadable:
+            self._add_discrepancy(invoice, DiscrepancyType.UNREADABLE, names, because=invoice.unreadable)
+            return
+        try:
+            expected = self.sides.expected(invoice)
+        except RejectedError as refusal:
+            self._add_discrepancy(invoice, DiscrepancyType.UNREADABLE, names, because=refusal.message)
+            return
+        if self.sides.first <= invoice.day <= self.sides.last:
+            self._expect(expected)
+        self._compare(invoice, expected, names)
+
+    def _compare(self, invoice: Invoice, expected: Voucher, names: tuple[str, ...]) -> None:
+        """Hold what an invoice is to be in the ledger against what it is."""
+        standing = tuple(name for name in names if any(not line.hidden for line in self.vouchers[name]))
+        lines = [line for name in standing for line in self.vouchers[name]]
+        amount = expected.entries[0].amount
+        if not lines:
+            unseen = self.sides.drafts and invoice.id in self.sides.linked
+            if unseen and not names:
+                self.counts["unseen"] += 1
+            else:
+                self._add_discrepancy(
+                    invoice, DiscrepancyType.HIDDEN if names else DiscrepancyType.MISSING, names, amount=amount
+                )
+            return
+        found = compare_voucher(expected, lines)
+        if not found:
+            self.counts["equal"] += 1
+        elif len(standing) > 1 and _cancel_out(lines):
+            self._add_discrepancy(invoice, DiscrepancyType.REVERSED, standing, amount=amount)
+        elif len(standing) > 1 and abs(self._owed(lines)) != abs(amount):
+            self._add_discrepancy(invoice, DiscrepancyType.DUPLICATED, standing, amount=amount)
+        else:
+            self._add_discrepancy(invoice, DiscrepancyType.DIFFERENT, standing, amount=amount, found=found)
+
+    def _only_there(self, name: str, lines: Sequence[PostedLine]) -> None:
+        number = next((line.invoice_number for line in lines if line.invoice_number), "")
+        self.discrepancies.append(
+            Discrepancy(
+                DiscrepancyType.LEDGER_ONLY, number, lines[0].day, vouchers=(name,), amount=self._owed(lines)
+            )
+        )
+
+    def _add_discrepancy(
+        self,
+        invoice: Invoice,
+        discrepancy_type: DiscrepancyType,
+        names: tuple[str, ...],
+        *,
+        amount: int = 0,
+        found: Sequence[FieldDifference] = (),
+        because: str = "",
+    ) -> None:
+        number = str(invoice.number or "")
+        self.discrepancies.append(
+            Discrepancy(discrepancy_type, number, invoice.day, invoice.id, names, amount, tuple(found), because)
+        )
+
+    def _owed(self, lines: Iterable[PostedLine]) -> int:
+        return sum(line.amount for line in lines if line.account == self.sides.receivables and not line.hidden)
+
+    def _expect(self, expected: Voucher) -> None:
+        self.sums[expected.entries[0].account, ""][0] += expected.entries[0].amount
+        for part in expected_parts(expected):
+            self.sums[part.account, part.vat_code][0] += part.amount
+
+    def _add_up(self, name: str, lines: Iterable[PostedLine]) -> None:
+        """Count a voucher of these days, unless its invoice is not to be transferred by us."""
+        inside = [line for line in lines if self._inside(line)]
+        if name not in self.left and inside:
+            self.sums[self.sides.receivables, ""][1] += self._owed(inside)
+            for part in parts_of(line for line in inside if line.account != self.sides.receivables):
+                self.sums[part.account, part.vat_code][1] += part.amount
+
+
+def _cancel_out(lines: Iterable[PostedLine]) -> bool:
+    """Tell whether vouchers take each other back."""
+    sums: dict[int, int] = defaultdict(int)
+    for line in lines:
+        sums[line.account] += 0 if line.hidden else line.amount
+    return not any(sums.values())

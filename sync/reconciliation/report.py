@@ -1,0 +1,284 @@
+"""What a comparison of the books comes to: what differs, in words and in what JSON can hold."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import astuple, dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from i18n.messages import as_json, from_json, msg
+from sync.reconciliation.voucher_differences import ComparedField, FieldDifference
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from i18n.messages import Message
+
+
+class DiscrepancyType(StrEnum):
+    """How an invoice stands in the ledger, or an expense in Moment, where it does not stand there as it should."""
+
+    MISSING = "missing"
+    HIDDEN = "hidden"
+    REVERSED = "taken back"
+    DUPLICATED = "doubled"
+    DIFFERENT = "different"
+    LEDGER_ONLY = "only in the ledger"
+    UNREADABLE = "unreadable"
+    NOT_IN_MOMENT = "not in Moment"
+    DIFFERENT_IN_MOMENT = "different in Moment"
+    MOMENT_ONLY = "only in Moment"
+    DUPLICATED_IN_MOMENT = "doubled in Moment"
+
+
+DESCRIPTIONS: Mapping[DiscrepancyType, Message] = MappingProxyType(
+    {
+        DiscrepancyType.MISSING: msg("Not in the ledger"),
+        DiscrepancyType.HIDDEN: msg("Hidden in the ledger"),
+        DiscrepancyType.REVERSED: msg("Taken back in the ledger"),
+        DiscrepancyType.DUPLICATED: msg("More than once in the ledger"),
+        DiscrepancyType.DIFFERENT: msg("Another in the ledger than in Moment"),
+        DiscrepancyType.LEDGER_ONLY: msg("Only in the ledger"),
+        DiscrepancyType.UNREADABLE: msg("Cannot be compared"),
+        DiscrepancyType.NOT_IN_MOMENT: msg("Not in Moment"),
+        DiscrepancyType.DIFFERENT_IN_MOMENT: msg("Another in Moment than in the ledger"),
+        DiscrepancyType.MOMENT_ONLY: msg("Only in Moment: its cost is not in the ledger, or no longer there"),
+        DiscrepancyType.DUPLICATED_IN_MOMENT: msg("More than once in Moment"),
+    }
+)
+
+REMEDIES: Mapping[DiscrepancyType, Message] = MappingProxyType(
+    {
+        DiscrepancyType.MISSING: msg("Send it. The ledger is looked at first, so that nothing is posted twice."),
+        DiscrepancyType.HIDDEN: msg("If it was hidden by mistake, show it again in 24SevenOffice."),
+        DiscrepancyType.REVERSED: msg("If it was taken back by mistake, enter its voucher anew in 24SevenOffice."),
+        DiscrepancyType.DUPLICATED: msg("Take back all but the right one in 24SevenOffice."),
+        DiscrepancyType.DIFFERENT: msg(
+            "Correct the voucher in 24SevenOffice. Or delete it there, then send the invoice again: nothing is "
+            "posted as long as it is there."
+        ),
+        DiscrepancyType.LEDGER_ONLY: msg("See whether it belongs there: Moment has no such invoice."),
+        DiscrepancyType.UNREADABLE: msg("Compare it by hand."),
+        DiscrepancyType.NOT_IN_MOMENT: msg("Bring it. Moment is looked at first, so that nothing is made twice."),
+        DiscrepancyType.DIFFERENT_IN_MOMENT: msg(
+            "Bring it again, and it becomes what the ledger says. If the ledger is wrong, correct it there."
+        ),
+        DiscrepancyType.MOMENT_ONLY: msg(
+            "Bring its voucher again, and the expense is removed, if the ledger is right."
+        ),
+        DiscrepancyType.DUPLICATED_IN_MOMENT: msg("Delete all but one in Moment."),
+    }
+)
+
+FIELD_NAMES: Mapping[ComparedField, Message] = MappingProxyType(
+    {
+        ComparedField.AMOUNT: msg("Amount"),
+        ComparedField.SIGN: msg("Debit and credit"),
+        ComparedField.ACCOUNT: msg("Account"),
+        ComparedField.VAT: msg("VAT code"),
+        ComparedField.PROJECT: msg("Project"),
+        ComparedField.CUSTOMER: msg("Customer number"),
+        ComparedField.DATE: msg("Date"),
+        ComparedField.MONTH: msg("Month"),
+        ComparedField.NUMBER: msg("Invoice number"),
+        ComparedField.DUE: msg("Due date"),
+        ComparedField.DEPARTMENT: msg("Department"),
+        ComparedField.SUPPLIER: msg("Supplier"),
+        ComparedField.DESCRIPTION: msg("Description"),
+    }
+)
+
+
+SYNCABLE_EXPENSES = frozenset(
+    {DiscrepancyType.NOT_IN_MOMENT, DiscrepancyType.DIFFERENT_IN_MOMENT, DiscrepancyType.MOMENT_ONLY}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """An invoice, voucher or expense that differs: ``amount`` in øre, ``moment_id`` empty for what Moment lacks.
+
+    ``vouchers`` are named by fiscal year, type and number: "2026-101-17". ``expense`` is our key of an expense.
+    """
+
+    type: DiscrepancyType
+    number: str
+    day: date
+    moment_id: str = ""
+    vouchers: tuple[str, ...] = ()
+    amount: int = 0
+    differences: tuple[FieldDifference, ...] = ()
+    because: str = ""
+    expense: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is about, whatever is wrong with it."""
+        if self.expense:
+            return f"expense/{self.expense}"
+        return f"invoice/{self.moment_id}" if self.moment_id else f"voucher/{self.vouchers[0]}"
+
+    @property
+    def fingerprint(self) -> str:
+        """What is wrong with it: accepted as known, it is no news until this changes."""
+        return hashlib.sha256(repr((*self.as_json().items(),)).encode()).hexdigest()
+
+    @property
+    def description(self) -> Message:
+        """What is wrong, in short."""
+        return DESCRIPTIONS[self.type]
+
+    @property
+    def details(self) -> list[Message | str]:
+        """What is wrong, point by point."""
+        told: list[Message | str] = [
+            msg(
+                "{point}: {moment} in Moment, {ledger} in the ledger",
+                point=FIELD_NAMES[each.field],
+                moment=each.moment,
+                ledger=each.ledger,
+            )
+            for each in self.differences
+        ]
+        return [*told, *filter(None, [self.because])]
+
+    @property
+    def remedy(self) -> Message:
+        """What a person can do about it."""
+        return REMEDIES[self.type]
+
+    @property
+    def can_be_sent(self) -> bool:
+        """Whether it may be sent (again): a look by number and fiscal year would find what is there.
+
+        An expense may be, unless there is a reason why that would be in vain.
+        """
+        if self.expense:
+            return self.type in SYNCABLE_EXPENSES and not self.because
+        if self.type is DiscrepancyType.DIFFERENT:
+            return {ComparedField.NUMBER, ComparedField.MONTH}.isdisjoint(each.field for each in self.differences)
+        return self.type is DiscrepancyType.MISSING
+
+    @property
+    def expense_to_unlink(self) -> str:
+        """Tell our key of the expense whose link is in the way of bringing it again, empty where none is."""
+        return self.expense if self.type is not DiscrepancyType.MOMENT_ONLY else ""
+
+    @property
+    def voucher_names(self) -> str:
+        """The vouchers as a person reads them: number and fiscal year."""
+        parts = (name.split("-") for name in self.vouchers)
+        return ", ".join(f"{number}/{year}" for year, _, number in parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Put it into what JSON can hold."""
+        return {
+            "type": self.type,
+            "number": self.number,
+            "day": self.day.isoformat(),
+            "moment_id": self.moment_id,
+            "vouchers": list(self.vouchers),
+            "amount": self.amount,
+            "differences": [[each.field, each.moment, each.ledger] for each in self.differences],
+            "because": as_json(self.because),
+            **({"expense": self.expense} if self.expense else {}),
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Discrepancy:
+        """Read what :meth:`as_json` wrote."""
+        return cls(
+            DiscrepancyType(told["type"]),
+            told["number"],
+            date.fromisoformat(told["day"]),
+            told["moment_id"],
+            tuple(told["vouchers"]),
+            told["amount"],
+            tuple(FieldDifference(ComparedField(point), *sides) for point, *sides in told["differences"]),
+            from_json(told["because"]),
+            told.get("expense", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What an account has under a VAT code in all: øre, VAT included, in credit below zero.
+
+    ``rate`` is that of the code, in percent as a person writes it; empty where there is none.
+    """
+
+    account: int
+    vat_code: str
+    moment: int
+    ledger: int
+    rate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationReport:
+    """What was found in the days from ``first`` to ``last``, both included.
+
+    ``counts`` tells how many invoices are equal, how many Moment says not to transfer (unwanted) or to have been
+    transferred (done) already, and how many may be drafts that the ledger does not show (unseen). ``expenses`` is
+    the same of the expenses, where they travel; what its counts tell is said in
+    :mod:`sync.reconciliation.expenses`.
+    """
+
+    first: date
+    last: date
+    counts: Mapping[str, int] = field(default_factory=dict)
+    totals: Sequence[Total] = ()
+    discrepancies: Sequence[Discrepancy] = ()
+    drafts: bool = False
+    accepted: Sequence[Discrepancy] = ()
+    expenses: ReconciliationReport | None = None
+
+    @property
+    def agree(self) -> bool:
+        """Whether the books agree, but for what is known."""
+        return not self.all_discrepancies
+
+    @property
+    def all_discrepancies(self) -> Sequence[Discrepancy]:
+        """All differences, of invoices and of expenses."""
+        return (*self.discrepancies, *(self.expenses.discrepancies if self.expenses else ()))
+
+    def without_accepted(self, known: Collection[tuple[str, str]]) -> ReconciliationReport:
+        """Set apart what somebody has accepted: the pairs of key and fingerprint."""
+        sides: tuple[list[Discrepancy], list[Discrepancy]] = ([], [])
+        for each in self.discrepancies:
+            sides[(each.key, each.fingerprint) in known].append(each)
+        expenses = self.expenses.without_accepted(known) if self.expenses else None
+        return replace(self, discrepancies=sides[False], accepted=sides[True], expenses=expenses)
+
+    def count(self, name: str) -> int:
+        """Tell one of the counts."""
+        return self.counts.get(name, 0)
+
+    def as_json(self) -> dict[str, Any]:
+        """Put it into what JSON can hold; amounts stay øre."""
+        return {
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "counts": dict(self.counts),
+            "totals": [[*astuple(each)] for each in self.totals],
+            "discrepancies": [each.as_json() for each in self.discrepancies],
+            "drafts": self.drafts,
+            "expenses": self.expenses.as_json() if self.expenses else None,
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> ReconciliationReport:
+        """Read what :meth:`as_json` wrote."""
+        return cls(
+            date.fromisoformat(told["first"]),
+            date.fromisoformat(told["last"]),
+            told["counts"],
+            [Total(*each) for each in told["totals"]],
+            [Discrepancy.from_json(each) for each in told["discrepancies"]],
+            told["drafts"],
+            expenses=cls.from_json(expenses) if (expenses := told.get("expenses")) else None,
+        )

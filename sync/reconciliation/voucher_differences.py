@@ -1,0 +1,208 @@
+"""Where a voucher in the ledger is not what the invoice makes of itself: point by point and right to the øre."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from sync.records import LedgerLine
+from sync.rules.vat_allocation import VAT_ACCOUNTS, gross_amounts
+from sync.rules.vouchers import format_kroner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import date
+
+    from sync.records import PostedLine, Voucher
+
+Key: TypeAlias = tuple[str, ...]
+Sums: TypeAlias = "Mapping[Key, int]"
+
+UNKNOWN = 0
+"""Stands for a customer or project whose number nobody knows; it is not compared."""
+
+NOTHING = "-"
+
+
+class ComparedField(StrEnum):
+    """What differs."""
+
+    AMOUNT = "amount"
+    SIGN = "sign"
+    ACCOUNT = "account"
+    VAT = "vat"
+    PROJECT = "project"
+    CUSTOMER = "customer"
+    DATE = "date"
+    MONTH = "month"
+    NUMBER = "number"
+    DUE = "due"
+    DEPARTMENT = "department"
+    SUPPLIER = "supplier"
+    DESCRIPTION = "description"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDifference:
+    """One point that differs, with what each side has, as it is written in every language."""
+
+    field: ComparedField
+    moment: str
+    ledger: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevenuePart:
+    """What an account, VAT code and project have of a voucher's revenue: ``amount`` in øre, VAT included."""
+
+    account: int
+    vat_code: str
+    project: int | None
+    amount: int
+
+
+def compare_voucher(expected: Voucher, lines: Sequence[PostedLine]) -> list[FieldDifference]:
+    """Compare a voucher with its visible lines in the ledger, where revenue may stand net with lines of VAT.
+
+    Net revenue bears its share of the VAT lines (S5, S33), which rounds to the øre on each line: there a sum may
+    be off by an øre for each line. What the customer owes never may.
+    """
+    held = [line for line in lines if not line.hidden]
+    owed = _owed(expected, held)
+    parts = parts_of([line for line in held if line not in owed])
+    found = [*_of_amounts(expected, owed, parts), *_of_names(expected, held, owed)]
+    exact = not any(each.field in {ComparedField.AMOUNT, ComparedField.SIGN} for each in found)
+    return found + list(_of_parts(expected_parts(expected), parts, exact=exact, slack=_slack(held)))
+
+
+def expected_parts(expected: Voucher) -> list[RevenuePart]:
+    """Tell the revenue of a voucher as it is to be posted."""
+    return [
+        RevenuePart(each.account, _code(each.tax_code), each.project_number, each.amount)
+        for each in expected.entries[1:]
+    ]
+
+
+def parts_of(lines: Iterable[PostedLine]) -> list[RevenuePart]:
+    """Tell the revenue of a voucher as it is posted; none of the lines is what the customer owes."""
+    as_costs = [
+        LedgerLine(line.account, line.amount, line.day, _code(line.vat_code), line.project_number)
+        for line in lines
+    ]
+    return [
+        RevenuePart(line.account, line.vat_code, line.project_number, amount)
+        for line, amount in gross_amounts(as_costs)
+    ]
+
+
+def written(day: date) -> str:
+    """Write a day as Norwegians and Englishmen both read it."""
+    return f"{day:%d.%m.%Y}"
+
+
+def _owed(expected: Voucher, held: Sequence[PostedLine]) -> list[PostedLine]:
+    """Tell the lines of what the customer owes, also where they are on a wrong account."""
+    receivable = expected.entries[0]
+    right = [line for line in held if line.account == receivable.account]
+    revenue = {entry.account for entry in expected.entries[1:]}
+    strange = [line for line in held if line.account not in revenue and line.account not in VAT_ACCOUNTS]
+    return right or [line for line in strange if line.amount * receivable.amount > 0]
+
+
+def _of_amounts(
+    expected: Voucher, owed: Sequence[PostedLine], parts: Sequence[RevenuePart]
+) -> Iterator[FieldDifference]:
+    amount, held = expected.entries[0].amount, sum(line.amount for line in owed)
+    revenue = -sum(part.amount for part in parts)
+    if held == -amount == revenue:
+        yield FieldDifference(ComparedField.SIGN, format_kroner(amount), format_kroner(held))
+    elif held != amount:
+        yield FieldDifference(ComparedField.AMOUNT, format_kroner(amount), format_kroner(held))
+    elif revenue != amount:
+        yield FieldDifference(ComparedField.AMOUNT, format_kroner(amount), format_kroner(revenue))
+
+
+def _of_names(
+    expected: Voucher, held: Sequence[PostedLine], owed: Sequence[PostedLine]
+) -> Iterator[FieldDifference]:
+    receivable = expected.entries[0]
+    accounts = {line.account for line in owed}
+    if accounts != {receivable.account}:
+        yield FieldDifference(ComparedField.ACCOUNT, str(receivable.account), _listed(accounts))
+    strangers = {line.customer_number for line in held} - {None, receivable.customer_number}
+    if strangers and receivable.customer_number != UNKNOWN:
+        yield FieldDifference(ComparedField.CUSTOMER, str(receivable.customer_number), _listed(strangers))
+    numbers, number = {line.invoice_number for line in held} - {""}, str(expected.invoice_number)
+    if numbers != {number}:
+        yield FieldDifference(ComparedField.NUMBER, number, _listed(numbers))
+    days = sorted({line.day for line in held} - {expected.day})
+    if days:
+        same_month = all((day.year, day.month) == (expected.day.year, expected.day.month) for day in days)
+        point = ComparedField.DATE if same_month else ComparedField.MONTH
+        yield FieldDifference(point, written(expected.day), ", ".join(map(written, days)))
+    dues = sorted({line.due for line in owed if line.due} - {expected.due})
+    if dues:
+        yield FieldDifference(ComparedField.DUE, written(expected.due), ", ".join(map(written, dues)))
+    departments = {line.department for line in held} - {None, receivable.department}
+    if departments and receivable.department:
+        yield FieldDifference(ComparedField.DEPARTMENT, str(receivable.department), _listed(departments))
+
+
+def _of_parts(
+    ours: list[RevenuePart], theirs: list[RevenuePart], *, exact: bool, slack: int | None
+) -> Iterator[FieldDifference]:
+    """Compare account by account, then VAT and project on each; amounts only where the accounts agree."""
+
+    def differ(
+        point: ComparedField, key: Callable[[RevenuePart], Key], slack: int | None
+    ) -> Iterator[FieldDifference]:
+        one, other = _sums(ours, key), _sums(theirs, key)
+        if not _alike(one, other, slack=slack):
+            yield FieldDifference(point, _display(one, other), _display(other, one))
+
+    allowed = slack if exact else None
+    of_accounts = list(differ(ComparedField.ACCOUNT, lambda part: (str(part.account),), allowed))
+    yield from of_accounts
+    allowed = None if of_accounts else allowed
+    on: Callable[[RevenuePart], Key] = (lambda _: ()) if of_accounts else (lambda part: (str(part.account),))
+    yield from differ(ComparedField.VAT, lambda part: (*on(part), part.vat_code or "0"), allowed)
+    if not any(part.project == UNKNOWN for part in ours):
+        yield from differ(ComparedField.PROJECT, lambda part: (*on(part), str(part.project or NOTHING)), allowed)
+
+
+def _slack(held: Sequence[PostedLine]) -> int | None:
+    """Tell by how many øre a sum may be off; None where only what stands there can be compared, not how much."""
+    vat = {_code(line.vat_code) for line in held if line.account in VAT_ACCOUNTS}
+    codes = {_code(line.vat_code) for line in held if line.account not in VAT_ACCOUNTS}
+    if not vat:
+        return 0
+    return len(held) if vat <= codes else None
+
+
+def _alike(one: Sums, other: Sums, *, slack: int | None) -> bool:
+    if one.keys() != other.keys():
+        return False
+    return slack is None or all(abs(one[key] - other[key]) <= slack for key in one)
+
+
+def _sums(parts: Iterable[RevenuePart], key: Callable[[RevenuePart], Key]) -> Sums:
+    sums: dict[Key, int] = defaultdict(int)
+    for part in parts:
+        sums[key(part)] += part.amount
+    return {key: amount for key, amount in sums.items() if amount}
+
+
+def _display(sums: Sums, other: Sums) -> str:
+    """Write what the other side does not have just so, in credit as it is in the ledger."""
+    told = [f"{'/'.join(key)}: {format_kroner(sums[key])}" for key in sorted(sums) if sums[key] != other.get(key)]
+    return ", ".join(told) or NOTHING
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(sorted(map(str, values))) or NOTHING
+
+
+def _code(vat_code: str) -> str:
+    return "" if vat_code == "0" else vat_code

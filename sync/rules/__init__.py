@@ -1,0 +1,1 @@
+"""Rules of bookkeeping and of text: from a record of one system to a record of the other."""

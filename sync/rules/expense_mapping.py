@@ -1,0 +1,172 @@
+"""From a supplier's voucher to the costs that projects in Moment bear, and why the rest is left alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from i18n.messages import Message, msg, translate
+from models.connections.account_ranges import AccountRanges
+from sync.records import ExpenseDraft
+from sync.rules.normalization import clean
+from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, gross_amounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
+
+    from i18n.catalog import Language
+    from models.connections.settings import ConnectionSettings
+    from sync.records import LedgerLine
+
+MAX_DESCRIPTION_LENGTH = 250
+
+MISSING = "gone"
+"""Fingerprint of a link whose expense was deleted in Moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one project bears of a voucher on one account: ``amount`` in øre including VAT."""
+
+    account: int
+    project_number: int
+    project_id: str
+    amount: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedLine:
+    """Why a line of a voucher does not become an expense: ``error_code`` in short, ``why`` for a person."""
+
+    error_code: str
+    why: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierInvoice:
+    """Who sent the invoice behind a voucher, its number and its day; ``currency`` is what it was written in."""
+
+    supplier: str
+    invoice_number: str
+    day: date
+    currency: str
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return " ".join(filter(None, (self.supplier, self.invoice_number)))
+
+
+def costs_of(
+    lines: Sequence[LedgerLine], *, settings: ConnectionSettings, project_id: Callable[[int], str | None]
+) -> tuple[list[Cost], list[SkippedLine]]:
+    """Tell the costs that become expenses, and the reasons why other lines do not.
+
+    Args:
+        lines: all lines of the voucher.
+        settings: the listed accounts, and the day before which vouchers are left alone.
+        project_id: finds the Moment project with a project number.
+    """
+    amounts: dict[tuple[int, int, str], int] = defaultdict(int)
+    texts: dict[tuple[int, int, str], dict[str, None]] = defaultdict(dict)
+    left_alone: dict[SkippedLine, None] = {}
+    listed = AccountRanges.parse(settings.expense_accounts)
+    for line, amount in gross_amounts([line for line in lines if not line.hidden]):
+        found = _skip_reason(line, listed, settings.expense_from) or _project(line, project_id)
+        if isinstance(found, SkippedLine):
+            left_alone[found] = None
+            continue
+        key = (line.account, *found)
+        amounts[key] += amount
+        texts[key][clean(line.text, max_length=MAX_DESCRIPTION_LENGTH)] = None
+    costs = [Cost(*key, amount, ", ".join(filter(None, texts[key]))) for key, amount in amounts.items() if amount]
+    return costs, list(left_alone)
+
+
+def supplier_invoice_of(
+    lines: Sequence[LedgerLine], *, supplier: str = "", invoice_number: str = ""
+) -> SupplierInvoice:
+    """Read who a voucher is from off its supplier line (S7), else off what is known besides."""
+    owed = next((line for line in lines if line.account in SUPPLIER_ACCOUNTS), lines[0])
+    numbers = (line.invoice_number for line in (owed, *lines) if line.invoice_number)
+    return SupplierInvoice(
+        supplier=clean(owed.supplier_name or supplier, max_length=100),
+        invoice_number=clean(next(numbers, invoice_number), max_length=50),
+        day=owed.day,
+        currency=owed.currency,
+    )
+
+
+def drafts_of(
+    voucher: str, costs: Sequence[Cost], supplier_invoice: SupplierInvoice, *, settings: ConnectionSettings
+) -> Mapping[str, ExpenseDraft]:
+    """Put costs as Moment takes them, by our key of each; the activity is filled in when they are sent."""
+    return {
+        key_of(voucher, cost.project_number, cost.account): ExpenseDraft(
+            external_id=external_id(key_of(voucher, cost.project_number, cost.account)),
+            project_id=cost.project_id,
+            activity_id="",
+            description=_description(cost, supplier_invoice, settings.language),
+            amount=cost.amount,
+            supplier=supplier_invoice.supplier,
+            invoice_number=supplier_invoice.invoice_number,
+            day=supplier_invoice.day,
+            billable=settings.expense_billable_projects.get(cost.project_number, settings.expense_billable),
+        )
+        for cost in costs
+    }
+
+
+def key_of(voucher: str, project_number: int, account: int) -> str:
+    """Name an expense by where its cost stands in 24SevenOffice; it is linked by this name."""
+    return f"{voucher}/{project_number}/{account}"
+
+
+def external_id(key: str) -> str:
+    """Tell the name under which Moment keeps an expense for us."""
+    return f"24so:{key}"
+
+
+def title_of(voucher: str, lines: Sequence[LedgerLine]) -> Message:
+    """Name a voucher as a person does."""
+    year, _, number = voucher.split("-")
+    name = supplier_invoice_of(lines).name if lines else ""
+    if not name:
+        return msg("Voucher {number} of {year}", number=number, year=year)
+    return msg("Voucher {number} of {year} ({name})", number=number, year=year, name=name)
+
+
+def _skip_reason(line: LedgerLine, listed: AccountRanges, first_day: date | None) -> SkippedLine | None:
+    if line.account not in listed:
+        return SkippedLine(
+            error_code="not_listed", why=msg("Account {account} is not listed for expenses", account=line.account)
+        )
+    if first_day and line.day < first_day:
+        day = f"{first_day:%d.%m.%Y}"
+        return SkippedLine(error_code="before_first_day", why=msg("It is dated before {day}", day=day))
+    if not line.project_number:
+        return SkippedLine(
+            error_code="no_project",
+            why=msg("The cost on account {account} is on no project", account=line.account),
+        )
+    return None
+
+
+def _project(line: LedgerLine, project_id: Callable[[int], str | None]) -> tuple[int, str] | SkippedLine:
+    number = line.project_number or 0
+    found = project_id(number)
+    if found:
+        return number, found
+    return SkippedLine(error_code="unknown_project", why=msg("Moment has no project {number}", number=number))
+
+
+def _description(cost: Cost, supplier_invoice: SupplierInvoice, language: Language) -> str:
+    """Say what the cost is; an amount in another currency stays in kroner and names the currency."""
+    text = (
+        cost.text or supplier_invoice.name or translate(msg("Account {account}", account=cost.account), language)
+    )
+    suffix = "" if supplier_invoice.currency == "NOK" else f" ({supplier_invoice.currency})"
+    return text[: MAX_DESCRIPTION_LENGTH - len(suffix)] + suffix

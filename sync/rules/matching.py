@@ -1,0 +1,156 @@
+"""Which customer of 24SevenOffice a customer of Moment is, and whether a project there is the same: match, or ask.
+
+To link the wrong one sends invoices to a stranger, and to make a second one splits a customer's ledger. So only
+what is certain is linked, and what is neither certain nor strange is asked of a person.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from sync.rules.normalization import clean, without_decoration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sync.records import Company, Customer, ExistingProject, ProjectDraft
+
+MAX_NAME_LENGTH = 200
+
+NAME_SIMILARITY = 0.6
+"""From here on two names under the same number may be one customer's; the measure is that of difflib."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """``number`` is that of the one that it is, if that is certain; ``candidates`` are those to choose from."""
+
+    number: int | None = None
+    candidates: tuple[Company, ...] = ()
+
+
+class CustomerMatcher:
+    """All customers of 24SevenOffice, found by what they may have in common with one of Moment."""
+
+    def __init__(self, companies: Iterable[Company]) -> None:
+        self.by_number: dict[int, Company] = {}
+        self._by_moment_id: dict[str, list[Company]] = defaultdict(list)
+        self._by_organization: dict[str, list[Company]] = defaultdict(list)
+        self._by_name: dict[str, list[Company]] = defaultdict(list)
+        self._by_email: dict[str, list[Company]] = defaultdict(list)
+        for company in companies:
+            self._enter(company)
+
+    def match(self, customer: Customer) -> Match:
+        """Find a customer by Moment's id, its number, organization number, name or e-mail, in this order.
+
+        Two with different organization numbers are never the same. A name alone tells the customer unless there
+        are several of it, an e-mail address alone never does: bookkeepers and families share theirs.
+        """
+        if known := self.known(customer):
+            return Match(known)
+        if found := self._by_organization.get(without_decoration(customer.organization_number), []):
+            return _judged(customer, found, narrowed=[each for each in found if _same_name(customer, each)])
+        if found := _compatible(customer, self._by_name.get(folded(customer.name), [])):
+            return _judged(customer, found, narrowed=[each for each in found if _same_email(customer, each)])
+        found = [each for email in _emails(customer) for each in self._by_email.get(email, [])]
+        found += self._by_moment_id.get(customer.id, []) + self._numbered(customer)
+        return Match(candidates=tuple(dict.fromkeys(_compatible(customer, found))))
+
+    def known(self, customer: Customer) -> int | None:
+        """Tell the number of the customer that either system names as this one, where nothing else denies it."""
+        named = [each for each in self._by_moment_id.get(customer.id, []) if _agrees(customer, each)]
+        named = named or [each for each in self._numbered(customer) if is_same(customer, each)]
+        return min((each.number for each in named), default=None)
+
+    def _numbered(self, customer: Customer) -> list[Company]:
+        """Find the customer that has the number which Moment knows, if it is no stranger to whom it fell."""
+        number = customer.number
+        held = self.by_number.get(int(number)) if number.isascii() and number.isdecimal() else None
+        return [held] if held and held.moment_id in ("", customer.id) and _alike(customer, held) else []
+
+    def _enter(self, company: Company) -> None:
+        self.by_number[company.number] = company
+        indexes = (
+            (self._by_moment_id, {company.moment_id}),
+            (self._by_organization, {without_decoration(company.organization_number)}),
+            (self._by_name, {folded(company.name)}),
+            (self._by_email, {email.strip().casefold() for email in company.emails}),
+        )
+        for index, keys in indexes:
+            for key in keys - {""}:
+                index[key].append(company)
+
+
+def is_same(customer: Customer, company: Company) -> bool:
+    """Tell whether a customer that 24SevenOffice has under the same number is the same one, by number or name."""
+    return company.moment_id in ("", customer.id) and _agrees(customer, company)
+
+
+def same_project(draft: ProjectDraft, held: ExistingProject) -> bool:
+    """Tell whether the project that has the number is the same one: of its name, and of no other customer."""
+    of_another = held.customer_number and draft.customer_number not in (None, held.customer_number)
+    return folded(held.name) == folded(draft.name) and not of_another
+
+
+def folded(name: str) -> str:
+    """Bring a name to the form in which it is compared."""
+    return clean(name, max_length=MAX_NAME_LENGTH).casefold()
+
+
+def _judged(customer: Customer, found: Sequence[Company], *, narrowed: Sequence[Company]) -> Match:
+    """Take the only one that is in use as a customer, or the only one of these that has more in common."""
+    usable = [each for each in found if each.active and not each.supplier]
+    left = usable if len(usable) == 1 else [each for each in usable if each in narrowed]
+    certain = (
+        len(left) == 1 and left[0].moment_id in ("", customer.id) and not _may_be_namesakes(customer, left[0])
+    )
+    return Match(left[0].number) if certain else Match(candidates=tuple(found))
+
+
+def _may_be_namesakes(customer: Customer, company: Company) -> bool:
+    """Tell whether two private persons may only be called the same, as their e-mail addresses differ."""
+    addresses = bool(_emails(customer) and company.emails)
+    return not customer.is_company and addresses and not _same_email(customer, company)
+
+
+def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Company]:
+    return [each for each in companies if not _another_company(customer, each)]
+
+
+def _agrees(customer: Customer, company: Company) -> bool:
+    """Tell whether organization numbers, or else names, are the same."""
+    ours, theirs = (
+        without_decoration(customer.organization_number),
+        without_decoration(company.organization_number),
+    )
+    return ours == theirs if ours and theirs else _same_name(customer, company)
+
+
+def _alike(customer: Customer, company: Company) -> bool:
+    """Tell whether two may be one by their organization numbers or, nearly, by their names."""
+    names = SequenceMatcher(None, folded(customer.name), folded(company.name))
+    return _agrees(customer, company) or names.ratio() >= NAME_SIMILARITY
+
+
+def _another_company(customer: Customer, company: Company) -> bool:
+    ours, theirs = (
+        without_decoration(customer.organization_number),
+        without_decoration(company.organization_number),
+    )
+    return bool(ours and theirs and ours != theirs)
+
+
+def _same_name(customer: Customer, company: Company) -> bool:
+    return folded(customer.name) == folded(company.name)
+
+
+def _same_email(customer: Customer, company: Company) -> bool:
+    return not _emails(customer).isdisjoint(email.strip().casefold() for email in company.emails)
+
+
+def _emails(customer: Customer) -> set[str]:
+    return {email.strip().casefold() for email in (customer.email, customer.invoice_email)} - {""}

@@ -1,0 +1,209 @@
+"""The town as it is measured: no snapshots of the sandbox's books, no limits but ours, and an eye on the processes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from sqlalchemy import func, select
+
+import models.enums
+from local.demo_user import eventually, expect
+from local.processes import ROOT
+from local.stack import Stack
+from models.enums import EntityType, JobState
+from models.inbox import links
+from models.inbox.enqueue import enqueue
+from models.schema.tables import SyncJobRow
+from tests.bench.load import Request, send_all
+from tests.journeys.firm import API_KEY
+from tests.journeys.town import town
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tests.journeys.firm import Firm, Record
+    from tests.journeys.town import Town
+
+UNLIMITED = {
+    "TWENTYFOUR_REQUESTS_PER_HOUR": "100000000",
+    "TWENTYFOUR_REQUESTS_PER_SECOND": "10000",
+    "POLL_SECONDS": "36000",
+}
+"""What is measured elsewhere (the budget, the polls) stands in nobody's way here."""
+
+KEY = "Basic " + base64.b64encode(f"apikey:{API_KEY}".encode()).decode()
+PATIENCE_SECONDS = 600
+WRITERS = 4
+SENDERS = 8
+PARTS = {"worker": " worker ", "beat": " beat ", "web": "uvicorn", "postgres": "postgres", "redis": "valkey"}
+"""Our own processes, each with a word of its command line."""
+
+
+class BenchStack(Stack):
+    """Runs without Flower, and with a sandbox that keeps nothing: a snapshot stops it while it is written."""
+
+    def command_lines(self) -> dict[str, tuple[str, ...]]:
+        lines = super().command_lines()
+        del lines["flower"]
+        return lines | {"sandbox": tuple(word for word in lines["sandbox"] if not word.startswith("--keep"))}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of our processes with its children: seconds of CPU so far, and by process the bytes of its own memory."""
+
+    cpu: float
+    memory: Mapping[int, int]
+
+
+class Scene:
+    """A town with what the rows do in it."""
+
+    def __init__(self, running: Town) -> None:
+        self.town = running
+        self.stack, self.container = running.stack, running.container
+
+    def firm(self, **settings: Any) -> Firm:
+        """Connect a firm; only notifications of the row's own bring its changes."""
+        firm = self.town.firm()
+        firm.control("twentyfour", "PUT", "limits", {"per_hour": 10**9, "per_second": 10**6})
+        firm.connect(hears=(), **settings)
+        return firm
+
+    def project(self, firm: Firm) -> Record:
+        """Enter a project, and have it and its customer come across with an invoice."""
+        project = firm.project()
+        first = firm.invoice(project)
+        firm.notify(first)
+        firm.expect_vouchers([first])
+        return project
+
+    def write(self, firm: Firm, projects: Sequence[Record]) -> list[Record]:
+        """Write an invoice on each of these projects, which nobody is told of."""
+        account = firm.moment("financialAccounts")[0]["id"]
+        line = {"description": "Work", "financialAccountId": account, "quantity": 1}
+        drafts = [
+            {
+                "customerId": project["customerId"],
+                "projectId": project["id"],
+                "invoiceLines": [{**line, "unitPrice": f"{number}.00"}],
+            }
+            for number, project in enumerate(projects, 1)
+        ]
+        made = self.enter(firm, "invoices", drafts)
+        paths = [f"/companies/{firm.company}/invoices/{draft['id']}/finalize" for draft in made]
+        return self.moment([Request("POST", path) for path in paths])
+
+    def branch(self, firm: Firm, project: Record, name: str) -> tuple[int, str]:
+        """Add a connection between the same books, on which the project and its customer are linked as well.
+
+        Tells its id and the address of its webhook.
+        """
+        database, connections = self.container.database, self.container.connections
+        added, token = connections.add(name, firm.connection.settings, actor="bench", now=clock())
+        for entity_type, moment_id in (
+            (EntityType.CUSTOMER, project["customerId"]),
+            (EntityType.PROJECT, project["id"]),
+        ):
+            record = models.enums.Record(entity_type, str(moment_id))
+            if link := links.find(database, firm.connection.id, record):
+                links.save(database, added.id, record, link, now=clock())
+        return added.id, f"{firm.hook.rpartition('/')[0]}/{token}"
+
+    def enter(self, firm: Firm, resource: str, records: Sequence[Mapping[str, object]]) -> list[Record]:
+        """Enter many records in Moment."""
+        path = f"/api/1.0/companies/{firm.company}/{resource}"
+        return self.moment([Request("POST", path, json.dumps(each).encode(), KEY) for each in records])
+
+    def moment(self, requests: Sequence[Request]) -> list[Record]:
+        """Do many things in Moment."""
+        answers = send_all(self.stack.addresses["moment"], requests, connections=WRITERS)
+        expect("refused", [each.body for each in answers if each.status not in {200, 201}], [])
+        return [json.loads(each.body) for each in answers]
+
+    def notify(self, requests: Sequence[Request]) -> None:
+        """Bring notifications to the webhook, as fast as it takes them."""
+        answers = send_all(self.stack.addresses["web"], requests, connections=SENDERS)
+        expect("not taken", [each.status for each in answers if each.status != 202], [])
+
+    def receive(self, connection_id: int, entity_type: EntityType, ids: Sequence[int]) -> None:
+        """Put records into the inbox, past the web, and nudge."""
+        for start in range(0, len(ids), 1000):
+            records = [models.enums.Record(entity_type, str(each)) for each in ids[start : start + 1000]]
+            enqueue(self.container.database, connection_id, records, now=clock())
+        self.town.beat(f"sync_{entity_type}s", connection_id)
+
+    def late(self, firm: Firm, *, moment: float, twentyfour: float) -> None:
+        """Let each call take so many seconds at least, and count calls from now on."""
+        for system, seconds in (("moment", moment), ("twentyfour", twentyfour)):
+            firm.control(system, "PUT", "latency", {"seconds": seconds})
+            firm.control(system, "DELETE", "calls")
+
+    def in_hand(self) -> int:
+        """Count the changes that are to come across."""
+        open_ = SyncJobRow.state.in_([JobState.QUEUED, JobState.RUNNING])
+        with self.container.database.transaction() as session:
+            return session.scalar(select(func.count()).where(open_)) or 0
+
+    def wait(self) -> None:
+        """Wait until all has come across."""
+        eventually(lambda: expect("changes in hand", self.in_hand(), 0), seconds=PATIENCE_SECONDS)
+
+    def registered(self, firm: Firm) -> dict[int, float]:
+        """Tell when each invoice came into the ledger, by its number."""
+        lines = [
+            line for voucher in firm.books("vouchers") for line in voucher["lines"] if line["account"] == 1500
+        ]
+        return {int(line["invoice"]): datetime.fromisoformat(line["registered"]).timestamp() for line in lines}
+
+    def parts(self) -> dict[str, Part]:
+        """Look at our processes."""
+        found = {}
+        for child in psutil.Process().children():
+            words = " ".join(child.cmdline())
+            if name := next((name for name, mark in PARTS.items() if mark in words), ""):
+                family = [_looked_at(each) for each in (child, *child.children(recursive=True))]
+                memory = {pid: size for each in family for pid, size in each.memory.items()}
+                found[name] = Part(sum(each.cpu for each in family), memory)
+        return found
+
+    def cpu(self) -> float:
+        """Tell the seconds of CPU that all of our processes have taken so far."""
+        return sum(part.cpu for part in self.parts().values())
+
+
+def _looked_at(process: psutil.Process) -> Part:
+    """Look at a process; at one that has just ended, as PostgreSQL's own may, there is nothing to see."""
+    try:
+        times = process.cpu_times()
+        return Part(sum(times) - times.iowait, {process.pid: process.memory_full_info().uss})
+    except psutil.NoSuchProcess:
+        return Part(0, {})
+
+
+def notifications(hook: str, records: Sequence[Record], *, kind: str = "invoice") -> list[Request]:
+    """Make what Moment sends to a webhook."""
+    path = "/" + hook.split("/", 3)[3]
+    bodies = [{"event": "CREATE_NEW", kind: {"id": record["id"]}} for record in records]
+    return [Request("POST", path, json.dumps(body).encode()) for body in bodies]
+
+
+@contextmanager
+def scene(**settings: str) -> Iterator[Scene]:
+    """Run a town for one row, with these settings of the installation; its log is ``var/bench/log``."""
+    with TemporaryDirectory() as state, (ROOT / "var" / "bench" / "log").open("a") as log:
+
+        def say(name: str, line: str) -> None:
+            log.write(f"{name:<8} | {line}\n")
+
+        with town(Path(state), settings=UNLIMITED | settings, say=say, kind_of_stack=BenchStack) as running:
+            yield Scene(running)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.filled import PASSWORD, add_user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.person import Person
+    from tests.journeys.firm import Firm
+    from tests.journeys.town import Town
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_an_invoice_that_fails_says_why_and_is_in_the_books_once_it_is_mended_and_tried_again(
+    one_town: Town, firm: Firm, sit_down: Callable[..., Person], *, script: bool
+) -> None:
+    firm.connect()
+    locked = next(year["year"] for year in firm.books("years") if year["locked"])
+    invoice = firm.invoice(firm.project(), invoiceDate=f"{locked}-06-30")
+    person = sit_down(java_script_enabled=script)
+    add_user(one_town, f"mends-{firm.company}@example.com")
+    person.sign_in(f"mends-{firm.company}@example.com", PASSWORD, path=f"/records?company=Firm+{firm.company}")
+    page = person.page
+    person.reload_until(page.get_by_role("row").filter(has_text="needs a person"))
+
+    page.get_by_role("link", name=f"Invoice {invoice['invoiceNumber']}").click()
+    expect(page.get_by_text(f"30.06.{locked}").first).to_be_visible()
+    expect(page.get_by_text("What to do", exact=True)).to_be_visible()
+    page.get_by_text("GET invoices").first.click()
+    expect(page.locator("pre").first).to_contain_text(f'"id": {invoice["id"]}')
+    expect(page.locator("pre").first).to_be_visible()
+    page.get_by_role("link", name="The fiscal year is not open").click()
+    expect(page.get_by_role("heading", name="What to do")).to_be_visible()
+    page.go_back()
+
+    firm.control("twentyfour", "PUT", f"books/1/years/{locked}", {"locked": False})
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("status")).to_contain_text("1 change is tried again now.")
+    firm.expect_vouchers([invoice])
+    person.reload_until(page.get_by_text("in order", exact=True))
+    expect(page.get_by_role("listitem").filter(has_text="came across")).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("Voucher 1"))).to_be_visible()
+
+
+def test_many_are_closed_at_once_after_a_question_and_opened_again(
+    one_town: Town, firm: Firm, sit_down: Callable[..., Person]
+) -> None:
+    firm.connect()
+    locked = next(year["year"] for year in firm.books("years") if year["locked"])
+    project = firm.project()
+    for _ in range(3):
+        firm.invoice(project, invoiceDate=f"{locked}-06-30")
+    person = sit_down()
+    add_user(one_town, f"closes-{firm.company}@example.com")
+    stuck = f"/records?company=Firm+{firm.company}&state=needs_attention"
+    person.sign_in(f"closes-{firm.company}@example.com", PASSWORD, path=stuck)
+    page = person.page
+    person.reload_until(page.get_by_role("checkbox", name=re.compile("Invoice")).nth(2))
+
+    page.get_by_role("checkbox", name="All on this page").check()
+    page.get_by_role("button", name="Do not transfer").click()
+    expect(page.get_by_role("main")).to_contain_text("3 changes are closed and not transferred")
+    page.get_by_role("main").get_by_role("button", name="Do not transfer").click()
+    expect(page.get_by_role("status")).to_contain_text("3 changes are closed")
+    assert firm.books("vouchers") == []
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).to_contain_text("3 changes are open again.")
+    expect(page.get_by_role("checkbox", name=re.compile("Invoice"))).to_have_count(3)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from i18n.catalog import Language
+from tests.browser.filled import PASSWORD, add_user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.person import Person
+    from tests.journeys.town import Town
+
+SIGN_IN = "Sign in"
+
+
+def test_whoever_signs_in_comes_to_the_page_that_they_asked_for(
+    one_town: Town, sit_down: Callable[..., Person]
+) -> None:
+    add_user(one_town, "asks@example.com")
+    person = sit_down()
+    person.sign_in("asks@example.com", PASSWORD, path="/records?state=needs_attention")
+    expect(person.page.get_by_role("heading", level=1)).to_have_text("Changes")
+    assert person.page.url == f"{person.url}/records?state=needs_attention"
+
+
+def test_a_wrong_password_is_refused_in_words(one_town: Town, sit_down: Callable[..., Person]) -> None:
+    add_user(one_town, "errs@example.com")
+    person = sit_down()
+    person.sign_in("errs@example.com", "wrong horse battery")
+    expect(person.page.get_by_role("alert")).to_have_text("The e-mail address or the password is not right.")
+    expect(person.page.get_by_label("E-mail address")).to_have_value("errs@example.com")
+    expect(person.page.get_by_label("Password")).to_have_value("")
+    person.open("/records")
+    expect(person.page.get_by_role("heading", level=1)).to_have_text(SIGN_IN)
+
+
+def test_nothing_is_left_to_see_after_signing_out(one_town: Town, sit_down: Callable[..., Person]) -> None:
+    add_user(one_town, "leaves@example.com")
+    person = sit_down()
+    person.sign_in("leaves@example.com", PASSWORD)
+    person.page.get_by_role("link", name="Connections", exact=True).click()
+    person.page.get_by_role("button", name="Sign out").click()
+    expect(person.page.get_by_role("heading", level=1)).to_have_text(SIGN_IN)
+    person.page.go_back()
+    expect(person.page.get_by_role("heading", level=1)).to_have_text(SIGN_IN)
+
+
+@pytest.mark.parametrize(("locale", "lang"), [("nb-NO", "nb"), ("nn-NO", "nb"), ("en-GB", "en"), ("de-DE", "nb")])
+def test_somebody_unknown_is_spoken_to_as_their_browser_asks(
+    locale: str, lang: str, sit_down: Callable[..., Person]
+) -> None:
+    person = sit_down(locale=locale)
+    person.open("/sign-in")
+    expect(person.page.locator("html")).to_have_attribute("lang", lang)
+    expect(person.page.get_by_role("heading", level=1)).to_have_text({"nb": "Logg inn", "en": SIGN_IN}[lang])
+
+
+def test_the_language_is_switched_on_the_account_page_and_stays(
+    one_town: Town, sit_down: Callable[..., Person]
+) -> None:
+    add_user(one_town, "ola@example.com", language=Language.NORWEGIAN)
+    person = sit_down()
+    person.sign_in("ola@example.com", PASSWORD)
+    expect(person.page.locator("html")).to_have_attribute("lang", "nb")
+    expect(person.page.get_by_role("heading", level=1)).to_have_text("Oversikt")
+    person.page.get_by_role("link", name="ola@example.com").click()
+    person.page.locator("select[name=language]").select_option("English")
+    person.page.get_by_role("button", name="Lagre").click()
+    expect(person.page.get_by_role("heading", level=1)).to_have_text("Your account")
+    expect(person.page.locator("html")).to_have_attribute("lang", "en")
+    again = sit_down(locale="nb-NO")
+    again.sign_in("ola@example.com", PASSWORD)
+    expect(again.page.get_by_role("heading", level=1)).to_have_text("Overview")

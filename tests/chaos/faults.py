@@ -1,0 +1,181 @@
+"""What goes wrong on a chaotic day: drawn by dice with a seed, done to the running system, counted where it happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from functools import partial
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from tests.chaos.crashes import CUTS, POINTS, STOPS, VOUCHERS
+from tests.chaos.hosts import Cables
+from tests.chaos.short_waits import CLAIM_SECONDS
+from tests.chaos.stack import WORKERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from random import Random
+
+    from local.processes import Process
+    from tests.chaos.company import Outside
+    from tests.chaos.crashes import Crashes, Point
+    from tests.chaos.stack import ChaosStack, Doctor
+
+    Event = tuple[float, Callable[[], None]]
+
+SYSTEMS = ("moment", "twentyfour")
+IN_DOUBT = ("lose_answer", "save_then_error", "truncated", "slow", "hang", "error_500")
+"""Mishaps that leave open what became of a call."""
+ANYWHERE = (*IN_DOUBT, "error_503", "too_many", "fault", "garbage", "html")
+OF_MOMENT = (
+    "GET customers",
+    "GET projects",
+    "GET invoices",
+    "PATCH customers",
+    "GET projectExpenses",
+    "POST projectExpenses",
+    "POST projectExpenses/attachments",
+)
+MISHAPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("moment", OF_MOMENT, ANYWHERE),
+    ("twentyfour", ("*",), (*ANYWHERE, "lose_session")),
+    ("twentyfour", ("SaveCompanies", "SaveProject"), IN_DOUBT[:4]),
+    ("twentyfour", ("SaveBundleList",), (*IN_DOUBT[:4], "refuse", "save_then_refuse")),
+)
+"""What befalls which operations of a system, each once in a long day."""
+
+REFUSALS = ("SystemError", "SystemError", "Exception", "NotSaved")
+SLOW, LONGER_THAN_ANYBODY_WAITS = 0.4, 1.6
+POINTS_ARMED, CRUELTIES_DONE, CUTS_ARMED, STOPS_ARMED = 7, 6, 2, 2
+CUT_SECONDS = CLAIM_SECONDS + 1, CLAIM_SECONDS + 4
+"""How long a host is cut off: for longer than a claim of its worker holds."""
+
+
+class Troubles:
+    """Does harm to a running system.
+
+    Args:
+        stack: the system.
+        doctor: is told how long what is killed stays dead.
+        crashes: the crash points of its processes.
+        outside: where both remote systems are misled.
+        dice: a random generator of its own.
+    """
+
+    def __init__(
+        self, stack: ChaosStack, doctor: Doctor, crashes: Crashes, outside: Outside, *, dice: Random
+    ) -> None:
+        self._stack, self._doctor, self._crashes, self._outside, self._dice = stack, doctor, crashes, outside, dice
+        self._cables = Cables(stack.hosts, crashes.wishes, seconds=partial(dice.uniform, *CUT_SECONDS))
+        self._second_beat: Process | None = None
+        self._done: Counter[str] = Counter()
+
+    def plan(self, *, seconds: float, size: float) -> Iterator[Event]:
+        """Draw a day's troubles and the second at which each begins; ``size`` 1 is about forty."""
+        dice = self._dice
+        for system, operations, kinds in MISHAPS:
+            for kind in dice.sample(kinds, round(len(kinds) * size)):
+                yield dice.uniform(0, seconds * 0.8), self._mishap(system, dice.choice(operations), kind)
+        for point in dice.sample(POINTS, round(POINTS_ARMED * size)):
+            arm = partial(self._crashes.arm, point, skip=dice.choice((0, 0, 1)))
+            yield dice.uniform(0, seconds / 2), arm
+        for point in dice.sample(STOPS, max(1, round(STOPS_ARMED * size))):
+            yield dice.uniform(0, 0 if point.sending else seconds / 2), partial(self._crashes.arm, point, skip=0)
+        for cruelty in dice.sample(self._cruelties(), round(CRUELTIES_DONE * size)):
+            yield dice.uniform(0, seconds), cruelty
+        for point in dice.sample(CUTS, max(1, round(CUTS_ARMED * size))):
+            latest = 0 if point.sending else seconds / 2  # a whole day's vouchers may leave in a few calls
+            yield dice.uniform(0, latest), partial(self._arm_a_cut, point)
+
+    def tend(self) -> None:
+        """Pull and plug cables; call it several times a second."""
+        self._cables.tend()
+
+    def pending(self) -> bool:
+        """Tell whether anything is still to go wrong with calls, or a host is cut off."""
+        return self._cables.pending() or any(self._mishaps(system)["pending"] for system in SYSTEMS)
+
+    def end(self) -> None:
+        """Let both systems behave, and nothing die any more."""
+        for system in SYSTEMS:
+            self._outside.control(system, "DELETE", "faults")
+        self._crashes.disarm()
+        self._cables.end()
+        if self._second_beat:
+            self._second_beat.stop()
+            self._second_beat = None
+
+    def counted(self) -> Counter[str]:
+        """Tell what really happened so far, by kind."""
+        deliveries = self._outside.deliveries()
+        lost = Counter({"notification lost": sum(each["state"] == "lost" for each in deliveries)})
+        played = sum((Counter[str](self._mishaps(system)["played"]) for system in SYSTEMS), Counter[str]())
+        return self._done + played + self._crashes.reached() + lost
+
+    def longest(self) -> float:
+        """Tell how many seconds after it came in the last of the calls that write was done."""
+        times = self._outside.control("twentyfour", "GET", "longest")
+        writes = (seconds for operation, seconds in times.items() if operation.startswith("Save"))
+        return float(max(writes, default=0))
+
+    def _mishaps(self, system: str) -> dict[str, Any]:
+        mishaps: dict[str, Any] = self._outside.control(system, "GET", "faults")
+        return mishaps
+
+    def _mishap(self, system: str, operation: str, kind: str) -> Callable[[], None]:
+        more: dict[str, Any] = {"seconds": 1}
+        if kind in {"slow", "hang"}:
+            more["seconds"] = self._dice.choice((SLOW, LONGER_THAN_ANYBODY_WAITS))
+        if "refuse" in kind:
+            more |= {"result": self._dice.choice(REFUSALS), "times": self._dice.choice((1, 2))}
+        mishap = {"operation": operation, "kind": kind, **more}
+        return partial(self._outside.control, system, "POST", "faults", mishap)
+
+    def _arm_a_cut(self, point: Point) -> None:
+        """Have a host cut off at a point; where the call must still be under way then, have it take its time."""
+        if point.meanwhile:
+            slow = {"operation": VOUCHERS.decode(), "kind": "slow", "seconds": SLOW}
+            self._outside.control("twentyfour", "POST", "faults", slow)
+        self._crashes.arm(point, skip=0)
+
+    def _cruelties(self) -> list[Callable[[], None]]:
+        return [
+            *(partial(self._kill, name) for name in (*WORKERS, "web", "beat", "redis", "postgres")),
+            *(partial(self._tell_to_stop, name) for name in WORKERS[:1]),
+            self._restart_postgres,
+            self._empty_redis,
+            self._empty_redis,
+            self._start_second_beat,
+        ]
+
+    def _kill(self, name: str) -> None:
+        part = self._stack.parts[name]
+        if part.alive:
+            self._doctor.let_lie(name, self._dice.uniform(0, 1.5))
+            part.kill()
+            self._done[f"killed: {name.rstrip(' 2')}"] += 1
+
+    def _tell_to_stop(self, name: str) -> None:
+        part = self._stack.parts[name]
+        if part.alive:
+            Thread(target=part.stop, daemon=True).start()
+            self._done["told to stop: worker"] += 1
+
+    def _restart_postgres(self) -> None:
+        if self._stack.parts["postgres"].alive:
+            self._stack.parts["postgres"].stop()
+            self._done["restarted: postgres"] += 1
+
+    def _empty_redis(self) -> None:
+        with suppress(RedisError), Redis.from_url(self._stack.environment["REDIS_URL"]) as redis:
+            redis.flushall()
+            self._done["emptied: redis"] += 1
+
+    def _start_second_beat(self) -> None:
+        self._second_beat = self._stack.second_beat()
+        self._second_beat.start()
+        self._done["two beats"] += 1

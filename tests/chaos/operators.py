@@ -1,0 +1,120 @@
+"""The people who look after the bridge on a chaotic day: they see what is in hand, and try again what needs them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+import models.admin.job_actions
+from models.admin import job_list
+from models.admin.job_filter import JobFilter
+from models.connections import alert_outbox
+from models.connections.alert_outbox import AlertType
+from models.connections.settings import ConnectionSettings
+from models.enums import EntityType, JobState, Lane
+from models.inbox import cursors
+from models.schema.tables import AlertRow
+from tests.chaos.crashes import CUTS
+from worker.container import clock
+from worker.jobs.diagnostics import check
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from models.admin.job_list import JobView
+    from worker.container import Container
+
+ADDRESS = "chaos@example.com"
+MOST = 10_000
+SOON = timedelta(minutes=10)
+VANISHED = ("killed: worker", "killed: redis", *(cut.title for cut in CUTS))
+EXPLAINED_BY = {"refused": ("refuse", "save_then_refuse"), "worker_crashes": VANISHED}
+"""Reasons for which a person may rightly be asked, and the troubles one of which must have happened then."""
+
+
+class Office:
+    """Looks into the bridge as its people do; raises DatabaseUnavailableError while the database is away.
+
+    ``needless`` gathers what they were asked without a trouble that explains it.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self._bridge, self._database = container, container.database
+        self._asked: set[int] = set()
+        self.needless: list[str] = []
+
+    def connect(self, **settings: object) -> str:
+        """Make the connection, and tell the address of its webhook."""
+        wanted = {"kinds": tuple(EntityType), "error_emails": (ADDRESS,), "language": "en", **settings}
+        valid = ConnectionSettings.model_validate(wanted)
+        valid = valid.model_copy(update={"identity_id": check(self._bridge, valid).id})
+        self._connection, token = self._bridge.connections.add("Kaos AS", valid, actor="chaos", now=clock())
+        return f"{self._bridge.settings.public_url}/webhooks/moment/{token}"
+
+    def unfinished(self) -> list[str]:
+        """Tell what is still going to happen by itself: changes, and mails."""
+        views = [view for state in (JobState.QUEUED, JobState.RUNNING) for view in self._changes(state)]
+        in_hand = [
+            f"{view.title} is {view.state}: {view.message}" for view in views if view.due_at < clock() + SOON
+        ]
+        return in_hand + [
+            f"not told yet: {alert.message}" for alert in alert_outbox.pending_alerts(self._database, ADDRESS)
+        ]
+
+    def unpolled(self, since: datetime) -> list[str]:
+        """Tell which kinds have not been polled since an instant."""
+        return [f"no poll of {lane.entity_type}s" for lane in self._lanes() if not self._polled(lane, since)]
+
+    def stuck(self) -> Sequence[JobView]:
+        """Tell the changes that need a person."""
+        return self._changes(JobState.NEEDS_ATTENTION)
+
+    def turns(self) -> Iterator[tuple[JobView, list[AlertType]]]:
+        """Tell of each change that anybody was told of how it turned, in that order."""
+        told = defaultdict(list)
+        with self._database.transaction() as session:
+            for alert in session.scalars(select(AlertRow).order_by(AlertRow.id)):
+                told[alert.job_id].append(AlertType(alert.type))
+        for job_id, turns in told.items():
+            if job_id and (view := models.admin.job_actions.show(self._database, job_id)):
+                yield view, turns
+
+    def see_to_it(self, refused: set[str], happened: Callable[[], Counter[str]]) -> None:
+        """Try again, once, what needs a person, other than the records that are refused for good."""
+        new = [view for view in self.stuck() if view.record.id not in refused and view.id not in self._asked]
+        if new:
+            self._asked |= {view.id for view in new}
+            self.needless += _unexplained(new, happened())
+            chosen = JobFilter(ids=frozenset(view.id for view in new))
+            models.admin.job_actions.retry(self._database, chosen, actor="chaos", now=clock())
+        if because := self._bridge.connections.get(self._connection.id).paused_because:
+            self.needless.append(f"the connection was paused: {because}")
+            self._bridge.connections.resume(self._connection.id, actor="chaos", now=clock())
+
+    def poll_again(self, *, since: datetime) -> None:
+        """Have the bridge ask for everything since an instant once more."""
+        for lane in self._lanes():
+            cursors.move(self._database, lane, to=since)
+
+    def _changes(self, state: JobState) -> Sequence[JobView]:
+        return job_list.latest(self._database, JobFilter(states=frozenset({state})), limit=MOST)
+
+    def _lanes(self) -> list[Lane]:
+        return [Lane(self._connection.id, entity_type) for entity_type in EntityType]
+
+    def _polled(self, lane: Lane, since: datetime) -> bool:
+        position = cursors.position(self._database, lane)
+        return position is not None and position > since
+
+
+def _unexplained(asked: Sequence[JobView], troubles: Counter[str]) -> list[str]:
+    return [
+        f"a person was asked about {view.title}: {view.error_code}: {view.message}"
+        for view in asked
+        if not any(troubles[each] for each in EXPLAINED_BY.get(view.error_code, ()))
+    ]

@@ -1,0 +1,50 @@
+"""Mistakes that the product does not make, planted to see that the checker would notice them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from integrations.twentyfour.client import SoapClient
+from models.enums import EntityType, Record
+from sync.engine.context import SyncContext
+from sync.flows.invoices import Invoices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def plant(names: Iterable[str]) -> None:
+    """Plant mistakes in this process, by their names in ``MISTAKES``."""
+    for name in names:
+        owner, method, mistaken = MISTAKES[name]
+        setattr(owner, method, mistaken(getattr(owner, method)))
+
+
+def _forgetting_invoices(save_link: Callable[..., None]) -> Callable[..., None]:
+    def forgetful(context: SyncContext, record: Record, **values: str) -> None:
+        if record.entity_type is not EntityType.INVOICE:
+            save_link(context, record, **values)
+
+    return forgetful
+
+
+def _finding_nothing(_look: Callable[..., Any]) -> Callable[..., None]:
+    return lambda *_: None
+
+
+def _not_minding(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Take 24SevenOffice's own guard away: it no longer refuses a second voucher for an invoice."""
+
+    def careless(client: SoapClient, service: str, operation: str, /, **arguments: Any) -> Any:
+        if operation == "SaveBundleList":
+            arguments["BundleList"]["IgnoreWarnings"] = {"string": ["invoicealreadyexists"]}
+        return call(client, service, operation, **arguments)
+
+    return careless
+
+
+MISTAKES: dict[str, tuple[Any, str, Callable[[Callable[..., Any]], Callable[..., Any]]]] = {
+    "links forgotten": (SyncContext, "save_link", _forgetting_invoices),
+    "posted blindly": (Invoices, "_verify", _finding_nothing),
+    "guard off": (SoapClient, "call", _not_minding),
+}

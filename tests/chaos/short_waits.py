@@ -1,0 +1,81 @@
+"""Shorter waits: what takes the product minutes takes a chaotic day seconds, in about the same proportions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from models import database
+from models.inbox import verification_delay
+from sync.engine import backoff, breaker_policy, outcomes
+from sync.polling import polls
+from sync.polling import schedule as polling_schedule
+from worker import dispatch
+from worker import schedule as worker_schedule
+from worker.jobs import send_alerts
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from types import ModuleType
+
+ANSWER_SECONDS = 1
+CLAIM_SECONDS = 5
+LINGER_SECONDS = 2
+LOOKED_AFTER_SECONDS = ANSWER_SECONDS + LINGER_SECONDS
+"""How soon after a call was sent it may be looked for whether it has saved: what lands later can be doubled (S25)."""
+
+SETTINGS = {
+    "DISPATCH_SECONDS": "0.5",
+    "POLL_SECONDS": "3",
+    "LEASE_SECONDS": str(CLAIM_SECONDS),
+    "CONNECT_SECONDS": "1",
+    "ANSWER_SECONDS": str(ANSWER_SECONDS),
+    "WORKER_THREADS": "4",
+}
+
+
+def _seconds(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)
+
+
+def _shorter(policy: backoff.Policy, *, first: float, longest: float, least: float = 0) -> backoff.Policy:
+    return replace(policy, initial_delay=_seconds(first), max_delay=_seconds(longest), min_delay=_seconds(least))
+
+
+def _often(_rhythm: polling_schedule.PollState, *, now: datetime) -> timedelta:
+    """Have all connections polled in every round, whatever the hour is."""
+    del now
+    return _seconds(1)
+
+
+WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
+    (database, "IDLE_SECONDS", 3),
+    (backoff, "UNAVAILABLE", _shorter(backoff.UNAVAILABLE, first=0.1, longest=1)),
+    (
+        backoff,
+        "OUTCOME_UNKNOWN",
+        _shorter(backoff.OUTCOME_UNKNOWN, first=0.3, longest=2, least=LINGER_SECONDS),
+    ),
+    (verification_delay, "VERIFICATION_DELAY", _seconds(LINGER_SECONDS)),
+    (backoff, "CRASH", _shorter(backoff.CRASH, first=0.4, longest=2)),
+    (outcomes, "DEPENDENCY_TIMEOUT", _seconds(20)),
+    (breaker_policy, "FAILURE_THRESHOLD", 6),  # as there are many more of them than in life
+    (breaker_policy, "FIRST_DELAY", _seconds(0.3)),
+    (breaker_policy, "MAX_DELAY", _seconds(1)),
+    (polls, "OVERLAP", _seconds(2)),
+    (polling_schedule, "interval", _often),
+    (dispatch, "LANE_DEBOUNCE_SECONDS", 3),
+    (send_alerts, "PAUSE_BETWEEN_EMAILS", _seconds(2)),
+    (send_alerts, "LOCK_SECONDS", 5),
+    (worker_schedule, "ALERT_SECONDS", 1),
+    (worker_schedule, "EXPENSE_SECONDS", 2),
+)
+
+
+def hurry(*, silence: int) -> None:
+    """Shorten the waits of this process, and that for PostgreSQL to so many seconds, before the tasks are imported."""
+    database.SERVER_SILENCE_SECONDS = silence
+    for module, name, value in WAITS:
+        assert hasattr(module, name), f"{module.__name__} has no {name} any more"
+        setattr(module, name, value)

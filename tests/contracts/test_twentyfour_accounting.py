@@ -1,0 +1,200 @@
+"""What only the real gateway can show: what the books hold afterwards, and what it makes of 24SevenOffice's bad days."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.engine.call_log import recording_calls
+from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, UnavailableError
+from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER
+from tests.fakes import lines_of
+
+if TYPE_CHECKING:
+    from tests.contracts.stage_twentyfour import Stranger
+
+DAY = VOUCHER.day
+
+
+def test_customers_and_projects_stand_in_the_books_as_they_were_sent(stranger: Stranger) -> None:
+    erp = stranger.gateway(client_id="4711")
+    person = replace(NORDLYS, moment_id="2", name="Kari Nordmann", is_company=False, organization_number="")
+    erp.save_companies([NORDLYS, person])
+    erp.save_project(KULTURHUSET)
+    company, consumer = stranger.books("customers")
+    assert (company["type"], consumer["type"]) == ("Business", "Consumer")
+    assert company["emails"] == {"Primary": "post@nordlys.example", "Invoice": "faktura@nordlys.example"}
+    assert (company["country"], company["phones"]) == ("NO", {"Primary": "77 00 00 00"})
+    post = {"Street": "Storgata 1", "PostalCode": "9008", "PostalArea": "Tromsø", "Country": "NO"}
+    assert company["addresses"] == {"Post": post}
+    [project] = stranger.books("projects")
+    assert (project["number"], project["name"], project["customer_number"]) == (1, "Kulturhuset", 10001)
+    assert (project["OrderReferenceNumber"], project["starts"]) == ("4711", "2026-01-05")
+
+
+def test_a_voucher_stands_in_the_ledger_as_it_was_sent(stranger: Stranger) -> None:
+    erp = stranger.gateway()
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    erp.post([VOUCHER], year=2026)
+    [voucher] = stranger.books("vouchers")
+    assert (voucher["number"], voucher["year"], voucher["posted"]) == (1, 2026, True)
+    receivable, *revenue = voucher["lines"]
+    assert (receivable["amount"], receivable["due"], receivable["ocr"]) == ("2400.00", "2026-03-16", "0000018")
+    assert receivable["comment"] == VOUCHER.comment
+    assert [(line["account"], line["amount"], line["tax"]) for line in revenue] == [
+        (3000, "-1250.00", "3"),
+        (3020, "-1150.00", "31"),
+    ]
+    assert {line["project"] for line in voucher["lines"]} == {1}
+    assert [line["department"] for line in voucher["lines"]] == [None, 10, None]
+
+
+def test_a_draft_waits_in_the_journal_where_the_ledger_does_not_show_it(stranger: Stranger) -> None:
+    erp = stranger.gateway(posting="draft")
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    erp.post([VOUCHER], year=2026)
+    assert [voucher["posted"] for voucher in stranger.books("vouchers")] == [False]
+    assert erp.posted(1, day=DAY) == []
+
+
+@pytest.mark.parametrize("field", ["CustomerReference", "DepartmentId", "TypeId"])
+def test_the_client_id_goes_to_the_field_that_was_chosen(stranger: Stranger, field: str) -> None:
+    stranger.gateway(client_id="12", client_id_field=field).save_project(
+        replace(KULTURHUSET, customer_number=None)
+    )
+    assert str(stranger.books("projects")[0][field]) == "12"
+
+
+def test_a_client_id_that_the_field_cannot_hold_is_for_a_person(stranger: Stranger) -> None:
+    with pytest.raises(MisconfiguredError, match=r"Avd\. 12"):
+        stranger.gateway(client_id="Avd. 12", client_id_field="DepartmentId").save_project(KULTURHUSET)
+    assert stranger.books("projects") == []
+
+
+def test_one_refused_customer_does_not_hold_up_the_others(stranger: Stranger) -> None:
+    answers = stranger.gateway().save_companies([replace(NORDLYS, number=55), replace(NORDLYS, moment_id="2")])
+    assert isinstance(answers[0], RejectedError)
+    assert "Company 55 does not exist." in answers[0].message
+    assert answers[1] == 10001
+
+
+@pytest.mark.parametrize("kind", ["lose_answer", "truncated", "save_then_error"])
+def test_what_was_saved_without_an_answer_is_uncertain_and_found_again(stranger: Stranger, kind: str) -> None:
+    erp = stranger.gateway()
+    for operation in ("SaveCompanies", "SaveProject", "SaveBundleList"):
+        stranger.misbehave(operation, kind)
+    with pytest.raises(OutcomeUnknownError):
+        erp.save_companies([NORDLYS])
+    with pytest.raises(OutcomeUnknownError):
+        erp.save_project(KULTURHUSET)
+    with pytest.raises(OutcomeUnknownError):
+        erp.post([VOUCHER], year=2026)
+    found = erp.find_company(NORDLYS.moment_id)
+    assert found
+    assert found.number == 10001
+    assert erp.posted(1, day=DAY) == lines_of(VOUCHER)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("hang", {"seconds": 5}),
+        ("slow", {"seconds": 5}),
+        ("fault", {}),
+        ("error_500", {}),
+        ("error_503", {}),
+        ("garbage", {}),
+        ("html", {}),
+        ("too_many", {"seconds": 1}),
+    ],
+)
+def test_a_call_that_reads_can_fail_in_many_ways_and_is_tried_again(
+    stranger: Stranger, kind: str, more: dict[str, Any]
+) -> None:
+    erp = stranger.gateway(answer_seconds=0.2)
+    stranger.misbehave("GetFiscalYears", kind, **more)
+    with pytest.raises(UnavailableError):
+        erp.fiscal_years()
+
+
+def test_a_year_that_was_locked_meanwhile_is_for_a_person(stranger: Stranger) -> None:
+    erp = stranger.gateway()
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    stranger.control("PUT", "/books/1/years/2026", {"locked": True})
+    with pytest.raises(OutcomeUnknownError, match="låst") as refused:
+        erp.post([VOUCHER], year=2026)
+    assert isinstance(refused.value.otherwise, RejectedError)
+
+
+def test_a_fiscal_year_that_is_not_set_up_has_no_voucher_number(stranger: Stranger) -> None:
+    with pytest.raises(RejectedError, match="-100"):
+        stranger.gateway().next_voucher_number(date(2031, 1, 1))
+
+
+def test_what_is_remembered_is_read_once_until_it_is_forgotten(stranger: Stranger) -> None:
+    erp = stranger.gateway()
+    for _ in range(3):
+        erp.tax_codes()
+        erp.fiscal_years()
+    assert stranger.calls() == {"Login": 1, "GetAccountList": 1, "GetFiscalYears": 1}
+    stranger.control("PUT", "/books/1/years/2026", {"locked": True})
+    erp.forget()
+    assert [year.number for year in erp.fiscal_years() if year.locked] == [2024, 2026]
+
+
+def test_a_lost_session_costs_one_more_login_and_nothing_else(stranger: Stranger) -> None:
+    erp = stranger.gateway()
+    erp.save_companies([NORDLYS])
+    stranger.misbehave("SaveProject", "lose_session")
+    erp.save_project(KULTURHUSET)
+    assert stranger.calls() == {"Login": 2, "SaveCompanies": 1, "SaveProject": 2}
+
+
+def test_a_client_is_chosen_by_its_identity(stranger: Stranger) -> None:
+    login = {"username": "many@example.com", "password": "many-password"}
+    undecided = stranger.gateway(identity_id="", **login)
+    with pytest.raises(MisconfiguredError) as refused:
+        undecided.save_companies([NORDLYS])
+    usable = {identity.client: identity.id for identity in undecided.identities() if identity.usable}
+    assert usable.keys() == {"Demo AS", "Fjord Prosjekt AS"}
+    assert "2 clients" in refused.value.message
+    stranger.gateway(identity_id=usable["Fjord Prosjekt AS"], **login).save_companies([NORDLYS])
+    assert [len(stranger.books("customers", client)) for client in (1, 2)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "error_code"), [({"password": "another"}, "login_refused"), ({"blocked": True}, "identity_blocked")]
+)
+def test_a_login_that_no_longer_opens_is_for_a_person(
+    stranger: Stranger, change: dict[str, Any], error_code: str
+) -> None:
+    stranger.control("PATCH", "/logins/demo@example.com", change)
+    with pytest.raises(MisconfiguredError) as refused:
+        stranger.gateway().tax_codes()
+    assert refused.value.error_code == error_code
+
+
+def test_the_limit_of_the_hour_is_obeyed_before_it_is_exceeded(stranger: Stranger) -> None:
+    stranger.control("PUT", "/limits", {"per_hour": 3})
+    erp = stranger.gateway()
+    erp.tax_codes()
+    erp.fiscal_years()
+    with pytest.raises(UnavailableError) as refused:
+        erp.next_voucher_number(DAY)
+    assert refused.value.error_code == "budget"
+    assert sum(stranger.calls().values()) == 3
+
+
+def test_what_is_said_is_told_but_never_the_password_or_the_session(stranger: Stranger) -> None:
+    with recording_calls() as heard:
+        stranger.gateway().save_companies([NORDLYS])
+    assert [call.operation for call in heard] == ["SaveCompanies"]
+    assert "Nordlys Arkitekter AS" in heard[0].request
+    assert "10001" in heard[0].response
+    assert not [secret for secret in ("demo-password", "SessionId") if secret in str(heard)]

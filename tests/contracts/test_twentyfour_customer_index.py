@@ -1,0 +1,92 @@
+"""What reading the register costs, and what of it a person's hand in the meantime changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.records import Company
+from tests.contracts.stage_twentyfour import NORDLYS
+
+if TYPE_CHECKING:
+    from integrations.twentyfour.gateway import TwentyFourGateway
+    from tests.contracts.stage_twentyfour import Stranger
+
+
+@pytest.fixture
+def erp(stranger: Stranger) -> TwentyFourGateway:
+    return stranger.gateway()
+
+
+def enter(stranger: Stranger, name: str, **more: object) -> int:
+    """Enter a customer by hand, as a bookkeeper does."""
+    number: int = stranger.control("POST", "/books/1/customers", {"name": name, **more}).json()["number"]
+    return number
+
+
+def reads(stranger: Stranger) -> tuple[int, int]:
+    calls = stranger.calls()
+    return calls.get("GetCompanySyncList", 0), calls.get("GetCompanies", 0)
+
+
+def test_customers_and_suppliers_are_told_with_what_they_are_recognized_by(
+    stranger: Stranger, erp: TwentyFourGateway
+) -> None:
+    enter(stranger, "Nordlys AS", organization_number="923 609 016", email="post@nordlys.example")
+    enter(stranger, "Byggmakker AS", type="Supplier")
+    enter(stranger, "Gammel AS", active=False, external_id="other-4711")
+    assert list(erp.all_companies()) == [
+        Company(10001, "Nordlys AS", "923 609 016", "", ("post@nordlys.example",)),
+        Company(10002, "Byggmakker AS", supplier=True),
+        Company(10003, "Gammel AS", moment_id="other-4711", active=False),
+    ]
+
+
+def test_a_register_of_several_pages_is_read_to_its_end(stranger: Stranger, erp: TwentyFourGateway) -> None:
+    drafts = [replace(NORDLYS, moment_id=str(number)) for number in range(2001)]
+    stranger.gateway().save_companies(drafts)
+    assert len(erp.all_companies()) == 2001
+    assert reads(stranger) == (3, 3)
+
+
+def test_once_it_is_read_only_what_others_changed_is_read_again(
+    stranger: Stranger, erp: TwentyFourGateway
+) -> None:
+    enter(stranger, "Nordlys AS")
+    erp.all_companies()
+    erp.save_companies([NORDLYS])
+    assert [company.name for company in erp.all_companies()] == ["Nordlys AS", NORDLYS.name]
+    assert reads(stranger) == (2, 1)
+    enter(stranger, "Fjord AS")
+    assert [company.name for company in erp.all_companies()] == ["Nordlys AS", NORDLYS.name, "Fjord AS"]
+    assert reads(stranger) == (3, 2)
+
+
+def test_what_another_worker_saved_or_a_person_corrected_is_seen(
+    stranger: Stranger, erp: TwentyFourGateway
+) -> None:
+    enter(stranger, "Nordlys AS")
+    erp.all_companies()
+    stranger.gateway().save_companies([replace(NORDLYS, number=10001), replace(NORDLYS, moment_id="2")])
+    assert [company.moment_id for company in erp.all_companies()] == [NORDLYS.moment_id, "2"]
+    assert next(iter(erp.all_companies())).name == NORDLYS.name
+
+
+def test_what_was_deleted_is_gone_when_all_is_read_again(stranger: Stranger, erp: TwentyFourGateway) -> None:
+    enter(stranger, "Nordlys AS")
+    erp.all_companies()
+    stranger.control("POST", "/reset")
+    erp.forget()
+    assert list(erp.all_companies()) == []
+
+
+def test_a_glance_counts_those_out_of_use_as_well_and_asks_what_has_changed(
+    stranger: Stranger, erp: TwentyFourGateway
+) -> None:
+    assert erp.count_companies() == (0, 0)
+    enter(stranger, "Nordlys AS")
+    enter(stranger, "Gammel AS", active=False)
+    assert erp.count_companies() == (1, 1)
+    assert reads(stranger) == (3, 0)

@@ -1,0 +1,83 @@
+"""What it costs to see whether the numbers of projects are free."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sync.records import ExistingProject
+from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS
+
+if TYPE_CHECKING:
+    from integrations.twentyfour.gateway import TwentyFourGateway
+    from tests.contracts.stage_twentyfour import Stranger
+
+
+@pytest.fixture
+def erp(stranger: Stranger) -> TwentyFourGateway:
+    return stranger.gateway()
+
+
+def enter(stranger: Stranger, number: int, name: str = "Brannstasjonen") -> None:
+    """Enter a project by hand, as a bookkeeper does."""
+    stranger.control("POST", "/books/1/projects", {"number": number, "name": name})
+
+
+def looks(stranger: Stranger) -> int:
+    return stranger.calls().get("GetProjectList", 0)
+
+
+def test_numbers_beside_each_other_are_looked_for_together(stranger: Stranger, erp: TwentyFourGateway) -> None:
+    enter(stranger, 17)
+    assert erp.existing_projects([1, 205]) == []
+    assert erp.existing_projects([2, 99, 200, 299]) == []
+    assert looks(stranger) == 1
+    assert erp.existing_projects([17]) == [ExistingProject(17, "Brannstasjonen")]
+    assert looks(stranger) == 2
+
+
+def test_where_one_project_follows_the_other_their_thousand_is_looked_for(
+    stranger: Stranger, erp: TwentyFourGateway
+) -> None:
+    enter(stranger, 555)
+    assert (
+        erp.existing_projects([1]) == erp.existing_projects([100]) == erp.existing_projects(range(101, 500)) == []
+    )
+    assert looks(stranger) == 2
+    assert erp.existing_projects([555]) == [ExistingProject(555, "Brannstasjonen")]
+    assert erp.existing_projects([1001]) == erp.existing_projects([1999]) == []
+    assert looks(stranger) == 4
+
+
+def test_a_number_that_is_taken_is_read_as_it_is_now(stranger: Stranger, erp: TwentyFourGateway) -> None:
+    for name in ("Brannstasjonen", "Kulturhuset"):
+        enter(stranger, 17, name)
+        assert erp.existing_projects([17]) == [ExistingProject(17, name)]
+
+
+def test_a_number_that_we_saved_is_free_no_more(erp: TwentyFourGateway) -> None:
+    erp.save_companies([NORDLYS])
+    assert erp.existing_projects([1]) == []
+    erp.save_project(KULTURHUSET)
+    assert erp.existing_projects([1]) == [ExistingProject(1, "Kulturhuset", 10001)]
+
+
+def test_numbers_far_apart_and_the_highest_are_looked_for(stranger: Stranger, erp: TwentyFourGateway) -> None:
+    far = [*range(1, 2_000_000_000, 100_000_000), 2**31 - 1]
+    enter(stranger, far[3])
+    enter(stranger, far[-1])
+    assert [each.number for each in erp.existing_projects(far)] == [far[3], far[-1]]
+    assert [each.number for each in erp.existing_projects([2**31 - 2, 2**31 - 1])] == [far[-1]]
+
+
+def test_a_save_that_was_refused_leaves_the_number_to_be_looked_for(
+    stranger: Stranger, erp: TwentyFourGateway
+) -> None:
+    assert erp.existing_projects([1]) == []
+    stranger.misbehave("SaveProject", "fault")
+    with pytest.raises(Exception, match="24SevenOffice"):
+        erp.save_project(replace(KULTURHUSET, customer_number=None))
+    assert erp.existing_projects([1]) == []
+    assert looks(stranger) == 2

@@ -1,0 +1,102 @@
+"""What the dashboard and the alerts ask for is told by the processes, under labels that they have."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from local.processes import ROOT
+from tests.deploy.recipe import SERVICES
+from web.security.request_metrics import PARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+ALERTS: dict[str, Any] = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())
+RULES: list[dict[str, Any]] = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+SCRAPING: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+BOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana" / "moment24.json").read_text())
+EXPRESSIONS = [rule["expr"] for rule in RULES] + [
+    target["expr"] for panel in BOARD["panels"] for target in panel["targets"]
+]
+SUFFIXES = {"histogram": ("_bucket", "_sum", "_count")}
+QUANTILES = {"le"}
+
+
+def metrics() -> Iterator[tuple[str, set[str]]]:
+    """Tell the series that there are with their labels, from the page that is held against the code."""
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    for name, kind, labels in re.findall(r"^\| `(moment24_\w+)` \| (\w+) \| ([^|]*) \|", page, re.MULTILINE):
+        for suffix in SUFFIXES.get(kind, ("",)):
+            yield (
+                name + suffix,
+                set(re.findall(r"`(\w+)`", labels)) | (QUANTILES if kind == "histogram" else set()),
+            )
+
+
+SERIES = dict(metrics())
+OWN = {"moment24_tasks_running"} | {name for name in SERIES if re.search(r"_(total|bucket|sum|count)$", name)}
+"""What is of one process alone."""
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_an_expression_asks_for_series_and_labels_that_there_are(expression: str) -> None:
+    named = set(re.findall(r"\bmoment24_\w+", expression))
+    assert named
+    assert named <= SERIES.keys()
+    labels = set(re.findall(r'(\w+)(?:=|!=|=~|!~)"', expression))
+    for grouped in re.findall(r"by \(([^)]*)\)", expression):
+        labels |= {each.strip() for each in grouped.split(",")}
+    assert labels <= set.union(*(SERIES[name] for name in named)) | {"instance"}
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_an_expression_is_well_formed(expression: str) -> None:
+    for opening, closing in ("()", "{}", "[]"):
+        assert expression.count(opening) == expression.count(closing)
+    for counter in re.findall(r"moment24_\w+_(?:total|bucket|sum|count)\b[^[]{0,60}", expression):
+        assert re.match(r"\w+(\{[^}]*\})?$", counter), "counters are read by rate or increase, over a span"
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_what_each_web_process_tells_alike_is_never_added_up_as_it_is(expression: str) -> None:
+    alike = {name for name, labels in SERIES.items() if name not in OWN and "le" not in labels}
+    for added in re.findall(r"\bsum(?: by \([^)]*\))? \((moment24_\w+)|\bsum\((moment24_\w+)", expression):
+        assert set(filter(None, added)) & alike == set() or "by (instance)" in expression
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
+def test_an_alert_says_how_urgent_it_is_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> None:
+    assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+    assert re.fullmatch(r"Moment24[A-Za-z]+", rule["alert"])
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert rule["annotations"].keys() == {"summary", "todo"}
+    assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
+
+
+def test_an_alert_has_a_name_of_its_own() -> None:
+    assert len({rule["alert"] for rule in RULES}) == len(RULES)
+
+
+def test_a_panel_has_a_place_of_its_own() -> None:
+    places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in BOARD["panels"]}
+    assert len(places) == len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
+
+
+def test_an_alert_about_a_part_of_the_web_names_one() -> None:
+    parts = {part for each in EXPRESSIONS for part in re.findall(r'part="(\w+)"', each)}
+    assert parts
+    assert parts <= set(PARTS.values())
+
+
+def test_prometheus_asks_processes_that_there_are_and_shows_the_token() -> None:
+    (job,) = SCRAPING["scrape_configs"]
+    asked = {name for each in job["dns_sd_configs"] for name in each["names"]}
+    assert asked <= SERVICES.keys()
+    assert job["authorization"]["credentials_file"]
+    assert (PROMETHEUS / SCRAPING["rule_files"][0]).exists()

@@ -1,0 +1,67 @@
+"""Suppliers' vouchers and their documents in memory, as a part of the ERP in memory."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from sync.errors import RejectedError
+from sync.records import VoucherFiles, is_partial
+from tests.fake_remote import Remote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import date, datetime
+    from typing import BinaryIO
+
+    from models.connections.account_ranges import AccountRanges
+    from sync.records import LedgerLine, VoucherFile
+
+
+class FakePurchases(Remote):
+    def __init__(self) -> None:
+        super().__init__()
+        self.purchases: dict[str, list[LedgerLine]] = {}
+        self.stamps: dict[int, VoucherFiles] = {}
+        self.contents: dict[str, bytes] = {}
+        self.asked: list[tuple[datetime, datetime]] = []
+
+    def with_costs(self, first: date, last: date, costs: AccountRanges) -> Mapping[str, Sequence[LedgerLine]]:
+        """Tell the lines of these days, of vouchers with costs and of those that the days cut in two."""
+        cut = {
+            name: [line for line in lines if first <= line.day <= last] for name, lines in self.purchases.items()
+        }
+        return {
+            name: lines
+            for name, lines in cut.items()
+            if costs.intervals and (any(line.account in costs for line in lines) or is_partial(lines))
+        }
+
+    def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
+        with self.call("changed_vouchers"):
+            self.asked.append((since, until))
+            between = range(accounts.intervals[0].start, accounts.intervals[-1].stop)
+            return [
+                name for name, lines in self.purchases.items() if any(line.account in between for line in lines)
+            ]
+
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
+        with self.call("supplier_voucher"):
+            return self.purchases.get(voucher, [])
+
+    def files(self, stamp: int) -> VoucherFiles:
+        with self.call("files"):
+            return self.stamps.get(stamp, VoucherFiles())
+
+    def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
+        with self.call("files_of"):
+            return {stamp: self.stamps.get(stamp, VoucherFiles()) for stamp in stamps}
+
+    @contextmanager
+    def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> Iterator[BinaryIO]:
+        with self.call("fetch"):
+            renew_lease()
+            if file.id not in self.contents:
+                raise RejectedError("It is not there any more.")
+            yield BytesIO(self.contents[file.id])

@@ -1,0 +1,170 @@
+"""All that people read has its Norwegian, and nothing else stands in the catalogue."""
+
+from __future__ import annotations
+
+import ast
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from jinja2 import Environment
+
+from i18n.catalog import Language
+from i18n.extraction import PACKAGES, ROOT, TEMPLATES, catalog, extract_all, is_translated, messages_in, updated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from babel.messages.catalog import Message
+
+Token = tuple[int, str, str]
+LEXER = Environment(autoescape=True, extensions=["jinja2.ext.i18n"])
+PLACES = re.compile(r"\{\w*\}|%\(\w+\)s")
+WORDS = re.compile(r"[^\W\d_]")
+NAMES = ("Moment", "24SevenOffice", "24SO", "KID", "Norsk bokmål", "Norsk", "English")
+NO_WORDS = re.compile(rf"{'|'.join(NAMES)}|/[\w/?=-]*|[a-z-]+=\"[^\"]*\"|required")
+"""Names, parts of an address, and the attributes that a macro puts into a tag."""
+EXEMPT = re.compile(rf"{'|'.join(NAMES)}|(?:[A-Z][a-z]+){{2,}}")
+"""Names, and fields as 24SevenOffice calls them."""
+READ = {"title", "alt", "placeholder", "aria-label", "label", "data-label", "data-confirm"}
+"""Attributes whose values people read; that of a button's ``value`` they read only in an ``input``."""
+TEXTS = sorted(path for folder in TEMPLATES for path in (ROOT / folder).iterdir())
+SOURCES = sorted(path for room in PACKAGES for path in (ROOT / room).rglob("*.py"))
+
+
+def messages() -> list[Message]:
+    return [message for message in catalog(Language.NORWEGIAN) if message.id]
+
+
+def forms(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text or ())
+
+
+def test_all_that_is_said_stands_in_the_catalogue_and_nothing_else_does() -> None:
+    known = {(message.id, message.context) for message in messages()}
+    said_somewhere = {(message.id, message.context) for message in extract_all() if message.id}
+    assert said_somewhere - known == set(), "make translations takes these up"
+    assert known - said_somewhere == set(), "make translations takes these out"
+    assert not catalog(Language.NORWEGIAN).obsolete
+
+
+def test_everything_is_translated() -> None:
+    assert [message.id for message in messages() if message.fuzzy or not is_translated(message)] == []
+
+
+def test_a_translation_has_the_same_values_in_it() -> None:
+    wrong = [
+        message.id
+        for message in messages()
+        for told in forms(message.string)
+        if set(PLACES.findall(told)) != set(PLACES.findall(forms(message.id)[-1]))
+    ]
+    assert wrong == []
+
+
+def test_a_translation_ends_as_its_sentence_does() -> None:
+    wrong = [
+        message.id
+        for message in messages()
+        for text, told in zip(forms(message.id), forms(message.string), strict=True)
+        if ending(text) != ending(told)
+    ]
+    assert wrong == []
+
+
+def ending(text: str) -> str:
+    return text[-1:] if text[-1:] in set(".:?!") else ""
+
+
+def test_bringing_the_catalogue_up_to_date_changes_nothing_where_it_is() -> None:
+    assert updated(Language.NORWEGIAN) == (ROOT / "i18n/locales/nb/LC_MESSAGES/messages.po").read_text()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_is_said_stands_there_in_one_piece(path: Path) -> None:
+    pieced = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "msg"
+        if not (node.args and isinstance(node.args[0], ast.Constant))
+    ]
+    assert pieced == []
+
+
+def test_texts_are_found_wherever_they_are_said() -> None:
+    source = 'a = msg("One {two}", two=msg("two")); words.ngettext("{n} day", "{n} days", n); print("Three")'
+    assert list(messages_in(source)) == ["One {two}", ("{n} day", "{n} days"), "two"]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_no_template_holds_words_that_are_not_translated(path: Path) -> None:
+    assert list(bare_words(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("<p>Hello</p>", ["Hello"]),
+        ('<p title="Hello">{{ name }}</p>', ["Hello"]),
+        ('<input value="Save">', ["Save"]),
+        ('<input type="hidden" value="nb"><button value="nb">{{ _("Save") }}</button>', []),
+        ('<p>{{ "Hello" if name else "" }}</p>', ["Hello"]),
+        ('{% set words = [("Hello", 1)] %}{{ notice("good", "Saved") }}', ["Hello", "Saved"]),
+        ("<p>{% trans %}Hello{% endtrans %} {{ _('Hello') }} 24SevenOffice, {{ name }}</p>", []),
+        ("<p>{% trans count=n %}{{ count }} day{% pluralize %}{{ count }} days{% endtrans %}</p>", []),
+    ],
+)
+def test_bare_words_are_seen(template: str, words: list[str]) -> None:
+    assert list(bare_words(template)) == words
+
+
+def bare_words(template: str) -> Iterator[str]:
+    """Find what people would read as it stands in a template: its own text, and text in its expressions."""
+    tokens = [each for each in LEXER.lex(template) if each[1] != "whitespace"]
+    reader = Reader()
+    reader.feed("".join(outside(tokens)))
+    reader.close()
+    yield from (word for word in map(str.strip, reader.words) if WORDS.search(NO_WORDS.sub("", word)))
+    yield from unsaid(tokens)
+
+
+def outside(tokens: list[Token]) -> Iterator[str]:
+    """Tell the template's own text outside of trans blocks."""
+    translated = False
+    for (_, kind, value), (_, _, following) in pairwise([*tokens, (0, "", "")]):
+        if kind == "block_begin":
+            translated = (translated or following == "trans") and following != "endtrans"
+        elif kind == "data" and not translated:
+            yield value
+
+
+def unsaid(tokens: list[Token]) -> Iterator[str]:
+    """Tell the texts in expressions that begin with a capital, but for those that are handed to gettext."""
+    handed: list[bool] = []
+    for (_, _, previous), (_, kind, value) in pairwise([(0, "", ""), *tokens]):
+        if (kind, value) == ("operator", "("):
+            handed.append(previous in {"_", "gettext", "ngettext", "pgettext"})
+        elif (kind, value) == ("operator", ")"):
+            handed.pop()
+        elif kind == "string" and value[1:2].isupper() and not any(handed) and not EXEMPT.fullmatch(value[1:-1]):
+            yield value[1:-1]
+
+
+class Reader(HTMLParser):
+    """Reads a page as people do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag not in {"style", "script"}:
+            self.words.append(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        read = READ | ({"value"} if tag == "input" and given.get("type") not in {"hidden", "checkbox"} else set())
+        self.words += [value for name, value in attrs if name in read and value]

@@ -1,0 +1,96 @@
+"""Sentences that are kept with the words they were made of, and told to each reader in their language."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from i18n.catalog import Language
+from i18n.messages import as_json, from_json, joined, msg, translate
+from models.connections import alert_outbox
+from models.connections.alert_outbox import Alert, AlertType
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connections
+    from models.database import Database
+
+from tests.factories import NOW, settings
+
+ACCOUNT = msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=3999)
+NORWEGIAN = "Konto 3999 finnes ikke i kontoplanen i 24SevenOffice."
+
+
+def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds(lambda one, other: msg("{one}: {other}", one=one, other=other), inner, inner)
+
+
+def kept(said: str) -> str:
+    """Put a sentence through the database's JSON and back."""
+    return from_json(json.loads(json.dumps(as_json(said))))
+
+
+def test_a_sentence_is_english_until_it_is_told_otherwise() -> None:
+    assert ACCOUNT == "Account 3999 is not in the chart of accounts of 24SevenOffice."
+    assert translate(ACCOUNT, Language.ENGLISH) == ACCOUNT
+    assert translate(ACCOUNT, Language.NORWEGIAN) == NORWEGIAN
+
+
+def test_a_sentence_in_a_sentence_is_told_with_the_whole() -> None:
+    whole = msg("{problem} Nothing is lost: what comes in meanwhile waits.", problem=ACCOUNT)
+    assert (
+        translate(whole, Language.NORWEGIAN) == f"{NORWEGIAN} Ingenting er tapt: Det som kommer inn imens, venter."
+    )
+
+
+def test_a_list_is_told_sentence_by_sentence() -> None:
+    both = joined(ACCOUNT, "Ås {0}", msg("Its expenses were removed"))
+    assert both == f"{ACCOUNT}; Ås {{0}}; Its expenses were removed"
+    assert translate(both, Language.NORWEGIAN) == f"{NORWEGIAN}; Ås {{0}}; Utleggene ble fjernet"
+
+
+def test_an_empty_list_is_nothing_in_any_language() -> None:
+    assert translate(joined(), Language.NORWEGIAN) == ""
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_words_of_others_stay_theirs(language: Language) -> None:
+    assert translate("Expenses", language) == "Expenses"
+    assert translate(msg("{what}.", what="Expenses"), language) == "Expenses."
+
+
+@given(st.recursive(st.text(), nested))
+def test_a_sentence_keeps_its_words_whatever_they_are(said: str) -> None:
+    again = kept(said)
+    assert (again, type(again)) == (said, type(said))
+    assert translate(again, Language.NORWEGIAN) == translate(said, Language.NORWEGIAN)
+
+
+@pytest.mark.parametrize("name", ["{", "}}", "{account}", "%(email)s", "%"])
+def test_braces_and_signs_in_a_value_are_only_text(name: str) -> None:
+    assert translate(kept(msg("Customer {name}", name=name)), Language.NORWEGIAN) == f"Kunde {name}"
+
+
+def test_values_that_are_not_text_are_kept_as_text() -> None:
+    assert kept(msg("{what}.", what=None)) == "None."
+
+
+def test_what_failed_last_year_in_words_that_nobody_says_any_more_is_still_told(
+    database: Database, connections: Connections
+) -> None:
+    connection, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
+    told = Alert(AlertType.NEEDS_ATTENTION, "Invoice 7", "Soon to be of last year.", "", ("books@example.com",))
+    alert_outbox.queue_connection_alert(database, connection.id, told, now=NOW)
+    old = {
+        "said": "{record} could not be booked, for {cause}.",
+        "with": {"record": {"said": "Invoice {name}", "with": {"name": "7"}}, "cause": "{reasons}"},
+    }
+    with database.transaction() as session:
+        session.execute(text("update alerts set message = cast(:old as jsonb)"), {"old": json.dumps(old)})
+    (alert,) = alert_outbox.pending_alerts(database, "books@example.com")
+    assert translate(alert.message, Language.ENGLISH) == "Invoice 7 could not be booked, for {reasons}."
+    assert translate(alert.message, Language.NORWEGIAN) == "Faktura 7 could not be booked, for {reasons}."

@@ -1,0 +1,285 @@
+"""The mails: a bookkeeper reads which record, what is wrong, what to do, and where to look."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+from i18n.catalog import Language
+from i18n.messages import msg
+from integrations.mail.alert_email import compose
+from models.connections.alert_outbox import AlertType, PendingAlert
+from models.enums import EntityType, titled
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+AT = datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
+
+
+def alert(
+    title: str = "Invoice 1024", *, alert_type: AlertType = AlertType.NEEDS_ATTENTION, **values: Any
+) -> PendingAlert:
+    """Tell of an invoice, or where the turn is a connection's, of that."""
+    defaults = {
+        "id": 1,
+        "connection_id": 1,
+        "connection": "Demo AS",
+        "job_id": 7,
+        "message": "Account 3999 is not in the chart of accounts.",
+        "remedy": "Choose another account, then try again.",
+        "at": AT,
+        "entity_type": EntityType.INVOICE,
+        "language": Language.ENGLISH,
+    }
+    of_connection = {"job_id": None, "entity_type": None} if alert_type in CONNECTIONS else {}
+    return PendingAlert(**{"title": title, "type": alert_type, **defaults, **of_connection, **values})
+
+
+def mail(*alerts: PendingAlert, to: str = "kari@example.com") -> EmailMessage:
+    return compose(
+        alerts,
+        public_url="https://bridge.example.com",
+        sender="Bridge <bridge@example.com>",
+        to=to,
+        message_id="<alert-7@example.com>",
+        sent=AT,
+    )
+
+
+def text(message: EmailMessage, kind: Literal["plain", "html"] = "plain") -> str:
+    part = message.get_body((kind,))
+    assert part is not None
+    content: str = part.get_content()
+    return content
+
+
+CONNECTIONS = {AlertType.PAUSED, AlertType.OUTAGE, AlertType.RECOVERED, AlertType.DIGEST}
+WEEK = AT - timedelta(days=7, hours=1)
+paused = alert("Demo AS", alert_type=AlertType.PAUSED)
+down = alert("Demo AS", alert_type=AlertType.OUTAGE)
+works = alert("Demo AS", alert_type=AlertType.RECOVERED)
+better = alert("Invoice 7", alert_type=AlertType.RESOLVED)
+reminder = alert("Invoice 5", alert_type=AlertType.REMINDER, since=WEEK)
+digest = alert("Demo AS", alert_type=AlertType.DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("alerts", "subject"),
+    [
+        ([alert()], "Invoice 1024 did not reach 24SevenOffice"),
+        ([alert("Customer Ås AS", entity_type=EntityType.CUSTOMER)], "Customer Ås AS did not reach 24SevenOffice"),
+        (
+            [alert("Voucher 40001 of 2026", entity_type=EntityType.EXPENSE)],
+            "Voucher 40001 of 2026 did not reach Moment",
+        ),
+        ([better], "Invoice 7 is in order now"),
+        ([reminder], "Invoice 5 still needs you after 7 days"),
+        (
+            [alert(alert_type=AlertType.REMINDER, since=AT - timedelta(days=1))],
+            "Invoice 1024 still needs you after 1 day",
+        ),
+        ([paused], "The connection is paused"),
+        ([down], "The connection is interrupted"),
+        ([works], "The connection works again"),
+        ([digest], "The week in short"),
+        ([alert()] * 12, "12 records need you"),
+        ([reminder] * 3, "3 records still need you"),
+        ([better] * 2, "2 records are in order now"),
+        ([digest, better, works, down, reminder, alert()], "Invoice 1024 did not reach 24SevenOffice"),
+        ([alert(), paused, alert()], "The connection is paused"),
+    ],
+)
+def test_the_subject_tells_the_most_urgent_news(alerts: list[PendingAlert], subject: str) -> None:
+    assert mail(*alerts)["Subject"] == f"{subject} \N{EN DASH} Demo AS"
+
+
+def test_a_subject_counts_the_companies_where_it_is_about_several() -> None:
+    elsewhere = alert(connection="Fjord AS")
+    assert mail(alert(), elsewhere)["Subject"] == "2 records need you \N{EN DASH} 2 companies"
+    assert mail(better, elsewhere)["Subject"].endswith("24SevenOffice \N{EN DASH} Fjord AS")
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_mail_says_what_is_wrong_what_to_do_and_where(kind: Literal["plain", "html"]) -> None:
+    body = text(mail(alert()), kind)
+    for told in (
+        "Invoice 1024 did not reach 24SevenOffice",
+        "Account 3999 is not in the chart of accounts.",
+        "Choose another account, then try again.",
+        "https://bridge.example.com/records/7",
+        "Demo AS",
+    ):
+        assert told in body
+
+
+def test_the_text_reads_like_this() -> None:
+    ended = alert(
+        "Fjord AS", alert_type=AlertType.RECOVERED, connection="Fjord AS", message="It works again.", remedy=""
+    )
+    assert text(mail(ended, alert())) == (
+        "Invoice 1024 did not reach 24SevenOffice \N{EN DASH} Demo AS\n"
+        "\n"
+        "Demo AS\n"
+        "------------------------------------------------------------\n"
+        "\n"
+        "Invoice 1024 did not reach 24SevenOffice\n"
+        "22.11.2026 13:05\n"
+        "Account 3999 is not in the chart of accounts.\n"
+        "What to do: Choose another account, then try again.\n"
+        "Look here: https://bridge.example.com/records/7\n"
+        "\n"
+        "Fjord AS\n"
+        "------------------------------------------------------------\n"
+        "\n"
+        "The connection works again\n"
+        "22.11.2026 13:05\n"
+        "It works again.\n"
+        "\n"
+        "-- \n"
+        "Sent by the bridge between Moment and 24SevenOffice, as your address is one of those that hear of errors.\n"
+        "Times are Oslo time.\n"
+    )
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_the_most_urgent_comes_first_and_companies_stay_together(kind: Literal["plain", "html"]) -> None:
+    elsewhere = alert("Invoice 9", connection="Fjord AS", at=AT - timedelta(hours=1))
+    body = text(mail(better, alert(), elsewhere, digest), kind)
+    order = ["Fjord AS", "Invoice 9", "Demo AS", "Invoice 1024", "Invoice 7", "The week"]
+    places = [body.rindex(each) for each in order]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("month", "shown"), [(1, "22.01.2026 13:05"), (7, "22.07.2026 14:05")])
+def test_times_are_oslo_time_in_winter_and_summer(month: int, shown: str) -> None:
+    assert shown in text(mail(alert(at=AT.replace(month=month))))
+
+
+def test_of_many_records_fifty_are_shown_and_a_list_has_the_others() -> None:
+    message = mail(*(alert(f"Invoice {number}") for number in range(1, 63)))
+    for body in (text(message), text(message, "html")):
+        assert len(re.findall(r"Invoice \d+ did not reach", body)) == 50
+        assert "12 more" in body
+        assert re.search(r"https://bridge\.example\.com/records\b(?!/)", body)
+
+
+def test_a_name_cannot_add_a_header_or_turn_the_line() -> None:
+    message = mail(alert("Invoice 1024\r\nBcc: all@example.com\u202e", connection="Demo\nTo: x@example.com"))
+    assert "Bcc" not in message
+    assert message.get_all("To") == ["kari@example.com"]
+    assert message["Subject"] == (
+        "Invoice 1024 Bcc: all@example.com did not reach 24SevenOffice \N{EN DASH} Demo To: x@example.com"
+    )
+
+
+def test_html_in_a_message_is_only_text() -> None:
+    body = text(mail(alert(message="<script>alert(1)</script>")), "html")
+    assert "&lt;script&gt;" in body
+    assert "<script>" not in body
+
+
+def test_names_of_any_letters_and_length_arrive() -> None:
+    title = "Kunde Æøå 株 {0} " + "x" * 10_000
+    message = mail(alert(title, message="Ø" * 10_000 + "\ud800\x00", connection="Ås " * 1000))
+    assert message["Subject"].startswith("Kunde Æøå 株 {0} xxx")
+    assert len(message["Subject"]) < 150
+    assert len(text(message)) < 3000
+    assert b"Bridge <bridge@example.com>" in message.as_bytes()
+
+
+def test_a_domain_with_norwegian_letters_is_spelt_for_every_server() -> None:
+    assert mail(alert(), to="post@blåbær.no")["To"] == "post@xn--blbr-roah.no"
+
+
+def test_a_mail_can_be_known_again_and_asks_for_no_automatic_answer() -> None:
+    message = mail(alert())
+    assert message["Message-ID"] == "<alert-7@example.com>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Date"].datetime == AT
+
+
+def norwegian(*alerts: PendingAlert) -> EmailMessage:
+    return mail(*(replace(each, language=Language.NORWEGIAN) for each in alerts))
+
+
+TITLE = titled(EntityType.INVOICE, "1024")
+UNKNOWN_ACCOUNT = alert(
+    TITLE,
+    message=msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=3999),
+    remedy=msg("Open account {account} in 24SevenOffice, then try again.", account=3999),
+    error_code="unknown_account",
+)
+
+
+@pytest.mark.parametrize(
+    ("alerts", "subject"),
+    [
+        ([UNKNOWN_ACCOUNT], "Faktura 1024 ble ikke overført til 24SevenOffice"),
+        ([alert(TITLE, alert_type=AlertType.RESOLVED)], "Faktura 1024 er nå i orden"),
+        (
+            [alert(TITLE, alert_type=AlertType.REMINDER, since=WEEK)],
+            "Faktura 1024 må fortsatt følges opp etter 7 dager",
+        ),
+        (
+            [alert(TITLE, alert_type=AlertType.REMINDER, since=AT - timedelta(days=1))],
+            "Faktura 1024 må fortsatt følges opp etter 1 dag",
+        ),
+        ([paused], "Tilkoblingen er satt på pause"),
+        ([alert()] * 12, "12 poster må følges opp"),
+        ([digest], "Uken i korte trekk"),
+    ],
+)
+def test_a_mail_is_in_the_language_of_the_connection(alerts: list[PendingAlert], subject: str) -> None:
+    assert norwegian(*alerts)["Subject"] == f"{subject} \N{EN DASH} Demo AS"
+
+
+def test_the_norwegian_text_reads_like_this() -> None:
+    assert text(norwegian(UNKNOWN_ACCOUNT)) == (
+        "Faktura 1024 ble ikke overført til 24SevenOffice \N{EN DASH} Demo AS\n"
+        "\n"
+        "22.11.2026 13:05\n"
+        "Konto 3999 finnes ikke i kontoplanen i 24SevenOffice.\n"
+        "Dette gjør du: Opprett konto 3999 i 24SevenOffice, og prøv igjen.\n"
+        "Se her: https://bridge.example.com/records/7\n"
+        "Mer om dette: https://bridge.example.com/error-codes/unknown_account?language=nb\n"
+        "\n"
+        "-- \n"
+        "Sendt av integrasjonen mellom Moment og 24SevenOffice, fordi adressen din er en av dem som får beskjed om feil.\n"
+        "Klokkeslett er norsk tid.\n"
+    )
+
+
+def test_the_html_is_marked_with_its_language() -> None:
+    body = text(norwegian(UNKNOWN_ACCOUNT), "html")
+    assert '<html lang="nb">' in body
+    assert "Konto 3999 finnes ikke i kontoplanen i 24SevenOffice." in body
+
+
+def test_what_a_remote_system_said_stays_in_its_own_words() -> None:
+    refused = msg("{what}: “{said}”.", what=msg("24SevenOffice refused the voucher"), said="Period is locked")
+    assert "24SevenOffice avviste bilaget: «Period is locked»" in text(norwegian(alert(message=refused)))
+
+
+def test_connections_of_different_languages_are_told_in_that_of_the_most_urgent() -> None:
+    elsewhere = alert("Demo AS", alert_type=AlertType.PAUSED, connection="Fjord AS", language=Language.NORWEGIAN)
+    assert mail(alert(), elsewhere)["Subject"].startswith("Tilkoblingen er satt på pause")
+    assert mail(paused, replace(elsewhere, type=AlertType.NEEDS_ATTENTION))["Subject"].startswith(
+        "The connection is paused"
+    )
+
+
+def test_several_companies_are_counted_in_norwegian_too() -> None:
+    both = norwegian(alert(), alert(connection="Fjord AS"))
+    assert both["Subject"] == "2 poster må følges opp \N{EN DASH} 2 firmaer"
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_mail_leads_to_what_is_known_of_its_reason(kind: Literal["plain", "html"]) -> None:
+    address = "https://bridge.example.com/error-codes/unknown_account?language=en"
+    assert address in text(mail(UNKNOWN_ACCOUNT), kind)
+    assert "/error-codes/" not in text(mail(alert(error_code="of long ago")), kind)

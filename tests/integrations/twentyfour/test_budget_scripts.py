@@ -1,0 +1,296 @@
+"""The budget on a real Redis that is told the time: what is given to whom, and that it is never too much."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from integrations.twentyfour.budget import BURST, Budget, Limits, Usage
+from sync.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
+OTHER = 99
+
+
+class Day:
+    """A budget with a clock of its own, and when requests left."""
+
+    def __init__(self, redis: Redis, **limits: int) -> None:
+        redis.flushall()
+        self.redis = redis
+        self.at = int(NOW.timestamp() * SECOND)
+        self.left: list[int] = []
+        wanted = Limits(**{"per_hour": 100, "per_second": 1000, **limits})
+        self.budget = Budget(
+            redis, limits=wanted, clock=self.clock, sleep=self._sleep, milliseconds=lambda: self.at
+        )
+        self._slept, self._asks_again = 0, False
+
+    def clock(self) -> datetime:
+        return datetime.fromtimestamp(self.at / SECOND, UTC)
+
+    def ask(self, connection_id: int = 1, *, poll: bool = False) -> UnavailableError | int:
+        """Tell after how many milliseconds the request left, or why it did not; the clock stands still.
+
+        So a poll that would have to ask again does not.
+        """
+        budget, self._slept, self._asks_again = self.budget.for_connection(connection_id), 0, poll
+        try:
+            (budget.for_polls() if poll else budget).acquire()
+        except UnavailableError as refusal:
+            return refusal
+        self.left.append(self.at + self._slept)
+        return self._slept
+
+    def take(self, limit: int, connection_id: int = 1, *, poll: bool = False, gap: int = 10) -> int:
+        """Ask so many times, and tell how many were given."""
+        got = 0
+        for _ in range(limit):
+            got += isinstance(self.ask(connection_id, poll=poll), int)
+            self.at += gap
+        return got
+
+    def usage(self) -> Usage:
+        usage = self.budget.usage()
+        assert usage
+        return usage
+
+    def _sleep(self, seconds: float) -> None:
+        if self._asks_again:
+            raise UnavailableError("Not yet.", retry_after=timedelta(seconds=seconds))
+        self._slept += round(seconds * SECOND)
+
+
+def most_within(left: list[int], span: int) -> int:
+    """Tell the most requests that left within any span of milliseconds."""
+    times, start, limit = sorted(left), 0, 0
+    for end, at in enumerate(times):
+        while at - times[start] >= span:
+            start += 1
+        limit = max(limit, end - start + 1)
+    return limit
+
+
+REQUESTS = st.tuples(
+    st.one_of(
+        st.integers(0, 200),
+        st.integers(0, 90 * SECOND),
+        st.integers(0, 70 * MINUTE),
+        st.integers(59 * MINUTE, 61 * MINUTE),
+    ),
+    st.integers(1, 30),
+    st.integers(1, 3),
+    st.booleans(),
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    arrivals=st.lists(REQUESTS, max_size=40),
+    limit=st.integers(1, 40),
+    second=st.integers(1, 25),
+    reserve=st.integers(0, 90),
+)
+def test_no_hour_and_no_second_sees_too_many_however_they_come(
+    redis: Redis, arrivals: list[tuple[int, int, int, bool]], limit: int, second: int, reserve: int
+) -> None:
+    day = Day(redis, per_hour=limit, per_second=second, reserve_percent=reserve)
+    for pause, many, connection_id, poll in arrivals:
+        day.at += pause
+        day.take(many, connection_id, poll=poll, gap=pause % 7)
+    assert most_within(day.left, HOUR + 50 * SECOND) <= limit
+    assert most_within(day.left, SECOND) <= second + BURST
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(arrivals=st.lists(REQUESTS, max_size=30), second=st.integers(1, 25))
+def test_events_go_when_they_would_go_if_nobody_polled(
+    redis: Redis, arrivals: list[tuple[int, int, int, bool]], second: int
+) -> None:
+    """As long as they are no more in an hour than the reserve."""
+
+    def play(*, with_polls: bool) -> list[UnavailableError | int]:
+        day = Day(redis, per_hour=2000, per_second=second, reserve_percent=90, connection_percent=99)
+        answers = []
+        for pause, many, connection_id, poll in arrivals:
+            day.at += pause
+            for _ in range(many):
+                if poll and with_polls:
+                    day.ask(connection_id, poll=True)
+                elif not poll:
+                    answers.append(day.ask(connection_id))
+        return [answer if isinstance(answer, int) else -1 for answer in answers]
+
+    assert play(with_polls=True) == play(with_polls=False)
+
+
+def test_what_was_taken_counts_for_an_hour_and_not_much_longer(redis: Redis) -> None:
+    day = Day(redis, per_hour=10, connection_percent=99)
+    assert day.take(20) == 10
+    day.at += 61 * MINUTE - SECOND
+    assert day.take(1) == 0
+    day.at += MINUTE + SECOND
+    assert day.take(20) == 10
+
+
+def test_a_refusal_says_when_the_first_requests_are_an_hour_old(redis: Redis) -> None:
+    day = Day(redis, per_hour=10, connection_percent=99)
+    day.take(10)
+    refusal = day.ask()
+    assert isinstance(refusal, UnavailableError)
+    assert refusal.retry_after
+    day.at += int(refusal.retry_after.total_seconds() * SECOND) - 1
+    assert isinstance(day.ask(), UnavailableError)
+    day.at += 1
+    assert day.ask() == 0
+
+
+def test_polls_leave_the_reserve_to_events(redis: Redis) -> None:
+    day = Day(redis, connection_percent=99)
+    assert day.take(100, poll=True) == 50
+    assert day.take(100, OTHER) == 50
+
+
+def test_polls_give_way_to_as_many_events_as_there_were_and_a_tenth_more(redis: Redis) -> None:
+    day = Day(redis, connection_percent=99)
+    day.take(70)
+    assert day.take(100, OTHER, poll=True) == 20
+    assert day.take(100, OTHER) == 10
+
+
+def test_one_connection_alone_gets_most_and_leaves_some(redis: Redis) -> None:
+    day = Day(redis)
+    assert day.take(200) == 75
+    assert day.take(200, 2) == 19
+    assert day.take(200, 3) == 5
+    assert day.take(200) == 0
+
+
+def test_connections_that_take_all_they_get_come_to_the_same(redis: Redis) -> None:
+    day = Day(redis, per_hour=1000)
+    got = dict.fromkeys(range(1, 5), 0)
+    for _ in range(400):
+        for connection_id in got:
+            got[connection_id] += day.take(1, connection_id)
+    assert max(got.values()) - min(got.values()) <= 1
+    assert day.take(100, OTHER) > 50
+
+
+def test_where_24sevenoffice_says_that_fewer_are_left_it_is_believed(redis: Redis) -> None:
+    day = Day(redis)
+    day.budget.record_response(200, {"APILimitRemaining": "20", "APILimitReset": "2026-03-02T13:00:00Z"})
+    assert day.take(200, 1) == 15
+    usage = day.usage()
+    assert (usage.allowed, usage.used, usage.remaining) == (20, 15, 5)
+    day.at = int(NOW.timestamp() * SECOND) + HOUR
+    usage = day.usage()
+    assert (usage.allowed, usage.used, usage.remaining) == (100, 15, 85)
+
+
+@pytest.mark.parametrize(("theirs", "polls"), [(40, 20), (100, 50), (900, 450), (1200, 500)])
+def test_where_the_limit_of_24sevenoffice_is_below_ours_polls_get_fewer_and_events_keep_their_part(
+    redis: Redis, theirs: int, polls: int
+) -> None:
+    """Their hours begin on the full hour. Polls take what they get, spread evenly as they are chosen."""
+    day = Day(redis, per_hour=1000, connection_percent=99)
+    given: list[int] = []
+    left = theirs
+    for second in range(0, 3600, 2):
+        day.at = int(NOW.timestamp() * SECOND) + second * SECOND
+        day.budget.record_response(200, {"APILimitRemaining": str(left), "APILimitReset": "2026-03-02T13:00:00Z"})
+        if second == 0:
+            assert day.ask() == 0  # what was said goes along with it
+        elif day.usage().polls_per_hour * second // 3600 > len(given) and day.ask(OTHER, poll=True) == 0:
+            given.append(second)
+        left = theirs - 1 - len(given)
+    assert polls * 0.95 - 1 <= len(given) <= polls
+    assert len([second for second in given if second < 1200]) == pytest.approx(len(given) / 3, abs=2)
+    assert day.take(1000, OTHER + 1) >= polls * 0.9 - 2
+
+
+def test_what_was_said_earlier_and_what_was_said_of_the_last_hour_changes_nothing(redis: Redis) -> None:
+    day = Day(redis)
+    for left, reset in ((30, "13"), (60, "13"), (10, "12")):
+        day.budget.record_response(
+            200, {"APILimitRemaining": str(left), "APILimitReset": f"2026-03-02T{reset}:00:00Z"}
+        )
+        day.take(1)
+    assert day.usage().remaining == 27
+
+
+def test_that_more_are_left_than_we_believe_is_not_believed(redis: Redis) -> None:
+    day = Day(redis)
+    day.budget.record_response(200, {"APILimitRemaining": "7199", "APILimitReset": "2026-03-02T13:00:00Z"})
+    assert day.take(200) == 75
+
+
+def test_a_poll_takes_a_turn_that_no_event_can_have_any_more(redis: Redis) -> None:
+    day = Day(redis, per_second=20)
+    assert day.ask(poll=True) == 0
+    assert day.ask(poll=True) != 0
+    assert [day.ask() for _ in range(4)] == [0, 0, 0, 50]
+    day.at += 250
+    assert day.ask(poll=True) == 0
+
+
+@pytest.mark.parametrize(("events", "naps"), [(0, []), (3, [4]), (5, [])])
+def test_a_poll_asks_again_when_events_may_be_through_and_not_for_ever(
+    redis: Redis, events: int, naps: list[float]
+) -> None:
+    day, slept = Day(redis, per_second=1), []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        day.at += round(seconds * SECOND)
+
+    for _ in range(events):
+        day.ask()
+    limits = Limits(per_hour=100, per_second=1)
+    poll = Budget(redis, limits=limits, clock=day.clock, sleep=sleep, milliseconds=lambda: day.at).for_polls()
+    if events < 5:
+        poll.acquire()
+    else:
+        with pytest.raises(UnavailableError):
+            poll.acquire()
+    assert slept == naps
+
+
+def test_how_the_budget_stands_can_be_read(redis: Redis) -> None:
+    day = Day(redis)
+    day.take(5)
+    day.take(3, poll=True)
+    usage = day.usage()
+    assert (usage.allowed, usage.used, usage.events, usage.polls) == (100, 8, 5, 3)
+    assert (usage.remaining, usage.reserved, usage.available_for_polls, usage.polls_per_hour) == (92, 45, 47, 50)
+    assert usage.blocked_until is None
+    day.budget.block(timedelta(minutes=3))
+    assert day.usage().blocked_until == day.clock() + timedelta(minutes=3)
+    assert day.usage().available_for_polls == 0
+
+
+def test_memory_is_bounded_and_goes_by_itself(redis: Redis) -> None:
+    day = Day(redis, per_hour=7000, per_second=1000, connection_percent=99)
+    for connection_id in range(1, 4):
+        for _ in range(200):
+            day.ask(connection_id)
+            day.at += 90 * SECOND
+    keys = redis.keys("*")
+    hashes = [key for key in keys if redis.type(key) == b"hash"]
+    assert len(keys) == 5
+    assert all(redis.hlen(key) <= 62 for key in hashes)
+    assert all(0 < redis.ttl(key) <= 63 * 60 for key in keys)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1"])
+def test_what_cannot_be_read_of_the_limit_is_passed_over(redis: Redis, text: str) -> None:
+    day = Day(redis)
+    day.budget.record_response(200, {"APILimitRemaining": text, "APILimitReset": "2026-03-02T13:00:00Z"})
+    assert day.take(200) == 75

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.admin import dashboard
+from models.admin.dashboard import SIZE, ErrorCodeCount, Totals
+from models.connections.alert_outbox import Alert, AlertType
+from models.enums import EntityType, JobState, Record, Scope
+from models.inbox import circuit_breaker
+from tests.factories import NOW, settings
+from tests.models.completed_jobs import INVOICE, settled
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connections
+    from models.database import Database
+
+EVERYTHING = Scope()
+REST = timedelta(minutes=3)
+
+
+@pytest.fixture
+def ids(connections: Connections) -> dict[str, int]:
+    """Connections by name, as they are added."""
+    names = ("Nordlys AS", "Fjord AS", "Åsen AS", "granitt as")
+    return {name: connections.add(name, settings(), actor="test", now=NOW)[0].id for name in names}
+
+
+def names(database: Database, scope: Scope = EVERYTHING, *, name: str = "") -> list[str]:
+    return [status.name for status in dashboard.connection_statuses(database, scope, name=name)]
+
+
+def interrupt(database: Database, connection_id: int) -> None:
+    circuit_breaker.record_failure(
+        database, connection_id, now=NOW, open_for=lambda _: REST, alert_for=lambda _: None
+    )
+
+
+def test_the_troubled_connections_come_first(
+    database: Database, connections: Connections, ids: dict[str, int]
+) -> None:
+    interrupt(database, ids["Nordlys AS"])
+    settled(database, ids["granitt as"], state=JobState.NEEDS_ATTENTION)
+    connections.pause(ids["Åsen AS"], "The password is wrong.", now=NOW)
+    assert names(database) == ["Åsen AS", "granitt as", "Nordlys AS", "Fjord AS"]
+
+
+def test_a_connection_tells_how_it_stands(database: Database, ids: dict[str, int]) -> None:
+    there = ids["Fjord AS"]
+    settled(database, there, at=NOW)
+    settled(database, there, Record(EntityType.CUSTOMER, "1"), at=NOW + REST)
+    settled(database, there, Record(EntityType.INVOICE, "10"), state=JobState.NEEDS_ATTENTION)
+    settled(
+        database, there, Record(EntityType.INVOICE, "11"), state=JobState.QUEUED, message="24SevenOffice is away."
+    )
+    interrupt(database, there)
+    (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})))
+    assert (status.pending, status.needs_attention, status.breaker_open_since) == (1, 1, NOW)
+    assert status.problem == "24SevenOffice is away."
+    assert status.synced == {EntityType.INVOICE: NOW, EntityType.CUSTOMER: NOW + REST}
+
+
+def test_an_outage_that_is_over_is_not_told(database: Database, ids: dict[str, int]) -> None:
+    there = ids["Fjord AS"]
+    interrupt(database, there)
+    circuit_breaker.record_recovery(database, there, now=NOW, alert=Alert(AlertType.RECOVERED, "", "", "", ()))
+    (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})))
+    assert status.breaker_open_since is None
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("fjord", ["Fjord AS"]), (" as", ["Fjord AS", "granitt as", "Nordlys AS", "Åsen AS"]), ("%", []), ("_", [])],
+)
+def test_connections_are_found_by_a_part_of_their_name(
+    database: Database, ids: dict[str, int], name: str, found: list[str]
+) -> None:
+    assert ids
+    assert names(database, name=name) == found
+
+
+def test_a_name_that_is_one_connections_own_means_that_one(
+    database: Database, connections: Connections, ids: dict[str, int]
+) -> None:
+    longer, _ = connections.add("Fjord AS avd. Bergen", settings(), actor="test", now=NOW)
+    assert dashboard.find_by_name(database, EVERYTHING, "fjord as") == {ids["Fjord AS"]}
+    assert dashboard.find_by_name(database, EVERYTHING, "fjord") == {ids["Fjord AS"], longer.id}
+    assert dashboard.find_by_name(database, Scope(frozenset({longer.id})), "fjord as") == {longer.id}
+
+
+def test_nobody_sees_more_than_their_connections(database: Database, ids: dict[str, int]) -> None:
+    settled(database, ids["Nordlys AS"], state=JobState.NEEDS_ATTENTION, error_code="account")
+    settled(database, ids["Fjord AS"], state=JobState.QUEUED)
+    theirs = Scope(frozenset({ids["Fjord AS"]}))
+    assert names(database, theirs) == ["Fjord AS"]
+    assert dashboard.totals(database, theirs) == Totals(
+        connections=1, paused=0, in_outage=0, rate_limited=0, pending=1, needs_attention=0
+    )
+    assert dashboard.error_code_counts(database, theirs) == []
+
+
+def test_what_needs_a_person_is_told_by_its_reason_the_most_frequent_first(
+    database: Database, connections: Connections, ids: dict[str, int]
+) -> None:
+    for n, name in enumerate(("Nordlys AS", "Fjord AS")):
+        settled(database, ids[name], INVOICE, state=JobState.NEEDS_ATTENTION, error_code="account")
+        settled(
+            database,
+            ids[name],
+            Record(EntityType.CUSTOMER, "1"),
+            state=JobState.NEEDS_ATTENTION,
+            error_code="no_name" if n else "other",
+        )
+    settled(
+        database,
+        ids["Fjord AS"],
+        Record(EntityType.PROJECT, "1"),
+        state=JobState.NEEDS_ATTENTION,
+        error_code="account",
+    )
+    connections.pause(ids["Fjord AS"], "Stocktaking.", actor="kari", now=NOW)
+    interrupt(database, ids["Åsen AS"])
+    assert dashboard.error_code_counts(database, EVERYTHING) == [
+        ErrorCodeCount("account", 3),
+        ErrorCodeCount("no_name", 1),
+        ErrorCodeCount("other", 1),
+    ]
+    assert dashboard.totals(database, EVERYTHING) == Totals(
+        connections=4, paused=1, in_outage=1, rate_limited=0, pending=0, needs_attention=5
+    )
+
+
+def test_many_connections_are_told_a_page_at_a_time(database: Database, connections: Connections) -> None:
+    for n in range(SIZE + 3):
+        connections.add(f"Company {n:03}", settings(), actor="test", now=NOW)
+    first, second = (dashboard.connection_statuses(database, EVERYTHING, page=page) for page in (1, 2))
+    assert (len(first), len(second)) == (SIZE + 1, 3)
+    assert first[-1] == second[0]

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from models.admin import email_log
+from models.admin.email_log import MAX_ITEMS_SHOWN
+from models.connections import alert_outbox
+from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus
+from models.enums import JobState, Scope
+from models.pagination import SIZE
+from tests.factories import NOW, settings
+from tests.models.completed_jobs import settled
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.connections.repository import Connection, Connections
+    from models.database import Database
+
+EVERYTHING = Scope()
+HOUR = timedelta(hours=1)
+
+
+def tell(database: Database, connection: Connection, title: str, *addresses: str, at: datetime = NOW) -> None:
+    alert = Alert(AlertType.OUTAGE, title, "Wrong.", "", addresses or ("a@example.com",))
+    alert_outbox.queue_connection_alert(database, connection.id, alert, now=at)
+
+
+def send(
+    database: Database,
+    address: str = "a@example.com",
+    *,
+    status: DeliveryStatus = DeliveryStatus.SENT,
+    at: datetime = NOW,
+) -> None:
+    """End what waits for an address in one mail."""
+    pending = alert_outbox.pending_alerts(database, address)
+    alert_outbox.record_delivery(database, {alert.id: status for alert in pending}, message_id=f"<{at}>", now=at)
+
+
+def told(database: Database, scope: Scope = EVERYTHING) -> list[tuple[str, DeliveryStatus | None, list[str]]]:
+    page = email_log.page(database, scope)
+    return [(mail.recipient, mail.status, [each.title for each in mail.items]) for mail in page.lines]
+
+
+def test_a_mail_tells_to_whom_it_went_and_what_it_said_the_latest_first(
+    database: Database, connection: Connection
+) -> None:
+    tell(database, connection, "First", "a@example.com", "b@example.com")
+    tell(database, connection, "Second")
+    send(database, at=NOW)
+    send(database, "b@example.com", status=DeliveryStatus.REFUSED, at=NOW + HOUR)
+    assert told(database) == [
+        ("b@example.com", DeliveryStatus.REFUSED, ["First"]),
+        ("a@example.com", DeliveryStatus.SENT, ["First", "Second"]),
+    ]
+
+
+def test_what_waits_is_told_until_it_is_sent(database: Database, connection: Connection) -> None:
+    tell(database, connection, "First", at=NOW)
+    tell(database, connection, "Second", at=NOW + HOUR)
+    (mail,) = email_log.pending(database, EVERYTHING)
+    assert (mail.at, mail.status, mail.count) == (NOW, None, 2)
+    send(database)
+    assert email_log.pending(database, EVERYTHING) == []
+
+
+def test_a_long_mail_shows_how_it_begins_and_counts_the_rest(database: Database, connection: Connection) -> None:
+    for n in range(MAX_ITEMS_SHOWN + 5):
+        tell(database, connection, f"Alert {n}")
+    send(database)
+    (mail,) = email_log.page(database, EVERYTHING).lines
+    assert (mail.count, [each.title for each in mail.items]) == (
+        MAX_ITEMS_SHOWN + 5,
+        [f"Alert {n}" for n in range(MAX_ITEMS_SHOWN)],
+    )
+
+
+def test_of_a_mail_about_several_companies_everybody_sees_their_part(
+    database: Database, connections: Connections, connection: Connection
+) -> None:
+    other, _ = connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    tell(database, connection, "Ours")
+    tell(database, other, "Theirs")
+    theirs = Scope(frozenset({other.id}))
+    assert [mail.count for mail in email_log.pending(database, theirs)] == [1]
+    send(database)
+    assert told(database, theirs) == [("a@example.com", DeliveryStatus.SENT, ["Theirs"])]
+    assert told(database, Scope(frozenset())) == []
+
+
+def test_mails_are_paged_both_ways(database: Database, connection: Connection) -> None:
+    for n in range(SIZE + 5):
+        tell(database, connection, f"Alert {n}")
+        send(database, at=NOW + n * HOUR)
+    first = email_log.page(database, EVERYTHING)
+    assert first.older
+    second = email_log.page(database, EVERYTHING, key=first.older)
+    titles = [mail.items[0].title for mail in (*first.lines, *second.lines)]
+    assert titles == [f"Alert {n}" for n in reversed(range(SIZE + 5))]
+    assert second.newer
+    assert email_log.page(database, EVERYTHING, key=second.newer) == first
+
+
+def test_a_change_tells_who_has_heard_of_it(database: Database, connection: Connection) -> None:
+    alert = Alert(AlertType.NEEDS_ATTENTION, "Invoice 1024", "Wrong.", "", ("a@example.com", "b@example.com"))
+    job = settled(database, connection.id, state=JobState.NEEDS_ATTENTION, alert=alert)
+    send(database, at=NOW + HOUR)
+    heard = [(mail.recipient, mail.status, mail.at) for mail in email_log.of_job(database, job.id)]
+    assert heard == [("b@example.com", None, NOW), ("a@example.com", DeliveryStatus.SENT, NOW + HOUR)]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from models.admin.operations import Operations, OperationType
+from models.connections.vault import Vault
+from tests.factories import NOW
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection
+    from models.database import Database
+
+TYPED = {"username": "demo@example.com", "password": "typed-password"}
+
+
+@pytest.fixture
+def operations(database: Database) -> Operations:
+    return Operations(database, Vault([SecretStr(Fernet.generate_key().decode())]))
+
+
+def rows(database: Database) -> str:
+    with database.transaction() as session:
+        return str(session.execute(text("select * from operations")).all())
+
+
+def test_what_was_typed_is_known_until_there_is_an_answer_and_then_without_its_secrets(
+    database: Database, operations: Operations, connection: Connection
+) -> None:
+    number = operations.request(OperationType.CLIENTS, connection.id, input_=TYPED, actor="kari", now=NOW)
+    asked = operations.get(number)
+    assert asked
+    assert (asked.input, asked.result, asked.actor) == (TYPED, None, "kari")
+    assert "typed-password" not in rows(database) + repr(asked)
+    operations.complete(number, {"clients": []}, now=NOW)
+    answered = operations.get(number)
+    assert answered
+    assert answered.input == {"username": "demo@example.com"}
+    assert answered.result == {"clients": [], "input": {"username": "demo@example.com"}}
+
+
+def test_an_errand_is_answered_once(operations: Operations, connection: Connection) -> None:
+    number = operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW)
+    assert operations.pending(since=NOW) == [number]
+    for name in ("first", "second"):
+        operations.complete(number, {"name": name}, now=NOW)
+    operation = operations.get(number)
+    assert operation
+    assert operation.result == {"name": "first", "input": {}}
+    assert operations.pending(since=NOW) == []
+
+
+def test_the_last_errand_of_a_kind_is_found(operations: Operations, connection: Connection) -> None:
+    assert operations.latest(connection.id, OperationType.DIAGNOSTICS) is None
+    first, second = (
+        operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW) for _ in range(2)
+    )
+    operations.request(OperationType.CLIENTS, connection.id, input_=TYPED, actor="kari", now=NOW)
+    latest = operations.latest(connection.id, OperationType.DIAGNOSTICS)
+    assert latest
+    assert (first < second, latest.id) == (True, second)
+
+
+def test_old_errands_are_neither_run_nor_kept(operations: Operations, connection: Connection) -> None:
+    number = operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW)
+    assert operations.pending(since=NOW + timedelta(seconds=1)) == []
+    operations.delete_old(before=NOW)
+    assert operations.get(number)
+    operations.delete_old(before=NOW + timedelta(seconds=1))
+    assert operations.get(number) is None
+    operations.complete(number, {}, now=NOW)

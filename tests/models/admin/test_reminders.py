@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.admin import job_actions, reminders
+from models.admin.job_filter import JobFilter
+from models.connections import alert_outbox
+from models.connections.alert_outbox import AlertType
+from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.inbox import due, leases, missed_webhooks
+from models.inbox.enqueue import enqueue
+from models.inbox.leases import AttemptResult
+from models.inbox.missed_webhooks import ModifiedRecord
+from tests.factories import NOW, settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.admin.job_list import JobView
+    from models.connections.repository import Connection, Connections
+    from models.database import Database
+
+DAY = timedelta(days=1)
+INVOICE = Record(EntityType.INVOICE, "9")
+
+
+def attempt(database: Database, connection: Connection, outcome: Outcome, *, now: datetime = NOW) -> JobView:
+    """Receive an invoice and settle it: in good order, or stuck."""
+    state = JobState.NEEDS_ATTENTION if outcome is Outcome.FAILED else JobState.DONE
+    enqueue(database, connection.id, [INVOICE], now=now)
+    lease = leases.acquire(database, Lane(connection.id, EntityType.INVOICE), limit=1, now=now, until=now + DAY)
+    assert lease
+    result = AttemptResult(
+        lease.jobs[0].id, state, due_at=now, outcome=outcome, title="Invoice 1", message="Wrong."
+    )
+    leases.complete(database, lease, [result], now=now)
+    found = job_actions.find(database, connection.id, INVOICE)
+    assert found
+    return found
+
+
+def only(job: JobView) -> JobFilter:
+    return JobFilter(ids=frozenset({job.id}))
+
+
+def told(database: Database) -> list[tuple[AlertType, str]]:
+    return [(each.type, each.title) for each in alert_outbox.pending_alerts(database, "books@example.com")]
+
+
+def test_what_needs_a_person_is_brought_to_mind_after_one_seven_and_fourteen_days(
+    database: Database, connection: Connection
+) -> None:
+    attempt(database, connection, Outcome.FAILED)
+    days = [n for n in range(30) if reminders.queue_reminders(database, now=NOW + n * DAY)]
+    assert days == [1, 7, 14]
+    assert told(database) == [(AlertType.REMINDER, "Invoice 1")] * 3
+
+
+def test_a_new_failure_of_the_same_record_does_not_start_the_days_anew(
+    database: Database, connection: Connection
+) -> None:
+    attempt(database, connection, Outcome.FAILED)
+    attempt(database, connection, Outcome.FAILED, now=NOW + DAY / 2)
+    assert reminders.queue_reminders(database, now=NOW + DAY) == 1
+
+
+def test_what_has_come_across_is_not_brought_to_mind(database: Database, connection: Connection) -> None:
+    attempt(database, connection, Outcome.FAILED)
+    attempt(database, connection, Outcome.SYNCED)
+    assert reminders.queue_reminders(database, now=NOW + 20 * DAY) == 0
+
+
+def test_a_person_takes_a_change_off_the_list_and_it_stays_off(database: Database, connection: Connection) -> None:
+    stuck = attempt(database, connection, Outcome.FAILED)
+    assert job_actions.dismiss(database, only(stuck), because="Posted by hand", actor="kari", now=NOW).count == 1
+    enqueue(database, connection.id, [INVOICE], now=NOW)
+    assert due.lanes(database, now=NOW) == []
+    assert reminders.queue_reminders(database, now=NOW + 20 * DAY) == 0
+    closed = job_actions.show(database, stuck.id)
+    assert closed
+    assert (closed.state, closed.dismissal_reason) == (JobState.DISMISSED, "Posted by hand (kari)")
+
+
+def test_a_closed_change_can_be_opened_again(database: Database, connection: Connection) -> None:
+    stuck = attempt(database, connection, Outcome.FAILED)
+    job_actions.dismiss(database, only(stuck), because="Posted by hand", actor="kari", now=NOW)
+    lanes = job_actions.retry(database, only(stuck), actor="kari", now=NOW).lanes
+    assert lanes == {Lane(connection.id, EntityType.INVOICE)}
+
+
+def test_a_settled_change_is_not_closed(database: Database, connection: Connection) -> None:
+    settled = attempt(database, connection, Outcome.SYNCED)
+    assert job_actions.dismiss(database, only(settled), because="Posted by hand", actor="kari", now=NOW).count == 0
+
+
+@pytest.fixture
+def weekly(connections: Connections) -> Connection:
+    connection, _ = connections.add("Ukentlig AS", settings(weekly_digest=True), actor="test", now=NOW)
+    return connection
+
+
+def test_the_week_tells_what_polls_found_without_a_notification(database: Database, weekly: Connection) -> None:
+    lane, found = Lane(weekly.id, EntityType.INVOICE), [ModifiedRecord("9", NOW + 2 * DAY)]
+    missed_webhooks.record(database, lane, found, now=NOW + 3 * DAY)
+    attempt(database, weekly, Outcome.SYNCED, now=NOW + 3 * DAY)
+    reminders.queue_digests(database, now=NOW + 7 * DAY)
+    (told,) = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
+    assert told.endswith("since Moment had sent no notification of them: 1.")
+
+
+def test_who_wants_it_hears_once_a_week_how_it_went(
+    database: Database, connection: Connection, weekly: Connection
+) -> None:
+    attempt(database, connection, Outcome.SYNCED)
+    attempt(database, weekly, Outcome.SYNCED, now=NOW + 3 * DAY)
+    days = [n for n in range(15) if reminders.queue_digests(database, now=NOW + n * DAY)]
+    assert days == [7, 14]
+    messages = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
+    assert messages == [
+        f"Came across: customers 0, projects 0, invoices {n}, vouchers with costs 0. Records that need a person: 0."
+        for n in (1, 0)
+    ]

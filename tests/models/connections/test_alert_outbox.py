@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from i18n.catalog import Language
+from models.admin import job_actions
+from models.admin.job_filter import JobFilter
+from models.connections import alert_outbox
+from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus
+from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.inbox import leases
+from models.inbox.enqueue import enqueue
+from models.inbox.leases import AttemptResult
+from models.schema.tables import AlertRow, ConnectionRow
+from tests.factories import NOW, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.connections.alert_outbox import PendingAlert
+    from models.connections.repository import Connection, Connections
+    from models.database import Database
+
+PAUSE = timedelta(minutes=5)
+
+
+def tell(database: Database, connection: Connection, title: str, *addresses: str) -> None:
+    alert_outbox.queue_connection_alert(
+        database,
+        connection.id,
+        Alert(AlertType.PAUSED, title, "Wrong.", "Mend it.", addresses or ("a@example.com",)),
+        now=NOW,
+    )
+
+
+def end(database: Database, address: str, status: DeliveryStatus) -> None:
+    statuses = {alert.id: status for alert in alert_outbox.pending_alerts(database, address)}
+    alert_outbox.record_delivery(database, statuses, message_id="<1@bridge>", now=NOW)
+
+
+def stuck(database: Database, connection: Connection) -> Sequence[PendingAlert]:
+    """Have a voucher need a person, and tell what one address is to be told."""
+    enqueue(database, connection.id, [Record(EntityType.EXPENSE, "9")], now=NOW)
+    lane = Lane(connection.id, EntityType.EXPENSE)
+    lease = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + PAUSE)
+    assert lease
+    alert = Alert(AlertType.NEEDS_ATTENTION, "Voucher 9", "Wrong.", "Mend it.", ("a@example.com",))
+    result = AttemptResult(lease.jobs[0].id, JobState.NEEDS_ATTENTION, NOW, outcome=Outcome.FAILED, alert=alert)
+    leases.complete(database, lease, [result], now=NOW)
+    return alert_outbox.pending_alerts(database, "a@example.com")
+
+
+def test_what_is_to_be_told_waits_for_each_address(database: Database, connection: Connection) -> None:
+    tell(database, connection, "Invoice 1", "a@example.com", "b@example.com")
+    assert set(alert_outbox.recipients_due(database, now=NOW, pause=PAUSE)) == {"a@example.com", "b@example.com"}
+    (pending,) = alert_outbox.pending_alerts(database, "a@example.com")
+    assert (pending.connection, pending.title, pending.type, pending.at) == (
+        "Demo AS",
+        "Invoice 1",
+        AlertType.PAUSED,
+        NOW,
+    )
+
+
+@pytest.mark.parametrize("status", [DeliveryStatus.SENT, DeliveryStatus.REFUSED])
+def test_an_address_is_left_in_peace_after_a_mail_and_then_told_all_at_once(
+    database: Database, connection: Connection, status: DeliveryStatus
+) -> None:
+    tell(database, connection, "Invoice 1")
+    end(database, "a@example.com", status)
+    tell(database, connection, "Invoice 2")
+    tell(database, connection, "Invoice 3")
+    assert alert_outbox.recipients_due(database, now=NOW + timedelta(minutes=4), pause=PAUSE) == []
+    assert alert_outbox.recipients_due(database, now=NOW + PAUSE, pause=PAUSE) == ["a@example.com"]
+    assert [each.title for each in alert_outbox.pending_alerts(database, "a@example.com")] == [
+        "Invoice 2",
+        "Invoice 3",
+    ]
+
+
+@pytest.mark.parametrize("status", list(DeliveryStatus))
+def test_nothing_is_told_twice_nor_tried_for_ever(
+    database: Database, connection: Connection, status: DeliveryStatus
+) -> None:
+    tell(database, connection, "Invoice 1", "a@example.com", "b@example.com")
+    end(database, "a@example.com", status)
+    assert alert_outbox.recipients_due(database, now=NOW + 2 * PAUSE, pause=PAUSE) == ["b@example.com"]
+
+
+def test_what_was_withdrawn_holds_up_no_mail(database: Database, connection: Connection) -> None:
+    tell(database, connection, "Invoice 1")
+    end(database, "a@example.com", DeliveryStatus.WITHDRAWN)
+    tell(database, connection, "Invoice 2")
+    assert alert_outbox.recipients_due(database, now=NOW, pause=PAUSE) == ["a@example.com"]
+
+
+def test_to_whom_what_and_when_is_written_down(database: Database, connection: Connection) -> None:
+    tell(database, connection, "Invoice 1", "a@example.com", "b@example.com")
+    end(database, "a@example.com", DeliveryStatus.SENT)
+    end(database, "b@example.com", DeliveryStatus.WITHDRAWN)
+    columns = (AlertRow.recipient, AlertRow.title, AlertRow.status, AlertRow.ended_at, AlertRow.message_id)
+    with database.transaction() as session:
+        written = [tuple(row) for row in session.execute(select(*columns).order_by(AlertRow.id))]
+    assert written == [
+        ("a@example.com", "Invoice 1", "sent", NOW, "<1@bridge>"),
+        ("b@example.com", "Invoice 1", "withdrawn", NOW, None),
+    ]
+
+
+def test_an_alert_about_a_record_tells_its_kind_and_since_when_it_needs_a_person(
+    database: Database, connection: Connection
+) -> None:
+    (told,) = stuck(database, connection)
+    assert (told.entity_type, told.since) == (EntityType.EXPENSE, NOW)
+    chosen = JobFilter(ids=frozenset({told.job_id or 0}))
+    job_actions.dismiss(database, chosen, because="Posted by hand", actor="kari", now=NOW)
+    (told,) = alert_outbox.pending_alerts(database, "a@example.com")
+    assert told.since is None
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "name"),
+    [(EntityType.INVOICE, "Invoice 9 in Moment"), (EntityType.EXPENSE, "Voucher 9 in 24SevenOffice")],
+)
+def test_a_record_that_nobody_has_read_is_named_by_where_it_comes_from(entity_type: EntityType, name: str) -> None:
+    assert Record(entity_type, "9").name == name
+
+
+def test_an_alert_is_told_in_the_language_of_its_connection_and_with_its_reason(
+    database: Database, connections: Connections
+) -> None:
+    english, _ = connections.add("Fjord AS", settings(language="en"), actor="test", now=NOW)
+    usual, _ = connections.add("Ås AS", settings(language="nb"), actor="test", now=NOW)
+    with database.transaction() as session:
+        row = session.get_one(ConnectionRow, usual.id)
+        row.settings = {name: value for name, value in row.settings.items() if name != "language"}  # of before
+    for each in (english, usual):
+        alert = Alert(AlertType.PAUSED, each.name, "Wrong.", "", ("a@example.com",), "moment_key")
+        alert_outbox.queue_connection_alert(database, each.id, alert, now=NOW)
+    told = [(each.language, each.error_code) for each in alert_outbox.pending_alerts(database, "a@example.com")]
+    assert told == [(Language.ENGLISH, "moment_key"), (Language.NORWEGIAN, "moment_key")]

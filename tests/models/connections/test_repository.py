@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.fernet import Fernet, InvalidToken
+from pydantic import SecretStr, ValidationError
+from sqlalchemy import select, text
+
+from models.connections.repository import (
+    NOT_STARTED,
+    ConcurrentUpdateError,
+    Connections,
+    NameTakenError,
+    UnknownConnectionError,
+    summaries,
+)
+from models.connections.settings import contradictions
+from models.connections.vault import Vault
+from models.enums import Scope
+from models.inbox import webhook_intake
+from models.inbox.webhook_intake import WebhookTarget
+from models.schema.tables import AuditRow
+from tests.factories import NOW, settings
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection
+    from models.database import Database
+
+
+def key() -> SecretStr:
+    return SecretStr(Fernet.generate_key().decode())
+
+
+def test_a_connection_is_read_as_it_was_added(connections: Connections, connection: Connection) -> None:
+    assert connections.get(connection.id) == connection
+    assert connections.get_by_name("Demo AS") == connection
+    assert connections.all() == [connection]
+    assert connection.settings == settings()
+
+
+def test_secrets_stand_encrypted_in_the_database(database: Database, connections: Connections) -> None:
+    connections.add("Demo AS", settings(), actor="test", now=NOW)
+    with database.transaction() as session:
+        row = str(session.execute(text("select * from connections")).all())
+    assert "moment-demo-key" not in row
+    assert "demo-password" not in row
+
+
+def test_a_newer_key_reads_what_an_older_one_wrote(database: Database) -> None:
+    old, new = key(), key()
+    connection, _ = Connections(database, Vault([old])).add("Demo AS", settings(), actor="test", now=NOW)
+    assert Connections(database, Vault([new, old])).get(connection.id) == connection
+    with pytest.raises(InvalidToken):
+        Connections(database, Vault([new])).get(connection.id)
+
+
+def test_a_connection_is_found_by_its_token_only(database: Database, connections: Connections) -> None:
+    connection, token = connections.add("Demo AS", settings(), actor="test", now=NOW)
+    assert webhook_intake.find_target(database, token) == WebhookTarget(
+        connection.id, connection.settings.entity_types
+    )
+    assert webhook_intake.find_target(database, token[:-1]) is None
+
+
+def test_a_new_token_ends_the_old_one(database: Database, connections: Connections) -> None:
+    connection, old = connections.add("Demo AS", settings(), actor="test", now=NOW)
+    new = connections.new_token(connection.id, actor="test", now=NOW)
+    assert (webhook_intake.find_target(database, old), webhook_intake.find_target(database, new)) == (
+        None,
+        WebhookTarget(connection.id, connection.settings.entity_types),
+    )
+
+
+def test_a_name_is_given_once(connections: Connections, connection: Connection) -> None:
+    with pytest.raises(NameTakenError):
+        connections.add(connection.name, settings(), actor="test", now=NOW)
+
+
+def test_changing_a_setting_leaves_the_others_and_ends_a_pause(
+    connections: Connections, connection: Connection
+) -> None:
+    assert connections.pause(connection.id, "The password is wrong.", now=NOW)
+    assert not connections.pause(connection.id, "The password is wrong.", now=NOW)
+    changed = connections.update(connection.id, {"password": "resolved"}, actor="test", now=NOW)
+    assert changed.settings == settings(password=SecretStr("resolved"))
+    assert changed.paused_because == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"posting": "maybe"},
+        {"error_emails": ["nobody"]},
+        {"receivables_account": 0},
+        {"no_such_setting": 1},
+        {"client_id": "7\x00"},
+        {"identity_id": "Demo AS"},
+        {"expense_from": "0001-01-01"},
+        {"vat_codes": {3000: "3; drop"}},
+        {"accounts": {"501": "3000/"}},
+        {"accounts": {"5 01": "3000"}},
+        {"factoring_id": 2**31},
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused(
+    connections: Connections, connection: Connection, wrong: dict[str, object]
+) -> None:
+    with pytest.raises(ValidationError):
+        connections.update(connection.id, wrong, actor="test", now=NOW)
+    assert connections.get(connection.id) == connection
+
+
+def test_an_unknown_connection_says_so(connections: Connections) -> None:
+    with pytest.raises(UnknownConnectionError):
+        connections.get(4711)
+    with pytest.raises(UnknownConnectionError):
+        connections.get_by_name("Nobody AS")
+
+
+def test_who_changed_what_is_kept_but_neither_secrets_nor_which_client_it_is(
+    database: Database, connections: Connections
+) -> None:
+    connection, _ = connections.add("Demo AS", settings(), actor="kari", now=NOW)
+    changes = {
+        "password": "resolved",
+        "identity_id": "3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67",
+        "receivables_account": 1501,
+        "factoring_id": 10042,
+        "weekly_digest": True,
+        "vat_codes": {3000: "3"},
+        "expense_billable_projects": {7: False},
+        "username": connection.settings.username,
+    }
+    connections.update(connection.id, changes, actor="ola", now=NOW)
+    connections.pause(connection.id, "Year end.", actor="ola", now=NOW)
+    connections.resume(connection.id, actor="kari", now=NOW)
+    with database.transaction() as session:
+        told = [(row.actor, str(row.action)) for row in session.scalars(select(AuditRow).order_by(AuditRow.id))]
+    assert told == [
+        ("kari", "added"),
+        ("ola", "Password: changed"),
+        ("ola", "Identity id: changed"),
+        ("ola", "Factoring id: nothing → 10042"),
+        ("ola", "Receivables account: 1500 → 1501"),
+        ("ola", "VAT codes: nothing → 3000=3"),
+        ("ola", "Billable on single projects: nothing → 7=no"),
+        ("ola", "Weekly digest: no → yes"),
+        ("ola", "paused: Year end."),
+        ("kari", "resumed"),
+    ]
+
+
+def test_what_a_person_paused_stays_paused_whatever_is_changed(
+    connections: Connections, connection: Connection
+) -> None:
+    connections.pause(connection.id, "Year end.", actor="kari", now=NOW)
+    changed = connections.update(connection.id, {"client_id": "7"}, actor="ola", now=NOW)
+    assert (changed.paused_because, changed.paused_by) == ("Year end.", "kari")
+    connections.resume(connection.id, actor="kari", now=NOW)
+    assert connections.get(connection.id).is_available(NOW)
+
+
+def test_a_connection_may_be_added_without_being_started(connections: Connections) -> None:
+    connection, _ = connections.add("Demo AS", settings(), actor="kari", now=NOW, started=False)
+    assert not connection.is_available(NOW)
+    assert (
+        connections.update(connection.id, {"client_id": "7"}, actor="kari", now=NOW).paused_because == NOT_STARTED
+    )
+
+
+def test_settings_that_changed_meanwhile_are_not_overwritten(
+    connections: Connections, connection: Connection
+) -> None:
+    seen, later = connection.updated_at, NOW + timedelta(minutes=1)
+    connections.update(connection.id, {"client_id": "7"}, actor="kari", now=later, seen=seen)
+    with pytest.raises(ConcurrentUpdateError):
+        connections.update(connection.id, {"client_id": "8"}, actor="ola", now=later, seen=seen)
+    assert connections.get(connection.id).settings.client_id == "7"
+    assert connections.update(connection.id, {"client_id": "8"}, actor="ola", now=later, seen=later)
+
+
+def test_connections_are_listed_by_name_to_those_who_may_see_them(
+    database: Database, connections: Connections, connection: Connection
+) -> None:
+    other, _ = connections.add("Byggmester AS", settings(), actor="kari", now=NOW, started=False)
+    assert [each.name for each in summaries(database, Scope())] == ["Byggmester AS", "Demo AS"]
+    (seen,) = summaries(database, Scope(frozenset({other.id})))
+    assert (seen.id, seen.moment_company, seen.paused_because) == (other.id, "1001", NOT_STARTED)
+    assert summaries(database, Scope(frozenset())) == []
+    assert connection.name == "Demo AS"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "setting"),
+    [
+        ({"entity_types": ()}, "entity_types"),
+        ({"entity_types": ("expense",)}, "expense_accounts"),
+        ({"client_id": "1001-M", "client_id_field": "TypeId"}, "client_id"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(wrong: dict[str, object], setting: str) -> None:
+    assert list(contradictions(settings(**wrong))) == [setting]
+    assert contradictions(settings()) == {}

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from models.connections import webhook_activity
+from models.enums import EntityType, Lane
+from tests.factories import NOW
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection, Connections
+    from models.database import Database
+
+
+def test_the_last_notification_of_each_kind_is_known_to_the_minute(
+    database: Database, connections: Connections, connection: Connection
+) -> None:
+    lane = Lane(connection.id, EntityType.INVOICE)
+    for seconds in (0, 30, 90, 100):
+        webhook_activity.record(database, lane, now=NOW + timedelta(seconds=seconds))
+    assert webhook_activity.latest(database, connection.id) == {EntityType.INVOICE: NOW + timedelta(seconds=90)}
+    connections.new_token(connection.id, actor="kari", now=NOW)
+    assert webhook_activity.latest(database, connection.id) == {}

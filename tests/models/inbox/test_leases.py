@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from models.admin import job_actions
+from models.admin.job_actions import ActionResult
+from models.admin.job_filter import JobFilter
+from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.inbox import dependencies, due, leases, links, retention
+from models.inbox.enqueue import enqueue, enqueue_dependency
+from models.inbox.leases import AttemptResult, Lease, LeaseLostError
+from models.inbox.links import Link
+from tests.factories import NOW
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.admin.job_list import JobView
+    from models.connections.repository import Connection, Connections
+    from models.database import Database
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def lane(connection: Connection) -> Lane:
+    return Lane(connection.id, EntityType.INVOICE)
+
+
+def receive(database: Database, lane: Lane, *record_ids: str, now: datetime = NOW) -> None:
+    enqueue(database, lane.connection_id, [Record(lane.entity_type, each) for each in record_ids], now=now)
+
+
+def take(database: Database, lane: Lane, *, limit: int = 10, now: datetime = NOW) -> list[str]:
+    lease = leases.acquire(database, lane, limit=limit, now=now, until=now + MINUTE)
+    return [job.record.id for job in lease.jobs] if lease else []
+
+
+def claimed(database: Database, lane: Lane, *, limit: int = 10, now: datetime = NOW) -> Lease:
+    lease = leases.acquire(database, lane, limit=limit, now=now, until=now + MINUTE)
+    assert lease
+    return lease
+
+
+def settle(database: Database, lease: Lease, *, state: JobState = JobState.DONE, **values: Any) -> None:
+    defaults: dict[str, Any] = {"due_at": NOW, "outcome": Outcome.SYNCED}
+    results = [AttemptResult(each.id, state, **{**defaults, **values}) for each in lease.jobs]
+    leases.complete(database, lease, results, now=NOW)
+
+
+def see(database: Database, lane: Lane, record_id: str) -> JobView:
+    found = job_actions.find(database, lane.connection_id, Record(lane.entity_type, record_id))
+    assert found
+    return found
+
+
+def test_a_record_received_three_times_is_one_change(database: Database, lane: Lane) -> None:
+    for _ in range(3):
+        receive(database, lane, "1")
+    assert take(database, lane) == ["1"]
+
+
+def test_changes_are_claimed_in_the_order_of_their_arrival(database: Database, lane: Lane) -> None:
+    for n, record_id in enumerate("cab"):
+        receive(database, lane, record_id, now=NOW + n * timedelta(seconds=1))
+    assert take(database, lane, now=NOW + MINUTE) == ["c", "a", "b"]
+
+
+def test_a_lane_is_in_one_workers_hands_at_a_time(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1", "2")
+    assert take(database, lane, limit=1) == ["1"]
+    assert take(database, lane) == []
+
+
+def test_other_lanes_go_on_beside_it(database: Database, lane: Lane) -> None:
+    other = Lane(lane.connection_id, EntityType.CUSTOMER)
+    receive(database, lane, "1")
+    receive(database, other, "1")
+    assert take(database, lane) == ["1"]
+    assert take(database, other) == ["1"]
+
+
+def test_a_change_that_arrives_while_its_record_is_in_hand_is_looked_at_again(
+    database: Database, lane: Lane
+) -> None:
+    receive(database, lane, "1")
+    lease = claimed(database, lane)
+    receive(database, lane, "1")
+    settle(database, lease)
+    assert take(database, lane) == ["1"]
+
+
+def test_a_refused_record_that_changed_meanwhile_is_tried_at_once(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    lease = claimed(database, lane)
+    receive(database, lane, "1")
+    settle(database, lease, state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    assert take(database, lane) == ["1"]
+
+
+def test_a_settled_change_is_not_taken_again(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane))
+    assert take(database, lane, now=NOW + 10 * MINUTE) == []
+    assert see(database, lane, "1").outcome is Outcome.SYNCED
+
+
+def test_a_waiting_change_keeps_its_time_however_often_it_is_received(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(
+        database, claimed(database, lane), state=JobState.QUEUED, due_at=NOW + 5 * MINUTE, outcome=Outcome.FAILED
+    )
+    receive(database, lane, "1", now=NOW + MINUTE)
+    assert take(database, lane, now=NOW + 4 * MINUTE) == []
+    assert take(database, lane, now=NOW + 5 * MINUTE) == ["1"]
+
+
+def test_a_change_that_needs_a_person_is_tried_when_its_record_changes(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    receive(database, lane, "1", now=NOW + MINUTE)
+    assert take(database, lane, now=NOW + MINUTE) == ["1"]
+
+
+def test_what_another_record_needs_is_left_alone_while_it_needs_a_person(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    enqueue_dependency(
+        database, lane.connection_id, [Record(lane.entity_type, "1"), Record(lane.entity_type, "2")], now=NOW
+    )
+    assert take(database, lane) == ["2"]
+
+
+def test_a_claim_that_runs_out_is_taken_over_and_uncertain(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    lost = claimed(database, lane)
+    assert due.lanes(database, now=NOW) == []
+    assert due.lanes(database, now=NOW + MINUTE) == [lane]
+    (job,) = claimed(database, lane, now=NOW + MINUTE).jobs
+    assert (job.outcome_unknown, job.worker_crashes) == (True, 1)
+    with pytest.raises(LeaseLostError):
+        settle(database, lost)
+
+
+def test_a_renewed_claim_is_not_taken_over(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    lease = claimed(database, lane)
+    leases.renew(database, lease, until=NOW + 5 * MINUTE)
+    assert take(database, lane, now=NOW + 4 * MINUTE) == []
+
+
+def test_a_claim_that_was_taken_over_cannot_be_renewed(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    lost = claimed(database, lane)
+    claimed(database, lane, now=NOW + MINUTE)
+    with pytest.raises(LeaseLostError):
+        leases.renew(database, lost, until=NOW + 5 * MINUTE)
+
+
+def test_a_record_that_a_worker_vanished_over_goes_alone(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1", "2")
+    claimed(database, lane)
+    receive(database, lane, "3", now=NOW + MINUTE)
+    assert take(database, lane, now=NOW + MINUTE) == ["1"]
+
+
+def test_a_paused_connection_keeps_its_changes(
+    database: Database, lane: Lane, connections: Connections, connection: Connection
+) -> None:
+    receive(database, lane, "1")
+    connections.pause(connection.id, "The password is wrong.", now=NOW)
+    assert due.lanes(database, now=NOW) == []
+    assert take(database, lane) == []
+    connections.resume(connection.id, actor="test", now=NOW)
+    assert take(database, lane) == ["1"]
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.NEEDS_ATTENTION])
+def test_what_waits_for_a_record_is_woken_by_its_link_alone(
+    database: Database, lane: Lane, state: JobState
+) -> None:
+    dependency, other = (Record(EntityType.CUSTOMER, each) for each in "78")
+    receive(database, lane, "1")
+    due_at = NOW + 10 * MINUTE
+    settle(
+        database,
+        claimed(database, lane),
+        state=state,
+        due_at=due_at,
+        outcome=Outcome.FAILED,
+        dependency=dependency,
+    )
+    links.save(database, lane.connection_id, other, Link("10008"), now=NOW)
+    assert dependencies.wake(database, lane.connection_id, [dependency, other], now=NOW) == set()
+    links.save(database, lane.connection_id, dependency, Link("10007"), now=NOW)
+    assert dependencies.wake(database, lane.connection_id, [other], now=NOW) == set()
+    assert dependencies.wake(database, lane.connection_id, [dependency, other], now=NOW) == {lane}
+    assert take(database, lane) == ["1"]
+
+
+def test_what_waits_for_a_record_that_ended_without_a_link_is_due_and_remembers_it(
+    database: Database, lane: Lane
+) -> None:
+    customer = Record(EntityType.CUSTOMER, "7")
+    receive(database, lane, "1", "2")
+    waits = {"due_at": NOW + 10 * MINUTE, "outcome": Outcome.FAILED, "dependency": customer}
+    settle(database, claimed(database, lane, limit=1), state=JobState.QUEUED, **waits)
+    settle(database, claimed(database, lane, limit=1), state=JobState.NEEDS_ATTENTION, **waits)
+    assert dependencies.end_wait(database, lane.connection_id, [customer], now=NOW) == {lane}
+    (job,) = claimed(database, lane).jobs
+    assert (job.record.id, job.dependency) == ("1", customer)
+
+
+def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    lease = claimed(database, lane)
+    settle(
+        database, lease, state=JobState.QUEUED, outcome=Outcome.FAILED, error_code="unavailable", message="Down."
+    )
+    settle(database, claimed(database, lane), message="Voucher 1.")
+    told = [(each.outcome, each.message) for each in job_actions.attempts(database, see(database, lane, "1").id)]
+    assert told == [(Outcome.FAILED, "Down."), (Outcome.SYNCED, "Voucher 1.")]
+
+
+def test_a_change_given_back_untouched_leaves_no_attempt(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane), state=JobState.QUEUED, outcome=None)
+    assert job_actions.attempts(database, see(database, lane, "1").id) == []
+    assert take(database, lane) == ["1"]
+
+
+def test_a_person_can_have_a_stuck_change_tried_again(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    chosen = JobFilter(ids=frozenset({see(database, lane, "1").id}))
+    assert job_actions.retry(database, chosen, actor="kari", now=NOW) == ActionResult(1, frozenset({lane}))
+    assert take(database, lane) == ["1"]
+
+
+def test_old_attempts_are_forgotten_and_the_standing_of_the_change_is_kept(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    settle(database, claimed(database, lane))
+    retention.delete_attempts(database, before=NOW + MINUTE)
+    assert job_actions.attempts(database, see(database, lane, "1").id) == []
+    assert see(database, lane, "1").outcome is Outcome.SYNCED

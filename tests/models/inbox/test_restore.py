@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.enums import EntityType, JobState, Lane, Record, Role, Scope
+from models.inbox import cursors, leases, restore
+from models.inbox.enqueue import enqueue, enqueue_dependency
+from models.users import repository as users
+from models.users import sessions
+from tests.factories import NOW
+from tests.models.completed_jobs import HOUR, INVOICE, settled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from models.connections.repository import Connection
+    from models.database import Database
+
+OTHER = Record(EntityType.INVOICE, "10")
+CUSTOMER = Record(EntityType.CUSTOMER, "7")
+
+
+def restored(
+    database: Database, *, connection_ids: Iterable[int] | None = None, since: datetime | None = None
+) -> int:
+    ids = None if connection_ids is None else list(connection_ids)
+    return restore.mark_restored(database, connection_ids=ids, since=since, actor="test", now=NOW)
+
+
+def uncertain(
+    database: Database, connection: Connection, entity_type: EntityType = EntityType.INVOICE
+) -> dict[str, bool]:
+    """Take what is due of a lane, one after the other, and tell which of it is looked for first."""
+    lane = Lane(connection.id, entity_type)
+    found: dict[str, bool] = {}
+    while lease := leases.acquire(database, lane, limit=10, now=NOW, until=NOW + HOUR):
+        found |= {job.record.id: job.outcome_unknown for job in lease.jobs}
+        ended = [leases.AttemptResult(job.id, JobState.DONE, due_at=NOW) for job in lease.jobs]
+        leases.complete(database, lease, ended, now=NOW)
+    return found
+
+
+@pytest.mark.parametrize("records", [[INVOICE], [INVOICE, OTHER]], ids=["one", "many"])
+def test_what_a_restored_lane_receives_is_in_doubt_until_a_poll_has_caught_up(
+    database: Database, connection: Connection, records: list[Record]
+) -> None:
+    lane = Lane(connection.id, EntityType.INVOICE)
+    cursors.move(database, lane, to=NOW - HOUR)
+    restored(database)
+    enqueue(database, connection.id, records, now=NOW)
+    assert uncertain(database, connection) == {record.id: True for record in records}
+    cursors.move(database, lane, to=NOW + HOUR)
+    enqueue(database, connection.id, records, now=NOW)
+    assert not any(uncertain(database, connection).values())
+
+
+def test_what_is_needed_first_is_in_doubt_for_good(database: Database, connection: Connection) -> None:
+    restored(database)
+    cursors.move(database, Lane(connection.id, EntityType.CUSTOMER), to=NOW + HOUR)
+    enqueue_dependency(database, connection.id, [CUSTOMER], now=NOW)
+    assert uncertain(database, connection, EntityType.CUSTOMER) == {"7": True}
+
+
+def test_what_was_not_settled_in_the_backup_is_in_doubt(database: Database, connection: Connection) -> None:
+    settled(database, connection.id, OTHER)
+    enqueue(database, connection.id, [INVOICE], now=NOW)
+    assert restored(database) == 1
+    assert uncertain(database, connection) == {"9": True}
+
+
+def test_without_a_restore_nothing_is_in_doubt(database: Database, connection: Connection) -> None:
+    enqueue(database, connection.id, [INVOICE, OTHER], now=NOW)
+    enqueue_dependency(database, connection.id, [CUSTOMER], now=NOW)
+    assert not any(uncertain(database, connection).values())
+    assert not any(uncertain(database, connection, EntityType.CUSTOMER).values())
+
+
+def test_only_the_lanes_of_a_connection_made_anew_begin_where_it_is_said(
+    database: Database, connection: Connection
+) -> None:
+    asked, polled = Lane(connection.id, EntityType.INVOICE), Lane(connection.id, EntityType.PROJECT)
+    cursors.move(database, polled, to=NOW)
+    restored(database, since=NOW - HOUR)
+    assert [cursors.position(database, lane) for lane in (asked, polled)] == [None, NOW - HOUR]
+    restored(database, connection_ids=[connection.id], since=NOW - 2 * HOUR)
+    assert [cursors.position(database, lane) for lane in (asked, polled)] == [NOW - 2 * HOUR] * 2
+
+
+def test_after_a_restore_everybody_signs_in_again_and_no_number_comes_twice(
+    database: Database, connection: Connection, user_id: int
+) -> None:
+    token = sessions.start(database, user_id, now=NOW)
+    first = settled(database, connection.id).id
+    restored(database)
+    assert sessions.find(database, token, now=NOW) is None
+    assert settled(database, connection.id, OTHER, at=NOW + timedelta(minutes=1)).id > first + restore.SEQUENCE_GAP
+
+
+@pytest.fixture
+def user_id(database: Database) -> int:
+    rights = users.Rights(Role.VIEWER, Scope())
+    return users.add(database, "anna@example.com", rights, password=None, actor="test", now=NOW).id

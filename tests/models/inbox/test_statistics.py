@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from models.enums import EntityType, JobState, Lane, Outcome, Record, Scope
+from models.inbox import leases, statistics
+from models.inbox.enqueue import enqueue
+from models.inbox.leases import AttemptResult
+from models.inbox.statistics import Granularity, PeriodStatistics
+from tests.factories import NOW, settings
+from tests.models.completed_jobs import settled
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection, Connections
+    from models.database import Database
+
+OSLO = ZoneInfo("Europe/Oslo")
+MINUTE = timedelta(minutes=1)
+
+
+def now_of(
+    database: Database,
+    granularity: Granularity = Granularity.HOUR,
+    *,
+    scope: Scope | None = None,
+    now: datetime = NOW,
+) -> PeriodStatistics:
+    return statistics.last_periods(database, granularity, 2, scope=scope or Scope(), now=now)[-1]
+
+
+def test_attempts_are_counted_by_how_they_ended(database: Database, connection: Connection) -> None:
+    for n, outcome in enumerate((Outcome.SYNCED, Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)):
+        settled(database, connection.id, Record(EntityType.INVOICE, str(n)), outcome=outcome)
+    settled(database, connection.id, Record(EntityType.CUSTOMER, "1"), state=JobState.NEEDS_ATTENTION)
+    for granularity in Granularity:
+        period = now_of(database, granularity)
+        assert (period.synced, period.unchanged, period.skipped, period.failed) == (2, 1, 1, 1)
+
+
+def test_the_time_from_event_to_outcome_is_that_of_what_came_across(
+    database: Database, connection: Connection
+) -> None:
+    lane, records = Lane(connection.id, EntityType.INVOICE), [Record(EntityType.INVOICE, each) for each in "123"]
+    for n, record in enumerate(records):
+        enqueue(database, connection.id, [record], now=NOW + n * MINUTE)
+    later = NOW + 3 * MINUTE
+    lease = leases.acquire(database, lane, limit=3, now=later, until=later + MINUTE)
+    assert lease
+    ends = (Outcome.SKIPPED, Outcome.SYNCED, Outcome.SYNCED)
+    ended = [
+        AttemptResult(job.id, JobState.DONE, due_at=later, outcome=outcome)
+        for job, outcome in zip(lease.jobs, ends, strict=True)
+    ]
+    leases.complete(database, lease, ended, now=later)
+    period = now_of(database)
+    assert (period.mean_seconds, period.max_seconds) == (90, 120)
+
+
+def test_to_wait_for_another_record_is_no_failure_but_to_wait_in_vain_is_one(
+    database: Database, connection: Connection
+) -> None:
+    for n, state in enumerate((JobState.QUEUED, JobState.NEEDS_ATTENTION)):
+        customer = Record(EntityType.CUSTOMER, "7")
+        settled(database, connection.id, Record(EntityType.INVOICE, str(n)), state=state, dependency=customer)
+    assert now_of(database).failed == 1
+
+
+def test_what_was_given_back_untouched_is_not_counted(database: Database, connection: Connection) -> None:
+    settled(database, connection.id, outcome=None, state=JobState.QUEUED)
+    assert now_of(database) == PeriodStatistics(Granularity.HOUR.start_of(NOW))
+
+
+def test_everybody_sees_the_numbers_of_their_connections_only(
+    database: Database, connections: Connections, connection: Connection
+) -> None:
+    other, _ = connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    for each, number in ((connection, 2), (other, 3)):
+        for n in range(number):
+            settled(database, each.id, Record(EntityType.INVOICE, str(n)))
+    scopes = (Scope(), Scope(frozenset({connection.id})), Scope(frozenset()))
+    assert [now_of(database, scope=scope).synced for scope in scopes] == [5, 2, 0]
+
+
+def test_an_hour_without_attempts_is_told_too(database: Database, connection: Connection) -> None:
+    settled(database, connection.id, at=NOW - 5 * 60 * MINUTE)
+    told = statistics.last_periods(database, Granularity.HOUR, 24, scope=Scope(), now=NOW)
+    assert [period.synced for period in told] == [0] * 18 + [1] + [0] * 5
+    assert told[-1].starts_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [(datetime(2026, 3, 29, tzinfo=OSLO), 23), (datetime(2026, 10, 25, tzinfo=OSLO), 25)]
+)
+def test_a_day_is_one_of_oslo_also_when_the_clock_changes(
+    database: Database, connection: Connection, day: datetime, hours: int
+) -> None:
+    for at in (day, day.astimezone(UTC) + timedelta(hours=hours - 1)):
+        settled(database, connection.id, at=at)
+    settled(database, connection.id, at=day.astimezone(UTC) + timedelta(hours=hours))
+    told = statistics.last_periods(
+        database, Granularity.DAY, 2, scope=Scope(), now=day + timedelta(days=1, hours=12)
+    )
+    assert [(period.starts_at, period.synced) for period in told] == [(day, 2), (day + timedelta(days=1), 1)]
+
+
+def test_hours_are_told_one_by_one_when_the_clock_changes() -> None:
+    begins = Granularity.HOUR.last(4, now=datetime(2026, 10, 25, 3, 30, tzinfo=OSLO))
+    assert [f"{each:%H %z}" for each in begins] == ["01 +0200", "02 +0200", "02 +0100", "03 +0100"]
+
+
+def test_old_tallies_are_forgotten_hours_sooner_than_days(database: Database, connection: Connection) -> None:
+    settled(database, connection.id)
+    statistics.delete_old(database, now=NOW + timedelta(days=8))
+    assert (now_of(database, Granularity.HOUR).synced, now_of(database, Granularity.DAY).synced) == (0, 1)
+    statistics.delete_old(database, now=NOW + timedelta(days=402))
+    assert now_of(database, Granularity.DAY).synced == 0

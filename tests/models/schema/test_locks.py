@@ -1,0 +1,123 @@
+"""Everything that writes at once at the same few records: none may wait for another that waits for it."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.admin import job_actions
+from models.admin.job_filter import JobFilter
+from models.connections.alert_outbox import Alert, AlertType
+from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.inbox import circuit_breaker, dependencies, due, leases, links
+from models.inbox.enqueue import enqueue, enqueue_dependency
+from models.inbox.leases import AttemptResult, LeaseLostError
+from models.inbox.links import Link
+from tests.factories import settings
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from models.connections.repository import Connections
+    from models.database import Database
+    from models.inbox.leases import SyncJob
+
+KINDS = (EntityType.CUSTOMER, EntityType.PROJECT)
+TIMES = 12
+CONNECTIONS = 6
+ALERT = Alert(AlertType.NEEDS_ATTENTION, "Kari AS", "It was refused.", "Mend it.", ("books@example.com",))
+
+
+@pytest.mark.slow
+def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(database: Database, connections: Connections) -> None:
+    dice = random.Random(1)  # noqa: S311 - the same dice each time
+    for number in range(CONNECTIONS):  # each has its first claims, tallies and links, which are made only once
+        connection, _ = connections.add(f"Firm {number}", settings(), actor="test", now=clock())
+        notify = partial(notified, database, connection.id, dice)
+        run_at_once(notify, times=3)
+        run_at_once(
+            notify,
+            partial(polled, database, connection.id, dice),
+            *[partial(worked_off, database, Lane(connection.id, entity_type), dice) for entity_type in KINDS * 2],
+            partial(swept, database),
+            partial(pressed, database),
+            times=TIMES,
+        )
+
+
+def run_at_once(*deeds: Callable[[], None], times: int) -> None:
+    """Do each so many times beside the others; raises what any of them raised."""
+
+    def repeated(deed: Callable[[], None]) -> None:
+        for _ in range(times):
+            deed()
+
+    with ThreadPoolExecutor(len(deeds)) as threads:
+        list(threads.map(repeated, deeds))
+
+
+def some(dice: random.Random, entity_type: EntityType) -> Record:
+    return Record(entity_type, str(dice.randint(1, 6)))
+
+
+def notified(database: Database, connection_id: int, dice: random.Random) -> None:
+    enqueue(database, connection_id, [some(dice, dice.choice(KINDS))], now=clock())
+
+
+def polled(database: Database, connection_id: int, dice: random.Random) -> None:
+    records = [some(dice, entity_type) for entity_type in KINDS for _ in range(4)]
+    enqueue(database, connection_id, records, now=clock())
+
+
+def swept(database: Database) -> None:
+    dependencies.wake_satisfied(database, now=clock())
+    due.lanes(database, now=clock())
+
+
+def pressed(database: Database) -> None:
+    job_actions.retry(database, JobFilter(), actor="Kari", now=clock())
+
+
+def worked_off(database: Database, lane: Lane, dice: random.Random) -> None:
+    now = clock()
+    lease = leases.acquire(database, lane, limit=10, now=now, until=now + timedelta(seconds=6))
+    if lease is None:
+        return
+    other = KINDS[lane.entity_type is KINDS[0]]
+    enqueue_dependency(database, lane.connection_id, [some(dice, other)], now=clock())
+    try:
+        results = [settled(database, lane, job, some(dice, other), dice) for job in lease.jobs]
+        dice.shuffle(results)
+        leases.complete(database, lease, results, now=clock())
+    except LeaseLostError:
+        return
+    dependencies.wake(database, lane.connection_id, [job.record for job in lease.jobs], now=clock())
+    if dice.random() < 0.5:
+        circuit_breaker.record_failure(
+            database, lane.connection_id, now=clock(), open_for=lambda _: timedelta(), alert_for=lambda _: ALERT
+        )
+    else:
+        circuit_breaker.record_recovery(database, lane.connection_id, now=clock(), alert=ALERT)
+
+
+def settled(database: Database, lane: Lane, job: SyncJob, other: Record, dice: random.Random) -> AttemptResult:
+    if dice.random() < 0.5:
+        link = Link(f"{job.record.entity_type} {job.record.id}")
+        links.save(database, lane.connection_id, job.record, link, now=clock())
+        return AttemptResult(job.id, JobState.DONE, clock(), outcome=Outcome.SYNCED, title="Kari AS")
+    dependency = other if dice.random() < 0.5 else None
+    return AttemptResult(
+        job.id,
+        JobState.QUEUED,
+        clock(),
+        outcome=Outcome.FAILED,
+        title="Kari AS",
+        dependency=dependency,
+        alert=ALERT,
+    )

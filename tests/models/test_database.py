@@ -1,0 +1,77 @@
+"""Connections that break while nobody uses them, or whose other end has gone."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from models import database as models_database
+from models.database import Database, DatabaseUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OTHERS = text(
+    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    " where datname = current_database() and pid <> pg_backend_pid()"
+)
+
+
+@pytest.fixture
+def own(database_url: str) -> Iterator[Database]:
+    database = Database(SecretStr(database_url))
+    with database.statement() as connection:
+        connection.execute(text("select 1"))
+    yield database
+    database.close()
+
+
+def test_a_connection_that_broke_while_it_rested_is_made_anew(own: Database, database_url: str) -> None:
+    break_connections(database_url)
+    with own.statement() as connection:
+        assert connection.scalar(text("select 1")) == 1
+
+
+def test_whoever_is_silent_within_a_transaction_lets_go_of_what_it_locked(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a host that is cut off is, until the network is back: the others must not wait for that."""
+    monkeypatch.setattr(models_database, "IDLE_SECONDS", 1)
+    cut_off = Database(SecretStr(database_url))
+    with pytest.raises(DatabaseUnavailableError):
+        lock_and_look_from(cut_off, database)
+    cut_off.close()
+
+
+def lock_and_look_from(cut_off: Database, another: Database) -> None:
+    with cut_off.transaction() as silent:
+        silent.execute(text("lock table lanes"))
+        with another.transaction() as session:
+            session.execute(text("select count(*) from lanes"))
+        silent.execute(text("select 1"))
+
+
+def test_both_ends_notice_within_half_a_minute_that_the_network_is_cut(database: Database) -> None:
+    with database.transaction() as session:
+        wire = session.connection().connection.driver_connection
+        assert wire is not None
+        theirs = [session.scalar(text(f"show {name}")) for name in ("tcp_user_timeout", "tcp_keepalives_idle")]
+        with socket.socket(fileno=wire.fileno()) as ours:
+            keepalive = ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            linux = sys.platform == "linux"
+            patience = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) if linux else 25000
+            ours.detach()
+    assert (keepalive, patience) == (1, 25000)
+    assert theirs == ["25000", "10"]
+
+
+def break_connections(url: str) -> None:
+    other = Database(SecretStr(url))
+    with other.statement() as connection:
+        connection.execute(OTHERS)
+    other.close()

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from i18n.catalog import Language
+from i18n.messages import translate
+from models.enums import Role, Scope
+from models.schema.tables import AuditRow
+from models.users import repository as users
+from models.users import sign_in as users_sign_in
+from models.users.passwords import InvalidInputError
+from models.users.repository import LastAdministratorError, Rights, UnknownUserError
+from tests.factories import NOW, settings
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connections
+    from models.database import Database
+    from models.users.repository import User
+
+EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
+PASSWORD = "correct horse battery"
+
+
+def add(database: Database, email: str = "anna@example.com", rights: Rights = EVERYTHING) -> User:
+    return users.add(database, email, rights, password=PASSWORD, actor="test", now=NOW)
+
+
+def audit(database: Database) -> list[str]:
+    with database.transaction() as session:
+        rows = session.scalars(select(AuditRow).where(AuditRow.connection_id.is_(None)).order_by(AuditRow.id))
+        return [f"{row.actor} {translate(row.action, Language.ENGLISH)}" for row in rows]
+
+
+def sign_in(database: Database, password: str = PASSWORD, email: str = "anna@example.com") -> int:
+    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW)
+
+
+def test_an_address_is_checked_and_found_however_it_is_written(database: Database) -> None:
+    user = add(database, " Anna@Example.COM ")
+    assert user.email == "anna@example.com"
+    assert users.get_by_email(database, "ANNA@example.com") == users.get(database, user.id) == user
+    assert sign_in(database, email="Anna@EXAMPLE.com") == user.id
+
+
+@pytest.mark.parametrize(
+    "email", ["", "anna", "anna@", "@example.com", "a b@example.com", "anna@example.com\n.no"]
+)
+def test_what_is_no_address_is_not_taken(database: Database, email: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        add(database, email)
+    assert refused.value.field == "email"
+
+
+def test_an_address_is_taken_once(database: Database) -> None:
+    add(database)
+    with pytest.raises(InvalidInputError, match="already"):
+        add(database, "ANNA@example.com")
+
+
+@pytest.mark.parametrize("password", ["", "short", "x" * 201])
+def test_a_password_is_neither_short_nor_endless(database: Database, password: str) -> None:
+    user = add(database)
+    with pytest.raises(InvalidInputError, match="12 to 200"):
+        users.set_password(database, user.id, password, actor="test", now=NOW)
+    assert sign_in(database) == user.id
+
+
+def test_a_user_is_for_connections_that_are_there(database: Database, connections: Connections) -> None:
+    demo, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
+    user = add(database, rights=Rights(Role.OPERATOR, Scope(frozenset({demo.id}))))
+    assert users.get(database, user.id).rights.scope == Scope(frozenset({demo.id}))
+    for ids in (set[int](), {demo.id, 4711}):
+        with pytest.raises(InvalidInputError) as refused:
+            users.update(database, user.id, Rights(Role.VIEWER, Scope(frozenset(ids))), actor="test", now=NOW)
+        assert refused.value.field == "connections"
+    assert users.all_users(database) == [user]
+
+
+def test_what_becomes_of_users_stands_in_the_audit(database: Database, connections: Connections) -> None:
+    demo, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
+    add(database)
+    user = add(database, "per@example.com", Rights(Role.VIEWER, Scope(frozenset({demo.id}))))
+    users.update(database, user.id, Rights(Role.OPERATOR, Scope()), actor="anna", now=NOW)
+    users.set_password(database, user.id, "another horse battery", actor="anna", now=NOW)
+    users.disable(database, user.id, actor="anna", now=NOW)
+    users.enable(database, user.id, actor="anna", now=NOW)
+    assert audit(database) == [
+        "test added the user anna@example.com: administrator of all connections",
+        "test added the user per@example.com: viewer of Demo AS",
+        "anna changed the user per@example.com: operator of all connections",
+        "anna set a new password for the user per@example.com",
+        "anna disabled the user per@example.com",
+        "anna enabled the user per@example.com",
+    ]
+
+
+def test_one_administrator_of_everything_remains(database: Database, connections: Connections) -> None:
+    demo, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
+    of_demo = Scope(frozenset({demo.id}))
+    anna = add(database)
+    add(database, "per@example.com", Rights(Role.ADMINISTRATOR, of_demo))
+    for rights in (Rights(Role.OPERATOR, Scope()), Rights(Role.ADMINISTRATOR, of_demo)):
+        with pytest.raises(LastAdministratorError):
+            users.update(database, anna.id, rights, actor="test", now=NOW)
+    with pytest.raises(LastAdministratorError):
+        users.disable(database, anna.id, actor="test", now=NOW)
+    assert users.get(database, anna.id) == anna
+    eva = add(database, "eva@example.com")
+    users.disable(database, anna.id, actor="test", now=NOW)
+    with pytest.raises(LastAdministratorError):
+        users.disable(database, eva.id, actor="test", now=NOW)
+
+
+def test_two_administrators_cannot_shut_each_other_out_at_once(database: Database) -> None:
+    ids = [add(database, f"{name}@example.com").id for name in ("anna", "eva")]
+
+    def disable(user_id: int) -> bool:
+        try:
+            users.disable(database, user_id, actor="test", now=NOW)
+        except LastAdministratorError:
+            return False
+        return True
+
+    with ThreadPoolExecutor() as both:
+        assert sorted(both.map(disable, ids)) == [False, True]
+
+
+def test_whoever_is_not_there_is_unknown(database: Database) -> None:
+    for verb in (users.disable, users.enable):
+        with pytest.raises(UnknownUserError):
+            verb(database, 4711, actor="test", now=NOW)
+    with pytest.raises(UnknownUserError):
+        users.get_by_email(database, "nobody@example.com")

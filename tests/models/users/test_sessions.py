@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from models.enums import Role, Scope
+from models.schema.users import SessionRow
+from models.users import repository as users
+from models.users import sessions
+from models.users.repository import Rights
+from tests.factories import NOW
+
+if TYPE_CHECKING:
+    from models.database import Database
+    from models.users.repository import User
+
+EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
+PASSWORD = "correct horse battery"
+
+
+def add(database: Database, email: str = "anna@example.com") -> User:
+    return users.add(database, email, EVERYTHING, password=PASSWORD, actor="test", now=NOW)
+
+
+def test_a_session_ends_when_nobody_comes_back_and_when_it_has_lasted_long_enough(database: Database) -> None:
+    user = add(database)
+    token = sessions.start(database, user.id, now=NOW)
+    at = NOW
+    while at < NOW + sessions.MAX_SESSION_AGE:
+        assert sessions.find(database, token, now=at)
+        at += sessions.IDLE_TIMEOUT / 2
+    assert sessions.find(database, token, now=NOW + sessions.MAX_SESSION_AGE) is None
+    idle = sessions.start(database, user.id, now=NOW)
+    assert sessions.find(database, idle, now=NOW + sessions.IDLE_TIMEOUT) is None
+
+
+def test_it_is_noted_each_minute_that_somebody_is_there(database: Database) -> None:
+    token = sessions.start(database, add(database).id, now=NOW)
+    for seconds, noted in ((59, 0), (60, 60), (119, 60), (120, 120)):
+        sessions.find(database, token, now=NOW + timedelta(seconds=seconds))
+        with database.transaction() as session:
+            assert session.scalars(select(SessionRow.seen_at)).one() == NOW + timedelta(seconds=noted)
+
+
+def test_ended_sessions_are_dropped_and_others_stay(database: Database) -> None:
+    user, later = add(database), NOW + sessions.IDLE_TIMEOUT
+    tokens = [sessions.start(database, user.id, now=at) for at in (NOW, later)]
+    sessions.delete_ended(database, now=later)
+    assert [bool(sessions.find(database, token, now=NOW)) for token in tokens] == [False, True]
+
+
+def test_a_session_of_somebody_disabled_or_with_a_new_password_ends_at_once(database: Database) -> None:
+    add(database, "eva@example.com")
+    user = add(database)
+    first = sessions.start(database, user.id, now=NOW)
+    users.set_password(database, user.id, PASSWORD, actor="test", now=NOW)
+    second = sessions.start(database, user.id, now=NOW)
+    assert sessions.find(database, first, now=NOW) is None
+    assert sessions.find(database, second, now=NOW)
+    users.disable(database, user.id, actor="test", now=NOW)
+    assert sessions.find(database, second, now=NOW) is None
+    users.enable(database, user.id, actor="test", now=NOW)
+    assert sessions.find(database, second, now=NOW) is None
+
+
+def test_a_session_is_not_found_by_what_the_database_knows_of_it(database: Database) -> None:
+    token = sessions.start(database, add(database).id, now=NOW)
+    with database.transaction() as session:
+        (kept,) = session.scalars(select(SessionRow.token_hash))
+    assert token not in kept
+    assert sessions.find(database, kept, now=NOW) is None

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import select, update
+
+from models.enums import Role, Scope
+from models.schema.users import UserRow
+from models.users import passwords
+from models.users import repository as users
+from models.users import sign_in as users_sign_in
+from models.users.repository import Rights
+from models.users.sign_in import Identity, SignInRefusedError
+from tests.factories import NOW
+
+if TYPE_CHECKING:
+    from models.database import Database
+    from models.users.repository import User
+
+EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
+PASSWORD = "correct horse battery"
+ISSUER = "https://login.example"
+
+
+def add(database: Database, email: str = "anna@example.com") -> User:
+    return users.add(database, email, EVERYTHING, password=PASSWORD, actor="test", now=NOW)
+
+
+def sign_in(database: Database, password: str = PASSWORD, email: str = "anna@example.com") -> int:
+    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW)
+
+
+def test_a_password_may_be_typed_on_another_keyboard(database: Database) -> None:
+    user = add(database)
+    users.set_password(database, user.id, "blåbærsyltetøy", actor="test", now=NOW)
+    assert sign_in(database, unicodedata.normalize("NFD", "blåbærsyltetøy")) == user.id
+
+
+def test_a_wrong_password_or_an_unknown_or_disabled_user_is_refused(database: Database) -> None:
+    add(database, "eva@example.com")
+    user = add(database)
+    users.add(database, "per@example.com", EVERYTHING, password=None, actor="test", now=NOW)
+    for email, password in (
+        ("anna@example.com", "wrong"),
+        ("per@example.com", ""),
+        ("nobody@example.com", PASSWORD),
+    ):
+        with pytest.raises(SignInRefusedError):
+            sign_in(database, password, email)
+    users.disable(database, user.id, actor="test", now=NOW)
+    with pytest.raises(SignInRefusedError):
+        sign_in(database)
+
+
+def test_a_password_hashed_in_an_older_way_is_hashed_anew_at_sign_in(
+    database: Database, monkeypatch: pytest.MonkeyPatch, real_hasher: PasswordHasher
+) -> None:
+    monkeypatch.setattr(passwords, "_hasher", real_hasher)
+    user, older = add(database), PasswordHasher(time_cost=1, memory_cost=1024)
+    with database.transaction() as session:
+        session.execute(update(UserRow).values(password_hash=older.hash("short")))
+    assert sign_in(database, "short") == user.id
+    with database.transaction() as session:
+        password_hash = session.scalars(select(UserRow.password_hash)).one()
+    assert password_hash
+    assert not PasswordHasher().check_needs_rehash(password_hash)
+    assert sign_in(database, "short") == user.id
+
+
+def test_whom_the_provider_names_is_found_by_address_once_and_by_name_ever_after(database: Database) -> None:
+    user = add(database)
+    assert users_sign_in.by_openid(database, Identity(ISSUER, "4711", "Anna@Example.com")) == user.id
+    assert users_sign_in.by_openid(database, Identity(ISSUER, "4711", "")) == user.id
+    for stranger in (Identity(ISSUER, "4712", "anna@example.com"), Identity(ISSUER, "4713", "")):
+        with pytest.raises(SignInRefusedError):
+            users_sign_in.by_openid(database, stranger)
+
+
+def test_another_provider_learns_anew_who_people_are(database: Database) -> None:
+    user = add(database)
+    users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email))
+    with pytest.raises(SignInRefusedError):
+        users_sign_in.by_openid(database, Identity("https://other.example", "4711", ""))
+    assert users_sign_in.by_openid(database, Identity("https://other.example", "1", user.email)) == user.id
+
+
+def test_nobody_becomes_a_user_by_signing_in(database: Database) -> None:
+    user = add(database)
+    add(database, "eva@example.com")
+    with pytest.raises(SignInRefusedError):
+        users_sign_in.by_openid(database, Identity(ISSUER, "4711", "stranger@example.com"))
+    users.disable(database, user.id, actor="test", now=NOW)
+    with pytest.raises(SignInRefusedError):
+        users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email))
+    assert len(users.all_users(database)) == 2

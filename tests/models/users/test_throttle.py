@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, select
+
+from models.enums import Role, Scope
+from models.schema.users import FailedSignInRow
+from models.users import repository as users
+from models.users import sign_in, throttle
+from models.users.repository import Rights
+from models.users.sign_in import SignInRefusedError
+from models.users.throttle import (
+    MAX_FAILURES_PER_ACCOUNT,
+    MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS,
+    MAX_FAILURES_PER_ADDRESS,
+    WINDOW,
+    TooManySignInsError,
+    caller,
+)
+from tests.factories import NOW
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.database import Database
+
+HERE, THERE = "192.0.2.1", "198.51.100.1"
+
+
+def refuse(database: Database, times: int, *, email: str = "anna@example.com", address: str = HERE) -> None:
+    for _ in range(times):
+        throttle.record_attempt(database, caller(email, address), now=NOW)
+
+
+def is_open(
+    database: Database, *, email: str = "anna@example.com", address: str = HERE, now: datetime = NOW
+) -> bool:
+    try:
+        throttle.record_attempt(database, caller(email, address), now=now)
+    except TooManySignInsError:
+        return False
+    return True
+
+
+def test_an_account_is_closed_to_an_address_and_open_to_others(database: Database) -> None:
+    refuse(database, MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS)
+    assert not is_open(database)
+    assert not is_open(database, email=" ANNA@example.com")
+    assert is_open(database, address=THERE)
+    assert is_open(database, email="per@example.com")
+
+
+def test_an_address_that_tries_many_accounts_is_closed_to_all(database: Database) -> None:
+    for number in range(MAX_FAILURES_PER_ADDRESS):
+        refuse(database, 1, email=f"{number}@example.com")
+    assert not is_open(database)
+    assert is_open(database, address=THERE)
+
+
+def test_an_account_that_many_addresses_try_is_closed(database: Database) -> None:
+    for number in range(MAX_FAILURES_PER_ACCOUNT):
+        refuse(database, 1, address=f"198.51.100.{number}")
+    assert not is_open(database)
+    assert is_open(database, email="per@example.com")
+
+
+def test_the_door_opens_again_however_often_it_was_tried_meanwhile(database: Database) -> None:
+    refuse(database, MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS)
+    for minutes in range(15):
+        assert not is_open(database, now=NOW + timedelta(minutes=minutes))
+    assert is_open(database, now=NOW + WINDOW)
+
+
+def test_whoever_knows_the_password_after_all_begins_anew(database: Database) -> None:
+    rights = Rights(Role.VIEWER, Scope())
+    users.add(database, "anna@example.com", rights, password="correct horse battery", actor="test", now=NOW)
+    for _ in range(3):
+        for password in ("wrong",) * (MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS - 1):
+            with pytest.raises(SignInRefusedError):
+                sign_in.by_password(database, "anna@example.com", password, address=HERE, now=NOW)
+        sign_in.by_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW)
+
+
+def test_the_addresses_of_one_subscriber_are_one() -> None:
+    assert caller("", "2001:db8::1") == caller("", "2001:db8::ffff:1")
+    assert caller("", "2001:db8::1") != caller("", "2001:db8:0:1::1")
+    assert caller("", "::ffff:192.0.2.1") == caller("", "192.0.2.1")
+    assert caller("", "unix") != caller("", "")
+
+
+def test_what_may_be_a_password_is_not_kept(database: Database) -> None:
+    refuse(database, 1, email="correct horse battery")
+    with database.transaction() as session:
+        assert session.scalars(select(FailedSignInRow.email)).all() == [""]
+
+
+def test_what_counts_no_longer_is_dropped(database: Database) -> None:
+    refuse(database, 2)
+    throttle.record_attempt(database, caller("per@example.com", HERE), now=NOW + WINDOW)
+    throttle.delete_old(database, now=NOW + WINDOW)
+    with database.transaction() as session:
+        assert session.scalar(select(func.count()).select_from(FailedSignInRow)) == 1

@@ -1,0 +1,57 @@
+"""What a rehearsal has made is taken back, and the rest of it played, whatever goes wrong on the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync.diagnostics.findings import CheckStatus
+from sync.errors import UnavailableError
+from tests.sync.diagnostics import odd_systems as odd
+from tests.sync.diagnostics.test_run_write_tests import ACTIVITY, CUSTOMER, PROJECT, VOUCHERS
+
+AWAY, ODD = UnavailableError("It is away."), TypeError("It is odd.")
+CHECKED_BY = {
+    "posted": "vouchers.posted",
+    "supplier_voucher": "ledger.whole",
+    "find_expense": "expenses.found",
+    "attach": "expenses.attached",
+    "attachments": "expenses.attached",
+}
+
+
+@pytest.mark.parametrize("error", [AWAY, ODD])
+@pytest.mark.parametrize("call", ["posted", "supplier_voucher", "find_expense", "attach", "attachments"])
+def test_what_was_made_is_taken_back_also_where_a_look_at_it_fails(
+    call: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theatre = odd.Theatre()
+    if call == "supplier_voucher":
+
+        def purchase(_: str) -> None:
+            raise error
+
+        monkeypatch.setattr(theatre.erp, call, purchase)
+    theatre.erp.fails_before["posted"] = [error] if call == "posted" else []
+    theatre.moment.fails_before[call] = [None, error] if call == "find_expense" else [error]
+    (found,) = [each for each in theatre.play() if each.status is CheckStatus.BAD]
+    assert found.message in ("It is away.", f"The check “{CHECKED_BY[call]}” itself failed (TypeError).")
+    assert theatre.artifacts.remaining == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
+    assert theatre.moment.expenses == {}
+
+
+def test_a_voucher_is_taken_back_also_where_posting_it_fails_oddly_after_it_was_saved() -> None:
+    theatre = odd.Theatre()
+    theatre.erp.fails_after["post"] = [ODD]
+    theatre.play()
+    assert theatre.artifacts.remaining == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
+
+
+@pytest.mark.parametrize("call", ["save_companies", "write_customer_number", "activity"])
+def test_a_trial_that_fails_itself_is_a_finding_and_the_others_go_on(call: str) -> None:
+    theatre = odd.Theatre()
+    for system in (theatre.erp, theatre.moment):
+        system.fails_before[call] = [ODD]
+    findings = theatre.play()
+    (found,) = [each for each in findings if each.status is CheckStatus.BAD]
+    assert found.message.endswith("itself failed (TypeError).")
+    assert len(findings) > 1

@@ -1,0 +1,164 @@
+"""What the doctor says of odd books; the healthy and the common sicknesses are in tests/worker/cli/test_doctor.py."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from models.enums import EntityType
+from sync.diagnostics import run_checks as diagnostics_run_checks
+from sync.diagnostics.findings import CheckStatus, Finding, Target
+from sync.diagnostics.run_checks import CHECKS, Check, run_checks
+from sync.records import Company, FiscalYear, ProjectDraft
+from tests.factories import NOW, customer, invoice, project, settings
+from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def found(
+    erp: OpenFakeErp, *, moment: OpenFakeMoment | None = None, **changes: Any
+) -> dict[CheckStatus, list[Finding]]:
+    moment = moment or OpenFakeMoment(customer(), project(), invoice(number=1))
+    report = run_checks(Target(settings(**changes), moment=moment, erp=erp, now=NOW))
+    return {
+        verdict: [each for each in report.findings if each.status is verdict and each.tests != "M6"]
+        for verdict in CheckStatus
+    }
+
+
+def healthy(erp: OpenFakeErp) -> dict[CheckStatus, list[Finding]]:
+    """Look at a connection of which nothing is bad, unless the books are odd."""
+    return found(erp, voucher_number="series")
+
+
+def said(findings: list[Finding]) -> list[str]:
+    return [finding.message for finding in findings]
+
+
+def test_fiscal_years_that_do_not_follow_each_other_are_for_a_person_to_look_at() -> None:
+    erp = OpenFakeErp()
+    erp.years = [
+        FiscalYear(date(2025, 1, 1), date(2025, 11, 30), locked=False),
+        FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False),
+    ]
+    looked_at = found(erp)[CheckStatus.UNKNOWN]
+    assert "01.01.2025-30.11.2025; 01.01.2026-31.12.2026" in "".join(said(looked_at))
+
+
+def test_vat_codes_that_are_not_listed_are_for_a_person_to_look_at() -> None:
+    erp = OpenFakeErp()
+    erp.chart |= {account: f"9{account}" for account in range(3200, 3215)}
+    (odd,) = [each for each in found(erp)[CheckStatus.UNKNOWN] if each.tests == "S4, S13"]
+    assert odd.message.count("932") == 10
+    assert odd.message.endswith(", ….")
+
+
+def test_accounts_of_moments_that_are_not_in_the_chart_are_named() -> None:
+    moment = OpenFakeMoment(invoice(number=1))
+    moment.codes = {3000: "", 3999: ""}
+    looked_at = said(found(OpenFakeErp(), moment=moment)[CheckStatus.UNKNOWN])
+    assert "Moment has accounts that are not in the chart of accounts: 3999." in looked_at
+
+
+def test_an_account_that_stands_for_one_of_moments_is_seen_to_be_there_on_both_sides() -> None:
+    moment = OpenFakeMoment(invoice(number=1))
+    moment.codes = {3000: "", 3999: ""}
+    healthy = found(OpenFakeErp(), moment=moment, accounts={"502": "3100/5"})
+    assert "The accounts that stand for Moment's are there." in said(healthy[CheckStatus.GOOD])
+    assert not [each for each in said(healthy[CheckStatus.UNKNOWN]) if "3999" in each]
+    wrong = found(OpenFakeErp(), moment=moment, accounts={"502": "3100/6", "501": "3998", "7": "3000"})
+    assert said([each for each in wrong[CheckStatus.BAD] if each.setting == "accounts"]) == [
+        "24SevenOffice does not have these accounts or VAT codes: 3100/6, 3998.",
+        "Moment has no financial accounts with these ids: 7.",
+    ]
+
+
+def test_a_chart_that_is_not_the_norwegian_standard_is_for_a_person_to_look_at() -> None:
+    erp = OpenFakeErp()
+    erp.chart |= {4000: "", 2701: ""}
+    found_out = found(erp, entity_types=(EntityType.EXPENSE,), expense_accounts="4000")
+    assert said(found_out[CheckStatus.BAD]) == []
+    assert "There is no account for what is owed to suppliers from 2400 to 2499." in said(
+        found_out[CheckStatus.UNKNOWN]
+    )
+
+
+def test_customers_out_of_use_that_are_listed_are_told_to_be() -> None:
+    erp = OpenFakeErp()
+    erp.companies = {1: Company(1, "Nordlys AS"), 2: Company(2, "Gammel AS", active=False)}
+    (told,) = [each for each in found(erp)[CheckStatus.GOOD] if each.tests == "S30"]
+    assert told.message.endswith("out of use: 1.")
+    del erp.companies[2]
+    (unsure,) = [each for each in found(erp)[CheckStatus.UNKNOWN] if each.tests == "S30"]
+    assert "may be made a second time" in unsure.remedy
+
+
+def test_a_project_that_the_list_leaves_out_is_told_of_with_what_may_follow() -> None:
+    erp = OpenFakeErp()
+    erp.projects[1] = ProjectDraft(1, "Villa Solbakken")
+    assert "24SevenOffice lists projects that Moment has too: 1." in said(found(erp)[CheckStatus.GOOD])
+    erp.closed.add(1)
+    (told,) = [each for each in found(erp)[CheckStatus.BAD] if each.tests == "S31"]
+    assert told.message == "24SevenOffice has projects that its list leaves out: 1."
+    assert "would overwrite" in told.remedy
+
+
+def test_of_a_company_without_invoices_the_first_number_is_told() -> None:
+    looked_at = said(found(OpenFakeErp(), moment=OpenFakeMoment())[CheckStatus.UNKNOWN])
+    assert "The series of outgoing invoices goes on with 1; Moment has no invoice yet." in looked_at
+
+
+def test_what_does_not_travel_is_not_looked_at() -> None:
+    erp, moment = OpenFakeErp(), OpenFakeMoment()
+    found(erp, moment=moment, entity_types=(EntityType.CUSTOMER,))
+    assert (erp.calls["next_voucher_number"], erp.calls["files"], moment.calls["find_expense"]) == (0, 0, 0)
+
+
+def test_a_check_that_fails_itself_is_a_finding_and_the_others_go_on() -> None:
+    erp = OpenFakeErp()
+    erp.fails_before["all_companies"] = [TypeError("can't compare a password with None")]
+    with capture_logs() as logs:
+        findings = healthy(erp)
+    (broken,) = findings[CheckStatus.BAD]
+    assert broken.message == "The check “registers.customers” itself failed (TypeError)."
+    assert broken.remedy == "Please pass this on to whoever runs the bridge; the log says more."
+    assert said(findings[CheckStatus.GOOD]) == said(healthy(OpenFakeErp())[CheckStatus.GOOD])
+    (logged,) = [each for each in logs if each["event"] == "check_crashed"]
+    assert (logged["check"], logged["exc_info"]) == ("registers.customers", True)
+
+
+def test_whichever_check_fails_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Target) -> Iterator[Finding]:
+        raise KeyError("moment")
+
+    for place, check in enumerate(CHECKS):
+        broken.__module__, broken.__name__ = check.run.__module__, check.run.__name__
+        checks = (*CHECKS[:place], Check(broken, check.needs), *CHECKS[place + 1 :])
+        monkeypatch.setattr(diagnostics_run_checks, "CHECKS", checks)
+        assert said(healthy(OpenFakeErp())[CheckStatus.BAD]) == [
+            f"The check “{check.name}” itself failed (KeyError)."
+        ]
+
+
+@pytest.mark.parametrize("call", ["identities", "tax_codes"])
+def test_what_is_offered_to_choose_from_may_be_unreadable(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    erp = OpenFakeErp()
+
+    def unreadable() -> None:
+        raise AttributeError("NoneType")
+
+    monkeypatch.setattr(erp, call, unreadable)
+    broken = said(healthy(erp)[CheckStatus.BAD])
+    assert broken
+    assert all("itself failed (AttributeError)" in each for each in broken)
+
+
+def test_a_finding_is_read_as_it_was_kept() -> None:
+    for findings in found(OpenFakeErp(), receivables_account=1501).values():
+        for finding in findings:
+            assert Finding.from_json(finding.as_json()) == finding

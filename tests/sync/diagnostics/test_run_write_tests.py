@@ -1,0 +1,300 @@
+"""What a rehearsal says of systems that do as assumed and of those that do not, and what it leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from models.enums import EntityType
+from sync.diagnostics.findings import CheckStatus, Finding
+from sync.diagnostics.run_write_tests import plan, run_write_tests
+from sync.diagnostics.write_tests.artifacts import NAME
+from sync.errors import OutcomeUnknownError, RejectedError, UnavailableError
+from tests.factories import customer, project
+from tests.sync.diagnostics import odd_systems as odd
+from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sync.errors import SyncError
+    from sync.records import PostedLine
+
+CUSTOMER = f"customer 10001 “{NAME}” in 24SevenOffice"
+PROJECT = f"project 999999 “{NAME}” in 24SevenOffice"
+VOUCHERS = "vouchers 1001 and 1002 of 2026 in 24SevenOffice, which cancel each other out"
+ALONE = "voucher 1001 of 2026 over 1 krone in 24SevenOffice; unless voucher 1002 cancels it out, reverse it there"
+ACTIVITY = f"the activity “{NAME}” of project 8 in Moment"
+EXPENSE = f"an expense of 1 krone on project 8 in Moment, “{NAME}”"
+AWAY, REFUSED = UnavailableError("It is away."), RejectedError("It is refused.")
+SILENT, ANSWERED = OutcomeUnknownError("Nothing came."), OutcomeUnknownError("It broke.", otherwise=REFUSED)
+
+
+def verdicts(findings: Sequence[Finding]) -> dict[CheckStatus, set[str]]:
+    """Tell which assumptions were found so."""
+    return {
+        verdict: {number for each in findings if each.status is verdict for number in each.tests.split(", ")}
+        for verdict in CheckStatus
+    }
+
+
+def test_of_systems_that_do_as_assumed_everything_is_good_and_told_beforehand() -> None:
+    theatre = odd.Theatre()
+    theatre.erp.client_id = "4711"
+    findings = theatre.play(client_id="4711")
+    assert {each.status for each in findings} == {CheckStatus.GOOD}
+    assert verdicts(findings)[CheckStatus.GOOD] >= {
+        "S1",
+        "S2",
+        "S4",
+        "S9",
+        "S10",
+        "S12",
+        "S14",
+        "S18",
+        "S21",
+        "S24",
+        "S27",
+    }
+    assert verdicts(findings)[CheckStatus.GOOD] >= {"M2", "M4", "M5", "M11", "M14", "M15"}
+    assert theatre.artifacts.remaining == [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]
+    assert len(theatre.announced) == 5
+
+
+def test_the_vouchers_come_to_nothing_and_the_expense_is_gone() -> None:
+    theatre = odd.Theatre()
+    theatre.play()
+    first, second = theatre.erp.vouchers.values()
+    assert [entry.amount for entry in first.entries] == [100, -100]
+    assert [entry.amount for entry in second.entries] == [-100, 100]
+    assert (theatre.moment.expenses, first.comment) == ({}, NAME)
+    assert theatre.moment.customers["7"] == customer(number="10001")
+
+
+def test_played_twice_it_takes_customer_and_project_again() -> None:
+    theatre = odd.Theatre()
+    theatre.play()
+    assert [each.message for each in theatre.play() if each.status is CheckStatus.BAD] == []
+    assert (list(theatre.erp.companies), list(theatre.erp.projects)) == ([10001], [999_999])
+    assert sum(voucher.entries[0].amount for voucher in theatre.erp.vouchers.values()) == 0
+    assert theatre.moment.expenses == {}
+
+
+def test_what_an_earlier_one_left_in_moment_is_removed() -> None:
+    theatre = odd.Theatre()
+    theatre.moment.fails_before["delete_expense"] = [AWAY]
+    theatre.play()
+    assert len(theatre.moment.expenses) == 1
+    theatre.play()
+    assert theatre.moment.expenses == {}
+
+
+def test_where_24sevenoffice_numbers_the_vouchers_the_next_two_numbers_are_taken() -> None:
+    theatre = odd.Theatre()
+    found = verdicts(theatre.play(voucher_number="series"))
+    assert [number for _, number in theatre.erp.vouchers] == [1, 2]
+    assert "S19" in found[CheckStatus.GOOD]
+
+
+def test_a_draft_is_left_for_a_person_to_delete() -> None:
+    class Journal(odd.Keeping):
+        def posted(self, *_: object, **__: object) -> Sequence[PostedLine]:
+            return []
+
+    theatre = odd.Theatre(Journal())
+    assert verdicts(theatre.play(posting="draft"))[CheckStatus.GOOD] >= {"S9"}
+    assert "voucher 1001 of 2026 in a journal of 24SevenOffice: delete it there" in theatre.artifacts.remaining
+    assert len(theatre.erp.vouchers) == 1
+
+
+def test_only_what_travels_is_tried_out() -> None:
+    theatre = odd.Theatre()
+    theatre.play(entity_types=(EntityType.CUSTOMER,))
+    assert theatre.artifacts.remaining == [CUSTOMER]
+    assert len(list(plan(theatre.patient(entity_types=(EntityType.CUSTOMER,))))) == 2
+
+
+def test_a_project_of_that_number_that_is_not_ours_is_left_alone() -> None:
+    theatre = odd.Theatre()
+    theatre.play(entity_types=(EntityType.CUSTOMER, EntityType.PROJECT))
+    theatre.erp.projects[999_999] = replace(theatre.erp.projects[999_999], name="Operahuset")
+    found = verdicts(theatre.play())
+    assert "S2" in found[CheckStatus.UNKNOWN]
+    assert theatre.erp.projects[999_999].name == "Operahuset"
+
+
+def refusing(call: str, error: SyncError = REFUSED) -> Callable[[], odd.Theatre]:
+    def build() -> odd.Theatre:
+        theatre = odd.Theatre()
+        system = theatre.moment if hasattr(theatre.moment, call) else theatre.erp
+        system.fails_before[call] = [error]
+        return theatre
+
+    return build
+
+
+def over(erp: type[OpenFakeErp]) -> Callable[[], odd.Theatre]:
+    return lambda: odd.Theatre(erp())
+
+
+def in_moment(moment: type[OpenFakeMoment], *records: Any) -> Callable[[], odd.Theatre]:
+    return lambda: odd.Theatre(moment=moment(*(records or (customer(number="10001"), project()))))
+
+
+Row = tuple[str, "Callable[[], odd.Theatre]", dict[str, Any], CheckStatus, str, str]
+
+WRONG: list[Row] = [
+    (
+        "S1",
+        over(odd.Renumbering),
+        {},
+        CheckStatus.BAD,
+        "was sent with number 1001, and stands under 7",
+        "voucher number",
+    ),
+    (
+        "S2",
+        over(odd.Keeping),
+        {"client_id": "4711"},
+        CheckStatus.BAD,
+        "where “” stands now",
+        "Choose another field",
+    ),
+    ("S2", over(odd.Forgetful), {}, CheckStatus.BAD, "24SevenOffice does not have it", "Look for it"),
+    (
+        "S3",
+        over(odd.WithoutCustomer),
+        {"factoring_id": 10001},
+        CheckStatus.UNKNOWN,
+        "does not show customer",
+        "Look at",
+    ),
+    (
+        "S4",
+        over(odd.OtherVatCode),
+        {},
+        CheckStatus.UNKNOWN,
+        "sent with VAT code 3, and does not show it",
+        "Look at the VAT",
+    ),
+    ("S9", over(odd.Unseen), {}, CheckStatus.BAD, "the ledger does not have its invoice number", "Look for it"),
+    ("S9", over(odd.Keeping), {"posting": "draft"}, CheckStatus.BAD, "stands in the ledger", "posted at once"),
+    ("S10", refusing("post", ANSWERED), {}, CheckStatus.BAD, "It is refused.", ""),
+    ("S12", over(odd.DayBefore), {}, CheckStatus.BAD, "of customer 10001 on 01.03.2026", "left to a person"),
+    (
+        "S14",
+        over(OpenFakeErp),
+        {},
+        CheckStatus.UNKNOWN,
+        "empties what is not sent",
+        "Let addresses and phone numbers travel always",
+    ),
+    ("S14", over(odd.Stubborn), {}, CheckStatus.BAD, "did not change", "changes in Moment may not arrive"),
+    (
+        "S18",
+        over(odd.WithoutCustomer),
+        {},
+        CheckStatus.UNKNOWN,
+        "does not show customer and project",
+        "Look at the voucher",
+    ),
+    ("S19", over(odd.TakesOne), {"voucher_number": "series"}, CheckStatus.BAD, "It is refused.", ""),
+    ("S21", over(odd.HalfAVoucher), {}, CheckStatus.UNKNOWN, "not found whole", "used twice in a year"),
+    ("S24", over(odd.WithoutVat), {}, CheckStatus.UNKNOWN, "has no line for its VAT", "revenue would include VAT"),
+    ("S27", over(odd.OtherRate), {}, CheckStatus.UNKNOWN, "splits off 0,13 of 1 krone", "invoices are compared"),
+    ("", over(odd.WithoutExternalId), {}, CheckStatus.BAD, "is not found by Moment's id", "made twice"),
+    ("", refusing("save_companies"), {}, CheckStatus.BAD, "It is refused.", ""),
+    ("M2", in_moment(odd.ForgetsNames), {}, CheckStatus.BAD, "has changed it in Moment", "Look at the customer"),
+    (
+        "M2",
+        in_moment(OpenFakeMoment, project()),
+        {},
+        CheckStatus.UNKNOWN,
+        "No customer in Moment has a number",
+        "again",
+    ),
+    (
+        "M4",
+        in_moment(OpenFakeMoment, customer(number="1")),
+        {},
+        CheckStatus.UNKNOWN,
+        "has no project",
+        "Make a project",
+    ),
+    ("M4", refusing("create_expense"), {}, CheckStatus.BAD, "It is refused.", ""),
+    ("M4", in_moment(odd.NoExternalId), {}, CheckStatus.BAD, "not found by our key", "made twice"),
+    ("M5", in_moment(odd.KeepsExpenses), {}, CheckStatus.BAD, "is still found", "Remove it by hand"),
+    ("M11", in_moment(odd.NamelessFiles), {}, CheckStatus.BAD, "not listed by its name", "may be there twice"),
+    ("M14", refusing("activity"), {}, CheckStatus.BAD, "It is refused.", ""),
+]
+
+
+@pytest.mark.parametrize(("number", "build", "changes", "verdict", "what", "remedy"), WRONG)
+def test_an_assumption_that_does_not_hold_is_named(
+    number: str,
+    build: Callable[[], odd.Theatre],
+    changes: dict[str, Any],
+    verdict: CheckStatus,
+    what: str,
+    remedy: str,
+) -> None:
+    odd = [each for each in build().play(**changes) if each.status is verdict and what in each.message]
+    assert [number in each.tests and remedy in each.remedy for each in odd] == [True]
+
+
+@pytest.mark.parametrize(
+    ("call", "errors", "left"),
+    [
+        ("save_companies", [AWAY], [ACTIVITY]),
+        ("save_companies", [SILENT], [f"perhaps the customer “{NAME}” in 24SevenOffice", ACTIVITY]),
+        ("save_project", [AWAY], [CUSTOMER, f"perhaps {PROJECT}", ACTIVITY]),
+        ("post", [AWAY], [CUSTOMER, PROJECT, ACTIVITY]),
+        ("post", [ANSWERED], [CUSTOMER, PROJECT, ACTIVITY]),
+        (
+            "post",
+            [SILENT],
+            [CUSTOMER, PROJECT, "perhaps voucher 1001 of 2026 over 1 krone in 24SevenOffice", ACTIVITY],
+        ),
+        ("post", [None, AWAY], [CUSTOMER, PROJECT, ALONE, ACTIVITY]),
+        ("post", [None, SILENT], [CUSTOMER, PROJECT, ALONE, ACTIVITY]),
+        (
+            "posted",
+            [None, AWAY],
+            [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY],
+        ),
+        ("create_expense", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]),
+        ("create_expense", [SILENT], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY, f"perhaps {EXPENSE}"]),
+        ("attach", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY]),
+        ("delete_expense", [AWAY], [CUSTOMER, PROJECT, VOUCHERS, ACTIVITY, EXPENSE]),
+    ],
+)
+def test_where_it_breaks_off_it_knows_what_is_left(
+    call: str, errors: list[Exception | None], left: list[str]
+) -> None:
+    theatre = odd.Theatre()
+    for system in (theatre.erp, theatre.moment):
+        system.fails_before[call] = list(errors)
+    theatre.play()
+    assert theatre.artifacts.remaining == left
+
+
+def test_a_voucher_that_was_saved_without_an_answer_is_found_and_taken_back() -> None:
+    theatre = odd.Theatre()
+    theatre.erp.fails_after["post"] = [SILENT, SILENT]
+    theatre.play()
+    assert VOUCHERS in theatre.artifacts.remaining
+
+
+def test_stopped_at_any_moment_it_has_told_what_it_had_made() -> None:
+    whole = len(odd.Theatre().play())
+    for steps in range(1, whole):
+        theatre = odd.Theatre()
+        list(islice(run_write_tests(theatre.patient(), theatre.artifacts), steps))
+        left = " ".join(theatre.artifacts.remaining)
+        assert ("customer 10001" in left) is bool(theatre.erp.companies)
+        assert ("project 999999" in left) is bool(theatre.erp.projects)
+        assert ("voucher" in left) is bool(theatre.erp.vouchers)
+        assert ("an expense" in left) is bool(theatre.moment.expenses)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from models.connections.alert_outbox import AlertType, PendingAlert
+from models.enums import EntityType
+from sync.engine.alerts import latest_per_subject
+from tests.factories import NOW
+
+WORSE, REMINDER, BETTER = AlertType.NEEDS_ATTENTION, AlertType.REMINDER, AlertType.RESOLVED
+PAUSED, DOWN, UP, DIGEST = AlertType.PAUSED, AlertType.OUTAGE, AlertType.RECOVERED, AlertType.DIGEST
+
+
+def told(*turns: AlertType, job_id: int | None = 7, stuck: bool = True) -> list[AlertType]:
+    """Tell which of these turns of one record, or of one connection, are still news."""
+    pending = [
+        PendingAlert(
+            n, 1, "Demo AS", job_id, alert_type, "", "", "", NOW, EntityType.INVOICE, NOW if stuck else None
+        )
+        for n, alert_type in enumerate(turns)
+    ]
+    return [alert.type for alert in latest_per_subject(pending)]
+
+
+@pytest.mark.parametrize("turns", [(WORSE, BETTER), (WORSE, REMINDER, BETTER), (WORSE, BETTER, WORSE, BETTER)])
+def test_a_failure_that_mended_itself_before_anybody_heard_of_it_is_not_told(turns: tuple[AlertType, ...]) -> None:
+    assert told(*turns, stuck=False) == []
+
+
+@pytest.mark.parametrize("turns", [(BETTER,), (REMINDER, BETTER), (BETTER, WORSE, BETTER)])
+def test_who_has_heard_of_a_failure_hears_that_it_is_mended(turns: tuple[AlertType, ...]) -> None:
+    assert told(*turns, stuck=False) == [BETTER]
+
+
+@pytest.mark.parametrize(
+    ("turns", "last"),
+    [((WORSE, BETTER, WORSE), WORSE), ((BETTER, WORSE), WORSE), ((WORSE, REMINDER, REMINDER), REMINDER)],
+)
+def test_of_one_record_only_the_latest_is_told(turns: tuple[AlertType, ...], last: AlertType) -> None:
+    assert told(*turns) == [last]
+
+
+@pytest.mark.parametrize("alert_type", [WORSE, REMINDER])
+def test_what_a_person_has_closed_meanwhile_is_not_told(alert_type: AlertType) -> None:
+    assert told(alert_type, stuck=False) == []
+
+
+@pytest.mark.parametrize(
+    ("turns", "news"),
+    [
+        ((DOWN,), [DOWN]),
+        ((DOWN, UP), []),
+        ((UP, DOWN), [DOWN]),
+        ((UP, DOWN, UP), [UP]),
+        ((PAUSED,), [PAUSED]),
+        ((PAUSED, UP), []),
+        ((PAUSED, DOWN), [DOWN]),
+        ((PAUSED, DIGEST), [PAUSED, DIGEST]),
+    ],
+)
+def test_of_a_connection_is_told_how_it_stands_unless_that_passed_unheard(
+    turns: tuple[AlertType, ...], news: list[AlertType]
+) -> None:
+    assert told(*turns, job_id=None) == news
+
+
+def test_what_goes_well_with_one_record_says_nothing_of_another() -> None:
+    one = PendingAlert(1, 1, "Demo AS", 7, WORSE, "", "", "", NOW, EntityType.INVOICE, NOW)
+    other = PendingAlert(2, 1, "Demo AS", 8, BETTER, "", "", "", NOW, EntityType.INVOICE)
+    assert latest_per_subject([one, other]) == [one, other]

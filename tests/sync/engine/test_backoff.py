@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from sync.engine.backoff import CRASH, OUTCOME_UNKNOWN, UNAVAILABLE, Policy, delay, policy_of
+from sync.errors import OutcomeUnknownError, UnavailableError
+
+
+@pytest.mark.parametrize(
+    ("error", "policy"),
+    [(UnavailableError(""), UNAVAILABLE), (OutcomeUnknownError(""), OUTCOME_UNKNOWN), (KeyError(), CRASH)],
+)
+def test_the_consequence_chooses_the_policy(error: Exception, policy: Policy) -> None:
+    assert policy_of(error) is policy
+
+
+@pytest.mark.parametrize("policy", [UNAVAILABLE, OUTCOME_UNKNOWN, CRASH])
+def test_waits_grow_up_to_the_longest_and_stay_there(policy: Policy) -> None:
+    waits = [delay(policy, tries, random=lambda: 1.0, error=UnavailableError("")) for tries in range(5000)]
+    assert waits == sorted(waits)
+    assert waits[0] == policy.min_delay + policy.initial_delay
+    assert waits[-1] == policy.min_delay + policy.max_delay
+
+
+def test_the_jitter_is_full() -> None:
+    waits = [
+        delay(UNAVAILABLE, 3, random=random, error=UnavailableError("")) for random in (lambda: 0.0, lambda: 0.5)
+    ]
+    assert waits[0] == timedelta()
+    assert waits[1] == UNAVAILABLE.initial_delay * UNAVAILABLE.factor**3 / 2
+
+
+def test_an_outage_is_waited_out_for_days_before_a_person_is_asked() -> None:
+    waits = [
+        delay(UNAVAILABLE, tries, random=lambda: 0.5, error=UnavailableError(""))
+        for tries in range(UNAVAILABLE.max_attempts)
+    ]
+    assert sum(waits, timedelta()) > timedelta(days=2)
+
+
+def test_what_may_still_be_at_work_over_there_is_not_looked_for_at_once() -> None:
+    assert delay(OUTCOME_UNKNOWN, 0, random=lambda: 0.0, error=OutcomeUnknownError("")) >= timedelta(seconds=60)
+
+
+def test_what_the_other_system_asks_for_is_the_least_wait() -> None:
+    error = UnavailableError("", retry_after=timedelta(hours=1))
+    assert delay(UNAVAILABLE, 0, random=lambda: 0.0, error=error) == timedelta(hours=1)

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.admin import dashboard, job_actions
+from models.admin.job_filter import JobFilter
+from models.connections import alert_outbox
+from models.connections.alert_outbox import AlertType
+from models.enums import EntityType, JobState, Outcome, Scope
+from models.inbox import due
+from models.inbox.enqueue import enqueue
+from sync.engine import backoff
+from sync.engine.breaker_policy import FAILURE_THRESHOLD, MAX_DELAY, RATE_LIMIT_ALERT_AFTER, open_for
+from sync.error_codes import ERROR_CODES
+from sync.errors import OutcomeUnknownError, RateLimitedError, UnavailableError
+from tests import factories
+
+if TYPE_CHECKING:
+    from tests.sync.conftest import World
+
+DOWN = UnavailableError("24SevenOffice does not answer.")
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    for n in range(1, 501):
+        world.moment.put(factories.invoice(str(n), number=n))
+    world.begin()
+    return world
+
+
+def fail(world: World) -> None:
+    """Sweep until the connection rests."""
+    world.erp.fails_before["post"] = [DOWN] * 100
+    for _ in range(FAILURE_THRESHOLD):
+        world.later(seconds=30)
+        world.run()
+
+
+def test_an_outage_of_ten_minutes_is_two_mails_and_few_calls_and_then_everything_is_posted(world: World) -> None:
+    world.receive(EntityType.INVOICE, *map(str, range(1, 501)))
+    world.erp.fails_before["post"] = [DOWN] * 1000
+    for _ in range(60):
+        for lane in due.lanes(world.database, now=world.now):
+            world.runner().drain(lane)
+        world.later(seconds=10)
+    assert world.erp.calls["post"] <= 30
+    assert world.mails() == [("outage", "Demo AS")]
+    world.erp.fails_before["post"] = []
+    world.later(minutes=5)
+    world.run(until_quiet=100)
+    assert len(world.erp.vouchers) == 500
+    assert world.mails() == [("outage", "Demo AS"), ("recovered", "Demo AS")]
+
+
+def test_while_a_connection_rests_nothing_of_it_is_tried(world: World) -> None:
+    world.receive(EntityType.INVOICE, "1")
+    fail(world)
+    tried = world.erp.calls["post"]
+    world.receive(EntityType.INVOICE, "2", "3")
+    world.receive(EntityType.CUSTOMER, "7")
+    world.run()
+    assert world.erp.calls["post"] == tried
+
+
+def test_another_connection_does_not_notice(world: World) -> None:
+    other, _ = world.connections.add("Fjord AS", factories.settings(), actor="test", now=world.now)
+    world.receive(EntityType.INVOICE, "1")
+    fail(world)
+    enqueue(world.database, other.id, [factories.record(EntityType.CUSTOMER, "7")], now=world.now)
+    assert [lane.connection_id for lane in due.lanes(world.database, now=world.now)] == [other.id]
+
+
+def test_a_short_hiccup_is_not_worth_a_mail(world: World) -> None:
+    world.erp.fails_before["post"] = [DOWN] * 2
+    world.receive(EntityType.INVOICE, "1")
+    for _ in range(5):
+        world.run()
+        world.later(seconds=20)
+    assert world.change(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
+    assert world.mails() == []
+
+
+def test_a_block_that_names_its_end_is_waited_out_at_once(world: World) -> None:
+    world.erp.fails_before["post"] = [UnavailableError("Blocked.", retry_after=timedelta(minutes=30))]
+    world.receive(EntityType.INVOICE, "1", "2")
+    world.run()
+    world.later(minutes=29)
+    world.receive(EntityType.INVOICE, "3")
+    world.run()
+    assert world.erp.calls["post"] == 1
+    world.later(minutes=2)
+    world.run()
+    world.later(seconds=5)
+    world.run()
+    assert len(world.erp.vouchers) == 3
+
+
+def test_what_was_held_up_is_due_as_soon_as_one_record_came_across(world: World) -> None:
+    world.receive(EntityType.INVOICE, *map(str, range(1, 10)))
+    fail(world)
+    world.later(minutes=20)
+    world.erp.fails_before["post"] = []
+    world.run()
+    assert len(world.erp.vouchers) == 9
+
+
+def test_what_may_have_been_saved_is_looked_for_only_when_its_call_has_ended(world: World) -> None:
+    world.moment.put(factories.customer("9", name="Fjord AS", organization_number="", email=""))
+    world.erp.fails_before["save_companies"] = [OutcomeUnknownError("No answer.")]
+    world.receive(EntityType.CUSTOMER, "9")
+    world.drain(EntityType.CUSTOMER)
+    world.receive(EntityType.INVOICE, "1")
+    world.run()
+    assert len(world.erp.vouchers) == 1  # and the outage is over
+    again = JobFilter(ids=frozenset({world.change(EntityType.CUSTOMER, "9").id}))
+    assert job_actions.retry(world.database, again, actor="kari", now=world.now).count == 1
+    world.receive(EntityType.CUSTOMER, "9")
+    world.later(seconds=59)
+    world.run()
+    assert world.change(EntityType.CUSTOMER, "9").outcome is Outcome.FAILED
+    world.later(seconds=2)
+    world.run()
+    assert world.change(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(1, 0), (2, 0), (3, 30), (4, 60), (6, 240), (7, 300), (5000, 300)]
+)
+def test_rests_grow_up_to_the_longest(failures: int, seconds: int) -> None:
+    assert open_for(failures, random=lambda: 0.0) == timedelta(seconds=seconds)
+    assert open_for(failures, random=lambda: 1.0) == timedelta(seconds=seconds) * 3 / 4
+    assert open_for(failures, random=lambda: 0.0) <= MAX_DELAY
+
+
+def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
+    world.receive(EntityType.INVOICE, "1")
+    fail(world)
+    world.later(minutes=2)
+    world.run()
+    (alert,) = alert_outbox.pending_alerts(world.database, "books@example.com")
+    assert alert.type is AlertType.OUTAGE
+    assert alert.message.startswith("Nothing has come across since 10:")
+    assert alert.remedy.startswith("Nothing. Everything waits")
+
+
+def starve(world: World, *, minutes: int) -> None:
+    """Refuse each request for so long, as the budget does: each time until the next minute."""
+    world.erp.fails_before["post"] = [
+        RateLimitedError("The hour's requests are used up.", error_code="budget", retry_after=timedelta(minutes=1))
+    ] * 1000
+    for _ in range(minutes * 2):
+        for lane in due.lanes(world.database, now=world.now):
+            world.runner().drain(lane)
+        world.later(seconds=30)
+    world.erp.fails_before["post"] = []
+
+
+def test_a_want_of_requests_is_no_outage_and_passes_without_a_mail(world: World) -> None:
+    world.receive(EntityType.INVOICE, *map(str, range(1, 61)))
+    starve(world, minutes=10)
+    assert world.erp.calls["post"] <= 11
+    totals = dashboard.totals(world.database, Scope())
+    assert (totals.in_outage, totals.rate_limited, totals.needs_attention) == (0, 1, 0)
+    world.later(minutes=1)
+    world.run(until_quiet=100)
+    assert len(world.erp.vouchers) == 60
+    assert world.mails() == []
+    assert dashboard.totals(world.database, Scope()).rate_limited == 0
+
+
+def test_a_long_want_of_requests_is_told_once_as_what_it_is_and_when_it_is_over(world: World) -> None:
+    world.receive(EntityType.INVOICE, "1")
+    starve(world, minutes=20)
+    (alert,) = alert_outbox.pending_alerts(world.database, "books@example.com")
+    assert (alert.type, alert.error_code) == (AlertType.RATE_LIMITED, "budget")
+    assert alert.at - RATE_LIMIT_ALERT_AFTER >= factories.NOW
+    assert alert.message.startswith("Nothing has come across since 10:")
+    assert alert.message.endswith("The hour's requests are used up.")
+    assert alert.remedy == ERROR_CODES["budget"].remedy
+    world.later(minutes=2)
+    world.run()
+    assert world.mails() == [("rate_limited", "Demo AS"), ("recovered", "Demo AS")]
+
+
+def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> None:
+    world.receive(EntityType.INVOICE, "1")
+    starve(world, minutes=2 * backoff.UNAVAILABLE.max_attempts)
+    assert world.change(EntityType.INVOICE, "1").state is JobState.QUEUED
+    world.later(minutes=2)
+    world.run()
+    assert len(world.erp.vouchers) == 1
+
+
+def test_an_outage_after_a_want_of_requests_is_told_as_an_outage(world: World) -> None:
+    world.receive(EntityType.INVOICE, "1")
+    starve(world, minutes=1)
+    world.later(minutes=1)
+    fail(world)
+    world.later(minutes=5)
+    world.run()
+    totals = dashboard.totals(world.database, Scope())
+    assert (totals.in_outage, totals.rate_limited) == (1, 0)
+    assert world.mails() == [("outage", "Demo AS")]

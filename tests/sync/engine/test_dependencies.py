@@ -1,0 +1,394 @@
+"""What becomes of records whose customer or project never comes across."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select, update
+
+from models.admin import discrepancies, job_actions
+from models.admin.job_filter import JobFilter
+from models.enums import EntityType, JobState, Outcome, Record
+from models.inbox import dependencies, links
+from models.inbox.links import Link
+from models.schema.tables import SyncJobRow
+from sync.errors import UnavailableError
+from tests import factories
+
+if TYPE_CHECKING:
+    from sync.records import Customer, Invoice
+    from tests.sync.conftest import World
+
+GONE = "Moment does not have this {} any more."
+
+
+def put_invoices(world: World, *record_ids: str) -> None:
+    """Finalize invoices to customer 7, whom Moment does not have as long as a test does not put it there."""
+    for record_id in record_ids:
+        world.moment.put(factories.invoice(record_id, number=int(record_id), project_id=""))
+
+
+def chosen(world: World, entity_type: EntityType, record_id: str) -> JobFilter:
+    return JobFilter(ids=frozenset({world.change(entity_type, record_id).id}))
+
+
+def close(world: World, entity_type: EntityType, record_id: str) -> None:
+    job_filter = chosen(world, entity_type, record_id)
+    job_actions.dismiss(
+        world.database, job_filter, because=job_actions.DO_NOT_TRANSFER, actor="kari", now=world.now
+    )
+
+
+def retry(world: World, entity_type: EntityType, record_id: str) -> None:
+    job_actions.retry(world.database, chosen(world, entity_type, record_id), actor="kari", now=world.now)
+
+
+def attempts(world: World, entity_type: EntityType, record_id: str) -> int:
+    return len(job_actions.attempts(world.database, world.change(entity_type, record_id).id))
+
+
+def pass_by(world: World, *, hours: int) -> None:
+    """Let time go by, and whatever is due be tried every few minutes."""
+    for _ in range(hours * 12):
+        world.later(minutes=5)
+        world.run()
+
+
+@pytest.mark.parametrize(
+    ("there", "gone", "what"),
+    [
+        ([], "Customer 7", GONE.format("customer")),
+        ([factories.customer("7")], "Project 8", GONE.format("project")),
+    ],
+)
+def test_an_invoice_whose_customer_or_project_is_gone_needs_a_person_at_once(
+    world: World, there: list[Customer], gone: str, what: str
+) -> None:
+    world.moment.put(factories.invoice("9"))
+    for customer in there:
+        world.moment.put(customer)
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    invoice = world.change(EntityType.INVOICE, "9")
+    assert (invoice.state, invoice.error_code) == (JobState.NEEDS_ATTENTION, "dependency_gone")
+    assert invoice.message == f"{gone} in Moment must come across first, and cannot: {what}"
+    assert world.mails() == [("worse", "Invoice 1")]
+
+
+def test_a_project_whose_customer_is_gone_needs_a_person_and_its_invoice_waits(world: World) -> None:
+    world.moment.put(factories.project("8"))
+    world.moment.put(factories.customer("70"))
+    world.moment.put(factories.invoice("9", customer_id="70"))
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    assert world.change(EntityType.PROJECT, "8").error_code == "dependency_gone"
+    assert world.change(EntityType.INVOICE, "9").state is JobState.QUEUED
+    assert world.mails() == [("worse", "Project 1")]
+
+
+def test_many_invoices_of_a_customer_who_is_gone_are_tried_twice_each_and_no_more(world: World) -> None:
+    put_invoices(world, *map(str, range(1, 26)))
+    world.receive(EntityType.INVOICE, *map(str, range(1, 26)))
+    world.run()
+    pass_by(world, hours=24)
+    assert {attempts(world, EntityType.INVOICE, str(n)) for n in range(1, 26)} == {2}
+    assert attempts(world, EntityType.CUSTOMER, "7") == 2  # once for each batch
+
+
+def test_while_its_customer_needs_a_person_an_invoice_is_tried_six_times_an_hour(world: World) -> None:
+    world.moment.put(factories.customer("7", name=""))
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    before = attempts(world, EntityType.INVOICE, "9")
+    pass_by(world, hours=3)
+    assert attempts(world, EntityType.INVOICE, "9") - before == 18
+    assert attempts(world, EntityType.CUSTOMER, "7") == 1
+    assert world.mails() == [("worse", "Customer 7")]
+
+
+def test_an_invoice_whose_customer_a_person_closes_needs_one_too(world: World) -> None:
+    world.moment.put(factories.customer("7", name="Refused AS"))
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    close(world, EntityType.CUSTOMER, "7")
+    pass_by(world, hours=1)
+    invoice = world.change(EntityType.INVOICE, "9")
+    assert (invoice.state, invoice.error_code) == (JobState.NEEDS_ATTENTION, "dependency_dismissed")
+    assert invoice.message == (
+        "Customer Refused AS must come across first, and somebody has closed it: Do not transfer (kari)."
+    )
+    tried = attempts(world, EntityType.INVOICE, "9")
+    pass_by(world, hours=24)
+    assert attempts(world, EntityType.INVOICE, "9") == tried
+
+
+def test_a_new_invoice_of_a_customer_whom_a_person_closed_needs_one_at_once(world: World) -> None:
+    world.moment.put(factories.customer("7", name="Refused AS"))
+    world.receive(EntityType.CUSTOMER, "7")
+    world.run()
+    close(world, EntityType.CUSTOMER, "7")
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    assert world.change(EntityType.INVOICE, "9").error_code == "dependency_dismissed"
+    assert world.change(EntityType.CUSTOMER, "7").state is JobState.DISMISSED
+
+
+def test_an_invoice_that_needed_a_person_follows_its_customer_after_all(world: World) -> None:
+    world.moment.put(factories.customer("7", name="Refused AS"))
+    world.receive(EntityType.CUSTOMER, "7")
+    world.run()
+    close(world, EntityType.CUSTOMER, "7")
+    put_invoices(world, "1", "2")
+    world.receive(EntityType.INVOICE, "1", "2")
+    world.run()
+    world.moment.put(factories.customer("7"))
+    retry(world, EntityType.CUSTOMER, "7")
+    world.run()
+    assert [world.change(EntityType.INVOICE, each).outcome for each in "12"] == [Outcome.SYNCED] * 2
+    assert [turn for turn, title in world.mails() if title == "Invoice 1"] == ["worse", "better"]
+
+
+def test_it_follows_also_where_nobody_woke_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    with monkeypatch.context() as crashed:
+        crashed.setattr(dependencies, "wake", lambda *_, **__: set())
+        world.moment.put(factories.customer("7"))
+        world.receive(EntityType.CUSTOMER, "7")
+        world.run()
+    dependencies.wake_satisfied(world.database, now=world.now)
+    world.run()
+    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+
+
+def test_where_nobody_said_that_its_customer_is_gone_an_invoice_finds_out_by_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    with monkeypatch.context() as crashed:
+        crashed.setattr(dependencies, "end_wait", lambda *_, **__: set())
+        world.run()
+    assert world.change(EntityType.INVOICE, "9").state is JobState.QUEUED
+    world.later(minutes=10)
+    world.run()
+    assert world.change(EntityType.INVOICE, "9").error_code == "dependency_gone"
+    assert attempts(world, EntityType.CUSTOMER, "7") == 1
+
+
+def test_trying_an_invoice_again_looks_at_its_customer_again(world: World) -> None:
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    world.moment.put(factories.customer("7"))
+    retry(world, EntityType.INVOICE, "9")
+    world.run()
+    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+
+
+def test_sending_an_invoice_from_the_books_looks_at_its_customer_again_too(world: World) -> None:
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    world.moment.put(factories.customer("7"))
+    record = Record(EntityType.INVOICE, "9")
+    discrepancies.resend(
+        world.database, world.connection.id, record, name="Invoice 9", actor="kari", now=world.now
+    )
+    world.later(minutes=2)  # it is uncertain by that, and looked for when a call could have ended
+    world.run()
+    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+
+
+def test_a_customer_who_was_gone_once_is_looked_at_again_for_a_new_invoice(world: World) -> None:
+    world.receive(EntityType.CUSTOMER, "7")
+    world.run()
+    assert world.change(EntityType.CUSTOMER, "7").error_code == "gone"
+    world.moment.put(factories.customer("7"))
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+
+
+def test_a_customer_who_comes_across_during_an_attempt_is_not_called_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.moment.put(factories.customer("7", name=""))
+    put_invoices(world, "1", "2")
+    world.receive(EntityType.INVOICE, "1", "2")
+    world.run()
+    world.later(minutes=10)
+    read = world.moment.invoice
+
+    def slowly(record_id: str) -> Invoice | None:
+        if record_id == "2":  # by now the attempt at the first has seen that the customer has no link
+            world.moment.put(factories.customer("7"))
+            world.receive(EntityType.CUSTOMER, "7")
+            world.drain(EntityType.CUSTOMER)
+        return read(record_id)
+
+    monkeypatch.setattr(world.moment, "invoice", slowly)
+    world.drain(EntityType.INVOICE)
+    assert world.change(EntityType.INVOICE, "1").state is JobState.QUEUED
+    dependencies.wake_satisfied(world.database, now=world.now)
+    world.run()
+    assert world.change(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
+    assert ("worse", "Invoice 1") not in world.mails()
+
+
+def test_where_customers_do_not_travel_any_more_what_waited_uses_moments_number(world: World) -> None:
+    world.moment.put(factories.customer("7", name="", number="555"))
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    world.change_settings(entity_types=["invoice"])
+    pass_by(world, hours=1)
+    (voucher,) = world.erp.vouchers.values()
+    assert voucher.entries[0].customer_number == 555
+
+
+@pytest.mark.parametrize("because", [job_actions.RESOLVED_BY_HAND, job_actions.DO_NOT_TRANSFER])
+def test_what_a_person_opened_again_is_not_sent_by_a_link_that_came_meanwhile(world: World, because: str) -> None:
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    assert world.change(EntityType.INVOICE, "9").error_code == "dependency_gone"
+    job_actions.dismiss(
+        world.database, chosen(world, EntityType.INVOICE, "9"), because=because, actor="kari", now=world.now
+    )
+    come_across(world, "7")
+    job_actions.reopen(world.database, chosen(world, EntityType.INVOICE, "9"), actor="ola", now=world.now)
+    sweep(world)
+    assert world.change(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
+    assert world.erp.vouchers == {}
+
+
+def test_what_was_posted_by_hand_is_found_when_it_is_opened_and_tried_again(world: World) -> None:
+    world.change_settings(voucher_number="series")  # or 24SevenOffice would refuse a second one
+    put_invoices(world, "9")
+    come_across(world, "7")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    close_as_handled_without_link(world, "9")
+    job_actions.reopen(world.database, chosen(world, EntityType.INVOICE, "9"), actor="ola", now=world.now)
+    world.later(minutes=2)
+    retry(world, EntityType.INVOICE, "9")
+    world.later(minutes=2)
+    world.run()
+    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert len(world.erp.vouchers) == 1
+
+
+def test_what_a_person_closed_while_it_waited_stays_closed_when_its_customer_comes(world: World) -> None:
+    world.moment.put(factories.customer("7", name=""))
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    close(world, EntityType.INVOICE, "9")
+    world.moment.put(factories.customer("7"))
+    retry(world, EntityType.CUSTOMER, "7")
+    world.run()
+    sweep(world)
+    assert world.change(EntityType.INVOICE, "9").state is JobState.DISMISSED
+    assert world.erp.vouchers == {}
+
+
+def test_the_link_of_another_company_ends_nobodys_wait(world: World) -> None:
+    other, _ = world.connections.add("Other AS", factories.settings(), actor="test", now=world.now)
+    links.save(world.database, other.id, Record(EntityType.CUSTOMER, "7"), Link("555"), now=world.now)
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    sweep(world)
+    assert world.change(EntityType.INVOICE, "9").error_code == "dependency_gone"
+    assert attempts(world, EntityType.INVOICE, "9") == 2
+
+
+def test_a_project_given_to_another_customer_has_that_one_looked_at(world: World) -> None:
+    world.receive(EntityType.CUSTOMER, "70")
+    world.run()
+    assert world.change(EntityType.CUSTOMER, "70").error_code == "gone"
+    world.moment.put(factories.customer("7", name=""))
+    world.moment.put(factories.project("8"))
+    world.receive(EntityType.PROJECT, "8")
+    world.run()
+    world.moment.put(factories.customer("70", name="Another AS"))
+    world.moment.put(factories.project("8", customer_id="70"))
+    world.later(minutes=10)
+    world.run()
+    assert world.change(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
+
+
+def test_what_was_not_tried_goes_on_waiting_for_the_same_record(world: World) -> None:
+    world.moment.put(factories.customer("7", name=""))
+    put_invoices(world, "1", "2")
+    world.receive(EntityType.INVOICE, "1", "2")
+    world.run()
+    world.later(minutes=10)
+    world.moment.fails_before["invoice"] = [UnavailableError("It is away.")]
+    world.drain(EntityType.INVOICE)
+    assert waits_for(world, EntityType.INVOICE, "2") == "7"
+
+
+def test_an_invoice_told_of_again_has_its_customer_looked_at_again(world: World) -> None:
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    world.moment.put(factories.customer("7"))
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+
+
+def test_what_a_link_has_woken_waits_for_nothing_any_more(world: World) -> None:
+    world.moment.put(factories.customer("7", name=""))
+    put_invoices(world, "9")
+    world.receive(EntityType.INVOICE, "9")
+    world.run()
+    world.moment.put(factories.customer("7"))
+    world.receive(EntityType.CUSTOMER, "7")
+    world.drain(EntityType.CUSTOMER)
+    assert waits_for(world, EntityType.INVOICE, "9") is None
+
+
+def come_across(world: World, record_id: str) -> None:
+    world.moment.put(factories.customer(record_id))
+    world.receive(EntityType.CUSTOMER, record_id)
+    world.drain(EntityType.CUSTOMER)
+
+
+def sweep(world: World) -> None:
+    world.later(seconds=30)
+    dependencies.wake_satisfied(world.database, now=world.now)
+    world.run()
+
+
+def close_as_handled_without_link(world: World, record_id: str) -> None:
+    """Let it be as if a person had posted the voucher: it is there, and no link says so."""
+    links.remove(world.database, world.connection.id, Record(EntityType.INVOICE, record_id))
+    row = SyncJobRow.id == world.change(EntityType.INVOICE, record_id).id
+    with world.database.transaction() as session:
+        session.execute(
+            update(SyncJobRow).where(row).values(state=JobState.NEEDS_ATTENTION, needs_attention_since=world.now)
+        )
+    job_actions.dismiss(
+        world.database,
+        chosen(world, EntityType.INVOICE, record_id),
+        because=job_actions.RESOLVED_BY_HAND,
+        actor="kari",
+        now=world.now,
+    )
+
+
+def waits_for(world: World, entity_type: EntityType, record_id: str) -> str | None:
+    query = select(SyncJobRow.dependency_id).where(
+        SyncJobRow.entity_type == entity_type, SyncJobRow.record_id == record_id
+    )
+    with world.database.transaction() as session:
+        return session.scalar(query)

@@ -1,0 +1,60 @@
+"""What the log says while a lane is drained, and that nothing of it stays behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from structlog.contextvars import get_contextvars, merge_contextvars
+from structlog.testing import capture_logs
+
+from models.enums import EntityType, Lane
+from tests import factories
+from worker.observability.instrumentation import Instrumentation, NoTracer
+from worker.observability.metrics import Metrics
+
+if TYPE_CHECKING:
+    from tests.sync.conftest import World
+
+
+def said_by(world: World, entity_type: EntityType) -> list[dict[str, Any]]:
+    runner = replace(world.runner(), instrumentation=Instrumentation(Metrics(), NoTracer()))
+    with capture_logs(processors=[merge_contextvars]) as said:
+        runner.drain(Lane(world.connection.id, entity_type))
+    assert get_contextvars() == {}
+    return [dict(each) for each in said]
+
+
+def test_a_line_said_in_the_middle_of_a_change_names_it_and_the_attempt(world: World) -> None:
+    world.moment.put(factories.customer("1", name=None))  # what no reader of Moment lets through
+    world.receive(EntityType.CUSTOMER, "1", "2")
+    crashed, *attempts = said_by(world, EntityType.CUSTOMER)
+    assert crashed["event"] == "flow_crashed"
+    change = world.change(EntityType.CUSTOMER, "1").id
+    assert (crashed["connection"], crashed["entity_type"], crashed["job"]) == (
+        world.connection.id,
+        "customer",
+        change,
+    )
+    assert {each["attempt"] for each in attempts} == {crashed["attempt"]}
+    assert {each["job"] for each in attempts} == {change, world.change(EntityType.CUSTOMER, "2").id}
+
+
+def test_another_try_has_another_attempt(world: World) -> None:
+    world.moment.put(factories.customer("1", name=None))
+    world.receive(EntityType.CUSTOMER, "1")
+    first = said_by(world, EntityType.CUSTOMER)[0]
+    world.later(hours=2)
+    second = said_by(world, EntityType.CUSTOMER)[0]
+    assert first["job"] == second["job"]
+    assert first["attempt"] != second["attempt"]
+
+
+def test_a_line_said_of_changes_that_go_together_names_them_all(world: World) -> None:
+    world.moment.put(factories.customer("1"))
+    world.moment.put(factories.customer("2"))
+    world.erp.fails_before["save_companies"] = [RuntimeError("broken")]
+    world.receive(EntityType.CUSTOMER, "1", "2")
+    crashed = said_by(world, EntityType.CUSTOMER)[0]
+    assert crashed["event"] == "flow_crashed"
+    assert crashed["jobs"] == [world.change(EntityType.CUSTOMER, each).id for each in ("1", "2")]

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.enums import EntityType
+from sync.engine import write_deadline
+from sync.engine.write_deadline import WriteDeadline, enforced
+from sync.errors import UnavailableError
+from tests import factories
+
+if TYPE_CHECKING:
+    from tests.sync.conftest import World
+
+LONG = timedelta(seconds=100)
+
+
+class Clocks:
+    """Two clocks that are moved by hand."""
+
+    now, tick = factories.NOW, 5.0
+
+    def leave(self) -> WriteDeadline:
+        return WriteDeadline(clock=lambda: self.now, monotonic=lambda: self.tick, lease_ttl=3 * LONG)
+
+
+@pytest.mark.parametrize(("instant", "seconds"), [(LONG, 0), (timedelta(), 100), (-LONG, 100)])
+def test_leave_is_over_by_whichever_clock_says_so_first(instant: timedelta, seconds: float) -> None:
+    clocks = Clocks()
+    one = clocks.leave()
+    assert not one.has_passed()
+    clocks.now += instant
+    clocks.tick += seconds
+    assert one.has_passed()
+    one.renew()
+    assert not one.has_passed()
+
+
+def test_who_holds_no_claim_needs_no_leave() -> None:
+    clocks = Clocks()
+    with enforced(clocks.leave()):
+        clocks.tick += 100
+        with pytest.raises(UnavailableError):
+            write_deadline.check()
+    write_deadline.check()
+
+
+def test_a_renewed_claim_gives_leave_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As calls do that reach a remote system, the fake heeds the leave."""
+    save, over = world.erp.save_companies, []
+
+    def slow(drafts: object) -> object:
+        write_deadline.check()
+        return save(drafts)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(world.erp, "save_companies", slow)
+    world.moment.put(factories.customer("1"))
+    read = world.moment.customer
+
+    def late(record_id: str) -> object:
+        over.append(record_id)
+        world.later(minutes=2)
+        return read(record_id)
+
+    monkeypatch.setattr(world.moment, "customer", late)
+    world.receive(EntityType.CUSTOMER, "1")
+    world.drain(EntityType.CUSTOMER)
+    assert (len(over), len(world.erp.companies)) == (1, 1)

@@ -1,0 +1,78 @@
+"""Both remote systems in memory, as the doctor and a rehearsal see them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from sync.records import ExistingProject, LedgerLine
+from tests.fakes import FakeErp, FakeMoment
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from models.connections.account_ranges import AccountRanges
+    from sync.records import Voucher
+
+
+class OpenFakeMoment(FakeMoment):
+    codes: Mapping[int, str] = {3000: "", 3100: "5"}
+
+    def last_invoice_number(self, *, since: datetime) -> int | None:  # noqa: ARG002 - all are of late
+        return max((each.number or 0 for each in self.invoices.values()), default=None)
+
+    def has_activity(self, name: str) -> bool:
+        return name == "Expenses"
+
+    def account_codes(self) -> Mapping[int, str]:
+        return self.codes
+
+    def account_numbers(self) -> Mapping[str, int]:
+        return {str(place): number for place, number in enumerate(self.codes, 501)}
+
+
+class OpenFakeErp(FakeErp):
+    """Books that also show what they are set up for, and whose ledger holds each voucher with its VAT split off."""
+
+    vat: ClassVar[dict[str, int]] = {"3": 20}  # of a hundred øre
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed: set[int] = set()
+
+    def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
+        return [held for held in super().existing_projects(numbers) if held.number not in self.closed]
+
+    def identity_id(self) -> str:
+        return self.identities()[0].id
+
+    def client_name(self) -> str:
+        return "Demo AS"
+
+    def count_companies(self) -> tuple[int, int]:
+        in_use = sum(company.active for company in self.all_companies())
+        return in_use, len(self.companies) - in_use
+
+    def project(self, number: int) -> ExistingProject | None:
+        with self.call("project"):
+            found = self.projects.get(number)
+            return (
+                ExistingProject(number, found.name, client_id=self.client_ids.get(number, "")) if found else None
+            )
+
+    def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
+        names = super().changed_vouchers(accounts, since=since, until=until)
+        return [*names, *(f"{year}-1-{number}" for year, number in self.vouchers)]
+
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
+        year, _, number = map(int, voucher.split("-"))
+        if (year, number) not in self.vouchers:
+            return super().supplier_voucher(voucher)
+        return list(self._split(self.vouchers[year, number]))
+
+    def _split(self, voucher: Voucher) -> Iterator[LedgerLine]:
+        for entry in voucher.entries:
+            vat = entry.amount * self.vat.get(entry.tax_code, 0) // 100
+            yield LedgerLine(entry.account, entry.amount - vat, voucher.day, vat_code=entry.tax_code)
+            if vat:
+                yield LedgerLine(2700, vat, voucher.day, vat_code=entry.tax_code)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.admin import job_list
+from models.admin.job_filter import JobFilter
+from sync.errors import RejectedError, UnavailableError
+from sync.onboarding.expense_preview import PlannedExpense, preview
+from sync.polling.polls import WINDOW
+from sync.records import LedgerLine
+from tests import factories
+
+if TYPE_CHECKING:
+    from tests.sync.conftest import World
+
+VOUCHER = "2026-4-40001"
+DAY = date(2026, 2, 20)
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    world.change_settings(entity_types=["expense"], expense_accounts="4300, 6590")
+    world.moment.put(factories.project("8", number="1", customer_id=""))
+    world.erp.purchases[VOUCHER] = [LedgerLine(4300, 1000, DAY, project_number=1), LedgerLine(2400, -1000, DAY)]
+    return world
+
+
+def prospects(world: World, *, days: int = 3) -> list[PlannedExpense]:
+    context = world.open_context(world.connection, refuse)
+    return list(preview(context, since=world.now - timedelta(days=days), now=world.now))
+
+
+def refuse() -> None:
+    raise AssertionError("A trial writes nothing.")
+
+
+def test_a_trial_tells_what_would_come_and_writes_nothing(world: World) -> None:
+    assert prospects(world) == [PlannedExpense("Voucher 40001 of 2026", "1", "4300", 1000)]
+    assert world.moment.expenses == {}
+    assert job_list.latest(world.database, JobFilter()) == []
+
+
+def test_what_comes_and_what_is_left_alone_of_one_voucher_are_told_apart(world: World) -> None:
+    world.erp.purchases[VOUCHER].append(LedgerLine(6590, 500, DAY, project_number=77))
+    assert [(each.amount, each.why_not) for each in prospects(world)] == [
+        (1000, ""),
+        (0, "Moment has no project 77"),
+    ]
+
+
+def test_a_voucher_that_changed_in_two_weeks_is_told_once(world: World) -> None:
+    assert len(prospects(world, days=20)) == 1
+    assert [until - since for since, until in world.erp.asked] == [WINDOW, WINDOW, timedelta(days=6)]
+
+
+def test_a_voucher_that_is_refused_is_told_like_the_others(world: World) -> None:
+    world.erp.fails_before["supplier_voucher"] = [RejectedError("It cannot be read.")]
+    assert prospects(world) == [
+        PlannedExpense(f"Voucher {VOUCHER} in 24SevenOffice", why_not="It cannot be read.")
+    ]
+
+
+def test_a_trial_ends_where_a_system_is_down(world: World) -> None:
+    world.erp.fails_before["supplier_voucher"] = [UnavailableError("24SevenOffice is down.")]
+    with pytest.raises(UnavailableError):
+        prospects(world)

@@ -1,0 +1,131 @@
+"""Going live on books that are in use: what is told of each record, and what is done about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.enums import EntityType, JobState, Outcome, Record
+from sync.onboarding import initial_matching
+from sync.onboarding.initial_matching import MatchStatus
+from sync.records import Company, ProjectDraft
+from tests import factories
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync.engine.context import SyncContext
+    from sync.onboarding.initial_matching import PlannedRecord
+    from tests.sync.conftest import World
+
+
+def desk_of(world: World) -> SyncContext:
+    return world.open_context(world.connection, lambda: pytest.fail("Nothing is to be written remotely."))
+
+
+def fates(planned: Sequence[PlannedRecord]) -> dict[str, tuple[MatchStatus, str]]:
+    return {each.record.id: (each.status, each.number) for each in planned}
+
+
+@pytest.fixture
+def used(world: World) -> World:
+    """Books in use, and a company in Moment with one record for each fate."""
+    world.erp.companies = {
+        1: Company(1, "Nordlys Arkitekter AS", "923609016"),
+        2: Company(2, "Ola Nordmann"),
+        3: Company(3, "Ola Nordmann"),
+    }
+    world.erp.projects = {
+        1: ProjectDraft(1, "Kulturhuset", 1),
+        2: ProjectDraft(2, "Brannstasjonen", 1),
+        3: ProjectDraft(3, "Svømmehallen", 2),
+    }
+    for customer in (
+        factories.customer("7"),
+        factories.customer("8", name="Ola Nordmann", organization_number=""),
+        factories.customer("9", name="Fjord AS", organization_number="", email=""),
+        factories.customer("10", name=" "),
+        factories.customer("11"),
+    ):
+        world.moment.put(customer)
+    for project in (
+        factories.project("21"),
+        factories.project("22", number="2", name="Biblioteket"),
+        factories.project("23", number="3", name="Svømmehallen", customer_id="9"),
+        factories.project("24", number="4"),
+        factories.project("25", number="A-5"),
+        factories.project("26", customer_id=""),
+    ):
+        world.moment.put(project)
+    return world
+
+
+TOLD = {
+    "7": (MatchStatus.CERTAIN, "1"),
+    "8": (MatchStatus.UNCLEAR, ""),
+    "9": (MatchStatus.NEW, ""),
+    "10": (MatchStatus.INVALID, ""),
+    "11": (MatchStatus.UNCLEAR, ""),
+    "21": (MatchStatus.CERTAIN, "1"),
+    "22": (MatchStatus.UNCLEAR, ""),
+    "23": (MatchStatus.UNCLEAR, ""),
+    "24": (MatchStatus.NEW, ""),
+    "25": (MatchStatus.INVALID, ""),
+    "26": (MatchStatus.UNCLEAR, ""),
+}
+
+
+def test_a_survey_tells_what_would_become_of_everything_and_writes_nothing(used: World) -> None:
+    context = desk_of(used)
+    assert fates(initial_matching.plan(context)) == TOLD
+    assert used.erp.calls == {"all_companies": 1, "existing_projects": 1}
+    assert context.link(Record(EntityType.CUSTOMER, "7")) is None
+    used.run()
+    assert len(used.erp.companies) == 3
+
+
+def test_what_is_certain_is_linked_what_is_unclear_asked_and_the_rest_left_to_the_flows(used: World) -> None:
+    context = desk_of(used)
+    initial_matching.apply(context, initial_matching.plan(context), create=False)
+    used.run()
+    assert used.moment.customers["7"].number == "1"
+    assert used.erp.companies[1].moment_id == "7"
+    assert used.change(EntityType.PROJECT, "21").outcome is Outcome.SYNCED
+    asked = {"8": "which_customer", "11": "which_customer", "22": "project_taken", "26": "taken"}
+    for record_id, error_code in asked.items():
+        job = used.change(EntityType.CUSTOMER if record_id in "811" else EntityType.PROJECT, record_id)
+        assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, error_code)
+    assert set(used.erp.projects) == {1, 2, 3}
+
+
+def test_it_may_be_done_again_and_then_creates_what_is_new_on_demand(used: World) -> None:
+    for create in (False, True, True):
+        context = desk_of(used)
+        initial_matching.apply(context, initial_matching.plan(context), create=create)
+        used.run()
+    assert sorted(each.name for each in used.erp.companies.values()) == [
+        "Fjord AS",
+        "Nordlys Arkitekter AS",
+        "Ola Nordmann",
+        "Ola Nordmann",
+    ]
+    assert set(used.erp.projects) == {1, 2, 3, 4}
+    again = fates(initial_matching.plan(desk_of(used)))
+    assert {again[record_id][0] for record_id in ("7", "9", "21", "24")} == {MatchStatus.LINKED}
+    assert [again[record_id] for record_id in ("8", "11", "22", "26")] == [(MatchStatus.UNCLEAR, "")] * 4
+
+
+def test_a_record_that_another_took_in_the_meantime_is_asked_about(used: World) -> None:
+    context = desk_of(used)
+    planned = initial_matching.plan(context)
+    desk_of(used).save_link(Record(EntityType.CUSTOMER, "11"), remote_id="1")
+    told = fates(initial_matching.apply(context, planned, create=False))
+    assert told["7"] == (MatchStatus.UNCLEAR, "1")
+    used.run()
+    assert used.change(EntityType.CUSTOMER, "7").error_code == "which_customer"
+
+
+def test_only_the_kinds_that_travel_are_looked_at(used: World) -> None:
+    used.change_settings(entity_types={EntityType.PROJECT})
+    assert {each.record.entity_type for each in initial_matching.plan(desk_of(used))} == {EntityType.PROJECT}

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.enums import EntityType, JobState, Lane
+from models.inbox import cursors, missed_webhooks
+from sync.errors import UnavailableError
+from sync.polling.polls import OVERLAP, WINDOW, import_expenses, poll_expenses, poll_moment, poll_states
+from sync.polling.schedule import PollState
+from sync.records import LedgerLine
+from tests import factories
+
+if TYPE_CHECKING:
+    from models.inbox.missed_webhooks import ModifiedRecord
+    from tests.sync.conftest import World
+
+
+def test_what_no_notification_told_is_found_by_the_poll(world: World) -> None:
+    world.moment.put(factories.customer("7"))
+    assert (
+        poll_moment(
+            world.database, world.moment, Lane(world.connection.id, EntityType.CUSTOMER), now=world.now
+        ).received
+        == 1
+    )
+    world.run()
+    assert world.moment.customers["7"].number == "10001"
+
+
+def test_a_poll_reaches_back_before_the_last_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[datetime] = []
+
+    def modified(_kind: EntityType, *, since: datetime) -> list[ModifiedRecord]:
+        asked.append(since)
+        return []
+
+    monkeypatch.setattr(world.moment, "modified", modified)
+    lane = Lane(world.connection.id, EntityType.INVOICE)
+    poll_moment(world.database, world.moment, lane, now=world.now)
+    poll_moment(world.database, world.moment, lane, now=world.now + timedelta(minutes=5))
+    assert asked == [world.now - OVERLAP, world.now - OVERLAP]
+
+
+def test_a_poll_that_fails_does_not_move_the_cursor(world: World) -> None:
+    lane = Lane(world.connection.id, EntityType.INVOICE)
+    poll_moment(world.database, world.moment, lane, now=world.now)
+    world.moment.fails_before["changed"] = [UnavailableError("Moment is down.")]
+    with pytest.raises(UnavailableError):
+        poll_moment(world.database, world.moment, lane, now=world.now + timedelta(hours=1))
+    assert cursors.position(world.database, lane) == world.now
+
+
+@pytest.fixture
+def expenses(world: World) -> Lane:
+    world.change_settings(entity_types=["expense"], expense_accounts="4300", expense_poll_minutes=15)
+    return Lane(world.connection.id, EntityType.EXPENSE)
+
+
+def look(world: World, lane: Lane) -> int:
+    return poll_expenses(world.database, world.erp, lane, settings=world.connection.settings, now=world.now)
+
+
+def test_a_changed_voucher_enters_the_inbox(world: World, expenses: Lane) -> None:
+    line = LedgerLine(4300, 1000, date(2026, 2, 20))
+    world.erp.purchases = {"2026-4-1": [line], "2026-4-2": [replace(line, account=4000)]}
+    assert look(world, expenses) == 1
+    assert world.change(EntityType.EXPENSE, "2026-4-1").state is JobState.QUEUED
+
+
+def test_a_poll_without_news_is_one_call(world: World, expenses: Lane) -> None:
+    look(world, expenses)
+    world.later(minutes=15)
+    look(world, expenses)
+    assert world.erp.calls["changed_vouchers"] == 2
+
+
+def test_the_first_poll_starts_where_it_was_first_tried(world: World, expenses: Lane) -> None:
+    start = world.now
+    world.erp.fails_before["changed_vouchers"] = [UnavailableError("24SevenOffice is down.")]
+    with pytest.raises(UnavailableError):
+        look(world, expenses)
+    world.later(hours=1)
+    look(world, expenses)
+    assert world.erp.asked == [(start - OVERLAP, world.now)]
+
+
+def test_what_a_poll_has_to_catch_up_is_asked_for_week_by_week(world: World, expenses: Lane) -> None:
+    look(world, expenses)
+    world.later(days=20)
+    world.erp.asked.clear()
+    look(world, expenses)
+    assert [until - since for since, until in world.erp.asked] == [WINDOW, WINDOW, timedelta(days=6) + OVERLAP]
+    assert world.erp.asked[-1][1] == world.now
+
+
+def test_a_poll_that_fails_half_way_goes_on_from_there(world: World, expenses: Lane) -> None:
+    look(world, expenses)
+    start = world.now
+    world.later(days=20)
+    world.erp.fails_after["changed_vouchers"] = [None, UnavailableError("24SevenOffice is down.")]
+    with pytest.raises(UnavailableError):
+        look(world, expenses)
+    assert cursors.position(world.database, expenses) == start - OVERLAP + WINDOW
+
+
+def test_the_first_poll_starts_at_the_first_day_in_oslo(world: World, expenses: Lane) -> None:
+    world.change_settings(expense_from=date(2026, 3, 1))
+    look(world, expenses)
+    assert world.erp.asked[0][0] == datetime(2026, 2, 28, 23, tzinfo=UTC) - OVERLAP
+
+
+def test_an_import_looks_at_the_days_asked_for_and_leaves_the_cursor_where_it_is(
+    world: World, expenses: Lane
+) -> None:
+    world.erp.purchases = {"2026-4-1": [LedgerLine(4300, 1000, date(2026, 2, 20))]}
+    since = world.now - timedelta(days=10)
+    assert import_expenses(world.database, world.erp, world.connection, since=since, now=world.now) == 1
+    assert [asked for asked, _ in world.erp.asked] == [since, since + WINDOW]
+    assert world.change(EntityType.EXPENSE, "2026-4-1").state is JobState.QUEUED
+    assert cursors.position(world.database, expenses) is None
+
+
+def test_when_a_connection_is_polled_next_depends_on_its_own_interval_its_last_poll_and_its_last_news(
+    world: World, expenses: Lane
+) -> None:
+    def rhythm() -> PollState:
+        (found,) = poll_states(world.database, world.connections.all(), now=world.now)
+        return found
+
+    assert rhythm() == PollState(expenses.connection_id, timedelta(minutes=15))
+    look(world, expenses)
+    assert rhythm().polled_at == world.now
+    world.later(minutes=3)
+    world.receive(EntityType.INVOICE, "9")
+    assert rhythm().changed_at == world.now
+
+
+def test_a_connection_that_is_paused_or_brings_no_expenses_is_not_polled(world: World, expenses: Lane) -> None:
+    world.connections.pause(expenses.connection_id, "The password is wrong.", now=world.now)
+    assert poll_states(world.database, world.connections.all(), now=world.now) == []
+    world.change_settings(entity_types=["invoice"])
+    assert poll_states(world.database, world.connections.all(), now=world.now) == []
+
+
+CUSTOMER = "7"
+
+
+@pytest.fixture
+def customers(world: World) -> Lane:
+    """A lane that has been polled, and where nothing is new."""
+    lane = Lane(world.connection.id, EntityType.CUSTOMER)
+    poll_moment(world.database, world.moment, lane, now=world.now)
+    return lane
+
+
+def modify(world: World) -> None:
+    """Make the customer in Moment, or save it again as it is."""
+    world.moment.customers.setdefault(CUSTOMER, factories.customer(CUSTOMER))
+    world.moment.modified_at[CUSTOMER] = world.now
+
+
+def poll(world: World, lane: Lane, **wait: float) -> int:
+    """Poll after a while, work off what was received, and tell of how much no notification had told."""
+    world.later(**wait)
+    polled = poll_moment(world.database, world.moment, lane, now=world.now)
+    world.run()
+    return polled.missed
+
+
+def missed(world: World) -> int:
+    return missed_webhooks.count(world.database, world.connection.id, now=world.now).get(EntityType.CUSTOMER, 0)
+
+
+def test_a_change_whose_notification_was_lost_is_found_and_counted_once(world: World, customers: Lane) -> None:
+    modify(world)
+    assert [poll(world, customers, minutes=5) for _ in range(3)] == [1, 0, 0]
+    assert missed(world) == 1
+    world.later(days=7)
+    assert missed(world) == 0
+
+
+def test_a_change_that_was_notified_is_not_counted(world: World, customers: Lane) -> None:
+    modify(world)
+    world.later(seconds=2)
+    world.receive(EntityType.CUSTOMER, CUSTOMER)
+    world.run()
+    assert poll(world, customers, minutes=5) == 0
+    assert missed(world) == 0
+
+
+def test_a_clock_that_differs_a_little_makes_no_find(world: World, customers: Lane) -> None:
+    modify(world)
+    world.moment.modified_at[CUSTOMER] += timedelta(seconds=20)
+    world.receive(EntityType.CUSTOMER, CUSTOMER)
+    assert poll(world, customers, minutes=5) == 0
+
+
+def test_what_is_as_it_was_sent_is_not_counted(world: World, customers: Lane) -> None:
+    modify(world)
+    world.receive(EntityType.CUSTOMER, CUSTOMER)
+    world.run()
+    world.later(hours=1)
+    modify(world)
+    calls = sum(world.erp.calls.values())
+    assert poll(world, customers, minutes=5) == 1
+    assert missed(world) == 0
+    assert sum(world.erp.calls.values()) == calls
+
+
+def test_a_poll_that_was_only_just_ahead_of_the_notification_does_not_count(world: World, customers: Lane) -> None:
+    world.later(minutes=5)
+    modify(world)
+    poll(world, customers, seconds=1)
+    world.later(seconds=1)
+    world.receive(EntityType.CUSTOMER, CUSTOMER)
+    assert missed(world) == 1
+    poll(world, customers, minutes=5)
+    assert missed(world) == 0
+
+
+def test_the_nightly_poll_finds_what_the_others_were_not_shown(world: World, customers: Lane) -> None:
+    shown_late = world.now + timedelta(hours=1)
+    poll(world, customers, hours=4)
+    modify(world)
+    world.moment.modified_at[CUSTOMER] = shown_late
+    assert poll(world, customers, minutes=5) == 0
+    assert poll(world, customers, hours=12) == 0  # it is not three o'clock yet
+    assert poll(world, customers, hours=2) == 1
+    assert missed(world) == 1
+    assert world.change(EntityType.CUSTOMER, CUSTOMER).state is JobState.DONE
+
+
+def test_a_night_without_losses_has_nothing_looked_at_again(world: World, customers: Lane) -> None:
+    modify(world)
+    world.receive(EntityType.CUSTOMER, CUSTOMER)
+    world.run()
+    poll(world, customers, hours=12)
+    world.later(hours=7)
+    nightly = poll_moment(world.database, world.moment, customers, now=world.now)
+    assert (nightly.nightly, nightly.received, nightly.missed) == (True, 0, 0)
+    world.later(hours=1)
+    assert not poll_moment(world.database, world.moment, customers, now=world.now).nightly
+
+
+def test_no_night_reaches_back_before_the_first_poll(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, asked = world.now, []
+
+    def modified(_kind: EntityType, *, since: datetime) -> list[ModifiedRecord]:
+        asked.append(since)
+        return []
+
+    monkeypatch.setattr(world.moment, "modified", modified)
+    lane = Lane(world.connection.id, EntityType.INVOICE)
+    poll(world, lane)
+    poll(world, lane, hours=12)
+    poll(world, lane, hours=12)
+    poll(world, lane, hours=12)
+    assert asked == [first - OVERLAP, first - OVERLAP, first - OVERLAP, first + timedelta(hours=24) - OVERLAP]

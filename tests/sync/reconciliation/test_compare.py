@@ -1,0 +1,174 @@
+"""How many calls a comparison takes, and what it makes of records that do not travel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.enums import EntityType
+from sync.reconciliation.compare import reconcile
+from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport
+from sync.records import Company, LedgerLine, VoucherFile, VoucherFiles
+from sync.rules.vouchers import voucher_of
+from tests import factories
+from tests.fakes import CHART
+
+if TYPE_CHECKING:
+    from sync.records import Invoice
+    from tests.sync.conftest import World
+
+FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
+DAY = date(2026, 3, 2)
+
+
+def compared(world: World) -> ReconciliationReport:
+    world.change_settings(entity_types=(EntityType.INVOICE,))
+    return reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)
+
+
+def known(world: World, count: int) -> list[Invoice]:
+    """Have so many invoices in Moment, of one customer and project, whose numbers Moment knows."""
+    world.moment.customers["7"] = factories.customer(number="10001")
+    world.moment.projects["8"] = factories.project()
+    invoices = [
+        factories.invoice(str(100 + n), number=n, day=FIRST + timedelta(days=n % 365)) for n in range(1, count + 1)
+    ]
+    world.moment.invoices = {each.id: each for each in invoices}
+    return invoices
+
+
+def post(world: World, *invoices: Invoice) -> None:
+    for each in invoices:
+        voucher = voucher_of(
+            each,
+            customer_number=10001,
+            project_number=lambda _: 1,
+            tax_codes=CHART,
+            settings=factories.settings(),
+            comment="",
+        )
+        world.erp.vouchers[each.day.year, voucher.number] = voucher
+
+
+def test_five_thousand_invoices_are_compared_in_a_few_calls(world: World) -> None:
+    invoices = known(world, 5000)
+    post(world, *invoices)
+    report = compared(world)
+    assert (report.agree, report.count("equal")) == (True, 5000)
+    assert dict(world.erp.calls) == {"booked_vouchers": 1, "ledger": 1}
+    assert dict(world.moment.calls) == {"invoices_of": 1, "customer": 1, "project": 1}
+
+
+def test_those_that_are_missing_take_two_calls_more_however_many_they_are(world: World) -> None:
+    post(world, *known(world, 5000)[:4000])
+    report = compared(world)
+    assert (report.count("equal"), len(report.discrepancies)) == (4000, 1000)
+    assert {each.type for each in report.discrepancies} == {DiscrepancyType.MISSING}
+    assert dict(world.erp.calls) == {"booked_vouchers": 3, "ledger": 3}
+
+
+def test_a_customer_without_a_number_is_not_compared(world: World) -> None:
+    post(world, *known(world, 1))
+    world.moment.customers["7"] = factories.customer(number="")
+    assert compared(world).agree
+
+
+def test_invoices_are_not_compared_where_they_do_not_travel(world: World) -> None:
+    post(world, *known(world, 2)[:1])
+    world.change_settings(entity_types=(EntityType.CUSTOMER,))
+    report = reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)
+    assert (report.agree, report.counts, report.totals) == (True, {}, [])
+
+
+def test_an_invoice_that_cannot_become_a_voucher_says_why(world: World) -> None:
+    (invoice,) = known(world, 1)
+    world.moment.invoices[invoice.id] = replace(invoice, total=invoice.total + 1)
+    (found,) = compared(world).discrepancies
+    assert (found.type, "would not balance" in found.because) == (DiscrepancyType.UNREADABLE, True)
+
+
+def test_a_report_survives_being_kept_and_a_known_difference_is_set_apart_until_it_changes(world: World) -> None:
+    known(world, 2)
+    report = compared(world)
+    assert ReconciliationReport.from_json(report.as_json()) == report
+    first, second = report.discrepancies
+    apart = report.without_accepted({(first.key, first.fingerprint)})
+    assert (apart.discrepancies, apart.accepted) == ([second], [first])
+    changed: Discrepancy = replace(first, amount=first.amount + 1)
+    assert not replace(report, discrepancies=[changed]).without_accepted({(first.key, first.fingerprint)}).accepted
+
+
+COST = LedgerLine(4300, 100000, DAY, "", 1, text="Gips")
+OWED = LedgerLine(2400, -100000, DAY, supplier_number=20001, supplier_name="Byggmakker AS", invoice_number="F-77")
+NAME = "2026-104-40001"
+
+
+def bring(world: World, *lines: LedgerLine) -> None:
+    """Have a supplier's voucher of these lines brought."""
+    world.change_settings(entity_types=(EntityType.EXPENSE,), expense_accounts="4300")
+    world.moment.projects["8"] = factories.project()
+    world.erp.purchases[NAME] = list(lines)
+    world.receive(EntityType.EXPENSE, NAME)
+    world.run()
+    world.erp.calls.clear()
+
+
+def expenses(world: World, first: date, last: date) -> ReconciliationReport:
+    report = reconcile(world.open_context(world.connection, lambda: None), first, last)
+    assert report.expenses
+    return report.expenses
+
+
+@pytest.mark.parametrize(("month", "equal"), [(3, 1), (4, 0)], ids=["the supplier's line", "the cost"])
+def test_a_voucher_that_two_months_share_is_read_whole(world: World, month: int, equal: int) -> None:
+    bring(world, replace(COST, day=date(2026, 4, 15)), OWED)
+    report = expenses(world, date(2026, month, 1), date(2026, month, 30))
+    assert (report.discrepancies, report.count("equal")) == ([], equal)
+    assert world.erp.calls["booked_vouchers"] == 3
+
+
+def test_the_lines_of_a_voucher_may_come_in_any_order(world: World) -> None:
+    bring(world, COST, replace(COST, text="Plank"), replace(OWED, amount=-200000))
+    world.erp.purchases[NAME].reverse()
+    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
+
+
+def test_a_supplier_whom_only_the_register_names_is_not_compared(world: World) -> None:
+    world.erp.companies[20001] = Company(20001, "Byggmakker AS")
+    bring(world, replace(COST, text=""), replace(OWED, supplier_name=""))
+    assert next(iter(world.moment.expenses.values())).supplier == "Byggmakker AS"
+    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
+    assert world.erp.calls["company"] == 0
+
+
+def test_what_was_read_off_documents_is_compared_too(world: World) -> None:
+    document = VoucherFile("1", "pdf", supplier="Byggmakker AS", invoice_number="F-77")
+    world.erp.stamps[55], world.erp.contents["1"] = VoucherFiles((document,)), b"%PDF"
+    bring(world, replace(COST, stamp=55), replace(OWED, supplier_name="", invoice_number="", stamp=55))
+    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
+    (expense_id,) = world.moment.expenses
+    world.moment.expenses[expense_id] = replace(world.moment.expenses[expense_id], supplier="Byggmax AS")
+    (found,) = expenses(world, FIRST, LAST).discrepancies
+    assert found.details == ["Supplier: Byggmax AS in Moment, Byggmakker AS in the ledger"]
+
+
+def test_the_documents_of_all_vouchers_are_asked_for_together(world: World) -> None:
+    bring(world, COST, OWED)
+    for n in range(2, 2000):
+        world.erp.purchases[f"2026-104-{40000 + n}"] = [replace(COST, stamp=n), replace(OWED, stamp=n)]
+        world.erp.stamps[n] = VoucherFiles(pending=n % 2 == 0)
+    report = expenses(world, FIRST, LAST)
+    assert (report.count("equal"), report.count("not_approved"), len(report.discrepancies)) == (1, 999, 999)
+    assert dict(world.erp.calls) == {"booked_vouchers": 1, "ledger": 1, "files_of": 1}
+
+
+def test_a_report_with_expenses_survives_being_kept_and_what_is_known_of_them_is_set_apart(world: World) -> None:
+    bring(world, COST, OWED)
+    world.moment.expenses.clear()
+    report = reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)
+    assert ReconciliationReport.from_json(report.as_json()) == report
+    (found,) = report.all_discrepancies
+    assert report.without_accepted({(found.key, found.fingerprint)}).agree

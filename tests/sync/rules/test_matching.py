@@ -1,0 +1,142 @@
+"""Which customer of 24SevenOffice a customer of Moment is: what is certain, what is asked, what is neither."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sync.records import Company, ExistingProject, ProjectDraft
+from sync.rules.matching import CustomerMatcher, Match, same_project
+from tests import factories
+
+NORDLYS = Company(10234, "Nordlys Arkitekter AS", "923609016", emails=("post@nordlys.example",))
+NAMELESS = Company(10235, "Something else AS")
+
+
+def matched(*companies: Company, **values: Any) -> Match:
+    return CustomerMatcher([*companies, NAMELESS]).match(factories.customer("7", **values))
+
+
+@pytest.mark.parametrize("written", ["923609016", "923 609 016", "NO 923.609.016 MVA", "no923609016mva"])
+def test_a_customer_is_known_by_its_organization_number_however_it_is_written(written: str) -> None:
+    held = Company(10234, "Another name altogether", written)
+    assert matched(held) == Match(10234)
+
+
+@pytest.mark.parametrize("name", ["NORDLYS ARKITEKTER AS", "  Nordlys   Arkitekter AS ", "Nordlys Arkitekter\tas"])
+def test_a_customer_is_known_by_its_name_where_either_has_no_organization_number(name: str) -> None:
+    assert matched(Company(10234, name)) == Match(10234)
+    assert matched(Company(10234, name, "923609016"), organization_number="") == Match(10234)
+
+
+def test_the_same_name_with_another_organization_number_is_another_company() -> None:
+    assert matched(Company(10234, "Nordlys Arkitekter AS", "974760673")) == Match()
+
+
+def test_a_stranger_is_new() -> None:
+    assert matched() == Match()
+
+
+def test_an_empty_name_number_or_address_is_nothing_in_common() -> None:
+    held = Company(10234, "", "", emails=("",))
+    assert matched(held, name="", organization_number="", email="") == Match()
+
+
+def test_an_e_mail_address_alone_is_asked_about() -> None:
+    held = Company(10234, "Nordlys", emails=("POST@nordlys.example",))
+    assert matched(held) == Match(candidates=(held,))
+    of_another = Company(10234, "Nordlys", "974760673", emails=("post@nordlys.example",))
+    assert matched(of_another) == Match()
+
+
+def test_several_of_one_organization_number_are_told_apart_by_name_or_asked_about() -> None:
+    branch = Company(10235, "Nordlys avd. Bergen", "923609016")
+    other = Company(10236, "Nordlys avd. Oslo", "923 609 016")
+    assert matched(branch, NORDLYS) == Match(10234)
+    assert matched(branch, other) == Match(candidates=(branch, other))
+
+
+def test_several_of_one_name_are_told_apart_by_e_mail_or_asked_about() -> None:
+    first, second = Company(1, "Ola Nordmann", emails=("ola@one.example",)), Company(2, "Ola Nordmann")
+    ola: dict[str, Any] = {"name": "Ola Nordmann", "organization_number": "", "is_company": False}
+    assert matched(first, second, **ola, email="Ola@One.example") == Match(1)
+    assert matched(first, second, **ola, email="") == Match(candidates=(first, second))
+
+
+def test_a_private_person_of_the_same_name_and_another_address_is_asked_about() -> None:
+    held = Company(1, "Ola Nordmann", emails=("ola@one.example",))
+    ola: dict[str, Any] = {"name": "Ola Nordmann", "organization_number": "", "is_company": False}
+    assert matched(held, **ola, email="ola@two.example") == Match(candidates=(held,))
+    assert matched(held, **ola, email="") == Match(1)
+
+
+@pytest.mark.parametrize("against", ["supplier", "inactive"])
+def test_a_supplier_and_one_out_of_use_are_asked_about_unless_there_is_a_customer(against: str) -> None:
+    held = replace(NORDLYS, number=10233)
+    unfit = replace(held, supplier=True) if against == "supplier" else replace(held, active=False)
+    assert matched(unfit) == Match(candidates=(unfit,))
+    assert matched(unfit, NORDLYS) == Match(10234)
+
+
+def test_one_that_carries_another_external_id_is_asked_about() -> None:
+    held = Company(10234, "Nordlys Arkitekter AS", "923609016", moment_id="8")
+    assert matched(held) == Match(candidates=(held,))
+
+
+def test_one_that_carries_its_moment_id_is_certain_and_the_oldest_of_several() -> None:
+    held = [Company(number, "Nordlys Arkitekter AS", "", moment_id="7") for number in (10300, 10299)]
+    assert matched(*held, NORDLYS) == Match(10299)
+
+
+def test_one_that_carries_its_moment_id_by_chance_is_not_taken() -> None:
+    chance = Company(10234, "Helt Andre AS", "974760673", moment_id="7")
+    assert matched(chance) == Match()
+    unsure = Company(10234, "Helt Andre AS", moment_id="7")
+    assert matched(unsure) == Match(candidates=(unsure,))
+
+
+def test_a_number_that_moment_knows_is_taken_at_its_word_where_the_names_agree() -> None:
+    twin = Company(10299, "Nordlys Arkitekter AS")
+    assert matched(twin, Company(10234, "Nordlys Arkitekter AS"), number="10234") == Match(10234)
+
+
+def test_a_number_that_moment_knows_is_asked_about_where_the_names_are_nearly_the_same() -> None:
+    held = Company(10234, "Nordlys Arkitektkontor AS")
+    assert matched(held, number="10234") == Match(candidates=(held,))
+    assert matched(held, number="10299") == Match()
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        Company(10234, "Helt Andre AS"),
+        Company(10234, "Nordlys Arkitekter AS", "974760673"),
+        Company(10234, "Nordlys Arkitekter og venner AS", moment_id="8"),
+    ],
+)
+def test_a_number_that_fell_to_another_customer_means_nothing(held: Company) -> None:
+    assert matched(held, number="10234") == Match()
+
+
+@pytest.mark.parametrize("number", ["", "A-1", "\uff11", "99999999999999999999"])
+def test_a_number_that_24sevenoffice_cannot_have_is_nobodys(number: str) -> None:
+    assert matched(NORDLYS, number=number) == Match(10234)
+
+
+@pytest.mark.parametrize(
+    ("held", "same"),
+    [
+        (ExistingProject(1, "Kulturhuset", 10234), True),
+        (ExistingProject(1, " KULTURHUSET "), True),
+        (ExistingProject(1, "Kulturhuset", 10299), False),
+        (ExistingProject(1, "Brannstasjonen", 10234), False),
+    ],
+)
+def test_a_project_is_the_same_by_its_name_and_customer(held: ExistingProject, *, same: bool) -> None:
+    assert same_project(ProjectDraft(1, "Kulturhuset", 10234), held) is same
+
+
+def test_a_project_without_a_customer_in_moment_is_the_same_by_its_name() -> None:
+    assert same_project(ProjectDraft(1, "Kulturhuset"), ExistingProject(1, "Kulturhuset", 10234))

@@ -1,0 +1,205 @@
+"""Reads vouchers.txt, a table for accountants, and sees that the bridge makes those vouchers of those invoices."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from i18n.messages import msg
+from integrations.moment import invoices
+from integrations.moment.fields import Fields
+from models.connections.settings import ConnectionSettings
+from sync.errors import RejectedError
+from sync.flows.invoices import title
+from sync.records import Entry, Voucher
+from sync.rules.voucher_comment import voucher_comment
+from sync.rules.vouchers import check_bookings, voucher_of
+from tests import factories
+
+PARTS = re.split(
+    r"^([A-Z][A-Z ,0-9]+)(?::.*)?\n", Path(__file__).with_name("vouchers.txt").read_text(), flags=re.MULTILINE
+)
+TABLES = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
+LINE = re.compile(r"(.+?)  +(\d+|-) +(\d+) % +(-?[\d ]+,\d\d)(?: +project (\d+))?")
+ENTRY = re.compile(r"(\d{4})  (debit|credit) +([\d ]+,\d\d)(?: +code (\w+))?(.*)")
+LABELLED = re.compile(r"(project|department|customer|KID|due) (\S+)")
+WORDS = {"project": "projectId", "KID": "kid", "reference": "yourReference", "credits": "creditedInvoiceId"}
+DAY = "02.03.2026"
+DUE = "16.03.2026"
+
+
+def rows(table: str) -> list[list[str]]:
+    return [re.split(r" {2,}", line) for line in TABLES[table].splitlines() if line]
+
+
+def code_of(row: list[str]) -> str:
+    return row[1].removeprefix("code ") if len(row) > 1 else ""
+
+
+ACCOUNTS = {
+    row[0]: Fields({"accountNumber": row[1], "externalTaxCode": code_of(row[1:])}, msg("Nothing."), record=row[0])
+    for row in rows("FINANCIAL ACCOUNTS OF MOMENT")
+}
+CHART = {int(row[0]): code_of(row) for row in rows("CHART OF ACCOUNTS OF 24SEVENOFFICE")}
+RATES = {code: Decimal(rate.removesuffix(" %")) for code, rate in rows("VAT CODES OF 24SEVENOFFICE")}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An invoice of the table: what stands behind each of its words."""
+
+    number: int
+    name: str
+    said: dict[str, list[str]]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Those words after "With" that are settings of the connection."""
+        fields = ConnectionSettings.model_fields
+        given: dict[str, Any] = defaultdict(dict)
+        for name, value in self.given:
+            if "=" in value:
+                given[name] |= [value.split("=")]
+            elif name in fields:
+                given[name] = value
+        return given
+
+    @property
+    def given(self) -> list[tuple[str, str]]:
+        return [(name, value) for name, _, value in (each.partition(" ") for each in self.said["With"])]
+
+    @property
+    def in_moment(self) -> dict[str, object]:
+        """The invoice as Moment's API tells it (M1)."""
+        lines = [self._line(each) for each in self.said["Invoice"]]
+        total = sum((Decimal(str(line["amountInclVat"])) for line in lines), Decimal())
+        values: dict[str, object] = {
+            "id": self.number,
+            "invoiceNumber": self.number,
+            "invoiceType": "invoice",
+            "invoiceState": "finalized",
+            "exportState": "toTransfer",
+            "invoiceDate": day(DAY).isoformat(),
+            "dueDate": day(DUE).isoformat(),
+            "currencyCode": "NOK",
+            "currencyRate": Decimal(1),
+            "customerId": 7,
+            "projectId": 1,
+            "totalAmountInclVat": total,
+            "invoiceLines": lines,
+        }
+        for name, value in self.given:
+            values |= self._words(name, value)
+        return values
+
+    def _words(self, name: str, value: str) -> dict[str, object]:
+        match name:
+            case "type":
+                return {"invoiceType": "creditNote"}
+            case "currency":
+                code, rate = value.split(" at ")
+                return {"currencyCode": code, "currencyRate": number(rate)}
+            case "total":
+                return {"totalAmountInclVat": number(value)}
+            case "due":
+                return {"dueDate": None if value == "never" else day(value).isoformat()}
+        return {WORDS.get(name, name): None if value == "none" else value}
+
+    def _line(self, text: str) -> dict[str, object]:
+        found = LINE.fullmatch(text)
+        assert found, text
+        description, account, rate, amount, project = found.groups()
+        return {
+            "description": description,
+            "financialAccountId": None if account == "-" else account,
+            "vatPercentage": Decimal(rate),
+            "amountInclVat": number(amount),
+            "projectId": project,
+        }
+
+    def entry(self, text: str) -> tuple[Entry, dict[str, str]]:
+        """A line under "Books", and what else stands behind it."""
+        found = ENTRY.fullmatch(text)
+        assert found, text
+        account, side, amount, code, rest = found.groups()
+        labelled = dict(LABELLED.findall(rest))
+        assert not LABELLED.sub("", rest).strip(), text
+        ore = int(number(amount) * 100) * (1 if side == "debit" else -1)
+        entry = Entry(
+            int(account),
+            ore,
+            int(labelled.get("customer", 10001)),
+            tax_code=code or "",
+            project_number=int(labelled["project"]) if "project" in labelled else None,
+            department=int(labelled["department"]) if "department" in labelled else None,
+        )
+        return entry, labelled
+
+
+def number(text: str) -> Decimal:
+    return Decimal(text.replace(" ", "").replace(",", "."))
+
+
+def day(text: str) -> date:
+    return date(*map(int, reversed(text.split("."))))
+
+
+def cases() -> list[Case]:
+    found = []
+    for block in TABLES["INVOICES"].strip().split("\n\n"):
+        head, *lines = block.splitlines()
+        place, name = head.split(". ", 1)
+        said: dict[str, list[str]] = defaultdict(list)
+        label = ""
+        for line in lines:
+            label = line[3:12].strip() or label
+            said[label].append(line[12:].strip())
+        found.append(Case(int(place), name, said))
+    return found
+
+
+def posted(case: Case) -> Voucher:
+    """Make a voucher of what Moment's API tells, as the flow of invoices does."""
+    invoice = invoices.translate(case.in_moment, account=ACCOUNTS.get, number=int)
+    settings = factories.settings(**case.settings)
+    rates = RATES if settings.check_vat else {}
+    check_bookings(invoice, rates=rates, tax_codes=CHART, settings=settings)
+    return voucher_of(
+        invoice,
+        customer_number=settings.factoring_id or 10001,
+        project_number=int,
+        tax_codes=CHART,
+        settings=settings,
+        comment=voucher_comment(
+            invoice, title=title(invoice), address=f"https://moment.example/{case.number}", settings=settings
+        ),
+    )
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case.number} {case.name}")
+def test_an_invoice_becomes_the_voucher_of_the_table(case: Case) -> None:
+    assert case.said.keys() <= {"With", "Invoice", "Books", "Refused", "Comment"}
+    if case.said["Refused"]:
+        with pytest.raises(RejectedError) as refused:
+            posted(case)
+        assert [str(refused.value.message)] == case.said["Refused"]
+        assert refused.value.remedy
+        return
+    voucher, expected = posted(case), [case.entry(text) for text in case.said["Books"]]
+    assert list(voucher.entries) == [entry for entry, _ in expected]
+    assert sum(entry.amount for entry in voucher.entries) == 0
+    receivable = expected[0][1]
+    assert voucher.kid == receivable.get("KID", "")
+    assert (voucher.day, voucher.due) == (day(DAY), day(receivable.get("due", DUE)))
+    assert voucher.comment in (case.said["Comment"] or [voucher.comment])
+
+
+def test_the_table_is_whole() -> None:
+    assert [case.number for case in cases()] == list(range(1, 56))

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, reject
+from hypothesis import strategies as st
+
+from sync.errors import RejectedError
+from sync.records import InvoiceLine, PostedLine, Voucher
+from sync.rules.vouchers import find_posted, format_kroner, voucher_of
+from tests import factories
+from tests.fakes import CHART, lines_of
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+from typing import Any
+
+AMOUNT = st.decimals(min_value=-10_000_000, max_value=10_000_000, places=2)
+LINE = st.builds(InvoiceLine, AMOUNT, st.sampled_from([3000, 3020, 3100]), st.sampled_from(["", "3"]), st.just(""))
+LINES = st.lists(LINE, min_size=1, max_size=30)
+RATE = st.decimals(min_value="0.0001", max_value=1000, places=4)
+
+
+def voucher(lines: tuple[InvoiceLine, ...] = (), **values: Any) -> Voucher:
+    return voucher_of(
+        factories.invoice(lines=lines or (factories.line(),), **values),
+        customer_number=10001,
+        project_number=int,
+        tax_codes=CHART,
+        settings=factories.settings(vat_codes={3020: "33"}),
+        comment="Moment",
+    )
+
+
+def made_of(lines: list[InvoiceLine], **values: Any) -> Voucher:
+    """Make the voucher of lines of which some money remains."""
+    with suppress(RejectedError):
+        return voucher(tuple(lines), **values)
+    return reject()
+
+
+@given(LINES)
+def test_a_voucher_in_kroner_is_the_invoice_to_the_ore(lines: list[InvoiceLine]) -> None:
+    made = made_of(lines)
+    assert sum(entry.amount for entry in made.entries) == 0
+    assert made.entries[0].amount == sum(line.amount for line in lines) * 100
+    for account in CHART:
+        wanted = sum(line.amount for line in lines if line.account == account) * 100
+        assert -sum(entry.amount for entry in made.entries[1:] if entry.account == account) == wanted
+
+
+@given(LINES, RATE)
+def test_a_voucher_in_another_currency_balances_and_rounding_falls_on_the_largest(
+    lines: list[InvoiceLine], rate: Decimal
+) -> None:
+    made = made_of(lines, currency="EUR", rate=rate)
+    assert sum(entry.amount for entry in made.entries) == 0
+
+
+def test_the_vat_code_is_the_settings_then_the_lines_then_the_charts() -> None:
+    lines = (
+        factories.line(account=3000),
+        factories.line(account=3000, tax_code="5"),
+        factories.line(account=3020, tax_code="31"),
+    )
+    assert [entry.tax_code for entry in voucher(lines).entries[1:]] == ["3", "5", "33"]
+
+
+def test_a_line_on_a_project_of_its_own_is_posted_on_that_project() -> None:
+    lines = (factories.line(), factories.line(project_id="12"))
+    assert [entry.project_number for entry in voucher(lines).entries] == [8, 8, 12]
+
+
+@pytest.mark.parametrize("revenue_net", [False, True])
+def test_a_posted_voucher_is_recognised_whatever_the_ledger_makes_of_its_revenue(revenue_net: bool) -> None:  # noqa: FBT001 (a case)
+    made = voucher()
+    held = lines_of(made)
+    if revenue_net:
+        held = [held[0], replace(held[1], amount=-100000), replace(held[1], account=2701, amount=-25000)]
+    assert find_posted(made, held) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"amount": 1}, {"account": 1510}, {"day": date(2026, 3, 3)}, {"customer_number": 2}, {"hidden": True}],
+)
+def test_a_voucher_that_differs_is_not_recognised(other: dict[str, Any]) -> None:
+    made = voucher()
+    receivable: PostedLine = replace(lines_of(made)[0], **other)
+    assert find_posted(made, [receivable]) is None
+
+
+def test_a_payment_with_the_same_invoice_number_does_not_hide_the_voucher() -> None:
+    made = voucher()
+    payment = replace(lines_of(made)[0], voucher_number=77, amount=-125000, day=date(2026, 3, 20))
+    assert find_posted(made, [payment, *lines_of(made)]) == 1
+
+
+def test_kroner_are_written_as_in_norway() -> None:
+    assert [format_kroner(amount) for amount in (123456789, -5, 0)] == ["1 234 567,89", "-0,05", "0,00"]

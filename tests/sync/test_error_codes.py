@@ -1,0 +1,108 @@
+"""The catalogue explains every reason that the code gives, and no other."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from i18n.catalog import Language
+from i18n.messages import translate
+from sync.error_codes import ERROR_CODES, GROUPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sync.error_codes import ErrorCode
+
+ROOT = Path(__file__).parents[2]
+MODULES = {
+    path: ast.parse(path.read_text())
+    for room in ("models", "sync", "integrations", "worker")
+    for path in sorted((ROOT / room).rglob("*.py"))
+}
+CONSTANTS = {
+    target.id: node.value.value
+    for module in MODULES.values()
+    for node in module.body
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    for target in node.targets
+    if isinstance(target, ast.Name)
+}
+ERRORS = {
+    "SyncError",
+    "UnavailableError",
+    "RateLimitedError",
+    "OutcomeUnknownError",
+    "RejectedError",
+    "MisconfiguredError",
+    "SessionRefusedError",
+}
+
+
+def reasons(given: ast.expr) -> Iterator[str]:
+    """Tell the reasons that an argument may be; one that is passed on from elsewhere is seen there."""
+    match given:
+        case ast.Constant(value=str(error_code)):
+            yield error_code
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*reasons(one), *reasons(other))
+        case ast.Name(id=name) if name.strip("_").isupper():
+            yield CONSTANTS[name]
+        case ast.Name() | ast.Attribute():
+            pass
+        case _:
+            pytest.fail(f"a reason should stand in the source as it is: {ast.unparse(given)}")
+
+
+def used() -> Iterator[str]:
+    for module in MODULES.values():
+        for node in ast.walk(module):
+            if isinstance(node, ast.keyword) and node.arg == "error_code":
+                yield from reasons(node.value)
+            elif isinstance(node, ast.ClassDef):
+                yield from (error_code for each in node.body if (error_code := of_class(each)))
+
+
+def of_class(node: ast.stmt) -> str:
+    match node:
+        case ast.Assign(targets=[ast.Name(id="error_code")], value=ast.Constant(value=str(error_code))):
+            return error_code
+    return ""
+
+
+def test_every_reason_is_explained_and_each_is_given_somewhere() -> None:
+    given = set(used()) - {""}
+    assert given - ERROR_CODES.keys() == set(), "explain these in sync/error_codes.py"
+    assert ERROR_CODES.keys() - given == set(), "nothing gives these any more"
+
+
+def test_every_error_gives_a_reason() -> None:
+    of_records = {path: module for path, module in MODULES.items() if path.parent.name != "openid"}
+    without = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, module in of_records.items()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ERRORS
+        if not any(keyword.arg == "error_code" for keyword in node.keywords)
+    ]
+    assert without == []
+
+
+def test_a_reason_stands_in_one_group() -> None:
+    assert sum(map(len, GROUPS.values())) == len(ERROR_CODES)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("explained", ERROR_CODES.values(), ids=ERROR_CODES)
+def test_a_reason_is_explained_in_whole_sentences(explained: ErrorCode, language: Language) -> None:
+    title, cause, cure = (
+        translate(text, language) for text in (explained.title, explained.cause, explained.remedy)
+    )
+    assert not title.endswith(".")
+    assert len(title) < 70
+    for text in (cause, cure):
+        assert text.endswith(".")
+        assert text.count(". ") < 3

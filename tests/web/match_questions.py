@@ -1,0 +1,38 @@
+"""Customers and projects of which it is asked who they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.admin import match_questions
+from models.admin.match_questions import Candidate
+from models.enums import EntityType, JobState, Record
+from tests.factories import NOW
+from tests.models.completed_jobs import settled
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Web
+    from worker.container import Container
+
+CANDIDATES = (
+    Candidate("10234", "Nordlys Oslo", "923609016", "oslo@nordlys.example"),
+    Candidate("10235", "Nordlys <Bergen>", "923609016", note="inactive"),
+    Candidate("10236", "Nordlys Tromsø", "923609016", note="taken"),
+)
+
+
+def asked(
+    web: Web, container: Container, entity_type: EntityType = EntityType.CUSTOMER, *candidates: Candidate
+) -> int:
+    """Have a change that waits to be told which record it is."""
+    error_code = "which_customer" if entity_type is EntityType.CUSTOMER else "project_taken"
+    job_id = settled(
+        container.database,
+        web.connection.id,
+        Record(entity_type, "7"),
+        state=JobState.NEEDS_ATTENTION,
+        title="It",
+        error_code=error_code,
+    ).id
+    match_questions.ask(container.database, job_id, candidates or CANDIDATES, now=NOW)
+    return job_id

@@ -1,0 +1,266 @@
+"""The settings of a connection, filled in by people."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from models.admin.operations import OperationType
+from models.enums import EntityType, Lane, Role
+from models.inbox import missed_webhooks
+from models.inbox.missed_webhooks import ModifiedRecord
+from models.schema.tables import AuditRow
+from tests.installation import messages, stuck
+from tests.web.form_filling import error_at, fields_of, fill_in
+from worker.container import clock
+
+if TYPE_CHECKING:
+    import requests
+
+    from models.admin.operations import Operation
+    from models.connections.settings import ConnectionSettings
+    from tests.web.conftest import Web
+    from worker.container import Container
+
+
+OWNERS_DOCUMENT = {
+    "username": "regnskap@example.com",
+    "password": "typed-password",
+    "identity_id": "3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67",
+    "customer_details": "always",
+    "client_id": "1001-M",
+    "client_id_field": "CustomerReference",
+    "factoring_id": "10042",
+    "receivables_account": "1501",
+    "voucher_number": "series",
+    "posting": "draft",
+    "vat_codes": "3000 = 3\r\n3100=5",
+    "accounts": "501 = 3000 / 3\r\n502=3100",
+    "check_vat": [],
+    "department": "10",
+    "voucher_references": [],
+    "entity_types": ["customer", "project", "invoice", "expense"],
+    "expense_accounts": "4300-4399, 4000,6590",
+    "expense_activity": "Utlegg",
+    "expense_billable": [],
+    "billable_projects": "8, 9",
+    "not_billable_projects": "7",
+    "expense_from": "2026-01-01",
+    "expense_poll_minutes": "60",
+    "error_emails": "anna@example.com\r\nper@example.com",
+    "weekly_digest": "yes",
+    "monthly_reconciliation": "yes",
+    "language": "en",
+}
+"""What a bookkeeper enters, as a form sends it."""
+
+
+class Desk:
+    """A connection, and an administrator of this one only, who has its page before them."""
+
+    def __init__(self, web: Web, container: Container) -> None:
+        self.container = container
+        self.web = web
+        self.number = web.connection.id
+        self.address = f"/connections/{self.number}"
+        self.person = web.as_(Role.ADMINISTRATOR, connections=[self.number])
+
+    @property
+    def saved(self) -> ConnectionSettings:
+        return self.container.connections.get(self.number).settings
+
+    @property
+    def tested(self) -> Operation | None:
+        return self.container.operations.latest(self.number, OperationType.DIAGNOSTICS)
+
+    def save(self, **entered: Any) -> requests.Response:
+        return fill_in(self.person, self.address, **entered)
+
+    def know(self, *accounts: int) -> None:
+        """Have a test that found these accounts."""
+        errand = self.container.operations.request(
+            OperationType.DIAGNOSTICS, self.number, actor="test", now=clock()
+        )
+        answer = {"findings": [], "clients": [], "accounts": accounts}
+        self.container.operations.complete(errand, answer, now=clock())
+
+
+@pytest.fixture
+def desk(web: Web, container: Container) -> Desk:
+    return Desk(web, container)
+
+
+def test_a_form_that_is_sent_as_it_stands_changes_nothing(desk: Desk) -> None:
+    before = desk.saved
+    assert desk.save().status_code == 303
+    assert desk.saved == before
+
+
+def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(desk: Desk) -> None:
+    desk.person = desk.web.as_(Role.ADMINISTRATOR)  # of all connections, whose choice is saved at once
+    answer = desk.save(**OWNERS_DOCUMENT)
+    operation = desk.tested
+    assert operation
+    assert answer.headers["Location"] == f"/operations/{operation.id}?done=saved"
+    assert ("run_operation", operation.id) in messages(desk.container)
+    now = desk.saved
+    assert now.password.get_secret_value() == "typed-password"
+    assert now.moment_api_key.get_secret_value() == "moment-demo-key"
+    assert (now.username, now.client_id, now.factoring_id) == ("regnskap@example.com", "1001-M", 10042)
+    assert (now.receivables_account, now.voucher_number, now.posting) == (1501, "series", "draft")
+    assert now.vat_codes == {3000: "3", 3100: "5"}
+    assert now.accounts == {"501": "3000/3", "502": "3100"}
+    assert (now.check_vat, now.department, now.voucher_references) == (False, 10, False)
+    assert now.customer_details == "always"
+    assert now.entity_types == set(EntityType)
+    assert now.expense_accounts == "4000, 4300-4399, 6590"
+    assert now.expense_billable is False
+    assert now.expense_billable_projects == {7: False, 8: True, 9: True}
+    assert str(now.expense_from) == "2026-01-01"
+    assert now.error_emails == ("anna@example.com", "per@example.com")
+    assert (now.weekly_digest, now.language) == (True, "en")
+    again = fields_of(desk.person.get(desk.address), desk.address)
+    assert again["billable_projects"] == "8, 9"
+    assert again["error_emails"] == "anna@example.com\nper@example.com"
+    assert desk.save().status_code == 303
+    assert desk.saved == now
+
+
+@pytest.mark.parametrize(
+    ("name", "entered", "said"),
+    [
+        ("moment_company", "", "Fill this in."),
+        ("username", "  ", "Fill this in."),
+        ("username", "anna\x1b", "There are signs in it that cannot be read."),
+        ("identity_id", "Demo AS", "An identity id looks like 3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67."),
+        ("factoring_id", "ten", "Enter a whole number."),
+        ("factoring_id", "0", "Enter 1 or more."),
+        ("receivables_account", "", "Enter a whole number."),
+        ("receivables_account", "40000", "Enter 32767 or less."),
+        ("receivables_account", "9" * 4000, "Enter 32767 or less."),
+        ("voucher_number", "other", "Choose one of the list."),
+        ("vat_codes", "3000", "“3000” is not an account and a VAT code, such as 3000=3."),
+        ("accounts", "501=kr", "“501=kr” is not an account of Moment and what it is here, such as 501=3000/3."),
+        ("department", "Oslo", "Enter a whole number."),
+        ("entity_types", "offer", "Choose one of the list."),
+        ("entity_types", [], "Nothing travels: choose at least one kind of record."),
+        ("expense_accounts", "4000, abc", "“abc” is neither an account nor an interval like 4300-4399."),
+        ("expense_accounts", "4399-4300", "“4399-4300” must run upwards, from 1 to 32767 at most."),
+        ("billable_projects", "Kulturhuset", "“Kulturhuset” is no project number."),
+        ("expense_activity", "", "Fill this in."),
+        ("expense_from", "31.01.2026", "Enter a day, such as 2026-01-31."),
+        ("expense_from", "1999-12-31", "Enter 2000-01-01 or more."),
+        ("expense_poll_minutes", "1441", "Enter 1440 or less."),
+        ("error_emails", "anna@example.com per", "“per” is not an e-mail address."),
+        ("language", "sv", "Choose one of the list."),
+    ],
+)
+def test_what_does_not_fit_is_said_at_its_field_and_nothing_is_saved(
+    desk: Desk,
+    name: str,
+    entered: str | list[str],
+    said: str,
+) -> None:
+    before = desk.saved
+    page = desk.save(password="typed-password", client_id="kept <b>", **{name: entered})
+    assert page.status_code == 422
+    assert error_at(page, name) == said
+    assert "typed-password" not in page.text
+    assert 'value="kept &lt;b&gt;"' in page.text
+    assert desk.saved == before
+    assert desk.tested is None
+
+
+def test_settings_that_do_not_go_together_are_said_at_the_one_to_correct(desk: Desk) -> None:
+    page = desk.save(client_id="1001-M", client_id_field="DepartmentId")
+    assert "takes whole numbers only" in error_at(page, "client_id")
+    page = desk.save(entity_types=["invoice", "expense"], expense_accounts="")
+    assert "no account is named" in error_at(page, "expense_accounts")
+    page = desk.save(billable_projects="7", not_billable_projects="7")
+    assert error_at(page, "not_billable_projects") == "Project 7 stands in both fields."
+
+
+def test_the_page_tells_how_many_changes_moment_sent_no_notification_of(desk: Desk) -> None:
+    connection, now = desk.web.connection, clock()
+    missed_webhooks.record(
+        desk.container.database, Lane(connection.id, EntityType.INVOICE), [ModifiedRecord("9", now)], now=now
+    )
+    stuck(desk.container, connection, record_id="9")
+    cells = re.findall(r'data-label="Missing in 7 days">(\d+)<', desk.person.get(desk.address).text)
+    assert cells == ["0", "0", "1"]
+
+
+def test_secrets_are_on_no_page(desk: Desk) -> None:
+    page = desk.person.get(desk.address).text
+    assert "It is set. Leave this empty to keep it." in page
+    for secret in ("demo-password", "moment-demo-key"):
+        assert secret not in page
+    assert "Demo AS" in page
+    assert desk.saved.password.get_secret_value() == "demo-password"
+
+
+def test_of_two_who_save_the_second_is_told(desk: Desk) -> None:
+    seen = fields_of(desk.person.get(desk.address), desk.address)
+    fill_in(desk.web.as_(Role.ADMINISTRATOR), desk.address, client_id="first")
+    late = desk.person.ask("POST", desk.address, data={**seen, "client_id": "second"})
+    assert late.status_code == 409
+    assert "somebody else has changed these settings" in late.text
+    assert 'value="second"' in late.text
+    assert desk.saved.client_id == "first"
+    again = desk.person.ask("POST", desk.address, data={**fields_of(late, desk.address)})
+    assert again.status_code == 409
+    assert desk.save(client_id="second").status_code == 303
+    assert desk.saved.client_id == "second"
+
+
+def test_a_form_without_its_version_saves_nothing(desk: Desk) -> None:
+    before = desk.saved
+    assert desk.person.post(desk.address, client_id="7").status_code == 409
+    assert desk.saved == before
+
+
+def test_who_changed_what_stands_in_the_audit(desk: Desk) -> None:
+    desk.save(receivables_account="1501", password="typed-password")
+    with desk.container.database.transaction() as session:
+        told = [(row.actor, str(row.action)) for row in session.scalars(select(AuditRow).order_by(AuditRow.id))]
+    changed = [what for actor, what in told if actor.startswith("administrator-")]
+    assert changed == ["Password: changed", "Receivables account: 1500 → 1501"]
+
+
+def test_what_paused_itself_works_again_with_new_settings(desk: Desk) -> None:
+    desk.container.connections.pause(desk.number, "The password is wrong.", now=clock())
+    desk.save(password="better-password")
+    assert desk.container.connections.get(desk.number).is_available(clock())
+
+
+def test_an_account_that_the_last_test_did_not_see_is_refused(desk: Desk) -> None:
+    desk.know(1500, 3000, 4000, 4350)
+    page = desk.save(
+        receivables_account="1501",
+        expense_accounts="4000, 4300-4399, 6590",
+        vat_codes="3999=3",
+        accounts="501=3998/3",
+    )
+    assert page.status_code == 422
+    assert "has nothing for 1501." in error_at(page, "receivables_account")
+    assert "has nothing for 6590." in error_at(page, "expense_accounts")
+    assert "has nothing for 3999." in error_at(page, "vat_codes")
+    assert "has nothing for 3998." in error_at(page, "accounts")
+    elsewhere = desk.save(receivables_account="1501", username="other@example.com", password="typed-password")
+    assert elsewhere.status_code == 303
+
+
+def test_accounts_are_not_held_against_anything_while_24sevenoffice_is_away(desk: Desk) -> None:
+    desk.know()
+    assert desk.save(receivables_account="1501").status_code == 303
+
+
+def test_a_login_that_cannot_be_one_is_not_tried(desk: Desk) -> None:
+    asked = fill_in(desk.person, desk.address, to=f"{desk.address}/clients", username="", client_id="typed")
+    assert asked.status_code == 422
+    assert error_at(asked, "username") == "Fill this in."
+    assert 'value="typed"' in asked.text
+    assert messages(desk.container) == []

@@ -1,0 +1,169 @@
+"""The list of connections, adding one, and what operators do with one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from i18n.catalog import Language
+from models.admin.operations import OperationType
+from models.connections.repository import NOT_STARTED
+from models.enums import EntityType, Role
+from models.inbox import webhook_intake
+from models.inbox.webhook_intake import WebhookTarget
+from tests.factories import settings
+from tests.installation import messages
+from tests.web.form_filling import fill_in
+from web.pages.connections import PAGE_SIZE
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Web
+    from worker.container import Container
+
+NEW = {
+    "name": "Fjord Prosjekt AS",
+    "moment_company": "1002",
+    "moment_api_key": "moment-new-key",
+    "username": "new@example.com",
+    "password": "typed-password",
+}
+
+
+def test_everybody_sees_the_connections_that_are_theirs(web: Web, container: Container) -> None:
+    other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=clock(), started=False)
+    everywhere = web.as_(Role.VIEWER).get("/connections").text
+    assert (everywhere.count("Demo AS"), everywhere.count("Fjord AS")) == (1, 1)
+    assert "not started" in everywhere
+    theirs = web.as_(Role.VIEWER, connections=[other.id])
+    assert "Demo AS" not in theirs.get("/connections").text
+    assert theirs.get(f"/connections/{web.connection.id}").status_code == 404
+    assert theirs.get(f"/connections/{other.id}").status_code == 200
+
+
+def test_many_connections_are_found_by_name_and_page_by_page(web: Web, container: Container) -> None:
+    for number in range(PAGE_SIZE + 1):
+        container.connections.add(f"Firma {number:03} 100%", settings(), actor="test", now=clock())
+    viewer = web.as_(Role.VIEWER)
+    found = viewer.get("/connections", name="FIRMA 00").text
+    assert [f"Firma {number:03} 100%" in found for number in (0, 9, 10)] == [True, True, False]
+    assert "Demo AS" not in found
+    first = viewer.get("/connections").text
+    further = re.search(r'rel="next" href="([^"]+)"', first)
+    assert further
+    second = viewer.ask("GET", "/connections" + further[1].replace("&amp;", "&")).text
+    shown = [first.count(">Firma"), second.count(">Firma")]
+    assert (sum(shown), "Demo AS" in first, 'rel="next"' in second) == (PAGE_SIZE + 1, True, False)
+    assert "There is none." in viewer.get("/connections", name="a\x00%_").text
+
+
+def test_a_connection_says_how_it_does(web: Web, container: Container) -> None:
+    viewer = web.as_(Role.VIEWER)
+    assert "working" in viewer.get(f"/connections/{web.connection.id}").text
+    container.connections.pause(web.connection.id, "The password is <wrong>.", now=clock())
+    page = viewer.get(f"/connections/{web.connection.id}").text
+    assert "paused" in page
+    assert "The password is &lt;wrong&gt;." in page
+
+
+def test_a_connection_is_added_tested_and_not_started(web: Web, container: Container) -> None:
+    administrator = web.as_(Role.ADMINISTRATOR)
+    answer = fill_in(administrator, "/connections/new", **NEW)
+    assert answer.status_code == 303
+    added = container.connections.get_by_name("Fjord Prosjekt AS")
+    assert added.settings.password.get_secret_value() == "typed-password"
+    assert added.paused_because == NOT_STARTED
+    operation = container.operations.latest(added.id, OperationType.DIAGNOSTICS)
+    assert operation
+    assert answer.headers["Location"] == f"/operations/{operation.id}?done=added"
+    assert ("run_operation", operation.id) in messages(container)
+    page = administrator.get(answer.headers["Location"]).text
+    assert "Nothing travels before you start it." in page
+    assert f'data-awaits="/operations/{operation.id}"' in page
+    assert '<meta http-equiv="refresh"' in page
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"name": " "}, "Fill this in."),
+        ({"name": "Demo AS"}, "There is a connection called Demo AS already."),
+        ({"moment_company": ""}, "Fill this in."),
+        ({"password": ""}, "Fill this in."),
+        ({"username": "a\x1bb"}, "There are signs in it that cannot be read."),
+    ],
+)
+def test_what_does_not_fit_is_said_at_its_field_and_nothing_is_added(
+    web: Web, container: Container, wrong: dict[str, str], said: str
+) -> None:
+    administrator = web.as_(Role.ADMINISTRATOR)
+    answer = fill_in(administrator, "/connections/new", **NEW | wrong)
+    assert answer.status_code == 422
+    (name,) = wrong
+    assert re.search(rf'<p class="error" id="{name}-error">{re.escape(said)}</p>', answer.text)
+    assert "new@example.com" in answer.text or name == "username"
+    assert "typed-password" not in answer.text
+    assert "moment-new-key" not in answer.text
+    assert [each.name for each in container.connections.all()] == ["Demo AS"]
+
+
+def test_only_administrators_of_all_connections_add_one(web: Web) -> None:
+    own = web.as_(Role.ADMINISTRATOR, connections=[web.connection.id])
+    for person in (own, web.as_(Role.OPERATOR)):
+        assert person.get("/connections/new").status_code == 404
+        assert person.post("/connections/new", **NEW).status_code == 404
+        assert "/connections/new" not in person.get("/connections").text
+
+
+def test_operators_pause_resume_and_test_but_do_not_see_the_settings(web: Web, container: Container) -> None:
+    operator, number = web.as_(Role.OPERATOR), web.connection.id
+    address = f"/connections/{number}"
+    page = operator.get(address).text
+    assert "receivables_account" not in page
+    assert f"{address}/token" not in page
+    paused = operator.post(f"{address}/pause", because="Year\x1b end. ")
+    assert paused.headers["Location"] == f"{address}?done=paused"
+    connection = container.connections.get(number)
+    assert connection.paused_because == "Year end."
+    assert connection.paused_by.startswith("operator-")
+    assert "The connection is paused." in operator.get(f"{address}?done=paused").text
+    operator.post(f"{address}/resume")
+    assert container.connections.get(number).is_available(clock())
+    tested = operator.post(f"{address}/test")
+    assert re.fullmatch(r"/operations/\d+", tested.headers["Location"])
+    assert operator.post(f"{address}/token").status_code == 404
+    assert operator.post(address, client_id="7").status_code == 404
+
+
+def test_viewers_only_look(web: Web, container: Container) -> None:
+    viewer, address = web.as_(Role.VIEWER), f"/connections/{web.connection.id}"
+    page = viewer.get(address).text
+    assert page.count("<form") == 1  # for signing out
+    for verb in ("test", "pause", "resume", "token", "clients"):
+        assert viewer.post(f"{address}/{verb}").status_code == 404
+    assert container.connections.get(web.connection.id).is_available(clock())
+
+
+def test_a_new_webhook_address_is_shown_once_and_ends_the_old_one(web: Web, container: Container) -> None:
+    administrator, address = web.as_(Role.ADMINISTRATOR), f"/connections/{web.connection.id}"
+    body = b'{"event": "UPDATE", "customer": {"id": 7}}'
+    assert web.notify(body).status_code == 202
+    assert "none yet" in administrator.get(address).text
+    made = administrator.post(f"{address}/token")
+    assert made.headers["Cache-Control"] == "no-store"
+    token = re.search(r"https://bridge\.example/webhooks/moment/([\w-]+)", made.text)
+    assert token
+    assert webhook_intake.find_target(container.database, token[1]) == WebhookTarget(
+        web.connection.id, web.connection.settings.entity_types
+    )
+    assert web.notify(body).status_code == 404
+    page = administrator.get(address).text
+    assert token[1] not in page
+    assert page.count("none yet") == len(set(EntityType) - {EntityType.EXPENSE})
+
+
+def test_the_pages_are_norwegian_for_norwegians(web: Web) -> None:
+    page = web.as_(Role.ADMINISTRATOR, language=Language.NORWEGIAN).get(f"/connections/{web.connection.id}")
+    assert '<html lang="nb">' in page.text

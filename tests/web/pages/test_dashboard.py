@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.enums import EntityType, JobState, Record, Role
+from models.inbox import circuit_breaker
+from tests.factories import NOW, settings
+from tests.installation import stuck
+from tests.models.completed_jobs import settled
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from local.servers import Server
+    from tests.web.conftest import Web
+    from worker.container import Container
+
+
+def test_what_needs_a_person_is_told_first_and_leads_to_it(web: Web, container: Container) -> None:
+    person = web.as_(Role.VIEWER)
+    assert "Everything is in order." in person.get("/").text
+    stuck(container, web.connection)
+    container.connections.pause(web.connection.id, "The password is wrong.", now=NOW)
+    page = person.get("/").text
+    assert '<a href="/records?state=needs_attention&amp;error_code=account">1 change</a>' in page
+    assert "1 connection is paused" in page
+    assert "The password is wrong." in page
+
+
+def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: Web, container: Container) -> None:
+    now = clock()
+    settled(container.database, web.connection.id, state=JobState.QUEUED, message="24SevenOffice is away.", at=now)
+    circuit_breaker.record_failure(
+        container.database, web.connection.id, now=now, open_for=lambda _: now - NOW, alert_for=lambda _: None
+    )
+    page = web.as_(Role.VIEWER).get("/").text
+    assert "24SevenOffice is away." in page
+    assert "goes on by itself" in page
+
+
+def test_the_charts_count_what_came_across(web: Web, container: Container) -> None:
+    for n in range(3):
+        settled(container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), at=clock())
+    page = web.as_(Role.VIEWER).get("/").text
+    assert page.count("<svg") == 2
+    assert page.count("Came across: 3. Failed attempts: 0.") == 2
+    other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    nobody = web.as_(Role.VIEWER, connections=[other.id]).get("/").text
+    assert nobody.count("Came across: 0. Failed attempts: 0.") == 2
+
+
+def test_connections_are_found_by_their_name(web: Web, container: Container) -> None:
+    container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    page = web.as_(Role.VIEWER).get("/", company="fjo").text
+    assert "Fjord AS" in page
+    assert "Demo AS" not in page
+
+
+@pytest.mark.kills
+def test_the_budget_is_shown_to_those_who_see_all_and_unknown_without_redis(
+    web: Web, container: Container, redis_server: Server
+) -> None:
+    container.budget.acquire()
+    person = web.as_(Role.VIEWER)
+    assert "1 of 7,000" in person.get("/").text
+    assert "of an hour" not in web.as_(Role.VIEWER, connections=[web.connection.id]).get("/").text
+    redis_server.kill()
+    try:
+        page = person.get("/")
+    finally:
+        redis_server.start()
+    assert page.status_code == 200
+    assert "is unknown, since Redis does not answer" in page.text

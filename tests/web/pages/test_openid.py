@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users.repository import Rights, User
+from tests.factories import NOW
+from tests.installation import environment, installed, own_logging
+from tests.openid_organization import CLIENT, Organization, organization
+from tests.sandbox.serving import serving
+from tests.web.http_browser import Browser, cookies_of
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.web.conftest import Web
+    from worker.container import Container
+
+UNKNOWN = "You are not a user here"
+
+
+@pytest.fixture
+def there() -> Iterator[Organization]:
+    with organization() as there:
+        yield there
+
+
+@pytest.fixture
+def container(database_url: str, redis_url: str, there: Organization) -> Iterator[Container]:
+    """An installation that knows the organization."""
+    told = {"OPENID_ISSUER": there.issuer, "OPENID_CLIENT_ID": CLIENT[0], "OPENID_CLIENT_SECRET": CLIENT[1]}
+    with installed(environment(database_url, redis_url) | told) as container:
+        yield container
+
+
+@pytest.fixture
+def anna(container: Container) -> User:
+    rights = Rights(Role.VIEWER, Scope())
+    return users.add(container.database, "anna@example.com", rights, password=None, actor="test", now=NOW)
+
+
+def come_back(browser: Browser, there: Organization, *, wanted: str = "/account") -> str:
+    """Go to the organization, and tell where it sends the browser back to."""
+    leaving = browser.ask("GET", f"/sign-in/openid?next={wanted}")
+    assert leaving.status_code == 303
+    back = urlsplit(there.send_back(leaving.headers["Location"]))
+    assert f"{back.scheme}://{back.netloc}{back.path}" == "https://bridge.example/sign-in/openid/back"
+    return f"{back.path}?{back.query}"
+
+
+def test_whoever_the_organization_vouches_for_comes_in(web: Web, there: Organization, anna: User) -> None:
+    browser = Browser(web.url)
+    assert 'href="/sign-in/openid?next=/account"' in browser.ask("GET", "/sign-in?next=/account").text
+    answer = browser.ask("GET", come_back(browser, there))
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
+    assert anna.email in browser.ask("GET", "/account").text
+    assert "openid" not in " ".join(browser.cookies)
+
+
+def test_nobody_else_does(web: Web, there: Organization, anna: User) -> None:
+    for claims in (
+        {"email": "stranger@example.com"},
+        {"email_verified": False},
+        {"nonce": "another"},
+        {"aud": "x"},
+    ):
+        browser, usual = Browser(web.url), dict(there.claims)
+        there.claims |= claims
+        answer = browser.ask("GET", come_back(browser, there))
+        assert (answer.status_code, UNKNOWN in answer.text) == (403, True), claims
+        assert browser.ask("GET", "/account").status_code == 303
+        there.claims = usual
+    assert anna.email
+
+
+def test_nobody_is_signed_in_by_a_link_of_somebody_else(web: Web, there: Organization, anna: User) -> None:
+    victim, link = Browser(web.url), come_back(Browser(web.url), there)
+    assert victim.ask("GET", link).status_code == 403
+    come_back(victim, there)
+    assert victim.ask("GET", link).status_code == 403
+    assert anna.email not in victim.ask("GET", "/account").text
+
+
+def test_a_way_back_is_good_once(web: Web, there: Organization, anna: User) -> None:
+    browser = Browser(web.url)
+    link = come_back(browser, there)
+    kept = dict(browser.cookies)
+    assert browser.ask("GET", link).status_code == 303
+    again = Browser(web.url)
+    again.cookies = kept
+    assert again.ask("GET", link).status_code == 403
+    assert anna.email
+
+
+def test_nobody_is_sent_elsewhere(web: Web, there: Organization, anna: User) -> None:
+    browser = Browser(web.url)
+    assert browser.ask("GET", come_back(browser, there, wanted="//evil.example")).headers["Location"] == "/"
+    assert anna.email
+
+
+def test_what_is_kept_meanwhile_is_for_our_eyes_only(web: Web) -> None:
+    (kept,) = cookies_of(Browser(web.url).ask("GET", "/sign-in/openid"))
+    assert (kept.key, kept["httponly"], kept["secure"], kept["max-age"]) == ("__Host-openid", True, True, "600")
+    assert kept.value.startswith("gAAAA")
+
+
+def test_a_silent_organization_is_told_of(database_url: str, redis_url: str) -> None:
+    told = {"OPENID_ISSUER": "http://127.0.0.1:1", "OPENID_CLIENT_ID": "x", "OPENID_CLIENT_SECRET": "y"}
+    with (
+        installed(environment(database_url, redis_url) | told),
+        own_logging(),
+        serving(create_app()) as url,
+    ):
+        answer = Browser(url).ask("GET", "/sign-in/openid")
+    assert (answer.status_code, "does not answer" in answer.text) == (503, True)
+
+
+def test_without_an_organization_there_is_no_such_way(database_url: str, redis_url: str) -> None:
+    with installed(environment(database_url, redis_url)), own_logging(), serving(create_app()) as url:
+        browser = Browser(url)
+        assert "openid" not in browser.ask("GET", "/sign-in").text
+        assert browser.ask("GET", "/sign-in/openid").status_code == 404
+        assert browser.ask("GET", "/sign-in/openid/back?code=1&state=2").status_code == 404

@@ -1,0 +1,198 @@
+"""What the pages ask of the remote systems, which are the sandbox here; this process is also the worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from models.admin.operations import OperationType
+from models.enums import Role
+from tests.installation import environment, installed, messages
+from tests.sandbox.serving import sandbox
+from tests.web.form_filling import fields_of, fill_in
+from worker import tasks
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.web.conftest import Person, Web
+    from worker.container import Container
+
+
+@pytest.fixture(scope="module")
+def systems() -> Iterator[dict[str, str]]:
+    with sandbox() as (addresses, _):
+        yield addresses
+
+
+@pytest.fixture
+def container(database_url: str, redis_url: str, systems: dict[str, str]) -> Iterator[Container]:
+    for system in ("moment", "twentyfour"):
+        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
+    with installed(environment(database_url, redis_url, systems)) as container:
+        yield container
+
+
+@pytest.fixture
+def person(web: Web) -> Person:
+    return web.as_(Role.ADMINISTRATOR, connections=[web.connection.id])
+
+
+@pytest.fixture
+def address(web: Web) -> str:
+    return f"/connections/{web.connection.id}"
+
+
+def work_off(container: Container) -> None:
+    """Do what waits in the queue, as a worker does."""
+    waiting = messages(container)
+    container.redis.delete("sync")
+    for task, number in waiting:
+        assert task == "run_operation"
+        tasks.run_operation(number)
+
+
+def test_a_test_says_what_works_and_what_does_not(person: Person, container: Container, address: str) -> None:
+    place = fill_in(person, address, receivables_account="1501").headers["Location"]
+    waiting = person.get(place).text
+    assert "Both systems are being tested." in waiting
+    assert "The settings are saved." in waiting
+    assert "being tested" in person.get(address).text
+    work_off(container)
+    answered = person.get(place)
+    assert "data-awaits" not in answered.text
+    assert "http-equiv" not in answered.text
+    assert "The receivables account 1501 is not in the chart of accounts." in answered.text
+    assert f'<a href="{address}#receivables_account">Receivables account</a>' in answered.text
+    assert "The receivables account 1501 is not in the chart of accounts." in person.get(address).text
+    tasks.run_operation(int(place.partition("?")[0].rpartition("/")[2]))
+    assert person.get(place).text == answered.text
+
+
+def test_an_account_is_refused_once_a_test_has_read_the_chart(
+    person: Person, container: Container, address: str
+) -> None:
+    person.post(f"{address}/test")
+    work_off(container)
+    refused = fill_in(person, address, receivables_account="1501")
+    assert refused.status_code == 422
+    assert "has nothing for 1501." in refused.text
+    assert fill_in(person, address, receivables_account="1920").status_code == 303
+
+
+def test_of_several_clients_one_is_chosen_by_its_name(
+    person: Person, container: Container, web: Web, address: str
+) -> None:
+    many = {"username": "many@example.com", "password": "many-password", "client_id": "typed"}
+    asked = fill_in(person, address, to=f"{address}/clients", **many)
+    place = asked.headers["Location"].partition("#")[0]
+    waiting = person.get(place)
+    assert "24SevenOffice is being asked." in waiting.text
+    assert f'data-awaits="{place}"' in waiting.text
+    work_off(container)
+    page = person.get(place)
+    assert "data-awaits" not in page.text
+    assert "Fjord Prosjekt AS" in page.text
+    assert "Gammel AS" not in page.text
+    for seen in (waiting, page):
+        assert "many-password" not in seen.text
+        assert 'value="many@example.com"' in seen.text
+        assert 'value="typed"' in seen.text
+    assert container.connections.get(web.connection.id).settings.username == "demo@example.com"
+    (fjord,) = [each["id"] for each in _clients(container) if each["name"] == "Fjord Prosjekt AS"]
+    fields = fields_of(page, address) | {"identity_id": fjord, "password": "many-password"}
+    assert person.ask("POST", address, data=fields).status_code == 303
+    work_off(container)
+    now = container.connections.get(web.connection.id).settings
+    assert (now.username, now.identity_id, now.client_id) == ("many@example.com", fjord, "typed")
+    work_off(container)
+    for chooses, chosen in (
+        (person, f'value="{fjord}"'),
+        (web.as_(Role.ADMINISTRATOR), f'value="{fjord}" checked'),
+    ):
+        assert chosen in chooses.get(address).text
+
+
+def test_a_login_that_is_refused_says_so_at_the_field(person: Person, container: Container, address: str) -> None:
+    asked = fill_in(person, address, to=f"{address}/clients", password="wrong")
+    work_off(container)
+    assert "refused the user name or password" in person.get(asked.headers["Location"]).text
+
+
+def test_for_administrators_of_all_an_empty_password_is_the_one_that_is_known(
+    web: Web, container: Container, address: str
+) -> None:
+    administrator = web.as_(Role.ADMINISTRATOR)
+    asked = fill_in(administrator, address, to=f"{address}/clients")
+    work_off(container)
+    assert "Demo AS <span" in administrator.get(asked.headers["Location"]).text
+
+
+def test_a_worker_asks_for_clients_with_the_password_that_was_typed_only(container: Container, web: Web) -> None:
+    typed = {"username": "demo@example.com", "password": ""}
+    errand = container.operations.request(
+        OperationType.CLIENTS, web.connection.id, input_=typed, actor="test", now=clock()
+    )
+    tasks.run_operation(errand)
+    answered = container.operations.get(errand)
+    assert answered
+    assert answered.result
+    assert answered.result["clients"] == []
+
+
+def test_what_somebody_typed_is_shown_to_nobody_else(
+    person: Person, container: Container, web: Web, address: str
+) -> None:
+    asked = fill_in(person, address, to=f"{address}/clients", client_id="typed", password="demo-password")
+    place = asked.headers["Location"]
+    work_off(container)
+    assert 'value="typed"' in person.get(place).text
+    assert 'value="typed"' not in web.as_(Role.ADMINISTRATOR).get(place).text
+    other, _ = container.connections.add("Other AS", web.connection.settings, actor="test", now=clock())
+    elsewhere = place.replace(address, f"/connections/{other.id}")
+    assert person.get(elsewhere).status_code == 404
+
+
+def test_a_test_of_another_customers_connection_is_not_there(container: Container, web: Web, address: str) -> None:
+    operator = web.as_(Role.OPERATOR)
+    place = operator.post(f"{address}/test").headers["Location"]
+    other, _ = container.connections.add("Other AS", web.connection.settings, actor="test", now=clock())
+    assert operator.get(place).status_code == 200
+    assert web.as_(Role.ADMINISTRATOR, connections=[other.id]).get(place).status_code == 404
+    assert web.as_(Role.VIEWER).get(place).status_code == 404
+    for nowhere in ("/operations/4711", "/operations/0", f"/operations/{2**63}", "/operations/x"):
+        assert operator.get(nowhere).status_code == 404
+    asked = fill_in(web.as_(Role.ADMINISTRATOR), address, to=f"{address}/clients").headers["Location"]
+    number = asked.partition("#")[0].rpartition("=")[2]
+    assert operator.get(f"/operations/{number}").status_code == 404
+
+
+def test_a_comparison_stands_in_no_form_of_settings(person: Person, address: str) -> None:
+    number = person.post(f"{address}/compare").headers["Location"].rpartition("/")[2]
+    seen = person.get(address, operation=number)
+    assert (seen.status_code, fields_of(seen, address)["username"]) == (200, "demo@example.com")
+
+
+@pytest.mark.parametrize("number", ["-1", "x", str(2**63)])
+def test_an_errand_that_cannot_be_is_an_unreadable_address(person: Person, address: str, number: str) -> None:
+    assert person.get(address, operation=number).status_code == 400
+
+
+def test_an_error_of_our_own_is_an_answer_too(
+    person: Person, container: Container, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "moment", None)
+    place = person.post(f"{address}/test").headers["Location"]
+    work_off(container)
+    assert "The bridge itself failed on this." in person.get(place).text
+
+
+def _clients(container: Container) -> list[dict[str, str]]:
+    operation = container.operations.get(1)
+    assert operation
+    assert operation.result
+    assert operation.type is OperationType.CLIENTS
+    return list(operation.result["clients"])

@@ -1,0 +1,175 @@
+"""The comparison of the books on the pages: asked for, answered, and its differences mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.admin import job_actions
+from models.admin.operations import OperationType
+from models.enums import EntityType, JobState, Lane, Record, Role
+from models.inbox import leases, links
+from models.inbox.enqueue import enqueue
+from models.inbox.links import Link
+from tests.installation import EXPENSE_KEY, compared, messages
+from worker import tasks
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Person, Web
+    from worker.container import Container
+
+INVOICE = Record(EntityType.INVOICE, "9")
+
+
+@pytest.fixture
+def person(web: Web) -> Person:
+    return web.as_(Role.OPERATOR, connections=[web.connection.id])
+
+
+@pytest.fixture
+def place(web: Web, container: Container) -> str:
+    """The page of a comparison in which invoice 1024, with the id 9, is missing."""
+    return f"/operations/{compared(container, web.connection)}"
+
+
+def test_a_comparison_is_asked_for_and_says_why_it_could_not_be_made(
+    web: Web, person: Person, container: Container
+) -> None:
+    asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-02")
+    place = asked.headers["Location"]
+    assert "The books are being compared." in person.get(place).text
+    ((task, number),) = messages(container)
+    operation = container.operations.get(number)
+    assert operation
+    assert (task, operation.input) == ("run_operation", {"first": "2026-02-01", "last": "2026-02-28"})
+    tasks.run_operation(number)
+    assert "data-awaits" not in person.get(place).text
+    assert "Moment" in person.get(place).text
+    assert place in person.get(f"/connections/{web.connection.id}").text
+
+
+@pytest.mark.parametrize("month", ["", "2026-13", "202-01", "9999-99", "x"])
+def test_a_month_that_cannot_be_read_is_the_last_one(
+    web: Web, person: Person, container: Container, month: str
+) -> None:
+    person.post(f"/connections/{web.connection.id}/compare", month=month)
+    operation = container.operations.latest(web.connection.id, OperationType.RECONCILIATION)
+    assert operation
+    assert operation.input["last"] < clock().date().isoformat()
+
+
+def test_the_page_shows_what_differs_and_the_totals(person: Person, place: str) -> None:
+    page = person.get(place).text
+    for text in ("The books differ", "Not in the ledger", "1024", "2 400,00", "17/2026", "-2 400,00"):
+        assert text in page
+
+
+def test_a_missing_invoice_is_sent_also_where_its_change_is_closed_and_linked(
+    web: Web, person: Person, container: Container, place: str
+) -> None:
+    database, number = container.database, web.connection.id
+    links.save(database, number, INVOICE, Link("2026/17"), now=clock())
+    enqueue(database, number, [INVOICE], now=clock())
+    person.post("/records/act", action="handled", job="1")
+    assert _state(container, web) is JobState.DISMISSED
+    sent = person.post(f"{place}/resolve", key="invoice/9", action="send")
+    assert "It is on its way." in person.get(sent.headers["Location"]).text
+    assert _state(container, web) is JobState.QUEUED
+    assert links.find(database, number, INVOICE) is None
+    assert messages(container) == [("sync_invoices", number)]
+    lease = leases.acquire(database, Lane(number, EntityType.INVOICE), limit=1, now=clock(), until=clock())
+    assert lease
+    assert [job.outcome_unknown for job in lease.jobs] == [True]
+    assert (
+        "Sent by the comparison of the books: Invoice 1024" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
+    )
+
+
+def test_an_invoice_in_a_workers_hands_is_left_there(
+    web: Web, person: Person, container: Container, place: str
+) -> None:
+    database, number = container.database, web.connection.id
+    links.save(database, number, INVOICE, Link("2026/17"), now=clock())
+    enqueue(database, number, [INVOICE], now=clock())
+    assert leases.acquire(database, Lane(number, EntityType.INVOICE), limit=1, now=clock(), until=clock())
+    busy = person.post(f"{place}/resolve", key="invoice/9", action="send").headers["Location"]
+    assert "A worker has this invoice in hand" in person.get(busy).text
+    assert links.find(database, number, INVOICE)
+
+
+def test_what_is_accepted_is_known_with_who_and_why_until_it_changes(
+    web: Web, person: Person, container: Container, place: str
+) -> None:
+    person.post(f"{place}/resolve", key="voucher/2026-101-17", action="accept", why="Entered by the accountant.")
+    for where in (place, f"/operations/{compared(container, web.connection)}"):
+        page = person.get(where).text
+        assert "Known differences" in page
+        assert "Entered by the accountant. (operator-" in page
+        assert 'value="voucher/2026-101-17"' not in page
+    assert (
+        "Accepted a difference in the books: Voucher 17/2026" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
+    )
+    person.post(f"{place}/resolve", key="invoice/9", action="accept", why="Paid in cash.")
+    assert "The books agree." in person.get(place).text
+    changed = f"/operations/{compared(container, web.connection, amount=1)}"
+    assert "The books differ" in person.get(changed).text
+
+
+def test_nothing_is_accepted_without_saying_why(person: Person, place: str) -> None:
+    done = person.post(f"{place}/resolve", key="invoice/9", action="accept", why=" ").headers["Location"]
+    page = person.get(done).text
+    assert "say why it is accepted" in page
+    assert "Known differences" not in page
+
+
+def test_expenses_are_told_in_a_part_of_their_own_and_brought_again(
+    web: Web, person: Person, container: Container
+) -> None:
+    database, number = container.database, web.connection.id
+    page = f"/operations/{compared(container, web.connection, with_expenses=True)}"
+    text = person.get(page).text
+    assert (
+        text.index("<h2>Invoices")
+        < text.index('<h2 id="expenses">Expenses')
+        < text.index("Removed in Moment by somebody")
+    )
+    assert "25 %" in text
+    voucher = Record(EntityType.EXPENSE, "2026-104-40001")
+    for moment_id, key in (("701", EXPENSE_KEY), ("702", "2026-104-40001/2/4300")):
+        links.save(database, number, Record(EntityType.EXPENSE, moment_id), Link(key), now=clock())
+    done = person.post(f"{page}/resolve", key=f"expense/{EXPENSE_KEY}", action="send").headers["Location"]
+    assert "Moment is looked at first" in person.get(done).text
+    assert messages(container) == [("sync_expenses", number)]
+    job = job_actions.find(database, number, voucher)
+    assert job
+    assert job.state is JobState.QUEUED
+    assert list(links.find_by_prefix(database, number, EntityType.EXPENSE, "2026-104-40001/")) == [
+        "2026-104-40001/2/4300"
+    ]
+    assert (
+        "Sent by the comparison of the books: Voucher 40001/2026"
+        in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
+    )
+    person.post(f"{page}/resolve", key=f"expense/{EXPENSE_KEY}", action="accept", why="Paid by Ola.")
+    assert "Paid by Ola." in person.get(page).text
+
+
+@pytest.mark.parametrize("key", ["", "invoice/8", "voucher/2026-101-17"])
+def test_what_is_no_difference_or_only_in_the_ledger_is_not_sent(person: Person, place: str, key: str) -> None:
+    done = person.post(f"{place}/resolve", key=key, action="send").headers["Location"]
+    assert "Nothing was done" in person.get(done).text
+
+
+def test_a_viewer_sees_no_comparison(web: Web, place: str) -> None:
+    viewer = web.as_(Role.VIEWER)
+    assert viewer.get(place).status_code == 404
+    assert viewer.post(f"{place}/resolve", key="invoice/9", action="send").status_code == 404
+    assert "Compare the books" not in viewer.get(f"/connections/{web.connection.id}").text
+
+
+def _state(container: Container, web: Web) -> JobState:
+    job = job_actions.find(container.database, web.connection.id, INVOICE)
+    assert job
+    return job.state

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.admin import job_actions
+from models.enums import EntityType, JobState, Record, Role
+from tests.factories import NOW, settings
+from tests.installation import messages, stuck
+from tests.models.completed_jobs import settled
+
+if TYPE_CHECKING:
+    from models.admin.job_list import JobView
+    from tests.web.conftest import Web
+    from worker.container import Container
+
+
+def see(container: Container, job_id: int) -> JobView:
+    found = job_actions.show(container.database, job_id)
+    assert found
+    return found
+
+
+def test_a_change_that_is_tried_again_is_due_and_the_worker_is_told(web: Web, container: Container) -> None:
+    job_id = stuck(container, web.connection)
+    person = web.as_(Role.OPERATOR)
+    fields = {"action": "retry", "job": str(job_id), "from": "record"}
+    answer = person.post("/records/act", **fields)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}?done=retry-1")
+    assert see(container, job_id).state is JobState.QUEUED
+    assert messages(container) == [("sync_invoices", web.connection.id)]
+    page = person.get(answer.headers["Location"]).text
+    assert "1 change is tried again now." in page
+    assert "Try again: Invoice 1024" in page
+
+
+@pytest.mark.parametrize(("action", "said"), [("handled", "Handled by hand"), ("unwanted", "Do not transfer")])
+def test_a_change_is_closed_after_a_question_and_opened_again_by_one_press(
+    web: Web, container: Container, action: str, said: str
+) -> None:
+    job_id = stuck(container, web.connection)
+    person = web.as_(Role.OPERATOR)
+    question = person.get("/records/confirm", action=action, job=str(job_id)).text
+    assert "1 change is closed" in question
+    assert "Invoice 1024" in question
+    assert see(container, job_id).state is JobState.NEEDS_ATTENTION
+    answer = person.post("/records/act", action=action, job=str(job_id))
+    closed = see(container, job_id)
+    assert (closed.state, closed.dismissal_reason.partition(" (")[0]) == (JobState.DISMISSED, said)
+    undo = person.get(answer.headers["Location"]).text
+    dismissed_at = undo.split('name="dismissed_at" value="')[1].split('"')[0]
+    assert person.post("/records/act", action="reopen", dismissed_at=dismissed_at).status_code == 303
+    assert see(container, job_id).state is JobState.NEEDS_ATTENTION
+
+
+def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, container: Container) -> None:
+    wrong = [stuck(container, web.connection, record_id=str(n), title=f"Invoice {n}") for n in range(25)]
+    fine = settled(
+        container.database,
+        web.connection.id,
+        Record(EntityType.CUSTOMER, "7"),
+        state=JobState.NEEDS_ATTENTION,
+        title="Customer",
+    )
+    person = web.as_(Role.OPERATOR)
+    filter_ = {"all": "yes", "state": "needs_attention", "error_code": "", "type": "invoice", "from": "records"}
+    question = person.get("/records/confirm", action="unwanted", **filter_).text
+    assert "25 changes are closed and not transferred" in question
+    assert "and 5 more" in question
+    until = question.split('name="until" value="')[1].split('"')[0]
+    late = stuck(container, web.connection, record_id="late")
+    answer = person.post("/records/act", action="unwanted", until=until, **filter_)
+    assert {see(container, each).state for each in wrong} == {JobState.DISMISSED}
+    assert see(container, fine.id).state is see(container, late).state is JobState.NEEDS_ATTENTION
+    assert answer.headers["Location"].startswith("/records?state=needs_attention&type=invoice&done=unwanted-25-")
+
+
+def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
+    web: Web, container: Container
+) -> None:
+    done = settled(container.database, web.connection.id, Record(EntityType.INVOICE, "1"))
+    person = web.as_(Role.OPERATOR)
+    for state in ("done", "running"):
+        answer = person.post("/records/act", action="retry", all="yes", state=state)
+        assert answer.headers["Location"].endswith("done=retry-0")
+    assert "Nothing is chosen" in person.get("/records/confirm", action="retry", all="yes", state="done").text
+    assert see(container, done.id).state is JobState.DONE
+
+
+def test_what_is_ticked_and_not_ours_stays_as_it_is(web: Web, container: Container) -> None:
+    other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    job_id = stuck(container, web.connection)
+    theirs = web.as_(Role.OPERATOR, connections=[other.id])
+    for fields in ({"job": str(job_id)}, {"all": "yes"}, {"all": "yes", "company": "Demo AS"}):
+        assert "Invoice" not in theirs.get("/records/confirm", action="handled", **fields).text.split("<main")[1]
+        assert (
+            theirs.post("/records/act", action="handled", **fields).headers["Location"].partition("handled-0")[1]
+        )
+    assert see(container, job_id).state is JobState.NEEDS_ATTENTION
+
+
+def test_what_nobody_offers_is_not_done(web: Web, container: Container) -> None:
+    change_id = str(stuck(container, web.connection))
+    person = web.as_(Role.OPERATOR)
+    assert person.post("/records/act", action="delete", job=change_id).status_code == 400
+    assert person.post("/records/act", job=change_id).status_code == 400
+    assert person.get("/records/confirm", job=change_id).status_code == 400
+    assert person.post("/records/act", action="retry", job=["x", "-1", "9" * 30]).status_code == 303
+    forged = person.post("/records/act", action="retry", job=change_id, csrf="")
+    assert forged.status_code == 403
+    assert see(container, int(change_id)).state is JobState.NEEDS_ATTENTION
+
+
+def test_the_way_back_leads_nowhere_else(web: Web) -> None:
+    fields = {"action": "retry", "from": "https://evil.example", "text": "//evil"}
+    answer = web.as_(Role.OPERATOR).post("/records/act", **fields)
+    assert answer.headers["Location"] == "/records?text=%2F%2Fevil&done=retry-0"

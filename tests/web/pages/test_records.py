@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from i18n.catalog import Language
+from models.enums import EntityType, Record, Role
+from models.inbox import links
+from models.inbox.links import Link
+from sync.engine.call_log import RemoteCall
+from tests.factories import NOW, settings
+from tests.installation import stuck
+from tests.models.completed_jobs import settled
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection
+    from tests.web.conftest import Web
+    from worker.container import Container
+
+LISTS = ("/", "/records", "/expenses", "/email-log", "/audit-log")
+HOSTILE = "</pre><script>alert(1)</script>"
+
+
+@pytest.fixture
+def other(container: Container) -> Connection:
+    """Another customer, whom not everybody may see."""
+    connection, _ = container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    stuck(container, connection, title="Invoice 4711")
+    return connection
+
+
+def test_a_change_tells_all_that_is_known_of_it(web: Web, container: Container) -> None:
+    job_id = stuck(container, web.connection)
+    page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
+    for words in ("Invoice 1024", "Demo AS", "needs a person", "The account 3999 is unknown.", "Open the account"):
+        assert words in page
+    assert 'href="https://app.moment.team/companies/1001/invoices/9"' in page
+    assert "not there yet" in page
+    assert "books@example.com" in page
+
+
+def test_a_change_that_came_across_names_its_voucher(web: Web, container: Container) -> None:
+    record = Record(EntityType.INVOICE, "9")
+    links.save(container.database, web.connection.id, record, Link("2026/40017"), now=NOW)
+    job = settled(container.database, web.connection.id, record)
+    assert "Voucher 40017 of 2026" in web.as_(Role.VIEWER).get(f"/records/{job.id}").text
+
+
+def test_an_expense_names_its_voucher_and_each_expense_that_it_became(web: Web, container: Container) -> None:
+    for expense in ("501", "502"):
+        key = Link(f"2026-4-40001/{expense}/4300")
+        links.save(container.database, web.connection.id, Record(EntityType.EXPENSE, expense), key, now=NOW)
+    job = settled(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
+    page = web.as_(Role.VIEWER).get(f"/records/{job.id}").text
+    assert "Voucher 40001 of 2026" in page
+    for expense in ("501", "502"):
+        assert f'href="https://app.moment.team/companies/1001/projectExpenses/{expense}"' in page
+
+
+def test_what_was_said_to_both_systems_is_laid_out_as_text(web: Web, container: Container) -> None:
+    said = RemoteCall("GET invoices/9", "", f'{{"name": "{HOSTILE}", "amount": 1250.00}}')
+    sent = RemoteCall("SaveBundleList", f"<Bundle><Name>{HOSTILE}</Name></Bundle>", "")
+    job = settled(container.database, web.connection.id, title=HOSTILE, message=HOSTILE, calls=(said, sent))
+    for path in (f"/records/{job.id}", "/records", "/expenses"):
+        page = web.as_(Role.OPERATOR).get(path).text
+        assert "<script>" not in page
+    page = web.as_(Role.OPERATOR).get(f"/records/{job.id}").text
+    assert "<summary>GET invoices/9</summary>" in page
+    assert "&#34;amount&#34;: 1250.00" in page
+    assert "&lt;/pre&gt;&lt;script&gt;" in page
+
+
+def test_changes_are_filtered_and_the_filter_survives_paging(web: Web, container: Container) -> None:
+    for n in range(60):
+        settled(
+            container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), title=f"Invoice {n}", at=NOW
+        )
+    settled(
+        container.database,
+        web.connection.id,
+        Record(EntityType.CUSTOMER, "7"),
+        title="Customer Nordlys",
+        at=clock(),
+    )
+    person = web.as_(Role.VIEWER)
+    page = person.get("/records", type="invoice", text="invoice").text
+    assert "Customer Nordlys" not in page
+    (older,) = [line for line in page.splitlines() if 'rel="next"' in line]
+    address = older.split('href="')[1].split('"')[0].replace("&amp;", "&")
+    assert "type=invoice&text=invoice&page=o" in address
+    further = person.get(address).text
+    assert further.count('data-label="Record"') == 10
+    assert "Customer Nordlys" not in further
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "state=no&type=no&error_code=no",
+        "page=x",
+        "company=%00",
+        "text=%F0%9F%98%80%27%00",
+        "done=retry-x",
+        "page=o1-1",
+    ],
+)
+def test_an_address_that_makes_no_sense_asks_for_nothing(web: Web, container: Container, query: str) -> None:
+    stuck(container, web.connection)
+    for path in LISTS:
+        assert web.as_(Role.OPERATOR).get(f"{path}?{query}").status_code == 200
+
+
+def test_nobody_sees_anything_of_another_customer(web: Web, container: Container, other: Connection) -> None:
+    job_id = stuck(container, web.connection)
+    theirs = web.as_(Role.OPERATOR, connections=[other.id])
+    assert theirs.get(f"/records/{job_id}").status_code == 404
+    for path in (*LISTS, "/records?text=1024", "/records?company=Demo", "/audit-log?company=Demo"):
+        page = theirs.get(path).text
+        assert "Demo AS" not in page
+        assert "Invoice 1024" not in page
+    assert "Invoice 4711" in theirs.get("/records").text
+    assert "Invoice 4711" in theirs.get("/email-log").text
+
+
+def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
+    job_id = stuck(container, web.connection)
+    viewer = web.as_(Role.VIEWER)
+    for path in ("/records", "/expenses", f"/records/{job_id}"):
+        page = viewer.get(path).text
+        assert 'name="action"' not in page
+        assert 'type="checkbox"' not in page
+    confirm = viewer.get("/records/confirm", action="retry", job=str(job_id))
+    assert confirm.status_code == viewer.post("/records/act", action="retry", job=str(job_id)).status_code == 404
+
+
+def test_the_pages_speak_the_readers_language(web: Web, container: Container) -> None:
+    job_id = stuck(container, web.connection)
+    for language, time in ((Language.ENGLISH, "Oslo time"), (Language.NORWEGIAN, "nb")):
+        page = web.as_(Role.OPERATOR, language=language).get(f"/records/{job_id}").text
+        assert f'<html lang="{language}">' in page
+        assert time in page
+
+
+def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Container) -> None:
+    database, connection_id = container.database, web.connection.id
+    settled(database, connection_id, Record(EntityType.EXPENSE, "2026-4-1"), title="Voucher 1", message="Brought.")
+    left: dict[str, Any] = {
+        "outcome": "skipped",
+        "error_code": "no_project",
+        "message": "The cost is on no project.",
+    }
+    settled(database, connection_id, Record(EntityType.EXPENSE, "2026-4-2"), title="Voucher 2", **left)
+    settled(database, connection_id, Record(EntityType.INVOICE, "3"), title="Invoice 3")
+    person = web.as_(Role.VIEWER)
+    everything = person.get("/expenses").text
+    assert "Voucher 1" in everything
+    assert "Voucher 2" in everything
+    assert "Invoice 3" not in everything
+    skipped = person.get("/expenses", outcome="skipped", error_code="no_project").text
+    assert "Voucher 1" not in skipped
+    assert "The cost is on no project." in skipped

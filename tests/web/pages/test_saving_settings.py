@@ -1,0 +1,286 @@
+"""Settings that may open other books: a worker, which is this process, saves them once the systems accept them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from models.admin import audit_log
+from models.admin.operations import WORTHWHILE, OperationType
+from models.connections.repository import UnknownConnectionError
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users.repository import Rights
+from tests.factories import settings
+from tests.installation import environment, installed, messages
+from tests.sandbox.serving import sandbox
+from tests.web.form_filling import error_at, fields_of, fill_in
+from worker import tasks
+from worker.container import clock
+from worker.jobs import operations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from models.connections.repository import Connection
+    from models.connections.settings import ConnectionSettings
+    from tests.web.conftest import Web
+    from worker.container import Container
+
+MANY = {"username": "many@example.com", "password": "many-password"}
+OTHER_KEY = "moment-other-key"
+
+
+@pytest.fixture(scope="module")
+def systems() -> Iterator[dict[str, str]]:
+    with sandbox() as (addresses, _):
+        yield addresses
+
+
+@pytest.fixture
+def container(database_url: str, redis_url: str, systems: dict[str, str]) -> Iterator[Container]:
+    for system in ("moment", "twentyfour"):
+        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
+    with installed(environment(database_url, redis_url, systems)) as container:
+        yield container
+
+
+class Page:
+    """The page of a connection on an accountant's login, before somebody who administers this connection only."""
+
+    def __init__(self, web: Web, container: Container) -> None:
+        self.web, self.container, self.number = web, container, web.connection.id
+        self.address = f"/connections/{self.number}"
+        self.person = web.as_(Role.ADMINISTRATOR, connections=[self.number])
+        self.email = users.all_users(container.database)[-1].email
+        self.own, self.rivals, _ = [each.id for each in container.erp(settings(**MANY)).identities()]
+        self.change(**MANY, identity_id=self.own)
+
+    @property
+    def connection(self) -> Connection:
+        return self.container.connections.get(self.number)
+
+    @property
+    def saved(self) -> ConnectionSettings:
+        return self.connection.settings
+
+    def change(self, **changes: object) -> None:
+        self.container.connections.update(self.number, changes, actor="test", now=clock())
+
+    def save(self, **entered: str) -> str:
+        """Save settings that may open other books, and tell the address of what becomes of them."""
+        asked = fill_in(self.person, self.address, **entered)
+        assert asked.status_code == 303
+        return asked.headers["Location"]
+
+    def work_off(self) -> None:
+        waiting = messages(self.container)
+        self.container.redis.delete("sync")
+        for _, number in waiting:
+            tasks.run_operation(number)
+
+    def refused(self, **entered: str) -> requests.Response:
+        """Have settings refused, and go back to the form as it was entered."""
+        before, place = self.connection, self.save(**entered)
+        self.work_off()
+        assert self.connection == before
+        assert "Nothing was saved" in self.person.get(place).text
+        return self.person.get(self.address, operation=place.rpartition("/")[2])
+
+
+@pytest.fixture
+def page(web: Web, container: Container) -> Page:
+    return Page(web, container)
+
+
+def test_with_a_wrong_password_no_client_is_left_for_the_right_one(page: Page) -> None:
+    form = page.refused(identity_id=page.rivals, password="guessed", client_id="77")
+    assert "refused the user name or password" in error_at(form, "password")
+    fields = fields_of(form, page.address)
+    assert (fields["identity_id"], fields["client_id"], fields["password"]) == (page.rivals, "77", "")
+    assert "guessed" not in form.text
+    fill_in(page.web.as_(Role.ADMINISTRATOR), page.address, password="many-password")
+    assert page.saved.identity_id == page.own
+
+
+def test_what_the_systems_accept_is_saved_in_the_name_of_who_entered_it(page: Page) -> None:
+    place = page.save(identity_id=page.rivals.upper(), password="many-password", client_id="77")
+    page.work_off()
+    assert (page.saved.identity_id.lower(), page.saved.client_id) == (page.rivals, "77")
+    noted = audit_log.page(page.container.database, Scope(frozenset({page.number}))).lines[0]
+    assert noted.actor == page.email
+    assert "The settings are saved." in page.person.get(place).text
+    examination = page.container.operations.latest(page.number, OperationType.DIAGNOSTICS)
+    assert examination
+    assert f'href="/operations/{examination.id}"' in page.person.get(place).text
+
+
+def test_a_connection_that_paused_itself_works_again_with_what_is_accepted(page: Page) -> None:
+    page.container.connections.pause(page.number, "no", now=clock())
+    page.save(identity_id=page.rivals, password="guessed")
+    page.work_off()
+    assert page.connection.paused_because == "no"
+    page.save(identity_id=page.rivals, password="many-password")
+    page.work_off()
+    assert page.connection.paused_because == ""
+
+
+@pytest.mark.parametrize("other_books", [False, True])
+def test_who_saves_a_new_password_ends_the_session_of_the_former_one(page: Page, *, other_books: bool) -> None:
+    page.container.cached_erp(page.connection).client_name()
+    assert page.container.redis.keys("twentyfour:session:*")
+    login = page.container.settings.twentyfour_api_url + "/logins/many@example.com"
+    requests.patch(login, json={"password": "newer"}, timeout=10).raise_for_status()
+    page.save(password="newer", **({"identity_id": page.rivals} if other_books else {}))
+    if other_books:
+        operation = page.container.operations.latest(page.number, OperationType.SAVING)
+        assert operation
+        tasks.run_operation(operation.id)
+    assert page.saved.password.get_secret_value() == "newer"
+    assert page.container.redis.keys("twentyfour:session:*") == []
+
+
+@pytest.mark.parametrize(
+    ("entered", "field", "said"),
+    [
+        ({"identity_id": "00000000-0000-0000-0000-00000000abcd"}, "identity_id", "does not reach"),
+        ({"identity_id": ""}, "identity_id", "reaches 2 clients"),
+        ({"username": "nobody@example.com"}, "password", "refused the user name or password"),
+        ({"username": "demo@example.com", "password": "demo-password"}, "identity_id", "does not reach"),
+    ],
+)
+def test_a_login_that_does_not_lead_there_is_refused_at_its_field(
+    page: Page, entered: dict[str, str], field: str, said: str
+) -> None:
+    assert said in error_at(page.refused(**{"password": "many-password", **entered}), field)
+
+
+def test_a_company_is_saved_with_a_key_that_opens_it_only(page: Page) -> None:
+    form = page.refused(moment_company="1002", moment_api_key="moment-demo-key")
+    assert "does not accept the API key" in error_at(form, "moment_api_key")
+    page.save(moment_company="1002", moment_api_key=OTHER_KEY)
+    page.work_off()
+    assert (page.saved.moment_company, page.saved.moment_api_key.get_secret_value()) == ("1002", OTHER_KEY)
+
+
+def test_both_new_are_saved_only_if_both_are_accepted(page: Page) -> None:
+    form = page.refused(
+        moment_company="1002", moment_api_key=OTHER_KEY, identity_id=page.rivals, password="guessed"
+    )
+    assert error_at(form, "password")
+
+
+def test_a_system_that_does_not_answer_has_accepted_nothing(page: Page, systems: dict[str, str]) -> None:
+    page.container.erp(page.saved).identities()
+    mishap = {"operation": "GetIdentitiesWithCredential", "kind": "error_503"}
+    requests.post(f"{systems['twentyfour']}/mishaps", json=mishap, timeout=10).raise_for_status()
+    form = page.refused(identity_id=page.rivals, password="many-password")
+    assert "Save the settings again in a while." in error_at(form, "password")
+
+
+def test_of_two_tabs_the_one_that_is_checked_first_is_saved(page: Page) -> None:
+    fields = fields_of(page.person.get(page.address), page.address)
+    chosen = {"password": "many-password", "identity_id": page.rivals}
+    places = [
+        page.person.ask("POST", page.address, data={**fields, **chosen, "client_id": client}).headers["Location"]
+        for client in ("1", "2")
+    ]
+    page.work_off()
+    assert page.saved.client_id == "1"
+    assert "somebody else has changed these settings" in page.person.get(places[1]).text
+    form = page.person.get(page.address, operation=places[1].rpartition("/")[2])
+    assert 'value="2"' in form.text
+    assert "somebody else has changed these settings" in form.text
+
+
+def test_what_another_person_saves_while_it_is_checked_stays(page: Page) -> None:
+    place = page.save(identity_id=page.rivals, password="many-password")
+    assert fill_in(page.web.as_(Role.ADMINISTRATOR), page.address, client_id="88").status_code == 303
+    before = page.connection
+    page.work_off()
+    assert page.connection == before
+    assert "somebody else has changed these settings" in page.person.get(place).text
+
+
+def test_without_a_worker_nothing_changes_and_the_pages_say_so(page: Page) -> None:
+    before, place = page.connection, page.save(identity_id=page.rivals, password="many-password")
+    waiting = page.person.get(place).text
+    assert "is being checked" in waiting
+    assert f'data-awaits="{place}"' in waiting
+    assert "many-password" not in waiting
+    assert "are being checked" in page.web.as_(Role.ADMINISTRATOR).get(page.address).text
+    assert page.connection == before
+    page.work_off()
+    assert "are being checked" not in page.person.get(page.address).text
+
+
+def test_what_waited_too_long_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, place = page.connection, page.save(identity_id=page.rivals, password="many-password")
+    later = clock() + WORTHWHILE + timedelta(minutes=1)
+    monkeypatch.setattr("worker.jobs.save_settings.clock", lambda: later)
+    page.work_off()
+    assert page.connection == before
+    assert "It took too long" in page.person.get(place).text
+
+
+@pytest.mark.parametrize("loses", ["role", "connection", "access"])
+def test_who_has_lost_the_right_meanwhile_changes_nothing(page: Page, web: Web, loses: str) -> None:
+    before, place = page.connection, page.save(identity_id=page.rivals, password="many-password")
+    operation = page.container.operations.get(int(place.rpartition("/")[2]))
+    assert operation
+    database, user = page.container.database, users.get_by_email(page.container.database, operation.actor)
+    web.as_(Role.ADMINISTRATOR)  # somebody must be left who manages users
+    other, _ = page.container.connections.add("Other AS", settings(), actor="test", now=clock())
+    role, scope = user.rights.role, user.rights.scope
+    if loses == "access":
+        users.disable(database, user.id, actor="test", now=clock())
+    elif loses == "role":
+        users.update(database, user.id, Rights(Role.OPERATOR, scope), actor="test", now=clock())
+    else:
+        users.update(database, user.id, Rights(role, Scope(frozenset({other.id}))), actor="test", now=clock())
+    page.work_off()
+    assert page.connection == before
+
+
+def test_a_worker_that_is_killed_before_it_answers_does_it_again(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = page.save(identity_id=page.rivals, password="many-password")
+    number = int(place.rpartition("/")[2])
+    with monkeypatch.context() as dying:
+        dying.setattr(page.container.operations, "complete", _killed)
+        with suppress(KeyboardInterrupt):
+            operations.run(page.container, number)
+    saved = page.connection
+    assert saved.settings.identity_id == page.rivals
+    operations.run(page.container, number)
+    assert page.connection == saved
+    assert "The settings are saved." in page.person.get(place).text
+
+
+def test_what_was_typed_is_kept_without_secrets_and_shown_to_who_typed_it_only(page: Page) -> None:
+    place = page.save(identity_id=page.rivals, password="many-password")
+    another = page.web.as_(Role.ADMINISTRATOR)
+    page.work_off()
+    operation = page.container.operations.get(int(place.rpartition("/")[2]))
+    assert operation
+    assert "many-password" not in str((operation.input, operation.result))
+    assert another.get(place).status_code == 404
+    assert another.get(page.address, operation=str(operation.id)).status_code == 200
+
+
+def test_a_connection_that_is_erased_meanwhile_stays_so(page: Page) -> None:
+    place = page.save(identity_id=page.rivals, password="many-password")
+    with page.container.database.transaction() as session:
+        session.connection().exec_driver_sql("DELETE FROM connections")
+    with suppress(UnknownConnectionError):
+        operations.run(page.container, int(place.rpartition("/")[2]))
+    assert page.container.connections.all() == []
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt

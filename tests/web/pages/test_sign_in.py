@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users.repository import Rights, User
+from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
+from tests.factories import NOW
+from tests.installation import environment, installed, own_logging
+from tests.sandbox.serving import serving
+from tests.web.http_browser import Browser, cookies_of
+from web.app import create_app
+from web.pages.sign_in import local_url
+from web.security.csrf import csrf_token
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Web
+    from worker.container import Container
+
+SESSION = "__Host-session"
+EMAIL, PASSWORD = "anna@example.com", "correct horse battery"
+RIGHTS = Rights(Role.ADMINISTRATOR, Scope())
+
+
+@pytest.fixture
+def anna(container: Container) -> User:
+    return users.add(container.database, EMAIL, RIGHTS, password=PASSWORD, actor="test", now=NOW)
+
+
+@pytest.fixture
+def browser(web: Web, anna: User) -> Browser:
+    assert anna.email == EMAIL
+    return Browser(web.url)
+
+
+def test_whoever_knows_the_password_gets_where_they_wanted(browser: Browser) -> None:
+    assert browser.ask("GET", "/account?done=x").headers["Location"] == "/sign-in?next=/account%3Fdone%3Dx"
+    answer = browser.sign_in(" Anna@Example.com", PASSWORD, path="/sign-in?next=/account%3Fdone%3Dx")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/account?done=x")
+    assert EMAIL in browser.ask("GET", "/account").text
+    assert browser.ask("GET", "/sign-in?next=/users").headers["Location"] == "/users"
+
+
+def test_the_language_chosen_for_signing_in_stays_chosen(browser: Browser) -> None:
+    assert 'href="?language=nb&amp;next=/account"' in browser.ask("GET", "/sign-in?next=/account").text
+    for language in ("nb", "en"):
+        browser.sign_in(EMAIL, PASSWORD, path=f"/sign-in?language={language}&next=/account")
+        assert f'<html lang="{language}">' in browser.ask("GET", "/account").text
+        browser.cookies.clear()
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [(EMAIL, "guess"), (EMAIL, ""), ("nobody@example.com", PASSWORD), ("", "")],
+)
+def test_whoever_does_not_is_told_the_same_whoever_they_are(browser: Browser, email: str, password: str) -> None:
+    answer = browser.sign_in(email, password)
+    assert (answer.status_code, "The e-mail address or the password is not right." in answer.text) == (403, True)
+    assert PASSWORD not in answer.text
+    assert browser.ask("GET", "/account").status_code == 303
+
+
+def test_a_session_is_in_a_cookie_that_scripts_and_other_sites_cannot_use(browser: Browser) -> None:
+    (session,) = (each for each in cookies_of(browser.sign_in(EMAIL, PASSWORD)) if "session" in each.key)
+    assert session.key == SESSION
+    assert (session["httponly"], session["secure"], session["samesite"]) == (True, True, "lax")
+    assert (session["path"], session["domain"], session["max-age"]) == ("/", "", "")
+    assert len(session.value) >= 43
+
+
+def test_on_ones_own_machine_cookies_do_without_https(database_url: str, redis_url: str) -> None:
+    environ = {**environment(database_url, redis_url), "PUBLIC_URL": "http://127.0.0.1:8000"}
+    with installed(environ), own_logging(), serving(create_app()) as url:
+        answer = requests.get(f"{url}/sign-in", timeout=10)
+    (cookie,) = cookies_of(answer)
+    assert (cookie.key, cookie["secure"], cookie["httponly"]) == ("signing-in", "", True)
+    assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_each_sign_in_is_a_new_session_and_ends_the_one_before(browser: Browser) -> None:
+    csrf, filled = browser.form(), {"email": EMAIL, "password": PASSWORD}
+    proven = dict(browser.cookies)
+    browser.ask("POST", "/sign-in", data={"csrf": csrf, **filled})
+    before = dict(browser.cookies)
+    browser.cookies |= proven
+    assert browser.ask("POST", "/sign-in", data={"csrf": csrf, **filled}).status_code == 303
+    assert browser.cookies[SESSION] != before[SESSION]
+    assert browser.ask("GET", "/account").status_code == 200
+    browser.cookies = before
+    assert browser.ask("GET", "/account").status_code == 303
+
+
+def test_signing_out_ends_the_session_also_for_whoever_has_copied_it(browser: Browser) -> None:
+    browser.sign_in(EMAIL, PASSWORD)
+    thief = Browser(browser.url)
+    thief.cookies |= browser.cookies
+    csrf = csrf_token(browser.cookies[SESSION])
+    answer = browser.ask("POST", "/sign-out", data={"csrf": csrf})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+    assert SESSION not in browser.cookies
+    assert thief.ask("GET", "/account").status_code == 303
+
+
+def test_too_many_attempts_wait_and_others_do_not(browser: Browser, container: Container) -> None:
+    users.add(container.database, "per@example.com", RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    assert {browser.sign_in(EMAIL, "guess").status_code for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS)} == {
+        403
+    }
+    for email in (EMAIL, EMAIL.upper()):
+        answer = browser.sign_in(email, PASSWORD)
+        assert (answer.status_code, "Wait a quarter of an hour" in answer.text) == (429, True)
+    assert browser.sign_in("per@example.com", PASSWORD).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("csrf", "headers"),
+    [
+        ("", {}),
+        ("0" * 64, {}),
+        (None, {"Sec-Fetch-Site": "cross-site"}),
+        (None, {"Origin": "https://elsewhere.example"}),
+        (None, {"Origin": "null"}),
+        (None, {"Content-Type": "multipart/form-data"}),
+    ],
+)
+def test_nobody_is_signed_in_by_a_form_of_elsewhere(
+    browser: Browser, csrf: str | None, headers: dict[str, str]
+) -> None:
+    proven = browser.form() if csrf is None else csrf
+    data = {"csrf": proven, "email": EMAIL, "password": PASSWORD}
+    assert browser.ask("POST", "/sign-in", data=data, headers=headers).status_code == 403
+    assert SESSION not in browser.cookies
+
+
+def test_what_nobody_can_type_is_not_read(browser: Browser) -> None:
+    assert browser.sign_in("anna@\0example.com", PASSWORD).status_code == 400
+    assert browser.sign_in(EMAIL, "\0").status_code == 400
+
+
+def test_a_form_proves_nothing_in_another_browser(browser: Browser) -> None:
+    other = Browser(browser.url)
+    other.form()
+    data = {"csrf": browser.form(), "email": EMAIL, "password": PASSWORD}
+    assert other.ask("POST", "/sign-in", data=data).status_code == 403
+
+
+def test_a_form_of_ours_is_taken_through_a_proxy_and_without_one(browser: Browser) -> None:
+    for origin in ("https://bridge.example", browser.url):
+        data = {"csrf": browser.form(), "email": EMAIL, "password": PASSWORD}
+        told = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
+        assert browser.ask("POST", "/sign-in", data=data, headers=told).status_code == 303
+        browser.cookies.clear()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "https://evil.example",
+        "https:evil.example",
+        "javascript:alert(1)",
+        "evil",
+        "",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "/\x00",
+        "/\r\nSet-Cookie: a=b",
+        " //evil.example",
+        "/" + "x" * 1000,
+    ],
+)
+def test_nobody_is_sent_elsewhere(browser: Browser, address: str) -> None:
+    assert local_url(address) == "/"
+    answer = browser.sign_in(EMAIL, PASSWORD, path=f"/sign-in?next={quote(address)}")
+    assert answer.headers["Location"] == "/"
+
+
+def test_a_disabled_user_is_out_at_once(browser: Browser, container: Container, anna: User) -> None:
+    users.add(container.database, "per@example.com", RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    browser.sign_in(EMAIL, PASSWORD)
+    users.disable(container.database, anna.id, actor="test", now=NOW)
+    assert browser.ask("GET", "/account").status_code == 303
+    assert browser.sign_in(EMAIL, PASSWORD).status_code == 403

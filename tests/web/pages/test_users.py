@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users import sign_in
+from models.users.repository import Rights, User
+from tests.factories import NOW, settings
+from tests.web.form_filling import fill_in
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Person, Web
+    from worker.container import Container
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def administrator(web: Web) -> Person:
+    return web.as_(Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def per(container: Container, web: Web) -> User:
+    rights = Rights(Role.VIEWER, Scope(frozenset({web.connection.id})))
+    return users.add(container.database, "per@example.com", rights, password=PASSWORD, actor="test", now=NOW)
+
+
+def knows(container: Container, email: str, password: str) -> bool:
+    try:
+        return bool(sign_in.by_password(container.database, email, password, address="", now=clock()))
+    except sign_in.SignInRefusedError:
+        return False
+
+
+def test_users_are_listed_with_what_they_may_do(administrator: Person, per: User) -> None:
+    page = administrator.get("/users").text
+    assert f'<a href="/users/{per.id}">per@example.com</a>' in page
+    for words in ("viewer", "Demo AS", "administrator", "all", "can sign in"):
+        assert f">{words}<" in page
+
+
+def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container: Container) -> None:
+    answer = fill_in(
+        administrator,
+        "/users/new",
+        email="Eva@example.com",
+        password=PASSWORD,
+        role="operator",
+        connections=str(web.connection.id),
+    )
+    assert answer.status_code == 303
+    assert "Give them their password" in administrator.get(answer.headers["Location"]).text
+    eva = users.get_by_email(container.database, "eva@example.com")
+    assert eva.rights == Rights(Role.OPERATOR, Scope(frozenset({web.connection.id})))
+    assert knows(container, "eva@example.com", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("entered", "words"),
+    [
+        ({"email": "eva"}, "This is not an e-mail address."),
+        ({"email": "per@example.com"}, "There is a user with this e-mail address already."),
+        ({"password": "short"}, "12 to 200 characters"),
+        ({"password": ""}, "12 to 200 characters"),
+        ({"everywhere": []}, "Choose all connections, or at least one"),
+    ],
+)
+def test_what_cannot_be_taken_is_said_at_its_field(
+    administrator: Person, container: Container, per: User, entered: dict[str, str], words: str
+) -> None:
+    usual = {"email": "eva@example.com", "password": PASSWORD, "role": "viewer", "everywhere": "yes"}
+    page = fill_in(administrator, "/users/new", **{**usual, **entered})
+    assert (page.status_code, words in page.text) == (422, True)
+    assert f'value="{entered.get("email", "eva@example.com")}"' in page.text
+    assert PASSWORD not in page.text
+    assert [each.email for each in users.all_users(container.database) if "administrator" not in each.email] == [
+        per.email
+    ]
+
+
+def test_a_user_gets_other_rights(administrator: Person, container: Container, per: User) -> None:
+    answer = fill_in(administrator, f"/users/{per.id}", role="administrator", everywhere="yes")
+    assert answer.headers["Location"] == f"/users/{per.id}?done=changed"
+    assert users.get(container.database, per.id).rights == Rights(Role.ADMINISTRATOR, Scope())
+
+
+def test_a_user_gets_a_new_password(administrator: Person, container: Container, per: User) -> None:
+    address = f"/users/{per.id}/password"
+    page = fill_in(administrator, f"/users/{per.id}", to=address, password="short")
+    assert (page.status_code, "12 to 200 characters" in page.text) == (422, True)
+    fill_in(administrator, f"/users/{per.id}", to=address, password="another horse battery")
+    assert knows(container, per.email, "another horse battery")
+    assert not knows(container, per.email, PASSWORD)
+
+
+def test_a_user_is_shut_out_and_let_in_again(administrator: Person, container: Container, per: User) -> None:
+    fill_in(administrator, f"/users/{per.id}", to=f"/users/{per.id}/disable")
+    assert not knows(container, per.email, PASSWORD)
+    assert "disabled" in administrator.get("/users").text
+    fill_in(administrator, f"/users/{per.id}", to=f"/users/{per.id}/enable")
+    assert knows(container, per.email, PASSWORD)
+
+
+def test_the_last_administrator_stays_one(administrator: Person, container: Container) -> None:
+    (anna,) = users.all_users(container.database)
+    for page in (
+        fill_in(administrator, f"/users/{anna.id}", role="viewer"),
+        fill_in(administrator, f"/users/{anna.id}", to=f"/users/{anna.id}/disable"),
+    ):
+        assert (page.status_code, "There must be an administrator of all connections" in page.text) == (422, True)
+    assert users.all_users(container.database) == [anna]
+
+
+def test_an_administrator_of_some_connections_manages_no_users(web: Web, container: Container, per: User) -> None:
+    other, _ = container.connections.add("Rival Holding", settings(), actor="test", now=NOW)
+    one = web.as_(Role.ADMINISTRATOR, connections=[web.connection.id, other.id])
+    assert 'href="/users"' not in one.get("/account").text
+    for path in ("/users", "/users/new", f"/users/{per.id}"):
+        assert one.get(path).status_code == 404
+    assert one.post("/users/new", email="eva@example.com").status_code == 404

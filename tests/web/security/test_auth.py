@@ -1,0 +1,257 @@
+"""Every route with everybody who might ask for it: one without a rule, or naming what is not known here, fails."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi.routing import APIRoute, iter_route_contexts
+from pydantic import SecretStr
+from sqlalchemy import text
+from starlette.routing import Mount
+
+from models.admin.operations import OperationType
+from models.enums import Role, Scope
+from models.schema.tables import Base
+from models.schema.users import SessionRow
+from models.users import repository as users
+from models.users.repository import Rights
+from sync.error_codes import ERROR_CODES
+from tests.factories import NOW, settings
+from tests.installation import stuck
+from tests.web.crawler import Surfer
+from web.app import create_app
+from web.security.auth import RequireRole, allow_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from models.connections.repository import Connection
+    from tests.web.conftest import Person, Web
+    from tests.web.crawler import Form
+    from worker.container import Container
+
+OF_CONNECTIONS = ("connection_id", "job_id", "operation_id")
+"""What belongs to a connection, as addresses name it; whoever does not see the connection sees none of it."""
+
+SECRETS = ("rival-key-4711", "rival-password-4711")
+MARKS = ("Rival Holding", "Invoice 777123", "@rival.example", *SECRETS)
+"""What the other customer wants nobody else to see."""
+
+EVERYBODY = (None, *Role)
+"""None is somebody who is not signed in."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a route answers to, and who may ask; ``may`` is None where everybody may."""
+
+    method: str
+    path: str
+    may: RequireRole | None
+
+    @property
+    def is_of_connection(self) -> bool:
+        return any(f"{{{name}}}" in self.path for name in OF_CONNECTIONS)
+
+    def address(self, of: Customer) -> str:
+        return re.sub(r"\{(\w+)\}", lambda found: str(of.ids[found[1]]), self.path)
+
+    def allows(self, status: int, role: Role | None, *, everywhere: bool = False) -> bool:
+        """Tell whether this is what such a person is to be answered; a form is sent without its proof."""
+        if self.may is None:
+            return status < 500
+        if role is None:
+            return status == 303
+        if not role.covers(self.may.role) or self.may.everywhere > everywhere:
+            return status == 404
+        return status in ({200, 400} if self.method == "GET" else {403})  # 400: the address must say more
+
+
+def rules() -> Iterator[Rule]:
+    for route in iter_route_contexts(create_app().routes):
+        if isinstance(route.original_route, Mount):
+            assert route.path == "/static"
+            continue
+        assert isinstance(route.original_route, APIRoute)
+        asks = [each.call for each in route.dependant.dependencies]
+        may = next((each for each in asks if isinstance(each, RequireRole)), None)
+        assert may or allow_all in asks, f"{route.path} asks for no role and is not Open: see web/security/auth.py"
+        for method in route.methods or ():
+            yield Rule(method, str(route.path), may)
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer's connection, and the ids of one of everything that addresses name."""
+
+    connection: Connection
+    ids: Mapping[str, object]
+
+
+def customer(container: Container, connection: Connection, token: str, *, title: str) -> Customer:
+    job_id = stuck(container, connection, title=title)
+    operation_id = container.operations.request(OperationType.DIAGNOSTICS, connection.id, actor="test", now=NOW)
+    rights = Rights(Role.VIEWER, Scope(frozenset({connection.id})))
+    email = f"per@{connection.name.split()[0].lower()}.example"
+    user = users.add(container.database, email, rights, password=None, actor=email, now=NOW)
+    ids = {"connection_id": connection.id, "job_id": job_id, "operation_id": operation_id, "user_id": user.id}
+    return Customer(connection, {**ids, "token": token, "error_code": next(iter(ERROR_CODES))})
+
+
+@pytest.fixture
+def ours(web: Web, container: Container) -> Customer:
+    return customer(container, web.connection, web.hook.rpartition("/")[2], title="Invoice 1024")
+
+
+@pytest.fixture
+def rival(container: Container) -> Customer:
+    key, password = map(SecretStr, SECRETS)
+    own = {"username": "bridge@rival.example", "error_emails": ("books@rival.example",)}
+    connection, token = container.connections.add(
+        "Rival Holding", settings(moment_api_key=key, password=password, **own), actor="eva@rival.example", now=NOW
+    )
+    return customer(container, connection, token, title="Invoice 777123")
+
+
+def person(web: Web, role: Role | None, of: Customer) -> Person:
+    return web.as_(role, connections=[of.connection.id]) if role else web.nobody()
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_at_their_own_customer_people_may_do_what_the_rules_say(
+    web: Web, ours: Customer, role: Role | None
+) -> None:
+    one = person(web, role, ours)
+    for rule in rules():
+        answer = one.ask(rule.method, rule.address(ours))
+        assert rule.allows(answer.status_code, role), (rule, answer.status_code)
+
+
+def test_administrators_of_all_customers_may_do_everything(web: Web, ours: Customer, rival: Customer) -> None:
+    one = web.as_(Role.ADMINISTRATOR)
+    for rule in rules():
+        for of in (ours, rival):
+            answer = one.ask(rule.method, rule.address(of))
+            assert rule.allows(answer.status_code, Role.ADMINISTRATOR, everywhere=True), (rule, answer.status_code)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_is_another_customers_is_like_what_is_not_there(
+    web: Web, container: Container, ours: Customer, rival: Customer, role: Role
+) -> None:
+    one, before = person(web, role, ours), held(container)
+    nobodys = replace(rival, ids={**rival.ids, **dict.fromkeys(OF_CONNECTIONS, 999_999)})
+    for rule in (each for each in rules() if each.is_of_connection):
+        there, nowhere = (
+            one.ask(rule.method, rule.address(of), data={"csrf": one.csrf}) for of in (rival, nobodys)
+        )
+        assert (there.status_code, there.text) == (404, nowhere.text), rule
+    assert held(container) == before
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_no_page_tells_of_another_customer(web: Web, ours: Customer, rival: Customer, role: Role | None) -> None:
+    one, number = person(web, role, ours), rival.connection.id
+    for rule in rules():
+        for query in ("", f"?connection={number}&connection_id={number}"):
+            page = one.ask("GET", rule.address(ours) + query)
+            assert [mark for mark in MARKS if mark in page.text] == [], (rule, query)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_no_page_tells_which_other_clients_a_login_reaches(
+    web: Web, container: Container, ours: Customer, role: Role
+) -> None:
+    own, other = {"id": "4711-own", "name": "Own AS"}, {"id": "4711-rival", "name": "Rival Holding"}
+    operation_id = int(str(ours.ids["operation_id"]))
+    container.operations.complete(operation_id, {"findings": [], "clients": [own, other], "accounts": []}, now=NOW)
+    asked = container.operations.request(
+        OperationType.CLIENTS, ours.connection.id, input_={"username": "u"}, actor="test", now=NOW
+    )
+    container.operations.complete(asked, {"findings": [], "clients": [own, other], "accounts": []}, now=NOW)
+    one = person(web, role, ours)
+    for rule in rules():
+        for address in (rule.address(ours), rule.address(replace(ours, ids={**ours.ids, "operation_id": asked}))):
+            page = one.ask("GET", f"{address}?operation={asked}")
+            assert [told for told in other.values() if told in page.text] == [], (rule, address)
+
+
+def test_no_page_tells_a_secret(web: Web, rival: Customer) -> None:
+    one = web.as_(Role.ADMINISTRATOR)
+    for rule in rules():
+        page = one.ask("GET", rule.address(rival))
+        assert [secret for secret in SECRETS if secret in page.text] == [], rule
+
+
+@pytest.mark.parametrize("role", Role)
+def test_another_customers_forms_are_of_no_use(
+    web: Web, container: Container, ours: Customer, rival: Customer, role: Role
+) -> None:
+    shown = forms(web.as_(Role.ADMINISTRATOR, connections=[rival.connection.id]))
+    one, before = person(web, role, ours), held(container, rival)
+    for form in shown:
+        for number in range(max(map(len, form.fields.values()), default=0)):
+            filled = {name: values[number % len(values)] for name, values in form.fields.items() if values}
+            where = "params" if form.method == "GET" else "data"
+            answer = one.ask(form.method, form.action, **{where: {**filled, "csrf": one.csrf}})
+            assert [mark for mark in MARKS if mark in answer.text] == [], form
+    assert held(container, rival) == before
+
+
+def test_looking_changes_nothing(web: Web, container: Container, ours: Customer) -> None:
+    one = web.as_(Role.ADMINISTRATOR)
+    for rule in rules():
+        before = held(container)
+        one.ask("GET", rule.address(ours))
+        assert held(container) == before, rule
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({"csrf": ""}, {}),
+        ({"csrf": "0" * 64}, {}),
+        ({}, {"Sec-Fetch-Site": "cross-site"}),
+        ({}, {"Sec-Fetch-Site": "same-site"}),
+        ({}, {"Origin": "https://elsewhere.example"}),
+        ({}, {"Origin": "null"}),
+        ({}, {"Content-Type": "text/plain"}),
+        ({}, {"Content-Type": "multipart/form-data; boundary=x"}),
+    ],
+)
+def test_a_form_that_is_not_proven_to_be_ours_changes_nothing(
+    web: Web, container: Container, ours: Customer, fields: dict[str, str], headers: dict[str, str]
+) -> None:
+    one, before = web.as_(Role.ADMINISTRATOR), held(container)
+    for rule in (each for each in rules() if each.method != "GET" and each.may):
+        answer = one.ask(rule.method, rule.address(ours), data={"csrf": one.csrf, **fields}, headers=headers)
+        assert answer.status_code == 403, rule
+    assert held(container) == before
+
+
+def forms(one: Person) -> list[Form]:
+    """Find the forms that somebody is shown; the one that would sign them out comes last."""
+    surfer = Surfer(one.url, [rule.path for rule in rules()], one.session())
+    surfer.look_around("/")
+    return sorted(surfer.forms(), key=lambda form: form.action == "/sign-out")
+
+
+def held(container: Container, of: Customer | None = None) -> dict[str, str]:
+    """Tell what the database holds, of one customer or of all, but for who is signed in."""
+    seen = "SELECT md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM {} t {}"
+    with container.database.transaction() as session:
+        return {table: session.scalar(text(seen.format(table, which))) for table, which in tables(of)}
+
+
+def tables(of: Customer | None) -> Iterator[tuple[str, str]]:
+    for table in Base.metadata.sorted_tables:
+        if of is None and table.name != SessionRow.__tablename__:
+            yield table.name, ""
+        elif of and "connection_id" in table.columns:
+            yield table.name, f"WHERE connection_id = {of.connection.id}"
+    if of:
+        yield "connections", f"WHERE id = {of.connection.id}"
+        yield "attempts", f"WHERE job_id = {of.ids['job_id']}"

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from models.enums import Role
+from tests.sandbox.serving import serving
+from web.app import create_app
+from web.security.headers import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.servers import Server
+    from tests.web.conftest import Web
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/account", "/sign-in", "/nowhere", "/health/live", "/static/style.css", "/webhooks/moment/x"]
+)
+def test_every_answer_protects_itself(web: Web, path: str) -> None:
+    told = web.as_(Role.VIEWER).get(path).headers
+    assert told["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "frame-ancestors 'none'" in told["Content-Security-Policy"]
+    assert "unsafe" not in told["Content-Security-Policy"]
+    assert told["X-Frame-Options"] == "DENY"
+    assert told["X-Content-Type-Options"] == "nosniff"
+    assert told["Referrer-Policy"] == "same-origin"
+    assert told["Strict-Transport-Security"] == "max-age=31536000"
+    assert told["Cache-Control"] == ("no-cache" if path.startswith("/static/") else "no-store")
+
+
+def test_what_does_not_change_is_not_sent_again(web: Web) -> None:
+    first = web.get("/static/style.css")
+    again = web.nobody().ask("GET", "/static/style.css", headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
+@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/"])
+def test_only_what_is_static_is_served_as_such(web: Web, path: str) -> None:
+    with requests.Session() as session:
+        raw = requests.Request("GET", web.url).prepare()
+        raw.url = web.url + path  # requests would tidy it up
+        answer = session.send(raw, timeout=10)
+    assert answer.status_code == 404
+    assert "create_app" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/account/language", "/users/new", "/webhooks/moment/x"])
+def test_a_body_that_is_too_long_is_refused_also_when_it_does_not_say_so(web: Web, path: str) -> None:
+    def drip() -> Iterator[bytes]:
+        for _ in range(MAX_BODY_BYTES // 1024 + 1):
+            yield b"a" * 1024
+
+    one = web.as_(Role.ADMINISTRATOR)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for body in (b"a" * (MAX_BODY_BYTES + 1), drip()):
+        assert one.ask("POST", path, data=body, headers=form).status_code == 413
+
+
+def test_what_is_not_there_is_said_in_the_visitors_language(web: Web) -> None:
+    page = web.as_(Role.VIEWER).get("/nowhere")
+    assert (page.status_code, "There is no such page" in page.text) == (404, True)
+    assert 'lang="en"' in page.text
+    assert web.nobody().get("/nowhere").status_code == 404
+
+
+def test_a_number_that_cannot_be_one_is_not_there(web: Web) -> None:
+    one = web.as_(Role.ADMINISTRATOR)
+    for number in ("0", "-1", "x", "1e3", "٣", "9" * 30, "%00"):
+        assert one.get(f"/users/{number}").status_code == 404
+
+
+def test_an_answer_to_a_machine_is_not_a_page(web: Web) -> None:
+    answer = web.notify(b"")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
+
+
+@pytest.mark.kills
+def test_without_the_database_a_page_asks_for_patience(web: Web, postgres: Server) -> None:
+    one = web.as_(Role.VIEWER)
+    postgres.kill()
+    try:
+        page = one.get("/account")
+    finally:
+        postgres.start()
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "30")
+    assert "text/html" in page.headers["Content-Type"]
+
+
+def test_a_crash_tells_nothing_of_our_inside(web: Web) -> None:
+    app = create_app()
+
+    @app.get("/crash")
+    def crash() -> None:
+        raise RuntimeError("postgresql://bridge:secret@host")
+
+    with serving(app) as url:
+        page = requests.get(f"{url}/crash", headers={"Accept-Language": "en"}, timeout=10)
+    assert (page.status_code, "Something went wrong here" in page.text) == (500, True)
+    assert "secret" not in page.text
+    assert page.headers["X-Frame-Options"] == web.get("/sign-in").headers["X-Frame-Options"] == "DENY"

@@ -1,0 +1,173 @@
+"""What may be wrong in the books or the settings, what the doctor says of it, and the cure that it names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.enums import EntityType
+from tests.worker.broken_connection import API, OUTGOING
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from tests.worker.access_problems import Sickness
+
+IN_THE_BOOKS: list[Sickness] = [
+    (
+        "a locked fiscal year",
+        lambda ill: ill.control("twentyfour", "PUT", f"books/1/years/{clock().year}", {"locked": True}),
+        "The fiscal year of today (",
+        "Open the fiscal year",
+        "",
+    ),
+    (
+        "no fiscal year",
+        lambda ill: ill.control("twentyfour", "DELETE", f"books/1/years/{clock().year}"),
+        "24SevenOffice has no fiscal year with today",
+        "Set up the fiscal year",
+        "",
+    ),
+    (
+        "no type of outgoing invoices",
+        lambda ill: [ill.control("twentyfour", "DELETE", f"books/1/types/{number}") for number in (1, 2)],
+        "24SevenOffice has no voucher type for outgoing invoices.",
+        "Set up the type “Utgående faktura”",
+        "voucher_number",
+    ),
+    (
+        "a series that starts too low",
+        lambda ill: ill.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1}),
+        "Moment's next invoice gets 2, 24SevenOffice's next voucher 1.",
+        "Set the start number (StartNo) of the series of outgoing invoices in 24SevenOffice to 2.",
+        "voucher_number",
+    ),
+    (
+        "a series that is ahead",
+        lambda ill: ill.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500}),
+        "Moment's next invoice gets 2, 24SevenOffice's next voucher 500.",
+        "Let 24SevenOffice number the vouchers",
+        "voucher_number",
+    ),
+    (
+        "a receivables account that is not there",
+        lambda ill: ill.set(receivables_account=1501),
+        "The receivables account 1501 is not in the chart of accounts.",
+        "Open it in 24SevenOffice",
+        "receivables_account",
+    ),
+    (
+        "accounts of expenses that are not there",
+        lambda ill: ill.set(expense_accounts="4000, 4100, 4300-4399, 5000-5099"),
+        "The chart of accounts has nothing for 4100, 5000-5099.",
+        "Open the accounts in 24SevenOffice",
+        "expense_accounts",
+    ),
+    (
+        "an unknown VAT code",
+        lambda ill: ill.set(vat_codes={3000: "99", 3100: "5"}),
+        "24SevenOffice does not have these accounts or VAT codes: 3000=99.",
+        "Correct them in the connection's settings",
+        "vat_codes",
+    ),
+    (
+        "an account that stands for one of Moment's and is not there",
+        lambda ill: ill.set(accounts={"501": "3999/3"}),
+        "24SevenOffice does not have these accounts or VAT codes: 3999/3.",
+        "each as id=account or id=account/code",
+        "accounts",
+    ),
+    (
+        "a VAT code of Moment's that is not there",
+        lambda ill: ill.control("moment", "PATCH", f"{API}/financialAccounts/501", {"externalTaxCode": "77"}),
+        "Moment's accounts name VAT codes that 24SevenOffice does not have: 3000=77.",
+        "Correct the accounts in Moment",
+        "vat_codes",
+    ),
+    (
+        "a factoring company that is no customer",
+        lambda ill: ill.set(factoring_id=4711),
+        "24SevenOffice has no customer 4711",
+        "leave the factoring id empty",
+        "factoring_id",
+    ),
+    (
+        "an activity that is not there",
+        lambda ill: ill.set(expense_activity="Utlegg"),
+        "No project in Moment has an open activity called “Utlegg”.",
+        "Make or open it",
+        "expense_activity",
+    ),
+    (
+        "an activity that is closed",
+        lambda ill: ill.control("moment", "PATCH", ill.activity, {"projectExtensionState": "closed"}),
+        "No project in Moment has an open activity called “Expenses”.",
+        "Make or open it",
+        "expense_activity",
+    ),
+    (
+        "a client id that does not fit its field",
+        lambda ill: ill.set(client_id_field="DepartmentId"),
+        "The field DepartmentId of projects takes whole numbers only, and “1001-M” is none.",
+        "Correct it in the connection's settings.",
+        "client_id",
+    ),
+    (
+        "expenses without accounts",
+        lambda ill: ill.set(expense_accounts=""),
+        "Expenses are on, but no account is named whose costs would come.",
+        "Correct it in the connection's settings.",
+        "expense_accounts",
+    ),
+    (
+        "nobody who hears of errors",
+        lambda ill: ill.set(error_emails=()),
+        "Nobody hears of errors.",
+        "Enter an e-mail address",
+        "error_emails",
+    ),
+]
+
+LOOKS: list[Sickness] = [
+    (
+        "a revenue account that is not there",
+        lambda ill: ill.control("moment", "PATCH", f"{API}/financialAccounts/503", {"accountNumber": 3999}),
+        "Moment has accounts that are not in the chart of accounts: 3999.",
+        "Open those in 24SevenOffice that invoices use",
+        "",
+    ),
+    (
+        "fiscal years with a gap",
+        lambda ill: ill.control("twentyfour", "DELETE", f"books/1/years/{clock().year - 1}"),
+        "The fiscal years do not follow each other day by day",
+        "Compare them with those in 24SevenOffice",
+        "",
+    ),
+    (
+        "webhooks that were never used",
+        lambda ill: ill.container.connections.new_token(ill.connection.id, actor="test", now=clock()),
+        "Moment has not told of these yet: customers, projects, invoices.",
+        "Setup > Settings > Integrations",
+        "",
+    ),
+    (
+        "a webhook that has gone silent",
+        lambda ill: ill.notify(EntityType.PROJECT, days_ago=31),
+        "Moment last told of projects at",
+        "see that the webhook's address still stands in Moment",
+        "",
+    ),
+    (
+        "documents that all wait",
+        lambda ill: ill.control("twentyfour", "PATCH", "books/1/files/1", {"approved": False}),
+        "All documents of the latest vouchers wait for approval.",
+        "until they are approved their costs stay away",
+        "",
+    ),
+    (
+        "an invoice in another currency",
+        lambda ill: ill.invoice_in("EUR", rate=11.5),
+        "is in EUR, at 11.5 kroner for one.",
+        "See that this is the rate",
+        "",
+    ),
+]
+"""What no call decides: a person is told where to look."""

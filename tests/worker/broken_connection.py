@@ -1,0 +1,128 @@
+"""A connection as the doctor meets it, whose systems can be put out of order."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import requests
+from sqlalchemy import delete
+
+from models.connections import webhook_activity
+from models.enums import EntityType, Lane
+from models.schema.tables import WebhookActivityRow
+from tests.factories import settings
+from worker.container import clock
+from worker.jobs import diagnostics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sync.diagnostics.findings import Finding
+    from worker.container import Container
+
+API = "api/1.0/companies/1001"
+OUTGOING = 11
+"""The series of outgoing invoices."""
+CUSTOMER, PROJECT, DRAFT = "62788973", "62788980", "106939080"
+EVERYTHING = {"entity_types": tuple(EntityType), "expense_accounts": "4000, 4300-4599", "client_id": "1001-M"}
+
+
+class Practice:
+    """A connection whose systems can be put out of order, and what the doctor says then."""
+
+    def __init__(self, container: Container, books: Mapping[str, str]) -> None:
+        self.container = container
+        self._books = books
+        self.activity = ""
+        self.connection, _ = container.connections.add(
+            "Demo AS", settings(**EVERYTHING), actor="test", now=clock()
+        )
+
+    def control(self, system: str, method: str, path: str, body: object = None) -> Any:
+        key = ("apikey", "moment-demo-key")
+        answer = requests.request(method, f"{self._books[system]}/{path}", json=body, auth=key, timeout=10)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def mishap(self, system: str, operation: str, kind: str, times: int = 1000) -> None:
+        self.control(system, "POST", "faults", {"operation": operation, "kind": kind, "times": times})
+
+    def set(self, **changes: object) -> None:
+        self.container.connections.update(self.connection.id, changes, actor="test", now=clock())
+
+    def findings(self) -> list[Finding]:
+        return list(
+            diagnostics.run_diagnostics(
+                self.container, self.container.connections.get(self.connection.id)
+            ).findings
+        )
+
+    def own(self) -> str:
+        """The identity of the only client that the login of the connection reaches."""
+        return self.container.erp(settings()).identity_id()
+
+    def disabled(self) -> str:
+        """The identity of a client that the login of many may not use."""
+        many = settings(username="many@example.com", password="many-password")
+        return next(each.id for each in self.container.erp(many).identities() if not each.usable)
+
+    def age_key(self, *, days: int) -> None:
+        """Let Moment's key have been entered so many days ago."""
+        past = clock() - timedelta(days=days)
+        for key in ("another", "moment-demo-key"):
+            self.container.connections.update(self.connection.id, {"moment_api_key": key}, actor="test", now=past)
+
+    def notify(self, entity_type: EntityType, *, days_ago: int = 0) -> None:
+        """Let Moment last have told of a kind of records so many days ago."""
+        database, lane = self.container.database, Lane(self.connection.id, entity_type)
+        with database.transaction() as session:
+            session.execute(delete(WebhookActivityRow).where(WebhookActivityRow.entity_type == entity_type))
+        webhook_activity.record(database, lane, now=clock() - timedelta(days=days_ago))
+
+    def invoice_in(self, currency: str, *, rate: float) -> None:
+        """Finalize an invoice in another currency; the series of 24SevenOffice goes on after it."""
+        line = {"quantity": 1, "unitPrice": 100, "financialAccountId": 501}
+        draft = {
+            "customerId": 62788973,
+            "currencyCode": currency,
+            "currencyRate": rate,
+            "invoiceLines": [line],
+        }
+        made = self.control("moment", "POST", f"{API}/invoices", draft)
+        self.control("moment", "POST", f"companies/1001/invoices/{made['id']}/finalize")
+        self.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 3})
+
+    def buy(self) -> None:
+        """Enter the invoice of a supplier with its document."""
+        self.control(
+            "twentyfour",
+            "POST",
+            "books/1/customers",
+            {"name": "Byggmakker AS", "number": 20001, "type": "Supplier"},
+        )
+        lines = [
+            {"account": 4300, "amount": "1000.00", "tax": "1"},
+            {"account": 2711, "amount": "250.00", "tax": "1"},
+            {"account": 2400, "amount": "-1250.00", "customer": 20001},
+        ]
+        scan = {"content": b64encode(b"%PDF-1.7 F-77").decode()}
+        voucher = {"date": f"{clock():%Y-%m-%d}", "invoice": "F-77", "lines": lines, "files": [scan]}
+        self.control("twentyfour", "POST", "books/1/vouchers", voucher)
+
+
+def healthy(container: Container, books: Mapping[str, str]) -> Practice:
+    """A connection in good health: Moment has an invoice, the series goes on after it, and webhooks are used."""
+    practice = Practice(container, books)
+    practice.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
+    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 2})
+    activity = {"name": "expenses", "projectId": 62788980}
+    made = practice.control("moment", "POST", f"{API}/projectExtensions", activity)
+    practice.activity = f"{API}/projectExtensions/{made['id']}"
+    for entity_type in (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE):
+        practice.notify(entity_type)
+    practice.buy()
+    gone = {"name": "Gammel AS", "number": 20002, "active": False}
+    practice.control("twentyfour", "POST", "books/1/customers", gone)
+    return practice

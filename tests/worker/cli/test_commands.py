@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from click.testing import CliRunner
+from cryptography.fernet import Fernet
+
+from models.admin import job_list
+from models.admin.job_filter import JobFilter
+from models.enums import EntityType, JobState, Record
+from models.inbox import webhook_intake
+from models.inbox.enqueue import enqueue
+from models.inbox.webhook_intake import WebhookTarget
+from tests.factories import settings
+from tests.installation import installed, stuck
+from worker import container as worker_container
+from worker import tasks
+from worker.__main__ import main
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+COMPANY = ("--moment-company=1001", "--moment-api-key=moment-demo-key")
+ONE = ("--username=demo@example.com", "--password=demo-password")
+DRAFT = "106939080"
+MANY = ("--username=many@example.com", "--password=many-password")
+
+
+def run(*arguments: str, typed: str = "", environ: Mapping[str, str] | None = None) -> str:
+    """Run a command that ends well, and tell what it says."""
+    result = CliRunner().invoke(main, arguments, input=typed, env=environ)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(*arguments: str, typed: str = "", environ: Mapping[str, str] | None = None) -> str:
+    """Run a command that ends badly, and tell what it says."""
+    result = CliRunner().invoke(main, arguments, input=typed, env=environ)
+    assert result.exit_code != 0, result.output
+    assert isinstance(result.exception, SystemExit), result.exception  # else a person would see a traceback
+    return result.output
+
+
+def test_a_connection_is_added_with_its_identity_and_the_address_of_its_webhook(container: Container) -> None:
+    said = run(
+        "connections",
+        "add",
+        "--name=Demo AS",
+        *COMPANY,
+        *ONE,
+        "--entity-type=invoice",
+        "--vat-code=3000=3",
+        "--account=501=3000/3",
+    )
+    address = said.split()[-1]
+    assert address.startswith("https://bridge.example/webhooks/moment/")
+    connection = container.connections.get_by_name("Demo AS")
+    assert webhook_intake.find_target(container.database, address.rpartition("/")[2]) == WebhookTarget(
+        connection.id, connection.settings.entity_types
+    )
+    assert re.fullmatch(r"[0-9a-f-]{36}", connection.settings.identity_id)
+    assert connection.settings.entity_types == {EntityType.INVOICE}
+    assert connection.settings.vat_codes == {3000: "3"}
+    assert connection.settings.accounts == {"501": "3000/3"}
+    assert connection.settings.password.get_secret_value() == "demo-password"
+
+
+def test_of_several_clients_one_is_to_be_chosen_by_its_name(container: Container) -> None:
+    said = refused("connections", "add", "--name=Fjord", *COMPANY, *MANY)
+    fjord = re.search(r"Fjord Prosjekt AS +([0-9a-f-]{36})", said)
+    assert fjord
+    assert "Gammel AS" not in said
+    run("connections", "add", "--name=Fjord", *COMPANY, *MANY, f"--identity-id={fjord[1]}")
+    assert container.connections.get_by_name("Fjord").settings.identity_id == fjord[1]
+
+
+def test_an_identity_that_the_login_does_not_reach_is_refused(container: Container) -> None:
+    nowhere = "--identity-id=00000000-0000-0000-0000-00000000abcd"
+    assert "it reaches 1" in refused("connections", "add", "--name=Demo AS", *COMPANY, *ONE, nowhere)
+    assert container.connections.all() == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("--password=wrong", "password"),
+        ("--moment-api-key=wrong", "Moment does not accept the API key"),
+        ("--moment-company=9999", "company 9999"),
+        ("--receivables-account=x", "--receivables-account: Input should be a valid integer"),
+        ("--entity-type=invoices", "--entity-type: Input should be 'customer', 'project', 'invoice' or 'expense'"),
+        ("--error-email=nobody", "--error-email: value is not a valid email address"),
+        ("--client-id-field=Name", "'Name' is not one of 'OrderReferenceNumber'"),
+    ],
+)
+def test_a_setting_that_does_not_work_is_named_and_nothing_is_kept(
+    wrong: str, said: str, container: Container
+) -> None:
+    answer = refused("connections", "add", "--name=Demo AS", *COMPANY, *ONE, wrong)
+    assert said in answer
+    assert "demo-password" not in answer
+    assert container.connections.all() == []
+
+
+def test_secrets_need_not_stand_on_the_command_line(container: Container) -> None:
+    name, user = "--moment-company=1001", "--username=demo@example.com"
+    run("connections", "add", "--name=Asked", name, user, typed="moment-demo-key\ndemo-password\n")
+    environ = {"CONNECTION_MOMENT_API_KEY": "moment-demo-key", "CONNECTION_PASSWORD": "demo-password"}
+    run("connections", "add", "--name=Told", name, user, environ=environ)
+    asked, told = (container.connections.get_by_name(each).settings for each in ("Asked", "Told"))
+    assert asked == told
+
+
+def test_a_connection_has_a_name_and_shares_it_with_none(connection: Connection) -> None:
+    assert "needs a name" in refused("connections", "add", "--name= ", *COMPANY, *ONE)
+    assert "called Demo AS already" in refused("connections", "add", f"--name={connection.name}", *COMPANY, *ONE)
+
+
+def test_connections_are_shown_without_their_secrets(container: Container, connection: Connection) -> None:
+    container.connections.pause(connection.id, "The password is wrong.", now=worker_container.clock())
+    assert "paused: The password is wrong." in run("connections", "list")
+    said = run("connections", "show", "Demo AS")
+    assert "demo@example.com" in said
+    assert "books@example.com" in said
+    assert "demo-password" not in said
+    assert "moment-demo-key" not in said
+
+
+def test_mended_settings_set_a_paused_connection_to_work(container: Container, connection: Connection) -> None:
+    container.connections.pause(connection.id, "The password is wrong.", now=worker_container.clock())
+    assert "password" in refused("connections", "set", "Demo AS", "--password=wrong")
+    assert container.connections.get_by_name("Demo AS").paused_because
+    run(
+        "connections", "set", "Demo AS", "--password=demo-password", "--factoring-id=10077", "--error-email=a@b.no"
+    )
+    mended = container.connections.get_by_name("Demo AS")
+    assert not mended.paused_because
+    assert (mended.settings.factoring_id, mended.settings.error_emails) == (10077, ("a@b.no",))
+    run("connections", "set", "Demo AS", "--factoring-id=", "--error-email=", "--no-check")
+    back = container.connections.get_by_name("Demo AS").settings
+    assert (back.factoring_id, back.error_emails) == (None, ())
+
+
+def test_a_new_password_is_asked_for_and_never_taken_from_the_environment(
+    container: Container, connection: Connection
+) -> None:
+    run("connections", "set", connection.name, "--no-check", "--password", typed="new-password\n")
+    environ = {"CONNECTION_PASSWORD": "another-password"}
+    run("connections", "set", connection.name, "--no-check", "--client-id=77", environ=environ)
+    settings = container.connections.get(connection.id).settings
+    assert (settings.password.get_secret_value(), settings.client_id) == ("new-password", "77")
+
+
+def test_a_connection_is_paused_and_resumed(container: Container, connection: Connection) -> None:
+    run("connections", "pause", connection.name, "--because=We move house.")
+    assert container.connections.get(connection.id).paused_because == "We move house."
+    run("connections", "resume", connection.name)
+    assert not container.connections.get(connection.id).paused_because
+    run("connections", "pause", connection.name, "--because=")
+    assert container.connections.get(connection.id).paused_because == "It was paused by hand."
+
+
+def test_a_new_address_ends_the_old_one(container: Container, connection: Connection) -> None:
+    first, second = (run("connections", "token", connection.name).split()[-1] for _ in range(2))
+    assert webhook_intake.find_target(container.database, first.rpartition("/")[2]) is None
+    assert webhook_intake.find_target(container.database, second.rpartition("/")[2]) == WebhookTarget(
+        connection.id, connection.settings.entity_types
+    )
+
+
+def test_a_connection_is_tried_out(connection: Connection) -> None:
+    assert "leads to Demo AS" in run("connections", "check", connection.name)
+    assert "no connection called Nobody" in refused("connections", "check", "Nobody")
+
+
+def test_what_is_stuck_is_listed_and_shown_with_its_attempts(container: Container, connection: Connection) -> None:
+    change_id = str(stuck(container, connection))
+    assert "Invoice 1024  needs_attention" in run("jobs", "list")
+    assert run("jobs", "list", "--state=queued") == "Nothing.\n"
+    said = run("jobs", "show", change_id)
+    assert "Open the account in 24SevenOffice." in said
+    assert "failed  account  The account 3999 is unknown." in said
+    assert "no change 4711" in refused("jobs", "show", "4711")
+
+
+def test_changes_are_tried_again_by_number_or_reason(container: Container, connection: Connection) -> None:
+    first, second = stuck(container, connection, record_id="1"), stuck(container, connection, record_id="2")
+    assert run("jobs", "retry", str(first)) == "Changes due now: 1.\n"
+    assert states(container) == {first: JobState.QUEUED, second: JobState.NEEDS_ATTENTION}
+    assert run("jobs", "retry", "--connection=Demo AS", "--error-code=other") == "Changes due now: 0.\n"
+    assert run("jobs", "retry", "--connection=Demo AS", "--error-code=account") == "Changes due now: 1.\n"
+    assert states(container) == {first: JobState.QUEUED, second: JobState.QUEUED}
+    assert container.redis.llen("sync") == 1
+    assert "either" in refused("jobs", "retry")
+
+
+def test_all_with_a_reason_are_tried_again_whatever_their_connection(
+    container: Container, connection: Connection
+) -> None:
+    other, _ = container.connections.add("Fjord", settings(), actor="test", now=worker_container.clock())
+    for each in (connection, other):
+        stuck(container, each)
+    assert run("jobs", "retry", "--error-code=account") == "Changes due now: 2.\n"
+    assert set(states(container).values()) == {JobState.QUEUED}
+
+
+def test_what_a_person_has_handled_is_closed_for_good(container: Container, connection: Connection) -> None:
+    change_id = str(stuck(container, connection))
+    assert run("jobs", "dismiss", change_id) == "Changes closed: 1.\n"
+    assert set(states(container).values()) == {JobState.DISMISSED}
+    assert "Handled by hand (the command line)" in run("jobs", "show", change_id)
+
+
+def test_what_shall_not_be_transferred_is_closed_by_reason_or_connection(
+    container: Container, connection: Connection
+) -> None:
+    for record_id in ("1", "2"):
+        stuck(container, connection, record_id=record_id)
+    unwanted = "--because=Do not transfer"
+    assert run("jobs", "dismiss", "--error-code=other", unwanted) == "Changes closed: 0.\n"
+    assert (
+        run("jobs", "dismiss", "--connection=Demo AS", "--error-code=account", unwanted) == "Changes closed: 2.\n"
+    )
+    assert run("jobs", "list", "--state=dismissed").count("Do not transfer (the command line)") == 2
+    assert "either" in refused("jobs", "dismiss", "1", "--connection=Demo AS")
+
+
+def test_no_change_is_chosen_that_is_not_there(container: Container, connection: Connection) -> None:
+    job_id = stuck(container, connection)
+    assert "--limit" in refused("jobs", "list", "--limit=-1")
+    for verb in ("retry", "dismiss"):
+        assert "no change 4711" in refused("jobs", verb, str(job_id), "4711")
+    assert states(container) == {job_id: JobState.NEEDS_ATTENTION}
+
+
+def test_what_was_said_to_both_systems_is_shown_where_it_is_asked_for(
+    container: Container, connection: Connection, books: dict[str, str]
+) -> None:
+    finalized = requests.post(f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
+    finalized.raise_for_status()
+    enqueue(container.database, connection.id, [Record(EntityType.INVOICE, DRAFT)], now=worker_container.clock())
+    tasks.sync_invoices(connection.id)
+    (view,) = (
+        each
+        for each in job_list.latest(container.database, JobFilter())
+        if each.record.entity_type is EntityType.INVOICE
+    )
+    assert f"GET invoices/{DRAFT}" not in run("jobs", "show", str(view.id))
+    said = run("jobs", "show", str(view.id), "--calls")
+    assert f"GET invoices/{DRAFT}" in said
+    assert '"invoiceState": "finalized"' in said
+
+
+def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connection) -> None:
+    new = run("keys", "new").strip()
+    with installed({**environ, "SECRET_KEYS": f"{new},{environ['SECRET_KEYS']}"}):
+        assert "now: 1." in run("keys", "rotate")
+    with installed({**environ, "SECRET_KEYS": new}) as moved:
+        assert moved.connections.get(connection.id).settings == connection.settings
+    with installed({**environ, "SECRET_KEYS": Fernet.generate_key().decode()}):
+        assert "None of the SECRET_KEYS" in refused("connections", "list")
+
+
+def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEYS"):
+        monkeypatch.delenv(name, raising=False)
+    worker_container.get_container.cache_clear()
+    assert "DATABASE_URL, REDIS_URL, SECRET_KEYS" in refused("connections", "list")
+
+
+def test_the_database_is_brought_up_to_date_as_often_as_one_likes(container: Container) -> None:
+    assert run("migrate") == run("migrate") == "The database is up to date.\n"
+    assert container.connections.all() == []
+
+
+def test_the_database_goes_back_to_an_older_release_and_forward_again(
+    container: Container, connection: Connection
+) -> None:
+    assert "back at version 0010" in run("migrate", "--back-to=0010", typed="y\n")
+    assert "no way back to version 4711" in refused("migrate", "--back-to=4711", typed="y\n")
+    run("migrate")
+    assert container.connections.get(connection.id) == connection
+
+
+def test_a_bridge_without_a_pulse_is_reported(container: Container) -> None:
+    assert "no sweep" in refused("alive")
+    container.redis.set("heartbeat", "")
+    run("alive")
+
+
+def test_a_worker_that_does_not_answer_is_reported(container: Container) -> None:
+    assert container.redis.ping()
+    assert "does not answer" in refused("alive", "--here")
+
+
+def test_a_worker_is_not_blamed_for_redis(environ: dict[str, str]) -> None:
+    with installed({**environ, "REDIS_URL": "redis://127.0.0.1:1/0"}):
+        run("alive", "--here")
+
+
+def states(container: Container) -> dict[int, JobState]:
+    return {view.id: view.state for view in job_list.latest(container.database, JobFilter())}

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from models.enums import EntityType, Record
+from models.inbox import links
+from models.inbox.enqueue import enqueue
+from models.inbox.links import Link
+from sync.diagnostics.findings import CheckStatus
+from tests.factories import settings
+from tests.worker.access_problems import KEPT_OUT
+from tests.worker.accounting_problems import IN_THE_BOOKS, LOOKS
+from tests.worker.broken_connection import CUSTOMER, DRAFT, OUTGOING, PROJECT, Practice, healthy
+from worker import tasks
+from worker.__main__ import main
+from worker.cli import all_connections
+from worker.container import clock
+from worker.jobs import diagnostics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from models.connections.repository import Connection
+    from sync.diagnostics.run_checks import DiagnosticsReport
+    from tests.worker.access_problems import Sickness
+    from worker.container import Container
+
+
+@pytest.fixture
+def practice(container: Container, books: dict[str, str]) -> Practice:
+    return healthy(container, books)
+
+
+FOR_A_PERSON = ("Whether people can enter customer numbers in Moment", "Moment's API key was entered on ")
+"""What nobody can see from outside, however healthy a connection is."""
+
+
+def test_of_a_healthy_connection_only_what_no_call_tells_is_left_to_a_person(practice: Practice) -> None:
+    findings = practice.findings()
+    assert [each.message for each in findings if each.status is CheckStatus.BAD] == []
+    assert all(each.message.startswith(FOR_A_PERSON) for each in findings if each.status is CheckStatus.UNKNOWN)
+    told = "\n".join(each.message for each in findings if each.status is CheckStatus.GOOD)
+    for words in (
+        "has the company 1001",
+        "leads to Demo AS",
+        "shows us documents",
+        "Moment's next invoice and 24SevenOffice's next voucher both get number 2",
+        "receivables account 1500",
+        "4000, 4300-4599",
+        "an activity called “Expenses”",
+        "client id 1001-M",
+        "books@example.com",
+        "Moment last told of invoices",
+    ):
+        assert words in told
+
+
+def test_the_doctor_writes_nothing(practice: Practice) -> None:
+    before = [practice.control("twentyfour", "GET", f"books/1/{shelf}") for shelf in ("customers", "vouchers")]
+    theirs = practice.control("moment", "GET", "books/1001/projectExpenses")
+    practice.findings()
+    assert [
+        practice.control("twentyfour", "GET", f"books/1/{shelf}") for shelf in ("customers", "vouchers")
+    ] == before
+    assert practice.control("moment", "GET", "books/1001/projectExpenses") == theirs
+    calls = practice.control("twentyfour", "GET", "calls")
+    assert not [operation for operation in calls if operation.startswith("Save")]
+    assert sum(calls.values()) < 25
+
+
+def named(table: list[Sickness]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        ("infect", "what", "remedy", "setting"), [each[1:] for each in table], ids=[each[0] for each in table]
+    )
+
+
+@named([*KEPT_OUT, *IN_THE_BOOKS])
+def test_what_is_wrong_is_named_once_with_its_cure(
+    practice: Practice, infect: Callable[[Practice], object], what: str, remedy: str, setting: str
+) -> None:
+    infect(practice)
+    [found] = [each for each in practice.findings() if each.status is CheckStatus.BAD]
+    assert what in found.message
+    assert remedy in found.remedy
+    assert found.setting == setting
+
+
+@named(LOOKS)
+def test_what_no_call_decides_is_shown_to_a_person_and_called_neither_good_nor_bad(
+    practice: Practice, infect: Callable[[Practice], object], what: str, remedy: str, setting: str
+) -> None:
+    infect(practice)
+    findings = practice.findings()
+    assert [each.message for each in findings if each.status is CheckStatus.BAD] == []
+    unknown = [each for each in findings if each.status is CheckStatus.UNKNOWN]
+    [found] = [each for each in unknown if not each.message.startswith(FOR_A_PERSON)]
+    assert what in found.message
+    assert remedy in found.remedy
+    assert found.setting == setting
+
+
+def test_a_series_lags_behind_while_invoices_are_on_their_way(practice: Practice) -> None:
+    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
+    invoice = Record(EntityType.INVOICE, DRAFT)
+    enqueue(practice.container.database, practice.connection.id, [invoice], now=clock())
+    (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
+    assert (found.status, found.remedy) == (
+        CheckStatus.UNKNOWN,
+        "Invoices on their way: 1. Compare again when they have come across.",
+    )
+
+
+def test_the_invoice_that_came_across_last_is_looked_for_by_its_number(practice: Practice) -> None:
+    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
+    records = [
+        Record(EntityType.INVOICE, DRAFT),
+        Record(EntityType.CUSTOMER, CUSTOMER),
+        Record(EntityType.PROJECT, PROJECT),
+    ]
+    enqueue(practice.container.database, practice.connection.id, records, now=clock())
+    for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
+        task(practice.connection.id)
+    assert "Invoice 1 is found in the ledger by its number, on its day." in [
+        each.message for each in practice.findings()
+    ]
+    practice.set(posting="draft")
+    assert "found in the ledger" not in "".join(each.message for each in practice.findings())
+
+
+def test_an_invoice_that_is_not_found_again_is_for_a_person_to_look_at(practice: Practice) -> None:
+    record, link = Record(EntityType.INVOICE, DRAFT), Link("2026/1")
+    links.save(practice.container.database, practice.connection.id, record, link, now=clock())
+    (found,) = [each for each in practice.findings() if each.tests == "S12, S18"]
+    assert found.status is CheckStatus.UNKNOWN
+    assert found.message == "Invoice 1 came across, and is not found in the ledger by its number."
+
+
+def test_the_series_needs_no_comparison_where_24sevenoffice_numbers_the_vouchers(practice: Practice) -> None:
+    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500})
+    practice.set(voucher_number="series")
+    (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]
+    assert (found.status, found.message) == (CheckStatus.GOOD, "The next voucher gets number 500 of the series.")
+
+
+def test_the_command_prints_a_table_and_fails_where_anything_is_bad(practice: Practice) -> None:
+    healthy = CliRunner().invoke(main, ["doctor", "Demo AS"])
+    assert healthy.exit_code == 0, healthy.output
+    assert "ok    S1" in healthy.output
+    practice.set(receivables_account=1501, password="wrong")
+    ill = CliRunner().invoke(main, ["doctor", "Demo AS"])
+    assert ill.exit_code == 1
+    assert "BAD" in ill.output
+    assert "-> Correct user name and password" in ill.output
+    assert "demo-password" not in ill.output
+    assert CliRunner().invoke(main, ["doctor", "Nobody"]).exit_code == 1
+
+
+def test_all_connections_that_are_started_are_looked_at_in_one_go_with_a_line_for_each(practice: Practice) -> None:
+    connections = practice.container.connections
+    connections.add("Ny AS", settings(password="wrong"), actor="test", now=clock(), started=False)
+    fine = CliRunner().invoke(main, ["doctor", "--all"])
+    assert (fine.exit_code, fine.output.count("ok    Demo AS: ")) == (0, 1), fine.output
+    connections.add("Fjord AS", settings(password="wrong"), actor="test", now=clock())
+    ill = CliRunner().invoke(main, ["doctor", "--all"])
+    *lines, total = ill.output.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["ok    Demo AS", "BAD   Fjord AS"]
+    assert "24SevenOffice refused the user name or password" in lines[1]
+    assert (ill.exit_code, total) == (1, "Connections: 2, of which something is wrong with 1.")
+
+
+def test_a_connection_on_which_the_doctor_itself_fails_ends_the_look_at_no_other(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examine, broken = diagnostics.run_diagnostics, practice.connection.id
+    practice.container.connections.add("Fjord AS", settings(password="wrong"), actor="test", now=clock())
+
+    def odd(container: Container, connection: Connection) -> DiagnosticsReport:
+        return examine(container, connection) if connection.id != broken else vars(connection)["password"]
+
+    monkeypatch.setattr(diagnostics, "run_diagnostics", odd)
+    told = CliRunner().invoke(main, ["doctor", "--all"])
+    *lines, total = told.stdout.splitlines()
+    assert "BAD   Demo AS: The bridge itself failed (TypeError); the log says more." in lines
+    assert any("24SevenOffice refused the user name or password" in line for line in lines)
+    assert (told.exit_code, total) == (1, "Connections: 2, of which something is wrong with 2.")
+
+
+def test_all_connections_wait_for_requests_that_nothing_else_needs(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spare = iter([False, False, True])
+    monkeypatch.setattr(all_connections, "has_spare_requests", lambda _: next(spare))
+    monkeypatch.setattr(all_connections, "RETRY_SECONDS", 0)
+    told = CliRunner().invoke(main, ["doctor", "--all"])
+    assert told.stderr == "Waiting for requests to 24SevenOffice that nothing else needs.\n"
+    assert told.stdout.startswith(f"ok    {practice.connection.name}: ")
+
+
+@pytest.mark.parametrize("arguments", [[], ["Demo AS", "--all"], ["--all", "--write"]])
+def test_one_connection_is_named_or_all_are_asked_for(practice: Practice, arguments: list[str]) -> None:
+    for command in ("doctor", "reconcile"):
+        refused = CliRunner().invoke(main, [command, *arguments])
+        assert (refused.exit_code, "Usage: " in refused.output) == (2, True)
+    assert practice.connection

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from models.admin import job_list, reminders
+from models.admin.job_filter import JobFilter
+from models.admin.operations import OperationType
+from models.admin.personal_data import NAMING_COLUMNS
+from models.enums import EntityType, JobState, Lane, Outcome, Record, Role, Scope
+from models.inbox import files, leases, webhook_intake
+from models.inbox.enqueue import enqueue
+from models.schema.metadata import TABLES
+from models.users import repository as users
+from models.users import sessions, throttle
+from models.users.repository import Rights
+from tests.factories import settings
+from tests.installation import stuck
+from worker import tasks
+from worker.__main__ import main
+from worker.container import clock
+from worker.jobs.diagnostics import check
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+API = "api/1.0/companies/1001"
+KARI, MAIL = "Kåre Østby", "kare.ostby@example.com"
+WRITTEN = ("østby", "ostby", "stby", "kåre", "kare.")
+"""What is left of the name however it is escaped, and of the address."""
+
+OTHERS = {
+    "accepted_discrepancies": "key fingerprint",
+    "sync_jobs": "entity_type record_id state dependency_type dependency_id outcome error_code",
+    "connections": "token_hash secrets",
+    "cursors": "entity_type",
+    "restored_lanes": "entity_type",
+    "operations": "type secrets",
+    "files": "expense_id file_id",
+    "missed_webhooks": "entity_type record_id",
+    "lanes": "entity_type",
+    "links": "entity_type moment_id remote_id fingerprint",
+    "nightly_polls": "entity_type",
+    "webhook_activity": "entity_type",
+    "match_questions": "answer",
+    "sessions": "token_hash",
+    "statistics": "granularity",
+    "alerts": "type error_code status message_id",
+    "attempts": "outcome error_code",
+    "failed_sign_ins": "address",
+    "users": "role language password_hash subject",
+}
+"""Columns of plain text that name nobody: words of ours, ids, hashes, and what is encrypted."""
+
+
+def run(*arguments: str, typed: str = "") -> str:
+    result = CliRunner().invoke(main, arguments, input=typed)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def dump(container: Container) -> str:
+    """All that is in the database, as one text."""
+    with container.database.transaction() as session:
+        rows = [
+            row
+            for table in TABLES.sorted_tables
+            for row in session.scalars(text(f'select to_jsonb(each)::text from "{table.name}" as each'))  # noqa: S608 - our own tables
+        ]
+    return "\n".join(rows)
+
+
+def moment(books: Mapping[str, str], method: str, path: str, body: object) -> Any:
+    answer = requests.request(
+        method, f"{books['moment']}/{API}/{path}", json=body, auth=("apikey", "moment-demo-key"), timeout=10
+    )
+    answer.raise_for_status()
+    return answer.json()
+
+
+@pytest.fixture
+def customer(container: Container, connection: Connection, books: dict[str, str]) -> str:
+    """Somebody who is named wherever somebody can be, as the customer that has this id and as a user."""
+    database, now = container.database, clock()
+    person = moment(books, "POST", "customers", {"name": KARI, "email": MAIL, "customerType": "person"})
+    project = moment(books, "POST", "projects", {"name": "Hytte", "customerId": person["id"]})
+    customer, project = (
+        Record(EntityType.CUSTOMER, str(person["id"])),
+        Record(EntityType.PROJECT, str(project["id"])),
+    )
+    enqueue(database, connection.id, [customer, project], now=now)
+    tasks.sync_customers(connection.id)
+    tasks.sync_projects(connection.id)
+    stuck(container, connection, title=f"Invoice of {KARI.upper()}")
+    reminders.queue_reminders(database, now=now)
+    rights = Rights(Role.ADMINISTRATOR, Scope())
+    for email in ("boss@example.com", MAIL):
+        users.add(database, email, rights, password=None, actor="test", now=now)
+    throttle.record_attempt(database, throttle.caller(MAIL, "192.0.2.1"), now=now)
+    files.save(database, connection.id, "7", file_id="1", name=f"{KARI}.pdf", now=now)
+    errand = container.operations.request(
+        OperationType.CLIENTS, connection.id, input_={"username": MAIL}, actor=MAIL, now=now
+    )
+    container.operations.complete(errand, {"clients": [{"id": "1", "name": f"{KARI} & sønn"}]}, now=now)
+    container.connections.pause(connection.id, f"{KARI} is away.", actor=MAIL, now=now)
+    container.connections.resume(connection.id, actor=MAIL, now=now)
+    container.connections.pause(connection.id, f"{KARI} is away.", actor=MAIL, now=now)
+    return customer.id
+
+
+@pytest.mark.usefixtures("customer")
+def test_what_is_known_of_a_person_is_told(container: Container) -> None:
+    told = json.loads(run("people", "show", "kåre  østby", MAIL))
+    assert {(each["table"], each["column"]) for each in told} >= {
+        ("alerts", "title"),
+        ("attempts", "calls"),
+        ("audit_log", "action"),
+        ("sync_jobs", "title"),
+        ("sync_jobs", "search_terms"),
+        ("connections", "paused_because"),
+        ("operations", "result"),
+        ("files", "name"),
+        ("failed_sign_ins", "email"),
+        ("users", "email"),
+    }
+    assert KARI in dump(container)
+
+
+def test_a_person_who_was_erased_is_named_nowhere(
+    container: Container, connection: Connection, customer: str, books: dict[str, str]
+) -> None:
+    names = (KARI, MAIL)
+    before = {view.record: (view.state, view.outcome) for view in job_list.latest(container.database, JobFilter())}
+    assert "sync_jobs.title" in run("people", "erase", "--dry-run", *names)
+    assert KARI in dump(container)
+    run("people", "erase", *names, typed="y\n")
+    left = dump(container).casefold()
+    assert [word for word in WRITTEN if word in left] == []
+    assert run("people", "show", *names) == "[]\n"
+    after = {view.record: (view.state, view.outcome) for view in job_list.latest(container.database, JobFilter())}
+    assert after == before
+
+    container.connections.resume(connection.id, actor="test", now=clock())
+    moment(books, "PATCH", f"customers/{customer}", {"name": "Kunde 7", "email": ""})
+    enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, customer)], now=clock())
+    tasks.sync_customers(connection.id)
+    job_filter = JobFilter(connection_id=connection.id, entity_type=EntityType.CUSTOMER)
+    (view,) = job_list.latest(container.database, job_filter)
+    assert (view.state, view.outcome, str(view.title)) == (JobState.DONE, Outcome.SYNCED, "Customer Kunde 7")
+
+
+def test_who_is_told_of_errors_is_left_to_a_person(container: Container, connection: Connection) -> None:
+    said = run("people", "erase", "books@example.com", "--yes")
+    assert f"To be mended by hand, see connections set: settings of connection {connection.id}." in said
+    assert container.connections.get(connection.id).settings == connection.settings
+
+
+def test_the_last_administrator_stays(container: Container) -> None:
+    users.add(container.database, MAIL, Rights(Role.ADMINISTRATOR, Scope()), password=None, actor="x", now=clock())
+    result = CliRunner().invoke(main, ["people", "erase", MAIL, "--yes"])
+    assert result.exit_code == 1
+    assert users.get_by_email(container.database, MAIL)
+
+
+def test_a_name_so_short_that_it_is_part_of_others_is_refused(container: Container) -> None:
+    assert CliRunner().invoke(main, ["people", "show", "Bo"]).exit_code == 2
+    assert dump(container) == ""
+
+
+def test_every_column_of_text_says_whether_it_may_name_a_person() -> None:
+    named = {f"{table}.{column}" for table, columns in OTHERS.items() for column in columns.split()}
+    plain = {
+        str(column) for table in TABLES.sorted_tables for column in table.c if type(column.type).__name__ == "Text"
+    }
+    assert plain == named | NAMING_COLUMNS
+
+
+def test_a_company_that_leaves_leaves_nothing_behind(container: Container, books: dict[str, str]) -> None:
+    now, database = clock(), container.database
+    stays, token = container.connections.add("Fjord AS", settings(), actor="test", now=now)
+    kept = dump(container).splitlines()
+    known = settings(identity_id=check(container, settings()).id, entity_types=tuple(EntityType))
+    leaves, leaving_token = container.connections.add("Elv AS", known, actor="test", now=now)
+    only = Rights(Role.VIEWER, Scope(frozenset({leaves.id})))
+    user = users.add(database, MAIL, only, password=None, actor="test", now=now)
+    sessions.start(database, user.id, now=now)
+    person = moment(books, "POST", "customers", {"name": KARI})
+    enqueue(database, leaves.id, [Record(EntityType.CUSTOMER, str(person["id"]))], now=now)
+    tasks.sync_customers(leaves.id)
+    stuck(container, leaves)
+    assert container.redis.keys(f"*:{leaves.id}")
+    assert container.redis.keys("twentyfour:session:*")
+    refused = CliRunner().invoke(main, ["connections", "erase", "Elv AS"], input="Fjord AS\n")
+    assert "Nothing was erased." in refused.output
+    assert "Elv AS" in dump(container)
+
+    said = run("connections", "erase", "Elv AS", typed="Elv AS\n")
+    assert f"These users see no connection any more: {MAIL}." in said
+    assert webhook_intake.find_target(database, leaving_token) is None
+    assert webhook_intake.find_target(database, token)
+    tables = [table for table in TABLES.sorted_tables if "connection_id" in table.c]
+    with database.transaction() as session:
+        ids = {row.connection_id for table in tables for row in session.execute(table.select())}
+    assert ids <= {stays.id, None}
+    left = dump(container)
+    assert "Elv AS" not in left
+    assert set(kept) <= set(left.splitlines())
+    assert container.redis.keys(f"*:{leaves.id}") == container.redis.keys(f"dispatched:{leaves.id}:*") == []
+    assert container.redis.keys("twentyfour:session:*") == []
+
+
+def test_the_session_of_a_client_that_was_found_by_itself_is_erased_too(
+    container: Container, connection: Connection
+) -> None:
+    container.cached_erp(connection).client_name()
+    assert container.redis.keys("twentyfour:session:*")
+    run("connections", "erase", "Demo AS", typed="Demo AS\n")
+    assert container.redis.keys("twentyfour:session:*") == []
+
+
+def test_nothing_is_erased_while_a_worker_is_at_it(container: Container, connection: Connection) -> None:
+    now = clock()
+    enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, "7")], now=now)
+    lane = Lane(connection.id, EntityType.CUSTOMER)
+    assert leases.acquire(container.database, lane, limit=1, now=now, until=now + timedelta(hours=1))
+    result = CliRunner().invoke(main, ["connections", "erase", connection.name], input=f"{connection.name}\n")
+    assert "A worker has some of its records in hand." in result.output
+    assert job_list.latest(container.database, JobFilter())
+    assert container.connections.get(connection.id).paused_because

@@ -1,0 +1,131 @@
+"""``python -m worker expenses import``, with the vouchers of a bookkeeper in the sandbox."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from models.admin import job_list
+from models.admin.job_filter import JobFilter
+from models.enums import EntityType, JobState, Lane
+from models.inbox import cursors
+from tests.factories import NOW, settings
+from tests.installation import messages
+from tests.worker.cli.test_commands import refused, run
+from worker import tasks
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+SUPPLIER = 20001
+KINDS = ("customer", "project", "invoice", "expense")
+
+
+@pytest.fixture
+def connection(container: Container, books: dict[str, str]) -> Connection:
+    """One that brings expenses, with a supplier and project 1 in its books."""
+    for shelf, record in (
+        ("customers", {"name": "Nordre Trelast AS", "number": SUPPLIER, "type": "Supplier"}),
+        ("projects", {"name": "Villa Solbakken", "number": 1}),
+    ):
+        requests.post(f"{books['twentyfour']}/books/1/{shelf}", json=record, timeout=10).raise_for_status()
+    wanted = settings(entity_types=KINDS, expense_accounts="4300, 6590", expense_from="2000-01-01")
+    return container.connections.add("Demo AS", wanted, actor="test", now=NOW)[0]
+
+
+def enter(books: dict[str, str], *, account: int = 4300, amount: str = "1250.50", project: int | None = 1) -> int:
+    """Enter a voucher with a document, and tell its number."""
+    lines = [
+        {"account": account, "amount": amount, "project": project},
+        {"account": 2400, "amount": f"-{amount}", "customer": SUPPLIER},
+    ]
+    scan = {"content": b64encode(b"%PDF").decode()}
+    voucher = {"date": clock().date().isoformat(), "invoice": "F-77", "lines": lines, "files": [scan]}
+    entered = requests.post(f"{books['twentyfour']}/books/1/vouchers", json=voucher, timeout=10)
+    entered.raise_for_status()
+    return int(entered.json()["number"])
+
+
+def expenses(books: dict[str, str]) -> list[dict[str, Any]]:
+    held: list[dict[str, Any]] = requests.get(f"{books['moment']}/books/1001/projectExpenses", timeout=10).json()
+    return held
+
+
+def dry_run() -> list[str]:
+    return run("expenses", "import", "Demo AS", "--days=3", "--dry-run").splitlines()
+
+
+def bring(connection: Connection) -> None:
+    run("expenses", "import", connection.name, "--days=3")
+    tasks.sync_expenses(connection.id)
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_dry_run_tells_what_would_come_and_why_the_rest_would_not(
+    container: Container, books: dict[str, str]
+) -> None:
+    good, unlisted, nowhere = enter(books), enter(books, account=4500), enter(books, project=None)
+    headings, first, second, third, total = dry_run()
+    year = clock().year
+    assert headings.split() == ["voucher", "project", "account", "kroner", "files", "why", "not"]
+    assert first.startswith(f"Voucher {good} of {year} (Nordre Trelast AS F-77)")
+    assert first.split()[-5:] == ["1", "4300", "1", "250,50", "1"]
+    assert second.startswith(f"Voucher {unlisted} ")
+    assert second.endswith("  Account 4500 is not listed for expenses")
+    assert third.startswith(f"Voucher {nowhere} ")
+    assert third.endswith("  The cost on account 4300 is on no project")
+    assert total == "Expenses that would come: 1, with files: 1."
+    assert expenses(books) == []
+    assert job_list.latest(container.database, JobFilter()) == []
+    assert messages(container) == []
+
+
+def test_an_import_puts_vouchers_into_the_inbox_and_nudges(
+    container: Container, connection: Connection, books: dict[str, str]
+) -> None:
+    enter(books)
+    assert run("expenses", "import", "Demo AS", "--days=3") == "Vouchers due now: 1.\n"
+    assert messages(container) == [("sync_expenses", connection.id)]
+    assert cursors.position(container.database, Lane(connection.id, EntityType.EXPENSE)) is None
+    tasks.sync_expenses(connection.id)
+    assert [(each["amountInclVat"], each["supplierInvoiceNumber"]) for each in expenses(books)] == [
+        (1250.5, "F-77")
+    ]
+
+
+def test_what_was_imported_is_not_imported_twice(
+    container: Container, connection: Connection, books: dict[str, str]
+) -> None:
+    enter(books)
+    bring(connection)
+    before = expenses(books)
+    assert dry_run()[1].endswith("  It was brought before")
+    bring(connection)
+    assert expenses(books) == before
+    assert [each.state for each in job_list.latest(container.database, JobFilter())] == [JobState.DONE]
+
+
+def test_a_dry_run_tells_what_would_be_taken_away(connection: Connection, books: dict[str, str]) -> None:
+    number = enter(books)
+    bring(connection)
+    reversal = f"{books['twentyfour']}/books/1/vouchers/{number}/reverse"
+    requests.post(reversal, json={"way": "hide"}, timeout=10).raise_for_status()
+    assert dry_run()[1].endswith("  It would be taken away")
+    bring(connection)
+    assert expenses(books) == []
+
+
+def test_a_dry_run_is_for_those_too_that_have_not_gone_live(
+    container: Container, connection: Connection, books: dict[str, str]
+) -> None:
+    enter(books)
+    container.connections.update(connection.id, {"entity_types": ["invoice"]}, actor="test", now=clock())
+    assert dry_run()[-1] == "Expenses that would come: 1, with files: 1."
+    assert "brings no expenses" in refused("expenses", "import", "Demo AS", "--days=3")
+    container.connections.update(connection.id, {"expense_accounts": ""}, actor="test", now=clock())
+    assert "lists no accounts" in refused("expenses", "import", "Demo AS", "--days=3", "--dry-run")

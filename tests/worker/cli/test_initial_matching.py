@@ -1,0 +1,69 @@
+"""``python -m worker connections adopt`` and what a person chooses on the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from models.admin import job_actions
+from models.enums import EntityType, JobState, Record
+from tests.installation import messages
+from tests.worker.cli.test_commands import refused, run
+from worker import tasks
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+KEY = ("apikey", "moment-demo-key")
+
+
+def enter(books: dict[str, str], name: str, *numbers: int) -> int:
+    """Enter a customer in Moment, and as many of the name in 24SevenOffice; tells its id in Moment."""
+    for number in numbers:
+        customer = {"name": name, "number": number}
+        requests.post(f"{books['twentyfour']}/books/1/customers", json=customer, timeout=10).raise_for_status()
+    address = f"{books['moment']}/api/1.0/companies/1001/customers"
+    return int(requests.post(address, json={"name": name}, auth=KEY, timeout=10).json()["id"])
+
+
+def customers(books: dict[str, str]) -> list[dict[str, Any]]:
+    held: list[dict[str, Any]] = requests.get(f"{books['twentyfour']}/books/1/customers", timeout=10).json()
+    return held
+
+
+def test_a_dry_run_tells_and_changes_nothing(
+    container: Container, connection: Connection, books: dict[str, str]
+) -> None:
+    enter(books, "Nordlys AS", 10234)
+    enter(books, "Fjord AS", 10235, 10236)
+    enter(books, "Ny AS")
+    said = run("connections", "match", connection.name, "--dry-run").splitlines()
+    rows = {name: line for line in said for name in ("Nordlys AS", "Fjord AS", "Ny AS") if name in line}
+    assert rows["Nordlys AS"].split("  ")[-1].strip() == "is the same"
+    assert "10234" in rows["Nordlys AS"]
+    assert rows["Fjord AS"].endswith("to be asked: 10235, 10236")
+    assert rows["Ny AS"].endswith("new")
+    assert "--create" in said[-1]
+    assert messages(container) == []
+    assert [company["external_id"] for company in customers(books)] == ["", "", ""]
+
+
+def test_a_choice_is_offered_and_taken(
+    container: Container, connection: Connection, books: dict[str, str]
+) -> None:
+    record = Record(EntityType.CUSTOMER, str(enter(books, "Fjord AS", 10235, 10236)))
+    run("connections", "match", connection.name)
+    tasks.sync_customers(connection.id)
+    job = job_actions.find(container.database, connection.id, record)
+    assert job
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "which_customer")
+    assert "10236" in run("jobs", "show", str(job.id))
+    assert "does not offer that" in refused("jobs", "choose", str(job.id), "10001")
+    assert "Name either" in refused("jobs", "choose", str(job.id))
+    assert "Name either" in refused("jobs", "choose", str(job.id), "10235", "--new")
+    assert "This is Customer 10236" in run("jobs", "choose", str(job.id), "10236")
+    tasks.sync_customers(connection.id)
+    assert {each["number"]: each["external_id"] for each in customers(books)} == {10235: "", 10236: record.id}
+    assert "10236" not in run("jobs", "show", str(job.id)).partition("Customer number")[0]

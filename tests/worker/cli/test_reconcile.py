@@ -1,0 +1,215 @@
+"""``python -m worker reconcile``, and what it finds with the real gateways in the books of the sandbox."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from models.admin import discrepancies, job_actions
+from models.enums import EntityType, Record
+from tests.factories import settings
+from tests.worker.month_of_invoices import DAY, FAULTS, FIRST, GROSS, LAST, NET, YEAR, Bookkeeping
+from worker.__main__ import main
+from worker.container import clock
+from worker.jobs import reconciliation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+
+    from models.connections.repository import Connection
+    from sync.reconciliation.report import Discrepancy, ReconciliationReport
+    from tests.worker.month_of_invoices import Fault
+    from worker.container import Container
+
+
+@pytest.fixture
+def kept(container: Container, connection: Connection, books: dict[str, str]) -> Bookkeeping:
+    return Bookkeeping(container, connection, books)
+
+
+def compared(kept: Bookkeeping) -> ReconciliationReport:
+    connection = kept.container.connections.get(kept.connection.id)
+    return reconciliation.reconcile(kept.container, connection, FIRST, LAST)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["reconcile", "Demo AS", *arguments])
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault[0] for fault in FAULTS])
+def test_a_planted_fault_is_found_and_nothing_else(kept: Bookkeeping, fault: Fault) -> None:
+    _, plant, standing, points = fault
+    plant(kept)
+    report = compared(kept)
+    (found,) = report.discrepancies
+    assert (found.type.value, tuple(each.field.value for each in found.differences)) == (standing, points)
+    assert report.count("equal") == 3 - (standing != "only in the ledger")
+
+
+@pytest.mark.parametrize("lines", [None, GROSS, NET], ids=["sent by the bridge", "gross", "net"])
+def test_clean_books_agree_however_they_show_their_vat(
+    kept: Bookkeeping, lines: tuple[dict[str, Any], ...] | None
+) -> None:
+    if lines is None:
+        kept.send(kept.ids[1])
+    else:
+        kept.enter(*lines)
+    report = compared(kept)
+    assert (report.discrepancies, dict(report.counts)) == ([], {"equal": 3})
+    assert {total.moment - total.ledger for total in report.totals} == {0}
+    assert [(total.account, total.vat_code, total.rate, total.moment) for total in report.totals] == [
+        (1500, "", "", 720000),
+        (3000, "3", "25", -375000),
+        (3020, "31", "15", -345000),
+    ]
+
+
+def test_what_moment_keeps_out_is_told_apart(kept: Bookkeeping) -> None:
+    kept.send(kept.ids[1])
+    for state in ("doNotTransfer", "transferred"):
+        path = f"api/1.0/companies/1001/invoices/{kept.invoice(DAY)}"
+        kept.control("moment", "PATCH", path, {"exportState": state})
+    report = compared(kept)
+    assert report.agree
+    assert dict(report.counts) == {"equal": 3, "unwanted": 1, "done": 1}
+
+
+def test_an_invoice_that_somebody_marks_as_transferred_after_it_was_sent_is_compared_all_the_same(
+    kept: Bookkeeping,
+) -> None:
+    kept.send(kept.ids[1])
+    kept.control(
+        "moment", "PATCH", f"api/1.0/companies/1001/invoices/{kept.ids[1]}", {"exportState": "transferred"}
+    )
+    assert dict(compared(kept).counts) == {"equal": 3}
+
+
+def test_the_due_date_and_the_department_that_the_bridge_sets_agree(kept: Bookkeeping) -> None:
+    kept.container.connections.update(kept.connection.id, {"department": 7}, actor="test", now=clock())
+    kept.send(kept.invoice(DAY, dueDate=DAY.replace(day=30).isoformat()), kept.ids[1])
+    assert dict(compared(kept).counts) == {"equal": 4}
+
+
+def test_drafts_are_not_seen_and_that_is_said(kept: Bookkeeping) -> None:
+    kept.container.connections.update(kept.connection.id, {"posting": "draft"}, actor="test", now=clock())
+    kept.connection = kept.container.connections.get(kept.connection.id)
+    kept.send(kept.ids[1])
+    report = compared(kept)
+    assert (report.agree, report.drafts, report.count("unseen")) == (True, True, 1)
+    assert "Perhaps drafts, which the ledger does not show: 1." in run("--month", f"{YEAR}-10").output
+
+
+def test_a_voucher_of_another_month_is_known_by_its_invoice(kept: Bookkeeping) -> None:
+    kept.send(kept.ids[1])
+    kept.invoice(DAY.replace(month=11, day=2))
+    kept.enter(invoice="4")
+    (found,) = compared(kept).discrepancies
+    assert [each.field.value for each in found.differences] == ["month"]
+
+
+def test_the_command_tells_the_differences_as_a_table_as_csv_and_as_json(kept: Bookkeeping) -> None:
+    kept.amounts("2400.01", "-1250.01", "-1150")
+    table = run("--month", f"{YEAR}-10")
+    assert table.exit_code == 1
+    assert "Amount: 2 400,00 in Moment, 2 400,01 in the ledger" in table.output
+    assert "2 equal, 1 different" in table.output
+    (row,) = csv.DictReader(
+        run("--from", FIRST.isoformat(), "--to", LAST.isoformat(), "--csv").output.splitlines()
+    )
+    assert (row["number"], row["kroner"], row["voucher"]) == ("2", "2 400,00", f"4/{YEAR}")
+    told = json.loads(run("--year", str(YEAR), "--json").output)
+    assert told["discrepancies"][0]["differences"] == [["amount", "2 400,00", "2 400,01"]]
+
+
+def test_a_spreadsheet_works_nothing_out_that_somebody_wrote_into_the_ledger(kept: Bookkeeping) -> None:
+    kept.send(kept.ids[1])
+    kept.enter({"account": 1500, "amount": "-2400"}, {"account": 3100, "amount": "2400"}, invoice="=1+1")
+    (row,) = csv.DictReader(run("--month", f"{YEAR}-10", "--csv").output.splitlines())
+    assert (row["number"], row["kroner"]) == ("'=1+1", "-2 400,00")
+
+
+def test_the_command_is_content_with_books_that_agree(kept: Bookkeeping) -> None:
+    kept.send(kept.ids[1])
+    done = run("--month", f"{YEAR}-10")
+    assert (done.exit_code, "3 equal, 0 different" in done.output) == (0, True)
+
+
+def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookkeeping) -> None:
+    kept.send(kept.ids[1])
+    run_all = ["reconcile", "--all", "--month", f"{YEAR}-10"]
+    assert CliRunner().invoke(main, run_all).output.startswith("ok    Demo AS: 3 equal, 0 different\n")
+    kept.container.connections.add("Fjord AS", settings(password="wrong"), actor="test", now=clock())
+    kept.container.connections.add(
+        "Ås AS", settings(entity_types=(EntityType.CUSTOMER,)), actor="test", now=clock()
+    )
+    kept.invoice(DAY)
+    done = CliRunner().invoke(main, run_all)
+    demo, fjord, without, total = done.output.splitlines()
+    assert demo == "BAD   Demo AS: 3 equal, 1 different"
+    assert fjord.startswith("BAD   Fjord AS: 24SevenOffice refused the user name or password")
+    assert without == "ok    Ås AS: brings neither invoices nor expenses"
+    assert (done.exit_code, total) == (1, "Connections: 3, of which something is wrong with 2.")
+    assert CliRunner().invoke(main, [*run_all, "--csv"]).exit_code == 2
+
+
+def test_days_that_contradict_each_other_are_refused(kept: Bookkeeping) -> None:
+    assert run("--month", "2026-10", "--year", "2026").exit_code == 2
+    assert run("--to", "2026-10-01").exit_code == 2
+    assert "ends before it begins" in run("--from", "2026-10-02", "--to", "2026-10-01").output
+    assert kept.ids
+
+
+@pytest.mark.parametrize("days", [("--year", str(YEAR)), ("--month", f"{YEAR}-10")], ids=["year", "month"])
+def test_24sevenoffice_is_asked_less_than_twenty_times_also_where_invoices_are_missing(
+    kept: Bookkeeping, days: tuple[str, str]
+) -> None:
+    kept.enter(invoice="9001")
+    before = calls(kept)
+    assert run(*days).exit_code == 1
+    asked = {
+        name: count - before.get(name, 0) for name, count in calls(kept).items() if count > before.get(name, 0)
+    }
+    assert sum(asked.values()) < 20
+    assert set(asked) <= {"GetTransactions", "GetFiscalYears", "GetAccountList", "GetTaxCodeList"}
+
+
+def test_what_is_sent_by_the_comparison_is_posted_once_and_only_if_it_is_not_there(kept: Bookkeeping) -> None:
+    (found,) = compared(kept).discrepancies
+    for _ in range(2):
+        send(kept, found)
+    assert compared(kept).agree
+    assert len([each for each in kept.vouchers() if each["lines"][0]["invoice"] == "2"]) == 1
+
+
+@pytest.mark.parametrize("plant", [lambda it: it.alter(customer=10002), lambda it: it.reverse("hide")])
+def test_what_differs_or_is_hidden_is_not_posted_again_when_it_is_sent(
+    kept: Bookkeeping, plant: Callable[[Bookkeeping], None]
+) -> None:
+    plant(kept)
+    (found,) = compared(kept).discrepancies
+    count = len(kept.vouchers())
+    send(kept, found)
+    assert len(kept.vouchers()) == count
+    record = Record(EntityType.INVOICE, found.moment_id)
+    job = job_actions.find(kept.container.database, kept.connection.id, record)
+    assert job
+    assert job.error_code == "differs"
+
+
+def send(kept: Bookkeeping, found: Discrepancy) -> None:
+    record = Record(EntityType.INVOICE, found.moment_id)
+    number = kept.connection.id
+    discrepancies.resend(
+        kept.container.database, number, record, name="Invoice 2", actor="kari@example.com", now=clock()
+    )
+    kept.work_off()
+
+
+def calls(kept: Bookkeeping) -> dict[str, int]:
+    return dict(kept.control("twentyfour", "GET", "calls"))

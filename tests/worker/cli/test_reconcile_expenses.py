@@ -1,0 +1,194 @@
+"""What a comparison of the books finds of expenses, with the real gateways in the books of the sandbox."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from tests.worker.month_of_expenses import COST, FAULTS, OWED, SECOND, Outlays, expense
+from tests.worker.month_of_invoices import DAY, FIRST, LAST, YEAR
+from worker.__main__ import main
+from worker.jobs import reconciliation
+
+if TYPE_CHECKING:
+    from click.testing import Result
+
+    from models.connections.repository import Connection
+    from tests.worker.month_of_expenses import Fault
+    from worker.container import Container
+
+OCTOBER = ("--month", f"{YEAR}-10")
+
+
+@pytest.fixture
+def kept(container: Container, connection: Connection, books: dict[str, str]) -> Outlays:
+    return Outlays(container, connection, books)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["reconcile", "Demo AS", *arguments])
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault[0] for fault in FAULTS])
+def test_a_planted_fault_is_found_and_nothing_else(kept: Outlays, fault: Fault) -> None:
+    _, plant, standing, points = fault
+    plant(kept)
+    report = kept.compared()
+    (found,) = report.discrepancies
+    assert (found.type.value, tuple(each.field.value for each in found.differences)) == (standing, points)
+    assert report.count("equal") == 2 + ("49999" in found.expense)
+
+
+def test_clean_books_agree(kept: Outlays) -> None:
+    kept.bring(SECOND)
+    report = kept.compared()
+    assert (report.discrepancies, report.counts) == ([], {"equal": 3})
+    (total,) = report.totals
+    assert (total.account, total.moment, total.ledger) == (4300, 375000, 375000)
+
+
+@pytest.mark.parametrize(("month", "found"), [(7, ["date"]), (11, [])])
+def test_an_expense_is_compared_in_the_month_of_its_voucher_and_in_its_own(
+    kept: Outlays, month: int, found: list[str]
+) -> None:
+    kept.alter(expenseDate=DAY.replace(month=7).isoformat())
+    report = kept.compared(date(YEAR, month, 1), date(YEAR, month, 30))
+    assert [point.field.value for each in report.discrepancies for point in each.differences] == found
+
+
+def test_an_expense_dated_in_another_year_is_told_there_too(kept: Outlays) -> None:
+    kept.alter(expenseDate=f"{YEAR + 1}-01-02")
+    (found,) = kept.compared(date(YEAR + 1, 1, 1), date(YEAR + 1, 1, 31)).discrepancies
+    (point,) = found.differences
+    assert (point.field.value, point.moment, point.ledger) == ("date", f"02.01.{YEAR + 1}", str(YEAR))
+
+
+def test_a_cost_moved_to_another_project_lacks_its_expense_and_leaves_one(kept: Outlays) -> None:
+    kept.correct(0, project=2)
+    report = kept.compared()
+    assert sorted(each.type.value for each in report.discrepancies) == ["not in Moment", "only in Moment"]
+    kept.mend(report.discrepancies[0])
+    assert kept.compared().agree
+
+
+def test_what_was_left_out_on_purpose_is_counted_and_no_difference(kept: Outlays) -> None:
+    kept.lose_approval()
+    elsewhere = [
+        {**COST, "project": None, "amount": "1.00"},
+        {**COST, "account": 4500, "amount": "1.00"},
+        {**COST, "project": 77, "amount": "1.00"},
+    ]
+    kept.office("POST", "projects", {"number": 77, "name": "Ikke i Moment"})
+    kept.enter(*elsewhere, {**OWED, "amount": "-3.00"})
+    kept.moment("POST", "projectExpenses", expense(externalId="reise-7"))
+    kept.moment("POST", "projectExpenses", expense())
+    report = kept.compared()
+    assert report.agree
+    told = {"equal": 2, "not_approved": 1, "no_project": 1, "not_listed": 1, "unknown_project": 1}
+    assert report.counts == told
+
+
+@pytest.mark.parametrize("name", ["x", "1-2-3-4/5", "²-1-1/1/²", "2026-104-40001", "1-1-1/1/" + "9" * 5000])
+def test_an_external_id_that_somebody_wrote_by_hand_is_told_as_it_is(kept: Outlays, name: str) -> None:
+    kept.moment("POST", "projectExpenses", expense(externalId=f"24so:{name}"))
+    (found,) = kept.compared().discrepancies[-1:]
+    assert (found.type.value, found.expense, found.can_be_sent) == ("only in Moment", name, False)
+    assert "24so" not in found.voucher_names
+    assert run(*OCTOBER).exit_code == 1
+
+
+def test_an_expense_that_somebody_removed_is_no_difference_once_the_bridge_knows(kept: Outlays) -> None:
+    kept.delete()
+    kept.correct(0, comment="Gips og skruer")
+    kept.bring(SECOND)
+    report = kept.compared()
+    assert (report.agree, report.counts) == (True, {"equal": 2, "removed": 1})
+
+
+def test_what_the_settings_would_leave_out_by_now_stays(kept: Outlays) -> None:
+    kept.bring(SECOND)
+    kept.settle(expense_accounts="6590")
+    assert kept.compared().counts == {}
+    kept.settle(expense_accounts="4300", expense_from=DAY.replace(day=20))
+    assert kept.compared().counts == {"equal": 1, "before_first_day": 2, "kept": 2}
+
+
+def test_a_connection_without_expenses_is_not_asked_for_them(kept: Outlays) -> None:
+    kept.settle(entity_types=("customer", "project", "invoice"))
+    before = kept.calls()
+    report = reconciliation.reconcile(kept.container, kept.connection, FIRST, LAST)
+    assert report.expenses is None
+    assert kept.calls().get("GetFileInfo") == before.get("GetFileInfo")
+
+
+@pytest.mark.parametrize("days", [("--year", str(YEAR)), OCTOBER], ids=["year", "month"])
+def test_24sevenoffice_is_asked_less_than_twenty_times_with_expenses_too(
+    kept: Outlays, days: tuple[str, str]
+) -> None:
+    kept.lose_approval()
+    kept.stranger()
+    before = sum(kept.calls().values())
+    assert run(*days).exit_code == 1
+    assert sum(kept.calls().values()) - before < 20
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault[2] in {"not in Moment", "only in Moment"}])
+def test_what_is_brought_again_is_right_afterwards(kept: Outlays, fault: Fault) -> None:
+    fault[1](kept)
+    (found,) = kept.compared().discrepancies
+    if "49999" in found.expense:
+        assert not found.can_be_sent
+        return
+    assert found.can_be_sent
+    for _ in range(2):
+        kept.mend(found)
+    assert kept.compared().agree
+
+
+def test_an_altered_expense_becomes_what_the_ledger_says_when_it_is_brought_again(kept: Outlays) -> None:
+    kept.alter(amountInclVat=1350, supplierName="Byggmax AS", description="Plank", expenseDate=f"{YEAR}-07-01")
+    (found,) = kept.compared().discrepancies
+    kept.mend(found)
+    assert kept.compared().agree
+    assert len(kept.expenses()) == 3
+
+
+def test_an_invoiced_expense_is_not_offered_to_be_brought_again(kept: Outlays) -> None:
+    kept.alter(amountInclVat=1350)
+    kept.invoice(kept.expenses()[-1]["id"])
+    (found,) = kept.compared().discrepancies
+    assert (found.can_be_sent, found.details[-1]) == (
+        False,
+        "It is invoiced in Moment, and cannot be changed any more.",
+    )
+
+
+def test_of_an_expense_that_is_there_twice_the_one_is_named_that_the_bridge_knows(kept: Outlays) -> None:
+    kept.double()
+    known, twin = (str(each["id"]) for each in kept.expenses() if SECOND in each["externalId"])
+    (found,) = kept.compared().discrepancies
+    assert found.details == [f"Moment has it 2 times, under the ids {known}, {twin}: keep {known}."]
+    assert not found.can_be_sent
+
+
+def test_the_command_tells_expenses_as_a_table_as_csv_and_as_json(kept: Outlays) -> None:
+    kept.alter(amountInclVat=1350)
+    table = run(*OCTOBER)
+    assert table.exit_code == 1
+    assert "Amount: 1 350,00 in Moment, 1 250,00 in the ledger" in table.output
+    assert "Expenses: 2 equal, 1 different" in table.output
+    (row,) = csv.DictReader(run(*OCTOBER, "--csv").output.splitlines())
+    assert (row["of"], row["number"], row["kroner"], row["voucher"]) == (
+        "expense",
+        "F-15",
+        "1 250,00",
+        f"40002/{YEAR}",
+    )
+    told = json.loads(run(*OCTOBER, "--json").output)
+    assert told["expenses"]["discrepancies"][0]["differences"] == [["amount", "1 350,00", "1 250,00"]]
+    assert told["expenses"]["counts"] == {"equal": 2}

@@ -1,0 +1,129 @@
+"""A comparison of a year of the books of a busy company, over HTTP as in production.
+
+``INVOICES=5000 make test ARGS=tests/worker/cli/test_reconcile_year.py`` has it so large as companies may be.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from models.enums import EntityType
+from tests.factories import NOW, settings
+from tests.installation import environment, installed
+from tests.worker.year_of_records import EXPENSES, FIRST, LAST, UNKNOWN, link, thousands
+from worker.jobs import reconciliation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from models.connections.repository import Connection
+    from sandbox.twentyfour.state import Line, Voucher
+    from tests.worker.year_of_records import Thousands
+    from worker.container import Container
+
+INVOICES = int(os.environ.get("INVOICES", "600"))
+PURCHASES = INVOICES // 5
+A_DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def many() -> Iterator[Thousands]:
+    with thousands(invoices=INVOICES, purchases=PURCHASES) as many:
+        yield many
+
+
+@pytest.fixture
+def container(many: Thousands, database_url: str, redis_url: str) -> Iterator[Container]:
+    with installed(environment(database_url, redis_url, many.addresses)) as container:
+        yield container
+
+
+@pytest.fixture
+def connection(container: Container) -> Connection:
+    wanted = settings(entity_types=tuple(EntityType), expense_accounts="4300")
+    connection, _ = container.connections.add("Demo AS", wanted, actor="test", now=NOW)
+    link(container, connection, purchases=PURCHASES)
+    return connection
+
+
+def test_a_clean_year_agrees_and_takes_less_than_twenty_calls(
+    many: Thousands, container: Container, connection: Connection
+) -> None:
+    before = calls(many)
+    report = reconciliation.reconcile(container, connection, FIRST, LAST)
+    assert (report.all_discrepancies, report.counts) == ((), {"equal": INVOICES})
+    assert report.expenses
+    assert report.expenses.counts == {"equal": PURCHASES}
+    assert {total.moment - total.ledger for total in (*report.totals, *report.expenses.totals)} == {0}
+    assert calls(many) - before < 20
+
+
+def test_faults_in_it_are_found_and_nothing_else(
+    many: Thousands, container: Container, connection: Connection
+) -> None:
+    planted = plant(many)
+    erp = container.cached_erp(connection)
+    assert all([erp.tax_codes(), erp.vat_codes(), erp.fiscal_years()])  # logs in, and is remembered
+    before = calls(many)
+    report = reconciliation.reconcile(container, connection, FIRST, LAST)
+    assert report.expenses
+    found = {
+        (each.number, each.type.value, *(point.field.value for point in each.differences))
+        for each in report.all_discrepancies
+    }
+    assert found == planted
+    assert len(report.all_discrepancies) == len(planted)
+    assert (report.count("equal"), report.expenses.count("equal")) == (INVOICES - 5, PURCHASES - 8)
+    assert calls(many) - before == 16  # a year and a month around it, and the documents of one that may wait
+
+
+def plant(many: Thousands) -> set[tuple[str, ...]]:
+    """Do something wrong with some invoices and some expenses; tells what is to be found."""
+    books, expenses = many.client.vouchers, many.expenses
+    del books[many.invoice(100).key]
+    change(many.invoice(200), lambda line: {"amount": line.amount * 2})
+    change(many.invoice(300), lambda _: {"hidden": True})
+    change(many.invoice(400), lambda line: {"due": line.due and line.due + A_DAY})
+    twin = replace(many.invoice(500), number=INVOICES + 1)
+    books[twin.key] = twin
+    del expenses[EXPENSES + 10]
+    expenses[EXPENSES + 20].amount_incl_vat += Decimal("0.01")
+    expenses[EXPENSES + 30].expense_date = FIRST
+    expenses[EXPENSES + 40].supplier_name = "Byggmax AS"
+    change(many.purchase(50), lambda _: {"hidden": True})
+    expenses[EXPENSES + 60].description = "Plank"
+    del expenses[EXPENSES + UNKNOWN]
+    double = expenses[EXPENSES + 70].model_copy(update={"id": EXPENSES - 1})
+    expenses[double.id] = double
+    return {
+        ("100", "missing"),
+        ("200", "different", "amount"),
+        ("300", "hidden"),
+        ("400", "different", "due"),
+        ("500", "doubled"),
+        ("F-10", "not in Moment"),
+        ("F-20", "different in Moment", "amount"),
+        ("F-30", "different in Moment", "date"),
+        ("F-40", "different in Moment", "supplier"),
+        ("F-50", "only in Moment"),
+        ("F-60", "different in Moment", "description"),
+        ("F-70", "doubled in Moment"),
+        ("F-80", "not in Moment"),
+    }
+
+
+def change(voucher: Voucher, fields: Callable[[Line], dict[str, Any]]) -> None:
+    """Change every line of a voucher."""
+    voucher.lines = [replace(line, **fields(line)) for line in voucher.lines]
+
+
+def calls(many: Thousands) -> int:
+    told: dict[str, int] = requests.get(f"{many.addresses['twentyfour']}/calls", timeout=10).json()
+    return sum(told.values())

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from click.testing import CliRunner
+
+from models.admin.operations import OperationType
+from models.enums import EntityType, Lane, Record
+from models.inbox import cursors
+from models.inbox.enqueue import enqueue
+from tests.installation import installed
+from worker import dispatch, heartbeat
+from worker.__main__ import main
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_what_was_typed_and_has_no_answer_yet_moves_to_a_new_key_too(
+    environ: dict[str, str], container: Container, connection: Connection
+) -> None:
+    typed = {"password": "new-password"}
+    errand = container.operations.request(
+        OperationType.CLIENTS, connection.id, input_=typed, actor="test", now=clock()
+    )
+    new = run("keys", "new").strip()
+    with installed({**environ, "SECRET_KEYS": f"{new},{environ['SECRET_KEYS']}"}):
+        run("keys", "rotate")
+    with installed({**environ, "SECRET_KEYS": new}) as moved:
+        kept = moved.operations.get(errand)
+        assert kept
+        assert kept.input == typed
+
+
+def test_a_restored_database_is_told_of_before_anything_works_on_it(
+    container: Container, connection: Connection
+) -> None:
+    lane = Lane(connection.id, EntityType.INVOICE)
+    enqueue(container.database, connection.id, [Record(EntityType.INVOICE, "9")], now=clock())
+    dispatch.dispatch_lanes([lane])
+    heartbeat.record(container.redis, every=10)
+    assert "stop them first" in run("restore", code=1)
+    assert "looked for first: 1." in run("restore", "--at-work")
+    assert not container.redis.keys("dispatched:*")
+    run("restore", f"--connection={connection.name}", "--since=2026-11-20 03:00")
+    assert cursors.position(container.database, lane) == datetime(2026, 11, 20, 2, tzinfo=UTC)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from models.enums import Role
+from models.users import repository as users
+from models.users import sign_in
+from tests.factories import NOW, settings
+from worker.__main__ import main
+
+if TYPE_CHECKING:
+    from worker.container import Container
+
+
+def run(*arguments: str, typed: str = "", password: str | None = None) -> str:
+    result = CliRunner().invoke(main, ["users", *arguments], input=typed, env={"USER_PASSWORD": password})
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(*arguments: str) -> str:
+    result = CliRunner().invoke(main, ["users", *arguments])
+    assert result.exit_code == 1, result.output
+    return result.output
+
+
+def knows(container: Container, email: str, password: str) -> bool:
+    try:
+        return sign_in.by_password(container.database, email, password, address="", now=NOW) > 0
+    except sign_in.SignInRefusedError:
+        return False
+
+
+def test_a_user_is_added_with_a_password_that_is_shown_once(container: Container) -> None:
+    said = run("add", "Anna@Example.com", "--role=administrator")
+    assert "anna@example.com may sign in at https://bridge.example/sign-in" in said
+    password = re.search("shown only now: (.+)", said)
+    assert password
+    assert knows(container, "anna@example.com", password[1])
+    assert run("list").split() == ["anna@example.com", "administrator", "all", "connections"]
+
+
+def test_a_password_of_ones_own_is_not_shown(container: Container) -> None:
+    assert "horse" not in run("add", "a@example.com", "--role=viewer", password="correct horse battery")
+    assert "horse" not in run("add", "b@example.com", "--role=viewer", "--password", typed="correct horse 2\n")
+    assert knows(container, "a@example.com", "correct horse battery")
+    assert knows(container, "b@example.com", "correct horse 2")
+    assert "12 to 200 characters" in refused("password", "a@example.com", "--password=short")
+    run("password", "a@example.com", password="another horse battery")
+    assert knows(container, "a@example.com", "another horse battery")
+    assert not knows(container, "a@example.com", "correct horse battery")
+
+
+def test_a_user_may_be_for_some_connections(container: Container) -> None:
+    container.connections.add("Demo AS", settings(), actor="test", now=NOW)
+    run("add", "a@example.com", "--role=operator", "--connection=Demo AS")
+    assert users.get_by_email(container.database, "a@example.com").rights.role is Role.OPERATOR
+    assert run("list").split() == ["a@example.com", "operator", "Demo", "AS"]
+    assert "no connection called Other" in refused("add", "b@example.com", "--role=viewer", "--connection=Other")
+
+
+@pytest.mark.usefixtures("container")
+def test_a_user_is_disabled_and_enabled_but_not_the_last_administrator() -> None:
+    run("add", "a@example.com", "--role=administrator")
+    run("add", "b@example.com", "--role=viewer")
+    run("disable", "b@example.com")
+    assert "disabled" in run("list")
+    run("enable", "b@example.com")
+    assert "disabled" not in run("list")
+    assert "must be an administrator" in refused("disable", "a@example.com")
+    assert "no user c@example.com" in refused("disable", "c@example.com")
+    assert "already" in refused("add", "a@example.com", "--role=viewer")
+    assert "not an e-mail address" in refused("add", "c", "--role=viewer")

@@ -1,0 +1,162 @@
+"""``doctor --write`` against the sandbox: what it makes there, what it asks first, and what it says is left."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from sync.diagnostics.write_tests.artifacts import NAME
+from tests.worker.broken_connection import OUTGOING, Practice, healthy
+from worker.__main__ import main
+
+if TYPE_CHECKING:
+    from click.testing import Result
+
+    from worker.container import Container
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def practice(container: Container, books: dict[str, str]) -> Practice:
+    return healthy(container, books)
+
+
+def rehearsed(*options: str, typed: str = "") -> Result:
+    return CliRunner().invoke(main, ["doctor", "Demo AS", "--write", *options], input=typed)
+
+
+def shelf(practice: Practice, name: str) -> list[dict[str, Any]]:
+    return list(practice.control("twentyfour", "GET", f"books/1/{name}"))
+
+
+def ours(practice: Practice) -> list[dict[str, Any]]:
+    """The vouchers that a rehearsal has posted."""
+    return [each for each in shelf(practice, "vouchers") if each["type"] == "Utgående faktura"]
+
+
+def test_it_tries_out_what_only_writing_shows_and_says_what_is_left(practice: Practice) -> None:
+    result = rehearsed("--yes")
+    assert result.exit_code == 0, result.output
+    for tests in (
+        "S1, S10",
+        "S2",
+        "S4",
+        "S9, S12, S18",
+        "S14",
+        "S21",
+        "S24, S27",
+        "M4, M15",
+        "M4, M11",
+        "M5",
+        "M14",
+    ):
+        assert f"  {tests:12}  " in result.output, tests
+    left = result.output.partition("What is left:")[2].splitlines()[1:]
+    year = shelf(practice, "vouchers")[0]["year"]
+    assert left == [
+        f"  customer 10001 “{NAME}” in 24SevenOffice",
+        f"  project 999999 “{NAME}” in 24SevenOffice",
+        f"  vouchers 1002 and 1003 of {year} in 24SevenOffice, which cancel each other out",
+        f"  the activity “{NAME}” of project 62788980 in Moment",
+    ]
+
+
+def test_what_it_makes_says_what_it_is_and_comes_to_nothing(practice: Practice) -> None:
+    rehearsed("--yes")
+    [test] = [each for each in shelf(practice, "customers") if each["external_id"]]
+    [project] = shelf(practice, "projects")
+    assert {test["name"], project["name"]} == {str(NAME)}
+    assert (project["number"], project["OrderReferenceNumber"]) == (999_999, "1001-M")
+    lines = [line for voucher in ours(practice) for line in voucher["lines"]]
+    assert sorted(line["amount"] for line in lines) == ["-1.00", "-1.00", "1.00", "1.00"]
+    assert {line["comment"] for line in lines if line["account"] == 1500} == {str(NAME)}
+    assert practice.control("moment", "GET", "books/1001/projectExpenses") == []
+
+
+def test_played_again_it_makes_no_second_customer_or_project(practice: Practice) -> None:
+    rehearsed("--yes")
+    again = rehearsed("--yes")
+    assert "perhaps" not in again.output
+    assert len([each for each in shelf(practice, "customers") if each["external_id"]]) == 1
+    assert len(shelf(practice, "projects")) == 1
+    assert len(ours(practice)) == 4
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "yes\n", "demo as\n", "Fjord Prosjekt AS\n"])
+def test_without_the_clients_name_nothing_is_written(practice: Practice, typed: str) -> None:
+    result = rehearsed(typed=typed)
+    assert result.exit_code == 1
+    assert "a customer, and project 999999; both stay" in result.output  # it is said beforehand
+    calls = practice.control("twentyfour", "GET", "calls")
+    assert [operation for operation in calls if operation.startswith("Save")] == []
+    assert practice.control("moment", "GET", "books/1001/projectExpenses") == []
+
+
+def test_with_the_clients_name_it_goes_on(practice: Practice) -> None:
+    assert "What is left:" in rehearsed(typed="Demo AS\n").output
+    assert len(ours(practice)) == 2
+
+
+def test_yes_alone_means_nothing(practice: Practice) -> None:
+    result = CliRunner().invoke(main, ["doctor", practice.connection.name, "--yes"])
+    assert "--yes is for --write." in result.output
+    assert result.exit_code == 2
+
+
+def test_a_login_that_leads_nowhere_ends_it(practice: Practice) -> None:
+    practice.set(password="wrong")
+    result = rehearsed("--yes")
+    assert result.exit_code == 1
+    assert "This writes in" not in result.output
+
+
+@pytest.mark.parametrize("mishap", ["lose_answer", "save_then_error", "save_then_refuse", "truncated"])
+def test_what_was_saved_without_an_answer_is_found_and_taken_back(practice: Practice, mishap: str) -> None:
+    practice.mishap("twentyfour", "SaveBundleList", mishap)
+    assert "which cancel each other out" in rehearsed("--yes").output.partition("What is left:")[2]
+    assert len(ours(practice)) == 2
+
+
+def test_a_reversal_that_is_refused_is_left_to_a_person_to_make(practice: Practice) -> None:
+    mishap = {"operation": "SaveBundleList", "kind": "refuse", "skip": 1, "times": 1}
+    practice.control("twentyfour", "POST", "faults", mishap)
+    result = rehearsed("--yes")
+    assert result.exit_code == 1
+    assert "unless voucher 1003 cancels it out, reverse it there" in result.output.partition("What is left:")[2]
+    [voucher] = ours(practice)
+    assert voucher["number"] == 1002
+
+
+def test_a_draft_waits_in_the_journal(practice: Practice) -> None:
+    practice.set(posting="draft")
+    result = rehearsed("--yes")
+    assert "in a journal of 24SevenOffice: delete it there" in result.output
+    assert [voucher["posted"] for voucher in ours(practice)] == [False]
+
+
+def test_numbers_of_the_series_follow_each_other(practice: Practice) -> None:
+    practice.set(voucher_number="series")
+    practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500})
+    result = rehearsed("--yes")
+    assert "S10, S19" in result.output
+    assert [voucher["number"] for voucher in ours(practice)] == [500, 501]
+
+
+def test_only_the_command_line_can_rehearse() -> None:
+    importing = {
+        str(path.relative_to(ROOT))
+        for room in ("web", "worker", "integrations", "local", "sync")
+        for path in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        and any(
+            "write_test" in name for name in (getattr(node, "module", "") or "", *(a.name for a in node.names))
+        )
+        and "write_test" not in str(path)
+    }
+    assert importing == {"worker/cli/doctor.py"}

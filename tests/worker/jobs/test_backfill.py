@@ -1,0 +1,202 @@
+"""``python -m worker connections backfill``, and the pace that it keeps."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from sqlalchemy import func, select
+
+from integrations.twentyfour.budget_scripts import EVENTS
+from models.enums import EntityType, Lane, Record
+from models.inbox import links
+from models.inbox.enqueue import enqueue
+from models.inbox.links import Link
+from models.schema.tables import Base
+from sync.errors import RateLimitedError, UnavailableError
+from sync.onboarding.backfill import OSLO
+from tests.factories import NOW
+from tests.installation import messages
+from tests.worker.cli.test_commands import refused, run
+from worker import tasks
+from worker.container import clock
+from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room, retrying
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+DRAFT = "106939080"
+READS = {
+    "Login",
+    "GetTransactions",
+    "GetAccountList",
+    "GetTaxCodeList",
+    "GetFiscalYears",
+    "GetIdentitiesWithCredential",
+}
+
+
+@pytest.fixture
+def lane(connection: Connection) -> Lane:
+    return Lane(connection.id, EntityType.INVOICE)
+
+
+@pytest.fixture
+def finalized(books: dict[str, str]) -> dict[str, Any]:
+    """An invoice of today that nobody has told of."""
+    answer = requests.post(f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
+    answer.raise_for_status()
+    invoice: dict[str, Any] = answer.json()
+    return invoice
+
+
+def backfill(*more: str) -> list[str]:
+    return run(*command(*more)).splitlines()
+
+
+def command(*more: str) -> tuple[str, ...]:
+    year = clock().year
+    return ("connections", "backfill", "Demo AS", f"--from={year - 1}-01-01", f"--to={year + 1}-12-31", *more)
+
+
+def everything(container: Container) -> dict[str, int]:
+    with container.database.transaction() as session:
+        return {
+            name: session.scalar(select(func.count()).select_from(table)) or 0
+            for name, table in Base.metadata.tables.items()
+        }
+
+
+@pytest.mark.usefixtures("connection", "finalized")
+def test_a_dry_run_shows_the_vouchers_that_would_be_posted_and_only_reads(
+    container: Container, books: dict[str, str]
+) -> None:
+    before, moment = everything(container), requests.get(f"{books['moment']}/books", timeout=10).json()
+    headings, owed, earned, _, _, customer, project, _, _, total = backfill("--dry-run")
+    today = f"{clock().astimezone(OSLO):%Y-%m-%d}"
+    assert headings.split() == [
+        "date",
+        "voucher",
+        "customer",
+        "account",
+        "project",
+        "VAT",
+        "code",
+        "debit",
+        "credit",
+    ]
+    assert owed.split() == [today, "1", *["Nordlys", "Arkitekter", "AS", "(new)"], "1500", "1", "15", "625,00"]
+    assert earned.split() == ["3000", "1", "3", "15", "625,00"]
+    assert customer.split("  ") == ["Customer Nordlys Arkitekter AS", "would be saved"]
+    assert project.split() == ["Project", "1", "would", "be", "saved"]
+    assert total == "Vouchers that would be posted: 1, 15 625,00 kroner in all. Nothing was written."
+    calls = requests.get(f"{books['twentyfour']}/calls", timeout=10).json()
+    assert calls.keys() <= READS
+    assert everything(container) == before
+    assert requests.get(f"{books['moment']}/books", timeout=10).json() == moment
+    assert messages(container) == []
+
+
+@pytest.mark.usefixtures("finalized")
+def test_a_dry_run_tells_what_would_not_be_posted_and_why(
+    container: Container, lane: Lane, books: dict[str, str]
+) -> None:
+    address = f"{books['moment']}/api/1.0/companies/1001/invoices/{DRAFT}"
+    change = {"exportState": "doNotTransfer"}
+    requests.patch(address, json=change, auth=("apikey", "moment-demo-key"), timeout=10).raise_for_status()
+    _, line, _, brought, _ = backfill("--dry-run", "--kinds=invoice")
+    assert line == "Invoice 1  Moment says: do not transfer to accounting."
+    assert brought == "Brought before, or on their way: 0."
+    links.save(container.database, lane.connection_id, Record(EntityType.INVOICE, DRAFT), Link("2026/1"), now=NOW)
+    assert backfill("--dry-run", "--kinds=invoice")[0] == "Brought before, or on their way: 1."
+
+
+def work(lane: Lane) -> Callable[[float], None]:
+    """Let a worker have a turn whenever the backfill waits."""
+    turns = [tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices]
+
+    def sleep(_: float) -> None:
+        for task in turns:
+            task(lane.connection_id)
+
+    return sleep
+
+
+@pytest.mark.usefixtures("finalized")
+def test_the_command_brings_all_in_their_order_and_tells_how_they_stand(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch, books: dict[str, str]
+) -> None:
+    monkeypatch.setattr(time, "sleep", work(lane))
+    said = backfill()
+    assert [line.split() for line in said[-3:]] == [
+        ["customers", "1", "1", "0", "0"],
+        ["projects", "1", "1", "0", "0"],
+        ["invoices", "1", "1", "0", "0"],
+    ]
+    vouchers = requests.get(f"{books['twentyfour']}/books/1/vouchers", timeout=10).json()
+    assert [each["number"] for each in vouchers] == [1]
+    assert [line.split()[2] for line in backfill()[-3:]] == ["1", "1", "1"]
+    assert requests.get(f"{books['twentyfour']}/calls", timeout=10).json()["SaveBundleList"] == 1
+
+
+def test_there_is_room_while_few_changes_are_due(container: Container, lane: Lane) -> None:
+    records = [Record(EntityType.INVOICE, str(number)) for number in range(BATCH_SIZE)]
+    enqueue(container.database, lane.connection_id, records[1:], now=clock())
+    assert has_room(container, lane)
+    enqueue(container.database, lane.connection_id, records[:1], now=clock())
+    assert not has_room(container, lane)
+
+
+def test_there_is_no_room_where_only_the_reserve_for_events_is_left(container: Container, lane: Lane) -> None:
+    limit, reserve = container.settings.twentyfour_requests_per_hour, container.settings.twentyfour_reserve_percent
+    minute = int(clock().timestamp()) // 60
+    container.redis.hset(EVENTS, str(minute), limit * (100 - reserve) // 100 - 10)
+    assert has_room(container, lane)
+    container.redis.hset(EVENTS, str(minute), limit * (100 - reserve) // 100)
+    assert not has_room(container, lane)
+
+
+def test_what_a_backfill_asks_itself_counts_as_polls(container: Container, connection: Connection) -> None:
+    today = clock().date()
+    backfill_of(container, connection, first=today, last=today).context.erp.ledger(today, today)
+    usage = container.budget.usage()
+    assert usage
+    assert (usage.events, usage.polls > 0) == (0, True)
+
+
+def test_a_system_that_is_away_is_asked_again_when_it_says_or_after_a_while() -> None:
+    waits: list[float] = []
+    answers: list[Exception | str] = [
+        RateLimitedError("Used up.", error_code="budget", retry_after=timedelta(seconds=90)),
+        UnavailableError("Down."),
+        "here",
+    ]
+
+    def ask() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert retrying(ask, sleep=waits.append) == "here"
+    assert waits == [90, 30]
+
+
+@pytest.mark.usefixtures("finalized")
+def test_a_connection_that_is_paused_ends_the_command_with_its_reason(container: Container, lane: Lane) -> None:
+    container.connections.pause(lane.connection_id, "The password is wrong.", now=clock())
+    assert "The password is wrong." in refused(*command())
+
+
+def test_what_does_not_travel_is_not_brought_and_no_period_ends_before_it_begins(
+    container: Container, lane: Lane
+) -> None:
+    container.connections.update(lane.connection_id, {"entity_types": ["customer"]}, actor="test", now=clock())
+    assert "does not bring invoices" in refused(*command("--kinds=invoice"))
+    assert "ends before it begins" in refused(*command("--to=2000-01-01"))

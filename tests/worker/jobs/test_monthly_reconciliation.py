@@ -1,0 +1,129 @@
+"""The comparison that beat asks for once a month, and its mail."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.admin.operations import OperationType
+from models.connections import alert_outbox
+from models.enums import EntityType
+from tests.factories import settings
+from tests.installation import messages
+from worker import tasks
+from worker.jobs import monthly_reconciliation, operations
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+EARLY, LATE, NEXT = (datetime(2026, month, day, 9, tzinfo=UTC) for month, day in ((11, 2), (11, 3), (12, 4)))
+
+
+@pytest.fixture
+def connection(container: Container) -> Connection:
+    container.connections.add("Not this AS", settings(), actor="test", now=EARLY)
+    return container.connections.add("Demo AS", settings(monthly_reconciliation=True), actor="test", now=EARLY)[0]
+
+
+def at(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    monkeypatch.setattr(monthly_reconciliation, "clock", lambda: now)
+
+
+def test_the_month_before_is_compared_once_from_the_third_on(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, EARLY)
+    assert list(monthly_reconciliation.due(container)) == []
+    at(monkeypatch, LATE)
+    (number,) = monthly_reconciliation.due(container)
+    assert list(monthly_reconciliation.due(container)) == [number]
+    operations.run(container, number)
+    assert list(monthly_reconciliation.due(container)) == []
+    operation = container.operations.get(number)
+    assert operation
+    assert (operation.connection_id, operation.input) == (
+        connection.id,
+        {"first": "2026-10-01", "last": "2026-10-31"},
+    )
+    at(monkeypatch, NEXT)
+    assert len(list(monthly_reconciliation.due(container))) == 1
+
+
+def test_a_mail_tells_what_was_found_once(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, LATE)
+    tasks.send_reminders()
+    ((task, number),) = messages(container)
+    assert task == "run_operation"
+    for _ in range(2):
+        operations.run(container, number)
+    (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert told.title == "The books of Demo AS"
+    assert told.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
+    assert told.remedy == f"See the comparison: https://bridge.example/operations/{number}"
+    operation = container.operations.latest(connection.id, OperationType.MONTHLY_RECONCILIATION)
+    assert operation
+    assert operation.result
+
+
+def test_a_mail_tells_of_expenses_where_they_travel(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, LATE)
+    wanted = {"entity_types": tuple(EntityType), "expense_accounts": "4300"}
+    container.connections.update(connection.id, wanted, actor="test", now=LATE)
+    (number,) = monthly_reconciliation.due(container)
+    operations.run(container, number)
+    (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert told.message.endswith("Of the expenses 0 are in Moment as they are in the ledger, 0 differ.")
+
+
+def test_a_mail_says_why_the_books_could_not_be_compared(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, LATE)
+    container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
+    (number,) = monthly_reconciliation.due(container)
+    operations.run(container, number)
+    (told,) = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert told.message.startswith("The books could not be compared. Moment")
+
+
+def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_told_of_once(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = connection.settings.moment_company
+    container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
+    for hour in range(3):
+        at(monkeypatch, LATE + timedelta(hours=hour))
+        (number,) = monthly_reconciliation.due(container)
+        operations.run(container, number)
+        assert list(monthly_reconciliation.due(container)) == []
+    assert len(alert_outbox.pending_alerts(container.database, "books@example.com")) == 1
+    container.connections.update(connection.id, {"moment_company": right}, actor="test", now=LATE)
+    at(monkeypatch, LATE + timedelta(days=1))
+    (number,) = monthly_reconciliation.due(container)
+    operations.run(container, number)
+    failed, made = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert failed.message.endswith("It is tried again every hour.")
+    assert made.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
+    at(monkeypatch, LATE + timedelta(days=2))
+    assert list(monthly_reconciliation.due(container)) == []
+
+
+def test_one_that_could_not_be_made_waits_until_the_connection_works_again(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
+    at(monkeypatch, LATE)
+    (number,) = monthly_reconciliation.due(container)
+    operations.run(container, number)
+    container.connections.pause(connection.id, because="Its key is refused.", actor="test", now=LATE)
+    at(monkeypatch, LATE + timedelta(hours=1))
+    assert list(monthly_reconciliation.due(container)) == []
+    container.connections.resume(connection.id, actor="test", now=LATE)
+    assert len(list(monthly_reconciliation.due(container))) == 1

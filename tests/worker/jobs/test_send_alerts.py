@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from pydantic import SecretStr
+
+from integrations.mail.mailer import Mailer
+from models.admin import job_actions, reminders
+from models.admin.job_filter import JobFilter
+from models.connections import alert_outbox
+from models.connections.alert_outbox import Alert, AlertType
+from tests.factories import settings
+from tests.installation import stuck
+from tests.integrations.mail.postbox import Postbox, listening
+from worker.container import clock
+from worker.jobs.send_alerts import PAUSE_BETWEEN_EMAILS, send_due_alerts
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+ADDRESS = "books@example.com"
+
+
+class Mailbox:
+    """Where the mails arrive."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def mails(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = requests.get(f"{self._url}/mails", timeout=10).json()
+        return found
+
+    def refuse_one(self) -> None:
+        requests.post(f"{self._url}/faults", json={"kind": "refuse"}, timeout=10).raise_for_status()
+
+
+@pytest.fixture
+def mailbox(books: dict[str, str]) -> Mailbox:
+    return Mailbox(books["mail"])
+
+
+def tell(
+    container: Container,
+    connection: Connection,
+    alert_type: AlertType = AlertType.PAUSED,
+    *,
+    addresses: tuple[str, ...] = (ADDRESS,),
+) -> None:
+    alert = Alert(alert_type, connection.name, "The password was refused.", "Enter it again.", addresses)
+    alert_outbox.queue_connection_alert(container.database, connection.id, alert, now=clock())
+
+
+def test_what_an_address_is_to_be_told_comes_in_one_mail(
+    container: Container, connection: Connection, mailbox: Mailbox
+) -> None:
+    stuck(container, connection)
+    stuck(container, connection, record_id="10", title="Invoice 1025")
+    tell(container, connection)
+    send_due_alerts(container)
+    send_due_alerts(container)
+    (mail,) = mailbox.mails()
+    assert mail["to"] == [ADDRESS]
+    assert mail["subject"] == "The connection is paused \N{EN DASH} Demo AS"
+    assert mail["text"].count("The account 3999 is unknown.") == 2
+
+
+def test_a_mail_leads_to_the_change(container: Container, connection: Connection, mailbox: Mailbox) -> None:
+    job_id = stuck(container, connection)
+    send_due_alerts(container)
+    (mail,) = mailbox.mails()
+    assert mail["subject"] == "Invoice 1024 did not reach 24SevenOffice \N{EN DASH} Demo AS"
+    assert f"https://bridge.example/records/{job_id}" in mail["text"]
+
+
+def test_a_reminder_says_for_how_long_a_record_has_needed_a_person(
+    container: Container, connection: Connection, mailbox: Mailbox
+) -> None:
+    stuck(container, connection, now=clock() - reminders.REMINDER_DELAYS[0])
+    reminders.queue_reminders(container.database, now=clock())
+    send_due_alerts(container)
+    (mail,) = mailbox.mails()
+    assert mail["subject"] == "Invoice 1024 still needs you after 1 day \N{EN DASH} Demo AS"
+
+
+def test_a_mail_about_several_connections_names_each(
+    container: Container, connection: Connection, mailbox: Mailbox
+) -> None:
+    other, _ = container.connections.add("Ås Prosjekt AS", settings(), actor="test", now=clock())
+    for each in (connection, other):
+        tell(container, each)
+    send_due_alerts(container)
+    (mail,) = mailbox.mails()
+    assert mail["subject"] == "Connections are paused \N{EN DASH} 2 companies"
+    assert mail["text"].index("\nDemo AS\n") < mail["text"].index("\nÅs Prosjekt AS\n")
+
+
+def test_what_passed_before_anybody_heard_of_it_is_no_mail_now_nor_later(
+    container: Container, connection: Connection, mailbox: Mailbox
+) -> None:
+    for alert_type in (AlertType.OUTAGE, AlertType.RECOVERED):
+        tell(container, connection, alert_type)
+    job_id = stuck(container, connection)
+    chosen = JobFilter(ids=frozenset({job_id}))
+    job_actions.dismiss(container.database, chosen, because="Posted by hand", actor="kari", now=clock())
+    send_due_alerts(container)
+    assert mailbox.mails() == []
+    assert alert_outbox.pending_alerts(container.database, ADDRESS) == []
+
+
+def test_what_turns_soon_after_a_mail_waits_for_the_next(
+    container: Container, connection: Connection, mailbox: Mailbox
+) -> None:
+    tell(container, connection)
+    send_due_alerts(container)
+    tell(container, connection, AlertType.OUTAGE)
+    send_due_alerts(container)
+    assert len(mailbox.mails()) == 1
+    assert len(alert_outbox.pending_alerts(container.database, ADDRESS)) == 1
+    assert alert_outbox.recipients_due(
+        container.database, now=clock() + PAUSE_BETWEEN_EMAILS, pause=PAUSE_BETWEEN_EMAILS
+    ) == [ADDRESS]
+
+
+def test_what_the_mail_server_does_not_take_now_is_sent_later(
+    container: Container, connection: Connection, mailbox: Mailbox
+) -> None:
+    mailbox.refuse_one()
+    tell(container, connection)
+    send_due_alerts(container)
+    assert mailbox.mails() == []
+    send_due_alerts(container)
+    assert len(mailbox.mails()) == 1
+
+
+def test_an_address_that_does_not_exist_is_not_tried_again_and_keeps_no_mail_from_others(
+    container: Container, connection: Connection
+) -> None:
+    postbox = Postbox()
+    postbox.answers["gone@example.com"] = "550 No such user"
+    tell(container, connection, addresses=("gone@example.com", ADDRESS))
+    with listening(postbox) as port:
+        container.mailer = Mailer(SecretStr(f"smtp://127.0.0.1:{port}"), timeout=5)
+        send_due_alerts(container)
+    assert [mail.rcpt_tos for mail in postbox.mails] == [[ADDRESS]]
+    assert (
+        alert_outbox.recipients_due(
+            container.database, now=clock() + PAUSE_BETWEEN_EMAILS, pause=PAUSE_BETWEEN_EMAILS
+        )
+        == []
+    )
+
+
+def test_two_who_send_at_once_send_one_mail(
+    container: Container, connection: Connection, mailbox: Mailbox
+) -> None:
+    tell(container, connection)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(send_due_alerts, [container] * 4))
+    assert len(mailbox.mails()) == 1

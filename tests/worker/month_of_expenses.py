@@ -1,0 +1,209 @@
+"""A month of suppliers' vouchers in both systems of the sandbox, and what goes wrong with one of their expenses."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from models.admin import discrepancies
+from models.enums import EntityType, Record
+from models.inbox.enqueue import enqueue
+from tests.worker.month_of_invoices import API, DAY, FIRST, LAST, PROJECT, YEAR, work_off
+from worker.container import clock
+from worker.jobs import reconciliation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import date
+
+    from models.connections.repository import Connection
+    from sync.reconciliation.report import Discrepancy, ReconciliationReport
+    from worker.container import Container
+
+SUPPLIER = 20001
+COST: dict[str, Any] = {"account": 4300, "amount": "1000.00", "tax": "1", "project": 1, "comment": "Gips"}
+VAT: dict[str, Any] = {"account": 2711, "amount": "250.00", "tax": "1"}
+OWED: dict[str, Any] = {"account": 2400, "amount": "-1250.00", "customer": SUPPLIER}
+SECOND = f"{YEAR}-104-40002"
+"""The voucher of the middle of the month, which the faults are about."""
+
+
+class Outlays:
+    """The vouchers 40001, 40002 and 40003 of October, of 1250 kroner each; the first and the last are brought."""
+
+    def __init__(self, container: Container, connection: Connection, books: Mapping[str, str]) -> None:
+        self.container, self._books = container, books
+        self.connection = connection
+        self.settle(entity_types=tuple(EntityType), expense_accounts="4000, 4300-4399, 6590")
+        supplier = {"name": "Byggmakker AS", "number": SUPPLIER, "type": "Supplier"}
+        self.office("POST", "customers", supplier)
+        for number, name in ((1, "Kulturhuset"), (2, "Svømmehallen")):
+            self.office("POST", "projects", {"number": number, "name": name})
+        self.other_project = self.moment("POST", "projects", {"name": "Svømmehallen", "projectNumber": "2"})["id"]
+        vouchers = [self.enter(day=DAY.replace(day=day)) for day in (1, 15, 31)]
+        self.bring(vouchers[0], vouchers[2])
+
+    def settle(self, **settings: Any) -> None:
+        self.connection = self.container.connections.update(
+            self.connection.id, settings, actor="test", now=clock()
+        )
+
+    def office(self, method: str, path: str, body: object = None) -> Any:
+        return self._call("twentyfour", method, f"books/1/{path}", body)
+
+    def moment(self, method: str, path: str, body: object = None) -> Any:
+        return self._call("moment", method, f"{API}/{path}", body)
+
+    def calls(self) -> dict[str, int]:
+        return dict(self._call("twentyfour", "GET", "calls", None))
+
+    def enter(self, *lines: dict[str, Any], day: date = DAY, **more: Any) -> str:
+        """Enter a supplier's voucher, by default one of 1250 kroner on project 1, and tell its name."""
+        told = {"date": day.isoformat(), "invoice": f"F-{day.day}", "lines": lines or (COST, VAT, OWED), **more}
+        return f"{day.year}-104-{self.office('POST', 'vouchers', told)['number']}"
+
+    def correct(self, place: int, **fields: Any) -> None:
+        """Correct a line of the second voucher in the ledger after it was brought; the bridge does not look."""
+        self.bring(SECOND)
+        line = self._second()["lines"][place]
+        self.office("PATCH", "vouchers/40002?type=4", {"lines": [{"id": line["id"], **fields}]})
+
+    def hide(self) -> None:
+        self.bring(SECOND)
+        self.office("POST", "vouchers/40002/reverse?type=4", {"way": "hide"})
+
+    def bring(self, *vouchers: str) -> None:
+        """Have the bridge bring vouchers."""
+        records = [Record(EntityType.EXPENSE, each) for each in vouchers]
+        enqueue(self.container.database, self.connection.id, records, now=clock())
+        self.work_off()
+
+    def work_off(self) -> None:
+        work_off(self.container)
+
+    def expenses(self) -> list[dict[str, Any]]:
+        return list(self.moment("GET", "projectExpenses?noLimit=true")["content"])
+
+    def second(self) -> dict[str, Any]:
+        """Bring the second voucher and tell its expense."""
+        self.bring(SECOND)
+        (found,) = [each for each in self.expenses() if SECOND in each["externalId"]]
+        return found
+
+    def alter(self, **fields: Any) -> None:
+        """Have somebody change the second voucher's expense in Moment."""
+        self.moment("PATCH", f"projectExpenses/{self.second()['id']}", fields)
+
+    def delete(self) -> None:
+        self.moment("DELETE", f"projectExpenses/{self.second()['id']}")
+
+    def double(self) -> None:
+        known = self.second()
+        names = set(known) - {"id", "lastModifiedDate", "invoiced"}
+        self.moment("POST", "projectExpenses", {name: known[name] for name in names})
+
+    def stranger(self) -> None:
+        self.bring(SECOND)
+        self.moment("POST", "projectExpenses", expense(externalId=f"24so:{YEAR}-104-49999/1/4300"))
+
+    def invoice(self, expense_id: int) -> None:
+        """Put an expense on an invoice in Moment."""
+        self._call("moment", "POST", f"companies/1001/projectExpenses/{expense_id}/invoice", None)
+
+    def lose_approval(self) -> None:
+        scan = {"content": b64encode(b"%PDF").decode(), "approved": False}
+        self.office("POST", "vouchers/40002/files?type=4", scan)
+
+    def compared(self, first: date = FIRST, last: date = LAST) -> ReconciliationReport:
+        """Compare, and tell what was found of expenses."""
+        report = reconciliation.reconcile(self.container, self.connection, first, last)
+        assert report.expenses
+        return report.expenses
+
+    def mend(self, found: Discrepancy) -> None:
+        record = Record(EntityType.EXPENSE, found.vouchers[0])
+        discrepancies.resend(
+            self.container.database,
+            self.connection.id,
+            record,
+            name="Voucher",
+            actor="kari@example.com",
+            now=clock(),
+            expense=found.expense_to_unlink,
+        )
+        self.work_off()
+
+    def _second(self) -> dict[str, Any]:
+        (found,) = [each for each in self.office("GET", "vouchers") if each["number"] == 40002]
+        return dict(found)
+
+    def _call(self, system: str, method: str, path: str, body: object) -> Any:
+        key = ("apikey", "moment-demo-key")
+        answer = requests.request(method, f"{self._books[system]}/{path}", json=body, auth=key, timeout=10)
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else None
+
+
+def expense(**values: Any) -> dict[str, Any]:
+    """Make an expense in Moment's words that somebody else than the bridge has entered."""
+    common = {"projectId": PROJECT, "description": "Gips", "amountInclVat": 1250, "expenseDate": DAY.isoformat()}
+    return {**common, **values}
+
+
+Fault = tuple[str, "Callable[[Outlays], object]", str, tuple[str, ...]]
+
+FAULTS: list[Fault] = [
+    ("never brought", lambda _: None, "not in Moment", ()),
+    ("deleted in Moment", Outlays.delete, "not in Moment", ()),
+    ("wrong amount", lambda it: it.alter(amountInclVat=1350), "different in Moment", ("amount",)),
+    ("one øre off", lambda it: it.alter(amountInclVat=1250.01), "different in Moment", ("amount",)),
+    ("wrong sign", lambda it: it.alter(amountInclVat=-1250), "different in Moment", ("amount",)),
+    ("wrong currency", lambda it: it.alter(currencyCode="EUR"), "different in Moment", ("amount",)),
+    (
+        "wrong date",
+        lambda it: it.alter(expenseDate=DAY.replace(day=16).isoformat()),
+        "different in Moment",
+        ("date",),
+    ),
+    (
+        "wrong month",
+        lambda it: it.alter(expenseDate=DAY.replace(month=7).isoformat()),
+        "different in Moment",
+        ("date",),
+    ),
+    ("wrong year", lambda it: it.alter(expenseDate=f"{YEAR + 1}-01-02"), "different in Moment", ("date",)),
+    ("no date", lambda it: it.alter(expenseDate=None), "different in Moment", ("date",)),
+    (
+        "wrong project",
+        lambda it: it.alter(projectId=it.other_project, projectExtensionId=None),
+        "different in Moment",
+        ("project",),
+    ),
+    ("wrong supplier", lambda it: it.alter(supplierName="Byggmax AS"), "different in Moment", ("supplier",)),
+    (
+        "wrong invoice number",
+        lambda it: it.alter(supplierInvoiceNumber="F-78"),
+        "different in Moment",
+        ("number",),
+    ),
+    ("wrong description", lambda it: it.alter(description="Plank"), "different in Moment", ("description",)),
+    ("unreadable", lambda it: it.alter(amountInclVat=1250.001), "unreadable", ()),
+    ("doubled", Outlays.double, "doubled in Moment", ()),
+    ("hidden in the ledger", Outlays.hide, "only in Moment", ()),
+    (
+        "moved to an account that is not listed",
+        lambda it: it.correct(0, account=4500),
+        "only in Moment",
+        (),
+    ),
+    ("of no voucher", Outlays.stranger, "only in Moment", ()),
+    (
+        "text corrected in the ledger and not brought",
+        lambda it: it.correct(0, comment="Gips og skruer"),
+        "different in Moment",
+        ("description",),
+    ),
+]
+"""What can be wrong: what somebody did, how the expense then stands, and the points that differ."""

@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
+from sqlalchemy import event, text
+
+from models.admin import metrics_snapshot
+from models.connections.alert_outbox import Alert, AlertType, queue_connection_alert
+from models.enums import EntityType, JobState, Lane, Record
+from models.inbox import circuit_breaker, leases
+from models.inbox.enqueue import enqueue
+from sync.errors import RateLimitedError
+from tests.factories import settings
+from tests.installation import environment, installed, stuck
+from worker import heartbeat, tasks
+from worker.celery_app import app
+from worker.container import clock
+from worker.jobs.send_alerts import send_due_alerts
+from worker.observability import installation_metrics
+from worker.observability.metrics import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.servers import Server
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
+CUSTOMER = "62788973"
+LABELS = {"entity_type", "outcome", "error_code", "system", "operation", "status", "for", "task", "part", "le"}
+OF_INSTALLATION = {"entity_type", "state", "for"}
+
+
+def told(said: bytes, name: str, **labels: str) -> float | None:
+    """Read one number, None where it is not told."""
+    for family in text_string_to_metric_families(said.decode()):
+        for sample in family.samples:
+            if sample.name == name and sample.labels == labels:
+                return sample.value
+    return None
+
+
+def all_labels(said: bytes) -> set[str]:
+    families = text_string_to_metric_families(said.decode())
+    return {label for family in families for sample in family.samples for label in sample.labels}
+
+
+def now_told(container: Container, name: str, **labels: str) -> float | None:
+    """Read one number of the installation as it is at this moment."""
+    fresh = installation_metrics.InstallationMetrics(
+        container.database, container.redis, budget=container.budget, clock=clock
+    )
+    return told(fresh.text(), name, **labels)
+
+
+def test_a_customer_that_came_across_is_counted_with_its_calls(
+    container: Container, connection: Connection
+) -> None:
+    enqueue(
+        container.database,
+        connection.id,
+        [Record(EntityType.CUSTOMER, CUSTOMER)],
+        now=clock() - timedelta(seconds=7),
+    )
+    tasks.sync_customers(connection.id)
+    said = container.metrics.text()
+    assert told(said, "moment24_attempts_total", entity_type="customer", outcome="synced", error_code="") == 1
+    assert told(said, "moment24_attempt_seconds_count", entity_type="customer") == 1
+    assert told(said, "moment24_sync_latency_seconds_bucket", entity_type="customer", le="5.0") == 0
+    assert told(said, "moment24_sync_latency_seconds_bucket", entity_type="customer", le="60.0") == 1
+    for system, operation in (
+        ("moment", "GET customers"),
+        ("moment", "PATCH customers"),
+        ("twentyfour", "Login"),
+        ("twentyfour", "SaveCompanies"),
+    ):
+        assert told(said, "moment24_remote_calls_total", system=system, operation=operation, status="200") == 1
+        assert told(said, "moment24_remote_call_seconds_count", system=system, operation=operation) == 1
+    assert all_labels(said) <= LABELS
+
+
+def test_a_record_that_failed_is_counted_by_its_reason_and_not_as_come_across(
+    container: Container, connection: Connection
+) -> None:
+    enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, "404")], now=clock())
+    tasks.sync_customers(connection.id)
+    said = container.metrics.text()
+    assert told(said, "moment24_attempts_total", entity_type="customer", outcome="skipped", error_code="gone") == 1
+    assert (
+        told(said, "moment24_attempts_total", entity_type="customer", outcome="failed", error_code="crashed") == 0
+    )
+    assert told(said, "moment24_sync_latency_seconds_count", entity_type="customer") is None
+
+
+def test_a_call_without_an_answer_is_counted_too(database_url: str, redis_url: str) -> None:
+    environ = environment(database_url, redis_url) | {"MOMENT_URL": "http://127.0.0.1:1/api/1.0"}
+    with installed(environ) as container:
+        connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=clock())
+        tasks.poll_moment(connection.id)
+        said = container.metrics.text()
+    assert told(said, "moment24_remote_calls_total", system="moment", operation="GET invoices", status="none") == 1
+
+
+def test_a_request_that_there_was_none_for_is_counted_by_whom_it_was_for(environ: Mapping[str, str]) -> None:
+    with installed({**environ, "TWENTYFOUR_REQUESTS_PER_HOUR": "1"}) as container:
+        container.budget.acquire()
+        for budget in (container.budget, container.budget.for_polls(), container.budget.for_connection(7)):
+            with pytest.raises(RateLimitedError):
+                budget.acquire()
+        said = container.metrics.text()
+        assert now_told(container, "moment24_budget_remaining") == 0
+        assert now_told(container, "moment24_budget_used", **{"for": "events"}) == 1
+    assert told(said, "moment24_budget_refusals_total", **{"for": "events", "error_code": "budget"}) == 2
+    assert told(said, "moment24_budget_refusals_total", **{"for": "polls", "error_code": "budget"}) == 1
+
+
+def test_a_mail_is_counted_by_its_fate(
+    container: Container, connection: Connection, books: dict[str, str]
+) -> None:
+    alert = Alert(AlertType.PAUSED, "Demo AS", "The password was refused.", "Enter it.", ("books@example.com",))
+    queue_connection_alert(container.database, connection.id, alert, now=clock() - timedelta(minutes=10))
+    assert now_told(container, "moment24_alerts_pending") == 1
+    assert (now_told(container, "moment24_alerts_oldest_pending_seconds") or 0) >= 600
+    requests.post(f"{books['mail']}/faults", json={"kind": "refuse"}, timeout=10).raise_for_status()
+    send_due_alerts(container)
+    assert now_told(container, "moment24_alerts_pending") == 1
+    send_due_alerts(container)
+    assert now_told(container, "moment24_alerts_pending") == 0
+    fates = {
+        fate: told(container.metrics.text(), "moment24_emails_total", status=fate) for fate in ("delayed", "sent")
+    }
+    assert fates == {"delayed": 1, "sent": 1}
+
+
+def test_the_inbox_is_told_by_kind_and_state(container: Container, connection: Connection) -> None:
+    now, database = clock(), container.database
+    stuck(container, connection)
+    customers = [Record(EntityType.CUSTOMER, str(n)) for n in range(3)]
+    enqueue(database, connection.id, customers, now=now - timedelta(minutes=5))
+    lane = Lane(connection.id, EntityType.CUSTOMER)
+    assert leases.acquire(database, lane, limit=1, now=now, until=now + timedelta(hours=1))
+    assert now_told(container, "moment24_jobs", entity_type="invoice", state="needs_attention") == 1
+    assert now_told(container, "moment24_jobs", entity_type="customer", state="queued") == 2
+    assert now_told(container, "moment24_jobs", entity_type="customer", state="running") == 1
+    assert now_told(container, "moment24_jobs", entity_type="project", state="queued") == 0
+    assert 300 <= (now_told(container, "moment24_jobs_oldest_seconds", entity_type="customer") or 0) < 400
+    assert 300 <= (now_told(container, "moment24_jobs_overdue_seconds", entity_type="customer") or 0) < 400
+    assert (
+        now_told(container, "moment24_jobs_oldest_seconds", entity_type="invoice") == 0
+    )  # it needs a person, and is told so
+
+
+def test_what_a_connection_that_rests_or_is_paused_holds_up_is_not_overdue(container: Container) -> None:
+    now, ids = clock(), []
+    for name in ("available", "paused", "in_outage", "rate_limited"):
+        connection, _ = container.connections.add(name, settings(), actor="test", now=now)
+        ids.append(connection.id)
+    _, paused, down, short = ids
+    container.connections.pause(paused, "Year end.", actor="test", now=now)
+    circuit_breaker.record_failure(
+        container.database, down, now=now, open_for=lambda _: timedelta(hours=1), alert_for=lambda _: None
+    )
+    circuit_breaker.record_rate_limit(
+        container.database, short, until=now + timedelta(hours=1), now=now, alert_for=lambda _: None
+    )
+    for each in (paused, down, short):
+        enqueue(container.database, each, [Record(EntityType.INVOICE, "9")], now=now - timedelta(hours=2))
+    for state in ("available", "paused", "in_outage", "rate_limited"):
+        assert now_told(container, "moment24_connections", state=state) == 1
+    assert now_told(container, "moment24_jobs_overdue_seconds", entity_type="invoice") == 0
+    assert (now_told(container, "moment24_jobs_oldest_seconds", entity_type="invoice") or 0) >= 7200
+
+
+def test_the_queue_and_the_last_sweep_are_told(container: Container) -> None:
+    assert (
+        now_told(container, "moment24_queue_messages", state="queued"),
+        now_told(container, "moment24_heartbeat"),
+    ) == (
+        0,
+        0,
+    )
+    app.send_task("sync_invoices", args=[1], retry=False)
+    heartbeat.record(container.redis, every=5)
+    assert (
+        now_told(container, "moment24_queue_messages", state="queued"),
+        now_told(container, "moment24_heartbeat"),
+    ) == (
+        1,
+        1,
+    )
+    assert now_told(container, "moment24_queue_messages", state="running") == 0
+
+
+@pytest.mark.kills
+def test_without_postgresql_that_is_told_with_all_else(container: Container, postgres: Server) -> None:
+    postgres.kill()
+    try:
+        assert now_told(container, "moment24_postgresql_up") == 0
+        assert now_told(container, "moment24_redis_up") == 1
+        assert now_told(container, "moment24_jobs", entity_type="invoice", state="needs_attention") is None
+    finally:
+        postgres.start()
+
+
+@pytest.mark.kills
+def test_without_redis_that_is_told_with_all_else(container: Container, redis_server: Server) -> None:
+    redis_server.kill()
+    try:
+        assert now_told(container, "moment24_redis_up") == 0
+        assert now_told(container, "moment24_budget_remaining") is None
+        assert now_told(container, "moment24_jobs", entity_type="invoice", state="needs_attention") == 0
+    finally:
+        redis_server.start()
+
+
+def test_however_often_it_is_asked_the_database_is_not(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object, **__: object) -> metrics_snapshot.MetricsSnapshot:
+        asked.append(1)
+        return known
+
+    asked: list[int] = []
+    known = metrics_snapshot.read(container.database, now=clock())
+    monkeypatch.setattr(metrics_snapshot, "read", read)
+    for _ in range(5):
+        assert container.installation_metrics.text()
+    assert len(asked) == 1
+    monkeypatch.setattr(installation_metrics, "CACHE_SECONDS", -1)
+    assert container.installation_metrics.text()
+    assert len(asked) == 2
+
+
+def test_a_large_inbox_is_not_read_through(container: Container, connection: Connection) -> None:
+    statements: list[str] = []
+    with container.database.transaction() as session:
+        session.execute(
+            text(
+                "insert into sync_jobs (connection_id, entity_type, record_id, state, due_at, received_at)"
+                " select :id, 'invoice', n, case when n % 200 = 0 then 'queued' else :settled end, now(), now()"
+                " from generate_series(1, 20000) n"
+            ),
+            {"id": connection.id, "settled": JobState.DONE},
+        )
+        session.execute(text("analyze sync_jobs"))
+        engine = session.get_bind()
+
+    def hear(_connection: object, cursor: Any, statement: str, parameters: dict[str, object], *_: object) -> None:
+        if "FROM sync_jobs" in statement:
+            statements.append(cursor.mogrify(statement, parameters).decode())
+
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        metrics_snapshot.read(container.database, now=clock())
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+    assert len(statements) == 3
+    with container.database.transaction() as session:
+        for statement in statements:
+            plan = "\n".join(session.scalars(text("explain " + statement.replace(":", "\\:"))))
+            assert "Seq Scan on sync_jobs" not in plan
+
+
+def test_a_worker_tells_its_metrics_to_whoever_has_the_token(container: Container) -> None:
+    server = serve(container.metrics.text, port=0, token=SecretStr("let-me-in"))
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/metrics"
+        good = requests.get(url, headers={"Authorization": "Bearer let-me-in"}, timeout=10)
+        assert (good.status_code, "moment24_tasks_running 0.0" in good.text) == (200, True)
+        for refused in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer let-me-out"}):
+            answer = requests.get(url, headers=refused, timeout=10)
+            assert (answer.status_code, answer.text) == (401, "")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_worker_without_a_token_tells_nobody(container: Container) -> None:
+    server = serve(container.metrics.text, port=0, token=SecretStr(""))
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/metrics"
+        assert requests.get(url, headers={"Authorization": "Bearer "}, timeout=10).status_code == 401
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_every_metric_is_explained_as_the_code_explains_it(container: Container) -> None:
+    page = PAGE.read_text()
+    rows = set(re.findall(r"^\| `(moment24_\w+)` \| ([a-z]+) \| ([^|]*) \| ", page, re.MULTILINE))
+    assert rows == {
+        (family.name + ("_total" if family.type == "counter" else ""), family.type, labels(family.name, container))
+        for said in (container.metrics.text(), container.installation_metrics.text())
+        for family in text_string_to_metric_families(said.decode())
+        if family.name.startswith("moment24_")
+    }
+
+
+def labels(name: str, container: Container) -> str:
+    """Write the labels of a metric as the page does."""
+    own = {
+        collector._name: collector._labelnames  # noqa: SLF001 - prometheus_client has no other way to ask
+        for collector in vars(container.metrics).values()
+        if hasattr(collector, "_labelnames")
+    }
+    if name in own:
+        names: set[str] = set(own[name])
+    else:
+        families = {family.name: family for family in container.installation_metrics.collect()}
+        names = {label for sample in families[name].samples for label in sample.labels}
+    assert names <= LABELS | OF_INSTALLATION
+    return ", ".join(f"`{each}`" for each in sorted(names))

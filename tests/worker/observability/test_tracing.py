@@ -1,0 +1,160 @@
+"""From a notification to 24SevenOffice through real processes, as whoever looks at the traces and the log sees it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from models.admin import job_actions
+from models.enums import EntityType, Record
+from tests.factories import NOW, settings
+from tests.installation import eventually, installed, own_logging, process
+from tests.sandbox.serving import serving
+from web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+    from worker.container import Container
+
+CUSTOMER = "62788973"
+ALONE = ("--without-gossip", "--without-mingle")
+
+
+class Collector:
+    """Takes spans by OTLP over HTTP, as a collector would."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.url = ""
+
+    def spans(self) -> list[Span]:
+        requests_ = [ExportTraceServiceRequest.FromString(body) for body in self.bodies]
+        return [
+            span
+            for each in requests_
+            for of in each.resource_spans
+            for scope in of.scope_spans
+            for span in scope.spans
+        ]
+
+    def named(self, name: str) -> list[Span]:
+        return [span for span in self.spans() if span.name == name]
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    collector = Collector()
+
+    class Post(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            collector.bodies.append(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Post) as server:
+        collector.url = f"http://127.0.0.1:{server.server_port}"
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield collector
+        server.shutdown()
+
+
+@pytest.fixture
+def traced(environ: dict[str, str], collector: Collector) -> dict[str, str]:
+    return {
+        **environ,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url + "/",
+        "OTEL_BSP_SCHEDULE_DELAY": "50",
+        "LOG_FORMAT": "json",
+    }
+
+
+@contextmanager
+def notified(environ: Mapping[str, str]) -> Iterator[tuple[Container, str]]:
+    """Have the web of an installation told of a customer, and give its bridge and the token that told it."""
+    with installed(environ) as container, own_logging(), serving(create_app()) as url:
+        connection, token = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
+        body = {"customer": {"id": int(CUSTOMER)}}
+        requests.post(f"{url}/webhooks/moment/{token}", json=body, timeout=10).raise_for_status()
+        assert job_actions.find(container.database, connection.id, Record(EntityType.CUSTOMER, CUSTOMER))
+        yield container, token
+
+
+def worked_off(environ: Mapping[str, str], books: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Let a worker bring the customer across and end, and tell what it logged."""
+    with process("celery", "-A", "worker.celery_app", "--quiet", "worker", *ALONE, environ=environ) as worker:
+        eventually(lambda: numbered(books))
+        worker.send_signal(signal.SIGTERM)
+        said, _ = worker.communicate(timeout=30)
+    return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+
+
+def numbered(books: Mapping[str, str]) -> bool:
+    found = requests.get(f"{books['moment']}/books/1001/customers", timeout=10).json()
+    return any(each["customerNumber"] for each in found if str(each["id"]) == CUSTOMER)
+
+
+def fields(span: Span) -> dict[str, Any]:
+    return {each.key: each.value.string_value or each.value.int_value for each in span.attributes}
+
+
+def test_a_trace_leads_from_the_notification_to_the_calls_and_to_the_log(
+    traced: dict[str, str], collector: Collector, books: dict[str, str]
+) -> None:
+    with notified(traced) as (container, token):
+        log = worked_off(traced, books)
+        job = job_actions.find(container.database, 1, Record(EntityType.CUSTOMER, CUSTOMER))
+    assert job
+    (webhook,) = collector.named("web webhook")
+    (task,) = collector.named("task sync_customers")
+    (drain,) = collector.named("drain")
+    (prepare,), (send,) = collector.named("prepare"), collector.named("send")
+    assert {fields(webhook)[name] for name in ("entity_type", "record")} == {"customer", CUSTOMER}
+    assert (task.trace_id, task.parent_span_id) == (webhook.trace_id, webhook.span_id)
+    assert (drain.parent_span_id, prepare.parent_span_id) == (task.span_id, drain.span_id)
+    for step in (prepare, send):
+        assert fields(step) == {"job": job.id}
+        assert [link.span_id for link in step.links] == [webhook.span_id]
+    (settled,) = drain.events
+    assert {each.key: each.value.string_value for each in settled.attributes}["outcome"] == "synced"
+    (save,) = collector.named("twentyfour SaveCompanies")
+    assert (save.trace_id, save.parent_span_id) == (webhook.trace_id, send.span_id)
+    (read,) = collector.named("moment GET customers")
+    assert (read.trace_id, read.parent_span_id) == (webhook.trace_id, prepare.span_id)
+    (line,) = [each for each in log if each["event"] == "attempt"]
+    told = {name: line[name] for name in ("connection", "entity_type", "attempt", "job", "task", "task_id")}
+    assert told == fields(task) | fields(drain) | {"job": job.id}
+    assert not [body for body in collector.bodies if token.encode() in body]
+
+
+def test_a_collector_that_is_away_holds_nothing_up(environ: dict[str, str], books: dict[str, str]) -> None:
+    away = {**environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    with notified(away):
+        worked_off(away, books)
+    assert numbered(books)
+
+
+def test_without_an_endpoint_nothing_that_traces_is_loaded(environ: dict[str, str]) -> None:
+    look = (
+        "import sys, web.app, worker.celery_app, worker.container; worker.container.get_container(); web.app.create_app();"
+        "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk.trace', 'opentelemetry.exporter'))])"
+    )
+    said = subprocess.run([sys.executable, "-c", look], env=environ, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"

@@ -1,0 +1,27 @@
+"""The worker's own app, but for one thing: it stops itself once, when it is about to send a certain operation."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Any, cast
+
+from integrations.transport import BoundedAdapter
+
+OPERATION = os.environ["STOPS_AT"].encode()
+send, stops = BoundedAdapter.send, iter([signal.SIGSTOP])
+
+
+def stopping(adapter: BoundedAdapter, request: Any, *args: Any, **kwargs: Any) -> Any:
+    """Its claim has just been renewed, and where it is let go on it sends at once."""
+    if OPERATION in (request.body or b"") and (stop := next(stops, None)):
+        signal.pthread_kill(threading.get_ident(), stop)  # to the process, this thread might go on for a moment
+    return send(adapter, request, *args, **kwargs)
+
+
+BoundedAdapter.send = cast("Any", stopping)  # type: ignore[method-assign]  # in this process, which is a test's
+
+from worker.celery_app import app  # noqa: E402 - its tasks copy what is prepared here
+
+__all__ = ["app"]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from models.admin import job_actions, job_list
+from models.admin.job_filter import JobFilter
+from models.connections import alert_outbox
+from models.connections.alert_outbox import DeliveryStatus
+from models.enums import EntityType, JobState, Record, Role, Scope
+from models.inbox import links
+from models.inbox.enqueue import enqueue
+from models.schema.tables import AlertRow, AttemptRow, AuditRow
+from models.schema.users import FailedSignInRow, SessionRow
+from models.users import repository as users
+from models.users import sessions, throttle
+from models.users.repository import Rights
+from tests.installation import stuck
+from worker import tasks
+from worker.container import clock
+
+if TYPE_CHECKING:
+    import pytest
+
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+CUSTOMER, MAIL = "62788973", "books@example.com"
+
+
+def test_what_is_left_of_sign_ins_is_dropped_once_it_is_of_no_use(container: Container) -> None:
+    rights, caller, now = Rights(Role.VIEWER, Scope()), throttle.caller("anna@example.com", "192.0.2.1"), clock()
+    user = users.add(container.database, "anna@example.com", rights, password=None, actor="test", now=now)
+    for at in (now - sessions.MAX_SESSION_AGE, now):
+        sessions.start(container.database, user.id, now=at)
+        throttle.record_attempt(container.database, caller, now=at)
+    tasks.delete_old()
+    with container.database.transaction() as session:
+        left = [session.scalar(select(func.count()).select_from(table)) for table in (SessionRow, FailedSignInRow)]
+    assert left == [1, 1]
+
+
+def test_what_has_been_kept_long_enough_is_dropped_and_what_came_across_is_known_for_good(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, closed, linked = (
+        container.database,
+        Record(EntityType.INVOICE, "8"),
+        Record(EntityType.CUSTOMER, CUSTOMER),
+    )
+    enqueue(database, connection.id, [linked, closed, Record(EntityType.INVOICE, "9")], now=clock())
+    tasks.sync_customers(connection.id)
+    view = job_actions.find(database, connection.id, closed)
+    assert view
+    job_actions.dismiss(database, JobFilter(ids=frozenset({view.id})), because="Never.", actor="test", now=clock())
+    stuck(container, connection, record_id="9")
+    tasks.delete_old()
+    assert len(job_list.latest(database, JobFilter())) == 3
+    assert found(container, AttemptRow, AlertRow, AuditRow) == [2, 1, 2]
+    monkeypatch.setattr(tasks, "clock", lambda: clock() + timedelta(days=container.settings.audit_days + 1))
+    alert_outbox.record_delivery(
+        database,
+        {alert.id: DeliveryStatus.SENT for alert in alert_outbox.pending_alerts(database, MAIL)},
+        message_id="",
+        now=clock(),
+    )
+    tasks.delete_old()
+    states = {view.record.id: view.state for view in job_list.latest(database, JobFilter())}
+    assert states == {"8": JobState.DISMISSED, "9": JobState.NEEDS_ATTENTION}
+    assert found(container, AttemptRow, AlertRow, AuditRow) == [0, 0, 0]
+    assert links.find(database, connection.id, linked)
+
+
+def found(container: Container, *tables: type[AlertRow | AttemptRow | AuditRow]) -> list[int]:
+    with container.database.transaction() as session:
+        return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]

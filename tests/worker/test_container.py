@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from click.testing import CliRunner
+
+from sync.errors import MisconfiguredError
+from worker.__main__ import main
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.connections.repository import Connection
+    from worker.container import Container
+
+
+def nothing() -> None:
+    """A claim that is never lost."""
+
+
+def test_what_is_remembered_of_the_books_is_kept_until_the_settings_change(
+    container: Container, connection: Connection
+) -> None:
+    first = container.open_context(connection, nothing).erp
+    assert container.open_context(container.connections.get(connection.id), nothing).erp is first
+    changed = container.connections.update(connection.id, {"client_id": "77"}, actor="test", now=clock())
+    assert container.open_context(changed, nothing).erp is not first
+
+
+def test_a_password_that_was_changed_opens_nothing_any_more(
+    container: Container, connection: Connection, books: Mapping[str, str]
+) -> None:
+    container.open_context(connection, nothing).erp.tax_codes()
+    login = f"{books['twentyfour']}/logins/demo@example.com"
+    requests.patch(login, json={"password": "better"}, timeout=10).raise_for_status()
+    changed = container.connections.update(connection.id, {"password": "better"}, actor="test", now=clock())
+    container.open_context(changed, nothing).erp.tax_codes()
+    former = connection.settings.model_copy(update={"identity_id": container.erp(changed.settings).identity_id()})
+    with pytest.raises(MisconfiguredError) as refused:
+        container.erp(former).tax_codes()
+    assert refused.value.error_code == "login_refused"
+
+
+def test_a_desk_reaches_both_systems(container: Container, connection: Connection) -> None:
+    context = container.open_context(connection, nothing)
+    customer = context.moment.customer("62788973")
+    assert customer
+    assert customer.id == "62788973"
+    assert context.erp.tax_codes()[3000] == "3"
+
+
+@pytest.mark.parametrize("identity_is_chosen", [True, False])
+def test_who_saves_another_password_ends_the_session_of_the_former_one(
+    container: Container, connection: Connection, *, identity_is_chosen: bool
+) -> None:
+    if identity_is_chosen:
+        chosen = {"identity_id": container.erp(connection.settings).identity_id()}
+        connection = container.change(connection.id, chosen, actor="test")
+    container.cached_erp(connection).client_name()
+    assert sessions(container)
+    container.change(connection.id, {"client_id": "77"}, actor="test")
+    assert sessions(container)
+    container.change(connection.id, {"password": "better"}, actor="test")
+    assert sessions(container) == []
+
+
+def test_the_command_line_ends_the_session_of_the_former_password(
+    container: Container, connection: Connection
+) -> None:
+    container.cached_erp(connection).client_name()
+    done = CliRunner().invoke(main, ["connections", "set", connection.name, "--password", "better", "--no-check"])
+    assert (done.exit_code, sessions(container)) == (0, [])
+
+
+def test_a_login_in_flight_while_the_password_is_changed_is_not_kept(
+    container: Container, connection: Connection, books: Mapping[str, str]
+) -> None:
+    chosen = {"identity_id": container.erp(connection.settings).identity_id()}
+    connection = container.connections.update(connection.id, chosen, actor="test", now=clock())
+    container.redis.flushdb()
+    slow = f"{books['twentyfour']}/latency"
+    requests.put(slow, json={"seconds": 1}, timeout=10).raise_for_status()
+    worker = threading.Thread(target=container.cached_erp(connection).client_name)
+    worker.start()
+    time.sleep(0.4)  # it logs in
+    changed = container.connections.update(connection.id, {"password": "better"}, actor="test", now=clock())
+    container.cached_erp(changed)
+    worker.join(10)
+    requests.put(slow, json={"seconds": 0}, timeout=10).raise_for_status()
+    assert sessions(container) == []
+
+
+def sessions(container: Container) -> list[object]:
+    return list(container.redis.keys("twentyfour:session:*"))

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.enums import EntityType, Record
+from models.inbox import links
+from models.inbox.links import Link
+from tests.factories import NOW, settings
+from tests.installation import environment, installed
+from tests.models.completed_jobs import settled
+from worker.record_urls import RecordUrl, record_urls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.container import Container
+
+MOMENT = "https://moment.example/{company}/{kind}/{id}"
+TWENTYFOUR = "https://24so.example/{kind}/{year}/{number}"
+
+
+@pytest.fixture
+def container(database_url: str, redis_url: str) -> Iterator[Container]:
+    known = {"MOMENT_RECORD_URL": MOMENT, "TWENTYFOUR_RECORD_URL": TWENTYFOUR}
+    with installed(environment(database_url, redis_url) | known) as container:
+        yield container
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "remote_id", "in_moment", "in_twentyfour"),
+    [
+        (
+            EntityType.CUSTOMER,
+            "10001",
+            "customers/9",
+            RecordUrl("Customer 10001", "https://24so.example/customers//10001"),
+        ),
+        (EntityType.PROJECT, "7", "projects/9", RecordUrl("Project 7", "https://24so.example/projects//7")),
+        (
+            EntityType.INVOICE,
+            "2026/17",
+            "invoices/9",
+            RecordUrl("Voucher 17 of 2026", "https://24so.example/vouchers/2026/17"),
+        ),
+    ],
+)
+def test_a_record_has_an_address_in_both_systems(
+    container: Container, entity_type: EntityType, remote_id: str, in_moment: str, in_twentyfour: RecordUrl
+) -> None:
+    connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
+    record = Record(entity_type, "9")
+    links.save(container.database, connection.id, record, Link(remote_id), now=NOW)
+    places = record_urls(container, settled(container.database, connection.id, record, title="Its name"))
+    assert places.moment == (RecordUrl("Its name", f"https://moment.example/1001/{in_moment}"),)
+    assert places.twentyfour == (in_twentyfour,)
+
+
+def test_what_has_not_come_across_is_in_its_own_system_only(container: Container) -> None:
+    connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
+    invoice = record_urls(container, settled(container.database, connection.id))
+    assert (len(invoice.moment), invoice.twentyfour) == (1, ())
+    voucher = record_urls(
+        container, settled(container.database, connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
+    )
+    assert voucher.moment == ()
+    assert voucher.twentyfour == (RecordUrl("Voucher 40001 of 2026", "https://24so.example/vouchers/2026/40001"),)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sync.runner import FLOWS
+from worker.celery_app import app
+from worker.schedule import beat_schedule
+
+if TYPE_CHECKING:
+    from worker.container import Container
+
+
+def test_all_that_beat_sends_is_a_task(container: Container) -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in beat_schedule(container.settings).values()} <= set(app.tasks)
+
+
+def test_a_message_of_beat_is_dropped_when_the_next_one_is_due(container: Container) -> None:
+    assert all(
+        entry["options"]["expires"] == entry["schedule"] for entry in beat_schedule(container.settings).values()
+    )
+
+
+def test_every_flow_has_a_task_that_bears_its_name() -> None:
+    app.loader.import_default_modules()
+    assert {f"sync_{entity_type}s" for entity_type in FLOWS} <= set(app.tasks)

@@ -1,0 +1,22 @@
+"""The audit: who changed which setting, and who pressed what."""
+
+from fastapi import APIRouter, Request, Response
+
+from models.admin import audit_log
+from models.pagination import Key
+from web.security.auth import Reader
+from web.views.filters import Filter
+from web.views.templates import render
+from worker.container import get_container
+
+router = APIRouter()
+
+
+@router.get("/audit-log")
+def show_all(request: Request, current_user: Reader, page: str = "") -> Response:
+    """List what was done at the connections, and to the users for those who manage them."""
+    asked = Filter(company=Filter.read(request.query_params).company)
+    scope = asked.job_filter(current_user.scope).scope
+    users = current_user.manages_users and not asked.company
+    found = audit_log.page(get_container().database, scope, users=users, key=Key.parse(page))
+    return render(request, current_user, "audit-log.html", filter=asked, page=found)

@@ -1,0 +1,254 @@
+"""One connection: how it does, what a test has found, and its settings for those who may change them."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response, status
+from fastapi.responses import RedirectResponse
+
+from i18n.messages import joined, msg
+from models.admin.operations import WORTHWHILE, Operation, OperationType
+from models.connections import repository as connections
+from models.connections import webhook_activity
+from models.connections.repository import NOT_STARTED, SECRET_FIELDS, ConcurrentUpdateError, Connection
+from models.connections.settings import ConnectionSettings, opens_others, unproven
+from models.enums import EntityType, Scope, plural_of
+from models.inbox import missed_webhooks
+from web.pages.connections import request_diagnostics
+from web.pages.operations import RECONCILIATIONS
+from web.security.auth import Administrator, CurrentUser, Reader
+from web.security.csrf import Form, text
+from web.views import settings_form
+from web.views.diagnostics import OperationView
+from web.views.settings_form import Errors, Typed
+from web.views.templates import render
+from worker import dispatch
+from worker.container import clock, get_container
+from worker.jobs import reconciliation
+
+router = APIRouter(prefix="/connections")
+
+DONE = {
+    "paused": msg("The connection is paused. What comes in meanwhile waits."),
+    "resumed": msg("The connection works. What waited goes through now."),
+}
+CLIENTS_CACHED_FOR = timedelta(days=1)
+"""How long a chart of accounts that was read is held against what is entered."""
+
+WEBHOOK_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
+"""The kinds that Moment has a webhook for."""
+
+LOGIN = ("username", "password")
+UNPROVEN = msg("Enter the password again: only those who know it are shown which clients its login reaches.")
+MAX_ID = 2**63 - 1
+OperationId = Annotated[int, Query(ge=0, le=MAX_ID)]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What stands in the form, which version of the settings it was made from, and what is wrong with it.
+
+    ``clients`` is what was asked about a login that is typed but not saved. What a worker did not save stands here
+    with what is wrong, under the address that names its errand.
+    """
+
+    form: Typed
+    version: str
+    errors: Errors = field(default_factory=dict)
+    outdated: bool = False
+    clients: OperationView | None = None
+
+    @property
+    def status(self) -> int:
+        """How the page is answered with."""
+        if self.outdated:
+            return status.HTTP_409_CONFLICT
+        return status.HTTP_422_UNPROCESSABLE_CONTENT if self.errors else status.HTTP_200_OK
+
+
+@router.get("/{connection_id}")
+def show(
+    request: Request, current_user: Reader, connection_id: int, done: str = "", operation: OperationId = 0
+) -> Response:
+    """Show a connection; ``errand`` is what a worker is asked about what somebody has typed here."""
+    connection = get_container().connections.get(connection_id)
+    draft = _draft_of_operation(current_user, connection_id, operation)
+    if draft is None:
+        draft = Draft(settings_form.as_form(connection.settings), _version(connection))
+    return _page(request, current_user, connection, draft, done=done)
+
+
+@router.post("/{connection_id}")
+def save(request: Request, current_user: Administrator, connection_id: int, form: Form) -> Response:
+    """Save the settings and have them tested, unless something does not fit or somebody else was faster.
+
+    Those that may open other books a worker saves, once it has tried them; administrators of all connections
+    need not wait for it.
+    """
+    connection, typed = get_container().connections.get(connection_id), settings_form.typed(form)
+    draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
+    if draft.version != _version(connection):
+        return _page(request, current_user, connection, replace(draft, outdated=True))
+    entered, errors = _entered(current_user, connection, typed)
+    if errors:
+        return _page(request, current_user, connection, replace(draft, errors=errors))
+    if not current_user.administers_all and opens_others(connection.settings, entered):
+        return _have_saved(current_user, connection, typed | {"version": draft.version}, entered)
+    try:
+        get_container().change(connection_id, entered, actor=current_user.email, seen=connection.updated_at)
+    except ConcurrentUpdateError:
+        return _page(request, current_user, connection, replace(draft, outdated=True))
+    return request_diagnostics(current_user, connection_id, done="saved")
+
+
+@router.post("/{connection_id}/clients")
+def fetch_clients(request: Request, current_user: Administrator, connection_id: int, form: Form) -> Response:
+    """Ask which clients the login reaches that is typed in the form, and lead back to the form as it stands.
+
+    The password that is known is tried for administrators of all connections only.
+    """
+    connection, typed = get_container().connections.get(connection_id), settings_form.typed(form)
+    version, password = text(form, "version"), typed["password"]
+    if not password and current_user.administers_all:
+        password = connection.settings.password.get_secret_value()
+    _, errors = settings_form.read(typed, known=_known(connection), names=LOGIN)
+    wrong = {name: error for name, error in errors.items() if name in LOGIN}
+    if not password:
+        wrong["password"] = UNPROVEN
+    if wrong:
+        return _page(
+            request, current_user, connection, Draft(settings_form.without_secrets(typed), version, wrong)
+        )
+    asked = typed | {"version": version, "password": password}
+    errand = get_container().operations.request(
+        OperationType.CLIENTS, connection_id, input_=asked, actor=current_user.email, now=clock()
+    )
+    dispatch.dispatch_operations([errand])
+    return RedirectResponse(f"/connections/{connection_id}?operation={errand}#identity", status.HTTP_303_SEE_OTHER)
+
+
+def _have_saved(
+    current_user: CurrentUser, connection: Connection, typed: Typed, entered: dict[str, Any]
+) -> Response:
+    after = ConnectionSettings.model_validate({**_known(connection), **entered})
+    changes = after.model_dump_json(include=set(entered) - SECRET_FIELDS)
+    asked = typed | {"changes": changes}
+    errand = get_container().operations.request(
+        OperationType.SAVING, connection.id, input_=asked, actor=current_user.email, now=clock()
+    )
+    dispatch.dispatch_operations([errand])
+    return RedirectResponse(f"/operations/{errand}", status.HTTP_303_SEE_OTHER)
+
+
+def _page(
+    request: Request, current_user: CurrentUser, connection: Connection, draft: Draft, *, done: str = ""
+) -> Response:
+    last = get_container().operations.latest(connection.id, OperationType.DIAGNOSTICS)
+    (standing,) = connections.summaries(get_container().database, Scope(frozenset({connection.id})))
+    notified = webhook_activity.latest(get_container().database, connection.id)
+    missed = missed_webhooks.count(get_container().database, connection.id, now=clock())
+    return render(
+        request,
+        current_user,
+        "connection.html",
+        status=draft.status if request.method == "POST" else status.HTTP_200_OK,
+        connection=connection,
+        summary=standing,
+        reconciliation=get_container().operations.latest(connection.id, *RECONCILIATIONS),
+        month=reconciliation.last_month(clock().date()).strftime("%Y-%m"),
+        last=OperationView(last) if last else None,
+        saving=_saving(connection),
+        clients=_clients(current_user, connection, draft, last),
+        client=_client(connection, last),
+        webhooks=[
+            (plural_of(entity_type), notified.get(entity_type), missed.get(entity_type, 0))
+            for entity_type in WEBHOOK_TYPES
+        ],
+        draft=draft,
+        entity_types=joined(
+            *(
+                plural_of(entity_type)
+                for entity_type in EntityType
+                if entity_type in connection.settings.entity_types
+            ),
+            between=", ",
+        ),
+        titles=settings_form.TITLES,
+        not_started=NOT_STARTED,
+        done=DONE.get(done),
+    )
+
+
+def _clients(
+    current_user: CurrentUser, connection: Connection, draft: Draft, last: Operation | None
+) -> list[dict[str, str]]:
+    """Tell the clients to choose from: of the login that was typed, else of the saved one, if it was tested.
+
+    Which clients the saved one reaches is for administrators of all connections to know.
+    """
+    if draft.clients:
+        return draft.clients.clients
+    if not current_user.administers_all or last is None or last.requested_at < connection.updated_at:
+        return []
+    return OperationView(last).clients
+
+
+def _client(connection: Connection, last: Operation | None) -> str:
+    """Tell what a test of these settings says that the client is called; empty where there is none."""
+    if last is None or last.requested_at < connection.updated_at:
+        return ""
+    known = {each["id"]: each["name"] for each in OperationView(last).clients}
+    return known.get(connection.settings.identity_id, "")
+
+
+def _draft_of_operation(current_user: CurrentUser, connection_id: int, operation_id: int) -> Draft | None:
+    """Tell what a visitor had typed when they asked for clients, or had it saved; None where they did not."""
+    operation = (
+        get_container().operations.get(operation_id) if operation_id and current_user.is_administrator else None
+    )
+    if operation is None or (operation.connection_id, operation.actor) != (connection_id, current_user.email):
+        return None
+    if operation.type not in (OperationType.CLIENTS, OperationType.SAVING) or not operation.input:
+        return None
+    told, typed = OperationView(operation), settings_form.without_secrets(operation.input)
+    draft = Draft(typed, typed.pop("version", ""))
+    if operation.type is OperationType.CLIENTS:
+        return replace(draft, clients=told)
+    return replace(draft, errors=told.errors, outdated=told.is_outdated)
+
+
+def _saving(connection: Connection) -> Operation | None:
+    """Tell of settings that a worker is still to save."""
+    last = get_container().operations.latest(connection.id, OperationType.SAVING)
+    return last if last and last.result is None and last.requested_at > clock() - WORTHWHILE else None
+
+
+def _entered(current_user: CurrentUser, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
+    known = _known(connection)
+    entered, errors = settings_form.read(typed, known=known)
+    if not current_user.administers_all:
+        errors |= unproven(connection.settings, entered)
+    if errors:
+        return entered, errors
+    after = ConnectionSettings.model_validate({**known, **entered})
+    return entered, settings_form.unknown_accounts(connection.settings, after, _chart(connection, after))
+
+
+def _known(connection: Connection) -> dict[str, Any]:
+    return {name: getattr(connection.settings, name) for name in ConnectionSettings.model_fields}
+
+
+def _chart(connection: Connection, entered: ConnectionSettings) -> list[int]:
+    """Tell the accounts that the last test found; none where it did not get there, or in other books."""
+    last = get_container().operations.latest(connection.id, OperationType.DIAGNOSTICS)
+    if last is None or last.completed_at is None or last.completed_at < clock() - CLIENTS_CACHED_FOR:
+        return []
+    before, told = connection.settings, OperationView(last)
+    identity_id = before.identity_id or next((each["id"] for each in told.clients), "")
+    seen, wanted = (before.username, before.password, identity_id), (entered.username, entered.password)
+    return told.accounts if seen == (*wanted, entered.identity_id or identity_id) else []
+
+
+def _version(connection: Connection) -> str:
+    return connection.updated_at.isoformat()

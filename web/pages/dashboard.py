@@ -1,0 +1,112 @@
+"""The overview: what needs a person, how the connections stand, and how it went lately."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from markupsafe import Markup
+
+from i18n import formatting
+from i18n.catalog import Language
+from i18n.messages import Message, msg, translate
+from models.admin import dashboard
+from models.admin.dashboard import SIZE
+from models.inbox import statistics as inbox_statistics
+from models.inbox.statistics import Granularity, PeriodStatistics
+from sync.error_codes import ERROR_CODES
+from web.security.auth import CurrentUser, Reader
+from web.views.charts import Bar, ChartText, chart
+from web.views.durations import duration
+from web.views.filters import Filter
+from web.views.templates import render
+from worker.container import clock, get_container
+
+router = APIRouter()
+
+PERIODS = ((Granularity.HOUR, 24, msg("The last 24 hours")), (Granularity.DAY, 30, msg("The last 30 days")))
+
+
+class ChartPeriod(NamedTuple):
+    """How a stretch of time went, drawn and as numbers."""
+
+    title: Message
+    svg: Markup
+    granularity: Granularity
+    statistics: Sequence[PeriodStatistics]
+
+
+@router.get("/")
+def show(request: Request, current_user: Reader, page: str = "") -> Response:
+    """Show how everything stands that the visitor sees."""
+    database, name = get_container().database, Filter.read(request.query_params).company
+    number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
+    statuses = dashboard.connection_statuses(database, current_user.scope, name=name, page=number)
+    return render(
+        request,
+        current_user,
+        "dashboard.html",
+        totals=dashboard.totals(database, current_user.scope),
+        error_code_counts=dashboard.error_code_counts(database, current_user.scope),
+        error_codes=ERROR_CODES,
+        statuses=statuses[:SIZE],
+        now=clock(),
+        more=len(statuses) > SIZE,
+        number=number,
+        company=name,
+        records_url=_records_url,
+        page_url=lambda number: Filter(company=name).url("/", page=number) + "#connections",
+        periods=[_period(current_user, *each) for each in PERIODS],
+        budget=get_container().budget.usage() if current_user.scope.connections is None else None,
+    )
+
+
+def _records_url(**given: str) -> str:
+    """Tell the address of the changes that a number counts."""
+    return Filter(**given).url("/records")
+
+
+def _period(current_user: CurrentUser, granularity: Granularity, number: int, title: Message) -> ChartPeriod:
+    told = inbox_statistics.last_periods(
+        get_container().database, granularity, number, scope=current_user.scope, now=clock()
+    )
+    bars = [_bar(period, granularity, current_user.language) for period in told]
+    return ChartPeriod(
+        title,
+        chart(bars, _chart_text(told, title, current_user.language), name=f"last-{granularity}s"),
+        granularity,
+        told,
+    )
+
+
+def _bar(period: PeriodStatistics, granularity: Granularity, language: Language) -> Bar:
+    name = (
+        f"{period.starts_at:%H}:00"
+        if granularity is Granularity.HOUR
+        else formatting.day(period.starts_at, language)
+    )
+    hint = msg("{time}: {good} came across, {bad} did not", time=name, good=period.synced, bad=period.failed)
+    return Bar(
+        name, translate(hint, language), period.synced, period.failed, period.mean_seconds, period.max_seconds
+    )
+
+
+def _chart_text(periods: Sequence[PeriodStatistics], title: Message, language: Language) -> ChartText:
+    """Say what the chart shows to those who do not see it."""
+    good, bad = sum(period.synced for period in periods), sum(period.failed for period in periods)
+    longest = max(period.max_seconds for period in periods)
+    mean = sum(period.total_seconds for period in periods) / good if good else 0
+    said = msg("Came across: {good}. Failed attempts: {bad}.", good=good, bad=bad)
+    if good:
+        took = msg(
+            "From event to outcome it took {mean} on the average, {longest} at the longest.",
+            mean=duration(mean),
+            longest=duration(longest),
+        )
+        said = msg("{counts} {times}", counts=said, times=took)
+    limit = max(period.synced + period.failed for period in periods)
+    return ChartText(
+        translate(title, language),
+        translate(said, language),
+        formatting.count(limit, language),
+        translate(duration(longest), language),
+    )

@@ -1,0 +1,146 @@
+"""What an operator does about changes, one or many: tries them again, closes them, opens them again."""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from fastapi import APIRouter, HTTPException, Request, Response, status
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import ImmutableMultiDict
+
+from models.admin import job_actions, job_list
+from models.admin.job_actions import DO_NOT_TRANSFER, OPEN, RESOLVED_BY_HAND, ActionResult
+from models.admin.job_filter import JobFilter
+from models.enums import JobState, Scope
+from web.security.auth import Operator
+from web.security.csrf import Form
+from web.views.filters import Filter
+from web.views.templates import render
+from worker import dispatch
+from worker.container import clock, get_container
+
+router = APIRouter(prefix="/records")
+
+MAX_SHOWN = 20
+"""Changes that are named before something is done about them; the others are counted."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+INSTANT = re.compile(r"\d{1,16}")
+NUMBER = re.compile(r"\d{1,18}")
+DONE = re.compile(r"(retry|unwanted|handled|reopen)-(\d{1,9})(?:-(\d{1,16}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Where a change must stand for it: one that is ticked, and one among all that a filter lets through."""
+
+    for_selected: frozenset[JobState]
+    for_all: frozenset[JobState]
+
+
+CLOSED = frozenset({JobState.DISMISSED})
+ACTIONS = {
+    "retry": Action(frozenset(JobState) - {JobState.RUNNING}, OPEN | CLOSED),
+    "unwanted": Action(OPEN, OPEN),
+    "handled": Action(OPEN, OPEN),
+    "reopen": Action(CLOSED, CLOSED),
+}
+DISMISSAL_REASONS = {"unwanted": DO_NOT_TRANSFER, "handled": RESOLVED_BY_HAND}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What has been done, as the address of the next page tells it; ``dismissed_at`` is by what it is undone."""
+
+    action: str
+    count: int
+    dismissed_at: str
+
+    @classmethod
+    def read(cls, code: str) -> Self | None:
+        """Read the code that :func:`act` has put into an address."""
+        told = DONE.fullmatch(code)
+        return cls(told[1], int(told[2]), told[3] or "") if told else None
+
+
+@router.get("/confirm")
+def confirm(request: Request, current_user: Operator) -> Response:
+    """Say how many changes, and which, something is about to be done about."""
+    given = request.query_params
+    name, now = _action(given), clock()
+    job_filter = replace(_filter_of(name, given, current_user.scope), until=now)
+    return render(
+        request,
+        current_user,
+        "confirm.html",
+        action=name,
+        count=job_actions.count(get_container().database, job_filter),
+        jobs=job_list.latest(get_container().database, job_filter, limit=MAX_SHOWN),
+        hidden_fields=[*_hidden_fields(given), ("until", str((now - EPOCH) // MICROSECOND))],
+        back=_back(given),
+    )
+
+
+@router.post("/act")
+def act(current_user: Operator, form: Form) -> Response:
+    """Do it, and tell the worker of what has something to do after it."""
+    given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
+    name, now = _action(given), clock()
+    acted = _do(name, _filter_of(name, given, current_user.scope), actor=current_user.email, now=now)
+    dispatch.dispatch_lanes(acted.lanes)
+    by = f"-{(now - EPOCH) // MICROSECOND}" if name in DISMISSAL_REASONS else ""
+    return RedirectResponse(_back(given, done=f"{name}-{acted.count}{by}"), status.HTTP_303_SEE_OTHER)
+
+
+def _do(name: str, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
+    database = get_container().database
+    if name == "retry":
+        return job_actions.retry(database, job_filter, actor=actor, now=now)
+    if name == "reopen":
+        return job_actions.reopen(database, job_filter, actor=actor, now=now)
+    return job_actions.dismiss(database, job_filter, because=DISMISSAL_REASONS[name], actor=actor, now=now)
+
+
+def _action(given: ImmutableMultiDict[str, str]) -> str:
+    name = given.get("action", "")
+    if name not in ACTIONS:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST)
+    return name
+
+
+def _filter_of(name: str, given: ImmutableMultiDict[str, str], scope: Scope) -> JobFilter:
+    """Tell which changes are meant: those ticked, those closed together, or all that the filter lets through."""
+    action, until = ACTIONS[name], _instant(given.get("until", ""))
+    if dismissed_at := _instant(given.get("dismissed_at", "")):
+        return JobFilter(scope=scope, dismissed_at=dismissed_at, states=action.for_selected)
+    if "all" not in given:
+        return JobFilter(scope=scope, ids=frozenset(map(int, _selected_ids(given))), states=action.for_selected)
+    job_filter = Filter.read(given).job_filter(scope)
+    states = (job_filter.states or OPEN) & action.for_all
+    return replace(job_filter, states=states, until=until) if states else JobFilter(ids=frozenset())
+
+
+def _selected_ids(given: ImmutableMultiDict[str, str]) -> list[str]:
+    return [each for each in given.getlist("job") if NUMBER.fullmatch(str(each))]
+
+
+def _instant(told: str) -> datetime | None:
+    return EPOCH + int(told) * MICROSECOND if INSTANT.fullmatch(told) else None
+
+
+def _hidden_fields(given: ImmutableMultiDict[str, str]) -> list[tuple[str, str]]:
+    """Tell the fields that the form of the next page carries on."""
+    fields = [("job", each) for each in _selected_ids(given)]
+    fields += [("all", "yes")] if "all" in given else []
+    return [*fields, ("from", given.get("from", "")), *Filter.read(given).as_params.items()]
+
+
+def _back(given: ImmutableMultiDict[str, str], *, done: str = "") -> str:
+    """Tell where somebody came from: one change, the expenses, or the list of changes as it was filtered."""
+    ticked = _selected_ids(given)
+    if given.get("from") == "record" and ticked:
+        return f"/records/{int(ticked[0])}" + (f"?done={done}" if done else "")
+    path = "/expenses" if given.get("from") == "expenses" else "/records"
+    return Filter.read(given).url(path, done=done)

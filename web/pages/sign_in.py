@@ -1,0 +1,130 @@
+"""Signing in by e-mail address and password, and out."""
+
+import secrets
+from functools import partial
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Request, Response, status
+from fastapi.responses import RedirectResponse
+
+from i18n.catalog import Language
+from i18n.messages import msg
+from models.users import repository as users
+from models.users import sessions
+from models.users import sign_in as users_sign_in
+from models.users.throttle import TooManySignInsError
+from web.security.auth import Guest, Open, Reader
+from web.security.cookies import SESSION, SIGN_IN
+from web.security.csrf import Form, csrf_token, has_valid_token, text
+from web.views.templates import render
+from worker.container import clock, get_container
+
+log = structlog.get_logger()
+router = APIRouter()
+
+CONCURRENCY = CapacityLimiter(2)
+"""Passwords that are hashed at once: each takes 64 MiB, and notifications must not wait behind them."""
+
+MAX_URL_LENGTH = 1000
+"""So that it fits into a cookie."""
+
+REFUSED = msg("The e-mail address or the password is not right.")
+TOO_MANY = msg("Too many attempts. Wait a quarter of an hour, then try again.")
+PAGE_EXPIRED = msg("The page was open for too long. Please try again.")
+
+
+@router.get("/sign-in", dependencies=[Open])
+def show_form(request: Request, current_user: Guest) -> Response:
+    """Ask who it is."""
+    return (
+        RedirectResponse(requested_url(request), status.HTTP_303_SEE_OTHER)
+        if current_user
+        else show_form_again(request)
+    )
+
+
+@router.post("/sign-in", dependencies=[Open])
+async def sign_in(request: Request, form: Form) -> Response:
+    """Let somebody in who knows the password."""
+    email = text(form, "email")
+    if not has_valid_token(request, form, SIGN_IN.read(request)):
+        return show_form_again(request, PAGE_EXPIRED, email=email, status_code=status.HTTP_403_FORBIDDEN)
+    enter = partial(_enter, request, email, text(form, "password"))
+    try:
+        return await to_thread.run_sync(enter, limiter=CONCURRENCY)
+    except users_sign_in.SignInRefusedError as error:
+        log_refused(request, str(error))
+        return show_form_again(request, REFUSED, email=email, status_code=status.HTTP_403_FORBIDDEN)
+    except TooManySignInsError:
+        log_refused(request, "too many attempts")
+        return show_form_again(request, TOO_MANY, email=email, status_code=status.HTTP_429_TOO_MANY_REQUESTS)
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, _current_user: Reader) -> Response:
+    """End the session."""
+    sessions.end(get_container().database, SESSION.read(request))
+    response = RedirectResponse("/sign-in", status.HTTP_303_SEE_OTHER)
+    SESSION.clear(response)
+    return response
+
+
+def local_url(address: str) -> str:
+    """Tell where to go on: within these pages, whatever an address from elsewhere says."""
+    within = address.startswith("/") and not address.startswith("//") and "\\" not in address
+    return address if within and address.isprintable() and len(address) <= MAX_URL_LENGTH else "/"
+
+
+def requested_url(request: Request) -> str:
+    """Tell where somebody wanted to go who has to sign in first."""
+    return local_url(request.query_params.get("next", "/"))
+
+
+def client_address(request: Request) -> str:
+    """Tell where a request comes from; behind a proxy, what uvicorn believes of its headers."""
+    return request.client.host if request.client else ""
+
+
+def start_session(request: Request, user_id: int, address: str) -> Response:
+    """Begin a session, instead of any that there was, and go on to a local address."""
+    token = sessions.start(get_container().database, user_id, now=clock(), instead_of=SESSION.read(request))
+    if (language := request.query_params.get("language")) in set(Language):
+        users.set_language(get_container().database, user_id, Language(language))
+    log.info("signed_in", user=user_id, address=client_address(request))
+    response = RedirectResponse(address, status.HTTP_303_SEE_OTHER)
+    SESSION.write(response, token)
+    SIGN_IN.clear(response)
+    return response
+
+
+def log_refused(request: Request, because: str) -> None:
+    """Leave a line in the log; the account is not named, as people type passwords into the wrong field."""
+    log.info("sign_in_refused", address=client_address(request), because=because)
+
+
+def show_form_again(
+    request: Request, message: str = "", *, email: str = "", status_code: int = status.HTTP_200_OK
+) -> Response:
+    """Show the form for signing in, with what it says of the last attempt."""
+    token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
+    response = render(
+        request,
+        None,
+        "sign-in.html",
+        status=status_code,
+        email=email,
+        message=message,
+        csrf_token=csrf_token(token),
+        openid=get_container().openid is not None,
+        next=requested_url(request),
+    )
+    SIGN_IN.write(response, token)
+    return response
+
+
+def _enter(request: Request, email: str, password: str) -> Response:
+    user_id = users_sign_in.by_password(
+        get_container().database, email, password, address=client_address(request), now=clock()
+    )
+    return start_session(request, user_id, requested_url(request))

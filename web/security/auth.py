@@ -1,0 +1,141 @@
+"""Who is asking, and what they may: every route either asks for a role or says that it is open to all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Depends, HTTPException, Request, status
+
+from i18n.catalog import Language
+from models.enums import Role, Scope
+from models.users import sessions
+from web.security.cookies import SESSION
+from web.security.csrf import Form, csrf_token, has_valid_token
+from worker.container import clock, get_container
+
+READING = {"GET", "HEAD"}
+SHORT_DIGITS, LONG_DIGITS = 9, 18
+"""What PostgreSQL's integer and bigint hold in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentUser:
+    """Somebody who is signed in; ``csrf`` is what the forms that they are shown carry."""
+
+    id: int
+    email: str
+    role: Role
+    scope: Scope
+    language: Language
+    csrf: str
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether they may try again, close, pause and resume."""
+        return self.role.covers(Role.OPERATOR)
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether they may change the settings of the connections that they see."""
+        return self.role.covers(Role.ADMINISTRATOR)
+
+    @property
+    def sees_many(self) -> bool:
+        """Whether they see more connections than one, so that lists must say which."""
+        return self.scope.connections is None or len(self.scope.connections) > 1
+
+    @property
+    def administers_all(self) -> bool:
+        """Whether they administer all connections: they may also choose other books without the secret."""
+        return self.is_administrator and self.scope.connections is None
+
+    @property
+    def manages_users(self) -> bool:
+        """Whether they may also change users and add connections: administrators of all connections do."""
+        return self.administers_all
+
+
+def signed_in_user(request: Request) -> CurrentUser | None:
+    """Tell who is signed in, if anybody is."""
+    token = SESSION.read(request)
+    user_session = sessions.find(get_container().database, token, now=clock()) if token else None
+    if user_session is None:
+        return None
+    return CurrentUser(
+        user_session.user_id,
+        user_session.email,
+        user_session.role,
+        user_session.scope,
+        user_session.language,
+        csrf_token(token),
+    )
+
+
+Guest = Annotated[CurrentUser | None, Depends(signed_in_user)]
+"""Whoever asks for a page that is open to all."""
+
+
+class RequireRole:
+    """Lets those through who have a role, for the connection that the address names if it names one.
+
+    Whoever is not signed in is sent to do so. What somebody may not do or see is not there: 404. A form that is
+    not proven to come from our own page is refused: 403.
+
+    Args:
+        role: the least one.
+        everywhere: whether it must be for all connections.
+    """
+
+    def __init__(self, role: Role, *, everywhere: bool = False) -> None:
+        self.role = role
+        self.everywhere = everywhere
+
+    async def __call__(self, request: Request, current_user: Guest, form: Form) -> CurrentUser:
+        """Tell who it is."""
+        if current_user is None:
+            raise HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": _sign_in(request)})
+        if not self._allows(current_user) or not _may_see(current_user, request.path_params):
+            raise HTTPException(status.HTTP_404_NOT_FOUND)
+        if request.method not in READING and not has_valid_token(request, form, SESSION.read(request)):
+            raise HTTPException(status.HTTP_403_FORBIDDEN)
+        return current_user
+
+    def _allows(self, current_user: CurrentUser) -> bool:
+        return current_user.role.covers(self.role) and not (
+            self.everywhere and current_user.scope.connections is not None
+        )
+
+
+Reader = Annotated[CurrentUser, Depends(RequireRole(Role.VIEWER))]
+Operator = Annotated[CurrentUser, Depends(RequireRole(Role.OPERATOR))]
+Administrator = Annotated[CurrentUser, Depends(RequireRole(Role.ADMINISTRATOR))]
+"""Of the connections that they see, which may be one."""
+AdministratorEverywhere = Annotated[CurrentUser, Depends(RequireRole(Role.ADMINISTRATOR, everywhere=True))]
+
+
+async def allow_all() -> None:
+    """Let everybody through, signed in or not."""
+
+
+Open = Depends(allow_all)
+"""Marks what is open to all: ``APIRouter(dependencies=[Open])``."""
+
+
+def _may_see(current_user: CurrentUser, named: Mapping[str, str]) -> bool:
+    """Tell whether the ids in an address can be ids at all, and its connection is one that they see."""
+    if not all(_is_number(name, value) for name, value in named.items() if name.endswith("_id")):
+        return False
+    return "connection_id" not in named or current_user.scope.allows(int(named["connection_id"]))
+
+
+def _is_number(name: str, value: str) -> bool:
+    limit = SHORT_DIGITS if name in {"connection_id", "user_id"} else LONG_DIGITS
+    return value.isascii() and value.isdecimal() and len(value) <= limit
+
+
+def _sign_in(request: Request) -> str:
+    """Tell where to sign in, and back from there to a page that was asked for."""
+    if request.method not in READING or request.url.path == "/":
+        return "/sign-in"
+    return f"/sign-in?next={quote(request.url.path + (f'?{request.url.query}' if request.url.query else ''))}"

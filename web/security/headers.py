@@ -1,0 +1,60 @@
+"""What every answer tells the browser for its protection, also those that the framework gives when we fail."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.security.cookies import https
+from web.security.request_metrics import RequestMetrics
+
+MAX_BODY_BYTES = 64 * 1024
+"""Of a body: more than any form or notification needs."""
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+class SecureApp(FastAPI):
+    """An app whose answers all carry the headers, and that takes no body longer than MOST_BYTES: 413."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, max_body_size=MAX_BODY_BYTES
+        )
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the headers around everything, the last resort for errors too, and count what is answered."""
+        return RequestMetrics(_SecurityHeaders(super().build_middleware_stack()))
+
+
+class _SecurityHeaders:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                static = scope["path"].startswith("/static/")
+                message["headers"] = [*message["headers"], *_headers(static=static, https=https())]
+            await send(message)
+
+        await self._app(scope, receive, send_protected)
+
+
+@cache
+def _headers(*, static: bool, https: bool) -> Sequence[tuple[bytes, bytes]]:
+    """Make the headers as they go over the wire, once: no page sets one of them itself."""
+    told = {
+        "Cache-Control": "no-cache" if static else "no-store",  # an ETag saves the rest
+        "Content-Security-Policy": POLICY,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Referrer-Policy": "same-origin",  # with less, browsers would not say where a form came from
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    } | ({"Strict-Transport-Security": f"max-age={YEAR_SECONDS}"} if https else {})
+    return [(name.lower().encode(), value.encode()) for name, value in told.items()]

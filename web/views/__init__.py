@@ -1,0 +1,1 @@
+"""What the pages show: templates and the values that they are filled with."""

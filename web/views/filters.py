@@ -1,0 +1,71 @@
+"""What a person filters a list of changes by, as it stands in the address and survives from page to page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlencode
+
+from models.admin.dashboard import find_by_name
+from models.admin.job_filter import JobFilter
+from models.enums import EntityType, JobState, Outcome, Scope
+from sync.rules.normalization import clean
+from worker.container import get_container
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+MAX_LENGTH = 100
+
+OUTCOMES = {
+    "imported": frozenset({Outcome.SYNCED, Outcome.UNCHANGED}),
+    "skipped": frozenset({Outcome.SKIPPED}),
+    "failed": frozenset({Outcome.FAILED}),
+}
+"""How the last attempt ended, in the words of an address."""
+
+ALLOWED: Mapping[str, Collection[str]] = {"state": set(JobState), "outcome": OUTCOMES, "type": set(EntityType)}
+"""What may stand in the fields that take only certain words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """All fields are as in the address; what means nothing there is empty, and asks for nothing."""
+
+    state: str = ""
+    outcome: str = ""
+    type: str = ""
+    company: str = ""
+    error_code: str = ""
+    text: str = ""
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> Self:
+        """Take what an address or a form holds, and leave what makes no sense."""
+        said = {name: clean(str(given.get(name, "")), max_length=MAX_LENGTH) for name in cls.__slots__}
+        return cls(
+            **{name: value for name, value in said.items() if name not in ALLOWED or value in ALLOWED[name]}
+        )
+
+    @property
+    def as_params(self) -> dict[str, str]:
+        """What is asked for, for a form to carry on."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def url(self, path: str, **more: object) -> str:
+        """Tell the address of a list that is filtered so; what is empty in ``more`` is left out."""
+        query = self.as_params | {name: str(value) for name, value in more.items() if value}
+        return f"{path}?{urlencode(query)}" if query else path
+
+    def job_filter(self, scope: Scope) -> JobFilter:
+        """Say what it means, within what the person sees."""
+        if self.company:
+            scope = Scope(find_by_name(get_container().database, scope, self.company))
+        return JobFilter(
+            scope=scope,
+            entity_type=EntityType(self.type) if self.type else None,
+            states=frozenset({JobState(self.state)} if self.state else ()),
+            outcomes=OUTCOMES.get(self.outcome, frozenset()),
+            error_code=self.error_code,
+            text=self.text,
+        )

@@ -1,0 +1,231 @@
+"""A connection's settings as a form shows them and as people fill it in: texts on one side, settings on the other.
+
+What is typed stays a text until it fits. A secret is never shown; its field left empty keeps what there is.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from starlette.datastructures import FormData
+
+from i18n.messages import msg
+from models.connections.repository import SECRET_FIELDS
+from models.connections.settings import ConnectionSettings, contradictions
+from sync.diagnostics.checks.accounting_setup import missing_accounts
+
+Typed = dict[str, str]
+"""What stands in the fields, by their names."""
+
+Errors = dict[str, str]
+"""What is wrong, in a sentence, by the names of the fields."""
+
+MAX_SHOWN_LENGTH = 80
+REQUIRED_MESSAGE, CHOOSE = msg("Fill this in."), msg("Choose one of the list.")
+A_NUMBER, A_DAY = msg("Enter a whole number."), msg("Enter a day, such as 2026-01-31.")
+MESSAGES = {
+    "missing": REQUIRED_MESSAGE,
+    "string_too_short": REQUIRED_MESSAGE,
+    "int_parsing": A_NUMBER,
+    "int_parsing_size": A_NUMBER,
+    "date_parsing": A_DAY,
+    "date_from_datetime_parsing": A_DAY,
+    "date_from_datetime_inexact": A_DAY,
+    "literal_error": CHOOSE,
+    "enum": CHOOSE,
+    "string_pattern_mismatch": msg("An identity id looks like 3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67."),
+}
+"""What would fit, by pydantic's name of what does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFormat:
+    """How a setting is written into its field, and read from it; reading raises ValueError with a sentence."""
+
+    write: Callable[[Any], str]
+    read: Callable[[str], Any]
+
+
+def _optional(text: str) -> str | None:
+    return text or None
+
+
+def _parts(text: str) -> Sequence[str]:
+    return list(dict.fromkeys(filter(None, re.split(r"[\s,;]+", text))))
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = {}
+    for part in _parts(re.sub(r"\s*=\s*", "=", text)):
+        found = re.fullmatch(r"([0-9]{1,5})=(\w{1,10})", part)
+        if found is None:
+            raise ValueError(msg("“{part}” is not an account and a VAT code, such as 3000=3.", part=_cut(part)))
+        pairs[found[1]] = found[2]
+    return pairs
+
+
+def _bookings(text: str) -> dict[str, str]:
+    pairs = {}
+    for part in _parts(re.sub(r"\s*([=/])\s*", r"\1", text)):
+        found = re.fullmatch(r"([A-Za-z0-9][\w-]{0,63})=([1-9][0-9]{0,4}(?:/\w{1,10})?)", part, re.ASCII)
+        if found is None:
+            raise ValueError(
+                msg(
+                    "“{part}” is not an account of Moment and what it is here, such as 501=3000/3.",
+                    part=_cut(part),
+                )
+            )
+        pairs[found[1]] = found[2]
+    return pairs
+
+
+def _numbers(text: str) -> Sequence[int]:
+    for part in _parts(text):
+        if not re.fullmatch(r"[0-9]{1,10}", part):
+            raise ValueError(msg("“{part}” is no project number.", part=_cut(part)))
+    return [int(part) for part in _parts(text)]
+
+
+def _joined(values: Iterable[object]) -> str:
+    return "\n".join(sorted(map(str, values)))
+
+
+FORMATS: Mapping[str, FieldFormat] = {
+    "factoring_id": FieldFormat(lambda number: str(number or ""), _optional),
+    "vat_codes": FieldFormat(
+        lambda codes: _joined(f"{account}={code}" for account, code in codes.items()), _pairs
+    ),
+    "accounts": FieldFormat(
+        lambda pairs: _joined(f"{name}={booking}" for name, booking in pairs.items()), _bookings
+    ),
+    "check_vat": FieldFormat(lambda yes: "yes" if yes else "", bool),
+    "department": FieldFormat(lambda number: str(number or ""), _optional),
+    "voucher_references": FieldFormat(lambda yes: "yes" if yes else "", bool),
+    "expense_billable": FieldFormat(lambda yes: "yes" if yes else "", bool),
+    "expense_from": FieldFormat(lambda day: day.isoformat() if day else "", _optional),
+    "entity_types": FieldFormat(lambda kinds: ",".join(sorted(kinds)), _parts),
+    "error_emails": FieldFormat("\n".join, _parts),
+    "weekly_digest": FieldFormat(lambda yes: "yes" if yes else "", bool),
+    "monthly_reconciliation": FieldFormat(lambda yes: "yes" if yes else "", bool),
+    "billable_projects": FieldFormat(str, _numbers),
+    "not_billable_projects": FieldFormat(str, _numbers),
+}
+"""The settings whose fields do not just hold their text."""
+
+BILLABLE = {"billable_projects": True, "not_billable_projects": False}
+"""The fields that together hold what is special about single projects."""
+
+PLAIN_TEXT = FieldFormat(str, str)
+SETTINGS = tuple(name for name in ConnectionSettings.model_fields if name != "expense_billable_projects")
+FIELDS = (*SETTINGS, *BILLABLE)
+TITLES = {name: field.title for name, field in ConnectionSettings.model_fields.items()}
+REQUIRED = tuple(name for name, field in ConnectionSettings.model_fields.items() if field.is_required())
+
+
+def as_form(settings: ConnectionSettings) -> Typed:
+    """Write settings as the form shows them; secrets as nothing."""
+    written = {
+        name: _format(name).write(getattr(settings, name)) for name in SETTINGS if name not in SECRET_FIELDS
+    }
+    special = settings.expense_billable_projects.items()
+    numbers = {name: ", ".join(str(key) for key, yes in special if yes is what) for name, what in BILLABLE.items()}
+    return dict.fromkeys(SECRET_FIELDS, "") | written | numbers
+
+
+def without_secrets(typed: Mapping[str, str]) -> Typed:
+    """Take the secrets out of what was typed, for it is shown again."""
+    return {name: "" if name in SECRET_FIELDS else value for name, value in typed.items()}
+
+
+def typed(form: FormData) -> Typed:
+    """Tell what was typed; boxes of one name that are ticked are put behind each other."""
+    return {name: ",".join(map(str, form.getlist(name))).strip() for name in FIELDS}
+
+
+def read(
+    typed: Mapping[str, str], *, known: Mapping[str, Any], names: Collection[str] = FIELDS
+) -> tuple[dict[str, Any], Errors]:
+    """Tell which settings were entered, and what is wrong with them.
+
+    Args:
+        typed: what stands in the fields.
+        known: the settings that are there; those of fields that are not in the form, and secrets left empty, stay.
+        names: the fields that are in the form.
+    """
+    errors: Errors = {}
+    entered = {}
+    for name in names:
+        if typed[name] or name not in SECRET_FIELDS:
+            try:
+                entered[name] = _format(name).read(typed[name])
+            except ValueError as error:
+                errors[name] = error.args[0]
+    _merge_billable(entered, errors)
+    try:
+        settings = ConnectionSettings.model_validate({**known, **entered})
+    except ValidationError as error:
+        return entered, {_field(each): _message(each) for each in error.errors()} | errors
+    return entered, {**contradictions(settings), **errors}
+
+
+def unknown_accounts(before: ConnectionSettings, entered: ConnectionSettings, chart: Collection[int]) -> Errors:
+    """Tell which newly entered accounts are not in the chart of accounts, as far as that is known."""
+    wanted = {
+        "receivables_account": str(entered.receivables_account),
+        "expense_accounts": entered.expense_accounts,
+    }
+    wanted["vat_codes"] = ", ".join(str(each) for each in entered.vat_codes)
+    wanted["accounts"] = ", ".join(each.partition("/")[0] for each in entered.accounts.values())
+    changed = [name for name in wanted if getattr(before, name) != getattr(entered, name)]
+    found = {name: missing_accounts(wanted[name], chart) for name in changed} if chart else {}
+    return {
+        name: msg(
+            "The chart of accounts in 24SevenOffice has nothing for {accounts}. If it was opened just now, test "
+            "the connection, then save.",
+            accounts=missing,
+        )
+        for name, missing in found.items()
+        if missing
+    }
+
+
+def _format(name: str) -> FieldFormat:
+    return FORMATS.get(name, PLAIN_TEXT)
+
+
+def _merge_billable(entered: dict[str, Any], errors: Errors) -> None:
+    """Make one setting of the two fields for single projects."""
+    special: dict[int, bool] = {}
+    for name in BILLABLE.keys() & entered.keys():
+        entered["expense_billable_projects"] = special
+        for number in entered.pop(name):
+            if special.setdefault(number, BILLABLE[name]) is not BILLABLE[name]:
+                errors["not_billable_projects"] = msg("Project {number} stands in both fields.", number=number)
+
+
+def _field(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    return "billable_projects" if name == "expense_billable_projects" else name
+
+
+def _message(error: ErrorDetails) -> str:
+    """Say what pydantic says."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "greater_than_equal":
+            return msg("Enter {least} or more.", least=context["ge"])
+        case "less_than_equal":
+            return msg("Enter {most} or less.", most=context["le"])
+        case "value_error" if isinstance(context.get("error"), ValueError):
+            complaint: str = context["error"].args[0]
+            return complaint
+        case "value_error":
+            return msg("“{address}” is not an e-mail address.", address=_cut(str(error["input"])))
+    return MESSAGES.get(error["type"], msg("This does not fit."))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}…"

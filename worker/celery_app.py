@@ -1,0 +1,125 @@
+"""The Celery app. Messages only nudge: what is to be done, and when, stands in PostgreSQL.
+
+So there are no results, and no ETA, countdown or retry of Celery's own, which Redis would repeat. Tasks run on
+threads, since they wait for remote systems most of the time. Celery sets no limits to threads, so every call has a
+time-out of its own; nor can it cut them short, so its soft shutdown would only sleep. SIGTERM ends a worker when
+the batches in hand are done; one that is killed before that has its lanes taken over when its claims run out.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from celery import Celery, signals
+from kombu import Queue
+from redis.exceptions import RedisError
+
+from config.logging import configure
+from config.settings import Settings
+from models.connections.repository import UnknownConnectionError
+from models.database import DatabaseUnavailableError
+from worker.container import get_container
+from worker.observability.metrics import serve
+from worker.schedule import beat_schedule
+
+if TYPE_CHECKING:
+    from celery import Task
+
+log = structlog.get_logger()
+
+QUEUE = "sync"
+
+EXPECTED_ERRORS = (DatabaseUnavailableError, RedisError, UnknownConnectionError)
+"""Troubles of a task that are a line in the log and no more: beat comes round again, so nothing is lost."""
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """Make Celery's settings from ours."""
+    return {
+        "broker_url": settings.redis_url.get_secret_value(),
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_pool_acquire_timeout": 5,
+        "broker_transport_options": {
+            # A message comes back when its worker has been silent for so long. Nothing depends on it, as beat
+            # nudges what is due; and one that comes while the first still runs finds the lane taken.
+            "visibility_timeout": 900,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "max_retries": 1,  # of a sender who finds Redis away; by default there is no end to them
+        },
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_default_queue": QUEUE,
+        "task_queues": [Queue(QUEUE)],
+        "task_create_missing_queues": False,
+        "task_annotations": {"*": {"throws": EXPECTED_ERRORS}},
+        "worker_pool": "threads",
+        "worker_concurrency": settings.worker_threads,
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": True,  # for Flower
+        "beat_schedule": beat_schedule(settings),
+    }
+
+
+_running: dict[str, ExitStack] = {}
+"""What surrounds each task that runs, by its id: Celery tells when one begins and when it ends."""
+
+app = Celery("moment24", include=["worker.tasks"], set_as_current=False)
+app.add_defaults(lambda: configuration(Settings()))  # read when it is first needed, not when this is imported
+
+
+@signals.setup_logging.connect
+def _log(**_: object) -> None:
+    settings = Settings()
+    configure(settings.log_format, level=settings.log_level)
+    logging.getLogger("celery.beat").addFilter(_briefly)
+    # Celery warns of what its next version will do whenever it loses its connection.
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
+
+
+def _briefly(record: logging.LogRecord) -> bool:
+    """Tell in a line what beat tells with its whole stack, whenever Redis is not there to take a message."""
+    if record.exc_info and isinstance(record.args, tuple):
+        record.msg, record.args, record.exc_info = "%s", record.args[:1], None
+    return True
+
+
+@signals.worker_init.connect
+def _worker_started(**_: object) -> None:
+    settings = get_container().settings  # its bridge is made before there are threads
+    gc.freeze()  # what is loaded stays; to look through it for garbage would stop all threads
+    if settings.worker_metrics_port:
+        try:
+            serve(get_container().metrics.text, port=settings.worker_metrics_port, token=settings.metrics_token)
+        except OSError as error:
+            log.error("metrics_not_served", port=settings.worker_metrics_port, because=str(error))  # noqa: TRY400 - no bug of ours
+
+
+@signals.task_prerun.connect
+def _task_started(task_id: str, task: Task[..., None], **_: object) -> None:
+    looking = _running[task_id] = ExitStack()
+    after = {name: str(value) for name in ("traceparent",) if (value := task.request.get(name))}
+    looking.enter_context(get_container().instrumentation.running(str(task.name), task_id=task_id, after=after))
+
+
+@signals.task_postrun.connect
+def _task_finished(task_id: str, **_: object) -> None:
+    _running.pop(task_id, ExitStack()).close()
+
+
+@signals.task_failure.connect
+def _log_failure(sender: Task[..., None], exception: Exception, args: list[object], **_: object) -> None:
+    if isinstance(exception, EXPECTED_ERRORS):  # Celery reports the others
+        cause = str(exception.__cause__ or exception).partition("\n")[0]
+        log.warning("task_aborted", task=sender.name, args=args, because=str(exception), cause=cause)

@@ -1,0 +1,75 @@
+"""One look at every connection: a line for each, and one exit code for all."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+import structlog
+from redis.exceptions import RedisError
+
+from models.connections.repository import NOT_STARTED
+from models.database import DatabaseUnavailableError
+from sync.errors import SyncError
+from worker.container import get_container
+from worker.jobs.backfill import has_spare_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from models.connections.repository import Connection
+
+    Check = Callable[[Connection], tuple[bool, str]]
+    """Tells whether all is well at a connection, and a few words about it; may raise a SyncError."""
+
+log = structlog.get_logger()
+
+RETRY_SECONDS = 5
+"""How soon it is looked again whether there are requests to spare."""
+
+
+def one_or_all(connection: str | None, *, everywhere: bool) -> None:
+    """Raise UsageError unless either a connection or ``--all`` was given."""
+    if bool(connection) == everywhere:
+        raise click.UsageError("Name a connection, or give --all.")
+
+
+def check_each(look: Check) -> None:
+    """Print a line for each connection as soon as it is known; fails where something is wrong with one.
+
+    One that has not been started is not looked at. Each waits until there are requests to spare.
+    """
+    connections = [each for each in get_container().connections.all() if each.paused_because != NOT_STARTED]
+    bad = 0
+    for connection in connections:
+        _wait_for_requests()
+        well, what = _checked(look, connection)
+        click.echo(f"{'ok' if well else 'BAD':4}  {connection.name}: {what}")
+        bad += not well
+    click.echo(f"Connections: {len(connections)}, of which something is wrong with {bad}.")
+    if bad:
+        raise SystemExit(1)
+
+
+def _checked(look: Check, connection: Connection) -> tuple[bool, str]:
+    try:
+        return look(connection)
+    except SyncError as error:
+        return False, error.message
+    except (DatabaseUnavailableError, RedisError):
+        raise  # of the others there would be nothing to tell either
+    except Exception as error:
+        log.exception("look_crashed", connection=connection.id)
+        return False, f"The bridge itself failed ({type(error).__name__}); the log says more."
+
+
+def _wait_for_requests() -> None:
+    told = False
+    while not has_spare_requests(get_container()):
+        if get_container().budget.usage() is None:
+            raise click.ClickException("Redis cannot be reached.")
+        if not told:
+            click.echo("Waiting for requests to 24SevenOffice that nothing else needs.", err=True)
+        told = True
+        time.sleep(RETRY_SECONDS)

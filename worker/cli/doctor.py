@@ -1,0 +1,101 @@
+"""``python -m worker doctor``: what works at a connection, what does not, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sync.diagnostics import run_write_tests
+from sync.diagnostics.checks.login import log_in
+from sync.diagnostics.findings import CheckStatus, Finding
+from sync.diagnostics.write_tests.artifacts import WriteTestArtifacts
+from worker.cli.all_connections import check_each, one_or_all
+from worker.cli.tables import aligned
+from worker.container import get_container
+from worker.jobs import diagnostics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from models.connections.repository import Connection
+
+HEADINGS = ("", "tests", "what was found")
+STATUS_LABELS = {
+    CheckStatus.GOOD: "ok",
+    CheckStatus.BAD: "BAD",
+    CheckStatus.UNKNOWN: "look",
+    CheckStatus.NOT_NEEDED: "-",
+}
+
+
+@click.command()
+@click.argument("connection", metavar="[CONNECTION]", required=False)
+@click.option(
+    "--all", "everywhere", is_flag=True, help="Look at every connection that is started, a line for each"
+)
+@click.option("--write", is_flag=True, help="Also try out what only writing shows, in a client to test with")
+@click.option("--yes", is_flag=True, help="With --write: do not ask first")
+def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool) -> None:
+    """Look a connection over in both systems, without writing anything; fails where anything is bad.
+
+    “look” is for a person, as no call tells it. The second column names the assumptions that a line tests. With
+    --write, some records are made as well, after you have typed the name of the client: see docs/assumptions.md.
+    """
+    if yes and not write:
+        raise click.UsageError("--yes is for --write.")
+    if everywhere and write:
+        raise click.UsageError("--write is for one connection.")
+    one_or_all(connection, everywhere=everywhere)
+    if not connection:
+        check_each(_summary)
+        return
+    _diagnose(get_container().connections.get_by_name(connection), write=write, yes=yes)
+
+
+def _diagnose(found: Connection, *, write: bool, yes: bool) -> None:
+    report = diagnostics.run_diagnostics(get_container(), found)
+    click.echo(aligned([HEADINGS, *(row for finding in report.findings for row in _rows(finding))]))
+    healthy = report.healthy
+    if write:
+        healthy = _write_tested(found, yes=yes) and healthy
+    if not healthy:
+        raise SystemExit(1)
+
+
+def _summary(connection: Connection) -> tuple[bool, str]:
+    report = diagnostics.run_diagnostics(get_container(), connection)
+    if report.healthy:
+        looks = sum(finding.status is CheckStatus.UNKNOWN for finding in report.findings)
+        return True, f"{looks} for a person to look at"
+    return False, " ".join(finding.message for finding in report.findings if finding.status is CheckStatus.BAD)
+
+
+def _write_tested(connection: Connection, *, yes: bool) -> bool:
+    """Try out what only writing shows, if a person says so; tells whether nothing is wrong."""
+    target = diagnostics.target_of(get_container(), connection)
+    client = log_in(target.erp).client
+    click.echo(f"\nThis writes in {client} and in company {connection.settings.moment_company} of Moment:")
+    for made in run_write_tests.plan(target):
+        click.echo(f"  {made}")
+    if not yes and click.prompt(f"To go on, type the name of the client ({client})", default="") != client:
+        raise click.ClickException("Nothing was written.")
+    artifacts = WriteTestArtifacts(lambda what: click.echo(f"making {what}"))
+    try:
+        verdicts = [_printed(finding) for finding in run_write_tests.run_write_tests(target, artifacts)]
+    finally:
+        click.echo("\n".join(["\nWhat is left:", *(f"  {each}" for each in artifacts.remaining or ["nothing"])]))
+    return CheckStatus.BAD not in verdicts
+
+
+def _printed(finding: Finding) -> CheckStatus:
+    """Print a finding at once, should what follows break off, and tell its verdict."""
+    for mark, tests, what in _rows(finding):
+        click.echo(f"{mark:4}  {tests:12}  {what}")
+    return finding.status
+
+
+def _rows(finding: Finding) -> Iterator[tuple[str, str, str]]:
+    yield (STATUS_LABELS[finding.status], finding.tests, finding.message)
+    if finding.remedy:
+        yield ("", "", f"-> {finding.remedy}")

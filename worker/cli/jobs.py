@@ -1,0 +1,167 @@
+"""``python -m worker changes``: what waits, what needs a person and why, and what a person does about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+import models.admin.job_actions
+from models.admin import job_list, match_questions
+from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND
+from models.admin.job_filter import JobFilter
+from models.enums import JobState
+from worker import dispatch
+from worker.cli import ACTOR
+from worker.cli.tables import aligned
+from worker.container import clock, get_container
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from models.admin.job_list import JobView
+    from models.admin.match_questions import Candidate
+
+Command = TypeVar("Command", bound="Callable[..., None]")
+
+OSLO = ZoneInfo("Europe/Oslo")
+CANDIDATE = ("  number", "name", "organization number or customer", "e-mail", "but")
+UNFINISHED = (JobState.NEEDS_ATTENTION, JobState.QUEUED, JobState.RUNNING)
+
+
+@click.group()
+def jobs() -> None:
+    """The records that have changed, and how each of them fares."""
+
+
+@jobs.command("list")
+@click.option("--connection", "name", help="Only those of one connection")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in JobState]),
+    default=[state.value for state in UNFINISHED],
+    help=f"May be repeated [{', '.join(UNFINISHED)}]",
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, help="How many of a state are shown [50]")
+def list_(name: str | None, states: Iterable[str], limit: int) -> None:
+    """List the changes that are not settled, those that need a person first."""
+    connection_id = _connection(name)
+    job_filter = [JobFilter(connection_id=connection_id, states=frozenset({JobState(state)})) for state in states]
+    rows = [
+        _row(view) for each in job_filter for view in job_list.latest(get_container().database, each, limit=limit)
+    ]
+    click.echo(aligned(rows) if rows else "Nothing.")
+
+
+@jobs.command()
+@click.argument("job_id", type=int)
+@click.option("--calls", is_flag=True, help="Also show what was said to both systems in each attempt")
+def show(job_id: int, *, calls: bool) -> None:
+    """Show one change with all its attempts."""
+    view = _view(job_id)
+    click.echo(f"{view.title} of {view.connection} ({view.record.entity_type} {view.record.id}): {view.state}")
+    click.echo("\n".join(filter(None, (view.dismissal_reason, view.message, view.remedy))))
+    if candidates := match_questions.candidates_of(get_container().database, job_id):
+        click.echo(aligned([CANDIDATE, *map(_candidate, candidates)]))
+    attempts = models.admin.job_actions.attempts(get_container().database, job_id)
+    click.echo(aligned([(_oslo(each.at), each.outcome, each.error_code, each.message) for each in attempts]))
+    for attempt in attempts if calls else ():
+        click.echo(f"\n{_oslo(attempt.at)}")
+        for call in attempt.calls:
+            click.echo(f"  {call['operation']}\n    {call['request']}\n    {call['response']}")
+
+
+def selection(command: Command) -> Command:
+    """Let a command be told which changes it is about: by their numbers, or all of a connection or reason."""
+    command = click.option("--error-code", default="", help="All that need a person for this reason")(command)
+    command = click.option("--connection", "name", help="All of this connection that need a person")(command)
+    return click.argument("job_ids", nargs=-1, type=int)(command)
+
+
+@jobs.command()
+@selection
+def retry(job_ids: Sequence[int], name: str | None, error_code: str) -> None:
+    """Try changes again now: those with these numbers, or all of a connection, a reason or both."""
+    acted = models.admin.job_actions.retry(
+        get_container().database, _filter_of(job_ids, name, error_code), actor=ACTOR, now=clock()
+    )
+    dispatch.dispatch_lanes(acted.lanes)
+    click.echo(f"Changes due now: {acted.count}.")
+
+
+@jobs.command()
+@selection
+@click.option(
+    "--because",
+    default=str(RESOLVED_BY_HAND),
+    show_default=True,
+    help=f"What is to be said of them; or “{DO_NOT_TRANSFER}”",
+)
+def dismiss(job_ids: Sequence[int], name: str | None, error_code: str, because: str) -> None:
+    """Take changes off the list for good, chosen as for retry: they stay as they are, whatever is received."""
+    said = next((known for known in (RESOLVED_BY_HAND, DO_NOT_TRANSFER) if known == because), because)
+    chosen = _filter_of(job_ids, name, error_code)
+    acted = models.admin.job_actions.dismiss(
+        get_container().database, chosen, because=said, actor=ACTOR, now=clock()
+    )
+    click.echo(f"Changes closed: {acted.count}.")
+
+
+@jobs.command()
+@click.argument("job_id", type=int)
+@click.argument("number", required=False, default="")
+@click.option("--new", is_flag=True, help="It is none of them: make a new one")
+def choose(job_id: int, number: str, *, new: bool) -> None:
+    """Say which customer or project of 24SevenOffice it is, by a number that changes show offers."""
+    if bool(number) == new:
+        raise click.UsageError("Name either a number or --new.")
+    job = _view(job_id)
+    choice = match_questions.NEW if new else number
+    acted = match_questions.answer(get_container().database, job_id, choice, actor=ACTOR, now=clock())
+    if not acted.count:
+        raise click.ClickException(f"Change {job_id} does not offer that: see changes show {job_id}.")
+    dispatch.dispatch_lanes(acted.lanes)
+    click.echo(f"{job.title}: {match_questions.answer_text(job.record.entity_type, choice)}.")
+
+
+def _candidate(each: Candidate) -> tuple[str, ...]:
+    return (f"  {each.number}", each.name, each.organization_number or each.customer_number, each.email, each.note)
+
+
+def _filter_of(job_ids: Sequence[int], name: str | None, error_code: str) -> JobFilter:
+    if bool(job_ids) == bool(name or error_code):
+        raise click.UsageError("Name either changes by their numbers, or a connection or a reason.")
+    if job_ids:
+        return JobFilter(ids=frozenset(_view(job_id).id for job_id in job_ids))
+    return JobFilter(
+        connection_id=_connection(name), error_code=error_code, states=frozenset({JobState.NEEDS_ATTENTION})
+    )
+
+
+def _view(job_id: int) -> JobView:
+    view = models.admin.job_actions.show(get_container().database, job_id)
+    if view is None:
+        raise click.ClickException(f"There is no change {job_id}.")
+    return view
+
+
+def _connection(name: str | None) -> int | None:
+    return get_container().connections.get_by_name(name).id if name else None
+
+
+def _row(view: JobView) -> tuple[str, ...]:
+    due = (
+        f"due {_oslo(view.due_at)}"
+        if view.state is JobState.QUEUED
+        else _oslo(view.completed_at or view.received_at)
+    )
+    why = view.error_code or view.outcome or ""
+    return (str(view.id), view.connection, view.title, view.state, due, why, view.dismissal_reason or view.message)
+
+
+def _oslo(instant: datetime) -> str:
+    return f"{instant.astimezone(OSLO):%Y-%m-%d %H:%M:%S}"

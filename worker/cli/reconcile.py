@@ -1,0 +1,191 @@
+"""``python -m worker reconcile``: whether Moment and the ledger of 24SevenOffice agree."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from datetime import date, datetime
+from functools import partial
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import click
+
+from models.enums import EntityType
+from sync.rules.vouchers import format_kroner
+from worker.cli.all_connections import check_each, one_or_all
+from worker.cli.tables import aligned
+from worker.container import clock, get_container
+from worker.jobs import reconciliation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.connections.repository import Connection
+    from sync.reconciliation.report import Discrepancy, ReconciliationReport
+
+HEADINGS = ("of", "what", "number", "date", "kroner", "voucher", "details")
+SKIPPED_LABELS = {
+    "removed": "removed in Moment by somebody",
+    "kept": "in Moment though the settings leave them out by now",
+    "not_approved": "vouchers that wait for approval",
+    "not_listed": "vouchers with costs on accounts that are not listed",
+    "no_project": "vouchers with costs on no project",
+    "unknown_project": "vouchers with costs on projects that Moment does not have",
+    "before_first_day": "vouchers from before the first day",
+}
+"""What was left alone on purpose, by the name of its count."""
+
+FORMULA = re.compile(r"[=+@\t\r]|-(?!(\d| )+,\d\d$)")
+"""What a spreadsheet would take a cell for that begins so; an amount below zero is none."""
+
+MONTH, YEAR, DAY = (click.DateTime([form]) for form in ("%Y-%m", "%Y", "%Y-%m-%d"))
+
+
+@click.command()
+@click.argument("connection", metavar="[CONNECTION]", required=False)
+@click.option(
+    "--all", "everywhere", is_flag=True, help="Compare every connection that is started, a line for each"
+)
+@click.option("--month", type=MONTH, help="A month, such as 2026-10; the last one where nothing is said")
+@click.option("--year", type=YEAR, help="A calendar year")
+@click.option("--from", "first", type=DAY, help="The first day")
+@click.option("--to", "last", type=DAY, help="The last day, included; today where only the first is given")
+@click.option("--csv", "form", flag_value="csv", help="Tell the differences as CSV, amounts in kroner")
+@click.option("--json", "form", flag_value="json", help="Tell everything as JSON, amounts in øre")
+def reconcile(connection: str | None, *, everywhere: bool, form: str | None, **days: datetime | None) -> None:
+    """Compare invoices and expenses in Moment with the ledger, without writing anything; fails where they differ.
+
+    What somebody has accepted as known is counted, and no difference.
+    """
+    one_or_all(connection, everywhere=everywhere)
+    if not connection:
+        if form:
+            raise click.UsageError(f"--{form} is for one connection.")
+        check_each(partial(_summary, *_days(**days)))
+        return
+    report = _reconciled(get_container().connections.get_by_name(connection), *_days(**days))
+    click.echo({"csv": _as_csv, "json": _as_json}.get(form or "", _as_table)(report), nl=form != "csv")
+    if not report.agree:
+        raise SystemExit(1)
+
+
+def _reconciled(connection: Connection, first: date, last: date) -> ReconciliationReport:
+    return reconciliation.without_accepted(
+        get_container(), connection.id, reconciliation.reconcile(get_container(), connection, first, last)
+    )
+
+
+def _summary(first: date, last: date, connection: Connection) -> tuple[bool, str]:
+    if not connection.settings.entity_types & {EntityType.INVOICE, EntityType.EXPENSE}:
+        return True, "brings neither invoices nor expenses"
+    report = _reconciled(connection, first, last)
+    told = f"{report.count('equal')} equal, {len(report.discrepancies)} different"
+    if report.expenses:
+        told += (
+            f"; expenses: {report.expenses.count('equal')} equal, {len(report.expenses.discrepancies)} different"
+        )
+    return report.agree, told
+
+
+def _days(**given: datetime | None) -> tuple[date, date]:
+    month, year, first, last = (
+        instant.date() if (instant := given[name]) else None for name in ("month", "year", "first", "last")
+    )
+    if sum(each is not None for each in (month, year, first)) > 1 or (last and not first):
+        raise click.UsageError("Give a month, a year, or a first day with or without a last one.")
+    today = clock().date()
+    if year:
+        return date(year.year, 1, 1), date(year.year, 12, 31)
+    if first:
+        if first > (last or today):
+            raise click.UsageError("The period ends before it begins.")
+        return first, last or today
+    return reconciliation.month_of(month or reconciliation.last_month(today))
+
+
+def _as_table(report: ReconciliationReport) -> str:
+    parts = (
+        aligned([HEADINGS, *map(_row, report.all_discrepancies)]) if report.all_discrepancies else "",
+        _totals(report),
+        f"{report.first} to {report.last}: {_counted(_of_invoices(report))}",
+        f"Perhaps drafts, which the ledger does not show: {report.count('unseen')}." if report.drafts else "",
+        _totals(report.expenses) if report.expenses else "",
+        f"Expenses: {_counted(_of_expenses(report.expenses))}" if report.expenses else "",
+    )
+    return "\n\n".join(filter(None, parts))
+
+
+def _of_invoices(report: ReconciliationReport) -> Mapping[str, int]:
+    return {
+        "equal": report.count("equal"),
+        "different": len(report.discrepancies),
+        "known": len(report.accepted),
+        "not to be transferred": report.count("unwanted"),
+        "transferred by somebody else": report.count("done"),
+    }
+
+
+def _of_expenses(report: ReconciliationReport) -> Mapping[str, int]:
+    """Tell what was counted, of what was left alone only what there is."""
+    left = {
+        name: report.count(error_code) for error_code, name in SKIPPED_LABELS.items() if report.count(error_code)
+    }
+    return {
+        "equal": report.count("equal"),
+        "different": len(report.discrepancies),
+        "known": len(report.accepted),
+        **left,
+    }
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) + "."
+
+
+def _totals(report: ReconciliationReport) -> str:
+    totals = [
+        (
+            str(each.account),
+            each.vat_code,
+            each.rate,
+            format_kroner(each.moment),
+            format_kroner(each.ledger),
+            format_kroner(each.ledger - each.moment),
+        )
+        for each in report.totals
+    ]
+    return aligned([("account", "VAT code", "VAT %", "Moment", "ledger", "difference"), *totals])
+
+
+def _as_csv(report: ReconciliationReport) -> str:
+    text = StringIO()
+    rows = csv.writer(text)
+    rows.writerow(HEADINGS)
+    rows.writerows([_escaped(cell) for cell in _row(each)] for each in report.all_discrepancies)
+    return text.getvalue()
+
+
+def _escaped(cell: str) -> str:
+    """Keep a spreadsheet from working out what somebody has written into either system."""
+    return f"'{cell}" if FORMULA.match(cell) else cell
+
+
+def _as_json(report: ReconciliationReport) -> str:
+    told = {**report.as_json(), "known": [each.as_json() for each in report.accepted]}
+    if report.expenses:
+        told["expenses"] |= {"known": [each.as_json() for each in report.expenses.accepted]}
+    return json.dumps(told, ensure_ascii=False, indent=2)
+
+
+def _row(discrepancy: Discrepancy) -> tuple[str, ...]:
+    return (
+        "expense" if discrepancy.expense else "invoice",
+        discrepancy.description,
+        discrepancy.number,
+        discrepancy.day.isoformat(),
+        format_kroner(discrepancy.amount),
+        discrepancy.voucher_names,
+        "; ".join(discrepancy.details),
+    )

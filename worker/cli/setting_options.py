@@ -1,0 +1,95 @@
+"""A connection's settings as options of a command, made from the settings' own fields, so that none is missing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+
+import click
+
+from models.connections.repository import SECRET_FIELDS
+from models.connections.settings import ConnectionSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pydantic import ValidationError
+    from pydantic.fields import FieldInfo
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+PREFIX = "CONNECTION_"
+"""Where a secret is asked for, it may also stand in the environment, as CONNECTION_PASSWORD."""
+
+
+def setting_options(*, asking: bool) -> Callable[[Command], Command]:
+    """Give a command an option for each setting.
+
+    Args:
+        asking: whether a secret that is not given is asked for; else only one whose option has no value is.
+    """
+
+    def decorate(command: Command) -> Command:
+        for name, field in reversed(ConnectionSettings.model_fields.items()):
+            command = _option(name, field, asking=asking)(command)
+        return command
+
+    return decorate
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell the settings that were given; an empty value sets one back to its default."""
+    fields = ConnectionSettings.model_fields
+    return {name: _value(fields[name], value) for name, value in options.items() if value not in (None, ())}
+
+
+def complaints(error: ValidationError) -> str:
+    """Say what is wrong with which option, a line for each."""
+    return "\n".join(f"{_flag(str(each['loc'][0]))}: {each['msg']}" for each in error.errors(include_input=False))
+
+
+def _option(name: str, field: FieldInfo, *, asking: bool) -> Callable[[Command], Command]:
+    more: dict[str, Any] = {"multiple": _is_repeated(field)}
+    if name in SECRET_FIELDS and asking:
+        more = {
+            "prompt": field.description,
+            "envvar": PREFIX + name.upper(),
+            "show_envvar": True,
+            "hide_input": True,
+        }
+    elif name in SECRET_FIELDS:
+        more = {"prompt": True, "prompt_required": False, "hide_input": True}
+    elif choices := _choices(field):
+        more = {"type": click.Choice(choices)}
+    return click.option(_flag(name), name, help=_help(field), **more)
+
+
+def _help(field: FieldInfo) -> str:
+    usual = "" if field.is_required() else field.get_default(call_default_factory=True)
+    if _is_repeated(field):
+        return f"{field.description} (may be repeated{', as NUMBER=VALUE' if isinstance(usual, dict) else ''})"
+    return f"{field.description} [{usual}]" if usual else str(field.description)
+
+
+def _flag(name: str) -> str:
+    field = ConnectionSettings.model_fields[name]
+    return "--" + (name.removesuffix("s") if _is_repeated(field) else name).replace("_", "-")
+
+
+def _is_repeated(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) in (tuple, frozenset, dict)
+
+
+def _choices(field: FieldInfo) -> Sequence[str]:
+    kind = field.annotation
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return [each.value for each in kind]  # click takes the names of an enumeration else
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _value(field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 (the settings check what it is)
+    if value in ("", ("",)) and not field.is_required():
+        return field.get_default(call_default_factory=True)
+    if get_origin(field.annotation) is dict:
+        return dict(pair.partition("=")[::2] for pair in value)
+    return value

@@ -1,0 +1,105 @@
+"""``python -m worker users``: who may see the pages; the first administrator comes from here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from models.enums import Role, Scope
+from models.users import passwords
+from models.users import repository as models
+from models.users.repository import Rights
+from worker.cli import ACTOR
+from worker.cli.tables import aligned
+from worker.container import clock, get_container
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from models.users.repository import User
+
+Command = TypeVar("Command", bound="Callable[..., None]")
+
+
+def password_option(command: Command) -> Command:
+    """Let a command be given a password, which is made up where it is not."""
+    option = click.option(
+        "--password",
+        envvar="USER_PASSWORD",
+        show_envvar=True,
+        prompt=True,
+        prompt_required=False,
+        hide_input=True,
+        help="Asked for where it has no value; made up and shown where it is left out",
+    )
+    return option(command)
+
+
+@click.group()
+def users() -> None:
+    """The people who may see the pages."""
+
+
+@users.command()
+@click.argument("email")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--connection", "names", multiple=True, help="Only for this one (may be repeated) [all]")
+@password_option
+def add(email: str, role: str, names: Sequence[str], password: str | None) -> None:
+    """Add a user."""
+    ids = frozenset(get_container().connections.get_by_name(name).id for name in names)
+    rights, given = Rights(Role(role), Scope(ids or None)), password or passwords.generate()
+    user = models.add(get_container().database, email, rights, password=given, actor=ACTOR, now=clock())
+    click.echo(f"{user.email} may sign in at {get_container().settings.public_url}/sign-in")
+    _print_password(given, made_up=not password)
+
+
+@users.command("list")
+def list_() -> None:
+    """List all users."""
+    names = {each.id: each.name for each in get_container().connections.all()}
+    rows = [_row(user, names) for user in models.all_users(get_container().database)]
+    click.echo(aligned(rows) if rows else "There are no users yet.")
+
+
+@users.command("password")
+@click.argument("email")
+@password_option
+def password_(email: str, password: str | None) -> None:
+    """Give a user a new password, and sign them out everywhere."""
+    given = password or passwords.generate()
+    models.set_password(get_container().database, _id(email), given, actor=ACTOR, now=clock())
+    click.echo(f"{email} has a new password.")
+    _print_password(given, made_up=not password)
+
+
+@users.command()
+@click.argument("email")
+def disable(email: str) -> None:
+    """Shut a user out, at once."""
+    models.disable(get_container().database, _id(email), actor=ACTOR, now=clock())
+    click.echo(f"{email} cannot sign in any more.")
+
+
+@users.command()
+@click.argument("email")
+def enable(email: str) -> None:
+    """Let a user in again."""
+    models.enable(get_container().database, _id(email), actor=ACTOR, now=clock())
+    click.echo(f"{email} can sign in again.")
+
+
+def _id(email: str) -> int:
+    return models.get_by_email(get_container().database, email).id
+
+
+def _print_password(password: str, *, made_up: bool) -> None:
+    if made_up:
+        click.echo(f"Password, shown only now: {password}")
+
+
+def _row(user: User, names: dict[int, str]) -> tuple[str, ...]:
+    ids = user.rights.scope.connections
+    of = "all connections" if ids is None else ", ".join(sorted(names[each] for each in ids))
+    return (user.email, user.rights.role, of, "disabled" if user.disabled else "")

@@ -1,0 +1,234 @@
+"""From settings to all that a process works with; the one place that knows which class fulfils which port."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from random import SystemRandom
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from config.settings import Settings
+from integrations.mail.mailer import Mailer
+from integrations.moment import webhooks
+from integrations.moment.client import READ_AHEAD_THREADS, MomentSite, pooled_session
+from integrations.moment.gateway import MomentGateway
+from integrations.openid.provider import OpenIdConnectProvider
+from integrations.twentyfour.budget import Budget, Limits
+from integrations.twentyfour.client import SoapClient
+from integrations.twentyfour.gateway import TwentyFourGateway
+from integrations.twentyfour.session import SessionStore
+from models.admin.operations import Operations
+from models.connections.repository import Connections, UnknownConnectionError
+from models.connections.vault import Vault
+from models.database import Database
+from sync.engine.context import SyncContext
+from sync.errors import UnavailableError
+from sync.runner import Runner
+from worker.observability.installation_metrics import InstallationMetrics
+from worker.observability.instrumentation import Instrumentation, NoTracer
+from worker.observability.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import SecretStr
+
+    from models.connections.repository import Connection
+    from models.connections.settings import ConnectionSettings
+    from worker.observability.instrumentation import Tracer
+
+REDIS_SECONDS = 2
+"""Patience with Redis: what is not said to it now is said again by beat."""
+
+clock = partial(datetime.now, UTC)
+monotonic = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+read_webhook = webhooks.read
+
+
+class Container:
+    """What one process needs, shared by its threads. Nothing is connected to before it is used.
+
+    Args:
+        settings: the installation's.
+
+    Raises:
+        ValueError: a setting does not make sense, such as a key or the address of the mail server.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.database = Database(settings.database_url, pool_size=settings.worker_threads + 2)
+        self.redis = _redis(settings.redis_url)
+        self.mailer = Mailer(settings.smtp_url, timeout=settings.answer_seconds)
+        self.tracer = _tracer(settings, self.redis)
+        self.instrumentation = instrumentation = Instrumentation(self.metrics, self.tracer)
+        self.vault = vault = Vault(settings.secret_keys)
+        self.connections = Connections(self.database, vault)
+        self.operations = Operations(self.database, vault)
+        self.openid = _openid(settings)
+        self.runner = Runner(
+            self.database,
+            self.connections,
+            open_context=self.open_context,
+            clock=clock,
+            monotonic=monotonic,
+            random=SystemRandom().random,
+            lease_ttl=timedelta(seconds=settings.lease_seconds),
+            instrumentation=self.instrumentation,
+        )
+        self._moment_site = _moment_site(settings, instrumentation)
+        self.budget = _budget(settings, self.redis, refused=self.metrics.request_refused)
+        self._soap_client = _soap_client(settings, self.budget, instrumentation)
+        login_seconds = settings.connect_seconds + settings.answer_seconds
+        self._session_store = SessionStore(self.redis, vault, login_seconds=login_seconds)
+        self.installation_metrics = InstallationMetrics(self.database, self.redis, budget=self.budget, clock=clock)
+        self._erps: dict[int, tuple[ConnectionSettings, TwentyFourGateway]] = {}
+        self._keeping = Lock()
+
+    def open_context(self, connection: Connection, renew_lease: Callable[[], None]) -> SyncContext:
+        """Give a flow both systems of a connection; ``renew_lease`` renews the claim that it works on."""
+        moment, erp = self.moment(connection.settings), self.cached_erp(connection)
+        return SyncContext(connection, self.database, moment=moment, erp=erp, clock=clock, renew_lease=renew_lease)
+
+    def moment(self, settings: ConnectionSettings) -> MomentGateway:
+        """Reach a connection's company in Moment."""
+        return MomentGateway(settings, site=self._moment_site)
+
+    def change(
+        self, connection_id: int, changes: Mapping[str, object], *, actor: str, seen: datetime | None = None
+    ) -> Connection:
+        """Change some settings of a connection, and forget the session of a login that it has no longer.
+
+        Raises what :meth:`~models.connections.repository.repository.update` raises.
+        """
+        before = self.connections.get(connection_id)
+        seen = seen or before.updated_at
+        after = self.connections.update(connection_id, changes, actor=actor, now=clock(), seen=seen)
+        if after.settings.login != before.settings.login:
+            with suppress(UnavailableError):  # without Redis nobody gets at the session either
+                self.erp(before.settings).log_out()
+        return after
+
+    def erp(
+        self, settings: ConnectionSettings, *, connection_id: int = 0, login_of: int | None = None
+    ) -> TwentyFourGateway:
+        """Reach a client in 24SevenOffice, with nothing remembered of it, on a connection's account or on none.
+
+        ``login_of`` is the connection whose login it is: a session is kept only as long as that is so.
+        """
+        return TwentyFourGateway(
+            settings,
+            application_id=self.settings.application_id,
+            client=self._soap_client.with_budget(self.budget.for_connection(connection_id)),
+            store=self._session_store,
+            is_current=lambda: login_of is None or self._has_login(login_of, settings),
+        )
+
+    def cached_erp(self, connection: Connection) -> TwentyFourGateway:
+        """Keep one for each connection until its settings change, for what it remembers of the books.
+
+        The session of a former login is forgotten: a password that was changed opens nothing any more.
+        """
+        with self._keeping:
+            settings, former = self._erps.get(connection.id, (None, None))
+            if former and settings == connection.settings:
+                return former
+            erp = self.erp(connection.settings, connection_id=connection.id, login_of=connection.id)
+            self._erps[connection.id] = (connection.settings, erp)
+        if former and settings and settings.login != connection.settings.login:
+            with suppress(UnavailableError):  # without Redis nobody gets at the session either
+                former.log_out()
+        return erp
+
+    def _has_login(self, connection_id: int, settings: ConnectionSettings) -> bool:
+        try:
+            return self.connections.get(connection_id).settings.login == settings.login
+        except UnknownConnectionError:
+            return False
+
+    def close(self) -> None:
+        """Close the connections to PostgreSQL and Redis, and send what is left of traces."""
+        self.tracer.close()
+        self.database.close()
+        self.redis.close()
+
+
+@cache
+def get_container() -> Container:
+    """Tell this process's own, made from the environment; to be asked for once before there are threads."""
+    return Container(Settings())
+
+
+def _openid(settings: Settings) -> OpenIdConnectProvider | None:
+    """Reach the OpenID provider, where there is one."""
+    if not settings.openid_issuer:
+        return None
+    return OpenIdConnectProvider(
+        settings.openid_issuer,
+        client=(settings.openid_client_id, settings.openid_client_secret),
+        callback_url=f"{settings.public_url}/sign-in/openid/back",
+        timeout=(settings.connect_seconds, settings.answer_seconds),
+        clock=clock,
+    )
+
+
+def _redis(url: SecretStr) -> Redis:
+    return Redis.from_url(
+        url.get_secret_value(),
+        socket_connect_timeout=REDIS_SECONDS,
+        socket_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _tracer(settings: Settings, redis: Redis) -> Tracer:
+    """Send traces where they are wanted; else what makes them is not even loaded."""
+    if not settings.otel_exporter_otlp_endpoint:
+        return NoTracer()
+    from worker.observability.tracing import OtlpTracer  # noqa: PLC0415 - for those who want traces only
+
+    return OtlpTracer(settings.otel_exporter_otlp_endpoint, redis)
+
+
+def _moment_site(settings: Settings, instrumentation: Instrumentation) -> MomentSite:
+    return MomentSite(
+        url=settings.moment_url,
+        record_url=settings.moment_record_url,
+        connect_seconds=settings.connect_seconds,
+        answer_seconds=settings.answer_seconds,
+        session=pooled_session(
+            connections=settings.worker_threads + READ_AHEAD_THREADS,
+            connect_seconds=settings.connect_seconds,
+            on_call=partial(instrumentation.call_completed, "moment"),
+        ),
+    )
+
+
+def _budget(settings: Settings, redis: Redis, *, refused: Callable[[bool, str], None]) -> Budget:
+    limits = Limits(
+        per_hour=settings.twentyfour_requests_per_hour,
+        per_second=settings.twentyfour_requests_per_second,
+        reserve_percent=settings.twentyfour_reserve_percent,
+        connection_percent=settings.twentyfour_connection_percent,
+    )
+    return Budget(redis, limits=limits, clock=clock, on_refused=refused)
+
+
+def _soap_client(settings: Settings, budget: Budget, instrumentation: Instrumentation) -> SoapClient:
+    return SoapClient(
+        api_url=settings.twentyfour_api_url,
+        web_url=settings.twentyfour_web_url,
+        budget=budget,
+        connect_seconds=settings.connect_seconds,
+        answer_seconds=settings.answer_seconds,
+        threads=settings.worker_threads,
+        on_call=partial(instrumentation.call_completed, "twentyfour"),
+    )

@@ -1,0 +1,58 @@
+"""The doctor's visits: what it looks at is gathered here, and its findings are made ready to be kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.admin import audit_log
+from models.connections import webhook_activity
+from models.enums import EntityType, Lane
+from models.inbox import dependencies, links, missed_webhooks
+from sync.diagnostics.checks.login import log_in
+from sync.diagnostics.findings import Target
+from sync.diagnostics.run_checks import run_checks
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from models.connections.repository import Connection
+    from models.connections.settings import ConnectionSettings
+    from sync.diagnostics.run_checks import DiagnosticsReport
+    from sync.records import Identity
+    from worker.container import Container
+
+
+def check(container: Container, settings: ConnectionSettings) -> Identity:
+    """Ask Moment something, log in to 24SevenOffice, and tell which client of it the settings lead to.
+
+    Where they name none, it is the only one that the login reaches.
+
+    Raises:
+        MisconfiguredError: Moment's key, the login or the identity is wrong, or there are several to choose from.
+        UnavailableError: a system does not answer now.
+    """
+    next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=clock())), None)
+    erp = container.erp(settings)
+    identity = log_in(erp)
+    erp.fiscal_years()
+    return identity
+
+
+def run_diagnostics(container: Container, connection: Connection) -> DiagnosticsReport:
+    """Have the doctor look at a connection as it is; nothing is written anywhere."""
+    return run_checks(target_of(container, connection))
+
+
+def target_of(container: Container, connection: Connection) -> Target:
+    """Gather what the doctor looks at, with nothing remembered of either system."""
+    database, invoices = container.database, Lane(connection.id, EntityType.INVOICE)
+    return Target(
+        connection.settings,
+        moment=container.moment(connection.settings),
+        erp=container.erp(connection.settings, login_of=connection.id),
+        now=clock(),
+        last_webhooks=webhook_activity.latest(database, connection.id),
+        missed_webhooks=missed_webhooks.count(database, connection.id, now=clock()),
+        pending_invoices=dependencies.count_unfinished(database, invoices),
+        last_invoice=links.latest(database, connection.id, EntityType.INVOICE),
+        api_key_saved_at=audit_log.secret_saved_at(database, connection.id, "moment_api_key"),
+    )

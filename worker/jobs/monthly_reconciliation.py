@@ -1,0 +1,94 @@
+"""The comparison of the books that beat asks for once a month, and the mail that tells what it found."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from i18n.messages import from_json, joined, msg
+from models.admin.operations import AGAIN, OperationType
+from models.connections.alert_outbox import Alert, AlertType
+from sync.reconciliation.report import ReconciliationReport
+from sync.reconciliation.voucher_differences import written
+from worker.container import clock
+from worker.jobs import reconciliation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from i18n.messages import Message
+    from models.admin.operations import Operation, OperationResult
+    from worker.container import Container
+
+OSLO = ZoneInfo("Europe/Oslo")
+
+RETRY_AFTER = timedelta(minutes=45)
+"""After a comparison that could not be made, less than the hour that it is to the next turn."""
+
+FIRST_DAY = 3
+"""Day of the month from which on the month before is compared: the last invoices have come across by then."""
+
+
+def due(container: Container) -> Iterator[int]:
+    """Ask for the comparisons of the month before that are wanted; tell the errands without an answer.
+
+    One that could not be made is asked for anew at the next turn, where the connection works.
+    """
+    today = clock().astimezone(OSLO).date()
+    if today.day < FIRST_DAY:
+        return
+    since = datetime.combine(today.replace(day=1), time(), OSLO)
+    first, last = reconciliation.month_of(reconciliation.last_month(today))
+    typed = {"first": first.isoformat(), "last": last.isoformat()}
+    for connection in container.connections.all():
+        if connection.settings.monthly_reconciliation:
+            again = clock() - RETRY_AFTER if connection.is_available(clock()) else None
+            asked = container.operations.request_once(
+                OperationType.MONTHLY_RECONCILIATION,
+                connection.id,
+                input_=typed,
+                since=since,
+                again=again,
+                now=clock(),
+            )
+            if asked:
+                yield asked
+
+
+def report_alert(container: Container, operation: Operation, answer: OperationResult) -> Alert | None:
+    """Say in a mail what a comparison found, and where all of it stands; once only that it could not be made."""
+    if "report" not in answer and AGAIN in operation.input:
+        return None
+    connection = container.connections.get(operation.connection_id)
+    return Alert(
+        AlertType.RECONCILIATION,
+        msg("The books of {connection}", connection=connection.name),
+        _summary(container, operation, answer),
+        msg("See the comparison: {address}", address=f"{container.settings.public_url}/operations/{operation.id}"),
+        connection.settings.error_emails,
+    )
+
+
+def _summary(container: Container, operation: Operation, answer: OperationResult) -> Message:
+    if "report" not in answer:
+        why = joined(*(from_json(each["message"]) for each in answer["findings"]))
+        return msg("The books could not be compared. {why} It is tried again every hour.", why=why)
+    report = reconciliation.without_accepted(
+        container, operation.connection_id, ReconciliationReport.from_json(answer["report"])
+    )
+    of_invoices = msg(
+        "{first} to {last}: {equal} invoices are in the ledger as they are in Moment, {different} differ.",
+        first=written(report.first),
+        last=written(report.last),
+        equal=report.count("equal"),
+        different=len(report.discrepancies),
+    )
+    if report.expenses is None:
+        return of_invoices
+    of_expenses = msg(
+        "Of the expenses {equal} are in Moment as they are in the ledger, {different} differ.",
+        equal=report.expenses.count("equal"),
+        different=len(report.expenses.discrepancies),
+    )
+    return joined(of_invoices, of_expenses, between=" ")

@@ -1,0 +1,99 @@
+"""Has settings that may open other books take effect, once both systems have accepted them.
+
+They are those of an administrator of some connections, who must not leave a client of somebody else behind with a
+wrong password: whoever corrected the password alone would have its books written. Until then, and where a system
+refuses them, the connection stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from i18n.messages import msg
+from models.admin.operations import WORTHWHILE, OperationType
+from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError
+from models.connections.settings import ConnectionSettings
+from models.enums import EntityType, Role
+from models.users import repository as users
+from sync.diagnostics.checks.login import log_in
+from sync.diagnostics.findings import bad, failed
+from sync.errors import SyncError, UnavailableError
+from worker import dispatch
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from models.admin.operations import Operation, OperationResult
+    from sync.diagnostics.findings import Finding
+    from worker.container import Container
+
+
+def save(container: Container, operation: Operation) -> OperationResult:
+    """Save what was typed if the systems accept it, and have it tested; safe to run twice.
+
+    The answer tells the ``examination`` that follows, or that somebody else was faster, or what is wrong.
+    """
+    changes = _changes(operation)
+    settings = container.connections.get(operation.connection_id).settings
+    wanted = _with(settings, changes)
+    if wrong := [*_gone(container, operation)] or [*_refused(container, wanted, typed=changes)]:
+        return {"findings": [finding.as_json() for finding in wrong]}
+    seen = datetime.fromisoformat(operation.input["version"])
+    try:
+        container.change(operation.connection_id, changes, actor=operation.actor, seen=seen)
+    except ConcurrentUpdateError:
+        now = container.connections.get(operation.connection_id).settings
+        if now != _with(now, changes):  # else it was this errand, whose worker was killed before it had answered
+            return {"findings": [], "outdated": True}
+    examination = container.operations.request(
+        OperationType.DIAGNOSTICS, operation.connection_id, actor=operation.actor, now=clock()
+    )
+    dispatch.dispatch_operations([examination])
+    return {"findings": [], "examination": examination}
+
+
+def _changes(operation: Operation) -> dict[str, object]:
+    secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
+    return {**json.loads(operation.input["changes"]), **secrets}
+
+
+def _with(settings: ConnectionSettings, changes: dict[str, object]) -> ConnectionSettings:
+    known = {name: getattr(settings, name) for name in ConnectionSettings.model_fields}
+    return ConnectionSettings.model_validate({**known, **changes})
+
+
+def _gone(container: Container, operation: Operation) -> Iterator[Finding]:
+    """Tell whether the time for it, or the right to it, is over."""
+    if operation.requested_at < clock() - WORTHWHILE:
+        yield bad(msg("It took too long until the settings were checked."), msg("Save them again."))
+    try:
+        user = users.get_by_email(container.database, operation.actor)
+    except users.UnknownUserError:
+        user = None
+    rights = user.rights if user and not user.disabled else None
+    if not (rights and rights.role.covers(Role.ADMINISTRATOR) and rights.scope.allows(operation.connection_id)):
+        yield bad(msg("Whoever entered the settings may not change them any more."), "")
+
+
+def _refused(container: Container, wanted: ConnectionSettings, *, typed: dict[str, object]) -> Iterator[Finding]:
+    """Try each system whose secret was typed, and tell what it does not accept."""
+    if "moment_api_key" in typed:
+        try:
+            next(iter(container.moment(wanted).changed(EntityType.CUSTOMER, since=clock())), None)
+        except SyncError as error:
+            yield _failed(error, setting="moment_api_key")
+    if "password" in typed:
+        try:
+            log_in(container.erp(wanted))
+        except SyncError as error:
+            yield _failed(error, setting="password")
+
+
+def _failed(error: SyncError, *, setting: str) -> Finding:
+    if isinstance(error, UnavailableError):
+        return bad(error.message, msg("Save the settings again in a while."), setting=setting)
+    found = failed(error)
+    return bad(found.message, found.remedy, setting=found.setting or setting)

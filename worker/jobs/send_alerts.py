@@ -1,0 +1,88 @@
+"""Brings alerts to the people: one mail to an address for all that it is to be told, and not too often."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email.utils import parseaddr
+from typing import TYPE_CHECKING
+
+import structlog
+from redis.exceptions import LockError
+
+from integrations.mail.alert_email import compose
+from models.connections import alert_outbox
+from models.connections.alert_outbox import DeliveryStatus
+from sync.engine.alerts import latest_per_subject
+from sync.errors import RejectedError, UnavailableError
+from worker.container import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.connections.alert_outbox import PendingAlert
+    from worker.container import Container
+
+log = structlog.get_logger()
+
+PAUSE_BETWEEN_EMAILS = timedelta(minutes=5)
+"""Between two mails to an address: what turns meanwhile is told in one."""
+
+LOCK_SECONDS = 300
+"""More than one mail takes; so long nobody sends after the one who did has vanished."""
+
+
+def send_due_alerts(container: Container) -> None:
+    """Send a mail to each address that is due; where another worker does so already, leave it to that one."""
+    lock = container.redis.lock("mailing", timeout=LOCK_SECONDS, blocking=False)
+    try:
+        with lock:
+            for address in alert_outbox.recipients_due(
+                container.database, now=clock(), pause=PAUSE_BETWEEN_EMAILS
+            ):
+                lock.reacquire()
+                _send_to(container, address)
+    except LockError:
+        log.info("alerts_sent_by_another_worker")
+
+
+def _send_to(container: Container, address: str) -> None:
+    """Send one mail with all that is still news, and write down what became of each alert."""
+    pending = alert_outbox.pending_alerts(container.database, address)
+    told = latest_per_subject(pending)
+    message_id = _message_id(pending, sender=container.settings.mail_from)
+    try:
+        status = _send(container, address, told, message_id=message_id) if told else DeliveryStatus.WITHDRAWN
+    except UnavailableError as error:
+        log.warning("email_delayed", alerts=len(told), because=error.message)
+        container.metrics.email_concluded("delayed")
+        return
+    if told:
+        container.metrics.email_concluded(status)
+    statuses = {alert.id: status if alert in told else DeliveryStatus.WITHDRAWN for alert in pending}
+    alert_outbox.record_delivery(container.database, statuses, message_id=message_id, now=clock())
+
+
+def _send(
+    container: Container, address: str, pending: Sequence[PendingAlert], *, message_id: str
+) -> DeliveryStatus:
+    """Send a mail and tell its fate; raises :class:`UnavailableError` where the server does not take it now."""
+    mail = compose(
+        pending,
+        public_url=container.settings.public_url,
+        sender=container.settings.mail_from,
+        to=address,
+        message_id=message_id,
+        sent=clock(),
+    )
+    try:
+        container.mailer.send(mail)
+    except RejectedError as error:
+        log.error("email_refused", alerts=len(pending), because=error.message)  # noqa: TRY400 - no bug of ours
+        return DeliveryStatus.REFUSED
+    return DeliveryStatus.SENT
+
+
+def _message_id(pending: Sequence[PendingAlert], *, sender: str) -> str:
+    """Name a mail by the alerts behind it, so that one sent twice after a crash is known as the same."""
+    host = parseaddr(sender)[1].rpartition("@")[2]
+    return f"<alerts-{pending[0].id}-{pending[-1].id}@{host}>"

@@ -1,0 +1,113 @@
+"""Traces from notification to voucher, sent by OTLP; loaded only where an endpoint is set.
+
+Rows carry the work, not messages: a nudge brings the span of whoever sent it along, and one nudge stands for many
+changes. So the span in which a change was received is remembered in Redis, and the spans in which it is worked on
+are linked to it. Like all in Redis that may be lost: then a link is missing.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from redis.exceptions import RedisError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from redis import Redis
+
+    from models.enums import Record
+    from worker.observability.instrumentation import Fields
+
+TTL_SECONDS = 24 * 3600
+
+_PARENT = "traceparent"
+_BILLION = 1_000_000_000
+
+
+class OtlpTracer:
+    """Sends spans; what else OpenTelemetry's own variables say (headers, sampler, service name) holds too.
+
+    Args:
+        endpoint: where they are sent, without the path ``/v1/traces``.
+        redis: where the spans that received changes are remembered.
+    """
+
+    def __init__(self, endpoint: str, redis: Redis) -> None:
+        resource = Resource({"service.name": "moment24"}).merge(OTELResourceDetector().detect())
+        self._provider = TracerProvider(resource=resource)
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces")))
+        self._tracer = self._provider.get_tracer("moment24")
+        self._headers = TraceContextTextMapPropagator()
+        self._redis = redis
+
+    def remember(self, connection_id: int, record: Record) -> None:
+        """Remember the present span for those who will work on the record; none where Redis is away."""
+        trace.get_current_span().set_attributes(
+            {"connection": connection_id, "entity_type": str(record.entity_type), "record": record.id}
+        )
+        with suppress(RedisError):
+            self._redis.set(_key(connection_id, record), self.headers()[_PARENT], ex=TTL_SECONDS)
+
+    @contextmanager
+    def span(
+        self,
+        name: str,
+        fields: Fields,
+        *,
+        of: Iterable[tuple[int, Record]] = (),
+        after: Mapping[str, str] | None = None,
+    ) -> Iterator[None]:
+        """Surround something by a span."""
+        context = self._headers.extract(dict(after)) if after else None
+        with self._tracer.start_as_current_span(
+            name, context=context, attributes=fields, links=self._links(list(of))
+        ):
+            yield
+
+    def headers(self) -> dict[str, str]:
+        """Tell the headers that name the present span."""
+        headers: dict[str, str] = {}
+        self._headers.inject(headers)
+        return headers
+
+    def event(self, name: str, fields: Fields) -> None:
+        """Note something in the present span."""
+        trace.get_current_span().add_event(name, fields)
+
+    def call_span(self, name: str, *, status: str, seconds: float) -> None:
+        """Make a span of a call that has just ended."""
+        ended = time.time_ns()
+        began = ended - int(seconds * _BILLION)
+        span = self._tracer.start_span(
+            name, kind=trace.SpanKind.CLIENT, start_time=began, attributes={"status": status}
+        )
+        span.end(ended)
+
+    def close(self) -> None:
+        """Send what has not been sent."""
+        self._provider.shutdown()
+
+    def _links(self, of: list[tuple[int, Record]]) -> list[trace.Link]:
+        if not of:
+            return []
+        try:
+            remembered = self._redis.mget([_key(*each) for each in of])
+        except RedisError:
+            return []
+        return [self._link(each.decode()) for each in remembered if isinstance(each, bytes)]
+
+    def _link(self, parent: str) -> trace.Link:
+        return trace.Link(trace.get_current_span(self._headers.extract({_PARENT: parent})).get_span_context())
+
+
+def _key(connection_id: int, record: Record) -> str:
+    return f"trace:{connection_id}:{record.entity_type}:{record.id}"

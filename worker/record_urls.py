@@ -1,0 +1,58 @@
+"""What a change's record is called in both systems, and where a person opens it there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import integrations.moment.record_urls
+import integrations.twentyfour.record_urls
+from i18n.messages import msg
+from models.admin import record_urls as admin_record_urls
+from models.enums import EntityType, Record, titled
+
+if TYPE_CHECKING:
+    from models.admin.job_list import JobView
+    from worker.container import Container
+
+
+@dataclass(frozen=True, slots=True)
+class RecordUrl:
+    """A record in one of the systems; ``url`` is empty where nobody knows it."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordUrls:
+    """A change's record in both systems: in each nothing yet, one, or the many expenses of a voucher."""
+
+    moment: tuple[RecordUrl, ...]
+    twentyfour: tuple[RecordUrl, ...]
+
+
+def record_urls(container: Container, job: JobView) -> RecordUrls:
+    """Tell what a change's record is in both systems."""
+    found, settings = admin_record_urls.of(container.database, job), container.settings
+    records = (Record(job.record.entity_type, each) for each in found.moment)
+    return RecordUrls(
+        tuple(_moment_url(settings.moment_record_url, found.company, each, title=job.title) for each in records),
+        tuple(
+            _twentyfour_url(settings.twentyfour_record_url, job.record.entity_type, each) for each in found.remote
+        ),
+    )
+
+
+def _moment_url(template: str, company: str, record: Record, *, title: str) -> RecordUrl:
+    name = msg("Expense {name}", name=record.id) if record.entity_type is EntityType.EXPENSE else title
+    return RecordUrl(name, integrations.moment.record_urls.record_url(template, company, record))
+
+
+def _twentyfour_url(template: str, entity_type: EntityType, remote_id: str) -> RecordUrl:
+    """Read a number, or a voucher such as "2026/1024" or "2026-4-40001"."""
+    *year, number = re.split("[/-]", remote_id)
+    name = msg("Voucher {number} of {year}", number=number, year=year[0]) if year else titled(entity_type, number)
+    fill = integrations.twentyfour.record_urls.record_url
+    return RecordUrl(name, fill(template, entity_type, number, year=year[0] if year else ""))

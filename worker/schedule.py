@@ -1,0 +1,28 @@
+"""The timetable of beat, as data. Two beats at once only ask twice for what is done once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+ALERT_SECONDS = 15
+HOUR = 3600
+EXPENSE_SECONDS = 10
+"""How often beat looks whose interval has passed: often, so that polls come a few at a time and hold nobody up."""
+
+
+def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Tell which task comes round how often; one that was not run before its next turn is dropped."""
+    seconds = {
+        "dispatch_due": settings.dispatch_seconds,
+        "poll_all": settings.poll_seconds,
+        "poll_all_expenses": EXPENSE_SECONDS,
+        "send_alerts": ALERT_SECONDS,
+        "send_reminders": HOUR,
+        "delete_old": HOUR,
+    }
+    return {
+        task: {"task": task, "schedule": every, "options": {"expires": every}} for task, every in seconds.items()
+    }
