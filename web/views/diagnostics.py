@@ -49,9 +49,9 @@ class OperationView:
         return bool((self.operation.result or {}).get("outdated"))
 
     @property
-    def examination(self) -> int | None:
+    def follow_up(self) -> int | None:
         """The number of the test that follows settings that were saved; None where they were not."""
-        return (self.operation.result or {}).get("examination")
+        return (self.operation.result or {}).get("diagnostics")
 
     @property
     def clients(self) -> list[dict[str, str]]:

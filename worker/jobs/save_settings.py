@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def save(container: Container, operation: Operation) -> OperationResult:
     """Save what was typed if the systems accept it, and have it tested; safe to run twice.
 
-    The answer tells the ``examination`` that follows, or that somebody else was faster, or what is wrong.
+    The answer tells the ``diagnostics`` that follows, or that somebody else was faster, or what is wrong.
     """
     changes = _changes(operation)
     settings = container.connections.get(operation.connection_id).settings
@@ -48,11 +48,11 @@ def save(container: Container, operation: Operation) -> OperationResult:
         now = container.connections.get(operation.connection_id).settings
         if now != _with(now, changes):  # else it was this errand, whose worker was killed before it had answered
             return {"findings": [], "outdated": True}
-    examination = container.operations.request(
+    diagnostics = container.operations.request(
         OperationType.DIAGNOSTICS, operation.connection_id, actor=operation.actor, now=clock()
     )
-    dispatch.dispatch_operations([examination])
-    return {"findings": [], "examination": examination}
+    dispatch.dispatch_operations([diagnostics])
+    return {"findings": [], "diagnostics": diagnostics}
 
 
 def _changes(operation: Operation) -> dict[str, object]:

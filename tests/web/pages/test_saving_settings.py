@@ -177,7 +177,7 @@ def test_both_new_are_saved_only_if_both_are_accepted(page: Page) -> None:
 def test_a_system_that_does_not_answer_has_accepted_nothing(page: Page, systems: dict[str, str]) -> None:
     page.container.erp(page.saved).identities()
     mishap = {"operation": "GetIdentitiesWithCredential", "kind": "error_503"}
-    requests.post(f"{systems['twentyfour']}/mishaps", json=mishap, timeout=10).raise_for_status()
+    requests.post(f"{systems['twentyfour']}/faults", json=mishap, timeout=10).raise_for_status()
     form = page.refused(identity_id=page.rivals, password="many-password")
     assert "Save the settings again in a while." in error_at(form, "password")
 
