@@ -122,7 +122,7 @@ VALUES = (
     ("alerts", "error_code", ERROR_CODES),
 )
 SETTING = {"kinds": "entity_types"}
-RESULT = {"typed": "input"}
+RESULT = {"typed": "input", "examination": "diagnostics"}
 FINDING = {"verdict": "status", "what": "message"}
 REPORT = {"differences": "discrepancies"}
 DISCREPANCY = {"standing": "type", "deviations": "differences"}
@@ -226,7 +226,8 @@ def _rename_in_results(
         values = _renamed(row.result, result)
         values["findings"] = [_renamed(each, finding) for each in values.get("findings", [])]
         for each in values["findings"]:
-            each["setting"] = setting.get(each["setting"], each["setting"])
+            if "setting" in each:
+                each["setting"] = setting.get(each["setting"], each["setting"])
         if values.get("report"):
             values["report"] = reported(values["report"])
         connection.execute(sa.update(operations).where(operations.c.id == row.id).values(result=values))

@@ -125,11 +125,11 @@ def test_a_check_that_fails_itself_is_a_finding_and_the_others_go_on() -> None:
     with capture_logs() as logs:
         findings = healthy(erp)
     (broken,) = findings[CheckStatus.BAD]
-    assert broken.message == "The check “registers.customers” itself failed (TypeError)."
+    assert broken.message == "The check “customers_and_projects.customers” itself failed (TypeError)."
     assert broken.remedy == "Please pass this on to whoever runs the bridge; the log says more."
     assert said(findings[CheckStatus.GOOD]) == said(healthy(OpenFakeErp())[CheckStatus.GOOD])
     (logged,) = [each for each in logs if each["event"] == "check_crashed"]
-    assert (logged["check"], logged["exc_info"]) == ("registers.customers", True)
+    assert (logged["check"], logged["exc_info"]) == ("customers_and_projects.customers", True)
 
 
 def test_whichever_check_fails_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_an_invoice_whose_customer_or_project_is_gone_needs_a_person_at_once(
     invoice = world.change(EntityType.INVOICE, "9")
     assert (invoice.state, invoice.error_code) == (JobState.NEEDS_ATTENTION, "dependency_gone")
     assert invoice.message == f"{gone} in Moment must come across first, and cannot: {what}"
-    assert world.mails() == [("worse", "Invoice 1")]
+    assert world.mails() == [("needs_attention", "Invoice 1")]
 
 
 def test_a_project_whose_customer_is_gone_needs_a_person_and_its_invoice_waits(world: World) -> None:
@@ -84,7 +84,7 @@ def test_a_project_whose_customer_is_gone_needs_a_person_and_its_invoice_waits(w
     world.run()
     assert world.change(EntityType.PROJECT, "8").error_code == "dependency_gone"
     assert world.change(EntityType.INVOICE, "9").state is JobState.QUEUED
-    assert world.mails() == [("worse", "Project 1")]
+    assert world.mails() == [("needs_attention", "Project 1")]
 
 
 def test_many_invoices_of_a_customer_who_is_gone_are_tried_twice_each_and_no_more(world: World) -> None:
@@ -105,7 +105,7 @@ def test_while_its_customer_needs_a_person_an_invoice_is_tried_six_times_an_hour
     pass_by(world, hours=3)
     assert attempts(world, EntityType.INVOICE, "9") - before == 18
     assert attempts(world, EntityType.CUSTOMER, "7") == 1
-    assert world.mails() == [("worse", "Customer 7")]
+    assert world.mails() == [("needs_attention", "Customer 7")]
 
 
 def test_an_invoice_whose_customer_a_person_closes_needs_one_too(world: World) -> None:
@@ -149,7 +149,7 @@ def test_an_invoice_that_needed_a_person_follows_its_customer_after_all(world: W
     retry(world, EntityType.CUSTOMER, "7")
     world.run()
     assert [world.change(EntityType.INVOICE, each).outcome for each in "12"] == [Outcome.SYNCED] * 2
-    assert [turn for turn, title in world.mails() if title == "Invoice 1"] == ["worse", "better"]
+    assert [turn for turn, title in world.mails() if title == "Invoice 1"] == ["needs_attention", "resolved"]
 
 
 def test_it_follows_also_where_nobody_woke_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +239,7 @@ def test_a_customer_who_comes_across_during_an_attempt_is_not_called_gone(
     dependencies.wake_satisfied(world.database, now=world.now)
     world.run()
     assert world.change(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
-    assert ("worse", "Invoice 1") not in world.mails()
+    assert ("needs_attention", "Invoice 1") not in world.mails()
 
 
 def test_where_customers_do_not_travel_any_more_what_waited_uses_moments_number(world: World) -> None:
