@@ -69,7 +69,7 @@ class _Postgres(Server):
 
     @property
     def url(self) -> str:
-        return f"postgresql://bridge:{self._password}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://moment24:{self._password}@127.0.0.1:{self.port}/postgres"
 
     def _launch(self) -> subprocess.Popen[bytes]:
         if not self._data.exists():
@@ -92,7 +92,7 @@ class _Postgres(Server):
         draft = self._state / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         self._make_data(draft)
-        options = ["--username=bridge", "--pwfile=../password", "--auth=scram-sha-256", "--encoding=UTF8"]
+        options = ["--username=moment24", "--pwfile=../password", "--auth=scram-sha-256", "--encoding=UTF8"]
         options += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if not self._durable:
             options.append("--no-sync")

@@ -53,7 +53,7 @@ class Containers:
         ports = dict(zip(PORTS, free_ports(*PORTS), strict=True))
         self.addresses = {name: f"http://127.0.0.1:{ports[USUAL_PORTS[name]]}" for name in PAGES}
         self._program = program
-        self._folder = folder / "bridge"
+        self._folder = folder / "moment24"
         shutil.copytree(ROOT, self._folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
         values = example_filled_in()
         (self._folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))

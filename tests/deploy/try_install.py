@@ -44,7 +44,7 @@ OF_PYTHON = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
 
 
 class Bare:
-    """The services of docker-compose.yml without containers; each image is a folder with ``venv`` and ``bridge``."""
+    """The services of docker-compose.yml without containers; each image is a folder with ``venv`` and ``moment24``."""
 
     def __init__(self, folder: Path, *, postgres: Server, redis: Server) -> None:
         self._folder = folder
@@ -54,7 +54,7 @@ class Bare:
         self._sandbox_ports = [f"--{name}-port={ports[name]}" for name in ("moment", "twentyfour", "mail", "smtp")]
         self._places = {
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - it is what is replaced
-            "postgres:5432/bridge": f"127.0.0.1:{postgres.port}/postgres",
+            "postgres:5432/moment24": f"127.0.0.1:{postgres.port}/postgres",
             "redis:6379": f"127.0.0.1:{redis.port}",
             "/tmp/": f"{folder}/",  # noqa: S108 - the same
             "/var/lib/sandbox/": f"{folder}/",
@@ -126,7 +126,7 @@ class Bare:
         return [there.sub(lambda found: self._places[found[0]], text) for text in texts]
 
     def _work(self, service: str) -> Path:
-        return self._folder / _target(service) / "bridge"
+        return self._folder / _target(service) / "moment24"
 
     def _log(self, service: str) -> Path:
         return self._folder / f"{service}.log"
@@ -139,7 +139,7 @@ def install(folder: Path, image: Image) -> None:
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "venv"), "--disable-pip-version-check"]
     output([*pip, "install", "-q", "--require-hashes", "-r", image.lock], cwd=ROOT, env=env)
     for path in image.folders:
-        shutil.copytree(ROOT / path, folder / "bridge" / path, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / path, folder / "moment24" / path, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def check(folder: Path) -> None:

@@ -93,7 +93,7 @@ def test_redis_evicts_nothing_and_keeps_a_log_of_writes(own_redis: servers.Serve
 
 def test_nobody_enters_without_the_password(postgres: servers.Server, redis_server: servers.Server) -> None:
     with pytest.raises(OperationalError, match="password authentication failed"):
-        ask(postgres.url.replace("bridge:", "bridge:x"), "SELECT 1")
+        ask(postgres.url.replace("moment24:", "moment24:x"), "SELECT 1")
     stranger = Redis(port=redis_server.port, retry=Retry(NoBackoff(), 0))
     with stranger, pytest.raises(AuthenticationError):
         stranger.ping()
