@@ -87,7 +87,7 @@ def correct(town: Town, number: int, lines: Iterable[Mapping[str, object]]) -> N
 
 
 def _asked(demo_user: DemoUser) -> list[str]:
-    return [listed.title for listed in demo_user.jobs("stuck") if listed.why == "which_customer"]
+    return [listed.title for listed in demo_user.jobs("needs_attention") if listed.why == "which_customer"]
 
 
 def look_back(town: Town, name: str) -> None:
