@@ -27,6 +27,7 @@ from integrations.twentyfour.gateway import TwentyFourGateway
 from models.enums import EntityType, Record
 from models.inbox import files, leases
 from sync.engine.context import SyncContext
+from sync.polling import polls
 from sync.runner import Runner
 from tests.chaos.short_waits import CLAIM_SECONDS
 
@@ -76,7 +77,7 @@ class Point:
 
 
 POINTS = (
-    Point(name="received, not answered", owner=leases, function="enqueue", after=True),
+    Point(name="received, not answered", owner=polls, function="enqueue", after=True),
     Point(name="claimed, nothing done", owner=Runner, function="_process"),
     Point(name="voucher made, not posted", owner=TwentyFourGateway, function="post"),
     Point(

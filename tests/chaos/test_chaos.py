@@ -8,9 +8,11 @@ from collections import Counter
 import pytest
 
 from local.run import say
+from tests.chaos.crashes import CUTS, POINTS, STOPS, Point
 from tests.chaos.hosts import NoHostsError, hosts
 from tests.chaos.play import Chaos, Played, play
 from tests.chaos.report import report_of, told
+from tests.chaos.short_waits import WAITS
 from tests.chaos.verdict import Verdict
 
 
@@ -46,3 +48,12 @@ def test_a_trouble_that_the_machine_does_not_allow_is_told_of() -> None:
 def short(seed: int, *mistakes: str) -> Played:
     chaos = Chaos(seed=seed, seconds=6, size=0.5, mistakes=mistakes)
     return play(chaos, say=say)
+
+
+@pytest.mark.parametrize("point", [*POINTS, *CUTS, *STOPS], ids=lambda point: f"{point.name}, {point.fate}")
+def test_every_instant_at_which_something_dies_is_one_of_the_product(point: Point) -> None:
+    assert callable(getattr(point.owner, point.function))
+
+
+def test_every_wait_that_is_shorter_on_a_chaotic_day_is_one_of_the_product() -> None:
+    assert [name for module, name, _ in WAITS if not hasattr(module, name)] == []
