@@ -50,7 +50,7 @@ class Office:
 
     def connect(self, **settings: object) -> str:
         """Make the connection, and tell the address of its webhook."""
-        wanted = {"kinds": tuple(EntityType), "error_emails": (ADDRESS,), "language": "en", **settings}
+        wanted = {"entity_types": tuple(EntityType), "error_emails": (ADDRESS,), "language": "en", **settings}
         valid = ConnectionSettings.model_validate(wanted)
         valid = valid.model_copy(update={"identity_id": check(self._bridge, valid).id})
         self._connection, token = self._bridge.connections.add("Kaos AS", valid, actor="chaos", now=clock())
