@@ -37,6 +37,7 @@ def test_a_connection_that_broke_while_it_rested_is_made_anew(own: Database, dat
         assert connection.scalar(text("select 1")) == 1
 
 
+@pytest.mark.slow
 def test_whoever_is_silent_within_a_transaction_lets_go_of_what_it_locked(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,7 @@ def test_an_answer_that_does_not_come_or_makes_no_sense_means_later(
     assert client.record("customers", "7") == RECORD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_write_may_be_repeated_only_where_the_caller_says_so(
     remote: Remote, client: MomentClient, failure: Answer

@@ -92,6 +92,7 @@ REQUESTS = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     arrivals=st.lists(REQUESTS, max_size=40),
@@ -110,6 +111,7 @@ def test_no_hour_and_no_second_sees_too_many_however_they_come(
     assert most_within(day.left, SECOND) <= second + BURST
 
 
+@pytest.mark.slow
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(arrivals=st.lists(REQUESTS, max_size=30), second=st.integers(1, 25))
 def test_events_go_when_they_would_go_if_nobody_polled(

@@ -105,6 +105,7 @@ def _wanted(
     return JobFilter(scope=scope, entity_type=entity_type, states=states, error_code=error_code, text=text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [job_list.MAX_SCANNED_ROWS, 7])
 def test_every_filter_finds_what_fits_it_and_nothing_else_newest_first(
     database: Database, everything: Sequence[JobView], monkeypatch: pytest.MonkeyPatch, depth: int

@@ -132,6 +132,7 @@ def test_a_check_that_fails_itself_is_a_finding_and_the_others_go_on() -> None:
     assert (logged["check"], logged["exc_info"]) == ("customers_and_projects.customers", True)
 
 
+@pytest.mark.slow
 def test_whichever_check_fails_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Target) -> Iterator[Finding]:
         raise KeyError("moment")

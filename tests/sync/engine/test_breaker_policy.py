@@ -40,6 +40,7 @@ def fail(world: World) -> None:
         world.run()
 
 
+@pytest.mark.slow
 def test_an_outage_of_ten_minutes_is_two_mails_and_few_calls_and_then_everything_is_posted(world: World) -> None:
     world.receive(EntityType.INVOICE, *map(str, range(1, 501)))
     world.erp.fails_before["post"] = [DOWN] * 1000
@@ -186,6 +187,7 @@ def test_a_long_want_of_requests_is_told_once_as_what_it_is_and_when_it_is_over(
     assert world.mails() == [("rate_limited", "Demo AS"), ("recovered", "Demo AS")]
 
 
+@pytest.mark.slow
 def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     starve(world, minutes=2 * backoff.UNAVAILABLE.max_attempts)
