@@ -1,18 +1,13 @@
 """The log of every process: events with fields, as aligned text or as JSON, and never a secret in it."""
 
-from __future__ import annotations
-
 import logging.config
 import re
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import structlog
 from pydantic import SecretStr
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from structlog.typing import EventDict, Processor
+from structlog.typing import EventDict, Processor
 
 MASK = "***"
 

@@ -1,7 +1,5 @@
 """The settings of an installation, from the environment; secrets show themselves as asterisks."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator

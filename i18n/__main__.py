@@ -1,7 +1,5 @@
 """``python -m language``: bring the translations up to date with what the source says."""
 
-from __future__ import annotations
-
 import sys
 
 from i18n.catalog import Language

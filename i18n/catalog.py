@@ -3,8 +3,6 @@
 Without a compiled file that could be forgotten.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from functools import cache
 from io import BytesIO

@@ -1,22 +1,15 @@
 """Gathers from the source what people read, so that ``messages.po`` holds all of it and nothing else."""
 
-from __future__ import annotations
-
 import ast
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from babel.messages.catalog import Message
-
-    from i18n.catalog import Language
+from i18n.catalog import Language
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("models", "sync", "integrations", "worker", "web")

@@ -1,17 +1,12 @@
 """Instants, days and counts as a reader of a language writes them; instants in Oslo's time."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from datetime import date, datetime
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, get_timezone
 from babel.numbers import format_decimal
 
 from i18n.catalog import Language
-
-if TYPE_CHECKING:
-    from datetime import date, datetime
 
 _OSLO = get_timezone("Europe/Oslo")
 _LOCALES = {Language.NORWEGIAN: Locale("nb", "NO"), Language.ENGLISH: Locale("en", "GB")}

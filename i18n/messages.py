@@ -1,13 +1,9 @@
 """Sentences that remember how they were made, so that they can be said again in another language."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 from i18n.catalog import Language, translations
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Message(str):

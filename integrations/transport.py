@@ -4,25 +4,20 @@ A call that is given up is not called back: while the network is cut, the kernel
 or two, even after its socket is closed. It could arrive when another worker has looked in vain and done the work.
 """
 
-from __future__ import annotations
-
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection
 
 from sync.engine import write_deadline
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from requests import PreparedRequest, Response
 
 
 class OnCall(Protocol):

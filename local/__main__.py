@@ -1,7 +1,5 @@
 """The command line of this machine: ``python -m local``."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

@@ -1,20 +1,14 @@
 """The first administrator of the pages on this machine, whose password is kept with the other secrets."""
 
-from __future__ import annotations
-
 import secrets
 from contextlib import closing
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from local.environment import WHO, kept_secrets
+from local.stack import Stack
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users.repository import Rights
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from local.stack import Stack
 
 EMAIL = "admin@example.com"
 PASSWORD = "ADMIN_PASSWORD"  # noqa: S105 - the name of it

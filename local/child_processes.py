@@ -1,21 +1,17 @@
 """Child processes that cannot outlive us: every process of this package starts and ends here."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import pwd
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO
 
 import psutil
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)

@@ -1,16 +1,15 @@
 """``make demo``: one working day on the whole system in a temporary folder, and a report of what arrived where."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import requests
 
@@ -18,15 +17,10 @@ from config.settings import Settings
 from local import demo_company, demo_expenses
 from local.child_processes import end_on_signals
 from local.demo_day import RECORD_LISTS, STEPS
-from local.demo_user import DemoUser, ExpectationError
+from local.demo_user import DemoUser, ExpectationError, Record
 from local.servers import NoServerError
 from local.stack import NotRunningError, Plan, Stack
 from worker.cli.tables import aligned
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from local.demo_user import Record
 
 
 @dataclass

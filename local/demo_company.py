@@ -1,25 +1,19 @@
 """The company that the sandbox has books for in both systems, as a connection of the bridge."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime
+from typing import Protocol
 
 import requests
 from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
 
 from local.environment import WHO
-from local.stack import NotRunningError
+from local.stack import NotRunningError, Stack
 from models.connections.repository import Connections, UnknownConnectionError
 from models.connections.vault import Vault
 from models.enums import EntityType
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from local.stack import Stack
 
 NAME = "Demo AS"
 MOMENT_COMPANY = "1001"

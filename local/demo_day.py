@@ -1,19 +1,12 @@
 """A working day at the company, as steps that each say what must hold after them, seen from outside."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Callable
 from decimal import Decimal
 from random import Random
-from typing import TYPE_CHECKING
 
 from local import demo_company, demo_expenses
-from local.demo_user import eventually, expect
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.demo_user import DemoUser, ListedJob, Record
+from local.demo_user import DemoUser, ListedJob, Record, eventually, expect
 
 Sale = tuple[tuple[int, int, float], ...]
 

@@ -1,23 +1,16 @@
 """The day's vouchers of suppliers, as a bookkeeper enters them in 24SevenOffice, and what must come of each."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from local import demo_company, sample_documents
-from local.demo_user import eventually, expect
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from local.demo_user import DemoUser, ListedJob, Record
+from local.demo_user import DemoUser, ListedJob, Record, eventually, expect
 
 OSLO = ZoneInfo("Europe/Oslo")
 INVOICE, CREDIT_NOTE = 4, 5

@@ -1,21 +1,16 @@
 """One who works with both systems from outside: enters records, brings notifications, reads the books."""
 
-from __future__ import annotations
-
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
 from local import demo_company
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.demo_company import System
+from local.demo_company import System
 
 Record = dict[str, Any]
 

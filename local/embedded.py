@@ -1,26 +1,22 @@
 """A server in a folder: what PostgreSQL and Redis have in common when they run beside us."""
 
-from __future__ import annotations
-
 import errno
 import os
 import secrets
+import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
 import psutil
 
 from local.child_processes import end, kill, spawn, unprivileged
 from local.ports import free_ports
 from local.server_binaries import NoServerError
-
-if TYPE_CHECKING:
-    import signal
-    from collections.abc import Sequence
-    from pathlib import Path
 
 START_SECONDS = 60
 STOP_SECONDS = 30

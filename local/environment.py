@@ -1,18 +1,13 @@
 """What the processes are told: every value is the environment's own, or made here for this machine."""
 
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from cryptography.fernet import Fernet
 from pydantic import ValidationError
 
 from config.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 WHO = "make run"
 """Who does on this machine what a person would do by hand."""

@@ -3,8 +3,6 @@
 It runs before anything is installed, so the standard library is all that it uses.
 """
 
-from __future__ import annotations
-
 import argparse
 import fcntl
 import os
@@ -15,14 +13,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Tell = Callable[[str], None]
+Tell = Callable[[str], None]
 
 ROOT = Path(__file__).parents[1]
 TELL_SECONDS = 2

@@ -1,7 +1,5 @@
 """Free ports on this machine, where the usual ones are taken."""
 
-from __future__ import annotations
-
 import secrets
 import socket
 from contextlib import ExitStack, suppress

@@ -1,20 +1,16 @@
 """The processes of the bridge: their command lines in one table, and what it takes to run one here."""
 
-from __future__ import annotations
-
 import signal
+import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from local.child_processes import end, kill, spawn
 
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable, Mapping, Sequence
-
-    Say = Callable[[str, str], None]
+Say = Callable[[str, str], None]
 
 ROOT = Path(__file__).parents[1]
 STOP_SECONDS = {"worker": 60.0}

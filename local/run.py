@@ -1,23 +1,16 @@
 """``make run``: the whole system until Ctrl-C, with one log."""
 
-from __future__ import annotations
-
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from local import admin_user, demo_company
 from local.child_processes import end_on_signals
-from local.stack import USUAL_PORTS, Stack
+from local.stack import USUAL_PORTS, Plan, Stack
 from local.supervisor import Supervisor
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from local.stack import Plan
 
 printing = Lock()
 

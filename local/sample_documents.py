@@ -1,7 +1,5 @@
 """Documents as a supplier sends them: small, whole files whose content is told by a text."""
 
-from __future__ import annotations
-
 from struct import pack
 from zlib import compress, crc32
 

@@ -1,20 +1,15 @@
 """Where the servers' programs come from: the environment, a wheel, or the machine, in that order."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.child_processes import unprivileged
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 COPIES = Path("/var/tmp")  # noqa: S108 - a copy found there is used only if it is ours
 

@@ -3,16 +3,15 @@
 Each listens on 127.0.0.1 only, asks for a password, and ends when the process that started it ends.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -22,10 +21,6 @@ from redis.retry import Retry
 from local.child_processes import kill
 from local.embedded import START_SECONDS, Server
 from local.server_binaries import NoServerError, postgres_binaries, redis_binary
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 __all__ = ["POSTGRES_PORT", "REDIS_PORT", "NoServerError", "Server", "alone", "postgres", "redis"]
 

@@ -1,15 +1,14 @@
 """The whole system, started in order in one folder and stopped in the opposite order."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import requests
 from pydantic import SecretStr
@@ -17,15 +16,9 @@ from pydantic import SecretStr
 from local import servers
 from local.environment import keep, kept_secrets, sandbox_settings
 from local.ports import free_ports
-from local.processes import ROOT, Process, commands, sandbox
+from local.processes import ROOT, Process, Say, commands, sandbox
+from local.servers import Server
 from models.database import Database, migrate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from local.processes import Say
-    from local.servers import Server
 
 USUAL_PORTS = {"web": 8000, "flower": 5555, "moment": 8101, "twentyfour": 8102, "mail": 8103, "smtp": 8104}
 START_SECONDS = 60

@@ -1,14 +1,10 @@
 """Keeps a set of processes running: what dies is started again, after a pause that grows while it keeps dying."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from local.servers import NoServerError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0

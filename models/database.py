@@ -1,26 +1,20 @@
 """The database itself: its tables' base class, its transactions and its migrations."""
 
-from __future__ import annotations
-
 import select
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import create_engine, event, make_url
+from pydantic import SecretStr
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pydantic import SecretStr
-    from sqlalchemy import URL, Connection, Engine
 
 SERVER_SILENCE_SECONDS = 25
 """How long the other end may not even acknowledge what it was sent; then one of the two is cut off.

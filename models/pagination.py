@@ -1,22 +1,16 @@
 """Lists by key: each page starts where the one before ended, so that the thousandth is as fast as the first."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Generic, Self, TypeVar, TypeVarTuple
+from typing import Generic, Self, TypeVar, TypeVarTuple
 
-from sqlalchemy import tuple_
+from sqlalchemy import Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sqlalchemy import Select
-    from sqlalchemy.orm import InstrumentedAttribute
-
-    Id = InstrumentedAttribute[int]
-    OrderColumns = tuple[InstrumentedAttribute[datetime], Id] | tuple[Id]
+Id = InstrumentedAttribute[int]
+OrderColumns = tuple[InstrumentedAttribute[datetime], Id] | tuple[Id]
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")

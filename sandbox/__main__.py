@@ -1,14 +1,14 @@
 """The sandbox as one process: ``python -m sandbox``. It says when all of it listens, and stops on Ctrl-C."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json
 import signal
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp
 
 from sandbox.faults import Faults
 from sandbox.mailbox import Mailbox, create_pages
@@ -19,11 +19,6 @@ from sandbox.servers import Server, address
 from sandbox.snapshots import SnapshotStore
 from sandbox.twentyfour import seed
 from sandbox.twentyfour.app import create_app as twentyfour_app
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from starlette.types import ASGIApp
 
 
 def now() -> datetime:

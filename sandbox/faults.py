@@ -5,22 +5,17 @@ A system mounts :func:`controls` beside its API and wraps the whole in :class:`F
 ``uvicorn.Config(http=DroppingProtocol)``.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Kind = Literal[
     "slow",  # wait, then do the work and answer, whether or not anybody waits any more

@@ -1,19 +1,13 @@
 """HTTP servers, several in one event loop."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from sandbox.faults import DroppingProtocol
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from starlette.types import ASGIApp
 
 
 class Server(uvicorn.Server):

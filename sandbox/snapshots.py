@@ -3,17 +3,13 @@
 The file is read by the version of the sandbox that wrote it, and by no other.
 """
 
-from __future__ import annotations
-
 import asyncio
 import pickle
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 DEBOUNCE_SECONDS = 0.5
 SAFE_METHODS = {"GET", "HEAD"}

@@ -4,18 +4,11 @@ A reason is the short name that errors and skipped outcomes carry. Changes are l
 the pages, mails and docs lead to what is said of it here. A test holds these to be the reasons that the code uses.
 """
 
-from __future__ import annotations
-
-from types import MappingProxyType
-from typing import TYPE_CHECKING
-
-from i18n.messages import msg
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from i18n.messages import Message
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from i18n.messages import Message, msg
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,11 @@
 """Errors named by their consequence: what happens next, not what went wrong inside."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from datetime import timedelta
+from typing import ParamSpec, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import timedelta
-
-    from models.enums import Record
+from models.enums import Record
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -8,40 +8,35 @@ Every call may raise :class:`~sync.errors.UnavailableError` (nothing was saved) 
 :class:`~sync.errors.OutcomeUnknownError` (it may have been saved) and :class:`~sync.errors.RejectedError`.
 """
 
-from __future__ import annotations
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import BinaryIO, Protocol
 
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
-    from datetime import date, datetime
-    from decimal import Decimal
-    from typing import BinaryIO
-
-    from models.connections.account_ranges import AccountRanges
-    from models.enums import EntityType
-    from models.inbox.missed_webhooks import ModifiedRecord
-    from sync.errors import SyncError
-    from sync.records import (
-        BookedVouchers,
-        Company,
-        CompanyDraft,
-        Customer,
-        ExistingExpense,
-        ExistingProject,
-        ExpenseDraft,
-        FiscalYear,
-        Identity,
-        Invoice,
-        LedgerLine,
-        PostedLine,
-        Project,
-        ProjectDraft,
-        Voucher,
-        VoucherFile,
-        VoucherFiles,
-    )
+from models.connections.account_ranges import AccountRanges
+from models.enums import EntityType
+from models.inbox.missed_webhooks import ModifiedRecord
+from sync.errors import SyncError
+from sync.records import (
+    BookedVouchers,
+    Company,
+    CompanyDraft,
+    Customer,
+    ExistingExpense,
+    ExistingProject,
+    ExpenseDraft,
+    FiscalYear,
+    Identity,
+    Invoice,
+    LedgerLine,
+    PostedLine,
+    Project,
+    ProjectDraft,
+    Voucher,
+    VoucherFile,
+    VoucherFiles,
+)
 
 
 class ProjectExpenses(Protocol):

@@ -1,42 +1,32 @@
 """Drains a lane, a batch at a time: claim, act with no transaction open, settle."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
 from models.connections import alert_outbox
+from models.connections.repository import Connection, Connections
+from models.database import Database
 from models.enums import EntityType, Lane, Outcome
 from models.inbox import dependencies as inbox_dependencies
 from models.inbox import due, leases
-from models.inbox.leases import LeaseLostError
+from models.inbox.leases import AttemptResult, Lease, LeaseLostError
 from sync.engine import breaker_policy, dependencies
 from sync.engine.alerts import pause_alert
-from sync.engine.batch import run_batch
-from sync.engine.instrumentation import NoInstrumentation
-from sync.engine.outcomes import Success, attempt_result, next_chance, postponed
+from sync.engine.batch import Flow, run_batch
+from sync.engine.context import SyncContext
+from sync.engine.instrumentation import Instrumentation, NoInstrumentation
+from sync.engine.outcomes import Attempt, Success, attempt_result, next_chance, postponed
 from sync.engine.write_deadline import WriteDeadline, enforced
-from sync.errors import DependencyPendingError, MisconfiguredError
+from sync.errors import DependencyPendingError, MisconfiguredError, SyncError
 from sync.flows.customers import Customers
 from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
 from sync.flows.projects import Projects
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime, timedelta
-
-    from models.connections.repository import Connection, Connections
-    from models.database import Database
-    from models.inbox.leases import AttemptResult, Lease
-    from sync.engine.batch import Flow
-    from sync.engine.context import SyncContext
-    from sync.engine.instrumentation import Instrumentation
-    from sync.engine.outcomes import Attempt
-    from sync.errors import SyncError
 
 log = structlog.get_logger()
 

@@ -1,8 +1,6 @@
 """Real servers for the tests: one PostgreSQL and one Redis for all, an empty database for each."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from argon2 import PasswordHasher
@@ -17,9 +15,6 @@ from models.connections.vault import Vault
 from models.database import Database, migrate
 from models.users import passwords
 from tests.databases import Databases
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # How fast a machine makes examples says nothing of what they find.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,19 +1,13 @@
 """Databases for the tests: one is emptied after a test and used again, since copying the template takes 40 ms."""
 
-from __future__ import annotations
-
 import itertools
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import psycopg2
+from psycopg2.extensions import cursor
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from psycopg2.extensions import cursor
-
-    from local.servers import Server
+from local.servers import Server
 
 SHAPE = """
     SELECT (SELECT string_agg(version_num, ' ') FROM alembic_version),

@@ -1,10 +1,9 @@
 """Records with defaults, so that a test names only what it is about."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -12,9 +11,6 @@ from i18n.catalog import Language
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Record
 from sync.records import Customer, Invoice, InvoiceLine, Project
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

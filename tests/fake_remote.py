@@ -1,13 +1,8 @@
 """What both remote systems in memory have in common: calls that are counted, and that go wrong on demand."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Remote:

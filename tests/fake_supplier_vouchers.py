@@ -1,22 +1,15 @@
 """Suppliers' vouchers and their documents in memory, as a part of the ERP in memory."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date, datetime
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
+from models.connections.account_ranges import AccountRanges
 from sync.errors import RejectedError
-from sync.records import VoucherFiles, is_partial
+from sync.records import LedgerLine, VoucherFile, VoucherFiles, is_partial
 from tests.fake_remote import Remote
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from datetime import date, datetime
-    from typing import BinaryIO
-
-    from models.connections.account_ranges import AccountRanges
-    from sync.records import LedgerLine, VoucherFile
 
 
 class FakePurchases(Remote):

@@ -1,39 +1,35 @@
 """Both remote systems in memory, for tests of what the product does with them."""
 
-from __future__ import annotations
-
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
+from models.connections.account_ranges import AccountRanges
+from models.enums import EntityType
 from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError
 from sync.records import (
     BookedVouchers,
     Company,
+    CompanyDraft,
     Customer,
+    CustomerDetails,
     ExistingExpense,
     ExistingProject,
+    ExpenseDraft,
     FiscalYear,
     Identity,
     Invoice,
     PostedLine,
     Project,
+    ProjectDraft,
+    Voucher,
 )
 from tests.fake_remote import Remote
 from tests.fake_supplier_vouchers import FakePurchases
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime
-    from typing import BinaryIO
-
-    from models.connections.account_ranges import AccountRanges
-    from models.enums import EntityType
-    from sync.records import CompanyDraft, CustomerDetails, ExpenseDraft, ProjectDraft, Voucher
 
 RATES = {"3": Decimal(25), "31": Decimal(15), "5": Decimal(0)}
 CHART = {1500: "", 1920: "", 3000: "3", 3020: "31", 3100: "5"}

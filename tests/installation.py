@@ -1,16 +1,15 @@
 """An installation for the tests: the environment of its processes, and the bridge of this one."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 import pytest
 import structlog
@@ -18,20 +17,14 @@ from cryptography.fernet import Fernet
 
 from models.admin.operations import OperationType
 from models.connections.alert_outbox import Alert, AlertType
+from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from worker import container as worker_container
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
-
-    from models.connections.repository import Connection
-    from worker.container import Container
-
+from worker.container import Container
 
 T = TypeVar("T")
 

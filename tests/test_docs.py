@@ -1,14 +1,12 @@
-from __future__ import annotations
-
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 from fastapi.routing import APIRoute
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
 
 from config.settings import Settings
 from models.connections.settings import ConnectionSettings
@@ -16,10 +14,6 @@ from models.schema.metadata import TABLES
 from sync.error_codes import ERROR_CODES
 from web.app import ROUTERS
 from worker.__main__ import main
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-    from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).parents[1]
 PAGES = {path: path.read_text() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))}

@@ -4,18 +4,14 @@ import ast
 import re
 import tokenize
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import BaseModel
 
 from config.settings import Settings
 from models.connections.settings import ConnectionSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[1]
 IMPORTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]

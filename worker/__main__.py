@@ -1,7 +1,5 @@
 """The command line: ``python -m worker``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

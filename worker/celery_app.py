@@ -6,15 +6,13 @@ time-out of its own; nor can it cut them short, so its soft shutdown would only 
 the batches in hand are done; one that is killed before that has its lanes taken over when its claims run out.
 """
 
-from __future__ import annotations
-
 import gc
 import logging
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
-from celery import Celery, signals
+from celery import Celery, Task, signals
 from kombu import Queue
 from redis.exceptions import RedisError
 
@@ -25,9 +23,6 @@ from models.database import DatabaseUnavailableError
 from worker.container import get_container
 from worker.observability.metrics import serve
 from worker.schedule import beat_schedule
-
-if TYPE_CHECKING:
-    from celery import Task
 
 log = structlog.get_logger()
 

@@ -1,15 +1,14 @@
 """From settings to all that a process works with; the one place that knows which class fulfils which port."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from random import SystemRandom
 from threading import Lock
-from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -25,24 +24,16 @@ from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFourGateway
 from integrations.twentyfour.session import SessionStore
 from models.admin.operations import Operations
-from models.connections.repository import Connections, UnknownConnectionError
+from models.connections.repository import Connection, Connections, UnknownConnectionError
+from models.connections.settings import ConnectionSettings
 from models.connections.vault import Vault
 from models.database import Database
 from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
 from sync.runner import Runner
 from worker.observability.installation_metrics import InstallationMetrics
-from worker.observability.instrumentation import Instrumentation, NoTracer
+from worker.observability.instrumentation import Instrumentation, NoTracer, Tracer
 from worker.observability.metrics import Metrics
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from pydantic import SecretStr
-
-    from models.connections.repository import Connection
-    from models.connections.settings import ConnectionSettings
-    from worker.observability.instrumentation import Tracer
 
 REDIS_SECONDS = 2
 """Patience with Redis: what is not said to it now is said again by beat."""

@@ -3,22 +3,16 @@
 A nudge may be lost at any time, since beat nudges again; so where Redis is away, that is logged and no more.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 import structlog
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from models.enums import Lane
 from worker.celery_app import app
 from worker.container import get_container
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import timedelta
-
-    from models.enums import Lane
 
 log = structlog.get_logger()
 

@@ -1,16 +1,10 @@
 """Signs of life: beat, Redis and a worker have all taken part in a sweep lately; and that of one worker."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from celery import Celery
 from celery.utils.nodenames import default_nodename
 from kombu.exceptions import OperationalError
+from redis import Redis
 from redis.exceptions import RedisError
-
-if TYPE_CHECKING:
-    from celery import Celery
-    from redis import Redis
 
 KEY = "heartbeat"
 TTL_SECONDS = 60

@@ -1,20 +1,15 @@
 """What a change's record is called in both systems, and where a person opens it there."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import integrations.moment.record_urls
 import integrations.twentyfour.record_urls
 from i18n.messages import msg
 from models.admin import record_urls as admin_record_urls
+from models.admin.job_list import JobView
 from models.enums import EntityType, Record, titled
-
-if TYPE_CHECKING:
-    from models.admin.job_list import JobView
-    from worker.container import Container
+from worker.container import Container
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,8 @@
 """The timetable of beat, as data. Two beats at once only ask twice for what is done once."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from config.settings import Settings
+from config.settings import Settings
 
 ALERT_SECONDS = 15
 HOUR = 3600

@@ -1,7 +1,5 @@
 """The tasks: each hands over to what does the work. Their arguments are numbers, for Flower shows them."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from models.admin import reminders

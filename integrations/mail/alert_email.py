@@ -1,31 +1,23 @@
 """What a bookkeeper reads: which record, what is wrong, what to do, and where to look, as text and as HTML."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from email_validator import validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from i18n.catalog import translations
+from i18n.catalog import Language, translations
 from i18n.messages import msg, translate
-from models.connections.alert_outbox import AlertType
+from models.connections.alert_outbox import AlertType, PendingAlert
 from models.enums import EntityType
 from sync.error_codes import ERROR_CODES
 from sync.rules.normalization import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from i18n.catalog import Language
-    from models.connections.alert_outbox import PendingAlert
 
 MAX_ALERTS_SHOWN = 50
 

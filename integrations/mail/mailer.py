@@ -1,19 +1,14 @@
 """The way out for mails: one SMTP server, every failure in our errors."""
 
-from __future__ import annotations
-
 import smtplib
 import ssl
-from typing import TYPE_CHECKING
+from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
+
+from pydantic import SecretStr
 
 from i18n.messages import msg
 from sync.errors import RejectedError, UnavailableError
-
-if TYPE_CHECKING:
-    from email.message import EmailMessage
-
-    from pydantic import SecretStr
 
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _NO_SUCH_ADDRESS = (550, 551, 553)

@@ -1,22 +1,16 @@
 """The financial accounts that invoice lines name by id, kept for a while: one list serves many invoices."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
+from pydantic import SecretStr
 
 from i18n.messages import msg
 from integrations.moment.fields import Fields, record_id
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from pydantic import SecretStr
-
-    Access = tuple[str, SecretStr]
-    """A company with the key that opens it: what one key has read is not told to who shows another."""
+Access = tuple[str, SecretStr]
+"""A company with the key that opens it: what one key has read is shown only to who has that key."""
 
 _REMEDY = msg("Correct the financial account in Moment, then try again.")
 

@@ -1,9 +1,8 @@
 """HTTP to Moment: every call has a time-out and a size limit, is made once, and ends in JSON or in our errors."""
 
-from __future__ import annotations
-
 import json
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,32 +10,25 @@ from functools import partial
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 import requests
+from pydantic import SecretStr
 from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from integrations.moment.accounts import AccountCharts
 from integrations.moment.error_mapping import Call
 from integrations.moment.field_labels import LIST_LABELS
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.projects import ProjectNumbers
 from integrations.moment.uploads import Upload
-from integrations.transport import BoundedAdapter, ignore_call
+from integrations.transport import BoundedAdapter, OnCall, ignore_call
 from sync.engine import call_log
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from pydantic import SecretStr
-
-    from i18n.messages import Message
-    from integrations.transport import OnCall
-
-    Values = Mapping[str, object]
+Values = Mapping[str, object]
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024

@@ -1,17 +1,12 @@
 """A customer of Moment in our words (assumption M2)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 from i18n.messages import msg
 from integrations.moment.field_labels import ADDRESSES, PERSON
 from integrations.moment.fields import Fields
 from sync.records import Address, Customer
 from sync.rules.normalization import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 MAX_LENGTH = 200
 _REMEDY = msg("Correct the customer in Moment; it then comes across by itself.")

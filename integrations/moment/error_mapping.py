@@ -1,14 +1,12 @@
 """What becomes of a call to Moment that did not go well: one table from what was seen to its consequence."""
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
@@ -16,9 +14,6 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTime
 from i18n.messages import Message, msg
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
 from sync.rules.normalization import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _UNAVAILABLE = "moment_unavailable"
 _WAIT = re.compile(r"[0-9]{1,6}")  # seconds, at most eleven days

@@ -1,26 +1,19 @@
 """Expenses on Moment's projects, their activities and their files (assumptions M4, M10 and M11)."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from i18n.messages import Message, msg
+from integrations.moment.client import MomentClient
 from integrations.moment.field_labels import ACCEPTED, ACTIVITIES, CLOSED, EXPENSES
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
+from integrations.moment.uploads import Upload
 from sync.errors import RejectedError
-from sync.records import ExistingExpense
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from integrations.moment.client import MomentClient
-    from integrations.moment.uploads import Upload
-    from sync.records import ExpenseDraft
+from sync.records import ExistingExpense, ExpenseDraft
 
 MAX_PROJECTS_READ = 1000
 _REMEDY = msg("Correct the expense in Moment.")

@@ -1,16 +1,12 @@
 """Moment's own words in tables (assumption M7), and the names that a reader is told."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from i18n.messages import Message, msg
 from models.enums import EntityType
 from sync.records import ExportStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # The record that needs the others stands first.
 RESOURCES: Mapping[EntityType, str] = MappingProxyType(

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import BinaryIO, TypeVar
 from urllib.parse import quote
 
 from integrations.moment import accounts, customers, expenses, invoices, projects
-from integrations.moment.client import MomentClient
+from integrations.moment.client import MomentClient, MomentSite
 from integrations.moment.field_labels import EXPENSES, RESOURCES
+from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.invoices import MAX_DAYS_AHEAD
 from integrations.moment.record_urls import record_url
 from integrations.moment.uploads import Upload
+from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Record, titled
 from models.inbox.missed_webhooks import ModifiedRecord
-from sync.engine.call_log import recording_calls, replay
+from sync.engine.call_log import RemoteCall, recording_calls, replay
 from sync.errors import SyncError, naming_record
+from sync.records import Customer, ExistingExpense, ExpenseDraft, Invoice, Project
 from sync.rules.normalization import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
-    from datetime import date
-    from typing import BinaryIO
-
-    from integrations.moment.client import MomentSite
-    from integrations.moment.fields import Fields
-    from models.connections.settings import ConnectionSettings
-    from sync.engine.call_log import RemoteCall
-    from sync.records import Customer, ExistingExpense, ExpenseDraft, Invoice, Project
 
 T = TypeVar("T")
 

@@ -1,11 +1,10 @@
 """An invoice or credit note of Moment in our words (assumptions M1, M7 and M8)."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from i18n.messages import msg
 from integrations.moment.field_labels import CREDIT_NOTE, EXPORT_STATUSES, FINALIZED
@@ -13,10 +12,7 @@ from integrations.moment.fields import Fields, record_id
 from sync.errors import RejectedError
 from sync.records import ExportStatus, Invoice, InvoiceLine
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    Chart = Callable[[str], Fields | None]
+Chart = Callable[[str], Fields | None]
 
 T = TypeVar("T")
 

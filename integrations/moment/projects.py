@@ -1,20 +1,14 @@
 """A project of Moment in our words (assumption M3), and the projects that were found by number."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
 
 from i18n.messages import msg
+from integrations.moment.accounts import Access
 from integrations.moment.fields import Fields
 from sync.records import Project
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from integrations.moment.accounts import Access
 
 _REMEDY = msg("Correct the project in Moment; it then comes across by itself.")
 

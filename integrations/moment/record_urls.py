@@ -1,15 +1,9 @@
 """Where a person opens a record in Moment (assumption M12)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from integrations.moment.field_labels import EXPENSES, RESOURCES
-from models.enums import EntityType
-
-if TYPE_CHECKING:
-    from models.enums import Record
+from models.enums import EntityType, Record
 
 PAGES = {**RESOURCES, EntityType.EXPENSE: EXPENSES}
 

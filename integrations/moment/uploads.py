@@ -1,15 +1,10 @@
 """A file on its way to Moment: the body of a form, made a piece at a time so that no file is ever held whole."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from functools import partial
 from io import SEEK_END
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 from uuid import uuid4
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
 
 _PIECE = 64 * 1024
 _PLAIN = frozenset(" -_.,&()+")

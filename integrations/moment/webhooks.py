@@ -4,8 +4,6 @@ The body is thin (the one documented is sent when an invoice is finalized; those
 assumption M6) and anyone may have sent it. So the key that names the record and its id are all that is read.
 """
 
-from __future__ import annotations
-
 import json
 
 from integrations.moment.field_labels import RESOURCES

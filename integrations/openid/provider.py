@@ -3,13 +3,13 @@
 Nothing of what the provider gives is kept but who it is: no access token, no refresh token.
 """
 
-from __future__ import annotations
-
 import secrets
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from operator import attrgetter
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -19,15 +19,10 @@ from cachetools import TTLCache, cachedmethod
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from pydantic import SecretStr
 
 from models.users.sign_in import Identity, SignInRefusedError
 from sync.errors import UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
-
-    from pydantic import SecretStr
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 """Signatures that only the provider can make; a shared secret or none at all proves nothing."""

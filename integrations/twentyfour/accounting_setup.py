@@ -8,23 +8,19 @@ from __future__ import annotations
 import calendar
 import copy
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from cachetools import TTLCache
 
 from i18n.messages import msg
 from integrations.twentyfour.instants import day_of
+from integrations.twentyfour.session import Session
 from sync.errors import MisconfiguredError
 from sync.records import FiscalYear
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
-
-    from integrations.twentyfour.session import Session
 
 T = TypeVar("T")
 

@@ -1,22 +1,17 @@
 """Suppliers' documents as 24SevenOffice words them: the Attachment service, which gives a file in chunks."""
 
-from __future__ import annotations
-
 from base64 import b64encode
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import md5
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from i18n.messages import msg
+from integrations.twentyfour.client import SoapValue
+from integrations.twentyfour.session import Session
 from sync.errors import RejectedError, UnavailableError
 from sync.records import VoucherFile, VoucherFiles
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-
-    from integrations.twentyfour.client import SoapValue
-    from integrations.twentyfour.session import Session
 
 ENVELOPE_BYTES = 4096  # bytes of an answer that are not the chunk's, at the most
 MAX_CHUNK = 3 * 1024 * 1024  # bytes; lxml takes no text over 10 MB, and each thread holds copies of one

@@ -1,20 +1,13 @@
 """What the ledger has of some days: outgoing invoices and costs from one reading, since requests are scarce."""
 
-from __future__ import annotations
-
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from datetime import date
 
 from integrations.twentyfour import expenses, invoices, ledger
-from sync.records import BookedVouchers, is_partial
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from integrations.twentyfour.accounting_setup import AccountingSetup
-    from integrations.twentyfour.session import Session
-    from models.connections.account_ranges import AccountRanges
-    from sync.records import LedgerLine, PostedLine
+from integrations.twentyfour.accounting_setup import AccountingSetup
+from integrations.twentyfour.session import Session
+from models.connections.account_ranges import AccountRanges
+from sync.records import BookedVouchers, LedgerLine, PostedLine, is_partial
 
 
 def read_booked(

@@ -10,13 +10,14 @@ from __future__ import annotations
 import copy
 import re
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from i18n.messages import msg
@@ -40,11 +41,6 @@ from integrations.twentyfour.budget_scripts import (
 from integrations.twentyfour.error_mapping import QUARANTINE
 from integrations.twentyfour.instants import instant_of
 from sync.errors import RateLimitedError, UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from redis import Redis
 
 MAX_WAIT = timedelta(seconds=5)  # a turn that comes sooner is waited for; that is cheaper than to come again
 BURST = 3  # so many may go at once after a pause: with 20 a second, no second sees more than 23

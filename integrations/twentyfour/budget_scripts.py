@@ -18,8 +18,6 @@ begins on.
 poll takes a turn only from so far back that no event could have it any more. So no event goes later for a poll.
 """
 
-from __future__ import annotations
-
 BLOCKED, REPORTED, NEXT_SLOT = "twentyfour:budget:blocked", "twentyfour:budget:told", "twentyfour:budget:turn"
 EVENTS, POLLS, OF_CONNECTION = "twentyfour:budget:events", "twentyfour:budget:polls", "twentyfour:budget:of:"
 

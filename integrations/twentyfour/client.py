@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
@@ -23,18 +24,13 @@ from lxml import etree
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from zeep.wsdl import Document
 
-from integrations.transport import BoundedAdapter, ignore_call
+from integrations.transport import BoundedAdapter, OnCall, ignore_call
 from integrations.twentyfour import error_mapping
+from integrations.twentyfour.budget import Budget
 from integrations.twentyfour.error_mapping import UnreadableError
 from integrations.twentyfour.schema_drift import SchemaDrift
 from sync.engine import call_log
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from integrations.transport import OnCall
-    from integrations.twentyfour.budget import Budget
-    from sync.errors import SyncError
+from sync.errors import SyncError
 
 SoapValue: TypeAlias = Any  # zeep makes the types of what it reads from the WSDL, when it is loaded
 

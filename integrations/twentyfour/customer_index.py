@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 from cachetools import TTLCache
 
 from integrations.twentyfour import customers
+from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import instant_of, without_zone
-from sync.records import Company
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from datetime import datetime
-
-    from integrations.twentyfour.client import SoapValue
-    from integrations.twentyfour.session import Session
-    from sync.errors import SyncError
-    from sync.records import CompanyDraft
+from integrations.twentyfour.session import Session
+from sync.errors import SyncError
+from sync.records import Company, CompanyDraft
 
 CACHE_SECONDS = 3600
 """After so long all of it is read again, since what was deleted is in no list of changes."""

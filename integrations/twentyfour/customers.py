@@ -1,21 +1,14 @@
 """Customers as 24SevenOffice words them: the Company service."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from i18n.messages import msg
 from integrations.twentyfour import error_mapping
-from sync.errors import OutcomeUnknownError
-from sync.records import Company
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from integrations.twentyfour.client import SoapValue
-    from integrations.twentyfour.session import Session
-    from sync.errors import SyncError
-    from sync.records import Address, CompanyDraft, CustomerDetails
+from integrations.twentyfour.client import SoapValue
+from integrations.twentyfour.session import Session
+from sync.errors import OutcomeUnknownError, SyncError
+from sync.records import Address, Company, CompanyDraft, CustomerDetails
 
 MAX_NAME_LENGTH = 200
 MAX_ORGANIZATION_NUMBER_LENGTH = 20

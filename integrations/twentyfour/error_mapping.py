@@ -5,12 +5,11 @@ Ok, and no usable answer at all. Each is first put into one line, ``<way>: <what
 that fits the line decides, so their order matters.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from i18n.messages import Message, msg
 from sync.errors import (
@@ -21,9 +20,6 @@ from sync.errors import (
     SyncError,
     UnavailableError,
 )
-
-if TYPE_CHECKING:
-    from datetime import timedelta
 
 
 class SessionRefusedError(UnavailableError):

@@ -1,20 +1,14 @@
 """Suppliers' vouchers as 24SevenOffice words them: lines of the ledger, read by the Transaction service."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from integrations.twentyfour import ledger
+from integrations.twentyfour.accounting_setup import AccountingSetup
+from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of
+from integrations.twentyfour.session import Session
+from models.connections.account_ranges import AccountRanges
 from sync.records import LedgerLine
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from integrations.twentyfour.accounting_setup import AccountingSetup
-    from integrations.twentyfour.client import SoapValue
-    from integrations.twentyfour.session import Session
-    from models.connections.account_ranges import AccountRanges
 
 
 def changed(

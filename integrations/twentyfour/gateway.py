@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import BinaryIO
 
 from integrations.twentyfour import attachments, booked_vouchers, customers, expenses, invoices, projects
 from integrations.twentyfour.accounting_setup import AccountingSetup
+from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.customer_index import CustomerIndex
 from integrations.twentyfour.project_numbers import ProjectNumbers
-from integrations.twentyfour.session import Login, Session
+from integrations.twentyfour.session import Login, Session, SessionStore
 from models.connections.account_ranges import AccountRanges
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-    from contextlib import AbstractContextManager
-    from datetime import date, datetime
-    from decimal import Decimal
-    from typing import BinaryIO
-
-    from integrations.twentyfour.client import SoapClient
-    from integrations.twentyfour.session import SessionStore
-    from models.connections.settings import ConnectionSettings
-    from sync.errors import SyncError
-    from sync.records import (
-        BookedVouchers,
-        Company,
-        CompanyDraft,
-        ExistingProject,
-        FiscalYear,
-        Identity,
-        LedgerLine,
-        PostedLine,
-        ProjectDraft,
-        Voucher,
-        VoucherFile,
-        VoucherFiles,
-    )
+from models.connections.settings import ConnectionSettings
+from sync.errors import SyncError
+from sync.records import (
+    BookedVouchers,
+    Company,
+    CompanyDraft,
+    ExistingProject,
+    FiscalYear,
+    Identity,
+    LedgerLine,
+    PostedLine,
+    ProjectDraft,
+    Voucher,
+    VoucherFile,
+    VoucherFiles,
+)
 
 
 class TwentyFourGateway:

@@ -3,14 +3,8 @@
 Either may come with a zone or without, also in one answer. All that is compared goes through here first.
 """
 
-from __future__ import annotations
-
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
-
-if TYPE_CHECKING:
-    from datetime import date, tzinfo
 
 OSLO = ZoneInfo("Europe/Oslo")
 

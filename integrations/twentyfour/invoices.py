@@ -1,25 +1,18 @@
 """Invoices as 24SevenOffice words them: vouchers, written by the Account and read by the Transaction service."""
 
-from __future__ import annotations
-
-from datetime import datetime, time
+from collections.abc import Sequence
+from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from i18n.messages import msg
 from integrations.twentyfour import ledger
+from integrations.twentyfour.accounting_setup import VoucherType
+from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of
+from integrations.twentyfour.session import Session
 from sync.errors import RejectedError
-from sync.records import PostedLine
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
-
-    from integrations.twentyfour.accounting_setup import VoucherType
-    from integrations.twentyfour.client import SoapValue
-    from integrations.twentyfour.session import Session
-    from sync.records import Entry, FiscalYear, Voucher
+from sync.records import Entry, FiscalYear, PostedLine, Voucher
 
 OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
 REVENUE = range(3000, 4000)

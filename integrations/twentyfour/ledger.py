@@ -1,21 +1,14 @@
 """The ledger, line by line, as the Transaction service shows it: what invoices and expenses read it by."""
 
-from __future__ import annotations
-
 from calendar import monthrange
-from datetime import datetime, time, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING
 
+from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import without_zone
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import date
-
-    from integrations.twentyfour.client import SoapValue
-    from integrations.twentyfour.session import Session
-    from sync.records import FiscalYear
+from integrations.twentyfour.session import Session
+from sync.records import FiscalYear
 
 END_OF_DAY = time(23, 59, 59)
 

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import copy
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from cachetools import TTLCache
 
 from integrations.twentyfour.projects import client_id_of
+from integrations.twentyfour.session import Session
+from models.connections.settings import ClientIdField
 from sync.records import ExistingProject
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from integrations.twentyfour.session import Session
-    from models.connections.settings import ClientIdField
 
 CACHE_SECONDS = 60
 """How long a number that was free is taken to be so; who enters projects in both systems seldom is that fast."""

@@ -1,21 +1,13 @@
 """Projects as 24SevenOffice words them: the Project service."""
 
-from __future__ import annotations
-
-from datetime import datetime, time
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime, time
+from typing import Any
 
 from i18n.messages import msg
-from models.connections.settings import WHOLE_NUMBERS
+from integrations.twentyfour.session import Session
+from models.connections.settings import WHOLE_NUMBERS, ClientIdField
 from sync.errors import MisconfiguredError, RejectedError
-from sync.records import ExistingProject
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from integrations.twentyfour.session import Session
-    from models.connections.settings import ClientIdField
-    from sync.records import ProjectDraft
+from sync.records import ExistingProject, ProjectDraft
 
 UNSET = (None, "", 0, -(2**31))
 """What .NET says of a field that holds nothing."""

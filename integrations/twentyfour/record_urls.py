@@ -1,7 +1,5 @@
 """Where a person opens a record in 24SevenOffice, as far as whoever set up the installation knows."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 from models.enums import EntityType

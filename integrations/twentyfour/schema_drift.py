@@ -5,11 +5,9 @@ taken out and known ones put in the order of the schema, and each is reported on
 brought up to date. On the same walk the values that .NET writes for "not set" are emptied, to be read as None.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
 from lxml import etree
@@ -17,9 +15,6 @@ from zeep import Plugin
 from zeep.xsd import ComplexType
 
 from integrations.twentyfour.error_mapping import UnreadableError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 log = structlog.get_logger()
 

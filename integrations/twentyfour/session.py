@@ -10,27 +10,22 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cryptography.fernet import InvalidToken
+from pydantic import SecretStr
+from redis import Redis
 from redis.exceptions import LockError, RedisError
+from redis.lock import Lock
 
 from i18n.messages import msg
+from integrations.twentyfour.client import SoapClient, SoapValue
 from integrations.twentyfour.error_mapping import SessionRefusedError
+from models.connections.vault import Vault
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from pydantic import SecretStr
-    from redis import Redis
-    from redis.lock import Lock
-
-    from integrations.twentyfour.client import SoapClient, SoapValue
-    from models.connections.vault import Vault
 
 SESSION_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
 FORGETTING_SECONDS = 2  # so long a page waits for a login in flight, which is looked at again when it is made

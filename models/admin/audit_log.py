@@ -1,25 +1,18 @@
 """The audit: who changed what, and who pressed which button."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from sqlalchemy import select
 
 from i18n.messages import msg
 from models.connections.settings import ConnectionSettings
-from models.pagination import Page, following, paged
+from models.database import Database
+from models.enums import Scope
+from models.pagination import Key, Page, following, paged
 from models.schema.scope import within
 from models.schema.tables import AuditRow, ConnectionRow
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from models.database import Database
-    from models.enums import Scope
-    from models.pagination import Key
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,17 @@
 """What the overview shows: what needs a person, and how the connections stand, the troubled ones first."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session
 
-from models.enums import EntityType, JobState, Outcome
+from models.database import Database
+from models.enums import EntityType, JobState, Outcome, Scope
 from models.schema.scope import within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    from sqlalchemy import Select
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
-    from models.enums import Scope
 
 SIZE = 50
 """Connections of a page."""

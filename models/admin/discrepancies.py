@@ -1,26 +1,19 @@
 """What a person does about a difference in the books: sends the invoice (again), or accepts it as known."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from i18n.messages import msg
 from models.admin.job_actions import ActionResult
-from models.enums import EntityType, JobState, Lane
+from models.database import Database
+from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import verification_delay
 from models.schema.reconciliation import AcceptanceRow
 from models.schema.tables import AuditRow, LinkRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from models.database import Database
-    from models.enums import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,29 +3,21 @@
 A mail is the alerts of an address that ended in the same instant, or that wait.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy.orm import Session
 
 from models.connections.alert_outbox import AlertType, DeliveryStatus
-from models.pagination import Page, paged
+from models.database import Database
+from models.enums import Scope
+from models.pagination import Key, Page, paged
 from models.schema.scope import within
 from models.schema.tables import AlertRow, ConnectionRow
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from sqlalchemy import Row, Select
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
-    from models.enums import Scope
-    from models.pagination import Key
 
 MAX_ITEMS_SHOWN = 10
 """What is shown of one mail; the rest is counted."""

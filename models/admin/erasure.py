@@ -3,17 +3,19 @@
 The bookkeeping is in the two systems and stays there, and so do here ids, amounts, and that something happened.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, delete, exists, literal, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
 
 from i18n.messages import as_json, from_json, msg
 from models.admin import personal_data
-from models.admin.personal_data import REDACTED, Person
+from models.admin.personal_data import REDACTED, Person, PersonalDataMatch
+from models.database import Database
 from models.enums import EntityType, Record
 from models.inbox import files
 from models.schema.locks import FOR_NO_KEY_UPDATE
@@ -22,16 +24,6 @@ from models.schema.search_terms import search_terms
 from models.schema.tables import AttemptRow, AuditRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
 from models.schema.users import GrantRow, UserRow
 from models.users import repository as users
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from sqlalchemy import ColumnElement, Select
-    from sqlalchemy.orm import Session
-
-    from models.admin.personal_data import PersonalDataMatch
-    from models.database import Database
 
 BATCH_SIZE = 500
 """Changes that are erased in one transaction, each with its attempts."""

@@ -1,31 +1,21 @@
 """One change as a person sees it, with all its attempts, and what a person may do about some or many."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import ColumnElement, case, func, insert, select, update
 
 from i18n.messages import Message, msg
-from models.admin.job_list import views
-from models.enums import EntityType, JobState, Lane, Outcome, titled
+from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView, views
+from models.database import Database
+from models.enums import EntityType, JobState, Lane, Outcome, Record, titled
 from models.inbox import verification_delay
-from models.pagination import Page, following, paged
+from models.pagination import Key, Page, following, paged
 from models.schema.locks import locked
 from models.schema.tables import AttemptRow, AuditRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
-
-    from sqlalchemy import ColumnElement
-
-    from models.admin.job_filter import JobFilter
-    from models.admin.job_list import JobView
-    from models.database import Database
-    from models.enums import Record
-    from models.pagination import Key
 
 UNSEEN_DRAFT = "unseen_draft"
 """Reason of a change that may be in the journal, where only a person can look: they have, when they retry it."""

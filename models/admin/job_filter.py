@@ -1,23 +1,15 @@
 """Which changes are meant: what a person filters a list by, ticks in it, or may see at all."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_
+from sqlalchemy import ColumnElement, and_
 
-from models.enums import Scope
-from models.schema.search_terms import matches
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from sqlalchemy import ColumnElement
-
-    from models.enums import EntityType, JobState, Outcome
+from models.enums import EntityType, JobState, Outcome, Scope
 from models.schema.scope import within
+from models.schema.search_terms import matches
 
 
 @dataclass(frozen=True, slots=True)

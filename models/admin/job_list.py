@@ -6,27 +6,19 @@ small connections, and put in order after that. PostgreSQL by itself would have 
 a wrong guess takes seconds.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, func, select, tuple_, union_all
+from sqlalchemy.orm import Session
 
+from models.admin.job_filter import JobFilter
+from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
-from models.pagination import Page, paged
+from models.pagination import Key, Page, paged
 from models.schema.tables import ConnectionRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-
-    from sqlalchemy import ColumnElement, Select
-    from sqlalchemy.orm import Session
-
-    from models.admin.job_filter import JobFilter
-    from models.database import Database
-    from models.pagination import Key
 
 COLUMNS = (
     SyncJobRow.id,

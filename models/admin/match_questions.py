@@ -1,26 +1,20 @@
 """Questions to a person: which record of 24SevenOffice is this one of Moment? And what they answered."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql
 
 from i18n.messages import Message, msg
 from models.admin.job_actions import ActionResult
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, titled
 from models.inbox import verification_delay
 from models.schema.locks import locked
-from models.schema.tables import AuditRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
-
-    from models.database import Database
 from models.schema.match_questions import MatchQuestionRow
+from models.schema.tables import AuditRow, SyncJobRow
 
 NEW = "new"
 """The answer that it is none of the candidates."""

@@ -1,24 +1,17 @@
 """How the installation as a whole stands, in numbers, for those who watch it: a few cheap statements."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
 
 from models.admin import dashboard
+from models.database import Database
 from models.enums import EntityType, JobState, Scope
 from models.inbox import circuit_breaker
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING, JobState.NEEDS_ATTENTION)
 

@@ -1,27 +1,20 @@
 """Errands: what a page asks of the remote systems, to which only workers talk, and what they answered."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import delete, select
 
-from models.connections.alert_outbox import queue_alert
+from models.connections.alert_outbox import Alert, queue_alert
 from models.connections.repository import SECRET_FIELDS
+from models.connections.vault import Vault
+from models.database import Database
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import ConnectionRow, OperationRow
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    from models.connections.alert_outbox import Alert
-    from models.connections.vault import Vault
-    from models.database import Database
 
 OperationResult = dict[str, Any]
 """What JSON can hold; sentences are in it as :func:`i18n.messages.as_json` has them."""

@@ -1,26 +1,19 @@
 """The traces of a person: where a name or an e-mail address stands in our database, however it is written."""
 
-from __future__ import annotations
-
 import html
 import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_plus
 
-from sqlalchemy import Text, cast, or_, select, text, tuple_, type_coerce
+from sqlalchemy import Column, ColumnElement, Select, Table, Text, cast, or_, select, text, tuple_, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
+from models.database import Database
 from models.schema.localized_text import LocalizedText
 from models.schema.metadata import TABLES
 from models.schema.search_terms import SearchTerms, matches, search_terms
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-
-    from sqlalchemy import Column, ColumnElement, Select, Table
-
-    from models.database import Database
 
 NAMING_COLUMNS = frozenset(
     {

@@ -1,20 +1,14 @@
 """Where the record of a change is found in both systems."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from models.admin.job_list import JobView
+from models.database import Database
 from models.enums import EntityType
 from models.schema.tables import ConnectionRow, LinkRow
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from models.admin.job_list import JobView
-    from models.database import Database
 
 
 @dataclass(frozen=True, slots=True)

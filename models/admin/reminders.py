@@ -1,24 +1,16 @@
 """Reminders of what still needs a person, and the digest of a week for those who want one."""
 
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
+from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import missed_webhooks
 from models.schema.tables import AttemptRow, ConnectionRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
 
 REMINDER_DELAYS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
 """How long after a change began to need a person each reminder of it is sent."""

@@ -1,24 +1,18 @@
 """Alerts: what each address is to be told, and what became of telling it."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import case, func, select, update
+from sqlalchemy.orm import Session
 
 from i18n.catalog import Language
+from models.database import Database
 from models.enums import EntityType, JobState
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime, timedelta
-
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
 
 
 class AlertType(StrEnum):

@@ -1,31 +1,25 @@
 """Connections: kept with their secrets encrypted, found by the token in the webhook's address."""
 
-from __future__ import annotations
-
 import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from i18n.messages import joined, msg
+from i18n.messages import Message, joined, msg
 from models.connections import webhook_activity
 from models.connections.settings import ConnectionSettings
+from models.connections.vault import Vault
 from models.connections.webhook_token import hash_token
+from models.database import Database
+from models.enums import EntityType, Scope
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import AuditRow, ConnectionRow
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
-
-    from i18n.messages import Message
-    from models.connections.vault import Vault
-    from models.database import Database
-    from models.enums import EntityType, Scope
 
 SECRET_FIELDS = frozenset(
     name for name, field in ConnectionSettings.model_fields.items() if field.annotation is SecretStr

@@ -1,22 +1,16 @@
 """What a connection is told: the settings of one company's pair of systems, checked where they are saved."""
 
-from __future__ import annotations
-
 import unicodedata
+from collections.abc import Collection, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, field_validator
 
 from i18n.catalog import Language
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from models.connections.account_ranges import MAX_ACCOUNT_NUMBER, AccountRanges
 from models.enums import EntityType
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from i18n.messages import Message
 
 ClientIdField = Literal["OrderReferenceNumber", "CustomerReference", "DepartmentId", "TypeId"]
 AccountNumber = Annotated[int, Field(ge=1, le=MAX_ACCOUNT_NUMBER)]

@@ -3,19 +3,13 @@
 The newest key also hashes what nobody may guess from a name.
 """
 
-from __future__ import annotations
-
 import hmac
 import json
 from base64 import urlsafe_b64decode
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from cryptography.fernet import Fernet, MultiFernet
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pydantic import SecretStr
+from pydantic import SecretStr
 
 
 class Vault:

@@ -1,24 +1,15 @@
 """When Moment last told of each kind of record, which shows that the webhook's address has been entered there."""
 
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
-from models.enums import EntityType
+from models.database import Database
+from models.enums import EntityType, Lane
 from models.schema.tables import WebhookActivityRow
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
-    from models.enums import Lane
 
 RESOLUTION = timedelta(minutes=1)
 """An instant that is newer by less is not written down, for notifications come in storms."""

@@ -1,7 +1,5 @@
 """The token in a webhook's address, of which only the hash is kept."""
 
-from __future__ import annotations
-
 import hashlib
 
 

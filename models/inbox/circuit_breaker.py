@@ -1,27 +1,18 @@
 """The circuit breaker of a connection: while its systems do not answer it rests, and then one change is risked."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
 
-from models.connections.alert_outbox import queue_alert
+from models.connections.alert_outbox import Alert, queue_alert
+from models.database import Database
 from models.enums import JobState, Outcome
 from models.inbox import verification_delay
 from models.schema.locks import FOR_NO_KEY_UPDATE, locked
 from models.schema.tables import ConnectionRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime, timedelta
-
-    from sqlalchemy import ColumnElement
-    from sqlalchemy.orm import Session
-
-    from models.connections.alert_outbox import Alert
-    from models.database import Database
 
 
 @dataclass(frozen=True, slots=True)

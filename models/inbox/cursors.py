@@ -1,23 +1,14 @@
 """Cursors: how far a kind of a connection has been polled, and what decides how soon it is polled again."""
 
-from __future__ import annotations
+from collections.abc import Mapping
+from datetime import datetime
 
-from typing import TYPE_CHECKING
-
-from sqlalchemy import and_, func, select
+from sqlalchemy import ScalarSelect, and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from models.enums import EntityType
+from models.database import Database
+from models.enums import EntityType, Lane
 from models.schema.tables import ConnectionRow, CursorRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from sqlalchemy import ScalarSelect
-
-    from models.database import Database
-    from models.enums import Lane
 
 
 def position(database: Database, lane: Lane) -> datetime | None:

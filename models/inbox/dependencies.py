@@ -1,23 +1,15 @@
 """Changes that wait for another record: woken by its link, and told when it ends without one."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from sqlalchemy import and_, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Update, and_, exists, func, select, tuple_, update
 
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
 from models.schema.locks import locked
 from models.schema.tables import LinkRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
-
-    from sqlalchemy import ColumnElement, Update
-
-    from models.database import Database
 
 LINKED = exists().where(
     LinkRow.connection_id == SyncJobRow.connection_id,

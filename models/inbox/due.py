@@ -1,20 +1,14 @@
 """What is due now, and in which lanes nobody does it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import and_, func, or_, select
 
+from models.database import Database
 from models.enums import EntityType, JobState, Lane
 from models.inbox import circuit_breaker
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from models.database import Database
 
 
 def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:

@@ -1,23 +1,16 @@
 """What comes into the inbox: a row for each record, merged into the one that is there."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, case, or_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
+from models.database import Database
 from models.enums import SUCCESSFUL, JobState, Record
 from models.inbox import restore, verification_delay
 from models.schema.tables import SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-
-    from sqlalchemy.dialects.postgresql import Insert
-
-    from models.database import Database
 
 JOBS = SyncJobRow.metadata.tables["sync_jobs"]
 

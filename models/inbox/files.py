@@ -1,19 +1,13 @@
 """Files: which documents of a voucher an expense in Moment has been given."""
 
-from __future__ import annotations
-
 import hashlib
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from models.database import Database
 from models.schema.tables import FileRow
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from models.database import Database
 
 
 def synced(database: Database, connection_id: int, expense_id: str) -> dict[str, str]:

@@ -4,32 +4,24 @@ A lane is claimed as a whole, so that a record is in one worker's hands at a tim
 without a word belongs to a worker that vanished: what it had in hand is uncertain from then on.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
-from models.connections.alert_outbox import queue_alert
+from models.connections.alert_outbox import Alert, queue_alert
+from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
 from models.inbox import circuit_breaker, links, statistics, verification_delay
 from models.schema.locks import locked
 from models.schema.search_terms import search_terms
 from models.schema.tables import AttemptRow, LaneRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    from sqlalchemy import ColumnElement
-    from sqlalchemy.orm import Session
-
-    from models.connections.alert_outbox import Alert
-    from models.database import Database
 
 CRASHED = "crashed"
 """The reason of a change whose last attempt ended in an error that nobody had foreseen."""

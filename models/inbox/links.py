@@ -1,23 +1,16 @@
 """Links: this Moment record is that 24SevenOffice record."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
-from models.enums import Record
+from models.database import Database
+from models.enums import EntityType, Lane, Record
 from models.schema.tables import LinkRow
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from models.database import Database
-    from models.enums import EntityType, Lane
 
 
 class LinkTakenError(Exception):

@@ -1,26 +1,17 @@
 """Finds: changes of Moment that a poll was the first to tell of, and how far the nightly polls have looked."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
-from models.enums import EntityType, Outcome
-from models.schema.tables import AttemptRow, SyncJobRow
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from sqlalchemy import ColumnElement
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
-    from models.enums import Lane
+from models.database import Database
+from models.enums import EntityType, Lane, Outcome
 from models.schema.missed_webhooks import MissedWebhookRow, NightlyPollRow
+from models.schema.tables import AttemptRow, SyncJobRow
 
 DELIVERY_GRACE = timedelta(minutes=1)
 """How long a notification may be under way, so that a poll is ahead of it, and how far clocks may differ."""

@@ -4,28 +4,21 @@ The links of those days are lost. So a lane that was restored doubts what it rec
 with them: each such change is uncertain from the start, and looked for in the other system before it is sent.
 """
 
-from __future__ import annotations
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import and_, delete, exists, func, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from i18n.messages import msg
+from models.database import Database
 from models.enums import EntityType, JobState
 from models.schema.locks import locked
+from models.schema.restore import RestoredLaneRow
 from models.schema.tables import AlertRow, AuditRow, ConnectionRow, CursorRow, SyncJobRow
 from models.schema.users import SessionRow
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
-
-    from sqlalchemy import ColumnElement, Connection, Select
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
-from models.schema.restore import RestoredLaneRow
 
 SEQUENCE_GAP = 1_000_000
 """Numbers that are left out after a restore: mails sent since the backup name changes and themselves by some."""

@@ -1,22 +1,14 @@
 """What has been kept long enough is dropped, a slice at a time, so that the first time takes no lock for long."""
 
-from __future__ import annotations
+from datetime import datetime
 
-from typing import TYPE_CHECKING
+from sqlalchemy import ColumnElement, and_, delete, exists, select
 
-from sqlalchemy import and_, delete, exists, select
-
+from models.database import Database
 from models.enums import EntityType, JobState
 from models.schema.tables import AlertRow, AttemptRow, AuditRow, SyncJobRow
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from sqlalchemy import ColumnElement
-
-    from models.database import Database
-
-    RetainedRow = type[AlertRow | AttemptRow | AuditRow | SyncJobRow]
+RetainedRow = type[AlertRow | AttemptRow | AuditRow | SyncJobRow]
 
 BATCH_SIZE = 2000
 """Rows that are dropped in one transaction."""

@@ -1,30 +1,21 @@
 """Tallies: what became of the attempts of each hour and each day, counted as they are settled, for the charts."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, delete, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.orm import Session
 
-from models.enums import Outcome
+from models.database import Database
+from models.enums import Outcome, Scope
 from models.schema.scope import within
 from models.schema.tables import StatisticsRow
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from sqlalchemy.dialects.postgresql import Insert
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
-    from models.enums import Scope
 
 STATISTICS = StatisticsRow.metadata.tables["statistics"]
 

@@ -1,18 +1,10 @@
 """Calls that were given up and may be at work over there yet: what they save is not looked for before they end."""
 
-from __future__ import annotations
+from datetime import datetime, timedelta
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
-
-from sqlalchemy import case, func
+from sqlalchemy import ColumnElement, case, func
 
 from models.schema.tables import SyncJobRow
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from sqlalchemy import ColumnElement
 
 VERIFICATION_DELAY = timedelta(seconds=60)
 """How long after an attempt with an uncertain end.

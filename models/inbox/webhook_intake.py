@@ -1,27 +1,19 @@
 """Where a webhook's address leads: it holds a token, of which only the hash is kept."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Text, bindparam, exists, func, literal, select
+from sqlalchemy import Select, Text, bindparam, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from models.connections.settings import ConnectionSettings
-from models.enums import EntityType, JobState
+from models.connections.webhook_token import hash_token
+from models.database import Database
+from models.enums import EntityType, JobState, Record
 from models.inbox import restore
 from models.inbox.enqueue import JOBS, merge_into_existing
 from models.schema.tables import ConnectionRow
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from sqlalchemy import Select
-
-    from models.database import Database
-    from models.enums import Record
-from models.connections.webhook_token import hash_token
 
 CONNECTIONS = ConnectionRow.metadata.tables["connections"]
 

@@ -1,16 +1,11 @@
 """A column that holds a sentence with the words it was made of, so that each reader gets it in their language."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import TypeDecorator
+from sqlalchemy import Dialect, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 
 from i18n.messages import as_json, from_json
-
-if TYPE_CHECKING:
-    from sqlalchemy import Dialect
 
 
 class LocalizedText(TypeDecorator[str]):

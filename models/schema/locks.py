@@ -4,14 +4,11 @@ First the connection, then the lane, then changes in one order, and tallies last
 alone, so that nobody waits who only refers to it: a new change to its connection, an attempt to its change.
 """
 
-from __future__ import annotations
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from sqlalchemy import Select
 
 from models.schema.tables import SyncJobRow
-
-if TYPE_CHECKING:
-    from sqlalchemy import Select
 
 S = TypeVar("S", bound="Select[*tuple[Any, ...]]")
 

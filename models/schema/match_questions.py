@@ -1,7 +1,5 @@
 """The table of match questions to a person."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ForeignKey

@@ -1,7 +1,5 @@
 """All our tables: who asks here knows them, whichever file each stands in."""
 
-from __future__ import annotations
-
 from models.schema.match_questions import MatchQuestionRow
 from models.schema.missed_webhooks import MissedWebhookRow
 from models.schema.reconciliation import AcceptanceRow

@@ -1,7 +1,5 @@
 """The tables of missed webhooks and of how far the nightly polls have come."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index

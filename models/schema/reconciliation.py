@@ -1,7 +1,5 @@
 """The table of the differences in the books that somebody has accepted as known."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ForeignKey

@@ -1,7 +1,5 @@
 """The table of lanes that were restored from a backup."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ForeignKey

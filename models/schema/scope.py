@@ -1,16 +1,9 @@
 """SQL conditions on the connections that a user sees."""
 
-from __future__ import annotations
+from sqlalchemy import ColumnElement, true
+from sqlalchemy.orm import InstrumentedAttribute
 
-from typing import TYPE_CHECKING
-
-from sqlalchemy import true
-
-if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
-    from sqlalchemy.orm import InstrumentedAttribute
-
-    from models.enums import Scope
+from models.enums import Scope
 
 
 def within(

@@ -3,19 +3,13 @@
 They are told apart here and not by PostgreSQL, which takes the 77 of F-77 for a negative number.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
-from sqlalchemy import ARRAY, Text, TypeDecorator, cast, func
+from sqlalchemy import ARRAY, BindParameter, ColumnElement, Text, TypeDecorator, cast, func
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 
 from i18n.catalog import Language
 from i18n.messages import translate
-
-if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, ColumnElement
 
 WORD = re.compile(r"[^\W_]+")
 MAX_TERM_LENGTH = 50

@@ -1,7 +1,5 @@
 """The tables. Only the verbs beside this module read and write them."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID

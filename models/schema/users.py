@@ -1,7 +1,5 @@
 """The tables of the people who see the pages, and of who is signed in."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, false

@@ -1,17 +1,13 @@
 """Whether the tables are as new as this program, so that a process does not say it is ready and then fails."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-if TYPE_CHECKING:
-    from models.database import Database
+from models.database import Database
 
 
 def is_behind(database: Database) -> bool:

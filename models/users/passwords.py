@@ -1,7 +1,5 @@
 """Passwords: hashed by argon2, with the library's present parameters; older hashes are renewed at sign-in."""
 
-from __future__ import annotations
-
 import secrets
 import unicodedata
 from functools import cache

@@ -1,31 +1,23 @@
 """Who may see the pages: added, changed and disabled, each of it noted in the audit."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from i18n.catalog import Language
 from i18n.messages import msg
+from models.database import Database
 from models.enums import Role, Scope
 from models.schema.tables import AuditRow, ConnectionRow
 from models.schema.users import GrantRow, UserRow
 from models.users import passwords, sessions
 from models.users.passwords import InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
-
 
 ROLES = {
     Role.VIEWER: msg("viewer"),

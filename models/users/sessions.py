@@ -3,26 +3,18 @@
 A session is found by the hash of the token in a cookie, so that nobody who reads the database can use one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
 
 from i18n.catalog import Language
+from models.database import Database
 from models.enums import Role, Scope
 from models.schema.users import GrantRow, SessionRow, UserRow
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from sqlalchemy.orm import Session
-
-    from models.database import Database
 
 IDLE_TIMEOUT = timedelta(hours=12)
 """A working day with its breaks; who comes back the next morning signs in again."""

@@ -1,20 +1,15 @@
 """Signing in: by a password, or by what an OpenID provider says."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import select
 
+from models.database import Database
 from models.schema.users import UserRow
 from models.users import passwords, throttle
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from models.database import Database
 
 
 class SignInRefusedError(Exception):

@@ -1,20 +1,13 @@
 """Guessing passwords is slow: refused sign-ins are counted, and too many of them close the door for a while."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
-from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
 
+from models.database import Database
 from models.schema.users import FailedSignInRow
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from models.database import Database
 
 WINDOW = timedelta(minutes=15)
 MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS = 5

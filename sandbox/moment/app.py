@@ -1,23 +1,16 @@
 """Moment as one ASGI app: its API, what its users do, and its mishaps."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.types import ASGIApp
 
-from sandbox.faults import FaultInjector, controls
+from sandbox.faults import FaultInjector, Faults, controls
 from sandbox.moment import api, user_pages
 from sandbox.moment.exact_json import Answer
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.types import ASGIApp
-
-    from sandbox.faults import Faults
-    from sandbox.moment.record_store import RecordStore
-    from sandbox.moment.webhooks import WebhookSender
+from sandbox.moment.record_store import RecordStore
+from sandbox.moment.webhooks import WebhookSender
 
 CALL = re.compile(r"/api/1\.0/companies/[^/]+/(?P<resource>\w+)(?:/\d+(?P<part>/attachments))?")
 

@@ -1,7 +1,5 @@
 """JSON whose numbers keep their decimals: money is never a float, neither on its way in nor out."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal

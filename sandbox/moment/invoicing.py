@@ -1,17 +1,9 @@
 """How an invoice is finalized, credited, and takes an expense along: what Moment's users do, outside its API."""
 
-from __future__ import annotations
+from datetime import date, timedelta
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
-
-from sandbox.moment.state import Refused
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from sandbox.moment.records import Invoice, InvoiceLine, ProjectExpense
-    from sandbox.moment.state import Company
+from sandbox.moment.records import Invoice, InvoiceLine, ProjectExpense
+from sandbox.moment.state import Company, Refused
 
 CREDIT = timedelta(days=14)
 

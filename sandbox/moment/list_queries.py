@@ -1,19 +1,14 @@
 """How Moment answers a list: filtered by what it understands of the query, and in pages."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic.alias_generators import to_snake
 
 from sandbox.moment import exact_json
+from sandbox.moment.records import Record
 from sandbox.moment.state import Refused
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from sandbox.moment.records import Record
 
 PAGE_SIZE = 25
 

@@ -1,8 +1,8 @@
 """What may be done with Moment's records, by its API and by its users alike."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -12,10 +12,6 @@ from sandbox.moment import invoicing, rules
 from sandbox.moment.records import Attachment, Customer, Invoice, Project, ProjectExpense, Record
 from sandbox.moment.seed import seeded
 from sandbox.moment.state import RESOURCES, Company, Refused, State, find
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
 
 OSLO = ZoneInfo("Europe/Oslo")
 R = TypeVar("R", bound=Record)

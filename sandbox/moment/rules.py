@@ -1,9 +1,8 @@
 """What Moment demands of a record before it is saved, and what it works out by itself."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from sandbox.moment.records import (
     NOTHING,
@@ -15,12 +14,7 @@ from sandbox.moment.records import (
     ProjectExtension,
     Record,
 )
-from sandbox.moment.state import Refused
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sandbox.moment.state import Company
+from sandbox.moment.state import Company, Refused
 
 R = TypeVar("R", bound=Record)
 HUNDRED = Decimal(100)

@@ -1,9 +1,7 @@
 """The companies that Moment starts with; their ids are those of the one notification that Moment documents."""
 
-from __future__ import annotations
-
+from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from sandbox.moment import rules
 from sandbox.moment.records import (
@@ -17,9 +15,6 @@ from sandbox.moment.records import (
     UserAccount,
 )
 from sandbox.moment.state import RESOURCES, Company, State
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 CUSTOMER, PROJECT, ACTIVITY, DRAFT = 62788973, 62788980, 62788981, 106939080
 

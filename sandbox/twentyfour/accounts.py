@@ -1,21 +1,13 @@
 """The Account service: the chart of accounts, VAT codes, types and series of vouchers, and saving vouchers."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sandbox.twentyfour.bookkeeping_rules import Allowed, RefusedError, enter
 from sandbox.twentyfour.dates import day
-from sandbox.twentyfour.sessions import needed
-from sandbox.twentyfour.state import Line, Voucher
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sandbox.twentyfour.sessions import ServiceCall
-    from sandbox.twentyfour.state import Fields, VoucherType
+from sandbox.twentyfour.sessions import ServiceCall, needed
+from sandbox.twentyfour.state import Fields, Line, Voucher, VoucherType
 
 UNKNOWN_SERIES, NO_FISCAL_YEAR = -1, -100
 TO_A_JOURNAL = 1

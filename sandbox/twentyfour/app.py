@@ -1,27 +1,20 @@
 """24SevenOffice as one ASGI app: its services, what a bookkeeper does on its pages, and its mishaps."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from sandbox.faults import FaultInjector, Faults, controls
 from sandbox.twentyfour import admin_pages, seed, soap, voucher_admin
 from sandbox.twentyfour.operations import SERVICES
 from sandbox.twentyfour.server import SoapServer, fault_response
 from sandbox.twentyfour.soap import SoapFaultError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-    from pathlib import Path
-
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.types import ASGIApp
-
-    from sandbox.twentyfour.state import State
+from sandbox.twentyfour.state import State
 
 PATHS = {service.path for service in SERVICES}
 

@@ -1,18 +1,10 @@
 """The Attachment service: the scanned documents behind vouchers, found by stamp and fetched in chunks."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from sandbox.twentyfour.dates import instant
-from sandbox.twentyfour.search import passes
-from sandbox.twentyfour.sessions import needed
+from sandbox.twentyfour.search import Tests, passes
+from sandbox.twentyfour.sessions import ServiceCall, needed
 from sandbox.twentyfour.soap import SoapFaultError
-
-if TYPE_CHECKING:
-    from sandbox.twentyfour.search import Tests
-    from sandbox.twentyfour.sessions import ServiceCall
-    from sandbox.twentyfour.state import Client, Fields, File
+from sandbox.twentyfour.state import Client, Fields, File
 
 DAMAGE = bytes(255 - byte for byte in range(256))
 """What a damaged file has in place of each byte."""

@@ -3,20 +3,13 @@
 Refusals are in Norwegian, as 24SevenOffice's users read them.
 """
 
-from __future__ import annotations
-
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Context, Decimal
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sandbox.twentyfour.state import Voucher
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from datetime import datetime
-
-    from sandbox.twentyfour.state import Client, Line
+from sandbox.twentyfour.state import Client, Line, Voucher
 
 FIRST_REVENUE_ACCOUNT, FIRST_COST_ACCOUNT = 3000, 4000
 ORE = Decimal("0.01")

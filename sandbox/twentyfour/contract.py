@@ -1,20 +1,16 @@
 """What the WSDL of a service says, put to use: requests are held against it, and answers are written by it."""
 
-from __future__ import annotations
-
 from base64 import b64encode
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
-
-    from sandbox.twentyfour.state import Fields, Value
+from sandbox.twentyfour.state import Fields, Value
 
 XSD = "{http://www.w3.org/2001/XMLSchema}"
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"

@@ -1,7 +1,5 @@
 """Days and instants: the API speaks of both in one type, and of unset ones in a value."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 

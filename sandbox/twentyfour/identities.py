@@ -1,15 +1,8 @@
 """The Authenticate service: letting logins in, and telling which clients they reach."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from sandbox.twentyfour.sessions import needed
+from sandbox.twentyfour.sessions import ServiceCall, needed
 from sandbox.twentyfour.soap import SoapFaultError
-
-if TYPE_CHECKING:
-    from sandbox.twentyfour.sessions import ServiceCall
-    from sandbox.twentyfour.state import Fields, Identity, Login
+from sandbox.twentyfour.state import Fields, Identity, Login
 
 
 def login(call: ServiceCall, request: Fields) -> str:

@@ -1,15 +1,10 @@
 """The books as plain JSON, in the words of the page: what a test holds the product's work against."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from sandbox.twentyfour.dates import day
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from sandbox.twentyfour.state import Client, Fields, File, Line, Voucher
+from sandbox.twentyfour.state import Client, Fields, File, Line, Voucher
 
 Row = dict[str, Any]
 

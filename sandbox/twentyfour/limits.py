@@ -1,7 +1,5 @@
 """How often 24SevenOffice lets itself be called, whoever calls: all that come from one address share it."""
 
-from __future__ import annotations
-
 from collections import deque
 from datetime import datetime, timedelta
 

@@ -1,19 +1,13 @@
 """Which services there are, where they are, and what each operation does."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sandbox.twentyfour import accounts, attachments, customers, identities, projects, transactions
+from sandbox.twentyfour.sessions import ServiceCall
+from sandbox.twentyfour.state import Fields, Value
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.twentyfour.sessions import ServiceCall
-    from sandbox.twentyfour.state import Fields, Value
-
-    Operation = Callable[[ServiceCall, Fields], Value]
+Operation = Callable[[ServiceCall, Fields], Value]
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,10 @@
 """The Project service."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from sandbox.twentyfour.dates import instant
-from sandbox.twentyfour.search import passes
-from sandbox.twentyfour.sessions import needed
+from sandbox.twentyfour.search import Tests, passes
+from sandbox.twentyfour.sessions import ServiceCall, needed
 from sandbox.twentyfour.soap import SoapFaultError
-
-if TYPE_CHECKING:
-    from sandbox.twentyfour.search import Tests
-    from sandbox.twentyfour.sessions import ServiceCall
-    from sandbox.twentyfour.state import Fields
+from sandbox.twentyfour.state import Fields
 
 
 def save_project(call: ServiceCall, request: Fields) -> int:

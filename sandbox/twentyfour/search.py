@@ -1,15 +1,10 @@
 """How every search of the API works: a record is found if it passes each parameter that the caller gave."""
 
-from __future__ import annotations
+from collections.abc import Callable
 
-from typing import TYPE_CHECKING
+from sandbox.twentyfour.state import Fields, Value
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.twentyfour.state import Fields, Value
-
-    Tests = dict[str, Callable[[Value], bool]]
+Tests = dict[str, Callable[[Value], bool]]
 
 
 def passes(tests: Tests, wanted: Fields) -> bool:

@@ -1,15 +1,10 @@
 """The books as they are on the first day: three clients with the same small Norwegian chart of accounts."""
 
-from __future__ import annotations
-
+from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from sandbox.twentyfour.state import Account, Client, Identity, Login, Series, State, TaxCode, VoucherType, Year
-
-if TYPE_CHECKING:
-    from datetime import date
 
 ACCOUNTS = (
     (1500, "Kundefordringer", "0"),

@@ -1,28 +1,21 @@
 """Answers SOAP calls: limits, contract, session, operation, and the contract again, in this order."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 
-from typing import TYPE_CHECKING
-
+from lxml import etree
+from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.faults import Fault
 from sandbox.twentyfour import soap
 from sandbox.twentyfour.contract import Contract, InvalidRequestError
 from sandbox.twentyfour.limits import Limits, TooManyRequestsError
 from sandbox.twentyfour.operations import SERVICES
 from sandbox.twentyfour.sessions import COOKIE, ServiceCall, Sessions
 from sandbox.twentyfour.soap import SoapFaultError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-    from pathlib import Path
-
-    from lxml import etree
-    from starlette.requests import Request
-
-    from sandbox.faults import Fault
-    from sandbox.twentyfour.state import Fields, State, Value
+from sandbox.twentyfour.state import Fields, State, Value
 
 
 class SoapServer:

@@ -1,19 +1,14 @@
 """Who is calling: sessions, and what an operation is given of the call that it answers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pydantic import BaseModel, Field
 
+from sandbox.twentyfour.limits import Allowance
 from sandbox.twentyfour.soap import SoapFaultError
-
-if TYPE_CHECKING:
-    from sandbox.twentyfour.limits import Allowance
-    from sandbox.twentyfour.state import Client, Fields, Identity, Login, State, Value
+from sandbox.twentyfour.state import Client, Fields, Identity, Login, State, Value
 
 COOKIE = "ASP.NET_SessionId"
 

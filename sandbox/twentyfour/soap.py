@@ -1,13 +1,7 @@
 """SOAP 1.1 and 1.2 as ASP.NET speaks them: envelopes, actions and faults."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from lxml import etree
-
-if TYPE_CHECKING:
-    from starlette.datastructures import Headers
+from starlette.datastructures import Headers
 
 ENVELOPE = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://www.w3.org/2003/05/soap-envelope"}
 MEDIA_TYPE = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; charset=utf-8"}

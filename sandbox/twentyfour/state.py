@@ -4,8 +4,6 @@ Customers and projects are kept as the API sent them, under the contract's own n
 bookkeeping are about, have types of their own. Amounts are kroner, above zero in debit and below in credit.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal

@@ -1,19 +1,12 @@
 """The Transaction service: the ledger, line by line. What is still in a journal is not in it."""
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from sandbox.twentyfour.dates import instant, local, midnight
-from sandbox.twentyfour.search import passes
-from sandbox.twentyfour.sessions import needed
+from sandbox.twentyfour.search import Tests, passes
+from sandbox.twentyfour.sessions import ServiceCall, needed
 from sandbox.twentyfour.soap import SoapFaultError
-
-if TYPE_CHECKING:
-    from sandbox.twentyfour.search import Tests
-    from sandbox.twentyfour.sessions import ServiceCall
-    from sandbox.twentyfour.state import Client, Fields, Line, Voucher
+from sandbox.twentyfour.state import Client, Fields, Line, Voucher
 
 
 def get_transactions(call: ServiceCall, request: Fields) -> list[Fields]:

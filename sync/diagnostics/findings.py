@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from i18n.messages import as_json, from_json, msg
+from models.connections.settings import ConnectionSettings
+from models.enums import EntityType, Record
 from sync.errors import SyncError, UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import date, datetime
-
-    from models.connections.settings import ConnectionSettings
-    from models.enums import EntityType, Record
-    from sync.ports import InspectableErp, InspectableMoment
+from sync.ports import InspectableErp, InspectableMoment
 
 log = structlog.get_logger()
 

@@ -4,11 +4,10 @@ What is looked at is a list of checks. A system that nobody gets into is told of
 further is then left out.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -21,14 +20,9 @@ from sync.diagnostics.checks import (
     recent_records,
     voucher_numbers,
 )
-from sync.diagnostics.findings import CheckStatus, blocks_system, crashed, failed
+from sync.diagnostics.findings import CheckStatus, Finding, Target, blocks_system, crashed, failed
 from sync.errors import SyncError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-
-    from sync.diagnostics.findings import Finding, Target
-    from sync.records import Identity
+from sync.records import Identity
 
 T = TypeVar("T")
 

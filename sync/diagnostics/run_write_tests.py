@@ -6,22 +6,13 @@ project and a voucher cannot be, so the voucher is followed by its reversal, and
 next time.
 """
 
-from __future__ import annotations
+from collections.abc import Iterator
 
-from typing import TYPE_CHECKING
-
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from models.enums import EntityType
-from sync.diagnostics.findings import safely
+from sync.diagnostics.findings import Finding, Target, safely
 from sync.diagnostics.write_tests import customers_and_projects, expenses, vouchers
-from sync.diagnostics.write_tests.artifacts import NAME, WriteTestContext
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from i18n.messages import Message
-    from sync.diagnostics.findings import Finding, Target
-    from sync.diagnostics.write_tests.artifacts import WriteTestArtifacts
+from sync.diagnostics.write_tests.artifacts import NAME, WriteTestArtifacts, WriteTestContext
 
 
 def plan(target: Target) -> Iterator[Message]:

@@ -1,20 +1,13 @@
 """Who hears of what: a mail when a record turns for the worse, and one when it is well again."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Sequence
 
 from i18n.messages import msg
-from models.connections.alert_outbox import Alert, AlertType
+from models.connections.alert_outbox import Alert, AlertType, PendingAlert
+from models.connections.repository import Connection
 from models.enums import JobState
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-
-    from models.connections.alert_outbox import PendingAlert
-    from models.connections.repository import Connection
-    from models.inbox.leases import AttemptResult, SyncJob
-    from sync.errors import SyncError
+from models.inbox.leases import AttemptResult, SyncJob
+from sync.errors import SyncError
 
 
 def job_alert(job: SyncJob, result: AttemptResult, addresses: tuple[str, ...]) -> Alert | None:

@@ -1,17 +1,12 @@
 """When a failed attempt is tried again, and when a person is asked instead: one policy, as data."""
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from models.inbox.verification_delay import VERIFICATION_DELAY
 from sync.errors import OutcomeUnknownError, RateLimitedError, UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)

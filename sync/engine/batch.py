@@ -1,26 +1,20 @@
 """One batch in a worker's hands: each change prepared, what is ready sent, and every end caught."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import structlog
 
 from i18n.messages import msg
 from models.database import DatabaseUnavailableError
-from models.inbox.leases import LeaseLostError
+from models.inbox.leases import LeaseLostError, SyncJob
 from sync.engine.call_log import recording_calls
 from sync.engine.outcomes import Attempt, Success
 from sync.engine.search_aliases import collecting_aliases
 from sync.errors import MisconfiguredError, RejectedError, SyncError, UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime
-
-    from models.inbox.leases import SyncJob
 
 log = structlog.get_logger()
 

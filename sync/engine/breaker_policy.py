@@ -1,26 +1,19 @@
 """A connection that is down is one fact, not a thousand: it rests, one change is risked now and then, one mail."""
 
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType
+from models.connections.repository import Connection
+from models.database import Database
 from models.enums import Outcome
 from models.inbox import circuit_breaker
+from models.inbox.circuit_breaker import Outage
 from sync.engine.outcomes import Success
 from sync.error_codes import ERROR_CODES
 from sync.errors import OutcomeUnknownError, RateLimitedError, UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from datetime import datetime
-
-    from models.connections.repository import Connection
-    from models.database import Database
-    from models.inbox.circuit_breaker import Outage
 
 OSLO = ZoneInfo("Europe/Oslo")
 

@@ -4,15 +4,10 @@ The gateways tell, whoever works on a record listens; where nobody listens, noth
 or a session is never told.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 MAX_TEXT_LENGTH = 8000
 """Characters of a request or a response that are kept."""

@@ -1,32 +1,24 @@
 """What a flow has at hand while it works on one connection's claim."""
 
-from __future__ import annotations
-
 import hashlib
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from i18n.messages import msg
 from models.admin import job_actions, match_questions
-from models.enums import EntityType, Record, titled
+from models.admin.match_questions import Candidate
+from models.connections.repository import Connection
+from models.connections.settings import ConnectionSettings
+from models.database import Database
+from models.enums import EntityType, Lane, Record, titled
 from models.inbox import links
+from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError
 from sync.engine.search_aliases import add_search_alias
 from sync.errors import DependencyPendingError, RejectedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime
-
-    from models.admin.match_questions import Candidate
-    from models.connections.repository import Connection
-    from models.connections.settings import ConnectionSettings
-    from models.database import Database
-    from models.enums import Lane
-    from models.inbox.leases import SyncJob
-    from sync.ports import Erp, Moment
+from sync.ports import Erp, Moment
 
 MAX_INT32 = 2**31 - 1
 

@@ -1,25 +1,17 @@
 """What changes wait for: it is put into the inbox, and what has ended without a link is for a person to see."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from i18n.messages import msg
-from models.enums import JobState
-from models.inbox.dependencies import dependencies
+from models.database import Database
+from models.enums import JobState, Record
+from models.inbox.dependencies import Dependency, dependencies
 from models.inbox.enqueue import enqueue_dependency
+from models.inbox.leases import Lease, SyncJob
+from sync.engine.outcomes import Attempt
 from sync.errors import DependencyEndedError, DependencyPendingError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from models.database import Database
-    from models.enums import Record
-    from models.inbox.dependencies import Dependency
-    from models.inbox.leases import Lease, SyncJob
-    from sync.engine.outcomes import Attempt
 
 
 def follow_up(

@@ -1,16 +1,11 @@
 """Where others look on while a lane is drained; who counts, traces and writes the log's fields stands outside."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from typing import Protocol
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime
-
-    from models.inbox.leases import AttemptResult, Lease, SyncJob
+from models.inbox.leases import AttemptResult, Lease, SyncJob
 
 
 class Instrumentation(Protocol):

@@ -1,16 +1,16 @@
 """What an attempt ends in, and what follows from it: written down, tried again, or shown to a person."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
 from i18n.messages import msg
 from models.enums import JobState, Outcome
-from models.inbox.leases import CRASHED, AttemptResult
+from models.inbox.leases import CRASHED, AttemptResult, SyncJob
 from sync.engine.alerts import job_alert
 from sync.engine.backoff import delay, policy_of
+from sync.engine.call_log import RemoteCall
 from sync.errors import (
     DependencyEndedError,
     DependencyPendingError,
@@ -19,13 +19,6 @@ from sync.errors import (
     RejectedError,
     SyncError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from models.inbox.leases import SyncJob
-    from sync.engine.call_log import RemoteCall
 
 DEPENDENCY_TIMEOUT = timedelta(minutes=10)
 """How long a change waits for another record before it looks for itself, should it not be woken."""

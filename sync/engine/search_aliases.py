@@ -1,13 +1,8 @@
 """What a record is found by besides its own name: the customer of an invoice, mentioned while it is worked on."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _search_aliases: ContextVar[list[str] | None] = ContextVar("mentioned", default=None)
 

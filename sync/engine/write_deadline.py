@@ -4,18 +4,13 @@ A worker that stood still (a stopped process, a paused machine) does not know it
 go out when it goes on, after another one has taken over, has looked in vain and has done the work.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 from i18n.messages import msg
 from sync.errors import UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import datetime, timedelta
 
 LEASE_FRACTION = 3
 """Leave is this part of a claim's time: the rest is for a call to arrive and to end before another one looks."""

@@ -1,27 +1,19 @@
 """A customer of Moment becomes a customer of 24SevenOffice, and the number made there goes back to Moment."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from i18n.messages import Message, joined, msg
 from models.admin.match_questions import NEW, Candidate
 from models.enums import EntityType, Outcome, titled
-from sync.engine.context import fingerprint
+from models.inbox.leases import SyncJob
+from sync.engine.context import SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.records import CompanyDraft
+from sync.records import Company, CompanyDraft, Customer
 from sync.rules.customer_details import customer_details
 from sync.rules.matching import CustomerMatcher, Match
 from sync.rules.normalization import clean, organization_number
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from models.inbox.leases import SyncJob
-    from sync.engine.context import SyncContext
-    from sync.records import Company, Customer
 
 MAX_NAME_LENGTH = 200
 

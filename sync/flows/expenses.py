@@ -4,21 +4,23 @@ A voucher becomes one expense for each project and account that it has costs on.
 links; a link whose expense someone deleted in Moment stays, so that it is not brought again.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
 
-from i18n.messages import joined, msg
+from i18n.messages import Message, joined, msg
 from models.enums import EntityType, Outcome, Record
-from sync.engine.context import fingerprint
+from models.inbox.leases import SyncJob
+from models.inbox.links import Link
+from sync.engine.context import SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.records import VoucherFiles
+from sync.records import ExpenseDraft, LedgerLine, VoucherFiles
 from sync.rules.documents import merged, read_off, stem_of, sync_files
 from sync.rules.expense_mapping import (
     MISSING,
+    SkippedLine,
+    SupplierInvoice,
     costs_of,
     drafts_of,
     external_id,
@@ -28,17 +30,6 @@ from sync.rules.expense_mapping import (
 )
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
 from sync.rules.vouchers import format_kroner
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date
-
-    from i18n.messages import Message
-    from models.inbox.leases import SyncJob
-    from models.inbox.links import Link
-    from sync.engine.context import SyncContext
-    from sync.records import ExpenseDraft, LedgerLine
-    from sync.rules.expense_mapping import SkippedLine, SupplierInvoice
 
 CLOSEST_FIRST = ("not_listed", "before_first_day", "no_project", "unknown_project")
 """Why a line does not become an expense, the farthest from it first."""

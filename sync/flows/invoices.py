@@ -4,29 +4,23 @@ Nobody knows what a call that went wrong has saved (S8), so the ledger is looked
 again, and a voucher that is there but differs is left to a person.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from i18n.messages import Message, msg
 from models.admin.job_actions import UNSEEN_DRAFT
 from models.enums import EntityType, Outcome, Record, titled
+from models.inbox.leases import SyncJob
+from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, error_as_value, naming_record
-from sync.records import ExportStatus
+from sync.records import ExportStatus, FiscalYear, Invoice, Voucher
 from sync.rules.voucher_comment import voucher_comment
 from sync.rules.vouchers import check_bookings, find_posted, format_kroner, voucher_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date
-
-    from models.inbox.leases import SyncJob
-    from sync.engine.context import SyncContext
-    from sync.records import FiscalYear, Invoice, Voucher
 
 T = TypeVar("T")
 

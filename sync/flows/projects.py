@@ -1,26 +1,18 @@
 """A project of Moment becomes a project of 24SevenOffice, under its own number and its customer's."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from i18n.messages import Message, msg
 from models.admin.match_questions import Candidate
 from models.enums import EntityType, Outcome, Record, titled
-from sync.engine.context import fingerprint, whole_number
+from models.inbox.leases import SyncJob
+from sync.engine.context import SyncContext, fingerprint, whole_number
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.records import ProjectDraft
+from sync.records import ExistingProject, Project, ProjectDraft
 from sync.rules.matching import same_project
 from sync.rules.normalization import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from models.inbox.leases import SyncJob
-    from sync.engine.context import SyncContext
-    from sync.records import ExistingProject, Project
 
 MAX_NAME_LENGTH = 200
 

@@ -6,11 +6,11 @@ what differs. What has a link or is in the inbox is passed over, so a backfill t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import date, datetime, time
 from enum import Enum, auto
 from functools import cached_property
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from i18n.messages import msg
@@ -20,13 +20,8 @@ from models.inbox.enqueue import enqueue
 from sync.engine.context import SyncContext, whole_number
 from sync.errors import RejectedError
 from sync.flows.invoices import Invoices, skip_reason, title
+from sync.records import FiscalYear, Invoice, PostedLine, Voucher
 from sync.rules.vouchers import find_posted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date
-
-    from sync.records import FiscalYear, Invoice, PostedLine, Voucher
 
 OSLO = ZoneInfo("Europe/Oslo")
 

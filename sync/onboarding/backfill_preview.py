@@ -1,24 +1,16 @@
 """A forecast of a backfill: the very vouchers that would be posted, and what becomes of the rest."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
-from models.enums import EntityType, titled
+from models.enums import EntityType, Record, titled
 from sync.engine.context import whole_number
 from sync.errors import RejectedError
 from sync.flows.customers import draft_of, title
-from sync.onboarding.backfill import NO_NUMBER, PlannedAction
+from sync.onboarding.backfill import NO_NUMBER, Backfill, PlannedAction, PlannedRecord
+from sync.records import Voucher
 from sync.rules.normalization import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from models.enums import Record
-    from sync.onboarding.backfill import Backfill, PlannedRecord
-    from sync.records import Voucher
 
 
 @dataclass(frozen=True, slots=True)

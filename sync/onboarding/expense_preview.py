@@ -1,23 +1,16 @@
 """A trial: what vouchers would become in Moment, and why the rest would not; nothing is written anywhere."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from i18n.messages import msg
 from models.inbox.leases import SyncJob
+from sync.engine.context import SyncContext
 from sync.engine.outcomes import Success
 from sync.errors import RejectedError
-from sync.flows.expenses import Expenses
+from sync.flows.expenses import Expenses, PreparedVoucher
 from sync.polling.polls import changed_vouchers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from sync.engine.context import SyncContext
-    from sync.flows.expenses import PreparedVoucher
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,19 @@
 """Going live on books that are in use: which customers and projects of Moment are there already."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from models.enums import EntityType, Lane, Record, titled
 from models.inbox.enqueue import enqueue
+from sync.engine.context import SyncContext
 from sync.errors import RejectedError
 from sync.flows import customers, projects
 from sync.flows.customers import title
-from sync.records import ProjectDraft
+from sync.records import Customer, ExistingProject, ProjectDraft
 from sync.rules.matching import CustomerMatcher, same_project
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from sync.engine.context import SyncContext
-    from sync.records import Customer, ExistingProject
 
 SINCE_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 BATCH_SIZE = 50

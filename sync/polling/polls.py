@@ -1,26 +1,19 @@
 """Polls: what no notification tells. A webhook is only an early poll, and 24SevenOffice sends none at all."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from models.connections.account_ranges import AccountRanges
-from models.enums import EntityType, Record
+from models.connections.repository import Connection
+from models.connections.settings import ConnectionSettings
+from models.database import Database
+from models.enums import EntityType, Lane, Record
 from models.inbox import cursors, missed_webhooks
 from models.inbox.enqueue import enqueue
 from sync.polling.schedule import PollState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from models.connections.repository import Connection
-    from models.connections.settings import ConnectionSettings
-    from models.database import Database
-    from models.enums import Lane
-    from sync.ports import Moment, SupplierVouchers
+from sync.ports import Moment, SupplierVouchers
 
 OSLO = ZoneInfo("Europe/Oslo")
 

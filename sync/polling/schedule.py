@@ -5,17 +5,12 @@ what those leave. Where that is too little, those go first that have waited for 
 slower by the same factor, but for those that are busy, whose waiting counts more.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 OSLO = ZoneInfo("Europe/Oslo")
 HOUR = timedelta(hours=1)

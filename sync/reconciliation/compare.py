@@ -1,28 +1,19 @@
 """Gathers both sides of the books for a comparison, in few calls however many invoices there are."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
 
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType, Lane
 from models.inbox import links
-from sync.engine.context import is_int32
+from sync.engine.context import SyncContext, is_int32
 from sync.reconciliation.expense_sources import ExpenseSources
 from sync.reconciliation.invoices import InvoiceSides, reconcile_invoices
-from sync.reconciliation.report import DiscrepancyType
+from sync.reconciliation.report import DiscrepancyType, ReconciliationReport
 from sync.reconciliation.voucher_differences import UNKNOWN
+from sync.records import BookedVouchers, Invoice, PostedLine, Voucher
 from sync.rules.vouchers import voucher_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import date
-
-    from sync.engine.context import SyncContext
-    from sync.reconciliation.report import ReconciliationReport
-    from sync.records import BookedVouchers, Invoice, PostedLine, Voucher
 
 MARGIN = timedelta(days=31)
 """How far around the days both sides are looked at, to know what is dated otherwise in the other system."""

@@ -1,17 +1,11 @@
 """Where an expense in Moment is not what the ledger makes of it: point by point and right to the øre."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from datetime import date
 
 from sync.reconciliation.voucher_differences import NOTHING, ComparedField, FieldDifference, written
+from sync.records import ExistingExpense, ExpenseDraft
 from sync.rules.vouchers import format_kroner
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import date
-
-    from sync.records import ExistingExpense, ExpenseDraft
 
 
 def compare_expense(

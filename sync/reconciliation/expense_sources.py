@@ -1,23 +1,16 @@
 """Gathers what a comparison of expenses is made of, in few calls however many there are."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from functools import cache
-from typing import TYPE_CHECKING
 
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
+from sync.engine.context import SyncContext
 from sync.reconciliation.expenses import ExpenseSides, compare_expenses
-from sync.records import is_partial
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import date
-
-    from sync.engine.context import SyncContext
-    from sync.reconciliation.report import ReconciliationReport
-    from sync.records import BookedVouchers, ExistingExpense, LedgerLine, VoucherFiles
+from sync.reconciliation.report import ReconciliationReport
+from sync.records import BookedVouchers, ExistingExpense, LedgerLine, VoucherFiles, is_partial
 
 
 class ExpenseSources:

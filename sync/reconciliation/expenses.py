@@ -9,30 +9,23 @@ which lines are left alone are counted by the reason of that: ``not_listed``, ``
 and ``unknown_project``.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import date
 
 from i18n.messages import msg
+from models.connections.account_ranges import AccountRanges
+from models.connections.settings import ConnectionSettings
+from models.inbox.links import Link
 from sync.reconciliation.expense_differences import compare_expense, day_or_nothing
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from sync.reconciliation.voucher_differences import NOTHING, ComparedField, FieldDifference
+from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, VoucherFiles
 from sync.rules.documents import merged, read_off
-from sync.rules.expense_mapping import MISSING, costs_of, drafts_of, external_id, key_of, supplier_invoice_of
+from sync.rules.expense_mapping import MISSING, Cost, costs_of, drafts_of, external_id, key_of, supplier_invoice_of
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-    from datetime import date
-
-    from models.connections.account_ranges import AccountRanges
-    from models.connections.settings import ConnectionSettings
-    from models.inbox.links import Link
-    from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, VoucherFiles
-    from sync.rules.expense_mapping import Cost
 
 OURS = external_id("")
 KEY = re.compile(r"(([1-9][0-9]{3})-[0-9]{1,9}-[0-9]{1,9})/[0-9]{1,10}/([0-9]{1,5})")

@@ -1,24 +1,17 @@
 """Whether the books agree: each invoice of Moment against the ledger of 24SevenOffice, without a call."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from sync.errors import RejectedError
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from sync.reconciliation.voucher_differences import FieldDifference, compare_voucher, expected_parts, parts_of
-from sync.records import ExportStatus
+from sync.records import ExportStatus, Invoice, PostedLine, Voucher
 from sync.rules.vouchers import format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import date
-    from decimal import Decimal
-
-    from sync.records import Invoice, PostedLine, Voucher
 
 OUTGOING = frozenset({"", "InvoiceCustomer", "CreditnoteCustomer"})
 """Types of what the bridge itself posts; one that is not known may be."""

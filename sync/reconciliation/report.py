@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from i18n.messages import as_json, from_json, msg
+from i18n.messages import Message, as_json, from_json, msg
 from sync.reconciliation.voucher_differences import ComparedField, FieldDifference
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from i18n.messages import Message
 
 
 class DiscrepancyType(StrEnum):

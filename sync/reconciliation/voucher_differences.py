@@ -1,21 +1,15 @@
 """Where a voucher in the ledger is not what the invoice makes of itself: point by point and right to the øre."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from sync.records import LedgerLine
+from sync.records import LedgerLine, PostedLine, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS, gross_amounts
 from sync.rules.vouchers import format_kroner
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import date
-
-    from sync.records import PostedLine, Voucher
 
 Key: TypeAlias = tuple[str, ...]
 Sums: TypeAlias = "Mapping[Key, int]"

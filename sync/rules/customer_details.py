@@ -1,7 +1,5 @@
 """What 24SevenOffice is told of a customer besides names and numbers, where the connection wants it to be."""
 
-from __future__ import annotations
-
 from sync.records import Customer, CustomerDetails
 
 

@@ -1,21 +1,14 @@
 """The documents of a voucher, brought to an expense under names that a person understands."""
 
-from __future__ import annotations
-
+from collections.abc import Container, Iterable, Sequence
 from itertools import count
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
 from models.inbox import files
+from sync.engine.context import SyncContext
 from sync.errors import OutcomeUnknownError, RejectedError
-from sync.records import VoucherFiles
+from sync.records import VoucherFile, VoucherFiles
 from sync.rules.normalization import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
-
-    from sync.engine.context import SyncContext
-    from sync.records import VoucherFile
 
 TYPES = {
     "pdf": (".pdf", "application/pdf"),

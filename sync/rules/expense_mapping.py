@@ -1,24 +1,17 @@
 """From a supplier's voucher to the costs that projects in Moment bear, and why the rest is left alone."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
 
+from i18n.catalog import Language
 from i18n.messages import Message, msg, translate
 from models.connections.account_ranges import AccountRanges
-from sync.records import ExpenseDraft
+from models.connections.settings import ConnectionSettings
+from sync.records import ExpenseDraft, LedgerLine
 from sync.rules.normalization import clean
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, gross_amounts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import date
-
-    from i18n.catalog import Language
-    from models.connections.settings import ConnectionSettings
-    from sync.records import LedgerLine
 
 MAX_DESCRIPTION_LENGTH = 250
 

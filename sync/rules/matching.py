@@ -4,19 +4,13 @@ To link the wrong one sends invoices to a stranger, and to make a second one spl
 what is certain is linked, and what is neither certain nor strange is asked of a person.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
 
+from sync.records import Company, Customer, ExistingProject, ProjectDraft
 from sync.rules.normalization import clean, without_decoration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from sync.records import Company, Customer, ExistingProject, ProjectDraft
 
 MAX_NAME_LENGTH = 200
 

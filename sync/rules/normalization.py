@@ -1,7 +1,5 @@
 """What is made of text that 24SevenOffice would not take; the rules stand in docs/architecture.md."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,14 +1,9 @@
 """From the lines of a supplier's voucher to what each project bears of it, VAT included and right to the øre."""
 
-from __future__ import annotations
-
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sync.records import LedgerLine
+from sync.records import LedgerLine
 
 SUPPLIER_ACCOUNTS = range(2400, 2500)
 """Accounts of the Norwegian standard chart that hold what is owed to suppliers."""

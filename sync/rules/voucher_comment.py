@@ -1,18 +1,12 @@
 """What a voucher's receivable says of its invoice, since 24SevenOffice takes no attachments."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from i18n.messages import msg, translate
+from models.connections.settings import ConnectionSettings
+from sync.records import Invoice
 from sync.rules.normalization import clean
 from sync.rules.vouchers import NOK, format_kroner, format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from models.connections.settings import ConnectionSettings
-    from sync.records import Invoice
 
 MAX_COMMENT_LENGTH = 255
 """Nothing is known of what ``Entry.Comment`` holds (assumption S26)."""

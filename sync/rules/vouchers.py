@@ -1,21 +1,14 @@
 """From an invoice to its voucher: the receivable in debit, the revenue of each account in credit, zero in all."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
+from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
-from sync.records import Entry, Voucher
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from models.connections.settings import ConnectionSettings
-    from sync.records import Invoice, InvoiceLine, PostedLine
+from sync.records import Entry, Invoice, InvoiceLine, PostedLine, Voucher
 
 NOK = "NOK"
 

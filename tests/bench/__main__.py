@@ -1,7 +1,5 @@
 """``make bench``: how fast and how evenly it goes, row by row, beside the same job as most would write it."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,14 +1,12 @@
 """The bare endpoint that ingestion is held against: FastAPI on uvicorn, one INSERT, 202."""
 
-from __future__ import annotations
-
 import os
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from psycopg2.pool import ThreadedConnectionPool
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
+from starlette.requests import Request
 
 THREADS = 40  # as many as run_in_threadpool has
 SENDERS = 8  # so many connections are kept

@@ -1,13 +1,9 @@
 """What a row tells: figures by name, whether its goal was reached, and the goal in words."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from typing import Any
 
 Figures = dict[str, Any]
 

@@ -1,19 +1,17 @@
 """How fast the pages are at the server, with a million changes and a thousand connections in the database."""
 
-from __future__ import annotations
-
 import itertools
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import requests
 from pydantic import SecretStr
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 from local import servers
 from models.database import migrate
@@ -22,21 +20,13 @@ from models.pagination import Key
 from models.users import repository as users
 from models.users import sessions
 from models.users.repository import Rights
-from tests.bench.figures import Row, percentile
+from tests.bench.figures import Figures, Row, percentile
 from tests.factories import settings
 from tests.installation import environment, installed
 from tests.sandbox.serving import serving
 from web.app import create_app
 from web.security.cookies import SESSION
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from sqlalchemy import Connection
-
-    from tests.bench.figures import Figures
-    from worker.container import Container
+from worker.container import Container, clock
 
 FULL = Path(__file__).with_name("full.sql")
 CONNECTIONS, CHANGES = 1000, 1_000_000

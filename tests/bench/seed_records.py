@@ -1,15 +1,8 @@
 """A firm's first records, and whether they have come across."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from local.demo_user import expect
-from tests.journeys.firm import SALE_ACCOUNTS
-
-if TYPE_CHECKING:
-    from tests.bench.setup import Scene
-    from tests.journeys.firm import Firm, Record
+from tests.bench.setup import Scene
+from tests.journeys.firm import SALE_ACCOUNTS, Firm, Record
 
 
 def enter(town: Scene, firm: Firm, count: int) -> dict[str, list[Record]]:

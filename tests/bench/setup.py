@@ -1,15 +1,14 @@
 """The town as it is measured: no snapshots of the sandbox's books, no limits but ours, and an eye on the processes."""
 
-from __future__ import annotations
-
 import base64
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 from sqlalchemy import func, select
@@ -23,15 +22,9 @@ from models.inbox import links
 from models.inbox.enqueue import enqueue
 from models.schema.tables import SyncJobRow
 from tests.bench.load import Request, send_all
-from tests.journeys.firm import API_KEY
-from tests.journeys.town import town
+from tests.journeys.firm import API_KEY, Firm, Record
+from tests.journeys.town import Town, town
 from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from tests.journeys.firm import Firm, Record
-    from tests.journeys.town import Town
 
 UNLIMITED = {
     "TWENTYFOUR_REQUESTS_PER_HOUR": "100000000",

@@ -1,23 +1,18 @@
 """A day of the budget in seconds: the real script on a real Redis, which is told what time it is."""
 
-from __future__ import annotations
-
 import heapq
+import random
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
+
+from redis import Redis
 
 from integrations.twentyfour.budget import MAX_WAIT, Budget, Limits
 from sync.errors import UnavailableError
 from sync.polling.schedule import Activity, PollState, activity, interval, next_round
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable, Iterable, Mapping
-
-    from redis import Redis
 
 SECOND, HOUR = 1000, 3_600_000
 ROUND = timedelta(seconds=10)

@@ -1,25 +1,17 @@
 """The whole system once for all browser tests, and a browser; whoever it is, no page may give it cause to complain."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import running
 from tests.browser.filled import PACE, show
 from tests.browser.person import Person
-from tests.journeys.town import town
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from playwright.sync_api import Browser
-
-    from tests.journeys.firm import Firm
-    from tests.journeys.town import Town
+from tests.journeys.firm import Firm
+from tests.journeys.town import Town, town
 
 expect.set_options(timeout=20_000)
 

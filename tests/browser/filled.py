@@ -1,12 +1,11 @@
 """An installation after a working day: something to see on every page, for whoever wants to look at all of them."""
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 import requests
 
@@ -15,24 +14,18 @@ from i18n.messages import msg
 from local import demo_company
 from local.demo_day import STEPS
 from local.demo_user import DemoUser, eventually, expect
+from local.processes import Say
 from models.enums import Outcome, Role, Scope
 from models.inbox import statistics
 from models.users import repository as users
 from models.users.repository import Rights
+from tests.browser.person import Person
 from tests.factories import settings
 from tests.installation import installed, own_logging
-from tests.journeys.town import town
+from tests.journeys.town import Town, town
 from tests.web.crawler import Surfer
 from web.app import create_app
 from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
-
-    from local.processes import Say
-    from tests.browser.person import Person
-    from tests.journeys.town import Town
 
 PACE = {"DISPATCH_SECONDS": "0.5", "POLL_SECONDS": "3600"}
 """Beat looks often. Polls never come to a notification's help."""

@@ -1,15 +1,11 @@
 """One who sits before the pages with a browser, and notes whatever the browser complains about."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response
 
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 740}
 WINDOWS: Mapping[str, Mapping[str, Any]] = {

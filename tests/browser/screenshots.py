@@ -1,27 +1,21 @@
 """``make screenshots``: pictures of every page after a working day, for ``docs/screenshots/``."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from PIL import Image
+from playwright.sync_api import Browser
 
 from local.child_processes import end_on_signals
 from local.processes import ROOT
 from tests.browser.chromium import running
 from tests.browser.filled import PASSWORD, add_user, addresses, filled_town, special
 from tests.browser.person import WINDOWS, Person
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
-    from tests.journeys.town import Town
+from tests.journeys.town import Town
 
 FOLDER = ROOT / "docs" / "screenshots"
 SHOWN = ("light", "dark", "phone")

@@ -1,23 +1,14 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from local.demo_user import eventually
 from local.demo_user import expect as expect_equal
 from tests.browser.filled import PASSWORD, add_user
-from tests.journeys.firm import API_KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from playwright.sync_api import Page
-
-    from tests.browser.person import Person
-    from tests.journeys.firm import Firm
-    from tests.journeys.town import Town
+from tests.browser.person import Person
+from tests.journeys.firm import API_KEY, Firm
+from tests.journeys.town import Town
 
 CHOSEN = "Fjord Prosjekt AS"
 BOOKS = "books/2"

@@ -1,19 +1,13 @@
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.filled import PASSWORD, add_user
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.browser.person import Person
-    from tests.journeys.firm import Firm
-    from tests.journeys.town import Town
+from tests.browser.person import Person
+from tests.journeys.firm import Firm
+from tests.journeys.town import Town
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])

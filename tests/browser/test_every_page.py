@@ -1,23 +1,16 @@
 """What must hold of all pages; they are found by following links, and each route must have been come by."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 
 from i18n.catalog import Language
 from tests.browser.filled import PASSWORD, add_user, addresses, filled_town, routes, show
 from tests.browser.person import WINDOWS, Person
 from tests.installation import compared
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from playwright.sync_api import Browser
-
-    from tests.journeys.town import Town
+from tests.journeys.town import Town
 
 ANNE, KARI = "anne@example.com", "kari@example.com"
 SERIOUS = {"serious", "critical"}

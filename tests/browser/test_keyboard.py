@@ -1,17 +1,11 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from playwright.sync_api import expect
 
 from tests.browser.filled import PASSWORD, add_user
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.browser.person import Person
-    from tests.journeys.firm import Firm
-    from tests.journeys.town import Town
+from tests.browser.person import Person
+from tests.journeys.firm import Firm
+from tests.journeys.town import Town
 
 
 def test_from_signing_in_to_a_change_that_is_tried_again_the_keyboard_is_enough(

@@ -1,18 +1,12 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from playwright.sync_api import expect
 
 from models.enums import Role
 from tests.browser.filled import PASSWORD, add_user
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.browser.person import Person
-    from tests.journeys.firm import Firm
-    from tests.journeys.town import Town
+from tests.browser.person import Person
+from tests.journeys.firm import Firm
+from tests.journeys.town import Town
 
 
 def test_the_bookkeeper_of_another_customer_sees_nothing_of_it(

@@ -1,18 +1,12 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
 from i18n.catalog import Language
 from tests.browser.filled import PASSWORD, add_user
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.browser.person import Person
-    from tests.journeys.town import Town
+from tests.browser.person import Person
+from tests.journeys.town import Town
 
 SIGN_IN = "Sign in"
 

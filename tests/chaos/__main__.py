@@ -1,22 +1,15 @@
 """``make chaos``: days full of troubles, one for each seed, and a report of what became of the books."""
 
-from __future__ import annotations
-
 import json
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
 from local.child_processes import end_on_signals
 from local.processes import ROOT
-from tests.chaos.play import Chaos, play
+from tests.chaos.play import Chaos, Played, play
 from tests.chaos.report import is_clean, report_of, told
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.chaos.play import Played
 
 FOLDER = ROOT / "var" / "chaos"
 

@@ -1,16 +1,12 @@
 """A firm as it is seen from outside the bridge: its two systems, its mailbox, and what can be done to them there."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
 from local.demo_company import CLIENT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Record = dict[str, Any]
 

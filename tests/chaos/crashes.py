@@ -6,18 +6,18 @@ Production knows nothing of them: the functions around them are wrapped by the p
 armed, and what was reached, are files in a folder, since a process that kills itself tells nothing any more.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from threading import Lock, get_ident
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from requests.adapters import HTTPAdapter
@@ -30,10 +30,6 @@ from sync.engine.context import SyncContext
 from sync.polling import polls
 from sync.runner import Runner
 from tests.chaos.short_waits import CLAIM_SECONDS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 KILLED, CUT_OFF, STOPPED = "killed", "cut off", "stopped"
 PULLED_SECONDS = 2

@@ -3,24 +3,19 @@
 What Moment holds in the end is what they entered, so that a click of theirs that a mishap swallowed is not missed.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import Any
 
 import requests
 
+from tests.chaos.company import Outside, Record
+from tests.chaos.faults import Event
 from tests.chaos.purchases import SUPPLIER, Purchases
 from tests.factories import organization_numbers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from random import Random
-
-    from tests.chaos.company import Outside, Record
-    from tests.chaos.faults import Event
 
 SALE_ACCOUNTS = (
     {"accountNumber": 3000, "currentVatPercentage": 25},

@@ -1,31 +1,24 @@
 """What goes wrong on a chaotic day: drawn by dice with a seed, done to the running system, counted where it happened."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from random import Random
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.chaos.crashes import CUTS, POINTS, STOPS, VOUCHERS
+from local.processes import Process
+from tests.chaos.company import Outside
+from tests.chaos.crashes import CUTS, POINTS, STOPS, VOUCHERS, Crashes, Point
 from tests.chaos.hosts import Cables
 from tests.chaos.short_waits import CLAIM_SECONDS
-from tests.chaos.stack import WORKERS
+from tests.chaos.stack import WORKERS, ChaosStack, Doctor
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from random import Random
-
-    from local.processes import Process
-    from tests.chaos.company import Outside
-    from tests.chaos.crashes import Crashes, Point
-    from tests.chaos.stack import ChaosStack, Doctor
-
-    Event = tuple[float, Callable[[], None]]
+Event = tuple[float, Callable[[], None]]
 
 SYSTEMS = ("moment", "twentyfour")
 IN_DOUBT = ("lose_answer", "save_then_error", "truncated", "slow", "hang", "error_500")

@@ -4,19 +4,14 @@ What runs on one finds the servers at the addresses that all others use, for the
 its cable. Nothing is left of a host when the process that made it ends, however that ends.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.child_processes import kill, spawn
 from local.processes import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
 
 NETWORK = "198.18.0.0/15"
 """Addresses for tests between hosts (RFC 2544), which no real network uses."""

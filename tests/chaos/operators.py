@@ -1,16 +1,15 @@
 """The people who look after the bridge on a chaotic day: they see what is in hand, and try again what needs them."""
 
-from __future__ import annotations
-
-from collections import defaultdict
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 import models.admin.job_actions
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
 from models.connections.settings import ConnectionSettings
@@ -18,16 +17,8 @@ from models.enums import EntityType, JobState, Lane
 from models.inbox import cursors
 from models.schema.tables import AlertRow
 from tests.chaos.crashes import CUTS
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs.diagnostics import check
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
-
-    from models.admin.job_list import JobView
-    from worker.container import Container
 
 ADDRESS = "chaos@example.com"
 MOST = 10_000

@@ -1,16 +1,12 @@
 """Mistakes that the product does not make, planted to see that the checker would notice them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from integrations.twentyfour.client import SoapClient
 from models.enums import EntityType, Record
 from sync.engine.context import SyncContext
 from sync.flows.invoices import Invoices
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 
 def plant(names: Iterable[str]) -> None:

@@ -1,37 +1,30 @@
 """One seed: the system in a temporary folder, a day on it full of troubles, the calm after it, and the verdict."""
 
-from __future__ import annotations
-
 import os
 import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from config.settings import Settings
+from local.processes import Say
 from local.stack import Plan
 from models.database import DatabaseUnavailableError
 from tests.chaos import purchases
 from tests.chaos.company import CREDENTIALS, Outside
 from tests.chaos.crashes import CUT_OFF, Crashes
 from tests.chaos.day import Day
-from tests.chaos.faults import Troubles
+from tests.chaos.faults import Event, Troubles
 from tests.chaos.operators import Office
 from tests.chaos.processes import environment
 from tests.chaos.stack import ChaosStack, Doctor
 from tests.chaos.verdict import CLIENT_ID, Verdict, judge
 from worker.container import Container, clock
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
-
-    from local.processes import Say
-    from tests.chaos.faults import Event
 
 WEATHER = {"lose": 0.15, "double": 0.3, "delay_seconds": (0, 2.5)}
 SILENCES = 2, 25

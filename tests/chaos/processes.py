@@ -1,18 +1,13 @@
 """What makes the product's processes those of a chaotic day; told to them by their environment."""
 
-from __future__ import annotations
-
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tests.chaos import planted_bugs
 from tests.chaos.crashes import Crashes
 from tests.chaos.hosts import NAME
 from tests.chaos.short_waits import SETTINGS, hurry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 FOLDER, MISTAKES, SILENCE = "CHAOS_FOLDER", "CHAOS_MISTAKES", "CHAOS_SILENCE"
 

@@ -1,19 +1,14 @@
 """What suppliers send: vouchers that a bookkeeper enters in 24SevenOffice, corrects, takes back, and scans papers of."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import md5
 from itertools import count
-from typing import TYPE_CHECKING
+from random import Random
 
-if TYPE_CHECKING:
-    from random import Random
-
-    from tests.chaos.company import Outside, Record
+from tests.chaos.company import Outside, Record
 
 SUPPLIER = {"name": "Byggmakker AS", "number": 20001, "type": "Supplier"}
 ACTIVITY = "Innkjøp"

@@ -1,17 +1,12 @@
 """What is printed and written of the days that were played."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tests.chaos.play import Played
 from tests.chaos.short_waits import LOOKED_AFTER_SECONDS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tests.chaos.play import Played
 
 FINDINGS = ("lost", "duplicated", "wrong", "stuck", "unmailed")
 

@@ -1,10 +1,9 @@
 """Shorter waits: what takes the product minutes takes a chaotic day seconds, in about the same proportions."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from types import ModuleType
+from typing import Any
 
 from models import database
 from models.inbox import verification_delay
@@ -14,10 +13,6 @@ from sync.polling import schedule as polling_schedule
 from worker import dispatch
 from worker import schedule as worker_schedule
 from worker.jobs import send_alerts
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from types import ModuleType
 
 ANSWER_SECONDS = 1
 CLAIM_SECONDS = 5

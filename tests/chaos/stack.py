@@ -1,20 +1,15 @@
 """The system of a chaotic day: two workers, each on a host of its own, no Flower, and whatever dies starts again."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 from local.processes import Process
 from local.servers import NoServerError, Server
 from local.stack import Stack
 from tests.chaos.hosts import NAME, NETWORK, Host, NoHostsError, hosts
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import ExitStack
 
 OURS = {"worker.celery_app": "tests.chaos.worker", "web.app:create_app": "tests.chaos.web:create_app"}
 WORKERS = ("worker", "worker 2")

@@ -1,7 +1,5 @@
 """A few short days of ``make chaos``, and that it would notice a mistake."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 

@@ -1,23 +1,17 @@
 """What both systems should hold after a day, compared with what they do hold, and with what people were told."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.connections.alert_outbox import AlertType
-from tests.chaos.purchases import ACTIVITY, SUPPLIER
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from tests.chaos.company import Outside, Record
-    from tests.chaos.day import Day
-    from tests.chaos.operators import Office
-    from tests.chaos.purchases import Purchase
+from tests.chaos.company import Outside, Record
+from tests.chaos.day import Day
+from tests.chaos.operators import Office
+from tests.chaos.purchases import ACTIVITY, SUPPLIER, Purchase
 
 RECEIVABLES = 1500
 CLIENT_ID = "1001-M"

@@ -1,14 +1,9 @@
 """The web process of a chaotic day."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from fastapi import FastAPI
 
 import web.app
 from tests.chaos.processes import prepare
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 
 def create_app() -> FastAPI:

@@ -1,7 +1,5 @@
 """The Celery app of a chaotic day: the product's own, in a hurry, mortal, and with mistakes where they are planted."""
 
-from __future__ import annotations
-
 from tests.chaos.processes import prepare
 
 prepare()

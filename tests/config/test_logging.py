@@ -1,8 +1,7 @@
-from __future__ import annotations
-
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -11,9 +10,6 @@ from pydantic import SecretStr
 
 from config.logging import configure
 from tests.installation import own_logging
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,9 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
 from pydantic import ValidationError
 
 from config.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ENVIRONMENT = {
     "DATABASE_URL": "postgresql://bridge:hunter2@db/bridge",

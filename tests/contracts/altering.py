@@ -1,11 +1,6 @@
 """Other texts in the answers of a system: what a real one may have that the sandbox lacks."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Altering:

@@ -1,16 +1,11 @@
 """The sandbox's 24SevenOffice, with seeded books for each test."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from redis import Redis
 
 from tests.contracts.stage_twentyfour import Stranger, serving_twentyfour
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")

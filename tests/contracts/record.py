@@ -3,8 +3,6 @@
 Where keys of real accounts are in the environment, it also reads there and tells how their answers differ.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -3,8 +3,6 @@
 What is recorded names no port and holds no key, and the parts of a form are always parted by the same line.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

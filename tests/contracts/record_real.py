@@ -8,15 +8,15 @@ RECORD_PASSWORD and, where the login reaches several clients, RECORD_IDENTITY_ID
 than theirs are RECORD_MOMENT_URL, RECORD_API_URL and RECORD_WEB_URL.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import vcr
@@ -35,16 +35,11 @@ from models.connections.account_ranges import AccountRanges
 from models.connections.vault import Vault
 from models.enums import EntityType
 from sync.errors import SyncError
+from sync.records import LedgerLine
 from tests.contracts import record_moment, record_twentyfour
 from tests.contracts.shapes import blanked, differences, recorded
 from tests.contracts.stage_twentyfour import KEY
 from tests.factories import settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
-
-    from sync.records import LedgerLine
 
 T = TypeVar("T")
 

@@ -3,22 +3,18 @@
 What is recorded names no port and holds no user name, password or session.
 """
 
-from __future__ import annotations
-
 import re
 from copy import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import vcr
 from redis import Redis
+from vcr.request import Request
 
 from local import servers
 from tests.contracts.stage_twentyfour import SCENES, Stranger, furnish, gateway, serving_twentyfour
-
-if TYPE_CHECKING:
-    from vcr.request import Request
 
 CASSETTES = Path(__file__).parent / "cassettes" / "twentyfour"
 TWENTYFOUR = "http://24sevenoffice.sandbox"

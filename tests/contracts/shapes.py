@@ -1,18 +1,14 @@
 """Answers without what they say: which elements they have, and of which type; what differs between two systems."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import yaml
 from lxml import etree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 Shape = dict[str, set[str]]
 """The types of each element, by its path."""

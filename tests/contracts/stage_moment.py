@@ -1,17 +1,17 @@
 """The sandbox's Moment on a fixed day, the gateway that calls it, and a scene for each thing it is asked."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from pydantic import SecretStr
+from starlette.types import ASGIApp
 
 from integrations.moment.client import MomentSite
 from integrations.moment.gateway import MomentGateway
@@ -20,16 +20,10 @@ from sandbox.faults import Faults
 from sandbox.moment.app import create_app
 from sandbox.moment.record_store import RecordStore
 from sandbox.moment.webhooks import WebhookSender
+from sync.ports import ProjectExpenses
 from sync.records import Address, Customer, ExpenseDraft, Invoice, InvoiceLine, Project
 from tests import factories
 from tests.sandbox.serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from starlette.types import ASGIApp
-
-    from sync.ports import ProjectExpenses
 
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MISHAPS_AFTER_THE_WORK = ("truncated", "lose_answer", "save_then_error")

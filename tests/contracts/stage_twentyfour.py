@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
+from redis import Redis
+from starlette.types import ASGIApp
 
 from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
@@ -42,12 +45,6 @@ from tests import factories
 from tests.contracts import suppliers
 from tests.fakes import lines_of
 from tests.sandbox.serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from redis import Redis
-    from starlette.types import ASGIApp
 
 WSDLS = Path(__file__).parents[2] / "integrations/twentyfour/wsdl"
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -1,18 +1,17 @@
 """What the flows rely on: held by the gateway against the sandbox, and by the fake that stands in for both."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pytest
 
 from integrations.moment.webhooks import read
 from models.enums import EntityType, Record
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
+from sync.ports import Moment
 from sync.records import ExportStatus
 from tests.contracts.stage_moment import (
     CREDIT_NOTE,
@@ -26,11 +25,6 @@ from tests.contracts.stage_moment import (
     serving_moment,
 )
 from tests.fakes import FakeMoment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sync.ports import Moment
 
 LATER = MORNING + timedelta(days=1)
 

@@ -1,19 +1,20 @@
 """What the flow of expenses relies on, held by the gateway against the sandbox."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, UnavailableError
+from sync.ports import ProjectExpenses
 from sync.records import ExistingExpense
 from tests.contracts.stage_moment import (
     DESIGN,
@@ -27,12 +28,6 @@ from tests.contracts.stage_moment import (
 )
 from tests.fakes import FakeMoment
 from tests.sandbox.serving import sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from sync.ports import ProjectExpenses
 
 MIB = 1024 * 1024
 

@@ -1,9 +1,8 @@
 """Recording real accounts, played on a sandbox behind other addresses whose answers differ in places."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -12,10 +11,6 @@ from tests.contracts import record_real
 from tests.contracts.altering import Altering
 from tests.contracts.stage_moment import MORNING, Office, serving_moment
 from tests.contracts.stage_twentyfour import Stranger, furnish, serving_twentyfour
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 SECRETS = (
     "demo-password",

@@ -1,22 +1,17 @@
 """What the flows rely on: held by the gateway against the sandbox, and by the fake that stands in for both."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from models.connections.account_ranges import AccountRanges
 from sync.errors import OutcomeUnknownError, RejectedError
+from sync.ports import Erp
 from sync.records import BookedVouchers, Company, ExistingProject, FiscalYear, Voucher
-from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER
+from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER, Stranger
 from tests.fakes import FakeErp, lines_of
-
-if TYPE_CHECKING:
-    from sync.ports import Erp
-    from tests.contracts.stage_twentyfour import Stranger
 
 DAY = VOUCHER.day
 UNBALANCED = replace(VOUCHER, entries=VOUCHER.entries[:2])

@@ -1,20 +1,15 @@
 """What only the real gateway can show: what the books hold afterwards, and what it makes of 24SevenOffice's bad days."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from sync.engine.call_log import recording_calls
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, UnavailableError
-from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER
+from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER, Stranger
 from tests.fakes import lines_of
-
-if TYPE_CHECKING:
-    from tests.contracts.stage_twentyfour import Stranger
 
 DAY = VOUCHER.day
 

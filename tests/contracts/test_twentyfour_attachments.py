@@ -1,28 +1,21 @@
 """Suppliers' documents as the gateway brings them from the sandbox, byte for byte and a piece at a time."""
 
-from __future__ import annotations
-
 import random
 import tracemalloc
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 from redis import Redis
 
 from integrations.twentyfour.attachments import MAX_CHUNK
+from integrations.twentyfour.gateway import TwentyFourGateway
 from sync.errors import RejectedError, UnavailableError
-from sync.records import VoucherFiles
+from sync.records import VoucherFile, VoucherFiles
 from tests.contracts.stage_twentyfour import SCAN, Stranger, content_of, soap_client
 from tests.contracts.suppliers import enter, register, scanned
 from tests.fakes import FakeErp
 from tests.sandbox.serving import sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from integrations.twentyfour.gateway import TwentyFourGateway
-    from sync.records import VoucherFile
 
 STAMP = 501
 SHORT_ANSWERS = {"max_request_kb": 8}

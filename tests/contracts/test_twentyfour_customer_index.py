@@ -1,18 +1,12 @@
 """What reading the register costs, and what of it a person's hand in the meantime changes."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
+from integrations.twentyfour.gateway import TwentyFourGateway
 from sync.records import Company
-from tests.contracts.stage_twentyfour import NORDLYS
-
-if TYPE_CHECKING:
-    from integrations.twentyfour.gateway import TwentyFourGateway
-    from tests.contracts.stage_twentyfour import Stranger
+from tests.contracts.stage_twentyfour import NORDLYS, Stranger
 
 
 @pytest.fixture

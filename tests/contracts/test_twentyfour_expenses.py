@@ -1,25 +1,19 @@
 """Suppliers' vouchers as the gateway finds them in the ledger of the sandbox."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from integrations.twentyfour.gateway import TwentyFourGateway
 from models.connections.account_ranges import AccountRanges
+from sync.records import LedgerLine
 from sync.rules.vat_allocation import gross_amounts
-from tests.contracts.stage_twentyfour import PURCHASE, furnish, serving_twentyfour
+from tests.contracts.stage_twentyfour import PURCHASE, Stranger, furnish, serving_twentyfour
 from tests.contracts.suppliers import OWED, enter, register, scanned
 from tests.fakes import FakeErp
 from tests.sandbox.twentyfour.soap_client import Clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from integrations.twentyfour.gateway import TwentyFourGateway
-    from sync.records import LedgerLine
-    from tests.contracts.stage_twentyfour import Stranger
 
 ACCOUNTS = AccountRanges.parse("4000, 4300-4399, 6590")
 

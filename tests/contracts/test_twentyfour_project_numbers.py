@@ -1,18 +1,12 @@
 """What it costs to see whether the numbers of projects are free."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
+from integrations.twentyfour.gateway import TwentyFourGateway
 from sync.records import ExistingProject
-from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS
-
-if TYPE_CHECKING:
-    from integrations.twentyfour.gateway import TwentyFourGateway
-    from tests.contracts.stage_twentyfour import Stranger
+from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, Stranger
 
 
 @pytest.fixture

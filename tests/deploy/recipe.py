@@ -1,21 +1,17 @@
 """What docker-compose.yml, the Dockerfile and .env.example say, for those who try what they describe."""
 
-from __future__ import annotations
-
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 
 from local.processes import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SERVICES: Mapping[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 OURS: Mapping[str, Any] = {name: service for name, service in SERVICES.items() if "build" in service}

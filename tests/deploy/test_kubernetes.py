@@ -1,9 +1,8 @@
-from __future__ import annotations
-
 import tomllib
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +11,8 @@ from sqlalchemy import text
 
 from config.settings import Settings
 from local.processes import ROOT, commands
+from models.connections.repository import Connections
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import circuit_breaker, due
 from models.inbox.enqueue import enqueue
@@ -20,12 +21,6 @@ from tests.factories import settings
 from web import health, metrics
 from worker.__main__ import main
 from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from models.connections.repository import Connections
-    from models.database import Database
 
 Manifest = dict[str, Any]
 

@@ -1,10 +1,9 @@
 """What the dashboard and the alerts ask for is told by the processes, under labels that they have."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
@@ -12,9 +11,6 @@ import yaml
 from local.processes import ROOT
 from tests.deploy.recipe import SERVICES
 from web.security.request_metrics import PARTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 ALERTS: dict[str, Any] = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())

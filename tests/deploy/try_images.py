@@ -4,17 +4,15 @@ It runs beside an installation's own containers: from a copy of this folder with
 its own, and on other ports where those of docker-compose.yml are taken.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from click import echo
 
@@ -26,9 +24,6 @@ from local.ports import free_ports
 from local.processes import ROOT
 from local.stack import USUAL_PORTS, output
 from tests.deploy.recipe import OURS, SERVICES, example_filled_in
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PROJECT = "moment-24sevenoffice-try"
 IMAGE = "image: moment-24sevenoffice"

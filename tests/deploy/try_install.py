@@ -5,18 +5,17 @@ commands of docker-compose.yml are started with the environment that compose giv
 their health checks must hold, and customers of the sandbox get their numbers. All listens on 127.0.0.1.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from click import echo
@@ -28,15 +27,9 @@ from local.demo_day import three_customers_get_their_numbers
 from local.demo_user import DemoUser
 from local.ports import free_ports
 from local.processes import ROOT
+from local.servers import Server
 from local.stack import USUAL_PORTS, NotRunningError, output
-from tests.deploy.recipe import OURS, environment, example_filled_in, images
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterable, Mapping
-
-    from local.servers import Server
-    from tests.deploy.recipe import Image
+from tests.deploy.recipe import OURS, Image, environment, example_filled_in, images
 
 START_SECONDS = 90
 STOP_SECONDS = 60

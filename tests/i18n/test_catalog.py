@@ -1,24 +1,18 @@
 """All that people read has its Norwegian, and nothing else stands in the catalogue."""
 
-from __future__ import annotations
-
 import ast
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Message
 from jinja2 import Environment
 
 from i18n.catalog import Language
 from i18n.extraction import PACKAGES, ROOT, TEMPLATES, catalog, extract_all, is_translated, messages_in, updated
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from babel.messages.catalog import Message
 
 Token = tuple[int, str, str]
 LEXER = Environment(autoescape=True, extensions=["jinja2.ext.i18n"])

@@ -1,9 +1,6 @@
 """Sentences that are kept with the words they were made of, and told to each reader in their language."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -14,11 +11,8 @@ from i18n.catalog import Language
 from i18n.messages import as_json, from_json, joined, msg, translate
 from models.connections import alert_outbox
 from models.connections.alert_outbox import Alert, AlertType
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connections
-    from models.database import Database
-
+from models.connections.repository import Connections
+from models.database import Database
 from tests.factories import NOW, settings
 
 ACCOUNT = msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=3999)

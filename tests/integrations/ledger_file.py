@@ -3,36 +3,32 @@
 It is here to show what a second ERP takes: one folder that fulfils the ports of :mod:`sync.ports`.
 """
 
-from __future__ import annotations
-
 import csv
 from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import BinaryIO
 
-from sync.errors import RejectedError
+from models.connections.account_ranges import AccountRanges
+from sync.errors import RejectedError, SyncError
 from sync.records import (
     BookedVouchers,
     Company,
+    CompanyDraft,
     ExistingProject,
     FiscalYear,
     Identity,
     LedgerLine,
     PostedLine,
+    ProjectDraft,
+    Voucher,
+    VoucherFile,
     VoucherFiles,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
-    from pathlib import Path
-    from typing import BinaryIO
-
-    from models.connections.account_ranges import AccountRanges
-    from sync.errors import SyncError
-    from sync.records import CompanyDraft, ProjectDraft, Voucher, VoucherFile
 
 IDENTITY = Identity("00000000-0000-0000-0000-000000000001", "The file")
 OUTGOING_INVOICE = "1"

@@ -1,14 +1,16 @@
 """A second ERP is one folder: one to read only is run by polls, flows and doctor as they are."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from models.admin import job_actions
+from models.admin.job_list import JobView
+from models.connections.repository import Connection, Connections
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import due, links
 from models.inbox.enqueue import enqueue
@@ -17,19 +19,11 @@ from sync.diagnostics.findings import CheckStatus, Target
 from sync.diagnostics.run_checks import run_checks
 from sync.engine.context import SyncContext
 from sync.polling.polls import poll_expenses
+from sync.ports import Erp, InspectableErp
 from sync.runner import Runner
 from tests.factories import NOW, customer, invoice, project, settings
 from tests.integrations.ledger_file import LedgerFile
 from tests.sync.inspectable_fakes import OpenFakeMoment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from models.admin.job_list import JobView
-    from models.connections.repository import Connection, Connections
-    from models.database import Database
-    from sync.ports import Erp, InspectableErp
 
 ACCOUNTS = "account,vat,rate\n1500,,\n2400,,\n2711,,\n3000,3,25\n3100,5,0\n4300,1,25\n"
 COLUMNS = "year,type,number,date,changed,account,amount,vat,project,customer,name,organization_number,invoice,text"

@@ -1,20 +1,15 @@
 """One town for all journeys, and a firm of its own for each."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from models.enums import EntityType
+from tests.journeys.firm import Firm
 from tests.journeys.purchasing import ACCOUNTS, Purchasing
 from tests.journeys.town import Town, town
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.journeys.firm import Firm
 
 PACE = {"DISPATCH_SECONDS": "0.5", "LEASE_SECONDS": "6", "POLL_SECONDS": "3600"}
 """Beat looks often, and a worker that has vanished is soon given up. Polls never come to a notification's help."""

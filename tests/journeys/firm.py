@@ -1,36 +1,30 @@
 """A firm on both sides of the bridge, and all that is done and seen there from outside."""
 
-from __future__ import annotations
-
 import json
 import time
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from sqlalchemy import update
 
 from local.demo_company import CLIENT
 from local.demo_user import eventually, expect
+from local.stack import Stack
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
 from models.connections.alert_outbox import pending_alerts
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, JobState, Lane
 from models.inbox import cursors
 from models.schema.tables import AlertRow, SyncJobRow
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs.diagnostics import check
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from local.stack import Stack
-    from models.admin.job_list import JobView
-    from worker.container import Container
-
-    Record = dict[str, Any]
+Record = dict[str, Any]
 
 API_KEY = "journey-key"
 PATIENCE_SECONDS = 60

@@ -1,20 +1,15 @@
 """What a firm buys for its projects: the bookkeeper's vouchers in 24SevenOffice, and what Moment has of them."""
 
-from __future__ import annotations
-
 from base64 import b64encode
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import md5
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.demo_company import CLIENT
 from local.demo_user import eventually, expect
 from models.enums import EntityType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tests.journeys.firm import Firm, Record
+from tests.journeys.firm import Firm, Record
 
 SUPPLIER = 20001
 ACCOUNTS = "4000, 4300-4399, 6590"

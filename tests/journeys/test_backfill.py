@@ -1,9 +1,7 @@
 """The invoices of a year from before the connection, brought by the real command, which is killed on its way."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -12,13 +10,9 @@ from models.admin import job_list
 from models.admin.job_filter import JobFilter
 from models.enums import JobState
 from tests.installation import process
+from tests.journeys.firm import Firm, Record
 from worker import dispatch
 from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from tests.journeys.firm import Firm, Record
 
 MANY = 1000
 """Invoices, some of them credit notes."""

@@ -1,12 +1,5 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from tests.journeys.firm import API_KEY
+from tests.journeys.firm import API_KEY, Firm
 from worker.jobs.send_alerts import PAUSE_BETWEEN_EMAILS
-
-if TYPE_CHECKING:
-    from tests.journeys.firm import Firm
 
 
 def test_a_wrong_password_stops_the_firm_with_one_mail_and_all_goes_through_once_it_is_mended(firm: Firm) -> None:

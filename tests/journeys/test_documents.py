@@ -1,13 +1,10 @@
-from __future__ import annotations
-
 from datetime import timedelta
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import psutil
 
-if TYPE_CHECKING:
-    from tests.journeys.purchasing import Purchasing
+from tests.journeys.purchasing import Purchasing
 
 MB = 1024 * 1024
 COST = {"account": 4300, "amount": "1250.00", "tax": "1", "project": 1}

@@ -1,12 +1,7 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from tests.journeys.firm import Record
-    from tests.journeys.purchasing import Purchasing
+from tests.journeys.firm import Record
+from tests.journeys.purchasing import Purchasing
 
 COST = {"account": 4300, "tax": "1", "comment": "Gips"}
 VAT = {"account": 2711, "tax": "1"}

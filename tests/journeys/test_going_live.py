@@ -1,9 +1,7 @@
 """Going live on a client of 24SevenOffice that has 200 customers and 50 projects already."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 import requests
@@ -11,20 +9,16 @@ import requests
 from local.demo_user import eventually, expect
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
 from models.enums import JobState, Role, Scope
 from models.users import repository as users
 from models.users import sessions
 from models.users.repository import Rights
 from tests.factories import organization_numbers
+from tests.journeys.firm import Firm, Record
 from web.security.cookies import SESSION
 from web.security.csrf import csrf_token
 from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from models.admin.job_list import JobView
-    from tests.journeys.firm import Firm, Record
 
 CUSTOMERS, PROJECTS = 200, 50
 TWINS = 10001 + CUSTOMERS

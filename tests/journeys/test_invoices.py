@@ -1,17 +1,11 @@
-from __future__ import annotations
-
+from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING
 
 from local import demo_company
 from local.demo_user import eventually, expect
 from models.admin import job_actions
 from models.enums import EntityType, Outcome, Record
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.journeys.firm import Firm
+from tests.journeys.firm import Firm
 
 DOCUMENTED = (
     b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '

@@ -1,19 +1,13 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from local.demo_user import eventually, expect
 from models.enums import EntityType
+from tests.journeys.firm import Firm
 from worker.celery_app import QUEUE
 from worker.container import clock
 from worker.jobs import polls
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.journeys.firm import Firm
 
 MANY = 300
 

@@ -1,18 +1,13 @@
 """What is killed here is started again by the test itself, as the supervisor or a cluster would."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
 from local.demo_user import eventually, expect
 from models.enums import EntityType
+from tests.journeys.firm import Firm, Record
 from worker.container import clock
-
-if TYPE_CHECKING:
-    from tests.journeys.firm import Firm, Record
 
 BATCH = 20
 """Vouchers that go out in one call."""

@@ -1,11 +1,6 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from tests.journeys.firm import Firm
+from tests.journeys.firm import Firm
 
 
 @pytest.mark.parametrize(

@@ -1,27 +1,21 @@
 """PostgreSQL is lost with its disk, and a backup that does not know of the last records takes its place."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from local.demo_user import eventually, expect
 from local.server_binaries import postgres_binaries
+from local.stack import Stack
 from models.admin import audit_log
 from models.enums import EntityType, Scope
 from tests.journeys.conftest import PACE, say
+from tests.journeys.firm import Firm, Record
 from tests.journeys.purchasing import ACCOUNTS, Purchasing
 from tests.journeys.town import town
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from local.stack import Stack
-    from tests.journeys.firm import Firm, Record
 
 COST = {"account": 4300, "tax": "1", "comment": "Gips", "amount": "1250.00"}
 RESTORED = "told the bridge that a backup was restored"

@@ -1,25 +1,19 @@
 """The whole system, with firms in it."""
 
-from __future__ import annotations
-
 import itertools
 import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from celery import Celery
 
 from config.settings import Settings
+from local.processes import Say
 from local.stack import Plan, Stack
 from tests.journeys.firm import Firm
 from worker.celery_app import QUEUE
 from worker.container import Container
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from local.processes import Say
 
 
 class Town:

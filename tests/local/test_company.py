@@ -1,7 +1,5 @@
-from __future__ import annotations
-
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -11,12 +9,8 @@ from local import demo_company
 from local.stack import NotRunningError, Plan, Stack
 from models.connections.repository import Connections
 from models.connections.vault import Vault
+from models.database import Database
 from tests.factories import settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from models.database import Database
 
 NOW = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))

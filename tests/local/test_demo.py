@@ -1,14 +1,9 @@
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.processes import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_day_holds_and_is_reported(tmp_path: Path) -> None:

@@ -1,15 +1,10 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pydantic import SecretStr
 
 from config.settings import Settings
 from local.environment import keep, kept_secrets, sandbox_settings
 from models.connections.vault import Vault
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ADDRESSES = dict.fromkeys(("web", "moment", "twentyfour", "smtp"), "http://127.0.0.1:1")
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil
@@ -9,8 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
 from zipfile import ZipFile
 
 import psutil
@@ -18,10 +17,6 @@ import pytest
 
 from local.install import LOCK, TELL_SECONDS, NotInstalledError, install
 from local.processes import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")

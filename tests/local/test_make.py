@@ -1,7 +1,5 @@
 """What each target of the Makefile installs and says, with a Python that only notes what it is asked."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import socket
 
 from local.ports import free_ports

@@ -1,7 +1,5 @@
 """The whole system as ``make run`` starts it, seen from outside."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal
@@ -9,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -22,11 +21,6 @@ from local.environment import kept
 from local.processes import ROOT
 from local.run import _taken
 from local.stack import USUAL_PORTS, Plan, Stack
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
 
 ENVIRON = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields} | {
     "SANDBOX": "1"

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import re
 from struct import unpack
 from zlib import crc32, decompress

@@ -1,13 +1,12 @@
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import pytest
@@ -20,9 +19,6 @@ from sqlalchemy.exc import OperationalError
 
 from local import embedded, servers
 from local.servers import NoServerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 

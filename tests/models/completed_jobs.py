@@ -1,22 +1,16 @@
 """Takes changes through the inbox, so that a test says in a line what they ended in."""
 
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
 from models.admin import job_actions
+from models.admin.job_list import JobView
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from tests.factories import NOW
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from models.admin.job_list import JobView
-    from models.database import Database
 
 HOUR = timedelta(hours=1)
 INVOICE = Record(EntityType.INVOICE, "9")

@@ -1,15 +1,9 @@
 """A connection in a real, empty database."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
+from models.connections.repository import Connection, Connections
 from tests.factories import NOW, settings
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection, Connections
 
 
 @pytest.fixture

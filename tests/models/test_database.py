@@ -1,10 +1,8 @@
 """Connections that break while nobody uses them, or whose other end has gone."""
 
-from __future__ import annotations
-
 import socket
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
@@ -12,9 +10,6 @@ from sqlalchemy import text
 
 from models import database as models_database
 from models.database import Database, DatabaseUnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 OTHERS = text(
     "select pg_terminate_backend(pid, 5000) from pg_stat_activity"

@@ -1,9 +1,8 @@
 """Migrations of rows that earlier versions have written."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -14,9 +13,6 @@ from i18n.messages import Message, as_json, joined
 from models.database import Database, downgrade, migrate
 from models.schema.tables import AuditRow
 from tests.factories import NOW
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 RIVALS = "9b2f0a52-1f0e-5c55-8f6b-0c1e6c3f4711"
 CHOICES = f'Rival "Nord" AS ({RIVALS}), Rival Sør AS ({RIVALS})'

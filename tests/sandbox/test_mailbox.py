@@ -1,17 +1,12 @@
-from __future__ import annotations
-
 import smtplib
+from collections.abc import Iterator
 from email.message import EmailMessage
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from tests.sandbox.serving import sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,14 @@
-from __future__ import annotations
-
 import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from tests.sandbox.serving import sandbox
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEY = ("apikey", "moment-demo-key")
 

@@ -1,18 +1,12 @@
 """Both remote systems in memory, as the doctor and a rehearsal see them."""
 
-from __future__ import annotations
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar
 
-from typing import TYPE_CHECKING, ClassVar
-
-from sync.records import ExistingProject, LedgerLine
+from models.connections.account_ranges import AccountRanges
+from sync.records import ExistingProject, LedgerLine, Voucher
 from tests.fakes import FakeErp, FakeMoment
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from datetime import datetime
-
-    from models.connections.account_ranges import AccountRanges
-    from sync.records import Voucher
 
 
 class OpenFakeMoment(FakeMoment):

@@ -1,21 +1,14 @@
 """The catalogue explains every reason that the code gives, and no other."""
 
-from __future__ import annotations
-
 import ast
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from i18n.catalog import Language
 from i18n.messages import translate
-from sync.error_codes import ERROR_CODES, GROUPS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sync.error_codes import ErrorCode
+from sync.error_codes import ERROR_CODES, GROUPS, ErrorCode
 
 ROOT = Path(__file__).parents[2]
 MODULES = {

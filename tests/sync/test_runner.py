@@ -1,7 +1,5 @@
-from __future__ import annotations
-
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,15 +7,10 @@ from models.admin import job_actions
 from models.enums import EntityType, JobState, Lane, Outcome
 from models.inbox import leases
 from sync.engine import call_log
-from sync.errors import MisconfiguredError, UnavailableError
+from sync.errors import MisconfiguredError, SyncError, UnavailableError
+from sync.records import CompanyDraft, Customer, ProjectDraft
 from tests import factories
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sync.errors import SyncError
-    from sync.records import CompanyDraft, Customer, ProjectDraft
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """The web process on a free port, with one connection, and people who are signed in to it."""
 
-from __future__ import annotations
-
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 import requests
 
 from i18n.catalog import Language
+from models.connections.repository import Connection
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users import sessions
@@ -19,13 +19,7 @@ from tests.sandbox.serving import Host, serving
 from web.app import create_app
 from web.security.cookies import SESSION
 from web.security.csrf import csrf_token
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container, clock
 
 numbers = itertools.count(1)
 

@@ -1,20 +1,15 @@
 """Finds its way about the pages as a person does, by links and by forms that ask, and gathers every form on the way."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import lxml.html
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    import requests
-    from lxml.html import FormElement, HtmlElement
+import requests
+from lxml.html import FormElement, HtmlElement
 
 ENOUGH = 4
 """How many addresses of one route are looked at: lists are linked to in endless ways."""

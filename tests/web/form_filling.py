@@ -1,17 +1,13 @@
 """Fills in a form of a page as a person does: what stands in it stays, but for what they enter."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lxml.html
+import requests
+from lxml.html import FormElement
 
-if TYPE_CHECKING:
-    import requests
-    from lxml.html import FormElement
-
-    from tests.web.conftest import Person
+from tests.web.conftest import Person
 
 
 def form_of(page: requests.Response, action: str) -> FormElement:

@@ -1,15 +1,11 @@
 """Somebody who signs in themselves: keeps cookies, also those for https only, and fills in the form."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator
 from http.cookies import Morsel, SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Browser:

@@ -1,18 +1,12 @@
 """Customers and projects of which it is asked who they are."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from models.admin import match_questions
 from models.admin.match_questions import Candidate
 from models.enums import EntityType, JobState, Record
 from tests.factories import NOW
 from tests.models.completed_jobs import settled
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Web
-    from worker.container import Container
+from tests.web.conftest import Web
+from worker.container import Container
 
 CANDIDATES = (
     Candidate("10234", "Nordlys Oslo", "923609016", "oslo@nordlys.example"),

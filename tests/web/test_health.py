@@ -1,16 +1,10 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 from sqlalchemy import text
 
+from local.servers import Server
+from tests.web.conftest import Web
 from worker import heartbeat
-
-if TYPE_CHECKING:
-    from local.servers import Server
-    from tests.web.conftest import Web
-    from worker.container import Container
+from worker.container import Container
 
 
 def test_with_both_servers_and_a_sweep_all_is_up(web: Web, container: Container) -> None:

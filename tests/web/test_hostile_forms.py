@@ -4,10 +4,8 @@ Forms are found by following the links of the pages, and each route that takes a
 is tried without anybody thinking of it.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import hypothesis
@@ -15,6 +13,7 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from models.enums import Role, Scope
 from models.users import repository as users
@@ -22,23 +21,15 @@ from models.users import sessions
 from models.users.repository import Rights
 from tests.factories import settings
 from tests.installation import compared, stuck
-from tests.web.crawler import Surfer
+from tests.web.conftest import Web
+from tests.web.crawler import Form, Surfer
 from tests.web.match_questions import asked
 from web.app import create_app
 from web.security.cookies import SESSION, SIGN_IN
 from web.security.csrf import FORM_MEDIA_TYPE
-from worker.container import clock
+from worker.container import Container, clock
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from hypothesis.strategies import SearchStrategy
-
-    from tests.web.conftest import Web
-    from tests.web.crawler import Form
-    from worker.container import Container
-
-    Pairs = list[tuple[str, str | int]]
+Pairs = list[tuple[str, str | int]]
 
 MARK = "<b id=hostile>"
 HOSTILE = (

@@ -1,22 +1,16 @@
 """The endpoints that programs call, under whatever schemathesis can think of: ``make fuzz`` sends 10,000 requests."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
-from schemathesis import GenerationMode
+from hypothesis.strategies import SearchStrategy
+from schemathesis import Case, GenerationMode
 
+from tests.web.conftest import Web
 from web.app import create_app
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-    from schemathesis import Case
-
-    from tests.web.conftest import Web
 
 ENDPOINTS = ("/webhooks/", "/health/")
 TEXT = {"type": "string"}

@@ -1,6 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -10,9 +8,6 @@ from tests.installation import environment, eventually, installed, own_logging
 from tests.sandbox.serving import serving
 from tests.web.conftest import Web
 from web.app import create_app
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TOKEN = "let-me-in"
 

@@ -1,29 +1,22 @@
-from __future__ import annotations
-
 import json
 import socket
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from local.servers import Server
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Lane, Record
 from tests.installation import eventually, messages
+from tests.web.conftest import Web
 from web import webhooks
 from web.security.headers import MAX_BODY_BYTES
 from worker import dispatch
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from local.servers import Server
-    from tests.web.conftest import Web
-    from worker.container import Container
+from worker.container import Container, clock
 
 DOCUMENTED = (
     b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '

@@ -1,13 +1,8 @@
 """What may keep us out, or something from us: how it comes about, what the doctor says of it, and its cure."""
 
-from __future__ import annotations
+from collections.abc import Callable
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.worker.broken_connection import Practice
+from tests.worker.broken_connection import Practice
 
 Sickness = tuple[str, "Callable[[Practice], object]", str, str, str]
 

@@ -1,15 +1,9 @@
 """What may be wrong in the books or the settings, what the doctor says of it, and the cure that it names."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from models.enums import EntityType
+from tests.worker.access_problems import Sickness
 from tests.worker.broken_connection import API, OUTGOING
 from worker.container import clock
-
-if TYPE_CHECKING:
-    from tests.worker.access_problems import Sickness
 
 IN_THE_BOOKS: list[Sickness] = [
     (

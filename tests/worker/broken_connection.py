@@ -1,10 +1,9 @@
 """A connection as the doctor meets it, whose systems can be put out of order."""
 
-from __future__ import annotations
-
 from base64 import b64encode
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from sqlalchemy import delete
@@ -12,15 +11,10 @@ from sqlalchemy import delete
 from models.connections import webhook_activity
 from models.enums import EntityType, Lane
 from models.schema.tables import WebhookActivityRow
+from sync.diagnostics.findings import Finding
 from tests.factories import settings
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs import diagnostics
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sync.diagnostics.findings import Finding
-    from worker.container import Container
 
 API = "api/1.0/companies/1001"
 OUTGOING = 11

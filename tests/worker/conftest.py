@@ -1,21 +1,15 @@
 """An installation whose remote systems are the sandbox, with one connection."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 import pytest
 import requests
 
+from models.connections.repository import Connection
 from tests.factories import NOW, settings
 from tests.installation import environment, installed
 from tests.sandbox.serving import sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,20 @@
 """A month of suppliers' vouchers in both systems of the sandbox, and what goes wrong with one of their expenses."""
 
-from __future__ import annotations
-
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
 
 import requests
 
 from models.admin import discrepancies
+from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from models.inbox.enqueue import enqueue
+from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from tests.worker.month_of_invoices import API, DAY, FIRST, LAST, PROJECT, YEAR, work_off
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs import reconciliation
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import date
-
-    from models.connections.repository import Connection
-    from sync.reconciliation.report import Discrepancy, ReconciliationReport
-    from worker.container import Container
 
 SUPPLIER = 20001
 COST: dict[str, Any] = {"account": 4300, "amount": "1000.00", "tax": "1", "project": 1, "comment": "Gips"}

@@ -1,22 +1,16 @@
 """A month of invoices in both systems of the sandbox, and what goes wrong with one of them in the ledger."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
+from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from models.inbox import due
 from models.inbox.enqueue import enqueue
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container, clock
 
 API = "api/1.0/companies/1001"
 CUSTOMER, PROJECT = 62788973, 62788980

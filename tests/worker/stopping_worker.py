@@ -1,7 +1,5 @@
 """The worker's own app, but for one thing: it stops itself once, when it is about to send a certain operation."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

@@ -1,27 +1,20 @@
 """Every assumption is tested by the doctor, by a rehearsal, by both, or by neither for a reason: as its page says."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from models.enums import EntityType, Record
 from models.inbox.enqueue import enqueue
+from sync.diagnostics.findings import Finding
 from sync.diagnostics.run_write_tests import run_write_tests
 from sync.diagnostics.write_tests.artifacts import WriteTestArtifacts
 from tests.worker.broken_connection import CUSTOMER, DRAFT, PROJECT, Practice, healthy
 from worker import tasks
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs import diagnostics
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sync.diagnostics.findings import Finding
-    from worker.container import Container
 
 PAGE = (Path(__file__).parents[2] / "docs" / "assumptions.md").read_text()
 TESTED_BY = dict(re.findall(r"^\| ([SM]\d+) \|.*\| ([^|]+) \|$", PAGE, re.MULTILINE))

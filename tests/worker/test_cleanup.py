@@ -1,14 +1,13 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import func, select
 
 from models.admin import job_actions, job_list
 from models.admin.job_filter import JobFilter
 from models.connections import alert_outbox
 from models.connections.alert_outbox import DeliveryStatus
+from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Role, Scope
 from models.inbox import links
 from models.inbox.enqueue import enqueue
@@ -19,13 +18,7 @@ from models.users import sessions, throttle
 from models.users.repository import Rights
 from tests.installation import stuck
 from worker import tasks
-from worker.container import clock
-
-if TYPE_CHECKING:
-    import pytest
-
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container, clock
 
 CUSTOMER, MAIL = "62788973", "books@example.com"
 

@@ -1,22 +1,15 @@
-from __future__ import annotations
-
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
 import requests
 from click.testing import CliRunner
 
+from models.connections.repository import Connection
 from sync.errors import MisconfiguredError
 from worker.__main__ import main
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container, clock
 
 
 def nothing() -> None:

@@ -1,17 +1,12 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
+from local.servers import Server
 from models.enums import EntityType, Lane
 from tests.installation import messages
 from worker import dispatch
-
-if TYPE_CHECKING:
-    from local.servers import Server
-    from worker.container import Container
+from worker.container import Container
 
 INVOICES, CUSTOMERS = Lane(1, EntityType.INVOICE), Lane(1, EntityType.CUSTOMER)
 

@@ -1,6 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,12 +8,8 @@ from models.inbox.links import Link
 from tests.factories import NOW, settings
 from tests.installation import environment, installed
 from tests.models.completed_jobs import settled
+from worker.container import Container
 from worker.record_urls import RecordUrl, record_urls
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from worker.container import Container
 
 MOMENT = "https://moment.example/{company}/{kind}/{id}"
 TWENTYFOUR = "https://24so.example/{kind}/{year}/{number}"

@@ -1,13 +1,7 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from sync.runner import FLOWS
 from worker.celery_app import app
+from worker.container import Container
 from worker.schedule import beat_schedule
-
-if TYPE_CHECKING:
-    from worker.container import Container
 
 
 def test_all_that_beat_sends_is_a_task(container: Container) -> None:

@@ -1,16 +1,15 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from integrations.twentyfour.budget_scripts import OF_CONNECTION
+from local.servers import Server
 from models.admin import job_actions, job_list
 from models.admin.job_filter import JobFilter
 from models.connections import alert_outbox, webhook_activity
 from models.connections.alert_outbox import AlertType
+from models.connections.repository import Connection
 from models.database import DatabaseUnavailableError
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import leases, missed_webhooks
@@ -18,13 +17,8 @@ from models.inbox.enqueue import enqueue
 from tests.factories import settings
 from tests.installation import messages, stuck
 from worker import heartbeat, tasks
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs import diagnostics
-
-if TYPE_CHECKING:
-    from local.servers import Server
-    from models.connections.repository import Connection
-    from worker.container import Container
 
 CUSTOMER, PROJECT, DRAFT = "62788973", "62788980", "106939080"
 

@@ -1,34 +1,27 @@
 """A real worker and a real beat, as processes of their own."""
 
-from __future__ import annotations
-
 import signal
 import socket
+import subprocess
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 
 from local.ports import free_ports
-from models.admin.operations import OperationType
+from local.servers import Server
+from models.admin.operations import OperationResult, OperationType
+from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox.enqueue import enqueue
 from tests.installation import eventually, process
 from worker import dispatch, heartbeat
 from worker.celery_app import app
-from worker.container import clock
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
-
-    from local.servers import Server
-    from models.admin.operations import OperationResult
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container, clock
 
 CUSTOMER, DRAFT = "62788973", "106939080"
 ALONE = ("--without-gossip", "--without-mingle")

@@ -1,13 +1,12 @@
 """A year of many invoices and suppliers' vouchers, put straight into both systems of a sandbox of its own."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
+from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from models.inbox import links
 from models.inbox.links import Link
@@ -18,17 +17,11 @@ from sandbox.moment.records import Invoice, InvoiceLine, ProjectExpense
 from sandbox.moment.webhooks import WebhookSender
 from sandbox.twentyfour import seed
 from sandbox.twentyfour.app import create_app as create_twentyfour
-from sandbox.twentyfour.state import File, Line, Voucher
+from sandbox.twentyfour.state import Client, File, Line, Voucher
 from tests.contracts.stage_twentyfour import WSDLS
 from tests.sandbox.serving import serving
 from tests.worker.month_of_invoices import CUSTOMER, PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from models.connections.repository import Connection
-    from sandbox.twentyfour.state import Client
-    from worker.container import Container
+from worker.container import Container
 
 YEAR = 2026
 FIRST, LAST = date(YEAR, 1, 1), date(YEAR, 12, 31)

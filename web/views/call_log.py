@@ -1,12 +1,7 @@
 """What was said to the other system and what it answered, laid out for people to read."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
 
 ELEMENT = re.compile(r"<[^>]*>?|[^<]+")
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"?|[{}\[\],:]|[^\s{}\[\],:"]+')

@@ -1,14 +1,9 @@
 """Charts, drawn as SVG on the server: how much came across and how much failed, and how long it took."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 WIDTH, LEFT, RIGHT = 400, 44, 396
 COUNTS = (14, 104)

@@ -1,13 +1,6 @@
 """How long something took, in the largest unit that a person would use."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from i18n.messages import msg
-
-if TYPE_CHECKING:
-    from i18n.messages import Message
+from i18n.messages import Message, msg
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

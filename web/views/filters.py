@@ -1,9 +1,8 @@
 """What a person filters a list of changes by, as it stands in the address and survives from page to page."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import urlencode
 
 from models.admin.dashboard import find_by_name
@@ -11,9 +10,6 @@ from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome, Scope
 from sync.rules.normalization import clean
 from worker.container import get_container
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 MAX_LENGTH = 100
 

@@ -1,11 +1,10 @@
 """Pages from templates, in the language of whoever reads them."""
 
-from __future__ import annotations
-
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -14,15 +13,9 @@ from i18n import formatting
 from i18n.catalog import Language, translations
 from i18n.messages import translate
 from sync.rules.vouchers import format_kroner
+from web.security.auth import CurrentUser
 from web.views.call_log import formatted
 from web.views.durations import duration
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from fastapi import Request
-
-    from web.security.auth import CurrentUser
 
 
 def render(

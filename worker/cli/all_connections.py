@@ -1,29 +1,22 @@
 """One look at every connection: a line for each, and one exit code for all."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import click
 import structlog
 from redis.exceptions import RedisError
 
-from models.connections.repository import NOT_STARTED
+from models.connections.repository import NOT_STARTED, Connection
 from models.database import DatabaseUnavailableError
 from sync.errors import SyncError
 from worker.container import get_container
 from worker.jobs.backfill import has_spare_requests
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from models.connections.repository import Connection
-
-    Check = Callable[[Connection], tuple[bool, str]]
-    """Tells whether all is well at a connection, and a few words about it; may raise a SyncError."""
-
 log = structlog.get_logger()
+
+Check = Callable[[Connection], tuple[bool, str]]
+"""Tells whether all is well at a connection, and a few words about it; may raise a SyncError."""
 
 RETRY_SECONDS = 5
 """How soon it is looked again whether there are requests to spare."""

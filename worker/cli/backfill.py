@@ -1,29 +1,21 @@
 """``python -m worker connections backfill``: bringing a period from before, or only seeing what would come."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 import click
 
+from models.connections.repository import Connection
 from models.enums import EntityType, Lane
-from sync.onboarding.backfill import ENTITY_TYPES
-from sync.onboarding.backfill_preview import BackfillPreview
+from sync.onboarding.backfill import ENTITY_TYPES, Backfill
+from sync.onboarding.backfill_preview import BackfillPreview, PreviewLine
+from sync.records import Voucher
 from sync.rules.vouchers import format_kroner
 from worker.cli.tables import aligned
 from worker.container import get_container
 from worker.jobs.backfill import backfill_of, retrying, run
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from models.connections.repository import Connection
-    from sync.onboarding.backfill import Backfill
-    from sync.onboarding.backfill_preview import PreviewLine
-    from sync.records import Voucher
 
 VOUCHERS = ("date", "voucher", "customer", "account", "project", "VAT code", f"{'debit':>14}", f"{'credit':>14}")
 REMAINING = ("record", "what becomes of it")

@@ -1,14 +1,12 @@
 """``python -m worker connections``: adding, showing and mending connections."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from pydantic import ValidationError
 
 from i18n.messages import msg
-from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, ConcurrentUpdateError
+from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, ConcurrentUpdateError, Connection
 from models.connections.settings import ConnectionSettings
 from sync.errors import MisconfiguredError
 from sync.rules.normalization import clean
@@ -17,9 +15,6 @@ from worker.cli.setting_options import complaints, given, setting_options
 from worker.cli.tables import aligned
 from worker.container import clock, get_container
 from worker.jobs.diagnostics import check
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
 
 checking = click.option("--check/--no-check", default=True, help="Whether both systems are tried out first [yes]")
 

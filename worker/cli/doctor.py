@@ -1,11 +1,10 @@
 """``python -m worker doctor``: what works at a connection, what does not, and what to do."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import click
 
+from models.connections.repository import Connection
 from sync.diagnostics import run_write_tests
 from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import CheckStatus, Finding
@@ -14,11 +13,6 @@ from worker.cli.all_connections import check_each, one_or_all
 from worker.cli.tables import aligned
 from worker.container import get_container
 from worker.jobs import diagnostics
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from models.connections.repository import Connection
 
 HEADINGS = ("", "tests", "what was found")
 STATUS_LABELS = {

@@ -1,26 +1,19 @@
 """Commands that erase: a company that leaves, and a person who asks to be forgotten or what is known of them."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import click
 
 from i18n.messages import msg
 from models.admin import erasure, personal_data
-from models.admin.personal_data import Person
+from models.admin.personal_data import Person, PersonalDataMatch
+from models.connections.repository import Connection
 from worker import dispatch
 from worker.cli import ACTOR
 from worker.cli.tables import aligned
 from worker.container import clock, get_container
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from models.admin.personal_data import PersonalDataMatch
-    from models.connections.repository import Connection
 
 
 @click.command()

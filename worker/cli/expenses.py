@@ -1,23 +1,17 @@
 """``python -m worker expenses``: bringing the costs of some days by hand, or only seeing what would come."""
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import click
 
+from models.connections.repository import Connection
 from models.enums import EntityType, Lane
-from sync.onboarding.expense_preview import preview
+from sync.onboarding.expense_preview import PlannedExpense, preview
 from sync.polling import polls
 from sync.rules.vouchers import format_kroner
 from worker import dispatch
 from worker.cli.tables import aligned
 from worker.container import clock, get_container
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from sync.onboarding.expense_preview import PlannedExpense
 
 HEADINGS = ("voucher", "project", "account", "kroner", "files", "why not")
 

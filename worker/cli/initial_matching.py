@@ -1,22 +1,15 @@
 """``python -m worker connections adopt``: going live on books that have customers and projects already."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import click
 
 from models.enums import Lane
-from sync.onboarding.initial_matching import MatchStatus, apply, plan
+from sync.onboarding.initial_matching import MatchStatus, PlannedRecord, apply, plan
 from worker import dispatch
 from worker.cli.tables import aligned
 from worker.container import get_container
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sync.onboarding.initial_matching import PlannedRecord
 
 HEADINGS = ("", "in Moment", "in 24SevenOffice", "what")
 STATUS_LABELS: Mapping[MatchStatus, str] = {

@@ -1,8 +1,8 @@
 """``python -m worker changes``: what waits, what needs a person and why, and what a person does about it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import click
@@ -11,18 +11,13 @@ import models.admin.job_actions
 from models.admin import job_list, match_questions
 from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND
 from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
+from models.admin.match_questions import Candidate
 from models.enums import JobState
 from worker import dispatch
 from worker.cli import ACTOR
 from worker.cli.tables import aligned
 from worker.container import clock, get_container
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
-
-    from models.admin.job_list import JobView
-    from models.admin.match_questions import Candidate
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 

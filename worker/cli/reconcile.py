@@ -1,29 +1,23 @@
 """``python -m worker reconcile``: whether Moment and the ledger of 24SevenOffice agree."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
 from io import StringIO
-from typing import TYPE_CHECKING
 
 import click
 
+from models.connections.repository import Connection
 from models.enums import EntityType
+from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from sync.rules.vouchers import format_kroner
 from worker.cli.all_connections import check_each, one_or_all
 from worker.cli.tables import aligned
 from worker.container import clock, get_container
 from worker.jobs import reconciliation
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from models.connections.repository import Connection
-    from sync.reconciliation.report import Discrepancy, ReconciliationReport
 
 HEADINGS = ("of", "what", "number", "date", "kroner", "voucher", "details")
 SKIPPED_LABELS = {

@@ -1,8 +1,7 @@
 """``python -m worker restored``: after a backup of the database was restored, and before anything works on it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import click
@@ -11,10 +10,6 @@ from models.inbox import restore as inbox_restore
 from worker import dispatch, heartbeat
 from worker.cli import ACTOR
 from worker.container import clock, get_container
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
 
 OSLO = ZoneInfo("Europe/Oslo")
 

@@ -1,20 +1,15 @@
 """A connection's settings as options of a command, made from the settings' own fields, so that none is missing."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from models.connections.repository import SECRET_FIELDS
 from models.connections.settings import ConnectionSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from pydantic import ValidationError
-    from pydantic.fields import FieldInfo
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 

@@ -1,12 +1,7 @@
 """Tables for the terminal."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

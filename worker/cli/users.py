@@ -1,23 +1,17 @@
 """``python -m worker users``: who may see the pages; the first administrator comes from here."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import click
 
 from models.enums import Role, Scope
 from models.users import passwords
 from models.users import repository as models
-from models.users.repository import Rights
+from models.users.repository import Rights, User
 from worker.cli import ACTOR
 from worker.cli.tables import aligned
 from worker.container import clock, get_container
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from models.users.repository import User
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 

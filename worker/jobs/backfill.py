@@ -1,27 +1,21 @@
 """The pace of a backfill: a few changes at a time, so that no event waits behind it, and spare requests only."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 import structlog
 
+from models.connections.repository import Connection
+from models.enums import Lane, Record
 from models.inbox import due
 from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
 from sync.onboarding.backfill import Backfill
 from worker import dispatch
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import date
-
-    from models.connections.repository import Connection
-    from models.enums import Lane, Record
-    from worker.container import Container
+from worker.container import Container, clock
 
 log = structlog.get_logger()
 T = TypeVar("T")

@@ -1,24 +1,16 @@
 """The doctor's visits: what it looks at is gathered here, and its findings are made ready to be kept."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from models.admin import audit_log
 from models.connections import webhook_activity
+from models.connections.repository import Connection
+from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Lane
 from models.inbox import dependencies, links, missed_webhooks
 from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import Target
-from sync.diagnostics.run_checks import run_checks
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from models.connections.settings import ConnectionSettings
-    from sync.diagnostics.run_checks import DiagnosticsReport
-    from sync.records import Identity
-    from worker.container import Container
+from sync.diagnostics.run_checks import DiagnosticsReport, run_checks
+from sync.records import Identity
+from worker.container import Container, clock
 
 
 def check(container: Container, settings: ConnectionSettings) -> Identity:

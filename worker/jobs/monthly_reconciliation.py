@@ -1,25 +1,16 @@
 """The comparison of the books that beat asks for once a month, and the mail that tells what it found."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from i18n.messages import from_json, joined, msg
-from models.admin.operations import AGAIN, OperationType
+from i18n.messages import Message, from_json, joined, msg
+from models.admin.operations import AGAIN, Operation, OperationResult, OperationType
 from models.connections.alert_outbox import Alert, AlertType
 from sync.reconciliation.report import ReconciliationReport
 from sync.reconciliation.voucher_differences import written
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs import reconciliation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from i18n.messages import Message
-    from models.admin.operations import Operation, OperationResult
-    from worker.container import Container
 
 OSLO = ZoneInfo("Europe/Oslo")
 

@@ -1,26 +1,18 @@
 """Does what the pages ask of the remote systems: looks a connection over, compares the books, and the like."""
 
-from __future__ import annotations
-
 from datetime import date
-from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import SecretStr
 
 from i18n.messages import msg
-from models.admin.operations import OperationType
+from models.admin.operations import Operation, OperationResult, OperationType
 from models.database import DatabaseUnavailableError
-from sync.diagnostics.findings import bad, failed
+from sync.diagnostics.findings import Finding, bad, failed
 from sync.diagnostics.run_checks import DiagnosticsReport
 from sync.errors import SyncError
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs import diagnostics, monthly_reconciliation, reconciliation, save_settings
-
-if TYPE_CHECKING:
-    from models.admin.operations import Operation, OperationResult
-    from sync.diagnostics.findings import Finding
-    from worker.container import Container
 
 log = structlog.get_logger()
 

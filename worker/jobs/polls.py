@@ -1,24 +1,17 @@
 """The polls of one connection; what goes wrong waits for the next one."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import structlog
 
+from models.connections.repository import Connection
 from models.enums import EntityType, Lane
 from sync.errors import MisconfiguredError, SyncError
 from sync.polling import polls, schedule
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from models.connections.repository import Connection
-    from sync.polling.polls import PollResult
-    from sync.polling.schedule import PollRound
-    from worker.container import Container
+from sync.polling.polls import PollResult
+from sync.polling.schedule import PollRound
+from worker.container import Container, clock
 
 log = structlog.get_logger()
 

@@ -1,21 +1,14 @@
 """Comparisons of the books: of a connection as it is, and without what somebody has accepted as known."""
 
-from __future__ import annotations
-
 from calendar import monthrange
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
 
 from models.admin import discrepancies
+from models.admin.operations import Operation
+from models.connections.repository import Connection
 from sync.reconciliation.compare import reconcile as compare_at
 from sync.reconciliation.report import ReconciliationReport
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from models.admin.operations import Operation
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container
 
 
 def reconcile(container: Container, connection: Connection, first: date, last: date) -> ReconciliationReport:

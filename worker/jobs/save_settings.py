@@ -5,30 +5,21 @@ wrong password: whoever corrected the password alone would have its books writte
 refuses them, the connection stays as it is.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
-from models.admin.operations import WORTHWHILE, OperationType
+from models.admin.operations import WORTHWHILE, Operation, OperationResult, OperationType
 from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Role
 from models.users import repository as users
 from sync.diagnostics.checks.login import log_in
-from sync.diagnostics.findings import bad, failed
+from sync.diagnostics.findings import Finding, bad, failed
 from sync.errors import SyncError, UnavailableError
 from worker import dispatch
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from models.admin.operations import Operation, OperationResult
-    from sync.diagnostics.findings import Finding
-    from worker.container import Container
+from worker.container import Container, clock
 
 
 def save(container: Container, operation: Operation) -> OperationResult:

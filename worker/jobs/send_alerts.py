@@ -1,26 +1,18 @@
 """Brings alerts to the people: one mail to an address for all that it is to be told, and not too often."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from datetime import timedelta
 from email.utils import parseaddr
-from typing import TYPE_CHECKING
 
 import structlog
 from redis.exceptions import LockError
 
 from integrations.mail.alert_email import compose
 from models.connections import alert_outbox
-from models.connections.alert_outbox import DeliveryStatus
+from models.connections.alert_outbox import DeliveryStatus, PendingAlert
 from sync.engine.alerts import latest_per_subject
 from sync.errors import RejectedError, UnavailableError
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from models.connections.alert_outbox import PendingAlert
-    from worker.container import Container
+from worker.container import Container, clock
 
 log = structlog.get_logger()
 

@@ -1,30 +1,22 @@
 """What is told of the installation as a whole when Prometheus asks the web: read then, but not too often."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from redis import Redis
 from redis.exceptions import RedisError
 
+from integrations.twentyfour.budget import Budget
 from models.admin import metrics_snapshot
-from models.database import DatabaseUnavailableError
+from models.admin.metrics_snapshot import MetricsSnapshot
+from models.database import Database, DatabaseUnavailableError
 from worker import heartbeat
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    from prometheus_client import Metric
-    from redis import Redis
-
-    from integrations.twentyfour.budget import Budget
-    from models.admin.metrics_snapshot import MetricsSnapshot
-    from models.database import Database
 
 Labels = TypeVar("Labels", bound="tuple[str, ...]")
 Name = TypeVar("Name", bound=str)

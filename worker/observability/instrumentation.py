@@ -1,21 +1,16 @@
 """Looks on at the work of a process: gives its log the fields of every line, counts, and traces where wanted."""
 
-from __future__ import annotations
-
 import time
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
+from typing import Protocol, TypeAlias
 
 from structlog.contextvars import bound_contextvars
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime
-
-    from models.enums import Record
-    from models.inbox.leases import AttemptResult, Lease, SyncJob
-    from worker.observability.metrics import Metrics
+from models.enums import Record
+from models.inbox.leases import AttemptResult, Lease, SyncJob
+from worker.observability.metrics import Metrics
 
 Fields: TypeAlias = "dict[str, str | int | list[int]]"
 

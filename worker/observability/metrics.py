@@ -3,13 +3,13 @@
 No label names a connection or a record: with hundreds of companies there would be more series than anybody reads.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from hmac import compare_digest
 from socketserver import ThreadingMixIn
 from threading import Thread
-from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,17 +21,10 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+from pydantic import SecretStr
 
 from models.enums import EntityType, Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import timedelta
-    from wsgiref.types import StartResponse, WSGIEnvironment
-
-    from pydantic import SecretStr
-
-    from models.inbox.leases import AttemptResult
+from models.inbox.leases import AttemptResult
 
 disable_created_metrics()  # they double the series, and nobody reads them
 

@@ -5,11 +5,9 @@ changes. So the span in which a change was received is remembered in Redis, and 
 are linked to it. Like all in Redis that may be lost: then a link is missing.
 """
 
-from __future__ import annotations
-
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -17,15 +15,11 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from redis import Redis
 from redis.exceptions import RedisError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from redis import Redis
-
-    from models.enums import Record
-    from worker.observability.instrumentation import Fields
+from models.enums import Record
+from worker.observability.instrumentation import Fields
 
 TTL_SECONDS = 24 * 3600
 

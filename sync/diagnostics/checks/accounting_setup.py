@@ -1,23 +1,16 @@
 """Whether the books of 24SevenOffice are set up for what is to come: years, numbers, accounts and VAT codes."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from sync.diagnostics.checks.moment import not_shown
-from sync.diagnostics.findings import bad, good, not_needed, unknown
+from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, unknown
 from sync.errors import MisconfiguredError
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-
-    from sync.diagnostics.findings import Finding, Target
 
 DAY = timedelta(days=1)
 MAX_NAMES_SHOWN = 10

@@ -1,21 +1,12 @@
 """What the connection itself says: its settings, who hears of errors, and whether Moment notifies it."""
 
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from i18n.messages import joined, msg
 from models.connections.settings import contradictions
 from models.enums import EntityType, plural_of
-from sync.diagnostics.findings import OSLO, bad, good, not_needed, unknown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from sync.diagnostics.findings import Finding, Target
-
+from sync.diagnostics.findings import OSLO, Finding, Target, bad, good, not_needed, unknown
 
 RECENT = timedelta(days=30)
 """How old the last notification of a kind may be before a person is asked to look."""

@@ -1,23 +1,16 @@
 """Whether 24SevenOffice tells who is there already, as far as there are records that show it."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
 from models.enums import EntityType
 from sync.diagnostics.checks.login import not_visible
 from sync.diagnostics.checks.moment import latest
-from sync.diagnostics.findings import bad, blocks_system, good, unknown
+from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good, unknown
 from sync.engine.context import whole_number
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.records import Project
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from sync.diagnostics.findings import Finding, Target
 
 MAX_PROJECTS = 5
 """How many of Moment's projects are looked for."""

@@ -1,24 +1,16 @@
 """Whether the login of 24SevenOffice is accepted, where it leads, and what it may see there."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
-from sync.diagnostics.findings import bad, blocks_system, good
+from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good
 from sync.errors import MisconfiguredError, SyncError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from i18n.messages import Message
-    from sync.diagnostics.findings import Finding, Target
-    from sync.ports import InspectableErp
-    from sync.records import Identity
+from sync.ports import InspectableErp
+from sync.records import Identity
 
 A_MINUTE = timedelta(minutes=1)
 

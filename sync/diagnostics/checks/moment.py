@@ -1,23 +1,15 @@
 """What Moment shows us: the company, its records, the activity of expenses, and what only a person can see."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from models.enums import EntityType, plural_of
-from sync.diagnostics.findings import OSLO, bad, blocks_system, failed, good, not_needed, unknown
+from sync.diagnostics.findings import OSLO, Finding, Target, bad, blocks_system, failed, good, not_needed, unknown
 from sync.errors import MisconfiguredError, RejectedError, SyncError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-
-    from i18n.messages import Message
-    from sync.diagnostics.findings import Finding, Target
-    from sync.records import Customer, Invoice, Project
+from sync.records import Customer, Invoice, Project
 
 A_YEAR = timedelta(days=365)
 API_KEY_LIFETIME = 2 * A_YEAR

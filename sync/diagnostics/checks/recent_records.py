@@ -1,23 +1,15 @@
 """What the latest invoices and suppliers' vouchers look like, read as the flows read them."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from sync.diagnostics.checks.moment import latest, read_finding
-from sync.diagnostics.findings import good, unknown
-from sync.records import Invoice, VoucherFiles
+from sync.diagnostics.findings import Finding, Target, good, unknown
+from sync.records import Invoice, LedgerLine, VoucherFiles
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from sync.diagnostics.findings import Finding, Target
-    from sync.records import LedgerLine
 
 MAX_INVOICES, MAX_VOUCHERS = 10, 3
 """How many are read."""

@@ -1,23 +1,15 @@
 """Whether the vouchers of invoices get the numbers that they should, and are found again by them."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
 from models.enums import EntityType
 from sync.diagnostics.checks.login import not_visible
-from sync.diagnostics.findings import bad, blocks_system, good, unknown
+from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good, unknown
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
-from sync.records import ExportStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sync.diagnostics.findings import Finding, Target
-    from sync.records import Invoice
+from sync.records import ExportStatus, Invoice
 
 LOOKBACK = (timedelta(days=35), timedelta(days=400))
 """How far back the last invoice is looked for: numbers are given in order of time, so the near past will do."""

@@ -1,19 +1,11 @@
 """What a rehearsal may have left behind, known at every moment, since it may break off at any of them."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg, translate
-from sync.diagnostics.findings import failed
-from sync.errors import OutcomeUnknownError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sync.diagnostics.findings import Finding, Target
-    from sync.errors import SyncError
+from sync.diagnostics.findings import Finding, Target, failed
+from sync.errors import OutcomeUnknownError, SyncError
 
 NAME = msg("Test of the bridge, not real")
 """What everything is called that a rehearsal makes."""

@@ -1,24 +1,16 @@
 """Tries out how 24SevenOffice keeps customers and projects, and whether Moment takes a customer number."""
 
-from __future__ import annotations
-
+from collections.abc import Generator, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
 from models.enums import EntityType
 from sync.diagnostics.checks.moment import A_YEAR
-from sync.diagnostics.findings import bad, good, unknown
-from sync.diagnostics.write_tests.artifacts import TEST_ID, write_failed
+from sync.diagnostics.findings import Finding, bad, good, unknown
+from sync.diagnostics.write_tests.artifacts import TEST_ID, WriteTestContext, write_failed
 from sync.engine.context import is_int32
 from sync.errors import SyncError
 from sync.records import CompanyDraft, ProjectDraft
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-
-    from sync.diagnostics.findings import Finding
-    from sync.diagnostics.write_tests.artifacts import WriteTestContext
 
 ORGANIZATION_NUMBER = "310987654"
 """Right by its check digit, and nobody's: real ones begin with 8 or 9."""

@@ -1,23 +1,15 @@
 """Tries out how Moment keeps an expense: makes one of 1 krone with a file, finds it, and removes it."""
 
-from __future__ import annotations
-
+from collections.abc import Generator, Iterator
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
 from models.enums import EntityType
 from sync.diagnostics.checks.moment import A_YEAR
-from sync.diagnostics.findings import bad, good, safely, unknown
-from sync.diagnostics.write_tests.artifacts import TEST_ID, write_failed
+from sync.diagnostics.findings import Finding, bad, good, safely, unknown
+from sync.diagnostics.write_tests.artifacts import TEST_ID, WriteTestContext, write_failed
 from sync.errors import SyncError
 from sync.records import ExpenseDraft
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-
-    from sync.diagnostics.findings import Finding
-    from sync.diagnostics.write_tests.artifacts import WriteTestContext
 
 FILE_NAME = "bridge-test.txt"
 

@@ -1,24 +1,17 @@
 """What the ledger of 24SevenOffice shows of the voucher that a rehearsal has posted."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING
 
 from i18n.messages import msg
 from models.connections.account_ranges import AccountRanges
-from sync.diagnostics.findings import bad, good, not_needed, unknown
+from sync.diagnostics.findings import Finding, bad, good, not_needed, unknown
+from sync.diagnostics.write_tests.artifacts import WriteTestContext
+from sync.records import Entry, FiscalYear, LedgerLine, PostedLine, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 from sync.rules.vouchers import find_posted, format_kroner, format_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from sync.diagnostics.findings import Finding
-    from sync.diagnostics.write_tests.artifacts import WriteTestContext
-    from sync.records import Entry, FiscalYear, LedgerLine, PostedLine, Voucher
 
 AN_HOUR = timedelta(hours=1)
 

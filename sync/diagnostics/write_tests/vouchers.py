@@ -1,27 +1,18 @@
 """Tries out how 24SevenOffice keeps a voucher: posts one of 1 krone, looks it up, and posts its exact reversal."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import structlog
 
 from i18n.messages import msg
 from models.inbox.leases import CRASHED
-from sync.diagnostics.findings import bad, good, safely, unknown
+from sync.diagnostics.findings import Finding, bad, good, safely, unknown
 from sync.diagnostics.write_tests import ledger
-from sync.diagnostics.write_tests.artifacts import write_failed
+from sync.diagnostics.write_tests.artifacts import WriteTestContext, write_failed
 from sync.diagnostics.write_tests.ledger import VoucherTest
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError
-from sync.records import Entry, Voucher
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from sync.diagnostics.findings import Finding
-    from sync.diagnostics.write_tests.artifacts import WriteTestContext
-    from sync.records import PostedLine
+from sync.records import Entry, PostedLine, Voucher
 
 log = structlog.get_logger()
 

@@ -1,25 +1,19 @@
 """Runs each peer beside us: its worker with as many slots as ours, and its events."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import psutil
 
 from local.child_processes import end, spawn
 from local.processes import ROOT
-from tests.journeys.firm import API_KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from tests.bench.setup import Scene
-    from tests.journeys.firm import Firm
+from tests.bench.setup import Scene
+from tests.journeys.firm import API_KEY, Firm
 
 SLOTS = 8
 PEERS: Mapping[str, tuple[str, ...]] = {

@@ -1,20 +1,14 @@
 """The same work for each peer in turn, on fresh books."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from local.demo_user import eventually, expect
 from local.processes import ROOT
-from tests.bench.peers.beside import PEERS, beside
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.bench.figures import Figures
-    from tests.bench.peers.beside import Peer
-    from tests.bench.setup import Scene
-    from tests.journeys.firm import Firm, Record
+from tests.bench.figures import Figures
+from tests.bench.peers.beside import PEERS, Peer, beside
+from tests.bench.setup import Scene
+from tests.journeys.firm import Firm, Record
 
 
 class Run(Protocol):

@@ -1,20 +1,14 @@
 """A firm's first day for each peer: the same events, each of which waits for what it needs by trying again."""
 
-from __future__ import annotations
-
 import time
 from random import Random
-from typing import TYPE_CHECKING
 
 from local.demo_user import eventually, expect
 from local.processes import ROOT
+from tests.bench.figures import Figures
 from tests.bench.peers.beside import PEERS, beside
 from tests.bench.seed_records import enter
-from tests.bench.setup import PATIENCE_SECONDS
-
-if TYPE_CHECKING:
-    from tests.bench.figures import Figures
-    from tests.bench.setup import Scene
+from tests.bench.setup import PATIENCE_SECONDS, Scene
 
 
 def first_days(town: Scene, *, of_each: int, seconds: float) -> dict[str, Figures]:

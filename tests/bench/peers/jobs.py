@@ -4,8 +4,6 @@ Each stands alone, so any number may run at once and any may be tried again. Wha
 the next (the chart of accounts) is read once a process. What a webhook tells of a record is passed on with the task.
 """
 
-from __future__ import annotations
-
 import os
 from datetime import datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """What stands in for a peer's webhook: enqueues an event for each line that it reads, ``invoice [1, "10001", "1"]``."""
 
-from __future__ import annotations
-
 import json
 import sys
 from importlib import import_module

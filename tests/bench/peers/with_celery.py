@@ -1,7 +1,5 @@
 """The job with Celery: a task for each event, acknowledged when it is done and tried again with growing waits."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

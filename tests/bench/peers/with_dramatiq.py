@@ -1,7 +1,5 @@
 """The job with dramatiq: an actor for each event; acknowledging late and trying again is what it does by itself."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

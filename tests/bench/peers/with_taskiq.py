@@ -1,7 +1,5 @@
 """The job with taskiq on Redis streams, which acknowledge late; zeep and requests wait, so tasks run on its threads."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from functools import cache

@@ -1,14 +1,12 @@
 """``budget``: a working day of many connections on one budget, with as many polls as it bears and with none."""
 
-from __future__ import annotations
-
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from redis import Redis
 
@@ -16,14 +14,8 @@ from config.settings import Settings
 from integrations.twentyfour.budget import Limits
 from local import servers
 from sync.polling.schedule import Activity, PollState
-from tests.bench.figures import Row, percentile
-from tests.bench.simulation import HOUR, SECOND, Day, arrivals, most_within
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.bench.figures import Figures
-    from tests.bench.simulation import Polled
+from tests.bench.figures import Figures, Row, percentile
+from tests.bench.simulation import HOUR, SECOND, Day, Polled, arrivals, most_within
 
 CONNECTIONS, HOURS, EVENTS = 1000, 8, 30_000
 LIMIT = 7200

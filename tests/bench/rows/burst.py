@@ -1,22 +1,14 @@
 """``burst``: many invoices of one connection at once, beside the same number of events at the same concurrency."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from local.demo_user import eventually, expect
-from tests.bench.figures import Row
+from tests.bench.figures import Figures, Row
+from tests.bench.peers.beside import Peer
 from tests.bench.peers.compared import compared
-from tests.bench.setup import PATIENCE_SECONDS, notifications, scene
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.bench.figures import Figures
-    from tests.bench.peers.beside import Peer
-    from tests.bench.setup import Scene
-    from tests.journeys.firm import Firm, Record
+from tests.bench.setup import PATIENCE_SECONDS, Scene, notifications, scene
+from tests.journeys.firm import Firm, Record
 
 INVOICES, OF_PEERS = 1000, 80
 """A peer's events stand alone, so that what some take tells what more would."""

@@ -1,19 +1,12 @@
 """``fair``: whether a small connection notices one that hangs and one that has very much to do."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from models.enums import EntityType
 from tests.bench.figures import Row, percentile
-from tests.bench.setup import scene
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.bench.setup import Scene
-    from tests.journeys.firm import Firm, Record
+from tests.bench.setup import Scene, scene
+from tests.journeys.firm import Firm, Record
 
 INVOICES = 30
 HANGING, WORKING = 5000, 20_000

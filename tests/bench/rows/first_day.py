@@ -1,7 +1,5 @@
 """``first_day``: a firm's first day, on which nothing is linked: customers, projects and invoices, all mixed."""
 
-from __future__ import annotations
-
 import time
 from random import Random
 

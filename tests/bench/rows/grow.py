@@ -1,14 +1,12 @@
 """``grow``: whether a hundred times as much of the past makes the present slower."""
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
@@ -26,9 +24,6 @@ from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from tests import factories
 from tests.bench.figures import Row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SIZES = (10_000, 100_000, 1_000_000)
 TIMES, BATCH, PRUNED = 40, 20, 100

@@ -1,21 +1,13 @@
 """``idle``: how much longer than the remotes themselves an invoice takes from its 202 into the ledger."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from tests.bench.figures import Row, percentile
+from tests.bench.figures import Figures, Row, percentile
+from tests.bench.peers.beside import Peer
 from tests.bench.peers.compared import compared
-from tests.bench.setup import scene
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.bench.figures import Figures
-    from tests.bench.peers.beside import Peer
-    from tests.bench.setup import Scene
-    from tests.journeys.firm import Firm, Record
+from tests.bench.setup import Scene, scene
+from tests.journeys.firm import Firm, Record
 
 INVOICES, OF_PEERS = 200, 15
 MOMENT_SECONDS, TWENTYFOUR_SECONDS = 0.1, 0.2

@@ -1,27 +1,19 @@
 """``ingest``: notifications as fast as they are taken, beside a bare endpoint, and then an even stream of them."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from local.child_processes import end, spawn
 from local.demo_user import expect
 from local.ports import free_ports
 from local.processes import ROOT
 from tests.bench.figures import Row, percentile
-from tests.bench.load import send_all, send_evenly
-from tests.bench.setup import notifications, scene
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.bench.load import Request
-    from tests.bench.setup import Scene
-    from tests.journeys.firm import Firm
+from tests.bench.load import Request, send_all, send_evenly
+from tests.bench.setup import Scene, notifications, scene
+from tests.journeys.firm import Firm
 
 AT_ONCE, TIMES, SENDERS = 1500, 3, 8
 PER_SECOND, SECONDS = 200, 60

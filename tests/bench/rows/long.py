@@ -1,16 +1,8 @@
 """``long``: whether a worker that has done much holds more memory than one that has done some."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from models.enums import EntityType
-from tests.bench.figures import Row
-from tests.bench.setup import notifications, scene
-
-if TYPE_CHECKING:
-    from tests.bench.figures import Figures
-    from tests.bench.setup import Part
+from tests.bench.figures import Figures, Row
+from tests.bench.setup import Part, notifications, scene
 
 ROUNDS, IN_A_ROUND, NEW_IN_A_ROUND = 25, 2000, 40
 WARM_ROUNDS = 3

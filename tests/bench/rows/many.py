@@ -1,24 +1,18 @@
 """``many``: connections that each send one invoice at a time, all together more than there are threads."""
 
-from __future__ import annotations
-
 import itertools
 import time
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from models.enums import JobState
 from models.schema.tables import SyncJobRow
 from tests.bench.figures import Row
+from tests.bench.load import Request
 from tests.bench.peers.compared import compared
 from tests.bench.rows.burst import peer_at_once
-from tests.bench.setup import notifications, scene
-
-if TYPE_CHECKING:
-    from tests.bench.load import Request
-    from tests.bench.setup import Scene
-    from tests.journeys.firm import Firm
+from tests.bench.setup import Scene, notifications, scene
+from tests.journeys.firm import Firm
 
 CONNECTIONS, INVOICES, OF_PEERS = 200, 12, 64
 MOMENT_SECONDS, TWENTYFOUR_SECONDS = 0.1, 0.2

@@ -1,9 +1,8 @@
 """Which rows there are, in the order in which they are run; a row of another module is a line here."""
 
-from __future__ import annotations
+from collections.abc import Callable, Mapping
 
-from typing import TYPE_CHECKING
-
+from tests.bench.figures import Row
 from tests.bench.pages import pages
 from tests.bench.rows.budget import budget
 from tests.bench.rows.burst import burst
@@ -14,11 +13,6 @@ from tests.bench.rows.idle import idle
 from tests.bench.rows.ingest import ingest
 from tests.bench.rows.long import long
 from tests.bench.rows.many import many
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from tests.bench.figures import Row
 
 ROWS: Mapping[str, Callable[[], Row]] = {
     "idle": idle,

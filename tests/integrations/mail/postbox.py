@@ -1,17 +1,12 @@
 """A mail server that a test can have refuse what it likes."""
 
-from __future__ import annotations
-
 import socket
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiosmtpd.controller import Controller
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Postbox:

@@ -1,11 +1,10 @@
 """The mails: a bookkeeper reads which record, what is wrong, what to do, and where to look."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from email.message import EmailMessage
+from typing import Any, Literal
 
 import pytest
 
@@ -14,9 +13,6 @@ from i18n.messages import msg
 from integrations.mail.alert_email import compose
 from models.connections.alert_outbox import AlertType, PendingAlert
 from models.enums import EntityType, titled
-
-if TYPE_CHECKING:
-    from email.message import EmailMessage
 
 AT = datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
 

@@ -1,13 +1,12 @@
 """The mailer against a real SMTP server: what arrives there, and what is said when nothing does."""
 
-from __future__ import annotations
-
 import ipaddress
 import socket
 import ssl
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -20,10 +19,6 @@ from pydantic import SecretStr
 from integrations.mail.mailer import Mailer
 from sync.errors import RejectedError, UnavailableError
 from tests.integrations.mail.postbox import Postbox, listening
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture

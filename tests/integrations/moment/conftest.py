@@ -1,8 +1,6 @@
 """Moment as a plain HTTP server, and a gateway that reaches it with short time-outs."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
@@ -11,9 +9,6 @@ from integrations.moment.client import MomentClient, MomentSite
 from integrations.moment.gateway import MomentGateway
 from models.connections.settings import ConnectionSettings
 from tests.integrations.moment.remote import Remote, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """An HTTP server that answers as a test tells it, well or badly, and remembers what it was asked."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

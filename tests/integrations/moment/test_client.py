@@ -1,13 +1,11 @@
 """Calls to Moment that do not go well: each ends in the error that says what happens next."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import time
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from pydantic import SecretStr
@@ -17,9 +15,6 @@ from integrations.moment.client import MAX_RESPONSE_BYTES, MomentClient, MomentS
 from integrations.moment.error_mapping import Call
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
 from tests.integrations.moment.remote import Answer, Remote, pages, says, sends
-
-if TYPE_CHECKING:
-    from http.server import BaseHTTPRequestHandler
 
 RECORD = {"id": 7, "name": "Kari"}
 

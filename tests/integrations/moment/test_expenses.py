@@ -1,26 +1,20 @@
 """Expenses on Moment's projects: what is sent, and what is made of answers good and bad."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from email import message_from_bytes
+from email.message import Message
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import pytest
 
+from integrations.moment.gateway import MomentGateway
 from sync.errors import OutcomeUnknownError, RejectedError, UnavailableError
+from sync.ports import ProjectExpenses
 from sync.records import ExpenseDraft
 from tests.integrations.moment.remote import Answer, Remote, pages, says, sends
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from email.message import Message
-
-    from integrations.moment.gateway import MomentGateway
-    from sync.ports import ProjectExpenses
 
 DRAFT = ExpenseDraft(
     external_id="2026-4-40001/1/4300",

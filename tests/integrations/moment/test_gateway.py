@@ -1,25 +1,20 @@
 """Moment as the flows see it."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
 
+from integrations.moment.client import MomentSite
 from integrations.moment.gateway import MomentGateway
 from models.enums import EntityType
 from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import RejectedError
+from sync.ports import Moment
 from tests.factories import settings
 from tests.integrations.moment.remote import Remote, pages, says, sends
-
-if TYPE_CHECKING:
-    from integrations.moment.client import MomentSite
-    from sync.ports import Moment
 
 SINCE = datetime(2026, 3, 1, 10, 0, 30, 900_000, tzinfo=UTC)
 

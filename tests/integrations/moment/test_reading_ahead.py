@@ -1,29 +1,21 @@
 """Records that are read beside each other before the flow asks for them."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, current_thread
-from typing import TYPE_CHECKING
 
 import pytest
 from structlog.contextvars import bound_contextvars, get_contextvars
 
-from integrations.moment.client import pooled_session
+from integrations.moment.client import MomentSite, pooled_session
 from integrations.moment.gateway import MomentGateway
 from models.enums import EntityType
 from sync.engine.call_log import recording_calls
 from sync.errors import UnavailableError
 from tests.factories import settings
-from tests.integrations.moment.remote import says
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from integrations.moment.client import MomentSite
-    from tests.integrations.moment.remote import Remote
+from tests.integrations.moment.remote import Remote, says
 
 IDS = ("7", "8")
 

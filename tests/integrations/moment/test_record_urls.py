@@ -1,7 +1,5 @@
 """The addresses of Moment's customers, of which nobody knows for sure how they look (M9)."""
 
-from __future__ import annotations
-
 import pytest
 
 from integrations.moment import customers

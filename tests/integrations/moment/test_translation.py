@@ -1,10 +1,8 @@
 """Moment's records in our words: what fits is read, what does not is refused by record, field and value."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,9 +13,6 @@ from integrations.moment import customers, invoices, projects
 from integrations.moment.fields import Fields
 from sync.errors import RejectedError
 from sync.records import Address, Customer, ExportStatus, Invoice, InvoiceLine, Project
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CUSTOMER: dict[str, object] = {
     "id": 62788973,

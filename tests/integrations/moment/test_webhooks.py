@@ -1,7 +1,5 @@
 """Notifications: they name a record or they name none, and nothing else of them counts."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,6 @@
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,9 +12,6 @@ from models.users.sign_in import Identity, SignInRefusedError
 from sync.errors import UnavailableError
 from tests.openid_organization import CLIENT, Organization, organization
 from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BACK = "https://bridge.example/sign-in/openid/back"
 

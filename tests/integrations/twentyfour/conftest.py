@@ -1,9 +1,7 @@
 """24SevenOffice as a plain SOAP server, and a client that reaches it with short time-outs, over a real Redis."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.fernet import Fernet
@@ -15,9 +13,6 @@ from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.session import Login, Session, SessionStore
 from models.connections.vault import Vault
 from tests.integrations.twentyfour.remote import Remote, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """A SOAP server that answers as a test tells it, well or badly, and remembers what it was asked."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

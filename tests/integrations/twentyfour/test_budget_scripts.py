@@ -1,19 +1,14 @@
 """The budget on a real Redis that is told the time: what is given to whom, and that it is never too much."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis import Redis
 
 from integrations.twentyfour.budget import BURST, Budget, Limits, Usage
 from sync.errors import UnavailableError
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000

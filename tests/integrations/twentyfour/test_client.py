@@ -1,12 +1,11 @@
-from __future__ import annotations
-
 import socket
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from zeep.exceptions import ValidationError
 
+from integrations.twentyfour.budget import Budget
 from integrations.twentyfour.client import MAX_RESPONSE_BYTES, SoapClient
 from integrations.twentyfour.error_mapping import SessionRefusedError
 from sync.errors import (
@@ -17,11 +16,7 @@ from sync.errors import (
     SyncError,
     UnavailableError,
 )
-from tests.integrations.twentyfour.remote import SOAP, Answer, faults, hangs_up, says, sends
-
-if TYPE_CHECKING:
-    from integrations.twentyfour.budget import Budget
-    from tests.integrations.twentyfour.remote import Remote
+from tests.integrations.twentyfour.remote import SOAP, Answer, Remote, faults, hangs_up, says, sends
 
 READ, SAVE = "GetTypeList", "SaveBundleList"
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'

@@ -1,9 +1,6 @@
-from __future__ import annotations
-
 import base64
 from datetime import date, datetime
 from hashlib import md5
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,14 +9,11 @@ from integrations.twentyfour import attachments, expenses
 from integrations.twentyfour import booked_vouchers as day_by_day
 from integrations.twentyfour.accounting_setup import AccountingSetup
 from integrations.twentyfour.attachments import MAX_CHUNK
+from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from sync.errors import RejectedError
 from sync.records import LedgerLine, VoucherFile
-from tests.integrations.twentyfour.remote import ACCOUNTING, says, value_of
-
-if TYPE_CHECKING:
-    from integrations.twentyfour.session import Session
-    from tests.integrations.twentyfour.remote import Answer, Remote
+from tests.integrations.twentyfour.remote import ACCOUNTING, Answer, Remote, says, value_of
 
 YEAR = (
     "<FiscalYear><Id>10000000-0000-0000-0000-000000000000</Id><StartingDate>{}T00:00:00</StartingDate>"

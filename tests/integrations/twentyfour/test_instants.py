@@ -1,19 +1,13 @@
 """Instants and days of 24SevenOffice, which come with a zone or without, also beside each other."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
 
 import pytest
 
 from integrations.twentyfour.customer_index import CustomerIndex
 from integrations.twentyfour.instants import day_of, instant_of
-from tests.integrations.twentyfour.remote import says, value_of
-
-if TYPE_CHECKING:
-    from integrations.twentyfour.session import Session
-    from tests.integrations.twentyfour.remote import Answer, Remote
+from integrations.twentyfour.session import Session
+from tests.integrations.twentyfour.remote import Answer, Remote, says, value_of
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MIXED = ("2026-03-02T08:59:59", "2026-03-02T10:00:00+01:00", "2026-03-02T08:00:00.1234567Z", None)

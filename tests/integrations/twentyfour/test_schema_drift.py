@@ -1,16 +1,10 @@
-from __future__ import annotations
-
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integrations.twentyfour.remote import ACCOUNTING, says
-
-if TYPE_CHECKING:
-    from integrations.twentyfour.client import SoapClient
-    from tests.integrations.twentyfour.remote import Remote
+from integrations.twentyfour.client import SoapClient
+from tests.integrations.twentyfour.remote import ACCOUNTING, Remote, says
 
 LINE = "<Transaction>{}</Transaction>"
 FLAGS = "<Hidden>false</Hidden><Open>false</Open><HasVatDividend>false</HasVatDividend>"

@@ -1,10 +1,9 @@
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -13,17 +12,12 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.session import Login, Session, SessionStore
 from models.connections.vault import Vault
 from sync.errors import MisconfiguredError, UnavailableError
 from sync.records import Identity
-from tests.integrations.twentyfour.remote import Answer, faults, says, value_of
-
-if TYPE_CHECKING:
-    from http.server import BaseHTTPRequestHandler
-
-    from integrations.twentyfour.client import SoapClient
-    from tests.integrations.twentyfour.remote import Remote
+from tests.integrations.twentyfour.remote import Answer, Remote, faults, says, value_of
 
 IDENTITY = (
     "<Identity><Id>{}</Id><Client><Id>{}</Id><Name>{}</Name></Client>{}<IsDisabled>{}</IsDisabled></Identity>"

@@ -1,20 +1,14 @@
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pytest
 
 from integrations.twentyfour import customers, invoices, projects
 from integrations.twentyfour.accounting_setup import AccountingSetup, VoucherType
+from integrations.twentyfour.session import Session
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError
 from sync.records import CompanyDraft, FiscalYear, PostedLine, ProjectDraft
-from tests.integrations.twentyfour.remote import ACCOUNTING, says
-
-if TYPE_CHECKING:
-    from integrations.twentyfour.session import Session
-    from tests.integrations.twentyfour.remote import Remote
+from tests.integrations.twentyfour.remote import ACCOUNTING, Remote, says
 
 ONE = CompanyDraft("moment-1", "One AS", "", "", "", is_company=True)
 TWO = replace(ONE, moment_id="moment-2", name="Two AS")

@@ -1,16 +1,10 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from models.admin import audit_log
+from models.connections.repository import Connection
+from models.database import Database
 from models.enums import Scope
 from models.pagination import SIZE
 from models.schema.tables import AuditRow
 from tests.factories import NOW
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from models.database import Database
 
 
 def note(database: Database, what: str, connection: Connection | None = None) -> None:

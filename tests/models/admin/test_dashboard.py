@@ -1,21 +1,16 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from models.admin import dashboard
 from models.admin.dashboard import SIZE, ErrorCodeCount, Totals
 from models.connections.alert_outbox import Alert, AlertType
+from models.connections.repository import Connections
+from models.database import Database
 from models.enums import EntityType, JobState, Record, Scope
 from models.inbox import circuit_breaker
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import INVOICE, settled
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connections
-    from models.database import Database
 
 EVERYTHING = Scope()
 REST = timedelta(minutes=3)

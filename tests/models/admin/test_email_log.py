@@ -1,22 +1,15 @@
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 from models.admin import email_log
 from models.admin.email_log import MAX_ITEMS_SHOWN
 from models.connections import alert_outbox
 from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus
+from models.connections.repository import Connection, Connections
+from models.database import Database
 from models.enums import JobState, Scope
 from models.pagination import SIZE
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import settled
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from models.connections.repository import Connection, Connections
-    from models.database import Database
 
 EVERYTHING = Scope()
 HOUR = timedelta(hours=1)

@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,17 +6,15 @@ from i18n.messages import msg
 from models.admin import audit_log, job_actions, job_list
 from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND, ActionResult
 from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
+from models.connections.repository import Connection, Connections
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record, Scope
 from models.inbox import due, leases
 from models.inbox.enqueue import enqueue
 from models.pagination import Key
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import INVOICE, settled
-
-if TYPE_CHECKING:
-    from models.admin.job_list import JobView
-    from models.connections.repository import Connection, Connections
-    from models.database import Database
 
 LATER = NOW + timedelta(hours=2)
 

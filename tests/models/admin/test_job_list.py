@@ -1,30 +1,23 @@
 """The list against one that is made the long way round: all rows, filtered and sorted in Python."""
 
-from __future__ import annotations
-
 import itertools
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from i18n.messages import msg
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
+from models.connections.repository import Connections
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record, Scope
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
-from models.pagination import SIZE, Key
+from models.pagination import SIZE, Key, Page
 from tests.factories import NOW, settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from models.admin.job_list import JobView
-    from models.connections.repository import Connections
-    from models.database import Database
-    from models.pagination import Page
 
 ENDS = (
     (JobState.DONE, Outcome.SYNCED, ""),

@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.fernet import Fernet
@@ -9,12 +6,10 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from models.admin.operations import Operations, OperationType
+from models.connections.repository import Connection
 from models.connections.vault import Vault
+from models.database import Database
 from tests.factories import NOW
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from models.database import Database
 
 TYPED = {"username": "demo@example.com", "password": "typed-password"}
 

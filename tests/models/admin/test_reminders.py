@@ -1,27 +1,20 @@
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 import pytest
 
 from models.admin import job_actions, reminders
 from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
+from models.connections.repository import Connection, Connections
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import due, leases, missed_webhooks
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.missed_webhooks import ModifiedRecord
 from tests.factories import NOW, settings
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from models.admin.job_list import JobView
-    from models.connections.repository import Connection, Connections
-    from models.database import Database
 
 DAY = timedelta(days=1)
 INVOICE = Record(EntityType.INVOICE, "9")

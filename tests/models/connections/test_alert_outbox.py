@@ -1,7 +1,5 @@
-from __future__ import annotations
-
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
@@ -10,20 +8,15 @@ from i18n.catalog import Language
 from models.admin import job_actions
 from models.admin.job_filter import JobFilter
 from models.connections import alert_outbox
-from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus
+from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus, PendingAlert
+from models.connections.repository import Connection, Connections
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.schema.tables import AlertRow, ConnectionRow
 from tests.factories import NOW, settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from models.connections.alert_outbox import PendingAlert
-    from models.connections.repository import Connection, Connections
-    from models.database import Database
 
 PAUSE = timedelta(minutes=5)
 

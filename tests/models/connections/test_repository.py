@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
@@ -11,6 +8,7 @@ from sqlalchemy import select, text
 from models.connections.repository import (
     NOT_STARTED,
     ConcurrentUpdateError,
+    Connection,
     Connections,
     NameTakenError,
     UnknownConnectionError,
@@ -18,15 +16,12 @@ from models.connections.repository import (
 )
 from models.connections.settings import contradictions
 from models.connections.vault import Vault
+from models.database import Database
 from models.enums import Scope
 from models.inbox import webhook_intake
 from models.inbox.webhook_intake import WebhookTarget
 from models.schema.tables import AuditRow
 from tests.factories import NOW, settings
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from models.database import Database
 
 
 def key() -> SecretStr:

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 

@@ -1,15 +1,10 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from models.connections import webhook_activity
+from models.connections.repository import Connection, Connections
+from models.database import Database
 from models.enums import EntityType, Lane
 from tests.factories import NOW
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection, Connections
-    from models.database import Database
 
 
 def test_the_last_notification_of_each_kind_is_known_to_the_minute(

@@ -1,26 +1,20 @@
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from models.admin import job_actions
 from models.admin.job_actions import ActionResult
 from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
+from models.connections.repository import Connection, Connections
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import dependencies, due, leases, links, retention
 from models.inbox.enqueue import enqueue, enqueue_dependency
 from models.inbox.leases import AttemptResult, Lease, LeaseLostError
 from models.inbox.links import Link
 from tests.factories import NOW
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from models.admin.job_list import JobView
-    from models.connections.repository import Connection, Connections
-    from models.database import Database
 
 MINUTE = timedelta(minutes=1)
 

@@ -1,10 +1,10 @@
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import pytest
 
+from models.connections.repository import Connection
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, Role, Scope
 from models.inbox import cursors, leases, restore
 from models.inbox.enqueue import enqueue, enqueue_dependency
@@ -12,13 +12,6 @@ from models.users import repository as users
 from models.users import sessions
 from tests.factories import NOW
 from tests.models.completed_jobs import HOUR, INVOICE, settled
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-
-    from models.connections.repository import Connection
-    from models.database import Database
 
 OTHER = Record(EntityType.INVOICE, "10")
 CUSTOMER = Record(EntityType.CUSTOMER, "7")

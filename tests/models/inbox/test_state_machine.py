@@ -1,10 +1,8 @@
 """The inbox as a state machine: whatever comes in whatever order, no change is lost and none is in two hands."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -12,16 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import delete, select
 
+from models.connections.repository import Connection
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import due, leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, Lease, LeaseLostError
 from models.schema.tables import AttemptRow, LaneRow, SyncJobRow
 from tests.factories import NOW
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from models.database import Database
 
 RECORDS = st.sets(st.sampled_from("ab"), min_size=1)
 LEASE = timedelta(minutes=1)

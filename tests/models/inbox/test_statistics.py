@@ -1,11 +1,10 @@
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from models.connections.repository import Connection, Connections
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record, Scope
 from models.inbox import leases, statistics
 from models.inbox.enqueue import enqueue
@@ -13,10 +12,6 @@ from models.inbox.leases import AttemptResult
 from models.inbox.statistics import Granularity, PeriodStatistics
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import settled
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection, Connections
-    from models.database import Database
 
 OSLO = ZoneInfo("Europe/Oslo")
 MINUTE = timedelta(minutes=1)

@@ -1,20 +1,15 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
+from models.connections.repository import Connections
+from models.database import Database
 from models.enums import EntityType, Lane, Record
 from models.inbox import cursors, restore, webhook_intake
 from models.inbox.webhook_intake import WebhookReceipt
 from tests import factories
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connections
-    from models.database import Database
 
 INVOICE, OTHER, COST = (
     Record(EntityType.INVOICE, "7"),

@@ -1,32 +1,25 @@
 """Everything that writes at once at the same few records: none may wait for another that waits for it."""
 
-from __future__ import annotations
-
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 
 from models.admin import job_actions
 from models.admin.job_filter import JobFilter
 from models.connections.alert_outbox import Alert, AlertType
+from models.connections.repository import Connections
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import circuit_breaker, dependencies, due, leases, links
 from models.inbox.enqueue import enqueue, enqueue_dependency
-from models.inbox.leases import AttemptResult, LeaseLostError
+from models.inbox.leases import AttemptResult, LeaseLostError, SyncJob
 from models.inbox.links import Link
 from tests.factories import settings
 from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from models.connections.repository import Connections
-    from models.database import Database
-    from models.inbox.leases import SyncJob
 
 KINDS = (EntityType.CUSTOMER, EntityType.PROJECT)
 TIMES = 12

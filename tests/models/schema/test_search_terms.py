@@ -1,22 +1,16 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from i18n.messages import msg
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
+from models.connections.repository import Connection
+from models.database import Database
 from models.enums import EntityType, Record
 from models.inbox import links
 from models.inbox.links import Link
 from models.schema.search_terms import search_terms
 from tests.factories import NOW
 from tests.models.completed_jobs import settled
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from models.database import Database
 
 
 def found(database: Database, text: str) -> list[str]:

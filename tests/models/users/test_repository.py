@@ -1,25 +1,19 @@
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
 
 from i18n.catalog import Language
 from i18n.messages import translate
+from models.connections.repository import Connections
+from models.database import Database
 from models.enums import Role, Scope
 from models.schema.tables import AuditRow
 from models.users import repository as users
 from models.users import sign_in as users_sign_in
 from models.users.passwords import InvalidInputError
-from models.users.repository import LastAdministratorError, Rights, UnknownUserError
+from models.users.repository import LastAdministratorError, Rights, UnknownUserError, User
 from tests.factories import NOW, settings
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connections
-    from models.database import Database
-    from models.users.repository import User
 
 EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
 PASSWORD = "correct horse battery"

@@ -1,20 +1,14 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from models.database import Database
 from models.enums import Role, Scope
 from models.schema.users import SessionRow
 from models.users import repository as users
 from models.users import sessions
-from models.users.repository import Rights
+from models.users.repository import Rights, User
 from tests.factories import NOW
-
-if TYPE_CHECKING:
-    from models.database import Database
-    from models.users.repository import User
 
 EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
 PASSWORD = "correct horse battery"

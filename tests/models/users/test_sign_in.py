@@ -1,24 +1,18 @@
-from __future__ import annotations
-
 import unicodedata
-from typing import TYPE_CHECKING
 
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
+from models.database import Database
 from models.enums import Role, Scope
 from models.schema.users import UserRow
 from models.users import passwords
 from models.users import repository as users
 from models.users import sign_in as users_sign_in
-from models.users.repository import Rights
+from models.users.repository import Rights, User
 from models.users.sign_in import Identity, SignInRefusedError
 from tests.factories import NOW
-
-if TYPE_CHECKING:
-    from models.database import Database
-    from models.users.repository import User
 
 EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
 PASSWORD = "correct horse battery"

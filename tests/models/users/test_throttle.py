@@ -1,11 +1,9 @@
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
+from models.database import Database
 from models.enums import Role, Scope
 from models.schema.users import FailedSignInRow
 from models.users import repository as users
@@ -21,11 +19,6 @@ from models.users.throttle import (
     caller,
 )
 from tests.factories import NOW
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from models.database import Database
 
 HERE, THERE = "192.0.2.1", "198.51.100.1"
 

@@ -1,10 +1,9 @@
-from __future__ import annotations
-
 import json
 import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -15,9 +14,6 @@ from sandbox.moment.app import create_app
 from sandbox.moment.record_store import RecordStore
 from sandbox.moment.webhooks import WebhookSender
 from tests.sandbox.serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 CUSTOMER, PROJECT, DRAFT = 62788973, 62788980, 106939080
 

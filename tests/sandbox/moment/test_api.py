@@ -1,14 +1,8 @@
-from __future__ import annotations
-
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT
-
-if TYPE_CHECKING:
-    from tests.sandbox.moment.conftest import Clock, Moment
+from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT, Clock, Moment
 
 
 def test_a_wrong_key_is_not_let_in(moment: Moment) -> None:

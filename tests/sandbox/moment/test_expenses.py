@@ -1,15 +1,10 @@
-from __future__ import annotations
-
 import hashlib
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.sandbox.moment.conftest import PROJECT
-
-if TYPE_CHECKING:
-    from tests.sandbox.moment.conftest import Moment
+from tests.sandbox.moment.conftest import PROJECT, Moment
 
 ACTIVITY = 62788981
 

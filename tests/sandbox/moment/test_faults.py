@@ -1,15 +1,9 @@
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from tests.sandbox.moment.conftest import CUSTOMER, PROJECT
-
-if TYPE_CHECKING:
-    from tests.sandbox.moment.conftest import Moment
+from tests.sandbox.moment.conftest import CUSTOMER, PROJECT, Moment
 
 
 def test_calls_are_counted_by_method_and_resource(moment: Moment) -> None:

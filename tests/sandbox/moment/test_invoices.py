@@ -1,12 +1,7 @@
-from __future__ import annotations
-
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT
-
-if TYPE_CHECKING:
-    from tests.sandbox.moment.conftest import Moment
+from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT, Moment
 
 
 def draft(moment: Moment, *lines: dict[str, Any], **values: Any) -> Any:

@@ -1,11 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT
-
-if TYPE_CHECKING:
-    from tests.sandbox.moment.conftest import Moment, Receiver
+from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT, Moment, Receiver
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 

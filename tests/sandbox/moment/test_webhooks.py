@@ -1,11 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT, eventually
-
-if TYPE_CHECKING:
-    from tests.sandbox.moment.conftest import Moment, Receiver
+from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT, Moment, Receiver, eventually
 
 DOCUMENTED = (
     b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '

@@ -1,9 +1,7 @@
 """24SevenOffice on a free port, brought back to its seeded state for each test."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -13,9 +11,6 @@ from sandbox.twentyfour import seed
 from sandbox.twentyfour.app import create_app
 from tests.sandbox.serving import serving
 from tests.sandbox.twentyfour.soap_client import Clock, Desk, Operation, operations
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FOLDER = Path("integrations/twentyfour/wsdl")
 

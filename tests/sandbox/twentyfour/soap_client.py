@@ -2,15 +2,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import requests
 from lxml import etree
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import requests
 
 XSD = "http://www.w3.org/2001/XMLSchema"
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"

@@ -1,11 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from tests.sandbox.twentyfour.soap_client import voucher
-
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Desk
+from tests.sandbox.twentyfour.soap_client import Desk, voucher
 
 
 def test_the_seeded_books_are_those_of_three_clients(desk: Desk) -> None:

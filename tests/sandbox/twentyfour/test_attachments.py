@@ -1,13 +1,9 @@
-from __future__ import annotations
-
 import base64
 import hashlib
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Answer, Desk, Json
+from tests.sandbox.twentyfour.soap_client import Answer, Desk, Json
 
 PDF, PNG = b"%PDF-1.7 first" * 1000, b"\x89PNG second"
 NOBODY_ASKS = '<HasStampNo xsi:nil="true"/><FileApproved xsi:nil="true"/>'

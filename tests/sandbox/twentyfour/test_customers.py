@@ -1,12 +1,8 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Answer, Desk
+from tests.sandbox.twentyfour.soap_client import Answer, Desk
 
 
 def search(desk: Desk, parameters: str, *properties: str) -> list[Answer]:

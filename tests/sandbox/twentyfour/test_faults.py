@@ -1,17 +1,11 @@
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from lxml import etree
 
-from tests.sandbox.twentyfour.soap_client import voucher
-
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Desk
+from tests.sandbox.twentyfour.soap_client import Desk, voucher
 
 COMPANY = "<companies><Company><Name>Kunde AS</Name><Type>Business</Type></Company></companies>"
 

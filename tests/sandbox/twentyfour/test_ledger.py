@@ -1,14 +1,8 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.twentyfour.soap_client import entry, voucher
-
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Answer, Desk
+from tests.sandbox.twentyfour.soap_client import Answer, Desk, entry, voucher
 
 NOBODY_ASKS = '<SystemType xsi:nil="true"/><HasInvoiceId xsi:nil="true"/>'
 

@@ -1,10 +1,6 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Desk
+from tests.sandbox.twentyfour.soap_client import Desk
 
 
 def test_every_answer_says_what_is_left_of_the_hour(desk: Desk) -> None:

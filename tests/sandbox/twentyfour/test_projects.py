@@ -1,11 +1,6 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Desk, Json
+from tests.sandbox.twentyfour.soap_client import Desk, Json
 
 
 def project(*, number: int = 1, name: str = "Nybygg", more: str = "", options: str = "") -> str:

@@ -1,14 +1,8 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.twentyfour.soap_client import credential
-
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Desk
+from tests.sandbox.twentyfour.soap_client import Desk, credential
 
 
 def identities(desk: Desk, user: str = "many") -> dict[str, tuple[str, str]]:

@@ -1,14 +1,7 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 from lxml import etree
 
-from tests.sandbox.twentyfour.soap_client import APPLICATION, Answer, credential
-
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Desk
+from tests.sandbox.twentyfour.soap_client import APPLICATION, Answer, Desk, credential
 
 HUGE = f"<BudgetHour>{'9' * 30}</BudgetHour>"
 

@@ -1,15 +1,9 @@
-from __future__ import annotations
-
 import base64
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.twentyfour.soap_client import entry, voucher
-
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Answer, Desk, Json
+from tests.sandbox.twentyfour.soap_client import Answer, Desk, Json, entry, voucher
 
 VOUCHER = "/books/1/vouchers/40001"
 NOBODY_ASKS = '<SystemType xsi:nil="true"/><HasInvoiceId xsi:nil="true"/>'

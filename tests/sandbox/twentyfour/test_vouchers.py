@@ -1,13 +1,6 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.sandbox.twentyfour.soap_client import entry, voucher
-
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Desk
+from tests.sandbox.twentyfour.soap_client import Desk, entry, voucher
 
 REFERENCE = "<InvoiceReferenceNo>17</InvoiceReferenceNo>"
 

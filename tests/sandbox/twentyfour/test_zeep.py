@@ -1,10 +1,8 @@
 """The services as an independent SOAP client sees them, from the WSDLs alone."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,9 +10,7 @@ import zeep
 from zeep.transports import Transport
 
 from tests.sandbox.twentyfour.conftest import FOLDER
-
-if TYPE_CHECKING:
-    from tests.sandbox.twentyfour.soap_client import Desk
+from tests.sandbox.twentyfour.soap_client import Desk
 
 MARCH, APRIL = datetime.fromisoformat("2026-03-01T00:00:00"), datetime.fromisoformat("2026-04-01T00:00:00")
 CREDENTIAL = {

@@ -1,25 +1,18 @@
 """Systems that keep to what is assumed of them, and systems that each break it in one way."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.enums import EntityType
-from sync.diagnostics.findings import Target
+from sync.diagnostics.findings import Finding, Target
 from sync.diagnostics.run_write_tests import run_write_tests
 from sync.diagnostics.write_tests.artifacts import WriteTestArtifacts
-from sync.errors import OutcomeUnknownError, RejectedError
+from sync.errors import OutcomeUnknownError, RejectedError, SyncError
+from sync.records import Company, CompanyDraft, ExistingProject, ExpenseDraft, LedgerLine, PostedLine, Voucher
 from tests.factories import NOW, customer, project, settings
 from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sync.diagnostics.findings import Finding
-    from sync.errors import SyncError
-    from sync.records import Company, CompanyDraft, ExistingProject, ExpenseDraft, LedgerLine, PostedLine, Voucher
 
 
 class Keeping(OpenFakeErp):

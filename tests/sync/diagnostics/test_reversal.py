@@ -1,7 +1,5 @@
 """What a rehearsal has made is taken back, and the rest of it played, whatever goes wrong on the way."""
 
-from __future__ import annotations
-
 import pytest
 
 from sync.diagnostics.findings import CheckStatus

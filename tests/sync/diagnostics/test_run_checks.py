@@ -1,9 +1,8 @@
 """What the doctor says of odd books; the healthy and the common sicknesses are in tests/worker/cli/test_doctor.py."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,9 +14,6 @@ from sync.diagnostics.run_checks import CHECKS, Check, run_checks
 from sync.records import Company, FiscalYear, ProjectDraft
 from tests.factories import NOW, customer, invoice, project, settings
 from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def found(

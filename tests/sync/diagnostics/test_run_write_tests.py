@@ -1,10 +1,9 @@
 """What a rehearsal says of systems that do as assumed and of those that do not, and what it leaves behind."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,16 +11,11 @@ from models.enums import EntityType
 from sync.diagnostics.findings import CheckStatus, Finding
 from sync.diagnostics.run_write_tests import plan, run_write_tests
 from sync.diagnostics.write_tests.artifacts import NAME
-from sync.errors import OutcomeUnknownError, RejectedError, UnavailableError
+from sync.errors import OutcomeUnknownError, RejectedError, SyncError, UnavailableError
+from sync.records import PostedLine
 from tests.factories import customer, project
 from tests.sync.diagnostics import odd_systems as odd
 from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sync.errors import SyncError
-    from sync.records import PostedLine
 
 CUSTOMER = f"customer 10001 “{NAME}” in 24SevenOffice"
 PROJECT = f"project 999999 “{NAME}” in 24SevenOffice"

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from models.connections.alert_outbox import AlertType, PendingAlert

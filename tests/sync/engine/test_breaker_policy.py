@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,9 +14,7 @@ from sync.engine.breaker_policy import FAILURE_THRESHOLD, MAX_DELAY, RATE_LIMIT_
 from sync.error_codes import ERROR_CODES
 from sync.errors import OutcomeUnknownError, RateLimitedError, UnavailableError
 from tests import factories
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 DOWN = UnavailableError("24SevenOffice does not answer.")
 

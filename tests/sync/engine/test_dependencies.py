@@ -1,9 +1,5 @@
 """What becomes of records whose customer or project never comes across."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 from sqlalchemy import select, update
 
@@ -14,11 +10,9 @@ from models.inbox import dependencies, links
 from models.inbox.links import Link
 from models.schema.tables import SyncJobRow
 from sync.errors import UnavailableError
+from sync.records import Customer, Invoice
 from tests import factories
-
-if TYPE_CHECKING:
-    from sync.records import Customer, Invoice
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 GONE = "Moment does not have this {} any more."
 

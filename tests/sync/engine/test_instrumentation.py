@@ -1,20 +1,16 @@
 """What the log says while a lane is drained, and that nothing of it stays behind."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from structlog.contextvars import get_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 from models.enums import EntityType, Lane
 from tests import factories
+from tests.sync.conftest import World
 from worker.observability.instrumentation import Instrumentation, NoTracer
 from worker.observability.metrics import Metrics
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
 
 
 def said_by(world: World, entity_type: EntityType) -> list[dict[str, Any]]:

@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,9 +7,7 @@ from sync.engine import write_deadline
 from sync.engine.write_deadline import WriteDeadline, enforced
 from sync.errors import UnavailableError
 from tests import factories
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 LONG = timedelta(seconds=100)
 

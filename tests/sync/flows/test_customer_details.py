@@ -1,18 +1,13 @@
 """Whether a customer's address, country and phone number go to 24SevenOffice."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from models.enums import EntityType, Outcome
 from sync.records import Address, CustomerDetails
 from tests import factories
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 HOME = CustomerDetails("77 00 00 00", "NO", (Address("post", "Storgata 1", "9008", "Tromsø", "NO"),))
 MOVED = replace(HOME, addresses=(Address("post", "Storgata 2", "9008", "Tromsø", "NO"),))

@@ -1,7 +1,3 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from models.admin import match_questions
@@ -9,9 +5,7 @@ from models.enums import EntityType, JobState, Outcome
 from sync.errors import OutcomeUnknownError, UnavailableError
 from sync.records import Company
 from tests import factories
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 
 def sync(world: World, *record_ids: str) -> None:

@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
@@ -9,10 +6,8 @@ from models.inbox import files
 from models.schema.tables import FileRow
 from sync.records import VoucherFiles
 from tests import factories
+from tests.sync.conftest import World
 from tests.sync.flows.test_expenses import PDF, PNG, bring, cost, enter
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
 
 
 def test_a_document_beside_one_whose_name_was_erased_is_brought_under_another(world: World) -> None:

@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -10,9 +8,7 @@ from models.enums import EntityType, JobState, Outcome
 from sync.errors import OutcomeUnknownError, UnavailableError
 from sync.records import Company, LedgerLine, VoucherFile, VoucherFiles
 from tests import factories
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 DAY = date(2026, 2, 20)
 VOUCHER = "2026-4-40001"

@@ -1,17 +1,13 @@
 """What a voucher says of its invoice, and the accounts that it may not be booked on as they are."""
 
-from __future__ import annotations
-
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.admin import job_actions
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, Outcome
 from tests import factories
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 
 def sync(world: World, **values: Any) -> None:

@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,9 +10,7 @@ from models.enums import EntityType, JobState, Outcome, Record
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
 from sync.records import Entry, ExportStatus, FiscalYear
 from tests import factories
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 
 @pytest.fixture

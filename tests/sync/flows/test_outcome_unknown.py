@@ -1,17 +1,11 @@
 """What a lost call may have saved stays in doubt until somebody has looked."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from models.enums import EntityType, Outcome
 from models.inbox import retention
 from sync.errors import OutcomeUnknownError
 from sync.records import ExportStatus
 from tests import factories
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 
 def test_a_lost_voucher_is_looked_for_also_when_its_invoice_was_left_alone_meanwhile(world: World) -> None:

@@ -1,6 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -9,9 +7,7 @@ from models.enums import EntityType, JobState, Outcome
 from sync.errors import OutcomeUnknownError
 from sync.records import ProjectDraft
 from tests import factories
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 
 def sync(world: World, *record_ids: str) -> None:

@@ -1,9 +1,7 @@
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,14 +11,9 @@ from models.enums import EntityType, JobState, Record
 from models.inbox import links
 from sync.onboarding.backfill import Backfill, BackfillProgress, PlannedAction
 from sync.onboarding.backfill_preview import BackfillPreview
-from sync.records import Entry, ExportStatus, Voucher
+from sync.records import Customer, Entry, ExportStatus, Voucher
 from tests import factories
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sync.records import Customer
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 10, 31)
 NINTH = Record(EntityType.INVOICE, "9")

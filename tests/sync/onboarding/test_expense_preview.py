@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,9 +9,7 @@ from sync.onboarding.expense_preview import PlannedExpense, preview
 from sync.polling.polls import WINDOW
 from sync.records import LedgerLine
 from tests import factories
-
-if TYPE_CHECKING:
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 VOUCHER = "2026-4-40001"
 DAY = date(2026, 2, 20)

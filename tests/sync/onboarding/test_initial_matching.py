@@ -1,23 +1,16 @@
 """Going live on books that are in use: what is told of each record, and what is done about it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pytest
 
 from models.enums import EntityType, JobState, Outcome, Record
+from sync.engine.context import SyncContext
 from sync.onboarding import initial_matching
-from sync.onboarding.initial_matching import MatchStatus
+from sync.onboarding.initial_matching import MatchStatus, PlannedRecord
 from sync.records import Company, ProjectDraft
 from tests import factories
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sync.engine.context import SyncContext
-    from sync.onboarding.initial_matching import PlannedRecord
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 
 def desk_of(world: World) -> SyncContext:

@@ -1,22 +1,17 @@
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from models.enums import EntityType, JobState, Lane
 from models.inbox import cursors, missed_webhooks
+from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import UnavailableError
 from sync.polling.polls import OVERLAP, WINDOW, import_expenses, poll_expenses, poll_moment, poll_states
 from sync.polling.schedule import PollState
 from sync.records import LedgerLine
 from tests import factories
-
-if TYPE_CHECKING:
-    from models.inbox.missed_webhooks import ModifiedRecord
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 
 def test_what_no_notification_told_is_found_by_the_poll(world: World) -> None:

@@ -1,24 +1,18 @@
 """How many calls a comparison takes, and what it makes of records that do not travel."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from models.enums import EntityType
 from sync.reconciliation.compare import reconcile
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport
-from sync.records import Company, LedgerLine, VoucherFile, VoucherFiles
+from sync.records import Company, Invoice, LedgerLine, VoucherFile, VoucherFiles
 from sync.rules.vouchers import voucher_of
 from tests import factories
 from tests.fakes import CHART
-
-if TYPE_CHECKING:
-    from sync.records import Invoice
-    from tests.sync.conftest import World
+from tests.sync.conftest import World
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 DAY = date(2026, 3, 2)

@@ -1,7 +1,5 @@
 """Which customer of 24SevenOffice a customer of Moment is: what is certain, what is asked, what is neither."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

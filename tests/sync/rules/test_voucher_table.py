@@ -1,7 +1,5 @@
 """Reads vouchers.txt, a table for accountants, and sees that the bridge makes those vouchers of those invoices."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, reject
@@ -14,10 +13,6 @@ from sync.records import InvoiceLine, PostedLine, Voucher
 from sync.rules.vouchers import find_posted, format_kroner, voucher_of
 from tests import factories
 from tests.fakes import CHART, lines_of
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-from typing import Any
 
 AMOUNT = st.decimals(min_value=-10_000_000, max_value=10_000_000, places=2)
 LINE = st.builds(InvoiceLine, AMOUNT, st.sampled_from([3000, 3020, 3100]), st.sampled_from(["", "3"]), st.just(""))

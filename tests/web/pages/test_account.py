@@ -1,7 +1,3 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from i18n.catalog import Language
@@ -10,11 +6,9 @@ from models.users import repository as users
 from models.users.repository import Rights
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
 from tests.factories import NOW
+from tests.web.conftest import Web
 from tests.web.http_browser import Browser
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Web
-    from worker.container import Container
+from worker.container import Container
 
 EMAIL, PASSWORD, ANOTHER = "anna@example.com", "correct horse battery", "another horse battery"
 

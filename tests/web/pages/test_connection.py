@@ -1,30 +1,22 @@
 """The settings of a connection, filled in by people."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import select
 
-from models.admin.operations import OperationType
+from models.admin.operations import Operation, OperationType
+from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Lane, Role
 from models.inbox import missed_webhooks
 from models.inbox.missed_webhooks import ModifiedRecord
 from models.schema.tables import AuditRow
 from tests.installation import messages, stuck
+from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in
-from worker.container import clock
-
-if TYPE_CHECKING:
-    import requests
-
-    from models.admin.operations import Operation
-    from models.connections.settings import ConnectionSettings
-    from tests.web.conftest import Web
-    from worker.container import Container
-
+from worker.container import Container, clock
 
 OWNERS_DOCUMENT = {
     "username": "regnskap@example.com",

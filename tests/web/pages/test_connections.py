@@ -1,9 +1,6 @@
 """The list of connections, adding one, and what operators do with one."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,13 +12,10 @@ from models.inbox import webhook_intake
 from models.inbox.webhook_intake import WebhookTarget
 from tests.factories import settings
 from tests.installation import messages
+from tests.web.conftest import Web
 from tests.web.form_filling import fill_in
 from web.pages.connections import PAGE_SIZE
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Web
-    from worker.container import Container
+from worker.container import Container, clock
 
 NEW = {
     "name": "Fjord Prosjekt AS",

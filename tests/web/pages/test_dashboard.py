@@ -1,20 +1,13 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
+from local.servers import Server
 from models.enums import EntityType, JobState, Record, Role
 from models.inbox import circuit_breaker
 from tests.factories import NOW, settings
 from tests.installation import stuck
 from tests.models.completed_jobs import settled
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from local.servers import Server
-    from tests.web.conftest import Web
-    from worker.container import Container
+from tests.web.conftest import Web
+from worker.container import Container, clock
 
 
 def test_what_needs_a_person_is_told_first_and_leads_to_it(web: Web, container: Container) -> None:

@@ -1,9 +1,5 @@
 """The addresses of reasons: open to everybody, since mails lead there."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 import requests
 
@@ -11,9 +7,7 @@ from i18n.catalog import Language
 from i18n.messages import translate
 from models.enums import Role
 from sync.error_codes import ERROR_CODES
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Web
+from tests.web.conftest import Web
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,13 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from models.admin import job_actions, match_questions
 from models.admin.match_questions import Candidate
 from models.enums import EntityType, JobState, Role
 from tests.installation import messages
+from tests.web.conftest import Web
 from tests.web.form_filling import forms_to
 from tests.web.match_questions import asked
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Web
-    from worker.container import Container
+from worker.container import Container
 
 
 def answers(container: Container, job_id: int) -> str:

@@ -1,6 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,14 +10,10 @@ from tests.factories import NOW
 from tests.installation import environment, installed, own_logging
 from tests.openid_organization import CLIENT, Organization, organization
 from tests.sandbox.serving import serving
+from tests.web.conftest import Web
 from tests.web.http_browser import Browser, cookies_of
 from web.app import create_app
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.web.conftest import Web
-    from worker.container import Container
+from worker.container import Container
 
 UNKNOWN = "You are not a user here"
 

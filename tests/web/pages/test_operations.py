@@ -1,8 +1,6 @@
 """What the pages ask of the remote systems, which are the sandbox here; this process is also the worker."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -11,15 +9,10 @@ from models.admin.operations import OperationType
 from models.enums import Role
 from tests.installation import environment, installed, messages
 from tests.sandbox.serving import sandbox
+from tests.web.conftest import Person, Web
 from tests.web.form_filling import fields_of, fill_in
 from worker import tasks
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.web.conftest import Person, Web
-    from worker.container import Container
+from worker.container import Container, clock
 
 
 @pytest.fixture(scope="module")

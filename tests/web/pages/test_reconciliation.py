@@ -1,9 +1,5 @@
 """The comparison of the books on the pages: asked for, answered, and its differences mended."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from models.admin import job_actions
@@ -13,12 +9,9 @@ from models.inbox import leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from tests.installation import EXPENSE_KEY, compared, messages
+from tests.web.conftest import Person, Web
 from worker import tasks
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Person, Web
-    from worker.container import Container
+from worker.container import Container, clock
 
 INVOICE = Record(EntityType.INVOICE, "9")
 

@@ -1,19 +1,13 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from models.admin import job_actions
+from models.admin.job_list import JobView
 from models.enums import EntityType, JobState, Record, Role
 from tests.factories import NOW, settings
 from tests.installation import messages, stuck
 from tests.models.completed_jobs import settled
-
-if TYPE_CHECKING:
-    from models.admin.job_list import JobView
-    from tests.web.conftest import Web
-    from worker.container import Container
+from tests.web.conftest import Web
+from worker.container import Container
 
 
 def see(container: Container, job_id: int) -> JobView:

@@ -1,10 +1,9 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from i18n.catalog import Language
+from models.connections.repository import Connection
 from models.enums import EntityType, Record, Role
 from models.inbox import links
 from models.inbox.links import Link
@@ -12,12 +11,8 @@ from sync.engine.call_log import RemoteCall
 from tests.factories import NOW, settings
 from tests.installation import stuck
 from tests.models.completed_jobs import settled
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from tests.web.conftest import Web
-    from worker.container import Container
+from tests.web.conftest import Web
+from worker.container import Container, clock
 
 LISTS = ("/", "/records", "/expenses", "/email-log", "/audit-log")
 HOSTILE = "</pre><script>alert(1)</script>"

@@ -1,35 +1,27 @@
 """Settings that may open other books: a worker, which is this process, saves them once the systems accept them."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from models.admin import audit_log
 from models.admin.operations import WORTHWHILE, OperationType
-from models.connections.repository import UnknownConnectionError
+from models.connections.repository import Connection, UnknownConnectionError
+from models.connections.settings import ConnectionSettings
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users.repository import Rights
 from tests.factories import settings
 from tests.installation import environment, installed, messages
 from tests.sandbox.serving import sandbox
+from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in
 from worker import tasks
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs import operations
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from models.connections.repository import Connection
-    from models.connections.settings import ConnectionSettings
-    from tests.web.conftest import Web
-    from worker.container import Container
 
 MANY = {"username": "many@example.com", "password": "many-password"}
 OTHER_KEY = "moment-other-key"

@@ -1,6 +1,3 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -13,14 +10,12 @@ from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
 from tests.factories import NOW
 from tests.installation import environment, installed, own_logging
 from tests.sandbox.serving import serving
+from tests.web.conftest import Web
 from tests.web.http_browser import Browser, cookies_of
 from web.app import create_app
 from web.pages.sign_in import local_url
 from web.security.csrf import csrf_token
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Web
-    from worker.container import Container
+from worker.container import Container
 
 SESSION = "__Host-session"
 EMAIL, PASSWORD = "anna@example.com", "correct horse battery"

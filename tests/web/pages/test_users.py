@@ -1,7 +1,3 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from models.enums import Role, Scope
@@ -9,12 +5,9 @@ from models.users import repository as users
 from models.users import sign_in
 from models.users.repository import Rights, User
 from tests.factories import NOW, settings
+from tests.web.conftest import Person, Web
 from tests.web.form_filling import fill_in
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Person, Web
-    from worker.container import Container
+from worker.container import Container, clock
 
 PASSWORD = "correct horse battery"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -13,6 +13,7 @@ from sqlalchemy import text
 from starlette.routing import Mount
 
 from models.admin.operations import OperationType
+from models.connections.repository import Connection
 from models.enums import Role, Scope
 from models.schema.tables import Base
 from models.schema.users import SessionRow
@@ -21,17 +22,11 @@ from models.users.repository import Rights
 from sync.error_codes import ERROR_CODES
 from tests.factories import NOW, settings
 from tests.installation import stuck
-from tests.web.crawler import Surfer
+from tests.web.conftest import Person, Web
+from tests.web.crawler import Form, Surfer
 from web.app import create_app
 from web.security.auth import RequireRole, allow_all
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from models.connections.repository import Connection
-    from tests.web.conftest import Person, Web
-    from tests.web.crawler import Form
-    from worker.container import Container
+from worker.container import Container
 
 OF_CONNECTIONS = ("connection_id", "job_id", "operation_id")
 """What belongs to a connection, as addresses name it; whoever does not see the connection sees none of it."""

@@ -1,23 +1,15 @@
 """What an administrator of one connection types again before it leads to other books, or tells which there are."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
+import requests
 
 from models.admin.operations import OperationType
+from models.connections.settings import ConnectionSettings
 from models.enums import Role
 from tests.installation import messages
+from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in
-from worker.container import clock
-
-if TYPE_CHECKING:
-    import requests
-
-    from models.connections.settings import ConnectionSettings
-    from tests.web.conftest import Web
-    from worker.container import Container
+from worker.container import Container, clock
 
 OWN, RIVALS = "3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67", "9b2f0a52-1f0e-5c55-8f6b-0c1e6c3f4711"
 CHOICES = [

@@ -1,20 +1,14 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 import requests
 
+from local.servers import Server
 from models.enums import Role
 from tests.sandbox.serving import serving
+from tests.web.conftest import Web
 from web.app import create_app
 from web.security.headers import MAX_BODY_BYTES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from local.servers import Server
-    from tests.web.conftest import Web
 
 
 @pytest.mark.parametrize(

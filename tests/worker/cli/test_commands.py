@@ -1,7 +1,5 @@
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
 import requests
@@ -10,6 +8,7 @@ from cryptography.fernet import Fernet
 
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
+from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record
 from models.inbox import webhook_intake
 from models.inbox.enqueue import enqueue
@@ -19,12 +18,7 @@ from tests.installation import installed, stuck
 from worker import container as worker_container
 from worker import tasks
 from worker.__main__ import main
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container
 
 COMPANY = ("--moment-company=1001", "--moment-api-key=moment-demo-key")
 ONE = ("--username=demo@example.com", "--password=demo-password")

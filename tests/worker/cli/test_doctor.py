@@ -1,32 +1,24 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner
 
+from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from models.inbox import links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from sync.diagnostics.findings import CheckStatus
+from sync.diagnostics.run_checks import DiagnosticsReport
 from tests.factories import settings
-from tests.worker.access_problems import KEPT_OUT
+from tests.worker.access_problems import KEPT_OUT, Sickness
 from tests.worker.accounting_problems import IN_THE_BOOKS, LOOKS
 from tests.worker.broken_connection import CUSTOMER, DRAFT, OUTGOING, PROJECT, Practice, healthy
 from worker import tasks
 from worker.__main__ import main
 from worker.cli import all_connections
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs import diagnostics
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from models.connections.repository import Connection
-    from sync.diagnostics.run_checks import DiagnosticsReport
-    from tests.worker.access_problems import Sickness
-    from worker.container import Container
 
 
 @pytest.fixture

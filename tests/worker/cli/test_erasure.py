@@ -1,8 +1,7 @@
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -13,6 +12,7 @@ from models.admin import job_list, reminders
 from models.admin.job_filter import JobFilter
 from models.admin.operations import OperationType
 from models.admin.personal_data import NAMING_COLUMNS
+from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Lane, Outcome, Record, Role, Scope
 from models.inbox import files, leases, webhook_intake
 from models.inbox.enqueue import enqueue
@@ -24,14 +24,8 @@ from tests.factories import settings
 from tests.installation import stuck
 from worker import tasks
 from worker.__main__ import main
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs.diagnostics import check
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from models.connections.repository import Connection
-    from worker.container import Container
 
 API = "api/1.0/companies/1001"
 KARI, MAIL = "Kåre Østby", "kare.ostby@example.com"

@@ -1,26 +1,21 @@
 """``python -m worker expenses import``, with the vouchers of a bookkeeper in the sandbox."""
 
-from __future__ import annotations
-
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
+from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Lane
 from models.inbox import cursors
 from tests.factories import NOW, settings
 from tests.installation import messages
 from tests.worker.cli.test_commands import refused, run
 from worker import tasks
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container, clock
 
 SUPPLIER = 20001
 KINDS = ("customer", "project", "invoice", "expense")

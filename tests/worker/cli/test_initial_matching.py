@@ -1,20 +1,16 @@
 """``python -m worker connections adopt`` and what a person chooses on the command line."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
 from models.admin import job_actions
+from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record
 from tests.installation import messages
 from tests.worker.cli.test_commands import refused, run
 from worker import tasks
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container
 
 KEY = ("apikey", "moment-demo-key")
 

@@ -1,25 +1,19 @@
 """Two companies of one installation: what one saves in its settings opens nothing of the other's."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import requests
 
 from models.connections import alert_outbox
+from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from models.inbox.enqueue import enqueue
 from tests.factories import NOW, settings
 from tests.worker.cli.test_erasure import dump
 from worker import tasks
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container, clock
 
 CUSTOMER = "62788973"
 KEY = "moment-other-key"

@@ -1,31 +1,22 @@
 """``python -m worker reconcile``, and what it finds with the real gateways in the books of the sandbox."""
 
-from __future__ import annotations
-
 import csv
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from models.admin import discrepancies, job_actions
+from models.connections.repository import Connection
 from models.enums import EntityType, Record
+from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from tests.factories import settings
-from tests.worker.month_of_invoices import DAY, FAULTS, FIRST, GROSS, LAST, NET, YEAR, Bookkeeping
+from tests.worker.month_of_invoices import DAY, FAULTS, FIRST, GROSS, LAST, NET, YEAR, Bookkeeping, Fault
 from worker.__main__ import main
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs import reconciliation
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from click.testing import Result
-
-    from models.connections.repository import Connection
-    from sync.reconciliation.report import Discrepancy, ReconciliationReport
-    from tests.worker.month_of_invoices import Fault
-    from worker.container import Container
 
 
 @pytest.fixture

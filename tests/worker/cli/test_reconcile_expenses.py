@@ -1,26 +1,18 @@
 """What a comparison of the books finds of expenses, with the real gateways in the books of the sandbox."""
 
-from __future__ import annotations
-
 import csv
 import json
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
-from tests.worker.month_of_expenses import COST, FAULTS, OWED, SECOND, Outlays, expense
+from models.connections.repository import Connection
+from tests.worker.month_of_expenses import COST, FAULTS, OWED, SECOND, Fault, Outlays, expense
 from tests.worker.month_of_invoices import DAY, FIRST, LAST, YEAR
 from worker.__main__ import main
+from worker.container import Container
 from worker.jobs import reconciliation
-
-if TYPE_CHECKING:
-    from click.testing import Result
-
-    from models.connections.repository import Connection
-    from tests.worker.month_of_expenses import Fault
-    from worker.container import Container
 
 OCTOBER = ("--month", f"{YEAR}-10")
 

@@ -3,30 +3,24 @@
 ``INVOICES=5000 make test ARGS=tests/worker/cli/test_reconcile_year.py`` has it so large as companies may be.
 """
 
-from __future__ import annotations
-
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 
+from models.connections.repository import Connection
 from models.enums import EntityType
+from sandbox.twentyfour.state import Line, Voucher
 from tests.factories import NOW, settings
 from tests.installation import environment, installed
-from tests.worker.year_of_records import EXPENSES, FIRST, LAST, UNKNOWN, link, thousands
+from tests.worker.year_of_records import EXPENSES, FIRST, LAST, UNKNOWN, Thousands, link, thousands
+from worker.container import Container
 from worker.jobs import reconciliation
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from models.connections.repository import Connection
-    from sandbox.twentyfour.state import Line, Voucher
-    from tests.worker.year_of_records import Thousands
-    from worker.container import Container
 
 INVOICES = int(os.environ.get("INVOICES", "600"))
 PURCHASES = INVOICES // 5

@@ -1,22 +1,16 @@
-from __future__ import annotations
-
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
 from models.admin.operations import OperationType
+from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox import cursors
 from models.inbox.enqueue import enqueue
 from tests.installation import installed
 from worker import dispatch, heartbeat
 from worker.__main__ import main
-from worker.container import clock
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from worker.container import Container
+from worker.container import Container, clock
 
 
 def run(*arguments: str, code: int = 0) -> str:

@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -11,9 +8,7 @@ from models.users import repository as users
 from models.users import sign_in
 from tests.factories import NOW, settings
 from worker.__main__ import main
-
-if TYPE_CHECKING:
-    from worker.container import Container
+from worker.container import Container
 
 
 def run(*arguments: str, typed: str = "", password: str | None = None) -> str:

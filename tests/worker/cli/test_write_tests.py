@@ -1,22 +1,16 @@
 """``doctor --write`` against the sandbox: what it makes there, what it asks first, and what it says is left."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from sync.diagnostics.write_tests.artifacts import NAME
 from tests.worker.broken_connection import OUTGOING, Practice, healthy
 from worker.__main__ import main
-
-if TYPE_CHECKING:
-    from click.testing import Result
-
-    from worker.container import Container
+from worker.container import Container
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,16 +1,16 @@
 """``python -m worker connections backfill``, and the pace that it keeps."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 from sqlalchemy import func, select
 
 from integrations.twentyfour.budget_scripts import EVENTS
+from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox import links
 from models.inbox.enqueue import enqueue
@@ -22,14 +22,8 @@ from tests.factories import NOW
 from tests.installation import messages
 from tests.worker.cli.test_commands import refused, run
 from worker import tasks
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room, retrying
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from models.connections.repository import Connection
-    from worker.container import Container
 
 DRAFT = "106939080"
 READS = {

@@ -1,23 +1,18 @@
 """The comparison that beat asks for once a month, and its mail."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from models.admin.operations import OperationType
 from models.connections import alert_outbox
+from models.connections.repository import Connection
 from models.enums import EntityType
 from tests.factories import settings
 from tests.installation import messages
 from worker import tasks
+from worker.container import Container
 from worker.jobs import monthly_reconciliation, operations
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from worker.container import Container
 
 EARLY, LATE, NEXT = (datetime(2026, month, day, 9, tzinfo=UTC) for month, day in ((11, 2), (11, 3), (12, 4)))
 

@@ -1,7 +1,5 @@
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -12,15 +10,12 @@ from models.admin import job_actions, reminders
 from models.admin.job_filter import JobFilter
 from models.connections import alert_outbox
 from models.connections.alert_outbox import Alert, AlertType
+from models.connections.repository import Connection
 from tests.factories import settings
 from tests.installation import stuck
 from tests.integrations.mail.postbox import Postbox, listening
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs.send_alerts import PAUSE_BETWEEN_EMAILS, send_due_alerts
-
-if TYPE_CHECKING:
-    from models.connections.repository import Connection
-    from worker.container import Container
 
 ADDRESS = "books@example.com"
 

@@ -1,9 +1,8 @@
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -11,8 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from sqlalchemy import event, text
 
+from local.servers import Server
 from models.admin import metrics_snapshot
 from models.connections.alert_outbox import Alert, AlertType, queue_connection_alert
+from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import circuit_breaker, leases
 from models.inbox.enqueue import enqueue
@@ -21,17 +22,10 @@ from tests.factories import settings
 from tests.installation import environment, installed, stuck
 from worker import heartbeat, tasks
 from worker.celery_app import app
-from worker.container import clock
+from worker.container import Container, clock
 from worker.jobs.send_alerts import send_due_alerts
 from worker.observability import installation_metrics
 from worker.observability.metrics import serve
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.servers import Server
-    from models.connections.repository import Connection
-    from worker.container import Container
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 CUSTOMER = "62788973"

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -22,13 +23,10 @@ from tests.factories import NOW, settings
 from tests.installation import eventually, installed, own_logging, process
 from tests.sandbox.serving import serving
 from web.app import create_app
+from worker.container import Container
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
-    from worker.container import Container
 
 CUSTOMER = "62788973"
 ALONE = ("--without-gossip", "--without-mingle")
