@@ -1,20 +1,21 @@
 """Instants, days and counts as a reader of a language writes them; instants in Oslo's time."""
 
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, get_timezone
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 
 from i18n.catalog import Language
 
-_OSLO = get_timezone("Europe/Oslo")
+OSLO = ZoneInfo("Europe/Oslo")
 _LOCALES = {Language.NORWEGIAN: Locale("nb", "NO"), Language.ENGLISH: Locale("en", "GB")}
 
 
 def instant(at: datetime, language: Language) -> str:
     """Write an instant to the second, such as "22. nov. 2026, 16:07:04"."""
-    return format_datetime(at, "medium", tzinfo=_OSLO, locale=_LOCALES[language])
+    return format_datetime(at, "medium", tzinfo=OSLO, locale=_LOCALES[language])
 
 
 def day(which: date, language: Language) -> str:

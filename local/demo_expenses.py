@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
+from i18n.formatting import OSLO
 from local import demo_company, sample_documents
 from local.demo_user import DemoUser, ListedJob, Record, eventually, expect
 
-OSLO = ZoneInfo("Europe/Oslo")
 INVOICE, CREDIT_NOTE = 4, 5
 INCOMING_VAT, SUPPLIERS = 2711, 2400
 INTERNAL = 77

@@ -11,6 +11,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import Literal
 
+from sync.money import NOK
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -97,7 +99,7 @@ class Invoice:
     credit_note: bool = False
     export_status: ExportStatus = ExportStatus.TO_TRANSFER
     kid: str = ""
-    currency: str = "NOK"
+    currency: str = NOK
     rate: Decimal | None = None
     description: str = ""
     your_reference: str = ""
@@ -194,7 +196,7 @@ class Voucher:
     entries: tuple[Entry, ...]
     kid: str = ""
     comment: str = ""
-    currency: str = "NOK"
+    currency: str = NOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +306,7 @@ class LedgerLine:
     supplier_name: str = ""
     invoice_number: str = ""
     text: str = ""
-    currency: str = "NOK"
+    currency: str = NOK
     stamp: int | None = None
     hidden: bool = False
 
@@ -321,7 +323,7 @@ class ExistingExpense:
     project_id: str = ""
     description: str = ""
     amount: int = 0
-    currency: str = "NOK"
+    currency: str = NOK
     supplier: str = ""
     invoice_number: str = ""
     day: date | None = None

@@ -7,12 +7,12 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cache, partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from email_validator import validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from i18n.catalog import Language, translations
+from i18n.formatting import OSLO
 from i18n.messages import msg, translate
 from models.connections.alert_outbox import AlertType, PendingAlert
 from models.enums import EntityType
@@ -24,7 +24,6 @@ MAX_ALERTS_SHOWN = 50
 _MAX_TITLE = 60  # characters
 _MAX_COMPANY = 40
 _MAX_BODY = 1000
-_OSLO = ZoneInfo("Europe/Oslo")
 _URGENCY = {alert_type: place for place, alert_type in enumerate(AlertType)}
 
 _SINGULAR = {
@@ -121,7 +120,7 @@ def compose(
     mail["Subject"] = email.subject
     mail["From"] = sender
     mail["To"] = _to(to)
-    mail["Date"] = format_datetime(sent.astimezone(_OSLO))
+    mail["Date"] = format_datetime(sent.astimezone(OSLO))
     mail["Message-ID"] = message_id
     mail["Auto-Submitted"] = "auto-generated"  # no out-of-office answers, please
     templates = _templates(email.language)
@@ -172,7 +171,7 @@ def _to(address: str) -> str:
 
 
 def _oslo(at: datetime) -> str:
-    return f"{at.astimezone(_OSLO):%d.%m.%Y %H:%M}"
+    return f"{at.astimezone(OSLO):%d.%m.%Y %H:%M}"
 
 
 def _line(text: str, *, language: Language, limit: int = _MAX_BODY) -> str:

@@ -13,6 +13,7 @@ from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.uploads import Upload
 from sync.errors import RejectedError
+from sync.money import NOK
 from sync.records import ExistingExpense, ExpenseDraft
 
 MAX_PROJECTS_READ = 1000
@@ -104,7 +105,7 @@ def _values(draft: ExpenseDraft) -> dict[str, object]:
         "projectExtensionId": _reference(draft.activity_id),
         "description": draft.description,
         "amountInclVat": Decimal(draft.amount).scaleb(-2),
-        "currencyCode": "NOK",
+        "currencyCode": NOK,
         "supplierName": draft.supplier,
         "supplierInvoiceNumber": draft.invoice_number,
         "expenseDate": draft.day.isoformat(),
@@ -122,7 +123,7 @@ def _existing(fields: Fields, expense_id: str, external_id: str) -> ExistingExpe
             project_id=fields.key("projectId"),
             description=fields.text("description"),
             amount=int(fields.required(fields.money, "amountInclVat").scaleb(2)),
-            currency=fields.text("currencyCode") or "NOK",
+            currency=fields.text("currencyCode") or NOK,
             supplier=fields.text("supplierName"),
             invoice_number=fields.text("supplierInvoiceNumber"),
             day=fields.day("expenseDate"),

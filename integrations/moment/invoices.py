@@ -10,6 +10,7 @@ from i18n.messages import msg
 from integrations.moment.field_labels import CREDIT_NOTE, EXPORT_STATUSES, FINALIZED
 from integrations.moment.fields import Fields, record_id
 from sync.errors import RejectedError
+from sync.money import NOK
 from sync.records import ExportStatus, Invoice, InvoiceLine
 
 Chart = Callable[[str], Fields | None]
@@ -131,7 +132,7 @@ def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) 
         project_id=fields.key("projectId"),
         credit_note=fields.enum_value("invoiceType", CREDIT_NOTE, missing=False),
         kid=fields.text("kid"),
-        currency=fields.text("currencyCode") or "NOK",
+        currency=fields.text("currencyCode") or NOK,
         rate=fields.number("currencyRate"),
         description=fields.text("description"),
         your_reference=fields.text("yourReference"),

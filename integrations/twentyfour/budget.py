@@ -15,11 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from zoneinfo import ZoneInfo
 
 from redis import Redis
 from redis.exceptions import RedisError
 
+from i18n.formatting import OSLO
 from i18n.messages import msg
 from integrations.twentyfour.budget_scripts import (
     BLOCK,
@@ -47,7 +47,6 @@ BURST = 3  # so many may go at once after a pause: with 20 a second, no second s
 MAX_BLOCK = timedelta(hours=2)  # whatever 24SevenOffice is understood to say
 DEFAULT_BLOCK = timedelta(minutes=15)  # for a quarantine whose end cannot be read
 MILLISECOND, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
-OSLO = ZoneInfo("Europe/Oslo")
 
 
 @dataclass(frozen=True, slots=True)

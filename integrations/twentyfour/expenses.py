@@ -8,6 +8,7 @@ from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
+from sync.money import NOK, to_ore
 from sync.records import LedgerLine
 
 
@@ -45,7 +46,7 @@ def line_of(line: SoapValue) -> LedgerLine:
     supplier_number, supplier_name = ledger.dimension(line, "Customer")
     return LedgerLine(
         account=line.AccountNo,
-        amount=ledger.ore(line.Amount),  # kroner, whatever the currency
+        amount=to_ore(line.Amount),  # kroner, whatever the currency
         day=day_of(line.Date),
         vat_code=str(line.VatCode or ""),
         project_number=project_number,
@@ -53,7 +54,7 @@ def line_of(line: SoapValue) -> LedgerLine:
         supplier_name=supplier_name,
         invoice_number=line.InvoiceNo or "",
         text=line.Comment or "",
-        currency=line.Currency or "NOK",
+        currency=line.Currency or NOK,
         stamp=line.StampNo or None,
         hidden=line.Hidden,
     )

@@ -4,9 +4,8 @@ Either may come with a zone or without, also in one answer. All that is compared
 """
 
 from datetime import UTC, date, datetime, tzinfo
-from zoneinfo import ZoneInfo
 
-OSLO = ZoneInfo("Europe/Oslo")
+from i18n.formatting import OSLO
 
 
 def instant_of(written: datetime) -> datetime:

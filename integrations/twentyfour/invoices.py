@@ -12,6 +12,7 @@ from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of
 from integrations.twentyfour.session import Session
 from sync.errors import RejectedError
+from sync.money import to_ore
 from sync.records import Entry, FiscalYear, PostedLine, Voucher
 
 OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
@@ -110,7 +111,7 @@ def line_of(line: SoapValue) -> PostedLine:
     return PostedLine(
         voucher_number=line.TransactionNo,
         account=line.AccountNo,
-        amount=ledger.ore(line.Amount),
+        amount=to_ore(line.Amount),
         day=day_of(line.Date),
         invoice_number=line.InvoiceNo or "",
         customer_number=customer_number,

@@ -3,7 +3,6 @@
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import without_zone
@@ -33,11 +32,6 @@ def between(session: Session, first: date, last: date) -> Iterator[SoapValue]:
 def changed(session: Session, *, since: datetime, until: datetime, **parameters: str | int) -> Sequence[SoapValue]:
     """Find the lines created or changed in a span of time that have all these values (GetTransactions)."""
     return _search(session, "DateChangedUTC", (without_zone(since), without_zone(until)), parameters)
-
-
-def ore(amount: Decimal) -> int:
-    """Count an amount of kroner in øre."""
-    return int((amount * 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def dimension(line: SoapValue, type_: str) -> tuple[int | None, str]:

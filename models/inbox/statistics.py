@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session
 
+from i18n.formatting import OSLO
 from models.database import Database
 from models.enums import Outcome, Scope
 from models.schema.scope import within
 from models.schema.tables import StatisticsRow
 
 STATISTICS = StatisticsRow.metadata.tables["statistics"]
-
-OSLO = ZoneInfo("Europe/Oslo")
 
 
 class Granularity(StrEnum):

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
+from i18n.formatting import OSLO
 from i18n.messages import as_json, from_json, msg
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Record
@@ -18,8 +18,6 @@ from sync.errors import SyncError, UnavailableError
 from sync.ports import InspectableErp, InspectableMoment
 
 log = structlog.get_logger()
-
-OSLO = ZoneInfo("Europe/Oslo")
 
 
 class CheckStatus(StrEnum):

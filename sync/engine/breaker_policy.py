@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
+from i18n.formatting import OSLO
 from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType
 from models.connections.repository import Connection
@@ -14,8 +14,6 @@ from models.inbox.circuit_breaker import Outage
 from sync.engine.outcomes import Success
 from sync.error_codes import ERROR_CODES
 from sync.errors import OutcomeUnknownError, RateLimitedError, UnavailableError
-
-OSLO = ZoneInfo("Europe/Oslo")
 
 FAILURE_THRESHOLD = 3
 """Unavailable answers in a row after which a connection rests."""

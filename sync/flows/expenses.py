@@ -15,6 +15,7 @@ from models.inbox.links import Link
 from sync.engine.context import SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
+from sync.money import format_kroner
 from sync.records import ExpenseDraft, LedgerLine, VoucherFiles
 from sync.rules.documents import merged, read_off, stem_of, sync_files
 from sync.rules.expense_mapping import (
@@ -29,7 +30,6 @@ from sync.rules.expense_mapping import (
     title_of,
 )
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
-from sync.rules.vouchers import format_kroner
 
 CLOSEST_FIRST = ("not_listed", "before_first_day", "no_project", "unknown_project")
 """Why a line does not become an expense, the farthest from it first."""

@@ -18,9 +18,10 @@ from models.inbox.leases import SyncJob
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, error_as_value, naming_record
+from sync.money import format_kroner
 from sync.records import ExportStatus, FiscalYear, Invoice, Voucher
 from sync.rules.voucher_comment import voucher_comment
-from sync.rules.vouchers import check_bookings, find_posted, format_kroner, voucher_of
+from sync.rules.vouchers import check_bookings, find_posted, voucher_of
 
 T = TypeVar("T")
 

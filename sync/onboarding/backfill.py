@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import Enum, auto
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
+from i18n.formatting import OSLO
 from i18n.messages import msg
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import dependencies, links
@@ -22,8 +22,6 @@ from sync.errors import RejectedError
 from sync.flows.invoices import Invoices, skip_reason, title
 from sync.records import FiscalYear, Invoice, PostedLine, Voucher
 from sync.rules.vouchers import find_posted
-
-OSLO = ZoneInfo("Europe/Oslo")
 
 ENTITY_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
 """What can be brought, in the order in which one needs the other."""

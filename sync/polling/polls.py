@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
+from i18n.formatting import OSLO
 from models.connections.account_ranges import AccountRanges
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
@@ -14,8 +14,6 @@ from models.inbox import cursors, missed_webhooks
 from models.inbox.enqueue import enqueue
 from sync.polling.schedule import PollState
 from sync.ports import Moment, SupplierVouchers
-
-OSLO = ZoneInfo("Europe/Oslo")
 
 OVERLAP = timedelta(minutes=10)
 """How far each poll reaches back before the last one, for clocks that differ and records saved late."""

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import Enum, auto
-from zoneinfo import ZoneInfo
 
-OSLO = ZoneInfo("Europe/Oslo")
+from i18n.formatting import OSLO
+
 HOUR = timedelta(hours=1)
 
 FIRST_HOUR, LAST_HOUR, SATURDAY = time(7), time(18), 5

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from datetime import date
 
+from sync.money import NOK, format_kroner
 from sync.reconciliation.voucher_differences import NOTHING, ComparedField, FieldDifference, written
 from sync.records import ExistingExpense, ExpenseDraft
-from sync.rules.vouchers import format_kroner
 
 
 def compare_expense(
@@ -16,7 +16,7 @@ def compare_expense(
     ``project`` says what is told where the project is another. Of a supplier who is ``nameless``, as only the
     register may name it (S7), nothing is said, nor of a description that may be made of that name.
     """
-    currency = "" if held.currency == "NOK" else f" {held.currency}"
+    currency = "" if held.currency == NOK else f" {held.currency}"
     if held.amount != draft.amount or currency:
         yield FieldDifference(
             ComparedField.AMOUNT, format_kroner(held.amount) + currency, format_kroner(draft.amount)

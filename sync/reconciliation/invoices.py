@@ -8,10 +8,10 @@ from decimal import Decimal
 from itertools import chain
 
 from sync.errors import RejectedError
+from sync.money import format_rate
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from sync.reconciliation.voucher_differences import FieldDifference, compare_voucher, expected_parts, parts_of
 from sync.records import ExportStatus, Invoice, PostedLine, Voucher
-from sync.rules.vouchers import format_rate
 
 OUTGOING = frozenset({"", "InvoiceCustomer", "CreditnoteCustomer"})
 """Types of what the bridge itself posts; one that is not known may be."""

@@ -7,9 +7,9 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
+from sync.money import format_kroner
 from sync.records import LedgerLine, PostedLine, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS, gross_amounts
-from sync.rules.vouchers import format_kroner
 
 Key: TypeAlias = tuple[str, ...]
 Sums: TypeAlias = "Mapping[Key, int]"

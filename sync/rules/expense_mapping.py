@@ -9,6 +9,7 @@ from i18n.catalog import Language
 from i18n.messages import Message, msg, translate
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
+from sync.money import NOK
 from sync.records import ExpenseDraft, LedgerLine
 from sync.rules.normalization import clean
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, gross_amounts
@@ -161,5 +162,5 @@ def _description(cost: Cost, supplier_invoice: SupplierInvoice, language: Langua
     text = (
         cost.text or supplier_invoice.name or translate(msg("Account {account}", account=cost.account), language)
     )
-    suffix = "" if supplier_invoice.currency == "NOK" else f" ({supplier_invoice.currency})"
+    suffix = "" if supplier_invoice.currency == NOK else f" ({supplier_invoice.currency})"
     return text[: MAX_DESCRIPTION_LENGTH - len(suffix)] + suffix

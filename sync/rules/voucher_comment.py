@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from i18n.messages import msg, translate
 from models.connections.settings import ConnectionSettings
+from sync.money import NOK, format_kroner, format_rate, to_ore
 from sync.records import Invoice
 from sync.rules.normalization import clean
-from sync.rules.vouchers import NOK, format_kroner, format_rate
 
 MAX_COMMENT_LENGTH = 255
 """Nothing is known of what ``Entry.Comment`` holds (assumption S26)."""
@@ -29,7 +29,7 @@ def _facts(invoice: Invoice) -> Iterator[str]:
     if invoice.credited:
         yield msg("Credits invoice {number}.", number=invoice.credited)
     if invoice.currency != NOK and invoice.rate:
-        amount, rate = format_kroner(int(invoice.total * 100)), format_rate(invoice.rate)
+        amount, rate = format_kroner(to_ore(invoice.total)), format_rate(invoice.rate)
         yield msg("{currency} {amount} at {rate}.", currency=invoice.currency, amount=amount, rate=rate)
 
 

@@ -2,15 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import partial
 
 from i18n.messages import msg
 from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
+from sync.money import NOK, format_rate, to_ore
 from sync.records import Entry, Invoice, InvoiceLine, PostedLine, Voucher
-
-NOK = "NOK"
 
 
 def voucher_of(
@@ -115,16 +114,6 @@ def find_posted(voucher: Voucher, posted: Sequence[PostedLine]) -> int | None:
     return None
 
 
-def format_kroner(amount: int) -> str:
-    """Write øre as a person reads kroner."""
-    return f"{Decimal(amount) / 100:,.2f}".replace(",", " ").replace(".", ",")
-
-
-def format_rate(number: Decimal) -> str:
-    """Write a rate as a person does: without zeros at its end."""
-    return f"{number.normalize():f}".replace(".", ",")
-
-
 def _amounts(
     invoice: Invoice, tax_codes: Mapping[int, str], settings: ConnectionSettings
 ) -> tuple[int, dict[tuple[int, str, str], int]]:
@@ -135,8 +124,8 @@ def _amounts(
         sums[account, code, line.project_id or invoice.project_id] += line.amount
     _check_balance(invoice, sum(sums.values(), Decimal()))
     rate = _rate(invoice)
-    total = _to_ore(invoice.total * rate)
-    revenue = {key: _to_ore(amount * rate) for key, amount in sums.items()}
+    total = to_ore(invoice.total * rate)
+    revenue = {key: to_ore(amount * rate) for key, amount in sums.items()}
     if revenue:
         largest = max(revenue, key=lambda key: abs(revenue[key]))
         revenue[largest] += total - sum(revenue.values())  # what rounding to kroner left; zero for kroner
@@ -206,7 +195,3 @@ def _wrong_vat(charged: Decimal, account: int, code: str, rate: Decimal) -> Reje
             "account in 24SevenOffice. Then try again."
         ),
     )
-
-
-def _to_ore(kroner: Decimal) -> int:
-    return int((kroner * 100).quantize(Decimal(1), ROUND_HALF_UP))

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from i18n import formatting
 from i18n.catalog import Language, translations
 from i18n.messages import translate
-from sync.rules.vouchers import format_kroner
+from sync.money import format_kroner
 from web.security.auth import CurrentUser
 from web.views.call_log import formatted
 from web.views.durations import duration

@@ -9,10 +9,10 @@ import click
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane
+from sync.money import format_kroner
 from sync.onboarding.backfill import ENTITY_TYPES, Backfill
 from sync.onboarding.backfill_preview import BackfillPreview, PreviewLine
 from sync.records import Voucher
-from sync.rules.vouchers import format_kroner
 from worker.cli.tables import aligned
 from worker.container import get_container
 from worker.jobs.backfill import backfill_of, retrying, run

@@ -6,9 +6,9 @@ import click
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane
+from sync.money import format_kroner
 from sync.onboarding.expense_preview import PlannedExpense, preview
 from sync.polling import polls
-from sync.rules.vouchers import format_kroner
 from worker import dispatch
 from worker.cli.tables import aligned
 from worker.container import clock, get_container

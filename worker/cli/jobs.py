@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import click
 
 import models.admin.job_actions
+from i18n.formatting import OSLO
 from models.admin import job_list, match_questions
 from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND
 from models.admin.job_filter import JobFilter
@@ -21,7 +21,6 @@ from worker.container import clock, get_container
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 
-OSLO = ZoneInfo("Europe/Oslo")
 CANDIDATE = ("  number", "name", "organization number or customer", "e-mail", "but")
 UNFINISHED = (JobState.NEEDS_ATTENTION, JobState.QUEUED, JobState.RUNNING)
 

@@ -12,8 +12,8 @@ import click
 
 from models.connections.repository import Connection
 from models.enums import EntityType
+from sync.money import format_kroner
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
-from sync.rules.vouchers import format_kroner
 from worker.cli.all_connections import check_each, one_or_all
 from worker.cli.tables import aligned
 from worker.container import clock, get_container

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import click
 
+from i18n.formatting import OSLO
 from models.inbox import restore as inbox_restore
 from worker import dispatch, heartbeat
 from worker.cli import ACTOR
 from worker.container import clock, get_container
-
-OSLO = ZoneInfo("Europe/Oslo")
 
 
 @click.command()

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
+from i18n.formatting import OSLO
 from i18n.messages import Message, from_json, joined, msg
 from models.admin.operations import AGAIN, Operation, OperationResult, OperationType
 from models.connections.alert_outbox import Alert, AlertType
@@ -11,8 +11,6 @@ from sync.reconciliation.report import ReconciliationReport
 from sync.reconciliation.voucher_differences import written
 from worker.container import Container, clock
 from worker.jobs import reconciliation
-
-OSLO = ZoneInfo("Europe/Oslo")
 
 RETRY_AFTER = timedelta(minutes=45)
 """After a comparison that could not be made, less than the hour that it is to the next turn."""

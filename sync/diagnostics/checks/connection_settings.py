@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from i18n.formatting import OSLO
 from i18n.messages import joined, msg
 from models.connections.settings import contradictions
 from models.enums import EntityType, plural_of
-from sync.diagnostics.findings import OSLO, Finding, Target, bad, good, not_needed, unknown
+from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, unknown
 
 RECENT = timedelta(days=30)
 """How old the last notification of a kind may be before a person is asked to look."""

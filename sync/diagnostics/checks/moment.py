@@ -5,9 +5,10 @@ from datetime import timedelta
 from functools import partial
 from itertools import islice
 
+from i18n.formatting import OSLO
 from i18n.messages import Message, msg
 from models.enums import EntityType, plural_of
-from sync.diagnostics.findings import OSLO, Finding, Target, bad, blocks_system, failed, good, not_needed, unknown
+from sync.diagnostics.findings import Finding, Target, bad, blocks_system, failed, good, not_needed, unknown
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.records import Customer, Invoice, Project
 

@@ -8,13 +8,13 @@ from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from sync.diagnostics.checks.moment import latest, read_finding
 from sync.diagnostics.findings import Finding, Target, good, unknown
+from sync.money import NOK
 from sync.records import Invoice, LedgerLine, VoucherFiles
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
 
 MAX_INVOICES, MAX_VOUCHERS = 10, 3
 """How many are read."""
 LOOKBACK = timedelta(days=30)
-NOK = "NOK"
 
 
 def invoices(target: Target) -> Iterator[Finding]:

@@ -9,9 +9,10 @@ from i18n.messages import msg
 from models.connections.account_ranges import AccountRanges
 from sync.diagnostics.findings import Finding, bad, good, not_needed, unknown
 from sync.diagnostics.write_tests.artifacts import WriteTestContext
+from sync.money import format_kroner, format_rate
 from sync.records import Entry, FiscalYear, LedgerLine, PostedLine, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS
-from sync.rules.vouchers import find_posted, format_kroner, format_rate
+from sync.rules.vouchers import find_posted
 
 AN_HOUR = timedelta(hours=1)
 

@@ -9,8 +9,9 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from sync.errors import RejectedError
+from sync.money import format_kroner
 from sync.records import InvoiceLine, PostedLine, Voucher
-from sync.rules.vouchers import find_posted, format_kroner, voucher_of
+from sync.rules.vouchers import find_posted, voucher_of
 from tests import factories
 from tests.fakes import CHART, lines_of
 

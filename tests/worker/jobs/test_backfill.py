@@ -9,6 +9,7 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
+from i18n.formatting import OSLO
 from integrations.twentyfour.budget_scripts import EVENTS
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
@@ -17,7 +18,6 @@ from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from models.schema.tables import Base
 from sync.errors import RateLimitedError, UnavailableError
-from sync.onboarding.backfill import OSLO
 from tests.factories import NOW
 from tests.installation import messages
 from tests.worker.cli.test_commands import refused, run
