@@ -76,7 +76,7 @@ class Stack:
             until_the_end.enter_context(servers.alone(self.plan.state, taken))
             self._start_servers(until_the_end)
             self._start_processes(until_the_end)
-            self._wait()
+            self.wait_until_ready()
             yield
 
     def database(self) -> Database:
@@ -135,7 +135,8 @@ class Stack:
     def _process(self, name: str, arguments: Sequence[str]) -> Process:
         return Process(name, arguments, env=self.environment, say=self._say)
 
-    def _wait(self) -> None:
+    def wait_until_ready(self) -> None:
+        """Wait until every page answers. Raises NotRunningError."""
         pages: list[str] = [page for page in ("web", "flower") if page in self.parts]
         pages += ["moment", "twentyfour", "mail"] if self.plan.sandbox else []
         now = time.monotonic()

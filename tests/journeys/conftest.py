@@ -40,6 +40,7 @@ def new_firm(one_town: Town) -> Iterator[Callable[..., Firm]]:
     for part in one_town.stack.parts.values():
         if not part.alive:
             part.start()
+    one_town.stack.wait_until_ready()
     yield new
     for firm in firms:
         firm.leave()

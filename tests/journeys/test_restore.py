@@ -48,6 +48,7 @@ def test_after_a_backup_was_restored_nothing_is_lost_and_nothing_doubled(tmp_pat
         stack.command("restore", "--at-work")
         for name in AT_WORK:
             stack.parts[name].start()
+        stack.wait_until_ready()
         purchasing.poll()
         firm.poll()
         expect_all(purchasing, [before, *since, meanwhile], [1, 2])
