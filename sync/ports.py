@@ -42,47 +42,36 @@ from sync.records import (
 class ProjectExpenses(Protocol):
     """The expenses on Moment's projects (M4)."""
 
-    def project_numbered(self, number: int) -> str | None:
-        """Tell the id of the project with this project number."""
-        ...
+    def project_numbered(self, number: int) -> str | None: ...
 
     def activity(self, project_id: str, name: str) -> str:
         """Find a project's activity by its name (whatever its case), or make it where Moment lets us.
 
         Raises RejectedError, naming project and activity, where it is neither there nor can be made, or is closed.
         """
-        ...
 
-    def find_expense(self, external_id: str) -> str | None:
-        """Find the id of the expense that carries this external id."""
-        ...
+    def find_expense(self, external_id: str) -> str | None: ...
 
     def expenses_from(self, first: date) -> Iterator[ExistingExpense]:
         """Tell the expenses with an external id that are dated on or after a day, and perhaps some of before.
 
         One that cannot be read comes along as ``unreadable``.
         """
-        ...
 
     def create_expense(self, draft: ExpenseDraft) -> str:
         """Make an accepted expense and tell its id; not safe to repeat."""
-        ...
 
     def update_expense(self, expense_id: str, draft: ExpenseDraft) -> bool:
         """Put an expense right; False where it no longer exists. Raises RejectedError for one that is invoiced."""
-        ...
 
     def delete_expense(self, expense_id: str) -> bool:
         """Remove an expense; False where it no longer exists. Raises RejectedError for one that is invoiced."""
-        ...
 
     def attachments(self, expense_id: str) -> Sequence[str] | None:
         """Tell the names of an expense's files; None where the expense no longer exists."""
-        ...
 
     def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
         """Upload a file, read from ``content`` a piece at a time; not safe to repeat."""
-        ...
 
 
 class SupplierVouchers(Protocol):
@@ -94,19 +83,15 @@ class SupplierVouchers(Protocol):
         Perhaps also some with a line on an account between these. A voucher is named by its fiscal year, its type
         and its number: "2026-4-40001".
         """
-        ...
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         """Read all lines of a voucher, hidden ones too; none where it does not exist (any more)."""
-        ...
 
     def files(self, stamp: int) -> VoucherFiles:
         """Tell the documents behind a stamp, which is the number that lines and their documents share."""
-        ...
 
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
         """Tell the documents behind several stamps, in two calls for each five hundred (S34)."""
-        ...
 
     def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
         """Bring a document to a temporary file, in chunks, held against its checksum.
@@ -114,7 +99,6 @@ class SupplierVouchers(Protocol):
         ``renew_lease`` is called before each chunk, since a large document takes longer than a claim holds by
         itself. Raises RejectedError where it is gone or broken over there.
         """
-        ...
 
 
 class Moment(ProjectExpenses, Protocol):
@@ -125,42 +109,31 @@ class Moment(ProjectExpenses, Protocol):
 
         What goes wrong is raised when the record is asked for; what has not begun when the block ends is left.
         """
-        ...
 
-    def customer(self, record_id: str) -> Customer | None:
-        """Read one customer."""
-        ...
+    def customer(self, record_id: str) -> Customer | None: ...
 
-    def project(self, record_id: str) -> Project | None:
-        """Read one project."""
-        ...
+    def project(self, record_id: str) -> Project | None: ...
 
     def invoice(self, record_id: str) -> Invoice | None:
         """Read one invoice, with the account number and tax code of each line."""
-        ...
 
     def invoices_of(self, first: date, last: date) -> Iterator[Invoice]:
         """Tell the finalized invoices dated in these days, both included, with lines whatever their transfer.
 
         One that cannot be read comes along as ``unreadable``, also where that is its date.
         """
-        ...
 
     def write_customer_number(self, record_id: str, number: int) -> None:
         """Set the customer number of a customer; safe to repeat."""
-        ...
 
     def changed(self, entity_type: EntityType, *, since: datetime) -> Iterable[str]:
         """Tell the ids of the records of a kind changed at or after ``since`` (UTC), and perhaps some more."""
-        ...
 
     def modified(self, entity_type: EntityType, *, since: datetime) -> Iterable[ModifiedRecord]:
         """Tell the same, with the instant at which each was modified last."""
-        ...
 
     def invoice_url(self, record_id: str) -> str:
         """Tell the address where a person opens the invoice in Moment."""
-        ...
 
 
 class Erp(SupplierVouchers, Protocol):
@@ -168,73 +141,55 @@ class Erp(SupplierVouchers, Protocol):
 
     def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
         """Create or overwrite customers in one call; the answer is a customer number or a refusal for each."""
-        ...
 
     def find_company(self, moment_id: str) -> Company | None:
         """Find the customer that was saved with this Moment id."""
-        ...
 
-    def company(self, number: int) -> Company | None:
-        """Read the customer with this customer number."""
-        ...
+    def company(self, number: int) -> Company | None: ...
 
     def all_companies(self) -> Collection[Company]:
         """Tell all customers and suppliers that there are at this moment.
 
         It costs two calls for each thousand the first time, and later one for all that has changed since.
         """
-        ...
 
     def save_project(self, draft: ProjectDraft) -> None:
         """Create or overwrite a project; safe to repeat."""
-        ...
 
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         """Read those of the projects with these numbers that there are, in one call at the most."""
-        ...
 
     def tax_codes(self) -> Mapping[int, str]:
         """Tell the VAT code of every account in the chart of accounts, empty text where it has none."""
-        ...
 
     def vat_codes(self) -> Mapping[str, Decimal]:
         """Tell the VAT codes that there are, with their rates in percent."""
-        ...
 
-    def fiscal_years(self) -> Sequence[FiscalYear]:
-        """Tell the fiscal years that are set up."""
-        ...
+    def fiscal_years(self) -> Sequence[FiscalYear]: ...
 
     def next_voucher_number(self, day: date) -> int:
         """Tell the next number of the series of outgoing invoices in the fiscal year of ``day``."""
-        ...
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         """Post vouchers of one fiscal year in one call: all of them, or an error that says what may have been."""
-        ...
 
     def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
         """Tell the lines in the ledger that carry this invoice number, from the fiscal year around ``day``."""
-        ...
 
     def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
         """Tell all lines, hidden ones too, of the outgoing invoices' vouchers dated in these days, both included.
 
         It takes one call for each month. What stands in a journal is not there.
         """
-        ...
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
         """Tell the same, and the vouchers with costs on these accounts, in the same calls."""
-        ...
 
     def forget(self) -> None:
         """Drop what was remembered of accounts and fiscal years, since someone may have mended them."""
-        ...
 
     def identities(self) -> Sequence[Identity]:
         """Tell which clients the login reaches; needs no session."""
-        ...
 
 
 class InspectableMoment(Moment, Protocol):
@@ -242,19 +197,15 @@ class InspectableMoment(Moment, Protocol):
 
     def last_invoice_number(self, *, since: datetime) -> int | None:
         """Tell the highest number of the invoices finalized or changed since an instant (UTC), if there is one."""
-        ...
 
     def has_activity(self, name: str) -> bool:
         """Tell whether some project has an open activity of this name (whatever its case)."""
-        ...
 
     def account_codes(self) -> Mapping[int, str]:
         """Tell the numbers of the accounts that invoices are booked on, with the VAT code set for each (M13)."""
-        ...
 
     def account_numbers(self) -> Mapping[str, int]:
         """Tell the ids of the accounts that invoices are booked on, with their numbers; two may share one."""
-        ...
 
 
 class InspectableErp(Erp, Protocol):
@@ -265,19 +216,14 @@ class InspectableErp(Erp, Protocol):
 
         Raises MisconfiguredError where that is not clear.
         """
-        ...
 
     def client_name(self) -> str:
         """Tell what the client calls itself, as the one who is logged in sees it."""
-        ...
 
     def count_companies(self) -> tuple[int, int]:
         """Count the customers and suppliers in use and out of use that the beginning of the register tells.
 
         What has changed since the last of them did is asked for as well: two calls, however many there are.
         """
-        ...
 
-    def project(self, number: int) -> ExistingProject | None:
-        """Read the project with this number."""
-        ...
+    def project(self, number: int) -> ExistingProject | None: ...
