@@ -11,18 +11,24 @@ and ``unknown_project``.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 
 from i18n.messages import msg
 from models.connections.account_ranges import AccountRanges
-from models.connections.settings import ConnectionSettings
-from models.inbox.links import Link
-from sync.reconciliation.expense_differences import compare_expense, day_or_nothing
+from models.enums import EntityType
+from sync.engine.context import SyncContext
+from sync.reconciliation.differences import (
+    NOTHING,
+    ComparedField,
+    FieldDifference,
+    compare_expense,
+    day_or_nothing,
+)
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
-from sync.reconciliation.voucher_differences import NOTHING, ComparedField, FieldDifference
-from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, VoucherFiles
+from sync.records import BookedVouchers, ExistingExpense, ExpenseDraft, LedgerLine, VoucherFiles, is_partial
 from sync.rules.documents import merged, read_off
 from sync.rules.expense_mapping import MISSING, Cost, costs_of, drafts_of, external_id, key_of, supplier_invoice_of
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
@@ -35,45 +41,63 @@ INVOICED = msg("It is invoiced in Moment, and cannot be changed any more.")
 UNLINKED = msg("The bridge has no link to it: if it does not belong there, delete it in Moment.")
 
 
-@dataclass(frozen=True, slots=True)
-class ExpenseSides:
-    """What is compared.
+class ExpenseSources:
+    """The expenses of some days, in Moment and as they were brought; the ledger is told to it.
 
-    Args:
-        first: the first day.
-        last: the last day.
-        supplier_vouchers: the lines of vouchers with costs, of these days and perhaps of others, by the
-            vouchers' names.
-        years: the numbers of the fiscal years whose vouchers are all among them, if they exist.
-        expenses: Moment's expenses with an external id, by that.
-        links: the expenses that were brought and their links, by our key of each.
-        settings: the connection's.
-        listed: the accounts whose costs become expenses.
-        project_id: finds the Moment project with a project number.
-        project_number: tells the number of a Moment project, for people.
-        files_of: tells the documents behind stamps.
+    ``expenses`` are Moment's by their external id, ``links`` those that were brought by our key of each, and
+    ``listed`` the accounts whose costs become expenses.
     """
 
-    first: date
-    last: date
-    supplier_vouchers: Mapping[str, Sequence[LedgerLine]]
-    years: Collection[int]
-    expenses: Mapping[str, Sequence[ExistingExpense]]
-    links: Mapping[str, tuple[str, Link]]
-    settings: ConnectionSettings
-    listed: AccountRanges
-    project_id: Callable[[int], str | None]
-    project_number: Callable[[str], str]
-    files_of: Callable[[Collection[int]], Mapping[int, VoucherFiles]]
+    def __init__(self, context: SyncContext, first: date, last: date) -> None:
+        self._context, self.settings = context, context.settings
+        self.first, self.last = first, last
+        self.listed = AccountRanges.parse(context.settings.expense_accounts)
+        self.expenses: dict[str, list[ExistingExpense]] = defaultdict(list)
+        for each in context.moment.expenses_from(first):
+            self.expenses[each.external_id].append(each)
+        self.links = context.links_by_prefix(EntityType.EXPENSE, "")
+        projects = context.links_by_prefix(EntityType.PROJECT, "")
+        self._ids = {number: moment_id for number, (moment_id, _) in projects.items()}
+        self._numbers = {moment_id: number for number, moment_id in self._ids.items()}
+        self.project_id = cache(self._find_project)
+        self._files: dict[int, VoucherFiles] = {}
+
+    def report(self, supplier_vouchers: Mapping[str, Sequence[LedgerLine]]) -> ReconciliationReport:
+        """Compare, and tell what differs, voucher by voucher; expenses whose cost is not in the ledger come last.
+
+        ``supplier_vouchers`` are the lines of vouchers with costs, of these days and perhaps of others, by name.
+        """
+        years = self._context.erp.fiscal_years()
+        complete = {each.number for each in years if each.starts <= self.last and self.first <= each.ends}
+        return _ExpenseReconciliation(self, supplier_vouchers, complete).report()
+
+    def in_part(self, booked: BookedVouchers) -> bool:
+        """Tell whether other days have a part of some voucher with costs."""
+        return any(
+            is_partial(lines) and any(line.account in self.listed for line in lines)
+            for lines in booked.supplier_vouchers.values()
+        )
 
     def concerns(self, day: date | None) -> bool:
         """Tell whether a day is one of these; one that could not be read may be."""
         return day is None or self.first <= day <= self.last
 
+    def project_number(self, project_id: str) -> str:
+        """Tell the number of a Moment project, for people."""
+        if project_id not in self._numbers:
+            project = self._context.moment.project(project_id)
+            self._numbers[project_id] = project.number if project else ""
+        return self._numbers[project_id]
 
-def compare_expenses(spent: ExpenseSides) -> ReconciliationReport:
-    """Compare, and tell what differs, voucher by voucher; expenses whose cost is not in the ledger come last."""
-    return _ExpenseReconciliation(spent).report()
+    def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
+        """Ask for the documents behind stamps that have not been asked for yet."""
+        unknown = set(stamps) - self._files.keys()
+        if unknown:
+            self._files |= self._context.erp.files_of(unknown)
+        return self._files
+
+    def _find_project(self, number: int) -> str | None:
+        return self._ids.get(str(number)) or self._context.moment.project_numbered(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +122,9 @@ class _Drafted:
 
 @dataclass
 class _ExpenseReconciliation:
-    spent: ExpenseSides
+    sources: ExpenseSources
+    supplier_vouchers: Mapping[str, Sequence[LedgerLine]]
+    years: Collection[int]
     discrepancies: list[Discrepancy] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     checked: set[str] = field(default_factory=lambda: {OURS})
@@ -106,15 +132,15 @@ class _ExpenseReconciliation:
     sums: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
 
     def report(self) -> ReconciliationReport:
-        spent = self.spent
-        self.linked = {key.partition("/")[0] for key in spent.links}
+        sources = self.sources
+        self.linked = {key.partition("/")[0] for key in sources.links}
         purchases = [
-            found for name, lines in spent.supplier_vouchers.items() if (found := self._purchase(name, lines))
+            found for name, lines in self.supplier_vouchers.items() if (found := self._purchase(name, lines))
         ]
-        files = spent.files_of({stamp for each in purchases for stamp in each.stamps})
+        files = sources.files_of({stamp for each in purchases for stamp in each.stamps})
         for each in sorted(purchases, key=lambda each: [int(part) for part in each.name.split("-")]):
             self._check(each, merged(files[stamp] for stamp in sorted(each.stamps)))
-        for name, held in sorted(spent.expenses.items()):
+        for name, held in sorted(sources.expenses.items()):
             if name.startswith(OURS) and name not in self.checked:
                 self._only_in_moment(name.removeprefix(OURS), held)
         self.counts["not_approved"] = len(self.pending)
@@ -124,8 +150,8 @@ class _ExpenseReconciliation:
             if moment or ledger
         ]
         return ReconciliationReport(
-            spent.first,
-            spent.last,
+            sources.first,
+            sources.last,
             {name: count for name, count in self.counts.items() if count},
             totals,
             self.discrepancies,
@@ -133,16 +159,16 @@ class _ExpenseReconciliation:
 
     def _purchase(self, name: str, lines: Sequence[LedgerLine]) -> _SupplierVoucher | None:
         """Tell a voucher's costs, where it or an expense of it is of these days, and which documents matter."""
-        spent, visible = self.spent, [line for line in lines if not line.hidden]
+        sources, visible = self.sources, [line for line in lines if not line.hidden]
         supply = supplier_invoice_of(lines)
-        inside = spent.concerns(supply.day)
+        inside = sources.concerns(supply.day)
         keys = {key_of(name, line.project_number, line.account) for line in visible if line.project_number}
-        held = [each for key in keys for each in spent.expenses.get(external_id(key), ())]
-        if not any(line.account in spent.listed for line in visible) or not (
-            inside or any(spent.concerns(each.day) for each in held)
+        held = [each for key in keys for each in sources.expenses.get(external_id(key), ())]
+        if not any(line.account in sources.listed for line in visible) or not (
+            inside or any(sources.concerns(each.day) for each in held)
         ):
             return None
-        costs, left_alone = costs_of(lines, settings=spent.settings, project_id=spent.project_id)
+        costs, left_alone = costs_of(lines, settings=sources.settings, project_id=sources.project_id)
         for error_code in {each.error_code for each in left_alone} if inside else ():
             self.counts[error_code] += 1
         unsure = name not in self.linked and not self._is_synced(name, costs)
@@ -152,17 +178,17 @@ class _ExpenseReconciliation:
     def _is_synced(self, name: str, costs: Sequence[Cost]) -> bool:
         """Tell whether all of a voucher's costs are in Moment, so that it need not be approved any more."""
         keys = [key_of(name, cost.project_number, cost.account) for cost in costs]
-        return all(external_id(key) in self.spent.expenses for key in keys)
+        return all(external_id(key) in self.sources.expenses for key in keys)
 
     def _check(self, purchase: _SupplierVoucher, files: VoucherFiles) -> None:
         supplier, invoice_number = read_off(files)
         supply = supplier_invoice_of(purchase.lines, supplier=supplier, invoice_number=invoice_number)
-        drafts = drafts_of(purchase.name, purchase.costs, supply, settings=self.spent.settings)
+        drafts = drafts_of(purchase.name, purchase.costs, supply, settings=self.sources.settings)
         waits = files.held_back and purchase.name not in self.linked
         for (key, draft), cost in zip(drafts.items(), purchase.costs, strict=True):
             self.checked.add(draft.external_id)
-            held = self.spent.expenses.get(draft.external_id, ())
-            if any(map(self.spent.concerns, [draft.day, *(each.day for each in held)])):
+            held = self.sources.expenses.get(draft.external_id, ())
+            if any(map(self.sources.concerns, [draft.day, *(each.day for each in held)])):
                 standing = _Drafted(purchase, key, draft, cost)
                 self._compare(standing, held) if held else self._missing(standing, pending=waits)
 
@@ -183,7 +209,7 @@ class _ExpenseReconciliation:
             self.counts["equal"] += 1
 
     def _duplicated(self, drafted: _Drafted, ids: Sequence[str]) -> None:
-        linked, _ = self.spent.links.get(drafted.key, ("", None))
+        linked, _ = self.sources.links.get(drafted.key, ("", None))
         kept = linked if linked in ids else ids[0]
         told = msg(
             "Moment has it {count} times, under the ids {ids}: keep {kept}.",
@@ -194,7 +220,7 @@ class _ExpenseReconciliation:
         self._add_discrepancy(drafted, DiscrepancyType.DUPLICATED_IN_MOMENT, kept, because=told)
 
     def _missing(self, drafted: _Drafted, *, pending: bool) -> None:
-        expense_id, link = self.spent.links.get(drafted.key, ("", None))
+        expense_id, link = self.sources.links.get(drafted.key, ("", None))
         if link and link.fingerprint == MISSING:
             self.counts["removed"] += 1
         elif pending:
@@ -205,7 +231,7 @@ class _ExpenseReconciliation:
 
     def _only_in_moment(self, key: str, held: Sequence[ExistingExpense]) -> None:
         """Tell of an expense that no cost of the ledger is to become, unless other days are about it."""
-        expense = next((each for each in held if self.spent.concerns(each.day)), None)
+        expense = next((each for each in held if self.sources.concerns(each.day)), None)
         if expense is None:
             return
         if self._kept(key):
@@ -213,18 +239,18 @@ class _ExpenseReconciliation:
             return
         named = KEY.fullmatch(key)
         self._add_up(int(named[3]) if named else 0, held)
-        unread = named and int(named[2]) not in self.spent.years  # so at least its date is another
+        unread = named and int(named[2]) not in self.years  # so at least its date is another
         found = (
             (FieldDifference(ComparedField.DATE, day_or_nothing(expense.day), named[2]),)
             if named and unread
             else ()
         )
-        unlinked = "" if unread or key in self.spent.links else UNLINKED
+        unlinked = "" if unread or key in self.sources.links else UNLINKED
         self.discrepancies.append(
             Discrepancy(
                 DiscrepancyType.DIFFERENT_IN_MOMENT if found else DiscrepancyType.MOMENT_ONLY,
                 expense.invoice_number,
-                expense.day or self.spent.first,
+                expense.day or self.sources.first,
                 expense.id,
                 (named[1],) if named else (),
                 expense.amount,
@@ -239,10 +265,10 @@ class _ExpenseReconciliation:
         name = key.partition("/")[0]
         own = [
             line
-            for line in self.spent.supplier_vouchers.get(name, ())
+            for line in self.supplier_vouchers.get(name, ())
             if not line.hidden and line.project_number and key_of(name, line.project_number, line.account) == key
         ]
-        _, left_alone = costs_of(own, settings=self.spent.settings, project_id=self.spent.project_id)
+        _, left_alone = costs_of(own, settings=self.sources.settings, project_id=self.sources.project_id)
         return bool(left_alone)
 
     def _differences_of(self, drafted: _Drafted, held: ExistingExpense) -> tuple[FieldDifference, ...]:
@@ -250,15 +276,15 @@ class _ExpenseReconciliation:
         nameless = not drafted.draft.supplier and any(line.supplier_number for line in suppliers)
 
         def project() -> FieldDifference:
-            shown = self.spent.project_number(held.project_id)
+            shown = self.sources.project_number(held.project_id)
             return FieldDifference(ComparedField.PROJECT, shown or NOTHING, str(drafted.cost.project_number))
 
         return tuple(compare_expense(drafted.draft, held, project=project, nameless=nameless))
 
     def _add_up(self, account: int, held: Sequence[ExistingExpense], *, draft: ExpenseDraft | None = None) -> None:
         """Count an expense on both sides, as far as it is of these days."""
-        self.sums[account][0] += sum(each.amount for each in held if self.spent.concerns(each.day))
-        if draft and self.spent.concerns(draft.day):
+        self.sums[account][0] += sum(each.amount for each in held if self.sources.concerns(each.day))
+        if draft and self.sources.concerns(draft.day):
             self.sums[account][1] += draft.amount
 
     def _add_discrepancy(

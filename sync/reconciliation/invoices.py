@@ -1,59 +1,92 @@
-"""Whether the books agree: each invoice of Moment against the ledger of 24SevenOffice, without a call."""
+"""Whether the invoices agree: each one of Moment against the ledger of 24SevenOffice."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
+from datetime import date, timedelta
 from itertools import chain
 
+from models.enums import EntityType, Lane
+from models.inbox import links
+from sync.engine.context import SyncContext, is_int32
 from sync.errors import RejectedError
 from sync.money import format_rate
+from sync.reconciliation.differences import UNKNOWN, FieldDifference, compare_voucher, expected_parts, parts_of
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
-from sync.reconciliation.voucher_differences import FieldDifference, compare_voucher, expected_parts, parts_of
 from sync.records import ExportStatus, Invoice, PostedLine, Voucher
+from sync.rules.vouchers import voucher_of
+
+MARGIN = timedelta(days=31)
+"""How far around the days both sides are looked at, to know what is dated otherwise in the other system."""
 
 OUTGOING = frozenset({"", "InvoiceCustomer", "CreditnoteCustomer"})
 """Types of what the bridge itself posts; one that is not known may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class InvoiceSides:
-    """What is compared.
+class InvoiceSources:
+    """Moment's finalized invoices of some days, and what their vouchers are made of; the ledger is told to it.
 
-    Args:
-        first: the first day.
-        last: the last day.
-        invoices: Moment's finalized invoices of these days, and some of before and after to know them by.
-        lines: the outgoing invoices' lines in the ledger, of these days and of as many others.
-        expected: makes the voucher that an invoice is to have; raises Rejected.
-        linked: the voucher that each invoice was posted as, "2026/17", by the invoice's Moment id.
-        year_of: tells the number of the fiscal year around a day.
-        receivables: the account of what customers owe.
-        drafts: vouchers are left in a journal, which the ledger does not show.
-        rates: the rate of each VAT code, in percent.
+    ``linked`` tells the voucher that each invoice was posted as, "2026/17", by the invoice's Moment id.
     """
 
-    first: date
-    last: date
-    invoices: Sequence[Invoice]
-    lines: Sequence[PostedLine]
-    expected: Callable[[Invoice], Voucher]
-    linked: Mapping[str, str]
-    year_of: Callable[[date], int]
-    receivables: int
-    drafts: bool = False
-    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    def __init__(self, context: SyncContext, first: date, last: date) -> None:
+        self.context, self.first, self.last = context, first, last
+        self.synced = EntityType.INVOICE in context.settings.entity_types
+        around = context.moment.invoices_of(first - MARGIN, last + MARGIN) if self.synced else ()
+        self.invoices = list(around)
+        self.rates, self._tax_codes = context.erp.vat_codes(), context.erp.tax_codes()
+        self._years = context.erp.fiscal_years()
+        self.linked = self._linked(EntityType.INVOICE, [each.id for each in self.invoices])
+        self._customers = self._numbers(EntityType.CUSTOMER, {each.customer_id for each in self.invoices})
+        lines = (line for each in self.invoices for line in each.lines)
+        self._projects = self._numbers(
+            EntityType.PROJECT, {each.project_id for each in self.invoices} | {line.project_id for line in lines}
+        )
 
+    def report(self, sales: Sequence[PostedLine]) -> ReconciliationReport:
+        """Compare, and tell what differs, by invoice number; vouchers that no invoice has come last.
 
-def reconcile_invoices(sides: InvoiceSides) -> ReconciliationReport:
-    """Compare, and tell what differs, by invoice number; vouchers that no invoice has come last."""
-    return _InvoiceReconciliation(sides).report()
+        ``sales`` are the outgoing invoices' lines in the ledger, of these days and of as many others.
+        """
+        return _InvoiceReconciliation(self, sales if self.synced else ()).report()
+
+    def expected(self, invoice: Invoice) -> Voucher:
+        """Make the voucher that an invoice is to have. Raises :class:`RejectedError`."""
+        settings = self.context.settings
+        return voucher_of(
+            invoice,
+            customer_number=settings.factoring_id or self._customers.get(invoice.customer_id, UNKNOWN),
+            project_number=lambda project_id: self._projects.get(project_id, UNKNOWN),
+            tax_codes=self._tax_codes,
+            settings=settings,
+            comment="",
+        )
+
+    def year_of(self, day: date) -> int:
+        """Tell the number of the fiscal year around a day."""
+        years = (year.number for year in self._years if year.starts <= day <= year.ends)
+        return next(years, day.year)
+
+    def _numbers(self, entity_type: EntityType, ids: Collection[str]) -> Mapping[str, int]:
+        """Tell the numbers of customers or projects by their Moment ids, of those that have one."""
+        known = sorted(filter(None, ids))
+        if entity_type in self.context.settings.entity_types:
+            return {key: int(number) for key, number in self._linked(entity_type, known).items()}
+        moment = self.context.moment
+        read = moment.customer if entity_type is EntityType.CUSTOMER else moment.project
+        with moment.reading_ahead(entity_type, known):
+            found = {each: read(each) for each in known}
+        return {key: int(each.number) for key, each in found.items() if each and is_int32(each.number)}
+
+    def _linked(self, entity_type: EntityType, ids: Sequence[str]) -> Mapping[str, str]:
+        lane = Lane(self.context.connection.id, entity_type)
+        return {key: link.remote_id for key, link in links.find_many(self.context.database, lane, ids).items()}
 
 
 @dataclass
 class _InvoiceReconciliation:
-    sides: InvoiceSides
+    sources: InvoiceSources
+    lines: Sequence[PostedLine]
     discrepancies: list[Discrepancy] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     matched: set[str] = field(default_factory=set)
@@ -61,10 +94,12 @@ class _InvoiceReconciliation:
     sums: dict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
 
     def report(self) -> ReconciliationReport:
-        sides = self.sides
+        sources = self.sources
+        self.receivables = sources.context.settings.receivables_account
+        self.drafts = sources.context.settings.posting == "draft"
         self.vouchers = self._vouchers()
         self.by_number, self.by_link = self._indexes()
-        for invoice in sorted(sides.invoices, key=lambda each: (each.number or 0, each.id)):
+        for invoice in sorted(sources.invoices, key=lambda each: (each.number or 0, each.id)):
             names = self._names(invoice)
             self.matched.update(names)
             if self._concerned(invoice.day, names):
@@ -79,17 +114,17 @@ class _InvoiceReconciliation:
             if moment or ledger
         ]
         return ReconciliationReport(
-            sides.first, sides.last, dict(self.counts), totals, self.discrepancies, drafts=sides.drafts
+            sources.first, sources.last, dict(self.counts), totals, self.discrepancies, drafts=self.drafts
         )
 
     def _rate(self, vat_code: str) -> str:
-        rate = self.sides.rates.get(vat_code)
+        rate = self.sources.rates.get(vat_code)
         return "" if rate is None else format_rate(rate)
 
     def _vouchers(self) -> dict[str, list[PostedLine]]:
         vouchers: dict[str, list[PostedLine]] = defaultdict(list)
-        for line in self.sides.lines:
-            vouchers[f"{self.sides.year_of(line.day)}-{line.type}-{line.voucher_number}"].append(line)
+        for line in self.lines:
+            vouchers[f"{self.sources.year_of(line.day)}-{line.type}-{line.voucher_number}"].append(line)
         return vouchers
 
     def _indexes(self) -> tuple[Mapping[str, Iterable[str]], Mapping[str, Iterable[str]]]:
@@ -107,19 +142,19 @@ class _InvoiceReconciliation:
     def _names(self, invoice: Invoice) -> tuple[str, ...]:
         """Tell the vouchers of an invoice: those with its number, else the one that it was posted as."""
         numbered = tuple(self.by_number.get(str(invoice.number), ()))
-        return numbered or tuple(self.by_link.get(self.sides.linked.get(invoice.id, ""), ()))
+        return numbered or tuple(self.by_link.get(self.sources.linked.get(invoice.id, ""), ()))
 
     def _concerned(self, day: date, names: Iterable[str]) -> bool:
         """Tell whether an invoice or its voucher is of these days; one whose day cannot be read may be."""
         nearby = chain.from_iterable(self.vouchers[name] for name in names)
-        own = day == day.min or self.sides.first <= day <= self.sides.last
+        own = day == day.min or self.sources.first <= day <= self.sources.last
         return own or any(map(self._inside, nearby))
 
     def _inside(self, line: PostedLine) -> bool:
-        return not line.hidden and self.sides.first <= line.day <= self.sides.last
+        return not line.hidden and self.sources.first <= line.day <= self.sources.last
 
     def _check(self, invoice: Invoice, names: tuple[str, ...]) -> None:
-        if invoice.export_status is not ExportStatus.TO_TRANSFER and invoice.id not in self.sides.linked:
+        if invoice.export_status is not ExportStatus.TO_TRANSFER and invoice.id not in self.sources.linked:
             self.counts[invoice.export_status] += 1
             self.left.update(names)
             return
@@ -127,11 +162,11 @@ class _InvoiceReconciliation:
             self._add_discrepancy(invoice, DiscrepancyType.UNREADABLE, names, because=invoice.unreadable)
             return
         try:
-            expected = self.sides.expected(invoice)
+            expected = self.sources.expected(invoice)
         except RejectedError as refusal:
             self._add_discrepancy(invoice, DiscrepancyType.UNREADABLE, names, because=refusal.message)
             return
-        if self.sides.first <= invoice.day <= self.sides.last:
+        if self.sources.first <= invoice.day <= self.sources.last:
             self._expect(expected)
         self._compare(invoice, expected, names)
 
@@ -141,7 +176,7 @@ class _InvoiceReconciliation:
         lines = [line for name in standing for line in self.vouchers[name]]
         amount = expected.entries[0].amount
         if not lines:
-            unseen = self.sides.drafts and invoice.id in self.sides.linked
+            unseen = self.drafts and invoice.id in self.sources.linked
             if unseen and not names:
                 self.counts["unseen"] += 1
             else:
@@ -183,7 +218,7 @@ class _InvoiceReconciliation:
         )
 
     def _owed(self, lines: Iterable[PostedLine]) -> int:
-        return sum(line.amount for line in lines if line.account == self.sides.receivables and not line.hidden)
+        return sum(line.amount for line in lines if line.account == self.receivables and not line.hidden)
 
     def _expect(self, expected: Voucher) -> None:
         self.sums[expected.entries[0].account, ""][0] += expected.entries[0].amount
@@ -194,8 +229,8 @@ class _InvoiceReconciliation:
         """Count a voucher of these days, unless its invoice is not to be transferred by us."""
         inside = [line for line in lines if self._inside(line)]
         if name not in self.left and inside:
-            self.sums[self.sides.receivables, ""][1] += self._owed(inside)
-            for part in parts_of(line for line in inside if line.account != self.sides.receivables):
+            self.sums[self.receivables, ""][1] += self._owed(inside)
+            for part in parts_of(line for line in inside if line.account != self.receivables):
                 self.sums[part.account, part.vat_code][1] += part.amount
 
 

@@ -7,11 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from i18n.messages import Message, as_json, from_json, msg
-from sync.reconciliation.voucher_differences import ComparedField, FieldDifference
+from sync.reconciliation.differences import ComparedField, FieldDifference
 
 
 class DiscrepancyType(StrEnum):
@@ -30,62 +29,56 @@ class DiscrepancyType(StrEnum):
     DUPLICATED_IN_MOMENT = "doubled in Moment"
 
 
-DESCRIPTIONS: Mapping[DiscrepancyType, Message] = MappingProxyType(
-    {
-        DiscrepancyType.MISSING: msg("Not in the ledger"),
-        DiscrepancyType.HIDDEN: msg("Hidden in the ledger"),
-        DiscrepancyType.REVERSED: msg("Taken back in the ledger"),
-        DiscrepancyType.DUPLICATED: msg("More than once in the ledger"),
-        DiscrepancyType.DIFFERENT: msg("Another in the ledger than in Moment"),
-        DiscrepancyType.LEDGER_ONLY: msg("Only in the ledger"),
-        DiscrepancyType.UNREADABLE: msg("Cannot be compared"),
-        DiscrepancyType.NOT_IN_MOMENT: msg("Not in Moment"),
-        DiscrepancyType.DIFFERENT_IN_MOMENT: msg("Another in Moment than in the ledger"),
-        DiscrepancyType.MOMENT_ONLY: msg("Only in Moment: its cost is not in the ledger, or no longer there"),
-        DiscrepancyType.DUPLICATED_IN_MOMENT: msg("More than once in Moment"),
-    }
-)
+DESCRIPTIONS: Mapping[DiscrepancyType, Message] = {
+    DiscrepancyType.MISSING: msg("Not in the ledger"),
+    DiscrepancyType.HIDDEN: msg("Hidden in the ledger"),
+    DiscrepancyType.REVERSED: msg("Taken back in the ledger"),
+    DiscrepancyType.DUPLICATED: msg("More than once in the ledger"),
+    DiscrepancyType.DIFFERENT: msg("Another in the ledger than in Moment"),
+    DiscrepancyType.LEDGER_ONLY: msg("Only in the ledger"),
+    DiscrepancyType.UNREADABLE: msg("Cannot be compared"),
+    DiscrepancyType.NOT_IN_MOMENT: msg("Not in Moment"),
+    DiscrepancyType.DIFFERENT_IN_MOMENT: msg("Another in Moment than in the ledger"),
+    DiscrepancyType.MOMENT_ONLY: msg("Only in Moment: its cost is not in the ledger, or no longer there"),
+    DiscrepancyType.DUPLICATED_IN_MOMENT: msg("More than once in Moment"),
+}
 
-REMEDIES: Mapping[DiscrepancyType, Message] = MappingProxyType(
-    {
-        DiscrepancyType.MISSING: msg("Send it. The ledger is looked at first, so that nothing is posted twice."),
-        DiscrepancyType.HIDDEN: msg("If it was hidden by mistake, show it again in 24SevenOffice."),
-        DiscrepancyType.REVERSED: msg("If it was taken back by mistake, enter its voucher anew in 24SevenOffice."),
-        DiscrepancyType.DUPLICATED: msg("Take back all but the right one in 24SevenOffice."),
-        DiscrepancyType.DIFFERENT: msg(
-            "Correct the voucher in 24SevenOffice. Or delete it there, then send the invoice again: nothing is "
-            "posted as long as it is there."
-        ),
-        DiscrepancyType.LEDGER_ONLY: msg("See whether it belongs there: Moment has no such invoice."),
-        DiscrepancyType.UNREADABLE: msg("Compare it by hand."),
-        DiscrepancyType.NOT_IN_MOMENT: msg("Bring it. Moment is looked at first, so that nothing is made twice."),
-        DiscrepancyType.DIFFERENT_IN_MOMENT: msg(
-            "Bring it again, and it becomes what the ledger says. If the ledger is wrong, correct it there."
-        ),
-        DiscrepancyType.MOMENT_ONLY: msg(
-            "Bring its voucher again, and the expense is removed, if the ledger is right."
-        ),
-        DiscrepancyType.DUPLICATED_IN_MOMENT: msg("Delete all but one in Moment."),
-    }
-)
+REMEDIES: Mapping[DiscrepancyType, Message] = {
+    DiscrepancyType.MISSING: msg("Send it. The ledger is looked at first, so that nothing is posted twice."),
+    DiscrepancyType.HIDDEN: msg("If it was hidden by mistake, show it again in 24SevenOffice."),
+    DiscrepancyType.REVERSED: msg("If it was taken back by mistake, enter its voucher anew in 24SevenOffice."),
+    DiscrepancyType.DUPLICATED: msg("Take back all but the right one in 24SevenOffice."),
+    DiscrepancyType.DIFFERENT: msg(
+        "Correct the voucher in 24SevenOffice. Or delete it there, then send the invoice again: nothing is "
+        "posted as long as it is there."
+    ),
+    DiscrepancyType.LEDGER_ONLY: msg("See whether it belongs there: Moment has no such invoice."),
+    DiscrepancyType.UNREADABLE: msg("Compare it by hand."),
+    DiscrepancyType.NOT_IN_MOMENT: msg("Bring it. Moment is looked at first, so that nothing is made twice."),
+    DiscrepancyType.DIFFERENT_IN_MOMENT: msg(
+        "Bring it again, and it becomes what the ledger says. If the ledger is wrong, correct it there."
+    ),
+    DiscrepancyType.MOMENT_ONLY: msg(
+        "Bring its voucher again, and the expense is removed, if the ledger is right."
+    ),
+    DiscrepancyType.DUPLICATED_IN_MOMENT: msg("Delete all but one in Moment."),
+}
 
-FIELD_NAMES: Mapping[ComparedField, Message] = MappingProxyType(
-    {
-        ComparedField.AMOUNT: msg("Amount"),
-        ComparedField.SIGN: msg("Debit and credit"),
-        ComparedField.ACCOUNT: msg("Account"),
-        ComparedField.VAT: msg("VAT code"),
-        ComparedField.PROJECT: msg("Project"),
-        ComparedField.CUSTOMER: msg("Customer number"),
-        ComparedField.DATE: msg("Date"),
-        ComparedField.MONTH: msg("Month"),
-        ComparedField.NUMBER: msg("Invoice number"),
-        ComparedField.DUE: msg("Due date"),
-        ComparedField.DEPARTMENT: msg("Department"),
-        ComparedField.SUPPLIER: msg("Supplier"),
-        ComparedField.DESCRIPTION: msg("Description"),
-    }
-)
+FIELD_NAMES: Mapping[ComparedField, Message] = {
+    ComparedField.AMOUNT: msg("Amount"),
+    ComparedField.SIGN: msg("Debit and credit"),
+    ComparedField.ACCOUNT: msg("Account"),
+    ComparedField.VAT: msg("VAT code"),
+    ComparedField.PROJECT: msg("Project"),
+    ComparedField.CUSTOMER: msg("Customer number"),
+    ComparedField.DATE: msg("Date"),
+    ComparedField.MONTH: msg("Month"),
+    ComparedField.NUMBER: msg("Invoice number"),
+    ComparedField.DUE: msg("Due date"),
+    ComparedField.DEPARTMENT: msg("Department"),
+    ComparedField.SUPPLIER: msg("Supplier"),
+    ComparedField.DESCRIPTION: msg("Description"),
+}
 
 
 SYNCABLE_EXPENSES = frozenset(

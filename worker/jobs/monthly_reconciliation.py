@@ -7,8 +7,8 @@ from i18n.formatting import OSLO
 from i18n.messages import Message, from_json, joined, msg
 from models.admin.operations import AGAIN, Operation, OperationResult, OperationType
 from models.connections.alert_outbox import Alert, AlertType
+from sync.reconciliation.differences import written
 from sync.reconciliation.report import ReconciliationReport
-from sync.reconciliation.voucher_differences import written
 from worker.container import Container, clock
 from worker.jobs import reconciliation
 

@@ -1,4 +1,4 @@
-"""Where a voucher in the ledger is not what the invoice makes of itself: point by point and right to the øre."""
+"""Where a voucher is not what its invoice makes of it, or an expense not what its cost does: right to the øre."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -7,8 +7,8 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
-from sync.money import format_kroner
-from sync.records import LedgerLine, PostedLine, Voucher
+from sync.money import NOK, format_kroner
+from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, PostedLine, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS, gross_amounts
 
 Key: TypeAlias = tuple[str, ...]
@@ -71,6 +71,35 @@ def compare_voucher(expected: Voucher, lines: Sequence[PostedLine]) -> list[Fiel
     return found + list(_of_parts(expected_parts(expected), parts, exact=exact, slack=_slack(held)))
 
 
+def compare_expense(
+    draft: ExpenseDraft, held: ExistingExpense, *, project: Callable[[], FieldDifference], nameless: bool
+) -> Iterator[FieldDifference]:
+    """Tell what is another, but activity and billing: once an expense is there, the project decides of those.
+
+    ``project`` says what is told where the project is another. Of a supplier who is ``nameless``, as only the
+    register may name it (S7), nothing is said, nor of a description that may be made of that name.
+    """
+    currency = "" if held.currency == NOK else f" {held.currency}"
+    if held.amount != draft.amount or currency:
+        yield FieldDifference(
+            ComparedField.AMOUNT, format_kroner(held.amount) + currency, format_kroner(draft.amount)
+        )
+    if held.day != draft.day:
+        yield FieldDifference(ComparedField.DATE, day_or_nothing(held.day), written(draft.day))
+    if held.project_id != draft.project_id:
+        yield project()
+    if held.invoice_number != draft.invoice_number:
+        yield FieldDifference(
+            ComparedField.NUMBER, held.invoice_number or NOTHING, draft.invoice_number or NOTHING
+        )
+    if nameless:
+        return
+    if held.supplier != draft.supplier:
+        yield FieldDifference(ComparedField.SUPPLIER, held.supplier or NOTHING, draft.supplier or NOTHING)
+    if _parts(held.description) != _parts(draft.description):
+        yield FieldDifference(ComparedField.DESCRIPTION, held.description or NOTHING, draft.description)
+
+
 def expected_parts(expected: Voucher) -> list[RevenuePart]:
     """Tell the revenue of a voucher as it is to be posted."""
     return [
@@ -94,6 +123,11 @@ def parts_of(lines: Iterable[PostedLine]) -> list[RevenuePart]:
 def written(day: date) -> str:
     """Write a day as Norwegians and Englishmen both read it."""
     return f"{day:%d.%m.%Y}"
+
+
+def day_or_nothing(day: date | None) -> str:
+    """Write a day, where there is one."""
+    return written(day) if day else NOTHING
 
 
 def _owed(expected: Voucher, held: Sequence[PostedLine]) -> list[PostedLine]:
@@ -200,3 +234,8 @@ def _listed(values: Iterable[object]) -> str:
 
 def _code(vat_code: str) -> str:
     return "" if vat_code == "0" else vat_code
+
+
+def _parts(description: str) -> list[str]:
+    """Take a description apart, as the lines that it is made of come in any order."""
+    return sorted(description.split(", "))
