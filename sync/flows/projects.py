@@ -50,7 +50,7 @@ class Projects:
         if project is None:
             return skipped(msg("Moment does not have this project any more."), error_code="gone")
         self._desk.add_search_alias(Record(EntityType.CUSTOMER, project.customer_id))
-        with naming_record(titled(EntityType.PROJECT, clean(project.number, max_length=40) or project.id)):
+        with naming_record(title(project)):
             of = project.customer_id
             draft = draft_of(project, customer_number=self._desk.customer_number(of) if of else None)
             settings = self._desk.settings
@@ -108,6 +108,11 @@ class Projects:
                 "Give the project another number in Moment, or open it in the bridge and say that it is the same."
             ),
         )
+
+
+def title(project: Project) -> Message:
+    """Name a project as a person does."""
+    return titled(EntityType.PROJECT, clean(project.number, max_length=40) or project.id)
 
 
 def draft_of(project: Project, *, customer_number: int | None) -> ProjectDraft:

@@ -6,50 +6,27 @@ what differs. What has a link or is in the inbox is passed over, so a backfill t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
-from enum import Enum, auto
-from functools import cached_property
+from functools import cached_property, partial
 
 from i18n.formatting import OSLO
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import dependencies, links
 from models.inbox.enqueue import enqueue
 from sync.engine.context import SyncContext, whole_number
 from sync.errors import RejectedError
+from sync.flows import customers, projects
 from sync.flows.invoices import Invoices, skip_reason, title
+from sync.onboarding.preview import NO_NUMBER, PlannedAction, PlannedRecord, refuse_writes
 from sync.records import FiscalYear, Invoice, PostedLine, Voucher
+from sync.rules.normalization import clean
 from sync.rules.vouchers import find_posted
 
 ENTITY_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
 """What can be brought, in the order in which one needs the other."""
-
-NO_NUMBER = 0
-"""The number of a customer that has yet to come across, where nothing is written."""
-
-
-class PlannedAction(Enum):
-    """What becomes of a record of the period."""
-
-    SYNC = auto()
-    LINK = auto()
-    ASK = auto()
-    REJECT = auto()
-    SKIP = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRecord:
-    """A record, what becomes of it and why; an invoice with its voucher and, in the ledger, ``year/number``."""
-
-    record: Record
-    action: PlannedAction
-    title: str = ""
-    why: str = ""
-    voucher: Voucher | None = None
-    in_ledger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +46,11 @@ class PreviewContext(SyncContext):
     @classmethod
     def of(cls, context: SyncContext) -> PreviewContext:
         """Make one with the same two systems."""
-        return cls(context.connection, context.database, context.moment, context.erp, context.clock, _refuse)
+        return cls(context.connection, context.database, context.moment, context.erp, context.clock, refuse_writes)
 
     def save_link(self, record: Record, *, remote_id: str, fingerprint: str = "") -> None:  # noqa: ARG002 - as a desk has it
         """Refuse to."""
-        _refuse()
+        refuse_writes()
 
     def _remote_id(self, record: Record) -> str:
         if link := self.link(record):
@@ -107,6 +84,7 @@ class Backfill:
     first: date
     last: date
     _ledgers: dict[int, dict[str, list[PostedLine]]] = field(default_factory=dict, init=False, repr=False)
+    _names: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def records(self, entity_type: EntityType) -> Sequence[Record]:
         """Tell the invoices of these days, or the customers or projects that they name or that changed since.
@@ -141,6 +119,18 @@ class Backfill:
             return [PlannedRecord(record, PlannedAction.SYNC) for record in new]
         return [self._invoice(flow, record) for record in new]
 
+    def preview(self, entity_type: EntityType, records: Sequence[Record]) -> Iterator[PlannedRecord]:
+        """Tell the same for a person: a customer or project is read in Moment, and a voucher's customer named.
+
+        Raises ``SyncError`` where a system is away or refuses the connection.
+        """
+        explain = {
+            EntityType.CUSTOMER: self._customer_explained,
+            EntityType.PROJECT: self._project_explained,
+            EntityType.INVOICE: self._invoice_explained,
+        }
+        yield from map(explain[entity_type], self.plan(entity_type, records))
+
     def enqueue(self, entity_type: EntityType, records: Sequence[Record]) -> None:
         """Link what the ledger has, and put into the inbox what a worker is to bring or a person is to see."""
         planned = self.plan(entity_type, records)
@@ -165,7 +155,7 @@ class Backfill:
     def _linked(self, planned: PlannedRecord) -> bool:
         """Link an invoice with its voucher; False where another one has it, of which the flow tells a person."""
         try:
-            self.context.save_link(planned.record, remote_id=planned.in_ledger)
+            self.context.save_link(planned.record, remote_id=planned.remote_id)
         except RejectedError:
             return False
         return True
@@ -181,7 +171,7 @@ class Backfill:
         invoice = self.invoices[record.id]
         name = title(invoice)
         if left := skip_reason(invoice):
-            return PlannedRecord(record, PlannedAction.SKIP, name, left.message)
+            return PlannedRecord(record, PlannedAction.SKIP, name, why=left.message)
         years = self.context.erp.fiscal_years()  # a voucher is looked for in a year that is locked by now as well
         year = next((year for year in years if year.starts <= invoice.day <= year.ends), None)
         posted = self._ledger(year).get(str(invoice.number), ()) if year else ()
@@ -195,7 +185,7 @@ class Backfill:
                 return PlannedRecord(record, PlannedAction.SYNC, name, voucher=voucher)
             except RejectedError as error:
                 refusal = error.message
-        return PlannedRecord(record, PlannedAction.ASK if posted else PlannedAction.REJECT, name, refusal)
+        return PlannedRecord(record, PlannedAction.ASK if posted else PlannedAction.REJECT, name, why=refusal)
 
     def _ledger(self, year: FiscalYear) -> Mapping[str, Sequence[PostedLine]]:
         """Tell what a year's ledger holds, by invoice number; an invoice may have been posted on any day of it."""
@@ -206,6 +196,57 @@ class Backfill:
             self._ledgers[year.number] = lines
         return self._ledgers[year.number]
 
+    def _invoice_explained(self, planned: PlannedRecord) -> PlannedRecord:
+        voucher = planned.voucher
+        if voucher is None:
+            return replace(planned, why=_explained(planned))
+        keeps_number = self.context.settings.voucher_number == "moment"
+        number = str(voucher.number) if keeps_number else msg("next")
+        customer_id = self.invoices[planned.record.id].customer_id
+        by, name = voucher.entries[0].customer_number, self._name(customer_id)
+        customer = msg("{name} (new)", name=name) if by == NO_NUMBER else f"{by} {name}"
+        return replace(planned, remote_id=number, customer=customer)
+
+    def _customer_explained(self, planned: PlannedRecord) -> PlannedRecord:
+        customer = self.context.moment.customer(planned.record.id)
+        if customer is None:
+            return _gone(planned, msg("Moment does not have this customer any more."))
+        return _checked(planned, customers.title(customer), partial(customers.draft_of, customer))
+
+    def _project_explained(self, planned: PlannedRecord) -> PlannedRecord:
+        project = self.context.moment.project(planned.record.id)
+        if project is None:
+            return _gone(planned, msg("Moment does not have this project any more."))
+        draft_of = partial(projects.draft_of, project, customer_number=None)
+        return _checked(planned, projects.title(project), draft_of)
+
+    def _name(self, customer_id: str) -> str:
+        if customer_id not in self._names:
+            customer = self.context.moment.customer(customer_id)
+            self._names[customer_id] = clean(customer.name if customer else customer_id, max_length=40)
+        return self._names[customer_id]
+
+
+def _gone(planned: PlannedRecord, why: Message) -> PlannedRecord:
+    return replace(planned, action=PlannedAction.SKIP, title=planned.record.name, why=why)
+
+
+def _checked(planned: PlannedRecord, title: str, draft_of: Callable[[], object]) -> PlannedRecord:
+    try:
+        draft_of()
+    except RejectedError as error:
+        return replace(planned, action=PlannedAction.REJECT, title=title, why=error.message)
+    return replace(planned, title=title, why=msg("would be saved"))
+
+
+def _explained(planned: PlannedRecord) -> str:
+    """Tell what becomes of an invoice that is not posted just so."""
+    if planned.action is PlannedAction.LINK:
+        return msg("{why} It would be linked.", why=planned.why)
+    if planned.action is PlannedAction.ASK:
+        return msg("{why} It would be looked at once more, and left to a person if it differs.", why=planned.why)
+    return planned.why
+
 
 def _compared(
     record: Record, name: str, voucher: Voucher, posted: Sequence[PostedLine], *, year: FiscalYear
@@ -214,10 +255,6 @@ def _compared(
     number = find_posted(voucher, posted)
     if number is None:
         why = msg("The ledger has another voucher with this invoice number, or of another customer.")
-        return PlannedRecord(record, PlannedAction.ASK, name, why, voucher)
+        return PlannedRecord(record, PlannedAction.ASK, name, why=why)
     why = msg("The ledger has it as voucher {number} of {year}.", number=number, year=year.number)
-    return PlannedRecord(record, PlannedAction.LINK, name, why, voucher, f"{year.number}/{number}")
-
-
-def _refuse() -> None:
-    raise PermissionError("A trial writes nothing.")
+    return PlannedRecord(record, PlannedAction.LINK, name, remote_id=f"{year.number}/{number}", why=why)

@@ -1,9 +1,9 @@
 """Going live on books that are in use: which customers and projects of Moment are there already."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
+from functools import partial
 from itertools import islice
 
 from models.enums import EntityType, Lane, Record, titled
@@ -11,7 +11,7 @@ from models.inbox.enqueue import enqueue
 from sync.engine.context import SyncContext
 from sync.errors import RejectedError
 from sync.flows import customers, projects
-from sync.flows.customers import title
+from sync.onboarding.preview import NO_NUMBER, PlannedAction, PlannedRecord
 from sync.records import Customer, ExistingProject, ProjectDraft
 from sync.rules.matching import CustomerMatcher, same_project
 
@@ -19,30 +19,6 @@ SINCE_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 BATCH_SIZE = 50
 MAX_NUMBERS = 200
 """Projects that are looked for in one call."""
-
-UNASSIGNED_NUMBER = 0
-"""Stands for the number of a customer who is not in 24SevenOffice yet."""
-
-
-class MatchStatus(StrEnum):
-    """What becomes of a record: ``linked`` has happened before, ``wrong`` cannot come across as it is."""
-
-    LINKED = "linked"
-    CERTAIN = "certain"
-    UNCLEAR = "unclear"
-    NEW = "new"
-    INVALID = "invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRecord:
-    """A record of Moment, its fate, and the number that it has in 24SevenOffice, if that is known."""
-
-    record: Record
-    title: str
-    status: MatchStatus
-    number: str = ""
-    note: str = ""
 
 
 def plan(context: SyncContext) -> Sequence[PlannedRecord]:
@@ -54,7 +30,7 @@ def plan(context: SyncContext) -> Sequence[PlannedRecord]:
     """
     entity_types = context.settings.entity_types
     found = list(_customers(context)) if EntityType.CUSTOMER in entity_types else []
-    numbers = {each.record.id: int(each.number) for each in found if each.number}
+    numbers = {each.record.id: int(each.remote_id) for each in found if each.remote_id}
     return [*found, *(_projects(context, numbers) if EntityType.PROJECT in entity_types else ())]
 
 
@@ -63,18 +39,18 @@ def apply(context: SyncContext, planned: Iterable[PlannedRecord], *, create: boo
 
     The flows do the rest: they save what is linked, ask about what is unclear, and create. Safe to do twice.
     """
-    told = [_linked(context, each) if each.status is MatchStatus.CERTAIN else each for each in planned]
-    look = {MatchStatus.CERTAIN, MatchStatus.UNCLEAR} | ({MatchStatus.NEW} if create else set())
-    records = [each.record for each in told if each.status in look]
+    told = [_linked(context, each) if each.action is PlannedAction.LINK else each for each in planned]
+    look = {PlannedAction.LINK, PlannedAction.ASK} | ({PlannedAction.SYNC} if create else set())
+    records = [each.record for each in told if each.action in look]
     enqueue(context.database, context.connection.id, records, now=context.clock())
     return told
 
 
 def _linked(context: SyncContext, planned: PlannedRecord) -> PlannedRecord:
     try:
-        context.save_link(planned.record, remote_id=planned.number)
+        context.save_link(planned.record, remote_id=planned.remote_id)
     except RejectedError as error:  # another record was faster
-        return replace(planned, status=MatchStatus.UNCLEAR, note=error.message)
+        return replace(planned, action=PlannedAction.ASK, why=error.message)
     return planned
 
 
@@ -87,18 +63,18 @@ def _customers(context: SyncContext) -> Iterator[PlannedRecord]:
 
 
 def _customer(context: SyncContext, record: Record, customer: Customer, matcher: CustomerMatcher) -> PlannedRecord:
-    name = title(customer)
+    planned = partial(PlannedRecord, record, title=customers.title(customer))
     if link := context.link(record):
-        return PlannedRecord(record, name, MatchStatus.LINKED, link.remote_id)
+        return planned(PlannedAction.LINKED, remote_id=link.remote_id)
     try:
         customers.draft_of(customer)
     except RejectedError as error:
-        return PlannedRecord(record, name, MatchStatus.INVALID, note=error.message)
+        return planned(PlannedAction.REJECT, why=error.message)
     match = matcher.match(customer)
     if match.number is not None and not context.is_taken(record, str(match.number)):
-        return PlannedRecord(record, name, MatchStatus.CERTAIN, str(match.number))
+        return planned(PlannedAction.LINK, remote_id=str(match.number))
     among = ", ".join(str(each.number) for each in match.candidates) or str(match.number or "")
-    return PlannedRecord(record, name, MatchStatus.UNCLEAR if among else MatchStatus.NEW, note=among)
+    return planned(PlannedAction.ASK if among else PlannedAction.SYNC, why=among)
 
 
 def _projects(context: SyncContext, numbers: Mapping[str, int]) -> Iterator[PlannedRecord]:
@@ -107,7 +83,7 @@ def _projects(context: SyncContext, numbers: Mapping[str, int]) -> Iterator[Plan
     held, given = _existing(context, [draft.number for draft in drafts]), set[str]()
     for record, draft in found:
         if isinstance(draft, RejectedError):
-            yield PlannedRecord(record, draft.title or record.name, MatchStatus.INVALID, note=draft.message)
+            yield PlannedRecord(record, PlannedAction.REJECT, draft.title or record.name, why=draft.message)
         elif draft is not None:
             yield _once(_judged(context, record, draft, held.get(draft.number)), given)
 
@@ -115,11 +91,11 @@ def _projects(context: SyncContext, numbers: Mapping[str, int]) -> Iterator[Plan
 def _project(
     context: SyncContext, record: Record, numbers: Mapping[str, int]
 ) -> tuple[Record, ProjectDraft | RejectedError | None]:
-    """Read a project; the number of a customer who has none yet is one that nobody has."""
+    """Read a project; a customer who has no number yet has :data:`NO_NUMBER`."""
     project = context.moment.project(record.id)
     if project is None:
         return record, None
-    customer = numbers.get(project.customer_id, UNASSIGNED_NUMBER) if project.customer_id else None
+    customer = numbers.get(project.customer_id, NO_NUMBER) if project.customer_id else None
     try:
         return record, projects.draft_of(project, customer_number=customer)
     except RejectedError as error:
@@ -129,16 +105,17 @@ def _project(
 def _judged(
     context: SyncContext, record: Record, draft: ProjectDraft, there: ExistingProject | None
 ) -> PlannedRecord:
-    number, name = str(draft.number), f"{titled(EntityType.PROJECT, str(draft.number))} {draft.name}"
+    number = str(draft.number)
+    planned = partial(PlannedRecord, record, title=f"{titled(EntityType.PROJECT, number)} {draft.name}")
     if context.link(record):
-        return PlannedRecord(record, name, MatchStatus.LINKED, number)
+        return planned(PlannedAction.LINKED, remote_id=number)
     if context.is_taken(record, number):
-        return PlannedRecord(record, name, MatchStatus.UNCLEAR, note=number)
+        return planned(PlannedAction.ASK, why=number)
     if there is None:
-        return PlannedRecord(record, name, MatchStatus.NEW)
+        return planned(PlannedAction.SYNC)
     if same_project(draft, there):
-        return PlannedRecord(record, name, MatchStatus.CERTAIN, number)
-    return PlannedRecord(record, name, MatchStatus.UNCLEAR, note=f"{number} {there.name}")
+        return planned(PlannedAction.LINK, remote_id=number)
+    return planned(PlannedAction.ASK, why=f"{number} {there.name}")
 
 
 def _existing(context: SyncContext, numbers: Sequence[int]) -> Mapping[int, ExistingProject]:
@@ -148,9 +125,9 @@ def _existing(context: SyncContext, numbers: Sequence[int]) -> Mapping[int, Exis
 
 def _once(planned: PlannedRecord, given: set[str]) -> PlannedRecord:
     """Of two that are the same record of 24SevenOffice, let the first have it."""
-    if planned.status is MatchStatus.CERTAIN and planned.number in given:
-        return replace(planned, status=MatchStatus.UNCLEAR, number="", note=planned.number)
-    given.add(planned.number)
+    if planned.action is PlannedAction.LINK and planned.remote_id in given:
+        return replace(planned, action=PlannedAction.ASK, remote_id="", why=planned.remote_id)
+    given.add(planned.remote_id)
     return planned
 
 

@@ -9,8 +9,8 @@ from models.admin import job_actions, job_list
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Record
 from models.inbox import links
-from sync.onboarding.backfill import Backfill, BackfillProgress, PlannedAction
-from sync.onboarding.backfill_preview import BackfillPreview
+from sync.onboarding.backfill import Backfill, BackfillProgress
+from sync.onboarding.preview import PlannedAction
 from sync.records import Customer, Entry, ExportStatus, Voucher
 from tests import factories
 from tests.sync.conftest import World
@@ -209,9 +209,9 @@ def test_a_forecast_shows_the_very_vouchers_and_writes_nothing(world: World) -> 
     world.moment.put(factories.invoice("11", number=3, export_status=ExportStatus.TRANSFERRED))
     before = job_list.latest(world.database, JobFilter())
     backfill = period(world)
-    first, second, left = BackfillPreview(backfill).of(EntityType.INVOICE, backfill.records(EntityType.INVOICE))
+    first, second, left = backfill.preview(EntityType.INVOICE, backfill.records(EntityType.INVOICE))
     assert left.why == "Moment says that it has been transferred already."
-    assert (first.number, first.customer) == ("1", "10001 Nordlys Arkitekter AS")
+    assert (first.remote_id, first.customer) == ("1", "10001 Nordlys Arkitekter AS")
     assert second.customer == "Fjord AS (new)"
     assert second.voucher
     assert {entry.project_number for entry in second.voucher.entries} == {2}
@@ -223,15 +223,19 @@ def test_a_forecast_shows_the_very_vouchers_and_writes_nothing(world: World) -> 
 
 @pytest.mark.parametrize(
     ("entity_type", "told"),
-    [(EntityType.CUSTOMER, ["would be saved", "Customer 71 has no name."]), (EntityType.PROJECT, [])],
+    [
+        (EntityType.CUSTOMER, ["would be saved", "Customer 71 has no name."]),
+        (EntityType.PROJECT, ["The project has no name."]),
+    ],
 )
 def test_a_forecast_tells_of_customers_and_projects(
     world: World, entity_type: EntityType, told: Sequence[str]
 ) -> None:
     world.moment.put(stranger("70", name="Fjord AS"))
     world.moment.put(factories.customer("71", name=" "))
+    world.moment.put(factories.project("81", number="2", name=" "))
     backfill = period(world)
-    assert [each.why for each in BackfillPreview(backfill).of(entity_type, backfill.records(entity_type))] == told
+    assert [each.why for each in backfill.preview(entity_type, backfill.records(entity_type))] == told
 
 
 def test_many_refused_invoices_do_not_have_the_books_asked_again_for_each(world: World) -> None:

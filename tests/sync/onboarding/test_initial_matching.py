@@ -7,7 +7,7 @@ import pytest
 from models.enums import EntityType, JobState, Outcome, Record
 from sync.engine.context import SyncContext
 from sync.onboarding import initial_matching
-from sync.onboarding.initial_matching import MatchStatus, PlannedRecord
+from sync.onboarding.preview import PlannedAction, PlannedRecord
 from sync.records import Company, ProjectDraft
 from tests import factories
 from tests.sync.conftest import World
@@ -17,8 +17,8 @@ def desk_of(world: World) -> SyncContext:
     return world.open_context(world.connection, lambda: pytest.fail("Nothing is to be written remotely."))
 
 
-def fates(planned: Sequence[PlannedRecord]) -> dict[str, tuple[MatchStatus, str]]:
-    return {each.record.id: (each.status, each.number) for each in planned}
+def fates(planned: Sequence[PlannedRecord]) -> dict[str, tuple[PlannedAction, str]]:
+    return {each.record.id: (each.action, each.remote_id) for each in planned}
 
 
 @pytest.fixture
@@ -55,17 +55,17 @@ def used(world: World) -> World:
 
 
 TOLD = {
-    "7": (MatchStatus.CERTAIN, "1"),
-    "8": (MatchStatus.UNCLEAR, ""),
-    "9": (MatchStatus.NEW, ""),
-    "10": (MatchStatus.INVALID, ""),
-    "11": (MatchStatus.UNCLEAR, ""),
-    "21": (MatchStatus.CERTAIN, "1"),
-    "22": (MatchStatus.UNCLEAR, ""),
-    "23": (MatchStatus.UNCLEAR, ""),
-    "24": (MatchStatus.NEW, ""),
-    "25": (MatchStatus.INVALID, ""),
-    "26": (MatchStatus.UNCLEAR, ""),
+    "7": (PlannedAction.LINK, "1"),
+    "8": (PlannedAction.ASK, ""),
+    "9": (PlannedAction.SYNC, ""),
+    "10": (PlannedAction.REJECT, ""),
+    "11": (PlannedAction.ASK, ""),
+    "21": (PlannedAction.LINK, "1"),
+    "22": (PlannedAction.ASK, ""),
+    "23": (PlannedAction.ASK, ""),
+    "24": (PlannedAction.SYNC, ""),
+    "25": (PlannedAction.REJECT, ""),
+    "26": (PlannedAction.ASK, ""),
 }
 
 
@@ -105,8 +105,8 @@ def test_it_may_be_done_again_and_then_creates_what_is_new_on_demand(used: World
     ]
     assert set(used.erp.projects) == {1, 2, 3, 4}
     again = fates(initial_matching.plan(desk_of(used)))
-    assert {again[record_id][0] for record_id in ("7", "9", "21", "24")} == {MatchStatus.LINKED}
-    assert [again[record_id] for record_id in ("8", "11", "22", "26")] == [(MatchStatus.UNCLEAR, "")] * 4
+    assert {again[record_id][0] for record_id in ("7", "9", "21", "24")} == {PlannedAction.LINKED}
+    assert [again[record_id] for record_id in ("8", "11", "22", "26")] == [(PlannedAction.ASK, "")] * 4
 
 
 def test_a_record_that_another_took_in_the_meantime_is_asked_about(used: World) -> None:
@@ -114,7 +114,7 @@ def test_a_record_that_another_took_in_the_meantime_is_asked_about(used: World) 
     planned = initial_matching.plan(context)
     desk_of(used).save_link(Record(EntityType.CUSTOMER, "11"), remote_id="1")
     told = fates(initial_matching.apply(context, planned, create=False))
-    assert told["7"] == (MatchStatus.UNCLEAR, "1")
+    assert told["7"] == (PlannedAction.ASK, "1")
     used.run()
     assert used.change(EntityType.CUSTOMER, "7").error_code == "which_customer"
 

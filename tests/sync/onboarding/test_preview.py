@@ -4,14 +4,16 @@ import pytest
 
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
+from models.enums import EntityType, Record
 from sync.errors import RejectedError, UnavailableError
-from sync.onboarding.expense_preview import PlannedExpense, preview
+from sync.onboarding.preview import PlannedAction, PlannedRecord, preview_expenses, refuse_writes
 from sync.polling.polls import WINDOW
 from sync.records import LedgerLine
 from tests import factories
 from tests.sync.conftest import World
 
 VOUCHER = "2026-4-40001"
+RECORD = Record(EntityType.EXPENSE, VOUCHER)
 DAY = date(2026, 2, 20)
 
 
@@ -23,26 +25,23 @@ def world(world: World) -> World:
     return world
 
 
-def prospects(world: World, *, days: int = 3) -> list[PlannedExpense]:
-    context = world.open_context(world.connection, refuse)
-    return list(preview(context, since=world.now - timedelta(days=days), now=world.now))
-
-
-def refuse() -> None:
-    raise AssertionError("A trial writes nothing.")
+def prospects(world: World, *, days: int = 3) -> list[PlannedRecord]:
+    context = world.open_context(world.connection, refuse_writes)
+    return list(preview_expenses(context, since=world.now - timedelta(days=days), now=world.now))
 
 
 def test_a_trial_tells_what_would_come_and_writes_nothing(world: World) -> None:
-    assert prospects(world) == [PlannedExpense("Voucher 40001 of 2026", "1", "4300", 1000)]
+    title, key = "Voucher 40001 of 2026", f"{VOUCHER}/1/4300"
+    assert prospects(world) == [PlannedRecord(RECORD, PlannedAction.SYNC, title, remote_id=key, amount=1000)]
     assert world.moment.expenses == {}
     assert job_list.latest(world.database, JobFilter()) == []
 
 
 def test_what_comes_and_what_is_left_alone_of_one_voucher_are_told_apart(world: World) -> None:
     world.erp.purchases[VOUCHER].append(LedgerLine(6590, 500, DAY, project_number=77))
-    assert [(each.amount, each.why_not) for each in prospects(world)] == [
-        (1000, ""),
-        (0, "Moment has no project 77"),
+    assert [(each.action, each.amount, each.why) for each in prospects(world)] == [
+        (PlannedAction.SYNC, 1000, ""),
+        (PlannedAction.SKIP, 0, "Moment has no project 77"),
     ]
 
 
@@ -53,9 +52,8 @@ def test_a_voucher_that_changed_in_two_weeks_is_told_once(world: World) -> None:
 
 def test_a_voucher_that_is_refused_is_told_like_the_others(world: World) -> None:
     world.erp.fails_before["supplier_voucher"] = [RejectedError("It cannot be read.")]
-    assert prospects(world) == [
-        PlannedExpense(f"Voucher {VOUCHER} in 24SevenOffice", why_not="It cannot be read.")
-    ]
+    title, why = f"Voucher {VOUCHER} in 24SevenOffice", "It cannot be read."
+    assert prospects(world) == [PlannedRecord(RECORD, PlannedAction.REJECT, title, why=why)]
 
 
 def test_a_trial_ends_where_a_system_is_down(world: World) -> None:

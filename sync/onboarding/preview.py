@@ -1,0 +1,100 @@
+"""What would become of records, told before anything is done: the shape of all previews, and that of expenses."""
+
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from i18n.messages import msg
+from models.enums import Record
+from models.inbox.leases import SyncJob
+from sync.engine.context import SyncContext
+from sync.engine.outcomes import Success
+from sync.errors import RejectedError
+from sync.flows.expenses import Expenses
+from sync.polling.polls import changed_vouchers
+from sync.records import Voucher
+
+NO_NUMBER = 0
+"""The number of a customer that has yet to come across, where nothing is written."""
+
+
+class PlannedAction(StrEnum):
+    """What becomes of a record; ``LINKED`` was so before, ``REJECT`` cannot come across as it is."""
+
+    LINKED = "linked"
+    LINK = "link"
+    ASK = "ask"
+    SYNC = "sync"
+    REJECT = "reject"
+    SKIP = "skip"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRecord:
+    """A record, what becomes of it, and why.
+
+    Args:
+        record: in Moment; of an expense, the voucher that it would come from.
+        action: what becomes of it.
+        title: what a person calls it.
+        remote_id: what it is linked to in 24SevenOffice or would be, as far as that is known: a number,
+            "2026/17" of a voucher, our key of an expense.
+        why: for a person.
+        voucher: what would be posted of an invoice.
+        customer: whom that voucher is for.
+        amount: of an expense, in øre including VAT.
+        files: how many documents an expense has.
+    """
+
+    record: Record
+    action: PlannedAction
+    title: str = ""
+    _: KW_ONLY
+    remote_id: str = ""
+    why: str = ""
+    voucher: Voucher | None = None
+    customer: str = ""
+    amount: int = 0
+    files: int = 0
+
+
+def preview_expenses(context: SyncContext, *, since: datetime, now: datetime) -> Iterator[PlannedRecord]:
+    """Tell what would come of each voucher that has changed since an instant (UTC); the context is only read from.
+
+    Raises:
+        UnavailableError: a system does not answer now.
+        MisconfiguredError: the connection cannot work as it is set up.
+    """
+    flow = Expenses(context)
+    slices = changed_vouchers(context.erp, context.settings, since=since, until=now)
+    for voucher in dict.fromkeys(voucher for _, vouchers in slices for voucher in vouchers):
+        try:
+            yield from _planned(flow, voucher)
+        except RejectedError as error:
+            title = error.title or voucher.name
+            yield PlannedRecord(voucher, PlannedAction.REJECT, title, why=error.message)
+
+
+def _planned(flow: Expenses, voucher: Record) -> Iterator[PlannedRecord]:
+    prepared = flow.prepare(SyncJob(0, voucher))
+    left_alone = PlannedRecord(voucher, PlannedAction.SKIP, prepared.title)
+    if isinstance(prepared, Success):
+        yield replace(left_alone, why=prepared.message)
+        return
+    for key, draft in prepared.drafts.items():
+        expense = replace(left_alone, remote_id=key, amount=draft.amount, files=len(prepared.files.approved))
+        if key in prepared.known:
+            yield replace(expense, action=PlannedAction.LINKED, why=msg("It was brought before"))
+        else:
+            yield replace(expense, action=PlannedAction.SYNC)
+    for key in prepared.known.keys() - prepared.drafts.keys():
+        yield replace(left_alone, action=PlannedAction.REMOVE, remote_id=key, why=msg("It would be taken away"))
+    for each in prepared.skipped:
+        yield replace(left_alone, why=each.why)
+
+
+def refuse_writes() -> None:
+    """Stand in a preview where a lease is renewed before each write."""
+    raise PermissionError("A preview writes nothing.")
