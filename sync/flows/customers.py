@@ -10,8 +10,7 @@ from models.inbox.leases import SyncJob
 from sync.engine.context import SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.records import Company, CompanyDraft, Customer
-from sync.rules.customer_details import customer_details
+from sync.records import Company, CompanyDraft, Customer, CustomerDetails
 from sync.rules.matching import CustomerMatcher, Match
 from sync.rules.normalization import clean, organization_number
 
@@ -172,6 +171,12 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
         is_company=customer.is_company or bool(customer.organization_number),
         details=customer_details(customer) if details else None,
     )
+
+
+def customer_details(customer: Customer) -> CustomerDetails | None:
+    """Tell address, country and phone of a customer; None where Moment has none of them."""
+    details = CustomerDetails(phone=customer.phone, country=customer.country, addresses=customer.addresses)
+    return details if details != CustomerDetails() else None
 
 
 def _answered(matcher: CustomerMatcher, customer: Customer, answer: str) -> Match:

@@ -20,8 +20,7 @@ from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, error_as_value, naming_record
 from sync.money import format_kroner
 from sync.records import ExportStatus, FiscalYear, Invoice, Voucher
-from sync.rules.voucher_comment import voucher_comment
-from sync.rules.vouchers import check_bookings, find_posted, voucher_of
+from sync.rules.vouchers import check_bookings, find_posted, voucher_comment, voucher_of
 
 T = TypeVar("T")
 

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
 from sync.money import NOK, format_kroner
-from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, PostedLine, Voucher
+from sync.records import ExistingExpense, ExpenseDraft, PostedLine, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS, gross_amounts
 
 Key: TypeAlias = tuple[str, ...]
@@ -110,13 +110,10 @@ def expected_parts(expected: Voucher) -> list[RevenuePart]:
 
 def parts_of(lines: Iterable[PostedLine]) -> list[RevenuePart]:
     """Tell the revenue of a voucher as it is posted; none of the lines is what the customer owes."""
-    as_costs = [
-        LedgerLine(line.account, line.amount, line.day, _code(line.vat_code), line.project_number)
-        for line in lines
-    ]
+    coded = [replace(line, vat_code=_code(line.vat_code)) for line in lines]
     return [
         RevenuePart(line.account, line.vat_code, line.project_number, amount)
-        for line, amount in gross_amounts(as_costs)
+        for line, amount in gross_amounts(coded)
     ]
 
 

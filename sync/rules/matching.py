@@ -5,7 +5,7 @@ what is certain is linked, and what is neither certain nor strange is asked of a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -117,10 +117,7 @@ def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Compan
 
 def _agrees(customer: Customer, company: Company) -> bool:
     """Tell whether organization numbers, or else names, are the same."""
-    ours, theirs = (
-        without_decoration(customer.organization_number),
-        without_decoration(company.organization_number),
-    )
+    ours, theirs = _organization_numbers(customer, company)
     return ours == theirs if ours and theirs else _same_name(customer, company)
 
 
@@ -131,11 +128,12 @@ def _alike(customer: Customer, company: Company) -> bool:
 
 
 def _another_company(customer: Customer, company: Company) -> bool:
-    ours, theirs = (
-        without_decoration(customer.organization_number),
-        without_decoration(company.organization_number),
-    )
+    ours, theirs = _organization_numbers(customer, company)
     return bool(ours and theirs and ours != theirs)
+
+
+def _organization_numbers(*both: Customer | Company) -> Iterator[str]:
+    return (without_decoration(each.organization_number) for each in both)
 
 
 def _same_name(customer: Customer, company: Company) -> bool:

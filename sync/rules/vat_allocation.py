@@ -2,8 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from sync.records import LedgerLine
+from sync.records import LedgerLine, PostedLine
+
+Line = TypeVar("Line", LedgerLine, PostedLine)
 
 SUPPLIER_ACCOUNTS = range(2400, 2500)
 """Accounts of the Norwegian standard chart that hold what is owed to suppliers."""
@@ -17,7 +20,7 @@ def stamps_of(lines: Sequence[LedgerLine]) -> set[int]:
     return {line.stamp for line in lines if line.stamp and not line.hidden}
 
 
-def gross_amounts(lines: Sequence[LedgerLine]) -> list[tuple[LedgerLine, int]]:
+def gross_amounts(lines: Sequence[Line]) -> list[tuple[Line, int]]:
     """Tell what each cost line of a voucher comes to with its VAT, in øre (S5).
 
     A VAT code with lines of its own in the voucher (27xx) leaves its cost lines net, and each bears its share;
@@ -34,7 +37,7 @@ def gross_amounts(lines: Sequence[LedgerLine]) -> list[tuple[LedgerLine, int]]:
     return [(line, line.amount + shares.get(n, 0)) for n, line in enumerate(costs)]
 
 
-def _vat_by_code(lines: Sequence[LedgerLine], codes: set[str]) -> Mapping[str | None, int]:
+def _vat_by_code(lines: Sequence[Line], codes: set[str]) -> Mapping[str | None, int]:
     """Add up the VAT lines of each code; under None, those whose code no cost line has, borne by all."""
     sums: dict[str | None, int] = defaultdict(int)
     for line in lines:

@@ -17,8 +17,7 @@ from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.flows.invoices import title
 from sync.records import Entry, Voucher
-from sync.rules.voucher_comment import voucher_comment
-from sync.rules.vouchers import check_bookings, voucher_of
+from sync.rules.vouchers import check_bookings, voucher_comment, voucher_of
 from tests import factories
 
 PARTS = re.split(
