@@ -1,21 +1,27 @@
 """Tries out how 24SevenOffice keeps a voucher: posts one of 1 krone, looks it up, and posts its exact reversal."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 
 import structlog
 
 from i18n.messages import msg
+from models.connections.account_ranges import AccountRanges
 from models.inbox.leases import CRASHED
-from sync.diagnostics.findings import Finding, bad, good, safely, unknown
-from sync.diagnostics.write_tests import ledger
+from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, safely, unknown
 from sync.diagnostics.write_tests.artifacts import WriteTestContext, write_failed
-from sync.diagnostics.write_tests.ledger import VoucherTest
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError
-from sync.records import Entry, PostedLine, Voucher
+from sync.money import format_kroner, format_rate
+from sync.records import Entry, FiscalYear, LedgerLine, PostedLine, Voucher
+from sync.rules.vat_allocation import VAT_ACCOUNTS
+from sync.rules.vouchers import find_posted
 
 log = structlog.get_logger()
 
+AN_HOUR = timedelta(hours=1)
 ORE_PER_KRONE = 100
 REVENUE_ACCOUNTS = range(3000, 4000)
 
@@ -29,7 +35,7 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
     target = context.target
     years = [each for each in target.erp.fiscal_years() if each.starts <= target.today <= each.ends]
     year = next((each for each in years if not each.locked), None)
-    account = _account(context)
+    account = _account(target)
     if year is None or account is None:
         yield unknown(
             msg("No voucher was tried out: it takes an open fiscal year and a revenue account."),
@@ -47,12 +53,11 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
         entry(account[0], -ORE_PER_KRONE, tax_code=account[1]),
     )
     tried = Voucher(number, number, target.today, target.today, entries, comment=context.name)
-    yield from _posted(VoucherTest(context, tried, year))
+    yield from _VoucherTest(context, tried, year).run()
 
 
-def _account(context: WriteTestContext) -> tuple[int, str] | None:
+def _account(target: Target) -> tuple[int, str] | None:
     """Tell a revenue account with its VAT code: one of Moment's before others, one with VAT before others."""
-    target = context.target
     chart = target.erp.tax_codes()
     try:
         theirs: Mapping[int, str] = target.moment.account_codes()
@@ -68,124 +73,252 @@ def _account(context: WriteTestContext) -> tuple[int, str] | None:
     return None if first is None else (first, named[first])
 
 
-def _posted(voucher_test: VoucherTest) -> Iterator[Finding]:
-    context, tried = voucher_test.context, voucher_test.voucher
-    told = {"number": tried.number, "year": voucher_test.year.number}
-    context.artifacts.creating("voucher", msg("voucher {number} of {year} over 1 krone in 24SevenOffice", **told))
-    error = _post(voucher_test, tried)
-    lines: list[PostedLine] = []
-    if failed := list(safely("vouchers.posted", _look(voucher_test, lines))):
-        yield from failed
-        if error is None and context.target.settings.posting == "ledger":
-            _stands(voucher_test)
-            yield from _reversed(voucher_test)
-    elif error and not lines:
-        yield _not_posted(voucher_test, error)
-    elif context.target.settings.posting == "draft":
-        yield _drafted(voucher_test, lines)
-    elif not lines:
-        yield _unseen(voucher_test)
-    else:
-        _stands(voucher_test)
-        yield from safely("ledger.looked_at", ledger.check_ledger(voucher_test, lines))
-        yield from safely("ledger.whole", ledger.check_whole_voucher(voucher_test, lines))
-        yield from _reversed(voucher_test)
+@dataclass
+class _VoucherTest:
+    """A voucher that is tried out, in a fiscal year."""
 
+    context: WriteTestContext
+    voucher: Voucher
+    year: FiscalYear
 
-def _stands(voucher_test: VoucherTest) -> None:
-    told = {"number": voucher_test.voucher.number, "year": voucher_test.year.number}
-    left = msg("voucher {number} of {year} over 1 krone in 24SevenOffice, which is not reversed", **told)
-    voucher_test.context.artifacts.created("voucher", left)
+    def __post_init__(self) -> None:
+        self.erp, self.settings = self.context.target.erp, self.context.target.settings
+        self.number = self.voucher.number
+        self.named = {"number": self.number, "year": self.year.number}
+        self.lines: list[PostedLine] = []
 
+    def run(self) -> Iterator[Finding]:
+        made = msg("voucher {number} of {year} over 1 krone in 24SevenOffice", **self.named)
+        self.context.artifacts.creating("voucher", made)
+        error = self._post(self.voucher)
+        if failed := list(safely("vouchers.posted", self._look())):
+            yield from failed
+            if error is None and self.settings.posting == "ledger":
+                self._stands()
+                yield from self._reversed()
+        elif error and not self.lines:
+            yield self._not_posted(error)
+        elif self.settings.posting == "draft":
+            yield self._drafted()
+        elif not self.lines:
+            yield self._unseen()
+        else:
+            self._stands()
+            yield from safely("ledger.looked_at", self._compared())
+            yield from safely("ledger.whole", self._whole())
+            yield from self._reversed()
 
-def _look(voucher_test: VoucherTest, lines: list[PostedLine]) -> Iterator[Finding]:
-    """Put the lines of the voucher in the ledger into a list; finds nothing by itself."""
-    lines += voucher_test.context.target.erp.posted(
-        voucher_test.voucher.invoice_number, day=voucher_test.voucher.day
-    )
-    yield from ()
+    def _post(self, voucher: Voucher) -> SyncError | None:
+        try:
+            self.erp.post([voucher], year=self.year.number)
+        except SyncError as error:
+            return error
+        except Exception as error:
+            log.exception("check_crashed", check="vouchers.post")
+            told = msg("The bridge itself failed on this record ({error}).", error=type(error).__name__)
+            return OutcomeUnknownError(told, error_code=CRASHED)
+        return None
 
+    def _look(self) -> Iterator[Finding]:
+        """Remember the lines of the voucher in the ledger; finds nothing by itself."""
+        self.lines += self.erp.posted(self.number, day=self.voucher.day)
+        yield from ()
 
-def _not_posted(voucher_test: VoucherTest, error: SyncError) -> Finding:
-    """Tell of a refusal; the voucher is not there where the answer was clear, or the ledger would show it."""
-    seen = (
-        voucher_test.context.target.settings.posting == "ledger"
-        and isinstance(error, OutcomeUnknownError)
-        and not error.no_answer
-    )
-    if seen or not error.outcome_unknown:
-        voucher_test.context.artifacts.removed("voucher")
-    return write_failed(error, tests="S1, S10")
+    def _left(self, what: str) -> None:
+        self.context.artifacts.created("voucher", what)
 
+    def _stands(self) -> None:
+        self._left(
+            msg("voucher {number} of {year} over 1 krone in 24SevenOffice, which is not reversed", **self.named)
+        )
 
-def _unseen(voucher_test: VoucherTest) -> Finding:
-    number = voucher_test.voucher.number
-    left = msg(
-        "voucher {number} of {year} over 1 krone: look for it in 24SevenOffice and reverse it",
-        number=number,
-        year=voucher_test.year.number,
-    )
-    voucher_test.context.artifacts.created("voucher", left)
-    return bad(
-        msg(
-            "24SevenOffice took voucher {number}, and the ledger does not have its invoice number.", number=number
-        ),
-        msg(
-            "Look for it in 24SevenOffice. If it waits in a journal, vouchers are not posted at once; if it has "
-            "no invoice number, an invoice may be posted twice after an outage."
-        ),
-        tests="S9, S18",
-    )
+    def _not_posted(self, error: SyncError) -> Finding:
+        """Tell of a refusal; the voucher is not there where the answer was clear, or the ledger would show it."""
+        answered = isinstance(error, OutcomeUnknownError) and not error.no_answer
+        if (answered and self.settings.posting == "ledger") or not error.outcome_unknown:
+            self.context.artifacts.removed("voucher")
+        return write_failed(error, tests="S1, S10")
 
-
-def _post(voucher_test: VoucherTest, voucher: Voucher) -> SyncError | None:
-    try:
-        voucher_test.context.target.erp.post([voucher], year=voucher_test.year.number)
-    except SyncError as error:
-        return error
-    except Exception as error:
-        log.exception("check_crashed", check="vouchers.post")
-        told = msg("The bridge itself failed on this record ({error}).", error=type(error).__name__)
-        return OutcomeUnknownError(told, error_code=CRASHED)
-    return None
-
-
-def _drafted(voucher_test: VoucherTest, lines: Sequence[PostedLine]) -> Finding:
-    told = {"number": voucher_test.voucher.number, "year": voucher_test.year.number}
-    if lines:
-        left = msg("voucher {number} of {year} over 1 krone in 24SevenOffice: reverse it there", **told)
-        voucher_test.context.artifacts.created("voucher", left)
+    def _unseen(self) -> Finding:
+        self._left(
+            msg(
+                "voucher {number} of {year} over 1 krone: look for it in 24SevenOffice and reverse it",
+                **self.named,
+            )
+        )
         return bad(
             msg(
-                "Voucher {number} was to wait in a journal, and stands in the ledger.",
-                number=voucher_test.voucher.number,
+                "24SevenOffice took voucher {number}, and the ledger does not have its invoice number.",
+                number=self.number,
             ),
-            msg("Invoices are posted at once, whatever is set. Post them to the ledger, or ask 24SevenOffice."),
-            setting="posting",
-            tests="S9",
+            msg(
+                "Look for it in 24SevenOffice. If it waits in a journal, vouchers are not posted at once; if it "
+                "has no invoice number, an invoice may be posted twice after an outage."
+            ),
+            tests="S9, S18",
         )
-    left = msg("voucher {number} of {year} in a journal of 24SevenOffice: delete it there", **told)
-    voucher_test.context.artifacts.created("voucher", left)
-    what = msg(
-        "The ledger does not show voucher {number}: it waits in a journal.", number=voucher_test.voucher.number
+
+    def _drafted(self) -> Finding:
+        if self.lines:
+            self._left(
+                msg("voucher {number} of {year} over 1 krone in 24SevenOffice: reverse it there", **self.named)
+            )
+            return bad(
+                msg("Voucher {number} was to wait in a journal, and stands in the ledger.", number=self.number),
+                msg(
+                    "Invoices are posted at once, whatever is set. Post them to the ledger, or ask 24SevenOffice."
+                ),
+                setting="posting",
+                tests="S9",
+            )
+        self._left(msg("voucher {number} of {year} in a journal of 24SevenOffice: delete it there", **self.named))
+        what = msg("The ledger does not show voucher {number}: it waits in a journal.", number=self.number)
+        return good(what, setting="posting", tests="S9")
+
+    def _reversed(self) -> Iterator[Finding]:
+        """Post the same turned around, as a credit note is."""
+        entries = tuple(replace(entry, amount=-entry.amount) for entry in self.voucher.entries)
+        other = self.number + 1
+        back = replace(self.voucher, number=other, invoice_number=other, entries=entries)
+        in_series = self.settings.voucher_number == "series"
+        error = self._post(back)
+        if error and not self.erp.posted(other, day=back.day):
+            self._left(
+                msg(
+                    "voucher {number} of {year} over 1 krone in 24SevenOffice; unless voucher {other} "
+                    "cancels it out, reverse it there",
+                    **self.named,
+                    other=other,
+                )
+            )
+            yield write_failed(error, tests="S19" if in_series else "S10")
+            return
+        both = msg(
+            "vouchers {number} and {other} of {year} in 24SevenOffice, which cancel each other out",
+            **self.named,
+            other=other,
+        )
+        self._left(both)
+        yield good(
+            msg("Its reversal is taken as a credit note, under the number that follows."),
+            tests="S10, S19" if in_series else "S10",
+        )
+
+    def _compared(self) -> Iterator[Finding]:
+        """Compare what is found by the invoice number with what was sent."""
+        owed = next(
+            (line for line in self.lines if line.account == self.settings.receivables_account), self.lines[0]
+        )
+        wanted = self.voucher.entries[0]
+        if find_posted(self.voucher, self.lines) is None:
+            yield bad(
+                msg(
+                    "The ledger has voucher {number} otherwise than it was sent: {amount} kroner of customer "
+                    "{customer} on {day}.",
+                    number=owed.voucher_number,
+                    amount=format_kroner(owed.amount),
+                    customer=owed.customer_number or "?",
+                    day=f"{owed.day:%d.%m.%Y}",
+                ),
+                msg("After an outage such a voucher is left to a person. Compare it with what was sent."),
+                tests="S12, S18",
+            )
+        else:
+            what = msg("A voucher is posted at once, and found by its invoice number on its day.")
+            yield good(what, tests="S9, S12, S18")
+        yield _numbered(self.number, owed.voucher_number)
+        factoring = self.settings.factoring_id
+        if (owed.customer_number, owed.project_number) != (wanted.customer_number, wanted.project_number):
+            yield unknown(
+                msg("The ledger does not show customer and project on what is owed, as they were sent."),
+                msg("Look at the voucher in 24SevenOffice."),
+                tests="S3" if factoring else "S18",
+            )
+        elif factoring:
+            what = msg("The voucher stands on the factoring company, customer {number}.", number=factoring)
+            yield good(what, setting="factoring_id", tests="S3")
+
+    def _whole(self) -> Iterator[Finding]:
+        """Read the whole voucher by its name, and see what has become of the VAT."""
+        now = self.context.target.now
+        receivables = AccountRanges.parse(str(self.voucher.entries[0].account))
+        names = self.erp.changed_vouchers(receivables, since=now - AN_HOUR, until=now + AN_HOUR)
+        start, end = f"{self.year.number}-", f"-{self.lines[0].voucher_number}"
+        ours = (name for name in names if name.startswith(start) and name.endswith(end))
+        lines = [line for name in ours for line in self.erp.supplier_voucher(name)]
+        if sum(line.amount for line in lines) or not lines:
+            yield unknown(
+                msg("The voucher is not found whole in the ledger by year, type and number."),
+                msg("Look for its number: it may be used twice in a year."),
+                tests="S21",
+            )
+            return
+        yield good(msg("The voucher is found whole in the ledger by year, type and number."), tests="S21")
+        yield from _taxed(self.voucher.entries[1], lines, rates=self.erp.vat_codes())
+
+
+def _numbered(sent: int, got: int) -> Finding:
+    if sent == got:
+        what = msg("A voucher keeps the number that it is sent with: {number}.", number=sent)
+        return good(what, setting="voucher_number", tests="S1, S10")
+    return bad(
+        msg("A voucher was sent with number {sent}, and stands under {got}.", sent=sent, got=got),
+        msg("Let 24SevenOffice number the vouchers, by the setting “voucher number”."),
+        setting="voucher_number",
+        tests="S1, S10",
     )
-    return good(what, setting="posting", tests="S9")
 
 
-def _reversed(voucher_test: VoucherTest) -> Iterator[Finding]:
-    context, back = voucher_test.context, voucher_test.reversal
-    told = {"number": voucher_test.voucher.number, "other": back.number, "year": voucher_test.year.number}
-    error = _post(voucher_test, back)
-    if error and not context.target.erp.posted(back.invoice_number, day=back.day):
-        remains = msg(
-            "voucher {number} of {year} over 1 krone in 24SevenOffice; unless voucher {other} cancels it out, "
-            "reverse it there",
-            **told,
+def _taxed(revenue: Entry, lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]) -> Iterator[Finding]:
+    if not revenue.tax_code:
+        yield not_needed(
+            msg("Account {account} has no VAT code, so that VAT is not tried out.", account=revenue.account)
         )
-        context.artifacts.created("voucher", remains)
-        yield write_failed(error, tests="S19" if context.target.settings.voucher_number == "series" else "S10")
         return
-    both = msg("vouchers {number} and {other} of {year} in 24SevenOffice, which cancel each other out", **told)
-    context.artifacts.created("voucher", both)
-    tests = "S10, S19" if context.target.settings.voucher_number == "series" else "S10"
-    yield good(msg("Its reversal is taken as a credit note, under the number that follows."), tests=tests)
+    booked = [line for line in lines if line.account == revenue.account]
+    if any(line.vat_code == revenue.tax_code for line in booked):
+        yield good(
+            msg("The line on {account} has VAT code {code}.", account=revenue.account, code=revenue.tax_code),
+            tests="S4",
+        )
+    else:
+        yield unknown(
+            msg(
+                "The line on {account} was sent with VAT code {code}, and does not show it.",
+                account=revenue.account,
+                code=revenue.tax_code,
+            ),
+            msg("Look at the VAT of the voucher in 24SevenOffice."),
+            tests="S4",
+        )
+    vat = -sum(line.amount for line in lines if line.account in VAT_ACCOUNTS)
+    yield _split(vat, code=revenue.tax_code, rate=rates.get(revenue.tax_code, Decimal()))
+
+
+def _split(vat: int, *, code: str, rate: Decimal) -> Finding:
+    """Compare the VAT that stands in the ledger, in øre, with what the rate of its code makes of 1 krone."""
+    expected = int((100 * rate / (100 + rate)).quantize(Decimal(1), ROUND_HALF_UP))
+    if not vat:
+        return unknown(
+            msg("The voucher has no line for its VAT."),
+            msg(
+                "If VAT code {code} has a rate, revenue would include VAT: look at the VAT report first.",
+                code=code,
+            ),
+            tests="S24, S27",
+        )
+    if vat != expected:
+        return unknown(
+            msg(
+                "24SevenOffice splits off {amount} of 1 krone, where VAT code {code} is at {rate} %.",
+                amount=format_kroner(vat),
+                code=code,
+                rate=format_rate(rate),
+            ),
+            msg("Look at the VAT codes in 24SevenOffice: invoices are compared with these rates."),
+            setting="check_vat",
+            tests="S24, S27",
+        )
+    return good(
+        msg("24SevenOffice splits the VAT off: {amount} of 1 krone.", amount=format_kroner(vat)), tests="S24, S27"
+    )
