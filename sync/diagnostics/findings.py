@@ -48,7 +48,6 @@ class Finding:
     tests: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Put it into what JSON can hold."""
         return {
             "status": self.status,
             "message": as_json(self.message),
@@ -59,7 +58,6 @@ class Finding:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Finding:
-        """Read what :meth:`as_json` wrote."""
         sentences = {name: from_json(told[name]) for name in ("message", "remedy")}
         return cls(CheckStatus(told["status"]), **sentences, setting=told["setting"], tests=told["tests"])
 
@@ -96,32 +94,26 @@ class Target:
         return self.now.astimezone(OSLO).date()
 
     def syncs(self, entity_type: EntityType) -> bool:
-        """Tell whether records of a kind travel."""
         return entity_type in self.settings.entity_types
 
 
 def good(what: str, *, setting: str = "", tests: str = "") -> Finding:
-    """Tell of something that works."""
     return Finding(CheckStatus.GOOD, what, setting=setting, tests=tests)
 
 
 def bad(what: str, remedy: str, *, setting: str = "", tests: str = "") -> Finding:
-    """Tell of something that does not work, and what to do."""
     return Finding(CheckStatus.BAD, what, remedy, setting, tests)
 
 
 def unknown(what: str, remedy: str = "", *, setting: str = "", tests: str = "") -> Finding:
-    """Tell of something that a person is to look at."""
     return Finding(CheckStatus.UNKNOWN, what, remedy, setting, tests)
 
 
 def not_needed(what: str) -> Finding:
-    """Tell of something that the connection does without."""
     return Finding(CheckStatus.NOT_NEEDED, what)
 
 
 def failed(error: SyncError, *, tests: str = "") -> Finding:
-    """Tell of a call that failed."""
     remedy = error.remedy
     if isinstance(error, UnavailableError):
         remedy = msg("There is nothing to correct here: test the connection again in a while.")
@@ -129,7 +121,6 @@ def failed(error: SyncError, *, tests: str = "") -> Finding:
 
 
 def crashed(check: str, error: Exception) -> Finding:
-    """Tell of a check that ended in an error that nobody had foreseen."""
     return bad(
         msg("The check “{check}” itself failed ({error}).", check=check, error=type(error).__name__),
         msg("Please pass this on to whoever runs the bridge; the log says more."),

@@ -30,8 +30,6 @@ log = structlog.get_logger()
 
 
 class System(Enum):
-    """A system that a check needs an answer of."""
-
     MOMENT = auto()
     TWENTYFOUR = auto()
 
@@ -90,7 +88,6 @@ class DiagnosticsReport:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is wrong."""
         return all(finding.status is not CheckStatus.BAD for finding in self.findings)
 
 

@@ -30,7 +30,6 @@ class PreparedCustomer:
 
     @property
     def title(self) -> Message:
-        """What a person calls the customer."""
         return title(self.customer)
 
 
@@ -146,7 +145,6 @@ class Customers:
 
 
 def title(customer: Customer) -> Message:
-    """Name a customer as a person does."""
     return titled(EntityType.CUSTOMER, clean(customer.name, max_length=80) or customer.id)
 
 

@@ -53,7 +53,6 @@ class PreparedVoucher:
 
     @property
     def message(self) -> Message:
-        """What becomes of the voucher, for a person."""
         brought = [
             msg(
                 "{description}: {amount} kroner", description=draft.description, amount=format_kroner(draft.amount)
@@ -93,7 +92,6 @@ class Expenses:
             return PreparedVoucher(job, name, drafts, known, files, stem, left_alone, again)
 
     def send(self, batch: Sequence[PreparedVoucher]) -> Sequence[Success | SyncError]:
-        """Bring the expenses of one voucher after the other."""
         return [error_as_value(item.title, self._sync, item) for item in batch]
 
     def _known(

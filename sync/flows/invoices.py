@@ -180,13 +180,11 @@ class Invoices:
 
 
 def title(invoice: Invoice) -> Message:
-    """Name an invoice as a person does."""
     number = str(invoice.number or invoice.id)
     return msg("Credit note {name}", name=number) if invoice.credit_note else titled(EntityType.INVOICE, number)
 
 
 def skip_reason(invoice: Invoice) -> Success | None:
-    """Tell why an invoice is not to travel, if it is not."""
     if not invoice.finalized:
         return skipped(msg("The invoice is not finalized yet."), error_code="not_finalized")
     if invoice.export_status is ExportStatus.DO_NOT_TRANSFER:

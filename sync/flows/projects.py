@@ -28,7 +28,6 @@ class PreparedProject:
 
     @property
     def title(self) -> Message:
-        """What a person calls the project."""
         return titled(EntityType.PROJECT, str(self.draft.number))
 
 
@@ -63,7 +62,6 @@ class Projects:
             return PreparedProject(job, draft, sent, linked=link is not None)
 
     def send(self, batch: Sequence[PreparedProject]) -> Sequence[Success | SyncError]:
-        """Save projects one after the other."""
         return [error_as_value(item.title, self._save, item) for item in batch]
 
     def _save(self, item: PreparedProject) -> Success:
@@ -111,7 +109,6 @@ class Projects:
 
 
 def title(project: Project) -> Message:
-    """Name a project as a person does."""
     return titled(EntityType.PROJECT, clean(project.number, max_length=40) or project.id)
 
 

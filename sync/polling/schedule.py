@@ -26,8 +26,6 @@ MAX_INTERVAL = timedelta(hours=2)
 
 
 class Activity(Enum):
-    """How much goes on at a connection."""
-
     ACTIVE = auto()
     RECENT = auto()
     IDLE = auto()
@@ -117,7 +115,6 @@ def activity(poll_state: PollState, *, now: datetime) -> Activity:
 
 
 def is_office_hours(now: datetime) -> bool:
-    """Tell whether it is a time at which people work in Norway."""
     there = now.astimezone(OSLO)
     return there.weekday() < SATURDAY and FIRST_HOUR <= there.time() < LAST_HOUR
 

@@ -21,8 +21,6 @@ NOTHING = "-"
 
 
 class ComparedField(StrEnum):
-    """What differs."""
-
     AMOUNT = "amount"
     SIGN = "sign"
     ACCOUNT = "account"
@@ -123,7 +121,6 @@ def written(day: date) -> str:
 
 
 def day_or_nothing(day: date | None) -> str:
-    """Write a day, where there is one."""
     return written(day) if day else NOTHING
 
 

@@ -117,12 +117,10 @@ class Discrepancy:
 
     @property
     def description(self) -> Message:
-        """What is wrong, in short."""
         return DESCRIPTIONS[self.type]
 
     @property
     def details(self) -> list[Message | str]:
-        """What is wrong, point by point."""
         told: list[Message | str] = [
             msg(
                 "{point}: {moment} in Moment, {ledger} in the ledger",
@@ -136,7 +134,6 @@ class Discrepancy:
 
     @property
     def remedy(self) -> Message:
-        """What a person can do about it."""
         return REMEDIES[self.type]
 
     @property
@@ -163,7 +160,6 @@ class Discrepancy:
         return ", ".join(f"{number}/{year}" for year, _, number in parts)
 
     def as_json(self) -> dict[str, Any]:
-        """Put it into what JSON can hold."""
         return {
             "type": self.type,
             "number": self.number,
@@ -178,7 +174,6 @@ class Discrepancy:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Discrepancy:
-        """Read what :meth:`as_json` wrote."""
         return cls(
             DiscrepancyType(told["type"]),
             told["number"],
@@ -232,7 +227,6 @@ class ReconciliationReport:
 
     @property
     def all_discrepancies(self) -> Sequence[Discrepancy]:
-        """All differences, of invoices and of expenses."""
         return (*self.discrepancies, *(self.expenses.discrepancies if self.expenses else ()))
 
     def without_accepted(self, known: Collection[tuple[str, str]]) -> ReconciliationReport:
@@ -244,7 +238,6 @@ class ReconciliationReport:
         return replace(self, discrepancies=sides[False], accepted=sides[True], expenses=expenses)
 
     def count(self, name: str) -> int:
-        """Tell one of the counts."""
         return self.counts.get(name, 0)
 
     def as_json(self) -> dict[str, Any]:
@@ -261,7 +254,6 @@ class ReconciliationReport:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> ReconciliationReport:
-        """Read what :meth:`as_json` wrote."""
         return cls(
             date.fromisoformat(told["first"]),
             date.fromisoformat(told["last"]),

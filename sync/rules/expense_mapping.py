@@ -50,7 +50,6 @@ class SupplierInvoice:
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
         return " ".join(filter(None, (self.supplier, self.invoice_number)))
 
 
@@ -125,7 +124,6 @@ def external_id(key: str) -> str:
 
 
 def title_of(voucher: str, lines: Sequence[LedgerLine]) -> Message:
-    """Name a voucher as a person does."""
     year, _, number = voucher.split("-")
     name = supplier_invoice_of(lines).name if lines else ""
     if not name:

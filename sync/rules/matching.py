@@ -91,7 +91,6 @@ def same_project(draft: ProjectDraft, held: ExistingProject) -> bool:
 
 
 def folded(name: str) -> str:
-    """Bring a name to the form in which it is compared."""
     return clean(name, max_length=MAX_NAME_LENGTH).casefold()
 
 

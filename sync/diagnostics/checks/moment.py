@@ -94,7 +94,6 @@ def api_key(target: Target) -> Iterator[Finding]:
 
 
 def manual_checks(target: Target) -> Iterator[Finding]:
-    """Name what only a person can see in Moment."""
     if target.syncs(EntityType.CUSTOMER):
         yield unknown(
             msg("Whether people can enter customer numbers in Moment cannot be seen from outside."),

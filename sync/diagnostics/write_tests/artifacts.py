@@ -32,7 +32,6 @@ class WriteTestArtifacts:
         self._announce(what)
 
     def created(self, key: str, what: str) -> None:
-        """Note what has come of it."""
         self._left[key] = what
 
     def removed(self, key: str) -> None:
