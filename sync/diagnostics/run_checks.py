@@ -11,15 +11,8 @@ from typing import TypeVar
 
 import structlog
 
-from sync.diagnostics.checks import (
-    accounting_setup,
-    connection_settings,
-    customers_and_projects,
-    login,
-    moment,
-    recent_records,
-    voucher_numbers,
-)
+from models.enums import EntityType
+from sync.diagnostics.checks import accounting_setup, connection_settings, login, moment, records
 from sync.diagnostics.findings import CheckStatus, Finding, Target, blocks_system, crashed, failed
 from sync.errors import SyncError
 from sync.records import Identity
@@ -36,10 +29,11 @@ class System(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something to look at, and the systems that it takes."""
+    """Something to look at, the systems that it takes, and the records that must travel for it to matter."""
 
     run: Callable[[Target], Iterator[Finding]]
     needs: Sequence[System] = ()
+    entity_type: EntityType | None = None
 
     @property
     def name(self) -> str:
@@ -54,27 +48,27 @@ CHECKS = (
     Check(connection_settings.settings),
     Check(moment.company, MOMENT),
     Check(moment.records, MOMENT),
-    Check(recent_records.invoices, MOMENT),
+    Check(records.invoices, MOMENT, EntityType.INVOICE),
     Check(moment.expenses, MOMENT),
     Check(login.login, TWENTYFOUR),
     Check(login.services, TWENTYFOUR),
-    Check(customers_and_projects.customers, TWENTYFOUR),
-    Check(customers_and_projects.projects, BOTH),
+    Check(records.customers, TWENTYFOUR, EntityType.CUSTOMER),
+    Check(records.projects, BOTH, EntityType.PROJECT),
     Check(accounting_setup.fiscal_years, TWENTYFOUR),
-    Check(voucher_numbers.series, BOTH),
-    Check(voucher_numbers.found_again, BOTH),
-    Check(accounting_setup.receivables, TWENTYFOUR),
-    Check(accounting_setup.vat_codes, TWENTYFOUR),
-    Check(accounting_setup.mapped_accounts, BOTH),
-    Check(accounting_setup.revenue_accounts, BOTH),
+    Check(accounting_setup.series, BOTH, EntityType.INVOICE),
+    Check(accounting_setup.found_again, BOTH),
+    Check(accounting_setup.receivables, TWENTYFOUR, EntityType.INVOICE),
+    Check(accounting_setup.vat_codes, TWENTYFOUR, EntityType.INVOICE),
+    Check(accounting_setup.mapped_accounts, BOTH, EntityType.INVOICE),
+    Check(accounting_setup.revenue_accounts, BOTH, EntityType.INVOICE),
     Check(accounting_setup.factoring, TWENTYFOUR),
     Check(connection_settings.client_id),
-    Check(accounting_setup.expense_accounts, TWENTYFOUR),
-    Check(recent_records.supplier_vouchers, TWENTYFOUR),
+    Check(accounting_setup.expense_accounts, TWENTYFOUR, EntityType.EXPENSE),
+    Check(records.supplier_vouchers, TWENTYFOUR, EntityType.EXPENSE),
     Check(connection_settings.recipients),
     Check(connection_settings.webhooks),
     Check(moment.api_key, MOMENT),
-    Check(moment.manual_checks, MOMENT),
+    Check(moment.manual_checks, MOMENT, EntityType.CUSTOMER),
 )
 
 
@@ -96,7 +90,8 @@ def run_checks(target: Target) -> DiagnosticsReport:
     closed: dict[System, SyncError] = {}
     findings: list[Finding] = []
     for check in CHECKS:
-        if closed.keys().isdisjoint(check.needs):
+        matters = check.entity_type is None or target.syncs(check.entity_type)
+        if matters and closed.keys().isdisjoint(check.needs):
             findings += _run_check(check, target, closed=closed, findings=findings)
     refusal = closed.get(System.TWENTYFOUR)
     undecided = refusal is not None and refusal.error_code == "identity"

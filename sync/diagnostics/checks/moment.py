@@ -93,12 +93,11 @@ def api_key(target: Target) -> Iterator[Finding]:
         yield bad(what, renew, setting="moment_api_key")
 
 
-def manual_checks(target: Target) -> Iterator[Finding]:
-    if target.syncs(EntityType.CUSTOMER):
-        yield unknown(
-            msg("Whether people can enter customer numbers in Moment cannot be seen from outside."),
-            msg("See that the field for the customer number is disabled there: 24SevenOffice gives the numbers."),
-        )
+def manual_checks(_: Target) -> Iterator[Finding]:
+    yield unknown(
+        msg("Whether people can enter customer numbers in Moment cannot be seen from outside."),
+        msg("See that the field for the customer number is disabled there: 24SevenOffice gives the numbers."),
+    )
 
 
 def _absent(target: Target) -> Finding:

@@ -121,11 +121,11 @@ def test_a_check_that_fails_itself_is_a_finding_and_the_others_go_on() -> None:
     with capture_logs() as logs:
         findings = healthy(erp)
     (broken,) = findings[CheckStatus.BAD]
-    assert broken.message == "The check “customers_and_projects.customers” itself failed (TypeError)."
+    assert broken.message == "The check “records.customers” itself failed (TypeError)."
     assert broken.remedy == "Please pass this on to whoever runs the bridge; the log says more."
     assert said(findings[CheckStatus.GOOD]) == said(healthy(OpenFakeErp())[CheckStatus.GOOD])
     (logged,) = [each for each in logs if each["event"] == "check_crashed"]
-    assert (logged["check"], logged["exc_info"]) == ("customers_and_projects.customers", True)
+    assert (logged["check"], logged["exc_info"]) == ("records.customers", True)
 
 
 @pytest.mark.slow

@@ -1,26 +1,75 @@
-"""What the latest invoices and suppliers' vouchers look like, read as the flows read them."""
+"""Whether records are told as assumed: who is there already, and how the latest invoices and vouchers look."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from i18n.messages import msg
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
+from sync.diagnostics.checks.login import not_visible
 from sync.diagnostics.checks.moment import latest, read_finding
-from sync.diagnostics.findings import Finding, Target, good, unknown
+from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good, unknown
+from sync.engine.context import whole_number
+from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.money import NOK
-from sync.records import Invoice, LedgerLine, VoucherFiles
+from sync.records import Invoice, LedgerLine, Project, VoucherFiles
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
 
-MAX_INVOICES, MAX_VOUCHERS = 10, 3
+MAX_PROJECTS, MAX_INVOICES, MAX_VOUCHERS = 5, 10, 3
 """How many are read."""
 LOOKBACK = timedelta(days=30)
 
 
+def customers(target: Target) -> Iterator[Finding]:
+    """See that the register tells customers that are out of use, and what has changed since an instant (S30)."""
+    try:
+        in_use, out_of_use = target.erp.count_companies()
+    except SyncError as error:
+        if blocks_system(error):
+            raise
+        yield not_visible(msg("the register of customers"), error, tests="S30")
+        return
+    if out_of_use:
+        yield good(
+            msg(
+                "24SevenOffice also lists the customers and suppliers that are out of use: {out_of_use}.",
+                out_of_use=out_of_use,
+            ),
+            tests="S30",
+        )
+    elif in_use:
+        yield unknown(
+            msg("All customers and suppliers that 24SevenOffice lists are in use."),
+            msg("If some are out of use there, they are not found, and may be made a second time."),
+            tests="S30",
+        )
+
+
+def projects(target: Target) -> Iterator[Finding]:
+    """See that the list of projects leaves out none that is there, of Moment's latest (S31)."""
+    numbers: set[int] = set()
+    with suppress(MisconfiguredError, RejectedError):  # told of where a project is read
+        numbers.update(_numbers(target))
+    listed = {each.number for each in target.erp.existing_projects(numbers)} if numbers else set()
+    if left_out := [number for number in sorted(numbers - listed) if target.erp.project(number)]:
+        yield bad(
+            msg("24SevenOffice has projects that its list leaves out: {numbers}.", numbers=_listed(left_out)),
+            msg(
+                "See whether they are closed there. If Moment has another project of such a number, give that one "
+                "another number: it would overwrite the one that is there."
+            ),
+            tests="S31",
+        )
+    elif listed:
+        yield good(
+            msg("24SevenOffice lists projects that Moment has too: {numbers}.", numbers=_listed(listed)),
+            tests="S31",
+        )
+
+
 def invoices(target: Target) -> Iterator[Finding]:
     """See that the latest invoices are read, add up, and have a rate where they are not in kroner."""
-    if not target.syncs(EntityType.INVOICE):
-        return
     seen: list[Invoice] = []
 
     def look() -> Sequence[object]:
@@ -38,7 +87,7 @@ def invoices(target: Target) -> Iterator[Finding]:
 
 def supplier_vouchers(target: Target) -> Iterator[Finding]:
     """See that the latest vouchers with costs on the listed accounts look as they are taken to."""
-    if not target.syncs(EntityType.EXPENSE) or not target.settings.expense_accounts:
+    if not target.settings.expense_accounts:
         return
     accounts = AccountRanges.parse(target.settings.expense_accounts)
     names = target.erp.changed_vouchers(accounts, since=target.now - LOOKBACK, until=target.now)
@@ -52,6 +101,17 @@ def supplier_vouchers(target: Target) -> Iterator[Finding]:
         return
     yield from (_whole(vouchers), _vat(vouchers), _suppliers(vouchers))
     yield from _documents(target, vouchers)
+
+
+def _numbers(target: Target) -> Iterator[int]:
+    for each in latest(target, EntityType.PROJECT, limit=MAX_PROJECTS):
+        with suppress(RejectedError):
+            if isinstance(each, Project):
+                yield whole_number(each.number, what=EntityType.PROJECT)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))
 
 
 def _added_up(invoice: Invoice) -> Iterator[Finding]:
