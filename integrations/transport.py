@@ -14,55 +14,41 @@ from typing import Any, Protocol
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection
 
 from sync.engine import write_deadline
 
 
 class OnCall(Protocol):
-    """Is told of each call: its operation, the status of the answer, and the seconds until that began."""
+    """Is told of each call: its operation, the status of the answer (``none`` without one), the seconds to it."""
 
-    def __call__(self, operation: str, *, status: str, seconds: float) -> None:
-        """Hear of a call; ``status`` is ``none`` where no answer came."""
-        ...
+    def __call__(self, operation: str, *, status: str, seconds: float) -> None: ...
 
 
 def ignore_call(operation: str, *, status: str, seconds: float) -> None:
-    """Tell nobody."""
+    pass
 
 
-_write_guard: ContextVar[Callable[[], None] | None] = ContextVar("may_it", default=None)
+_write_guard: ContextVar[Callable[[], None] | None] = ContextVar("write_guard", default=None)
 """Asked before each piece of the request that this thread sends."""
 
 
+class _GuardedConnection:
+    """Put before a class of connections: once connected, it asks before each piece whether it may go out."""
+
+    def send(self: Any, data: Any) -> None:  # noqa: ANN401 - as http.client has it
+        if self.sock is None and self.auto_open:
+            self.connect()
+        if guard := _write_guard.get():
+            guard()
+        super().send(data)  # type: ignore[misc]  # of the class that it is put before
+
+
 @cache
-def _guarded(pool_class: Any) -> Any:  # noqa: ANN401 - a class of connections, and one made of it
-    """Make connections of a kind ask before each piece of a request, once they are made, whether it may go out."""
-
-    def send(connection: Any, data: Any) -> None:  # noqa: ANN401 - as http.client has it
-        if connection.sock is None and connection.auto_open:
-            connection.connect()
-        if may_it := _write_guard.get():
-            may_it()
-        pool_class.send(connection, data)
-
-    return type(pool_class.__name__, (pool_class,), {"send": send})
-
-
-class _HttpPool(HTTPConnectionPool):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as urllib3 has it
-        super().__init__(*args, **kwargs)
-        self.ConnectionCls = _guarded(self.ConnectionCls)
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as urllib3 has it
-        super().__init__(*args, **kwargs)
-        self.ConnectionCls = _guarded(self.ConnectionCls)
-
-
-_POOLS = {"http": _HttpPool, "https": _HttpsPool}
+def _guarded(connection_class: type) -> Any:  # noqa: ANN401 - as urllib3 has it
+    if issubclass(connection_class, _GuardedConnection):
+        return connection_class
+    return type(connection_class.__name__, (_GuardedConnection, connection_class), {})
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -112,15 +98,16 @@ class BoundedAdapter(HTTPAdapter):
         return response
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as requests has it
-        """Make the pool of connections."""
         super().init_poolmanager(*args, **kwargs, socket_options=self._options)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as requests has it
-        """Make the pool of connections to a proxy."""
-        manager = super().proxy_manager_for(*args, **kwargs, socket_options=self._options)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
+        return super().proxy_manager_for(*args, **kwargs, socket_options=self._options)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as requests has it
+        """Have the pool of a host make guarded connections only."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = _guarded(pool.ConnectionCls)
+        return pool
 
 
 def _asking(request: PreparedRequest) -> Callable[[], None] | None:

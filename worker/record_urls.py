@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-import integrations.moment.record_urls
-import integrations.twentyfour.record_urls
 from i18n.messages import msg
+from integrations.moment import gateway as moment
+from integrations.twentyfour import gateway as twentyfour
 from models.admin import record_urls as admin_record_urls
 from models.admin.job_list import JobView
 from models.enums import EntityType, Record, titled
@@ -42,12 +42,12 @@ def record_urls(container: Container, job: JobView) -> RecordUrls:
 
 def _moment_url(template: str, company: str, record: Record, *, title: str) -> RecordUrl:
     name = msg("Expense {name}", name=record.id) if record.entity_type is EntityType.EXPENSE else title
-    return RecordUrl(name, integrations.moment.record_urls.record_url(template, company, record))
+    return RecordUrl(name, moment.record_url(template, company, record))
 
 
 def _twentyfour_url(template: str, entity_type: EntityType, remote_id: str) -> RecordUrl:
     """Read a number, or a voucher such as "2026/1024" or "2026-4-40001"."""
     *year, number = re.split("[/-]", remote_id)
     name = msg("Voucher {number} of {year}", number=number, year=year[0]) if year else titled(entity_type, number)
-    fill = integrations.twentyfour.record_urls.record_url
-    return RecordUrl(name, fill(template, entity_type, number, year=year[0] if year else ""))
+    url = twentyfour.record_url(template, entity_type, number, year=year[0] if year else "")
+    return RecordUrl(name, url)

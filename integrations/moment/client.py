@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,25 +10,31 @@ from functools import partial
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from itertools import count
-from typing import Literal
+from threading import Lock
+from typing import Generic, Literal, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
+from cachetools import TTLCache
 from pydantic import SecretStr
 from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
 from i18n.messages import Message, msg
-from integrations.moment.accounts import AccountCharts
 from integrations.moment.error_mapping import Call
 from integrations.moment.field_labels import LIST_LABELS
+from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
-from integrations.moment.projects import ProjectNumbers
 from integrations.moment.uploads import Upload
 from integrations.transport import BoundedAdapter, OnCall, ignore_call
 from sync.engine import call_log
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 Values = Mapping[str, object]
+Access = tuple[str, SecretStr]
+"""A company with the key that opens it: what one key has read is shown only to who has that key."""
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -42,7 +48,7 @@ def pooled_session(
 ) -> requests.Session:
     """Make the one session of a process, which keeps connections but no cookies, and ignores the environment.
 
-    A request arrives within ``connect_seconds`` or never. ``on_call`` is told of each call.
+    A request arrives within ``connect_seconds`` or never.
     """
     session = requests.Session()
     session.trust_env = False
@@ -56,6 +62,25 @@ def pooled_session(
     return session
 
 
+class RecentReads(Generic[K, V]):
+    """What a process has read in the last five minutes; threads may share it."""
+
+    def __init__(self, maxsize: int) -> None:
+        self._values: TTLCache[K, V] = TTLCache(maxsize, ttl=300)
+        self._lock = Lock()
+
+    def get(self, key: K, *, read: Callable[[], V | None], suffices: Callable[[V], bool] = bool) -> V | None:
+        """Tell what was read, or read it anew where that does not suffice; what is not there is not remembered."""
+        with self._lock:
+            value = self._values.get(key)
+        if value is None or not suffices(value):
+            value = read()
+            if value is not None:
+                with self._lock:
+                    self._values[key] = value
+        return value
+
+
 @dataclass(frozen=True, kw_only=True)
 class MomentSite:
     """Moment as all connections of a process reach it.
@@ -66,8 +91,8 @@ class MomentSite:
         connect_seconds: time-out for reaching Moment.
         answer_seconds: time-out for each silence before and within an answer, and for its body as a whole.
         session: made by :func:`pooled_session`.
-        charts: the financial accounts that were read lately.
-        numbers: the projects that were found by their number lately.
+        charts: the financial accounts of companies by id; a changed tax code takes effect that much later.
+        project_ids: the projects that were found by their number.
         read_ahead_pool: threads that read the records of a batch ahead.
     """
 
@@ -76,8 +101,8 @@ class MomentSite:
     connect_seconds: float
     answer_seconds: float
     session: requests.Session = field(default_factory=pooled_session)
-    charts: AccountCharts = field(default_factory=AccountCharts)
-    numbers: ProjectNumbers = field(default_factory=ProjectNumbers)
+    charts: RecentReads[Access, Mapping[str, Fields]] = field(default_factory=partial(RecentReads, 500))
+    project_ids: RecentReads[tuple[Access, int], str] = field(default_factory=partial(RecentReads, 10_000))
     read_ahead_pool: Executor = field(default_factory=partial(ThreadPoolExecutor, READ_AHEAD_THREADS, "moment"))
 
 
@@ -124,12 +149,17 @@ class MomentClient:
         """Read a list page by page. Moment ignores filters that it does not know: check each record again."""
         call = self._read_call(resource)
         for number in count():
-            rows, page = self._page(call, resource, {**filters, "page": str(number), "size": str(_PAGE)})
-            yield from rows
-            pages = page.get("totalPages")
-            if page.get("number") != number or not isinstance(pages, int):
+            answer = self._send(
+                call, "GET", resource, filters={**filters, "page": str(number), "size": str(_PAGE)}
+            )
+            if answer is None:
+                raise call.no_such_company()
+            yield from _rows(call, answer)
+            page = answer.get("page")
+            total = page.get("totalPages") if isinstance(page, dict) and page.get("number") == number else None
+            if not isinstance(total, int):
                 raise call.no_answer(msg("answered with another page than the one asked for"))
-            if number + 1 >= pages:
+            if number + 1 >= total:
                 return
 
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
@@ -171,13 +201,6 @@ class MomentClient:
 
     def _call(self, doing: Message, *, repeatable: bool = True) -> Call:
         return Call(doing, self._company, repeatable)
-
-    def _page(self, call: Call, resource: str, filters: Mapping[str, str]) -> tuple[Sequence[Values], Values]:
-        answer = self._send(call, "GET", resource, filters=filters)
-        if answer is None:
-            raise call.no_such_company()
-        page = answer.get("page", {})
-        return _rows(call, answer), page if isinstance(page, dict) else {}
 
     def _send(
         self,

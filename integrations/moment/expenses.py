@@ -2,16 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
+from functools import partial
 from itertools import chain, islice
+from typing import BinaryIO
 from urllib.parse import quote
 
 from i18n.messages import Message, msg
-from integrations.moment.client import MomentClient
+from integrations.moment.client import MomentClient, MomentSite
 from integrations.moment.field_labels import ACCEPTED, ACTIVITIES, CLOSED, EXPENSES
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
+from integrations.moment.invoices import MAX_DAYS_AHEAD
 from integrations.moment.uploads import Upload
+from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.money import NOK
 from sync.records import ExistingExpense, ExpenseDraft
@@ -20,41 +25,107 @@ MAX_PROJECTS_READ = 1000
 _REMEDY = msg("Correct the expense in Moment.")
 
 
-def activity(client: MomentClient, project_id: str, name: str) -> str:
-    """Find a project's activity, or make it; of several with this name the first that is open.
+class ExpenseGateway:
+    """The expenses on one company's projects; fulfils :class:`sync.ports.ProjectExpenses`."""
 
-    Raises:
-        RejectedError: it is closed, or Moment does not let us make it.
-        OutcomeUnknownError: it may have been made; looking for it again tells.
-    """
-    named = [
-        values
-        for values in client.matching(ACTIVITIES, "projectId", project_id)
-        if _folded(str(values.get("name"))) == _folded(name)
-    ]
-    for values in named:
-        if values.get("projectExtensionState") != CLOSED:
-            return id_of(values.get("id"))
-    if named:
-        raise _closed(name, _project_name(client, project_id))
-    return _make_activity(client, project_id, name)
+    def __init__(self, settings: ConnectionSettings, *, site: MomentSite) -> None:
+        self._site = site
+        self._access = (settings.moment_company, settings.moment_api_key)
+        self._client = MomentClient(site, company=settings.moment_company, api_key=settings.moment_api_key)
 
+    def project_numbered(self, number: int) -> str | None:
+        """Find a project by its number; one that moves to another project is found there five minutes later."""
+        read = partial(self._client.find, "projects", "projectNumber", str(number))
+        return self._site.project_ids.get((self._access, number), read=read)
 
-def has_activity(client: MomentClient, name: str) -> bool:
-    """Tell whether some project has an open activity of this name.
+    def activity(self, project_id: str, name: str) -> str:
+        """Find a project's activity, or make it; of several with this name the first that is open."""
+        named = [
+            values
+            for values in self._client.matching(ACTIVITIES, "projectId", project_id)
+            if _folded(str(values.get("name"))) == _folded(name)
+        ]
+        for values in named:
+            if values.get("projectExtensionState") != CLOSED:
+                return id_of(values.get("id"))
+        if named:
+            raise _closed(name, self._project_name(project_id))
+        return self._make_activity(project_id, name)
 
-    One written with other capitals may not pass Moment's filter, so some of all activities are looked at too.
-    """
-    exact, some = client.pages(ACTIVITIES, {"name": name}), islice(client.pages(ACTIVITIES, {}), MAX_PROJECTS_READ)
-    return any(
-        _folded(str(values.get("name"))) == _folded(name) and values.get("projectExtensionState") != CLOSED
-        for values in chain(exact, some)
-    )
+    def has_activity(self, name: str) -> bool:
+        """Tell whether some project has an open activity of this name.
 
+        One written with other capitals may not pass Moment's filter, so some of all activities are looked at too.
+        """
+        exact = self._client.pages(ACTIVITIES, {"name": name})
+        some = islice(self._client.pages(ACTIVITIES, {}), MAX_PROJECTS_READ)
+        return any(
+            _folded(str(values.get("name"))) == _folded(name) and values.get("projectExtensionState") != CLOSED
+            for values in chain(exact, some)
+        )
 
-def find(client: MomentClient, external_id: str) -> str | None:
-    """Find the id of the expense with this external id."""
-    return client.find(EXPENSES, "externalId", external_id)
+    def find_expense(self, external_id: str) -> str | None:
+        return self._client.find(EXPENSES, "externalId", external_id)
+
+    def expenses_from(self, first: date) -> Iterator[ExistingExpense]:
+        """Read the list of expenses; those that carry no external id are not ours."""
+        since = {"lastModifiedDateFrom": f"{first - MAX_DAYS_AHEAD:%Y-%m-%d}"}
+        return existing(self._client.pages(EXPENSES, since))
+
+    def create_expense(self, draft: ExpenseDraft) -> str:
+        return self._client.create(EXPENSES, _values(draft))
+
+    def update_expense(self, expense_id: str, draft: ExpenseDraft) -> bool:
+        with self._explaining_if_invoiced(expense_id):
+            return self._client.update(_path(expense_id), _values(draft))
+
+    def delete_expense(self, expense_id: str) -> bool:
+        with self._explaining_if_invoiced(expense_id):
+            return self._client.delete(_path(expense_id))
+
+    def attachments(self, expense_id: str) -> Sequence[str] | None:
+        """Tell the names of an expense's files (assumption M11)."""
+        files = self._client.sublist(f"{_path(expense_id)}/attachments")
+        return None if files is None else [str(file.get("name") or "") for file in files]
+
+    def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
+        """Upload a file; a name that no header can hold is made plain (see :class:`Upload`)."""
+        with self._explaining_if_invoiced(expense_id):
+            file = Upload(content, name=name, media_type=media_type)
+            self._client.upload(f"{_path(expense_id)}/attachments", file)
+
+    def _make_activity(self, project_id: str, name: str) -> str:
+        try:
+            return self._client.create(ACTIVITIES, {"name": name, "projectId": _reference(project_id)})
+        except RejectedError as refusal:
+            raise RejectedError(
+                refusal.message,
+                error_code="activity",
+                remedy=msg(
+                    "Make an activity called “{name}” in {project} in Moment.",
+                    name=name,
+                    project=self._project_name(project_id),
+                ),
+            ) from refusal
+
+    def _project_name(self, project_id: str) -> Message:
+        values = self._client.record("projects", project_id) or {}
+        return msg("project {number}", number=values.get("projectNumber") or project_id)
+
+    @contextmanager
+    def _explaining_if_invoiced(self, expense_id: str) -> Iterator[None]:
+        """Look whether Moment refuses to touch an expense because it is invoiced (assumption M10)."""
+        try:
+            yield
+        except RejectedError as refusal:
+            expense = self._client.record(EXPENSES, expense_id)
+            if not expense or expense.get("invoiced") is not True:
+                raise
+            raise RejectedError(
+                msg("The expense is invoiced in Moment and cannot be changed any more."),
+                error_code="invoiced",
+                remedy=msg("Correct it by hand where it was invoiced."),
+            ) from refusal
 
 
 def existing(rows: Iterable[Mapping[str, object]]) -> Iterator[ExistingExpense]:
@@ -68,35 +139,6 @@ def existing(rows: Iterable[Mapping[str, object]]) -> Iterator[ExistingExpense]:
         if expense_id and expense_id not in seen and external_id and isinstance(external_id, str):
             seen.add(expense_id)
             yield _existing(Fields(values, _REMEDY, record=expense_id), expense_id, external_id)
-
-
-def create(client: MomentClient, draft: ExpenseDraft) -> str:
-    """Make an expense."""
-    return client.create(EXPENSES, _values(draft))
-
-
-def update(client: MomentClient, expense_id: str, draft: ExpenseDraft) -> bool:
-    """Give an expense all values of the draft, False where it no longer exists."""
-    with _explaining_if_invoiced(client, expense_id):
-        return client.update(_path(expense_id), _values(draft))
-
-
-def delete(client: MomentClient, expense_id: str) -> bool:
-    """Remove an expense, False where it no longer exists."""
-    with _explaining_if_invoiced(client, expense_id):
-        return client.delete(_path(expense_id))
-
-
-def attachments(client: MomentClient, expense_id: str) -> Sequence[str] | None:
-    """Tell the names of an expense's files (assumption M11)."""
-    files = client.sublist(f"{_path(expense_id)}/attachments")
-    return None if files is None else [str(file.get("name") or "") for file in files]
-
-
-def attach(client: MomentClient, expense_id: str, file: Upload) -> None:
-    """Add a file to an expense."""
-    with _explaining_if_invoiced(client, expense_id):
-        client.upload(f"{_path(expense_id)}/attachments", file)
 
 
 def _values(draft: ExpenseDraft) -> dict[str, object]:
@@ -146,21 +188,6 @@ def _folded(name: str) -> str:
     return name.strip().casefold()
 
 
-def _make_activity(client: MomentClient, project_id: str, name: str) -> str:
-    try:
-        return client.create(ACTIVITIES, {"name": name, "projectId": _reference(project_id)})
-    except RejectedError as refusal:
-        raise RejectedError(
-            refusal.message,
-            error_code="activity",
-            remedy=msg(
-                "Make an activity called “{name}” in {project} in Moment.",
-                name=name,
-                project=_project_name(client, project_id),
-            ),
-        ) from refusal
-
-
 def _closed(name: str, project: Message) -> RejectedError:
     return RejectedError(
         msg("The activity “{name}” of {project} is closed in Moment.", name=name, project=project),
@@ -171,24 +198,3 @@ def _closed(name: str, project: Message) -> RejectedError:
             project=project,
         ),
     )
-
-
-def _project_name(client: MomentClient, project_id: str) -> Message:
-    values = client.record("projects", project_id) or {}
-    return msg("project {number}", number=values.get("projectNumber") or project_id)
-
-
-@contextmanager
-def _explaining_if_invoiced(client: MomentClient, expense_id: str) -> Iterator[None]:
-    """Look, where Moment refuses to touch an expense, whether that is because it is invoiced (assumption M10)."""
-    try:
-        yield
-    except RejectedError as refusal:
-        expense = client.record(EXPENSES, expense_id)
-        if not expense or expense.get("invoiced") is not True:
-            raise
-        raise RejectedError(
-            msg("The expense is invoiced in Moment and cannot be changed any more."),
-            error_code="invoiced",
-            remedy=msg("Correct it by hand where it was invoiced."),
-        ) from refusal

@@ -1,4 +1,4 @@
-"""An invoice or credit note of Moment in our words (assumptions M1, M7 and M8)."""
+"""An invoice or credit note of Moment in our words (assumptions M1, M7 and M8), and the accounts of its lines."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -24,6 +24,7 @@ _REMEDY = msg(
     "A finalized invoice cannot be corrected in Moment. Credit it and write it anew, or enter its voucher in "
     "the accounts by hand and set the invoice to “do not transfer”."
 )
+_ACCOUNT_REMEDY = msg("Correct the financial account in Moment, then try again.")
 
 
 def is_finalized(values: Mapping[str, object]) -> bool:
@@ -160,3 +161,28 @@ def _line(row: Fields, amount: Decimal, account: Chart) -> InvoiceLine:
         account_id=account_id,
         vat=row.number("vatPercentage"),
     )
+
+
+def chart(rows: Iterable[Mapping[str, object]]) -> dict[str, Fields]:
+    """Tell the financial accounts by their ids, as two may share a number."""
+    return {record_id(values.get("id")): _account(values) for values in rows}
+
+
+def account_codes(rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
+    """Tell the numbers of accounts with their VAT codes, empty text where they have none (assumption M13).
+
+    One without a number is left out, as no invoice can be booked on it. Raises RejectedError for a value that
+    does not fit.
+    """
+    found = map(_account, rows)
+    return {number: each.text("externalTaxCode") for each in found if (number := each.whole("accountNumber"))}
+
+
+def account_numbers(rows: Iterable[Mapping[str, object]]) -> dict[str, int]:
+    """Tell the ids of accounts with their numbers; leaves out and raises as :func:`account_codes`."""
+    found = chart(rows).items()
+    return {account_id: number for account_id, each in found if (number := each.whole("accountNumber"))}
+
+
+def _account(values: Mapping[str, object]) -> Fields:
+    return Fields(values, _ACCOUNT_REMEDY, record=values.get("id"), part=msg("financial account"))

@@ -1,12 +1,8 @@
-"""A project of Moment in our words (assumption M3), and the projects that were found by number."""
+"""A project of Moment in our words (assumption M3)."""
 
-from collections.abc import Callable, Mapping
-from threading import Lock
-
-from cachetools import TTLCache
+from collections.abc import Mapping
 
 from i18n.messages import msg
-from integrations.moment.accounts import Access
 from integrations.moment.fields import Fields
 from sync.records import Project
 
@@ -27,24 +23,3 @@ def translate(values: Mapping[str, object]) -> Project:
         starts=fields.day("startDate"),
         ends=fields.day("endDate"),
     )
-
-
-class ProjectNumbers:
-    """Which project of a company has which number, shared by the threads of a process.
-
-    Args:
-        seconds: how long what was found is trusted; a number that moves to another project is found there later.
-    """
-
-    def __init__(self, *, seconds: float = 300) -> None:
-        self._ids: TTLCache[tuple[Access, int], str] = TTLCache(maxsize=10_000, ttl=seconds)
-        self._lock = Lock()
-
-    def project_id(self, number: int, *, access: Access, fetch: Callable[[], str | None]) -> str | None:
-        """Find a project's id; one that was not found is looked for each time, as someone may be making it."""
-        with self._lock:
-            found = self._ids.get((access, number))
-        if found is None and (found := fetch()):
-            with self._lock:
-                self._ids[access, number] = found
-        return found

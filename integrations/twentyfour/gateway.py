@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import BinaryIO
+from urllib.parse import quote
 
 from integrations.twentyfour import attachments, booked_vouchers, customers, expenses, invoices, projects
 from integrations.twentyfour.accounting_setup import AccountingSetup
@@ -17,6 +18,7 @@ from integrations.twentyfour.project_numbers import ProjectNumbers
 from integrations.twentyfour.session import Login, Session, SessionStore
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
+from models.enums import EntityType
 from sync.errors import SyncError
 from sync.records import (
     BookedVouchers,
@@ -32,6 +34,13 @@ from sync.records import (
     VoucherFile,
     VoucherFiles,
 )
+
+PAGES = {
+    EntityType.CUSTOMER: "customers",
+    EntityType.PROJECT: "projects",
+    EntityType.INVOICE: "vouchers",
+    EntityType.EXPENSE: "vouchers",
+}
 
 
 class TwentyFourGateway:
@@ -195,3 +204,8 @@ class TwentyFourGateway:
         """Read chart of accounts, fiscal years, voucher types and customers again when they are next needed."""
         self._books.forget()
         self._register.forget()
+
+
+def record_url(template: str, entity_type: EntityType, number: str, *, year: str = "") -> str:
+    """Fill in the setting ``twentyfour_record_url``; ``year`` is the fiscal year of a voucher."""
+    return template.format(kind=PAGES[entity_type], year=quote(year, safe=""), number=quote(number, safe=""))
