@@ -62,7 +62,7 @@ def pooled_session(
     return session
 
 
-class RecentReads(Generic[K, V]):
+class ReadCache(Generic[K, V]):
     """What a process has read in the last five minutes; threads may share it."""
 
     def __init__(self, maxsize: int) -> None:
@@ -101,8 +101,8 @@ class MomentSite:
     connect_seconds: float
     answer_seconds: float
     session: requests.Session = field(default_factory=pooled_session)
-    charts: RecentReads[Access, Mapping[str, Fields]] = field(default_factory=partial(RecentReads, 500))
-    project_ids: RecentReads[tuple[Access, int], str] = field(default_factory=partial(RecentReads, 10_000))
+    charts: ReadCache[Access, Mapping[str, Fields]] = field(default_factory=partial(ReadCache, 500))
+    project_ids: ReadCache[tuple[Access, int], str] = field(default_factory=partial(ReadCache, 10_000))
     read_ahead_pool: Executor = field(default_factory=partial(ThreadPoolExecutor, READ_AHEAD_THREADS, "moment"))
 
 

@@ -3,22 +3,16 @@
 They hardly ever change and requests are scarce, so they are remembered for a while.
 """
 
-from __future__ import annotations
-
 import calendar
-import copy
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from cachetools import TTLCache
-
 from i18n.messages import msg
 from integrations.twentyfour.instants import day_of
-from integrations.twentyfour.session import Session
+from integrations.twentyfour.session import ReadCache, Session
 from sync.errors import MisconfiguredError
 from sync.records import FiscalYear
 
@@ -36,19 +30,11 @@ class VoucherType:
     series: int
 
 
-class AccountingSetup:
+class AccountingSetup(ReadCache[str, Any]):
     """Reads what is remembered, and reads it again when it was forgotten."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
-        self._remembered: TTLCache[str, Any] = TTLCache(maxsize=4, ttl=CACHE_SECONDS)
-        self._reading = threading.Lock()
-
-    def with_session(self, session: Session) -> AccountingSetup:
-        """Give the same books with the same memory, read by another session."""
-        twin = copy.copy(self)
-        twin._session = session  # noqa: SLF001 - its own
-        return twin
+        super().__init__(session, maxsize=4, seconds=CACHE_SECONDS)
 
     def tax_codes(self) -> Mapping[int, str]:
         """Tell the TaxNo of every account, empty text where it has none (GetAccountList)."""
@@ -75,11 +61,6 @@ class AccountingSetup:
     def outgoing_invoice(self) -> VoucherType:
         """Tell the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none."""
         return self._cached("type", self._read_type)
-
-    def forget(self) -> None:
-        """Read everything again when it is next asked for, as the books may have changed."""
-        with self._reading:
-            self._remembered.clear()
 
     def _cached(self, what: str, read: Callable[[], T]) -> T:
         with self._reading:

@@ -5,20 +5,14 @@ as it happens to be written there. Read as a whole it takes two calls for a thou
 of new customers as long as nobody changes anything.
 """
 
-from __future__ import annotations
-
-import copy
-import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from cachetools import TTLCache
-
 from integrations.twentyfour import customers
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import instant_of, without_zone
-from integrations.twentyfour.session import Session
+from integrations.twentyfour.session import ReadCache, Session
 from sync.errors import SyncError
 from sync.records import Company, CompanyDraft
 
@@ -37,19 +31,11 @@ class _CachedCompany:
     changed: datetime | None
 
 
-class CustomerIndex:
-    """One client's customers and suppliers; threads may share it."""
+class CustomerIndex(ReadCache[str, dict[int, _CachedCompany]]):
+    """One client's customers and suppliers."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
-        self._remembered: TTLCache[str, dict[int, _CachedCompany]] = TTLCache(maxsize=1, ttl=CACHE_SECONDS)
-        self._reading = threading.Lock()
-
-    def with_session(self, session: Session) -> CustomerIndex:
-        """Give the same register with the same memory, read by another session."""
-        twin = copy.copy(self)
-        twin._session = session  # noqa: SLF001 - its own
-        return twin
+        super().__init__(session, maxsize=1, seconds=CACHE_SECONDS)
 
     def companies(self) -> Collection[Company]:
         """Tell all that there are now (GetCompanySyncList, and GetCompanies for those that are new or changed)."""
@@ -77,11 +63,6 @@ class CustomerIndex:
             for draft, answer in zip(drafts, answers, strict=True):
                 if held is not None and isinstance(answer, int):
                     held[answer] = _CachedCompany(_saved(draft, answer), None)
-
-    def forget(self) -> None:
-        """Read all of it again when it is next asked for."""
-        with self._reading:
-            self._remembered.clear()
 
     def _fresh(self, held: Mapping[int, _CachedCompany]) -> dict[int, _CachedCompany]:
         """Read what is not held, or not as it is now."""

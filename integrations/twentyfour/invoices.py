@@ -1,4 +1,4 @@
-"""Invoices as 24SevenOffice words them: vouchers, written by the Account and read by the Transaction service."""
+"""Invoices as 24SevenOffice words them: vouchers, written by the Account service."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -6,18 +6,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from i18n.messages import msg
-from integrations.twentyfour import ledger
 from integrations.twentyfour.accounting_setup import VoucherType
-from integrations.twentyfour.client import SoapValue
-from integrations.twentyfour.instants import day_of
 from integrations.twentyfour.session import Session
 from sync.errors import RejectedError
-from sync.money import to_ore
-from sync.records import Entry, FiscalYear, PostedLine, Voucher
-
-OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
-REVENUE = range(3000, 4000)
-"""Accounts of the Norwegian standard chart that hold revenue."""
+from sync.records import Entry, Voucher
 
 SAVE_OPTIONS = {"ledger": 0, "draft": 1}  # assumption S9
 
@@ -48,11 +40,6 @@ def post(
         "SaveOption": SAVE_OPTIONS[posting],
     }
     session.call("Account", "SaveBundleList", BundleList=bundles)
-
-
-def posted(session: Session, invoice_number: int, *, year: FiscalYear) -> list[PostedLine]:
-    """Tell the lines of one fiscal year that carry this invoice number (GetTransactions)."""
-    return [line_of(line) for line in ledger.dated(session, year, InvoiceNo=str(invoice_number))]
 
 
 def next_number(session: Session, day: date, *, voucher_type: VoucherType) -> int:
@@ -95,32 +82,3 @@ def _entry(entry: Entry, voucher: Voucher) -> dict[str, Any]:
         "InvoiceReferenceNo": str(voucher.invoice_number),
         "TaxNo": entry.tax_code or None,
     }
-
-
-def is_outgoing(lines: Sequence[PostedLine], *, receivables: int) -> bool:
-    """Tell an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""
-    accounts = {line.account for line in lines}
-    invoiced = any(line.system_type in OUTGOING for line in lines)
-    return invoiced or (receivables in accounts and not accounts.isdisjoint(REVENUE))
-
-
-def line_of(line: SoapValue) -> PostedLine:
-    """Read a line of an invoice's voucher (S35, S36)."""
-    customer_number, _ = ledger.dimension(line, "Customer")
-    project_number, _ = ledger.dimension(line, "Project")
-    return PostedLine(
-        voucher_number=line.TransactionNo,
-        account=line.AccountNo,
-        amount=to_ore(line.Amount),
-        day=day_of(line.Date),
-        invoice_number=line.InvoiceNo or "",
-        customer_number=customer_number,
-        project_number=project_number,
-        hidden=line.Hidden,
-        vat_code=str(line.VatCode or ""),
-        text=line.Comment or "",
-        type=line.TransactionTypeId or 0,
-        system_type=line.SystemType or "",
-        due=day_of(line.DueDate) if line.DueDate else None,
-        department=ledger.dimension(line, "Department")[0],
-    )

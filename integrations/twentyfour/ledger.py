@@ -1,51 +1,153 @@
-"""The ledger, line by line, as the Transaction service shows it: what invoices and expenses read it by."""
+"""The ledger as the Transaction service shows it: lines of posted invoices, and of suppliers' vouchers."""
 
 from calendar import monthrange
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
+from integrations.twentyfour.accounting_setup import AccountingSetup
 from integrations.twentyfour.client import SoapValue
-from integrations.twentyfour.instants import without_zone
+from integrations.twentyfour.instants import day_of, without_zone
 from integrations.twentyfour.session import Session
-from sync.records import FiscalYear
+from models.connections.account_ranges import AccountRanges
+from models.connections.settings import ConnectionSettings
+from sync.money import NOK, to_ore
+from sync.records import BookedVouchers, LedgerLine, PostedLine, is_partial
 
 END_OF_DAY = time(23, 59, 59)
+OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
+REVENUE = range(3000, 4000)
+"""Accounts of the Norwegian standard chart that hold revenue."""
 
 
-def dated(session: Session, year: FiscalYear, **parameters: str | int) -> Sequence[SoapValue]:
-    """Find the lines of a fiscal year that have all these values (GetTransactions)."""
-    span = datetime.combine(year.starts, time()), datetime.combine(year.ends, END_OF_DAY)
-    return _search(session, "EntryDate", span, parameters)
+class LedgerGateway:
+    """One client's ledger, which is only read; :mod:`sync.ports` says what each call does."""
 
+    def __init__(self, settings: ConnectionSettings, *, session: Session) -> None:
+        self._settings = settings
+        self._session = session
+        self._setup = AccountingSetup(session)
 
-def between(session: Session, first: date, last: date) -> Iterator[SoapValue]:
-    """Find all lines of these days, a call for each month, so that no answer is too large (GetTransactions)."""
-    while first <= last:
-        month_ends = first.replace(day=monthrange(first.year, first.month)[1])
-        end = min(last, month_ends)
-        yield from _search(
-            session, "EntryDate", (datetime.combine(first, time()), datetime.combine(end, END_OF_DAY)), {}
+    def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
+        year = self._setup.year_of(day)
+        return list(map(_posted_line, self._dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
+
+    def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
+        return self.booked(first, last, costs=AccountRanges(())).sales
+
+    def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
+        """Tell outgoing invoices, whoever entered them (S32), and costs from one reading: requests are scarce.
+
+        Where no account is named, nobody wants to know of costs.
+        """
+        sales: dict[str, list[PostedLine]] = defaultdict(list)
+        purchases: dict[str, list[LedgerLine]] = defaultdict(list)
+        for line in self._between(first, last):
+            voucher = self._voucher_of(line)
+            sales[voucher].append(_posted_line(line))
+            if costs.intervals:
+                purchases[voucher].append(_ledger_line(line))
+        return BookedVouchers(
+            sales=[line for lines in sales.values() if self._is_outgoing(lines) for line in lines],
+            supplier_vouchers={
+                voucher: lines
+                for voucher, lines in purchases.items()
+                if any(line.account in costs for line in lines) or is_partial(lines)
+            },
         )
-        first = end + timedelta(days=1)
+
+    def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
+        """Name the vouchers with a line on these accounts created or changed in a span of time.
+
+        One call takes one interval of accounts only, so it asks for the lowest to the highest of them all, and
+        what lies between comes along: a line may have been moved there from one of them. Hidden lines count:
+        hiding is how a line is taken back.
+        """
+        if not accounts.intervals:
+            return []
+        hull = {"AccountNoStart": accounts.intervals[0].start, "AccountNoEnd": accounts.intervals[-1].stop - 1}
+        lines = self._search("DateChangedUTC", without_zone(since), without_zone(until), **hull)
+        return list(dict.fromkeys(map(self._voucher_of, lines)))
+
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
+        year_number, type_, number = map(int, voucher.split("-"))
+        year = self._setup.year_numbered(year_number)
+        wanted = {"TransactionNoStart": number, "TransactionNoEnd": number, "TransactionTypeId": type_}
+        return list(map(_ledger_line, self._dated(year.starts, year.ends, **wanted)))
+
+    def _voucher_of(self, line: SoapValue) -> str:
+        """Name the voucher that a line is of, by fiscal year, type and number (S21)."""
+        return f"{self._setup.year_of(day_of(line.Date)).number}-{line.TransactionTypeId}-{line.TransactionNo}"
+
+    def _is_outgoing(self, lines: Sequence[PostedLine]) -> bool:
+        """Tell an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""
+        accounts = {line.account for line in lines}
+        invoiced = any(line.system_type in OUTGOING for line in lines)
+        return invoiced or (self._settings.receivables_account in accounts and not accounts.isdisjoint(REVENUE))
+
+    def _between(self, first: date, last: date) -> Iterator[SoapValue]:
+        """Find all lines of these days, a call for each month, so that no answer is too large."""
+        while first <= last:
+            end = min(last, first.replace(day=monthrange(first.year, first.month)[1]))
+            yield from self._dated(first, end)
+            first = end + timedelta(days=1)
+
+    def _dated(self, first: date, last: date, **parameters: str | int) -> Sequence[SoapValue]:
+        start, end = datetime.combine(first, time()), datetime.combine(last, END_OF_DAY)
+        return self._search("EntryDate", start, end, **parameters)
+
+    def _search(self, by: str, start: datetime, end: datetime, **parameters: str | int) -> Sequence[SoapValue]:
+        """Find the lines with a date in this span that have all these values (GetTransactions)."""
+        wanted = {"DateSearchParameters": by, "DateStart": start, "DateEnd": end, **parameters}
+        return self._session.call("Transaction", "GetTransactions", searchParams=wanted) or []
 
 
-def changed(session: Session, *, since: datetime, until: datetime, **parameters: str | int) -> Sequence[SoapValue]:
-    """Find the lines created or changed in a span of time that have all these values (GetTransactions)."""
-    return _search(session, "DateChangedUTC", (without_zone(since), without_zone(until)), parameters)
+def _posted_line(line: SoapValue) -> PostedLine:
+    """Read a line of an invoice's voucher (S35, S36)."""
+    customer_number, _ = _dimension(line, "Customer")
+    project_number, _ = _dimension(line, "Project")
+    department, _ = _dimension(line, "Department")
+    return PostedLine(
+        voucher_number=line.TransactionNo,
+        account=line.AccountNo,
+        amount=to_ore(line.Amount),
+        day=day_of(line.Date),
+        invoice_number=line.InvoiceNo or "",
+        customer_number=customer_number,
+        project_number=project_number,
+        hidden=line.Hidden,
+        vat_code=str(line.VatCode or ""),
+        text=line.Comment or "",
+        type=line.TransactionTypeId or 0,
+        system_type=line.SystemType or "",
+        due=day_of(line.DueDate) if line.DueDate else None,
+        department=department,
+    )
 
 
-def dimension(line: SoapValue, type_: str) -> tuple[int | None, str]:
+def _ledger_line(line: SoapValue) -> LedgerLine:
+    """Read a line of a supplier's voucher."""
+    project_number, _ = _dimension(line, "Project")
+    supplier_number, supplier_name = _dimension(line, "Customer")
+    return LedgerLine(
+        account=line.AccountNo,
+        amount=to_ore(line.Amount),  # kroner, whatever the currency
+        day=day_of(line.Date),
+        vat_code=str(line.VatCode or ""),
+        project_number=project_number,
+        supplier_number=supplier_number,
+        supplier_name=supplier_name,
+        invoice_number=line.InvoiceNo or "",
+        text=line.Comment or "",
+        currency=line.Currency or NOK,
+        stamp=line.StampNo or None,
+        hidden=line.Hidden,
+    )
+
+
+def _dimension(line: SoapValue, type_: str) -> tuple[int | None, str]:
     """Tell number and name of the customer, supplier or project that a line is on."""
     for each in line.Dimensions.Dimension if line.Dimensions else ():
         if each.Type == type_ and (each.Value or "").isdecimal():
             return int(each.Value), each.Name or ""
     return None, ""
-
-
-def _search(
-    session: Session, by: str, span: tuple[datetime, datetime], parameters: dict[str, str | int]
-) -> Sequence[SoapValue]:
-    start, end = span
-    wanted = {"DateSearchParameters": by, "DateStart": start, "DateEnd": end, **parameters}
-    lines: Sequence[SoapValue] | None = session.call("Transaction", "GetTransactions", searchParams=wanted)
-    return lines or []

@@ -1,16 +1,32 @@
-"""Projects as 24SevenOffice words them: the Project service."""
+"""Projects as 24SevenOffice words them: the Project service, and which of their numbers are free.
 
+Each project takes a call to be saved, since the vendor has no other, so that looking whether its number is free
+must cost next to nothing: numbers are looked for with their neighbours, as the next projects have those.
+"""
+
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
 from i18n.messages import msg
-from integrations.twentyfour.session import Session
+from integrations.twentyfour.session import ReadCache, Session
 from models.connections.settings import WHOLE_NUMBERS, ClientIdField
 from sync.errors import MisconfiguredError, RejectedError
 from sync.records import ExistingProject, ProjectDraft
 
 UNSET = (None, "", 0, -(2**31))
 """What .NET says of a field that holds nothing."""
+
+CACHE_SECONDS = 60
+"""How long a number that was free is taken to be so; who enters projects in both systems seldom is that fast."""
+
+BLOCK, MAX_NUMBERS = 100, 1000
+"""Neighbours share all digits but two, or but three where one project follows the other, as on a first day.
+
+``MAX_NUMBERS`` is of a call (assumption S37): where neighbours would be more, fewer are looked for, or none.
+"""
+
+MAX_NUMBER = 2**31 - 1
 
 
 def save(session: Session, draft: ProjectDraft, *, client_id: str, field: ClientIdField) -> None:
@@ -48,10 +64,58 @@ def read(session: Session, number: int, *, field: ClientIdField) -> ExistingProj
     found = session.call("Project", "GetSingleProject", projectId=number)
     if found is None or found.Id != number:
         return None
-    return ExistingProject(number, found.Name or "", client_id=client_id_of(found, field))
+    return ExistingProject(number=number, name=found.Name or "", client_id=_held_client_id(found, field))
 
 
-def client_id_of(project: Any, field: ClientIdField) -> str:  # noqa: ANN401 - what zeep makes of a Project
+class ProjectNumbers(ReadCache[int, bool]):
+    """The numbers of one client's projects, whose client id stands in ``field``."""
+
+    def __init__(self, session: Session, *, field: ClientIdField) -> None:
+        super().__init__(session, maxsize=100 * MAX_NUMBERS, seconds=CACHE_SECONDS)
+        self._field = field
+
+    def existing(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
+        """Read those of the projects with these numbers that there are (GetProjectList, assumption S31)."""
+        with self._reading:
+            unknown = {number for number in numbers if number not in self._remembered}
+            if not unknown:
+                return []
+            wanted = _with_neighbours(unknown, far=len(self._remembered) > 0)
+            found = [each for each in self._read(wanted) if each.number in wanted]
+            taken = {each.number for each in found}
+            self._remembered.update(dict.fromkeys(wanted - taken, True))
+            return [each for each in found if each.number in unknown]
+
+    def mark_taken(self, number: int) -> None:
+        """Note that a number is not free any more, or may not be."""
+        with self._reading:
+            self._remembered.pop(number, None)
+
+    def _read(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
+        search = {"ProjectIds": {"int": sorted(numbers)}}
+        return [
+            ExistingProject(
+                number=found.Id,
+                name=found.RawName or found.Name or "",
+                customer_number=found.CustomerId or None,
+                client_id=_held_client_id(found, self._field),
+            )
+            for found in self._session.call("Project", "GetProjectList", Ps=search) or []
+        ]
+
+
+def _with_neighbours(numbers: set[int], *, far: bool) -> set[int]:
+    """Add the neighbours to numbers: the thousand around each for ``far`` ones, else the hundred."""
+    for block in (MAX_NUMBERS, BLOCK) if far else (BLOCK,):
+        starts = {number // block * block for number in numbers}
+        if len(starts) * block <= MAX_NUMBERS:
+            return {
+                number for start in starts for number in range(max(start, 1), min(start + block, MAX_NUMBER + 1))
+            }
+    return numbers
+
+
+def _held_client_id(project: Any, field: ClientIdField) -> str:  # noqa: ANN401 - what zeep makes of a Project
     """Tell what a project of 24SevenOffice holds in the field for the client id, empty text where nothing."""
     held = project[field]
     return "" if held in UNSET else str(held)

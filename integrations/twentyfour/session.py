@@ -6,14 +6,14 @@ by whoever meets the refusal first while the others wait. ``HasSession`` is not 
 per call.
 """
 
-from __future__ import annotations
-
 import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
 
+from cachetools import TTLCache
 from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
 from redis import Redis
@@ -26,6 +26,9 @@ from integrations.twentyfour.error_mapping import SessionRefusedError
 from models.connections.vault import Vault
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 SESSION_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
 FORGETTING_SECONDS = 2  # so long a page waits for a login in flight, which is looked at again when it is made
@@ -42,11 +45,21 @@ class Login:
     identity_id: str = ""
 
 
+@contextmanager
+def _redis_needed() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise UnavailableError(
+            msg("The sessions of 24SevenOffice in Redis cannot be reached."), error_code="redis"
+        ) from error
+
+
 class SessionStore:
     """Session ids of all logins, one login being made at a time however many workers need it.
 
-    Nothing is called without Redis: with sessions of its own each process would have to log in, and the queue is
-    down then anyway.
+    Nothing is called without Redis (every call raises UnavailableError then): with sessions of its own each
+    process would have to log in, and the queue is down then anyway.
 
     Args:
         redis: shared by all workers.
@@ -63,16 +76,21 @@ class SessionStore:
         """Tell what the session of these credentials is called."""
         return f"twentyfour:session:{self._vault.keyed_hash(*credentials)}"
 
+    @_redis_needed()
     def get(self, name: str) -> str:
-        """Read a session id, empty where there is none. Raises UnavailableError without Redis."""
-        with _redis_needed():
-            return self._read(name)
+        """Read a session id, empty where there is none."""
+        stored = self._redis.get(name)
+        try:
+            return self._vault.decrypt(stored.decode() if isinstance(stored, bytes) else str(stored or ""))
+        except InvalidToken:
+            return ""  # nothing there, or encrypted with a key that is gone
 
-    def note(self, name: str, value: str) -> None:
-        """Keep a value, encrypted as a session id is. Raises UnavailableError without Redis."""
-        with _redis_needed():
-            self._keep(name, value)
+    @_redis_needed()
+    def put(self, name: str, value: str) -> None:
+        """Keep a session id, or another value, encrypted."""
+        self._redis.set(name, self._vault.encrypt(value), ex=SESSION_SECONDS)
 
+    @_redis_needed()
     def renew(self, name: str, *, expired: str, log_in: Callable[[], str], keeps: Callable[[str], bool]) -> str:
         """Replace the session id ``expired``, by that of another worker where one was faster.
 
@@ -82,11 +100,10 @@ class SessionStore:
             log_in: gives a session id, empty where the login is refused; not tried again for a minute then.
             keeps: tells of the new session id whether it may be kept, or was left while the login was made.
 
-        Raises UnavailableError without Redis, Misconfigured where the login is refused, and what ``log_in``
-        raises.
+        Raises MisconfiguredError where the login is refused, and what ``log_in`` raises.
         """
-        with _redis_needed(), self._lock(name, wait=self._login_seconds):
-            current = self._read(name)
+        with self._lock(name, wait=self._login_seconds):
+            current = self.get(name)
             if current and current != expired:
                 return current
             self._redis.delete(name)
@@ -97,23 +114,20 @@ class SessionStore:
                 self._redis.set(_refusal(name), "", ex=REFUSAL_SECONDS)
                 raise _refused()
             if keeps(fresh):
-                self._keep(name, fresh)
+                self.put(name, fresh)
             return fresh
 
+    @_redis_needed()
     def forget(self, name: str) -> None:
-        """Forget a session, and that its login was refused, after a login in flight if that is made soon.
+        """Forget a session, and that its login was refused, after a login in flight if that is made soon."""
+        with suppress(LockError), self._lock(name, wait=FORGETTING_SECONDS):
+            pass  # what the login in flight has stored is there now
+        self._redis.delete(name, _refusal(name))
 
-        Raises UnavailableError without Redis.
-        """
-        with _redis_needed():
-            with suppress(LockError), self._lock(name, wait=FORGETTING_SECONDS):
-                pass  # what the login in flight has stored is there now
-            self._redis.delete(name, _refusal(name))
-
+    @_redis_needed()
     def forget_refusals(self, names: Sequence[str]) -> None:
-        """Forget that logins were refused, as they are right by now. Raises UnavailableError without Redis."""
-        with _redis_needed():
-            self._redis.delete(*map(_refusal, names))
+        """Forget that logins were refused, as they are right by now."""
+        self._redis.delete(*map(_refusal, names))
 
     def _lock(self, name: str, *, wait: float) -> Lock:
         seconds = self._login_seconds
@@ -121,16 +135,6 @@ class SessionStore:
             f"{name}:lock", timeout=seconds, blocking_timeout=wait, sleep=0.05, raise_on_release_error=False
         )
         return lock
-
-    def _keep(self, name: str, value: str) -> None:
-        self._redis.set(name, self._vault.encrypt(value), ex=SESSION_SECONDS)
-
-    def _read(self, name: str) -> str:
-        stored = self._redis.get(name)
-        try:
-            return self._vault.decrypt(stored.decode() if isinstance(stored, bytes) else str(stored or ""))
-        except InvalidToken:
-            return ""  # nothing there, or encrypted with a key that is gone
 
 
 class Session:
@@ -159,7 +163,7 @@ class Session:
         self._noted = {"identity_id": login.identity_id, "session_id": ""}
         self._choosing = threading.Lock()
 
-    def for_polls(self) -> Session:
+    def for_polls(self) -> Self:
         """Give the same session, whose requests are those of polls."""
         twin = copy.copy(self)
         twin._client = self._client.for_polls()  # noqa: SLF001 - its own
@@ -168,8 +172,8 @@ class Session:
     def call(self, service: str, operation: str, /, **arguments: object) -> SoapValue:
         """Call an operation in a session, after a login where there is none or it is refused.
 
-        Raises what :meth:`~integrations.twentyfour.client.SoapClient.call` raises, but Misconfigured for a session
-        that is refused right after a login.
+        Raises what :meth:`~integrations.twentyfour.client.SoapClient.call` raises, but MisconfiguredError for a
+        session that is refused right after a login.
         """
         name = self._name(self.identity_id())
         session_id = self._store.get(name) or self._noted["session_id"] or self._renew(name, dead="")
@@ -201,7 +205,7 @@ class Session:
         with self._choosing:
             if not self._noted["identity_id"]:
                 identity_id = _only(self.identities()).id
-                self._store.note(self._name(""), self._name(identity_id))
+                self._store.put(self._name(""), self._name(identity_id))
                 self._noted["identity_id"] = identity_id
             return self._noted["identity_id"]
 
@@ -224,7 +228,7 @@ class Session:
 
     def _renew(self, name: str, *, dead: str) -> str:
         if not self._login.identity_id:
-            self._store.note(self._name(""), name)
+            self._store.put(self._name(""), name)
         return self._store.renew(name, expired=dead, log_in=self._log_in, keeps=self._keeps)
 
     def _keeps(self, session_id: str) -> bool:
@@ -250,6 +254,32 @@ class Session:
                 error_code="login_refused",
                 remedy=msg("Correct user name, password and identity in the connection's settings."),
             ) from error
+
+
+class ReadCache(Generic[K, V]):
+    """What one client was read to hold, remembered for a while; threads may share it.
+
+    Args:
+        session: the login that reads.
+        maxsize: how much is remembered at the most.
+        seconds: for how long.
+    """
+
+    def __init__(self, session: Session, *, maxsize: int, seconds: float) -> None:
+        self._session = session
+        self._remembered: TTLCache[K, V] = TTLCache(maxsize, ttl=seconds)
+        self._reading = threading.Lock()
+
+    def with_session(self, session: Session) -> Self:
+        """Give the same with the same memory, read by another session."""
+        twin = copy.copy(self)
+        twin._session = session  # noqa: SLF001 - its own
+        return twin
+
+    def forget(self) -> None:
+        """Read everything again when it is next asked for."""
+        with self._reading:
+            self._remembered.clear()
 
 
 def _refused() -> MisconfiguredError:
@@ -281,13 +311,3 @@ def _only(identities: Sequence[Identity]) -> Identity:
 
 def _refusal(name: str) -> str:
     return f"{name}:refused"
-
-
-@contextmanager
-def _redis_needed() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise UnavailableError(
-            msg("The sessions of 24SevenOffice in Redis cannot be reached."), error_code="redis"
-        ) from error

@@ -3,11 +3,13 @@ from datetime import date
 
 import pytest
 
-from integrations.twentyfour import customers, invoices, projects
+from integrations.twentyfour import customers, projects
 from integrations.twentyfour.accounting_setup import AccountingSetup, VoucherType
+from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.session import Session
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError
 from sync.records import CompanyDraft, FiscalYear, PostedLine, ProjectDraft
+from tests.factories import settings
 from tests.integrations.twentyfour.remote import ACCOUNTING, Remote, says
 
 ONE = CompanyDraft("moment-1", "One AS", "", "", "", is_company=True)
@@ -121,8 +123,8 @@ def test_a_line_of_the_ledger_is_read_to_the_ore_and_on_its_day_in_oslo(remote: 
     remote.answers["GetTransactions"] = [
         says("GetTransactions", f"<Transaction>{line}</Transaction>", namespace=ACCOUNTING)
     ]
-    year = FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False)
-    assert invoices.posted(session, 7, year=year) == [
+    remote.answers["GetFiscalYears"] = [says("GetFiscalYears", "", namespace=ACCOUNTING)]
+    assert LedgerGateway(settings(), session=session).posted(7, day=date(2026, 3, 1)) == [
         PostedLine(
             12,
             1500,

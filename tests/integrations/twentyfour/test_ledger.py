@@ -1,0 +1,110 @@
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from integrations.twentyfour.ledger import LedgerGateway
+from integrations.twentyfour.session import Session
+from models.connections.account_ranges import AccountRanges
+from sync.records import LedgerLine
+from tests.factories import settings
+from tests.integrations.twentyfour.remote import ACCOUNTING, Answer, Remote, says, value_of
+
+YEAR = (
+    "<FiscalYear><Id>10000000-0000-0000-0000-000000000000</Id><StartingDate>{}T00:00:00</StartingDate>"
+    "<EndingDate>{}T00:00:00</EndingDate><IsLocked>false</IsLocked></FiscalYear>"
+)
+FLAGS = "<Hidden>false</Hidden><Open>false</Open><HasVatDividend>false</HasVatDividend>"
+
+
+@pytest.fixture(autouse=True)
+def _let_in(remote: Remote) -> None:
+    remote.answers["Login"] = [says("Login", "session")]
+
+
+def answer(operation: str, result: str) -> Answer:
+    return says(operation, result, namespace=ACCOUNTING)
+
+
+def ledger(remote: Remote, *lines: str) -> None:
+    found = "".join(f"<Transaction>{line}{FLAGS}</Transaction>" for line in lines)
+    remote.answers["GetTransactions"] = [answer("GetTransactions", found)]
+
+
+def years(remote: Remote, *spans: tuple[str, str]) -> None:
+    """Set up fiscal years, each from a day to one that is not in it."""
+    remote.answers["GetFiscalYears"] = [answer("GetFiscalYears", "".join(YEAR.format(*span) for span in spans))]
+
+
+def line(day: str, *, number: int = 40001) -> str:
+    return (
+        f"<Date>{day}T00:00:00</Date><AccountNo>4300</AccountNo>"
+        f"<TransactionTypeId>104</TransactionTypeId><TransactionNo>{number}</TransactionNo>"
+    )
+
+
+def gateway(session: Session) -> LedgerGateway:
+    """Make one that remembers nothing."""
+    return LedgerGateway(settings(receivables_account=1500), session=session)
+
+
+def booked(session: Session, accounts: str) -> list[str]:
+    march, costs = (date(2026, 3, 1), date(2026, 3, 31)), AccountRanges.parse(accounts)
+    return list(gateway(session).booked(*march, costs=costs).supplier_vouchers)
+
+
+def changed(session: Session, *, accounts: str = "4300") -> list[str]:
+    since, until = (datetime(2026, 7, day, 1, 30, tzinfo=ZoneInfo("Europe/Oslo")) for day in (1, 2))
+    return list(gateway(session).changed_vouchers(AccountRanges.parse(accounts), since=since, until=until))
+
+
+def test_a_voucher_whose_costs_stand_in_another_month_is_told_as_it_does_not_balance(
+    remote: Remote, session: Session
+) -> None:
+    kept = [
+        line("2026-03-02", number=n) + f"<Amount>{amount}</Amount>" for n, amount in ((1, 10), (2, 10), (2, -10))
+    ]
+    ledger(remote, *kept)
+    years(remote, ("2026-01-01", "2027-01-01"))
+    assert booked(session, "4000") == ["2026-104-1"]
+    assert booked(session, "4300") == ["2026-104-1", "2026-104-2"]
+    assert booked(session, "") == []
+
+
+def test_a_fiscal_year_may_begin_in_summer_or_be_longer_than_a_year(remote: Remote, session: Session) -> None:
+    ledger(remote, *(line(day) for day in ("2024-01-31", "2025-06-30", "2025-07-01", "2026-06-30")))
+    years(remote, ("2024-01-01", "2025-07-01"), ("2025-07-01", "2026-07-01"))
+    assert changed(session) == ["2024-104-40001", "2025-104-40001"]
+    ledger(remote)
+    assert gateway(session).supplier_voucher("2025-104-40001") == []
+    asked = remote.asked[-1].body
+    assert [value_of(name, asked) for name in ("DateSearchParameters", "DateStart", "DateEnd")] == [
+        "EntryDate",
+        "2025-07-01T00:00:00",
+        "2026-06-30T23:59:59",
+    ]
+
+
+def test_changes_are_asked_for_in_utc_on_the_lowest_to_the_highest_account(
+    remote: Remote, session: Session
+) -> None:
+    ledger(remote)
+    assert changed(session, accounts="6590, 4000, 4300-4399") == []
+    asked = remote.asked[-1].body
+    names = ("DateSearchParameters", "DateStart", "DateEnd", "AccountNoStart", "AccountNoEnd")
+    assert [value_of(name, asked) for name in names] == [
+        "DateChangedUTC",
+        "2026-06-30T23:30:00",
+        "2026-07-01T23:30:00",
+        "4000",
+        "6590",
+    ]
+
+
+def test_a_line_that_says_little_is_read_as_what_it_says(remote: Remote, session: Session) -> None:
+    years(remote)
+    not_set = "<VatCode>0</VatCode><StampNo>-2147483648</StampNo><Amount>-0.5</Amount>"
+    ledger(remote, f"<Date>2026-03-01T00:00:00</Date><AccountNo>4300</AccountNo>{not_set}")
+    assert gateway(session).supplier_voucher("2026-104-40001") == [
+        LedgerLine(account=4300, amount=-50, day=date(2026, 3, 1))
+    ]
