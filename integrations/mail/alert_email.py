@@ -34,13 +34,11 @@ _SINGULAR = {
     AlertType.RECONCILIATION: msg("The books of the month"),
     AlertType.DIGEST: msg("The week in short"),
 }
-_PLURAL = {
+_PLURAL = _SINGULAR | {
     AlertType.PAUSED: msg("Connections are paused"),
     AlertType.OUTAGE: msg("Connections are interrupted"),
     AlertType.RATE_LIMITED: msg("Connections wait for requests"),
     AlertType.RECOVERED: msg("Connections work again"),
-    AlertType.RECONCILIATION: msg("The books of the month"),
-    AlertType.DIGEST: msg("The week in short"),
 }
 
 
@@ -48,9 +46,7 @@ _PLURAL = {
 class AlertEmail:
     """All that one address is told at a time, in the language of the connection with the most urgent news.
 
-    Args:
-        alerts: what happened, at least one, the most urgent first.
-        public_url: where the pages are that the links lead to.
+    ``alerts`` is what happened, at least one, the most urgent first.
     """
 
     alerts: Sequence[PendingAlert]
@@ -58,12 +54,10 @@ class AlertEmail:
 
     @property
     def language(self) -> Language:
-        """What it is written in."""
         return self.alerts[0].language
 
     @property
     def headline(self) -> str:
-        """The most urgent news in one line."""
         most_urgent = self._most_urgent()
         if len(most_urgent) == 1:
             return headline(most_urgent[0], language=self.language)
@@ -71,7 +65,6 @@ class AlertEmail:
 
     @property
     def subject(self) -> str:
-        """The same, with whom it is about."""
         companies = {alert.connection for alert in self._most_urgent()}
         if len(companies) == 1:
             return (
@@ -83,12 +76,10 @@ class AlertEmail:
 
     @property
     def companies(self) -> int:
-        """How many companies it is about."""
         return len({alert.connection for alert in self.alerts})
 
     @property
     def hidden_count(self) -> int:
-        """How many alerts are not shown."""
         return max(0, len(self.alerts) - MAX_ALERTS_SHOWN)
 
     def by_company(self) -> dict[str, list[PendingAlert]]:
@@ -130,7 +121,6 @@ def compose(
 
 
 def headline(alert: PendingAlert, *, language: Language) -> str:
-    """Tell what happened in one line."""
     title = _line(alert.title, language=language, limit=_MAX_TITLE)
     match alert.type:
         case AlertType.NEEDS_ATTENTION:
@@ -150,7 +140,6 @@ def headline(alert: PendingAlert, *, language: Language) -> str:
 
 
 def _plural_headline(alert_type: AlertType, count: int, *, language: Language) -> str:
-    """Tell what happened to several in one line."""
     words = translations(language)
     match alert_type:
         case AlertType.NEEDS_ATTENTION:

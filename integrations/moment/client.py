@@ -86,11 +86,8 @@ class MomentSite:
     """Moment as all connections of a process reach it.
 
     Args:
-        url: base address of the API.
         record_url: where a person opens a record, with ``{company}``, ``{kind}`` and ``{id}``.
-        connect_seconds: time-out for reaching Moment.
         answer_seconds: time-out for each silence before and within an answer, and for its body as a whole.
-        session: made by :func:`pooled_session`.
         charts: the financial accounts of companies by id; a changed tax code takes effect that much later.
         project_ids: the projects that were found by their number.
         read_ahead_pool: threads that read the records of a batch ahead.
@@ -123,7 +120,6 @@ class MomentClient:
         return values
 
     def all_of(self, resource: str) -> Sequence[Values]:
-        """Read a short list whole."""
         rows = self.sublist(resource)
         if rows is None:
             raise self._read_call(resource).no_such_company()
@@ -142,7 +138,6 @@ class MomentClient:
                 yield row
 
     def find(self, resource: str, name: str, value: str) -> str | None:
-        """Find the id of the first of these records."""
         return next((id_of(row.get("id")) for row in self.matching(resource, name, value)), None)
 
     def pages(self, resource: str, filters: Mapping[str, str]) -> Iterator[Values]:

@@ -52,7 +52,6 @@ class Call:
         return OutcomeUnknownError(unsure, error_code="moment_uncertain", otherwise=away if answered else None)
 
     def connection_failed(self, error: Exception) -> SyncError:
-        """Tell the consequence where the connection failed, before or after the call went out."""
         cause = getattr(error.args[0], "reason", None) if error.args else None
         if isinstance(cause, NewConnectionError | ConnectTimeoutError):
             return UnavailableError(
@@ -63,7 +62,6 @@ class Call:
         return self.no_answer(msg("broke off the connection"), answered=False)
 
     def error_status(self, status: int, body: bytes, headers: Mapping[str, str]) -> SyncError:
-        """Tell the consequence of an HTTP status that is no success."""
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 return _key_refused(self.company)
@@ -80,7 +78,6 @@ class Call:
                 )
 
     def record_gone(self) -> SyncError:
-        """Tell the consequence where what is to be changed is not found."""
         gone = msg("Moment does not have this record any more ({doing}).", doing=self.doing)
         return RejectedError(gone, error_code="moment_gone")
 

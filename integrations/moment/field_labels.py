@@ -1,7 +1,6 @@
 """Moment's own words in tables (assumption M7), and the names that a reader is told."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Literal
 
 from i18n.messages import Message, msg
@@ -9,88 +8,80 @@ from models.enums import EntityType
 from sync.records import ExportStatus
 
 # The record that needs the others stands first.
-RESOURCES: Mapping[EntityType, str] = MappingProxyType(
-    {EntityType.INVOICE: "invoices", EntityType.PROJECT: "projects", EntityType.CUSTOMER: "customers"}
-)
+RESOURCES: Mapping[EntityType, str] = {
+    EntityType.INVOICE: "invoices",
+    EntityType.PROJECT: "projects",
+    EntityType.CUSTOMER: "customers",
+}
 
 EXPENSES = "projectExpenses"
 ACTIVITIES = "projectExtensions"
 
-# An invoice in any other state may still change, hence is none yet.
-FINALIZED = "finalized"
-
-# A customer is a company unless Moment calls it a person.
-PERSON = "person"
+FINALIZED = "finalized"  # an invoice in any other state may still change, hence is none yet
+PERSON = "person"  # a customer is a company unless Moment calls it a person
 
 # An address of any other type is the postal one.
-ADDRESSES: Mapping[str, Literal["post", "visit", "delivery", "invoice"]] = MappingProxyType(
-    {"postal": "post", "visiting": "visit", "delivery": "delivery", "invoice": "invoice"}
-)
-
-# An activity takes expenses unless it is closed.
-CLOSED = "closed"
-
-# An expense must be accepted before it can be invoiced.
-ACCEPTED = "accepted"
+ADDRESSES: Mapping[str, Literal["post", "visit", "delivery", "invoice"]] = {
+    "postal": "post",
+    "visiting": "visit",
+    "delivery": "delivery",
+    "invoice": "invoice",
+}
+CLOSED = "closed"  # an activity takes expenses unless it is closed
+ACCEPTED = "accepted"  # an expense must be accepted before it can be invoiced
 
 # A word that is missing or unknown here decides nothing by itself: see Fields.word.
-CREDIT_NOTE: Mapping[str, bool] = MappingProxyType({"invoice": False, "creditNote": True})
-EXPORT_STATUSES: Mapping[str, ExportStatus] = MappingProxyType(
-    {
-        "toTransfer": ExportStatus.TO_TRANSFER,
-        "transferred": ExportStatus.TRANSFERRED,
-        "doNotTransfer": ExportStatus.DO_NOT_TRANSFER,
-    }
-)
+CREDIT_NOTE: Mapping[str, bool] = {"invoice": False, "creditNote": True}
+EXPORT_STATUSES: Mapping[str, ExportStatus] = {
+    "toTransfer": ExportStatus.TO_TRANSFER,
+    "transferred": ExportStatus.TRANSFERRED,
+    "doNotTransfer": ExportStatus.DO_NOT_TRANSFER,
+}
 
 
-LIST_LABELS: Mapping[str, Message] = MappingProxyType(
-    {
-        "customers": msg("customers"),
-        "projects": msg("projects"),
-        "invoices": msg("invoices"),
-        "financialAccounts": msg("financial accounts"),
-        EXPENSES: msg("project expenses"),
-        ACTIVITIES: msg("activities"),  # what Moment's users call them
-    }
-)
+LIST_LABELS: Mapping[str, Message] = {
+    "customers": msg("customers"),
+    "projects": msg("projects"),
+    "invoices": msg("invoices"),
+    "financialAccounts": msg("financial accounts"),
+    EXPENSES: msg("project expenses"),
+    ACTIVITIES: msg("activities"),  # what Moment's users call them
+}
 
-FIELD_LABELS: Mapping[str, Message] = MappingProxyType(
-    {
-        "accountNumber": msg("account number"),
-        "amountInclVat": msg("amount including VAT"),
-        "countryCode": msg("country"),
-        "creditedInvoiceId": msg("credited invoice"),
-        "currencyCode": msg("currency"),
-        "currencyRate": msg("currency rate"),
-        "customerId": msg("customer"),
-        "customerNumber": msg("customer number"),
-        "customerType": msg("customer type"),
-        "description": msg("description"),
-        "dueDate": msg("due date"),
-        "email": msg("e-mail address"),
-        "endDate": msg("end date"),
-        "expenseDate": msg("expense date"),
-        "exportState": msg("export status"),
-        "externalId": msg("external id"),
-        "externalTaxCode": msg("VAT code"),
-        "financialAccountId": msg("financial account"),
-        "id": msg("id"),
-        "invoiceDate": msg("invoice date"),
-        "invoiceEmail": msg("e-mail address for invoices"),
-        "invoiceLines": msg("list of invoice lines"),
-        "invoiceNumber": msg("invoice number"),
-        "invoiceType": msg("invoice type"),
-        "kid": msg("KID"),
-        "name": msg("name"),
-        "organizationNumber": msg("organization number"),
-        "projectId": msg("project"),
-        "projectNumber": msg("project number"),
-        "startDate": msg("start date"),
-        "supplierInvoiceNumber": msg("supplier's invoice number"),
-        "supplierName": msg("supplier"),
-        "totalAmountInclVat": msg("total amount including VAT"),
-        "vatPercentage": msg("VAT rate"),
-        "yourReference": msg("customer's reference"),
-    }
-)
+FIELD_LABELS: Mapping[str, Message] = {
+    "accountNumber": msg("account number"),
+    "amountInclVat": msg("amount including VAT"),
+    "countryCode": msg("country"),
+    "creditedInvoiceId": msg("credited invoice"),
+    "currencyCode": msg("currency"),
+    "currencyRate": msg("currency rate"),
+    "customerId": msg("customer"),
+    "customerNumber": msg("customer number"),
+    "customerType": msg("customer type"),
+    "description": msg("description"),
+    "dueDate": msg("due date"),
+    "email": msg("e-mail address"),
+    "endDate": msg("end date"),
+    "expenseDate": msg("expense date"),
+    "exportState": msg("export status"),
+    "externalId": msg("external id"),
+    "externalTaxCode": msg("VAT code"),
+    "financialAccountId": msg("financial account"),
+    "id": msg("id"),
+    "invoiceDate": msg("invoice date"),
+    "invoiceEmail": msg("e-mail address for invoices"),
+    "invoiceLines": msg("list of invoice lines"),
+    "invoiceNumber": msg("invoice number"),
+    "invoiceType": msg("invoice type"),
+    "kid": msg("KID"),
+    "name": msg("name"),
+    "organizationNumber": msg("organization number"),
+    "projectId": msg("project"),
+    "projectNumber": msg("project number"),
+    "startDate": msg("start date"),
+    "supplierInvoiceNumber": msg("supplier's invoice number"),
+    "supplierName": msg("supplier"),
+    "totalAmountInclVat": msg("total amount including VAT"),
+    "vatPercentage": msg("VAT rate"),
+    "yourReference": msg("customer's reference"),
+}

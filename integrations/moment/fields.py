@@ -50,7 +50,6 @@ class Fields:
     part: Message | None = None
 
     def refused(self, problem: Message) -> RejectedError:
-        """Make the refusal of this record."""
         where = msg("Moment record {id}", id=_display(self.record))
         if self.part:
             where = joined(self.part, where, between=", ")
@@ -97,7 +96,6 @@ class Fields:
         return int(text)
 
     def number(self, name: str) -> Decimal | None:
-        """Read a number with any count of decimals."""
         value = self.values.get(name)
         if value is None:
             return None
@@ -134,7 +132,6 @@ class Fields:
         return table.get(word, missing)
 
     def lines(self, name: str) -> list[Fields]:
-        """Read the lines of an invoice."""
         rows = self.values.get(name) or []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self._wrong(name, msg("a list"))

@@ -79,7 +79,7 @@ class OpenIdConnectProvider:
     def begin(self) -> tuple[str, dict[str, str]]:
         """Tell where to send somebody, and what to keep until they are back.
 
-        Raises UnavailableError or Refused.
+        Raises UnavailableError or SignInRefusedError.
         """
         kept = {name: secrets.token_urlsafe(32) for name in ("state", "nonce", "verifier")}
         with _translating():
@@ -96,7 +96,7 @@ class OpenIdConnectProvider:
         """Tell who has come back with this code, having begun with what was kept.
 
         Raises:
-            Refused: the provider does not say who it is, or what it says is not proven.
+            SignInRefusedError: the provider does not say who it is, or what it says is not proven.
             UnavailableError: the provider does not answer.
         """
         with _translating():
@@ -107,7 +107,8 @@ class OpenIdConnectProvider:
             )
             claims = self._proven(token["id_token"], nonce=kept["nonce"], keys=self._get(where["jwks_uri"]))
             if "email" not in claims and "userinfo_endpoint" in where:
-                claims |= _same_subject(claims, session.get(where["userinfo_endpoint"]).json())
+                told = session.get(where["userinfo_endpoint"]).json()
+                claims |= told if told.get("sub") == claims["sub"] else {}  # of somebody else it says nothing
         verified = any(claims.get(name) in TRUE_VALUES for name in VERIFIED_CLAIMS)
         return Identity(self._issuer, claims["sub"], str(claims.get("email", "")) if verified else "")
 
@@ -152,11 +153,6 @@ class OpenIdConnectProvider:
             nonce={"essential": True, "value": nonce},
         ).validate(claims)
         return claims
-
-
-def _same_subject(claims: Mapping[str, Any], told: dict[str, Any]) -> dict[str, Any]:
-    """Take what else is told of somebody, if it is told of the same one."""
-    return told if told.get("sub") == claims["sub"] else {}
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import wraps
 from typing import Any, TypeVar
 
 from i18n.messages import msg
@@ -30,23 +31,44 @@ class VoucherType:
     series: int
 
 
-class AccountingSetup(ReadCache[str, Any]):
-    """Reads what is remembered, and reads it again when it was forgotten."""
+def _remembered(read: Callable[["AccountingSetup"], T]) -> Callable[["AccountingSetup"], T]:
 
+    @wraps(read)
+    def recall(self: "AccountingSetup") -> T:
+        with self._reading:
+            try:
+                recalled: T = self._remembered[read.__name__]
+            except KeyError:
+                recalled = self._remembered[read.__name__] = read(self)
+            return recalled
+
+    return recall
+
+
+class AccountingSetup(ReadCache[str, Any]):
     def __init__(self, session: Session) -> None:
         super().__init__(session, maxsize=4, seconds=CACHE_SECONDS)
 
+    @_remembered
     def tax_codes(self) -> Mapping[int, str]:
         """Tell the TaxNo of every account, empty text where it has none (GetAccountList)."""
-        return self._cached("accounts", self._read_accounts)
+        accounts = self._session.call("Account", "GetAccountList") or []
+        return {account.AccountNo: str(account.TaxNo or "") for account in accounts}
 
+    @_remembered
     def vat_codes(self) -> Mapping[str, Decimal]:
         """Tell the TaxNo of every VAT code that there is, with its rate (GetTaxCodeList)."""
-        return self._cached("codes", self._read_codes)
+        codes = self._session.call("Account", "GetTaxCodeList") or []
+        return {str(code.TaxNo): _percent(code.TaxRate) for code in codes}
 
+    @_remembered
     def fiscal_years(self) -> Sequence[FiscalYear]:
         """Tell the fiscal years that are set up (GetFiscalYears)."""
-        return self._cached("years", self._read_years)
+        years = self._session.call("Transaction", "GetFiscalYears") or []
+        return [
+            FiscalYear(starts=day_of(year.StartingDate), ends=_last_day(year.EndingDate), locked=year.IsLocked)
+            for year in years
+        ]
 
     def year_of(self, day: date) -> FiscalYear:
         """Tell the fiscal year around a day, or the calendar year where none is set up."""
@@ -58,34 +80,9 @@ class AccountingSetup(ReadCache[str, Any]):
         named = (year for year in self.fiscal_years() if year.number == number)
         return next(named, _calendar_year(number))
 
+    @_remembered
     def outgoing_invoice(self) -> VoucherType:
         """Tell the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none."""
-        return self._cached("type", self._read_type)
-
-    def _cached(self, what: str, read: Callable[[], T]) -> T:
-        with self._reading:
-            try:
-                recalled: T = self._remembered[what]
-            except KeyError:
-                recalled = self._remembered[what] = read()
-            return recalled
-
-    def _read_accounts(self) -> Mapping[int, str]:
-        accounts = self._session.call("Account", "GetAccountList") or []
-        return {account.AccountNo: str(account.TaxNo or "") for account in accounts}
-
-    def _read_codes(self) -> Mapping[str, Decimal]:
-        codes = self._session.call("Account", "GetTaxCodeList") or []
-        return {str(code.TaxNo): _percent(code.TaxRate) for code in codes}
-
-    def _read_years(self) -> Sequence[FiscalYear]:
-        years = self._session.call("Transaction", "GetFiscalYears") or []
-        return [
-            FiscalYear(starts=day_of(year.StartingDate), ends=_last_day(year.EndingDate), locked=year.IsLocked)
-            for year in years
-        ]
-
-    def _read_type(self) -> VoucherType:
         types = self._session.call("Account", "GetTypeList") or []
         found = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
         if not found:

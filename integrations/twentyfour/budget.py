@@ -5,8 +5,6 @@ are too many. So all workers ask here first, and all of them stop when one of th
 and who gives way to whom, stands in :mod:`~integrations.twentyfour.budget_scripts`.
 """
 
-from __future__ import annotations
-
 import copy
 import re
 import time
@@ -15,29 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Self
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from i18n.formatting import OSLO
 from i18n.messages import msg
-from integrations.twentyfour.budget_scripts import (
-    BLOCK,
-    BLOCKED,
-    BLOCKED_BY_REMOTE,
-    EVENTS,
-    EXHAUSTED,
-    GRANTED,
-    LOOK,
-    NEXT_SLOT,
-    OF_CONNECTION,
-    POLLS,
-    QUEUE_TOO_LONG,
-    REPORTED,
-    SHARE_EXHAUSTED,
-    TAKE,
-    WAIT,
-)
+from integrations.twentyfour import budget_scripts as scripts
 from integrations.twentyfour.error_mapping import QUARANTINE
 from integrations.twentyfour.instants import instant_of
 from sync.errors import RateLimitedError, UnavailableError
@@ -86,7 +69,6 @@ class Usage:
 
     @property
     def available_for_polls(self) -> int:
-        """How many polls may be made at once."""
         return 0 if self.blocked_until else max(0, self.remaining - self.reserved)
 
     @property
@@ -100,9 +82,7 @@ class Budget:
 
     Args:
         redis: shared by all workers.
-        limits: what may be taken.
         clock: tells the time in UTC.
-        sleep: waits for so many seconds.
         milliseconds: tells the milliseconds of a simulation; by default Redis tells the time.
         on_refused: hears of each request that there was none for: whether it was a poll's, and the reason.
     """
@@ -118,9 +98,8 @@ class Budget:
         on_refused: Callable[[bool, str], None] = lambda _poll, _reason: None,
     ) -> None:
         self._redis = redis
-        self._take, self._look = redis.register_script(TAKE), redis.register_script(LOOK)
-        self._block = redis.register_script(BLOCK)
-        self._redis = redis
+        self._take, self._look = redis.register_script(scripts.TAKE), redis.register_script(scripts.LOOK)
+        self._block = redis.register_script(scripts.BLOCK)
         self._limits = limits
         self._clock = clock
         self._sleep = sleep
@@ -129,11 +108,10 @@ class Budget:
         self._heard: list[tuple[int, int]] = []  # the last that was said of the limit; shared by the copies
         self._connection_id, self._polls = 0, False
 
-    def for_connection(self, connection_id: int) -> Budget:
-        """Give the same budget, to be used on a connection's account."""
+    def for_connection(self, connection_id: int) -> Self:
         return self._with(_connection_id=connection_id)
 
-    def for_polls(self) -> Budget:
+    def for_polls(self) -> Self:
         """Give the same budget, to be used for polls: they get what events leave."""
         return self._with(_polls=True)
 
@@ -145,11 +123,11 @@ class Budget:
         """
         patience = MAX_WAIT
         answer, wait = self._ask()
-        while answer == WAIT and wait <= patience:
+        while answer == scripts.WAIT and wait <= patience:
             patience -= wait
             self._sleep(wait.total_seconds())
             answer, wait = self._ask()
-        if answer != GRANTED:
+        if answer != scripts.GRANTED:
             refusal = self._refusal(answer, wait)
             self._refused(self._polls, refusal.error_code)
             raise refusal
@@ -158,13 +136,13 @@ class Budget:
 
     def forget(self) -> None:
         """Forget what the connection took of its share; what all took together stays. Raises RedisError."""
-        self._redis.delete(f"{OF_CONNECTION}{self._connection_id}")
+        self._redis.delete(f"{scripts.OF_CONNECTION}{self._connection_id}")
 
     def usage(self) -> Usage | None:
         """Tell how the budget stands; None while Redis is away."""
         try:
             hour, events, polls, left, reserved, blocked, now = self._look(
-                keys=[BLOCKED, REPORTED, EVENTS, POLLS], args=[self._ticks(), *self._hour()]
+                keys=scripts.KEYS[:4], args=[self._ticks(), *self._hour()]
             )
         except RedisError:
             return None
@@ -183,7 +161,7 @@ class Budget:
             ends = min(self._instant(reset), self._clock() + MAX_BLOCK)
             self._heard[:] = [(int(left[:9]), int(ends.timestamp() * 1000))]
         if left == "0":
-            self.block(self._until(reset), why=EXHAUSTED)
+            self.block(self._until(reset), why=scripts.EXHAUSTED)
         return None
 
     def record_quarantine(self, message: str) -> timedelta | None:
@@ -191,21 +169,21 @@ class Budget:
         told = re.search(QUARANTINE, message, re.IGNORECASE)
         return self.block(self._until(told["end"].rstrip(" ."))) if told else None
 
-    def block(self, wait: timedelta, *, why: int = BLOCKED_BY_REMOTE) -> timedelta:
+    def block(self, wait: timedelta, *, why: int = scripts.BLOCKED_BY_REMOTE) -> timedelta:
         """Stop all workers for so long, or for longer where they are stopped already.
 
         Never raises: the answer that asked for it may be that of a call that has saved something.
         """
         wait = min(wait, MAX_BLOCK)
         with suppress(RedisError):
-            self._block(keys=[BLOCKED], args=[self._ticks(), max(wait // MILLISECOND, 1), why])
+            self._block(keys=[scripts.BLOCKED], args=[self._ticks(), max(wait // MILLISECOND, 1), why])
         return wait
 
     def _ask(self) -> tuple[int, timedelta]:
         limits = self._limits
         heard = self._heard[0] if self._heard else ("", "")
         turns = (-(-1000 // limits.per_second), BURST, MAX_WAIT // MILLISECOND)
-        keys = [BLOCKED, REPORTED, EVENTS, POLLS, NEXT_SLOT, f"{OF_CONNECTION}{self._connection_id}"]
+        keys = [*scripts.KEYS, f"{scripts.OF_CONNECTION}{self._connection_id}"]
         rest = (limits.connection_percent, *turns, int(self._polls), *heard)
         try:
             answer, milliseconds = self._take(keys=keys, args=[self._ticks(), *self._hour(), *rest])
@@ -218,13 +196,13 @@ class Budget:
     def _refusal(self, answer: int, wait: timedelta) -> RateLimitedError:
         """Tell the truth about why there is no request now, and when there is."""
         until = f"{(self._clock() + wait + MINUTE).astimezone(OSLO):%H:%M}"  # by then in any case
-        if answer == BLOCKED_BY_REMOTE:
+        if answer == scripts.BLOCKED_BY_REMOTE:
             message = msg("24SevenOffice takes no more requests until {time}.", time=until)
             return RateLimitedError(message, error_code="quarantine", retry_after=wait)
-        if answer == QUEUE_TOO_LONG:
+        if answer == scripts.QUEUE_TOO_LONG:
             message = msg("Too many requests to 24SevenOffice wait for their turn just now.")
             return RateLimitedError(message, error_code="too_many_requests", retry_after=wait)
-        if answer == SHARE_EXHAUSTED:
+        if answer == scripts.SHARE_EXHAUSTED:
             message = msg(
                 "This connection has used its share of the hour's requests to 24SevenOffice; more come at {time}.",
                 time=until,
@@ -240,13 +218,12 @@ class Budget:
         limit = self._limits.per_hour
         return limit, limit * self._limits.reserve_percent // 100
 
-    def _with(self, **changes: object) -> Budget:
+    def _with(self, **changes: object) -> Self:
         twin = copy.copy(self)
         vars(twin).update(changes)
         return twin
 
     def _until(self, instant: str) -> timedelta:
-        """Tell how long it is to an instant."""
         return max(self._instant(instant) - self._clock(), timedelta(seconds=1))
 
     def _instant(self, text: str) -> datetime:

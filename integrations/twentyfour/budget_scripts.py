@@ -20,6 +20,7 @@ poll takes a turn only from so far back that no event could have it any more. So
 
 BLOCKED, REPORTED, NEXT_SLOT = "twentyfour:budget:blocked", "twentyfour:budget:told", "twentyfour:budget:turn"
 EVENTS, POLLS, OF_CONNECTION = "twentyfour:budget:events", "twentyfour:budget:polls", "twentyfour:budget:of:"
+KEYS = (BLOCKED, REPORTED, EVENTS, POLLS, NEXT_SLOT)
 
 GRANTED, WAIT, EXHAUSTED, SHARE_EXHAUSTED, BLOCKED_BY_REMOTE, QUEUE_TOO_LONG = range(6)
 """What a request hears: go after a wait, its turn taken; ask again after a wait (polls); and not for so long, as
@@ -115,11 +116,11 @@ if told_left then redis.call('HINCRBY', KEYS[2], 'left', -1) end
 return {0, math.max(turn - now, 0)}
 """
 )
-"""KEYS: blocked, told, events, polls, turn, the connection's. ARGV: now, limit and reserve in requests, share in
+"""KEYS: those above, and the connection's. ARGV: now, limit and reserve in requests, share in
 percent, gap in ms, burst, patience in ms, 1 for a poll, and what 24SevenOffice said: what is left, until when."""
 
 LOOK = _NOW + _REPORTED + _STATE + "return {hour, events, polls, left, reserved, blocked, now}"
-"""KEYS: the first four of the above. ARGV: the first three."""
+"""KEYS: the first four. ARGV: the first three."""
 
 BLOCK = (
     _NOW

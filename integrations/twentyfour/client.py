@@ -5,17 +5,16 @@ ours, because what a failure means depends on where it happens: until the reques
 saved, after that it may have been.
 """
 
-from __future__ import annotations
-
 import copy
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
@@ -63,13 +62,9 @@ class SoapClient:
     """Calls operations of 24SevenOffice's services.
 
     Args:
-        api_url: base address of the api host.
-        web_url: base address of the webservices host.
-        budget: asked before every request.
         connect_seconds: time-out for reaching a host, and for a request to arrive there.
         answer_seconds: time-out for each part of an answer.
         threads: how many may call at a time without waiting for a connection.
-        on_call: is told of each call.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -100,14 +95,13 @@ class SoapClient:
             )
             self._session.mount(scheme, adapter)
 
-    def with_budget(self, budget: Budget) -> SoapClient:
+    def with_budget(self, budget: Budget) -> Self:
         """Give the same client, all of it shared, whose requests go to this account of the budget."""
         twin = copy.copy(self)
         twin._budget = budget  # noqa: SLF001 - its own
         return twin
 
-    def for_polls(self) -> SoapClient:
-        """Give the same client, whose requests are those of polls."""
+    def for_polls(self) -> Self:
         return self.with_budget(self._budget.for_polls())
 
     def call(self, service: str, operation: str, /, *, session_id: str = "", **arguments: object) -> SoapValue:
@@ -122,7 +116,7 @@ class SoapClient:
         answer = self._post(called, operation, etree.tostring(envelope, encoding="utf-8"), session_id)
         result = self._read(called, operation, answer)
         if operation == "SaveBundleList" and (heard := error_mapping.of_result(result)):
-            raise error_mapping.error_of(heard, saves=True)
+            raise _error_of(heard, operation)
         return result
 
     def _post(self, called: _Service, operation: str, message: bytes, session_id: str) -> _Answer:
@@ -150,16 +144,12 @@ class SoapClient:
     def _read(self, called: _Service, operation: str, answer: _Answer) -> SoapValue:
         retry_after = self._budget.record_response(answer.status_code, answer.headers)
         if answer.status_code not in {HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR}:
-            heard = f"http {answer.status_code}"
-            raise error_mapping.error_of(heard, saves=operation in WRITE_OPERATIONS, retry_after=retry_after)
+            raise _error_of(f"http {answer.status_code}", operation, retry_after=retry_after)
         try:
             return called.binding.process_reply(called.client, called.binding.get(operation), answer)
         except zeep.exceptions.Fault as fault:
             heard = error_mapping.of_fault(fault.code, fault.message)
-            retry_after = self._budget.record_quarantine(heard)
-            raise error_mapping.error_of(
-                heard, saves=operation in WRITE_OPERATIONS, retry_after=retry_after
-            ) from fault
+            raise _error_of(heard, operation, retry_after=self._budget.record_quarantine(heard)) from fault
         except Exception as error:  # however an answer breaks the reader, it cannot be read
             raise _error_of(f"unreadable: HTTP {answer.status_code}", operation) from error
 
@@ -178,13 +168,11 @@ class SoapClient:
 
 @cache
 def _wsdl(name: str) -> Document:
-    """Read the WSDL of a service, once for the process."""
     transport: Any = zeep.Transport()  # zeep's own hint asks for the class, and its code for one of them
     return Document(str(WSDLS / f"{name}.wsdl"), transport, settings=SETTINGS)
 
 
 def _operation(request: requests.PreparedRequest) -> str:
-    """Name a request by the operation in its SOAPAction."""
     return str(request.headers["SOAPAction"]).strip('"').rpartition("/")[2]
 
 
@@ -216,5 +204,5 @@ def _never_sent(error: requests.RequestException) -> bool:
     return refused or isinstance(error, requests.ConnectTimeout)
 
 
-def _error_of(heard: str, operation: str) -> SyncError:
-    return error_mapping.error_of(heard, saves=operation in WRITE_OPERATIONS)
+def _error_of(heard: str, operation: str, *, retry_after: timedelta | None = None) -> SyncError:
+    return error_mapping.error_of(heard, saves=operation in WRITE_OPERATIONS, retry_after=retry_after)

@@ -8,7 +8,6 @@ that fits the line decides, so their order matters.
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum, auto
 from typing import Protocol
 
 from i18n.messages import Message, msg
@@ -31,38 +30,25 @@ class UnreadableError(Exception):
 
 
 class ApiException(Protocol):
-    """What a company that is refused carries."""
-
     Type: str | None
     Message: str | None
 
 
 class SaveResponse(Protocol):
-    """What ``SaveBundleList`` answers."""
-
     Type: str
     Description: str | None
-
-
-class Meaning(Enum):
-    """What an error asks for, where nothing was saved."""
-
-    LOG_IN = auto()  # a new session
-    RETRY = auto()  # another try, by itself
-    RATE_LIMIT = auto()  # the same, and fewer requests
-    RECORD = auto()  # a person who corrects the record
-    SETTINGS = auto()  # a person who corrects the connection
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What a line that matches ``pattern`` means; ``message`` and ``remedy`` are for the reader of the mail.
 
-    ``open`` says that a call that saves may have saved all the same (assumption S8).
+    ``error`` is what to raise where nothing was saved; ``open`` says that a call that saves may have saved all the
+    same (assumption S8).
     """
 
     pattern: str
-    meaning: Meaning
+    error: type[UnavailableError | RejectedError | MisconfiguredError]
     error_code: str
     message: Message
     remedy: str = ""
@@ -80,40 +66,40 @@ QUARANTINE = (
 RULES = (
     Rule(
         r"^company ",
-        Meaning.RECORD,
+        RejectedError,
         error_code="refused",
         message=msg("24SevenOffice refused the customer"),
         remedy=msg("Correct the customer in Moment."),
     ),
     Rule(
         rf"{ITS_OWN}(session is not authenticated|client is not authenticated on)|^result NotAuthenticated",
-        Meaning.LOG_IN,
+        SessionRefusedError,
         error_code="session",
         message=msg("24SevenOffice does not accept the session"),
     ),
     Rule(
         QUARANTINE,
-        Meaning.RATE_LIMIT,
+        RateLimitedError,
         error_code="quarantine",
         message=msg("24SevenOffice takes no requests for a while, as there were too many"),
     ),
     Rule(
         rf"{ITS_OWN}the provided identity\w* is (blocked|disabled)",
-        Meaning.SETTINGS,
+        MisconfiguredError,
         error_code="identity_blocked",
         message=msg("The login has no access to this client of 24SevenOffice"),
         remedy=msg("Unblock it in 24SevenOffice, or enter another identity id in the connection's settings."),
     ),
     Rule(
         rf"{ITS_OWN}the provided identity\w* does not (belong|exist)",
-        Meaning.SETTINGS,
+        MisconfiguredError,
         error_code="identity",
         message=msg("The login does not reach this client of 24SevenOffice"),
         remedy=msg("Fetch the clients in the connection's settings, and choose the right one."),
     ),
     Rule(
         r"DepartmentIsRequired",
-        Meaning.RECORD,
+        RejectedError,
         error_code="department_required",
         message=msg("24SevenOffice requires a department"),
         remedy=msg(
@@ -123,28 +109,28 @@ RULES = (
     ),
     Rule(
         r"ProjectIsRequired",
-        Meaning.RECORD,
+        RejectedError,
         error_code="project_required",
         message=msg("24SevenOffice requires a project"),
         remedy=msg("Put the record on a project in Moment, or let 24SevenOffice do without it for the account."),
     ),
     Rule(
         r"^fault \S*Client:|instance validation error",  # in SOAP 1.1 a fault of the sender, not to be repeated
-        Meaning.RECORD,
+        RejectedError,
         error_code="not_understood",
         message=msg("24SevenOffice could not read what it was sent"),
         remedy=msg("Look for unusual signs or values in the record in Moment."),
     ),
     Rule(
         r"^result SystemError",
-        Meaning.RETRY,
+        UnavailableError,
         error_code="system_error",
         message=msg("24SevenOffice has a technical problem"),
         open=True,
     ),
     Rule(
         r"^result ",
-        Meaning.RECORD,
+        RejectedError,
         error_code="refused",
         message=msg("24SevenOffice refused the voucher"),
         remedy=msg("Correct what it names, in Moment or in 24SevenOffice, then try again."),
@@ -152,34 +138,41 @@ RULES = (
     ),
     Rule(
         r"^fault ",
-        Meaning.RETRY,
+        UnavailableError,
         error_code="fault",
         message=msg("24SevenOffice answered with an error"),
         open=True,
     ),
     Rule(
         r"^http 429",
-        Meaning.RATE_LIMIT,
+        RateLimitedError,
         error_code="too_many_requests",
         message=msg("24SevenOffice gets too many requests just now"),
     ),
     Rule(
-        r"^http 4", Meaning.RETRY, error_code="http_error", message=msg("24SevenOffice did not take the request")
+        r"^http 4",
+        UnavailableError,
+        error_code="http_error",
+        message=msg("24SevenOffice did not take the request"),
     ),
     Rule(
         r"^http ",
-        Meaning.RETRY,
+        UnavailableError,
         error_code="http_error",
         message=msg("24SevenOffice has a technical problem"),
         open=True,
     ),
-    Rule(r"^unsent", Meaning.RETRY, error_code="no_connection", message=msg("24SevenOffice cannot be reached")),
+    Rule(r"^unsent", UnavailableError, error_code="no_connection", message=msg("24SevenOffice cannot be reached")),
     Rule(
-        r"^silent", Meaning.RETRY, error_code="no_answer", message=msg("24SevenOffice gave no answer"), open=True
+        r"^silent",
+        UnavailableError,
+        error_code="no_answer",
+        message=msg("24SevenOffice gave no answer"),
+        open=True,
     ),
     Rule(
         r"^unreadable",
-        Meaning.RETRY,
+        UnavailableError,
         error_code="unreadable",
         message=msg("24SevenOffice gave an answer that cannot be read"),
         open=True,
@@ -206,21 +199,12 @@ def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) ->
 
 
 def _error(rule: Rule, message: str, retry_after: timedelta | None) -> SyncError:
-    match rule.meaning:
-        case Meaning.LOG_IN:
-            return SessionRefusedError(message, error_code=rule.error_code)
-        case Meaning.RETRY:
-            return UnavailableError(message, error_code=rule.error_code, retry_after=retry_after)
-        case Meaning.RATE_LIMIT:
-            return RateLimitedError(message, error_code=rule.error_code, retry_after=retry_after)
-        case Meaning.RECORD:
-            return RejectedError(message, error_code=rule.error_code, remedy=rule.remedy)
-        case Meaning.SETTINGS:
-            return MisconfiguredError(message, error_code=rule.error_code, remedy=rule.remedy)
+    if issubclass(rule.error, UnavailableError):
+        return rule.error(message, error_code=rule.error_code, retry_after=retry_after)
+    return rule.error(message, error_code=rule.error_code, remedy=rule.remedy)
 
 
 def of_fault(code: str | None, message: str | None) -> str:
-    """Put a SOAP fault into a line."""
     return f"fault {code}: {innermost(message)}"
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from integrations.twentyfour import attachments, customers, invoices, projects
 from integrations.twentyfour.client import SoapClient
-from integrations.twentyfour.customer_index import CustomerIndex
+from integrations.twentyfour.customers import CustomerIndex
 from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.projects import ProjectNumbers
 from integrations.twentyfour.session import Login, Session, SessionStore
@@ -43,12 +43,8 @@ class TwentyFourGateway(LedgerGateway):
     It is light, but remembers the books of its client: keep it for as long as the settings stay the same. Threads
     may share it.
 
-    Args:
-        settings: the connection's.
-        application_id: the integration's own, from 24SevenOffice.
-        client: the process's SOAP client, on the connection's account.
-        store: where the sessions of all logins are kept.
-        is_current: tells whether the login is still the connection's, so that its session is kept.
+    ``client`` is the process's, on the connection's account. ``is_current`` tells whether the login is still the
+    connection's, so that its session is kept.
     """
 
     def __init__(

@@ -126,7 +126,6 @@ def _posted_line(line: SoapValue) -> PostedLine:
 
 
 def _ledger_line(line: SoapValue) -> LedgerLine:
-    """Read a line of a supplier's voucher."""
     project_number, _ = _dimension(line, "Project")
     supplier_number, supplier_name = _dimension(line, "Customer")
     return LedgerLine(

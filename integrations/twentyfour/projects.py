@@ -32,11 +32,7 @@ MAX_NUMBER = 2**31 - 1
 def save(session: Session, draft: ProjectDraft, *, client_id: str, field: ClientIdField) -> None:
     """Create or overwrite a project, whose number is its Id (SaveProject).
 
-    Args:
-        session: the login that saves.
-        draft: the project.
-        client_id: goes on every project (assumption S2), unless it is empty.
-        field: where it goes.
+    ``client_id`` goes into this ``field`` of every project (assumption S2), unless it is empty.
     """
     project = {
         "Id": draft.number,

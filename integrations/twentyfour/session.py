@@ -73,7 +73,6 @@ class SessionStore:
         self._login_seconds = login_seconds
 
     def name_of(self, *credentials: str) -> str:
-        """Tell what the session of these credentials is called."""
         return f"twentyfour:session:{self._vault.keyed_hash(*credentials)}"
 
     @_redis_needed()
@@ -140,11 +139,7 @@ class SessionStore:
 class Session:
     """One login's way to call 24SevenOffice.
 
-    Args:
-        login: who calls.
-        client: the process's SOAP client.
-        store: where the session id is kept.
-        is_current: tells whether it is still the login of whom it was made for; else its session is its own alone.
+    ``is_current`` tells whether it is still the login of whom it was made for; else its session is its own alone.
     """
 
     def __init__(
@@ -257,13 +252,7 @@ class Session:
 
 
 class ReadCache(Generic[K, V]):
-    """What one client was read to hold, remembered for a while; threads may share it.
-
-    Args:
-        session: the login that reads.
-        maxsize: how much is remembered at the most.
-        seconds: for how long.
-    """
+    """What one client was read to hold, remembered for so many seconds; threads may share it."""
 
     def __init__(self, session: Session, *, maxsize: int, seconds: float) -> None:
         self._session = session
@@ -277,7 +266,6 @@ class ReadCache(Generic[K, V]):
         return twin
 
     def forget(self) -> None:
-        """Read everything again when it is next asked for."""
         with self._reading:
             self._remembered.clear()
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from integrations.twentyfour.customer_index import CustomerIndex
+from integrations.twentyfour.customers import CustomerIndex
 from integrations.twentyfour.instants import day_of, instant_of
 from integrations.twentyfour.session import Session
 from tests.integrations.twentyfour.remote import Answer, Remote, says, value_of
