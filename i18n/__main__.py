@@ -1,4 +1,4 @@
-"""``python -m language``: bring the translations up to date with what the source says."""
+"""``python -m i18n``: bring the translations up to date with what the source says."""
 
 import sys
 

@@ -63,7 +63,6 @@ class BoundedAdapter(HTTPAdapter):
         pool_maxsize: connections kept open to a host.
         name: tells the operation that a request is; one of a few, without an id in it.
         writes: tells whether a request saves something.
-        on_call: is told of each call.
     """
 
     def __init__(
@@ -83,10 +82,7 @@ class BoundedAdapter(HTTPAdapter):
         super().__init__(pool_maxsize=pool_maxsize)
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - as requests has it
-        """Send a request, and tell how that went.
-
-        Raises UnavailableError where it writes and there is no leave.
-        """
+        """Raise UnavailableError where a request writes and it is too late to."""
         began, status = time.perf_counter(), "none"
         token = _write_guard.set(_asking(request) if self._writes(request) else None)
         try:

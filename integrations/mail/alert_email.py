@@ -44,10 +44,7 @@ _PLURAL = _SINGULAR | {
 
 @dataclass(frozen=True, slots=True)
 class AlertEmail:
-    """All that one address is told at a time, in the language of the connection with the most urgent news.
-
-    ``alerts`` is what happened, at least one, the most urgent first.
-    """
+    """All that one address is told at a time, the most urgent first, and in the language of that connection."""
 
     alerts: Sequence[PendingAlert]
     public_url: str

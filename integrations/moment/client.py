@@ -9,10 +9,12 @@ from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
+from io import SEEK_END
 from itertools import count
 from threading import Lock
-from typing import Generic, Literal, TypeVar
+from typing import BinaryIO, Generic, Literal, TypeVar
 from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import requests
 from cachetools import TTLCache
@@ -25,7 +27,6 @@ from integrations.moment.error_mapping import Call
 from integrations.moment.field_labels import LIST_LABELS
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
-from integrations.moment.uploads import Upload
 from integrations.transport import BoundedAdapter, OnCall, ignore_call
 from sync.engine import call_log
 
@@ -38,6 +39,7 @@ Access = tuple[str, SecretStr]
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
+_PLAIN = frozenset(" -_.,&()+")
 _PAGE = 100
 READ_AHEAD_THREADS = 50
 """Records that a process reads ahead at a time: as many as the largest batch has."""
@@ -56,7 +58,11 @@ def pooled_session(
     session.headers.update({"Accept": "application/json", "User-Agent": "moment-24sevenoffice"})
     for scheme in ("http://", "https://"):
         adapter = BoundedAdapter(
-            seconds=connect_seconds, pool_maxsize=connections, name=_operation, writes=_saves, on_call=on_call
+            seconds=connect_seconds,
+            pool_maxsize=connections,
+            name=_operation,
+            writes=lambda request: request.method != "GET",
+            on_call=on_call,
         )
         session.mount(scheme, adapter)
     return session
@@ -101,6 +107,37 @@ class MomentSite:
     charts: ReadCache[Access, Mapping[str, Fields]] = field(default_factory=partial(ReadCache, 500))
     project_ids: ReadCache[tuple[Access, int], str] = field(default_factory=partial(ReadCache, 10_000))
     read_ahead_pool: Executor = field(default_factory=partial(ThreadPoolExecutor, READ_AHEAD_THREADS, "moment"))
+
+
+class Upload:
+    """A form with one file (assumption M4), sent once and a piece at a time, so that no file is ever held whole.
+
+    Args:
+        content: is read from where it stands to its end.
+        name: of the file; what is neither a letter, a digit nor one of ``-_.,&()+`` and space becomes a hyphen.
+        media_type: the file's media type, such as "application/pdf".
+    """
+
+    def __init__(self, content: BinaryIO, *, name: str, media_type: str) -> None:
+        boundary = uuid4().hex
+        plain = "".join(c if c.isalnum() or c in _PLAIN else "-" for c in name)
+        self.media_type = f"multipart/form-data; boundary={boundary}"
+        self._head = (
+            f"--{boundary}\r\n"
+            f'Content-Disposition: form-data; name="file"; filename="{plain}"\r\n'
+            f"Content-Type: {media_type}\r\n\r\n"
+        ).encode()
+        self._content = content
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self._length = len(self._head) + _remaining(content) + len(self._tail)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        yield from iter(partial(self._content.read, _CHUNK), b"")
+        yield self._tail
 
 
 class MomentClient:
@@ -160,7 +197,7 @@ class MomentClient:
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
         """Save something and read what Moment made of it; a Decimal keeps its decimals.
 
-        ``repeatable`` says that saving it twice does no harm; otherwise an answer that is lost is Uncertain.
+        ``repeatable`` says that saving it twice does no harm; else a lost answer raises OutcomeUnknownError.
         """
         call = self._write_call(path, repeatable=repeatable)
         return _found(call, self._send(call, method, path, body=_written(values)))
@@ -253,10 +290,6 @@ def _operation(request: requests.PreparedRequest) -> str:
     return f"{request.method} {'/'.join(map(str, parts[1::2]))}"
 
 
-def _saves(request: requests.PreparedRequest) -> bool:
-    return request.method != "GET"
-
-
 def _list_of(path: str) -> Message:
     return LIST_LABELS[path.partition("/")[0]]
 
@@ -301,3 +334,10 @@ def _read(call: Call, body: bytes) -> Values:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _remaining(content: BinaryIO) -> int:
+    start = content.tell()
+    end = content.seek(0, SEEK_END)
+    content.seek(start)
+    return end - start

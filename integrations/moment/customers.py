@@ -13,10 +13,7 @@ _REMEDY = msg("Correct the customer in Moment; it then comes across by itself.")
 
 
 def translate(values: Mapping[str, object]) -> Customer:
-    """Read a customer as the API gives it.
-
-    Raises RejectedError where the name is missing or a value does not fit.
-    """
+    """Read a customer. Raises RejectedError where the name is missing or a value does not fit."""
     fields = Fields(values, _REMEDY, record=values.get("id"))
     return Customer(
         id=fields.required(fields.key, "id"),

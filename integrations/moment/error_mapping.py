@@ -64,7 +64,14 @@ class Call:
     def error_status(self, status: int, body: bytes, headers: Mapping[str, str]) -> SyncError:
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                return _key_refused(self.company)
+                return MisconfiguredError(
+                    msg("Moment does not accept the API key for company {company}.", company=self.company),
+                    error_code="moment_key",
+                    remedy=msg(
+                        "Make a new API key in Moment and enter it in the settings of the connection. "
+                        "A key lives for two years at most."
+                    ),
+                )
             case status if status in _RETRYABLE:
                 pause = msg("Moment asks for a pause ({doing}).", doing=self.doing)
                 return UnavailableError(pause, error_code=_UNAVAILABLE, retry_after=_retry_after(headers))
@@ -88,17 +95,6 @@ class Call:
             error_code="moment_company",
             remedy=msg("Correct the company's id in the settings of the connection."),
         )
-
-
-def _key_refused(company: str) -> SyncError:
-    return MisconfiguredError(
-        msg("Moment does not accept the API key for company {company}.", company=company),
-        error_code="moment_key",
-        remedy=msg(
-            "Make a new API key in Moment and enter it in the settings of the connection. "
-            "A key lives for two years at most."
-        ),
-    )
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:

@@ -10,12 +10,11 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from i18n.messages import Message, msg
-from integrations.moment.client import MomentClient, MomentSite
+from integrations.moment.client import MomentClient, MomentSite, Upload
 from integrations.moment.field_labels import ACCEPTED, ACTIVITIES, CLOSED, EXPENSES
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.invoices import MAX_DAYS_AHEAD
-from integrations.moment.uploads import Upload
 from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.money import NOK
@@ -49,7 +48,16 @@ class ExpenseGateway:
             if values.get("projectExtensionState") != CLOSED:
                 return id_of(values.get("id"))
         if named:
-            raise _closed(name, self._project_name(project_id))
+            project = self._project_name(project_id)
+            raise RejectedError(
+                msg("The activity “{name}” of {project} is closed in Moment.", name=name, project=project),
+                error_code="activity",
+                remedy=msg(
+                    "Open the activity “{name}” of {project} in Moment, or make another one with that name.",
+                    name=name,
+                    project=project,
+                ),
+            )
         return self._make_activity(project_id, name)
 
     def has_activity(self, name: str) -> bool:
@@ -186,15 +194,3 @@ def _reference(record_id: str) -> int | str:
 
 def _folded(name: str) -> str:
     return name.strip().casefold()
-
-
-def _closed(name: str, project: Message) -> RejectedError:
-    return RejectedError(
-        msg("The activity “{name}” of {project} is closed in Moment.", name=name, project=project),
-        error_code="activity",
-        remedy=msg(
-            "Open the activity “{name}” of {project} in Moment, or make another one with that name.",
-            name=name,
-            project=project,
-        ),
-    )

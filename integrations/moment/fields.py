@@ -1,13 +1,11 @@
 """What every record of Moment is read through: a value that does not fit is refused by record and field."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from i18n.messages import Message, joined, msg
 from integrations.moment.field_labels import FIELD_LABELS
@@ -60,7 +58,7 @@ class Fields:
         )
 
     def required(self, read: Callable[[str], T | None], name: str) -> T:
-        """Read a field that must not be empty: ``fields.given(fields.text, "name")``."""
+        """Read a field that must not be empty: ``fields.required(fields.text, "name")``."""
         value = read(name)
         if value is None or value == "":
             raise self.refused(msg("The {field} is missing", field=FIELD_LABELS[name]))
@@ -131,7 +129,7 @@ class Fields:
             raise self._wrong(name, msg("one of {words}", words=", ".join(table)))
         return table.get(word, missing)
 
-    def lines(self, name: str) -> list[Fields]:
+    def lines(self, name: str) -> list[Self]:
         rows = self.values.get(name) or []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self._wrong(name, msg("a list"))

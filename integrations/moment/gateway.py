@@ -63,19 +63,12 @@ class MomentGateway(ExpenseGateway):
             self._ahead = {}
 
     def customer(self, record_id: str) -> Customer | None:
-        """Read one customer. Raises RejectedError for one that cannot be read as assumption M2 has it."""
         return self._read(EntityType.CUSTOMER, record_id, customers.translate)
 
     def project(self, record_id: str) -> Project | None:
-        """Read one project. Raises RejectedError for one that cannot be read as assumption M3 has it."""
         return self._read(EntityType.PROJECT, record_id, projects.translate)
 
     def invoice(self, record_id: str) -> Invoice | None:
-        """Read one invoice with its accounts. Raises RejectedError for one that shall travel and cannot be read.
-
-        An invoice that shall not travel has neither lines nor a day of its own: see
-        :func:`integrations.moment.invoices.translate`.
-        """
         translate = partial(invoices.translate, account=self._account, number=self._number_of)
         return self._read(EntityType.INVOICE, record_id, translate)
 

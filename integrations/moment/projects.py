@@ -10,10 +10,7 @@ _REMEDY = msg("Correct the project in Moment; it then comes across by itself.")
 
 
 def translate(values: Mapping[str, object]) -> Project:
-    """Read a project as the API gives it.
-
-    Raises RejectedError where the name is missing or a value does not fit.
-    """
+    """Read a project. Raises RejectedError where the name is missing or a value does not fit."""
     fields = Fields(values, _REMEDY, record=values.get("id"))
     return Project(
         id=fields.required(fields.key, "id"),

@@ -27,11 +27,8 @@ from sync.errors import UnavailableError
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 """Signatures that only the provider can make; a shared secret or none at all proves nothing."""
 
-LEEWAY_SECONDS = 60
-"""By how much two clocks may differ."""
-
-CACHE_SECONDS = 600
-"""How long it is remembered where the provider's parts are; its keys are asked for each time."""
+LEEWAY_SECONDS = 60  # by which two clocks may differ
+CACHE_SECONDS = 600  # it is remembered where the provider's parts are; its keys are asked for each time
 
 VERIFIED_CLAIMS = ("email_verified", "xms_edov")
 """The claims by which a provider vouches for an address: the standard's, and Microsoft's."""

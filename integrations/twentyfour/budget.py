@@ -155,7 +155,8 @@ class Budget:
         How many requests are left goes along with the next one that is asked for, as it costs no time there.
         """
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            return self.block(_seconds(headers.get("Retry-After", "")))
+            seconds = headers.get("Retry-After", "")
+            return self.block(timedelta(seconds=int(seconds[:9]) if seconds.isdecimal() else 1))
         left, reset = headers.get("APILimitRemaining", "").strip(), headers.get("APILimitReset", "")
         if left.isdecimal() and reset:
             ends = min(self._instant(reset), self._clock() + MAX_BLOCK)
@@ -194,7 +195,6 @@ class Budget:
         return answer, milliseconds * MILLISECOND
 
     def _refusal(self, answer: int, wait: timedelta) -> RateLimitedError:
-        """Tell the truth about why there is no request now, and when there is."""
         until = f"{(self._clock() + wait + MINUTE).astimezone(OSLO):%H:%M}"  # by then in any case
         if answer == scripts.BLOCKED_BY_REMOTE:
             message = msg("24SevenOffice takes no more requests until {time}.", time=until)
@@ -232,12 +232,3 @@ class Budget:
             return instant_of(datetime.fromisoformat(text))
         except ValueError:
             return self._clock() + DEFAULT_BLOCK
-
-
-def _seconds(retry_after: str) -> timedelta:
-    """Read a number of seconds; one second where it is anything else."""
-    return (
-        min(timedelta(seconds=int(retry_after[:9])), MAX_BLOCK)
-        if retry_after.isdecimal()
-        else timedelta(seconds=1)
-    )

@@ -91,7 +91,11 @@ class SoapClient:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
             adapter = BoundedAdapter(
-                seconds=connect_seconds, pool_maxsize=threads, name=_operation, writes=_saves, on_call=on_call
+                seconds=connect_seconds,
+                pool_maxsize=threads,
+                name=_operation,
+                writes=lambda request: _operation(request) in WRITE_OPERATIONS,
+                on_call=on_call,
             )
             self._session.mount(scheme, adapter)
 
@@ -174,10 +178,6 @@ def _wsdl(name: str) -> Document:
 
 def _operation(request: requests.PreparedRequest) -> str:
     return str(request.headers["SOAPAction"]).strip('"').rpartition("/")[2]
-
-
-def _saves(request: requests.PreparedRequest) -> bool:
-    return _operation(request) in WRITE_OPERATIONS
 
 
 def _record(operation: str, message: bytes, answer: bytes | str) -> None:

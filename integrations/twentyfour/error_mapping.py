@@ -8,7 +8,7 @@ that fits the line decides, so their order matters.
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Any
 
 from i18n.messages import Message, msg
 from sync.errors import (
@@ -27,16 +27,6 @@ class SessionRefusedError(UnavailableError):
 
 class UnreadableError(Exception):
     """What came back is no answer that the operation could have given."""
-
-
-class ApiException(Protocol):
-    Type: str | None
-    Message: str | None
-
-
-class SaveResponse(Protocol):
-    Type: str
-    Description: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,41 +171,36 @@ RULES = (
 
 
 def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) -> SyncError:
-    """Look a line up in the table; the answer is the error to raise.
+    """Look up a line as the functions below make it; the answer is the error to raise.
 
-    Args:
-        text: one line, as the functions below make it.
-        saves: whether the call would have saved something, so that an error may leave that open.
-        retry_after: the least wait, where 24SevenOffice named one.
+    ``saves`` says that the call would have saved something, so that an error may leave that open.
     """
     rule = next(rule for rule in RULES if re.search(rule.pattern, text, re.IGNORECASE))
     way, _, said = text.partition(": ")
     message = msg("{what}: “{said}”.", what=rule.message, said=said) if said else msg("{what}.", what=rule.message)
-    error = _error(rule, message, retry_after)
+    error: SyncError
+    if issubclass(rule.error, UnavailableError):
+        error = rule.error(message, error_code=rule.error_code, retry_after=retry_after)
+    else:
+        error = rule.error(message, error_code=rule.error_code, remedy=rule.remedy)
     if not (saves and rule.open):
         return error
     answered = way.startswith(("fault", "result"))
     return OutcomeUnknownError(message, error_code=rule.error_code, otherwise=error if answered else None)
 
 
-def _error(rule: Rule, message: str, retry_after: timedelta | None) -> SyncError:
-    if issubclass(rule.error, UnavailableError):
-        return rule.error(message, error_code=rule.error_code, retry_after=retry_after)
-    return rule.error(message, error_code=rule.error_code, remedy=rule.remedy)
-
-
 def of_fault(code: str | None, message: str | None) -> str:
     return f"fault {code}: {innermost(message)}"
 
 
-def of_exception(exception: ApiException | None) -> str:
+def of_exception(exception: Any) -> str:  # noqa: ANN401 - what zeep makes of an APIException, or None
     """Put the ``APIException`` of a company into a line; empty where it says nothing."""
     if exception is None or not (exception.Type or exception.Message):
         return ""
     return f"company {exception.Type}: {innermost(exception.Message) or exception.Type}"
 
 
-def of_result(result: SaveResponse | None) -> str:
+def of_result(result: Any) -> str:  # noqa: ANN401 - what zeep makes of a SaveResponse, or None
     """Put the ``SaveResponse`` of ``SaveBundleList`` into a line; empty where it is Ok."""
     if result is None:
         return "unreadable: no result"

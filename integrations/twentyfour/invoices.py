@@ -22,10 +22,7 @@ def post(
     voucher_type: VoucherType,
     posting: Literal["ledger", "draft"],
 ) -> None:
-    """Save vouchers of one fiscal year in one call (SaveBundleList).
-
-    All of them, or OutcomeUnknownError says why not.
-    """
+    """Save vouchers of one fiscal year in one call (SaveBundleList): all, or OutcomeUnknownError says why not."""
     bundle = {
         "YearId": year,
         "Vouchers": {"Voucher": [_voucher(voucher, voucher_type) for voucher in vouchers]},

@@ -64,8 +64,6 @@ def read(session: Session, number: int, *, field: ClientIdField) -> ExistingProj
 
 
 class ProjectNumbers(ReadCache[int, bool]):
-    """The numbers of one client's projects, whose client id stands in ``field``."""
-
     def __init__(self, session: Session, *, field: ClientIdField) -> None:
         super().__init__(session, maxsize=100 * MAX_NUMBERS, seconds=CACHE_SECONDS)
         self._field = field

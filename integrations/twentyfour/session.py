@@ -59,12 +59,8 @@ class SessionStore:
     """Session ids of all logins, one login being made at a time however many workers need it.
 
     Nothing is called without Redis (every call raises UnavailableError then): with sessions of its own each
-    process would have to log in, and the queue is down then anyway.
-
-    Args:
-        redis: shared by all workers.
-        vault: encrypts what lies in Redis, and hashes what it lies under.
-        login_seconds: how long a login may take before another worker makes its own.
+    process would have to log in, and the queue is down then anyway. ``login_seconds`` is how long a login may take
+    before another worker makes its own.
     """
 
     def __init__(self, redis: Redis, vault: Vault, *, login_seconds: float) -> None:
@@ -159,7 +155,6 @@ class Session:
         self._choosing = threading.Lock()
 
     def for_polls(self) -> Self:
-        """Give the same session, whose requests are those of polls."""
         twin = copy.copy(self)
         twin._client = self._client.for_polls()  # noqa: SLF001 - its own
         return twin
