@@ -137,7 +137,8 @@ def test_nothing_that_was_started_outlives_an_installer_that_is_ended(
     command = [sys.executable, "-c", FORKING + MAIN, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as installing:
         assert installing.stdout
-        forked = psutil.Process(int(installing.stdout.readline()))
+        said = next(line for line in installing.stdout if line.strip())  # once the log has it
+        forked = psutil.Process(int(said))
         installing.send_signal(ending)
         installing.wait(60)
     deadline = time.monotonic() + 5
