@@ -20,8 +20,6 @@ from web.pages import (
     dashboard,
     email_log,
     error_codes,
-    expenses,
-    match_questions,
     openid,
     operations,
     record_actions,
@@ -38,9 +36,7 @@ ROUTERS = (
     metrics.router,
     dashboard.router,
     record_actions.router,
-    records.router,  # after the one before, which has /changes/confirm
-    match_questions.router,
-    expenses.router,
+    records.router,  # after the one before, which has /records/confirm
     email_log.router,
     audit_log.router,
     connections.router,
@@ -55,10 +51,10 @@ ROUTERS = (
 
 
 def create_app() -> FastAPI:
-    """Make the app from the settings in the environment."""
-    settings = get_container().settings
-    configure(settings.log_format, level=settings.log_level)
-    app = SecureApp()
+    """Make the app around this process's container, which is made from the environment."""
+    container = get_container()
+    configure(container.settings.log_format, level=container.settings.log_level)
+    app = SecureApp(container)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

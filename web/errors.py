@@ -10,8 +10,9 @@ from i18n.messages import Message, msg
 from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
 from models.users.repository import UnknownUserError
+from web.dependencies import container_of
 from web.security.auth import CurrentUser, signed_in_user
-from web.views.templates import render
+from web.views.templates import Renderer
 
 RETRY_AFTER = {"Retry-After": "30"}
 """Seconds."""
@@ -33,7 +34,6 @@ DEFAULT_MESSAGE = (msg("That cannot be read"), msg("Something in the address or 
 
 
 def add_error_pages(app: FastAPI) -> None:
-    """Have all errors answered from here."""
     app.exception_handlers |= {
         StarletteHTTPException: _refused,
         RequestValidationError: _unreadable,
@@ -74,14 +74,14 @@ async def _answer(request: Request, status_code: int, detail: str, headers: dict
         return JSONResponse({"detail": detail}, status_code, headers)
     title, words = MESSAGES.get(status_code, DEFAULT_MESSAGE)
     current_user = await run_in_threadpool(_user_if_known, request)
-    page = render(request, current_user, "error.html", status=status_code, title=title, message=words)
+    page = Renderer(request, current_user)("error.html", status=status_code, title=title, message=words)
     page.headers.update(headers)
     return page
 
 
 def _user_if_known(request: Request) -> CurrentUser | None:
-    """Tell who asks, as far as the database can be asked."""
+    """Return who asks, as far as the database can be asked."""
     try:
-        return signed_in_user(request)
+        return signed_in_user(request, container_of(request))
     except DatabaseUnavailableError:
         return None

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Response, status
 from redis.exceptions import RedisError
 
 from models.schema.version import is_behind
+from web.dependencies import ContainerDep
 from web.security.auth import Open
-from worker import heartbeat
-from worker.container import get_container
+from worker.container import Container
 
 router = APIRouter(prefix="/health", dependencies=[Open])
 
@@ -18,19 +18,19 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/ready")
-def ready(response: Response) -> dict[str, str]:
+def ready(container: ContainerDep, response: Response) -> dict[str, str]:
     """Tell what is up; 503 without PostgreSQL, and while its tables are older than this program.
 
     Without Redis or workers notifications are taken all the same, so that is told and no more.
     """
-    behind = is_behind(get_container().database)
+    behind = is_behind(container.database)
     if behind:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    return {"web": "up", "postgresql": "up", "tables": "behind" if behind else "up"} | _worked_on()
+    return {"web": "up", "postgresql": "up", "tables": "behind" if behind else "up"} | _workers(container)
 
 
-def _worked_on() -> dict[str, str]:
+def _workers(container: Container) -> dict[str, str]:
     try:
-        return {"redis": "up", "workers": "up" if heartbeat.is_alive(get_container().redis) else "silent"}
+        return {"redis": "up", "workers": "up" if container.is_alive() else "silent"}
     except RedisError:
         return {"redis": "down", "workers": "silent"}

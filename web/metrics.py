@@ -1,24 +1,57 @@
 """The metrics, for Prometheus: those of this process, and how the installation stands as a whole."""
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Header, HTTPException, Response, status
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from web.dependencies import ContainerDep
 from web.security.auth import Open
-from worker.container import get_container
-from worker.observability.metrics import CONTENT_TYPE, is_authorized
+from worker.container import Container
 
 router = APIRouter(dependencies=[Open])
 
+PARTS = {"webhooks": "webhook", "health": "health", "static": "static", "metrics": "metrics"}
+"""The parts by the beginning of their paths, which may hold a secret; all else are pages."""
+
 
 @router.get("/metrics")
-def metrics(authorization: Annotated[str, Header()] = "") -> Response:
-    """Tell them to whoever says METRICS_TOKEN; 404 where there is none, 401 for whoever does not know it."""
-    token = get_container().settings.metrics_token
-    if not token.get_secret_value():
+def metrics(container: ContainerDep, authorization: Annotated[str, Header()] = "") -> Response:
+    """Answer whoever sends METRICS_TOKEN; 404 where there is none, 401 for whoever does not know it."""
+    if not container.settings.metrics_token.get_secret_value():
         raise HTTPException(status.HTTP_404_NOT_FOUND)
-    if not is_authorized(token, authorization):
+    if not container.metrics.is_authorized(authorization):
         raise HTTPException(status.HTTP_401_UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
-    return Response(
-        get_container().metrics.text() + get_container().installation_metrics.text(), media_type=CONTENT_TYPE
-    )
+    text = container.metrics.text() + container.installation_metrics.text()
+    return Response(text, media_type=container.metrics.content_type)
+
+
+class RequestMetrics:
+    """Counts and traces each answer; one that never came counts as 500."""
+
+    def __init__(self, app: ASGIApp, container: Container) -> None:
+        self._app = app
+        self._tracer = container.tracer
+        self._metrics = container.metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        part = PARTS.get(scope["path"].split("/")[1], "page")
+        status_code, began, answered = 500, time.perf_counter(), 0.0
+
+        async def noting(message: Message) -> None:
+            nonlocal status_code, answered
+            if message["type"] == "http.response.start":
+                status_code, answered = message["status"], time.perf_counter()
+            await send(message)
+
+        try:
+            with self._tracer.span(f"web {part}", {"method": scope["method"]}):
+                await self._app(scope, receive, noting)
+        finally:
+            seconds = (answered or time.perf_counter()) - began  # what is done after the answer is not counted
+            self._metrics.requests.labels(part, status_code).inc()
+            self._metrics.request_seconds.labels(part).observe(seconds)

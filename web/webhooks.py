@@ -1,4 +1,4 @@
-"""Notifications of Moment: noted in the inbox, answered, and only then passed on."""
+"""Webhooks of Moment: noted in the inbox, answered, and only then dispatched."""
 
 import asyncio
 import time
@@ -14,9 +14,10 @@ from starlette.requests import ClientDisconnect
 from models.connections import webhook_activity
 from models.enums import Lane, Record
 from models.inbox import webhook_intake
+from web.dependencies import ContainerDep
 from web.security.auth import Open
 from worker import dispatch
-from worker.container import clock, get_container, read_webhook
+from worker.container import Container
 
 log = structlog.get_logger()
 router = APIRouter(dependencies=[Open])
@@ -25,7 +26,7 @@ MAX_BODY_SECONDS = 10
 """How long a body may take to arrive."""
 
 DISPATCH_DEBOUNCE_SECONDS = 0.05
-"""Between two nudges of a lane: what is noted meanwhile is told with the second, so that a storm costs no more."""
+"""Between two wake-ups of a lane: what comes meanwhile waits for the second, so that a storm costs no more."""
 
 _recorded: dict[tuple[str, Lane], datetime] = {}
 _dispatched: dict[Lane, float] = {}
@@ -33,15 +34,15 @@ _to_dispatch: set[Lane] = set()
 
 
 @router.post("/webhooks/moment/{token}")
-async def moment(token: str, request: Request) -> JSONResponse:
+async def moment(token: str, request: Request, container: ContainerDep) -> JSONResponse:
     """Note which record of Moment needs a look. 202 once that is committed, whether or not Redis is there."""
-    lane = await run_in_threadpool(_enqueue, token, await _body(request))
+    lane = await run_in_threadpool(_enqueue, container, token, await _body(request))
     afterwards = BackgroundTask(_dispatch, lane) if lane else None
     return JSONResponse({"received": lane is not None}, status.HTTP_202_ACCEPTED, background=afterwards)
 
 
 async def _dispatch(lane: Lane) -> None:
-    """Nudge a lane whose change is committed: at once, or together with all that come within a breath."""
+    """Dispatch a lane whose job is committed: at once, or together with all that come within a breath."""
     if lane in _to_dispatch:
         return
     wait = _dispatched.get(lane, 0) + DISPATCH_DEBOUNCE_SECONDS - time.monotonic()
@@ -64,44 +65,44 @@ async def _body(request: Request) -> bytes:
         raise HTTPException(status.HTTP_408_REQUEST_TIMEOUT) from None
 
 
-def _enqueue(token: str, body: bytes) -> Lane | None:
-    """Put what a notification names into the inbox; None where it names nothing that travels."""
-    record = _record(token, body)
+def _enqueue(container: Container, token: str, body: bytes) -> Lane | None:
+    """Put the record that a webhook names into the inbox; None where it names none that is synced."""
+    record = _record(container, token, body)
     if record is None:
-        log.info("webhook_ignored", connection=_connection(token), bytes=len(body))
+        log.info("webhook_ignored", connection=_connection(container, token), bytes=len(body))
         return None
-    received = webhook_intake.enqueue_webhook(get_container().database, token, record, now=clock())
+    received = webhook_intake.enqueue_webhook(container.database, token, record, now=container.clock())
     if received is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     lane = Lane(received.connection_id, record.entity_type)
-    _record_activity(token, lane)
+    _record_activity(container, token, lane)
     if not received.enqueued:
         log.info("webhook_ignored", connection=lane.connection_id, entity_type=lane.entity_type, bytes=len(body))
         return None
-    get_container().tracer.remember(lane.connection_id, record)
+    container.tracer.remember(lane.connection_id, record)
     log.info("webhook_received", connection=lane.connection_id, entity_type=lane.entity_type, record=record.id)
     return lane
 
 
-def _record(token: str, body: bytes) -> Record | None:
-    """Read which record a notification names, if it names one."""
+def _record(container: Container, token: str, body: bytes) -> Record | None:
+    """Read which record a webhook names, if it names one."""
     try:
-        return read_webhook(body)
+        return container.read_webhook(body)
     except ValueError:
-        _connection(token)  # to a stranger no more is told than that there is nothing here
+        _connection(container, token)  # to a stranger no more is told than that there is nothing here
         raise HTTPException(status.HTTP_400_BAD_REQUEST, "The body is not JSON.") from None
 
 
-def _connection(token: str) -> int:
-    """Tell which connection a token leads to; 404 where it leads nowhere."""
-    if hook := webhook_intake.find_target(get_container().database, token):
+def _connection(container: Container, token: str) -> int:
+    """Return the connection that a token leads to; 404 where it leads nowhere."""
+    if hook := webhook_intake.find_target(container.database, token):
         return hook.connection_id
     raise HTTPException(status.HTTP_404_NOT_FOUND)
 
 
-def _record_activity(token: str, lane: Lane) -> None:
-    """Note that a notification came, unless this process has just done so: the instant is kept to the minute."""
-    now, last = clock(), _recorded.get((token, lane))
+def _record_activity(container: Container, token: str, lane: Lane) -> None:
+    """Note that a webhook came, unless this process has just done so: the instant is kept to the minute."""
+    now, last = container.clock(), _recorded.get((token, lane))
     if last is None or now - last >= webhook_activity.RESOLUTION:
-        webhook_activity.record(get_container().database, lane, now=now)
+        webhook_activity.record(container.database, lane, now=now)
         _recorded[token, lane] = now

@@ -30,7 +30,6 @@ class PlainSpoken(click.Group):
     """A group whose foreseen errors are told in a few words, with an exit code other than 0."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (as click has it)
-        """Run the command."""
         try:
             return super().invoke(ctx)
         except SyncError as error:
@@ -59,29 +58,23 @@ def main() -> None:
     """Look after the bridge between Moment and 24SevenOffice."""
 
 
-connections.add_command(match_)
-connections.add_command(backfill)
-main.add_command(connections)
-main.add_command(jobs)
-main.add_command(expenses)
-main.add_command(users)
-main.add_command(doctor)
-main.add_command(restore)
-main.add_command(people)
-connections.add_command(erase)
-main.add_command(reconcile)
+for command in (match_, backfill, erase):
+    connections.add_command(command)
+for command in (connections, jobs, expenses, users, doctor, restore, people, reconcile):
+    main.add_command(command)
 
 
 @main.command("migrate")
 @click.option("--back-to", metavar="VERSION", help="Take it back to the one of an older release instead, say 0010")
 def migrate_(back_to: str | None) -> None:
     """Bring the database to the newest version; harmless where it is."""
+    database_url = get_container().settings.database_url
     if back_to:
         click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
-        downgrade(get_container().settings.database_url, to=back_to)
+        downgrade(database_url, to=back_to)
         click.echo(f"The database is back at version {back_to}: start the older release.")
     else:
-        migrate(get_container().settings.database_url)
+        migrate(database_url)
         click.echo("The database is up to date.")
 
 
@@ -94,7 +87,7 @@ def alive(*, here: bool) -> None:
     if here:
         if heartbeat.is_unresponsive(app, get_container().redis):
             raise click.ClickException("The worker on this host does not answer.")
-    elif not heartbeat.is_alive(get_container().redis):
+    elif not get_container().is_alive():
         raise click.ClickException("There has been no sweep within the last minute.")
 
 
@@ -112,8 +105,9 @@ def new() -> None:
 @keys.command()
 def rotate() -> None:
     """Encrypt all secrets anew with the first of SECRET_KEYS, so that older keys may be taken out."""
-    get_container().operations.rotate_keys()
-    click.echo(f"Connections under the first key now: {get_container().connections.rotate_keys()}.")
+    container = get_container()
+    container.operations.rotate_keys()
+    click.echo(f"Connections under the first key now: {container.connections.rotate_keys()}.")
 
 
 if __name__ == "__main__":

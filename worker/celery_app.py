@@ -1,9 +1,9 @@
-"""The Celery app. Messages only nudge: what is to be done, and when, stands in PostgreSQL.
+"""The Celery app. Messages are wake-ups: what is to be done, and when, stands in PostgreSQL.
 
 So there are no results, and no ETA, countdown or retry of Celery's own, which Redis would repeat. Tasks run on
 threads, since they wait for remote systems most of the time. Celery sets no limits to threads, so every call has a
 time-out of its own; nor can it cut them short, so its soft shutdown would only sleep. SIGTERM ends a worker when
-the batches in hand are done; one that is killed before that has its lanes taken over when its claims run out.
+the batches in hand are done; one that is killed before that has its lanes taken over when its leases run out.
 """
 
 import gc
@@ -33,7 +33,6 @@ EXPECTED_ERRORS = (DatabaseUnavailableError, RedisError, UnknownConnectionError)
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
-    """Make Celery's settings from ours."""
     return {
         "broker_url": settings.redis_url.get_secret_value(),
         "broker_connection_retry_on_startup": True,
@@ -41,7 +40,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "broker_pool_acquire_timeout": 5,
         "broker_transport_options": {
             # A message comes back when its worker has been silent for so long. Nothing depends on it, as beat
-            # nudges what is due; and one that comes while the first still runs finds the lane taken.
+            # dispatches what is due; and one that comes while the first still runs finds the lane taken.
             "visibility_timeout": 900,
             "unacked_restore_interval": 10,
             "unacked_restore_throttle": 1,
@@ -92,20 +91,23 @@ def _briefly(record: logging.LogRecord) -> bool:
 
 @signals.worker_init.connect
 def _worker_started(**_: object) -> None:
-    settings = get_container().settings  # its bridge is made before there are threads
+    settings = get_container().settings  # made before there are threads
     gc.freeze()  # what is loaded stays; to look through it for garbage would stop all threads
     if settings.worker_metrics_port:
         try:
-            serve(get_container().metrics.text, port=settings.worker_metrics_port, token=settings.metrics_token)
+            serve(get_container().metrics, port=settings.worker_metrics_port)
         except OSError as error:
             log.error("metrics_not_served", port=settings.worker_metrics_port, because=str(error))  # noqa: TRY400 - no bug of ours
 
 
 @signals.task_prerun.connect
 def _task_started(task_id: str, task: Task[..., None], **_: object) -> None:
-    looking = _running[task_id] = ExitStack()
-    after = {name: str(value) for name in ("traceparent",) if (value := task.request.get(name))}
-    looking.enter_context(get_container().instrumentation.running(str(task.name), task_id=task_id, after=after))
+    surrounding = _running[task_id] = ExitStack()
+    traceparent = task.request.get("traceparent")
+    after = {"traceparent": str(traceparent)} if traceparent else {}
+    surrounding.enter_context(
+        get_container().instrumentation.running(str(task.name), task_id=task_id, after=after)
+    )
 
 
 @signals.task_postrun.connect

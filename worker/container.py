@@ -23,6 +23,7 @@ from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFourGateway
 from integrations.twentyfour.session import SessionStore
+from models.admin.job_list import JobView
 from models.admin.operations import Operations
 from models.connections.repository import Connection, Connections, UnknownConnectionError
 from models.connections.settings import ConnectionSettings
@@ -31,39 +32,41 @@ from models.database import Database
 from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
 from sync.runner import Runner
+from worker import heartbeat
 from worker.observability.installation_metrics import InstallationMetrics
-from worker.observability.instrumentation import Instrumentation, NoTracer, Tracer
+from worker.observability.instrumentation import Instrumentation
 from worker.observability.metrics import Metrics
+from worker.observability.tracing import Tracer
+from worker.record_urls import RecordUrls, find_record_urls
 
 REDIS_SECONDS = 2
 """Patience with Redis: what is not said to it now is said again by beat."""
 
 clock = partial(datetime.now, UTC)
 monotonic = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-read_webhook = webhooks.read
 
 
 class Container:
     """What one process needs, shared by its threads. Nothing is connected to before it is used.
 
-    Args:
-        settings: the installation's.
-
     Raises:
         ValueError: a setting does not make sense, such as a key or the address of the mail server.
     """
 
+    read_webhook = staticmethod(webhooks.read)
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.clock: Callable[[], datetime] = clock
+        self.metrics = Metrics(settings.metrics_token)
         self.database = Database(settings.database_url, pool_size=settings.worker_threads + 2)
         self.redis = _redis(settings.redis_url)
         self.mailer = Mailer(settings.smtp_url, timeout=settings.answer_seconds)
-        self.tracer = _tracer(settings, self.redis)
-        self.instrumentation = instrumentation = Instrumentation(self.metrics, self.tracer)
-        self.vault = vault = Vault(settings.secret_keys)
-        self.connections = Connections(self.database, vault)
-        self.operations = Operations(self.database, vault)
+        self.tracer = Tracer(settings.otel_exporter_otlp_endpoint, self.redis)
+        self.instrumentation = Instrumentation(self.metrics, self.tracer)
+        self.vault = Vault(settings.secret_keys)
+        self.connections = Connections(self.database, self.vault)
+        self.operations = Operations(self.database, self.vault)
         self.openid = _openid(settings)
         self.runner = Runner(
             self.database,
@@ -75,34 +78,40 @@ class Container:
             lease_ttl=timedelta(seconds=settings.lease_seconds),
             instrumentation=self.instrumentation,
         )
-        self._moment_site = _moment_site(settings, instrumentation)
+        self._moment_site = _moment_site(settings, self.instrumentation)
         self.budget = _budget(settings, self.redis, refused=self.metrics.request_refused)
-        self._soap_client = _soap_client(settings, self.budget, instrumentation)
+        self._soap_client = _soap_client(settings, self.budget, self.instrumentation)
         login_seconds = settings.connect_seconds + settings.answer_seconds
-        self._session_store = SessionStore(self.redis, vault, login_seconds=login_seconds)
+        self._session_store = SessionStore(self.redis, self.vault, login_seconds=login_seconds)
         self.installation_metrics = InstallationMetrics(self.database, self.redis, budget=self.budget, clock=clock)
         self._erps: dict[int, tuple[ConnectionSettings, TwentyFourGateway]] = {}
-        self._keeping = Lock()
+        self._erps_lock = Lock()
+
+    def is_alive(self) -> bool:
+        """Tell whether beat, Redis and a worker have swept lately. Raises RedisError."""
+        return heartbeat.is_alive(self.redis)
+
+    def record_urls(self, job: JobView) -> RecordUrls:
+        return find_record_urls(self.database, self.settings, job)
 
     def open_context(self, connection: Connection, renew_lease: Callable[[], None]) -> SyncContext:
-        """Give a flow both systems of a connection; ``renew_lease`` renews the claim that it works on."""
+        """Give a flow both systems of a connection; ``renew_lease`` renews the lease that it works under."""
         moment, erp = self.moment(connection.settings), self.cached_erp(connection)
         return SyncContext(connection, self.database, moment=moment, erp=erp, clock=clock, renew_lease=renew_lease)
 
     def moment(self, settings: ConnectionSettings) -> MomentGateway:
-        """Reach a connection's company in Moment."""
         return MomentGateway(settings, site=self._moment_site)
 
-    def change(
-        self, connection_id: int, changes: Mapping[str, object], *, actor: str, seen: datetime | None = None
+    def update_settings(
+        self, connection_id: int, values: Mapping[str, object], *, actor: str, seen: datetime | None = None
     ) -> Connection:
-        """Change some settings of a connection, and forget the session of a login that it has no longer.
+        """Give some settings of a connection new values, and log out of a login that it no longer has.
 
-        Raises what :meth:`~models.connections.repository.repository.update` raises.
+        Raises what :meth:`~models.connections.repository.Connections.update` raises.
         """
         before = self.connections.get(connection_id)
         seen = seen or before.updated_at
-        after = self.connections.update(connection_id, changes, actor=actor, now=clock(), seen=seen)
+        after = self.connections.update(connection_id, values, actor=actor, now=self.clock(), seen=seen)
         if after.settings.login != before.settings.login:
             with suppress(UnavailableError):  # without Redis nobody gets at the session either
                 self.erp(before.settings).log_out()
@@ -124,11 +133,11 @@ class Container:
         )
 
     def cached_erp(self, connection: Connection) -> TwentyFourGateway:
-        """Keep one for each connection until its settings change, for what it remembers of the books.
+        """Keep one for each connection until its settings change, for what it remembers of the client.
 
         The session of a former login is forgotten: a password that was changed opens nothing any more.
         """
-        with self._keeping:
+        with self._erps_lock:
             settings, former = self._erps.get(connection.id, (None, None))
             if former and settings == connection.settings:
                 return former
@@ -154,12 +163,11 @@ class Container:
 
 @cache
 def get_container() -> Container:
-    """Tell this process's own, made from the environment; to be asked for once before there are threads."""
+    """Return this process's own, made from the environment; to be asked for once before there are threads."""
     return Container(Settings())
 
 
 def _openid(settings: Settings) -> OpenIdConnectProvider | None:
-    """Reach the OpenID provider, where there is one."""
     if not settings.openid_issuer:
         return None
     return OpenIdConnectProvider(
@@ -178,15 +186,6 @@ def _redis(url: SecretStr) -> Redis:
         socket_timeout=REDIS_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
-
-
-def _tracer(settings: Settings, redis: Redis) -> Tracer:
-    """Send traces where they are wanted; else what makes them is not even loaded."""
-    if not settings.otel_exporter_otlp_endpoint:
-        return NoTracer()
-    from worker.observability.tracing import OtlpTracer  # noqa: PLC0415 - for those who want traces only
-
-    return OtlpTracer(settings.otel_exporter_otlp_endpoint, redis)
 
 
 def _moment_site(settings: Settings, instrumentation: Instrumentation) -> MomentSite:

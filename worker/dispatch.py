@@ -1,6 +1,6 @@
-"""Nudges: messages that say which lane, poll or errand has something to do, at most one of each on its way.
+"""Wake-ups: messages that say which lane, poll or operation has something to do, at most one of each on its way.
 
-A nudge may be lost at any time, since beat nudges again; so where Redis is away, that is logged and no more.
+One may be lost at any time, since beat dispatches again; so where Redis is away, that is logged and no more.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,10 +17,10 @@ from worker.container import get_container
 log = structlog.get_logger()
 
 LANE_DEBOUNCE_SECONDS = 60
-"""How long a nudge is trusted to be on its way, should it be lost."""
+"""How long a message is trusted to be on its way, should it be lost."""
 
 OPERATION_DEBOUNCE_SECONDS = 300
-"""The same for an errand, which may itself take a while where a system does not answer."""
+"""The same for an operation, which may itself take a while where a system does not answer."""
 
 
 def dispatch_lanes(lanes: Iterable[Lane]) -> None:
@@ -40,34 +40,34 @@ def dispatch_polls(task: str, intervals: Mapping[int, timedelta], *, limit: int 
 
 
 def dispatch_operations(operation_ids: Iterable[int]) -> None:
-    """Send a message for each errand that has none on its way."""
+    """Send a message for each operation that has none on its way."""
     _send(("run_operation", operation_id, OPERATION_DEBOUNCE_SECONDS) for operation_id in operation_ids)
 
 
 def clear_pending(lane: Lane) -> None:
     """Note that the lane's message is here: what comes from now on needs another one.
 
-    To be called before the lane is claimed, so that no change falls between the two.
+    To be called before the lane is leased, so that no job falls between the two.
     """
     get_container().redis.delete(_key(f"sync_{lane.entity_type}s", lane.connection_id))
 
 
 def forget(connection_id: int | None = None) -> None:
-    """Forget which nudges of a connection, or of all, are on their way; should one come twice, it does no harm."""
+    """Forget which messages of a connection, or of all, are on their way; one that comes twice does no harm."""
     redis = get_container().redis
     for key in redis.scan_iter(_key("*", "*" if connection_id is None else connection_id)):
         redis.delete(key)
 
 
 def _send(messages: Iterable[tuple[str, int, float]], *, limit: int | None = None) -> None:
-    """Send tasks with the number of a connection or an errand, each unless it was sent within its seconds."""
-    redis, sent = get_container().redis, 0
+    """Send tasks with the number of a connection or an operation, each unless it was sent within its seconds."""
+    container, sent = get_container(), 0
     try:
         for task, number, seconds in messages:
             if sent == limit:
                 return
-            if redis.set(_key(task, number), "", nx=True, px=max(1, int(seconds * 1000))):
-                app.send_task(task, args=[number], retry=False, headers=get_container().tracer.headers())
+            if container.redis.set(_key(task, number), "", nx=True, px=max(1, int(seconds * 1000))):
+                app.send_task(task, args=[number], retry=False, headers=container.tracer.headers())
                 sent += 1
     except (RedisError, OperationalError) as error:
         log.warning("dispatch_failed", because=str(error))

@@ -19,7 +19,6 @@ def record(redis: Redis, *, every: float) -> None:
 
 
 def is_alive(redis: Redis) -> bool:
-    """Tell whether there has been a sign lately."""
     return bool(redis.exists(KEY))
 
 

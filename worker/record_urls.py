@@ -1,15 +1,17 @@
-"""What a change's record is called in both systems, and where a person opens it there."""
+"""What a job's record is called in both systems, and where a person opens it there."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from config.settings import Settings
 from i18n.messages import msg
 from integrations.moment import gateway as moment
 from integrations.twentyfour import gateway as twentyfour
-from models.admin import record_urls as admin_record_urls
+from models.admin import record_urls
 from models.admin.job_list import JobView
+from models.database import Database
 from models.enums import EntityType, Record, titled
-from worker.container import Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +24,21 @@ class RecordUrl:
 
 @dataclass(frozen=True, slots=True)
 class RecordUrls:
-    """A change's record in both systems: in each nothing yet, one, or the many expenses of a voucher."""
+    """A job's record in both systems: in each nothing yet, one, or the many expenses of a voucher."""
 
-    moment: tuple[RecordUrl, ...]
-    twentyfour: tuple[RecordUrl, ...]
+    moment: Sequence[RecordUrl]
+    twentyfour: Sequence[RecordUrl]
 
 
-def record_urls(container: Container, job: JobView) -> RecordUrls:
-    """Tell what a change's record is in both systems."""
-    found, settings = admin_record_urls.of(container.database, job), container.settings
-    records = (Record(job.record.entity_type, each) for each in found.moment)
+def find_record_urls(database: Database, settings: Settings, job: JobView) -> RecordUrls:
+    """Tell what a job's record is in both systems."""
+    found, entity_type = record_urls.of(database, job), job.record.entity_type
+    moment, twentyfour = settings.moment_record_url, settings.twentyfour_record_url
     return RecordUrls(
-        tuple(_moment_url(settings.moment_record_url, found.company, each, title=job.title) for each in records),
-        tuple(
-            _twentyfour_url(settings.twentyfour_record_url, job.record.entity_type, each) for each in found.remote
-        ),
+        moment=[
+            _moment_url(moment, found.company, Record(entity_type, each), title=job.title) for each in found.moment
+        ],
+        twentyfour=[_twentyfour_url(twentyfour, entity_type, each) for each in found.remote],
     )
 
 

@@ -1,9 +1,12 @@
 """Whether the books agree, in few calls however many records there are."""
 
+from calendar import monthrange
 from dataclasses import replace
 from datetime import date, timedelta
 
+from models.admin import discrepancies
 from models.connections.account_ranges import AccountRanges
+from models.database import Database
 from models.enums import EntityType
 from sync.engine.context import SyncContext
 from sync.reconciliation.expenses import ExpenseSources
@@ -45,3 +48,19 @@ def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationRe
         after = context.erp.booked(last + A_DAY, end, costs=costs)
         report = compared(booked.within(before, after))
     return report
+
+
+def without_accepted(database: Database, connection_id: int, report: ReconciliationReport) -> ReconciliationReport:
+    """Set apart the discrepancies of a connection that somebody has accepted as known."""
+    accepted = discrepancies.accepted(database, connection_id)
+    return report.without_accepted({(key, each.fingerprint) for key, each in accepted.items()})
+
+
+def month_of(day: date) -> tuple[date, date]:
+    """Tell the first and the last day of the month around a day."""
+    return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def last_month(today: date) -> date:
+    """Tell a day of the month before."""
+    return today.replace(day=1) - A_DAY

@@ -125,7 +125,7 @@ def _signed_in(container: Container, scope: Scope) -> requests.Session:
     person = requests.Session()
     person.trust_env = False
     token = sessions.start(container.database, user.id, now=clock())
-    person.headers["Cookie"] = f"{SESSION.full_name}={token}"
+    person.headers["Cookie"] = f"{SESSION.full_name(https=True)}={token}"
     return person
 
 

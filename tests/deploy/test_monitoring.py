@@ -10,7 +10,7 @@ import yaml
 
 from local.processes import ROOT
 from tests.deploy.recipe import SERVICES
-from web.security.request_metrics import PARTS
+from web.metrics import PARTS
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 ALERTS: dict[str, Any] = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())

@@ -30,7 +30,7 @@ class Person:
     def __init__(self, url: str, *, token: str = "") -> None:
         self.url = url
         self.csrf = csrf_token(token)
-        self.cookies = {"Cookie": f"{SESSION.full_name}={token}"} if token else {}
+        self.cookies = {"Cookie": f"{SESSION.full_name(https=True)}={token}"} if token else {}
 
     def get(self, path: str, **query: str) -> requests.Response:
         return self.ask("GET", path, params=query)

@@ -25,8 +25,8 @@ from tests.web.conftest import Web
 from tests.web.crawler import Form, Surfer
 from tests.web.match_questions import asked
 from web.app import create_app
+from web.dependencies import FORM_MEDIA_TYPE
 from web.security.cookies import SESSION, SIGN_IN
-from web.security.csrf import FORM_MEDIA_TYPE
 from worker.container import Container, clock
 
 Pairs = list[tuple[str, str | int]]
@@ -87,7 +87,7 @@ class Stranger:
     def surfer(self) -> Surfer:
         """Begin anew, as if nothing had been done before."""
         session = requests.Session()
-        session.cookies.set(SIGN_IN.full_name, "anything")
+        session.cookies.set(SIGN_IN.full_name(https=True), "anything")
         return Surfer(self.url, list(paths()), session)
 
 
@@ -107,7 +107,9 @@ class Administrator(Stranger):
         users.enable(self._database, self._user.id, actor="test", now=clock())
         users.update(self._database, self._user.id, EVERYTHING, actor="test", now=clock())
         surfer = super().surfer()
-        surfer.session.cookies.set(SESSION.full_name, sessions.start(self._database, self._user.id, now=clock()))
+        surfer.session.cookies.set(
+            SESSION.full_name(https=True), sessions.start(self._database, self._user.id, now=clock())
+        )
         return surfer
 
 

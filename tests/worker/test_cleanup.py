@@ -52,7 +52,7 @@ def test_what_has_been_kept_long_enough_is_dropped_and_what_came_across_is_known
     tasks.delete_old()
     assert len(job_list.latest(database, JobFilter())) == 3
     assert found(container, AttemptRow, AlertRow, AuditRow) == [2, 1, 2]
-    monkeypatch.setattr(tasks, "clock", lambda: clock() + timedelta(days=container.settings.audit_days + 1))
+    monkeypatch.setattr(container, "clock", lambda: clock() + timedelta(days=container.settings.audit_days + 1))
     alert_outbox.record_delivery(
         database,
         {alert.id: DeliveryStatus.SENT for alert in alert_outbox.pending_alerts(database, MAIL)},

@@ -53,12 +53,12 @@ def test_who_saves_another_password_ends_the_session_of_the_former_one(
 ) -> None:
     if identity_is_chosen:
         chosen = {"identity_id": container.erp(connection.settings).identity_id()}
-        connection = container.change(connection.id, chosen, actor="test")
+        connection = container.update_settings(connection.id, chosen, actor="test")
     container.cached_erp(connection).client_name()
     assert sessions(container)
-    container.change(connection.id, {"client_id": "77"}, actor="test")
+    container.update_settings(connection.id, {"client_id": "77"}, actor="test")
     assert sessions(container)
-    container.change(connection.id, {"password": "better"}, actor="test")
+    container.update_settings(connection.id, {"password": "better"}, actor="test")
     assert sessions(container) == []
 
 

@@ -9,7 +9,7 @@ from tests.factories import NOW, settings
 from tests.installation import environment, installed
 from tests.models.completed_jobs import settled
 from worker.container import Container
-from worker.record_urls import RecordUrl, record_urls
+from worker.record_urls import RecordUrl
 
 MOMENT = "https://moment.example/{company}/{kind}/{id}"
 TWENTYFOUR = "https://24so.example/{kind}/{year}/{number}"
@@ -46,17 +46,17 @@ def test_a_record_has_an_address_in_both_systems(
     connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
     record = Record(entity_type, "9")
     links.save(container.database, connection.id, record, Link(remote_id), now=NOW)
-    places = record_urls(container, settled(container.database, connection.id, record, title="Its name"))
-    assert places.moment == (RecordUrl("Its name", f"https://moment.example/1001/{in_moment}"),)
-    assert places.twentyfour == (in_twentyfour,)
+    places = container.record_urls(settled(container.database, connection.id, record, title="Its name"))
+    assert places.moment == [RecordUrl("Its name", f"https://moment.example/1001/{in_moment}")]
+    assert places.twentyfour == [in_twentyfour]
 
 
 def test_what_has_not_come_across_is_in_its_own_system_only(container: Container) -> None:
     connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
-    invoice = record_urls(container, settled(container.database, connection.id))
-    assert (len(invoice.moment), invoice.twentyfour) == (1, ())
-    voucher = record_urls(
-        container, settled(container.database, connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
+    invoice = container.record_urls(settled(container.database, connection.id))
+    assert (len(invoice.moment), invoice.twentyfour) == (1, [])
+    voucher = container.record_urls(
+        settled(container.database, connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
     )
-    assert voucher.moment == ()
-    assert voucher.twentyfour == (RecordUrl("Voucher 40001 of 2026", "https://24so.example/vouchers/2026/40001"),)
+    assert voucher.moment == []
+    assert voucher.twentyfour == [RecordUrl("Voucher 40001 of 2026", "https://24so.example/vouchers/2026/40001")]

@@ -1,6 +1,7 @@
 """What people change about themselves: their password and the language of their pages."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.responses import RedirectResponse
@@ -11,12 +12,12 @@ from models.users import repository as users
 from models.users import sessions, sign_in
 from models.users.passwords import InvalidInputError
 from models.users.throttle import TooManySignInsError
+from web.dependencies import ContainerDep, Form, text
 from web.pages.sign_in import TOO_MANY, client_address
 from web.security.auth import CurrentUser, Reader
 from web.security.cookies import SESSION
-from web.security.csrf import Form, text
-from web.views.templates import render
-from worker.container import clock, get_container
+from web.views.templates import Render
+from worker.container import Container
 
 router = APIRouter()
 
@@ -30,57 +31,51 @@ PASSWORDS_DIFFER = msg("This is not the same password as above.")
 
 
 @router.get("/account")
-def show(request: Request, current_user: Reader, done: str = "") -> Response:
-    """Show what they may change."""
-    return _page(request, current_user, done=DONE.get(done))
+def show(current_user: Reader, container: ContainerDep, render: Render, done: str = "") -> Response:
+    return _page(render, container, current_user, done=DONE.get(done))
 
 
 @router.post("/account/password")
-def change_password(request: Request, current_user: Reader, form: Form) -> Response:
-    """Take a new password from somebody who knows the present one."""
+def change_password(
+    request: Request, current_user: Reader, container: ContainerDep, render: Render, form: Form
+) -> Response:
+    """Take a new password from somebody who knows the present one; it ends all sessions but a new one here."""
+    answer = partial(_page, render, container, current_user)
     if text(form, "password") != text(form, "again"):
-        return _page(request, current_user, errors={"again": PASSWORDS_DIFFER})
+        return answer(errors={"again": PASSWORDS_DIFFER})
+    database, email, now = container.database, current_user.email, container.clock()
     try:
-        token = _renew(request, current_user, text(form, "present"), text(form, "password"))
+        sign_in.by_password(database, email, text(form, "present"), address=client_address(request), now=now)
+        users.set_password(database, current_user.id, text(form, "password"), actor=email, now=now)
     except InvalidInputError as error:
-        return _page(request, current_user, errors={error.field: error.message})
+        return answer(errors={error.field: error.message})
     except sign_in.SignInRefusedError:
-        return _page(request, current_user, errors={"present": WRONG_PASSWORD})
+        return answer(errors={"present": WRONG_PASSWORD})
     except TooManySignInsError:
-        return _page(request, current_user, errors={"present": TOO_MANY})
+        return answer(errors={"present": TOO_MANY})
     response = RedirectResponse("/account?done=password", status.HTTP_303_SEE_OTHER)
-    SESSION.write(response, token)
+    SESSION.write(request, response, sessions.start(database, current_user.id, now=now))
     return response
 
 
 @router.post("/account/language")
-def change_language(current_user: Reader, form: Form) -> Response:
-    """Show the pages in another language from now on."""
+def change_language(current_user: Reader, container: ContainerDep, form: Form) -> Response:
     if (language := text(form, "language")) in set(Language):
-        users.set_language(get_container().database, current_user.id, Language(language))
+        users.set_language(container.database, current_user.id, Language(language))
     return RedirectResponse("/account?done=language", status.HTTP_303_SEE_OTHER)
 
 
-def _renew(request: Request, current_user: CurrentUser, present: str, password: str) -> str:
-    """Change a password, which ends all sessions, and begin a new one here."""
-    database, address, now = get_container().database, client_address(request), clock()
-    sign_in.by_password(database, current_user.email, present, address=address, now=now)
-    users.set_password(database, current_user.id, password, actor=current_user.email, now=now)
-    return sessions.start(database, current_user.id, now=now)
-
-
 def _page(
-    request: Request,
+    render: Render,
+    container: Container,
     current_user: CurrentUser,
     *,
     done: str | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> Response:
     code = status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK
-    user = users.get(get_container().database, current_user.id)
+    user = users.get(container.database, current_user.id)
     return render(
-        request,
-        current_user,
         "account.html",
         status=code,
         user=user,

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Query, Response, status
 from fastapi.responses import RedirectResponse
 
 from i18n.messages import joined, msg
@@ -15,17 +16,15 @@ from models.connections.repository import NOT_STARTED, SECRET_FIELDS, Concurrent
 from models.connections.settings import ConnectionSettings, opens_others, unproven
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import missed_webhooks
-from web.pages.connections import request_diagnostics
-from web.pages.operations import RECONCILIATIONS
+from sync.reconciliation.compare import last_month
+from web.dependencies import ContainerDep, Form, text
+from web.pages.operations import RECONCILIATIONS, request_diagnostics, request_operation
 from web.security.auth import Administrator, CurrentUser, Reader
-from web.security.csrf import Form, text
 from web.views import settings_form
 from web.views.diagnostics import OperationView
 from web.views.settings_form import Errors, Typed
-from web.views.templates import render
-from worker import dispatch
-from worker.container import clock, get_container
-from worker.jobs import reconciliation
+from web.views.templates import Render
+from worker.container import Container
 
 router = APIRouter(prefix="/connections")
 
@@ -37,7 +36,7 @@ CLIENTS_CACHED_FOR = timedelta(days=1)
 """How long a chart of accounts that was read is held against what is entered."""
 
 WEBHOOK_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
-"""The kinds that Moment has a webhook for."""
+"""What Moment has a webhook for."""
 
 LOGIN = ("username", "password")
 UNPROVEN = msg("Enter the password again: only those who know it are shown which clients its login reaches.")
@@ -50,7 +49,7 @@ class Draft:
     """What stands in the form, which version of the settings it was made from, and what is wrong with it.
 
     ``clients`` is what was asked about a login that is typed but not saved. What a worker did not save stands here
-    with what is wrong, under the address that names its errand.
+    with what is wrong, under the address that names its operation.
     """
 
     form: Typed
@@ -61,7 +60,6 @@ class Draft:
 
     @property
     def status(self) -> int:
-        """How the page is answered with."""
         if self.outdated:
             return status.HTTP_409_CONFLICT
         return status.HTTP_422_UNPROCESSABLE_CONTENT if self.errors else status.HTTP_200_OK
@@ -69,110 +67,108 @@ class Draft:
 
 @router.get("/{connection_id}")
 def show(
-    request: Request, current_user: Reader, connection_id: int, done: str = "", operation: OperationId = 0
+    current_user: Reader,
+    container: ContainerDep,
+    render: Render,
+    connection_id: int,
+    done: str = "",
+    operation: OperationId = 0,
 ) -> Response:
-    """Show a connection; ``errand`` is what a worker is asked about what somebody has typed here."""
-    connection = get_container().connections.get(connection_id)
-    draft = _draft_of_operation(current_user, connection_id, operation)
+    """Show a connection; ``operation`` is what a worker is asked about what somebody has typed here."""
+    connection = container.connections.get(connection_id)
+    draft = _draft_of_operation(container, current_user, connection_id, operation)
     if draft is None:
         draft = Draft(settings_form.as_form(connection.settings), _version(connection))
-    return _page(request, current_user, connection, draft, done=done)
+    return _page(render, container, current_user, connection, draft, done=done)
 
 
 @router.post("/{connection_id}")
-def save(request: Request, current_user: Administrator, connection_id: int, form: Form) -> Response:
+def save(
+    current_user: Administrator, container: ContainerDep, render: Render, connection_id: int, form: Form
+) -> Response:
     """Save the settings and have them tested, unless something does not fit or somebody else was faster.
 
-    Those that may open other books a worker saves, once it has tried them; administrators of all connections
+    Those that may open another client a worker saves, once it has tried them; administrators of all connections
     need not wait for it.
     """
-    connection, typed = get_container().connections.get(connection_id), settings_form.typed(form)
+    connection, typed = container.connections.get(connection_id), settings_form.typed(form)
     draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
+    again = partial(_page, render, container, current_user, connection)
     if draft.version != _version(connection):
-        return _page(request, current_user, connection, replace(draft, outdated=True))
-    entered, errors = _entered(current_user, connection, typed)
+        return again(replace(draft, outdated=True), posted=True)
+    entered, errors = _entered(container, current_user, connection, typed)
     if errors:
-        return _page(request, current_user, connection, replace(draft, errors=errors))
+        return again(replace(draft, errors=errors), posted=True)
     if not current_user.administers_all and opens_others(connection.settings, entered):
-        return _have_saved(current_user, connection, typed | {"version": draft.version}, entered)
+        after = ConnectionSettings.model_validate({**dict(connection.settings), **entered})
+        changes = after.model_dump_json(include=set(entered) - SECRET_FIELDS)
+        asked = typed | {"version": draft.version, "changes": changes}
+        operation_id = request_operation(
+            container, current_user, OperationType.SAVING, connection_id, input_=asked
+        )
+        return RedirectResponse(f"/operations/{operation_id}", status.HTTP_303_SEE_OTHER)
     try:
-        get_container().change(connection_id, entered, actor=current_user.email, seen=connection.updated_at)
+        container.update_settings(connection_id, entered, actor=current_user.email, seen=connection.updated_at)
     except ConcurrentUpdateError:
-        return _page(request, current_user, connection, replace(draft, outdated=True))
-    return request_diagnostics(current_user, connection_id, done="saved")
+        return again(replace(draft, outdated=True), posted=True)
+    return request_diagnostics(container, current_user, connection_id, done="saved")
 
 
 @router.post("/{connection_id}/clients")
-def fetch_clients(request: Request, current_user: Administrator, connection_id: int, form: Form) -> Response:
+def fetch_clients(
+    current_user: Administrator, container: ContainerDep, render: Render, connection_id: int, form: Form
+) -> Response:
     """Ask which clients the login reaches that is typed in the form, and lead back to the form as it stands.
 
     The password that is known is tried for administrators of all connections only.
     """
-    connection, typed = get_container().connections.get(connection_id), settings_form.typed(form)
+    connection, typed = container.connections.get(connection_id), settings_form.typed(form)
     version, password = text(form, "version"), typed["password"]
     if not password and current_user.administers_all:
         password = connection.settings.password.get_secret_value()
-    _, errors = settings_form.read(typed, known=_known(connection), names=LOGIN)
+    _, errors = settings_form.read(typed, known=dict(connection.settings), names=LOGIN)
     wrong = {name: error for name, error in errors.items() if name in LOGIN}
     if not password:
         wrong["password"] = UNPROVEN
     if wrong:
-        return _page(
-            request, current_user, connection, Draft(settings_form.without_secrets(typed), version, wrong)
-        )
+        draft = Draft(settings_form.without_secrets(typed), version, wrong)
+        return _page(render, container, current_user, connection, draft, posted=True)
     asked = typed | {"version": version, "password": password}
-    errand = get_container().operations.request(
-        OperationType.CLIENTS, connection_id, input_=asked, actor=current_user.email, now=clock()
+    operation_id = request_operation(container, current_user, OperationType.CLIENTS, connection_id, input_=asked)
+    return RedirectResponse(
+        f"/connections/{connection_id}?operation={operation_id}#identity", status.HTTP_303_SEE_OTHER
     )
-    dispatch.dispatch_operations([errand])
-    return RedirectResponse(f"/connections/{connection_id}?operation={errand}#identity", status.HTTP_303_SEE_OTHER)
 
 
-def _have_saved(
-    current_user: CurrentUser, connection: Connection, typed: Typed, entered: dict[str, Any]
+def _page(  # noqa: PLR0913 - all that the page is made of
+    render: Render,
+    container: Container,
+    current_user: CurrentUser,
+    connection: Connection,
+    draft: Draft,
+    *,
+    posted: bool = False,
+    done: str = "",
 ) -> Response:
-    after = ConnectionSettings.model_validate({**_known(connection), **entered})
-    changes = after.model_dump_json(include=set(entered) - SECRET_FIELDS)
-    asked = typed | {"changes": changes}
-    errand = get_container().operations.request(
-        OperationType.SAVING, connection.id, input_=asked, actor=current_user.email, now=clock()
-    )
-    dispatch.dispatch_operations([errand])
-    return RedirectResponse(f"/operations/{errand}", status.HTTP_303_SEE_OTHER)
-
-
-def _page(
-    request: Request, current_user: CurrentUser, connection: Connection, draft: Draft, *, done: str = ""
-) -> Response:
-    last = get_container().operations.latest(connection.id, OperationType.DIAGNOSTICS)
-    (standing,) = connections.summaries(get_container().database, Scope(frozenset({connection.id})))
-    notified = webhook_activity.latest(get_container().database, connection.id)
-    missed = missed_webhooks.count(get_container().database, connection.id, now=clock())
+    last = container.operations.latest(connection.id, OperationType.DIAGNOSTICS)
+    (standing,) = connections.summaries(container.database, Scope(frozenset({connection.id})))
+    notified = webhook_activity.latest(container.database, connection.id)
+    missed = missed_webhooks.count(container.database, connection.id, now=container.clock())
     return render(
-        request,
-        current_user,
         "connection.html",
-        status=draft.status if request.method == "POST" else status.HTTP_200_OK,
+        status=draft.status if posted else status.HTTP_200_OK,
         connection=connection,
         summary=standing,
-        reconciliation=get_container().operations.latest(connection.id, *RECONCILIATIONS),
-        month=reconciliation.last_month(clock().date()).strftime("%Y-%m"),
+        reconciliation=container.operations.latest(connection.id, *RECONCILIATIONS),
+        month=last_month(container.clock().date()).strftime("%Y-%m"),
         last=OperationView(last) if last else None,
-        saving=_saving(connection),
+        saving=_saving(container, connection),
         clients=_clients(current_user, connection, draft, last),
         client=_client(connection, last),
-        webhooks=[
-            (plural_of(entity_type), notified.get(entity_type), missed.get(entity_type, 0))
-            for entity_type in WEBHOOK_TYPES
-        ],
+        webhooks=[(plural_of(each), notified.get(each), missed.get(each, 0)) for each in WEBHOOK_TYPES],
         draft=draft,
         entity_types=joined(
-            *(
-                plural_of(entity_type)
-                for entity_type in EntityType
-                if entity_type in connection.settings.entity_types
-            ),
-            between=", ",
+            *(plural_of(each) for each in EntityType if each in connection.settings.entity_types), between=", "
         ),
         titles=settings_form.TITLES,
         not_started=NOT_STARTED,
@@ -202,11 +198,13 @@ def _client(connection: Connection, last: Operation | None) -> str:
     return known.get(connection.settings.identity_id, "")
 
 
-def _draft_of_operation(current_user: CurrentUser, connection_id: int, operation_id: int) -> Draft | None:
-    """Tell what a visitor had typed when they asked for clients, or had it saved; None where they did not."""
-    operation = (
-        get_container().operations.get(operation_id) if operation_id and current_user.is_administrator else None
-    )
+def _draft_of_operation(
+    container: Container, current_user: CurrentUser, connection_id: int, operation_id: int
+) -> Draft | None:
+    """Return what somebody had typed when they asked for clients, or had it saved; None where they did not."""
+    if not (operation_id and current_user.is_administrator):
+        return None
+    operation = container.operations.get(operation_id)
     if operation is None or (operation.connection_id, operation.actor) != (connection_id, current_user.email):
         return None
     if operation.type not in (OperationType.CLIENTS, OperationType.SAVING) or not operation.input:
@@ -218,31 +216,31 @@ def _draft_of_operation(current_user: CurrentUser, connection_id: int, operation
     return replace(draft, errors=told.errors, outdated=told.is_outdated)
 
 
-def _saving(connection: Connection) -> Operation | None:
+def _saving(container: Container, connection: Connection) -> Operation | None:
     """Tell of settings that a worker is still to save."""
-    last = get_container().operations.latest(connection.id, OperationType.SAVING)
-    return last if last and last.result is None and last.requested_at > clock() - WORTHWHILE else None
+    last = container.operations.latest(connection.id, OperationType.SAVING)
+    return last if last and last.result is None and last.requested_at > container.clock() - WORTHWHILE else None
 
 
-def _entered(current_user: CurrentUser, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
-    known = _known(connection)
+def _entered(
+    container: Container, current_user: CurrentUser, connection: Connection, typed: Typed
+) -> tuple[dict[str, Any], Errors]:
+    known = dict(connection.settings)
     entered, errors = settings_form.read(typed, known=known)
     if not current_user.administers_all:
         errors |= unproven(connection.settings, entered)
     if errors:
         return entered, errors
     after = ConnectionSettings.model_validate({**known, **entered})
-    return entered, settings_form.unknown_accounts(connection.settings, after, _chart(connection, after))
+    return entered, settings_form.unknown_accounts(
+        connection.settings, after, _chart(container, connection, after)
+    )
 
 
-def _known(connection: Connection) -> dict[str, Any]:
-    return {name: getattr(connection.settings, name) for name in ConnectionSettings.model_fields}
-
-
-def _chart(connection: Connection, entered: ConnectionSettings) -> list[int]:
+def _chart(container: Container, connection: Connection, entered: ConnectionSettings) -> list[int]:
     """Tell the accounts that the last test found; none where it did not get there, or in other books."""
-    last = get_container().operations.latest(connection.id, OperationType.DIAGNOSTICS)
-    if last is None or last.completed_at is None or last.completed_at < clock() - CLIENTS_CACHED_FOR:
+    last = container.operations.latest(connection.id, OperationType.DIAGNOSTICS)
+    if last is None or last.completed_at is None or last.completed_at < container.clock() - CLIENTS_CACHED_FOR:
         return []
     before, told = connection.settings, OperationView(last)
     identity_id = before.identity_id or next((each["id"] for each in told.clients), "")

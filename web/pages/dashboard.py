@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from markupsafe import Markup
 
 from i18n import formatting
@@ -14,12 +14,12 @@ from models.admin.dashboard import SIZE
 from models.inbox import statistics as inbox_statistics
 from models.inbox.statistics import Granularity, PeriodStatistics
 from sync.error_codes import ERROR_CODES
+from web.dependencies import ContainerDep
 from web.security.auth import CurrentUser, Reader
 from web.views.charts import Bar, ChartText, chart
-from web.views.durations import duration
 from web.views.filters import Filter
-from web.views.templates import render
-from worker.container import clock, get_container
+from web.views.templates import Render, duration
+from worker.container import Container
 
 router = APIRouter()
 
@@ -36,27 +36,27 @@ class ChartPeriod(NamedTuple):
 
 
 @router.get("/")
-def show(request: Request, current_user: Reader, page: str = "") -> Response:
-    """Show how everything stands that the visitor sees."""
-    database, name = get_container().database, Filter.read(request.query_params).company
+def show(
+    current_user: Reader, container: ContainerDep, render: Render, company: str = "", page: str = ""
+) -> Response:
+    """Show how everything stands that somebody sees."""
+    database, name = container.database, Filter.read({"company": company}).company
     number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
     statuses = dashboard.connection_statuses(database, current_user.scope, name=name, page=number)
     return render(
-        request,
-        current_user,
         "dashboard.html",
         totals=dashboard.totals(database, current_user.scope),
         error_code_counts=dashboard.error_code_counts(database, current_user.scope),
         error_codes=ERROR_CODES,
         statuses=statuses[:SIZE],
-        now=clock(),
+        now=container.clock(),
         more=len(statuses) > SIZE,
         number=number,
         company=name,
         records_url=_records_url,
         page_url=lambda number: Filter(company=name).url("/", page=number) + "#connections",
-        periods=[_period(current_user, *each) for each in PERIODS],
-        budget=get_container().budget.usage() if current_user.scope.connections is None else None,
+        periods=[_period(container, current_user, *each) for each in PERIODS],
+        budget=container.budget.usage() if current_user.scope.connections is None else None,
     )
 
 
@@ -65,9 +65,11 @@ def _records_url(**given: str) -> str:
     return Filter(**given).url("/records")
 
 
-def _period(current_user: CurrentUser, granularity: Granularity, number: int, title: Message) -> ChartPeriod:
+def _period(
+    container: Container, current_user: CurrentUser, granularity: Granularity, number: int, title: Message
+) -> ChartPeriod:
     told = inbox_statistics.last_periods(
-        get_container().database, granularity, number, scope=current_user.scope, now=clock()
+        container.database, granularity, number, scope=current_user.scope, now=container.clock()
     )
     bars = [_bar(period, granularity, current_user.language) for period in told]
     return ChartPeriod(

@@ -13,10 +13,11 @@ from fastapi.responses import RedirectResponse
 from i18n.messages import msg
 from models.users import sign_in
 from sync.errors import UnavailableError
+from web.dependencies import ContainerDep, container_of
 from web.pages.sign_in import log_refused, requested_url, show_form_again, start_session
 from web.security.auth import Open
 from web.security.cookies import OPENID
-from worker.container import clock, get_container
+from worker.container import Container
 
 router = APIRouter(prefix="/sign-in/openid", dependencies=[Open])
 
@@ -33,49 +34,49 @@ NO_ANSWER = msg("Your organization's sign-in does not answer. Please try again i
 
 
 @router.get("")
-async def start(request: Request) -> Response:
+async def start(request: Request, container: ContainerDep) -> Response:
     """Send somebody to the provider, with a cookie that tells them apart when they come back."""
     try:
-        address, kept = await to_thread.run_sync(_provider().begin, limiter=CONCURRENCY)
+        address, kept = await to_thread.run_sync(_provider(container).begin, limiter=CONCURRENCY)
     except (UnavailableError, sign_in.SignInRefusedError) as error:
         return _failed(request, error)
-    kept |= {"next": requested_url(request), "until": (clock() + MAX_AGE).isoformat()}
+    kept |= {"next": requested_url(request), "until": (container.clock() + MAX_AGE).isoformat()}
     response = RedirectResponse(address, status.HTTP_303_SEE_OTHER)
-    OPENID.write(response, get_container().vault.encrypt_values(kept))
+    OPENID.write(request, response, container.vault.encrypt_values(kept))
     return response
 
 
 @router.get("/back")
-async def callback(request: Request, code: str = "", state: str = "") -> Response:
+async def callback(request: Request, container: ContainerDep, code: str = "", state: str = "") -> Response:
     """Let in whom the provider vouches for."""
-    provider = _provider()
+    provider = _provider(container)
     try:
-        kept = _kept(request, state)
+        kept = _kept(request, container, state)
         identity = await to_thread.run_sync(partial(provider.finish, code, kept=kept), limiter=CONCURRENCY)
         response = await run_in_threadpool(_enter, request, identity, kept["next"])
     except (UnavailableError, sign_in.SignInRefusedError) as error:
         response = _failed(request, error)
-    OPENID.clear(response)
+    OPENID.clear(request, response)
     return response
 
 
 def _enter(request: Request, identity: sign_in.Identity, address: str) -> Response:
-    return start_session(request, sign_in.by_openid(get_container().database, identity), address)
+    return start_session(request, sign_in.by_openid(container_of(request).database, identity), address)
 
 
-def _provider() -> sign_in.OpenIdProvider:
-    if (provider := get_container().openid) is None:
+def _provider(container: Container) -> sign_in.OpenIdProvider:
+    if (provider := container.openid) is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     return provider
 
 
-def _kept(request: Request, state: str) -> dict[str, str]:
-    """Tell what was kept when somebody left. Raises Refused where they did not leave here, or too long ago."""
+def _kept(request: Request, container: Container, state: str) -> dict[str, str]:
+    """Return what the cookie keeps. Raises SignInRefusedError where they did not begin here, or too long ago."""
     try:
-        kept = get_container().vault.decrypt_values(OPENID.read(request))
+        kept = container.vault.decrypt_values(OPENID.read(request))
     except InvalidToken:
         raise sign_in.SignInRefusedError("They did not begin here.") from None
-    if datetime.fromisoformat(kept["until"]) <= clock():
+    if datetime.fromisoformat(kept["until"]) <= container.clock():
         raise sign_in.SignInRefusedError("It took too long.")
     if not compare_digest(kept["state"].encode(), state.encode()):
         raise sign_in.SignInRefusedError("It was another sign-in that they began here.")

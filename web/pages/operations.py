@@ -1,8 +1,9 @@
 """What became of a test, a comparison or settings to be saved; the page asks again until a worker has answered."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path, Request, Response, status
+from fastapi import APIRouter, HTTPException, Path, Response, status
 from fastapi.responses import RedirectResponse
 
 from i18n.messages import msg
@@ -10,16 +11,16 @@ from models.admin import discrepancies
 from models.admin.discrepancies import Acceptance
 from models.admin.operations import Operation, OperationType
 from models.enums import EntityType, Record, titled
-from sync.reconciliation.report import Discrepancy
+from sync.reconciliation.compare import without_accepted
+from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from sync.rules.normalization import clean
+from web.dependencies import ContainerDep, Form, text
 from web.security.auth import CurrentUser, Operator
-from web.security.csrf import Form, text
 from web.views.diagnostics import OperationView
 from web.views.settings_form import TITLES
-from web.views.templates import render
+from web.views.templates import Render
 from worker import dispatch
-from worker.container import clock, get_container
-from worker.jobs import reconciliation
+from worker.container import Container
 
 router = APIRouter()
 
@@ -40,55 +41,87 @@ MAX_SHOWN = 200
 """Differences on a page; the command line tells all."""
 
 RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILIATION)
+TEMPLATES = {
+    OperationType.DIAGNOSTICS: "operation.html",
+    OperationType.SAVING: "save-settings.html",
+    OperationType.RECONCILIATION: "reconciliation.html",
+    OperationType.MONTHLY_RECONCILIATION: "reconciliation.html",
+}
+"""The types that have a page, and what it is made from."""
+
 OperationId = Annotated[int, Path(le=MAX_ID)]
 
 
 @router.get("/operations/{operation_id}")
-def show(request: Request, current_user: Operator, operation_id: OperationId, done: str = "") -> Response:
-    """Show what was found, or that it is being looked at."""
-    operation = _operation(
-        current_user, operation_id, OperationType.DIAGNOSTICS, OperationType.SAVING, *RECONCILIATIONS
-    )
+def show(
+    current_user: Operator, container: ContainerDep, render: Render, operation_id: OperationId, done: str = ""
+) -> Response:
+    """Show what was found, or that a worker is still to answer."""
+    operation = _operation(container, current_user, operation_id, *TEMPLATES)
     if operation.type is OperationType.SAVING and operation.actor != current_user.email:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
-    compared = operation.type in RECONCILIATIONS
     return render(
-        request,
-        current_user,
-        "reconciliation.html"
-        if compared
-        else "save-settings.html"
-        if operation.type is OperationType.SAVING
-        else "operation.html",
+        TEMPLATES[operation.type],
         view=OperationView(operation),
-        connection=get_container().connections.get(operation.connection_id),
+        connection=container.connections.get(operation.connection_id),
         titles=TITLES,
         done=DONE.get(done),
-        report=reconciliation.report_of(get_container(), operation) if compared else None,
-        accepted=discrepancies.accepted(get_container().database, operation.connection_id) if compared else {},
+        report=_report(container, operation),
+        accepted=discrepancies.accepted(container.database, operation.connection_id),
         max_shown=MAX_SHOWN,
     )
 
 
 @router.post("/operations/{operation_id}/resolve")
-def resolve(current_user: Operator, operation_id: OperationId, form: Form) -> Response:
-    """Send the invoice or voucher of a difference (again), or accept the difference as known."""
-    operation = _operation(current_user, operation_id, *RECONCILIATIONS)
-    report = reconciliation.report_of(get_container(), operation)
-    key = text(form, "key")
+def resolve(current_user: Operator, container: ContainerDep, operation_id: OperationId, form: Form) -> Response:
+    """Send the invoice or voucher of a discrepancy (again), or accept the discrepancy as known."""
+    operation = _operation(container, current_user, operation_id, *RECONCILIATIONS)
+    report, key = _report(container, operation), text(form, "key")
     discrepancy = next((each for each in (report.all_discrepancies if report else ()) if each.key == key), None)
     if discrepancy is None:
         done = "gone"
     elif text(form, "action") == "send":
-        done = _send(current_user, operation, discrepancy)
+        done = _send(container, current_user, operation, discrepancy)
     else:
-        done = _accept(
-            current_user, operation, discrepancy, why=clean(text(form, "why"), max_length=MAX_REASON_LENGTH)
-        )
+        why = clean(text(form, "why"), max_length=MAX_REASON_LENGTH)
+        done = _accept(container, current_user, operation, discrepancy, why=why)
     return RedirectResponse(f"/operations/{operation_id}?done={done}", status.HTTP_303_SEE_OTHER)
 
 
-def _send(current_user: CurrentUser, operation: Operation, discrepancy: Discrepancy) -> str:
+def request_operation(
+    container: Container,
+    current_user: CurrentUser,
+    type_: OperationType,
+    connection_id: int,
+    *,
+    input_: Mapping[str, str] | None = None,
+) -> int:
+    """Have a worker do something, and return the number that its result will stand under."""
+    operation_id = container.operations.request(
+        type_, connection_id, input_=input_, actor=current_user.email, now=container.clock()
+    )
+    dispatch.dispatch_operations([operation_id])
+    return operation_id
+
+
+def request_diagnostics(
+    container: Container, current_user: CurrentUser, connection_id: int, *, done: str = ""
+) -> Response:
+    """Have a worker test a connection, and lead to where its result will stand."""
+    operation_id = request_operation(container, current_user, OperationType.DIAGNOSTICS, connection_id)
+    query = f"?done={done}" if done else ""
+    return RedirectResponse(f"/operations/{operation_id}{query}", status.HTTP_303_SEE_OTHER)
+
+
+def _report(container: Container, operation: Operation) -> ReconciliationReport | None:
+    """Return what a reconciliation found, without what is accepted by now; None where there is nothing."""
+    found = (operation.result or {}).get("report")
+    if found is None:
+        return None
+    return without_accepted(container.database, operation.connection_id, ReconciliationReport.from_json(found))
+
+
+def _send(container: Container, current_user: CurrentUser, operation: Operation, discrepancy: Discrepancy) -> str:
     if not discrepancy.can_be_sent:
         return "gone"
     if discrepancy.expense:
@@ -96,24 +129,26 @@ def _send(current_user: CurrentUser, operation: Operation, discrepancy: Discrepa
     else:
         record, sent, busy = Record(EntityType.INVOICE, discrepancy.moment_id), "sent", "busy"
     acted = discrepancies.resend(
-        get_container().database,
+        container.database,
         operation.connection_id,
         record,
         name=_name(discrepancy),
         actor=current_user.email,
-        now=clock(),
+        now=container.clock(),
         expense=discrepancy.expense_to_unlink,
     )
     dispatch.dispatch_lanes(acted.lanes)
     return sent if acted.count else busy
 
 
-def _accept(current_user: CurrentUser, operation: Operation, discrepancy: Discrepancy, *, why: str) -> str:
+def _accept(
+    container: Container, current_user: CurrentUser, operation: Operation, discrepancy: Discrepancy, *, why: str
+) -> str:
     if not why:
         return "unexplained"
-    acceptance = Acceptance(discrepancy.fingerprint, current_user.email, why, clock())
+    acceptance = Acceptance(discrepancy.fingerprint, current_user.email, why, container.clock())
     name = _name(discrepancy)
-    discrepancies.accept(get_container().database, operation.connection_id, discrepancy.key, acceptance, name=name)
+    discrepancies.accept(container.database, operation.connection_id, discrepancy.key, acceptance, name=name)
     return "accepted"
 
 
@@ -123,8 +158,10 @@ def _name(discrepancy: Discrepancy) -> str:
     return msg("Voucher {name}", name=discrepancy.voucher_names)
 
 
-def _operation(current_user: CurrentUser, operation_id: int, *asked: OperationType) -> Operation:
-    operation = get_container().operations.get(operation_id)
-    if operation is None or operation.type not in asked or not current_user.scope.allows(operation.connection_id):
+def _operation(
+    container: Container, current_user: CurrentUser, operation_id: int, *types: OperationType
+) -> Operation:
+    operation = container.operations.get(operation_id)
+    if operation is None or operation.type not in types or not current_user.scope.allows(operation.connection_id):
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     return operation

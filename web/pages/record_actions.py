@@ -1,4 +1,4 @@
-"""What an operator does about changes, one or many: tries them again, closes them, opens them again."""
+"""What an operator does about records, one or many: retry, dismiss, reopen, or answer a match question."""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,21 +9,21 @@ from fastapi import APIRouter, HTTPException, Request, Response, status
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import ImmutableMultiDict
 
-from models.admin import job_actions, job_list
+from models.admin import job_actions, job_list, match_questions
 from models.admin.job_actions import DO_NOT_TRANSFER, OPEN, RESOLVED_BY_HAND, ActionResult
 from models.admin.job_filter import JobFilter
+from models.database import Database
 from models.enums import JobState, Scope
+from web.dependencies import ContainerDep, Form, text
 from web.security.auth import Operator
-from web.security.csrf import Form
 from web.views.filters import Filter
-from web.views.templates import render
+from web.views.templates import Render
 from worker import dispatch
-from worker.container import clock, get_container
 
 router = APIRouter(prefix="/records")
 
 MAX_SHOWN = 20
-"""Changes that are named before something is done about them; the others are counted."""
+"""Records that are named before something is done about them; the others are counted."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -34,7 +34,7 @@ DONE = re.compile(r"(retry|unwanted|handled|reopen)-(\d{1,9})(?:-(\d{1,16}))?")
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Where a change must stand for it: one that is ticked, and one among all that a filter lets through."""
+    """In which states it can be done: for what is ticked, and for all that a filter lets through."""
 
     for_selected: frozenset[JobState]
     for_all: frozenset[JobState]
@@ -66,36 +66,47 @@ class Done:
 
 
 @router.get("/confirm")
-def confirm(request: Request, current_user: Operator) -> Response:
-    """Say how many changes, and which, something is about to be done about."""
+def confirm(request: Request, current_user: Operator, container: ContainerDep, render: Render) -> Response:
+    """Say how many records, and which, something is about to be done about."""
     given = request.query_params
-    name, now = _action(given), clock()
-    job_filter = replace(_filter_of(name, given, current_user.scope), until=now)
+    name, now = _action(given), container.clock()
+    job_filter = replace(_filter_of(container.database, name, given, current_user.scope), until=now)
     return render(
-        request,
-        current_user,
         "confirm.html",
         action=name,
-        count=job_actions.count(get_container().database, job_filter),
-        jobs=job_list.latest(get_container().database, job_filter, limit=MAX_SHOWN),
+        count=job_actions.count(container.database, job_filter),
+        jobs=job_list.latest(container.database, job_filter, limit=MAX_SHOWN),
         hidden_fields=[*_hidden_fields(given), ("until", str((now - EPOCH) // MICROSECOND))],
         back=_back(given),
     )
 
 
 @router.post("/act")
-def act(current_user: Operator, form: Form) -> Response:
-    """Do it, and tell the worker of what has something to do after it."""
+def act(current_user: Operator, container: ContainerDep, form: Form) -> Response:
+    """Do it, and dispatch what has something to do after it."""
     given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
-    name, now = _action(given), clock()
-    acted = _do(name, _filter_of(name, given, current_user.scope), actor=current_user.email, now=now)
+    name, now = _action(given), container.clock()
+    job_filter = _filter_of(container.database, name, given, current_user.scope)
+    acted = _do(container.database, name, job_filter, actor=current_user.email, now=now)
     dispatch.dispatch_lanes(acted.lanes)
     by = f"-{(now - EPOCH) // MICROSECOND}" if name in DISMISSAL_REASONS else ""
     return RedirectResponse(_back(given, done=f"{name}-{acted.count}{by}"), status.HTTP_303_SEE_OTHER)
 
 
-def _do(name: str, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
-    database = get_container().database
+@router.post("/{job_id}/answer")
+def answer(current_user: Operator, container: ContainerDep, job_id: int, form: Form) -> Response:
+    """Take the record of 24SevenOffice that somebody chose, or none; what is not offered changes nothing."""
+    job = job_actions.show(container.database, job_id)
+    if job is None or not current_user.scope.allows(job.connection_id):
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    acted = match_questions.answer(
+        container.database, job_id, text(form, "choice"), actor=current_user.email, now=container.clock()
+    )
+    dispatch.dispatch_lanes(acted.lanes)
+    return RedirectResponse(f"/records/{job_id}?done=retry-{acted.count}", status.HTTP_303_SEE_OTHER)
+
+
+def _do(database: Database, name: str, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
     if name == "retry":
         return job_actions.retry(database, job_filter, actor=actor, now=now)
     if name == "reopen":
@@ -110,14 +121,14 @@ def _action(given: ImmutableMultiDict[str, str]) -> str:
     return name
 
 
-def _filter_of(name: str, given: ImmutableMultiDict[str, str], scope: Scope) -> JobFilter:
-    """Tell which changes are meant: those ticked, those closed together, or all that the filter lets through."""
+def _filter_of(database: Database, name: str, given: ImmutableMultiDict[str, str], scope: Scope) -> JobFilter:
+    """Tell which jobs are meant: those ticked, those closed together, or all that the filter lets through."""
     action, until = ACTIONS[name], _instant(given.get("until", ""))
     if dismissed_at := _instant(given.get("dismissed_at", "")):
         return JobFilter(scope=scope, dismissed_at=dismissed_at, states=action.for_selected)
     if "all" not in given:
         return JobFilter(scope=scope, ids=frozenset(map(int, _selected_ids(given))), states=action.for_selected)
-    job_filter = Filter.read(given).job_filter(scope)
+    job_filter = Filter.read(given).job_filter(database, scope)
     states = (job_filter.states or OPEN) & action.for_all
     return replace(job_filter, states=states, until=until) if states else JobFilter(ids=frozenset())
 
@@ -138,7 +149,7 @@ def _hidden_fields(given: ImmutableMultiDict[str, str]) -> list[tuple[str, str]]
 
 
 def _back(given: ImmutableMultiDict[str, str], *, done: str = "") -> str:
-    """Tell where somebody came from: one change, the expenses, or the list of changes as it was filtered."""
+    """Tell where somebody came from: one record, the expenses, or the list of records as it was filtered."""
     ticked = _selected_ids(given)
     if given.get("from") == "record" and ticked:
         return f"/records/{int(ticked[0])}" + (f"?done={done}" if done else "")

@@ -1,54 +1,62 @@
-"""The list of changes, and one change with all that is known of it."""
+"""The lists of records and of expenses, and one record with all that is known of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 from fastapi import APIRouter, HTTPException, Request, Response, status
 
 from models.admin import email_log, job_actions, job_list, match_questions
 from models.admin.job_actions import AttemptView, JobAction
+from models.enums import EntityType
 from models.pagination import Key, Page
 from sync.error_codes import ERROR_CODES, GROUPS
+from web.dependencies import ContainerDep
 from web.pages.record_actions import ACTIONS, Done
 from web.security.auth import Reader
 from web.views.filters import Filter
-from web.views.templates import render
-from worker.container import get_container
-from worker.record_urls import record_urls
+from web.views.templates import Render
 
-router = APIRouter(prefix="/records")
+router = APIRouter()
 
 
-@router.get("")
-def show_all(request: Request, current_user: Reader, page: str = "", done: str = "") -> Response:
-    """List changes, the latest received first."""
+@router.get("/records")
+def show_all(
+    request: Request, current_user: Reader, container: ContainerDep, render: Render, page: str = "", done: str = ""
+) -> Response:
+    """List the records, the latest received first."""
     asked = Filter.read(request.query_params)
-    found = job_list.page(get_container().database, asked.job_filter(current_user.scope), key=Key.parse(page))
-    return render(
-        request,
-        current_user,
-        "records.html",
-        filter=asked,
-        page=found,
-        done=Done.read(done),
-        groups=GROUPS,
-    )
+    job_filter = asked.job_filter(container.database, current_user.scope)
+    found = job_list.page(container.database, job_filter, key=Key.parse(page))
+    return render("records.html", filter=asked, page=found, done=Done.read(done), groups=GROUPS)
 
 
-@router.get("/{job_id}")
-def show(request: Request, current_user: Reader, job_id: int, page: str = "", done: str = "") -> Response:
+@router.get("/expenses")
+def show_expenses(
+    request: Request, current_user: Reader, container: ContainerDep, render: Render, page: str = "", done: str = ""
+) -> Response:
+    """List the vouchers with costs: which were synced, and why the others were not."""
+    asked = Filter.read(request.query_params)
+    job_filter = asked.job_filter(container.database, current_user.scope)
+    expenses = replace(job_filter, entity_type=EntityType.EXPENSE)
+    found = job_list.page(container.database, expenses, key=Key.parse(page))
+    return render("expenses.html", filter=asked, page=found, done=Done.read(done), groups=GROUPS)
+
+
+@router.get("/records/{job_id}")
+def show(
+    current_user: Reader, container: ContainerDep, render: Render, job_id: int, page: str = "", done: str = ""
+) -> Response:
     """Show how a record fared: where it stands and why, every attempt, and who did what about it."""
-    database = get_container().database
+    database = container.database
     job = job_actions.show(database, job_id)
     if job is None or not current_user.scope.allows(job.connection_id):
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     attempts = job_actions.attempts_page(database, job_id, key=Key.parse(page))
     return render(
-        request,
-        current_user,
         "record.html",
         job=job,
-        urls=record_urls(get_container(), job),
+        urls=container.record_urls(job),
         error_code=ERROR_CODES.get(job.error_code),
         attempts=attempts,
         timeline=_timeline(attempts, job_actions.actions(database, job_id)),
@@ -59,10 +67,10 @@ def show(request: Request, current_user: Reader, job_id: int, page: str = "", do
     )
 
 
-def _timeline(attempts: Page[AttemptView], deeds: Sequence[JobAction]) -> list[AttemptView | JobAction]:
+def _timeline(attempts: Page[AttemptView], actions: Sequence[JobAction]) -> list[AttemptView | JobAction]:
     """Put what people did in between the attempts of a page, the latest first."""
     lines = attempts.lines
     first = lines[-1].at if attempts.older else None
     last = lines[0].at if attempts.newer else None
-    between = (deed for deed in deeds if (not first or deed.at >= first) and (not last or deed.at <= last))
+    between = (each for each in actions if (not first or each.at >= first) and (not last or each.at <= last))
     return sorted(chain(lines, between), key=lambda each: each.at, reverse=True)

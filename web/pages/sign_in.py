@@ -14,11 +14,11 @@ from models.users import repository as users
 from models.users import sessions
 from models.users import sign_in as users_sign_in
 from models.users.throttle import TooManySignInsError
+from web.dependencies import ContainerDep, Form, container_of, text
 from web.security.auth import Guest, Open, Reader
 from web.security.cookies import SESSION, SIGN_IN
-from web.security.csrf import Form, csrf_token, has_valid_token, text
-from web.views.templates import render
-from worker.container import clock, get_container
+from web.security.csrf import csrf_token, has_valid_token
+from web.views.templates import Renderer
 
 log = structlog.get_logger()
 router = APIRouter()
@@ -36,37 +36,34 @@ PAGE_EXPIRED = msg("The page was open for too long. Please try again.")
 
 @router.get("/sign-in", dependencies=[Open])
 def show_form(request: Request, current_user: Guest) -> Response:
-    """Ask who it is."""
-    return (
-        RedirectResponse(requested_url(request), status.HTTP_303_SEE_OTHER)
-        if current_user
-        else show_form_again(request)
-    )
+    if current_user:
+        return RedirectResponse(requested_url(request), status.HTTP_303_SEE_OTHER)
+    return show_form_again(request)
 
 
 @router.post("/sign-in", dependencies=[Open])
 async def sign_in(request: Request, form: Form) -> Response:
     """Let somebody in who knows the password."""
     email = text(form, "email")
+    refuse = partial(show_form_again, request, email=email)
     if not has_valid_token(request, form, SIGN_IN.read(request)):
-        return show_form_again(request, PAGE_EXPIRED, email=email, status_code=status.HTTP_403_FORBIDDEN)
+        return refuse(PAGE_EXPIRED, status_code=status.HTTP_403_FORBIDDEN)
     enter = partial(_enter, request, email, text(form, "password"))
     try:
         return await to_thread.run_sync(enter, limiter=CONCURRENCY)
     except users_sign_in.SignInRefusedError as error:
         log_refused(request, str(error))
-        return show_form_again(request, REFUSED, email=email, status_code=status.HTTP_403_FORBIDDEN)
+        return refuse(REFUSED, status_code=status.HTTP_403_FORBIDDEN)
     except TooManySignInsError:
         log_refused(request, "too many attempts")
-        return show_form_again(request, TOO_MANY, email=email, status_code=status.HTTP_429_TOO_MANY_REQUESTS)
+        return refuse(TOO_MANY, status_code=status.HTTP_429_TOO_MANY_REQUESTS)
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, _current_user: Reader) -> Response:
-    """End the session."""
-    sessions.end(get_container().database, SESSION.read(request))
+def sign_out(request: Request, _current_user: Reader, container: ContainerDep) -> Response:
+    sessions.end(container.database, SESSION.read(request))
     response = RedirectResponse("/sign-in", status.HTTP_303_SEE_OTHER)
-    SESSION.clear(response)
+    SESSION.clear(request, response)
     return response
 
 
@@ -88,13 +85,14 @@ def client_address(request: Request) -> str:
 
 def start_session(request: Request, user_id: int, address: str) -> Response:
     """Begin a session, instead of any that there was, and go on to a local address."""
-    token = sessions.start(get_container().database, user_id, now=clock(), instead_of=SESSION.read(request))
+    container = container_of(request)
+    token = sessions.start(container.database, user_id, now=container.clock(), instead_of=SESSION.read(request))
     if (language := request.query_params.get("language")) in set(Language):
-        users.set_language(get_container().database, user_id, Language(language))
+        users.set_language(container.database, user_id, Language(language))
     log.info("signed_in", user=user_id, address=client_address(request))
     response = RedirectResponse(address, status.HTTP_303_SEE_OTHER)
-    SESSION.write(response, token)
-    SIGN_IN.clear(response)
+    SESSION.write(request, response, token)
+    SIGN_IN.clear(request, response)
     return response
 
 
@@ -108,23 +106,22 @@ def show_form_again(
 ) -> Response:
     """Show the form for signing in, with what it says of the last attempt."""
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
-    response = render(
-        request,
-        None,
+    response = Renderer(request, None)(
         "sign-in.html",
         status=status_code,
         email=email,
         message=message,
         csrf_token=csrf_token(token),
-        openid=get_container().openid is not None,
+        openid=container_of(request).openid is not None,
         next=requested_url(request),
     )
-    SIGN_IN.write(response, token)
+    SIGN_IN.write(request, response, token)
     return response
 
 
 def _enter(request: Request, email: str, password: str) -> Response:
+    container = container_of(request)
     user_id = users_sign_in.by_password(
-        get_container().database, email, password, address=client_address(request), now=clock()
+        container.database, email, password, address=client_address(request), now=container.clock()
     )
     return start_session(request, user_id, requested_url(request))

@@ -10,9 +10,9 @@ from fastapi import Depends, HTTPException, Request, status
 from i18n.catalog import Language
 from models.enums import Role, Scope
 from models.users import sessions
+from web.dependencies import ContainerDep, Form
 from web.security.cookies import SESSION
-from web.security.csrf import Form, csrf_token, has_valid_token
-from worker.container import clock, get_container
+from web.security.csrf import csrf_token, has_valid_token
 
 READING = {"GET", "HEAD"}
 SHORT_DIGITS, LONG_DIGITS = 9, 18
@@ -56,10 +56,9 @@ class CurrentUser:
         return self.administers_all
 
 
-def signed_in_user(request: Request) -> CurrentUser | None:
-    """Tell who is signed in, if anybody is."""
+def signed_in_user(request: Request, container: ContainerDep) -> CurrentUser | None:
     token = SESSION.read(request)
-    user_session = sessions.find(get_container().database, token, now=clock()) if token else None
+    user_session = sessions.find(container.database, token, now=container.clock()) if token else None
     if user_session is None:
         return None
     return CurrentUser(
@@ -92,7 +91,6 @@ class RequireRole:
         self.everywhere = everywhere
 
     async def __call__(self, request: Request, current_user: Guest, form: Form) -> CurrentUser:
-        """Tell who it is."""
         if current_user is None:
             raise HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": _sign_in(request)})
         if not self._allows(current_user) or not _may_see(current_user, request.path_params):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from fastapi import Request, Response
 
-from worker.container import get_container
+from web.dependencies import container_of
+from worker.container import Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,29 +15,31 @@ class Cookie:
     name: str
     seconds: int | None = None
 
-    @property
-    def full_name(self) -> str:
-        """The name as it is sent: over https with the prefix that keeps other hosts from setting it."""
-        return f"__Host-{self.name}" if https() else self.name
+    def full_name(self, *, https: bool) -> str:
+        """Return the name as it is sent: over https with the prefix that keeps other hosts from setting it."""
+        return f"__Host-{self.name}" if https else self.name
 
     def read(self, request: Request) -> str:
-        """Tell what the browser sent, "" for nothing."""
-        return request.cookies.get(self.full_name, "")
+        """Return what the browser sent, "" for nothing."""
+        return request.cookies.get(self.full_name(https=is_https(container_of(request))), "")
 
-    def write(self, response: Response, value: str) -> None:
+    def write(self, request: Request, response: Response, value: str) -> None:
         """Have the browser keep a value."""
+        https = is_https(container_of(request))
+        name = self.full_name(https=https)
         response.set_cookie(
-            self.full_name, value, max_age=self.seconds, path="/", secure=https(), httponly=True, samesite="lax"
+            name, value, max_age=self.seconds, path="/", secure=https, httponly=True, samesite="lax"
         )
 
-    def clear(self, response: Response) -> None:
+    def clear(self, request: Request, response: Response) -> None:
         """Have the browser forget it."""
-        response.delete_cookie(self.full_name, path="/", secure=https(), httponly=True, samesite="lax")
+        https = is_https(container_of(request))
+        response.delete_cookie(self.full_name(https=https), path="/", secure=https, httponly=True, samesite="lax")
 
 
-def https() -> bool:
+def is_https(container: Container) -> bool:
     """Tell whether this installation is reached over https; only on one's own machine it is not."""
-    return get_container().settings.public_url.startswith("https:")
+    return container.settings.public_url.startswith("https:")
 
 
 SESSION = Cookie("session")

@@ -1,39 +1,16 @@
-"""What people fill in, and the proof that it was our own page that they filled in."""
+"""The proof that it was our own page that somebody filled in."""
 
 import hashlib
 import hmac
-from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, HTTPException, Request, status
+from fastapi import Request
 from starlette.datastructures import FormData
 
-from worker.container import get_container
+from web.dependencies import container_of, text
 
-FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 OWN_SITES = {"same-origin", "none"}
 """What browsers say of a request from one of our pages, and of one that a person began themselves."""
-
-
-async def read_form(request: Request) -> FormData:
-    """Read the fields of a posted form, none for a page that is only read; files are not taken.
-
-    NUL is what PostgreSQL cannot keep and nobody can type: whoever sends it is told that it cannot be read, 400.
-    """
-    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != FORM_MEDIA_TYPE:
-        return FormData()
-    form = await request.form()
-    if any("\0" in str(value) for _, value in form.multi_items()):
-        raise HTTPException(status.HTTP_400_BAD_REQUEST)
-    return form
-
-
-Form = Annotated[FormData, Depends(read_form)]
-
-
-def text(form: FormData, name: str) -> str:
-    """Tell what stands in a field, "" where it is missing."""
-    return str(form.get(name, ""))
 
 
 def csrf_token(token: str) -> str:
@@ -52,5 +29,5 @@ def is_same_origin(request: Request) -> bool:
     if request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
         return False
     origin = request.headers.get("Origin")
-    hosts = {request.headers.get("Host"), urlsplit(get_container().settings.public_url).netloc}
+    hosts = {request.headers.get("Host"), urlsplit(container_of(request).settings.public_url).netloc}
     return origin is None or urlsplit(origin).netloc in hosts

@@ -6,8 +6,9 @@ from functools import cache
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.security.cookies import https
-from web.security.request_metrics import RequestMetrics
+from web.metrics import RequestMetrics
+from web.security.cookies import is_https
+from worker.container import Container
 
 MAX_BODY_BYTES = 64 * 1024
 """Of a body: more than any form or notification needs."""
@@ -20,27 +21,31 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 
 class SecureApp(FastAPI):
-    """An app whose answers all carry the headers, and that takes no body longer than MOST_BYTES: 413."""
+    """An app whose answers all carry the headers, and that takes no body longer than MAX_BODY_BYTES: 413."""
 
-    def __init__(self) -> None:
+    def __init__(self, container: Container) -> None:
         super().__init__(
             docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, max_body_size=MAX_BODY_BYTES
         )
+        self.state.container = container
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the headers around everything, the last resort for errors too, and count what is answered."""
-        return RequestMetrics(_SecurityHeaders(super().build_middleware_stack()))
+        container: Container = self.state.container
+        protected = _SecurityHeaders(super().build_middleware_stack(), https=is_https(container))
+        return RequestMetrics(protected, container)
 
 
 class _SecurityHeaders:
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
+        self._https = https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
                 static = scope["path"].startswith("/static/")
-                message["headers"] = [*message["headers"], *_headers(static=static, https=https())]
+                message["headers"] = [*message["headers"], *_headers(static=static, https=self._https)]
             await send(message)
 
         await self._app(scope, receive, send_protected)

@@ -1,4 +1,4 @@
-"""What a person filters a list of changes by, as it stands in the address and survives from page to page."""
+"""What a person filters a list of records by, as it stands in the address and survives from page to page."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from models.admin.dashboard import find_by_name
 from models.admin.job_filter import JobFilter
+from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Scope
 from sync.rules.normalization import clean
-from worker.container import get_container
 
 MAX_LENGTH = 100
 
@@ -53,10 +53,10 @@ class Filter:
         query = self.as_params | {name: str(value) for name, value in more.items() if value}
         return f"{path}?{urlencode(query)}" if query else path
 
-    def job_filter(self, scope: Scope) -> JobFilter:
+    def job_filter(self, database: Database, scope: Scope) -> JobFilter:
         """Say what it means, within what the person sees."""
         if self.company:
-            scope = Scope(find_by_name(get_container().database, scope, self.company))
+            scope = Scope(find_by_name(database, scope, self.company))
         return JobFilter(
             scope=scope,
             entity_type=EntityType(self.type) if self.type else None,

@@ -3,34 +3,58 @@
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from i18n import formatting
 from i18n.catalog import Language, translations
-from i18n.messages import translate
+from i18n.messages import Message, msg, translate
 from sync.money import format_kroner
-from web.security.auth import CurrentUser
+from web.security.auth import Guest
 from web.views.call_log import formatted
-from web.views.durations import duration
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-def render(
-    request: Request, current_user: CurrentUser | None, template: str, *, status: int = 200, **context: object
-) -> HTMLResponse:
-    """Fill in a template; ``current_user`` is None where nobody is signed in."""
-    language = current_user.language if current_user else preferred(request)
-    page = _environment(language).get_template(template)
-    return HTMLResponse(
-        page.render(path=request.url.path, current_user=current_user, language=language, **context), status
-    )
+class Renderer:
+    """Fills in templates for one request; ``current_user`` is None where nobody is signed in."""
+
+    def __init__(self, request: Request, current_user: Guest) -> None:
+        self._path = request.url.path
+        self._current_user = current_user
+        self._language = current_user.language if current_user else _preferred_language(request)
+
+    def __call__(self, template: str, *, status: int = 200, **context: object) -> HTMLResponse:
+        page = (
+            _environment(self._language)
+            .get_template(template)
+            .render(path=self._path, current_user=self._current_user, language=self._language, **context)
+        )
+        return HTMLResponse(page, status)
 
 
-def preferred(request: Request) -> Language:
-    """Tell the language of somebody who is not signed in: asked for in the address, or the browser's first."""
+Render = Annotated[Renderer, Depends()]
+
+
+def duration(seconds: float) -> Message:
+    """Say how long something took, in the largest unit of which there are two at least."""
+    if seconds < 2:  # noqa: PLR2004 - see above
+        return msg("{number} ms", number=round(seconds * 1000))
+    if seconds < 2 * MINUTE:
+        return msg("{number} s", number=round(seconds))
+    if seconds < 2 * HOUR:
+        return msg("{number} min", number=round(seconds / MINUTE))
+    if seconds < 2 * DAY:
+        return msg("{number} h", number=round(seconds / HOUR))
+    return msg("{number} days", number=round(seconds / DAY))
+
+
+def _preferred_language(request: Request) -> Language:
+    """Return the language that the address asks for, or the browser's first."""
     asked = request.query_params.get("language") or request.headers.get("Accept-Language", "")
     return Language.ENGLISH if asked.lower().startswith(Language.ENGLISH) else Language.NORWEGIAN
 

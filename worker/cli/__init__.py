@@ -1,6 +1,22 @@
 """The commands of ``python -m worker``, a module for each group."""
 
+import click
+
 from i18n.messages import msg
+from models.connections.repository import Connection
+from worker.container import get_container
 
 ACTOR = msg("the command line")
-"""Who did it, as the records of who changed what have it."""
+"""Who did it, as the audit log has it."""
+
+
+class ConnectionName(click.ParamType[Connection]):
+    """A connection, given by its name. Raises UnknownConnectionError."""
+
+    name = "connection"
+
+    def convert(self, value: str, _param: click.Parameter | None, _ctx: click.Context | None) -> Connection:
+        return get_container().connections.get_by_name(value)
+
+
+connection_argument = click.argument("connection", metavar="CONNECTION", type=ConnectionName())

@@ -10,10 +10,10 @@ from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, Co
 from models.connections.settings import ConnectionSettings
 from sync.errors import MisconfiguredError
 from sync.rules.normalization import clean
-from worker.cli import ACTOR
+from worker.cli import ACTOR, connection_argument
 from worker.cli.setting_options import complaints, given, setting_options
 from worker.cli.tables import aligned
-from worker.container import clock, get_container
+from worker.container import get_container
 from worker.jobs.diagnostics import check
 
 checking = click.option("--check/--no-check", default=True, help="Whether both systems are tried out first [yes]")
@@ -32,10 +32,11 @@ def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the
     """Add a connection, and tell the address of its webhook."""
     if not (name := clean(name, max_length=MAX_NAME_LENGTH)):
         raise click.UsageError("A connection needs a name.")
-    settings = _valid({}, given(options))
+    settings = _valid(given(options))
     if check:
         settings = _tested(settings)
-    connection, token = get_container().connections.add(name, settings, actor=ACTOR, now=clock())
+    container = get_container()
+    connection, token = container.connections.add(name, settings, actor=ACTOR, now=container.clock())
     click.echo(f"{name} is connection {connection.id}.")
     _print_webhook_url(token)
 
@@ -47,78 +48,75 @@ def list_() -> None:
         (str(each.id), each.name, f"Moment {each.settings.moment_company}", each.settings.username, _state(each))
         for each in get_container().connections.all()
     ]
-    click.echo(aligned(rows) if rows else "There are no connections yet.")
+    click.echo(aligned(rows) or "There are no connections yet.")
 
 
 @connections.command()
-@click.argument("name", metavar="CONNECTION")
-def show(name: str) -> None:
+@connection_argument
+def show(connection: Connection) -> None:
     """Show a connection's settings; secrets stay hidden."""
-    connection = get_container().connections.get_by_name(name)
     values = connection.settings.model_dump(mode="json")
     click.echo(f"{connection.name} (connection {connection.id}): {_state(connection)}")
     click.echo(aligned([(f"  {field}", _shown(value)) for field, value in values.items()]))
 
 
 @connections.command("set")
-@click.argument("name", metavar="CONNECTION")
+@connection_argument
 @setting_options(asking=False)
 @checking
-def set_(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
+def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
     """Change settings; an empty value is the default. A connection that paused itself works again."""
-    connection = get_container().connections.get_by_name(name)
-    changes = given(options)
-    if not changes:
+    values = given(options)
+    if not values:
         raise click.UsageError("Name a setting to change.")
-    known = {field: getattr(connection.settings, field) for field in ConnectionSettings.model_fields}
-    settings = _valid(known, changes)
+    settings = _valid({**dict(connection.settings), **values})
     if check and (tried := _tested(settings)) != settings:
-        changes["identity_id"] = tried.identity_id
+        values["identity_id"] = tried.identity_id
     try:
-        changed = get_container().change(connection.id, changes, actor=ACTOR)
+        updated = get_container().update_settings(connection.id, values, actor=ACTOR)
     except ConcurrentUpdateError:
         raise click.ClickException("Somebody else has changed the settings just now. Try again.") from None
-    click.echo(f"{name} {'is still paused' if changed.paused_because else 'works'} with its new settings.")
+    click.echo(f"{updated.name} {'is still paused' if updated.paused_because else 'works'} with its new settings.")
 
 
 @connections.command()
-@click.argument("name", metavar="CONNECTION")
+@connection_argument
 @click.option("--because", default="", help="Shown to those who ask why")
-def pause(name: str, because: str) -> None:
+def pause(connection: Connection, because: str) -> None:
     """Stop a connection's work until it is resumed; what comes in meanwhile waits."""
     why = clean(because, max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
-    get_container().connections.pause(
-        get_container().connections.get_by_name(name).id, why, actor=ACTOR, now=clock()
-    )
-    click.echo(f"{name} is paused.")
+    container = get_container()
+    container.connections.pause(connection.id, why, actor=ACTOR, now=container.clock())
+    click.echo(f"{connection.name} is paused.")
 
 
 @connections.command()
-@click.argument("name", metavar="CONNECTION")
-def resume(name: str) -> None:
+@connection_argument
+def resume(connection: Connection) -> None:
     """Let a connection work again; what waited goes through."""
-    get_container().connections.resume(get_container().connections.get_by_name(name).id, actor=ACTOR, now=clock())
-    click.echo(f"{name} works again.")
+    container = get_container()
+    container.connections.resume(connection.id, actor=ACTOR, now=container.clock())
+    click.echo(f"{connection.name} works again.")
 
 
 @connections.command()
-@click.argument("name", metavar="CONNECTION")
-def token(name: str) -> None:
+@connection_argument
+def token(connection: Connection) -> None:
     """Give the webhook a new address; the old one ends at once."""
-    connection = get_container().connections.get_by_name(name)
-    _print_webhook_url(get_container().connections.new_token(connection.id, actor=ACTOR, now=clock()))
+    container = get_container()
+    _print_webhook_url(container.connections.new_token(connection.id, actor=ACTOR, now=container.clock()))
 
 
 @connections.command("check")
-@click.argument("name", metavar="CONNECTION")
-def check_(name: str) -> None:
+@connection_argument
+def check_(connection: Connection) -> None:
     """Try a connection's settings out in both systems."""
-    _tested(get_container().connections.get_by_name(name).settings)
+    _tested(connection.settings)
 
 
-def _valid(known: dict[str, Any], values: dict[str, Any]) -> ConnectionSettings:
+def _valid(values: dict[str, Any]) -> ConnectionSettings:
     try:
-        return ConnectionSettings.model_validate({**known, **values})
+        return ConnectionSettings.model_validate(values)
     except ValidationError as error:
         raise click.UsageError(complaints(error)) from None  # its own text shows what was entered
 
@@ -132,13 +130,13 @@ def _tested(settings: ConnectionSettings) -> ConnectionSettings:
         identity = check(get_container(), settings)
     except MisconfiguredError as error:
         if error.error_code == "identity":
-            _tell_clients(settings)
+            _print_clients(settings)
         raise
     click.echo(f"Moment answers, and the login leads to {identity.client} in 24SevenOffice ({identity.id}).")
     return settings.model_copy(update={"identity_id": identity.id})
 
 
-def _tell_clients(settings: ConnectionSettings) -> None:
+def _print_clients(settings: ConnectionSettings) -> None:
     usable = [each for each in get_container().erp(settings).identities() if each.usable]
     click.echo("Clients that the login reaches, each with its identity id:")
     click.echo(aligned([(f"  {each.client}", each.id) for each in usable]))

@@ -11,28 +11,29 @@ from models.admin import erasure, personal_data
 from models.admin.personal_data import Person, PersonalDataMatch
 from models.connections.repository import Connection
 from worker import dispatch
-from worker.cli import ACTOR
+from worker.cli import ACTOR, connection_argument
 from worker.cli.tables import aligned
-from worker.container import clock, get_container
+from worker.container import get_container
 
 
 @click.command()
-@click.argument("name", metavar="CONNECTION")
+@connection_argument
 @click.option(
     "--confirm", prompt="To erase all that is kept of it, type its name once more", help="Its name again"
 )
-def erase(name: str, confirm: str) -> None:
+def erase(connection: Connection, confirm: str) -> None:
     """Erase a connection with all that is kept of it; what is in Moment and 24SevenOffice stays there."""
-    connection = get_container().connections.get_by_name(name)
-    if confirm != name:
+    container = get_container()
+    if confirm != connection.name:
         raise click.ClickException("That is not its name. Nothing was erased.")
-    get_container().connections.pause(connection.id, msg("It is being erased."), actor=ACTOR, now=clock())
-    get_container().connections.new_token(
-        connection.id, actor=ACTOR, now=clock()
-    )  # nothing comes in by the old address
-    _forget(connection)
-    blind = erasure.erase_connection(get_container().database, connection.id, actor=ACTOR, now=clock())
-    _leave(connection)  # once more, as a login may have been on its way
+    container.connections.pause(connection.id, msg("It is being erased."), actor=ACTOR, now=container.clock())
+    # Nothing comes in by the old address.
+    container.connections.new_token(connection.id, actor=ACTOR, now=container.clock())
+    dispatch.forget(connection.id)
+    container.budget.for_connection(connection.id).forget()
+    container.erp(connection.settings).log_out()
+    blind = erasure.erase_connection(container.database, connection.id, actor=ACTOR, now=container.clock())
+    container.erp(connection.settings).log_out()  # once more, as a login may have been on its way
     click.echo(f"Connection {connection.id} and all that was kept of it are erased.")
     if blind:
         click.echo(f"These users see no connection any more: {', '.join(blind)}. To erase one: people erase.")
@@ -50,9 +51,11 @@ names = click.argument("names", nargs=-1, required=True)
 @names
 def show(names: Sequence[str]) -> None:
     """Tell as JSON each text that holds one of these names or e-mail addresses."""
-    click.echo(
-        json.dumps([_as_json(trace) for trace in _matches(names)], ensure_ascii=False, indent=2, default=str)
-    )
+    found = [
+        {"table": match.table, "row": match.key, "column": match.column, "text": match.value}
+        for match in _matches(names)
+    ]
+    click.echo(json.dumps(found, ensure_ascii=False, indent=2, default=str))
 
 
 @people.command("erase")
@@ -65,28 +68,18 @@ def erase_person(names: Sequence[str], *, dry_run: bool, yes: bool) -> None:
     Ids, amounts, and that something happened, stay. Erase them in Moment and 24SevenOffice first, as far as the
     bookkeeping allows: what changes there comes here again.
     """
-    found = Counter((trace.table, trace.column) for trace in _matches(names))
+    found = Counter((match.table, match.column) for match in _matches(names))
     rows = [(f"{table}.{column}", str(count)) for (table, column), count in found.items()]
     click.echo(aligned(rows) or "Nothing.")
     if dry_run or not found:
         return
     if not yes:
         click.confirm("Erase them? This cannot be undone.", abort=True)
-    erased = erasure.erase_person(get_container().database, _person(names), actor=ACTOR, now=clock())
+    container = get_container()
+    erased = erasure.erase_person(container.database, _person(names), actor=ACTOR, now=container.clock())
     click.echo(f"Texts without them now: {erased.count}.")
-    for trace in erased.remaining:
-        click.echo(f"To be mended by hand, see connections set: {trace.column} of connection {trace.key[0]}.")
-
-
-def _forget(connection: Connection) -> None:
-    """Have Redis forget what it knows of a connection."""
-    dispatch.forget(connection.id)
-    get_container().budget.for_connection(connection.id).forget()
-    _leave(connection)
-
-
-def _leave(connection: Connection) -> None:
-    get_container().erp(connection.settings).log_out()
+    for match in erased.remaining:
+        click.echo(f"To be mended by hand, see connections set: {match.column} of connection {match.key[0]}.")
 
 
 def _matches(names: Sequence[str]) -> Iterator[PersonalDataMatch]:
@@ -98,7 +91,3 @@ def _person(names: Sequence[str]) -> Person:
         return Person(names)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-
-
-def _as_json(trace: PersonalDataMatch) -> dict[str, object]:
-    return {"table": trace.table, "row": trace.key, "column": trace.column, "text": trace.value}

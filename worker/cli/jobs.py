@@ -1,4 +1,4 @@
-"""``python -m worker changes``: what waits, what needs a person and why, and what a person does about it."""
+"""``python -m worker jobs``: what waits, what needs a person and why, and what a person does about it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -6,18 +6,18 @@ from typing import TypeVar
 
 import click
 
-import models.admin.job_actions
 from i18n.formatting import OSLO
-from models.admin import job_list, match_questions
+from models.admin import job_actions, job_list, match_questions
 from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.match_questions import Candidate
+from models.connections.repository import Connection
 from models.enums import JobState
 from worker import dispatch
-from worker.cli import ACTOR
+from worker.cli import ACTOR, ConnectionName
 from worker.cli.tables import aligned
-from worker.container import clock, get_container
+from worker.container import get_container
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 
@@ -31,7 +31,7 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@click.option("--connection", "name", help="Only those of one connection")
+@click.option("--connection", type=ConnectionName(), help="Only those of one connection")
 @click.option(
     "--state",
     "states",
@@ -41,14 +41,13 @@ def jobs() -> None:
     help=f"May be repeated [{', '.join(UNFINISHED)}]",
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, help="How many of a state are shown [50]")
-def list_(name: str | None, states: Iterable[str], limit: int) -> None:
+def list_(connection: Connection | None, states: Iterable[str], limit: int) -> None:
     """List the changes that are not settled, those that need a person first."""
-    connection_id = _connection(name)
-    job_filter = [JobFilter(connection_id=connection_id, states=frozenset({JobState(state)})) for state in states]
-    rows = [
-        _row(view) for each in job_filter for view in job_list.latest(get_container().database, each, limit=limit)
-    ]
-    click.echo(aligned(rows) if rows else "Nothing.")
+    rows: list[tuple[str, ...]] = []
+    for state in states:
+        only = JobFilter(connection_id=connection.id if connection else None, states=frozenset({JobState(state)}))
+        rows += map(_row, job_list.latest(get_container().database, only, limit=limit))
+    click.echo(aligned(rows) or "Nothing.")
 
 
 @jobs.command()
@@ -61,7 +60,7 @@ def show(job_id: int, *, calls: bool) -> None:
     click.echo("\n".join(filter(None, (view.dismissal_reason, view.message, view.remedy))))
     if candidates := match_questions.candidates_of(get_container().database, job_id):
         click.echo(aligned([CANDIDATE, *map(_candidate, candidates)]))
-    attempts = models.admin.job_actions.attempts(get_container().database, job_id)
+    attempts = job_actions.attempts(get_container().database, job_id)
     click.echo(aligned([(_oslo(each.at), each.outcome, each.error_code, each.message) for each in attempts]))
     for attempt in attempts if calls else ():
         click.echo(f"\n{_oslo(attempt.at)}")
@@ -70,19 +69,21 @@ def show(job_id: int, *, calls: bool) -> None:
 
 
 def selection(command: Command) -> Command:
-    """Let a command be told which changes it is about: by their numbers, or all of a connection or reason."""
+    """Let a command be told which jobs it is about: by their numbers, or all of a connection or error code."""
     command = click.option("--error-code", default="", help="All that need a person for this reason")(command)
-    command = click.option("--connection", "name", help="All of this connection that need a person")(command)
+    connection = click.option(
+        "--connection", type=ConnectionName(), help="All of this connection that need a person"
+    )
+    command = connection(command)
     return click.argument("job_ids", nargs=-1, type=int)(command)
 
 
 @jobs.command()
 @selection
-def retry(job_ids: Sequence[int], name: str | None, error_code: str) -> None:
+def retry(job_ids: Sequence[int], connection: Connection | None, error_code: str) -> None:
     """Try changes again now: those with these numbers, or all of a connection, a reason or both."""
-    acted = models.admin.job_actions.retry(
-        get_container().database, _filter_of(job_ids, name, error_code), actor=ACTOR, now=clock()
-    )
+    container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
+    acted = job_actions.retry(container.database, chosen, actor=ACTOR, now=container.clock())
     dispatch.dispatch_lanes(acted.lanes)
     click.echo(f"Changes due now: {acted.count}.")
 
@@ -95,13 +96,11 @@ def retry(job_ids: Sequence[int], name: str | None, error_code: str) -> None:
     show_default=True,
     help=f"What is to be said of them; or “{DO_NOT_TRANSFER}”",
 )
-def dismiss(job_ids: Sequence[int], name: str | None, error_code: str, because: str) -> None:
+def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: str, because: str) -> None:
     """Take changes off the list for good, chosen as for retry: they stay as they are, whatever is received."""
-    said = next((known for known in (RESOLVED_BY_HAND, DO_NOT_TRANSFER) if known == because), because)
-    chosen = _filter_of(job_ids, name, error_code)
-    acted = models.admin.job_actions.dismiss(
-        get_container().database, chosen, because=said, actor=ACTOR, now=clock()
-    )
+    reason = next((known for known in (RESOLVED_BY_HAND, DO_NOT_TRANSFER) if known == because), because)
+    container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
+    acted = job_actions.dismiss(container.database, chosen, because=reason, actor=ACTOR, now=container.clock())
     click.echo(f"Changes closed: {acted.count}.")
 
 
@@ -114,8 +113,8 @@ def choose(job_id: int, number: str, *, new: bool) -> None:
     if bool(number) == new:
         raise click.UsageError("Name either a number or --new.")
     job = _view(job_id)
-    choice = match_questions.NEW if new else number
-    acted = match_questions.answer(get_container().database, job_id, choice, actor=ACTOR, now=clock())
+    container, choice = get_container(), match_questions.NEW if new else number
+    acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
     if not acted.count:
         raise click.ClickException(f"Change {job_id} does not offer that: see changes show {job_id}.")
     dispatch.dispatch_lanes(acted.lanes)
@@ -126,35 +125,31 @@ def _candidate(each: Candidate) -> tuple[str, ...]:
     return (f"  {each.number}", each.name, each.organization_number or each.customer_number, each.email, each.note)
 
 
-def _filter_of(job_ids: Sequence[int], name: str | None, error_code: str) -> JobFilter:
-    if bool(job_ids) == bool(name or error_code):
+def _filter_of(job_ids: Sequence[int], connection: Connection | None, error_code: str) -> JobFilter:
+    if bool(job_ids) == bool(connection or error_code):
         raise click.UsageError("Name either changes by their numbers, or a connection or a reason.")
     if job_ids:
         return JobFilter(ids=frozenset(_view(job_id).id for job_id in job_ids))
     return JobFilter(
-        connection_id=_connection(name), error_code=error_code, states=frozenset({JobState.NEEDS_ATTENTION})
+        connection_id=connection.id if connection else None,
+        error_code=error_code,
+        states=frozenset({JobState.NEEDS_ATTENTION}),
     )
 
 
 def _view(job_id: int) -> JobView:
-    view = models.admin.job_actions.show(get_container().database, job_id)
+    view = job_actions.show(get_container().database, job_id)
     if view is None:
         raise click.ClickException(f"There is no change {job_id}.")
     return view
 
 
-def _connection(name: str | None) -> int | None:
-    return get_container().connections.get_by_name(name).id if name else None
-
-
 def _row(view: JobView) -> tuple[str, ...]:
-    due = (
-        f"due {_oslo(view.due_at)}"
-        if view.state is JobState.QUEUED
-        else _oslo(view.completed_at or view.received_at)
-    )
+    at = _oslo(view.completed_at or view.received_at)
+    if view.state is JobState.QUEUED:
+        at = f"due {_oslo(view.due_at)}"
     why = view.error_code or view.outcome or ""
-    return (str(view.id), view.connection, view.title, view.state, due, why, view.dismissal_reason or view.message)
+    return (str(view.id), view.connection, view.title, view.state, at, why, view.dismissal_reason or view.message)
 
 
 def _oslo(instant: datetime) -> str:

@@ -13,6 +13,7 @@ import click
 from models.connections.repository import Connection
 from models.enums import EntityType
 from sync.money import format_kroner
+from sync.reconciliation.compare import last_month, month_of, without_accepted
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from worker.cli.all_connections import check_each, one_or_all
 from worker.cli.tables import aligned
@@ -66,9 +67,8 @@ def reconcile(connection: str | None, *, everywhere: bool, form: str | None, **d
 
 
 def _reconciled(connection: Connection, first: date, last: date) -> ReconciliationReport:
-    return reconciliation.without_accepted(
-        get_container(), connection.id, reconciliation.reconcile(get_container(), connection, first, last)
-    )
+    report = reconciliation.reconcile(get_container(), connection, first, last)
+    return without_accepted(get_container().database, connection.id, report)
 
 
 def _summary(first: date, last: date, connection: Connection) -> tuple[bool, str]:
@@ -96,7 +96,7 @@ def _days(**given: datetime | None) -> tuple[date, date]:
         if first > (last or today):
             raise click.UsageError("The period ends before it begins.")
         return first, last or today
-    return reconciliation.month_of(month or reconciliation.last_month(today))
+    return month_of(month or last_month(today))
 
 
 def _as_table(report: ReconciliationReport) -> str:

@@ -6,31 +6,41 @@ from datetime import datetime
 import click
 
 from i18n.formatting import OSLO
+from models.connections.repository import Connection
 from models.inbox import restore as inbox_restore
-from worker import dispatch, heartbeat
-from worker.cli import ACTOR
-from worker.container import clock, get_container
+from worker import dispatch
+from worker.cli import ACTOR, ConnectionName
+from worker.container import get_container
 
 
 @click.command()
-@click.option("--connection", "names", multiple=True, help="Only this one, made anew (may be repeated) [all]")
+@click.option(
+    "--connection",
+    "connections",
+    type=ConnectionName(),
+    multiple=True,
+    help="Only this one, made anew (may be repeated) [all]",
+)
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%d"]),
     help="Ask both systems again from this time of Oslo on [where the backup left off]",
 )
 @click.option("--at-work", is_flag=True, help="Even if a worker was at work within the last minute")
-def restore(names: Sequence[str], since: datetime | None, *, at_work: bool) -> None:
+def restore(connections: Sequence[Connection], since: datetime | None, *, at_work: bool) -> None:
     """Look for whatever may have come across since the backup before it is sent: nothing is doubled.
 
     To be run once after the database was restored, while worker and beat are stopped. Everybody is signed out.
     """
-    if not (at_work or names) and heartbeat.is_alive(get_container().redis):
+    container = get_container()
+    if not (at_work or connections) and container.is_alive():
         raise click.ClickException("Worker and beat were at work within the last minute: stop them first.")
-    ids = [get_container().connections.get_by_name(name).id for name in names] or None
-    instant = since.replace(tzinfo=OSLO) if since else None
     marked = inbox_restore.mark_restored(
-        get_container().database, connection_ids=ids, since=instant, actor=ACTOR, now=clock()
+        container.database,
+        connection_ids=[each.id for each in connections] or None,
+        since=since.replace(tzinfo=OSLO) if since else None,
+        actor=ACTOR,
+        now=container.clock(),
     )
     dispatch.forget()
     click.echo(f"Changes not settled in the backup, to be looked for first: {marked}.")

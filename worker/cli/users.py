@@ -1,33 +1,27 @@
 """``python -m worker users``: who may see the pages; the first administrator comes from here."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import click
 
+from models.connections.repository import Connection
 from models.enums import Role, Scope
 from models.users import passwords
 from models.users import repository as models
 from models.users.repository import Rights, User
-from worker.cli import ACTOR
+from worker.cli import ACTOR, ConnectionName
 from worker.cli.tables import aligned
-from worker.container import clock, get_container
+from worker.container import get_container
 
-Command = TypeVar("Command", bound="Callable[..., None]")
-
-
-def password_option(command: Command) -> Command:
-    """Let a command be given a password, which is made up where it is not."""
-    option = click.option(
-        "--password",
-        envvar="USER_PASSWORD",
-        show_envvar=True,
-        prompt=True,
-        prompt_required=False,
-        hide_input=True,
-        help="Asked for where it has no value; made up and shown where it is left out",
-    )
-    return option(command)
+password_option = click.option(
+    "--password",
+    envvar="USER_PASSWORD",
+    show_envvar=True,
+    prompt=True,
+    prompt_required=False,
+    hide_input=True,
+    help="Asked for where it has no value; made up and shown where it is left out",
+)
 
 
 @click.group()
@@ -38,14 +32,20 @@ def users() -> None:
 @users.command()
 @click.argument("email")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--connection", "names", multiple=True, help="Only for this one (may be repeated) [all]")
+@click.option(
+    "--connection",
+    "connections",
+    type=ConnectionName(),
+    multiple=True,
+    help="Only for this one (may be repeated) [all]",
+)
 @password_option
-def add(email: str, role: str, names: Sequence[str], password: str | None) -> None:
+def add(email: str, role: str, connections: Sequence[Connection], password: str | None) -> None:
     """Add a user."""
-    ids = frozenset(get_container().connections.get_by_name(name).id for name in names)
-    rights, given = Rights(Role(role), Scope(ids or None)), password or passwords.generate()
-    user = models.add(get_container().database, email, rights, password=given, actor=ACTOR, now=clock())
-    click.echo(f"{user.email} may sign in at {get_container().settings.public_url}/sign-in")
+    container, given = get_container(), password or passwords.generate()
+    rights = Rights(Role(role), Scope(frozenset(each.id for each in connections) or None))
+    user = models.add(container.database, email, rights, password=given, actor=ACTOR, now=container.clock())
+    click.echo(f"{user.email} may sign in at {container.settings.public_url}/sign-in")
     _print_password(given, made_up=not password)
 
 
@@ -54,7 +54,7 @@ def list_() -> None:
     """List all users."""
     names = {each.id: each.name for each in get_container().connections.all()}
     rows = [_row(user, names) for user in models.all_users(get_container().database)]
-    click.echo(aligned(rows) if rows else "There are no users yet.")
+    click.echo(aligned(rows) or "There are no users yet.")
 
 
 @users.command("password")
@@ -62,8 +62,8 @@ def list_() -> None:
 @password_option
 def password_(email: str, password: str | None) -> None:
     """Give a user a new password, and sign them out everywhere."""
-    given = password or passwords.generate()
-    models.set_password(get_container().database, _id(email), given, actor=ACTOR, now=clock())
+    container, given = get_container(), password or passwords.generate()
+    models.set_password(container.database, _id(email), given, actor=ACTOR, now=container.clock())
     click.echo(f"{email} has a new password.")
     _print_password(given, made_up=not password)
 
@@ -72,7 +72,8 @@ def password_(email: str, password: str | None) -> None:
 @click.argument("email")
 def disable(email: str) -> None:
     """Shut a user out, at once."""
-    models.disable(get_container().database, _id(email), actor=ACTOR, now=clock())
+    container = get_container()
+    models.disable(container.database, _id(email), actor=ACTOR, now=container.clock())
     click.echo(f"{email} cannot sign in any more.")
 
 
@@ -80,7 +81,8 @@ def disable(email: str) -> None:
 @click.argument("email")
 def enable(email: str) -> None:
     """Let a user in again."""
-    models.enable(get_container().database, _id(email), actor=ACTOR, now=clock())
+    container = get_container()
+    models.enable(container.database, _id(email), actor=ACTOR, now=container.clock())
     click.echo(f"{email} can sign in again.")
 
 

@@ -7,10 +7,10 @@ from i18n.formatting import OSLO
 from i18n.messages import Message, from_json, joined, msg
 from models.admin.operations import AGAIN, Operation, OperationResult, OperationType
 from models.connections.alert_outbox import Alert, AlertType
+from sync.reconciliation.compare import last_month, month_of, without_accepted
 from sync.reconciliation.differences import written
 from sync.reconciliation.report import ReconciliationReport
-from worker.container import Container, clock
-from worker.jobs import reconciliation
+from worker.container import Container
 
 RETRY_AFTER = timedelta(minutes=45)
 """After a comparison that could not be made, less than the hour that it is to the next turn."""
@@ -24,22 +24,22 @@ def due(container: Container) -> Iterator[int]:
 
     One that could not be made is asked for anew at the next turn, where the connection works.
     """
-    today = clock().astimezone(OSLO).date()
+    today = container.clock().astimezone(OSLO).date()
     if today.day < FIRST_DAY:
         return
     since = datetime.combine(today.replace(day=1), time(), OSLO)
-    first, last = reconciliation.month_of(reconciliation.last_month(today))
+    first, last = month_of(last_month(today))
     typed = {"first": first.isoformat(), "last": last.isoformat()}
     for connection in container.connections.all():
         if connection.settings.monthly_reconciliation:
-            again = clock() - RETRY_AFTER if connection.is_available(clock()) else None
+            again = container.clock() - RETRY_AFTER if connection.is_available(container.clock()) else None
             asked = container.operations.request_once(
                 OperationType.MONTHLY_RECONCILIATION,
                 connection.id,
                 input_=typed,
                 since=since,
                 again=again,
-                now=clock(),
+                now=container.clock(),
             )
             if asked:
                 yield asked
@@ -63,8 +63,8 @@ def _summary(container: Container, operation: Operation, answer: OperationResult
     if "report" not in answer:
         why = joined(*(from_json(each["message"]) for each in answer["findings"]))
         return msg("The books could not be compared. {why} It is tried again every hour.", why=why)
-    report = reconciliation.without_accepted(
-        container, operation.connection_id, ReconciliationReport.from_json(answer["report"])
+    report = without_accepted(
+        container.database, operation.connection_id, ReconciliationReport.from_json(answer["report"])
     )
     of_invoices = msg(
         "{first} to {last}: {equal} invoices are in the ledger as they are in Moment, {different} differ.",

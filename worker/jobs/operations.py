@@ -11,7 +11,7 @@ from models.database import DatabaseUnavailableError
 from sync.diagnostics.findings import Finding, bad, failed
 from sync.diagnostics.run_checks import DiagnosticsReport
 from sync.errors import SyncError
-from worker.container import Container, clock
+from worker.container import Container
 from worker.jobs import diagnostics, monthly_reconciliation, reconciliation, save_settings
 
 log = structlog.get_logger()
@@ -34,7 +34,7 @@ def run(container: Container, operation_id: int) -> None:
         if operation.type is OperationType.MONTHLY_RECONCILIATION
         else None
     )
-    container.operations.complete(operation_id, answer, now=clock(), alert=alert)
+    container.operations.complete(operation_id, answer, now=container.clock(), alert=alert)
 
 
 def as_result(report: DiagnosticsReport) -> OperationResult:

@@ -11,7 +11,7 @@ from sync.errors import MisconfiguredError, SyncError
 from sync.polling import polls, schedule
 from sync.polling.polls import PollResult
 from sync.polling.schedule import PollRound
-from worker.container import Container, clock
+from worker.container import Container
 
 log = structlog.get_logger()
 
@@ -19,12 +19,16 @@ log = structlog.get_logger()
 def moment_due(container: Container) -> Mapping[int, timedelta]:
     """Tell the connections that are to ask Moment what has changed, and how often."""
     every = timedelta(seconds=container.settings.poll_seconds)
-    return {connection.id: every for connection in container.connections.all() if connection.is_available(clock())}
+    return {
+        connection.id: every
+        for connection in container.connections.all()
+        if connection.is_available(container.clock())
+    }
 
 
 def expenses_due(container: Container, *, every: float) -> PollRound:
     """Tell the connections that are to ask 24SevenOffice for costs, where that is asked so often, in seconds."""
-    now, usage = clock(), container.budget.usage()
+    now, usage = container.clock(), container.budget.usage()
     if usage is None:
         return schedule.NO_POLLS
     return schedule.next_round(
@@ -47,7 +51,7 @@ def poll_moment(container: Container, connection_id: int) -> set[Lane]:
     for entity_type in sorted(connection.settings.entity_types - {EntityType.EXPENSE}):
         lane = Lane(connection_id, entity_type)
         try:
-            polled = polls.poll_moment(container.database, moment, lane, now=clock())
+            polled = polls.poll_moment(container.database, moment, lane, now=container.clock())
         except SyncError as error:
             _failed(container, connection, error)
             continue
@@ -62,7 +66,7 @@ def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
     connection = container.connections.get(connection_id)
     lane, erp = Lane(connection_id, EntityType.EXPENSE), container.cached_erp(connection).for_polls()
     try:
-        if polls.poll_expenses(container.database, erp, lane, settings=connection.settings, now=clock()):
+        if polls.poll_expenses(container.database, erp, lane, settings=connection.settings, now=container.clock()):
             return {lane}
     except SyncError as error:
         _failed(container, connection, error)

@@ -1,4 +1,4 @@
-"""Has settings that may open other books take effect, once both systems have accepted them.
+"""Has settings that may open another client take effect, once both systems have accepted them.
 
 They are those of an administrator of some connections, who must not leave a client of somebody else behind with a
 wrong password: whoever corrected the password alone would have its books written. Until then, and where a system
@@ -19,7 +19,7 @@ from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import Finding, bad, failed
 from sync.errors import SyncError, UnavailableError
 from worker import dispatch
-from worker.container import Container, clock
+from worker.container import Container
 
 
 def save(container: Container, operation: Operation) -> OperationResult:
@@ -27,38 +27,32 @@ def save(container: Container, operation: Operation) -> OperationResult:
 
     The answer tells the ``diagnostics`` that follows, or that somebody else was faster, or what is wrong.
     """
-    changes = _changes(operation)
-    settings = container.connections.get(operation.connection_id).settings
-    wanted = _with(settings, changes)
-    if wrong := [*_gone(container, operation)] or [*_refused(container, wanted, typed=changes)]:
+    secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
+    values = {**json.loads(operation.input["changes"]), **secrets}
+    settings = _with(container.connections.get(operation.connection_id).settings, values)
+    if wrong := [*_expired(container, operation)] or [*_refused(container, settings, typed=values)]:
         return {"findings": [finding.as_json() for finding in wrong]}
     seen = datetime.fromisoformat(operation.input["version"])
     try:
-        container.change(operation.connection_id, changes, actor=operation.actor, seen=seen)
+        container.update_settings(operation.connection_id, values, actor=operation.actor, seen=seen)
     except ConcurrentUpdateError:
         now = container.connections.get(operation.connection_id).settings
-        if now != _with(now, changes):  # else it was this errand, whose worker was killed before it had answered
+        if now != _with(now, values):  # else it was this operation, whose worker was killed before it had answered
             return {"findings": [], "outdated": True}
     diagnostics = container.operations.request(
-        OperationType.DIAGNOSTICS, operation.connection_id, actor=operation.actor, now=clock()
+        OperationType.DIAGNOSTICS, operation.connection_id, actor=operation.actor, now=container.clock()
     )
     dispatch.dispatch_operations([diagnostics])
     return {"findings": [], "diagnostics": diagnostics}
 
 
-def _changes(operation: Operation) -> dict[str, object]:
-    secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
-    return {**json.loads(operation.input["changes"]), **secrets}
+def _with(settings: ConnectionSettings, values: dict[str, object]) -> ConnectionSettings:
+    return ConnectionSettings.model_validate({**dict(settings), **values})
 
 
-def _with(settings: ConnectionSettings, changes: dict[str, object]) -> ConnectionSettings:
-    known = {name: getattr(settings, name) for name in ConnectionSettings.model_fields}
-    return ConnectionSettings.model_validate({**known, **changes})
-
-
-def _gone(container: Container, operation: Operation) -> Iterator[Finding]:
+def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
     """Tell whether the time for it, or the right to it, is over."""
-    if operation.requested_at < clock() - WORTHWHILE:
+    if operation.requested_at < container.clock() - WORTHWHILE:
         yield bad(msg("It took too long until the settings were checked."), msg("Save them again."))
     try:
         user = users.get_by_email(container.database, operation.actor)
@@ -69,16 +63,16 @@ def _gone(container: Container, operation: Operation) -> Iterator[Finding]:
         yield bad(msg("Whoever entered the settings may not change them any more."), "")
 
 
-def _refused(container: Container, wanted: ConnectionSettings, *, typed: dict[str, object]) -> Iterator[Finding]:
+def _refused(container: Container, settings: ConnectionSettings, *, typed: dict[str, object]) -> Iterator[Finding]:
     """Try each system whose secret was typed, and tell what it does not accept."""
     if "moment_api_key" in typed:
         try:
-            next(iter(container.moment(wanted).changed(EntityType.CUSTOMER, since=clock())), None)
+            next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)
         except SyncError as error:
             yield _failed(error, setting="moment_api_key")
     if "password" in typed:
         try:
-            log_in(container.erp(wanted))
+            log_in(container.erp(settings))
         except SyncError as error:
             yield _failed(error, setting="password")
 

@@ -12,12 +12,12 @@ from models.connections import alert_outbox
 from models.connections.alert_outbox import DeliveryStatus, PendingAlert
 from sync.engine.alerts import latest_per_subject
 from sync.errors import RejectedError, UnavailableError
-from worker.container import Container, clock
+from worker.container import Container
 
 log = structlog.get_logger()
 
 PAUSE_BETWEEN_EMAILS = timedelta(minutes=5)
-"""Between two mails to an address: what turns meanwhile is told in one."""
+"""Between two mails to an address: what happens meanwhile is told in one."""
 
 LOCK_SECONDS = 300
 """More than one mail takes; so long nobody sends after the one who did has vanished."""
@@ -29,7 +29,7 @@ def send_due_alerts(container: Container) -> None:
     try:
         with lock:
             for address in alert_outbox.recipients_due(
-                container.database, now=clock(), pause=PAUSE_BETWEEN_EMAILS
+                container.database, now=container.clock(), pause=PAUSE_BETWEEN_EMAILS
             ):
                 lock.reacquire()
                 _send_to(container, address)
@@ -38,7 +38,7 @@ def send_due_alerts(container: Container) -> None:
 
 
 def _send_to(container: Container, address: str) -> None:
-    """Send one mail with all that is still news, and write down what became of each alert."""
+    """Send one mail with all that still holds, and write down what became of each alert."""
     pending = alert_outbox.pending_alerts(container.database, address)
     told = latest_per_subject(pending)
     message_id = _message_id(pending, sender=container.settings.mail_from)
@@ -46,12 +46,12 @@ def _send_to(container: Container, address: str) -> None:
         status = _send(container, address, told, message_id=message_id) if told else DeliveryStatus.WITHDRAWN
     except UnavailableError as error:
         log.warning("email_delayed", alerts=len(told), because=error.message)
-        container.metrics.email_concluded("delayed")
+        container.metrics.emails.labels("delayed").inc()
         return
     if told:
-        container.metrics.email_concluded(status)
+        container.metrics.emails.labels(status).inc()
     statuses = {alert.id: status if alert in told else DeliveryStatus.WITHDRAWN for alert in pending}
-    alert_outbox.record_delivery(container.database, statuses, message_id=message_id, now=clock())
+    alert_outbox.record_delivery(container.database, statuses, message_id=message_id, now=container.clock())
 
 
 def _send(
@@ -64,7 +64,7 @@ def _send(
         sender=container.settings.mail_from,
         to=address,
         message_id=message_id,
-        sent=clock(),
+        sent=container.clock(),
     )
     try:
         container.mailer.send(mail)

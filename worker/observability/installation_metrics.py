@@ -6,8 +6,8 @@ from datetime import datetime
 from threading import Lock
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.registry import Collector
 from redis import Redis
 from redis.exceptions import RedisError
@@ -29,26 +29,13 @@ QUEUES = {"queued": ("llen", "sync"), "running": ("hlen", "unacked")}
 
 
 class InstallationMetrics(Collector):
-    """Reads how the installation stands.
-
-    Args:
-        database: where the inbox is.
-        redis: where the queue is.
-        budget: of requests to 24SevenOffice.
-        clock: gives the present instant in UTC.
-    """
+    """Reads how the installation stands: the inbox in PostgreSQL, the queue and the request budget in Redis."""
 
     def __init__(self, database: Database, redis: Redis, *, budget: Budget, clock: Callable[[], datetime]) -> None:
         self._database, self._redis, self._budget, self._clock = database, redis, budget, clock
         self._reading = Lock()
-        self.registry = CollectorRegistry()
-        self.registry.register(self)
         self._read: Sequence[Metric] = ()
         self._read_at = 0.0
-
-    def describe(self) -> Iterable[Metric]:
-        """Tell nothing, so that nothing is read before somebody asks."""
-        return ()
 
     def collect(self) -> Iterable[Metric]:
         """Read it, or tell what was read just now; what cannot be read is left out."""
@@ -59,15 +46,17 @@ class InstallationMetrics(Collector):
             return self._read
 
     def text(self) -> bytes:
-        """Tell it as Prometheus reads it."""
-        return generate_latest(self.registry)
+        return generate_latest(self)
 
     def _of_postgresql(self) -> Sequence[Metric]:
         name, what = "moment24_postgresql_up", "Whether PostgreSQL answers"
         try:
-            return [_one(name, what, 1), *_inbox_metrics(metrics_snapshot.read(self._database, now=self._clock()))]
+            return [
+                Gauge(name, what, 1),
+                *_inbox_metrics(metrics_snapshot.read(self._database, now=self._clock())),
+            ]
         except DatabaseUnavailableError:
-            return [_one(name, what, 0)]
+            return [Gauge(name, what, 0)]
 
     def _of_redis(self) -> Sequence[Metric]:
         name, what = "moment24_redis_up", "Whether Redis answers"
@@ -75,10 +64,10 @@ class InstallationMetrics(Collector):
             lengths = {place: getattr(self._redis, verb)(key) for place, (verb, key) in QUEUES.items()}
             sweeping = heartbeat.is_alive(self._redis)
         except RedisError:
-            return [_one(name, what, 0)]
+            return [Gauge(name, what, 0)]
         return [
-            _one(name, what, 1),
-            _one("moment24_heartbeat", "Whether beat, Redis and a worker have swept lately", int(sweeping)),
+            Gauge(name, what, 1),
+            Gauge("moment24_heartbeat", "Whether beat, Redis and a worker have swept lately", int(sweeping)),
             _by("moment24_queue_messages", "Messages of Celery in Redis", ("state",), _keys(lengths)),
             *self._of_budget(),
         ]
@@ -89,11 +78,11 @@ class InstallationMetrics(Collector):
             return []
         given = {"events": usage.events, "polls": usage.polls}
         return [
-            _one("moment24_budget_limit", "Requests that may be sent in an hour", usage.allowed),
-            _one("moment24_budget_remaining", "Requests that may be sent now", usage.remaining),
-            _one("moment24_budget_reserved", "Requests of those left that are for events only", usage.reserved),
+            Gauge("moment24_budget_limit", "Requests that may be sent in an hour", usage.allowed),
+            Gauge("moment24_budget_remaining", "Requests that may be sent now", usage.remaining),
+            Gauge("moment24_budget_reserved", "Requests of those left that are for events only", usage.reserved),
             _by("moment24_budget_used", "Requests that were sent in the last hour", ("for",), _keys(given)),
-            _one("moment24_budget_blocked", "Whether no request may be sent now", int(bool(usage.blocked_until))),
+            Gauge("moment24_budget_blocked", "Whether no request may be sent now", int(bool(usage.blocked_until))),
         ]
 
 
@@ -102,12 +91,12 @@ def _inbox_metrics(read: MetricsSnapshot) -> Sequence[Metric]:
     idle = {"paused": totals.paused, "in_outage": totals.in_outage, "rate_limited": totals.rate_limited}
     connections = {"available": totals.connections - sum(idle.values()), **idle}
     return [
-        _by("moment24_jobs", "Changes that are not finished", ("entity_type", "state"), read.jobs),
+        _by("moment24_jobs", "Jobs that are not done", ("entity_type", "state"), read.jobs),
         _by("moment24_jobs_oldest_seconds", "Age of the oldest on its way", ("entity_type",), _keys(read.oldest)),
         _by("moment24_jobs_overdue_seconds", "Since the first was due", ("entity_type",), _keys(read.overdue)),
         _by("moment24_connections", "Connections by how they stand", ("state",), _keys(connections)),
-        _one("moment24_alerts_pending", "Alerts that wait for their mail", read.alerts),
-        _one("moment24_alerts_oldest_pending_seconds", "Age of the oldest of these", read.alerts_seconds),
+        Gauge("moment24_alerts_pending", "Alerts that wait for their mail", read.alerts),
+        Gauge("moment24_alerts_oldest_pending_seconds", "Age of the oldest of these", read.alerts_seconds),
     ]
 
 
@@ -115,12 +104,8 @@ def _keys(values: Mapping[Name, float]) -> dict[tuple[Name], float]:
     return {(key,): value for key, value in values.items()}
 
 
-def _one(name: str, what: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, what, value=value)
-
-
 def _by(name: str, what: str, labels: Sequence[str], values: Mapping[Labels, float]) -> Metric:
-    family = GaugeMetricFamily(name, what, labels=labels)
+    family = Gauge(name, what, labels=labels)
     for key, value in values.items():
         family.add_metric(key, value)
     return family

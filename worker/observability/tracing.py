@@ -1,25 +1,23 @@
-"""Traces from notification to voucher, sent by OTLP; loaded only where an endpoint is set.
+"""Traces from webhook to voucher, sent by OTLP where an endpoint is set.
 
-Rows carry the work, not messages: a nudge brings the span of whoever sent it along, and one nudge stands for many
-changes. So the span in which a change was received is remembered in Redis, and the spans in which it is worked on
-are linked to it. Like all in Redis that may be lost: then a link is missing.
+Rows carry the work, not messages: a wake-up brings the span of whoever sent it along, and stands for many jobs.
+So the span in which a record was received is remembered in Redis, and the spans in which its job is worked on are
+linked to it. Like all in Redis that may be lost: then a link is missing.
 """
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TypeAlias
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from redis import Redis
 from redis.exceptions import RedisError
 
 from models.enums import Record
-from worker.observability.instrumentation import Fields
+
+Fields: TypeAlias = "dict[str, str | int | list[int]]"
 
 TTL_SECONDS = 24 * 3600
 
@@ -27,24 +25,26 @@ _PARENT = "traceparent"
 _BILLION = 1_000_000_000
 
 
-class OtlpTracer:
+class Tracer:
     """Sends spans; what else OpenTelemetry's own variables say (headers, sampler, service name) holds too.
 
     Args:
-        endpoint: where they are sent, without the path ``/v1/traces``.
-        redis: where the spans that received changes are remembered.
+        endpoint: where they are sent, without the path ``/v1/traces``; "" for nowhere.
+        redis: where the spans that received records are remembered.
     """
 
     def __init__(self, endpoint: str, redis: Redis) -> None:
-        resource = Resource({"service.name": "moment24"}).merge(OTELResourceDetector().detect())
-        self._provider = TracerProvider(resource=resource)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces")))
-        self._tracer = self._provider.get_tracer("moment24")
+        self._enabled = bool(endpoint)
+        self._closing = ExitStack()
+        provider = _provider(endpoint, self._closing) if endpoint else trace.NoOpTracerProvider()
+        self._tracer = provider.get_tracer("moment24")
         self._headers = TraceContextTextMapPropagator()
         self._redis = redis
 
     def remember(self, connection_id: int, record: Record) -> None:
         """Remember the present span for those who will work on the record; none where Redis is away."""
+        if not self._enabled:
+            return
         trace.get_current_span().set_attributes(
             {"connection": connection_id, "entity_type": str(record.entity_type), "record": record.id}
         )
@@ -60,7 +60,7 @@ class OtlpTracer:
         of: Iterable[tuple[int, Record]] = (),
         after: Mapping[str, str] | None = None,
     ) -> Iterator[None]:
-        """Surround something by a span."""
+        """Surround something by a span: linked to those that received what it is ``of``, and below ``after``."""
         context = self._headers.extract(dict(after)) if after else None
         with self._tracer.start_as_current_span(
             name, context=context, attributes=fields, links=self._links(list(of))
@@ -68,13 +68,12 @@ class OtlpTracer:
             yield
 
     def headers(self) -> dict[str, str]:
-        """Tell the headers that name the present span."""
+        """Make the headers that bring the present span to whoever gets a message."""
         headers: dict[str, str] = {}
         self._headers.inject(headers)
         return headers
 
     def event(self, name: str, fields: Fields) -> None:
-        """Note something in the present span."""
         trace.get_current_span().add_event(name, fields)
 
     def call_span(self, name: str, *, status: str, seconds: float) -> None:
@@ -88,10 +87,10 @@ class OtlpTracer:
 
     def close(self) -> None:
         """Send what has not been sent."""
-        self._provider.shutdown()
+        self._closing.close()
 
     def _links(self, of: list[tuple[int, Record]]) -> list[trace.Link]:
-        if not of:
+        if not (of and self._enabled):
             return []
         try:
             remembered = self._redis.mget([_key(*each) for each in of])
@@ -101,6 +100,20 @@ class OtlpTracer:
 
     def _link(self, parent: str) -> trace.Link:
         return trace.Link(trace.get_current_span(self._headers.extract({_PARENT: parent})).get_span_context())
+
+
+def _provider(endpoint: str, closing: ExitStack) -> trace.TracerProvider:
+    """Make what sends spans; without an endpoint it is not even loaded."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - see above
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - see above
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - see above
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - see above
+
+    resource = Resource({"service.name": "moment24"}).merge(OTELResourceDetector().detect())
+    provider = TracerProvider(resource=resource)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces")))
+    closing.callback(provider.shutdown)
+    return provider
 
 
 def _key(connection_id: int, record: Record) -> str:

@@ -3,18 +3,22 @@
 from dataclasses import replace
 from typing import Any
 
+from pydantic import SecretStr
+from redis import Redis
 from structlog.contextvars import get_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 from models.enums import EntityType, Lane
 from tests import factories
 from tests.sync.conftest import World
-from worker.observability.instrumentation import Instrumentation, NoTracer
+from worker.observability.instrumentation import Instrumentation
 from worker.observability.metrics import Metrics
+from worker.observability.tracing import Tracer
 
 
 def said_by(world: World, entity_type: EntityType) -> list[dict[str, Any]]:
-    runner = replace(world.runner(), instrumentation=Instrumentation(Metrics(), NoTracer()))
+    instrumentation = Instrumentation(Metrics(SecretStr("")), Tracer("", Redis(port=1)))
+    runner = replace(world.runner(), instrumentation=instrumentation)
     with capture_logs(processors=[merge_contextvars]) as said:
         runner.drain(Lane(world.connection.id, entity_type))
     assert get_contextvars() == {}

@@ -213,7 +213,7 @@ def test_without_a_worker_nothing_changes_and_the_pages_say_so(page: Page) -> No
 def test_what_waited_too_long_is_not_saved(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     before, place = page.connection, page.save(identity_id=page.rivals, password="many-password")
     later = clock() + WORTHWHILE + timedelta(minutes=1)
-    monkeypatch.setattr("worker.jobs.save_settings.clock", lambda: later)
+    monkeypatch.setattr(page.container, "clock", lambda: later)
     page.work_off()
     assert page.connection == before
     assert "It took too long" in page.person.get(place).text

@@ -6,7 +6,7 @@ from lxml import etree
 from i18n.catalog import Language
 from i18n.messages import translate
 from web.views.charts import Bar, ChartText, chart
-from web.views.durations import duration
+from web.views.templates import duration
 
 WORDS = ChartText("The last 24 hours", "Came across: 6.", "6", "9 s")
 

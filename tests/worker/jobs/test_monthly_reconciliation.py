@@ -23,16 +23,14 @@ def connection(container: Container) -> Connection:
     return container.connections.add("Demo AS", settings(monthly_reconciliation=True), actor="test", now=EARLY)[0]
 
 
-def at(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
-    monkeypatch.setattr(monthly_reconciliation, "clock", lambda: now)
+def at(container: Container, now: datetime) -> None:
+    container.clock = lambda: now
 
 
-def test_the_month_before_is_compared_once_from_the_third_on(
-    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at(monkeypatch, EARLY)
+def test_the_month_before_is_compared_once_from_the_third_on(container: Container, connection: Connection) -> None:
+    at(container, EARLY)
     assert list(monthly_reconciliation.due(container)) == []
-    at(monkeypatch, LATE)
+    at(container, LATE)
     (number,) = monthly_reconciliation.due(container)
     assert list(monthly_reconciliation.due(container)) == [number]
     operations.run(container, number)
@@ -43,14 +41,12 @@ def test_the_month_before_is_compared_once_from_the_third_on(
         connection.id,
         {"first": "2026-10-01", "last": "2026-10-31"},
     )
-    at(monkeypatch, NEXT)
+    at(container, NEXT)
     assert len(list(monthly_reconciliation.due(container))) == 1
 
 
-def test_a_mail_tells_what_was_found_once(
-    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at(monkeypatch, LATE)
+def test_a_mail_tells_what_was_found_once(container: Container, connection: Connection) -> None:
+    at(container, LATE)
     tasks.send_reminders()
     ((task, number),) = messages(container)
     assert task == "run_operation"
@@ -65,10 +61,8 @@ def test_a_mail_tells_what_was_found_once(
     assert operation.result
 
 
-def test_a_mail_tells_of_expenses_where_they_travel(
-    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at(monkeypatch, LATE)
+def test_a_mail_tells_of_expenses_where_they_travel(container: Container, connection: Connection) -> None:
+    at(container, LATE)
     wanted = {"entity_types": tuple(EntityType), "expense_accounts": "4300"}
     container.connections.update(connection.id, wanted, actor="test", now=LATE)
     (number,) = monthly_reconciliation.due(container)
@@ -77,10 +71,8 @@ def test_a_mail_tells_of_expenses_where_they_travel(
     assert told.message.endswith("Of the expenses 0 are in Moment as they are in the ledger, 0 differ.")
 
 
-def test_a_mail_says_why_the_books_could_not_be_compared(
-    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at(monkeypatch, LATE)
+def test_a_mail_says_why_the_books_could_not_be_compared(container: Container, connection: Connection) -> None:
+    at(container, LATE)
     container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
     (number,) = monthly_reconciliation.due(container)
     operations.run(container, number)
@@ -89,36 +81,36 @@ def test_a_mail_says_why_the_books_could_not_be_compared(
 
 
 def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_told_of_once(
-    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    container: Container, connection: Connection
 ) -> None:
     right = connection.settings.moment_company
     container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
     for hour in range(3):
-        at(monkeypatch, LATE + timedelta(hours=hour))
+        at(container, LATE + timedelta(hours=hour))
         (number,) = monthly_reconciliation.due(container)
         operations.run(container, number)
         assert list(monthly_reconciliation.due(container)) == []
     assert len(alert_outbox.pending_alerts(container.database, "books@example.com")) == 1
     container.connections.update(connection.id, {"moment_company": right}, actor="test", now=LATE)
-    at(monkeypatch, LATE + timedelta(days=1))
+    at(container, LATE + timedelta(days=1))
     (number,) = monthly_reconciliation.due(container)
     operations.run(container, number)
     failed, made = alert_outbox.pending_alerts(container.database, "books@example.com")
     assert failed.message.endswith("It is tried again every hour.")
     assert made.message.startswith("01.10.2026 to 31.10.2026: 0 invoices")
-    at(monkeypatch, LATE + timedelta(days=2))
+    at(container, LATE + timedelta(days=2))
     assert list(monthly_reconciliation.due(container)) == []
 
 
 def test_one_that_could_not_be_made_waits_until_the_connection_works_again(
-    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    container: Container, connection: Connection
 ) -> None:
     container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
-    at(monkeypatch, LATE)
+    at(container, LATE)
     (number,) = monthly_reconciliation.due(container)
     operations.run(container, number)
     container.connections.pause(connection.id, because="Its key is refused.", actor="test", now=LATE)
-    at(monkeypatch, LATE + timedelta(hours=1))
+    at(container, LATE + timedelta(hours=1))
     assert list(monthly_reconciliation.due(container)) == []
     container.connections.resume(connection.id, actor="test", now=LATE)
     assert len(list(monthly_reconciliation.due(container))) == 1

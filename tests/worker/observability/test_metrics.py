@@ -25,7 +25,7 @@ from worker.celery_app import app
 from worker.container import Container, clock
 from worker.jobs.send_alerts import send_due_alerts
 from worker.observability import installation_metrics
-from worker.observability.metrics import serve
+from worker.observability.metrics import Metrics, serve
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 CUSTOMER = "62788973"
@@ -263,8 +263,8 @@ def test_a_large_inbox_is_not_read_through(container: Container, connection: Con
             assert "Seq Scan on sync_jobs" not in plan
 
 
-def test_a_worker_tells_its_metrics_to_whoever_has_the_token(container: Container) -> None:
-    server = serve(container.metrics.text, port=0, token=SecretStr("let-me-in"))
+def test_a_worker_tells_its_metrics_to_whoever_has_the_token() -> None:
+    server = serve(Metrics(SecretStr("let-me-in")), port=0)
     try:
         url = f"http://127.0.0.1:{server.server_port}/metrics"
         good = requests.get(url, headers={"Authorization": "Bearer let-me-in"}, timeout=10)
@@ -277,8 +277,8 @@ def test_a_worker_tells_its_metrics_to_whoever_has_the_token(container: Containe
         server.server_close()
 
 
-def test_a_worker_without_a_token_tells_nobody(container: Container) -> None:
-    server = serve(container.metrics.text, port=0, token=SecretStr(""))
+def test_a_worker_without_a_token_tells_nobody() -> None:
+    server = serve(Metrics(SecretStr("")), port=0)
     try:
         url = f"http://127.0.0.1:{server.server_port}/metrics"
         assert requests.get(url, headers={"Authorization": "Bearer "}, timeout=10).status_code == 401
