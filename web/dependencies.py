@@ -38,5 +38,4 @@ Form = Annotated[FormData, Depends(read_form)]
 
 
 def text(form: FormData, name: str) -> str:
-    """Return what stands in a field, "" where it is missing."""
     return str(form.get(name, ""))

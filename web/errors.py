@@ -11,8 +11,7 @@ from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
 from models.users.repository import UnknownUserError
 from web.dependencies import container_of
-from web.security.auth import CurrentUser, signed_in_user
-from web.views.templates import Renderer
+from web.security.auth import GuestContext, signed_in_user
 
 RETRY_AFTER = {"Retry-After": "30"}
 """Seconds."""
@@ -73,15 +72,15 @@ async def _answer(request: Request, status_code: int, detail: str, headers: dict
     if request.url.path.startswith(API_PREFIXES):
         return JSONResponse({"detail": detail}, status_code, headers)
     title, words = MESSAGES.get(status_code, DEFAULT_MESSAGE)
-    current_user = await run_in_threadpool(_user_if_known, request)
-    page = Renderer(request, current_user)("error.html", status=status_code, title=title, message=words)
+    context = await run_in_threadpool(_context, request)
+    page = context.render("error.html", status=status_code, title=title, message=words)
     page.headers.update(headers)
     return page
 
 
-def _user_if_known(request: Request) -> CurrentUser | None:
-    """Return who asks, as far as the database can be asked."""
+def _context(request: Request) -> GuestContext:
+    container = container_of(request)
     try:
-        return signed_in_user(request, container_of(request))
+        return GuestContext(request, container, signed_in_user(request, container))
     except DatabaseUnavailableError:
-        return None
+        return GuestContext(request, container, None)

@@ -85,7 +85,6 @@ def _enqueue(container: Container, token: str, body: bytes) -> Lane | None:
 
 
 def _record(container: Container, token: str, body: bytes) -> Record | None:
-    """Read which record a webhook names, if it names one."""
     try:
         return container.read_webhook(body)
     except ValueError:

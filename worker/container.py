@@ -155,7 +155,6 @@ class Container:
             return False
 
     def close(self) -> None:
-        """Close the connections to PostgreSQL and Redis, and send what is left of traces."""
         self.tracer.close()
         self.database.close()
         self.redis.close()

@@ -24,7 +24,6 @@ OPERATION_DEBOUNCE_SECONDS = 300
 
 
 def dispatch_lanes(lanes: Iterable[Lane]) -> None:
-    """Send a message for each lane that has none on its way."""
     messages = sorted({(f"sync_{lane.entity_type}s", lane.connection_id) for lane in lanes})
     _send((*message, LANE_DEBOUNCE_SECONDS) for message in messages)
 
@@ -40,7 +39,6 @@ def dispatch_polls(task: str, intervals: Mapping[int, timedelta], *, limit: int 
 
 
 def dispatch_operations(operation_ids: Iterable[int]) -> None:
-    """Send a message for each operation that has none on its way."""
     _send(("run_operation", operation_id, OPERATION_DEBOUNCE_SECONDS) for operation_id in operation_ids)
 
 

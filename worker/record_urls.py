@@ -31,7 +31,6 @@ class RecordUrls:
 
 
 def find_record_urls(database: Database, settings: Settings, job: JobView) -> RecordUrls:
-    """Tell what a job's record is in both systems."""
     found, entity_type = record_urls.of(database, job), job.record.entity_type
     moment, twentyfour = settings.moment_record_url, settings.twentyfour_record_url
     return RecordUrls(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Response, status
 from fastapi.responses import RedirectResponse
 
 from i18n.catalog import Language
@@ -12,12 +12,10 @@ from models.users import repository as users
 from models.users import sessions, sign_in
 from models.users.passwords import InvalidInputError
 from models.users.throttle import TooManySignInsError
-from web.dependencies import ContainerDep, Form, text
+from web.dependencies import Form, text
 from web.pages.sign_in import TOO_MANY, client_address
-from web.security.auth import CurrentUser, Reader
+from web.security.auth import Reader, UserContext
 from web.security.cookies import SESSION
-from web.views.templates import Render
-from worker.container import Container
 
 router = APIRouter()
 
@@ -31,22 +29,22 @@ PASSWORDS_DIFFER = msg("This is not the same password as above.")
 
 
 @router.get("/account")
-def show(current_user: Reader, container: ContainerDep, render: Render, done: str = "") -> Response:
-    return _page(render, container, current_user, done=DONE.get(done))
+def show(context: Reader, done: str = "") -> Response:
+    return _page(context, done=DONE.get(done))
 
 
 @router.post("/account/password")
-def change_password(
-    request: Request, current_user: Reader, container: ContainerDep, render: Render, form: Form
-) -> Response:
+def change_password(context: Reader, form: Form) -> Response:
     """Take a new password from somebody who knows the present one; it ends all sessions but a new one here."""
-    answer = partial(_page, render, container, current_user)
+    answer = partial(_page, context)
     if text(form, "password") != text(form, "again"):
         return answer(errors={"again": PASSWORDS_DIFFER})
-    database, email, now = container.database, current_user.email, container.clock()
+    database, email, now = context.database, context.actor, context.now
     try:
-        sign_in.by_password(database, email, text(form, "present"), address=client_address(request), now=now)
-        users.set_password(database, current_user.id, text(form, "password"), actor=email, now=now)
+        sign_in.by_password(
+            database, email, text(form, "present"), address=client_address(context.request), now=now
+        )
+        users.set_password(database, context.current_user.id, text(form, "password"), actor=email, now=now)
     except InvalidInputError as error:
         return answer(errors={error.field: error.message})
     except sign_in.SignInRefusedError:
@@ -54,32 +52,20 @@ def change_password(
     except TooManySignInsError:
         return answer(errors={"present": TOO_MANY})
     response = RedirectResponse("/account?done=password", status.HTTP_303_SEE_OTHER)
-    SESSION.write(request, response, sessions.start(database, current_user.id, now=now))
+    SESSION.write(context.request, response, sessions.start(database, context.current_user.id, now=now))
     return response
 
 
 @router.post("/account/language")
-def change_language(current_user: Reader, container: ContainerDep, form: Form) -> Response:
+def change_language(context: Reader, form: Form) -> Response:
     if (language := text(form, "language")) in set(Language):
-        users.set_language(container.database, current_user.id, Language(language))
+        users.set_language(context.database, context.current_user.id, Language(language))
     return RedirectResponse("/account?done=language", status.HTTP_303_SEE_OTHER)
 
 
-def _page(
-    render: Render,
-    container: Container,
-    current_user: CurrentUser,
-    *,
-    done: str | None = None,
-    errors: Mapping[str, str] | None = None,
-) -> Response:
+def _page(context: UserContext, *, done: str | None = None, errors: Mapping[str, str] | None = None) -> Response:
     code = status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK
-    user = users.get(container.database, current_user.id)
-    return render(
-        "account.html",
-        status=code,
-        user=user,
-        languages=LANGUAGES,
-        done=done,
-        errors=errors or {},
+    user = users.get(context.database, context.current_user.id)
+    return context.render(
+        "account.html", status=code, user=user, languages=LANGUAGES, done=done, errors=errors or {}
     )

@@ -17,14 +17,12 @@ from models.connections.settings import ConnectionSettings, opens_others, unprov
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import missed_webhooks
 from sync.reconciliation.compare import last_month
-from web.dependencies import ContainerDep, Form, text
+from web.dependencies import Form, text
 from web.pages.operations import RECONCILIATIONS, request_diagnostics, request_operation
-from web.security.auth import Administrator, CurrentUser, Reader
+from web.security.auth import Administrator, Reader, UserContext
 from web.views import settings_form
 from web.views.diagnostics import OperationView
 from web.views.settings_form import Errors, Typed
-from web.views.templates import Render
-from worker.container import Container
 
 router = APIRouter(prefix="/connections")
 
@@ -66,65 +64,52 @@ class Draft:
 
 
 @router.get("/{connection_id}")
-def show(
-    current_user: Reader,
-    container: ContainerDep,
-    render: Render,
-    connection_id: int,
-    done: str = "",
-    operation: OperationId = 0,
-) -> Response:
+def show(context: Reader, connection_id: int, done: str = "", operation: OperationId = 0) -> Response:
     """Show a connection; ``operation`` is what a worker is asked about what somebody has typed here."""
-    connection = container.connections.get(connection_id)
-    draft = _draft_of_operation(container, current_user, connection_id, operation)
+    connection = context.connections.get(connection_id)
+    draft = _draft_of_operation(context, connection_id, operation)
     if draft is None:
         draft = Draft(settings_form.as_form(connection.settings), _version(connection))
-    return _page(render, container, current_user, connection, draft, done=done)
+    return _page(context, connection, draft, done=done)
 
 
 @router.post("/{connection_id}")
-def save(
-    current_user: Administrator, container: ContainerDep, render: Render, connection_id: int, form: Form
-) -> Response:
+def save(context: Administrator, connection_id: int, form: Form) -> Response:
     """Save the settings and have them tested, unless something does not fit or somebody else was faster.
 
     Those that may open another client a worker saves, once it has tried them; administrators of all connections
     need not wait for it.
     """
-    connection, typed = container.connections.get(connection_id), settings_form.typed(form)
+    connection, typed = context.connections.get(connection_id), settings_form.typed(form)
     draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
-    again = partial(_page, render, container, current_user, connection)
+    again = partial(_page, context, connection)
     if draft.version != _version(connection):
         return again(replace(draft, outdated=True), posted=True)
-    entered, errors = _entered(container, current_user, connection, typed)
+    entered, errors = _entered(context, connection, typed)
     if errors:
         return again(replace(draft, errors=errors), posted=True)
-    if not current_user.administers_all and opens_others(connection.settings, entered):
+    if not context.current_user.administers_all and opens_others(connection.settings, entered):
         after = ConnectionSettings.model_validate({**dict(connection.settings), **entered})
         changes = after.model_dump_json(include=set(entered) - SECRET_FIELDS)
         asked = typed | {"version": draft.version, "changes": changes}
-        operation_id = request_operation(
-            container, current_user, OperationType.SAVING, connection_id, input_=asked
-        )
+        operation_id = request_operation(context, OperationType.SAVING, connection_id, input_=asked)
         return RedirectResponse(f"/operations/{operation_id}", status.HTTP_303_SEE_OTHER)
     try:
-        container.update_settings(connection_id, entered, actor=current_user.email, seen=connection.updated_at)
+        context.container.update_settings(connection_id, entered, actor=context.actor, seen=connection.updated_at)
     except ConcurrentUpdateError:
         return again(replace(draft, outdated=True), posted=True)
-    return request_diagnostics(container, current_user, connection_id, done="saved")
+    return request_diagnostics(context, connection_id, done="saved")
 
 
 @router.post("/{connection_id}/clients")
-def fetch_clients(
-    current_user: Administrator, container: ContainerDep, render: Render, connection_id: int, form: Form
-) -> Response:
+def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Response:
     """Ask which clients the login reaches that is typed in the form, and lead back to the form as it stands.
 
     The password that is known is tried for administrators of all connections only.
     """
-    connection, typed = container.connections.get(connection_id), settings_form.typed(form)
+    connection, typed = context.connections.get(connection_id), settings_form.typed(form)
     version, password = text(form, "version"), typed["password"]
-    if not password and current_user.administers_all:
+    if not password and context.current_user.administers_all:
         password = connection.settings.password.get_secret_value()
     _, errors = settings_form.read(typed, known=dict(connection.settings), names=LOGIN)
     wrong = {name: error for name, error in errors.items() if name in LOGIN}
@@ -132,38 +117,31 @@ def fetch_clients(
         wrong["password"] = UNPROVEN
     if wrong:
         draft = Draft(settings_form.without_secrets(typed), version, wrong)
-        return _page(render, container, current_user, connection, draft, posted=True)
+        return _page(context, connection, draft, posted=True)
     asked = typed | {"version": version, "password": password}
-    operation_id = request_operation(container, current_user, OperationType.CLIENTS, connection_id, input_=asked)
+    operation_id = request_operation(context, OperationType.CLIENTS, connection_id, input_=asked)
     return RedirectResponse(
         f"/connections/{connection_id}?operation={operation_id}#identity", status.HTTP_303_SEE_OTHER
     )
 
 
-def _page(  # noqa: PLR0913 - all that the page is made of
-    render: Render,
-    container: Container,
-    current_user: CurrentUser,
-    connection: Connection,
-    draft: Draft,
-    *,
-    posted: bool = False,
-    done: str = "",
+def _page(
+    context: UserContext, connection: Connection, draft: Draft, *, posted: bool = False, done: str = ""
 ) -> Response:
-    last = container.operations.latest(connection.id, OperationType.DIAGNOSTICS)
-    (standing,) = connections.summaries(container.database, Scope(frozenset({connection.id})))
-    notified = webhook_activity.latest(container.database, connection.id)
-    missed = missed_webhooks.count(container.database, connection.id, now=container.clock())
-    return render(
+    last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
+    (standing,) = connections.summaries(context.database, Scope(frozenset({connection.id})))
+    notified = webhook_activity.latest(context.database, connection.id)
+    missed = missed_webhooks.count(context.database, connection.id, now=context.now)
+    return context.render(
         "connection.html",
         status=draft.status if posted else status.HTTP_200_OK,
         connection=connection,
         summary=standing,
-        reconciliation=container.operations.latest(connection.id, *RECONCILIATIONS),
-        month=last_month(container.clock().date()).strftime("%Y-%m"),
+        reconciliation=context.operations.latest(connection.id, *RECONCILIATIONS),
+        month=last_month(context.now.date()).strftime("%Y-%m"),
         last=OperationView(last) if last else None,
-        saving=_saving(container, connection),
-        clients=_clients(current_user, connection, draft, last),
+        saving=_saving(context, connection),
+        clients=_clients(context, connection, draft, last),
         client=_client(connection, last),
         webhooks=[(plural_of(each), notified.get(each), missed.get(each, 0)) for each in WEBHOOK_TYPES],
         draft=draft,
@@ -177,7 +155,7 @@ def _page(  # noqa: PLR0913 - all that the page is made of
 
 
 def _clients(
-    current_user: CurrentUser, connection: Connection, draft: Draft, last: Operation | None
+    context: UserContext, connection: Connection, draft: Draft, last: Operation | None
 ) -> list[dict[str, str]]:
     """Tell the clients to choose from: of the login that was typed, else of the saved one, if it was tested.
 
@@ -185,7 +163,7 @@ def _clients(
     """
     if draft.clients:
         return draft.clients.clients
-    if not current_user.administers_all or last is None or last.requested_at < connection.updated_at:
+    if not context.current_user.administers_all or last is None or last.requested_at < connection.updated_at:
         return []
     return OperationView(last).clients
 
@@ -198,14 +176,12 @@ def _client(connection: Connection, last: Operation | None) -> str:
     return known.get(connection.settings.identity_id, "")
 
 
-def _draft_of_operation(
-    container: Container, current_user: CurrentUser, connection_id: int, operation_id: int
-) -> Draft | None:
+def _draft_of_operation(context: UserContext, connection_id: int, operation_id: int) -> Draft | None:
     """Return what somebody had typed when they asked for clients, or had it saved; None where they did not."""
-    if not (operation_id and current_user.is_administrator):
+    if not (operation_id and context.current_user.is_administrator):
         return None
-    operation = container.operations.get(operation_id)
-    if operation is None or (operation.connection_id, operation.actor) != (connection_id, current_user.email):
+    operation = context.operations.get(operation_id)
+    if operation is None or (operation.connection_id, operation.actor) != (connection_id, context.actor):
         return None
     if operation.type not in (OperationType.CLIENTS, OperationType.SAVING) or not operation.input:
         return None
@@ -216,31 +192,26 @@ def _draft_of_operation(
     return replace(draft, errors=told.errors, outdated=told.is_outdated)
 
 
-def _saving(container: Container, connection: Connection) -> Operation | None:
-    """Tell of settings that a worker is still to save."""
-    last = container.operations.latest(connection.id, OperationType.SAVING)
-    return last if last and last.result is None and last.requested_at > container.clock() - WORTHWHILE else None
+def _saving(context: UserContext, connection: Connection) -> Operation | None:
+    last = context.operations.latest(connection.id, OperationType.SAVING)
+    return last if last and last.result is None and last.requested_at > context.now - WORTHWHILE else None
 
 
-def _entered(
-    container: Container, current_user: CurrentUser, connection: Connection, typed: Typed
-) -> tuple[dict[str, Any], Errors]:
+def _entered(context: UserContext, connection: Connection, typed: Typed) -> tuple[dict[str, Any], Errors]:
     known = dict(connection.settings)
     entered, errors = settings_form.read(typed, known=known)
-    if not current_user.administers_all:
+    if not context.current_user.administers_all:
         errors |= unproven(connection.settings, entered)
     if errors:
         return entered, errors
     after = ConnectionSettings.model_validate({**known, **entered})
-    return entered, settings_form.unknown_accounts(
-        connection.settings, after, _chart(container, connection, after)
-    )
+    return entered, settings_form.unknown_accounts(connection.settings, after, _chart(context, connection, after))
 
 
-def _chart(container: Container, connection: Connection, entered: ConnectionSettings) -> list[int]:
+def _chart(context: UserContext, connection: Connection, entered: ConnectionSettings) -> list[int]:
     """Tell the accounts that the last test found; none where it did not get there, or in other books."""
-    last = container.operations.latest(connection.id, OperationType.DIAGNOSTICS)
-    if last is None or last.completed_at is None or last.completed_at < container.clock() - CLIENTS_CACHED_FOR:
+    last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
+    if last is None or last.completed_at is None or last.completed_at < context.now - CLIENTS_CACHED_FOR:
         return []
     before, told = connection.settings, OperationView(last)
     identity_id = before.identity_id or next((each["id"] for each in told.clients), "")

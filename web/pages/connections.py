@@ -14,12 +14,11 @@ from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, NO
 from models.connections.settings import ConnectionSettings
 from sync.reconciliation.compare import last_month, month_of
 from sync.rules.normalization import clean
-from web.dependencies import ContainerDep, Form, text
+from web.dependencies import Form, text
 from web.pages.operations import request_diagnostics, request_operation
-from web.security.auth import Administrator, AdministratorEverywhere, Operator, Reader
+from web.security.auth import Administrator, AdministratorEverywhere, Operator, Reader, UserContext
 from web.views import settings_form
 from web.views.settings_form import Errors, Typed
-from web.views.templates import Render
 
 router = APIRouter(prefix="/connections")
 
@@ -29,18 +28,13 @@ PAGE_SIZE = 50
 
 
 @router.get("")
-def show_all(
-    current_user: Reader, container: ContainerDep, render: Render, name: str = "", after: str = ""
-) -> Response:
-    """List the connections that somebody sees, by name, a page after the other."""
+def show_all(context: Reader, name: str = "", after: str = "") -> Response:
     name, after = (clean(text, max_length=MAX_NAME_LENGTH) for text in (name, after))
-    found = connections.summaries(
-        container.database, current_user.scope, like=name, after=after, limit=PAGE_SIZE + 1
-    )
+    found = connections.summaries(context.database, context.scope, like=name, after=after, limit=PAGE_SIZE + 1)
     further = None
     if len(found) > PAGE_SIZE:
         further = f"?{urlencode({'name': name, 'after': found[PAGE_SIZE - 1].name})}"
-    return render(
+    return context.render(
         "connections.html",
         connections=found[:PAGE_SIZE],
         name=name,
@@ -51,13 +45,12 @@ def show_all(
 
 
 @router.get("/new")
-def new_form(_current_user: AdministratorEverywhere, render: Render) -> Response:
-    """Ask for what it takes to get into both systems."""
-    return _new(render, dict.fromkeys(("name", *settings_form.REQUIRED), ""), {})
+def new_form(context: AdministratorEverywhere) -> Response:
+    return _new(context, dict.fromkeys(("name", *settings_form.REQUIRED), ""), {})
 
 
 @router.post("/new")
-def add(current_user: AdministratorEverywhere, container: ContainerDep, render: Render, form: Form) -> Response:
+def add(context: AdministratorEverywhere, form: Form) -> Response:
     """Add a connection that is not started yet, and have it tested."""
     name = clean(text(form, "name"), max_length=MAX_NAME_LENGTH)
     typed = settings_form.typed(form) | {"name": name}
@@ -65,55 +58,51 @@ def add(current_user: AdministratorEverywhere, container: ContainerDep, render: 
     if not name:
         errors["name"] = settings_form.REQUIRED_MESSAGE
     if errors:
-        return _new(render, typed, errors)
+        return _new(context, typed, errors)
     settings = ConnectionSettings.model_validate(entered)
     try:
-        added, _ = container.connections.add(
-            name, settings, actor=current_user.email, now=container.clock(), started=False
-        )
+        added, _ = context.connections.add(name, settings, actor=context.actor, now=context.now, started=False)
     except NameTakenError as error:
-        return _new(render, typed, {"name": error.args[0]})
-    return request_diagnostics(container, current_user, added.id, done="added")
+        return _new(context, typed, {"name": error.args[0]})
+    return request_diagnostics(context, added.id, done="added")
 
 
 @router.post("/{connection_id}/test")
-def test(current_user: Operator, container: ContainerDep, connection_id: int) -> Response:
-    container.connections.get(connection_id)
-    return request_diagnostics(container, current_user, connection_id)
+def test(context: Operator, connection_id: int) -> Response:
+    context.connections.get(connection_id)
+    return request_diagnostics(context, connection_id)
 
 
 @router.post("/{connection_id}/pause")
-def pause(current_user: Operator, container: ContainerDep, connection_id: int, form: Form) -> Response:
+def pause(context: Operator, connection_id: int, form: Form) -> Response:
     because = clean(text(form, "because"), max_length=MAX_REASON_LENGTH) or msg("It was paused by hand.")
-    container.connections.pause(connection_id, because, actor=current_user.email, now=container.clock())
+    context.connections.pause(connection_id, because, actor=context.actor, now=context.now)
     return _back(connection_id, "paused")
 
 
 @router.post("/{connection_id}/resume")
-def resume(current_user: Operator, container: ContainerDep, connection_id: int) -> Response:
+def resume(context: Operator, connection_id: int) -> Response:
     """Let the connection work again, or for the first time."""
-    container.connections.resume(connection_id, actor=current_user.email, now=container.clock())
+    context.connections.resume(connection_id, actor=context.actor, now=context.now)
     return _back(connection_id, "resumed")
 
 
 @router.post("/{connection_id}/token")
-def token(current_user: Administrator, container: ContainerDep, render: Render, connection_id: int) -> Response:
+def token(context: Administrator, connection_id: int) -> Response:
     """Give the webhook a new address and show it: now or never, since only its hash is kept, hence no redirect."""
-    connection = container.connections.get(connection_id)
-    made = container.connections.new_token(connection_id, actor=current_user.email, now=container.clock())
-    address = f"{container.settings.public_url}/webhooks/moment/{made}"
-    return render("webhook.html", connection=connection, address=address)
+    connection = context.connections.get(connection_id)
+    made = context.connections.new_token(connection_id, actor=context.actor, now=context.now)
+    address = f"{context.container.settings.public_url}/webhooks/moment/{made}"
+    return context.render("webhook.html", connection=connection, address=address)
 
 
 @router.post("/{connection_id}/compare")
-def reconcile(current_user: Operator, container: ContainerDep, connection_id: int, form: Form) -> Response:
+def reconcile(context: Operator, connection_id: int, form: Form) -> Response:
     """Have the ledgers of a month compared, of the last one where the month cannot be read."""
-    container.connections.get(connection_id)
-    first, last = month_of(_day_of(text(form, "month")) or last_month(container.clock().date()))
+    context.connections.get(connection_id)
+    first, last = month_of(_day_of(text(form, "month")) or last_month(context.now.date()))
     days = {"first": first.isoformat(), "last": last.isoformat()}
-    operation_id = request_operation(
-        container, current_user, OperationType.RECONCILIATION, connection_id, input_=days
-    )
+    operation_id = request_operation(context, OperationType.RECONCILIATION, connection_id, input_=days)
     return RedirectResponse(f"/operations/{operation_id}", status.HTTP_303_SEE_OTHER)
 
 
@@ -124,8 +113,8 @@ def _day_of(month: str) -> date | None:
         return None
 
 
-def _new(render: Render, typed: Typed, errors: Errors) -> Response:
-    return render(
+def _new(context: UserContext, typed: Typed, errors: Errors) -> Response:
+    return context.render(
         "connection-new.html",
         status=status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK,
         form=settings_form.without_secrets(typed),

@@ -14,12 +14,10 @@ from models.admin.dashboard import SIZE
 from models.inbox import statistics as inbox_statistics
 from models.inbox.statistics import Granularity, PeriodStatistics
 from sync.error_codes import ERROR_CODES
-from web.dependencies import ContainerDep
-from web.security.auth import CurrentUser, Reader
+from web.security.auth import Reader, UserContext
 from web.views.charts import Bar, ChartText, chart
 from web.views.filters import Filter
-from web.views.templates import Render, duration
-from worker.container import Container
+from web.views.templates import duration
 
 router = APIRouter()
 
@@ -36,45 +34,39 @@ class ChartPeriod(NamedTuple):
 
 
 @router.get("/")
-def show(
-    current_user: Reader, container: ContainerDep, render: Render, company: str = "", page: str = ""
-) -> Response:
-    """Show how everything stands that somebody sees."""
-    database, name = container.database, Filter.read({"company": company}).company
+def show(context: Reader, company: str = "", page: str = "") -> Response:
+    database, name = context.database, Filter.read({"company": company}).company
     number = int(page) if page.isdecimal() and len(page) < 5 and int(page) else 1  # noqa: PLR2004 - digits
-    statuses = dashboard.connection_statuses(database, current_user.scope, name=name, page=number)
-    return render(
+    statuses = dashboard.connection_statuses(database, context.scope, name=name, page=number)
+    return context.render(
         "dashboard.html",
-        totals=dashboard.totals(database, current_user.scope),
-        error_code_counts=dashboard.error_code_counts(database, current_user.scope),
+        totals=dashboard.totals(database, context.scope),
+        error_code_counts=dashboard.error_code_counts(database, context.scope),
         error_codes=ERROR_CODES,
         statuses=statuses[:SIZE],
-        now=container.clock(),
+        now=context.now,
         more=len(statuses) > SIZE,
         number=number,
         company=name,
         records_url=_records_url,
         page_url=lambda number: Filter(company=name).url("/", page=number) + "#connections",
-        periods=[_period(container, current_user, *each) for each in PERIODS],
-        budget=container.budget.usage() if current_user.scope.connections is None else None,
+        periods=[_period(context, *each) for each in PERIODS],
+        budget=context.container.budget.usage() if context.scope.connections is None else None,
     )
 
 
 def _records_url(**given: str) -> str:
-    """Tell the address of the changes that a number counts."""
     return Filter(**given).url("/records")
 
 
-def _period(
-    container: Container, current_user: CurrentUser, granularity: Granularity, number: int, title: Message
-) -> ChartPeriod:
+def _period(context: UserContext, granularity: Granularity, number: int, title: Message) -> ChartPeriod:
     told = inbox_statistics.last_periods(
-        container.database, granularity, number, scope=current_user.scope, now=container.clock()
+        context.database, granularity, number, scope=context.scope, now=context.now
     )
-    bars = [_bar(period, granularity, current_user.language) for period in told]
+    bars = [_bar(period, granularity, context.current_user.language) for period in told]
     return ChartPeriod(
         title,
-        chart(bars, _chart_text(told, title, current_user.language), name=f"last-{granularity}s"),
+        chart(bars, _chart_text(told, title, context.current_user.language), name=f"last-{granularity}s"),
         granularity,
         told,
     )

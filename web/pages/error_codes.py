@@ -3,19 +3,18 @@
 from fastapi import APIRouter, HTTPException, Response, status
 
 from sync.error_codes import ERROR_CODES, GROUPS
-from web.security.auth import Open
-from web.views.templates import Render
+from web.security.auth import Guest, Open
 
 router = APIRouter(prefix="/error-codes", dependencies=[Open])
 
 
 @router.get("")
-def show_all(render: Render) -> Response:
-    return render("error-codes.html", groups=GROUPS)
+def show_all(context: Guest) -> Response:
+    return context.render("error-codes.html", groups=GROUPS)
 
 
 @router.get("/{error_code}")
-def show(render: Render, error_code: str) -> Response:
+def show(context: Guest, error_code: str) -> Response:
     if error_code not in ERROR_CODES:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
-    return render("error-code.html", code=error_code, error_code=ERROR_CODES[error_code])
+    return context.render("error-code.html", code=error_code, error_code=ERROR_CODES[error_code])

@@ -48,7 +48,6 @@ async def start(request: Request, container: ContainerDep) -> Response:
 
 @router.get("/back")
 async def callback(request: Request, container: ContainerDep, code: str = "", state: str = "") -> Response:
-    """Let in whom the provider vouches for."""
     provider = _provider(container)
     try:
         kept = _kept(request, container, state)

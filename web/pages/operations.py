@@ -14,13 +14,11 @@ from models.enums import EntityType, Record, titled
 from sync.reconciliation.compare import without_accepted
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from sync.rules.normalization import clean
-from web.dependencies import ContainerDep, Form, text
-from web.security.auth import CurrentUser, Operator
+from web.dependencies import Form, text
+from web.security.auth import Operator, UserContext
 from web.views.diagnostics import OperationView
 from web.views.settings_form import TITLES
-from web.views.templates import Render
 from worker import dispatch
-from worker.container import Container
 
 router = APIRouter()
 
@@ -53,75 +51,66 @@ OperationId = Annotated[int, Path(le=MAX_ID)]
 
 
 @router.get("/operations/{operation_id}")
-def show(
-    current_user: Operator, container: ContainerDep, render: Render, operation_id: OperationId, done: str = ""
-) -> Response:
+def show(context: Operator, operation_id: OperationId, done: str = "") -> Response:
     """Show what was found, or that a worker is still to answer."""
-    operation = _operation(container, current_user, operation_id, *TEMPLATES)
-    if operation.type is OperationType.SAVING and operation.actor != current_user.email:
+    operation = _operation(context, operation_id, *TEMPLATES)
+    if operation.type is OperationType.SAVING and operation.actor != context.actor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
-    return render(
+    return context.render(
         TEMPLATES[operation.type],
         view=OperationView(operation),
-        connection=container.connections.get(operation.connection_id),
+        connection=context.connections.get(operation.connection_id),
         titles=TITLES,
         done=DONE.get(done),
-        report=_report(container, operation),
-        accepted=discrepancies.accepted(container.database, operation.connection_id),
+        report=_report(context, operation),
+        accepted=discrepancies.accepted(context.database, operation.connection_id),
         max_shown=MAX_SHOWN,
     )
 
 
 @router.post("/operations/{operation_id}/resolve")
-def resolve(current_user: Operator, container: ContainerDep, operation_id: OperationId, form: Form) -> Response:
+def resolve(context: Operator, operation_id: OperationId, form: Form) -> Response:
     """Send the invoice or voucher of a discrepancy (again), or accept the discrepancy as known."""
-    operation = _operation(container, current_user, operation_id, *RECONCILIATIONS)
-    report, key = _report(container, operation), text(form, "key")
+    operation = _operation(context, operation_id, *RECONCILIATIONS)
+    report, key = _report(context, operation), text(form, "key")
     discrepancy = next((each for each in (report.all_discrepancies if report else ()) if each.key == key), None)
     if discrepancy is None:
         done = "gone"
     elif text(form, "action") == "send":
-        done = _send(container, current_user, operation, discrepancy)
+        done = _send(context, operation, discrepancy)
     else:
         why = clean(text(form, "why"), max_length=MAX_REASON_LENGTH)
-        done = _accept(container, current_user, operation, discrepancy, why=why)
+        done = _accept(context, operation, discrepancy, why=why)
     return RedirectResponse(f"/operations/{operation_id}?done={done}", status.HTTP_303_SEE_OTHER)
 
 
 def request_operation(
-    container: Container,
-    current_user: CurrentUser,
-    type_: OperationType,
-    connection_id: int,
-    *,
-    input_: Mapping[str, str] | None = None,
+    context: UserContext, type_: OperationType, connection_id: int, *, input_: Mapping[str, str] | None = None
 ) -> int:
     """Have a worker do something, and return the number that its result will stand under."""
-    operation_id = container.operations.request(
-        type_, connection_id, input_=input_, actor=current_user.email, now=container.clock()
+    operation_id = context.operations.request(
+        type_, connection_id, input_=input_, actor=context.actor, now=context.now
     )
     dispatch.dispatch_operations([operation_id])
     return operation_id
 
 
-def request_diagnostics(
-    container: Container, current_user: CurrentUser, connection_id: int, *, done: str = ""
-) -> Response:
+def request_diagnostics(context: UserContext, connection_id: int, *, done: str = "") -> Response:
     """Have a worker test a connection, and lead to where its result will stand."""
-    operation_id = request_operation(container, current_user, OperationType.DIAGNOSTICS, connection_id)
+    operation_id = request_operation(context, OperationType.DIAGNOSTICS, connection_id)
     query = f"?done={done}" if done else ""
     return RedirectResponse(f"/operations/{operation_id}{query}", status.HTTP_303_SEE_OTHER)
 
 
-def _report(container: Container, operation: Operation) -> ReconciliationReport | None:
+def _report(context: UserContext, operation: Operation) -> ReconciliationReport | None:
     """Return what a reconciliation found, without what is accepted by now; None where there is nothing."""
     found = (operation.result or {}).get("report")
     if found is None:
         return None
-    return without_accepted(container.database, operation.connection_id, ReconciliationReport.from_json(found))
+    return without_accepted(context.database, operation.connection_id, ReconciliationReport.from_json(found))
 
 
-def _send(container: Container, current_user: CurrentUser, operation: Operation, discrepancy: Discrepancy) -> str:
+def _send(context: UserContext, operation: Operation, discrepancy: Discrepancy) -> str:
     if not discrepancy.can_be_sent:
         return "gone"
     if discrepancy.expense:
@@ -129,26 +118,24 @@ def _send(container: Container, current_user: CurrentUser, operation: Operation,
     else:
         record, sent, busy = Record(EntityType.INVOICE, discrepancy.moment_id), "sent", "busy"
     acted = discrepancies.resend(
-        container.database,
+        context.database,
         operation.connection_id,
         record,
         name=_name(discrepancy),
-        actor=current_user.email,
-        now=container.clock(),
+        actor=context.actor,
+        now=context.now,
         expense=discrepancy.expense_to_unlink,
     )
     dispatch.dispatch_lanes(acted.lanes)
     return sent if acted.count else busy
 
 
-def _accept(
-    container: Container, current_user: CurrentUser, operation: Operation, discrepancy: Discrepancy, *, why: str
-) -> str:
+def _accept(context: UserContext, operation: Operation, discrepancy: Discrepancy, *, why: str) -> str:
     if not why:
         return "unexplained"
-    acceptance = Acceptance(discrepancy.fingerprint, current_user.email, why, container.clock())
+    acceptance = Acceptance(discrepancy.fingerprint, context.actor, why, context.now)
     name = _name(discrepancy)
-    discrepancies.accept(container.database, operation.connection_id, discrepancy.key, acceptance, name=name)
+    discrepancies.accept(context.database, operation.connection_id, discrepancy.key, acceptance, name=name)
     return "accepted"
 
 
@@ -158,10 +145,8 @@ def _name(discrepancy: Discrepancy) -> str:
     return msg("Voucher {name}", name=discrepancy.voucher_names)
 
 
-def _operation(
-    container: Container, current_user: CurrentUser, operation_id: int, *types: OperationType
-) -> Operation:
-    operation = container.operations.get(operation_id)
-    if operation is None or operation.type not in types or not current_user.scope.allows(operation.connection_id):
+def _operation(context: UserContext, operation_id: int, *types: OperationType) -> Operation:
+    operation = context.operations.get(operation_id)
+    if operation is None or operation.type not in types or not context.scope.allows(operation.connection_id):
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     return operation

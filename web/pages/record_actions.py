@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from fastapi import APIRouter, HTTPException, Request, Response, status
+from fastapi import APIRouter, HTTPException, Response, status
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import ImmutableMultiDict
 
@@ -14,10 +14,9 @@ from models.admin.job_actions import DO_NOT_TRANSFER, OPEN, RESOLVED_BY_HAND, Ac
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import JobState, Scope
-from web.dependencies import ContainerDep, Form, text
+from web.dependencies import Form, text
 from web.security.auth import Operator
 from web.views.filters import Filter
-from web.views.templates import Render
 from worker import dispatch
 
 router = APIRouter(prefix="/records")
@@ -66,41 +65,40 @@ class Done:
 
 
 @router.get("/confirm")
-def confirm(request: Request, current_user: Operator, container: ContainerDep, render: Render) -> Response:
+def confirm(context: Operator) -> Response:
     """Say how many records, and which, something is about to be done about."""
-    given = request.query_params
-    name, now = _action(given), container.clock()
-    job_filter = replace(_filter_of(container.database, name, given, current_user.scope), until=now)
-    return render(
+    given = context.request.query_params
+    name, now = _action(given), context.now
+    job_filter = replace(_filter_of(context.database, name, given, context.scope), until=now)
+    return context.render(
         "confirm.html",
         action=name,
-        count=job_actions.count(container.database, job_filter),
-        jobs=job_list.latest(container.database, job_filter, limit=MAX_SHOWN),
+        count=job_actions.count(context.database, job_filter),
+        jobs=job_list.latest(context.database, job_filter, limit=MAX_SHOWN),
         hidden_fields=[*_hidden_fields(given), ("until", str((now - EPOCH) // MICROSECOND))],
         back=_back(given),
     )
 
 
 @router.post("/act")
-def act(current_user: Operator, container: ContainerDep, form: Form) -> Response:
-    """Do it, and dispatch what has something to do after it."""
+def act(context: Operator, form: Form) -> Response:
     given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
-    name, now = _action(given), container.clock()
-    job_filter = _filter_of(container.database, name, given, current_user.scope)
-    acted = _do(container.database, name, job_filter, actor=current_user.email, now=now)
+    name, now = _action(given), context.now
+    job_filter = _filter_of(context.database, name, given, context.scope)
+    acted = _do(context.database, name, job_filter, actor=context.actor, now=now)
     dispatch.dispatch_lanes(acted.lanes)
     by = f"-{(now - EPOCH) // MICROSECOND}" if name in DISMISSAL_REASONS else ""
     return RedirectResponse(_back(given, done=f"{name}-{acted.count}{by}"), status.HTTP_303_SEE_OTHER)
 
 
 @router.post("/{job_id}/answer")
-def answer(current_user: Operator, container: ContainerDep, job_id: int, form: Form) -> Response:
+def answer(context: Operator, job_id: int, form: Form) -> Response:
     """Take the record of 24SevenOffice that somebody chose, or none; what is not offered changes nothing."""
-    job = job_actions.show(container.database, job_id)
-    if job is None or not current_user.scope.allows(job.connection_id):
+    job = job_actions.show(context.database, job_id)
+    if job is None or not context.scope.allows(job.connection_id):
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     acted = match_questions.answer(
-        container.database, job_id, text(form, "choice"), actor=current_user.email, now=container.clock()
+        context.database, job_id, text(form, "choice"), actor=context.actor, now=context.now
     )
     dispatch.dispatch_lanes(acted.lanes)
     return RedirectResponse(f"/records/{job_id}?done=retry-{acted.count}", status.HTTP_303_SEE_OTHER)
@@ -142,7 +140,6 @@ def _instant(told: str) -> datetime | None:
 
 
 def _hidden_fields(given: ImmutableMultiDict[str, str]) -> list[tuple[str, str]]:
-    """Tell the fields that the form of the next page carries on."""
     fields = [("job", each) for each in _selected_ids(given)]
     fields += [("all", "yes")] if "all" in given else []
     return [*fields, ("from", given.get("from", "")), *Filter.read(given).as_params.items()]

@@ -4,59 +4,48 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from fastapi import APIRouter, HTTPException, Request, Response, status
+from fastapi import APIRouter, HTTPException, Response, status
 
 from models.admin import email_log, job_actions, job_list, match_questions
 from models.admin.job_actions import AttemptView, JobAction
 from models.enums import EntityType
 from models.pagination import Key, Page
 from sync.error_codes import ERROR_CODES, GROUPS
-from web.dependencies import ContainerDep
 from web.pages.record_actions import ACTIONS, Done
 from web.security.auth import Reader
 from web.views.filters import Filter
-from web.views.templates import Render
 
 router = APIRouter()
 
 
 @router.get("/records")
-def show_all(
-    request: Request, current_user: Reader, container: ContainerDep, render: Render, page: str = "", done: str = ""
-) -> Response:
-    """List the records, the latest received first."""
-    asked = Filter.read(request.query_params)
-    job_filter = asked.job_filter(container.database, current_user.scope)
-    found = job_list.page(container.database, job_filter, key=Key.parse(page))
-    return render("records.html", filter=asked, page=found, done=Done.read(done), groups=GROUPS)
+def show_all(context: Reader, page: str = "", done: str = "") -> Response:
+    asked = Filter.read(context.request.query_params)
+    job_filter = asked.job_filter(context.database, context.scope)
+    found = job_list.page(context.database, job_filter, key=Key.parse(page))
+    return context.render("records.html", filter=asked, page=found, done=Done.read(done), groups=GROUPS)
 
 
 @router.get("/expenses")
-def show_expenses(
-    request: Request, current_user: Reader, container: ContainerDep, render: Render, page: str = "", done: str = ""
-) -> Response:
-    """List the vouchers with costs: which were synced, and why the others were not."""
-    asked = Filter.read(request.query_params)
-    job_filter = asked.job_filter(container.database, current_user.scope)
+def show_expenses(context: Reader, page: str = "", done: str = "") -> Response:
+    asked = Filter.read(context.request.query_params)
+    job_filter = asked.job_filter(context.database, context.scope)
     expenses = replace(job_filter, entity_type=EntityType.EXPENSE)
-    found = job_list.page(container.database, expenses, key=Key.parse(page))
-    return render("expenses.html", filter=asked, page=found, done=Done.read(done), groups=GROUPS)
+    found = job_list.page(context.database, expenses, key=Key.parse(page))
+    return context.render("expenses.html", filter=asked, page=found, done=Done.read(done), groups=GROUPS)
 
 
 @router.get("/records/{job_id}")
-def show(
-    current_user: Reader, container: ContainerDep, render: Render, job_id: int, page: str = "", done: str = ""
-) -> Response:
-    """Show how a record fared: where it stands and why, every attempt, and who did what about it."""
-    database = container.database
+def show(context: Reader, job_id: int, page: str = "", done: str = "") -> Response:
+    database = context.database
     job = job_actions.show(database, job_id)
-    if job is None or not current_user.scope.allows(job.connection_id):
+    if job is None or not context.scope.allows(job.connection_id):
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     attempts = job_actions.attempts_page(database, job_id, key=Key.parse(page))
-    return render(
+    return context.render(
         "record.html",
         job=job,
-        urls=container.record_urls(job),
+        urls=context.container.record_urls(job),
         error_code=ERROR_CODES.get(job.error_code),
         attempts=attempts,
         timeline=_timeline(attempts, job_actions.actions(database, job_id)),

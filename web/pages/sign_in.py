@@ -14,11 +14,10 @@ from models.users import repository as users
 from models.users import sessions
 from models.users import sign_in as users_sign_in
 from models.users.throttle import TooManySignInsError
-from web.dependencies import ContainerDep, Form, container_of, text
-from web.security.auth import Guest, Open, Reader
+from web.dependencies import Form, container_of, text
+from web.security.auth import Guest, GuestContext, Open, Reader
 from web.security.cookies import SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
-from web.views.templates import Renderer
 
 log = structlog.get_logger()
 router = APIRouter()
@@ -35,15 +34,14 @@ PAGE_EXPIRED = msg("The page was open for too long. Please try again.")
 
 
 @router.get("/sign-in", dependencies=[Open])
-def show_form(request: Request, current_user: Guest) -> Response:
-    if current_user:
-        return RedirectResponse(requested_url(request), status.HTTP_303_SEE_OTHER)
-    return show_form_again(request)
+def show_form(context: Guest) -> Response:
+    if context.current_user:
+        return RedirectResponse(requested_url(context.request), status.HTTP_303_SEE_OTHER)
+    return show_form_again(context.request)
 
 
 @router.post("/sign-in", dependencies=[Open])
 async def sign_in(request: Request, form: Form) -> Response:
-    """Let somebody in who knows the password."""
     email = text(form, "email")
     refuse = partial(show_form_again, request, email=email)
     if not has_valid_token(request, form, SIGN_IN.read(request)):
@@ -60,10 +58,10 @@ async def sign_in(request: Request, form: Form) -> Response:
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, _current_user: Reader, container: ContainerDep) -> Response:
-    sessions.end(container.database, SESSION.read(request))
+def sign_out(context: Reader) -> Response:
+    sessions.end(context.database, SESSION.read(context.request))
     response = RedirectResponse("/sign-in", status.HTTP_303_SEE_OTHER)
-    SESSION.clear(request, response)
+    SESSION.clear(context.request, response)
     return response
 
 
@@ -74,7 +72,6 @@ def local_url(address: str) -> str:
 
 
 def requested_url(request: Request) -> str:
-    """Tell where somebody wanted to go who has to sign in first."""
     return local_url(request.query_params.get("next", "/"))
 
 
@@ -104,15 +101,15 @@ def log_refused(request: Request, because: str) -> None:
 def show_form_again(
     request: Request, message: str = "", *, email: str = "", status_code: int = status.HTTP_200_OK
 ) -> Response:
-    """Show the form for signing in, with what it says of the last attempt."""
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
-    response = Renderer(request, None)(
+    context = GuestContext(request, container_of(request), None)
+    response = context.render(
         "sign-in.html",
         status=status_code,
         email=email,
         message=message,
         csrf_token=csrf_token(token),
-        openid=container_of(request).openid is not None,
+        openid=context.container.openid is not None,
         next=requested_url(request),
     )
     SIGN_IN.write(request, response, token)

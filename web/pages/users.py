@@ -10,10 +10,8 @@ from models.enums import Role, Scope
 from models.users import repository as users
 from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
-from web.dependencies import ContainerDep, Form, text
-from web.security.auth import AdministratorEverywhere
-from web.views.templates import Render
-from worker.container import Container
+from web.dependencies import Form, text
+from web.security.auth import AdministratorEverywhere, UserContext
 
 router = APIRouter()
 
@@ -29,76 +27,65 @@ NEW = Rights(Role.OPERATOR, Scope(frozenset()))
 
 
 @router.get("/users")
-def show_all(_current_user: AdministratorEverywhere, container: ContainerDep, render: Render) -> Response:
-    everyone = users.all_users(container.database)
-    return render("users.html", users=everyone, roles=ROLES, names=_connection_names(container))
+def show_all(context: AdministratorEverywhere) -> Response:
+    everyone = users.all_users(context.database)
+    return context.render("users.html", users=everyone, roles=ROLES, names=_connection_names(context))
 
 
 @router.get("/users/new")
-def new_form(_current_user: AdministratorEverywhere, container: ContainerDep, render: Render) -> Response:
-    return _new(render, container, NEW)
+def new_form(context: AdministratorEverywhere) -> Response:
+    return _new(context, NEW)
 
 
 @router.post("/users/new")
-def add(current_user: AdministratorEverywhere, container: ContainerDep, render: Render, form: Form) -> Response:
+def add(context: AdministratorEverywhere, form: Form) -> Response:
     """Add a user with a first password, which may be left out where there is another way to sign in."""
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
-    given = None if container.openid and not password else password
+    given = None if context.container.openid and not password else password
     try:
-        user = users.add(
-            container.database, email, rights, password=given, actor=current_user.email, now=container.clock()
-        )
+        user = users.add(context.database, email, rights, password=given, actor=context.actor, now=context.now)
     except InvalidInputError as error:
-        return _new(render, container, rights, email=email, error=error)
+        return _new(context, rights, email=email, error=error)
     return _done(user.id, "added")
 
 
 @router.get("/users/{user_id}")
-def show(
-    _current_user: AdministratorEverywhere, container: ContainerDep, render: Render, user_id: int, done: str = ""
-) -> Response:
-    return _one(render, container, user_id, done=DONE.get(done))
+def show(context: AdministratorEverywhere, user_id: int, done: str = "") -> Response:
+    return _one(context, user_id, done=DONE.get(done))
 
 
 @router.post("/users/{user_id}")
-def update(
-    current_user: AdministratorEverywhere, container: ContainerDep, render: Render, user_id: int, form: Form
-) -> Response:
-    """Give a user another role or other connections."""
+def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     rights = _rights(form)
     try:
-        users.update(container.database, user_id, rights, actor=current_user.email, now=container.clock())
+        users.update(context.database, user_id, rights, actor=context.actor, now=context.now)
     except InvalidInputError as error:
-        return _one(render, container, user_id, entered=rights, error=error)
+        return _one(context, user_id, entered=rights, error=error)
     return _done(user_id, "changed")
 
 
 @router.post("/users/{user_id}/password")
-def set_password(
-    current_user: AdministratorEverywhere, container: ContainerDep, render: Render, user_id: int, form: Form
-) -> Response:
-    password, actor = text(form, "password"), current_user.email
+def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    password, actor = text(form, "password"), context.actor
     try:
-        users.set_password(container.database, user_id, password, actor=actor, now=container.clock())
+        users.set_password(context.database, user_id, password, actor=actor, now=context.now)
     except InvalidInputError as error:
-        return _one(render, container, user_id, error=error)
+        return _one(context, user_id, error=error)
     return _done(user_id, "password")
 
 
 @router.post("/users/{user_id}/disable")
-def disable(
-    current_user: AdministratorEverywhere, container: ContainerDep, render: Render, user_id: int
-) -> Response:
+def disable(context: AdministratorEverywhere, user_id: int) -> Response:
     try:
-        users.disable(container.database, user_id, actor=current_user.email, now=container.clock())
+        users.disable(context.database, user_id, actor=context.actor, now=context.now)
     except InvalidInputError as error:
-        return _one(render, container, user_id, error=error)
+        return _one(context, user_id, error=error)
     return _done(user_id, "disabled")
 
 
 @router.post("/users/{user_id}/enable")
-def enable(current_user: AdministratorEverywhere, container: ContainerDep, user_id: int) -> Response:
-    users.enable(container.database, user_id, actor=current_user.email, now=container.clock())
+def enable(context: AdministratorEverywhere, user_id: int) -> Response:
+    users.enable(context.database, user_id, actor=context.actor, now=context.now)
     return _done(user_id, "enabled")
 
 
@@ -112,47 +99,40 @@ def _rights(form: FormData) -> Rights:
 
 
 def _new(
-    render: Render,
-    container: Container,
-    rights: Rights,
-    *,
-    email: str = "",
-    error: InvalidInputError | None = None,
+    context: UserContext, rights: Rights, *, email: str = "", error: InvalidInputError | None = None
 ) -> Response:
-    context = {"email": email, "password_needed": container.openid is None}
-    return _form(render, container, "user-new.html", rights=rights, error=error, **context)
+    password_needed = context.container.openid is None
+    return _form(
+        context, "user-new.html", rights=rights, error=error, email=email, password_needed=password_needed
+    )
 
 
 def _one(
-    render: Render,
-    container: Container,
+    context: UserContext,
     user_id: int,
     *,
     done: str | None = None,
     entered: Rights | None = None,
     error: InvalidInputError | None = None,
 ) -> Response:
-    user = users.get(container.database, user_id)
+    user = users.get(context.database, user_id)
     rights = entered or user.rights
-    return _form(render, container, "user.html", rights=rights, error=error, user=user, done=done)
+    return _form(context, "user.html", rights=rights, error=error, user=user, done=done)
 
 
-def _form(
-    render: Render, container: Container, template: str, *, error: InvalidInputError | None, **context: object
-) -> Response:
-    return render(
+def _form(context: UserContext, template: str, *, error: InvalidInputError | None, **values: object) -> Response:
+    return context.render(
         template,
         status=status.HTTP_422_UNPROCESSABLE_CONTENT if error else status.HTTP_200_OK,
         errors={error.field: error.message} if error else {},
         roles=ROLES.items(),
-        names=_connection_names(container),
-        **context,
+        names=_connection_names(context),
+        **values,
     )
 
 
-def _connection_names(container: Container) -> dict[int, str]:
-    """Return what the connections are called, in the order of their names."""
-    return {each.id: each.name for each in connections.summaries(container.database, Scope())}
+def _connection_names(context: UserContext) -> dict[int, str]:
+    return {each.id: each.name for each in connections.summaries(context.database, Scope())}
 
 
 def _done(user_id: int, what: str) -> Response:

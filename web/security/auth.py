@@ -2,17 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request, status
+from fastapi.responses import HTMLResponse
 
 from i18n.catalog import Language
+from models.admin.operations import Operations
+from models.connections.repository import Connections
+from models.database import Database
 from models.enums import Role, Scope
 from models.users import sessions
 from web.dependencies import ContainerDep, Form
 from web.security.cookies import SESSION
 from web.security.csrf import csrf_token, has_valid_token
+from web.views.templates import preferred_language, render
 
 READING = {"GET", "HEAD"}
 SHORT_DIGITS, LONG_DIGITS = 9, 18
@@ -71,8 +77,52 @@ def signed_in_user(request: Request, container: ContainerDep) -> CurrentUser | N
     )
 
 
-Guest = Annotated[CurrentUser | None, Depends(signed_in_user)]
-"""Whoever asks for a page that is open to all."""
+@dataclass(frozen=True)
+class GuestContext:
+    """What a page works with that is open to all; ``current_user`` is None where nobody is signed in."""
+
+    request: Request
+    container: ContainerDep
+    current_user: Annotated[CurrentUser | None, Depends(signed_in_user)]
+
+    @property
+    def now(self) -> datetime:
+        return self.container.clock()
+
+    @property
+    def database(self) -> Database:
+        return self.container.database
+
+    @property
+    def connections(self) -> Connections:
+        return self.container.connections
+
+    @property
+    def operations(self) -> Operations:
+        return self.container.operations
+
+    def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+        language = self.current_user.language if self.current_user else preferred_language(self.request)
+        values |= {"path": self.request.url.path, "current_user": self.current_user}
+        return HTMLResponse(render(template, language, **values), status)
+
+
+@dataclass(frozen=True)
+class UserContext(GuestContext):
+    """What a page works with that asks for a role; ``actor`` is who does it, as the audit log has it."""
+
+    current_user: CurrentUser
+
+    @property
+    def actor(self) -> str:
+        return self.current_user.email
+
+    @property
+    def scope(self) -> Scope:
+        return self.current_user.scope
+
+
+Guest = Annotated[GuestContext, Depends()]
 
 
 class RequireRole:
@@ -90,14 +140,15 @@ class RequireRole:
         self.role = role
         self.everywhere = everywhere
 
-    async def __call__(self, request: Request, current_user: Guest, form: Form) -> CurrentUser:
+    async def __call__(self, guest: Guest, form: Form) -> UserContext:
+        request, current_user = guest.request, guest.current_user
         if current_user is None:
             raise HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": _sign_in(request)})
         if not self._allows(current_user) or not _may_see(current_user, request.path_params):
             raise HTTPException(status.HTTP_404_NOT_FOUND)
         if request.method not in READING and not has_valid_token(request, form, SESSION.read(request)):
             raise HTTPException(status.HTTP_403_FORBIDDEN)
-        return current_user
+        return UserContext(request, guest.container, current_user)
 
     def _allows(self, current_user: CurrentUser) -> bool:
         return current_user.role.covers(self.role) and not (
@@ -105,11 +156,11 @@ class RequireRole:
         )
 
 
-Reader = Annotated[CurrentUser, Depends(RequireRole(Role.VIEWER))]
-Operator = Annotated[CurrentUser, Depends(RequireRole(Role.OPERATOR))]
-Administrator = Annotated[CurrentUser, Depends(RequireRole(Role.ADMINISTRATOR))]
+Reader = Annotated[UserContext, Depends(RequireRole(Role.VIEWER))]
+Operator = Annotated[UserContext, Depends(RequireRole(Role.OPERATOR))]
+Administrator = Annotated[UserContext, Depends(RequireRole(Role.ADMINISTRATOR))]
 """Of the connections that they see, which may be one."""
-AdministratorEverywhere = Annotated[CurrentUser, Depends(RequireRole(Role.ADMINISTRATOR, everywhere=True))]
+AdministratorEverywhere = Annotated[UserContext, Depends(RequireRole(Role.ADMINISTRATOR, everywhere=True))]
 
 
 async def allow_all() -> None:

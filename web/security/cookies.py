@@ -20,11 +20,9 @@ class Cookie:
         return f"__Host-{self.name}" if https else self.name
 
     def read(self, request: Request) -> str:
-        """Return what the browser sent, "" for nothing."""
         return request.cookies.get(self.full_name(https=is_https(container_of(request))), "")
 
     def write(self, request: Request, response: Response, value: str) -> None:
-        """Have the browser keep a value."""
         https = is_https(container_of(request))
         name = self.full_name(https=https)
         response.set_cookie(
@@ -32,7 +30,6 @@ class Cookie:
         )
 
     def clear(self, request: Request, response: Response) -> None:
-        """Have the browser forget it."""
         https = is_https(container_of(request))
         response.delete_cookie(self.full_name(https=https), path="/", secure=https, httponly=True, samesite="lax")
 

@@ -38,7 +38,6 @@ def _xml(text: str) -> Iterator[str]:
 
 
 def _json(text: str) -> Iterator[str]:
-    """Put each value on a line of its own."""
     depth, before = 0, ""
     for part in TOKEN.findall(text):
         closes = part in "}]"

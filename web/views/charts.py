@@ -65,7 +65,6 @@ def _scale(words: ChartText) -> Iterator[Markup]:
 
 
 def _names(bars: Sequence[Bar]) -> Iterator[Markup]:
-    """Name the first, the middle and the last span."""
     for place, anchor in ((0, "start"), (len(bars) // 2, "middle"), (-1, "end")):
         x = {"start": LEFT, "middle": (LEFT + RIGHT) / 2, "end": RIGHT}[anchor]
         yield Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(

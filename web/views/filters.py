@@ -45,7 +45,6 @@ class Filter:
 
     @property
     def as_params(self) -> dict[str, str]:
-        """What is asked for, for a form to carry on."""
         return {name: value for name, value in asdict(self).items() if value}
 
     def url(self, path: str, **more: object) -> str:
@@ -54,7 +53,6 @@ class Filter:
         return f"{path}?{urlencode(query)}" if query else path
 
     def job_filter(self, database: Database, scope: Scope) -> JobFilter:
-        """Say what it means, within what the person sees."""
         if self.company:
             scope = Scope(find_by_name(database, scope, self.company))
         return JobFilter(

@@ -4,7 +4,7 @@ What is typed stays a text until it fits. A secret is never shown; its field lef
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,6 @@ class FieldFormat:
     read: Callable[[str], Any]
 
 
-def _optional(text: str) -> str | None:
-    return text or None
-
-
 def _parts(text: str) -> Sequence[str]:
     return list(dict.fromkeys(filter(None, re.split(r"[\s,;]+", text))))
 
@@ -89,27 +85,26 @@ def _numbers(text: str) -> Sequence[int]:
     return [int(part) for part in _parts(text)]
 
 
-def _joined(values: Iterable[object]) -> str:
-    return "\n".join(sorted(map(str, values)))
+def _joined_pairs(pairs: Mapping[object, object]) -> str:
+    return "\n".join(sorted(f"{name}={value}" for name, value in pairs.items()))
 
 
+PLAIN_TEXT = FieldFormat(str, str)
+OPTIONAL = FieldFormat(lambda value: str(value or ""), lambda text: text or None)
+YES_OR_NO = FieldFormat(lambda yes: "yes" if yes else "", bool)
 FORMATS: Mapping[str, FieldFormat] = {
-    "factoring_id": FieldFormat(lambda number: str(number or ""), _optional),
-    "vat_codes": FieldFormat(
-        lambda codes: _joined(f"{account}={code}" for account, code in codes.items()), _pairs
-    ),
-    "accounts": FieldFormat(
-        lambda pairs: _joined(f"{name}={booking}" for name, booking in pairs.items()), _bookings
-    ),
-    "check_vat": FieldFormat(lambda yes: "yes" if yes else "", bool),
-    "department": FieldFormat(lambda number: str(number or ""), _optional),
-    "voucher_references": FieldFormat(lambda yes: "yes" if yes else "", bool),
-    "expense_billable": FieldFormat(lambda yes: "yes" if yes else "", bool),
-    "expense_from": FieldFormat(lambda day: day.isoformat() if day else "", _optional),
-    "entity_types": FieldFormat(lambda kinds: ",".join(sorted(kinds)), _parts),
+    "factoring_id": OPTIONAL,
+    "vat_codes": FieldFormat(_joined_pairs, _pairs),
+    "accounts": FieldFormat(_joined_pairs, _bookings),
+    "check_vat": YES_OR_NO,
+    "department": OPTIONAL,
+    "voucher_references": YES_OR_NO,
+    "expense_billable": YES_OR_NO,
+    "expense_from": OPTIONAL,
+    "entity_types": FieldFormat(lambda entity_types: ",".join(sorted(entity_types)), _parts),
     "error_emails": FieldFormat("\n".join, _parts),
-    "weekly_digest": FieldFormat(lambda yes: "yes" if yes else "", bool),
-    "monthly_reconciliation": FieldFormat(lambda yes: "yes" if yes else "", bool),
+    "weekly_digest": YES_OR_NO,
+    "monthly_reconciliation": YES_OR_NO,
     "billable_projects": FieldFormat(str, _numbers),
     "not_billable_projects": FieldFormat(str, _numbers),
 }
@@ -118,7 +113,6 @@ FORMATS: Mapping[str, FieldFormat] = {
 BILLABLE = {"billable_projects": True, "not_billable_projects": False}
 """The fields that together hold what is special about single projects."""
 
-PLAIN_TEXT = FieldFormat(str, str)
 SETTINGS = tuple(name for name in ConnectionSettings.model_fields if name != "expense_billable_projects")
 FIELDS = (*SETTINGS, *BILLABLE)
 TITLES = {name: field.title for name, field in ConnectionSettings.model_fields.items()}
@@ -173,23 +167,22 @@ def read(
 
 def unknown_accounts(before: ConnectionSettings, entered: ConnectionSettings, chart: Collection[int]) -> Errors:
     """Tell which newly entered accounts are not in the chart of accounts, as far as that is known."""
-    wanted = {
+    accounts = {
         "receivables_account": str(entered.receivables_account),
         "expense_accounts": entered.expense_accounts,
+        "vat_codes": ", ".join(map(str, entered.vat_codes)),
+        "accounts": ", ".join(each.partition("/")[0] for each in entered.accounts.values()),
     }
-    wanted["vat_codes"] = ", ".join(str(each) for each in entered.vat_codes)
-    wanted["accounts"] = ", ".join(each.partition("/")[0] for each in entered.accounts.values())
-    changed = [name for name in wanted if getattr(before, name) != getattr(entered, name)]
-    found = {name: missing_accounts(wanted[name], chart) for name in changed} if chart else {}
-    return {
-        name: msg(
-            "The chart of accounts in 24SevenOffice has nothing for {accounts}. If it was opened just now, test "
-            "the connection, then save.",
-            accounts=missing,
-        )
-        for name, missing in found.items()
-        if missing
-    }
+    errors: Errors = {}
+    for name, listed in accounts.items():
+        changed = getattr(before, name) != getattr(entered, name)
+        if chart and changed and (missing := missing_accounts(listed, chart)):
+            errors[name] = msg(
+                "The chart of accounts in 24SevenOffice has nothing for {accounts}. If it was opened just now, "
+                "test the connection, then save.",
+                accounts=missing,
+            )
+    return errors
 
 
 def _format(name: str) -> FieldFormat:
@@ -197,7 +190,6 @@ def _format(name: str) -> FieldFormat:
 
 
 def _merge_billable(entered: dict[str, Any], errors: Errors) -> None:
-    """Make one setting of the two fields for single projects."""
     special: dict[int, bool] = {}
     for name in BILLABLE.keys() & entered.keys():
         entered["expense_billable_projects"] = special
@@ -212,7 +204,6 @@ def _field(error: ErrorDetails) -> str:
 
 
 def _message(error: ErrorDetails) -> str:
-    """Say what pydantic says."""
     context = error.get("ctx", {})
     match error["type"]:
         case "greater_than_equal":

@@ -3,10 +3,8 @@
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import Depends, Request
-from fastapi.responses import HTMLResponse
+from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -14,30 +12,19 @@ from i18n import formatting
 from i18n.catalog import Language, translations
 from i18n.messages import Message, msg, translate
 from sync.money import format_kroner
-from web.security.auth import Guest
 from web.views.call_log import formatted
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-class Renderer:
-    """Fills in templates for one request; ``current_user`` is None where nobody is signed in."""
-
-    def __init__(self, request: Request, current_user: Guest) -> None:
-        self._path = request.url.path
-        self._current_user = current_user
-        self._language = current_user.language if current_user else _preferred_language(request)
-
-    def __call__(self, template: str, *, status: int = 200, **context: object) -> HTMLResponse:
-        page = (
-            _environment(self._language)
-            .get_template(template)
-            .render(path=self._path, current_user=self._current_user, language=self._language, **context)
-        )
-        return HTMLResponse(page, status)
+def render(template: str, language: Language, **values: object) -> str:
+    return _environment(language).get_template(template).render(language=language, **values)
 
 
-Render = Annotated[Renderer, Depends()]
+def preferred_language(request: Request) -> Language:
+    """Return the language that the address asks for, or the browser's first."""
+    asked = request.query_params.get("language") or request.headers.get("Accept-Language", "")
+    return Language.ENGLISH if asked.lower().startswith(Language.ENGLISH) else Language.NORWEGIAN
 
 
 def duration(seconds: float) -> Message:
@@ -51,12 +38,6 @@ def duration(seconds: float) -> Message:
     if seconds < 2 * DAY:
         return msg("{number} h", number=round(seconds / HOUR))
     return msg("{number} days", number=round(seconds / DAY))
-
-
-def _preferred_language(request: Request) -> Language:
-    """Return the language that the address asks for, or the browser's first."""
-    asked = request.query_params.get("language") or request.headers.get("Accept-Language", "")
-    return Language.ENGLISH if asked.lower().startswith(Language.ENGLISH) else Language.NORWEGIAN
 
 
 @cache

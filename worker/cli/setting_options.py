@@ -39,7 +39,6 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def complaints(error: ValidationError) -> str:
-    """Say what is wrong with which option, a line for each."""
     return "\n".join(f"{_flag(str(each['loc'][0]))}: {each['msg']}" for each in error.errors(include_input=False))
 
 

@@ -1,5 +1,6 @@
-"""Does what the pages ask of the remote systems: looks a connection over, compares the books, and the like."""
+"""Runs operations: what the pages ask of the remote systems, such as diagnostics or a reconciliation."""
 
+from collections.abc import Mapping
 from datetime import date
 
 import structlog
@@ -7,6 +8,7 @@ from pydantic import SecretStr
 
 from i18n.messages import msg
 from models.admin.operations import Operation, OperationResult, OperationType
+from models.connections.settings import ConnectionSettings
 from models.database import DatabaseUnavailableError
 from sync.diagnostics.findings import Finding, bad, failed
 from sync.diagnostics.run_checks import DiagnosticsReport
@@ -18,27 +20,26 @@ log = structlog.get_logger()
 
 
 def run(container: Container, operation_id: int) -> None:
-    """Run one errand and write down its answer; nothing where it is gone or has been answered."""
+    """Run one operation and save its result; nothing where it is gone or has one."""
     operation = container.operations.get(operation_id)
     if operation is None or operation.result is not None:
         return
     try:
-        answer = _result(container, operation)
+        result = _result(container, operation)
+    except SyncError as error:
+        result = as_result(DiagnosticsReport([failed(error)]))
     except DatabaseUnavailableError:
-        raise  # no answer could be written down; the next sweep has it run again
+        raise  # no result could be saved; the next sweep has it run again
     except Exception:
         log.exception("operation_crashed", operation=operation_id)
-        answer = as_result(DiagnosticsReport([_crashed()]))
-    alert = (
-        monthly_reconciliation.report_alert(container, operation, answer)
-        if operation.type is OperationType.MONTHLY_RECONCILIATION
-        else None
-    )
-    container.operations.complete(operation_id, answer, now=container.clock(), alert=alert)
+        result = as_result(DiagnosticsReport([_crashed()]))
+    alert = None
+    if operation.type is OperationType.MONTHLY_RECONCILIATION:
+        alert = monthly_reconciliation.report_alert(container, operation, result)
+    container.operations.complete(operation_id, result, now=container.clock(), alert=alert)
 
 
 def as_result(report: DiagnosticsReport) -> OperationResult:
-    """Put what was found into what JSON can hold."""
     return {
         "findings": [finding.as_json() for finding in report.findings],
         "clients": [{"id": each.id, "name": each.client} for each in report.clients],
@@ -47,40 +48,27 @@ def as_result(report: DiagnosticsReport) -> OperationResult:
 
 
 def _result(container: Container, operation: Operation) -> OperationResult:
+    connection = container.connections.get(operation.connection_id)
     match operation.type:
         case OperationType.DIAGNOSTICS:
-            return as_result(_diagnosed(container, operation))
+            return as_result(diagnostics.run_diagnostics(container, connection))
         case OperationType.CLIENTS:
-            return as_result(_reachable_clients(container, operation))
+            return as_result(_reachable_clients(container, connection.settings, operation.input))
         case OperationType.SAVING:
             return save_settings.save(container, operation)
         case OperationType.RECONCILIATION | OperationType.MONTHLY_RECONCILIATION:
-            return _reconciled(container, operation)
+            first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
+            report = reconciliation.reconcile(container, connection, first, last)
+            return {"findings": [], "report": report.as_json()}
 
 
-def _reconciled(container: Container, operation: Operation) -> OperationResult:
-    connection = container.connections.get(operation.connection_id)
-    first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
-    try:
-        report = reconciliation.reconcile(container, connection, first, last)
-    except SyncError as error:
-        return as_result(DiagnosticsReport([failed(error)]))
-    return {"findings": [], "report": report.as_json()}
-
-
-def _diagnosed(container: Container, operation: Operation) -> DiagnosticsReport:
-    return diagnostics.run_diagnostics(container, container.connections.get(operation.connection_id))
-
-
-def _reachable_clients(container: Container, operation: Operation) -> DiagnosticsReport:
-    """Ask which clients the login reaches that was typed; never with the password that is saved."""
-    known = container.connections.get(operation.connection_id).settings
-    login = {"username": operation.input["username"], "password": SecretStr(operation.input["password"])}
-    erp = container.erp(known.model_copy(update={**login, "identity_id": ""}))
-    try:
-        usable = [identity for identity in erp.identities() if identity.usable]
-    except SyncError as error:
-        return DiagnosticsReport([failed(error)])
+def _reachable_clients(
+    container: Container, settings: ConnectionSettings, typed: Mapping[str, str]
+) -> DiagnosticsReport:
+    """Ask which clients the login reaches that was typed; never with the saved password. Raises SyncError."""
+    login = {"username": typed["username"], "password": SecretStr(typed["password"])}
+    erp = container.erp(settings.model_copy(update={**login, "identity_id": ""}))
+    usable = [identity for identity in erp.identities() if identity.usable]
     return DiagnosticsReport([] if usable else [_wrong_login()], clients=usable)
 
 
@@ -94,6 +82,5 @@ def _wrong_login() -> Finding:
 
 def _crashed() -> Finding:
     return bad(
-        msg("The bridge itself failed on this."),
-        msg("Please tell whoever runs the bridge; the log says more."),
+        msg("The bridge itself failed on this."), msg("Please tell whoever runs the bridge; the log says more.")
     )

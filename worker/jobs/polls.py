@@ -17,7 +17,6 @@ log = structlog.get_logger()
 
 
 def moment_due(container: Container) -> Mapping[int, timedelta]:
-    """Tell the connections that are to ask Moment what has changed, and how often."""
     every = timedelta(seconds=container.settings.poll_seconds)
     return {
         connection.id: every

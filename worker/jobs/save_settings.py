@@ -51,7 +51,6 @@ def _with(settings: ConnectionSettings, values: dict[str, object]) -> Connection
 
 
 def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
-    """Tell whether the time for it, or the right to it, is over."""
     if operation.requested_at < container.clock() - WORTHWHILE:
         yield bad(msg("It took too long until the settings were checked."), msg("Save them again."))
     try:

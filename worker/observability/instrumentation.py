@@ -36,7 +36,6 @@ class Instrumentation:
 
     @contextmanager
     def draining(self, lease: Lease) -> Iterator[None]:
-        """Have connection, entity type and attempt in every line."""
         fields: Fields = {
             "connection": lease.lane.connection_id,
             "entity_type": str(lease.lane.entity_type),
@@ -47,7 +46,6 @@ class Instrumentation:
 
     @contextmanager
     def attempting(self, lease: Lease, step: str, jobs: Sequence[SyncJob]) -> Iterator[None]:
-        """Have the job in every line, or all of them where they go together."""
         ids = [job.id for job in jobs]
         fields: Fields = {"job": ids[0]} if len(ids) == 1 else {"jobs": ids}
         received = [(lease.lane.connection_id, job.record) for job in jobs]
@@ -55,7 +53,6 @@ class Instrumentation:
             yield
 
     def completed(self, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
-        """Count the attempts, and note each in the lease's span."""
         received = {job.id: job.received_at for job in lease.jobs}
         entity_type = lease.lane.entity_type
         for result in results:
@@ -71,7 +68,6 @@ class Instrumentation:
             self._tracer.event("completed", fields | {"error_code": result.error_code})
 
     def call_completed(self, system: str, operation: str, *, status: str, seconds: float) -> None:
-        """Count a call to a remote system and trace it."""
         self._metrics.calls.labels(system, operation, status).inc()
         self._metrics.call_seconds.labels(system, operation).observe(seconds)
         self._tracer.call_span(f"{system} {operation}", status=status, seconds=seconds)

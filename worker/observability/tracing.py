@@ -77,7 +77,6 @@ class Tracer:
         trace.get_current_span().add_event(name, fields)
 
     def call_span(self, name: str, *, status: str, seconds: float) -> None:
-        """Make a span of a call that has just ended."""
         ended = time.time_ns()
         began = ended - int(seconds * _BILLION)
         span = self._tracer.start_span(
@@ -86,7 +85,6 @@ class Tracer:
         span.end(ended)
 
     def close(self) -> None:
-        """Send what has not been sent."""
         self._closing.close()
 
     def _links(self, of: list[tuple[int, Record]]) -> list[trace.Link]:
