@@ -1,4 +1,4 @@
-"""What is answered when something cannot be: a page in the visitor's language that tells nothing of our inside."""
+"""What is answered when something cannot be: a page in the reader's language that tells nothing of our inside."""
 
 from fastapi import FastAPI, HTTPException, Request, Response, status
 from fastapi.concurrency import run_in_threadpool

@@ -53,7 +53,7 @@ class CurrentUser:
 
     @property
     def administers_all(self) -> bool:
-        """Whether they administer all connections: they may also choose other books without the secret."""
+        """Whether they administer all connections: they may also choose another client without the secret."""
         return self.is_administrator and self.scope.connections is None
 
     @property

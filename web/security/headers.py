@@ -11,7 +11,7 @@ from web.security.cookies import is_https
 from worker.container import Container
 
 MAX_BODY_BYTES = 64 * 1024
-"""Of a body: more than any form or notification needs."""
+"""Of a body: more than any form or webhook needs."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -75,10 +75,10 @@ def _is_repeated(field: FieldInfo) -> bool:
 
 
 def _choices(field: FieldInfo) -> Sequence[str]:
-    kind = field.annotation
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return [each.value for each in kind]  # click takes the names of an enumeration else
-    return get_args(kind) if get_origin(kind) is Literal else ()
+    type_ = field.annotation
+    if isinstance(type_, type) and issubclass(type_, StrEnum):
+        return [each.value for each in type_]  # click takes the names of an enumeration else
+    return get_args(type_) if get_origin(type_) is Literal else ()
 
 
 def _value(field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 (the settings check what it is)

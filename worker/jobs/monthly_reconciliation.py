@@ -1,4 +1,4 @@
-"""The comparison of the books that beat asks for once a month, and the mail that tells what it found."""
+"""The reconciliation that beat asks for once a month, and the mail that tells what it found."""
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
@@ -13,14 +13,14 @@ from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
 
 RETRY_AFTER = timedelta(minutes=45)
-"""After a comparison that could not be made, less than the hour that it is to the next turn."""
+"""After one that could not be made, less than the hour until it is asked for again."""
 
 FIRST_DAY = 3
 """Day of the month from which on the month before is compared: the last invoices have come across by then."""
 
 
 def due(container: Container) -> Iterator[int]:
-    """Ask for the comparisons of the month before that are wanted; tell the errands without an answer.
+    """Ask for the reconciliations of the month before that are wanted; yield the operations without a result.
 
     One that could not be made is asked for anew at the next turn, where the connection works.
     """

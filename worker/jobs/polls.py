@@ -9,7 +9,6 @@ from models.connections.repository import Connection
 from models.enums import EntityType, Lane
 from sync.errors import MisconfiguredError, SyncError
 from sync.polling import polls, schedule
-from sync.polling.polls import PollResult
 from sync.polling.schedule import PollRound
 from worker.container import Container
 
@@ -40,9 +39,9 @@ def expenses_due(container: Container, *, every: float) -> PollRound:
 
 
 def poll_moment(container: Container, connection_id: int) -> set[Lane]:
-    """Receive what has changed in Moment, and tell the lanes that have something to do.
+    """Enqueue what has changed in Moment, and return the lanes that have something to do.
 
-    A kind that Moment does not list now does not keep the others from being polled.
+    An entity type that Moment does not list now does not keep the others from being polled.
     """
     connection = container.connections.get(connection_id)
     moment = container.moment(connection.settings)
@@ -54,7 +53,14 @@ def poll_moment(container: Container, connection_id: int) -> set[Lane]:
         except SyncError as error:
             _failed(container, connection, error)
             continue
-        _log_result(lane, polled)
+        if polled.missed or polled.nightly:  # every night also that it was none
+            log.info(
+                "missed_webhooks",
+                connection=connection_id,
+                entity_type=entity_type,
+                found=polled.missed,
+                nightly=polled.nightly,
+            )
         if polled.received:
             found.add(lane)
     return found
@@ -72,20 +78,8 @@ def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
     return set()
 
 
-def _log_result(lane: Lane, polled: PollResult) -> None:
-    """Say how many changes no notification had told of, and every night also that it was none."""
-    if polled.missed or polled.nightly:
-        log.info(
-            "missed_webhooks",
-            connection=lane.connection_id,
-            entity_type=lane.entity_type,
-            found=polled.missed,
-            nightly=polled.nightly,
-        )
-
-
 def _failed(container: Container, connection: Connection, error: SyncError) -> None:
-    """Leave it to the next poll, unless nothing can work before a person has mended the settings."""
+    """Leave it to the next poll, unless nothing can work before a person has corrected the settings."""
     log.warning("poll_failed", connection=connection.id, because=error.message)
     if isinstance(error, MisconfiguredError):
         container.runner.pause(connection, error)

@@ -1,7 +1,7 @@
 """Has settings that may open another client take effect, once both systems have accepted them.
 
 They are those of an administrator of some connections, who must not leave a client of somebody else behind with a
-wrong password: whoever corrected the password alone would have its books written. Until then, and where a system
+wrong password: whoever corrected the password alone would have that client written to. Until then, and where a system
 refuses them, the connection stays as it is.
 """
 

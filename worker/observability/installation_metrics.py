@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import TypeVar
+from typing import Any
 
 from prometheus_client import Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily as Gauge
@@ -17,9 +17,6 @@ from models.admin import metrics_snapshot
 from models.admin.metrics_snapshot import MetricsSnapshot
 from models.database import Database, DatabaseUnavailableError
 from worker import heartbeat
-
-Labels = TypeVar("Labels", bound="tuple[str, ...]")
-Name = TypeVar("Name", bound=str)
 
 CACHE_SECONDS = 5
 """How long an answer is given again, so that no number of questions is a burden."""
@@ -68,7 +65,7 @@ class InstallationMetrics(Collector):
         return [
             Gauge(name, what, 1),
             Gauge("moment24_heartbeat", "Whether beat, Redis and a worker have swept lately", int(sweeping)),
-            _by("moment24_queue_messages", "Messages of Celery in Redis", ("state",), _keys(lengths)),
+            _by("moment24_queue_messages", "Messages of Celery in Redis", ("state",), lengths),
             *self._of_budget(),
         ]
 
@@ -81,7 +78,7 @@ class InstallationMetrics(Collector):
             Gauge("moment24_budget_limit", "Requests that may be sent in an hour", usage.allowed),
             Gauge("moment24_budget_remaining", "Requests that may be sent now", usage.remaining),
             Gauge("moment24_budget_reserved", "Requests of those left that are for events only", usage.reserved),
-            _by("moment24_budget_used", "Requests that were sent in the last hour", ("for",), _keys(given)),
+            _by("moment24_budget_used", "Requests that were sent in the last hour", ("for",), given),
             Gauge("moment24_budget_blocked", "Whether no request may be sent now", int(bool(usage.blocked_until))),
         ]
 
@@ -92,20 +89,17 @@ def _inbox_metrics(read: MetricsSnapshot) -> Sequence[Metric]:
     connections = {"available": totals.connections - sum(idle.values()), **idle}
     return [
         _by("moment24_jobs", "Jobs that are not done", ("entity_type", "state"), read.jobs),
-        _by("moment24_jobs_oldest_seconds", "Age of the oldest on its way", ("entity_type",), _keys(read.oldest)),
-        _by("moment24_jobs_overdue_seconds", "Since the first was due", ("entity_type",), _keys(read.overdue)),
-        _by("moment24_connections", "Connections by how they stand", ("state",), _keys(connections)),
+        _by("moment24_jobs_oldest_seconds", "Age of the oldest on its way", ("entity_type",), read.oldest),
+        _by("moment24_jobs_overdue_seconds", "Since the first was due", ("entity_type",), read.overdue),
+        _by("moment24_connections", "Connections by how they stand", ("state",), connections),
         Gauge("moment24_alerts_pending", "Alerts that wait for their mail", read.alerts),
         Gauge("moment24_alerts_oldest_pending_seconds", "Age of the oldest of these", read.alerts_seconds),
     ]
 
 
-def _keys(values: Mapping[Name, float]) -> dict[tuple[Name], float]:
-    return {(key,): value for key, value in values.items()}
-
-
-def _by(name: str, what: str, labels: Sequence[str], values: Mapping[Labels, float]) -> Metric:
+def _by(name: str, what: str, labels: Sequence[str], values: Mapping[Any, float]) -> Metric:
+    """Make a gauge with a value for each key: a text, or one text for each label."""
     family = Gauge(name, what, labels=labels)
     for key, value in values.items():
-        family.add_metric(key, value)
+        family.add_metric([key] if isinstance(key, str) else key, value)
     return family
