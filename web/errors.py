@@ -81,6 +81,6 @@ async def _answer(request: Request, status_code: int, detail: str, headers: dict
 def _context(request: Request) -> GuestContext:
     container = container_of(request)
     try:
-        return GuestContext(request, container, signed_in_user(request, container))
+        return GuestContext(request=request, container=container, current_user=signed_in_user(request, container))
     except DatabaseUnavailableError:
-        return GuestContext(request, container, None)
+        return GuestContext(request=request, container=container, current_user=None)

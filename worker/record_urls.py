@@ -32,18 +32,19 @@ class RecordUrls:
 
 def find_record_urls(database: Database, settings: Settings, job: JobView) -> RecordUrls:
     found, entity_type = record_urls.of(database, job), job.record.entity_type
-    moment, twentyfour = settings.moment_record_url, settings.twentyfour_record_url
+    moment_template, template = settings.moment_record_url, settings.twentyfour_record_url
     return RecordUrls(
         moment=[
-            _moment_url(moment, found.company, Record(entity_type, each), title=job.title) for each in found.moment
+            _moment_url(moment_template, found.company, Record(entity_type, each), title=job.title)
+            for each in found.moment
         ],
-        twentyfour=[_twentyfour_url(twentyfour, entity_type, each) for each in found.remote],
+        twentyfour=[_twentyfour_url(template, entity_type, each) for each in found.remote],
     )
 
 
 def _moment_url(template: str, company: str, record: Record, *, title: str) -> RecordUrl:
     name = msg("Expense {name}", name=record.id) if record.entity_type is EntityType.EXPENSE else title
-    return RecordUrl(name, moment.record_url(template, company, record))
+    return RecordUrl(name=name, url=moment.record_url(template, company, record))
 
 
 def _twentyfour_url(template: str, entity_type: EntityType, remote_id: str) -> RecordUrl:
@@ -51,4 +52,4 @@ def _twentyfour_url(template: str, entity_type: EntityType, remote_id: str) -> R
     *year, number = re.split("[/-]", remote_id)
     name = msg("Voucher {number} of {year}", number=number, year=year[0]) if year else titled(entity_type, number)
     url = twentyfour.record_url(template, entity_type, number, year=year[0] if year else "")
-    return RecordUrl(name, url)
+    return RecordUrl(name=name, url=url)

@@ -132,6 +132,9 @@ def _page(
     (standing,) = connections.summaries(context.database, Scope(frozenset({connection.id})))
     notified = webhook_activity.latest(context.database, connection.id)
     missed = missed_webhooks.count(context.database, connection.id, now=context.now)
+    tested = OperationView(last).clients if last and last.requested_at >= connection.updated_at else []
+    # Which clients the saved login reaches is for administrators of all connections to know.
+    clients = tested if context.current_user.administers_all else []
     return context.render(
         "connection.html",
         status=draft.status if posted else status.HTTP_200_OK,
@@ -141,8 +144,8 @@ def _page(
         month=last_month(context.now.date()).strftime("%Y-%m"),
         last=OperationView(last) if last else None,
         saving=_saving(context, connection),
-        clients=_clients(context, connection, draft, last),
-        client=_client(connection, last),
+        clients=draft.clients.clients if draft.clients else clients,
+        client=next((each["name"] for each in tested if each["id"] == connection.settings.identity_id), ""),
         webhooks=[(plural_of(each), notified.get(each), missed.get(each, 0)) for each in WEBHOOK_TYPES],
         draft=draft,
         entity_types=joined(
@@ -152,28 +155,6 @@ def _page(
         not_started=NOT_STARTED,
         done=DONE.get(done),
     )
-
-
-def _clients(
-    context: UserContext, connection: Connection, draft: Draft, last: Operation | None
-) -> list[dict[str, str]]:
-    """Tell the clients to choose from: of the login that was typed, else of the saved one, if it was tested.
-
-    Which clients the saved one reaches is for administrators of all connections to know.
-    """
-    if draft.clients:
-        return draft.clients.clients
-    if not context.current_user.administers_all or last is None or last.requested_at < connection.updated_at:
-        return []
-    return OperationView(last).clients
-
-
-def _client(connection: Connection, last: Operation | None) -> str:
-    """Tell what a test of these settings says that the client is called; empty where there is none."""
-    if last is None or last.requested_at < connection.updated_at:
-        return ""
-    known = {each["id"]: each["name"] for each in OperationView(last).clients}
-    return known.get(connection.settings.identity_id, "")
 
 
 def _draft_of_operation(context: UserContext, connection_id: int, operation_id: int) -> Draft | None:

@@ -60,15 +60,16 @@ def _records_url(**given: str) -> str:
 
 
 def _period(context: UserContext, granularity: Granularity, number: int, title: Message) -> ChartPeriod:
-    told = inbox_statistics.last_periods(
+    language = context.current_user.language
+    periods = inbox_statistics.last_periods(
         context.database, granularity, number, scope=context.scope, now=context.now
     )
-    bars = [_bar(period, granularity, context.current_user.language) for period in told]
+    bars = [_bar(period, granularity, language) for period in periods]
     return ChartPeriod(
-        title,
-        chart(bars, _chart_text(told, title, context.current_user.language), name=f"last-{granularity}s"),
-        granularity,
-        told,
+        title=title,
+        svg=chart(bars, _chart_text(periods, title, language), name=f"last-{granularity}s"),
+        granularity=granularity,
+        statistics=periods,
     )
 
 
@@ -99,8 +100,8 @@ def _chart_text(periods: Sequence[PeriodStatistics], title: Message, language: L
         said = msg("{counts} {times}", counts=said, times=took)
     limit = max(period.synced + period.failed for period in periods)
     return ChartText(
-        translate(title, language),
-        translate(said, language),
-        formatting.count(limit, language),
-        translate(duration(longest), language),
+        title=translate(title, language),
+        description=translate(said, language),
+        max_count=formatting.count(limit, language),
+        max_seconds=translate(duration(longest), language),
     )

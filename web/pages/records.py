@@ -12,7 +12,7 @@ from models.enums import EntityType
 from models.pagination import Key, Page
 from sync.error_codes import ERROR_CODES, GROUPS
 from web.pages.record_actions import ACTIONS, Done
-from web.security.auth import Reader
+from web.security.auth import Reader, UserContext
 from web.views.filters import Filter
 
 router = APIRouter()
@@ -20,19 +20,12 @@ router = APIRouter()
 
 @router.get("/records")
 def show_all(context: Reader, page: str = "", done: str = "") -> Response:
-    asked = Filter.read(context.request.query_params)
-    job_filter = asked.job_filter(context.database, context.scope)
-    found = job_list.page(context.database, job_filter, key=Key.parse(page))
-    return context.render("records.html", filter=asked, page=found, done=Done.read(done), groups=GROUPS)
+    return _list(context, "records.html", page=page, done=done)
 
 
 @router.get("/expenses")
 def show_expenses(context: Reader, page: str = "", done: str = "") -> Response:
-    asked = Filter.read(context.request.query_params)
-    job_filter = asked.job_filter(context.database, context.scope)
-    expenses = replace(job_filter, entity_type=EntityType.EXPENSE)
-    found = job_list.page(context.database, expenses, key=Key.parse(page))
-    return context.render("expenses.html", filter=asked, page=found, done=Done.read(done), groups=GROUPS)
+    return _list(context, "expenses.html", page=page, done=done, entity_type=EntityType.EXPENSE)
 
 
 @router.get("/records/{job_id}")
@@ -54,6 +47,18 @@ def show(context: Reader, job_id: int, page: str = "", done: str = "") -> Respon
         candidates=match_questions.candidates_of(database, job_id),
         actions=[name for name, action in ACTIONS.items() if job.state in action.for_selected],
     )
+
+
+def _list(
+    context: UserContext, template: str, *, page: str, done: str, entity_type: EntityType | None = None
+) -> Response:
+    """List the records that the address asks for, the latest received first."""
+    asked = Filter.read(context.request.query_params)
+    job_filter = asked.job_filter(context.database, context.scope)
+    if entity_type:
+        job_filter = replace(job_filter, entity_type=entity_type)
+    found = job_list.page(context.database, job_filter, key=Key.parse(page))
+    return context.render(template, filter=asked, page=found, done=Done.read(done), groups=GROUPS)
 
 
 def _timeline(attempts: Page[AttemptView], actions: Sequence[JobAction]) -> list[AttemptView | JobAction]:

@@ -102,7 +102,7 @@ def show_form_again(
     request: Request, message: str = "", *, email: str = "", status_code: int = status.HTTP_200_OK
 ) -> Response:
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
-    context = GuestContext(request, container_of(request), None)
+    context = GuestContext(request=request, container=container_of(request), current_user=None)
     response = context.render(
         "sign-in.html",
         status=status_code,

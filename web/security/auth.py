@@ -148,7 +148,7 @@ class RequireRole:
             raise HTTPException(status.HTTP_404_NOT_FOUND)
         if request.method not in READING and not has_valid_token(request, form, SESSION.read(request)):
             raise HTTPException(status.HTTP_403_FORBIDDEN)
-        return UserContext(request, guest.container, current_user)
+        return UserContext(request=request, container=guest.container, current_user=current_user)
 
     def _allows(self, current_user: CurrentUser) -> bool:
         return current_user.role.covers(self.role) and not (

@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import click
 
 from i18n.messages import msg
 from models.admin import erasure, personal_data
-from models.admin.personal_data import Person, PersonalDataMatch
+from models.admin.personal_data import Person
 from models.connections.repository import Connection
 from worker import dispatch
 from worker.cli import ACTOR, connection_argument
@@ -44,50 +44,46 @@ def people() -> None:
     """What the database knows of a person: for those who want to see it, or want to be forgotten."""
 
 
-names = click.argument("names", nargs=-1, required=True)
+def _person(_context: click.Context, _parameter: click.Parameter, names: Sequence[str]) -> Person:
+    try:
+        return Person(names)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+person_argument = click.argument("person", metavar="NAMES...", nargs=-1, required=True, callback=_person)
 
 
 @people.command()
-@names
-def show(names: Sequence[str]) -> None:
+@person_argument
+def show(person: Person) -> None:
     """Tell as JSON each text that holds one of these names or e-mail addresses."""
     found = [
         {"table": match.table, "row": match.key, "column": match.column, "text": match.value}
-        for match in _matches(names)
+        for match in personal_data.find(get_container().database, person)
     ]
     click.echo(json.dumps(found, ensure_ascii=False, indent=2, default=str))
 
 
 @people.command("erase")
-@names
+@person_argument
 @click.option("--dry-run", is_flag=True, help="Only tell how many texts there are, and where")
 @click.option("--yes", is_flag=True, help="Do not ask")
-def erase_person(names: Sequence[str], *, dry_run: bool, yes: bool) -> None:
+def erase_person(person: Person, *, dry_run: bool, yes: bool) -> None:
     """Take a person out of every text that holds one of these names or e-mail addresses.
 
     Ids, amounts, and that something happened, stay. Erase them in Moment and 24SevenOffice first, as far as the
     bookkeeping allows: what changes there comes here again.
     """
-    found = Counter((match.table, match.column) for match in _matches(names))
+    container = get_container()
+    found = Counter((match.table, match.column) for match in personal_data.find(container.database, person))
     rows = [(f"{table}.{column}", str(count)) for (table, column), count in found.items()]
     click.echo(aligned(rows) or "Nothing.")
     if dry_run or not found:
         return
     if not yes:
         click.confirm("Erase them? This cannot be undone.", abort=True)
-    container = get_container()
-    erased = erasure.erase_person(container.database, _person(names), actor=ACTOR, now=container.clock())
+    erased = erasure.erase_person(container.database, person, actor=ACTOR, now=container.clock())
     click.echo(f"Texts without them now: {erased.count}.")
     for match in erased.remaining:
         click.echo(f"To be mended by hand, see connections set: {match.column} of connection {match.key[0]}.")
-
-
-def _matches(names: Sequence[str]) -> Iterator[PersonalDataMatch]:
-    return personal_data.find(get_container().database, _person(names))
-
-
-def _person(names: Sequence[str]) -> Person:
-    try:
-        return Person(names)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error

@@ -1,8 +1,8 @@
 """Has settings that may open another client take effect, once both systems have accepted them.
 
 They are those of an administrator of some connections, who must not leave a client of somebody else behind with a
-wrong password: whoever corrected the password alone would have that client written to. Until then, and where a system
-refuses them, the connection stays as it is.
+wrong password: whoever corrected the password alone would have that client written to. Until then, and where a
+system refuses them, the connection stays as it is.
 """
 
 import json
