@@ -1,12 +1,8 @@
 from typing import Any
 
-import pytest
 from lxml import etree
 
-from i18n.catalog import Language
-from i18n.messages import translate
 from web.views.charts import Bar, ChartText, chart
-from web.views.templates import duration
 
 WORDS = ChartText("The last 24 hours", "Came across: 6.", "6", "9 s")
 
@@ -56,19 +52,3 @@ def test_it_is_told_to_those_who_do_not_see_it() -> None:
 def test_what_is_written_on_it_cannot_break_out() -> None:
     svg = drawn(bar(1, name="<script>"), words=ChartText('"<b>', "&<", "<", ">"))
     assert [element.tag for element in svg.iter("script", "b")] == []
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "0 ms"),
-        (0.25, "250 ms"),
-        (3.4, "3 s"),
-        (119, "119 s"),
-        (150, "2 min"),
-        (7200, "2 h"),
-        (200_000, "2 days"),
-    ],
-)
-def test_a_duration_is_said_in_the_unit_that_suits_it(seconds: float, said: str) -> None:
-    assert translate(duration(seconds), Language.ENGLISH) == said
