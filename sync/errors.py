@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 from models.enums import Record
 
@@ -12,10 +12,11 @@ T = TypeVar("T")
 
 
 class SyncError(Exception):
-    """A record did not come across, and ``message`` tells the person who gets the mail why.
+    """A record was not synced, and ``message`` tells the person who gets the mail why.
 
-    ``title`` names the record as a person does; :func:`naming_record` sets it. ``outcome_unknown`` says that
-    something may have been saved all the same, so that whoever tries next looks before it writes.
+    ``title`` names the record as a person does. ``outcome_unknown`` says that something may have been saved all
+    the same, so that whoever tries next looks before it writes. ``retry_after`` is the least wait that the other
+    system asks for, if it says.
 
     Args:
         message: what is wrong, in plain words, with the record's own numbers.
@@ -25,14 +26,23 @@ class SyncError(Exception):
     """
 
     error_code = ""
+    title = ""
+    outcome_unknown = False
+    retry_after: timedelta | None = None
 
     def __init__(self, message: str, *, error_code: str = "", remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.error_code = error_code or self.error_code
         self.remedy = remedy
-        self.title = ""
-        self.outcome_unknown = False
+
+    def replace(self, *, title: str = "", outcome_unknown: bool = False) -> Self:
+        """Make a copy that names its record, or that says that something may have been saved."""
+        changed = type(self).__new__(type(self), *self.args)
+        vars(changed).update(vars(self))
+        changed.title = title or self.title
+        changed.outcome_unknown = outcome_unknown or self.outcome_unknown
+        return changed
 
 
 class UnavailableError(SyncError):
@@ -61,9 +71,10 @@ class OutcomeUnknownError(SyncError):
     if a look shows that nothing was saved. Without it (no answer came) looking at once may be too early.
     """
 
+    outcome_unknown = True
+
     def __init__(self, message: str, *, error_code: str = "", otherwise: SyncError | None = None) -> None:
         super().__init__(message, error_code=error_code)
-        self.outcome_unknown = True
         self.otherwise = otherwise
 
     @property
@@ -73,7 +84,7 @@ class OutcomeUnknownError(SyncError):
 
 
 class DependencyPendingError(SyncError):
-    """Another record must come across first, and this one is taken up again when it has."""
+    """Another record must be synced first, and this one is taken up again when it is."""
 
     error_code = "dependency_pending"
 
@@ -83,11 +94,11 @@ class DependencyPendingError(SyncError):
 
 
 class RejectedError(SyncError):
-    """The record cannot come across as it is: a person corrects it."""
+    """The record cannot be synced as it is: a person corrects it."""
 
 
 class DependencyEndedError(RejectedError):
-    """The record that must come across first ended without a link: taken up again should it get one after all."""
+    """The record that must be synced first ended without a link: taken up again should it get one after all."""
 
     def __init__(self, message: str, *, error_code: str, remedy: str, dependency: Record) -> None:
         super().__init__(message, error_code=error_code, remedy=remedy)
@@ -98,14 +109,21 @@ class MisconfiguredError(SyncError):
     """The connection cannot work as it is set up: it pauses until a person corrects its settings."""
 
 
+class CrashError(SyncError):
+    """A bug of ours, so that nobody knows what was saved: tried a few times, alone, then shown to a person."""
+
+    outcome_unknown = True
+
+
 @contextmanager
 def naming_record(title: str) -> Iterator[None]:
     """Name the record that an error inside is about."""
     try:
         yield
     except SyncError as error:
-        error.title = error.title or title
-        raise
+        if error.title:
+            raise
+        raise error.replace(title=title) from error
 
 
 def error_as_value(title: str, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | SyncError:

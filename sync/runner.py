@@ -1,28 +1,26 @@
-"""Drains a lane, a batch at a time: claim, act with no transaction open, settle."""
+"""Drains a lane, a batch at a time: lease its jobs, execute them with no transaction open, complete them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from models.connections import alert_outbox
+from i18n.messages import msg
+from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection, Connections
-from models.database import Database
-from models.enums import EntityType, Lane, Outcome
-from models.inbox import dependencies as inbox_dependencies
-from models.inbox import due, leases
-from models.inbox.leases import AttemptResult, Lease, LeaseLostError
-from sync.engine import breaker_policy, dependencies
-from sync.engine.alerts import pause_alert
-from sync.engine.batch import Flow, run_batch
+from models.database import Database, DatabaseUnavailableError
+from models.enums import EntityType, Lane
+from models.inbox import circuit_breaker, leases
+from models.inbox.leases import CRASHED, AttemptResult, Lease, LeaseLostError, SyncJob
+from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
-from sync.engine.instrumentation import Instrumentation, NoInstrumentation
-from sync.engine.outcomes import Attempt, Success, attempt_result, next_chance, postponed
+from sync.engine.outcomes import Attempt, NotAttempted, Success, Trace, attempt_results, connection_problem
 from sync.engine.write_deadline import WriteDeadline, enforced
-from sync.errors import DependencyPendingError, MisconfiguredError, SyncError
+from sync.errors import CrashError, MisconfiguredError, RejectedError, SyncError, UnavailableError
 from sync.flows.customers import Customers
 from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
@@ -37,21 +35,75 @@ FLOWS: Mapping[EntityType, type[Customers | Projects | Invoices | Expenses]] = {
     EntityType.EXPENSE: Expenses,
 }
 
-NO_INSTRUMENTATION = NoInstrumentation()
+MAX_WORKER_CRASHES = 3
+"""Workers that may vanish over one record before it is set aside, for it may be what kills them."""
+
+_NOT_ABOUT_RECORDS = (LeaseLostError, DatabaseUnavailableError)
+"""Nothing can be completed after these, so the lease expires and the jobs are leased again."""
+
+_CONNECTION_ERRORS = (UnavailableError, MisconfiguredError)
+"""After these no further record of the connection is tried."""
+
+W = TypeVar("W", bound="Prepared")
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+class Prepared(Protocol):
+    """What a flow has prepared for sending."""
+
+    @property
+    def job(self) -> SyncJob:
+        """The job that it is about."""
+        ...
+
+
+class Flow(Protocol[W]):
+    """What is done for one entity type; safe to run twice over the same job.
+
+    ``batch_size`` is how many jobs are leased at a time. ``sends_together`` says that they share the calls that
+    send them; what is said in sending then belongs to each of them.
+    """
+
+    batch_size: int
+    sends_together: bool
+
+    def prepare(self, job: SyncJob) -> W | Success:
+        """Read the record and see what is to be sent; raises ``SyncError``."""
+        ...
+
+    def send(self, works: Sequence[W]) -> Sequence[Success | SyncError]:
+        """Send what was prepared: an answer for each in the same order, or a ``SyncError`` for them all."""
+        ...
+
+
+class Instrumentation(Protocol):
+    """Counts, traces and gives the log its fields, and changes nothing."""
+
+    def draining(self, lease: Lease, /) -> AbstractContextManager[None]:
+        """Surround all that is done for a lease."""
+        ...
+
+    def attempting(self, lease: Lease, step: str, jobs: Sequence[SyncJob], /) -> AbstractContextManager[None]:
+        """Surround a step of an attempt, ``prepare`` or ``send``, at one job or at several that go together."""
+        ...
+
+    def completed(self, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
+        """Hear what became of jobs, once that is written down."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
     """Takes lanes through their stations.
 
     Args:
         database: where the inbox is.
-        connections: to read a connection and to pause it.
-        open_context: gives a flow the two systems of a connection; the function renews the claim.
+        connections: to read a connection.
+        open_context: gives a flow the two systems of a connection; the function renews the lease.
         clock: gives the present instant in UTC.
         monotonic: counts seconds, also while the machine sleeps.
         random: gives a number from 0 up to 1.
-        lease_ttl: how long a claim holds without a word.
+        lease_ttl: how long a lease holds unless renewed.
         instrumentation: who looks on.
     """
 
@@ -62,122 +114,171 @@ class Runner:
     monotonic: Callable[[], float]
     random: Callable[[], float]
     lease_ttl: timedelta
-    instrumentation: Instrumentation = NO_INSTRUMENTATION
+    instrumentation: Instrumentation
 
     def drain(self, lane: Lane) -> set[Lane]:
         """Work one batch of a lane off, and tell which lanes have something to do after it."""
-        flow = FLOWS[lane.entity_type]
-        connection = self.connections.get(lane.connection_id)  # before the claim, should it not be readable
-        deadline, now = (
-            WriteDeadline(clock=self.clock, monotonic=self.monotonic, lease_ttl=self.lease_ttl),
-            self.clock(),
-        )
-        lease = leases.acquire(self.database, lane, limit=flow.batch_size, now=now, until=now + self.lease_ttl)
+        connection = self.connections.get(lane.connection_id)  # before the lease, should it not be readable
+        deadline = WriteDeadline(clock=self.clock, monotonic=self.monotonic, lease_ttl=self.lease_ttl)
+        now, limit = self.clock(), FLOWS[lane.entity_type].batch_size
+        lease = leases.acquire(self.database, lane, limit=limit, now=now, until=now + self.lease_ttl)
         if lease is None:
             return set()
         with self.instrumentation.draining(lease), enforced(deadline):
             try:
-                return self._process(lease, flow, connection, deadline)
+                return self._complete(lease, self._execute(lease, connection, deadline))
             except LeaseLostError:
                 log.warning("lease_lost", connection=lane.connection_id, entity_type=lane.entity_type)
                 return set()
 
     def pause(self, connection: Connection, error: MisconfiguredError) -> None:
-        """Stop a connection whose settings are wrong, with one mail however many records met it."""
-        if self.connections.pause(connection.id, error.message, now=self.clock(), alerted=True):
+        """Stop a connection whose settings are wrong, with one mail however often that is met."""
+        problem = connection_problem(error)
+        if problem and circuit_breaker.pause(self.database, connection.id, problem, now=self.clock()):
             log.warning("connection_paused", connection=connection.id, error_code=error.error_code)
-            alert_outbox.queue_connection_alert(
-                self.database, connection.id, pause_alert(connection, error), now=self.clock()
-            )
 
-    def _process(
-        self,
-        lease: Lease,
-        flow: Callable[[SyncContext], Flow[Any]],
-        connection: Connection,
-        deadline: WriteDeadline,
-    ) -> set[Lane]:
-        context = self.open_context(connection, lambda: self._renew_lease(lease, deadline))
+    def _execute(self, lease: Lease, connection: Connection, deadline: WriteDeadline) -> list[AttemptResult]:
+        """Run the flow over the jobs of a lease, and decide what becomes of each."""
+        context = self.open_context(connection, partial(self._renew_lease, lease, deadline))
+        batch = _Batch(
+            flow=FLOWS[lease.lane.entity_type](context),
+            lease=lease,
+            context=context,
+            keep_lease=partial(self._keep_lease, lease, deadline),
+            instrumentation=self.instrumentation,
+        )
         with context.reading_ahead(lease.lane, [job.record for job in lease.jobs]):
-            trying = partial(self.instrumentation.attempting, lease)
-            attempts, untried = run_batch(
-                flow(context),
-                lease.jobs,
-                clock=self.clock,
-                renew_lease=self._lease_renewer(lease, deadline),
-                instrument=trying,
-            )
-        attempts |= dependencies.follow_up(self.database, lease, attempts, now=self.clock())
-        answers = {job_id: each.answer for job_id, each in attempts.items()}
-        for error in answers.values():
-            if isinstance(error, MisconfiguredError):
-                self.pause(connection, error)  # before the lane is free, or another worker would try it once more
-        results = self._results(lease, attempts, untried, connection)
-        leases.complete(self.database, lease, results, now=self.clock())
+            attempts = batch.run()
+        return attempt_results(
+            self.database,
+            lease,
+            attempts,
+            now=self.clock(),
+            random=self.random,
+            recipients=connection.settings.error_emails,
+        )
+
+    def _complete(self, lease: Lease, results: Sequence[AttemptResult]) -> set[Lane]:
+        lanes = leases.complete(self.database, lease, results, clock=self.clock, jitter=self.random())
         self.instrumentation.completed(lease, results, now=self.clock())
         _log(lease, results)
-        breaker_policy.record_batch(
-            self.database, connection, answers.values(), now=self.clock(), random=self.random
-        )
-        return self._next(lease, answers)
+        return lanes
 
     def _renew_lease(self, lease: Lease, deadline: WriteDeadline) -> None:
         deadline.renew()
         leases.renew(self.database, lease, until=self.clock() + self.lease_ttl)
 
-    def _lease_renewer(self, lease: Lease, deadline: WriteDeadline) -> Callable[[], None]:
-        """Make what keeps a claim while records are read: it renews it when a tenth of its time is over."""
-        held = self.clock()
+    def _keep_lease(self, lease: Lease, deadline: WriteDeadline) -> None:
+        """Renew the lease where a tenth of its time is over; called while records are read."""
+        if self.clock() - deadline.renewed_at >= self.lease_ttl / 10:
+            self._renew_lease(lease, deadline)
 
-        def renew_lease() -> None:
-            nonlocal held
-            if self.clock() - held >= self.lease_ttl / 10:
-                self._renew_lease(lease, deadline)
-                held = self.clock()
 
-        return renew_lease
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """The jobs of a lease on their way through a flow: each prepared, what is ready sent, and every end caught."""
 
-    def _results(
-        self,
-        lease: Lease,
-        attempts: Mapping[int, Attempt],
-        untried: Mapping[int, SyncError],
-        connection: Connection,
-    ) -> Sequence[AttemptResult]:
-        now, addresses = self.clock(), connection.settings.error_emails
-        made = [
-            attempt_result(job, attempts[job.id], now=now, random=self.random, recipients=addresses)
-            for job in lease.jobs
-            if job.id in attempts
-        ]
-        until = {error: next_chance(error, now=now, random=self.random) for error in set(untried.values())}
-        rest = (job for job in lease.jobs if job.id in untried)
-        return made + [postponed(job, until=until[untried[job.id]]) for job in rest]
+    flow: Flow[Any]
+    lease: Lease
+    context: SyncContext
+    keep_lease: Callable[[], None]
+    instrumentation: Instrumentation
 
-    def _next(self, lease: Lease, answers: Mapping[int, Success | Exception]) -> set[Lane]:
-        """Wake what waited for records that came across or never will, and tell the lanes to nudge."""
-        lane, records = lease.lane, {job.id: job.record for job in lease.jobs}
-        done = {records[i]: answer.outcome for i, answer in answers.items() if isinstance(answer, Success)}
-        woken = inbox_dependencies.wake(self.database, lane.connection_id, done.keys(), now=self.clock())
-        skipped = [record for record, outcome in done.items() if outcome is Outcome.SKIPPED]
-        woken |= inbox_dependencies.end_wait(self.database, lane.connection_id, skipped, now=self.clock())
-        dependencies = [
-            answer.dependency for answer in answers.values() if isinstance(answer, DependencyPendingError)
-        ]
-        more = {lane} if due.in_lane(self.database, lane, now=self.clock()) else set()
-        return more | woken | {Lane(lane.connection_id, record.entity_type) for record in dependencies}
+    def run(self) -> dict[int, Attempt | NotAttempted]:
+        """Prepare each job and send what is ready; tells by its id how it ended.
+
+        Once a system is unavailable or refuses the connection, no further record is tried on it. The lease is kept
+        before each further record, since many slow reads take longer than it holds by itself.
+        """
+        attempts: dict[int, Attempt | NotAttempted] = {}
+        ready: list[tuple[Prepared, Trace]] = []
+        for place, job in enumerate(self.lease.jobs):
+            if place:
+                self.keep_lease()
+            with self.instrumentation.attempting(self.lease, "prepare", [job]):
+                answer, trace = self._try(partial(self._prepare, job))
+            if isinstance(answer, Success | SyncError):
+                attempts[job.id] = Attempt(answer=answer, trace=trace)
+            else:
+                ready.append((answer, trace))
+            if isinstance(answer, _CONNECTION_ERRORS):
+                later = self.lease.jobs[place + 1 :]
+                attempts |= {each.id: NotAttempted(because=answer) for each in later}
+                break
+        return attempts | self._send(ready)
+
+    def _prepare(self, job: SyncJob) -> Prepared | Success:
+        if job.worker_crashes >= MAX_WORKER_CRASHES:
+            raise RejectedError(
+                msg(
+                    "The bridge broke down {times} times while it had this record in hand.",
+                    times=job.worker_crashes,
+                ),
+                error_code="worker_crashes",
+                remedy=msg("Please pass this on to whoever runs the bridge."),
+            )
+        prepared: Prepared | Success = self.flow.prepare(job)
+        return prepared
+
+    def _send(self, ready: Sequence[tuple[Prepared, Trace]]) -> dict[int, Attempt | NotAttempted]:
+        """Send what is ready, in one go or each by itself; tells as :meth:`run` does."""
+        attempts: dict[int, Attempt | NotAttempted] = {}
+        groups = [ready] if ready and self.flow.sends_together else [[each] for each in ready]
+        for place, group in enumerate(groups, 1):
+            with self.instrumentation.attempting(self.lease, "send", [item.job for item, _ in group]):
+                answers, sent = self._try(partial(self.flow.send, [item for item, _ in group]))
+            if isinstance(answers, SyncError):
+                answers = [answers] * len(group)
+            for (item, prepared), answer in zip(group, answers, strict=True):
+                trace = replace(
+                    prepared, calls=prepared.calls + sent.calls, seconds=prepared.seconds + sent.seconds
+                )
+                attempts[item.job.id] = Attempt(answer=answer, trace=trace)
+            ended_by = next((each for each in answers if isinstance(each, _CONNECTION_ERRORS)), None)
+            if ended_by:
+                later = [item.job.id for group in groups[place:] for item, _ in group]
+                return attempts | {job_id: NotAttempted(because=ended_by) for job_id in later}
+        return attempts
+
+    def _try(self, step: Callable[[], T]) -> tuple[T | SyncError, Trace]:
+        """Take a step and catch how it ends, unless that is not about the jobs of the lease."""
+        began = self.context.clock()
+        answer: T | SyncError
+        with recording_calls() as calls:
+            try:
+                answer = step()
+            except _NOT_ABOUT_RECORDS:
+                raise
+            except SyncError as error:
+                answer = error
+            except Exception as error:
+                log.exception("flow_crashed")
+                answer = _crash(error)
+        seconds = (self.context.clock() - began).total_seconds()
+        aliases = self.context.take_search_aliases()
+        return answer, Trace(calls=tuple(calls), seconds=seconds, search_aliases=aliases)
+
+
+def _crash(error: Exception) -> CrashError:
+    return CrashError(
+        msg("The bridge itself failed on this record ({error}).", error=type(error).__name__),
+        error_code=CRASHED,
+        remedy=msg("Please pass this on to whoever runs the bridge; the log says more."),
+    )
 
 
 def _log(lease: Lease, results: Sequence[AttemptResult]) -> None:
-    records = {job.id: job.record.id for job in lease.jobs}
+    connection_id, records = lease.lane.connection_id, {job.id: job.record.id for job in lease.jobs}
     for result in results:
         if result.outcome:
             log.info(
                 "attempt",
-                connection=lease.lane.connection_id,
+                connection=connection_id,
                 entity_type=lease.lane.entity_type,
                 record=records[result.job_id],
                 job=result.job_id,
                 outcome=result.outcome,
                 **({"error_code": result.error_code} if result.error_code else {}),
             )
+        if result.problem and result.problem.alert_type is AlertType.PAUSED:
+            log.warning("connection_paused", connection=connection_id, error_code=result.error_code)

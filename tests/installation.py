@@ -122,7 +122,7 @@ def stuck(
         remedy=told[2],
         alert=Alert(AlertType.NEEDS_ATTENTION, *told, connection.settings.error_emails),
     )
-    leases.complete(database, lease, [result], now=now)
+    leases.complete(database, lease, [result], clock=lambda: now)
     return job.id
 
 

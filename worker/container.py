@@ -69,8 +69,8 @@ class Container:
         self.operations = Operations(self.database, self.vault)
         self.openid = _openid(settings)
         self.runner = Runner(
-            self.database,
-            self.connections,
+            database=self.database,
+            connections=self.connections,
             open_context=self.open_context,
             clock=clock,
             monotonic=monotonic,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from i18n.messages import Message, joined, msg
 from models.connections import webhook_activity
+from models.connections.alert_outbox import Alert, queue_alert
 from models.connections.settings import ConnectionSettings
 from models.connections.vault import Vault
 from models.connections.webhook_token import hash_token
@@ -172,24 +173,10 @@ class Connections:
             _audit(session, connection_id, actor=actor, what=msg("gave the webhook a new address"), now=now)
         return token
 
-    def pause(
-        self, connection_id: int, because: str, *, actor: str = "", now: datetime, alerted: bool = False
-    ) -> bool:
-        """Stop the connection's work until it is resumed; False where it was paused already.
-
-        ``actor`` is the person who does it, empty for the bridge itself. ``alerted`` says that the connection's
-        addresses hear of it, so that they also hear when it works again.
-        """
+    def pause(self, connection_id: int, because: str, *, actor: str = "", now: datetime) -> bool:
+        """Stop the connection's work until it is resumed; False where it was paused already."""
         with self._database.transaction() as session:
-            row = _row(session, connection_id, lock=True)
-            was_working = not row.paused_because
-            if was_working:
-                row.paused_because, row.paused_by = because, actor
-                if alerted:
-                    row.consecutive_failures, row.outage_alerted = max(1, row.consecutive_failures), True
-                what = msg("paused: {because}", because=because)
-                _audit(session, connection_id, actor=actor or msg("the bridge"), what=what, now=now)
-        return was_working
+            return pause(session, _row(session, connection_id, lock=True), because, actor=actor, now=now)
 
     def resume(self, connection_id: int, *, actor: str, now: datetime) -> None:
         """Let the connection work again; what waited goes through."""
@@ -226,6 +213,31 @@ class Connections:
             settings = ConnectionSettings.model_validate(_open(self._vault, row))
             known = self._opened[row.id] = (row.settings, row.secrets, settings)
         return known[2]
+
+
+def pause(
+    session: Session,
+    row: ConnectionRow,
+    because: str,
+    *,
+    actor: str = "",
+    now: datetime,
+    alert: Alert | None = None,
+) -> bool:
+    """Stop the work of a connection, whose row is locked; False where it was paused already.
+
+    ``actor`` is the person who does it, empty for the bridge itself. Who gets the ``alert`` also hears when it
+    works again.
+    """
+    if row.paused_because:
+        return False
+    row.paused_because, row.paused_by = because, actor
+    if alert:
+        row.consecutive_failures, row.outage_alerted = max(1, row.consecutive_failures), True
+        queue_alert(session, row.id, alert, job_id=None, now=now)
+    what = msg("paused: {because}", because=because)
+    _audit(session, row.id, actor=actor or msg("the bridge"), what=what, now=now)
+    return True
 
 
 def summaries(

@@ -1,38 +1,67 @@
-"""The circuit breaker of a connection: while its systems do not answer it rests, and then one change is risked."""
+"""The circuit breaker of a connection: what opens it, for how long, what closes it, and who hears of it.
 
-from collections.abc import Callable
+A connection whose systems do not answer is one fact, not a thousand: while the breaker is open nothing of it is
+tried, half-open lets one job through, and there is one mail. Its state is in the connection's row.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.orm import Session
 
-from models.connections.alert_outbox import Alert, queue_alert
+from i18n.formatting import OSLO
+from i18n.messages import Message, msg
+from models.connections import repository
+from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import JobState, Outcome
-from models.inbox import verification_delay
-from models.schema.locks import FOR_NO_KEY_UPDATE, locked
+from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import ConnectionRow, SyncJobRow
 
+FAILURE_THRESHOLD = 3
+"""Batches in a row that met a system which does not answer, after which the breaker opens."""
 
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """How long a connection's systems have not answered: since when (UTC), and how many times in a row."""
+FIRST_DELAY = timedelta(seconds=30)
+MAX_DELAY = timedelta(minutes=5)
 
-    since: datetime
-    failures: int
+OUTAGE_ALERT_AFTER = timedelta(minutes=2)
+"""How long an outage lasts before anybody is told."""
+
+RATE_LIMIT_ALERT_AFTER = timedelta(minutes=15)
+"""How long nothing is synced for want of requests before anybody is told; it often happens for a while."""
+
+
+ProblemType: TypeAlias = Literal[AlertType.OUTAGE, AlertType.RATE_LIMITED, AlertType.PAUSED]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionProblem:
+    """Why an attempt failed that any other record of the connection would meet too.
+
+    ``alert_type`` says what it is: an outage, a rate limit, or settings for which the connection pauses.
+    ``retry_after`` is the least wait that the other system asks for, if it says.
+    """
+
+    alert_type: ProblemType
+    message: str
+    remedy: str
+    error_code: str
+    retry_after: timedelta | None = None
 
 
 def is_available(now: datetime) -> ColumnElement[bool]:
-    """Say in SQL that a connection is neither paused nor resting."""
-    rested = or_(ConnectionRow.breaker_open_until.is_(None), ConnectionRow.breaker_open_until <= now)
-    return and_(ConnectionRow.paused_because == "", rested)
+    """Say in SQL that a connection is not paused and its breaker not open."""
+    not_open = or_(ConnectionRow.breaker_open_until.is_(None), ConnectionRow.breaker_open_until <= now)
+    return and_(ConnectionRow.paused_because == "", not_open)
 
 
 def admit(session: Session, connection_id: int, *, limit: int, now: datetime, until: datetime) -> int:
-    """Tell how many changes may be claimed: none of a connection that rests, and one to see whether it is over.
+    """Tell how many jobs may be leased: all, none while the breaker is open, one to probe when it is half-open.
 
-    The one that is risked keeps the connection at rest until ``until``, so that no other lane tries as well.
+    The probe keeps the breaker open until ``until``, so that no other lane probes as well.
     """
     row = session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
     if row is None or row.paused_because or (row.breaker_open_until and row.breaker_open_until > now):
@@ -43,96 +72,141 @@ def admit(session: Session, connection_id: int, *, limit: int, now: datetime, un
     return 1
 
 
-def record_failure(
-    database: Database,
+def record_batch(
+    session: Session,
     connection_id: int,
     *,
+    synced: bool,
+    problems: Sequence[ConnectionProblem],
     now: datetime,
-    open_for: Callable[[Outage], timedelta],
-    alert_for: Callable[[Outage], Alert | None],
-) -> None:
-    """Count an answer that says unavailable, rest as long as ``open_for`` says.
+    jitter: float,
+) -> bool:
+    """Open or close the breaker, or pause the connection, by what a batch met; True where an outage has ended.
 
-    And queue once what ``alert_for`` says.
+    Only a ``synced`` record proves that both systems answer: others may have needed one of them or none.
+    ``jitter``, from 0 up to 1, takes up to a quarter off the time that the breaker stays open.
     """
+    row = _lock_if_concerned(session, connection_id, synced=synced, problems=problems)
+    if row is None:
+        return False
+    first = {problem.alert_type: problem for problem in reversed(problems)}
+    misconfigured = first.get(AlertType.PAUSED)
+    if misconfigured:
+        _pause(session, row, misconfigured, now=now)
+    if outage := first.get(AlertType.OUTAGE):
+        _record_failure(session, row, outage, now=now, jitter=jitter)
+        return False
+    recovered = synced and not misconfigured and _record_recovery(session, row, now=now)
+    if rate_limit := first.get(AlertType.RATE_LIMITED):
+        _record_rate_limit(session, row, rate_limit, now=now)
+    elif row.breaker_open_until:
+        row.breaker_open_until = now  # a probe that showed nothing: the next one follows at once
+    return recovered
+
+
+def held_up(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
+    """Say in SQL which jobs an outage holds up that is over now: those that wait longer after a failure."""
+    return and_(
+        SyncJobRow.connection_id == connection_id,
+        SyncJobRow.state == JobState.QUEUED,
+        SyncJobRow.outcome == Outcome.FAILED,
+        SyncJobRow.dependency_type.is_(None),
+        SyncJobRow.due_at > now,
+    )
+
+
+def pause(database: Database, connection_id: int, problem: ConnectionProblem, *, now: datetime) -> bool:
+    """Pause a connection whose settings are wrong, with one mail; False where it was paused already."""
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        row.consecutive_failures, row.rate_limited_since = row.consecutive_failures + 1, None
-        row.outage_since = row.outage_since or now
-        outage = Outage(row.outage_since, row.consecutive_failures)
-        wait = open_for(outage)
-        row.breaker_open_until = now + wait if wait else None
-        alert = None if row.outage_alerted else alert_for(outage)
-        if alert:
-            row.outage_alerted = True
-            queue_alert(session, connection_id, alert, job_id=None, now=now)
+        return _pause(session, row, problem, now=now)
 
 
-def record_rate_limit(
-    database: Database,
-    connection_id: int,
-    *,
-    now: datetime,
-    until: datetime,
-    alert_for: Callable[[datetime], Alert | None],
-) -> None:
-    """Rest until there are requests again, which is no failure of the systems.
-
-    And queue once what ``alert_for`` says.
-
-    ``alert_for`` is given since when (UTC) nothing has come across for want of requests.
-    """
-    with database.transaction() as session:
-        row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        row.rate_limited_since = row.rate_limited_since or now
-        row.breaker_open_until = until
-        alert = None if row.rate_limit_alerted else alert_for(row.rate_limited_since)
-        if alert:
-            row.rate_limit_alerted = True
-            queue_alert(session, connection_id, alert, job_id=None, now=now)
+def open_for(failures: int, *, jitter: float) -> timedelta:
+    """Tell how long to stay open: not at all at first, then longer and longer, less up to a quarter by chance."""
+    if failures < FAILURE_THRESHOLD:
+        return timedelta()
+    grown = FIRST_DELAY * 2.0 ** min(failures - FAILURE_THRESHOLD, 10)
+    wait: timedelta = min(grown, MAX_DELAY)
+    return wait * (1 - jitter / 4)
 
 
-def end_probe(database: Database, connection_id: int, *, now: datetime) -> None:
-    """After a try that showed nothing, let the next one be risked at once."""
-    with database.transaction() as session:
-        row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        if row.breaker_open_until:
-            row.breaker_open_until = now
-
-
-def record_recovery(database: Database, connection_id: int, *, now: datetime, alert: Alert) -> None:
-    """End an outage or a want of requests: what it held up is due, and those who were told get ``alert``.
-
-    What may have been saved is due when its call has ended: a look before that would find nothing. Mostly there is
-    nothing to end, and one look without a lock tells so.
-    """
-    if not _is_open(database, connection_id):
-        return
-    with database.transaction() as session:
-        row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        if not (row.consecutive_failures or row.rate_limited_since):
-            return
-        if row.outage_alerted or row.rate_limit_alerted:
-            queue_alert(session, connection_id, alert, job_id=None, now=now)
-        row.consecutive_failures, row.outage_since, row.breaker_open_until, row.outage_alerted = (
-            0,
-            None,
-            None,
-            False,
-        )
-        row.rate_limited_since, row.rate_limit_alerted = None, False
-        waits = and_(SyncJobRow.connection_id == connection_id, SyncJobRow.state == JobState.QUEUED)
-        held_up = and_(SyncJobRow.outcome == Outcome.FAILED, SyncJobRow.dependency_type.is_(None))
-        later = locked(select(SyncJobRow.id).where(waits, held_up, SyncJobRow.due_at > now))
-        session.execute(
-            update(SyncJobRow)
-            .where(SyncJobRow.id.in_(later))
-            .values(due_at=verification_delay.earliest_retry(now))
-        )
-
-
-def _is_open(database: Database, connection_id: int) -> bool:
+def _lock_if_concerned(
+    session: Session, connection_id: int, *, synced: bool, problems: Sequence[ConnectionProblem]
+) -> ConnectionRow | None:
+    """Lock the connection's row if a batch changes it; mostly none does, and then no other lane is held up."""
     troubled = or_(ConnectionRow.consecutive_failures > 0, ConnectionRow.rate_limited_since.is_not(None))
-    query = select(ConnectionRow.id).where(ConnectionRow.id == connection_id, troubled)
-    with database.statement() as connection:
-        return connection.scalar(query) is not None
+    probed = ConnectionRow.breaker_open_until.is_not(None)
+    concerned: ColumnElement[bool] = true() if problems else troubled if synced else probed
+    query = select(ConnectionRow).where(ConnectionRow.id == connection_id, concerned)
+    return session.scalar(query.with_for_update(key_share=True))
+
+
+def _pause(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime) -> bool:
+    message = msg("{problem} Nothing is lost: what comes in meanwhile waits.", problem=problem.message)
+    alert = _alert(row, problem, message=message, remedy=problem.remedy)
+    return repository.pause(session, row, problem.message, now=now, alert=alert)
+
+
+def _record_failure(
+    session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime, jitter: float
+) -> None:
+    row.consecutive_failures, row.rate_limited_since = row.consecutive_failures + 1, None
+    row.outage_since = since = row.outage_since or now
+    wait = max(open_for(row.consecutive_failures, jitter=jitter), problem.retry_after or timedelta())
+    row.breaker_open_until = now + wait if wait else None
+    is_long = row.consecutive_failures >= FAILURE_THRESHOLD and now - since >= OUTAGE_ALERT_AFTER
+    if is_long and not row.outage_alerted:
+        row.outage_alerted = True
+        remedy = msg("Nothing. Everything waits, and is tried again by itself until it has come across.")
+        alert = _alert(row, problem, message=_nothing_since(since, problem), remedy=remedy)
+        queue_alert(session, row.id, alert, job_id=None, now=now)
+
+
+def _record_rate_limit(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime) -> None:
+    """Stay open until there are requests again, which is no failure of the systems."""
+    row.rate_limited_since = since = row.rate_limited_since or now
+    row.breaker_open_until = now + (problem.retry_after or FIRST_DELAY)
+    if now - since >= RATE_LIMIT_ALERT_AFTER and not row.rate_limit_alerted:
+        row.rate_limit_alerted = True
+        alert = _alert(row, problem, message=_nothing_since(since, problem), remedy=problem.remedy)
+        queue_alert(session, row.id, alert, job_id=None, now=now)
+
+
+def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> bool:
+    """Close the breaker after an outage or a rate limit, and tell those who heard of it; False after neither."""
+    if not (row.consecutive_failures or row.rate_limited_since):
+        return False
+    if row.outage_alerted or row.rate_limit_alerted:
+        alert = Alert(
+            type=AlertType.RECOVERED,
+            title=row.name,
+            message=msg("It works again, and everything that waited is on its way."),
+            remedy="",
+            recipients=_recipients(row),
+        )
+        queue_alert(session, row.id, alert, job_id=None, now=now)
+    row.consecutive_failures, row.outage_since, row.outage_alerted = 0, None, False
+    row.rate_limited_since, row.rate_limit_alerted = None, False
+    row.breaker_open_until = None
+    return True
+
+
+def _nothing_since(since: datetime, problem: ConnectionProblem) -> Message:
+    time = f"{since.astimezone(OSLO):%H:%M}"
+    return msg("Nothing has come across since {time}. {problem}", time=time, problem=problem.message)
+
+
+def _alert(row: ConnectionRow, problem: ConnectionProblem, *, message: Message, remedy: str) -> Alert:
+    return Alert(
+        type=problem.alert_type,
+        title=row.name,
+        message=message,
+        remedy=remedy,
+        recipients=_recipients(row),
+        error_code=problem.error_code,
+    )
+
+
+def _recipients(row: ConnectionRow) -> tuple[str, ...]:
+    return tuple(row.settings["error_emails"])

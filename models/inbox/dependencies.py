@@ -1,13 +1,14 @@
-"""Changes that wait for another record: woken by its link, and told when it ends without one."""
+"""Jobs that wait for another record: woken by its link, and told when it ends without one."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Update, and_, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Update, and_, exists, select, tuple_, update
 
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
+from models.inbox.enqueue import enqueue
 from models.schema.locks import locked
 from models.schema.tables import LinkRow, SyncJobRow
 
@@ -16,13 +17,22 @@ LINKED = exists().where(
     LinkRow.entity_type == SyncJobRow.dependency_type,
     LinkRow.moment_id == SyncJobRow.dependency_id,
 )
-"""Says in SQL that what a change waits for has a link."""
+"""Says in SQL that what a job waits for has a link."""
 
 HELD_UP = SyncJobRow.state.in_([JobState.QUEUED, JobState.NEEDS_ATTENTION])
-"""Says in SQL that a change waits, or needs a person since what it waited for had ended without a link."""
+"""Says in SQL that a job waits, or needs attention since what it waited for had ended without a link."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A job that is to wait for a record, ``again`` where it has been waiting for that one already."""
+
+    job_id: int
+    record: Record
+    again: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
     """How a record stands that others wait for: what its last attempt said, or the person who closed it."""
 
@@ -32,11 +42,38 @@ class Dependency:
     message: str
     closed_because: str
 
+    def is_in_vain(self, wait: Wait) -> bool:
+        """Tell whether it has ended without a link: by a person's word, or by an attempt since the job waits."""
+        attempted = self.state is JobState.DONE and wait.again
+        return not self.linked and (attempted or self.state is JobState.DISMISSED)
+
+
+def enqueue_awaited(
+    database: Database, connection_id: int, waits: Sequence[Wait], *, now: datetime
+) -> Mapping[int, Dependency]:
+    """Put into the inbox what jobs are to wait for; tells, by the job's id, what would be waited for in vain.
+
+    What had ended before is looked at once more for each job that comes to wait for it.
+    """
+    if not waits:
+        return {}
+    known = _find(database, connection_id, {wait.record for wait in waits})
+    in_vain: dict[int, Dependency] = {}
+    needed: set[Record] = set()
+    for wait in waits:
+        dependency = known.get(wait.record)
+        if dependency and dependency.is_in_vain(wait):
+            in_vain[wait.job_id] = dependency
+        elif dependency is None or dependency.state is JobState.DONE:
+            needed.add(wait.record)
+    enqueue(database, connection_id, needed, now=now, as_dependency=True)
+    return in_vain
+
 
 def wake(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
-    """Make due what waits for those of these records that have a link; tells the lanes to nudge.
+    """Make due what waits for those of these records that have a link; tells the lanes to dispatch.
 
-    What needs a person since such a record had none goes on as well.
+    What needs attention since such a record had none goes on as well.
     """
     return _awaken(database, connection_id, records, _woken(now), HELD_UP, LINKED)
 
@@ -49,7 +86,7 @@ def wake_satisfied(database: Database, *, now: datetime) -> None:
 
 
 def end_wait(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
-    """Make due what waits for these records, which have ended without a link; tells the lanes to nudge.
+    """Make due what waits for these records, which have ended without a link; tells the lanes to dispatch.
 
     It keeps in mind what it waited for, so that it does not wait for it again.
     """
@@ -57,10 +94,8 @@ def end_wait(database: Database, connection_id: int, records: Collection[Record]
     return _awaken(database, connection_id, records, due, SyncJobRow.state == JobState.QUEUED)
 
 
-def dependencies(
-    database: Database, connection_id: int, records: Collection[Record]
-) -> Mapping[Record, Dependency]:
-    """Tell how those of these records stand that the inbox knows."""
+def _find(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, Dependency]:
+    """Tell how those of these records stand that are in the inbox."""
     linked = exists().where(
         LinkRow.connection_id == SyncJobRow.connection_id,
         LinkRow.entity_type == SyncJobRow.entity_type,
@@ -81,28 +116,6 @@ def dependencies(
             )
             for row, has_link in session.execute(query)
         }
-
-
-def count_unfinished(database: Database, lane: Lane) -> int:
-    """Count the changes of a lane that are still to come across, those included that need a person."""
-    query = select(func.count()).where(
-        SyncJobRow.connection_id == lane.connection_id,
-        SyncJobRow.entity_type == lane.entity_type,
-        SyncJobRow.state.in_([JobState.QUEUED, JobState.RUNNING, JobState.NEEDS_ATTENTION]),
-    )
-    with database.transaction() as session:
-        return session.scalar(query) or 0
-
-
-def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[str, JobState]:
-    """Tell how those of a lane's records stand of which the inbox knows, by their ids."""
-    query = select(SyncJobRow.record_id, SyncJobRow.state).where(
-        SyncJobRow.connection_id == lane.connection_id,
-        SyncJobRow.entity_type == lane.entity_type,
-        SyncJobRow.record_id.in_(record_ids),
-    )
-    with database.statement() as connection:
-        return {row.record_id: JobState(row.state) for row in connection.execute(query)}
 
 
 def _woken(now: datetime) -> Update:

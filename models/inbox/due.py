@@ -1,4 +1,4 @@
-"""What is due now, and in which lanes nobody does it."""
+"""What is due, in which lanes nobody does it, and how the jobs of a lane stand."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 
 def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
-    """Tell the lanes with something to do: due changes and no worker, or a worker that has vanished."""
+    """Tell the lanes with something to do: due jobs and no worker, or a worker that has vanished."""
     idle = or_(LaneRow.lease_id.is_(None), LaneRow.lease_expires_at <= now)
     with database.transaction() as session:
         rows = session.execute(
@@ -42,7 +42,7 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
 
 
 def count(database: Database, lane: Lane, *, now: datetime) -> int:
-    """Count what is due in a lane or in a worker's hands."""
+    """Count what is due or running in a lane."""
     due_now = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now)
     query = select(func.count()).where(
         SyncJobRow.connection_id == lane.connection_id,
@@ -53,13 +53,23 @@ def count(database: Database, lane: Lane, *, now: datetime) -> int:
         return connection.scalar(query) or 0
 
 
-def in_lane(database: Database, lane: Lane, *, now: datetime) -> bool:
-    """Tell whether a lane has something to do now; to be asked once it is given back, so nothing is missed."""
-    query = select(SyncJobRow.id).where(
+def count_unfinished(database: Database, lane: Lane) -> int:
+    """Count the jobs of a lane that are still to be synced, those included that need attention."""
+    query = select(func.count()).where(
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,
-        SyncJobRow.state == JobState.QUEUED,
-        SyncJobRow.due_at <= now,
+        SyncJobRow.state.in_([JobState.QUEUED, JobState.RUNNING, JobState.NEEDS_ATTENTION]),
+    )
+    with database.transaction() as session:
+        return session.scalar(query) or 0
+
+
+def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[str, JobState]:
+    """Tell how those of a lane's records stand of which the inbox knows, by their ids."""
+    query = select(SyncJobRow.record_id, SyncJobRow.state).where(
+        SyncJobRow.connection_id == lane.connection_id,
+        SyncJobRow.entity_type == lane.entity_type,
+        SyncJobRow.record_id.in_(record_ids),
     )
     with database.statement() as connection:
-        return connection.scalar(query.limit(1)) is not None
+        return {row.record_id: JobState(row.state) for row in connection.execute(query)}

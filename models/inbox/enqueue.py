@@ -1,4 +1,4 @@
-"""What comes into the inbox: a row for each record, merged into the one that is there."""
+"""What comes into the inbox: a job for each record, merged into the one that is there."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,16 +15,22 @@ from models.schema.tables import SyncJobRow
 JOBS = SyncJobRow.metadata.tables["sync_jobs"]
 
 
-def upsert(
+def enqueue(
     database: Database,
     connection_id: int,
     records: Iterable[Record],
     *,
     now: datetime,
-    as_dependency: bool,
+    as_dependency: bool = False,
     outcome_unknown: bool = False,
 ) -> None:
-    """Put records into the inbox, as ``enqueue`` does, or as ``enqueue_dependency`` does where they are needed."""
+    """Note that these records need a sync: a job for each, merged into the one that is there.
+
+    A running job is due again afterwards, one that waits after a failure keeps its time (so that a storm of
+    webhooks does not undo the growing waits), and one that a person dismissed stays dismissed. Where another
+    record waits for these (``as_dependency``), what needs attention is left alone too. ``outcome_unknown`` says
+    that the other system may have them already, so that the flow looks there first.
+    """
     rows: list[dict[str, Any]] = [
         {
             "connection_id": connection_id,
@@ -35,18 +41,18 @@ def upsert(
             "received_at": now,
         }
         for record in sorted(
-            set(records), key=lambda record: (record.entity_type, record.id)
-        )  # one order: no deadlocks
+            set(records), key=lambda each: (each.entity_type, each.id)
+        )  # as all lock: no deadlocks
     ]
     if not rows:
         return
     with database.statement() as connection:
         if len(rows) == 1:  # a single row comes beside the statement, which is then made once and for all
-            doubt = restore.outcome_unknown(
+            unknown = restore.outcome_unknown(
                 connection_id, rows[0]["entity_type"], as_dependency=as_dependency, assume_unknown=outcome_unknown
             )
             connection.execute(
-                merge_into_existing(insert(JOBS).values(outcome_unknown=doubt), as_dependency=as_dependency),
+                merge_into_existing(insert(JOBS).values(outcome_unknown=unknown), as_dependency=as_dependency),
                 rows[0],
             )
         else:
@@ -57,10 +63,7 @@ def upsert(
 
 
 def merge_into_existing(fresh: Insert, *, as_dependency: bool) -> Insert:
-    """Say in SQL that rows merge into those that are there.
-
-    Like :func:`enqueue`, or like :func:`enqueue_dependency`.
-    """
+    """Say in SQL that rows merge into those that are there, as :func:`enqueue` tells."""
     looked_at = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.outcome.in_(SUCCESSFUL))
     over = or_(SyncJobRow.state.in_([JobState.DONE, JobState.NEEDS_ATTENTION]), looked_at)
     again, given = (SyncJobRow.state == JobState.DONE if as_dependency else over), fresh.excluded
@@ -77,27 +80,3 @@ def merge_into_existing(fresh: Insert, *, as_dependency: bool) -> Insert:
             "outcome_unknown": or_(SyncJobRow.outcome_unknown, given.outcome_unknown),
         },
     )
-
-
-def enqueue(
-    database: Database,
-    connection_id: int,
-    records: Iterable[Record],
-    *,
-    now: datetime,
-    outcome_unknown: bool = False,
-) -> None:
-    """Note that these records need a look: a row for each, merged into the one that is there.
-
-    ``outcome_unknown`` says that the other system may have them already, so that the flow looks there first.
-    A change in hand is looked at again afterwards, one that waits after a failure keeps its time (so that a
-    storm of notifications does not undo the growing waits), and one that a person closed stays closed.
-    """
-    upsert(database, connection_id, records, now=now, as_dependency=False, outcome_unknown=outcome_unknown)
-
-
-def enqueue_dependency(
-    database: Database, connection_id: int, records: Iterable[Record], *, now: datetime
-) -> None:
-    """Note that another record waits for these: like :func:`enqueue`, but what needs a person is left alone."""
-    upsert(database, connection_id, records, now=now, as_dependency=True)

@@ -1,12 +1,12 @@
-"""The inbox: where changes wait, who has them in hand, and how they left.
+"""Leases: a worker takes a lane with a batch of its jobs, keeps it, and gives it back with their results.
 
-A lane is claimed as a whole, so that a record is in one worker's hands at a time. A claim that runs out
-without a word belongs to a worker that vanished: what it had in hand is uncertain from then on.
+A lane is leased as a whole, so that a record is worked on by one worker at a time. A lease that expires belonged
+to a worker that vanished: the outcome of what it was running is unknown from then on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,22 +18,23 @@ from sqlalchemy.orm import Session
 from models.connections.alert_outbox import Alert, queue_alert
 from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
-from models.inbox import circuit_breaker, links, statistics, verification_delay
+from models.inbox import circuit_breaker, dependencies, statistics, verification_delay
+from models.inbox.circuit_breaker import ConnectionProblem
 from models.schema.locks import locked
 from models.schema.search_terms import search_terms
-from models.schema.tables import AttemptRow, LaneRow, SyncJobRow
+from models.schema.tables import AttemptRow, LaneRow, LinkRow, SyncJobRow
 
 CRASHED = "crashed"
-"""The reason of a change whose last attempt ended in an error that nobody had foreseen."""
+"""The error code of a job whose last attempt ended in an error that nobody had foreseen."""
 
 
 class LeaseLostError(Exception):
-    """The lane is in another worker's hands by now: stop, and write nothing."""
+    """Another worker has the lane by now: stop, and write nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncJob:
-    """A change in a worker's hands, with what earlier attempts left behind.
+    """A job that a worker has leased, with what earlier attempts left behind.
 
     ``dependency`` is the record that it has been waiting for, unless that has got a link.
     """
@@ -51,7 +52,7 @@ class SyncJob:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A batch of a lane's changes, oldest first, in one worker's hands until ``until`` (UTC) unless renewed."""
+    """A worker's right to a lane and a batch of its jobs, oldest first, until it expires unless renewed."""
 
     id: UUID
     lane: Lane
@@ -60,10 +61,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """How one change leaves a worker's hands. ``outcome`` is None for one that was given back untouched.
+    """What becomes of one job. ``outcome`` is None for one that is given back without an attempt.
 
-    ``calls`` are dataclasses that tell what was said to the remote systems in ``seconds``, and ``search_aliases``
-    the names of others that the record is found by.
+    ``problem`` is what the attempt shows to be wrong with the whole connection, ``calls`` are dataclasses that
+    tell what was said to the remote systems in ``seconds``, and ``search_aliases`` the names of others that the
+    record is found by.
     """
 
     job_id: int
@@ -78,6 +80,7 @@ class AttemptResult:
     message: str = ""
     remedy: str = ""
     dependency: Record | None = None
+    problem: ConnectionProblem | None = None
     seconds: float = 0
     calls: tuple[Any, ...] = ()
     search_aliases: tuple[str, ...] = ()
@@ -90,7 +93,10 @@ class AttemptResult:
 
 
 def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until: datetime) -> Lease | None:
-    """Take a lane and up to ``limit`` of its due changes; None where nothing is due or another worker has it."""
+    """Lease a lane and up to ``limit`` of its due jobs; None where nothing is due or another worker has it.
+
+    How many jobs may be taken is for the connection's circuit breaker to say.
+    """
     with database.transaction() as session:
         allowed = circuit_breaker.admit(session, lane.connection_id, limit=limit, now=now, until=until)
         if not allowed or not _lock_lane(session, lane, now=now):
@@ -105,56 +111,133 @@ def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until:
             .where(SyncJobRow.id.in_([row.id for row in taken]))
             .values(state=JobState.RUNNING, lease_id=token, leased_revision=SyncJobRow.revision)
         )
-    return Lease(token, lane, tuple(_job(row) for row in taken))
+    return Lease(id=token, lane=lane, jobs=tuple(_job(row) for row in taken))
 
 
 def renew(database: Database, lease: Lease, *, until: datetime) -> None:
-    """Keep the claim; called before each remote write. Raises :class:`LeaseLostError`."""
-    held = and_(_is(LaneRow, lease.lane), LaneRow.lease_id == lease.id)
-    kept = update(LaneRow).where(held).values(lease_expires_at=until).returning(LaneRow.entity_type)
+    """Keep the lease; called before each remote write. Raises :class:`LeaseLostError`."""
+    kept = update(LaneRow).where(_held(lease)).values(lease_expires_at=until).returning(LaneRow.entity_type)
     with database.statement() as connection:
         if connection.scalar(kept) is None:
             raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
 
 
-def complete(database: Database, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
-    """Write down how the claim's changes left, with their attempts and alerts, and give the lane back.
+def complete(
+    database: Database,
+    lease: Lease,
+    results: Sequence[AttemptResult],
+    *,
+    clock: Callable[[], datetime],
+    jitter: float = 0,
+) -> set[Lane]:
+    """Write down what becomes of the jobs and of the connection, give the lane back, and wake what waited.
 
-    A change that was received again meanwhile waits anew. Raises :class:`LeaseLostError`, and then nothing is
-    written.
+    All that is written of jobs, attempts, alerts, circuit breaker and pause is one transaction. Where the lease
+    was lost, nothing is written, and :class:`LeaseLostError` raised. A job that was received again meanwhile is
+    due again.
+
+    Args:
+        database: where they are.
+        lease: the lane and its jobs.
+        results: one for each job.
+        clock: gives the present instant in UTC.
+        jitter: a number from 0 up to 1, for how long the circuit breaker stays open.
+
+    Returns:
+        The lanes that have something to do now.
     """
-    synced = any(result.outcome is Outcome.SYNCED for result in results)
-    linked = links.find_many(database, lease.lane, [job.record.id for job in lease.jobs])
-    numbers = {moment_id: link.remote_id for moment_id, link in linked.items()}
+    now, lane = clock(), lease.lane
     with database.transaction() as session:
-        held = and_(_is(LaneRow, lease.lane), LaneRow.lease_id == lease.id)
-        lane = update(LaneRow).where(held).values(lease_id=None, lease_expires_at=None)
-        lane = lane.values(synced_at=now) if synced else lane
-        if session.scalar(lane.returning(LaneRow.entity_type)) is None:
-            raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
-        ids = [result.job_id for result in results]
-        in_hand = select(SyncJobRow).where(SyncJobRow.id.in_(ids), SyncJobRow.lease_id == lease.id)
-        rows = {row.id: row for row in session.scalars(locked(in_hand))}
-        completed = [
-            _complete_one(session, row, each, numbers, now=now)
-            for each in results
-            if (row := rows.get(each.job_id))
-        ]
-        ended = [
-            (Outcome(row.outcome), now - row.received_at)
-            for row in completed
-            if row and row.outcome and not _still_waits(row)
-        ]
-        statistics.count_attempts(session, lease.lane.connection_id, ended, now=now)
+        # In the order of locks: the connection, the lane, jobs, statistics. The lane is free once this is
+        # committed, and then the connection is paused already, or another worker would try it once more.
+        recovered = circuit_breaker.record_batch(
+            session,
+            lane.connection_id,
+            synced=any(result.outcome is Outcome.SYNCED for result in results),
+            problems=[result.problem for result in results if result.problem],
+            now=now,
+            jitter=jitter,
+        )
+        _give_back(session, lease, results, now=now)
+        if recovered:
+            _release_held_up(session, lease, now=now)
+        _complete_jobs(session, lease, results, now=now)
+    woken = _wake(database, lease, results, now=now)
+    # Asked once the lane is free, and with the time it is then: whatever is received from now on comes with a
+    # dispatch of its own, which finds the lane free.
+    return (woken | {lane}) if _is_due(database, lane, now=clock()) else woken
+
+
+def _give_back(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
+    freed = update(LaneRow).where(_held(lease)).values(lease_id=None, lease_expires_at=None)
+    if any(result.outcome is Outcome.SYNCED for result in results):
+        freed = freed.values(synced_at=now)
+    if session.scalar(freed.returning(LaneRow.entity_type)) is None:
+        raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
+
+
+def _release_held_up(session: Session, lease: Lease, *, now: datetime) -> None:
+    """Make due what an outage held up that is over; what may have been saved, when its last call has ended.
+
+    The lease's own jobs are locked along with them, since nobody may lock jobs in two goes: of two transactions
+    each could wait for the other.
+    """
+    held_up = circuit_breaker.held_up(lease.lane.connection_id, now=now)
+    own = SyncJobRow.id.in_([job.id for job in lease.jobs])
+    ids = session.scalars(locked(select(SyncJobRow.id).where(or_(own, held_up)))).all()
+    released = update(SyncJobRow).where(SyncJobRow.id.in_(ids), held_up)
+    session.execute(released.values(due_at=verification_delay.earliest_retry(now)))
+
+
+def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
+    linked = and_(
+        LinkRow.connection_id == SyncJobRow.connection_id,
+        LinkRow.entity_type == SyncJobRow.entity_type,
+        LinkRow.moment_id == SyncJobRow.record_id,
+    )
+    ids = [result.job_id for result in results]
+    leased = select(SyncJobRow, LinkRow.remote_id).outerjoin(LinkRow, linked)
+    leased = leased.where(SyncJobRow.id.in_(ids), SyncJobRow.lease_id == lease.id)
+    rows = {row.id: (row, number or "") for row, number in session.execute(locked(leased))}
+    ended: list[tuple[Outcome, timedelta]] = []
+    for result in results:
+        if result.job_id in rows:
+            row, number = rows[result.job_id]
+            _complete_one(session, row, result, number, now=now)
+            if result.outcome and not _still_waits(row):
+                ended.append((result.outcome, now - row.received_at))
+    statistics.count_attempts(session, lease.lane.connection_id, ended, now=now)
+
+
+def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> set[Lane]:
+    """Wake what waited for records that are synced now or never will be; tells the lanes to dispatch.
+
+    Those of records that jobs have come to wait for are told too. It is no part of the transaction, since it locks
+    jobs of other lanes, out of the order that the lease's own are locked in. A crash before it costs time and no
+    more: ``wake_satisfied`` does the same for all lanes, and no wait is without end.
+    """
+    connection_id, records = lease.lane.connection_id, {job.id: job.record for job in lease.jobs}
+    done = {records[result.job_id]: result.outcome for result in results if result.is_success}
+    skipped = [record for record, outcome in done.items() if outcome is Outcome.SKIPPED]
+    woken = dependencies.wake(database, connection_id, done.keys(), now=now)
+    woken |= dependencies.end_wait(database, connection_id, skipped, now=now)
+    waiting = (each for each in results if each.outcome and each.state is JobState.QUEUED)
+    return woken | {Lane(connection_id, each.dependency.entity_type) for each in waiting if each.dependency}
+
+
+def _is_due(database: Database, lane: Lane, *, now: datetime) -> bool:
+    query = select(SyncJobRow.id).where(_due(lane, now=now)).limit(1)
+    with database.statement() as connection:
+        return connection.scalar(query) is not None
 
 
 def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
-    """Lock the lane's row for this transaction; False where a worker has the lane or is just taking it."""
+    """Lock the lane's row for this transaction; False where a worker has the lane or is just leasing it."""
     free = or_(LaneRow.lease_id.is_(None), LaneRow.lease_expires_at <= now)
     query = select(LaneRow.lease_id).where(_is(LaneRow, lane), free)
     found = session.execute(query.with_for_update(skip_locked=True, key_share=True)).one_or_none()
     if found:
-        if found.lease_id:  # one that ran out; without any claim no change is in hand
+        if found.lease_id:  # one that expired; without a lease no job is running
             _release_expired(session, lane, now=now)
         return True
     row = {"connection_id": lane.connection_id, "entity_type": lane.entity_type}
@@ -163,7 +246,7 @@ def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
 
 
 def _release_expired(session: Session, lane: Lane, *, now: datetime) -> None:
-    """Take back what a vanished worker had in hand; it may have been saved."""
+    """Take back what a vanished worker was running; it may have been saved."""
     lost = locked(select(SyncJobRow.id).where(_is(SyncJobRow, lane), SyncJobRow.state == JobState.RUNNING))
     session.execute(
         update(SyncJobRow)
@@ -179,12 +262,12 @@ def _release_expired(session: Session, lane: Lane, *, now: datetime) -> None:
 
 
 def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Sequence[SyncJobRow]:
-    """Lock the oldest due changes; one whose last attempt ended oddly goes alone, to harm no other.
+    """Lock the oldest due jobs; one whose last attempt ended oddly goes alone, to harm no other.
 
-    One that is just being written to is left for the next claim: whoever writes to it nudges the lane afterwards.
+    One that is just being written to is left for the next lease: whoever writes to it dispatches the lane
+    afterwards.
     """
-    due = and_(_is(SyncJobRow, lane), SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now)
-    oldest = select(SyncJobRow).where(due).order_by(SyncJobRow.due_at, SyncJobRow.id).limit(limit)
+    oldest = select(SyncJobRow).where(_due(lane, now=now)).order_by(SyncJobRow.due_at, SyncJobRow.id).limit(limit)
     rows = session.scalars(oldest.with_for_update(skip_locked=True, key_share=True)).all()
     return list(takewhile(lambda row: not _suspect(row), rows)) or rows[:1]
 
@@ -193,40 +276,31 @@ def _suspect(row: SyncJobRow) -> bool:
     return row.outcome_unknown or row.worker_crashes > 0 or row.error_code == CRASHED
 
 
-def _complete_one(
-    session: Session, row: SyncJobRow, result: AttemptResult, numbers: Mapping[str, str], *, now: datetime
-) -> SyncJobRow | None:
-    """Write down how one change left; its row where it was attempted."""
+def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, number: str, *, now: datetime) -> None:
+    """Write down what becomes of one job, whose record has this ``number`` in the other system."""
     again = row.revision > row.leased_revision and result.state is not JobState.QUEUED
     soon = now + verification_delay.VERIFICATION_DELAY if result.outcome_unknown else now
     row.state, row.due_at = (JobState.QUEUED, soon) if again else (result.state, result.due_at)
     row.lease_id, row.worker_crashes = None, 0
-    row.failed_attempts, row.outcome_unknown, row.alerted = (
-        result.failed_attempts,
-        result.outcome_unknown,
-        result.alerted,
-    )
-    dependency = result.dependency
-    row.dependency_type, row.dependency_id = (
-        (dependency.entity_type, dependency.id) if dependency else (None, None)
-    )
+    row.failed_attempts, row.outcome_unknown = result.failed_attempts, result.outcome_unknown
+    row.alerted = result.alerted
+    waits_for = result.dependency
+    row.dependency_type = waits_for.entity_type if waits_for else None
+    row.dependency_id = waits_for.id if waits_for else None
     if result.outcome is None:
-        return None
+        return
     if result.state is JobState.NEEDS_ATTENTION:
         row.needs_attention_since = row.needs_attention_since or now
     elif result.is_success:
         row.needs_attention_since, row.reminders = None, 0
     if result.title or not row.title:
         row.title = result.title
-        row.search_terms = search_terms(
-            row.title, row.record_id, numbers.get(row.record_id, ""), *result.search_aliases
-        )
+        row.search_terms = search_terms(row.title, row.record_id, number, *result.search_aliases)
     row.outcome, row.completed_at = result.outcome, now
     row.error_code, row.message, row.remedy = result.error_code, result.message, result.remedy
     session.add(_attempt(result, now=now))
     if result.alert:
         queue_alert(session, row.connection_id, result.alert, job_id=row.id, now=now)
-    return row
 
 
 def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
@@ -237,13 +311,21 @@ def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
         outcome=result.outcome or "",
         error_code=result.error_code,
         message=result.message,
-        calls=[asdict(exchange) for exchange in result.calls],
+        calls=[asdict(call) for call in result.calls],
     )
 
 
 def _still_waits(row: SyncJobRow) -> bool:
     """Tell whether it waits for another record, which is no failure."""
     return row.state == JobState.QUEUED and row.dependency_type is not None
+
+
+def _due(lane: Lane, *, now: datetime) -> ColumnElement[bool]:
+    return and_(_is(SyncJobRow, lane), SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now)
+
+
+def _held(lease: Lease) -> ColumnElement[bool]:
+    return and_(_is(LaneRow, lease.lane), LaneRow.lease_id == lease.id)
 
 
 def _job(row: SyncJobRow) -> SyncJob:

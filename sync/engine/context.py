@@ -1,4 +1,4 @@
-"""What a flow has at hand while it works on one connection's claim."""
+"""What a flow has at hand while it works on one connection's lease."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,6 @@ from models.enums import EntityType, Lane, Record, titled
 from models.inbox import links
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError
-from sync.engine.search_aliases import add_search_alias
 from sync.errors import DependencyPendingError, RejectedError
 from sync.ports import Erp, Moment
 
@@ -25,7 +24,7 @@ MAX_INT32 = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class SyncContext:
-    """One connection's two systems, its links, and the hold on the claim.
+    """One connection's two systems, its links, and the hold on the lease.
 
     Args:
         connection: the connection with its settings.
@@ -45,16 +44,16 @@ class SyncContext:
     renew_lease: Callable[[], None]
     _known: dict[Record, Link | None] = field(default_factory=dict, init=False, repr=False)
     _names: dict[Record, str] = field(default_factory=dict, init=False, repr=False)
+    _search_aliases: list[str] = field(default_factory=list, init=False, repr=False)
 
     @property
     def settings(self) -> ConnectionSettings:
-        """The connection's settings."""
         return self.connection.settings
 
     def reading_ahead(self, lane: Lane, records: Sequence[Record]) -> AbstractContextManager[None]:
         """Read a lane's records in Moment ahead that are looked at one by one inside the block, and their links.
 
-        Of a lane's records nobody else makes links while its claim is held. One alone gains nothing by it.
+        Of a lane's records nobody else makes links while it is leased. One alone gains nothing by it.
         """
         if lane.entity_type is EntityType.EXPENSE or len(records) == 1:
             return nullcontext()
@@ -94,18 +93,24 @@ class SyncContext:
         return self.moment_id(record.entity_type, remote_id) not in (None, record.id)
 
     def ask_for_match(self, job: SyncJob, candidates: Sequence[Candidate]) -> None:
-        """Ask a person which of these the record of a change is; whoever calls tells them so by an error."""
+        """Ask a person which of these the record of a job is; whoever calls tells them so by an error."""
         match_questions.ask(self.database, job.id, candidates, now=self.clock())
 
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
-        """Tell what persons answered about those changes of which something was asked, by the change's id."""
+        """Tell what persons answered about those jobs of which something was asked, by the job's id."""
         return match_questions.answers(self.database, [job.id for job in jobs])
 
     def add_search_alias(self, record: Record) -> None:
-        """Have the record in hand be found by the name of another one too, as far as that has been read."""
+        """Have the job be found by the name of another record too, as far as that has been read."""
         name = self._names.get(record) or job_actions.record_name(self.database, self.connection.id, record)
         self._names[record] = name
-        add_search_alias(name)
+        self._search_aliases.append(name)
+
+    def take_search_aliases(self) -> tuple[str, ...]:
+        """Tell what has been added since this was asked last."""
+        aliases = tuple(self._search_aliases)
+        self._search_aliases.clear()
+        return aliases
 
     def links_by_prefix(self, entity_type: EntityType, prefix: str) -> dict[str, tuple[str, Link]]:
         """Find links by how the other side's name starts: the Moment id and the link by that name."""
@@ -124,8 +129,8 @@ class SyncContext:
         """Tell the customer number of a Moment customer.
 
         Raises:
-            DependencyPendingError: the customer has yet to come across.
-            RejectedError: there is no customer, or customers do not travel on this connection and it has no
+            DependencyPendingError: the customer has yet to be synced.
+            RejectedError: there is no customer, or customers are not synced on this connection and it has no
                 number.
         """
         if not moment_id:

@@ -1,32 +1,63 @@
-"""What an attempt ends in, and what follows from it: written down, tried again, or shown to a person."""
+"""What becomes of a job after an attempt: done, retried by exponential backoff, waiting, or needing attention."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from i18n.messages import msg
+from models.connections.alert_outbox import Alert, AlertType
+from models.database import Database
 from models.enums import JobState, Outcome
-from models.inbox.leases import CRASHED, AttemptResult, SyncJob
-from sync.engine.alerts import job_alert
-from sync.engine.backoff import delay, policy_of
+from models.inbox import dependencies
+from models.inbox.circuit_breaker import ConnectionProblem, ProblemType
+from models.inbox.dependencies import Dependency, Wait
+from models.inbox.leases import AttemptResult, Lease, SyncJob
+from models.inbox.verification_delay import VERIFICATION_DELAY
 from sync.engine.call_log import RemoteCall
+from sync.error_codes import ERROR_CODES
 from sync.errors import (
     DependencyEndedError,
     DependencyPendingError,
     MisconfiguredError,
+    OutcomeUnknownError,
     RateLimitedError,
     RejectedError,
     SyncError,
+    UnavailableError,
 )
 
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Waits that grow by ``factor`` from ``initial_delay`` to ``max_delay``, for at most ``max_attempts``.
+
+    ``min_delay`` is waited whatever the dice say: a call that was given up may still be at work over there.
+    """
+
+    initial_delay: timedelta
+    factor: float
+    max_delay: timedelta
+    max_attempts: int
+    min_delay: timedelta = timedelta()
+
+
+UNAVAILABLE = RetryPolicy(timedelta(seconds=5), factor=2.5, max_delay=timedelta(hours=2), max_attempts=60)
+RATE_LIMITED = RetryPolicy(
+    timedelta(seconds=15), factor=1, max_delay=timedelta(seconds=15), max_attempts=sys.maxsize
+)
+OUTCOME_UNKNOWN = RetryPolicy(
+    timedelta(seconds=15), factor=3, max_delay=timedelta(hours=1), max_attempts=8, min_delay=VERIFICATION_DELAY
+)
+CRASH = RetryPolicy(timedelta(seconds=20), factor=6, max_delay=timedelta(hours=1), max_attempts=3)
+
 DEPENDENCY_TIMEOUT = timedelta(minutes=10)
-"""How long a change waits for another record before it looks for itself, should it not be woken."""
+"""How long a job waits for another record before it looks for itself, should it not be woken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A good end: the record is in step, or rightly left alone for a ``error_code`` that ``message`` tells.
+    """A good end: the record is in step, or rightly left alone for an ``error_code`` that ``message`` explains.
 
     ``recheck_after`` is given where something is still to come of which nobody will tell.
     """
@@ -38,104 +69,137 @@ class Success:
     recheck_after: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """How one attempt ended, what was said to the remote systems in its course, and how long it took.
-
-    ``search_aliases`` are the names of others that the record is found by too.
-    ``answer`` is a :class:`Success`, an exception, or between preparing and sending the flow's own work.
-    """
-
-    answer: Any
-    calls: tuple[RemoteCall, ...] = ()
-    seconds: float = 0
-    search_aliases: tuple[str, ...] = ()
+UNCHANGED = Success(Outcome.UNCHANGED)
 
 
 def skipped(message: str, *, error_code: str, title: str = "") -> Success:
     """Leave a record alone, and say why, also in short; no error."""
-    return Success(Outcome.SKIPPED, title, message, error_code)
+    return Success(outcome=Outcome.SKIPPED, title=title, message=message, error_code=error_code)
 
 
-UNCHANGED = Success(Outcome.UNCHANGED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What was said to the remote systems in the course of an attempt, and how long it took.
+
+    ``search_aliases`` are the names of others that the record is found by too.
+    """
+
+    calls: tuple[RemoteCall, ...]
+    seconds: float
+    search_aliases: tuple[str, ...]
 
 
-def attempt_result(
-    job: SyncJob,
-    attempt: Attempt,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """How an attempt at a job ended; what it met that nobody had foreseen is a ``CrashError``."""
+
+    answer: Success | SyncError
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAttempted:
+    """A job that was left alone since the attempt at another one showed that its connection does not work."""
+
+    because: SyncError
+
+
+def attempt_results(
+    database: Database,
+    lease: Lease,
+    attempts: Mapping[int, Attempt | NotAttempted],
     *,
     now: datetime,
     random: Callable[[], float],
     recipients: tuple[str, ...],
-) -> AttemptResult:
-    """Decide what becomes of a change after an attempt.
+) -> list[AttemptResult]:
+    """Decide what becomes of the jobs of a lease, and put into the inbox what they come to wait for.
 
     Args:
-        job: the change as it was claimed.
-        attempt: how the attempt ended; an exception that is no :class:`SyncError` is a bug of ours.
+        database: where the inbox is.
+        lease: the jobs as they were leased.
+        attempts: how each of them ended, by the job's id.
         now: the instant of the decision, in UTC.
         random: gives a number from 0 up to 1, for the jitter of the waits.
-        recipients: who hears of a turn.
+        recipients: who gets the alerts about records.
     """
-    answer = attempt.answer
+    ended = _ended_dependencies(database, lease, attempts, now=now)
+    next_try: dict[SyncError, datetime] = {}  # of all that one error kept from being tried: they stay together
+    results = []
+    for job in lease.jobs:
+        attempt = attempts[job.id]
+        if isinstance(attempt, NotAttempted):
+            if attempt.because not in next_try:
+                next_try[attempt.because] = _next_try(attempt.because, now=now, random=random)
+            results.append(_not_attempted(job, due_at=next_try[attempt.because]))
+        else:
+            answer = ended.get(job.id, attempt.answer)
+            result = _attempted(job, replace(attempt, answer=answer), now=now, random=random)
+            results.append(_with_alert(job, result, recipients))
+    return results
+
+
+def connection_problem(error: SyncError) -> ConnectionProblem | None:
+    """Tell what an error shows to be wrong with the whole connection; None where it is about its record."""
+    alert_type: ProblemType
+    match error:
+        case MisconfiguredError():
+            alert_type, remedy = AlertType.PAUSED, error.remedy
+        case RateLimitedError():
+            alert_type, remedy = AlertType.RATE_LIMITED, ERROR_CODES[error.error_code].remedy
+        case UnavailableError() | OutcomeUnknownError(no_answer=True):
+            alert_type, remedy = AlertType.OUTAGE, error.remedy
+        case _:
+            return None
+    return ConnectionProblem(
+        alert_type=alert_type,
+        message=error.message,
+        remedy=remedy,
+        error_code=error.error_code,
+        retry_after=error.retry_after,
+    )
+
+
+def policy_of(error: SyncError) -> RetryPolicy:
+    """Choose the policy by what the error means for the record."""
+    if isinstance(error, RateLimitedError):
+        return RATE_LIMITED
+    if isinstance(error, UnavailableError):
+        return UNAVAILABLE
+    return OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknownError) else CRASH
+
+
+def delay(error: SyncError, failed_attempts: int, *, random: Callable[[], float]) -> timedelta:
+    """Tell how long to wait after an error, with ``failed_attempts`` before it.
+
+    Full jitter, but never less than was asked for: a random part of the whole wait (and not of its end only)
+    spreads a crowd that failed together.
+    """
+    policy = policy_of(error)
+    try:
+        grown = min(policy.initial_delay * policy.factor**failed_attempts, policy.max_delay)
+    except OverflowError:
+        grown = policy.max_delay
+    return max(policy.min_delay, error.retry_after or timedelta()) + random() * grown
+
+
+def _attempted(job: SyncJob, attempt: Attempt, *, now: datetime, random: Callable[[], float]) -> AttemptResult:
+    answer, trace = attempt.answer, attempt.trace
     if isinstance(answer, Success):
         result = _success_result(job, answer, now=now)
-    elif isinstance(answer, DependencyEndedError):
-        ended = _error_result(job, answer, now=now)
-        result = replace(
-            ended,
-            state=JobState.NEEDS_ATTENTION,
-            failed_attempts=job.failed_attempts,
-            dependency=answer.dependency,
-        )
-    elif isinstance(answer, RejectedError):
-        result = replace(_error_result(job, answer, now=now), state=JobState.NEEDS_ATTENTION)
-    elif isinstance(answer, DependencyPendingError):
-        waiting = _error_result(job, answer, now=now + DEPENDENCY_TIMEOUT)
-        result = replace(waiting, failed_attempts=job.failed_attempts, dependency=answer.dependency)
-    elif isinstance(answer, RateLimitedError):
-        result = replace(_retry_result(job, answer, now=now, random=random), failed_attempts=job.failed_attempts)
-    elif isinstance(answer, MisconfiguredError):
-        result = replace(_error_result(job, answer, now=now), failed_attempts=job.failed_attempts)
     else:
-        result = _retry_result(job, answer, now=now, random=random)
-    told = replace(result, calls=attempt.calls, seconds=attempt.seconds, search_aliases=attempt.search_aliases)
-    return _with_alert(job, told, recipients)
-
-
-def next_chance(error: SyncError, *, now: datetime, random: Callable[[], float]) -> datetime:
-    """Tell when those are due that an error at another record has kept from being tried: as after a first failure.
-
-    How often that other record has failed before says nothing of them.
-    """
-    if isinstance(error, MisconfiguredError):
-        return now  # the connection pauses
-    return now + delay(policy_of(error), 0, random=random, error=error)
-
-
-def postponed(job: SyncJob, *, until: datetime) -> AttemptResult:
-    """Give a change back that was not attempted."""
-    return AttemptResult(
-        job.id,
-        JobState.QUEUED,
-        due_at=until,
-        failed_attempts=job.failed_attempts,
-        outcome_unknown=job.outcome_unknown,
-        alerted=job.alerted,
-        dependency=job.dependency,
-    )
+        result = _error_result(job, answer, now=now, random=random)
+    return replace(result, calls=trace.calls, seconds=trace.seconds, search_aliases=trace.search_aliases)
 
 
 def _success_result(job: SyncJob, success: Success, *, now: datetime) -> AttemptResult:
-    state, wait = (
-        (JobState.QUEUED, success.recheck_after) if success.recheck_after else (JobState.DONE, timedelta())
-    )
+    recheck = success.recheck_after
     return AttemptResult(
-        job.id,
-        state,
-        due_at=now + wait,
-        outcome_unknown=job.outcome_unknown
-        and success.outcome is Outcome.SKIPPED,  # a lost call was not looked for
+        job_id=job.id,
+        state=JobState.QUEUED if recheck else JobState.DONE,
+        due_at=now + (recheck or timedelta()),
+        # what a lost call may have saved was not looked for where the record was skipped
+        outcome_unknown=job.outcome_unknown and success.outcome is Outcome.SKIPPED,
         outcome=success.outcome,
         title=success.title,
         error_code=success.error_code,
@@ -143,43 +207,118 @@ def _success_result(job: SyncJob, success: Success, *, now: datetime) -> Attempt
     )
 
 
-def _error_result(job: SyncJob, error: SyncError, *, now: datetime) -> AttemptResult:
+def _error_result(job: SyncJob, error: SyncError, *, now: datetime, random: Callable[[], float]) -> AttemptResult:
+    state, wait, failed, dependency = JobState.QUEUED, timedelta(), job.failed_attempts, None
+    match error:
+        case DependencyEndedError():
+            state, dependency = JobState.NEEDS_ATTENTION, error.dependency
+        case RejectedError():
+            state, failed = JobState.NEEDS_ATTENTION, failed + 1
+        case DependencyPendingError():
+            wait, dependency = DEPENDENCY_TIMEOUT, error.dependency
+        case MisconfiguredError():
+            pass  # due as soon as the connection works again
+        case RateLimitedError():
+            wait = delay(error, failed, random=random)  # no failure of the record, however often it happens
+        case _:
+            wait, failed = delay(error, failed, random=random), failed + 1
+            state = JobState.NEEDS_ATTENTION if failed >= policy_of(error).max_attempts else state
     return AttemptResult(
-        job.id,
-        JobState.QUEUED,
-        due_at=now,
-        failed_attempts=job.failed_attempts + 1,
+        job_id=job.id,
+        state=state,
+        due_at=now + wait,
+        failed_attempts=failed,
         outcome_unknown=job.outcome_unknown or error.outcome_unknown,
         outcome=Outcome.FAILED,
         title=error.title,
         error_code=error.error_code,
         message=error.message,
         remedy=error.remedy,
+        dependency=dependency,
+        problem=connection_problem(error),
     )
 
 
-def _retry_result(job: SyncJob, error: Exception, *, now: datetime, random: Callable[[], float]) -> AttemptResult:
-    """Try again after a while, as long as the policy of this error allows."""
-    known = error if isinstance(error, SyncError) else _crash_error(error)
-    policy = policy_of(error)
-    result = _error_result(job, known, now=now + delay(policy, job.failed_attempts, random=random, error=error))
-    result = replace(result, outcome_unknown=result.outcome_unknown or known is not error)
-    return (
-        replace(result, state=JobState.NEEDS_ATTENTION)
-        if result.failed_attempts >= policy.max_attempts
-        else result
-    )
+def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -> datetime:
+    """Tell when those are due that an error at another record has kept from being tried: as after a first failure.
+
+    How often that other record has failed before says nothing of them.
+    """
+    if isinstance(error, MisconfiguredError):
+        return now  # the connection pauses
+    return now + delay(error, 0, random=random)
 
 
-def _crash_error(error: Exception) -> SyncError:
-    return SyncError(
-        msg("The bridge itself failed on this record ({error}).", error=type(error).__name__),
-        error_code=CRASHED,
-        remedy=msg("Please pass this on to whoever runs the bridge; the log says more."),
+def _not_attempted(job: SyncJob, *, due_at: datetime) -> AttemptResult:
+    return AttemptResult(
+        job_id=job.id,
+        state=JobState.QUEUED,
+        due_at=due_at,
+        failed_attempts=job.failed_attempts,
+        outcome_unknown=job.outcome_unknown,
+        alerted=job.alerted,
+        dependency=job.dependency,
     )
 
 
 def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]) -> AttemptResult:
-    alert = job_alert(job, result, recipients)
-    alerted = result.state is JobState.NEEDS_ATTENTION or (job.alerted and not result.is_success)
-    return replace(result, alert=alert, alerted=alerted)
+    """Tell of a record that needs attention, once, and of its recovery; of nothing in between."""
+    needs_attention = result.state is JobState.NEEDS_ATTENTION
+    title, alert = result.title or job.title or job.record.name, None
+    if needs_attention and not job.alerted:
+        alert = Alert(
+            type=AlertType.NEEDS_ATTENTION,
+            title=title,
+            message=result.message,
+            remedy=result.remedy,
+            recipients=recipients,
+            error_code=result.error_code,
+        )
+    elif result.is_success and job.alerted:
+        message = result.message or msg("It has come across by now; there is nothing left to do.")
+        alert = Alert(type=AlertType.RESOLVED, title=title, message=message, remedy="", recipients=recipients)
+    return replace(result, alert=alert, alerted=needs_attention or (job.alerted and not result.is_success))
+
+
+def _ended_dependencies(
+    database: Database, lease: Lease, attempts: Mapping[int, Attempt | NotAttempted], *, now: datetime
+) -> Mapping[int, DependencyEndedError]:
+    """Have what jobs come to wait for looked at; tells the errors of those that would wait in vain."""
+    pending = {
+        job_id: attempt.answer
+        for job_id, attempt in attempts.items()
+        if isinstance(attempt, Attempt) and isinstance(attempt.answer, DependencyPendingError)
+    }
+    waits = [
+        Wait(job_id=job.id, record=pending[job.id].dependency, again=job.dependency == pending[job.id].dependency)
+        for job in lease.jobs
+        if job.id in pending
+    ]
+    in_vain = dependencies.enqueue_awaited(database, lease.lane.connection_id, waits, now=now)
+    return {job_id: _ended(pending[job_id], dependency) for job_id, dependency in in_vain.items()}
+
+
+def _ended(error: DependencyPendingError, dependency: Dependency) -> DependencyEndedError:
+    name = dependency.title or error.dependency.name
+    if dependency.state is JobState.DISMISSED:
+        ended = DependencyEndedError(
+            msg(
+                "{record} must come across first, and somebody has closed it: {why}.",
+                record=name,
+                why=dependency.closed_because,
+            ),
+            error_code="dependency_dismissed",
+            remedy=msg("Try that one again, and this one follows. Or handle this one by hand, and close it too."),
+            dependency=error.dependency,
+        )
+    else:
+        ended = DependencyEndedError(
+            msg("{record} must come across first, and cannot: {why}", record=name, why=dependency.message),
+            error_code="dependency_gone",
+            remedy=msg(
+                "Choose another one in Moment. A finalized invoice must be credited and made anew, or posted by "
+                "hand."
+            ),
+            dependency=error.dependency,
+        )
+    return ended.replace(title=error.title)

@@ -1,4 +1,4 @@
-"""For how long a worker may send what writes: kept by whoever holds its claim, heeded where the bytes go out.
+"""Until when a worker may send what writes: renewed with its lease, checked where the bytes go out.
 
 A worker that stood still (a stopped process, a paused machine) does not know it. What it was about to send would
 go out when it goes on, after another one has taken over, has looked in vain and has done the work.
@@ -13,40 +13,40 @@ from i18n.messages import msg
 from sync.errors import UnavailableError
 
 LEASE_FRACTION = 3
-"""Leave is this part of a claim's time: the rest is for a call to arrive and to end before another one looks."""
+"""Writes may start in this part of a lease: in the rest a call arrives and ends, before another one looks."""
 
 
 class WriteDeadline:
-    """Leave to write, from when it was renewed last; it is over by whichever of two clocks says so first.
+    """Until when writes may start, from when it was renewed last, by whichever of two clocks says so first.
 
     Args:
         clock: gives the present instant in UTC; it may be set back.
         monotonic: counts seconds, also while the machine sleeps.
-        lease_ttl: how long a claim holds without a word.
+        lease_ttl: how long a lease holds unless renewed.
     """
 
     def __init__(
         self, *, clock: Callable[[], datetime], monotonic: Callable[[], float], lease_ttl: timedelta
     ) -> None:
-        self._clock, self._ticks, self._longest = clock, monotonic, lease_ttl / LEASE_FRACTION
+        self._clock, self._monotonic, self._longest = clock, monotonic, lease_ttl / LEASE_FRACTION
         self.renew()
 
     def renew(self) -> None:
-        """Let it begin anew; called just before the claim itself is renewed."""
-        self._instant, self._tick = self._clock(), self._ticks()
+        """Let it begin anew; called just before the lease itself is renewed."""
+        self.renewed_at, self._tick = self._clock(), self._monotonic()
 
     def has_passed(self) -> bool:
         """Tell whether nothing may be sent any more."""
-        seconds = max((self._clock() - self._instant).total_seconds(), self._ticks() - self._tick)
+        seconds = max((self._clock() - self.renewed_at).total_seconds(), self._monotonic() - self._tick)
         return seconds >= self._longest.total_seconds()
 
 
-_enforced: ContextVar[WriteDeadline | None] = ContextVar("given", default=None)
+_enforced: ContextVar[WriteDeadline | None] = ContextVar("write_deadline", default=None)
 
 
 @contextmanager
 def enforced(deadline: WriteDeadline) -> Iterator[None]:
-    """Have what is sent inside, in this thread, heed this leave; who holds no claim needs none."""
+    """Hold what is sent inside, in this thread, to this deadline; without a lease there is none."""
     token = _enforced.set(deadline)
     try:
         yield

@@ -121,8 +121,7 @@ class Expenses:
             if key not in item.drafts
         ]
         if errors := [step for step in steps if isinstance(step, SyncError)]:
-            errors[0].outcome_unknown = any(error.outcome_unknown for error in errors)
-            raise errors[0]
+            raise errors[0].replace(outcome_unknown=any(error.outcome_unknown for error in errors))
         if not any(steps):
             return replace(UNCHANGED, title=item.title, recheck_after=item.recheck_after)
         if not item.drafts:

@@ -5,7 +5,6 @@ again, and a voucher that is there but differs is left to a person.
 """
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
@@ -195,20 +194,12 @@ def skip_reason(invoice: Invoice) -> Success | None:
 
 
 def _all(batch: Sequence[PreparedInvoice], error: SyncError) -> dict[int, Success | SyncError]:
-    return {item.job.id: _named(error, item.title) for item in batch}
+    return {item.job.id: error.replace(title=item.title) for item in batch}
 
 
-def _marked_unknown(answer: T) -> T:
+def _marked_unknown(answer: T | SyncError) -> T | SyncError:
     """Remember of what went wrong after a call that it may have saved the voucher."""
-    if isinstance(answer, SyncError):
-        answer.outcome_unknown = True
-    return answer
-
-
-def _named(error: SyncError, name: str) -> SyncError:
-    named = copy(error)  # one refusal may stand for many invoices
-    named.title = name
-    return named
+    return answer.replace(outcome_unknown=True) if isinstance(answer, SyncError) else answer
 
 
 def _unseen(item: PreparedInvoice) -> RejectedError:

@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from i18n.formatting import OSLO
 from i18n.messages import Message, msg
 from models.enums import EntityType, JobState, Lane, Record
-from models.inbox import dependencies, links
+from models.inbox import due, links
 from models.inbox.enqueue import enqueue
 from sync.engine.context import SyncContext, whole_number
 from sync.errors import RejectedError
@@ -147,7 +147,7 @@ class Backfill:
         """Count how the records stand by now."""
         lane, ids = Lane(self.context.connection.id, entity_type), [record.id for record in records]
         linked = links.find_many(self.context.database, lane, ids)
-        states = dependencies.states(self.context.database, lane, ids)
+        states = due.states(self.context.database, lane, ids)
         stuck = sum(states.get(each) is JobState.NEEDS_ATTENTION for each in ids)
         open_ = sum(states.get(each) in (JobState.QUEUED, JobState.RUNNING) and each not in linked for each in ids)
         return BackfillProgress(entity_type, len(ids), len(linked), stuck, open_)
@@ -163,7 +163,7 @@ class Backfill:
     def _known(self, entity_type: EntityType, records: Sequence[Record]) -> set[str]:
         """Tell the ids of those that are linked, on their way, or left to a person or by one."""
         lane, ids = Lane(self.context.connection.id, entity_type), [record.id for record in records]
-        states = dependencies.states(self.context.database, lane, ids)
+        states = due.states(self.context.database, lane, ids)
         held = {record_id for record_id, state in states.items() if state is not JobState.DONE}
         return held | links.find_many(self.context.database, lane, ids).keys()
 

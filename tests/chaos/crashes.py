@@ -25,7 +25,7 @@ from requests.adapters import HTTPAdapter
 from integrations.moment.gateway import MomentGateway
 from integrations.twentyfour.gateway import TwentyFourGateway
 from models.enums import EntityType, Record
-from models.inbox import files, leases
+from models.inbox import dependencies, files, leases
 from sync.engine.context import SyncContext
 from sync.polling import polls
 from sync.runner import Runner
@@ -74,7 +74,7 @@ class Point:
 
 POINTS = (
     Point(name="received, not answered", owner=polls, function="enqueue", after=True),
-    Point(name="claimed, nothing done", owner=Runner, function="_process"),
+    Point(name="claimed, nothing done", owner=Runner, function="_execute"),
     Point(name="voucher made, not posted", owner=TwentyFourGateway, function="post"),
     Point(
         name="voucher posted, not linked", owner=SyncContext, function="save_link", entity_type=EntityType.INVOICE
@@ -112,12 +112,13 @@ POINTS = (
     ),
     Point(name="file uploaded, not noted", owner=files, function="save"),
     Point(name="done, not settled", owner=leases, function="complete"),
+    Point(name="settled, nobody woken", owner=dependencies, function="wake"),
     Point(name="settled, nothing after it", owner=leases, function="complete", after=True),
 )
 
 VOUCHERS = b"SaveBundleList"
 CUTS = (
-    Point(name="claimed, nothing done", owner=Runner, function="_process", fate=CUT_OFF),
+    Point(name="claimed, nothing done", owner=Runner, function="_execute", fate=CUT_OFF),
     Point(name="voucher about to leave", owner=HTTPAdapter, function="send", fate=CUT_OFF, sending=VOUCHERS),
     Point(
         name="voucher under way",
@@ -141,7 +142,7 @@ CUTS = (
 
 
 STOPS = (
-    Point(name="claimed, nothing done", owner=Runner, function="_process", fate=STOPPED),
+    Point(name="claimed, nothing done", owner=Runner, function="_execute", fate=STOPPED),
     *(
         Point(name=f"{name} about to leave", owner=HTTPAdapter, function="send", fate=STOPPED, sending=sending)
         for name, sending in (("voucher", VOUCHERS), ("customer", b"SaveCompanies"), ("expense", b"externalId"))

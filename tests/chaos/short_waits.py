@@ -6,8 +6,8 @@ from types import ModuleType
 from typing import Any
 
 from models import database
-from models.inbox import verification_delay
-from sync.engine import backoff, breaker_policy, outcomes
+from models.inbox import circuit_breaker, verification_delay
+from sync.engine import outcomes
 from sync.polling import polls
 from sync.polling import schedule as polling_schedule
 from worker import dispatch
@@ -34,7 +34,9 @@ def _seconds(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _shorter(policy: backoff.Policy, *, first: float, longest: float, least: float = 0) -> backoff.Policy:
+def _shorter(
+    policy: outcomes.RetryPolicy, *, first: float, longest: float, least: float = 0
+) -> outcomes.RetryPolicy:
     return replace(policy, initial_delay=_seconds(first), max_delay=_seconds(longest), min_delay=_seconds(least))
 
 
@@ -46,18 +48,18 @@ def _often(_rhythm: polling_schedule.PollState, *, now: datetime) -> timedelta:
 
 WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
     (database, "IDLE_SECONDS", 3),
-    (backoff, "UNAVAILABLE", _shorter(backoff.UNAVAILABLE, first=0.1, longest=1)),
+    (outcomes, "UNAVAILABLE", _shorter(outcomes.UNAVAILABLE, first=0.1, longest=1)),
     (
-        backoff,
+        outcomes,
         "OUTCOME_UNKNOWN",
-        _shorter(backoff.OUTCOME_UNKNOWN, first=0.3, longest=2, least=LINGER_SECONDS),
+        _shorter(outcomes.OUTCOME_UNKNOWN, first=0.3, longest=2, least=LINGER_SECONDS),
     ),
     (verification_delay, "VERIFICATION_DELAY", _seconds(LINGER_SECONDS)),
-    (backoff, "CRASH", _shorter(backoff.CRASH, first=0.4, longest=2)),
+    (outcomes, "CRASH", _shorter(outcomes.CRASH, first=0.4, longest=2)),
     (outcomes, "DEPENDENCY_TIMEOUT", _seconds(20)),
-    (breaker_policy, "FAILURE_THRESHOLD", 6),  # as there are many more of them than in life
-    (breaker_policy, "FIRST_DELAY", _seconds(0.3)),
-    (breaker_policy, "MAX_DELAY", _seconds(1)),
+    (circuit_breaker, "FAILURE_THRESHOLD", 6),  # as there are many more of them than in life
+    (circuit_breaker, "FIRST_DELAY", _seconds(0.3)),
+    (circuit_breaker, "MAX_DELAY", _seconds(1)),
     (polls, "OVERLAP", _seconds(2)),
     (polling_schedule, "interval", _often),
     (dispatch, "LANE_DEBOUNCE_SECONDS", 3),

@@ -14,10 +14,11 @@ from local.processes import ROOT, commands
 from models.connections.repository import Connections
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
-from models.inbox import circuit_breaker, due
+from models.inbox import due
 from models.inbox.enqueue import enqueue
 from models.schema.tables import SyncJobRow
 from tests.factories import settings
+from tests.models import outages
 from web import health, metrics
 from worker.__main__ import main
 from worker.container import clock
@@ -213,12 +214,8 @@ def test_the_autoscaler_counts_the_lanes_that_a_worker_would_take(
     enqueue(database, busy, [Record(EntityType.CUSTOMER, "1")], now=now)
     enqueue(database, busy, [Record(EntityType.PROJECT, "1")], now=now + timedelta(hours=1))
     connections.pause(paused, "Year end.", actor="test", now=now)
-    circuit_breaker.record_failure(
-        database, resting, now=now, open_for=lambda _: timedelta(hours=1), alert_for=lambda _: None
-    )
-    circuit_breaker.record_failure(
-        database, rested, now=now, open_for=lambda _: timedelta(seconds=-1), alert_for=lambda _: None
-    )
+    outages.fail(database, resting, now=now, retry_after=timedelta(hours=1))
+    outages.fail(database, rested, now=now - timedelta(hours=1), retry_after=timedelta(minutes=59))
     lanes = due.lanes(database, now=clock())
     assert set(lanes) == {
         Lane(busy, EntityType.INVOICE),

@@ -31,7 +31,7 @@ def settled(
     assert lease
     outcome = Outcome.FAILED if state in (JobState.NEEDS_ATTENTION, JobState.QUEUED) else Outcome.SYNCED
     ended = AttemptResult(lease.jobs[0].id, state, **{"due_at": at + HOUR, "outcome": outcome, **values})
-    leases.complete(database, lease, [ended], now=at)
+    leases.complete(database, lease, [ended], clock=lambda: at)
     found = job_actions.find(database, connection_id, record)
     assert found
     return found

@@ -29,6 +29,34 @@ def test_wrong_settings_pause_the_connection_with_one_mail_and_everything_waits(
     assert world.mails() == [("paused", "Demo AS")]
 
 
+def test_a_record_synced_just_before_a_pause_does_not_take_its_mail_back(world: World) -> None:
+    world.moment.put(factories.customer("9", name="Fjord AS", organization_number="", email=""))
+    world.moment.fails_before["customer"] = [None, MisconfiguredError("The API key of Moment is refused.")]
+    world.receive(EntityType.CUSTOMER, "1", "9")
+    world.run()
+    assert world.change(EntityType.CUSTOMER, "1").outcome is Outcome.SYNCED
+    assert world.mails() == [("paused", "Demo AS")]
+    world.change_settings(username="someone@example.com")
+    world.run()
+    assert world.mails() == [("paused", "Demo AS"), ("recovered", "Demo AS")]
+
+
+def test_a_worker_that_lost_its_lease_says_nothing_of_the_connection(world: World) -> None:
+    lane = Lane(world.connection.id, EntityType.CUSTOMER)
+
+    def taken_over(_record_id: str) -> Customer:
+        world.later(hours=1)
+        assert leases.acquire(world.database, lane, limit=1, now=world.now, until=world.now + timedelta(minutes=1))
+        raise MisconfiguredError("The API key of Moment is refused.")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(world.moment, "customer", taken_over)
+        world.receive(EntityType.CUSTOMER, "1")
+        assert world.drain(EntityType.CUSTOMER) == set()
+    assert world.connections.get(world.connection.id).paused_because == ""
+    assert world.mails() == []
+
+
 def test_everything_that_waited_goes_through_when_the_settings_are_mended(world: World) -> None:
     world.erp.fails_before["save_companies"] = [MisconfiguredError("The password is wrong.")]
     world.receive(EntityType.CUSTOMER, *"123")

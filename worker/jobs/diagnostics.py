@@ -5,7 +5,7 @@ from models.connections import webhook_activity
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Lane
-from models.inbox import dependencies, links, missed_webhooks
+from models.inbox import due, links, missed_webhooks
 from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import Target
 from sync.diagnostics.run_checks import DiagnosticsReport, run_checks
@@ -44,7 +44,7 @@ def target_of(container: Container, connection: Connection) -> Target:
         now=clock(),
         last_webhooks=webhook_activity.latest(database, connection.id),
         missed_webhooks=missed_webhooks.count(database, connection.id, now=clock()),
-        pending_invoices=dependencies.count_unfinished(database, invoices),
+        pending_invoices=due.count_unfinished(database, invoices),
         last_invoice=links.latest(database, connection.id, EntityType.INVOICE),
         api_key_saved_at=audit_log.secret_saved_at(database, connection.id, "moment_api_key"),
     )

@@ -1,6 +1,6 @@
 """Brings alerts to the people: one mail to an address for all that it is to be told, and not too often."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import timedelta
 from email.utils import parseaddr
 
@@ -9,8 +9,7 @@ from redis.exceptions import LockError
 
 from integrations.mail.alert_email import compose
 from models.connections import alert_outbox
-from models.connections.alert_outbox import DeliveryStatus, PendingAlert
-from sync.engine.alerts import latest_per_subject
+from models.connections.alert_outbox import AlertType, DeliveryStatus, PendingAlert
 from sync.errors import RejectedError, UnavailableError
 from worker.container import Container
 
@@ -35,6 +34,17 @@ def send_due_alerts(container: Container) -> None:
                 _send_to(container, address)
     except LockError:
         log.info("alerts_sent_by_another_worker")
+
+
+def latest_per_subject(pending: Sequence[PendingAlert]) -> list[PendingAlert]:
+    """Tell which of an address's alerts, given oldest first, are worth a mail: of each matter the latest.
+
+    What mended itself before anybody heard of it is not told at all, nor what a person has closed meanwhile.
+    """
+    matters: dict[Hashable, list[PendingAlert]] = {}
+    for alert in pending:
+        matters.setdefault(_subject(alert), []).append(alert)
+    return [alerts[-1] for alerts in matters.values() if not _is_over(alerts[0], alerts[-1])]
 
 
 def _send_to(container: Container, address: str) -> None:
@@ -78,3 +88,22 @@ def _message_id(pending: Sequence[PendingAlert], *, sender: str) -> str:
     """Name a mail by the alerts behind it, so that one sent twice after a crash is known as the same."""
     host = parseaddr(sender)[1].rpartition("@")[2]
     return f"<alerts-{pending[0].id}-{pending[-1].id}@{host}>"
+
+
+def _subject(alert: PendingAlert) -> Hashable:
+    """Tell what an alert is about: a record, or of a connection whether it works, or its week."""
+    return alert.job_id or (
+        alert.connection_id,
+        alert.type in {AlertType.DIGEST, AlertType.RECONCILIATION} and alert.type,
+    )
+
+
+def _is_over(first: PendingAlert, last: PendingAlert) -> bool:
+    if last.type in (AlertType.NEEDS_ATTENTION, AlertType.REMINDER):
+        return last.since is None
+    return last.type in (AlertType.RESOLVED, AlertType.RECOVERED) and first.type in (
+        AlertType.NEEDS_ATTENTION,
+        AlertType.OUTAGE,
+        AlertType.RATE_LIMITED,
+        AlertType.PAUSED,
+    )

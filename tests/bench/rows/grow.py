@@ -118,7 +118,7 @@ def _claim_and_settle(database: Database, lane: Lane) -> None:
     if lease is None:
         raise RuntimeError("There was nothing to claim.")
     done = [AttemptResult(each.id, JobState.DONE, now, outcome=Outcome.SYNCED) for each in lease.jobs]
-    leases.complete(database, lease, done, now=now)
+    leases.complete(database, lease, done, clock=lambda: now)
 
 
 def _now() -> datetime:

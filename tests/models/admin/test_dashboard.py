@@ -4,12 +4,11 @@ import pytest
 
 from models.admin import dashboard
 from models.admin.dashboard import SIZE, ErrorCodeCount, Totals
-from models.connections.alert_outbox import Alert, AlertType
 from models.connections.repository import Connections
 from models.database import Database
 from models.enums import EntityType, JobState, Record, Scope
-from models.inbox import circuit_breaker
 from tests.factories import NOW, settings
+from tests.models import outages
 from tests.models.completed_jobs import INVOICE, settled
 
 EVERYTHING = Scope()
@@ -28,9 +27,7 @@ def names(database: Database, scope: Scope = EVERYTHING, *, name: str = "") -> l
 
 
 def interrupt(database: Database, connection_id: int) -> None:
-    circuit_breaker.record_failure(
-        database, connection_id, now=NOW, open_for=lambda _: REST, alert_for=lambda _: None
-    )
+    outages.fail(database, connection_id, now=NOW, retry_after=REST)
 
 
 def test_the_troubled_connections_come_first(
@@ -60,7 +57,7 @@ def test_a_connection_tells_how_it_stands(database: Database, ids: dict[str, int
 def test_an_outage_that_is_over_is_not_told(database: Database, ids: dict[str, int]) -> None:
     there = ids["Fjord AS"]
     interrupt(database, there)
-    circuit_breaker.record_recovery(database, there, now=NOW, alert=Alert(AlertType.RECOVERED, "", "", "", ()))
+    outages.recover(database, there, now=NOW)
     (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})))
     assert status.breaker_open_since is None
 

@@ -29,7 +29,7 @@ def attempt(database: Database, connection: Connection, outcome: Outcome, *, now
     result = AttemptResult(
         lease.jobs[0].id, state, due_at=now, outcome=outcome, title="Invoice 1", message="Wrong."
     )
-    leases.complete(database, lease, [result], now=now)
+    leases.complete(database, lease, [result], clock=lambda: now)
     found = job_actions.find(database, connection.id, INVOICE)
     assert found
     return found

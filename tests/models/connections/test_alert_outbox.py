@@ -43,7 +43,7 @@ def stuck(database: Database, connection: Connection) -> Sequence[PendingAlert]:
     assert lease
     alert = Alert(AlertType.NEEDS_ATTENTION, "Voucher 9", "Wrong.", "Mend it.", ("a@example.com",))
     result = AttemptResult(lease.jobs[0].id, JobState.NEEDS_ATTENTION, NOW, outcome=Outcome.FAILED, alert=alert)
-    leases.complete(database, lease, [result], now=NOW)
+    leases.complete(database, lease, [result], clock=lambda: NOW)
     return alert_outbox.pending_alerts(database, "a@example.com")
 
 

@@ -11,7 +11,7 @@ from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import dependencies, due, leases, links, retention
-from models.inbox.enqueue import enqueue, enqueue_dependency
+from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, Lease, LeaseLostError
 from models.inbox.links import Link
 from tests.factories import NOW
@@ -42,7 +42,7 @@ def claimed(database: Database, lane: Lane, *, limit: int = 10, now: datetime = 
 def settle(database: Database, lease: Lease, *, state: JobState = JobState.DONE, **values: Any) -> None:
     defaults: dict[str, Any] = {"due_at": NOW, "outcome": Outcome.SYNCED}
     results = [AttemptResult(each.id, state, **{**defaults, **values}) for each in lease.jobs]
-    leases.complete(database, lease, results, now=NOW)
+    leases.complete(database, lease, results, clock=lambda: NOW)
 
 
 def see(database: Database, lane: Lane, record_id: str) -> JobView:
@@ -122,8 +122,12 @@ def test_a_change_that_needs_a_person_is_tried_when_its_record_changes(database:
 def test_what_another_record_needs_is_left_alone_while_it_needs_a_person(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     settle(database, claimed(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
-    enqueue_dependency(
-        database, lane.connection_id, [Record(lane.entity_type, "1"), Record(lane.entity_type, "2")], now=NOW
+    enqueue(
+        database,
+        lane.connection_id,
+        [Record(lane.entity_type, "1"), Record(lane.entity_type, "2")],
+        now=NOW,
+        as_dependency=True,
     )
     assert take(database, lane) == ["2"]
 

@@ -7,7 +7,7 @@ from models.connections.repository import Connection
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, Role, Scope
 from models.inbox import cursors, leases, restore
-from models.inbox.enqueue import enqueue, enqueue_dependency
+from models.inbox.enqueue import enqueue
 from models.users import repository as users
 from models.users import sessions
 from tests.factories import NOW
@@ -33,7 +33,7 @@ def uncertain(
     while lease := leases.acquire(database, lane, limit=10, now=NOW, until=NOW + HOUR):
         found |= {job.record.id: job.outcome_unknown for job in lease.jobs}
         ended = [leases.AttemptResult(job.id, JobState.DONE, due_at=NOW) for job in lease.jobs]
-        leases.complete(database, lease, ended, now=NOW)
+        leases.complete(database, lease, ended, clock=lambda: NOW)
     return found
 
 
@@ -54,7 +54,7 @@ def test_what_a_restored_lane_receives_is_in_doubt_until_a_poll_has_caught_up(
 def test_what_is_needed_first_is_in_doubt_for_good(database: Database, connection: Connection) -> None:
     restored(database)
     cursors.move(database, Lane(connection.id, EntityType.CUSTOMER), to=NOW + HOUR)
-    enqueue_dependency(database, connection.id, [CUSTOMER], now=NOW)
+    enqueue(database, connection.id, [CUSTOMER], now=NOW, as_dependency=True)
     assert uncertain(database, connection, EntityType.CUSTOMER) == {"7": True}
 
 
@@ -67,7 +67,7 @@ def test_what_was_not_settled_in_the_backup_is_in_doubt(database: Database, conn
 
 def test_without_a_restore_nothing_is_in_doubt(database: Database, connection: Connection) -> None:
     enqueue(database, connection.id, [INVOICE, OTHER], now=NOW)
-    enqueue_dependency(database, connection.id, [CUSTOMER], now=NOW)
+    enqueue(database, connection.id, [CUSTOMER], now=NOW, as_dependency=True)
     assert not any(uncertain(database, connection).values())
     assert not any(uncertain(database, connection, EntityType.CUSTOMER).values())
 

@@ -77,7 +77,7 @@ class Inbox(RuleBasedStateMachine):
         state, outcome = (JobState.DONE, Outcome.SYNCED) if well else (JobState.QUEUED, Outcome.FAILED)
         results = [AttemptResult(each.id, state, due_at=self.now, outcome=outcome) for each in worker.lease.jobs]
         try:
-            leases.complete(self.database, worker.lease, results, now=self.now)
+            leases.complete(self.database, worker.lease, results, clock=lambda: self.now)
         except LeaseLostError:
             assert worker.until <= self.now, "a claim was lost before its time"
             return
@@ -91,7 +91,7 @@ class Inbox(RuleBasedStateMachine):
         self.workers.remove(worker)
         untouched = [AttemptResult(each.id, JobState.QUEUED, due_at=self.now) for each in worker.lease.jobs]
         try:
-            leases.complete(self.database, worker.lease, untouched, now=self.now)
+            leases.complete(self.database, worker.lease, untouched, clock=lambda: self.now)
         except LeaseLostError:
             assert worker.until <= self.now
 
@@ -137,7 +137,7 @@ class Inbox(RuleBasedStateMachine):
                 AttemptResult(each.id, JobState.DONE, due_at=self.now, outcome=Outcome.SYNCED)
                 for each in lease.jobs
             ]
-            leases.complete(self.database, lease, done, now=self.now)
+            leases.complete(self.database, lease, done, clock=lambda: self.now)
             worked_off |= {job.record.id for job in lease.jobs}
         assert self.owed <= worked_off, f"lost: {self.owed - worked_off}"
 

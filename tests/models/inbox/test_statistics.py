@@ -50,7 +50,7 @@ def test_the_time_from_event_to_outcome_is_that_of_what_came_across(
         AttemptResult(job.id, JobState.DONE, due_at=later, outcome=outcome)
         for job, outcome in zip(lease.jobs, ends, strict=True)
     ]
-    leases.complete(database, lease, ended, now=later)
+    leases.complete(database, lease, ended, clock=lambda: later)
     period = now_of(database)
     assert (period.mean_seconds, period.max_seconds) == (90, 120)
 

@@ -15,10 +15,11 @@ from models.connections.repository import Connections
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import circuit_breaker, dependencies, due, leases, links
-from models.inbox.enqueue import enqueue, enqueue_dependency
+from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, LeaseLostError, SyncJob
 from models.inbox.links import Link
 from tests.factories import settings
+from tests.models import outages
 from worker.container import clock
 
 KINDS = (EntityType.CUSTOMER, EntityType.PROJECT)
@@ -28,7 +29,12 @@ ALERT = Alert(AlertType.NEEDS_ATTENTION, "Kari AS", "It was refused.", "Mend it.
 
 
 @pytest.mark.slow
-def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(database: Database, connections: Connections) -> None:
+def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(
+    database: Database, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(circuit_breaker, "open_for", lambda *_, **__: timedelta())  # or nothing would be leased
+    monkeypatch.setattr(circuit_breaker, "FAILURE_THRESHOLD", 1)
+    monkeypatch.setattr(circuit_breaker, "OUTAGE_ALERT_AFTER", timedelta())
     dice = random.Random(1)  # noqa: S311 - the same dice each time
     for number in range(CONNECTIONS):  # each has its first claims, tallies and links, which are made only once
         connection, _ = connections.add(f"Firm {number}", settings(), actor="test", now=clock())
@@ -83,23 +89,19 @@ def worked_off(database: Database, lane: Lane, dice: random.Random) -> None:
     if lease is None:
         return
     other = KINDS[lane.entity_type is KINDS[0]]
-    enqueue_dependency(database, lane.connection_id, [some(dice, other)], now=clock())
+    enqueue(database, lane.connection_id, [some(dice, other)], now=clock(), as_dependency=True)
     try:
-        results = [settled(database, lane, job, some(dice, other), dice) for job in lease.jobs]
+        failing = dice.random() < 0.5  # else what is synced ends the outage
+        results = [settled(database, lane, job, some(dice, other), dice, failing=failing) for job in lease.jobs]
         dice.shuffle(results)
-        leases.complete(database, lease, results, now=clock())
+        leases.complete(database, lease, results, clock=clock)
     except LeaseLostError:
         return
-    dependencies.wake(database, lane.connection_id, [job.record for job in lease.jobs], now=clock())
-    if dice.random() < 0.5:
-        circuit_breaker.record_failure(
-            database, lane.connection_id, now=clock(), open_for=lambda _: timedelta(), alert_for=lambda _: ALERT
-        )
-    else:
-        circuit_breaker.record_recovery(database, lane.connection_id, now=clock(), alert=ALERT)
 
 
-def settled(database: Database, lane: Lane, job: SyncJob, other: Record, dice: random.Random) -> AttemptResult:
+def settled(
+    database: Database, lane: Lane, job: SyncJob, other: Record, dice: random.Random, *, failing: bool
+) -> AttemptResult:
     if dice.random() < 0.5:
         link = Link(f"{job.record.entity_type} {job.record.id}")
         links.save(database, lane.connection_id, job.record, link, now=clock())
@@ -112,5 +114,6 @@ def settled(database: Database, lane: Lane, job: SyncJob, other: Record, dice: r
         outcome=Outcome.FAILED,
         title="Kari AS",
         dependency=dependency,
+        problem=outages.problem(AlertType.OUTAGE) if failing else None,
         alert=ALERT,
     )

@@ -2,9 +2,9 @@ import pytest
 
 from local.servers import Server
 from models.enums import EntityType, JobState, Record, Role
-from models.inbox import circuit_breaker
 from tests.factories import NOW, settings
 from tests.installation import stuck
+from tests.models import outages
 from tests.models.completed_jobs import settled
 from tests.web.conftest import Web
 from worker.container import Container, clock
@@ -24,9 +24,7 @@ def test_what_needs_a_person_is_told_first_and_leads_to_it(web: Web, container: 
 def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: Web, container: Container) -> None:
     now = clock()
     settled(container.database, web.connection.id, state=JobState.QUEUED, message="24SevenOffice is away.", at=now)
-    circuit_breaker.record_failure(
-        container.database, web.connection.id, now=now, open_for=lambda _: now - NOW, alert_for=lambda _: None
-    )
+    outages.fail(container.database, web.connection.id, now=now, retry_after=now - NOW)
     page = web.as_(Role.VIEWER).get("/").text
     assert "24SevenOffice is away." in page
     assert "goes on by itself" in page

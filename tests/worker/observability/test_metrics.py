@@ -15,11 +15,12 @@ from models.admin import metrics_snapshot
 from models.connections.alert_outbox import Alert, AlertType, queue_connection_alert
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Lane, Record
-from models.inbox import circuit_breaker, leases
+from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from sync.errors import RateLimitedError
 from tests.factories import settings
 from tests.installation import environment, installed, stuck
+from tests.models import outages
 from worker import heartbeat, tasks
 from worker.celery_app import app
 from worker.container import Container, clock
@@ -159,12 +160,9 @@ def test_what_a_connection_that_rests_or_is_paused_holds_up_is_not_overdue(conta
         ids.append(connection.id)
     _, paused, down, short = ids
     container.connections.pause(paused, "Year end.", actor="test", now=now)
-    circuit_breaker.record_failure(
-        container.database, down, now=now, open_for=lambda _: timedelta(hours=1), alert_for=lambda _: None
-    )
-    circuit_breaker.record_rate_limit(
-        container.database, short, until=now + timedelta(hours=1), now=now, alert_for=lambda _: None
-    )
+    hour = timedelta(hours=1)
+    outages.fail(container.database, down, now=now, retry_after=hour)
+    outages.fail(container.database, short, now=now, retry_after=hour, alert_type=AlertType.RATE_LIMITED)
     for each in (paused, down, short):
         enqueue(container.database, each, [Record(EntityType.INVOICE, "9")], now=now - timedelta(hours=2))
     for state in ("available", "paused", "in_outage", "rate_limited"):

@@ -8,9 +8,9 @@ from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
 from models.enums import EntityType, JobState, Outcome, Scope
 from models.inbox import due
+from models.inbox.circuit_breaker import FAILURE_THRESHOLD, RATE_LIMIT_ALERT_AFTER
 from models.inbox.enqueue import enqueue
-from sync.engine import backoff
-from sync.engine.breaker_policy import FAILURE_THRESHOLD, MAX_DELAY, RATE_LIMIT_ALERT_AFTER, open_for
+from sync.engine.outcomes import UNAVAILABLE
 from sync.error_codes import ERROR_CODES
 from sync.errors import OutcomeUnknownError, RateLimitedError, UnavailableError
 from tests import factories
@@ -28,7 +28,7 @@ def world(world: World) -> World:
 
 
 def fail(world: World) -> None:
-    """Sweep until the connection rests."""
+    """Sweep until the circuit breaker is open."""
     world.erp.fails_before["post"] = [DOWN] * 100
     for _ in range(FAILURE_THRESHOLD):
         world.later(seconds=30)
@@ -52,7 +52,7 @@ def test_an_outage_of_ten_minutes_is_two_mails_and_few_calls_and_then_everything
     assert world.mails() == [("outage", "Demo AS"), ("recovered", "Demo AS")]
 
 
-def test_while_a_connection_rests_nothing_of_it_is_tried(world: World) -> None:
+def test_while_the_breaker_is_open_nothing_of_the_connection_is_tried(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     fail(world)
     tried = world.erp.calls["post"]
@@ -123,15 +123,6 @@ def test_what_may_have_been_saved_is_looked_for_only_when_its_call_has_ended(wor
     assert world.change(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
 
 
-@pytest.mark.parametrize(
-    ("failures", "seconds"), [(1, 0), (2, 0), (3, 30), (4, 60), (6, 240), (7, 300), (5000, 300)]
-)
-def test_rests_grow_up_to_the_longest(failures: int, seconds: int) -> None:
-    assert open_for(failures, random=lambda: 0.0) == timedelta(seconds=seconds)
-    assert open_for(failures, random=lambda: 1.0) == timedelta(seconds=seconds) * 3 / 4
-    assert open_for(failures, random=lambda: 0.0) <= MAX_DELAY
-
-
 def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     fail(world)
@@ -185,7 +176,7 @@ def test_a_long_want_of_requests_is_told_once_as_what_it_is_and_when_it_is_over(
 @pytest.mark.slow
 def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
-    starve(world, minutes=2 * backoff.UNAVAILABLE.max_attempts)
+    starve(world, minutes=2 * UNAVAILABLE.max_attempts)
     assert world.change(EntityType.INVOICE, "1").state is JobState.QUEUED
     world.later(minutes=2)
     world.run()
