@@ -10,7 +10,6 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from i18n.messages import msg
-from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection, Connections
 from models.database import Database, DatabaseUnavailableError
 from models.enums import EntityType, Lane
@@ -88,7 +87,7 @@ class Instrumentation(Protocol):
         ...
 
     def completed(self, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
-        """Hear what became of jobs, once that is written down."""
+        """Count and log what became of jobs, once that is written down."""
         ...
 
 
@@ -96,15 +95,8 @@ class Instrumentation(Protocol):
 class Runner:
     """Takes lanes through their stations.
 
-    Args:
-        database: where the inbox is.
-        connections: to read a connection.
-        open_context: gives a flow the two systems of a connection; the function renews the lease.
-        clock: gives the present instant in UTC.
-        monotonic: counts seconds, also while the machine sleeps.
-        random: gives a number from 0 up to 1.
-        lease_ttl: how long a lease holds unless renewed.
-        instrumentation: who looks on.
+    ``open_context`` gives a flow the two systems of a connection, and gets what renews the lease. ``monotonic``
+    counts seconds, also while the machine sleeps; ``random`` gives a number from 0 up to 1.
     """
 
     database: Database
@@ -161,7 +153,6 @@ class Runner:
     def _complete(self, lease: Lease, results: Sequence[AttemptResult]) -> set[Lane]:
         lanes = leases.complete(self.database, lease, results, clock=self.clock, jitter=self.random())
         self.instrumentation.completed(lease, results, now=self.clock())
-        _log(lease, results)
         return lanes
 
     def _renew_lease(self, lease: Lease, deadline: WriteDeadline) -> None:
@@ -265,20 +256,3 @@ def _crash(error: Exception) -> CrashError:
         error_code=CRASHED,
         remedy=msg("Please pass this on to whoever runs the bridge; the log says more."),
     )
-
-
-def _log(lease: Lease, results: Sequence[AttemptResult]) -> None:
-    connection_id, records = lease.lane.connection_id, {job.id: job.record.id for job in lease.jobs}
-    for result in results:
-        if result.outcome:
-            log.info(
-                "attempt",
-                connection=connection_id,
-                entity_type=lease.lane.entity_type,
-                record=records[result.job_id],
-                job=result.job_id,
-                outcome=result.outcome,
-                **({"error_code": result.error_code} if result.error_code else {}),
-            )
-        if result.problem and result.problem.alert_type is AlertType.PAUSED:
-            log.warning("connection_paused", connection=connection_id, error_code=result.error_code)

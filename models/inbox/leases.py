@@ -52,7 +52,7 @@ class SyncJob:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A worker's right to a lane and a batch of its jobs, oldest first, until it expires unless renewed."""
+    """A worker's right to a lane and a batch of its jobs, oldest first; it expires unless renewed."""
 
     id: UUID
     lane: Lane
@@ -136,12 +136,7 @@ def complete(
     was lost, nothing is written, and :class:`LeaseLostError` raised. A job that was received again meanwhile is
     due again.
 
-    Args:
-        database: where they are.
-        lease: the lane and its jobs.
-        results: one for each job.
-        clock: gives the present instant in UTC.
-        jitter: a number from 0 up to 1, for how long the circuit breaker stays open.
+    There is a result for each job; ``jitter``, from 0 up to 1, is for how long the circuit breaker stays open.
 
     Returns:
         The lanes that have something to do now.
@@ -204,7 +199,8 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
         if result.job_id in rows:
             row, number = rows[result.job_id]
             _complete_one(session, row, result, number, now=now)
-            if result.outcome and not _still_waits(row):
+            waits = row.state == JobState.QUEUED and row.dependency_type is not None  # which is no failure
+            if result.outcome and not waits:
                 ended.append((result.outcome, now - row.received_at))
     statistics.count_attempts(session, lease.lane.connection_id, ended, now=now)
 
@@ -313,11 +309,6 @@ def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
         message=result.message,
         calls=[asdict(call) for call in result.calls],
     )
-
-
-def _still_waits(row: SyncJobRow) -> bool:
-    """Tell whether it waits for another record, which is no failure."""
-    return row.state == JobState.QUEUED and row.dependency_type is not None
 
 
 def _due(lane: Lane, *, now: datetime) -> ColumnElement[bool]:

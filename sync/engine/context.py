@@ -18,6 +18,7 @@ from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError
 from sync.errors import DependencyPendingError, RejectedError
 from sync.ports import Erp, Moment
+from sync.records import Customer, Project
 
 MAX_INT32 = 2**31 - 1
 
@@ -26,14 +27,8 @@ MAX_INT32 = 2**31 - 1
 class SyncContext:
     """One connection's two systems, its links, and the hold on the lease.
 
-    Args:
-        connection: the connection with its settings.
-        database: where links and the inbox are.
-        moment: Moment, for this connection's company.
-        erp: 24SevenOffice, for this connection's client.
-        clock: gives the present instant in UTC.
-        renew_lease: called before each remote write; raises ``LeaseLostError`` where another worker has taken
-            over.
+    ``renew_lease`` is called before each remote write; it raises ``LeaseLostError`` where another worker has taken
+    over.
     """
 
     connection: Connection
@@ -137,21 +132,24 @@ class SyncContext:
             raise RejectedError(
                 msg("It has no customer."), error_code="no_customer", remedy=msg("Give it a customer in Moment.")
             )
-        if EntityType.CUSTOMER in self.settings.entity_types:
-            return int(self._remote_id(Record(EntityType.CUSTOMER, moment_id)))
-        customer = self.moment.customer(moment_id)
-        return whole_number(customer.number if customer else "", what=EntityType.CUSTOMER)
+        return self._number_of(EntityType.CUSTOMER, moment_id, read=self.moment.customer)
 
     def project_number(self, moment_id: str) -> int:
         """Tell the project number of a Moment project; raises as :meth:`customer_number` does."""
-        if EntityType.PROJECT in self.settings.entity_types:
-            return int(self._remote_id(Record(EntityType.PROJECT, moment_id)))
-        project = self.moment.project(moment_id)
-        return whole_number(project.number if project else "", what=EntityType.PROJECT)
+        return self._number_of(EntityType.PROJECT, moment_id, read=self.moment.project)
 
     def _is_read_from_moment(self, record: Record) -> bool:
         """Tell whether Moment will be asked: an invoice that is linked never changes."""
         return record.entity_type is not EntityType.INVOICE or self._known[record] is None
+
+    def _number_of(
+        self, entity_type: EntityType, moment_id: str, *, read: Callable[[str], Customer | Project | None]
+    ) -> int:
+        """Take the number from the link, or from Moment's record where such records are not synced."""
+        if entity_type in self.settings.entity_types:
+            return int(self._remote_id(Record(entity_type, moment_id)))
+        record = read(moment_id)
+        return whole_number(record.number if record else "", what=entity_type)
 
     def _remote_id(self, record: Record) -> str:
         link = self.link(record)

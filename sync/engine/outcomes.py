@@ -113,15 +113,9 @@ def attempt_results(
     random: Callable[[], float],
     recipients: tuple[str, ...],
 ) -> list[AttemptResult]:
-    """Decide what becomes of the jobs of a lease, and put into the inbox what they come to wait for.
+    """Decide what becomes of the jobs of a lease by how they ended, and put into the inbox what they wait for.
 
-    Args:
-        database: where the inbox is.
-        lease: the jobs as they were leased.
-        attempts: how each of them ended, by the job's id.
-        now: the instant of the decision, in UTC.
-        random: gives a number from 0 up to 1, for the jitter of the waits.
-        recipients: who gets the alerts about records.
+    ``random`` gives a number from 0 up to 1, and ``recipients`` get the alerts about records.
     """
     ended = _ended_dependencies(database, lease, attempts, now=now)
     next_try: dict[SyncError, datetime] = {}  # of all that one error kept from being tried: they stay together

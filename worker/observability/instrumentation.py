@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+import structlog
 from structlog.contextvars import bound_contextvars
 
+from models.connections.alert_outbox import AlertType
 from models.enums import Outcome
 from models.inbox.leases import AttemptResult, Lease, SyncJob
 from worker.observability.metrics import Metrics
 from worker.observability.tracing import Fields, Tracer
+
+log = structlog.get_logger()
 
 
 class Instrumentation:
@@ -53,19 +57,23 @@ class Instrumentation:
             yield
 
     def completed(self, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
-        received = {job.id: job.received_at for job in lease.jobs}
+        """Count and log the attempts, and note each in the lease's span."""
+        jobs = {job.id: job for job in lease.jobs}
         entity_type = lease.lane.entity_type
         for result in results:
-            if not result.outcome:
-                continue
-            self._metrics.attempts.labels(entity_type, result.outcome, result.error_code).inc()
-            self._metrics.attempt_seconds.labels(entity_type).observe(result.seconds)
-            received_at = received[result.job_id]
-            if result.outcome is Outcome.SYNCED and received_at:
-                latency = max((now - received_at).total_seconds(), 0)
-                self._metrics.sync_latency.labels(entity_type).observe(latency)
-            fields: Fields = {"job": result.job_id, "outcome": str(result.outcome)}
-            self._tracer.event("completed", fields | {"error_code": result.error_code})
+            if result.outcome:
+                job = jobs[result.job_id]
+                self._metrics.attempts.labels(entity_type, result.outcome, result.error_code).inc()
+                self._metrics.attempt_seconds.labels(entity_type).observe(result.seconds)
+                if result.outcome is Outcome.SYNCED and job.received_at:
+                    latency = max((now - job.received_at).total_seconds(), 0)
+                    self._metrics.sync_latency.labels(entity_type).observe(latency)
+                said = {"error_code": result.error_code} if result.error_code else {}
+                log.info("attempt", record=job.record.id, job=job.id, outcome=result.outcome, **said)
+                fields: Fields = {"job": result.job_id, "outcome": str(result.outcome)}
+                self._tracer.event("completed", fields | {"error_code": result.error_code})
+            if result.problem and result.problem.alert_type is AlertType.PAUSED:
+                log.warning("connection_paused", error_code=result.error_code)
 
     def call_completed(self, system: str, operation: str, *, status: str, seconds: float) -> None:
         self._metrics.calls.labels(system, operation, status).inc()
