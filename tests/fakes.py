@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
+from models.inbox.leases import AttemptResult, Lease, SyncJob
 from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError
 from sync.records import (
@@ -292,3 +293,16 @@ def lines_of(voucher: Voucher) -> list[PostedLine]:
         )
         for place, entry in enumerate(voucher.entries)
     ]
+
+
+class QuietInstrumentation:
+    """Nobody looks on."""
+
+    def draining(self, _lease: Lease, /) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def attempting(self, _lease: Lease, _step: str, _jobs: Sequence[SyncJob], /) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def completed(self, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
+        pass

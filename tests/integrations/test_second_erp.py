@@ -22,10 +22,9 @@ from sync.polling.polls import poll_expenses
 from sync.ports import Erp, InspectableErp
 from sync.runner import Runner
 from tests.factories import NOW, customer, invoice, project, settings
+from tests.fakes import QuietInstrumentation
 from tests.integrations.ledger_file import LedgerFile
 from tests.sync.inspectable_fakes import OpenFakeMoment
-from worker.observability.instrumentation import Instrumentation, NoTracer
-from worker.observability.metrics import Metrics
 
 ACCOUNTS = "account,vat,rate\n1500,,\n2400,,\n2711,,\n3000,3,25\n3100,5,0\n4300,1,25\n"
 COLUMNS = "year,type,number,date,changed,account,amount,vat,project,customer,name,organization_number,invoice,text"
@@ -71,7 +70,7 @@ class Reader:
             monotonic=lambda: 0,
             random=lambda: 0.5,
             lease_ttl=timedelta(minutes=3),
-            instrumentation=Instrumentation(Metrics(), NoTracer()),
+            instrumentation=QuietInstrumentation(),
         )
         for lane in due.lanes(self.database, now=NOW):
             runner.drain(lane)
