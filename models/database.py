@@ -1,26 +1,34 @@
 """The database itself: its tables' base class, its transactions and its migrations."""
 
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import psycopg2
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from pydantic import SecretStr
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy import URL, Connection, Engine, Executable, Row, create_engine, event, make_url, text
+from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import TypedReturnsRows
+
+T = TypeVar("T")
+Columns = TypeVarTuple("Columns")
 
 SERVER_SILENCE_SECONDS = 25
 """How long the other end may not even acknowledge what it was sent; then one of the two is cut off.
 
 The kernel's own patience is a quarter of an hour with what was sent, and two hours with what is awaited.
 """
+
+MIGRATIONS = str(Path(__file__).parent / "migrations")
 
 IDLE_SECONDS = 15
 """How long PostgreSQL waits for the next statement of a transaction.
@@ -104,6 +112,27 @@ class Database:
         with _translating_errors(), self._single.connect() as connection:
             yield connection
 
+    def execute(self, statement: Executable) -> None:
+        """Run one statement that tells nothing, as :meth:`statement` does."""
+        with self.statement() as connection:
+            connection.execute(statement)
+
+    def rows(
+        self, query: TypedReturnsRows[*Columns], values: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[*Columns]]:
+        """Read all rows of one statement, given the values of its parameters."""
+        with self.statement() as connection:
+            return connection.execute(query, values).all()
+
+    def scalars(self, query: TypedReturnsRows[T]) -> Sequence[T]:
+        """Read the first column of all rows of one statement."""
+        return [value for (value,) in self.rows(query)]
+
+    def scalar(self, query: TypedReturnsRows[T]) -> T | None:
+        """Read the first column of the first row of one statement, None where there is no row."""
+        with self.statement() as connection:
+            return connection.scalar(query)
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._engine.dispose()
@@ -155,8 +184,28 @@ def downgrade(url: SecretStr, *, to: str) -> None:
         raise NoDowngradeError(f"There is no way back to version {to} of the database.") from error
 
 
+def is_behind(database: Database) -> bool:
+    """Tell whether the tables are older than this program, or not there; newer ones are those of an upgrade.
+
+    Raises:
+        DatabaseUnavailableError: PostgreSQL does not answer.
+    """
+    try:
+        with database.statement() as connection:
+            version = connection.scalar(text("select version_num from alembic_version"))
+    except ProgrammingError:
+        return True  # there is no such table
+    return version is None or version in _older_versions()
+
+
+@cache
+def _older_versions() -> frozenset[str]:
+    scripts = ScriptDirectory(MIGRATIONS)
+    return frozenset(script.revision for script in scripts.walk_revisions()) - set(scripts.get_heads())
+
+
 def _migrations(url: SecretStr) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", MIGRATIONS)
     config.attributes["address"] = _engine_url(url)
     return config

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response, status
 from redis.exceptions import RedisError
 
-from models.schema.version import is_behind
+from models.database import is_behind
 from web.dependencies import ContainerDep
 from web.security.auth import Open
 from worker.container import Container

@@ -11,7 +11,7 @@ from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import Scope
 from models.pagination import Key, Page, following, paged
-from models.schema.scope import within
+from models.schema.statements import within
 from models.schema.tables import AuditRow, ConnectionRow
 
 

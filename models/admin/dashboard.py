@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Scope
-from models.schema.scope import within
+from models.schema.statements import within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 SIZE = 50

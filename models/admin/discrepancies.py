@@ -12,8 +12,7 @@ from models.admin.job_actions import ActionResult
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import verification_delay
-from models.schema.reconciliation import AcceptanceRow
-from models.schema.tables import AuditRow, LinkRow, SyncJobRow
+from models.schema.tables import AcceptanceRow, AuditRow, LinkRow, SyncJobRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from models.connections.alert_outbox import AlertType, DeliveryStatus
 from models.database import Database
 from models.enums import Scope
 from models.pagination import Key, Page, paged
-from models.schema.scope import within
+from models.schema.statements import within
 from models.schema.tables import AlertRow, ConnectionRow
 
 MAX_ITEMS_SHOWN = 10

@@ -19,10 +19,18 @@ from models.database import Database
 from models.enums import EntityType, Record
 from models.inbox import files
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.metadata import TABLES
 from models.schema.search_terms import search_terms
-from models.schema.tables import AttemptRow, AuditRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
-from models.schema.users import GrantRow, UserRow
+from models.schema.tables import (
+    AttemptRow,
+    AuditRow,
+    Base,
+    ConnectionRow,
+    GrantRow,
+    LaneRow,
+    LinkRow,
+    SyncJobRow,
+    UserRow,
+)
 from models.users import repository as users
 
 BATCH_SIZE = 500
@@ -122,7 +130,7 @@ def _redact(database: Database, trace: PersonalDataMatch, person: Person) -> Non
         if (trace.table, trace.column) == ("users", "email"):
             users.remove(session, *trace.key)
         elif f"{trace.table}.{trace.column}" in WHOLE_ROWS:
-            session.execute(delete(TABLES.tables[trace.table]).where(_is(trace)))
+            session.execute(delete(Base.metadata.tables[trace.table]).where(_is(trace)))
         elif trace.table == "sync_jobs" and trace.column in ("title", "search_terms"):
             _rename_job(session, *trace.key, about=trace.column == "title")
         elif trace.column == "calls":
@@ -134,14 +142,14 @@ def _redact(database: Database, trace: PersonalDataMatch, person: Person) -> Non
 
 
 def _write(session: Session, trace: PersonalDataMatch, value: Any) -> None:  # noqa: ANN401 - text, or what JSON holds
-    table = TABLES.tables[trace.table]
+    table = Base.metadata.tables[trace.table]
     plain = f"{trace.table}.{trace.column}" in personal_data.NAMING_COLUMNS
     written = value if plain else literal(value, JSONB)
     session.execute(update(table).where(_is(trace)).values({trace.column: written}))
 
 
 def _is(trace: PersonalDataMatch) -> ColumnElement[bool]:
-    keys = TABLES.tables[trace.table].primary_key
+    keys = Base.metadata.tables[trace.table].primary_key
     return and_(*(column == value for column, value in zip(keys, trace.key, strict=True)))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_
 
 from models.enums import EntityType, JobState, Outcome, Scope
-from models.schema.scope import within
 from models.schema.search_terms import matches
+from models.schema.statements import within
 
 
 @dataclass(frozen=True, slots=True)

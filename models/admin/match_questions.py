@@ -13,8 +13,7 @@ from models.database import Database
 from models.enums import EntityType, JobState, Lane, titled
 from models.inbox import verification_delay
 from models.schema.locks import locked
-from models.schema.match_questions import MatchQuestionRow
-from models.schema.tables import AuditRow, SyncJobRow
+from models.schema.tables import AuditRow, MatchQuestionRow, SyncJobRow
 
 NEW = "new"
 """The answer that it is none of the candidates."""

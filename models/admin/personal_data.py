@@ -11,9 +11,8 @@ from sqlalchemy import Column, ColumnElement, Select, Table, Text, cast, or_, se
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.database import Database
-from models.schema.localized_text import LocalizedText
-from models.schema.metadata import TABLES
 from models.schema.search_terms import SearchTerms, matches, search_terms
+from models.schema.tables import Base, LocalizedText
 
 NAMING_COLUMNS = frozenset(
     {
@@ -101,7 +100,7 @@ class Person:
 
 def find(database: Database, person: Person) -> Iterator[PersonalDataMatch]:
     """Find all traces of a person, table by table, a slice of rows at a time."""
-    for table in TABLES.sorted_tables:
+    for table in Base.metadata.sorted_tables:
         if columns := [column for column in table.c if _may_name(column)]:
             yield from _in_table(database, person, table, columns)
 

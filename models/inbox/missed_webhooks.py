@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome
-from models.schema.missed_webhooks import MissedWebhookRow, NightlyPollRow
-from models.schema.tables import AttemptRow, SyncJobRow
+from models.schema.tables import AttemptRow, MissedWebhookRow, NightlyPollRow, SyncJobRow
 
 DELIVERY_GRACE = timedelta(minutes=1)
 """How long a notification may be under way, so that a poll is ahead of it, and how far clocks may differ."""

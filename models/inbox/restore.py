@@ -16,9 +16,15 @@ from i18n.messages import msg
 from models.database import Database
 from models.enums import EntityType, JobState
 from models.schema.locks import locked
-from models.schema.restore import RestoredLaneRow
-from models.schema.tables import AlertRow, AuditRow, ConnectionRow, CursorRow, SyncJobRow
-from models.schema.users import SessionRow
+from models.schema.tables import (
+    AlertRow,
+    AuditRow,
+    ConnectionRow,
+    CursorRow,
+    RestoredLaneRow,
+    SessionRow,
+    SyncJobRow,
+)
 
 SEQUENCE_GAP = 1_000_000
 """Numbers that are left out after a restore: mails sent since the backup name changes and themselves by some."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from i18n.formatting import OSLO
 from models.database import Database
 from models.enums import Outcome, Scope
-from models.schema.scope import within
+from models.schema.statements import within
 from models.schema.tables import StatisticsRow
 
 STATISTICS = StatisticsRow.metadata.tables["statistics"]

@@ -1,16 +1,18 @@
 """The tables. Only the verbs beside this module read and write them."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     DateTime,
+    Dialect,
     ForeignKey,
     Identity,
     Index,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     false,
     text,
@@ -18,9 +20,22 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from i18n.messages import as_json, from_json
 from models.enums import EntityType
-from models.schema.localized_text import LocalizedText
 from models.schema.search_terms import SearchTerms
+
+
+class LocalizedText(TypeDecorator[str]):
+    """Text that may be :class:`i18n.messages.Message`: kept with the words it was made of, for each language."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - as SQLAlchemy calls it
+        return None if value is None else as_json(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401, ARG002 - the same
+        return None if value is None else from_json(value)
 
 
 class Base(DeclarativeBase):
@@ -34,12 +49,19 @@ class Base(DeclarativeBase):
     }
 
 
-EMPTY_TEXT = text("'\"\"'::jsonb")
-"""The empty wording."""
+BigId = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
+ConnectionId = Annotated[int, mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))]
+JobId = Annotated[int, mapped_column(ForeignKey("sync_jobs.id", ondelete="CASCADE"))]
+UserId = Annotated[int, mapped_column(ForeignKey("users.id", ondelete="CASCADE"))]
+Localized = Annotated[str, mapped_column(LocalizedText)]
+LocalizedOrEmpty = Annotated[str, mapped_column(LocalizedText, server_default=text("'\"\"'::jsonb"))]
 
 
-def _connection() -> ForeignKey:
-    return ForeignKey("connections.id", ondelete="CASCADE")
+class KeyedByLane:
+    """Columns of a table with one row for a lane, or some."""
+
+    connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True)
+    entity_type: Mapped[str] = mapped_column(primary_key=True)
 
 
 class ConnectionRow(Base):
@@ -58,7 +80,7 @@ class ConnectionRow(Base):
     token_hash: Mapped[str] = mapped_column(unique=True)
     settings: Mapped[dict[str, Any]]
     secrets: Mapped[str]
-    paused_because: Mapped[str] = mapped_column(LocalizedText, server_default=EMPTY_TEXT)
+    paused_because: Mapped[LocalizedOrEmpty]
     paused_by: Mapped[str] = mapped_column(server_default="")
     consecutive_failures: Mapped[int] = mapped_column(server_default="0")
     outage_since: Mapped[datetime | None]
@@ -71,7 +93,7 @@ class ConnectionRow(Base):
     updated_at: Mapped[datetime]
 
 
-class LaneRow(Base):
+class LaneRow(KeyedByLane, Base):
     """Who drains a lane, and until when the claim holds if nothing is heard of the worker.
 
     ``synced_at`` is when a record of it came across last.
@@ -79,20 +101,16 @@ class LaneRow(Base):
 
     __tablename__ = "lanes"
 
-    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
-    entity_type: Mapped[str] = mapped_column(primary_key=True)
     lease_id: Mapped[UUID | None]
     lease_expires_at: Mapped[datetime | None]
     synced_at: Mapped[datetime | None]
 
 
-class WebhookActivityRow(Base):
+class WebhookActivityRow(KeyedByLane, Base):
     """When Moment last told of a record of this kind, to the minute, at the webhook's present address."""
 
     __tablename__ = "webhook_activity"
 
-    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
-    entity_type: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
 
 
@@ -137,8 +155,8 @@ class SyncJobRow(Base):
         ),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    connection_id: Mapped[int] = mapped_column(_connection())
+    id: Mapped[BigId]
+    connection_id: Mapped[ConnectionId]
     entity_type: Mapped[str]
     record_id: Mapped[str]
     state: Mapped[str]
@@ -152,15 +170,15 @@ class SyncJobRow(Base):
     lease_id: Mapped[UUID | None]
     dependency_type: Mapped[str | None]
     dependency_id: Mapped[str | None]
-    title: Mapped[str] = mapped_column(LocalizedText, server_default=EMPTY_TEXT)
+    title: Mapped[LocalizedOrEmpty]
     search_terms: Mapped[list[str] | None] = mapped_column(SearchTerms, deferred=True)
     outcome: Mapped[str | None]
     error_code: Mapped[str] = mapped_column(server_default="")
-    message: Mapped[str] = mapped_column(LocalizedText, server_default=EMPTY_TEXT)
-    remedy: Mapped[str] = mapped_column(LocalizedText, server_default=EMPTY_TEXT)
+    message: Mapped[LocalizedOrEmpty]
+    remedy: Mapped[LocalizedOrEmpty]
     received_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
-    dismissal_reason: Mapped[str] = mapped_column(LocalizedText, server_default=EMPTY_TEXT)
+    dismissal_reason: Mapped[LocalizedOrEmpty]
     needs_attention_since: Mapped[datetime | None]
     reminders: Mapped[int] = mapped_column(server_default="0")
 
@@ -170,13 +188,13 @@ class AttemptRow(Base):
 
     __tablename__ = "attempts"
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    job_id: Mapped[int] = mapped_column(ForeignKey("sync_jobs.id", ondelete="CASCADE"), index=True)
+    id: Mapped[BigId]
+    job_id: Mapped[JobId] = mapped_column(index=True)
     at: Mapped[datetime] = mapped_column(index=True)
     seconds: Mapped[float]
     outcome: Mapped[str]
     error_code: Mapped[str]
-    message: Mapped[str] = mapped_column(LocalizedText)
+    message: Mapped[Localized]
     calls: Mapped[list[dict[str, str]]] = mapped_column(server_default="[]")
 
 
@@ -192,7 +210,7 @@ class StatisticsRow(Base):
     __tablename__ = "statistics"
     __table_args__ = (Index("statistics_start", "granularity", "starts_at"),)
 
-    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True)
     granularity: Mapped[str] = mapped_column(primary_key=True)
     starts_at: Mapped[datetime] = mapped_column(primary_key=True)
     synced: Mapped[int] = mapped_column(server_default="0")
@@ -215,8 +233,8 @@ class LinkRow(Base):
         UniqueConstraint("connection_id", "entity_type", "remote_id"),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    connection_id: Mapped[int] = mapped_column(_connection())
+    id: Mapped[BigId]
+    connection_id: Mapped[ConnectionId]
     entity_type: Mapped[str]
     moment_id: Mapped[str]
     remote_id: Mapped[str]
@@ -229,20 +247,18 @@ class FileRow(Base):
 
     __tablename__ = "files"
 
-    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
+    connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True)
     expense_id: Mapped[str] = mapped_column(primary_key=True)
     file_id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     at: Mapped[datetime]
 
 
-class CursorRow(Base):
+class CursorRow(KeyedByLane, Base):
     """How far a kind of a connection has been polled, and when it is polled again."""
 
     __tablename__ = "cursors"
 
-    connection_id: Mapped[int] = mapped_column(_connection(), primary_key=True)
-    entity_type: Mapped[str] = mapped_column(primary_key=True)
     position: Mapped[datetime]
 
 
@@ -257,14 +273,14 @@ class AlertRow(Base):
         Index("alerts_of_job", "job_id"),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    connection_id: Mapped[int] = mapped_column(_connection())
-    job_id: Mapped[int | None] = mapped_column(ForeignKey("sync_jobs.id", ondelete="CASCADE"))
+    id: Mapped[BigId]
+    connection_id: Mapped[ConnectionId]
+    job_id: Mapped[JobId | None]
     recipient: Mapped[str]
     type: Mapped[str]
-    title: Mapped[str] = mapped_column(LocalizedText)
-    message: Mapped[str] = mapped_column(LocalizedText)
-    remedy: Mapped[str] = mapped_column(LocalizedText)
+    title: Mapped[Localized]
+    message: Mapped[Localized]
+    remedy: Mapped[Localized]
     error_code: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime]
     status: Mapped[str | None]
@@ -280,8 +296,8 @@ class OperationRow(Base):
 
     __tablename__ = "operations"
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    connection_id: Mapped[int] = mapped_column(_connection(), index=True)
+    id: Mapped[BigId]
+    connection_id: Mapped[ConnectionId] = mapped_column(index=True)
     type: Mapped[str]
     actor: Mapped[str]
     secrets: Mapped[str | None]
@@ -299,9 +315,121 @@ class AuditRow(Base):
         Index("audit_log_of_job", "job_id", postgresql_where=text("job_id is not null")),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    connection_id: Mapped[int | None] = mapped_column(_connection())
-    job_id: Mapped[int | None] = mapped_column(ForeignKey("sync_jobs.id", ondelete="CASCADE"))
+    id: Mapped[BigId]
+    connection_id: Mapped[ConnectionId | None]
+    job_id: Mapped[JobId | None]
     at: Mapped[datetime]
-    actor: Mapped[str] = mapped_column(LocalizedText)
-    action: Mapped[str] = mapped_column(LocalizedText)
+    actor: Mapped[Localized]
+    action: Mapped[Localized]
+
+
+class MissedWebhookRow(Base):
+    """A poll was the first to tell of what was modified then in this record of Moment."""
+
+    __tablename__ = "missed_webhooks"
+    __table_args__ = (Index("missed_webhooks_detected", "detected_at"),)
+
+    connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True)
+    entity_type: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[str] = mapped_column(primary_key=True)
+    modified_at: Mapped[datetime] = mapped_column(primary_key=True)
+    detected_at: Mapped[datetime]
+
+
+class NightlyPollRow(KeyedByLane, Base):
+    """Up to when the nightly polls of a lane have looked."""
+
+    __tablename__ = "nightly_polls"
+
+    position: Mapped[datetime]
+
+
+class RestoredLaneRow(KeyedByLane, Base):
+    """This lane was restored at ``restored_at``.
+
+    What it receives is in doubt while its cursor is not past that instant.
+
+    The row stays: what another record needs may have come across in those days without being polled again.
+    """
+
+    __tablename__ = "restored_lanes"
+
+    restored_at: Mapped[datetime]
+
+
+class MatchQuestionRow(Base):
+    """What a change waits to be told: ``candidates`` are to choose from, ``answer`` is a number or :data:`NEW`."""
+
+    __tablename__ = "match_questions"
+
+    job_id: Mapped[JobId] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime]
+    candidates: Mapped[list[dict[str, str]]]
+    answer: Mapped[str | None]
+
+
+class AcceptanceRow(Base):
+    """This difference is known: ``key`` tells what it is about, ``fingerprint`` what is wrong with it."""
+
+    __tablename__ = "accepted_discrepancies"
+
+    connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    actor: Mapped[str]
+    why: Mapped[str]
+    at: Mapped[datetime]
+
+
+class UserRow(Base):
+    """Who may see the pages; ``everywhere`` gives all connections, else they are in :class:`GrantRow`.
+
+    ``subject`` is who they are to the OpenID provider, ``password_hash`` argon2's; a user has one or both.
+    """
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    everywhere: Mapped[bool] = mapped_column(server_default=false())
+    language: Mapped[str]
+    password_hash: Mapped[str | None]
+    subject: Mapped[str | None] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class GrantRow(Base):
+    """This user may see that connection."""
+
+    __tablename__ = "grants"
+
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True, index=True)
+
+
+class SessionRow(Base):
+    """Who is signed in, found by the hash of the token in their cookie."""
+
+    __tablename__ = "sessions"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[UserId] = mapped_column(index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+class FailedSignInRow(Base):
+    """A refused sign-in, for those to come to be slowed down."""
+
+    __tablename__ = "failed_sign_ins"
+    __table_args__ = (
+        Index("failed_sign_ins_email", "email", "at"),
+        Index("failed_sign_ins_address", "address", "at"),
+    )
+
+    id: Mapped[BigId]
+    email: Mapped[str]
+    address: Mapped[str]
+    at: Mapped[datetime]

@@ -14,8 +14,7 @@ from i18n.catalog import Language
 from i18n.messages import msg
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.tables import AuditRow, ConnectionRow
-from models.schema.users import GrantRow, UserRow
+from models.schema.tables import AuditRow, ConnectionRow, GrantRow, UserRow
 from models.users import passwords, sessions
 from models.users.passwords import InvalidInputError
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from i18n.catalog import Language
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.users import GrantRow, SessionRow, UserRow
+from models.schema.tables import GrantRow, SessionRow, UserRow
 
 IDLE_TIMEOUT = timedelta(hours=12)
 """A working day with its breaks; who comes back the next morning signs in again."""

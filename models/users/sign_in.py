@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlalchemy import select
 
 from models.database import Database
-from models.schema.users import UserRow
+from models.schema.tables import UserRow
 from models.users import passwords, throttle
 
 

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address, ip_address
 from sqlalchemy import delete, func, select
 
 from models.database import Database
-from models.schema.users import FailedSignInRow
+from models.schema.tables import FailedSignInRow
 
 WINDOW = timedelta(minutes=15)
 MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS = 5

@@ -11,8 +11,7 @@ from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Role, Scope
 from models.inbox import links
 from models.inbox.enqueue import enqueue
-from models.schema.tables import AlertRow, AttemptRow, AuditRow
-from models.schema.users import FailedSignInRow, SessionRow
+from models.schema.tables import AlertRow, AttemptRow, AuditRow, FailedSignInRow, SessionRow
 from models.users import repository as users
 from models.users import sessions, throttle
 from models.users.repository import Rights

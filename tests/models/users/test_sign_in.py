@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.users import UserRow
+from models.schema.tables import UserRow
 from models.users import passwords
 from models.users import repository as users
 from models.users import sign_in as users_sign_in

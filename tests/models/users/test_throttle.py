@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.users import FailedSignInRow
+from models.schema.tables import FailedSignInRow
 from models.users import repository as users
 from models.users import sign_in, throttle
 from models.users.repository import Rights

@@ -15,8 +15,7 @@ from starlette.routing import Mount
 from models.admin.operations import OperationType
 from models.connections.repository import Connection
 from models.enums import Role, Scope
-from models.schema.tables import Base
-from models.schema.users import SessionRow
+from models.schema.tables import Base, SessionRow
 from models.users import repository as users
 from models.users.repository import Rights
 from sync.error_codes import ERROR_CODES

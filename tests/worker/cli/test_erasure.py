@@ -16,7 +16,7 @@ from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Lane, Outcome, Record, Role, Scope
 from models.inbox import files, leases, webhook_intake
 from models.inbox.enqueue import enqueue
-from models.schema.metadata import TABLES
+from models.schema.tables import Base
 from models.users import repository as users
 from models.users import sessions, throttle
 from models.users.repository import Rights
@@ -67,7 +67,7 @@ def dump(container: Container) -> str:
     with container.database.transaction() as session:
         rows = [
             row
-            for table in TABLES.sorted_tables
+            for table in Base.metadata.sorted_tables
             for row in session.scalars(text(f'select to_jsonb(each)::text from "{table.name}" as each'))  # noqa: S608 - our own tables
         ]
     return "\n".join(rows)
@@ -173,7 +173,10 @@ def test_a_name_so_short_that_it_is_part_of_others_is_refused(container: Contain
 def test_every_column_of_text_says_whether_it_may_name_a_person() -> None:
     named = {f"{table}.{column}" for table, columns in OTHERS.items() for column in columns.split()}
     plain = {
-        str(column) for table in TABLES.sorted_tables for column in table.c if type(column.type).__name__ == "Text"
+        str(column)
+        for table in Base.metadata.sorted_tables
+        for column in table.c
+        if type(column.type).__name__ == "Text"
     }
     assert plain == named | NAMING_COLUMNS
 
@@ -201,7 +204,7 @@ def test_a_company_that_leaves_leaves_nothing_behind(container: Container, books
     assert f"These users see no connection any more: {MAIL}." in said
     assert webhook_intake.find_target(database, leaving_token) is None
     assert webhook_intake.find_target(database, token)
-    tables = [table for table in TABLES.sorted_tables if "connection_id" in table.c]
+    tables = [table for table in Base.metadata.sorted_tables if "connection_id" in table.c]
     with database.transaction() as session:
         ids = {row.connection_id for table in tables for row in session.execute(table.select())}
     assert ids <= {stays.id, None}

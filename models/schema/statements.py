@@ -1,0 +1,38 @@
+"""SQL that many verbs share: which rows are meant, and a row that is put in or changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, true
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.orm import InstrumentedAttribute
+
+from models.enums import Lane, Record, Scope
+from models.schema.tables import Base, KeyedByLane, LinkRow, SyncJobRow
+
+
+def within(
+    scope: Scope, connection_id: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
+) -> ColumnElement[bool]:
+    """Say in SQL that a connection is one that a person sees."""
+    return true() if scope.connections is None else connection_id.in_(scope.connections)
+
+
+def of_lane(table: type[KeyedByLane | LinkRow | SyncJobRow], lane: Lane) -> ColumnElement[bool]:
+    return and_(table.connection_id == lane.connection_id, table.entity_type == lane.entity_type)
+
+
+def job_of(connection_id: int, record: Record) -> ColumnElement[bool]:
+    """Say in SQL that a job is that of a record."""
+    return and_(of_lane(SyncJobRow, Lane(connection_id, record.entity_type)), SyncJobRow.record_id == record.id)
+
+
+def link_of(connection_id: int, record: Record) -> ColumnElement[bool]:
+    """Say in SQL that a link is that of a record of Moment."""
+    return and_(of_lane(LinkRow, Lane(connection_id, record.entity_type)), LinkRow.moment_id == record.id)
+
+
+def upsert(table: type[Base], key: Mapping[str, Any], values: Mapping[str, Any]) -> Insert:
+    """Put a row in, or give the one with this key these values."""
+    row = insert(table).values(**key, **values)
+    return row.on_conflict_do_update(index_elements=list(key), set_=dict(values))
