@@ -117,19 +117,25 @@ class Database:
         with self.statement() as connection:
             connection.execute(statement)
 
-    def rows(
-        self, query: TypedReturnsRows[*Columns], values: Mapping[str, Any] | None = None
-    ) -> Sequence[Row[*Columns]]:
-        """Read all rows of one statement, given the values of its parameters."""
+    def rows(self, query: TypedReturnsRows[*Columns]) -> Sequence[Row[*Columns]]:
+        """Read the rows of one statement."""
         with self.statement() as connection:
-            return connection.execute(query, values).all()
+            return connection.execute(query).all()
+
+    def row(
+        self, query: TypedReturnsRows[*Columns], values: Mapping[str, Any] | None = None
+    ) -> Row[*Columns] | None:
+        """Read the first row of one statement, None where there is none; ``values`` are its parameters."""
+        with self.statement() as connection:
+            return connection.execute(query, values).first()
 
     def scalars(self, query: TypedReturnsRows[T]) -> Sequence[T]:
-        """Read the first column of all rows of one statement."""
-        return [value for (value,) in self.rows(query)]
+        """Read the only column of one statement's rows."""
+        with self.statement() as connection:
+            return connection.scalars(query).all()
 
     def scalar(self, query: TypedReturnsRows[T]) -> T | None:
-        """Read the first column of the first row of one statement, None where there is no row."""
+        """Read the only column of one statement's first row, None where there is none."""
         with self.statement() as connection:
             return connection.scalar(query)
 

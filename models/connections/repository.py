@@ -7,28 +7,28 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from i18n.messages import Message, joined, msg
-from models.connections import webhook_activity
 from models.connections.alert_outbox import Alert, queue_alert
 from models.connections.settings import ConnectionSettings
-from models.connections.vault import Vault
-from models.connections.webhook_token import hash_token
+from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType, Scope
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.tables import AuditRow, ConnectionRow
+from models.schema.statements import within
+from models.schema.tables import AuditRow, ConnectionRow, WebhookActivityRow
 
 SECRET_FIELDS = frozenset(
     name for name, field in ConnectionSettings.model_fields.items() if field.annotation is SecretStr
 )
 
 NOT_STARTED = msg("It has not been started yet.")
-MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
 """Why a connection is paused that was added to be looked through before anything travels."""
+
+MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
 
 
 class UnknownConnectionError(LookupError):
@@ -169,7 +169,8 @@ class Connections:
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
             _row(session, connection_id, lock=True).token_hash = hash_token(token)
-            webhook_activity.clear(session, connection_id)
+            told = WebhookActivityRow.connection_id == connection_id
+            session.execute(delete(WebhookActivityRow).where(told))
             _audit(session, connection_id, actor=actor, what=msg("gave the webhook a new address"), now=now)
         return token
 
@@ -261,11 +262,8 @@ def summaries(
         known["entity_types"],
         ConnectionRow.paused_because,
         func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since),
-    ).where(name > after, name.icontains(like, autoescape=True))
-    if scope.connections is not None:
-        query = query.where(ConnectionRow.id.in_(scope.connections))
-    with database.transaction() as session:
-        return [ConnectionSummary(*row) for row in session.execute(query.order_by(name).limit(limit))]
+    ).where(within(scope, ConnectionRow.id), name > after, name.icontains(like, autoescape=True))
+    return [ConnectionSummary(*row) for row in database.rows(query.order_by(name).limit(limit))]
 
 
 def _open(vault: Vault, row: ConnectionRow) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Passwords and keys at rest: encrypted with the newest key, readable with every key that is still given.
+"""Secrets at rest: tokens hashed, the rest encrypted with the newest key and readable with every one still given.
 
 The newest key also hashes what nobody may guess from a name.
 """
 
+import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode
@@ -10,6 +11,11 @@ from collections.abc import Mapping, Sequence
 
 from cryptography.fernet import Fernet, MultiFernet
 from pydantic import SecretStr
+
+
+def hash_token(token: str) -> str:
+    """Hash the token of a webhook's address or of a session, of which only that is kept."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Vault:
@@ -24,11 +30,10 @@ class Vault:
         self._hash_key = hmac.digest(newest, b"keyed hash", "sha256")  # apart from what Fernet signs with
 
     def encrypt(self, text: str) -> str:
-        """Encrypt; the answer is ASCII."""
+        """Encrypt to ASCII."""
         return self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, locked: str) -> str:
-        """Decrypt."""
         return self._fernet.decrypt(locked.encode()).decode()
 
     def keyed_hash(self, *texts: str) -> str:

@@ -12,9 +12,8 @@ from models.schema.tables import FileRow
 
 def synced(database: Database, connection_id: int, expense_id: str) -> dict[str, str]:
     """Tell the files that an expense has: the name in Moment by the id in 24SevenOffice."""
-    query = select(FileRow).where(FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
-    with database.transaction() as session:
-        return {row.file_id: row.name for row in session.scalars(query)}
+    ours = (FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
+    return dict(database.rows(select(FileRow.file_id, FileRow.name).where(*ours)))
 
 
 def erased_name(name: str) -> str:
@@ -27,5 +26,4 @@ def save(
 ) -> None:
     """Record that a file has been brought; to be done as soon as Moment has it."""
     row = {"connection_id": connection_id, "expense_id": expense_id, "file_id": file_id, "name": name, "at": now}
-    with database.transaction() as session:
-        session.execute(insert(FileRow).values(row).on_conflict_do_nothing())
+    database.execute(insert(FileRow).values(row).on_conflict_do_nothing())

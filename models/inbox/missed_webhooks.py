@@ -1,7 +1,7 @@
 """Finds: changes of Moment that a poll was the first to tell of, and how far the nightly polls have looked."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, select
@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome
+from models.inbox import cursors
+from models.schema.statements import of_lane
 from models.schema.tables import AttemptRow, MissedWebhookRow, NightlyPollRow, SyncJobRow
 
 DELIVERY_GRACE = timedelta(minutes=1)
@@ -31,13 +33,8 @@ class ModifiedRecord:
 
 def missed(database: Database, lane: Lane, listed: Sequence[ModifiedRecord]) -> Sequence[ModifiedRecord]:
     """Choose those of a lane's records of which nothing was received since they were modified."""
-    query = select(SyncJobRow.record_id, SyncJobRow.received_at).where(
-        SyncJobRow.connection_id == lane.connection_id,
-        SyncJobRow.entity_type == lane.entity_type,
-        SyncJobRow.record_id.in_([each.id for each in listed]),
-    )
-    with database.statement() as connection:
-        received = {row.record_id: row.received_at for row in connection.execute(query)}
+    ours = and_(of_lane(SyncJobRow, lane), SyncJobRow.record_id.in_([each.id for each in listed]))
+    received = dict(database.rows(select(SyncJobRow.record_id, SyncJobRow.received_at).where(ours)))
     return [
         each
         for each in listed
@@ -47,10 +44,9 @@ def missed(database: Database, lane: Lane, listed: Sequence[ModifiedRecord]) -> 
 
 def record(database: Database, lane: Lane, found: Iterable[ModifiedRecord], *, now: datetime) -> None:
     """Write down what a poll was the first to tell of; once for each modification."""
-    rows = [{**_key(lane), "record_id": each.id, "modified_at": each.at, "detected_at": now} for each in found]
+    rows = [{**asdict(lane), "record_id": each.id, "modified_at": each.at, "detected_at": now} for each in found]
     if rows:
-        with database.statement() as connection:
-            connection.execute(insert(MissedWebhookRow).values(rows).on_conflict_do_nothing())
+        database.execute(insert(MissedWebhookRow).values(rows).on_conflict_do_nothing())
 
 
 def withdraw(database: Database, lane: Lane, *, detected_at: datetime) -> None:
@@ -60,13 +56,8 @@ def withdraw(database: Database, lane: Lane, *, detected_at: datetime) -> None:
         SyncJobRow.received_at > MissedWebhookRow.detected_at,
         MissedWebhookRow.detected_at - MissedWebhookRow.modified_at < DELIVERY_GRACE,
     )
-    ours = and_(
-        MissedWebhookRow.connection_id == lane.connection_id, MissedWebhookRow.entity_type == lane.entity_type
-    )
-    with database.statement() as connection:
-        connection.execute(
-            delete(MissedWebhookRow).where(ours, MissedWebhookRow.detected_at == detected_at, told.exists())
-        )
+    ours = and_(of_lane(MissedWebhookRow, lane), MissedWebhookRow.detected_at == detected_at)
+    database.execute(delete(MissedWebhookRow).where(ours, told.exists()))
 
 
 def count(database: Database, connection_id: int, *, now: datetime) -> Mapping[EntityType, int]:
@@ -99,30 +90,17 @@ def count_last_week(session: Session, connection_id: int, *, now: datetime) -> M
 
 def delete_old(database: Database, *, before: datetime) -> None:
     """Drop what was found before an instant (UTC)."""
-    with database.transaction() as session:
-        session.execute(delete(MissedWebhookRow).where(MissedWebhookRow.detected_at < before))
+    database.execute(delete(MissedWebhookRow).where(MissedWebhookRow.detected_at < before))
 
 
 def nightly_position(database: Database, lane: Lane, *, at: datetime) -> datetime:
     """Tell up to when (UTC) the nightly polls have looked; before the first one it is ``at``, and stays so."""
-    query = select(NightlyPollRow.position).where(
-        NightlyPollRow.connection_id == lane.connection_id, NightlyPollRow.entity_type == lane.entity_type
-    )
-    with database.transaction() as session:
-        session.execute(insert(NightlyPollRow).values(**_key(lane), position=at).on_conflict_do_nothing())
-        return session.scalar(query) or at
+    return cursors.start(database, lane, at=at, table=NightlyPollRow)
 
 
 def complete_nightly_poll(database: Database, lane: Lane, *, now: datetime) -> None:
     """Note that a nightly poll has been through."""
-    row = insert(NightlyPollRow).values(**_key(lane), position=now)
-    moved = row.on_conflict_do_update(index_elements=["connection_id", "entity_type"], set_={"position": now})
-    with database.statement() as connection:
-        connection.execute(moved)
-
-
-def _key(lane: Lane) -> dict[str, object]:
-    return {"connection_id": lane.connection_id, "entity_type": lane.entity_type}
+    cursors.move(database, lane, to=now, table=NightlyPollRow)
 
 
 def _same_record() -> ColumnElement[bool]:

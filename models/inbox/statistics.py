@@ -75,11 +75,7 @@ def count_attempts(
     values: dict[str, Any] = {outcome: counts[outcome] for outcome in Outcome}
     values |= {"connection_id": connection_id, "total_seconds": sum(waits), "max_seconds": max(waits, default=0)}
     session.execute(
-        _UPSERT,
-        [
-            {**values, "granularity": granularity, "starts_at": granularity.start_of(now)}
-            for granularity in Granularity
-        ],
+        _UPSERT, [{**values, "granularity": each, "starts_at": each.start_of(now)} for each in Granularity]
     )
 
 
@@ -100,10 +96,7 @@ def last_periods(
 ) -> Sequence[PeriodStatistics]:
     """Tell how the last hours or days went at all connections of a scope together, the oldest first."""
     begins = granularity.last(number, now=now)
-    sums = [
-        func.sum(getattr(StatisticsRow, name))
-        for name in ("synced", "unchanged", "skipped", "failed", "total_seconds")
-    ]
+    sums = [func.sum(STATISTICS.c[name]) for name in (*Outcome, "total_seconds")]
     query = (
         select(StatisticsRow.starts_at, *sums, func.max(StatisticsRow.max_seconds))
         .where(
@@ -113,8 +106,7 @@ def last_periods(
         )
         .group_by(StatisticsRow.starts_at)
     )
-    with database.transaction() as session:
-        counted = {begin: numbers for begin, *numbers in session.execute(query)}
+    counted = {begin: numbers for begin, *numbers in database.rows(query)}
     return [PeriodStatistics(begin, *counted.get(begin, ())) for begin in begins]
 
 
@@ -124,5 +116,4 @@ def delete_old(database: Database, *, now: datetime) -> None:
         and_(StatisticsRow.granularity == granularity, StatisticsRow.starts_at < now - kept)
         for granularity, kept in RETENTION.items()
     )
-    with database.transaction() as session:
-        session.execute(delete(StatisticsRow).where(or_(*old)))
+    database.execute(delete(StatisticsRow).where(or_(*old)))

@@ -8,7 +8,7 @@ from sqlalchemy import Select, Text, bindparam, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from models.connections.settings import ConnectionSettings
-from models.connections.webhook_token import hash_token
+from models.connections.vault import hash_token
 from models.database import Database
 from models.enums import EntityType, JobState, Record
 from models.inbox import restore
@@ -40,8 +40,7 @@ class WebhookReceipt:
 def find_target(database: Database, token: str) -> WebhookTarget | None:
     """Find where the address with this token leads, in one round trip and with no secret opened."""
     query = select(ConnectionRow.id, ConnectionRow.settings["entity_types"])
-    with database.statement() as connection:
-        row = connection.execute(query.where(ConnectionRow.token_hash == hash_token(token))).one_or_none()
+    row = database.row(query.where(ConnectionRow.token_hash == hash_token(token)))
     if row is None:
         return None
     connection_id, kinds = row
@@ -61,12 +60,11 @@ def enqueue_webhook(database: Database, token: str, record: Record, *, now: date
         "record_id": record.id,
         "now": now,
     }
-    with database.statement() as connection:
-        row = connection.execute(_ENQUEUE, values).one_or_none()
+    row = database.row(_ENQUEUE, values)
     return None if row is None else WebhookReceipt(*row)
 
 
-def _enqueue_statement() -> Select[Any]:
+def _enqueue_statement() -> Select[*tuple[Any, ...]]:
     """Make the statement of :func:`enqueue_webhook`, which is the same each time."""
     kind, now = bindparam("entity_type", type_=Text), bindparam("now", type_=JOBS.c.due_at.type)
     kinds = func.coalesce(

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import InstrumentedAttribute
 
 from models.enums import Lane, Record, Scope
-from models.schema.tables import Base, KeyedByLane, LinkRow, SyncJobRow
+from models.schema.tables import Base, KeyedByLane, LinkRow, MissedWebhookRow, SyncJobRow
 
 
 def within(
@@ -18,7 +18,7 @@ def within(
     return true() if scope.connections is None else connection_id.in_(scope.connections)
 
 
-def of_lane(table: type[KeyedByLane | LinkRow | SyncJobRow], lane: Lane) -> ColumnElement[bool]:
+def of_lane(table: type[KeyedByLane | LinkRow | MissedWebhookRow | SyncJobRow], lane: Lane) -> ColumnElement[bool]:
     return and_(table.connection_id == lane.connection_id, table.entity_type == lane.entity_type)
 
 
@@ -32,7 +32,13 @@ def link_of(connection_id: int, record: Record) -> ColumnElement[bool]:
     return and_(of_lane(LinkRow, Lane(connection_id, record.entity_type)), LinkRow.moment_id == record.id)
 
 
-def upsert(table: type[Base], key: Mapping[str, Any], values: Mapping[str, Any]) -> Insert:
-    """Put a row in, or give the one with this key these values."""
+def upsert(
+    table: type[Base],
+    key: Mapping[str, Any],
+    values: Mapping[str, Any],
+    *,
+    where: ColumnElement[bool] | None = None,
+) -> Insert:
+    """Put a row in, or give the one with this key these values ``where`` it is such a one."""
     row = insert(table).values(**key, **values)
-    return row.on_conflict_do_update(index_elements=list(key), set_=dict(values))
+    return row.on_conflict_do_update(index_elements=list(key), set_=dict(values), where=where)
