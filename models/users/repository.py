@@ -14,15 +14,11 @@ from i18n.catalog import Language
 from i18n.messages import msg
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.tables import AuditRow, ConnectionRow, GrantRow, UserRow
-from models.users import passwords, sessions
+from models.schema.tables import AuditRow, ConnectionRow, GrantRow, SessionRow, UserRow
+from models.users import passwords
 from models.users.passwords import InvalidInputError
 
-ROLES = {
-    Role.VIEWER: msg("viewer"),
-    Role.OPERATOR: msg("operator"),
-    Role.ADMINISTRATOR: msg("administrator"),
-}
+ROLES = {Role.VIEWER: msg("viewer"), Role.OPERATOR: msg("operator"), Role.ADMINISTRATOR: msg("administrator")}
 """What the roles are called."""
 
 
@@ -58,6 +54,35 @@ class User:
     disabled: bool
     has_password: bool
 
+    @property
+    def scope(self) -> Scope:
+        return self.rights.scope
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether they may try again, close, pause and resume."""
+        return self.rights.role.covers(Role.OPERATOR)
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether they may change the settings of the connections that they see."""
+        return self.rights.role.covers(Role.ADMINISTRATOR)
+
+    @property
+    def sees_many(self) -> bool:
+        """Whether they see more connections than one, so that lists must say which."""
+        return self.scope.connections is None or len(self.scope.connections) > 1
+
+    @property
+    def administers_all(self) -> bool:
+        """Whether they administer all connections: they may also choose other books without the secret."""
+        return self.is_administrator and self.scope.connections is None
+
+    @property
+    def manages_users(self) -> bool:
+        """Whether they may also change users and add connections: administrators of all connections do."""
+        return self.administers_all
+
 
 def add(
     database: Database, email: str, rights: Rights, *, password: str | None, actor: str, now: datetime
@@ -83,7 +108,7 @@ def add(
             _grant(session, row, rights.scope)
             what = msg("added the user {email}: {rights}", email=row.email, rights=_described(session, rights))
             _note(session, what, actor=actor, now=now)
-            return _read(row, rights.scope)
+            return _user(row, rights.scope)
     except IntegrityError as error:
         raise InvalidInputError("email", msg("There is a user with this e-mail address already.")) from error
 
@@ -94,7 +119,7 @@ def get(database: Database, user_id: int) -> User:
         row = session.get(UserRow, user_id)
         if row is None:
             raise UnknownUserError(f"There is no user with the number {user_id}.")
-        return _read(row, sessions.scope_of(session, row))
+        return read(session, row)
 
 
 def get_by_email(database: Database, email: str) -> User:
@@ -103,7 +128,15 @@ def get_by_email(database: Database, email: str) -> User:
         row = session.scalar(select(UserRow).where(UserRow.email == email.strip().lower()))
         if row is None:
             raise UnknownUserError(f"There is no user {email}.")
-        return _read(row, sessions.scope_of(session, row))
+        return read(session, row)
+
+
+def read(session: Session, row: UserRow) -> User:
+    """Read a user with what they may do, in the transaction that has found them."""
+    granted = None
+    if not row.everywhere:
+        granted = frozenset(session.scalars(select(GrantRow.connection_id).where(GrantRow.user_id == row.id)))
+    return _user(row, Scope(granted))
 
 
 def all_users(database: Database) -> Sequence[User]:
@@ -113,7 +146,7 @@ def all_users(database: Database) -> Sequence[User]:
         for user_id, connection_id in session.execute(select(GrantRow.user_id, GrantRow.connection_id)):
             granted[user_id].add(connection_id)
         rows = session.scalars(select(UserRow).order_by(UserRow.email)).all()
-    return [_read(row, Scope(None if row.everywhere else frozenset(granted[row.id]))) for row in rows]
+    return [_user(row, Scope(None if row.everywhere else frozenset(granted[row.id]))) for row in rows]
 
 
 def update(database: Database, user_id: int, rights: Rights, *, actor: str, now: datetime) -> None:
@@ -139,7 +172,7 @@ def disable(database: Database, user_id: int, *, actor: str, now: datetime) -> N
     with database.transaction() as session:
         row = _row(session, user_id)
         row.disabled_at = now
-        sessions.end_all(session, user_id)
+        _end_sessions(session, user_id)
         _expect_administrator(session)
         _note(session, msg("disabled the user {email}", email=row.email), actor=actor, now=now)
 
@@ -161,7 +194,7 @@ def set_password(database: Database, user_id: int, password: str, *, actor: str,
     with database.transaction() as session:
         row = _row(session, user_id)
         row.password_hash = password_hash
-        sessions.end_all(session, user_id)
+        _end_sessions(session, user_id)
         _note(session, msg("set a new password for the user {email}", email=row.email), actor=actor, now=now)
 
 
@@ -222,12 +255,16 @@ def _described(session: Session, rights: Rights) -> str:
     return msg("{role} of {connections}", role=role, connections=", ".join(session.scalars(names)))
 
 
-def _read(row: UserRow, scope: Scope) -> User:
+def _end_sessions(session: Session, user_id: int) -> None:
+    session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+
+
+def _user(row: UserRow, scope: Scope) -> User:
     return User(
-        row.id,
-        row.email,
-        Rights(Role(row.role), scope),
-        Language(row.language),
+        id=row.id,
+        email=row.email,
+        rights=Rights(role=Role(row.role), scope=scope),
+        language=Language(row.language),
         disabled=row.disabled_at is not None,
         has_password=row.password_hash is not None,
     )

@@ -44,12 +44,16 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
     """Tell the id of the user whose password this is; it takes as long for one whom nobody knows.
 
     Raises:
-        Refused: there is no such user, they are disabled, or it is not their password.
+        SignInRefusedError: there is no such user, they are disabled, or it is not their password.
         throttle.TooManySignInsError: it was tried too often from ``address``.
     """
     caller = throttle.caller(email, address)
     throttle.record_attempt(database, caller, now=now)
-    user_id, password_hash = _credentials(database, caller.email)
+    enabled = (UserRow.email == caller.email, UserRow.disabled_at.is_(None))
+    user_id, password_hash = database.row(select(UserRow.id, UserRow.password_hash).where(*enabled)) or (
+        None,
+        None,
+    )
     if not passwords.verify(password_hash, password) or user_id is None or password_hash is None:
         raise SignInRefusedError("The password is not right.")
     if passwords.needs_rehash(password_hash):
@@ -61,7 +65,7 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
 def by_openid(database: Database, identity: Identity) -> int:
     """Tell the id of the user whom a provider names: by its own name for them, or the first time by their address.
 
-    Nobody becomes a user by signing in. Raises Refused.
+    Nobody becomes a user by signing in. Raises SignInRefusedError.
     """
     issuer, subject = f"{identity.issuer} ", f"{identity.issuer} {identity.subject}"
     known_here = UserRow.subject.startswith(issuer, autoescape=True)  # known elsewhere: the provider was changed
@@ -74,14 +78,6 @@ def by_openid(database: Database, identity: Identity) -> int:
             raise SignInRefusedError("They are not one of our users.")
         row.subject = subject
         return row.id
-
-
-def _credentials(database: Database, email: str) -> tuple[int | None, str | None]:
-    enabled = select(UserRow.id, UserRow.password_hash).where(
-        UserRow.email == email, UserRow.disabled_at.is_(None)
-    )
-    with database.transaction() as session:
-        return session.execute(enabled).one_or_none() or (None, None)
 
 
 def _rehash(database: Database, user_id: int, old_hash: str, new_hash: str) -> None:

@@ -62,18 +62,13 @@ def record_attempt(database: Database, caller: Caller, *, now: datetime) -> None
 
 def clear(database: Database, caller: Caller) -> None:
     """Forget what was refused of an account from an address, since its password was known after all."""
-    with database.transaction() as session:
-        session.execute(
-            delete(FailedSignInRow).where(
-                FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address
-            )
-        )
+    theirs = (FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address)
+    database.execute(delete(FailedSignInRow).where(*theirs))
 
 
 def delete_old(database: Database, *, now: datetime) -> None:
     """Drop what counts no longer."""
-    with database.transaction() as session:
-        session.execute(delete(FailedSignInRow).where(FailedSignInRow.at <= now - WINDOW))
+    database.execute(delete(FailedSignInRow).where(FailedSignInRow.at <= now - WINDOW))
 
 
 def _subscriber(address: str) -> str:

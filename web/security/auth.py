@@ -9,12 +9,12 @@ from urllib.parse import quote
 from fastapi import Depends, HTTPException, Request, status
 from fastapi.responses import HTMLResponse
 
-from i18n.catalog import Language
 from models.admin.operations import Operations
 from models.connections.repository import Connections
 from models.database import Database
 from models.enums import Role, Scope
 from models.users import sessions
+from models.users.repository import User
 from web.dependencies import ContainerDep, Form
 from web.security.cookies import SESSION
 from web.security.csrf import csrf_token, has_valid_token
@@ -25,56 +25,9 @@ SHORT_DIGITS, LONG_DIGITS = 9, 18
 """What PostgreSQL's integer and bigint hold in any case."""
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentUser:
-    """Somebody who is signed in; ``csrf`` is what the forms that they are shown carry."""
-
-    id: int
-    email: str
-    role: Role
-    scope: Scope
-    language: Language
-    csrf: str
-
-    @property
-    def is_operator(self) -> bool:
-        """Whether they may try again, close, pause and resume."""
-        return self.role.covers(Role.OPERATOR)
-
-    @property
-    def is_administrator(self) -> bool:
-        """Whether they may change the settings of the connections that they see."""
-        return self.role.covers(Role.ADMINISTRATOR)
-
-    @property
-    def sees_many(self) -> bool:
-        """Whether they see more connections than one, so that lists must say which."""
-        return self.scope.connections is None or len(self.scope.connections) > 1
-
-    @property
-    def administers_all(self) -> bool:
-        """Whether they administer all connections: they may also choose another client without the secret."""
-        return self.is_administrator and self.scope.connections is None
-
-    @property
-    def manages_users(self) -> bool:
-        """Whether they may also change users and add connections: administrators of all connections do."""
-        return self.administers_all
-
-
-def signed_in_user(request: Request, container: ContainerDep) -> CurrentUser | None:
+def signed_in_user(request: Request, container: ContainerDep) -> User | None:
     token = SESSION.read(request)
-    user_session = sessions.find(container.database, token, now=container.clock()) if token else None
-    if user_session is None:
-        return None
-    return CurrentUser(
-        user_session.user_id,
-        user_session.email,
-        user_session.role,
-        user_session.scope,
-        user_session.language,
-        csrf_token(token),
-    )
+    return sessions.find(container.database, token, now=container.clock()) if token else None
 
 
 @dataclass(frozen=True)
@@ -83,7 +36,7 @@ class GuestContext:
 
     request: Request
     container: ContainerDep
-    current_user: Annotated[CurrentUser | None, Depends(signed_in_user)]
+    current_user: Annotated[User | None, Depends(signed_in_user)]
 
     @property
     def now(self) -> datetime:
@@ -103,7 +56,8 @@ class GuestContext:
 
     def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         language = self.current_user.language if self.current_user else preferred_language(self.request)
-        values |= {"path": self.request.url.path, "current_user": self.current_user}
+        token = csrf_token(SESSION.read(self.request)) if self.current_user else ""
+        values |= {"path": self.request.url.path, "current_user": self.current_user, "csrf_token": token}
         return HTMLResponse(render(template, language, **values), status)
 
 
@@ -111,7 +65,7 @@ class GuestContext:
 class UserContext(GuestContext):
     """What a page works with that asks for a role; ``actor`` is who does it, as the audit log has it."""
 
-    current_user: CurrentUser
+    current_user: User
 
     @property
     def actor(self) -> str:
@@ -150,8 +104,8 @@ class RequireRole:
             raise HTTPException(status.HTTP_403_FORBIDDEN)
         return UserContext(request=request, container=guest.container, current_user=current_user)
 
-    def _allows(self, current_user: CurrentUser) -> bool:
-        return current_user.role.covers(self.role) and not (
+    def _allows(self, current_user: User) -> bool:
+        return current_user.rights.role.covers(self.role) and not (
             self.everywhere and current_user.scope.connections is not None
         )
 
@@ -171,7 +125,7 @@ Open = Depends(allow_all)
 """Marks what is open to all: ``APIRouter(dependencies=[Open])``."""
 
 
-def _may_see(current_user: CurrentUser, named: Mapping[str, str]) -> bool:
+def _may_see(current_user: User, named: Mapping[str, str]) -> bool:
     """Tell whether the ids in an address can be ids at all, and its connection is one that they see."""
     if not all(_is_number(name, value) for name, value in named.items() if name.endswith("_id")):
         return False
