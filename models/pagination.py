@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Generic, Self, TypeVar, TypeVarTuple
+from typing import Any, Generic, Self, TypeVar, TypeVarTuple
 
-from sqlalchemy import Select, tuple_
+from sqlalchemy import ColumnElement, Select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-Id = InstrumentedAttribute[int]
-OrderColumns = tuple[InstrumentedAttribute[datetime], Id] | tuple[Id]
+OrderColumns = Sequence[InstrumentedAttribute[Any] | ColumnElement[Any]]
+"""A line's instant and its id, or the id alone where ids follow the order of time."""
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
@@ -53,15 +53,20 @@ class Page(Generic[T]):
 
 
 def following(query: Select[*Columns], place: OrderColumns, *, key: Key | None) -> Select[*Columns]:
-    """Let a query tell what follows a key, the nearest to it first.
+    """Let a query tell what follows a key, the nearest to it first."""
+    return query.where(beyond(place, key)).order_by(*nearest_first(place, key))
 
-    ``place`` are a line's instant and its id, or the id alone where ids follow the order of time.
-    """
+
+def beyond(place: OrderColumns, key: Key | None) -> ColumnElement[bool]:
+    """Say in SQL that a line follows a key."""
     if key is None:
-        return query.order_by(*(column.desc() for column in place))
-    beside, order = tuple_(*place), place if key.newer else tuple(column.desc() for column in place)
+        return true()
     there = (key.at, key.id)[-len(place) :]
-    return query.where(beside > there if key.newer else beside < there).order_by(*order)
+    return tuple_(*place) > there if key.newer else tuple_(*place) < there
+
+
+def nearest_first(place: OrderColumns, key: Key | None) -> OrderColumns:
+    return place if key and key.newer else [column.desc() for column in place]
 
 
 def paged(

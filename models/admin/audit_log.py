@@ -11,7 +11,7 @@ from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import Scope
 from models.pagination import Key, Page, following, paged
-from models.schema.statements import within
+from models.schema.statements import made_of, within
 from models.schema.tables import AuditRow, ConnectionRow
 
 
@@ -30,19 +30,18 @@ class AuditEntry:
 
 def page(database: Database, scope: Scope, *, users: bool = False, key: Key | None = None) -> Page[AuditEntry]:
     """Tell a page of what was done to the connections of a scope; to ``users`` as well where it is all of them."""
-    query = select(AuditRow, ConnectionRow.name).outerjoin(
-        ConnectionRow, ConnectionRow.id == AuditRow.connection_id
+    query = select(*AuditRow.__table__.c, ConnectionRow.name.label("connection"))
+    query = query.outerjoin(ConnectionRow, ConnectionRow.id == AuditRow.connection_id).where(
+        within(scope, AuditRow.connection_id)
     )
-    query = query.where(within(scope, AuditRow.connection_id))
     if not users:
         query = query.where(AuditRow.connection_id.is_not(None))
-    with database.transaction() as session:
 
-        def fetch(key: Key | None, limit: int) -> Sequence[AuditEntry]:
-            rows = session.execute(following(query, (AuditRow.id,), key=key).limit(limit))
-            return [_entry(row, name) for row, name in rows]
+    def fetch(key: Key | None, limit: int) -> Sequence[AuditEntry]:
+        rows = database.rows(following(query, (AuditRow.id,), key=key).limit(limit))
+        return [made_of(AuditEntry, row) for row in rows]
 
-        return paged(fetch, key=key, at=lambda line: (line.at, line.id))
+    return paged(fetch, key=key, at=lambda line: (line.at, line.id))
 
 
 def secret_saved_at(database: Database, connection_id: int, setting: str) -> datetime | None:
@@ -54,9 +53,4 @@ def secret_saved_at(database: Database, connection_id: int, setting: str) -> dat
         .where(AuditRow.connection_id == connection_id, AuditRow.action.in_(wording))
         .order_by(AuditRow.id.desc())
     )
-    with database.statement() as connection:
-        return connection.scalar(query.limit(1))
-
-
-def _entry(row: AuditRow, connection: str | None) -> AuditEntry:
-    return AuditEntry(row.id, row.at, row.actor, row.action, row.connection_id, connection, row.job_id)
+    return database.scalar(query.limit(1))

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from models.connections.alert_outbox import AlertType, DeliveryStatus
 from models.database import Database
 from models.enums import Scope
-from models.pagination import Key, Page, paged
-from models.schema.statements import within
+from models.pagination import Key, Page, beyond, nearest_first, paged
+from models.schema.statements import made_of, within
 from models.schema.tables import AlertRow, ConnectionRow
 
 MAX_ITEMS_SHOWN = 10
@@ -24,6 +24,10 @@ MAX_ITEMS_SHOWN = 10
 
 MAX_PENDING_SHOWN = 100
 """Mails that wait and are shown at most."""
+
+
+TOGETHER = (AlertRow.ended_at, AlertRow.recipient, AlertRow.status)
+"""What the alerts of a mail have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,7 @@ class EmailItem:
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A mail to an address: with its ``status`` it ended ``at`` that instant (UTC).
-
-    Without one it waits since then.
+    """A mail to an address: it ended ``at`` that instant (UTC) with its ``status``, or waits since then.
 
     ``count`` is how many things it tells of that the reader may see, of which ``items`` are the first.
     """
@@ -74,34 +76,26 @@ def pending(database: Database, scope: Scope) -> Sequence[Email]:
 def of_job(database: Database, job_id: int) -> Sequence[Email]:
     """Tell the mails that told of a change, the latest first."""
     query = _alerts().where(AlertRow.job_id == job_id).order_by(AlertRow.id.desc())
-    with database.transaction() as session:
-        return [_email(row, [_item(row)]) for row in session.execute(query)]
+    return [_email(row, [_item(row)]) for row in database.rows(query)]
 
 
 def _emails(scope: Scope) -> Select[*tuple[Any, ...]]:
     query = select(
         func.max(AlertRow.id).label("id"),
         func.min(AlertRow.created_at).label("created_at"),
-        AlertRow.ended_at,
-        AlertRow.recipient,
-        AlertRow.status,
+        *TOGETHER,
         func.count().label("number"),
     )
-    together = (AlertRow.ended_at, AlertRow.recipient, AlertRow.status)
-    return query.where(within(scope, AlertRow.connection_id)).group_by(*together)
+    return query.where(within(scope, AlertRow.connection_id)).group_by(*TOGETHER)
 
 
 def _ended(scope: Scope, key: Key | None) -> Select[*tuple[Any, ...]]:
     """Tell the mails that follow a key, the nearest to it first."""
     ended, place = AlertRow.ended_at, (AlertRow.ended_at, func.max(AlertRow.id))
-    backwards = tuple(column.desc() for column in place)
-    query = _emails(scope).where(ended.is_not(None))
+    query = _emails(scope).where(ended.is_not(None)).order_by(*nearest_first(place, key))
     if key is None:
-        return query.order_by(*backwards)
-    there = (key.at, key.id)
-    if key.newer:
-        return query.where(ended >= key.at).having(tuple_(*place) > there).order_by(*place)
-    return query.where(ended <= key.at).having(tuple_(*place) < there).order_by(*backwards)
+        return query
+    return query.where(ended >= key.at if key.newer else ended <= key.at).having(beyond(place, key))
 
 
 def _read(session: Session, query: Select[*tuple[Any, ...]], scope: Scope) -> Sequence[Email]:
@@ -109,20 +103,13 @@ def _read(session: Session, query: Select[*tuple[Any, ...]], scope: Scope) -> Se
     rows = session.execute(query).all()
     ends = {row.ended_at for row in rows if row.ended_at}
     in_them = AlertRow.ended_at.in_(ends) if ends else AlertRow.ended_at.is_(None)
-    place = func.row_number().over(
-        partition_by=(AlertRow.ended_at, AlertRow.recipient, AlertRow.status), order_by=AlertRow.id
-    )
+    place = func.row_number().over(partition_by=TOGETHER, order_by=AlertRow.id)
     first = (
         select(AlertRow.id, place.label("place")).where(in_them, within(scope, AlertRow.connection_id)).subquery()
     )
-    shown = (
-        _alerts()
-        .join(first, first.c.id == AlertRow.id)
-        .where(first.c.place <= MAX_ITEMS_SHOWN)
-        .order_by(AlertRow.id)
-    )
+    shown = _alerts().join(first, first.c.id == AlertRow.id).where(first.c.place <= MAX_ITEMS_SHOWN)
     told: dict[Any, list[EmailItem]] = defaultdict(list)
-    for alert in session.execute(shown):
+    for alert in session.execute(shown.order_by(AlertRow.id)):
         told[alert.ended_at, alert.recipient, alert.status].append(_item(alert))
     return [_email(row, told[row.ended_at, row.recipient, row.status], count=row.number) for row in rows]
 
@@ -134,9 +121,9 @@ def _alerts() -> Select[*tuple[Any, ...]]:
 
 
 def _item(alert: Row[Any]) -> EmailItem:
-    return EmailItem(AlertType(alert.type), alert.title, alert.connection_id, alert.connection, alert.job_id)
+    return made_of(EmailItem, alert, type=AlertType(alert.type))
 
 
 def _email(row: Row[Any], items: Sequence[EmailItem], *, count: int = 1) -> Email:
     status = DeliveryStatus(row.status) if row.status else None
-    return Email(row.id, row.ended_at or row.created_at, row.recipient, status, count, items)
+    return made_of(Email, row, at=row.ended_at or row.created_at, status=status, count=count, items=items)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, case, func, insert, select, update
 
 from i18n.messages import Message, msg
 from models.admin.job_filter import JobFilter
@@ -15,6 +15,7 @@ from models.enums import EntityType, JobState, Lane, Outcome, Record, titled
 from models.inbox import verification_delay
 from models.pagination import Key, Page, following, paged
 from models.schema.locks import locked
+from models.schema.statements import job_of, made_of
 from models.schema.tables import AttemptRow, AuditRow, SyncJobRow
 
 UNSEEN_DRAFT = "unseen_draft"
@@ -27,11 +28,29 @@ RESOLVED_BY_HAND = msg("Handled by hand")
 DO_NOT_TRANSFER = msg("Do not transfer")
 """What people say when they close a change."""
 
+NAMED_BY = (
+    SyncJobRow.id,
+    SyncJobRow.connection_id,
+    SyncJobRow.entity_type,
+    SyncJobRow.record_id,
+    SyncJobRow.title,
+)
+"""What the audit says of a change."""
+
 OPEN = frozenset({JobState.QUEUED, JobState.NEEDS_ATTENTION})
 """States of what a person may close; anything but what is in a worker's hands may be tried again."""
 
-FOR_NOTHING = {"dependency_type": None, "dependency_id": None}
+WAITS_FOR_NOTHING: Mapping[str, Any] = {"dependency_type": None, "dependency_id": None}
 """A person's word ends the wait for another record: a link that comes later does not undo it."""
+
+QUEUED_AFRESH: Mapping[str, Any] = {
+    "state": JobState.QUEUED,
+    "failed_attempts": 0,
+    "worker_crashes": 0,
+    "dismissal_reason": "",
+    **WAITS_FOR_NOTHING,
+}
+"""How a change stands that a person has tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,63 +85,45 @@ class ActionResult:
 
 def find(database: Database, connection_id: int, record: Record) -> JobView | None:
     """Find the change of a record."""
-    return _one(
-        database,
-        SyncJobRow.connection_id == connection_id,
-        SyncJobRow.entity_type == record.entity_type,
-        SyncJobRow.record_id == record.id,
-    )
+    return _one(database, job_of(connection_id, record))
 
 
 def show(database: Database, job_id: int) -> JobView | None:
-    """Read one change."""
     return _one(database, SyncJobRow.id == job_id)
 
 
 def record_name(database: Database, connection_id: int, record: Record) -> str:
     """Tell the name of a record without what kind it is, "" where nobody has read it."""
-    query = select(SyncJobRow.title).where(
-        SyncJobRow.connection_id == connection_id,
-        SyncJobRow.entity_type == record.entity_type,
-        SyncJobRow.record_id == record.id,
-    )
-    with database.statement() as connection:
-        title = connection.scalar(query) or ""
+    title = database.scalar(select(SyncJobRow.title).where(job_of(connection_id, record))) or ""
     return str(title.values.get("name", title)) if isinstance(title, Message) else title
 
 
 def attempts(database: Database, job_id: int) -> Sequence[AttemptView]:
     """Read all attempts of a change, oldest first."""
-    query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(AttemptRow.id)
-    with database.transaction() as session:
-        return [_attempt(row) for row in session.scalars(query)]
+    rows = database.rows(_attempts(job_id).order_by(AttemptRow.id))
+    return [made_of(AttemptView, row, outcome=Outcome(row.outcome)) for row in rows]
 
 
 def attempts_page(database: Database, job_id: int, *, key: Key | None) -> Page[AttemptView]:
     """Tell a page of the attempts of a change, the latest first."""
-    order = (AttemptRow.at, AttemptRow.id)
-    query = select(AttemptRow).where(AttemptRow.job_id == job_id)
-    with database.transaction() as session:
 
-        def fetch(key: Key | None, limit: int) -> Sequence[AttemptView]:
-            lines = session.scalars(following(query, order, key=key).limit(limit))
-            return [_attempt(row) for row in lines]
+    def fetch(key: Key | None, limit: int) -> Sequence[AttemptView]:
+        rows = database.rows(following(_attempts(job_id), (AttemptRow.at, AttemptRow.id), key=key).limit(limit))
+        return [made_of(AttemptView, row, outcome=Outcome(row.outcome)) for row in rows]
 
-        return paged(fetch, key=key, at=lambda attempt: (attempt.at, attempt.id), size=ATTEMPTS_PER_PAGE)
+    return paged(fetch, key=key, at=lambda attempt: (attempt.at, attempt.id), size=ATTEMPTS_PER_PAGE)
 
 
 def actions(database: Database, job_id: int) -> Sequence[JobAction]:
     """Tell what people did about a change, the latest first."""
-    query = select(AuditRow).where(AuditRow.job_id == job_id).order_by(AuditRow.id.desc())
-    with database.transaction() as session:
-        return [JobAction(row.at, row.actor, row.action) for row in session.scalars(query)]
+    query = select(AuditRow.at, AuditRow.actor, AuditRow.action).where(AuditRow.job_id == job_id)
+    return [made_of(JobAction, row) for row in database.rows(query.order_by(AuditRow.id.desc()))]
 
 
 def count(database: Database, job_filter: JobFilter) -> int:
     """Tell how many changes are wanted; for what a person may do something about, which is never most of them."""
     query = select(func.count()).select_from(SyncJobRow).where(*job_filter.conditions(SyncJobRow))
-    with database.transaction() as session:
-        return session.scalar(query) or 0
+    return database.scalar(query) or 0
 
 
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
@@ -131,24 +132,11 @@ def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetim
     One whose last call may still be at work is due when that has ended, a minute after it was given up.
     """
     looked = SyncJobRow.error_code == UNSEEN_DRAFT
-    due_at, uncertain = (
-        case((looked, now), else_=verification_delay.earliest_retry(now)),
-        case((looked, False), else_=SyncJobRow.outcome_unknown),
-    )
-    fresh = {
-        "state": JobState.QUEUED,
-        "due_at": due_at,
-        "failed_attempts": 0,
-        "worker_crashes": 0,
-        "dismissal_reason": "",
-    }
-    deed = JobAction(now, actor, msg("Try again"))
+    due_at = case((looked, now), else_=verification_delay.earliest_retry(now))
+    uncertain = case((looked, False), else_=SyncJobRow.outcome_unknown)
+    again = {**QUEUED_AFRESH, "due_at": due_at, "outcome_unknown": uncertain}
     return _apply(
-        database,
-        job_filter,
-        set(JobState) - {JobState.RUNNING},
-        deed,
-        {**fresh, **FOR_NOTHING, "outcome_unknown": uncertain},
+        database, job_filter, set(JobState) - {JobState.RUNNING}, JobAction(now, actor, msg("Try again")), again
     )
 
 
@@ -163,7 +151,7 @@ def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: s
         now: the instant, in UTC, by which they can be opened again together.
     """
     told = msg("{because} ({who})", because=because, who=actor)
-    closed = {"state": JobState.DISMISSED, "dismissal_reason": told, "completed_at": now, **FOR_NOTHING}
+    closed = {"state": JobState.DISMISSED, "dismissal_reason": told, "completed_at": now, **WAITS_FOR_NOTHING}
     return _apply(database, job_filter, OPEN, JobAction(now, actor, because), closed)
 
 
@@ -178,7 +166,7 @@ def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: dateti
         "due_at": verification_delay.earliest_retry(now),
         "dismissal_reason": "",
         "outcome_unknown": True,
-        **FOR_NOTHING,
+        **WAITS_FOR_NOTHING,
     }
     return _apply(database, job_filter, {JobState.DISMISSED}, JobAction(now, actor, msg("Opened again")), opened)
 
@@ -191,41 +179,27 @@ def _apply(
     values: Mapping[str, Any],
 ) -> ActionResult:
     """Change what is wanted and in one of these states, and write down who did it to which record."""
-    named_by = (
-        SyncJobRow.id,
-        SyncJobRow.connection_id,
-        SyncJobRow.entity_type,
-        SyncJobRow.record_id,
-        SyncJobRow.title,
-    )
-    meant = select(*named_by).where(*job_filter.conditions(SyncJobRow), SyncJobRow.state.in_(states))
+    meant = select(*NAMED_BY).where(*job_filter.conditions(SyncJobRow), SyncJobRow.state.in_(states))
     with database.transaction() as session:
         rows = session.execute(locked(meant)).all()
         session.execute(update(SyncJobRow).where(SyncJobRow.id.in_([row.id for row in rows])).values(**values))
-        told = [
-            {
-                "connection_id": row.connection_id,
-                "job_id": row.id,
-                "at": deed.at,
-                "actor": deed.actor,
-                "action": msg(
-                    "{deed}: {record}",
-                    deed=deed.action,
-                    record=row.title or titled(row.entity_type, row.record_id),
-                ),
-            }
-            for row in rows
-        ]
-        if told:
-            session.execute(insert(AuditRow), told)
+        if rows:
+            session.execute(insert(AuditRow), [audit_entry(row, deed) for row in rows])
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))
 
 
-def _one(database: Database, *conditions: ColumnElement[bool]) -> JobView | None:
+def audit_entry(job: SyncJobRow | Row[*tuple[Any, ...]], deed: JobAction) -> dict[str, Any]:
+    """Say what was done about a change, by the name of its record that a person knows."""
+    record = job.title or titled(EntityType(job.entity_type), job.record_id)
+    action = msg("{deed}: {record}", deed=deed.action, record=record)
+    of_job = {"connection_id": job.connection_id, "job_id": job.id}
+    return {**of_job, "at": deed.at, "actor": deed.actor, "action": action}
+
+
+def _one(database: Database, which: ColumnElement[bool]) -> JobView | None:
     with database.transaction() as session:
-        return next(iter(views(session, session.scalars(select(SyncJobRow.id).where(*conditions)).all())), None)
+        return next(iter(views(session, which)), None)
 
 
-def _attempt(row: AttemptRow) -> AttemptView:
-    outcome = Outcome(row.outcome)
-    return AttemptView(row.id, row.at, row.seconds, outcome, row.error_code, row.message, row.calls)
+def _attempts(job_id: int) -> Select[*tuple[Any, ...]]:
+    return select(*AttemptRow.__table__.c).where(AttemptRow.job_id == job_id)

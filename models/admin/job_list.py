@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, func, select, union_all
 from sqlalchemy.orm import Session
 
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record, titled
-from models.pagination import Key, Page, paged
+from models.pagination import Key, OrderColumns, Page, beyond, following, nearest_first, paged
+from models.schema.statements import made_of
 from models.schema.tables import ConnectionRow, SyncJobRow
 
 COLUMNS = (
@@ -66,7 +67,7 @@ def page(database: Database, job_filter: JobFilter, *, key: Key | None = None) -
     with database.transaction() as session:
 
         def fetch(key: Key | None, limit: int) -> Sequence[JobView]:
-            return views(session, _ids(session, job_filter, key, limit=limit), ascending=bool(key and key.newer))
+            return views(session, SyncJobRow.id.in_(_ids(session, job_filter, key, limit=limit)), key=key)
 
         return paged(fetch, key=key, at=lambda view: (view.received_at, view.id))
 
@@ -74,16 +75,16 @@ def page(database: Database, job_filter: JobFilter, *, key: Key | None = None) -
 def latest(database: Database, job_filter: JobFilter, *, limit: int = 100) -> Sequence[JobView]:
     """Tell so many of the changes that are wanted."""
     with database.transaction() as session:
-        return views(session, _ids(session, job_filter, None, limit=limit))
+        return views(session, SyncJobRow.id.in_(_ids(session, job_filter, None, limit=limit)))
 
 
-def views(session: Session, ids: Sequence[int], *, ascending: bool = False) -> Sequence[JobView]:
-    """Read changes by their ids, the latest received first unless ``ascending``."""
+def views(session: Session, which: ColumnElement[bool], *, key: Key | None = None) -> Sequence[JobView]:
+    """Read changes, the nearest to the key first, without one the latest received."""
     query = select(SyncJobRow, ConnectionRow.name).join(
         ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id
     )
-    query = query.where(SyncJobRow.id.in_(ids)).order_by(*_order(SyncJobRow, ascending=ascending))
-    return [_view(row, name) for row, name in session.execute(query)]
+    rows = session.execute(query.where(which).order_by(*nearest_first(_place(SyncJobRow), key)))
+    return [_view(row, name) for row, name in rows]
 
 
 def _ids(session: Session, job_filter: JobFilter, key: Key | None, *, limit: int) -> Sequence[int]:
@@ -96,29 +97,22 @@ def _ids(session: Session, job_filter: JobFilter, key: Key | None, *, limit: int
 
 def _among_newest(job_filter: JobFilter, key: Key | None) -> Select[int]:
     """Look through the newest rows, or those nearest to the key, in the order of an index."""
-    ascending = bool(key and key.newer)
-    order = _order(SyncJobRow, ascending=ascending)
-    lanes = [
-        select(*COLUMNS)
-        .where(SyncJobRow.entity_type == entity_type, *_only_connection(job_filter), *_beyond(key))
-        .order_by(*order)
-        .limit(MAX_SCANNED_ROWS)
-        for entity_type in ([job_filter.entity_type] if job_filter.entity_type else EntityType)
-    ]
-    every = union_all(*lanes).subquery()
-    nearest = select(every).order_by(*_order(every.c, ascending=ascending)).limit(MAX_SCANNED_ROWS).subquery().c
-    return (
-        select(nearest.id)
-        .where(*job_filter.conditions_but_type(nearest))
-        .order_by(*_order(nearest, ascending=ascending))
-    )
+    of_connection = following(
+        select(*COLUMNS).where(*_only_connection(job_filter)), _place(SyncJobRow), key=key
+    ).limit(MAX_SCANNED_ROWS)
+    entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
+    every = union_all(*(of_connection.where(SyncJobRow.entity_type == each) for each in entity_types)).subquery()
+    in_order = select(every).order_by(*nearest_first(_place(every.c), key))
+    nearest = in_order.limit(MAX_SCANNED_ROWS).subquery().c
+    wanted = select(nearest.id).where(*job_filter.conditions_but_type(nearest))
+    return wanted.order_by(*nearest_first(_place(nearest), key))
 
 
 def _count_at_connections(job_filter: JobFilter, key: Key | None) -> Select[int]:
     """Count the rows of the connections that are seen, as far as it matters."""
     rows = (
         select(SyncJobRow.id)
-        .where(job_filter.at_connections(SyncJobRow), *_beyond(key))
+        .where(job_filter.at_connections(SyncJobRow), beyond(_place(SyncJobRow), key))
         .limit(MAX_SCANNED_ROWS + 1)
         .subquery()
     )
@@ -127,23 +121,15 @@ def _count_at_connections(job_filter: JobFilter, key: Key | None) -> Select[int]
 
 def _at_connections(job_filter: JobFilter, key: Key | None) -> Select[int]:
     """Go through all rows of the connections that are seen, where they are few."""
-    rows = (
-        select(*COLUMNS)
-        .where(job_filter.at_connections(SyncJobRow), *_beyond(key))
-        .cte()
-        .prefix_with("MATERIALIZED")
-        .c
-    )
-    return (
-        select(rows.id)
-        .where(*job_filter.conditions(rows))
-        .order_by(*_order(rows, ascending=bool(key and key.newer)))
-    )
+    there = select(*COLUMNS).where(job_filter.at_connections(SyncJobRow), beyond(_place(SyncJobRow), key))
+    rows = there.cte().prefix_with("MATERIALIZED").c
+    wanted = select(rows.id).where(*job_filter.conditions(rows))
+    return wanted.order_by(*nearest_first(_place(rows), key))
 
 
 def _by_rarest_condition(job_filter: JobFilter, key: Key | None) -> Select[int]:
     """Gather all that is wanted by what is rare about it, then put it in order."""
-    gathered = select(SyncJobRow.id, SyncJobRow.received_at).where(*_beyond(key))
+    gathered = select(SyncJobRow.id, SyncJobRow.received_at).where(beyond(_place(SyncJobRow), key))
     few = job_filter.error_code or (job_filter.states and JobState.DONE not in job_filter.states)
     if job_filter.text and not few:  # each kind has an index of its own of the words
         entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
@@ -155,7 +141,7 @@ def _by_rarest_condition(job_filter: JobFilter, key: Key | None) -> Select[int]:
     else:
         found = gathered.where(*job_filter.conditions(SyncJobRow)).cte()
     found = found.prefix_with("MATERIALIZED")
-    return select(found.c.id).order_by(*_order(found.c, ascending=bool(key and key.newer)))
+    return select(found.c.id).order_by(*nearest_first(_place(found.c), key))
 
 
 def _only_connection(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
@@ -166,32 +152,18 @@ def _only_connection(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
         yield SyncJobRow.connection_id == only[0]
 
 
-def _beyond(key: Key | None) -> Iterator[ColumnElement[bool]]:
-    if key:
-        place, there = tuple_(SyncJobRow.received_at, SyncJobRow.id), (key.at, key.id)
-        yield place > there if key.newer else place < there
-
-
-def _order(rows: Any, *, ascending: bool) -> tuple[ColumnElement[Any], ...]:  # noqa: ANN401 - the table, or some of its rows
-    order = (rows.received_at, rows.id)
-    return order if ascending else tuple(column.desc() for column in order)
+def _place(rows: Any) -> OrderColumns:  # noqa: ANN401 - the table, or some of its rows
+    return (rows.received_at, rows.id)
 
 
 def _view(row: SyncJobRow, connection: str) -> JobView:
-    return JobView(
-        id=row.id,
-        connection_id=row.connection_id,
+    record = Record(EntityType(row.entity_type), row.record_id)
+    return made_of(
+        JobView,
+        row,
         connection=connection,
-        record=Record(EntityType(row.entity_type), row.record_id),
+        record=record,
         state=JobState(row.state),
-        title=row.title or titled(EntityType(row.entity_type), row.record_id),
+        title=row.title or titled(record.entity_type, record.id),
         outcome=Outcome(row.outcome) if row.outcome else None,
-        error_code=row.error_code,
-        message=row.message,
-        remedy=row.remedy,
-        dismissal_reason=row.dismissal_reason,
-        failed_attempts=row.failed_attempts,
-        due_at=row.due_at,
-        received_at=row.received_at,
-        completed_at=row.completed_at,
     )

@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.dialects import postgresql
 
 from i18n.messages import Message, msg
-from models.admin.job_actions import ActionResult
+from models.admin.job_actions import QUEUED_AFRESH, ActionResult, JobAction, audit_entry
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, titled
 from models.inbox import verification_delay
 from models.schema.locks import locked
+from models.schema.statements import upsert
 from models.schema.tables import AuditRow, MatchQuestionRow, SyncJobRow
 
 NEW = "new"
@@ -40,25 +40,21 @@ class Candidate:
 def ask(database: Database, job_id: int, candidates: Sequence[Candidate], *, now: datetime) -> None:
     """Ask which of the candidates the record of a change is; what was answered before is void."""
     asked = {"asked_at": now, "candidates": [asdict(each) for each in candidates], "answer": None}
-    fresh = postgresql.insert(MatchQuestionRow).values(job_id=job_id, **asked)
-    with database.statement() as connection:
-        connection.execute(fresh.on_conflict_do_update(index_elements=["job_id"], set_=asked))
+    database.execute(upsert(MatchQuestionRow, {"job_id": job_id}, asked))
 
 
 def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
     """Tell the candidates of a change whose question is open; none where it waits for no answer."""
     query = select(MatchQuestionRow.candidates).join(SyncJobRow, SyncJobRow.id == MatchQuestionRow.job_id)
     open_ = SyncJobRow.state == JobState.NEEDS_ATTENTION, SyncJobRow.error_code.in_(ERROR_CODES)
-    with database.statement() as connection:
-        found = connection.scalar(query.where(MatchQuestionRow.job_id == job_id, *open_))
+    found = database.scalar(query.where(MatchQuestionRow.job_id == job_id, *open_))
     return [Candidate(**each) for each in found or ()]
 
 
 def answers(database: Database, job_ids: Collection[int]) -> Mapping[int, str]:
     """Tell what has been answered about those changes of which something has."""
     query = select(MatchQuestionRow.job_id, MatchQuestionRow.answer).where(MatchQuestionRow.job_id.in_(job_ids))
-    with database.statement() as connection:
-        return {row.job_id: row.answer for row in connection.execute(query) if row.answer}
+    return {job_id: answer for job_id, answer in database.rows(query) if answer}
 
 
 def answer(database: Database, job_id: int, choice: str, *, actor: str, now: datetime) -> ActionResult:
@@ -74,18 +70,12 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
         if not job or not question or choice not in _choices(EntityType(job.entity_type), question):
             return ActionResult(0)
         question.answer = choice
-        again = {
-            "state": JobState.QUEUED,
-            "due_at": verification_delay.earliest_retry(now),
-            "failed_attempts": 0,
-            "worker_crashes": 0,
-        }
+        again = {**QUEUED_AFRESH, "due_at": verification_delay.earliest_retry(now)}
         session.execute(update(SyncJobRow).where(SyncJobRow.id == job_id).values(**again))
-        record = job.title or titled(EntityType(job.entity_type), job.record_id)
-        deed = msg("{deed}: {record}", deed=answer_text(EntityType(job.entity_type), choice), record=record)
-        told = {"connection_id": job.connection_id, "job_id": job_id, "at": now, "actor": actor}
-        session.execute(insert(AuditRow).values(**told, action=deed))
-        return ActionResult(1, frozenset({Lane(job.connection_id, EntityType(job.entity_type))}))
+        entity_type = EntityType(job.entity_type)
+        deed = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
+        session.execute(insert(AuditRow).values(audit_entry(job, deed)))
+        return ActionResult(1, frozenset({Lane(job.connection_id, entity_type)}))
 
 
 def answer_text(entity_type: EntityType, choice: str) -> Message:
@@ -96,6 +86,5 @@ def answer_text(entity_type: EntityType, choice: str) -> Message:
 
 
 def _choices(entity_type: EntityType, question: MatchQuestionRow) -> set[str]:
-    return {each["number"] for each in question.candidates} | (
-        {NEW} if entity_type is EntityType.CUSTOMER else set()
-    )
+    numbers = {each["number"] for each in question.candidates}
+    return numbers | {NEW} if entity_type is EntityType.CUSTOMER else numbers

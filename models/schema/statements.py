@@ -1,7 +1,8 @@
-"""SQL that many verbs share: which rows are meant, and a row that is put in or changed."""
+"""What many verbs share: which rows are meant, a row that is put in or changed, and what is made of one."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, and_, true
 from sqlalchemy.dialects.postgresql import Insert, insert
@@ -9,6 +10,19 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from models.enums import Lane, Record, Scope
 from models.schema.tables import Base, KeyedByLane, LinkRow, MissedWebhookRow, SyncJobRow
+
+
+class DataClass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+D = TypeVar("D", bound=DataClass)
+
+
+def made_of(cls: type[D], row: object, **others: object) -> D:
+    """Make a data class of a row: each field of the column with its name, but for those that are given."""
+    names = {field.name for field in fields(cls)} - set(others)
+    return cls(**{name: getattr(row, name) for name in names}, **others)
 
 
 def within(
