@@ -118,7 +118,6 @@ class Database:
             connection.execute(statement)
 
     def rows(self, query: TypedReturnsRows[*Columns]) -> Sequence[Row[*Columns]]:
-        """Read the rows of one statement."""
         with self.statement() as connection:
             return connection.execute(query).all()
 
@@ -140,7 +139,6 @@ class Database:
             return connection.scalar(query)
 
     def close(self) -> None:
-        """Close the pooled connections."""
         self._engine.dispose()
 
 

@@ -18,8 +18,6 @@ class EntityType(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an attempt ended."""
-
     SYNCED = "synced"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
@@ -53,7 +51,6 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
     def covers(self, other: Role) -> bool:
-        """Tell whether one with this role may do what the other may."""
         ranks = list(Role)
         return ranks.index(self) >= ranks.index(other)
 
@@ -65,7 +62,6 @@ class Scope:
     connections: frozenset[int] | None = None
 
     def allows(self, connection_id: int) -> bool:
-        """Tell whether a connection is among them."""
         return self.connections is None or connection_id in self.connections
 
 
@@ -107,7 +103,6 @@ def titled(entity_type: EntityType, name: str) -> Message:
 
 
 def plural_of(entity_type: EntityType) -> Message:
-    """Say what many records of a kind are called."""
     match entity_type:
         case EntityType.CUSTOMER:
             return msg("customers")

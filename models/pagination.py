@@ -58,7 +58,6 @@ def following(query: Select[*Columns], place: OrderColumns, *, key: Key | None) 
 
 
 def beyond(place: OrderColumns, key: Key | None) -> ColumnElement[bool]:
-    """Say in SQL that a line follows a key."""
     if key is None:
         return true()
     there = (key.at, key.id)[-len(place) :]

@@ -8,10 +8,10 @@ from config.settings import Settings
 from i18n.messages import msg
 from integrations.moment import gateway as moment
 from integrations.twentyfour import gateway as twentyfour
-from models.admin import record_urls
 from models.admin.job_list import JobView
 from models.database import Database
 from models.enums import EntityType, Record, titled
+from models.inbox import links
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class RecordUrls:
 
 
 def find_record_urls(database: Database, settings: Settings, job: JobView) -> RecordUrls:
-    found, entity_type = record_urls.of(database, job), job.record.entity_type
+    found, entity_type = links.references(database, job.connection_id, job.record), job.record.entity_type
     moment_template, template = settings.moment_record_url, settings.twentyfour_record_url
     return RecordUrls(
         moment=[

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Scope
-from models.schema.statements import within
+from models.schema.statements import made_of, within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 SIZE = 50
@@ -41,8 +41,6 @@ class ConnectionStatus:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCodeCount:
-    """How many changes need a person for one reason."""
-
     error_code: str
     jobs: int
 
@@ -51,8 +49,7 @@ class ErrorCodeCount:
 class Totals:
     """How many connections there are, and how many changes wait and need a person.
 
-    Of the connections some are paused, some rest as their systems are ``in_outage``, some as requests are
-    ``rate_limited``.
+    Of the connections some are paused, some rest as their systems are ``in_outage`` or requests ``rate_limited``.
     """
 
     connections: int
@@ -64,22 +61,17 @@ class Totals:
 
 
 def totals(database: Database, scope: Scope) -> Totals:
-    """Count what there is."""
-    count, paused, rests = (
-        func.count(),
-        ConnectionRow.paused_because != "",
-        ConnectionRow.breaker_open_until.is_not(None),
-    )
+    count = func.count()
+    paused, rests = ConnectionRow.paused_because != "", ConnectionRow.breaker_open_until.is_not(None)
     short = ConnectionRow.rate_limited_since.is_not(None)
     kinds = (count.filter(paused), count.filter(rests, ~paused, ~short), count.filter(rests, ~paused, short))
-    connections = select(count, *kinds)
-    changes = select(SyncJobRow.state, count.label("number")).where(
-        SyncJobRow.state.in_([*PENDING, JobState.NEEDS_ATTENTION])
+    connections = select(count, *kinds).where(within(scope, ConnectionRow.id))
+    changes = select(SyncJobRow.state, count).where(
+        SyncJobRow.state.in_([*PENDING, JobState.NEEDS_ATTENTION]), within(scope, SyncJobRow.connection_id)
     )
-    changes = changes.where(within(scope, SyncJobRow.connection_id)).group_by(SyncJobRow.state)
     with database.transaction() as session:
-        there = session.execute(connections.where(within(scope, ConnectionRow.id))).one()
-        states = {row.state: row.number for row in session.execute(changes)}
+        there = session.execute(connections).one()
+        states = dict(session.execute(changes.group_by(SyncJobRow.state)).all())
     return Totals(
         *there,
         pending=sum(states.get(each, 0) for each in PENDING),
@@ -96,8 +88,7 @@ def error_code_counts(database: Database, scope: Scope) -> Sequence[ErrorCodeCou
         .group_by(SyncJobRow.error_code)
         .order_by(number.desc(), SyncJobRow.error_code)
     )
-    with database.transaction() as session:
-        return [ErrorCodeCount(*row) for row in session.execute(query)]
+    return [ErrorCodeCount(*row) for row in database.rows(query)]
 
 
 def connection_statuses(
@@ -110,7 +101,8 @@ def connection_statuses(
         synced = _synced(session, [row.id for row in rows])
         problems = _problems(session, [row.id for row in rows if row.breaker_open_since])
     return [
-        ConnectionStatus(*row[:6], problem=problems.get(row.id, ""), synced=synced.get(row.id, {})) for row in rows
+        made_of(ConnectionStatus, row, problem=problems.get(row.id, ""), synced=synced.get(row.id, {}))
+        for row in rows
     ]
 
 
@@ -127,18 +119,14 @@ def _status_query(scope: Scope, name: str) -> Select[int, str, str, datetime | N
         .group_by(SyncJobRow.connection_id)
         .subquery()
     )
-    waits, stuck = (func.coalesce(column, 0) for column in (counts.c.pending, counts.c.needs_attention))
+    waits, stuck = (
+        func.coalesce(each, 0).label(each.name) for each in (counts.c.pending, counts.c.needs_attention)
+    )
     rests = ConnectionRow.breaker_open_until.is_not(None)
     trouble = case((ConnectionRow.paused_because != "", 0), (stuck > 0, 1), (rests, 2), else_=3)
     since = case((rests, func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since)))
-    shown = select(
-        ConnectionRow.id,
-        ConnectionRow.name,
-        ConnectionRow.paused_because,
-        since.label("breaker_open_since"),
-        waits,
-        stuck,
-    )
+    name_and_state = (ConnectionRow.id, ConnectionRow.name, ConnectionRow.paused_because)
+    shown = select(*name_and_state, since.label("breaker_open_since"), waits, stuck)
     shown = shown.outerjoin(counts, counts.c.connection_id == ConnectionRow.id)
     shown = shown.where(within(scope, ConnectionRow.id), ConnectionRow.name.icontains(name, autoescape=True))
     return shown.order_by(trouble, func.lower(ConnectionRow.name), ConnectionRow.id)
@@ -169,5 +157,4 @@ def find_by_name(database: Database, scope: Scope, name: str) -> frozenset[int]:
     query = select(ConnectionRow.id).where(within(scope, ConnectionRow.id))
     exact = query.where(func.lower(ConnectionRow.name) == name.lower())
     partly = query.where(ConnectionRow.name.icontains(name, autoescape=True))
-    with database.transaction() as session:
-        return frozenset(session.scalars(exact)) or frozenset(session.scalars(partly))
+    return frozenset(database.scalars(exact) or database.scalars(partly))

@@ -18,8 +18,6 @@ from models.schema.tables import AcceptanceRow, AuditRow, LinkRow, SyncJobRow
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """Who accepted a difference, why, and when (UTC)."""
-
     fingerprint: str
     actor: str
     why: str

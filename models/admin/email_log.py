@@ -90,7 +90,6 @@ def _emails(scope: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _ended(scope: Scope, key: Key | None) -> Select[*tuple[Any, ...]]:
-    """Tell the mails that follow a key, the nearest to it first."""
     ended, place = AlertRow.ended_at, (AlertRow.ended_at, func.max(AlertRow.id))
     query = _emails(scope).where(ended.is_not(None)).order_by(*nearest_first(place, key))
     if key is None:
@@ -99,7 +98,6 @@ def _ended(scope: Scope, key: Key | None) -> Select[*tuple[Any, ...]]:
 
 
 def _read(session: Session, query: Select[*tuple[Any, ...]], scope: Scope) -> Sequence[Email]:
-    """Read mails, each with the first of what it tells of."""
     rows = session.execute(query).all()
     ends = {row.ended_at for row in rows if row.ended_at}
     in_them = AlertRow.ended_at.in_(ends) if ends else AlertRow.ended_at.is_(None)

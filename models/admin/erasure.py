@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, literal, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from models.enums import EntityType, Record
 from models.inbox import files
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.search_terms import search_terms
+from models.schema.statements import link_of
 from models.schema.tables import (
     AttemptRow,
     AuditRow,
@@ -61,14 +62,11 @@ def erase_connection(database: Database, connection_id: int, *, actor: str, now:
     Raises:
         JobsRunningError: a worker still has records in hand; nothing was erased.
     """
-    with database.transaction() as session:
-        held = select(LaneRow.entity_type).where(
-            LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now
+    held = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
+    if database.scalar(select(LaneRow.entity_type).where(*held).limit(1)):
+        raise JobsRunningError(
+            "A worker has some of its records in hand. It is paused: try again in a few minutes."
         )
-        if session.scalar(held.limit(1)):
-            raise JobsRunningError(
-                "A worker has some of its records in hand. It is paused: try again in a few minutes."
-            )
     while _erase_jobs(database, connection_id):
         pass
     with database.transaction() as session:
@@ -94,18 +92,14 @@ def erase_person(database: Database, person: Person, *, actor: str, now: datetim
         else:
             _redact(database, trace, person)
             count += 1
-    with database.transaction() as session:
-        what = msg("erased a person from {count} texts", count=count)
-        session.add(AuditRow(connection_id=None, at=now, actor=actor, action=what))
+    what = msg("erased a person from {count} texts", count=count)
+    database.execute(insert(AuditRow).values(at=now, actor=actor, action=what))
     return ErasureResult(count, left)
 
 
 def _erase_jobs(database: Database, connection_id: int) -> int:
-    with database.transaction() as session:
-        some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
-        return len(
-            session.scalars(delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)).all()
-        )
+    some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
+    return len(database.scalars(delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)))
 
 
 def _forget_name(session: Session, name: str) -> None:
@@ -118,7 +112,6 @@ def _forget_name(session: Session, name: str) -> None:
 
 
 def _users_of_only(connection_id: int) -> Select[str]:
-    """Ask for the users who see this connection and no other."""
     others = exists().where(GrantRow.user_id == UserRow.id, GrantRow.connection_id != connection_id)
     seen = exists().where(GrantRow.user_id == UserRow.id, GrantRow.connection_id == connection_id)
     return select(UserRow.email).where(seen, ~others).order_by(UserRow.email)
@@ -157,11 +150,7 @@ def _rename_job(session: Session, job_id: int, *, about: bool) -> None:
     """Call a change by its record's number, and have it found by that only; blank what was said ``about`` it."""
     row = session.get_one(SyncJobRow, job_id, with_for_update=FOR_NO_KEY_UPDATE)
     record = Record(EntityType(row.entity_type), row.record_id)
-    link = select(LinkRow.remote_id).where(
-        LinkRow.connection_id == row.connection_id,
-        LinkRow.entity_type == record.entity_type,
-        LinkRow.moment_id == record.id,
-    )
+    link = select(LinkRow.remote_id).where(link_of(row.connection_id, record))
     row.title = record.name if about else row.title
     row.search_terms = search_terms(row.title, record.id, session.scalar(link) or "")
     if about:

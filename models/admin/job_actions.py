@@ -68,8 +68,6 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True)
 class JobAction:
-    """What a person did about a change, and when (UTC)."""
-
     at: datetime
     actor: str
     action: str
@@ -84,7 +82,6 @@ class ActionResult:
 
 
 def find(database: Database, connection_id: int, record: Record) -> JobView | None:
-    """Find the change of a record."""
     return _one(database, job_of(connection_id, record))
 
 
@@ -178,7 +175,6 @@ def _apply(
     deed: JobAction,
     values: Mapping[str, Any],
 ) -> ActionResult:
-    """Change what is wanted and in one of these states, and write down who did it to which record."""
     meant = select(*NAMED_BY).where(*job_filter.conditions(SyncJobRow), SyncJobRow.state.in_(states))
     with database.transaction() as session:
         rows = session.execute(locked(meant)).all()

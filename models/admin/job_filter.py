@@ -41,13 +41,11 @@ class JobFilter:
     dismissed_at: datetime | None = None
 
     def conditions(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the table, or some of its rows
-        """Say all of it in SQL."""
         if self.entity_type:
             yield jobs.entity_type == self.entity_type
         yield from self.conditions_but_type(jobs)
 
     def conditions_but_type(self, jobs: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - the same
-        """Say in SQL what is asked for besides the kind."""
         yield self.at_connections(jobs)
         if self.ids is not None:
             yield jobs.id.in_(self.ids)
@@ -65,6 +63,5 @@ class JobFilter:
             yield jobs.completed_at == self.dismissed_at
 
     def at_connections(self, jobs: Any) -> ColumnElement[bool]:  # noqa: ANN401 - the same
-        """Say in SQL at which connections."""
         seen = within(self.scope, jobs.connection_id)
         return seen if self.connection_id is None else and_(seen, jobs.connection_id == self.connection_id)

@@ -63,7 +63,6 @@ class JobView:
 
 
 def page(database: Database, job_filter: JobFilter, *, key: Key | None = None) -> Page[JobView]:
-    """Tell a page of the changes that are wanted."""
     with database.transaction() as session:
 
         def fetch(key: Key | None, limit: int) -> Sequence[JobView]:
@@ -73,7 +72,6 @@ def page(database: Database, job_filter: JobFilter, *, key: Key | None = None) -
 
 
 def latest(database: Database, job_filter: JobFilter, *, limit: int = 100) -> Sequence[JobView]:
-    """Tell so many of the changes that are wanted."""
     with database.transaction() as session:
         return views(session, SyncJobRow.id.in_(_ids(session, job_filter, None, limit=limit)))
 

@@ -79,7 +79,6 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
 
 
 def answer_text(entity_type: EntityType, choice: str) -> Message:
-    """Say what an answer means."""
     if choice == NEW:
         return msg("None of these: make a new one")
     return msg("This is {record} in 24SevenOffice", record=titled(entity_type, choice))

@@ -34,15 +34,13 @@ class MetricsSnapshot:
 
 
 def read(database: Database, *, now: datetime) -> MetricsSnapshot:
-    """Read them all."""
     totals = dashboard.totals(database, Scope())
+    unsent = select(func.count(), func.min(AlertRow.created_at)).where(AlertRow.ended_at.is_(None))
     with database.transaction() as session:
         counted = _job_counts(session)
-        alerts, first = session.execute(
-            select(func.count(), func.min(AlertRow.created_at)).where(AlertRow.ended_at.is_(None))
-        ).one()
+        alerts, first = session.execute(unsent).one()
         overdue = _overdue(session, now=now)
-    received = {key: at for key, (_, at) in counted.items() if key[1] is not JobState.NEEDS_ATTENTION}
+    ages = {key: _age(at, now=now) for key, (_, at) in counted.items() if key[1] is not JobState.NEEDS_ATTENTION}
     return MetricsSnapshot(
         totals,
         jobs={
@@ -51,9 +49,7 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
             for state in UNFINISHED
         },
         oldest={
-            entity_type: _age(
-                min((at for (its, _), at in received.items() if its is entity_type), default=None), now=now
-            )
+            entity_type: max((age for (its, _), age in ages.items() if its is entity_type), default=0)
             for entity_type in EntityType
         },
         overdue={entity_type: _age(overdue.get(entity_type), now=now) for entity_type in EntityType},

@@ -1,6 +1,5 @@
 """Errands: what a page asks of the remote systems, to which only workers talk, and what they answered."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from models.connections.repository import SECRET_FIELDS
 from models.connections.vault import Vault
 from models.database import Database
 from models.schema.locks import FOR_NO_KEY_UPDATE
+from models.schema.statements import made_of
 from models.schema.tables import ConnectionRow, OperationRow
 
 OperationResult = dict[str, Any]
@@ -59,8 +59,6 @@ class Operation:
 
 
 class Operations:
-    """The verbs on errands, with the vault that keeps what was typed until there is an answer."""
-
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
@@ -76,7 +74,7 @@ class Operations:
     ) -> int:
         """Write an errand down, and tell its number."""
         row = OperationRow(connection_id=connection_id, type=type_, actor=actor, requested_at=now)
-        row.secrets = self._vault.encrypt(json.dumps(dict(input_))) if input_ else None
+        row.secrets = self._vault.encrypt_values(input_) if input_ else None
         with self._database.transaction() as session:
             session.add(row)
         return row.id
@@ -110,8 +108,7 @@ class Operations:
                     return before.id
                 if "report" in before.result or again is None or before.requested_at >= again:
                     return None
-            told = {**input_, AGAIN: "yes"} if before else input_
-            row.secrets = self._vault.encrypt(json.dumps(dict(told)))
+            row.secrets = self._vault.encrypt_values({**input_, AGAIN: "yes"} if before else input_)
             session.add(row)
         return row.id
 
@@ -123,18 +120,15 @@ class Operations:
 
     def latest(self, connection_id: int, *types: OperationType) -> Operation | None:
         """Read what was asked of a connection last, of these, whether or not there is an answer."""
-        query = select(OperationRow).where(
-            OperationRow.connection_id == connection_id, OperationRow.type.in_(types)
-        )
+        asked = (OperationRow.connection_id == connection_id, OperationRow.type.in_(types))
         with self._database.transaction() as session:
-            row = session.scalar(query.order_by(OperationRow.id.desc()).limit(1))
+            row = session.scalar(select(OperationRow).where(*asked).order_by(OperationRow.id.desc()).limit(1))
         return self._read(row) if row else None
 
     def pending(self, *, since: datetime) -> Sequence[int]:
         """Tell the errands that were asked from this instant on and have no answer yet."""
         query = select(OperationRow.id).where(OperationRow.requested_at >= since, OperationRow.result.is_(None))
-        with self._database.transaction() as session:
-            return session.scalars(query.order_by(OperationRow.id)).all()
+        return self._database.scalars(query.order_by(OperationRow.id))
 
     def complete(
         self, operation_id: int, result: OperationResult, *, now: datetime, alert: Alert | None = None
@@ -152,32 +146,16 @@ class Operations:
 
     def rotate_keys(self) -> None:
         """Encrypt anew what was typed and has no answer yet."""
-        typed = (
-            select(OperationRow)
-            .where(OperationRow.secrets.is_not(None))
-            .order_by(OperationRow.id)
-            .with_for_update()
-        )
+        typed = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
         with self._database.transaction() as session:
-            for row in session.scalars(typed):
+            for row in session.scalars(typed.with_for_update()):
                 row.secrets = self._vault.encrypt(self._vault.decrypt(row.secrets or ""))
 
     def delete_old(self, *, before: datetime) -> None:
-        """Drop the errands that were asked before this instant."""
-        with self._database.transaction() as session:
-            session.execute(delete(OperationRow).where(OperationRow.requested_at < before))
+        self._database.execute(delete(OperationRow).where(OperationRow.requested_at < before))
 
     def _read(self, row: OperationRow) -> Operation:
         typed = (row.result or {}).get("input", {})
         if row.secrets is not None:
-            typed = json.loads(self._vault.decrypt(row.secrets))
-        return Operation(
-            row.id,
-            row.connection_id,
-            OperationType(row.type),
-            row.actor,
-            row.requested_at,
-            typed,
-            row.result,
-            row.completed_at,
-        )
+            typed = self._vault.decrypt_values(row.secrets)
+        return made_of(Operation, row, type=OperationType(row.type), input=typed)

@@ -74,10 +74,6 @@ class Person:
         """Tell whether what a change is found by, as PostgreSQL writes it, are all words of a name."""
         return any(all(f"'{word}'" in (words or "") for word in search_terms(name)) for name in self.names)
 
-    def is_all_of(self, value: str) -> bool:
-        """Tell whether a text is a name of the person and nothing else."""
-        return _normalized(value) in self._plain
-
     def redacted(self, value: Any) -> Any:  # noqa: ANN401 - the same
         """Take the person out of a text, or of every text in what JSON holds, and leave the rest as it is."""
         if isinstance(value, dict):

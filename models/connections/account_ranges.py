@@ -32,11 +32,9 @@ class AccountRanges:
         return cls(tuple(merged))
 
     def __contains__(self, account: object) -> bool:
-        """Tell whether an account number is in one of the intervals."""
         return any(account in interval for interval in self.intervals)
 
     def __str__(self) -> str:
-        """Write the intervals as a user would."""
         return ", ".join(str(r.start) if len(r) == 1 else f"{r.start}-{r.stop - 1}" for r in self.intervals)
 
 

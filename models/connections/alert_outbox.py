@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 from i18n.catalog import Language
 from models.database import Database
 from models.enums import EntityType, JobState
+from models.schema.statements import made_of
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
 
 
@@ -100,7 +100,6 @@ def queue_alert(session: Session, connection_id: int, alert: Alert, *, job_id: i
 
 
 def queue_connection_alert(database: Database, connection_id: int, alert: Alert, *, now: datetime) -> None:
-    """Queue an alert about a connection as a whole."""
     with database.transaction() as session:
         queue_alert(session, connection_id, alert, job_id=None, now=now)
 
@@ -116,22 +115,34 @@ def recipients_due(database: Database, *, now: datetime, pause: timedelta) -> Se
         .group_by(AlertRow.recipient)
         .order_by(func.min(AlertRow.id))
     )
-    with database.transaction() as session:
-        return session.scalars(query).all()
+    return database.scalars(query)
 
 
 def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]:
     """Tell what waits for this address, oldest first."""
     since = case((SyncJobRow.state == JobState.DISMISSED, None), else_=SyncJobRow.needs_attention_since)
+    language = ConnectionRow.settings["language"].astext
     query = (
-        select(AlertRow, ConnectionRow.name, ConnectionRow.settings, SyncJobRow.entity_type, since)
+        select(AlertRow, ConnectionRow.name, language, SyncJobRow.entity_type, since)
         .join(ConnectionRow, ConnectionRow.id == AlertRow.connection_id)
         .outerjoin(SyncJobRow, SyncJobRow.id == AlertRow.job_id)
         .where(AlertRow.recipient == recipient, AlertRow.ended_at.is_(None))
         .order_by(AlertRow.id)
     )
     with database.transaction() as session:
-        return [_pending_alert(*row) for row in session.execute(query)]
+        return [
+            made_of(
+                PendingAlert,
+                alert,
+                connection=connection,
+                type=AlertType(alert.type),
+                at=alert.created_at,
+                entity_type=EntityType(entity_type) if entity_type else None,
+                since=since,
+                language=Language(language or Language.NORWEGIAN),
+            )
+            for alert, connection, language, entity_type, since in session.execute(query)
+        ]
 
 
 def record_delivery(
@@ -143,23 +154,3 @@ def record_delivery(
             ended = AlertRow.id.in_([alert_id for alert_id, its in statuses.items() if its is status])
             mail = None if status is DeliveryStatus.WITHDRAWN else message_id
             session.execute(update(AlertRow).where(ended).values(status=status, ended_at=now, message_id=mail))
-
-
-def _pending_alert(
-    row: AlertRow, connection: str, settings: Mapping[str, Any], entity_type: str | None, since: datetime | None
-) -> PendingAlert:
-    return PendingAlert(
-        id=row.id,
-        connection_id=row.connection_id,
-        connection=connection,
-        job_id=row.job_id,
-        type=AlertType(row.type),
-        title=row.title,
-        message=row.message,
-        remedy=row.remedy,
-        at=row.created_at,
-        entity_type=EntityType(entity_type) if entity_type else None,
-        since=since,
-        error_code=row.error_code,
-        language=Language(settings.get("language", Language.NORWEGIAN)),
-    )

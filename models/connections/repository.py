@@ -78,8 +78,6 @@ class Connection:
 
 
 class Connections:
-    """The verbs on connections, with the vault that their secrets are kept in."""
-
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
@@ -122,7 +120,6 @@ class Connections:
         return self._from_row(row)
 
     def all(self) -> Sequence[Connection]:
-        """Read all connections, by name."""
         with self._database.transaction() as session:
             return [
                 self._from_row(row) for row in session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))

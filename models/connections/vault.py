@@ -19,10 +19,7 @@ def hash_token(token: str) -> str:
 
 
 class Vault:
-    """Encrypts with the first of several Fernet keys and decrypts what any of them encrypted.
-
-    Reading raises ``cryptography.fernet.InvalidToken`` where none of the keys fits.
-    """
+    """Encrypts with the first of several Fernet keys, decrypts what any of them did, else raises InvalidToken."""
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         self._fernet = MultiFernet([Fernet(key.get_secret_value()) for key in keys])
@@ -30,7 +27,6 @@ class Vault:
         self._hash_key = hmac.digest(newest, b"keyed hash", "sha256")  # apart from what Fernet signs with
 
     def encrypt(self, text: str) -> str:
-        """Encrypt to ASCII."""
         return self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, locked: str) -> str:
@@ -41,10 +37,8 @@ class Vault:
         return hmac.digest(self._hash_key, json.dumps(texts).encode(), "sha256").hex()
 
     def encrypt_values(self, values: Mapping[str, str]) -> str:
-        """Encrypt several named values into one text."""
         return self.encrypt(json.dumps(dict(values)))
 
     def decrypt_values(self, locked: str) -> dict[str, str]:
-        """Decrypt what :meth:`encrypt_values` encrypted."""
         values: dict[str, str] = json.loads(self.decrypt(locked))
         return values

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import and_, case, or_
@@ -40,9 +41,7 @@ def enqueue(
             "due_at": now,
             "received_at": now,
         }
-        for record in sorted(
-            set(records), key=lambda each: (each.entity_type, each.id)
-        )  # as all lock: no deadlocks
+        for record in sorted(set(records), key=attrgetter("entity_type", "id"))  # as all lock: no deadlocks
     ]
     if not rows:
         return

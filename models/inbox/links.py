@@ -4,13 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from models.database import Database
 from models.enums import EntityType, Lane, Record
 from models.schema.statements import link_of, of_lane, upsert
-from models.schema.tables import LinkRow
+from models.schema.tables import ConnectionRow, LinkRow
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReferences:
+    """The company in Moment, the ids there and the names in 24SevenOffice; an expense's voucher may have many."""
+
+    company: str
+    moment: Sequence[str]
+    remote: Sequence[str]
 
 
 class LinkTakenError(Exception):
@@ -26,7 +35,6 @@ class Link:
 
 
 def find(database: Database, connection_id: int, record: Record) -> Link | None:
-    """Find what a Moment record is linked to."""
     return find_many(database, Lane(connection_id, record.entity_type), [record.id]).get(record.id)
 
 
@@ -59,6 +67,22 @@ def latest(database: Database, connection_id: int, entity_type: EntityType) -> R
     query = select(LinkRow.moment_id).where(of_lane(LinkRow, Lane(connection_id, entity_type)))
     moment_id = database.scalar(query.order_by(LinkRow.updated_at.desc()).limit(1))
     return None if moment_id is None else Record(entity_type, moment_id)
+
+
+def references(database: Database, connection_id: int, record: Record) -> RecordReferences:
+    """Tell what a record is in both systems, as far as it is in both."""
+    expense = record.entity_type is EntityType.EXPENSE
+    which = link_of(connection_id, record)
+    if expense:
+        vouchers = of_lane(LinkRow, Lane(connection_id, EntityType.EXPENSE))
+        which = and_(vouchers, LinkRow.remote_id.startswith(f"{record.id}/", autoescape=True))
+    company = select(ConnectionRow.settings["moment_company"].astext).where(ConnectionRow.id == connection_id)
+    found = database.rows(select(LinkRow.moment_id, LinkRow.remote_id).where(which).order_by(LinkRow.id))
+    return RecordReferences(
+        company=database.scalar(company) or "",
+        moment=[link.moment_id for link in found] if expense else [record.id],
+        remote=[record.id] if expense else [link.remote_id for link in found],
+    )
 
 
 def remove(database: Database, connection_id: int, record: Record) -> None:

@@ -67,7 +67,6 @@ def count(database: Database, connection_id: int, *, now: datetime) -> Mapping[E
 
 
 def count_last_week(session: Session, connection_id: int, *, now: datetime) -> Mapping[EntityType, int]:
-    """Tell the same in a transaction."""
     first_look = (
         select(AttemptRow.outcome)
         .join(SyncJobRow, SyncJobRow.id == AttemptRow.job_id)
@@ -89,7 +88,6 @@ def count_last_week(session: Session, connection_id: int, *, now: datetime) -> M
 
 
 def delete_old(database: Database, *, before: datetime) -> None:
-    """Drop what was found before an instant (UTC)."""
     database.execute(delete(MissedWebhookRow).where(MissedWebhookRow.detected_at < before))
 
 
@@ -99,7 +97,6 @@ def nightly_position(database: Database, lane: Lane, *, at: datetime) -> datetim
 
 
 def complete_nightly_poll(database: Database, lane: Lane, *, now: datetime) -> None:
-    """Note that a nightly poll has been through."""
     cursors.move(database, lane, to=now, table=NightlyPollRow)
 
 

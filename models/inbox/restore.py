@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -60,10 +60,7 @@ def outcome_unknown(
 def with_outcome_unknown(
     connection: Connection, rows: Sequence[Mapping[str, Any]], *, as_dependency: bool, assume_unknown: bool = False
 ) -> list[dict[str, Any]]:
-    """Tell of each of many new changes of a connection whether it is ``outcome_unknown``.
-
-    One question for each kind.
-    """
+    """Tell of each of many new changes whether it is ``outcome_unknown``, by one question for each lane."""
     lanes = {(row["connection_id"], row["entity_type"]) for row in rows}
     answers = {
         lane: connection.scalar(
@@ -96,7 +93,8 @@ def mark_restored(
     """
     with database.transaction() as session:
         ours = ConnectionRow.id.in_(connection_ids) if connection_ids is not None else true()
-        found = session.scalars(_connections(ours)).all()
+        connections = select(ConnectionRow.id).where(ours).order_by(ConnectionRow.id)  # the first to be locked
+        found = session.scalars(connections.with_for_update(key_share=True)).all()
         lanes = [
             {"connection_id": number, "entity_type": entity_type} for number in found for entity_type in EntityType
         ]
@@ -110,11 +108,6 @@ def mark_restored(
         session.execute(update(SyncJobRow).where(SyncJobRow.id.in_(marked)).values(outcome_unknown=True))
         session.add(AuditRow(at=now, actor=actor, action=msg("told the bridge that a backup was restored")))
     return len(marked)
-
-
-def _connections(which: ColumnElement[bool]) -> Select[int]:
-    """Lock connections, the first in the order of locks."""
-    return select(ConnectionRow.id).where(which).order_by(ConnectionRow.id).with_for_update(key_share=True)
 
 
 def _mark_lanes(session: Session, lanes: Sequence[Mapping[str, Any]], *, now: datetime) -> None:

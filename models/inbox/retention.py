@@ -25,7 +25,6 @@ def delete_alerts(database: Database, *, before: datetime) -> int:
 
 
 def delete_audit_entries(database: Database, *, before: datetime) -> int:
-    """Drop who did what before an instant (UTC)."""
     return _delete_in_batches(database, AuditRow, AuditRow.at < before)
 
 

@@ -21,8 +21,6 @@ STATISTICS = StatisticsRow.metadata.tables["statistics"]
 
 
 class Granularity(StrEnum):
-    """What a tally counts: an hour, or a day of Oslo."""
-
     HOUR = "hour"
     DAY = "day"
 
@@ -45,10 +43,7 @@ RETENTION = {Granularity.HOUR: timedelta(days=7), Granularity.DAY: timedelta(day
 
 @dataclass(frozen=True, slots=True)
 class PeriodStatistics:
-    """How many attempts ended how in a span that ``starts_at``.
-
-    ``total_seconds`` adds up what those synced took.
-    """
+    """How many attempts of a span that ``starts_at`` ended how; ``total_seconds`` is what those synced took."""
 
     starts_at: datetime
     synced: int = 0
@@ -80,7 +75,6 @@ def count_attempts(
 
 
 def _upsert() -> Insert:
-    """Make the statement of :func:`count_attempts`, which is the same each time."""
     fresh = insert(STATISTICS)
     sums = {name: STATISTICS.c[name] + fresh.excluded[name] for name in (*Outcome, "total_seconds")}
     longest = func.greatest(STATISTICS.c.max_seconds, fresh.excluded.max_seconds)
@@ -111,7 +105,6 @@ def last_periods(
 
 
 def delete_old(database: Database, *, now: datetime) -> None:
-    """Drop what nobody looks at any more."""
     old = (
         and_(StatisticsRow.granularity == granularity, StatisticsRow.starts_at < now - kept)
         for granularity, kept in RETENTION.items()

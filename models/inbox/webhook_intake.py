@@ -54,18 +54,12 @@ def enqueue_webhook(database: Database, token: str, record: Record, *, now: date
 
     All of it is one statement and so one round trip, for notifications come in storms.
     """
-    values = {
-        "token_hash": hash_token(token),
-        "entity_type": record.entity_type,
-        "record_id": record.id,
-        "now": now,
-    }
-    row = database.row(_ENQUEUE, values)
+    values = {"entity_type": record.entity_type, "record_id": record.id, "now": now}
+    row = database.row(_ENQUEUE, {**values, "token_hash": hash_token(token)})
     return None if row is None else WebhookReceipt(*row)
 
 
 def _enqueue_statement() -> Select[*tuple[Any, ...]]:
-    """Make the statement of :func:`enqueue_webhook`, which is the same each time."""
     kind, now = bindparam("entity_type", type_=Text), bindparam("now", type_=JOBS.c.due_at.type)
     kinds = func.coalesce(
         CONNECTIONS.c.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB

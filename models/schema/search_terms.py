@@ -25,7 +25,6 @@ class SearchTerms(TypeDecorator[list[str]]):
     cache_ok = True
 
     def bind_expression(self, bindvalue: BindParameter[list[str]]) -> ColumnElement[list[str]]:
-        """Take the words as they are."""
         return func.array_to_tsvector(cast(bindvalue, ARRAY(Text)))
 
 

@@ -37,7 +37,6 @@ def of_lane(table: type[KeyedByLane | LinkRow | MissedWebhookRow | SyncJobRow], 
 
 
 def job_of(connection_id: int, record: Record) -> ColumnElement[bool]:
-    """Say in SQL that a job is that of a record."""
     return and_(of_lane(SyncJobRow, Lane(connection_id, record.entity_type)), SyncJobRow.record_id == record.id)
 
 

@@ -58,8 +58,6 @@ LocalizedOrEmpty = Annotated[str, mapped_column(LocalizedText, server_default=te
 
 
 class KeyedByLane:
-    """Columns of a table with one row for a lane, or some."""
-
     connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True)
     entity_type: Mapped[str] = mapped_column(primary_key=True)
 
@@ -94,10 +92,7 @@ class ConnectionRow(Base):
 
 
 class LaneRow(KeyedByLane, Base):
-    """Who drains a lane, and until when the claim holds if nothing is heard of the worker.
-
-    ``synced_at`` is when a record of it came across last.
-    """
+    """Who has a lane in hand, and until when; ``synced_at`` is when a record of it came across last."""
 
     __tablename__ = "lanes"
 
@@ -201,10 +196,7 @@ class AttemptRow(Base):
 class StatisticsRow(Base):
     """What became of a connection's attempts in an hour or a day of Oslo (``granularity``), which ``starts_at``.
 
-    For charts.
-
-    ``total_seconds`` adds up the time from event to outcome of those synced, ``max_seconds`` is the longest of
-    them.
+    ``total_seconds`` adds up the time from event to outcome of those synced, ``max_seconds`` is the longest.
     """
 
     __tablename__ = "statistics"
@@ -222,10 +214,7 @@ class StatisticsRow(Base):
 
 
 class LinkRow(Base):
-    """This Moment record is that 24SevenOffice record.
-
-    ``fingerprint`` is the hash of what was sent last, so that nothing is sent when nothing has changed.
-    """
+    """This Moment record is that 24SevenOffice record; ``fingerprint`` is the hash of what was sent last."""
 
     __tablename__ = "links"
     __table_args__ = (
@@ -345,9 +334,7 @@ class NightlyPollRow(KeyedByLane, Base):
 
 
 class RestoredLaneRow(KeyedByLane, Base):
-    """This lane was restored at ``restored_at``.
-
-    What it receives is in doubt while its cursor is not past that instant.
+    """This lane was restored from a backup: what it receives is in doubt until its cursor is past that instant.
 
     The row stays: what another record needs may have come across in those days without being polled again.
     """
@@ -401,8 +388,6 @@ class UserRow(Base):
 
 
 class GrantRow(Base):
-    """This user may see that connection."""
-
     __tablename__ = "grants"
 
     user_id: Mapped[UserId] = mapped_column(primary_key=True)

@@ -34,7 +34,6 @@ def hash_new(password: str) -> str:
 
 
 def hash_password(password: str) -> str:
-    """Hash a password."""
     return _hasher.hash(_plain(password))
 
 
@@ -52,7 +51,6 @@ def needs_rehash(password_hash: str) -> bool:
 
 
 def generate() -> str:
-    """Make a password that nobody guesses."""
     return secrets.token_urlsafe(15)
 
 

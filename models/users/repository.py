@@ -37,8 +37,6 @@ class LastAdministratorError(InvalidInputError):
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a user may do, and with which connections."""
-
     role: Role
     scope: Scope
 
@@ -90,8 +88,7 @@ def add(
     """Add a user; one without a password signs in by OpenID Connect only.
 
     Raises:
-        InvalidInputError: the address is not one or is taken, the password is too short, or a connection is
-            unknown.
+        InvalidInputError: the address is none or taken, the password too short, or a connection unknown.
     """
     row = UserRow(
         email=_address(email),
@@ -140,7 +137,6 @@ def read(session: Session, row: UserRow) -> User:
 
 
 def all_users(database: Database) -> Sequence[User]:
-    """Read all users, by their addresses."""
     granted = defaultdict[int, set[int]](set)
     with database.transaction() as session:
         for user_id, connection_id in session.execute(select(GrantRow.user_id, GrantRow.connection_id)):
@@ -186,10 +182,7 @@ def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> No
 
 
 def set_password(database: Database, user_id: int, password: str, *, actor: str, now: datetime) -> None:
-    """Give a user another password, which ends all their sessions.
-
-    Raises UnknownUserError or InvalidInputError.
-    """
+    """Give a user another password, and end their sessions. Raises UnknownUserError or InvalidInputError."""
     password_hash = passwords.hash_new(password)
     with database.transaction() as session:
         row = _row(session, user_id)
@@ -199,10 +192,7 @@ def set_password(database: Database, user_id: int, password: str, *, actor: str,
 
 
 def remove(session: Session, user_id: int) -> None:
-    """Remove a user, in the transaction of whoever erases them.
-
-    Raises UnknownUserError or LastAdministratorError.
-    """
+    """Remove a user, in the transaction of whoever erases them. Raises as :func:`disable` does."""
     session.delete(_row(session, user_id))
     _expect_administrator(session)
 

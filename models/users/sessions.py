@@ -60,6 +60,5 @@ def end(database: Database, token: str) -> None:
 
 
 def delete_ended(database: Database, *, now: datetime) -> None:
-    """Drop the sessions that nobody can come back to."""
     ended = or_(SessionRow.seen_at <= now - IDLE_TIMEOUT, SessionRow.created_at <= now - MAX_SESSION_AGE)
     database.execute(delete(SessionRow).where(ended))

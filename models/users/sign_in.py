@@ -26,10 +26,7 @@ class Identity:
 
 
 class OpenIdProvider(Protocol):
-    """An OpenID provider; both verbs raise :class:`SignInRefusedError`.
-
-    Or UnavailableError where it does not answer.
-    """
+    """An OpenID provider; both verbs raise SignInRefusedError, or UnavailableError where it does not answer."""
 
     def begin(self) -> tuple[str, dict[str, str]]:
         """Tell where to send somebody, and what to keep until they are back."""

@@ -67,7 +67,6 @@ def clear(database: Database, caller: Caller) -> None:
 
 
 def delete_old(database: Database, *, now: datetime) -> None:
-    """Drop what counts no longer."""
     database.execute(delete(FailedSignInRow).where(FailedSignInRow.at <= now - WINDOW))
 
 
