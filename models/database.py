@@ -71,12 +71,7 @@ def _timeouts() -> dict[str, Any]:
 
 
 class Database:
-    """A pool of connections; shared by all threads of a process, made after any fork.
-
-    Args:
-        url: where PostgreSQL is, with its password.
-        pool_size: connections kept open; a few more are opened under load.
-    """
+    """A pool of connections, a few more under load; shared by all threads of a process, made after any fork."""
 
     def __init__(self, url: SecretStr, *, pool_size: int = 5) -> None:
         timeouts = _timeouts()
@@ -159,16 +154,12 @@ def _ask_where_something_waits(engine: Engine) -> None:
     @event.listens_for(engine, "checkout")
     def ask(connection: psycopg2.extensions.connection, _entry: object, _proxy: object) -> None:
         try:
-            if _something_waits(connection):
+            looking = select.poll()
+            looking.register(connection.fileno(), select.POLLIN)
+            if looking.poll(0):
                 engine.dialect.do_ping(connection)
         except psycopg2.Error as error:
             raise InvalidatePoolError from error
-
-
-def _something_waits(connection: psycopg2.extensions.connection) -> bool:
-    looking = select.poll()
-    looking.register(connection.fileno(), select.POLLIN)
-    return bool(looking.poll(0))
 
 
 def migrate(url: SecretStr) -> None:

@@ -53,7 +53,6 @@ class Page(Generic[T]):
 
 
 def following(query: Select[*Columns], place: OrderColumns, *, key: Key | None) -> Select[*Columns]:
-    """Let a query tell what follows a key, the nearest to it first."""
     return query.where(beyond(place, key)).order_by(*nearest_first(place, key))
 
 
@@ -75,13 +74,9 @@ def paged(
     at: Callable[[T], tuple[datetime, int]],
     size: int = SIZE,
 ) -> Page[T]:
-    """Put a page together.
+    """Put the page together that begins at a key; ``at`` tells the instant and the id of a line.
 
-    Args:
-        fetch: tells up to so many lines that follow a key, the nearest to it first; without a key the newest.
-        key: where the page begins.
-        at: tells the instant and the id of a line.
-        size: lines of a page.
+    ``fetch`` tells up to so many lines that follow a key, the nearest to it first; without a key the newest.
     """
     lines = fetch(key, size + 1)
     more, lines = len(lines) > size, lines[:size]

@@ -69,7 +69,6 @@ def accept(database: Database, connection_id: int, key: str, acceptance: Accepta
 
 
 def accepted(database: Database, connection_id: int) -> Mapping[str, Acceptance]:
-    """Tell the differences of a connection that are known, by what they are about."""
     query = select(AcceptanceRow).where(AcceptanceRow.connection_id == connection_id)
     with database.transaction() as session:
         return {row.key: made_of(Acceptance, row) for row in session.scalars(query)}

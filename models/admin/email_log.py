@@ -57,7 +57,6 @@ class Email:
 
 
 def page(database: Database, scope: Scope, *, key: Key | None = None) -> Page[Email]:
-    """Tell a page of the mails that have ended."""
     with database.transaction() as session:
 
         def fetch(key: Key | None, limit: int) -> Sequence[Email]:

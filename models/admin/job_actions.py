@@ -102,8 +102,6 @@ def attempts(database: Database, job_id: int) -> Sequence[AttemptView]:
 
 
 def attempts_page(database: Database, job_id: int, *, key: Key | None) -> Page[AttemptView]:
-    """Tell a page of the attempts of a change, the latest first."""
-
     def fetch(key: Key | None, limit: int) -> Sequence[AttemptView]:
         rows = database.rows(following(_attempts(job_id), (AttemptRow.at, AttemptRow.id), key=key).limit(limit))
         return [made_of(AttemptView, row, outcome=Outcome(row.outcome)) for row in rows]
@@ -138,14 +136,9 @@ def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetim
 
 
 def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: str, now: datetime) -> ActionResult:
-    """Take changes off the list by a person's word: they stay as they are, whatever is received.
+    """Take those that wait or need a person off the list: they stay as they are, whatever is received.
 
-    Args:
-        database: where they are.
-        job_filter: which; of these, those that wait or need a person.
-        because: what the person says of them, such as "do not transfer" or "handled by hand".
-        actor: the person.
-        now: the instant, in UTC, by which they can be opened again together.
+    ``because`` is what the person says, and ``now`` (UTC) the instant by which they can be opened again together.
     """
     told = msg("{because} ({who})", because=because, who=actor)
     closed = {"state": JobState.DISMISSED, "dismissal_reason": told, "completed_at": now, **WAITS_FOR_NOTHING}

@@ -14,19 +14,10 @@ from models.schema.statements import within
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Changes that fulfil all that is given; what is left empty asks for nothing.
+    """Changes that fulfil all that is given; what is left empty asks for nothing. Instants are in UTC.
 
-    Args:
-        scope: the connections that the person sees.
-        ids: the changes themselves.
-        connection_id: a connection.
-        entity_type: a kind of record.
-        states: where they stand.
-        outcomes: how the last attempt ended.
-        error_code: why, in short.
-        text: beginnings of words in a name, or of numbers in either system.
-        until: when they were received at the latest, in UTC.
-        dismissed_at: the instant at which a person closed them, in UTC.
+    ``text`` are beginnings of words in a name, or of numbers in either system. They were received ``until`` then
+    at the latest, and a person closed them at the instant ``dismissed_at``.
     """
 
     scope: Scope = field(default_factory=Scope)

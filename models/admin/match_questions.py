@@ -52,7 +52,6 @@ def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
 
 
 def answers(database: Database, job_ids: Collection[int]) -> Mapping[int, str]:
-    """Tell what has been answered about those changes of which something has."""
     query = select(MatchQuestionRow.job_id, MatchQuestionRow.answer).where(MatchQuestionRow.job_id.in_(job_ids))
     return {job_id: answer for job_id, answer in database.rows(query) if answer}
 

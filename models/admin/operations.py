@@ -72,7 +72,6 @@ class Operations:
         actor: str,
         now: datetime,
     ) -> int:
-        """Write an errand down, and tell its number."""
         row = OperationRow(connection_id=connection_id, type=type_, actor=actor, requested_at=now)
         row.secrets = self._vault.encrypt_values(input_) if input_ else None
         with self._database.transaction() as session:

@@ -129,7 +129,6 @@ def _may_name(column: Column[Any]) -> bool:
 
 
 def _raw(column: Column[Any]) -> ColumnElement[Any]:
-    """Read a wording as the JSON that it is."""
     return type_coerce(column, JSONB) if isinstance(column.type, LocalizedText) else column
 
 

@@ -36,7 +36,7 @@ def queue_reminders(database: Database, *, now: datetime) -> int:
         for job, connection in rows:
             job.reminders += 1
             title = job.title or Record(EntityType(job.entity_type), job.record_id).name
-            addresses = _addresses(connection)
+            addresses = tuple(connection.settings["error_emails"])
             alert = Alert(AlertType.REMINDER, title, job.message, job.remedy, addresses, job.error_code)
             queue_alert(session, connection.id, alert, job_id=job.id, now=now)
     return len(rows)
@@ -54,8 +54,9 @@ def queue_digests(database: Database, *, now: datetime) -> int:
         for connection in rows:
             connection.digest_at = now
             title = msg("The week at {connection}", connection=connection.name)
-            told = Alert(AlertType.DIGEST, title, _week(session, connection.id, now), "", _addresses(connection))
-            queue_alert(session, connection.id, told, job_id=None, now=now)
+            week, addresses = _week(session, connection.id, now), tuple(connection.settings["error_emails"])
+            alert = Alert(AlertType.DIGEST, title, week, remedy="", recipients=addresses)
+            queue_alert(session, connection.id, alert, job_id=None, now=now)
     return len(rows)
 
 
@@ -88,7 +89,3 @@ def _week(session: Session, connection_id: int, now: datetime) -> Message:
         week=week,
         missed=missed,
     )
-
-
-def _addresses(connection: ConnectionRow) -> tuple[str, ...]:
-    return tuple(connection.settings["error_emails"])

@@ -119,7 +119,6 @@ def recipients_due(database: Database, *, now: datetime, pause: timedelta) -> Se
 
 
 def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]:
-    """Tell what waits for this address, oldest first."""
     since = case((SyncJobRow.state == JobState.DISMISSED, None), else_=SyncJobRow.needs_attention_since)
     language = ConnectionRow.settings["language"].astext
     query = (

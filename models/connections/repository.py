@@ -18,7 +18,7 @@ from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType, Scope
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import within
+from models.schema.statements import made_of, within
 from models.schema.tables import AuditRow, ConnectionRow, WebhookActivityRow
 
 SECRET_FIELDS = frozenset(
@@ -121,9 +121,8 @@ class Connections:
 
     def all(self) -> Sequence[Connection]:
         with self._database.transaction() as session:
-            return [
-                self._from_row(row) for row in session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))
-            ]
+            rows = session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))
+            return [self._from_row(row) for row in rows]
 
     def update(
         self,
@@ -136,16 +135,11 @@ class Connections:
     ) -> Connection:
         """Change some settings, and let a connection that paused itself work again, since someone has mended it.
 
-        Args:
-            connection_id: which connection.
-            values: settings with their new values.
-            actor: changes them.
-            now: the instant, in UTC.
-            seen: the ``updated_at`` of the settings that they had before their eyes; None for whatever there is.
+        ``seen`` is the ``updated_at`` of the settings before their eyes, None for whatever there is.
 
         Raises:
             UnknownConnectionError: there is no such connection.
-            ConcurrentUpdateError: what they had before their eyes is not what there is any more.
+            ConcurrentUpdateError: the settings have been changed since they were ``seen``.
             pydantic.ValidationError: a value does not fit.
         """
         with self._database.transaction() as session:
@@ -186,9 +180,8 @@ class Connections:
     def rotate_keys(self) -> int:
         """Encrypt all secrets anew with the newest key; tells how many connections there are."""
         with self._database.transaction() as session:
-            rows = session.scalars(
-                select(ConnectionRow).order_by(ConnectionRow.id).with_for_update(key_share=True)
-            ).all()
+            every = select(ConnectionRow).order_by(ConnectionRow.id).with_for_update(key_share=True)
+            rows = session.scalars(every).all()
             for row in rows:
                 row.secrets = self._vault.encrypt_values(self._vault.decrypt_values(row.secrets))
         return len(rows)
@@ -199,10 +192,7 @@ class Connections:
         row.settings, row.secrets = values, self._vault.encrypt_values(hidden)
 
     def _from_row(self, row: ConnectionRow) -> Connection:
-        settings = self._settings(row)
-        return Connection(
-            row.id, row.name, settings, row.updated_at, row.paused_because, row.paused_by, row.breaker_open_until
-        )
+        return made_of(Connection, row, settings=self._settings(row))
 
     def _settings(self, row: ConnectionRow) -> ConnectionSettings:
         """Open the settings, once for as long as they stay the same: they are read for every batch."""
@@ -241,15 +231,7 @@ def pause(
 def summaries(
     database: Database, scope: Scope, *, like: str = "", after: str = "", limit: int | None = None
 ) -> Sequence[ConnectionSummary]:
-    """List connections that somebody sees, by name.
-
-    Args:
-        database: where they are.
-        scope: those that are seen.
-        like: what stands in the name, whatever its case.
-        after: the name after which the list goes on.
-        limit: how many are told; None for all.
-    """
+    """List connections with a text in their name, whatever its case, by name from ``after`` one on."""
     known, name = ConnectionRow.settings, ConnectionRow.name
     query = select(
         ConnectionRow.id,

@@ -16,7 +16,6 @@ RESOLUTION = timedelta(minutes=1)
 
 
 def record(database: Database, lane: Lane, *, now: datetime) -> None:
-    """Note that a notification of a lane's kind has come."""
     older = WebhookActivityRow.at < now - RESOLUTION
     database.execute(upsert(WebhookActivityRow, asdict(lane), {"at": now}, where=older))
 

@@ -39,7 +39,6 @@ def find(database: Database, connection_id: int, record: Record) -> Link | None:
 
 
 def find_many(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[str, Link]:
-    """Find what those of a lane's Moment records are linked to that are linked, by their ids in Moment."""
     query = select(LinkRow.moment_id, LinkRow.remote_id, LinkRow.fingerprint)
     rows = database.rows(query.where(of_lane(LinkRow, lane), LinkRow.moment_id.in_(moment_ids)))
     return {moment_id: Link(*link) for moment_id, *link in rows}
@@ -57,7 +56,6 @@ def find_by_prefix(
 
 
 def moment_id(database: Database, connection_id: int, entity_type: EntityType, remote_id: str) -> str | None:
-    """Find which Moment record is linked to this record of 24SevenOffice."""
     ours = of_lane(LinkRow, Lane(connection_id, entity_type))
     return database.scalar(select(LinkRow.moment_id).where(ours, LinkRow.remote_id == remote_id))
 
@@ -86,7 +84,6 @@ def references(database: Database, connection_id: int, record: Record) -> Record
 
 
 def remove(database: Database, connection_id: int, record: Record) -> None:
-    """Take a link away, after what it led to was taken away."""
     database.execute(delete(LinkRow).where(link_of(connection_id, record)))
 
 

@@ -81,15 +81,9 @@ def mark_restored(
 ) -> int:
     """Note that the database, or only what it knows of some connections, was restored from a backup.
 
-    Args:
-        database: the one that was restored.
-        connection_ids: which; None for all, and then everybody is signed out and new mails get new numbers.
-        since: from when on (UTC) the sources are asked again; None where the backup itself left off.
-        actor: says so.
-        now: the instant, in UTC.
-
-    Returns:
-        How many changes that were not settled in the backup are looked for before they are sent.
+    Where it is all of them, everybody is signed out and new mails get new numbers. The sources are asked again
+    ``since`` when (UTC), else from where the backup left off. Tells how many changes that were not settled in the
+    backup are looked for before they are sent.
     """
     with database.transaction() as session:
         ours = ConnectionRow.id.in_(connection_ids) if connection_ids is not None else true()

@@ -244,8 +244,6 @@ class FileRow(Base):
 
 
 class CursorRow(KeyedByLane, Base):
-    """How far a kind of a connection has been polled, and when it is polled again."""
-
     __tablename__ = "cursors"
 
     position: Mapped[datetime]
@@ -395,8 +393,6 @@ class GrantRow(Base):
 
 
 class SessionRow(Base):
-    """Who is signed in, found by the hash of the token in their cookie."""
-
     __tablename__ = "sessions"
 
     token_hash: Mapped[str] = mapped_column(primary_key=True)
@@ -406,8 +402,6 @@ class SessionRow(Base):
 
 
 class FailedSignInRow(Base):
-    """A refused sign-in, for those to come to be slowed down."""
-
     __tablename__ = "failed_sign_ins"
     __table_args__ = (
         Index("failed_sign_ins_email", "email", "at"),

@@ -46,7 +46,6 @@ def verify(password_hash: str | None, password: str) -> bool:
 
 
 def needs_rehash(password_hash: str) -> bool:
-    """Tell whether it was hashed with other parameters than those of today."""
     return _hasher.check_needs_rehash(password_hash)
 
 

@@ -19,7 +19,6 @@ from models.users import passwords
 from models.users.passwords import InvalidInputError
 
 ROLES = {Role.VIEWER: msg("viewer"), Role.OPERATOR: msg("operator"), Role.ADMINISTRATOR: msg("administrator")}
-"""What the roles are called."""
 
 
 class UnknownUserError(LookupError):
@@ -73,13 +72,8 @@ class User:
 
     @property
     def administers_all(self) -> bool:
-        """Whether they administer all connections: they may also choose other books without the secret."""
+        """Whether they may also change users, add connections, and choose other books without the secret."""
         return self.is_administrator and self.scope.connections is None
-
-    @property
-    def manages_users(self) -> bool:
-        """Whether they may also change users and add connections: administrators of all connections do."""
-        return self.administers_all
 
 
 def add(

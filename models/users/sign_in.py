@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models.database import Database
 from models.schema.tables import UserRow
@@ -54,7 +54,8 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
     if not passwords.verify(password_hash, password) or user_id is None or password_hash is None:
         raise SignInRefusedError("The password is not right.")
     if passwords.needs_rehash(password_hash):
-        _rehash(database, user_id, password_hash, passwords.hash_password(password))
+        same = (UserRow.id == user_id, UserRow.password_hash == password_hash)  # unless it was changed meanwhile
+        database.execute(update(UserRow).where(*same).values(password_hash=passwords.hash_password(password)))
     throttle.clear(database, caller)
     return user_id
 
@@ -75,11 +76,3 @@ def by_openid(database: Database, identity: Identity) -> int:
             raise SignInRefusedError("They are not one of our users.")
         row.subject = subject
         return row.id
-
-
-def _rehash(database: Database, user_id: int, old_hash: str, new_hash: str) -> None:
-    """Keep the same password under today's parameters, unless it has been changed meanwhile."""
-    with database.transaction() as session:
-        row = session.get(UserRow, user_id, with_for_update=True)
-        if row is not None and row.password_hash == old_hash:
-            row.password_hash = new_hash

@@ -61,7 +61,6 @@ def record_attempt(database: Database, caller: Caller, *, now: datetime) -> None
 
 
 def clear(database: Database, caller: Caller) -> None:
-    """Forget what was refused of an account from an address, since its password was known after all."""
     theirs = (FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address)
     database.execute(delete(FailedSignInRow).where(*theirs))
 
