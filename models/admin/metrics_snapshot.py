@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, func, select
-from sqlalchemy.orm import Session
 
 from models.admin import dashboard
 from models.database import Database
@@ -36,10 +35,8 @@ class MetricsSnapshot:
 def read(database: Database, *, now: datetime) -> MetricsSnapshot:
     totals = dashboard.totals(database, Scope())
     unsent = select(func.count(), func.min(AlertRow.created_at)).where(AlertRow.ended_at.is_(None))
-    with database.transaction() as session:
-        counted = _job_counts(session)
-        alerts, first = session.execute(unsent).one()
-        overdue = _overdue(session, now=now)
+    counted, overdue = _job_counts(database), _overdue(database, now=now)
+    ((alerts, first),) = database.rows(unsent)
     ages = {key: _age(at, now=now) for key, (_, at) in counted.items() if key[1] is not JobState.NEEDS_ATTENTION}
     return MetricsSnapshot(
         totals,
@@ -58,7 +55,7 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
     )
 
 
-def _job_counts(session: Session) -> dict[tuple[EntityType, JobState], tuple[int, datetime]]:
+def _job_counts(database: Database) -> dict[tuple[EntityType, JobState], tuple[int, datetime]]:
     """Count what is not finished, and tell when the first of it was received."""
     query = (
         select(SyncJobRow.entity_type, SyncJobRow.state, func.count(), func.min(SyncJobRow.received_at))
@@ -66,12 +63,11 @@ def _job_counts(session: Session) -> dict[tuple[EntityType, JobState], tuple[int
         .group_by(SyncJobRow.entity_type, SyncJobRow.state)
     )
     return {
-        (EntityType(kind), JobState(state)): (number, first)
-        for kind, state, number, first in session.execute(query)
+        (EntityType(kind), JobState(state)): (number, first) for kind, state, number, first in database.rows(query)
     }
 
 
-def _overdue(session: Session, *, now: datetime) -> dict[EntityType, datetime]:
+def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]:
     """Tell since when the first change of each kind has been due that nothing holds up but us."""
     query = (
         select(SyncJobRow.entity_type, func.min(SyncJobRow.due_at))
@@ -79,7 +75,7 @@ def _overdue(session: Session, *, now: datetime) -> dict[EntityType, datetime]:
         .where(SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now)
         .group_by(SyncJobRow.entity_type)
     )
-    return {EntityType(kind): first for kind, first in session.execute(query)}
+    return {EntityType(kind): first for kind, first in database.rows(query)}
 
 
 def _age(instant: datetime | None, *, now: datetime) -> float:

@@ -5,7 +5,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import and_, case, or_
+from sqlalchemy import and_, case, or_, select
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from models.database import Database
@@ -45,20 +45,20 @@ def enqueue(
     ]
     if not rows:
         return
+    doubts = {
+        row["entity_type"]: restore.outcome_unknown(
+            connection_id, row["entity_type"], as_dependency=as_dependency, assume_unknown=outcome_unknown
+        )
+        for row in rows
+    }
     with database.statement() as connection:
         if len(rows) == 1:  # a single row comes beside the statement, which is then made once and for all
-            unknown = restore.outcome_unknown(
-                connection_id, rows[0]["entity_type"], as_dependency=as_dependency, assume_unknown=outcome_unknown
-            )
-            connection.execute(
-                merge_into_existing(insert(JOBS).values(outcome_unknown=unknown), as_dependency=as_dependency),
-                rows[0],
-            )
-        else:
-            weighed = restore.with_outcome_unknown(
-                connection, rows, as_dependency=as_dependency, assume_unknown=outcome_unknown
-            )
-            connection.execute(merge_into_existing(insert(JOBS).values(weighed), as_dependency=as_dependency))
+            fresh = insert(JOBS).values(outcome_unknown=doubts[rows[0]["entity_type"]])
+            connection.execute(merge_into_existing(fresh, as_dependency=as_dependency), rows[0])
+        else:  # one question for each kind, not for each row
+            answers = {entity_type: connection.scalar(select(doubt)) for entity_type, doubt in doubts.items()}
+            fresh = insert(JOBS).values([{**row, "outcome_unknown": answers[row["entity_type"]]} for row in rows])
+            connection.execute(merge_into_existing(fresh, as_dependency=as_dependency))
 
 
 def merge_into_existing(fresh: Insert, *, as_dependency: bool) -> Insert:

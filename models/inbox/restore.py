@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, select, true, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -55,20 +55,6 @@ def outcome_unknown(
         )
         query = query.where(~exists(behind))
     return exists(query)
-
-
-def with_outcome_unknown(
-    connection: Connection, rows: Sequence[Mapping[str, Any]], *, as_dependency: bool, assume_unknown: bool = False
-) -> list[dict[str, Any]]:
-    """Tell of each of many new changes whether it is ``outcome_unknown``, by one question for each lane."""
-    lanes = {(row["connection_id"], row["entity_type"]) for row in rows}
-    answers = {
-        lane: connection.scalar(
-            select(outcome_unknown(*lane, as_dependency=as_dependency, assume_unknown=assume_unknown))
-        )
-        for lane in lanes
-    }
-    return [{**row, "outcome_unknown": answers[row["connection_id"], row["entity_type"]]} for row in rows]
 
 
 def mark_restored(

@@ -13,7 +13,7 @@ router = APIRouter()
 @router.get("/audit-log")
 def show_all(context: Reader, page: str = "") -> Response:
     asked = Filter(company=Filter.read(context.request.query_params).company)
-    scope = asked.job_filter(context.scope).scope
+    scope = asked.job_filter(context.database, context.scope).scope
     users = context.current_user.administers_all and not asked.company
     found = audit_log.page(context.database, scope, users=users, key=Key.parse(page))
     return context.render("audit-log.html", filter=asked, page=found)
