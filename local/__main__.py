@@ -2,15 +2,17 @@
 
 import errno
 import os
+import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 from dotenv import dotenv_values
 
 from local.demo import play
-from local.environment import kept, wrong_settings
-from local.ports import answers
+from local.environment import read_values, wrong_settings
 from local.processes import ROOT
 from local.run import run
 from local.servers import NoServerError
@@ -32,7 +34,7 @@ class NothingRuns(click.ClickException):
 
 @click.group()
 def main() -> None:
-    """Run the bridge on this machine. SANDBOX=0 in the environment means the real Moment and 24SevenOffice."""
+    """Run the integration here. SANDBOX=0 in the environment means the real Moment and 24SevenOffice."""
 
 
 @main.command("run")
@@ -46,15 +48,15 @@ def run_(var: Path) -> None:
         run(Plan(state=_state(var, environ), environ=environ, sandbox=_sandbox(environ)))
     except (NoServerError, NotRunningError, OSError) as error:
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        said = f"The disk of {var} is full. Make room, then start again." if full else str(error)
-        raise click.ClickException(said) from None
+        message = f"The disk of {var} is full. Make room, then start again." if full else str(error)
+        raise click.ClickException(message) from None
 
 
 @main.command()
 @folder
 def demo(var: Path) -> None:
     """Play a working day in a temporary folder, and report what arrived where."""
-    sys.exit(0 if play(var, environ=os.environ, tell=click.echo) else 1)
+    sys.exit(0 if play(var, environ=os.environ, echo=click.echo) else 1)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -65,17 +67,17 @@ def worker(var: Path, arguments: tuple[str, ...]) -> None:
     environ = _environ()
     make_run = "make run" if _sandbox(environ) else "make run SANDBOX=0"
     try:
-        started_with = kept(_state(var, environ) / "environment")
+        started_with = read_values(_state(var, environ) / "environment")
     except FileNotFoundError:
         raise NothingRuns(f"Nothing has been run here yet: {make_run}") from None
     servers = [started_with[name] for name in ("DATABASE_URL", "REDIS_URL") if name in started_with]
-    if "--help" not in arguments and not all(map(answers, servers)):
+    if "--help" not in arguments and not all(map(_listens, servers)):
         raise NothingRuns(f"The database or Redis does not answer. Is `{make_run}` running?")
     os.execve(sys.executable, [sys.executable, "-m", "worker", *arguments], environ | started_with)  # noqa: S606 - our own command
 
 
 def _environ() -> dict[str, str]:
-    """Tell the environment, with what ``.env`` adds to it."""
+    """The environment, with what ``.env`` adds to it."""
     added = dotenv_values(ROOT / ".env")
     return {name: value for name, value in added.items() if value is not None} | dict(os.environ)
 
@@ -85,8 +87,15 @@ def _sandbox(environ: dict[str, str]) -> bool:
 
 
 def _state(var: Path, environ: dict[str, str]) -> Path:
-    """Tell the folder with the data; what is real and what is not are kept apart."""
+    """The folder with the data; what is real and what is not are kept apart."""
     return var / ("sandbox" if _sandbox(environ) else "live")
+
+
+def _listens(url: str) -> bool:
+    parts = urlsplit(url)
+    with suppress(OSError), socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5):
+        return True
+    return False
 
 
 if __name__ == "__main__":

@@ -2,30 +2,57 @@
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
-from typing import TextIO
 
 import requests
 
 from config.settings import Settings
 from local import demo_company, demo_expenses
-from local.child_processes import end_on_signals
-from local.demo_day import RECORD_LISTS, STEPS
-from local.demo_user import DemoUser, ExpectationError, Record
+from local.demo_user import DemoUser, ExpectationError, Record, eventually, expect
+from local.processes import end_on_signals
 from local.servers import NoServerError
 from local.stack import NotRunningError, Plan, Stack
 from worker.cli.tables import aligned
 
+Echo = Callable[[str], None]
+Sale = tuple[tuple[int, int, float], ...]
+Totals = tuple[dict[int, Decimal], set[tuple[int, int]]]
+"""Kroner by account, debit above zero; and the customer and project of the lines."""
+
+SEED = 24
+LEDGER_RESOURCES = ("customers", "projects", "vouchers")
+EXPENSE_RESOURCES = ("projectExpenses", "attachments")
+
+CUSTOMERS = (
+    {"name": "Fjellheim Entreprenør AS", "organizationNumber": "310123455", "email": "post@fjellheim.example.com"},
+    {"name": "Åse Bjørnstad", "customerType": "person", "email": "ase@example.com"},
+)
+PROJECTS = ({"name": "Fjellheim skole, rehabilitering"}, {"name": "Hytte på Sjusjøen"})
+
+SALE_25, SALE_15, SALE_0 = 501, 502, 503
+SALES: tuple[Sale, ...] = (
+    ((SALE_25, 3, 1999.99),),
+    ((SALE_25, 1, 0.01),),
+    ((SALE_15, 7, 333.33),),
+    ((SALE_0, 1, 48000.00),),
+    ((SALE_25, 2, 1250.50), (SALE_15, 1, 99.90)),
+    ((SALE_25, 1, 10.01), (SALE_25, 1, 10.02), (SALE_0, 12, 83.37)),
+    ((SALE_15, 1, 0.03), (SALE_0, 1, 1000000.00)),
+    ((SALE_25, 40, 1125.75),),
+)
+"""The invoices written today, line by line: financial account, quantity, price before VAT as JSON's number."""
+
 
 @dataclass
 class Step:
-    """What was tried, and whether it came out as it should within how many seconds."""
+    """What was tried, whether it succeeded, and in how many seconds."""
 
     name: str
     ok: bool = False
@@ -34,63 +61,64 @@ class Step:
 
 @dataclass
 class Report:
-    """What the day has shown: ``books`` counts what was brought, ``duplicates`` what of it came again."""
+    """The result of the day: ``synced`` counts what was synced, ``duplicates`` what of it was synced twice."""
 
     ok: bool = False
     steps: list[Step] = field(default_factory=list)
-    books: dict[str, int] = field(default_factory=dict)
+    synced: dict[str, int] = field(default_factory=dict)
     mails: int = 0
     duplicates: int = 0
 
 
 class StepFailedError(Exception):
-    """A step did not hold; the day ends there."""
+    """A step failed; the day ends there."""
 
 
-def play(var: Path, *, environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:
-    """Play the day, and write ``demo/report.json`` and ``demo/log`` in the folder; tells whether every step held.
+def play(var: Path, *, environ: Mapping[str, str], echo: Echo) -> bool:
+    """Play the day, and write ``demo/report.json`` and ``demo/log``; returns whether every step succeeded.
 
     The settings of the environment are left out: the day is the same wherever it is played.
     """
     end_on_signals()
     folder = var / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    report = Report(steps=[Step(name) for name in ("everything starts", *map(_name, STEPS))])
+    others = {name: value for name, value in environ.items() if name.lower() not in Settings.model_fields}
+    report = Report()
     try:
         with TemporaryDirectory() as state, (folder / "log").open("w") as log:
-            _play(report, _stack(Path(state), environ, log), tell)
+            plan = Plan(state=Path(state), environ=others, temporary=True)
+            stack = Stack(plan, log=lambda name, line: print(f"{name:<8} | {line}", file=log, flush=True))
+            _play(report, stack, echo)
         report.ok = True
     except StepFailedError as failure:
-        tell(f"{failure}\nWhat the processes said stands in {folder / 'log'}.")
+        echo(f"{failure}\nThe output of the processes is in {folder / 'log'}.")
     finally:
         (folder / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
     return report.ok
 
 
-def _stack(state: Path, environ: Mapping[str, str], log: TextIO) -> Stack:
-    others = {name: value for name, value in environ.items() if name.lower() not in Settings.model_fields}
-    plan = Plan(state=state, environ=others, usual_ports=False, durable=False)
-    return Stack(plan, say=lambda name, line: print(f"{name:<8} | {line}", file=log, flush=True))
-
-
-def _play(report: Report, stack: Stack, tell: Callable[[str], None]) -> None:
-    starting, *steps = report.steps
+def _play(report: Report, stack: Stack, echo: Echo) -> None:
+    starting, *steps = report.steps = [Step("everything starts"), *(Step(step_name(each)) for each in STEPS)]
     with ExitStack() as until_the_end:
-        with timed(starting, tell):
+        with timed(starting, echo):
             until_the_end.enter_context(stack.running())
             demo_user = DemoUser(stack, webhook_url=demo_company.connect(stack))
         try:
             for step, act in zip(steps, STEPS, strict=True):
-                with timed(step, tell):
+                with timed(step, echo):
                     act(demo_user)
         finally:
             _count(report, demo_user)
-            tell(aligned([*_arrivals(demo_user)]))
+            echo(aligned([*_arrivals(demo_user)]))
+
+
+def step_name(step: Callable[[DemoUser], None]) -> str:
+    return step.__name__.replace("_", " ")
 
 
 @contextmanager
-def timed(step: Step, tell: Callable[[str], None]) -> Iterator[None]:
-    """Tell whether what is done within held, and how long it took. Raises StepFailedError where it did not."""
+def timed(step: Step, echo: Echo) -> Iterator[None]:
+    """Note whether what is done within succeeded, and how long it took. Raises StepFailedError where it failed."""
     start = time.monotonic()
     try:
         yield
@@ -99,30 +127,27 @@ def timed(step: Step, tell: Callable[[str], None]) -> Iterator[None]:
         raise StepFailedError(f"This did not hold: {step.name}\n{error}") from error
     finally:
         step.seconds = round(time.monotonic() - start, 2)
-        tell(f"{'ok' if step.ok else 'NOT OK':<6} {step.seconds:>6.2f} s  {step.name}")
-
-
-def _name(step: Callable[[DemoUser], None]) -> str:
-    return step.__name__.replace("_", " ")
+        echo(f"{'ok' if step.ok else 'NOT OK':<6} {step.seconds:>6.2f} s  {step.name}")
 
 
 def _count(report: Report, demo_user: DemoUser) -> None:
-    shelves = {shelf: demo_user.synced(shelf) for shelf in RECORD_LISTS}
-    back = {"expenses": demo_user.moment("projectExpenses"), "attachments": demo_user.moment("attachments")}
-    report.books = {name: len(records) for name, records in (shelves | back).items()}
+    records = {resource: demo_user.synced(resource) for resource in LEDGER_RESOURCES}
+    records["expenses"] = demo_user.moment("projectExpenses")
+    records["attachments"] = demo_user.moment("attachments")
+    identities: dict[str, Callable[[Record], Hashable]] = {
+        "customers": lambda each: each["external_id"],
+        "projects": lambda each: each["number"],
+        "vouchers": lambda each: each["lines"][0]["invoice"],
+        "expenses": lambda each: (each["supplierName"], each["supplierInvoiceNumber"]),
+        "attachments": lambda each: (each["projectExpenseId"], each["md5"]),
+    }
+    report.synced = {name: len(each) for name, each in records.items()}
     report.mails = len(demo_user.mails())
-    kinds: tuple[Iterable[object], ...] = (
-        (each["external_id"] for each in shelves["customers"]),
-        (each["number"] for each in shelves["projects"]),
-        (each["lines"][0]["invoice"] for each in shelves["vouchers"]),
-        ((each["supplierName"], each["supplierInvoiceNumber"]) for each in back["expenses"]),
-        ((each["projectExpenseId"], each["md5"]) for each in back["attachments"]),
-    )
-    report.duplicates = sum(count - 1 for keys in kinds for count in Counter(keys).values())
+    report.duplicates = sum(len(each) - len(set(map(identities[name], each))) for name, each in records.items())
 
 
 def _arrivals(demo_user: DemoUser) -> Iterator[tuple[str, str, str, str]]:
-    """Tell each record of Moment beside what 24SevenOffice holds of it; amounts in kroner including VAT."""
+    """Each record of Moment beside what 24SevenOffice holds of it; amounts in kroner including VAT."""
     customers = {each["external_id"]: f"customer {each['number']}" for each in demo_user.twentyfour("customers")}
     projects = {str(each["number"]): f"project {each['number']}" for each in demo_user.twentyfour("projects")}
     vouchers = {each["lines"][0]["invoice"]: _voucher(each) for each in demo_user.twentyfour("vouchers")}
@@ -144,7 +169,180 @@ def _arrivals(demo_user: DemoUser) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _voucher(voucher: Record) -> str:
-    """Name a voucher with what a customer owes, or a supplier is owed."""
+    """A voucher with what a customer owes, or a supplier is owed."""
     amounts = {line["account"]: Decimal(line["amount"]) for line in voucher["lines"]}
     owed = amounts.get(demo_company.RECEIVABLES) or -amounts[demo_expenses.SUPPLIERS]
     return f"voucher {voucher['number']}: {owed}"
+
+
+def three_customers_get_their_numbers(demo_user: DemoUser) -> None:
+    """An old one and two new ones; the numbers are returned to Moment."""
+    demo_user.change("customers", demo_company.CUSTOMER, phone="77 00 00 00")
+    eventually(lambda: expect("first number", demo_user.moment("customers")[0]["customerNumber"], "10001"))
+    for customer in CUSTOMERS:
+        demo_user.enter("customers", **customer)
+    eventually(lambda: _customers_agree(demo_user))
+
+
+def three_projects_follow(demo_user: DemoUser) -> None:
+    """Under the numbers that they have in Moment, each with its customer and the client id."""
+    newest = [customer["id"] for customer in demo_user.moment("customers")[1:]]
+    demo_user.change("projects", demo_company.PROJECT, name="Villa Solbakken, byggetrinn 2")
+    for project, customer_id in zip(PROJECTS, newest, strict=True):
+        demo_user.enter("projects", **project, customerId=customer_id)
+    eventually(lambda: _projects_agree(demo_user))
+
+
+def the_documented_notification_leads_to_its_voucher(demo_user: DemoUser) -> None:
+    """The one that Moment's help page shows: invoice 1 of customer 10001 and project 1."""
+    demo_user.press("finalize", demo_company.DRAFT)
+    documented = {
+        "id": demo_company.DRAFT,
+        "invoiceNumber": 1,
+        "customer": {"id": demo_company.CUSTOMER, "customerNumber": "10001"},
+        "project": {"id": demo_company.PROJECT, "projectNumber": "1"},
+    }
+    sent = [each["body"] for each in demo_user.notifications() if each["kind"] == "invoices"]
+    expect("Moment's notification", sent[0], {"event": "CREATE_NEW", "invoice": documented})
+    eventually(lambda: ledger_agrees(demo_user, invoices=1))
+
+
+def ten_invoices_are_in_the_ledger_to_the_ore(demo_user: DemoUser) -> None:
+    """Eight more and a credit note, while notifications come doubled and out of order."""
+    demo_user.disturb_webhooks(seed=SEED)
+    projects = demo_user.moment("projects")
+    written = [write_invoice(demo_user, sale, projects[each % len(projects)]) for each, sale in enumerate(SALES)]
+    for invoice_id in written:
+        demo_user.press("finalize", invoice_id)
+    demo_user.press("credit", written[0])
+    eventually(lambda: ledger_agrees(demo_user, invoices=10))
+
+
+def an_invoice_of_a_locked_year_is_refused(demo_user: DemoUser) -> None:
+    """It needs attention until a person has corrected it, and nothing reaches the ledger."""
+    locked = next(year for year in demo_user.twentyfour("years") if year["locked"])
+    invoice_id = write_invoice(
+        demo_user, SALES[0], demo_user.moment("projects")[0], invoiceDate=f"{locked['year']}-06-30"
+    )
+    refused = [f"Invoice {demo_user.press('finalize', invoice_id)['invoiceNumber']}"]
+    eventually(
+        lambda: expect(
+            "what needs attention", [each["title"] for each in demo_user.jobs("needs_attention")], refused
+        )
+    )
+    ledger_agrees(demo_user, invoices=10)
+
+
+def the_bookkeeper_gets_one_mail_about_it(demo_user: DemoUser) -> None:
+    """It says which invoice, why, and what to do."""
+    refused = demo_user.moment("invoices")[-1]
+    year = refused["invoiceDate"].partition("-")[0]
+
+    def is_sent() -> None:
+        expect("receivers of mails", [mail["to"] for mail in demo_user.mails()], [[demo_company.BOOKKEEPER]])
+        text = demo_user.mails()[0]["text"]
+        words = (f"Invoice {refused['invoiceNumber']}", f"30.06.{year}", "What to do")
+        expect("what the mail does not say", [word for word in words if word not in text], [])
+
+    eventually(is_sent)
+
+
+def all_notifications_and_vouchers_again_and_a_forged_one_change_nothing(demo_user: DemoUser) -> None:
+    """Each notification three times more, in any order, and the import once more."""
+    before = _all_records(demo_user)
+    again = [each["body"] for each in demo_user.notifications()] * 3
+    again.append({"event": "CREATE_NEW", "invoice": {"id": 404, "invoiceNumber": 404}})
+    Random(SEED).shuffle(again)  # noqa: S311 - an order that can be repeated
+    demo_user.import_expenses()
+    for body in again:
+        demo_user.notify(body)
+    eventually(lambda: expect("unfinished jobs", _unfinished(demo_user), []))
+    expect("the records", _all_records(demo_user), before)
+    expect("mails", len(demo_user.mails()), 1)
+
+
+STEPS: tuple[Callable[[DemoUser], None], ...] = (
+    three_customers_get_their_numbers,
+    three_projects_follow,
+    the_documented_notification_leads_to_its_voucher,
+    ten_invoices_are_in_the_ledger_to_the_ore,
+    an_invoice_of_a_locked_year_is_refused,
+    demo_expenses.ten_vouchers_of_suppliers_are_entered_and_a_dry_run_tells_what_would_come,
+    demo_expenses.six_of_them_become_expenses_with_seven_files,
+    demo_expenses.four_are_skipped_each_with_its_reason,
+    the_bookkeeper_gets_one_mail_about_it,
+    all_notifications_and_vouchers_again_and_a_forged_one_change_nothing,
+)
+
+
+def _all_records(demo_user: DemoUser) -> dict[str, list[Record]]:
+    there = {resource: demo_user.twentyfour(resource) for resource in LEDGER_RESOURCES}
+    return there | {resource: demo_user.moment(resource) for resource in EXPENSE_RESOURCES}
+
+
+def _unfinished(demo_user: DemoUser) -> list[dict[str, str]]:
+    """The jobs that wait for more than a document's approval."""
+    return [each for each in demo_user.jobs("queued", "running") if each["message"] != demo_expenses.NOT_APPROVED]
+
+
+def write_invoice(demo_user: DemoUser, sale: Sale, project: Record, **more: object) -> int:
+    """Write a draft of an invoice in Moment, and return its id."""
+    lines = [
+        {"description": "Work", "financialAccountId": account, "quantity": quantity, "unitPrice": price}
+        for account, quantity, price in sale
+    ]
+    invoice = {"customerId": project["customerId"], "projectId": project["id"], "invoiceLines": lines}
+    written: int = demo_user.enter("invoices", **invoice, **more)["id"]
+    return written
+
+
+def _customers_agree(demo_user: DemoUser) -> None:
+    seen = {each["external_id"]: (each["name"], str(each["number"])) for each in demo_user.synced("customers")}
+    expected = {str(each["id"]): (each["name"], each["customerNumber"]) for each in demo_user.moment("customers")}
+    expect("customers in 24SevenOffice", seen, expected)
+    expect("customers, each once", len(demo_user.synced("customers")), len(CUSTOMERS) + 1)
+
+
+def _projects_agree(demo_user: DemoUser) -> None:
+    numbers = {each["id"]: each["customerNumber"] for each in demo_user.moment("customers")}
+    expected = {
+        each["projectNumber"]: (each["name"], numbers[each["customerId"]], demo_company.CLIENT_ID)
+        for each in demo_user.moment("projects")
+    }
+    seen = {
+        str(each["number"]): (each["name"], str(each["customer_number"]), each["OrderReferenceNumber"])
+        for each in demo_user.synced("projects")
+    }
+    expect("projects in 24SevenOffice", seen, expected)
+
+
+def ledger_agrees(demo_user: DemoUser, *, invoices: int) -> None:
+    """Expect so many invoices of Moment in the ledger, each once and right to the øre."""
+    vouchers = demo_user.synced("vouchers")
+    posted = {each["lines"][0]["invoice"]: _totals(each["lines"]) for each in vouchers if each["posted"]}
+    expected = _expected_totals(demo_user)
+    wrong = {number: totals for number, totals in posted.items() if totals != expected.get(number)}
+    expect("vouchers that differ from their invoice", wrong, {})
+    expect("vouchers, each once", (len(vouchers), len(posted)), (invoices, invoices))
+
+
+def _totals(lines: Iterable[Record]) -> Totals:
+    sums: dict[int, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        sums[line["account"]] += Decimal(line["amount"])
+    return dict(sums), {(line["customer"], line["project"]) for line in lines}
+
+
+def _expected_totals(demo_user: DemoUser) -> dict[str, Totals]:
+    """What the voucher of each invoice in Moment must add up to, by the invoice's number."""
+    accounts = {each["id"]: each["accountNumber"] for each in demo_user.moment("financialAccounts")}
+    customers = {each["id"]: int(each["customerNumber"]) for each in demo_user.moment("customers")}
+    projects = {each["id"]: int(each["projectNumber"]) for each in demo_user.moment("projects")}
+    expected = {}
+    for invoice in demo_user.moment("invoices"):
+        sums = defaultdict(Decimal, {demo_company.RECEIVABLES: Decimal(invoice["totalAmountInclVat"])})
+        for line in invoice["invoiceLines"]:
+            sums[accounts[line["financialAccountId"]]] -= Decimal(line["amountInclVat"])
+        parties = {(customers[invoice["customerId"]], projects[invoice["projectId"]])}
+        expected[str(invoice["invoiceNumber"])] = dict(sums), parties
+    return expected

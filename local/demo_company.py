@@ -1,4 +1,4 @@
-"""The company that the sandbox has books for in both systems, as a connection of the bridge."""
+"""The company that the sandbox has books for in both systems, as a connection of the integration."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -9,7 +9,7 @@ import requests
 from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
 
-from local.environment import WHO
+from local.environment import ACTOR
 from local.stack import NotRunningError, Stack
 from models.connections.repository import Connections, UnknownConnectionError
 from models.connections.vault import Vault
@@ -43,17 +43,15 @@ class System(Protocol):
     """The whole system with the sandbox, wherever it runs, as those who use it reach it."""
 
     @property
-    def addresses(self) -> Mapping[str, str]:
-        """Where its parts answer."""
-        ...
+    def addresses(self) -> Mapping[str, str]: ...
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
-        """Run a command of the bridge with ``more`` in its environment, and tell what it prints."""
+        """Run a command of the integration with ``more`` in its environment, and return its output."""
         ...
 
 
 def connect(system: System, *, address: str = "") -> str:
-    """Connect the company, unless its webhook has an address, and enter that in Moment; tells the address."""
+    """Connect the company, unless its webhook has an address, enter that in Moment and return it."""
     if not address:
         address = system.command("connections", "add", f"--name={NAME}", *SETTINGS, more=SECRETS).split()[-1]
     webhooks = dict.fromkeys(("customers", "projects", "invoices"), address)
@@ -68,7 +66,7 @@ def new_address(stack: Stack, *, now: datetime) -> str:
     with closing(stack.database()) as database:
         connections = Connections(database, vault)
         try:
-            token = connections.new_token(connections.get_by_name(NAME).id, actor=WHO, now=now)
+            token = connections.new_token(connections.get_by_name(NAME).id, actor=ACTOR, now=now)
         except UnknownConnectionError:
             return ""
         except InvalidToken:
@@ -77,7 +75,7 @@ def new_address(stack: Stack, *, now: datetime) -> str:
 
 
 def curl_lines(addresses: Mapping[str, str]) -> str:
-    """Tell two commands by which a customer is made in the sandbox's Moment and seen in its 24SevenOffice."""
+    """Two commands by which a customer is made in the sandbox's Moment and seen in its 24SevenOffice."""
     customers = f"{addresses['moment']}/api/1.0/companies/{MOMENT_COMPANY}/customers"
     return f"""\
     curl -u apikey:{SECRETS["CONNECTION_MOMENT_API_KEY"]} {customers} \\

@@ -1,4 +1,4 @@
-"""What the processes are told: every value is the environment's own, or made here for this machine."""
+"""The environment of the processes: every value is the environment's own, or made here for this machine."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from config.settings import Settings
 
-WHO = "make run"
-"""Who does on this machine what a person would do by hand."""
+ACTOR = "make run"
+"""The name in the audit log for what is done on this machine without a person."""
 
 SECRETS: Mapping[str, Callable[[], str]] = {
     "SECRET_KEYS": lambda: Fernet.generate_key().decode(),
@@ -19,28 +19,27 @@ SECRETS: Mapping[str, Callable[[], str]] = {
 """How each secret that the processes need is made where there is none."""
 
 
-def kept_secrets(note: Path, makers: Mapping[str, Callable[[], str]] = SECRETS) -> dict[str, str]:
-    """Tell secrets of this machine, each made the first time and kept in a file for its owner only."""
-    known = kept(note) if note.exists() else {}
-    made = {name: make() for name, make in makers.items() if name not in known}
-    if made:
-        keep(note, known | made)
-    return {name: (known | made)[name] for name in makers}
+def kept_secrets(file: Path, makers: Mapping[str, Callable[[], str]] = SECRETS) -> dict[str, str]:
+    """Secrets of this machine, each made the first time and kept in a file for its owner only."""
+    known = read_values(file) if file.exists() else {}
+    if missing := {name: make() for name, make in makers.items() if name not in known}:
+        known |= missing
+        write_values(file, known)
+    return {name: known[name] for name in makers}
 
 
-def keep(note: Path, values: Mapping[str, str]) -> None:
+def write_values(file: Path, values: Mapping[str, str]) -> None:
     """Write values for their owner's eyes only, a line for each."""
-    note.touch(mode=0o600)
-    note.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
 
 
-def kept(note: Path) -> dict[str, str]:
-    """Read such values."""
-    return dict(line.split("=", 1) for line in note.read_text().splitlines())
+def read_values(file: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in file.read_text().splitlines())
 
 
 def wrong_settings(environ: Mapping[str, str]) -> list[str]:
-    """Tell the settings that no process starts with, a line for each and without its value."""
+    """The settings that no process starts with, a line for each and without its value."""
     made_here = dict.fromkeys(("database_url", "redis_url", "secret_keys"), "made here")
     given = {name.lower(): value for name, value in environ.items() if name.lower() in Settings.model_fields}
     try:
@@ -51,7 +50,7 @@ def wrong_settings(environ: Mapping[str, str]) -> list[str]:
 
 
 def sandbox_settings(addresses: Mapping[str, str]) -> dict[str, str]:
-    """Tell the settings that lead to the sandbox."""
+    """The settings that lead to the sandbox."""
     return {
         "PUBLIC_URL": addresses["web"],
         "MOMENT_URL": f"{addresses['moment']}/api/1.0",

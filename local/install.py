@@ -15,14 +15,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 ROOT = Path(__file__).parents[1]
-TELL_SECONDS = 2
+PROGRESS_SECONDS = 2
 LOCK = ".installing"
-"""The file in the environment that whoever installs holds; no other account may open it."""
+"""The file in the environment that an installation locks; no other account may open it."""
 
 PIP = (
     *("pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off", "--require-hashes"),
@@ -30,8 +31,7 @@ PIP = (
     "--no-compile",  # pip would do it on one core
 )
 STEPS = "Collecting|Downloading|Using cached|Processing|Building|Requirement already satisfied:"
-MEGABYTES = {"bytes": 1e-6, "kB": 1e-3, "MB": 1, "GB": 1e3}
-CURES = {
+REMEDIES = {
     "No space left on device": "The disk is full: make room, then start again.",
     "No module named ensurepip": "Python's venv module is missing (Debian and Ubuntu: apt install python3-venv).",
     "Retrying (": "The package index was not reached. `pip config list` and the environment say which it is, and "
@@ -45,157 +45,127 @@ class NotInstalledError(Exception):
     """Something is missing; the message says what to do about it."""
 
 
-def install(lock: Path, venv: Path, *, tell: Tell) -> None:
+def install(lock: Path, venv: Path, *, report: Report) -> None:
     """Have in ``venv`` all that the lock file names, and a stamp that says so.
 
     What was broken off is repaired, and an environment whose Python has gone is made anew. Raises
     NotInstalledError.
     """
     stamp = venv / f"installed-{lock.stem.removeprefix('requirements-')}"
-    with _alone(venv, tell):
+    with _locked(venv, report):
         if not _works(venv):
-            _make(venv, tell)
-        if not _is_newer(stamp, lock):
+            _make(venv, report)
+        if not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime:
             stamp.unlink(missing_ok=True)
-            _install(lock, venv, tell)
+            _install(lock, venv, report)
         stamp.touch()
 
 
 def _works(venv: Path) -> bool:
-    """Tell whether there is a Python with a whole pip: the record is the last that an installation writes."""
+    """Whether there is a Python with a complete pip: the record is the last that an installation writes."""
     python, record = venv / "bin" / "python", "lib/python*/site-packages/pip-*.dist-info/RECORD"
     if not python.exists() or not any(venv.glob(record)):
         return False
     return subprocess.run([python, "-c", "import pip"], capture_output=True, check=False).returncode == 0  # noqa: S603 - the environment's own Python
 
 
-def _make(venv: Path, tell: Tell) -> None:
-    tell(f"Making {venv.name} with Python {platform.python_version()} ...")
+def _make(venv: Path, report: Report) -> None:
+    report(f"Making {venv.name} with Python {platform.python_version()} ...")
     for old in venv.iterdir():  # as --clear does, but for the lock, which others wait for
         if old.is_dir() and not old.is_symlink():
             shutil.rmtree(old)
         elif old.name != LOCK:
             old.unlink()
-    python = str(venv / "bin" / "python")
-    empty = (sys.executable, "-m", "venv", "--without-pip", str(venv))
-    for making in (empty, (python, "-Im", "ensurepip", "--default-pip")):
-        made = subprocess.run(making, capture_output=True, text=True, check=False)  # noqa: S603 - what Python brings along
-        if made.returncode:
-            raise NotInstalledError(_with_cure(made.stdout + made.stderr))
+    create = (sys.executable, "-m", "venv", "--without-pip", str(venv))
+    add_pip = (str(venv / "bin" / "python"), "-Im", "ensurepip", "--default-pip")
+    for command in (create, add_pip):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - what Python brings along
+        if done.returncode:
+            raise NotInstalledError(_with_remedy(done.stdout + done.stderr))
 
 
-def _is_newer(stamp: Path, lock: Path) -> bool:
-    return stamp.exists() and stamp.stat().st_mtime >= lock.stat().st_mtime
-
-
-def _install(lock: Path, venv: Path, tell: Tell) -> None:
+def _install(lock: Path, venv: Path, report: Report) -> None:
     start, python = time.monotonic(), str(venv / "bin" / "python")
     (site,) = venv.glob("lib/python*/site-packages")
-    _forget_halves(site)
+    _remove_incomplete(site)
     count = len(re.findall(r"^\S+==", lock.read_text(), re.MULTILINE))
-    tell(f"Installing the {count} packages of {lock.name}; it is done once, and again when that file changes.")
+    report(f"Installing the {count} packages of {lock.name}; it is done once, and again when that file changes.")
     log = venv / "pip.log"
-    if _run([python, "-m", *PIP, "-r", str(lock)], log, tell, doing=lambda: _doing(log.read_text(), site)):
-        raise NotInstalledError(f"{_with_cure(log.read_text())}\nAll that pip said is in {log}.")
-    fetched = _megabytes(log.read_text())
+    if _run([python, "-m", *PIP, "-r", str(lock)], log, report, step=lambda: _step(log.read_text(), site)):
+        raise NotInstalledError(f"{_with_remedy(log.read_text())}\nAll that pip said is in {log}.")
     compiling = [python, "-m", "compileall", "-qq", "-j", "0", str(site)]  # it fails where a package has templates
-    _run(compiling, Path(os.devnull), tell, doing=lambda: "compiling them")
-    tell(f"Installed after {time.monotonic() - start:.0f} s; {fetched:.0f} MB were downloaded.")
+    _run(compiling, Path(os.devnull), report, step=lambda: "compiling them")
+    report(f"Installed after {time.monotonic() - start:.0f} s.")
 
 
-def _forget_halves(site: Path) -> None:
-    """Remove the names of packages whose installation was broken off, or pip would take them for whole."""
-    halves = (info for info in site.glob("*.dist-info") if not (info / "RECORD").exists())
-    for half in (*halves, *site.glob("~*")):
-        shutil.rmtree(half, ignore_errors=True)
+def _remove_incomplete(site: Path) -> None:
+    """Remove the names of packages whose installation was broken off, or pip would take them for complete."""
+    incomplete = (info for info in site.glob("*.dist-info") if not (info / "RECORD").exists())
+    for path in (*incomplete, *site.glob("~*")):
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def _run(command: list[str], log: Path, tell: Tell, *, doing: Callable[[], str]) -> int:
-    """Run a command, telling every few seconds what it is doing; returns its exit code."""
+def _run(command: list[str], log: Path, report: Report, *, step: Callable[[], str]) -> int:
+    """Run a command, reporting every few seconds at which step it is; returns its exit code."""
     start = time.monotonic()
     with log.open("w") as output:
         process = subprocess.Popen(  # noqa: S603 - the environment's own Python
             command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            while _goes_on(process):
-                tell(f"{time.monotonic() - start:5.0f} s  {doing()}")
+            while True:
+                try:
+                    return process.wait(PROGRESS_SECONDS)
+                except subprocess.TimeoutExpired:
+                    report(f"{time.monotonic() - start:5.0f} s  {step()}")
         finally:
             with suppress(ProcessLookupError):  # its group has ended with it
                 os.killpg(process.pid, signal.SIGTERM)
             process.wait()
-    return process.returncode
 
 
-def _goes_on(process: subprocess.Popen[bytes]) -> bool:
-    try:
-        process.wait(TELL_SECONDS)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
-
-
-def _doing(said: str, site: Path) -> str:
-    if "\nInstalling collected packages" in said:
+def _step(log: str, site: Path) -> str:
+    if "\nInstalling collected packages" in log:
         return f"{len([*site.glob('*.dist-info/RECORD')])} packages are in place"
-    steps = re.findall(rf"^ *((?:{STEPS}) .+?)(?: \(from .*)?$", said, re.MULTILINE)
+    steps = re.findall(rf"^ *((?:{STEPS}) .+?)(?: \(from .*)?$", log, re.MULTILINE)
     return steps[-1] if steps else "pip starts"
 
 
-def _megabytes(said: str) -> float:
-    sizes = re.findall(r"^ *Downloading \S+ \((\d[\d.]*) (bytes|[kMG]B)", said, re.MULTILINE)
-    return sum(float(size) * MEGABYTES[unit] for size, unit in sizes)
-
-
-def _with_cure(said: str) -> str:
-    """Tell the errors in what was said, and what to do about them."""
-    errors = re.findall(r"^ *ERROR: (.+)", said, re.MULTILINE) or said.strip().splitlines()
-    cures = [cure for sign, cure in CURES.items() if sign in said]
-    return "\n".join(("It could not be installed:", *errors[-3:], *cures))
+def _with_remedy(output: str) -> str:
+    """The errors in the output of a command, and what to do about them."""
+    errors = re.findall(r"^ *ERROR: (.+)", output, re.MULTILINE) or output.strip().splitlines()
+    remedies = [remedy for sign, remedy in REMEDIES.items() if sign in output]
+    return "\n".join(("It could not be installed:", *errors[-3:], *remedies))
 
 
 @contextmanager
-def _alone(venv: Path, tell: Tell) -> Iterator[None]:
+def _locked(venv: Path, report: Report) -> Iterator[None]:
     """Wait for others who install into the same environment, as two terminals may on the first day."""
     venv.mkdir(exist_ok=True)
-    held = os.open(venv / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    file = os.open(venv / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        tell_at = time.monotonic() + TELL_SECONDS
-        while not _is_taken(held):
-            if time.monotonic() > tell_at:
-                actor = os.pread(held, 20, 0).decode() or "another one"
-                tell(f"Waiting until process {actor} has installed; it holds {venv / LOCK} ...")
-                tell_at = float("inf")
-            time.sleep(0.1)
-        os.ftruncate(held, 0)
-        os.pwrite(held, str(os.getpid()).encode(), 0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(file, 20, 0).decode() or "another one"
+            report(f"Waiting until process {holder} has installed; it holds {venv / LOCK} ...")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        os.ftruncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)
         yield
     finally:
-        os.close(held)
-
-
-def _is_taken(held: int) -> bool:
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _tell(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+        os.close(file)
 
 
 def main() -> None:
-    """Install what the bridge needs to run on this machine, or also what its developers need."""
+    """Install what the integration needs to run on this machine, or also what its developers need."""
     parser = argparse.ArgumentParser(prog="python -m local.install", description=main.__doc__)
     parser.add_argument("what", nargs="?", choices=("local", "dev"), default="local")
     lock = ROOT / f"requirements-{parser.parse_args().what}.lock"
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:
-        install(lock, ROOT / ".venv", tell=_tell)
+        install(lock, ROOT / ".venv", report=partial(print, flush=True))
     except KeyboardInterrupt:
         sys.exit("Stopped; the next start goes on from here.")
     except (NotInstalledError, OSError) as error:

@@ -1,25 +1,88 @@
-"""The processes of the bridge: their command lines in one table, and what it takes to run one here."""
+"""Child processes that cannot outlive us, and the command lines of the processes of the integration."""
 
+import ctypes
+import os
+import pwd
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import IO
+from typing import IO, ClassVar
 
-from local.child_processes import end, kill, spawn
+import psutil
 
-Say = Callable[[str, str], None]
+Log = Callable[[str, str], None]
+"""Takes the name of a process and the lines that it prints."""
 
 ROOT = Path(__file__).parents[1]
-STOP_SECONDS = {"worker": 60.0}
-USUAL_STOP_SECONDS = 10.0
+STOP_SECONDS, WORKER_STOP_SECONDS = 10.0, 60.0
 READ_SECONDS = 5.0
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
+
+
+class Child(ABC):
+    """A program that can be stopped, killed and started again; from the main thread, see :func:`spawn`."""
+
+    name: str
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    stop_seconds: float
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        """Let it finish its work and end; kill it if that takes longer than ``stop_seconds``."""
+        if self._process:
+            end(self._process, self.stop_signal, seconds=self.stop_seconds)
+
+    def kill(self) -> None:
+        """SIGKILL it and all that it forked, as a crash would."""
+        if self._process:
+            kill(self._process)
+
+
+class Process(Child):
+    """A Python program of ours; each line that it prints is logged under its name. ``via`` is what starts it."""
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], *, env: Mapping[str, str], log: Log, via: Sequence[str] = ()
+    ) -> None:
+        self.name = name
+        self.stop_seconds = WORKER_STOP_SECONDS if name == "worker" else STOP_SECONDS
+        self._command = (*via, sys.executable, "-m", *arguments)
+        self._env = {**env, "PYTHONUNBUFFERED": "1"}
+        self._log = log
+        self._reader: Thread | None = None
+
+    def start(self) -> None:
+        """Start it, without waiting until it answers."""
+        self._process = spawn(self._command, cwd=ROOT, env=self._env)
+        self._reader = Thread(target=self._copy, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
+
+    def stop(self) -> None:
+        super().stop()
+        if self._reader:
+            self._reader.join(READ_SECONDS)
+
+    def _copy(self, output: IO[bytes]) -> None:
+        with output:
+            for line in output:
+                self._log(self.name, line.decode(errors="replace").rstrip())
 
 
 def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> dict[str, tuple[str, ...]]:
-    """Tell what follows ``python -m`` for each process; the last to start is the first to stop.
+    """What follows ``python -m`` for each process; the last to start is the first to stop.
 
     The web's own log of requests is off because the address of a webhook is a secret. Workers need not know of
     each other, and start a second sooner without asking around.
@@ -34,49 +97,85 @@ def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> d
     }
 
 
-def sandbox(ports: Mapping[str, int], *, keep: Path) -> tuple[str, ...]:
-    """Tell what follows ``python -m`` for the sandbox on these ports, with its books kept in a file."""
-    options = [f"--{name}-port={ports[name]}" for name in ("moment", "twentyfour", "mail", "smtp")]
-    return ("sandbox", *options, f"--keep={keep}")
+def unprivileged() -> pwd.struct_passwd | None:
+    """The account that servers run under: nobody where we are root, else our own (None).
+
+    PostgreSQL refuses to run as root, and Valkey has no need to.
+    """
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
-class Process:
-    """A Python program of ours; each line that it writes is said in its name. ``via`` is what starts it."""
+def spawn(  # noqa: PLR0913 - the few of Popen's own that its callers need
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    stop_signal: signal.Signals = signal.SIGKILL,
+    account: pwd.struct_passwd | None = None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    output: int | IO[bytes] = subprocess.PIPE,
+) -> subprocess.Popen[bytes]:
+    """Start a child in a session of its own, so that Ctrl-C reaches only us and we stop the children in order.
 
-    def __init__(
-        self, name: str, arguments: Sequence[str], *, env: Mapping[str, str], say: Say, via: Sequence[str] = ()
-    ) -> None:
-        self.name = name
-        self._command = (*via, sys.executable, "-m", *arguments)
-        self._env = {**env, "PYTHONUNBUFFERED": "1"}
-        self._say = say
-        self._process: subprocess.Popen[bytes] | None = None
-        self._reader: Thread | None = None
+    On Linux the kernel sends ``stop_signal`` to the child when the thread that started it ends, even by SIGKILL:
+    call it from the main thread. macOS has nothing of the kind.
+    """
+    return subprocess.Popen(  # noqa: S603 - commands are our own, not a user's
+        command,
+        cwd=cwd,
+        env=dict(env),
+        stdin=stdin,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=_bound_to_parent(stop_signal),  # noqa: PLW1509 - two system calls, no lock is taken in the child
+        user=account and account.pw_uid,
+        group=account and account.pw_gid,
+        extra_groups=account and [],
+    )
 
-    @property
-    def alive(self) -> bool:
-        """Whether it runs."""
-        return self._process is not None and self._process.poll() is None
 
-    def start(self) -> None:
-        """Start it, without waiting until it is of use. From the main thread only, see :func:`spawn`."""
-        self._process = spawn(self._command, cwd=ROOT, env=self._env)
-        self._reader = Thread(target=self._copy, args=(self._process.stdout,), daemon=True)
-        self._reader.start()
+def _bound_to_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    parent = os.getpid()
 
-    def stop(self) -> None:
-        """Let it finish what it has at hand, and end."""
-        if self._process:
-            end(self._process, signal.SIGTERM, seconds=STOP_SECONDS.get(self.name, USUAL_STOP_SECONDS))
-        if self._reader:
-            self._reader.join(READ_SECONDS)
+    def bind() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, stop_signal)
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(1)
 
-    def kill(self) -> None:
-        """SIGKILL it, as a crash would."""
-        if self._process:
-            kill(self._process)
+    return bind
 
-    def _copy(self, output: IO[bytes]) -> None:
-        with output:
-            for line in output:
-                self._say(self.name, line.decode(errors="replace").rstrip())
+
+def end(process: subprocess.Popen[bytes], stop_signal: signal.Signals, *, seconds: float) -> None:
+    """Ask a child to end, and kill it if it has not after so many seconds."""
+    if process.poll() is None:
+        process.send_signal(stop_signal)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL a child and all that it forked."""
+    if process.poll() is None:
+        for grandchild in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                grandchild.kill()
+        process.kill()
+        process.wait()
+
+
+def end_on_signals() -> None:
+    """Turn the first signal to end into KeyboardInterrupt, and ignore the others while we stop."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def end_once(*_: object) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for each in signals:
+        signal.signal(each, end_once)

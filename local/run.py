@@ -1,89 +1,93 @@
 """``make run``: the whole system until Ctrl-C, with one log."""
 
-import sys
+import secrets
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from threading import Lock
 
-from local import admin_user, demo_company
-from local.child_processes import end_on_signals
+import click
+
+from local import demo_company
+from local.environment import ACTOR, kept_secrets
+from local.processes import end_on_signals
 from local.stack import USUAL_PORTS, Plan, Stack
 from local.supervisor import Supervisor
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users.repository import Rights
+
+ADMIN_EMAIL = "admin@example.com"
+ADMIN_PASSWORD = "ADMIN_PASSWORD"  # noqa: S105 - its name among the secrets
+PAGES = {
+    "web": "Overview and webhooks",
+    "flower": "Flower, the workers' log of tasks",
+    "moment": "Moment (sandbox)",
+    "twentyfour": "24SevenOffice (sandbox)",
+    "mail": "Mailbox (sandbox)",
+}
 
 printing = Lock()
 
 
 def run(plan: Plan) -> None:
-    """Start everything, tell where it is, and keep it running until SIGINT, SIGTERM or SIGHUP.
+    """Start everything, print where it is, and keep it running until SIGINT, SIGTERM or SIGHUP.
 
     Raises NoServerError or NotRunningError where a part cannot start; what had started is stopped again.
     """
     end_on_signals()
-    stack = Stack(plan, say=say)
+    stack = Stack(plan, log=log)
     with suppress(KeyboardInterrupt), stack.running():
         now = datetime.now(UTC)
         if plan.sandbox:
             demo_company.connect(stack, address=demo_company.new_address(stack, now=now))
-        sign_in = admin_user.create(stack, now=now)
-        lines = ["Everything runs; Ctrl-C stops it.", *_addresses(stack), *_taken(stack), sign_in, _secrets(stack)]
-        say("local", "\n".join(lines))
+        sign_in = _create_administrator(stack, now=now)
+        kept = (
+            f"The administrator's first password, Flower's and all else that is secret: {plan.state}/secrets.env"
+        )
+        addresses = (f"  {stack.addresses[name]:<24} {PAGES[name]}" for name in stack.pages())
+        lines = ["Everything runs; Ctrl-C stops it.", *addresses, *_taken(stack), sign_in, kept]
+        log("local", "\n".join(lines))
         if plan.sandbox:
-            say("local", "Try it: make a customer in Moment, and see it arrive in 24SevenOffice.")
-            show(demo_company.curl_lines(stack.addresses))
+            log("local", "Try it: make a customer in Moment, and see it arrive in 24SevenOffice.")
+            with printing:
+                click.echo(demo_company.curl_lines(stack.addresses), nl=False)
         _keep_running(stack)
-    say("local", "Everything is stopped.")
+    log("local", "Everything is stopped.")
 
 
 def _keep_running(stack: Stack) -> None:
-    supervisor = Supervisor(stack.parts.values(), say=say, clock=time.monotonic)
+    supervisor = Supervisor(stack.parts.values(), log=log, clock=time.monotonic)
     try:
         while True:
-            supervisor.tend()
+            supervisor.check()
             time.sleep(0.2)
     except KeyboardInterrupt:
-        say("local", "Stopping; work in hand is finished first.")
+        log("local", "Stopping; work in hand is finished first.")
 
 
-def say(name: str, text: str) -> None:
-    """Print lines in the name of a process."""
+def log(name: str, text: str) -> None:
+    """Print lines under the name of a process."""
     with printing:
         for line in text.splitlines():
-            sys.stdout.write(f"{name:<8} | {line}\n")
-        sys.stdout.flush()
+            click.echo(f"{name:<8} | {line}")
 
 
-def show(text: str) -> None:
-    """Print lines that are there to be copied, hence in nobody's name."""
-    with printing:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-
-def _pages(stack: Stack) -> dict[str, str]:
-    pages = {"web": "Overview and webhooks", "flower": "Flower, the workers' log of tasks"}
-    if stack.plan.sandbox:
-        pages |= {
-            "moment": "Moment (sandbox)",
-            "twentyfour": "24SevenOffice (sandbox)",
-            "mail": "Mailbox (sandbox)",
-        }
-    return pages
-
-
-def _addresses(stack: Stack) -> Iterator[str]:
-    for name, title in _pages(stack).items():
-        yield f"  {stack.addresses[name]:<24} {title}"
+def _create_administrator(stack: Stack, *, now: datetime) -> str:
+    """Create the first administrator where there are no users yet, and return how to sign in."""
+    maker = {ADMIN_PASSWORD: lambda: secrets.token_urlsafe(12)}
+    password = kept_secrets(stack.plan.state / "secrets.env", maker)[ADMIN_PASSWORD]
+    with closing(stack.database()) as database:
+        if users.all_users(database):
+            return f"Sign in as {ADMIN_EMAIL} or another user."
+        rights = Rights(Role.ADMINISTRATOR, Scope())
+        users.add(database, ADMIN_EMAIL, rights, password=password, actor=ACTOR, now=now)
+    return f"Sign in as {ADMIN_EMAIL} with the password {password}."
 
 
 def _taken(stack: Stack) -> Iterator[str]:
-    for name, title in _pages(stack).items():
+    for name in stack.pages():
         usual, address = USUAL_PORTS[name], stack.addresses[name]
         if not address.endswith(f":{usual}"):
-            yield f"Port {usual} is taken by another program, hence {address} for: {title}"
-
-
-def _secrets(stack: Stack) -> str:
-    kept = f"{stack.plan.state}/secrets.env"
-    return f"The administrator's first password, Flower's and all else that is secret: {kept}"
+            yield f"Port {usual} is taken by another program, hence {address} for: {PAGES[name]}"

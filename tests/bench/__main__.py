@@ -7,9 +7,8 @@ import time
 
 import click
 
-from local.child_processes import end_on_signals
 from local.demo_user import ExpectationError
-from local.processes import ROOT
+from local.processes import ROOT, end_on_signals
 from tests.bench.rows.table import BY_NAME, ROWS
 from worker.cli.tables import aligned
 

@@ -195,8 +195,8 @@ def scene(**settings: str) -> Iterator[Scene]:
     """Run a town for one row, with these settings of the installation; its log is ``var/bench/log``."""
     with TemporaryDirectory() as state, (ROOT / "var" / "bench" / "log").open("a") as log:
 
-        def say(name: str, line: str) -> None:
+        def log_line(name: str, line: str) -> None:
             log.write(f"{name:<8} | {line}\n")
 
-        with town(Path(state), settings=UNLIMITED | settings, say=say, kind_of_stack=BenchStack) as running:
+        with town(Path(state), settings=UNLIMITED | settings, log=log_line, kind_of_stack=BenchStack) as running:
             yield Scene(running)

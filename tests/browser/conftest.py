@@ -18,7 +18,7 @@ expect.set_options(timeout=20_000)
 
 @pytest.fixture(scope="session")
 def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with town(tmp_path_factory.mktemp("browser"), settings=PACE, say=show) as one_town:
+    with town(tmp_path_factory.mktemp("browser"), settings=PACE, log=show) as one_town:
         yield one_town
 
 

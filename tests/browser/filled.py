@@ -12,9 +12,9 @@ import requests
 from i18n.catalog import Language
 from i18n.messages import msg
 from local import demo_company
-from local.demo_day import STEPS
+from local.demo import STEPS
 from local.demo_user import DemoUser, eventually, expect
-from local.processes import Say
+from local.processes import Log
 from models.enums import Outcome, Role, Scope
 from models.inbox import statistics
 from models.users import repository as users
@@ -45,9 +45,9 @@ def show(name: str, line: str) -> None:
 
 
 @contextmanager
-def filled_town(state: Path, *, say: Say) -> Iterator[Town]:
+def filled_town(state: Path, *, log: Log) -> Iterator[Town]:
     """Run a system in a folder where a company has had its day, after a month of others, and another is paused."""
-    with town(state, settings=PACE, say=say) as running:
+    with town(state, settings=PACE, log=log) as running:
         fill(running)
         yield running
 
@@ -80,7 +80,7 @@ def correct(town: Town, number: int, lines: Iterable[Mapping[str, object]]) -> N
 
 
 def _asked(demo_user: DemoUser) -> list[str]:
-    return [listed.title for listed in demo_user.jobs("needs_attention") if listed.why == "which_customer"]
+    return [job["title"] for job in demo_user.jobs("needs_attention") if job["why"] == "which_customer"]
 
 
 def look_back(town: Town, name: str) -> None:

@@ -10,8 +10,7 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 from playwright.sync_api import Browser
 
-from local.child_processes import end_on_signals
-from local.processes import ROOT
+from local.processes import ROOT, end_on_signals
 from tests.browser.chromium import running
 from tests.browser.filled import PASSWORD, add_user, addresses, filled_town, special
 from tests.browser.person import WINDOWS, Person
@@ -33,10 +32,10 @@ def main() -> None:
         old.unlink()
     with TemporaryDirectory() as state, (Path(state) / "log").open("w") as log:
 
-        def say(name: str, line: str) -> None:
+        def log_line(name: str, line: str) -> None:
             log.write(f"{name:<8} | {line}\n")
 
-        with filled_town(Path(state), say=say) as town, running(os.environ) as browser:
+        with filled_town(Path(state), log=log_line) as town, running(os.environ) as browser:
             add_user(town, WHO)
             for window in SHOWN:
                 take(town, browser, window)

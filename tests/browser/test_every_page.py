@@ -24,7 +24,7 @@ WIDTHS = (320, 375, 600, 720, 768, 900, 1024, 1152, 1280, 1920)
 @pytest.fixture(scope="module")
 def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A town of its own after a working day, and administrators in it, one for each language."""
-    with filled_town(tmp_path_factory.mktemp("filled"), say=show) as town:
+    with filled_town(tmp_path_factory.mktemp("filled"), log=show) as town:
         add_user(town, ANNE)
         add_user(town, KARI, language=Language.NORWEGIAN)
         yield town

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from local.child_processes import end_on_signals
-from local.processes import ROOT
+from local.processes import ROOT, end_on_signals
 from tests.chaos.play import Chaos, Played, play
 from tests.chaos.report import is_clean, report_of, told
 
@@ -35,7 +34,7 @@ def main(seed: int, seeds: int, mistakes: tuple[str, ...]) -> None:
 def _played(chaos: Chaos, *, log: Path) -> Played:
     """Play a day; what its processes said is kept where something was not right."""
     with log.open("w") as lines:
-        played = play(chaos, say=lambda name, line: print(f"{name:<8} | {line}", file=lines, flush=True))
+        played = play(chaos, log=lambda name, line: print(f"{name:<8} | {line}", file=lines, flush=True))
     if is_clean(played):
         log.unlink()
     return played

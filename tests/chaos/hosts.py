@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from local.child_processes import kill, spawn
-from local.processes import ROOT
+from local.processes import ROOT, kill, spawn
 
 NETWORK = "198.18.0.0/15"
 """Addresses for tests between hosts (RFC 2544), which no real network uses."""

@@ -12,7 +12,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from config.settings import Settings
-from local.processes import Say
+from local.processes import Log
 from local.stack import Plan
 from models.database import DatabaseUnavailableError
 from tests.chaos import purchases
@@ -74,7 +74,7 @@ class Played:
     left_out: str = ""
 
 
-def play(chaos: Chaos, *, say: Say) -> Played:
+def play(chaos: Chaos, *, log: Log) -> Played:
     """Play a day. Raises NoServerError or NotRunningError where the system does not even start.
 
     In most seeds 24SevenOffice does not refuse a second voucher for an invoice, so that only the bridge prevents it.
@@ -83,7 +83,7 @@ def play(chaos: Chaos, *, say: Say) -> Played:
     guarded = chaos.dice("guard").random() < 0.3 and not chaos.mistakes
     mistakes = chaos.mistakes if guarded else (*chaos.mistakes, "guard off")
     silence = chaos.dice("silence").choice(SILENCES)
-    with TemporaryDirectory() as folder, _running(Path(folder), mistakes, silence, say) as (stack, container):
+    with TemporaryDirectory() as folder, _running(Path(folder), mistakes, silence, log) as (stack, container):
         scene = _Scene(chaos, stack, container)
         verdict = scene.play(voucher_number="moment" if guarded else "series")
         faults, longest = scene.troubles.counted(), scene.troubles.longest()
@@ -101,12 +101,12 @@ def play(chaos: Chaos, *, say: Say) -> Played:
 
 @contextmanager
 def _running(
-    folder: Path, mistakes: Iterable[str], silence: int, say: Say
+    folder: Path, mistakes: Iterable[str], silence: int, log: Log
 ) -> Iterator[tuple[ChaosStack, Container]]:
     """Run the system, with a way into it for its people."""
     others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     environ = others | environment(folder, mistakes, silence=silence)
-    stack = ChaosStack(Plan(state=folder, environ=environ, usual_ports=False, durable=False), say=say)
+    stack = ChaosStack(Plan(state=folder, environ=environ, temporary=True), log=log)
     with stack.running():
         container = Container(
             Settings.model_validate({name.lower(): value for name, value in stack.environment.items()})

@@ -33,7 +33,7 @@ class ChaosStack(Stack):
     def second_beat(self) -> Process:
         """Make a beat beside the one that there should be."""
         *beat, schedule = self.command_lines()["beat"]
-        return Process("beat 2", (*beat, f"{schedule}-2"), env=self.environment, say=self._say)
+        return Process("beat 2", (*beat, f"{schedule}-2"), env=self.environment, log=self._log)
 
     def _start_servers(self, until_the_end: ExitStack) -> None:
         super()._start_servers(until_the_end)
@@ -55,7 +55,7 @@ class ChaosStack(Stack):
         if not (host := self.hosts.get(name)):
             return super()._process(name, arguments)
         env = {**self.environment, NAME: name}
-        return Process(name, arguments, env=env, say=self._say, via=host.command())
+        return Process(name, arguments, env=env, log=self._log, via=host.command())
 
     def kill(self) -> None:
         """Kill everything at once, for a day that is over has nothing to finish."""

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from local.run import say
+from local.run import log
 from tests.chaos.crashes import CUTS, POINTS, STOPS, Point
 from tests.chaos.hosts import NoHostsError, hosts
 from tests.chaos.play import Chaos, Played, play
@@ -45,7 +45,7 @@ def test_a_trouble_that_the_machine_does_not_allow_is_told_of() -> None:
 
 def short(seed: int, *mistakes: str) -> Played:
     chaos = Chaos(seed=seed, seconds=6, size=0.5, mistakes=mistakes)
-    return play(chaos, say=say)
+    return play(chaos, log=log)
 
 
 @pytest.mark.parametrize("point", [*POINTS, *CUTS, *STOPS], ids=lambda point: f"{point.name}, {point.fate}")

@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import requests
 from click import echo
 
-from local import demo_company, demo_day
-from local.child_processes import end_on_signals
+from local import demo, demo_company
 from local.demo import Step, StepFailedError, timed
 from local.demo_user import DemoUser, eventually, expect
-from local.ports import free_ports
-from local.processes import ROOT
+from local.processes import ROOT, end_on_signals
+from local.servers import free_ports
 from local.stack import USUAL_PORTS, output
 from tests.deploy.recipe import OURS, SERVICES, example_filled_in
 
@@ -101,7 +101,7 @@ def play(containers: Containers) -> None:
             demo_user = DemoUser(
                 containers, webhook_url=hook.replace("http://web:8000", containers.addresses["web"])
             )
-        for act in demo_day.STEPS:
+        for act in demo.STEPS:
             with timed(Step(act.__name__.replace("_", " ")), echo):
                 act(demo_user)
         with timed(Step(f"a worker is stopped amid {PILE} invoices, and none is lost or posted twice"), echo):
@@ -130,14 +130,14 @@ def start(containers: Containers) -> None:
 def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
     """Stop the worker while it posts, look at what it leaves, and start it again."""
     before = _posted(demo_user)
-    called = demo_user.calls("SaveBundleList")
+    called = _posting_calls(containers)
     demo_user.command("connections", "pause", demo_company.NAME)  # so that they are there all at once
     for each in range(PILE):
-        sale = demo_day.SALES[each % len(demo_day.SALES)]
-        demo_user.press("finalize", demo_day.write_invoice(demo_user, sale, demo_user.moment("projects")[0]))
-    demo_user.slow_down(SLOW_SECONDS)
+        sale = demo.SALES[each % len(demo.SALES)]
+        demo_user.press("finalize", demo.write_invoice(demo_user, sale, demo_user.moment("projects")[0]))
+    _slow_down(containers, SLOW_SECONDS)
     demo_user.command("connections", "resume", demo_company.NAME)
-    eventually(lambda: expect("a call is under way", demo_user.calls("SaveBundleList") > called, expected=True))
+    eventually(lambda: expect("a call is under way", _posting_calls(containers) > called, expected=True))
 
     asked = time.monotonic()
     containers.compose("stop", "worker")
@@ -149,9 +149,9 @@ def stop_amid_invoices(containers: Containers, demo_user: DemoUser) -> None:
     expect("stopped amid them", 0 < posted < PILE, expected=True)
     expect("what it left in hand", demo_user.jobs("running"), [])
 
-    demo_user.slow_down(0)
+    _slow_down(containers, 0)
     containers.compose("start", "worker")
-    eventually(lambda: demo_day.ledger_agrees(demo_user, invoices=before + PILE), seconds=USUAL_SECONDS)
+    eventually(lambda: demo.ledger_agrees(demo_user, invoices=before + PILE), seconds=USUAL_SECONDS)
 
 
 def compose_program() -> tuple[str, ...]:
@@ -184,6 +184,19 @@ def _not_up(containers: Containers) -> dict[str, str]:
 
 def _posted(demo_user: DemoUser) -> int:
     return len(demo_user.synced("vouchers"))
+
+
+def _slow_down(containers: Containers, seconds: float) -> None:
+    """Have 24SevenOffice take so long for each call from now on."""
+    latency = {"seconds": seconds}
+    requests.put(f"{containers.addresses['twentyfour']}/latency", json=latency, timeout=10).raise_for_status()
+
+
+def _posting_calls(containers: Containers) -> int:
+    answer = requests.get(f"{containers.addresses['twentyfour']}/calls", timeout=10)
+    answer.raise_for_status()
+    counted: dict[str, int] = answer.json()
+    return counted.get("SaveBundleList", 0)
 
 
 def _works(*command: str) -> bool:

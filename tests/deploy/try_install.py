@@ -21,13 +21,10 @@ from urllib.parse import urlsplit
 from click import echo
 
 from local import demo_company, servers
-from local.child_processes import end, end_on_signals, spawn
-from local.demo import Step, StepFailedError, timed
-from local.demo_day import three_customers_get_their_numbers
+from local.demo import Step, StepFailedError, three_customers_get_their_numbers, timed
 from local.demo_user import DemoUser
-from local.ports import free_ports
-from local.processes import ROOT
-from local.servers import Server
+from local.processes import ROOT, end, end_on_signals, spawn
+from local.servers import Server, free_ports
 from local.stack import USUAL_PORTS, NotRunningError, output
 from tests.deploy.recipe import OURS, Image, environment, example_filled_in, images
 

@@ -15,14 +15,14 @@ PACE = {"DISPATCH_SECONDS": "0.5", "LEASE_SECONDS": "6", "POLL_SECONDS": "3600"}
 """Beat looks often, and a worker that has vanished is soon given up. Polls never come to a notification's help."""
 
 
-def say(name: str, line: str) -> None:
+def log(name: str, line: str) -> None:
     """Leave the log to pytest, which shows it beside what failed."""
     sys.stdout.write(f"{name:<8} | {line}\n")
 
 
 @pytest.fixture(scope="session")
 def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with town(tmp_path_factory.mktemp("journeys"), settings=PACE, say=say) as running:
+    with town(tmp_path_factory.mktemp("journeys"), settings=PACE, log=log) as running:
         yield running
 
 

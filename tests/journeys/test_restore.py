@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from local.demo_user import eventually, expect
-from local.server_binaries import postgres_binaries
+from local.servers import postgres_binaries
 from local.stack import Stack
 from models.admin import audit_log
 from models.enums import EntityType, Scope
-from tests.journeys.conftest import PACE, say
+from tests.journeys.conftest import PACE, log
 from tests.journeys.firm import Firm, Record
 from tests.journeys.purchasing import ACCOUNTS, Purchasing
 from tests.journeys.town import town
@@ -24,7 +24,7 @@ AT_WORK = ("web", "worker", "beat", "flower")
 
 @pytest.mark.kills
 def test_after_a_backup_was_restored_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
-    with town(tmp_path / "town", settings=PACE, say=say) as running:
+    with town(tmp_path / "town", settings=PACE, log=log) as running:
         firm, stack, backup = running.firm(), running.stack, tmp_path / "bridge.dump"
         firm.connect(entity_types=set(EntityType), expense_accounts=ACCOUNTS, voucher_number="series")
         purchasing = Purchasing(firm)
@@ -58,7 +58,7 @@ def test_after_a_backup_was_restored_nothing_is_lost_and_nothing_doubled(tmp_pat
 def test_a_copy_that_was_put_back_on_this_machine_is_told_of_before_anything_works_on_it(tmp_path: Path) -> None:
     told: list[str] = []
     again = {**PACE, "RESTORED": "1"}
-    with town(tmp_path, settings=again, say=lambda _, line: told.append(line)) as running:
+    with town(tmp_path, settings=again, log=lambda _, line: told.append(line)) as running:
         assert any("looked for first: 0." in line for line in told)
         assert audit_log.page(running.container.database, Scope(), users=True).lines[0].action == RESTORED
 

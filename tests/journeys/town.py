@@ -9,7 +9,7 @@ from pathlib import Path
 from celery import Celery
 
 from config.settings import Settings
-from local.processes import Say
+from local.processes import Log
 from local.stack import Plan, Stack
 from tests.journeys.firm import Firm
 from worker.celery_app import QUEUE
@@ -41,12 +41,12 @@ class Town:
 
 @contextmanager
 def town(
-    state: Path, *, settings: Mapping[str, str], say: Say, kind_of_stack: type[Stack] = Stack
+    state: Path, *, settings: Mapping[str, str], log: Log, kind_of_stack: type[Stack] = Stack
 ) -> Iterator[Town]:
     """Run the system in a folder, with these settings and no others."""
     others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
-    plan = Plan(state=state, environ={**others, **settings}, usual_ports=False, durable=False)
-    stack = kind_of_stack(plan, say=say)
+    plan = Plan(state=state, environ={**others, **settings}, temporary=True)
+    stack = kind_of_stack(plan, log=log)
     with stack.running():
         container = Container(
             Settings.model_validate({name.lower(): each for name, each in stack.environment.items()})

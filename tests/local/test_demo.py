@@ -15,7 +15,7 @@ def test_the_day_holds_and_is_reported(tmp_path: Path) -> None:
     assert report | {"steps": []} == {
         "ok": True,
         "steps": [],
-        "books": {"customers": 3, "projects": 3, "vouchers": 10, "expenses": 6, "attachments": 7},
+        "synced": {"customers": 3, "projects": 3, "vouchers": 10, "expenses": 6, "attachments": 7},
         "mails": 1,
         "duplicates": 0,
     }

@@ -3,7 +3,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from config.settings import Settings
-from local.environment import keep, kept_secrets, sandbox_settings
+from local.environment import kept_secrets, sandbox_settings, write_values
 from models.connections.vault import Vault
 
 ADDRESSES = dict.fromkeys(("web", "moment", "twentyfour", "smtp"), "http://127.0.0.1:1")
@@ -16,13 +16,13 @@ def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
 
 
 def test_a_secret_that_came_later_is_made_beside_those_that_are_there(tmp_path: Path) -> None:
-    note = tmp_path / "secrets.env"
-    made = kept_secrets(note)
-    keep(note, {name: value for name, value in made.items() if name != "FLOWER_BASIC_AUTH"})
-    again = kept_secrets(note)
+    file = tmp_path / "secrets.env"
+    made = kept_secrets(file)
+    write_values(file, {name: value for name, value in made.items() if name != "FLOWER_BASIC_AUTH"})
+    again = kept_secrets(file)
     assert again["FLOWER_BASIC_AUTH"] != made["FLOWER_BASIC_AUTH"]
     assert again | {"FLOWER_BASIC_AUTH": ""} == made | {"FLOWER_BASIC_AUTH": ""}
-    assert kept_secrets(note) == again
+    assert kept_secrets(file) == again
 
 
 def test_the_key_fits_the_vault(tmp_path: Path) -> None:

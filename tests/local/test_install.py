@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import psutil
 import pytest
 
-from local.install import LOCK, TELL_SECONDS, NotInstalledError, install
+from local.install import LOCK, PROGRESS_SECONDS, NotInstalledError, install
 from local.processes import ROOT
 
 
@@ -88,9 +88,9 @@ def test_who_waits_for_another_that_installs_is_told_for_whom(tmp_path: Path, ve
     said: list[str] = []
     with (venv / LOCK).open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        waiting = threading.Thread(target=install, args=(lock, venv), kwargs={"tell": said.append}, daemon=True)
+        waiting = threading.Thread(target=install, args=(lock, venv), kwargs={"report": said.append}, daemon=True)
         waiting.start()
-        waiting.join(TELL_SECONDS + 1)
+        waiting.join(PROGRESS_SECONDS + 1)
         assert waiting.is_alive()
     waiting.join(20)
     assert said == [f"Waiting until process {os.getpid()} has installed; it holds {venv / LOCK} ..."]
@@ -154,10 +154,10 @@ FORKING = """
 import sys
 from local import install
 fork = "import subprocess; forked = subprocess.Popen(['sleep', '600']); print(forked.pid, flush=True); forked.wait()"
-def forks(*_, tell):
+def forks(*_, report):
     log = install.ROOT / "log"
-    install._run([sys.executable, "-c", fork], log, lambda _: tell(log.read_text()), doing=str)
-install.TELL_SECONDS, install.install = 0.2, forks
+    install._run([sys.executable, "-c", fork], log, lambda _: report(log.read_text()), step=str)
+install.PROGRESS_SECONDS, install.install = 0.2, forks
 """
 
 MAIN = """
@@ -179,7 +179,7 @@ def slow_index() -> Iterator[str]:
 
 def installed(lock: Path, venv: Path) -> list[str]:
     said: list[str] = []
-    install(lock, venv, tell=said.append)
+    install(lock, venv, report=said.append)
     return said
 
 

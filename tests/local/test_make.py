@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
-from local.ports import free_ports
 from local.processes import ROOT
+from local.servers import free_ports
 
 PYTHON = """#!/bin/sh
 if [ "$1" = -c ]; then

@@ -16,10 +16,10 @@ import pytest
 import requests
 
 from config.settings import Settings
-from local import admin_user, demo_company, servers
-from local.environment import kept
+from local import demo_company, servers
+from local.environment import read_values
 from local.processes import ROOT
-from local.run import _taken
+from local.run import ADMIN_EMAIL, ADMIN_PASSWORD, _taken
 from local.stack import USUAL_PORTS, Plan, Stack
 
 ENVIRON = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields} | {
@@ -95,9 +95,9 @@ def test_everything_answers_and_whatever_is_killed_comes_back_with_what_it_knew(
 
 
 def test_a_second_run_in_the_same_folder_says_that_the_first_one_runs(tmp_path: Path) -> None:
-    second = Stack(Plan(state=tmp_path, environ={}, usual_ports=False), say=lambda *_: None)
+    second = Stack(Plan(state=tmp_path, environ={}, temporary=True), log=lambda *_: None)
     said = re.escape(f"`make run` is running already in {tmp_path}; stop it there first.")
-    with servers.alone(tmp_path, ""), pytest.raises(servers.NoServerError, match=said), second.running():
+    with servers.lock_folder(tmp_path, ""), pytest.raises(servers.NoServerError, match=said), second.running():
         pass
 
 
@@ -105,7 +105,7 @@ def test_a_usual_port_that_is_taken_is_named(tmp_path: Path, monkeypatch: pytest
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         monkeypatch.setitem(USUAL_PORTS, "web", taken)
-        stack = Stack(Plan(state=tmp_path, environ={}), say=lambda *_: None)
+        stack = Stack(Plan(state=tmp_path, environ={}), log=lambda *_: None)
     assert next(_taken(stack)) == (
         f"Port {taken} is taken by another program, hence {stack.addresses['web']} for: Overview and webhooks"
     )
@@ -135,13 +135,13 @@ def test_the_readme_has_the_commands_that_run_prints() -> None:
 
 
 def assert_all_answer(run: Run) -> None:
-    secrets = kept(run.folder / "sandbox" / "secrets.env")
+    secrets = read_values(run.folder / "sandbox" / "secrets.env")
     web, flower = run.address("Overview and webhooks"), run.address("log of tasks")
     assert requests.get(web + "/health/ready", timeout=10).json()["redis"] == "up"
     assert requests.get(flower, timeout=10).status_code == 401
     user, _, password = secrets["FLOWER_BASIC_AUTH"].partition(":")
     assert requests.get(flower, auth=(user, password), timeout=10).status_code == 200
-    assert signs_in(web, admin_user.EMAIL, secrets[admin_user.PASSWORD])
+    assert signs_in(web, ADMIN_EMAIL, secrets[ADMIN_PASSWORD])
 
 
 def signs_in(web: str, email: str, password: str) -> bool:

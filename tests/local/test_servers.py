@@ -1,4 +1,5 @@
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -17,7 +18,7 @@ from redis.retry import Retry
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from local import embedded, servers
+from local import servers
 from local.servers import NoServerError
 
 ROOT = Path(__file__).parents[2]
@@ -153,7 +154,7 @@ def test_ctrl_c_ends_the_program_that_makes_the_files(tmp_path: Path, monkeypatc
 
 def initdb(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> dict[str, str]:
     """Put a script in the place of PostgreSQL's program, under an account that may enter the tests' folder."""
-    monkeypatch.setattr(embedded, "unprivileged", lambda: None)
+    monkeypatch.setattr(servers, "unprivileged", lambda: None)
     (folder / "initdb").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "initdb").chmod(0o755)
     return {"EMBEDDED_PG_BIN": str(folder)}
@@ -195,3 +196,18 @@ def wait_for_the_end(processes: list[psutil.Process]) -> None:
     while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_free_port_is_the_preferred_one() -> None:
+    (port,) = servers.free_ports(0)
+    assert servers.free_ports(port) == [port]
+
+
+def test_a_taken_port_is_passed_over() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        assert servers.free_ports(taken) != [taken]
+
+
+def test_a_port_is_given_once() -> None:
+    assert len(set(servers.free_ports(*[8000] * 20))) == 20

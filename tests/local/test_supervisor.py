@@ -1,11 +1,12 @@
 from dataclasses import dataclass, field
 
+from local.processes import Child
 from local.servers import NoServerError
 from local.supervisor import FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Supervisor
 
 
 @dataclass
-class Program:
+class Program(Child):
     """One that starts at once, or not at all."""
 
     name: str = "worker"
@@ -30,13 +31,13 @@ class Watch:
 
     def __post_init__(self) -> None:
         self.supervisor = Supervisor(
-            [self.program], say=lambda name, text: self.said.append(f"{name}: {text}"), clock=lambda: self.seconds
+            [self.program], log=lambda name, text: self.said.append(f"{name}: {text}"), clock=lambda: self.seconds
         )
 
     def passes(self, seconds: float) -> None:
-        self.supervisor.tend()
+        self.supervisor.check()
         self.seconds += seconds
-        self.supervisor.tend()
+        self.supervisor.check()
 
 
 def test_what_runs_is_left_alone() -> None:

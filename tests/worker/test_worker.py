@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.ports import free_ports
-from local.servers import Server
+from local.servers import Server, free_ports
 from models.admin.operations import OperationResult, OperationType
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record

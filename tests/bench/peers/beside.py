@@ -10,8 +10,7 @@ from typing import IO, Any
 
 import psutil
 
-from local.child_processes import end, spawn
-from local.processes import ROOT
+from local.processes import ROOT, end, spawn
 from tests.bench.setup import Scene
 from tests.journeys.firm import API_KEY, Firm
 

@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from local.child_processes import end, spawn
 from local.demo_user import expect
-from local.ports import free_ports
-from local.processes import ROOT
+from local.processes import ROOT, end, spawn
+from local.servers import free_ports
 from tests.bench.figures import Row, percentile
 from tests.bench.load import Request, send_all, send_evenly
 from tests.bench.setup import Scene, notifications, scene

@@ -18,7 +18,7 @@ OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
 @pytest.fixture
 def stack(tmp_path: Path, database_url: str) -> Stack:
-    stack = Stack(Plan(state=tmp_path, environ={}, usual_ports=False), say=lambda name, text: None)  # noqa: ARG005 - nobody listens
+    stack = Stack(Plan(state=tmp_path, environ={}, temporary=True), log=lambda name, text: None)  # noqa: ARG005 - nobody listens
     stack.environment = {"DATABASE_URL": database_url, "SECRET_KEYS": OLD, "PUBLIC_URL": "http://127.0.0.1:8000"}
     return stack
 
