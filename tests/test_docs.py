@@ -105,7 +105,7 @@ def test_whatever_the_runbook_names_is_there() -> None:
     assert words - EVENTS - set(ERROR_CODES) - set(ConnectionSettings.model_fields) - OTHER_NAMES == set()
 
 
-def test_the_runbook_tells_of_ten_things_how_each_is_seen_mended_and_prevented() -> None:
+def test_the_runbook_tells_of_ten_things_how_each_is_seen_fixed_and_prevented() -> None:
     page = (ROOT / "docs" / "runbook.md").read_text()
     things = re.findall(r"^### (\d+)\. .*?(?=^##)", page, re.MULTILINE | re.DOTALL)
     assert things == [str(number) for number in range(1, 11)]
@@ -113,7 +113,7 @@ def test_the_runbook_tells_of_ten_things_how_each_is_seen_mended_and_prevented()
         assert page.count(marked) == len(things)
 
 
-def test_what_is_kept_is_told_of_every_table() -> None:
+def test_data_md_covers_every_table() -> None:
     page = (ROOT / "docs" / "data.md").read_text()
     assert [table for table in Base.metadata.tables if f"`{table}`" not in page] == []
 

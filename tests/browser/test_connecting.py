@@ -16,7 +16,7 @@ BOOKS = "books/2"
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
-def test_a_company_is_connected_from_nothing_and_its_first_invoice_is_in_the_books(
+def test_a_company_is_connected_from_nothing_and_its_first_invoice_is_in_the_ledger(
     one_town: Town, firm: Firm, sit_down: Callable[..., Person], *, script: bool
 ) -> None:
     project = firm.project()

@@ -11,7 +11,7 @@ from tests.journeys.town import Town
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
-def test_an_invoice_that_fails_says_why_and_is_in_the_books_once_it_is_mended_and_tried_again(
+def test_a_failed_invoice_says_why_and_is_posted_once_corrected_and_tried_again(
     one_town: Town, firm: Firm, sit_down: Callable[..., Person], *, script: bool
 ) -> None:
     firm.connect()

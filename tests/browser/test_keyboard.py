@@ -8,7 +8,7 @@ from tests.journeys.firm import Firm
 from tests.journeys.town import Town
 
 
-def test_from_signing_in_to_a_change_that_is_tried_again_the_keyboard_is_enough(
+def test_from_signing_in_to_a_job_that_is_tried_again_the_keyboard_is_enough(
     one_town: Town, firm: Firm, sit_down: Callable[..., Person]
 ) -> None:
     firm.connect()

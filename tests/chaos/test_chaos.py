@@ -35,7 +35,7 @@ def test_a_machine_without_hosts_of_our_own_is_noticed(monkeypatch: pytest.Monke
         hosts(["worker"])
 
 
-def test_a_trouble_that_the_machine_does_not_allow_is_told_of() -> None:
+def test_a_trouble_that_the_machine_does_not_allow_is_reported() -> None:
     day = Played(
         seed=1, faults=Counter(slow=1), verdict=Verdict(), seconds=1, longest=0, left_out="cut off: no namespaces"
     )

@@ -67,7 +67,7 @@ def test_what_looks_like_a_secret_is_masked_wherever_it_stands(capsys: pytest.Ca
     assert called["path"] == "/webhooks/moment/***?x=1"
 
 
-def test_an_exception_is_told_without_the_secret_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exception_is_reported_without_the_secret_in_it(capsys: pytest.CaptureFixture[str]) -> None:
     log = Log(capsys)
     error = ConnectionError("no answer from amqp://guest:hunter2@broker")
     structlog.get_logger().error("lost", exc_info=error)

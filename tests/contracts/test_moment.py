@@ -80,11 +80,11 @@ def test_a_customer_number_is_returned_and_may_be_returned_again(moment: Moment)
     ("entity_type", "record_id"),
     [(EntityType.CUSTOMER, NORDLYS.id), (EntityType.PROJECT, SOLBAKKEN.id), (EntityType.INVOICE, INVOICE.id)],
 )
-def test_what_changed_is_told(moment: Moment, entity_type: EntityType, record_id: str) -> None:
+def test_what_changed_is_returned(moment: Moment, entity_type: EntityType, record_id: str) -> None:
     assert record_id in moment.changed(entity_type, since=MORNING)
 
 
-def test_the_invoices_of_days_are_told_both_included(moment: Moment) -> None:
+def test_the_invoices_of_days_are_returned_both_included(moment: Moment) -> None:
     day = INVOICE.day
     assert list(moment.invoices_of(day, day)) == [INVOICE]
     assert list(moment.invoices_of(day + timedelta(days=1), day + timedelta(days=30))) == []
@@ -95,7 +95,7 @@ def test_the_address_of_an_invoice_names_it(moment: Moment) -> None:
     assert INVOICE.id in moment.invoice_url(INVOICE.id)
 
 
-def test_what_did_not_change_since_is_not_told(gateway: Moment, office: Office) -> None:
+def test_what_did_not_change_since_is_not_returned(gateway: Moment, office: Office) -> None:
     office.finalize()
     assert [
         list(gateway.changed(entity_type, since=LATER))
@@ -103,9 +103,7 @@ def test_what_did_not_change_since_is_not_told(gateway: Moment, office: Office) 
     ] == [[], []]
 
 
-def test_the_invoices_of_a_month_are_told_whole_whatever_their_transfer_and_dated_ahead(
-    gateway: Moment, office: Office
-) -> None:
+def test_the_invoices_of_a_month_are_all_returned_whatever_their_transfer(gateway: Moment, office: Office) -> None:
     line = {"financialAccountId": 501, "amountInclVat": 100}
     for _ in range(120):
         office.make("invoices", customerId=int(NORDLYS.id), invoiceDate="2026-04-01", invoiceLines=[line])
@@ -147,7 +145,7 @@ def test_a_draft_is_no_news_and_not_finalized(gateway: Moment) -> None:
     assert (draft.number, draft.finalized) == (None, False)
 
 
-def test_all_of_many_changed_records_are_told(gateway: Moment, office: Office) -> None:
+def test_all_of_many_changed_records_are_returned(gateway: Moment, office: Office) -> None:
     made = {office.make("customers", name=f"Customer {number}") for number in range(120)}
     told = list(gateway.changed(EntityType.CUSTOMER, since=MORNING))
     assert set(told) == made | {NORDLYS.id}
@@ -168,7 +166,7 @@ def test_an_invoice_that_is_kept_out_says_so(gateway: Moment, office: Office) ->
     assert (invoice.number, invoice.export_status) == (1, ExportStatus.DO_NOT_TRANSFER)
 
 
-def test_a_currency_and_its_rate_are_told(gateway: Moment, office: Office) -> None:
+def test_a_currency_and_its_rate_are_returned(gateway: Moment, office: Office) -> None:
     office.change(f"invoices/{INVOICE.id}", currencyCode="EUR", currencyRate=11.7345, kid="0000018")
     office.finalize()
     expected = replace(INVOICE, currency="EUR", rate=Decimal("11.7345"), kid="0000018")
@@ -225,7 +223,7 @@ MISHAPS = ("slow", "hang", "fault", "error_500", "error_503", "too_many", "garba
 
 
 @pytest.mark.parametrize("mishap", [*MISHAPS, *MISHAPS_AFTER_THE_WORK])
-def test_a_mishap_passes(gateway: Moment, office: Office, mishap: str) -> None:
+def test_a_fault_passes(gateway: Moment, office: Office, mishap: str) -> None:
     office.misbehave("GET customers", mishap)
     with pytest.raises(UnavailableError):
         gateway.customer(NORDLYS.id)
@@ -244,14 +242,14 @@ def test_a_number_whose_receipt_was_lost_is_there_and_may_be_returned_again(
     assert office.customer_number() == "10001"
 
 
-def test_a_pause_that_moment_asks_for_is_told(gateway: Moment, office: Office) -> None:
+def test_a_pause_that_moment_asks_for_is_returned(gateway: Moment, office: Office) -> None:
     office.misbehave("GET customers", "too_many")
     with pytest.raises(UnavailableError) as pause:
         gateway.customer(NORDLYS.id)
     assert pause.value.retry_after == timedelta(seconds=1)
 
 
-def test_notifications_name_their_records(office: Office) -> None:
+def test_webhooks_name_their_records(office: Office) -> None:
     office.notify_nobody()
     customer = office.make("customers", name="Ny Kunde AS")
     office.change(f"projects/{SOLBAKKEN.id}", name="Villa Solbakken II")

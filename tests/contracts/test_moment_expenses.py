@@ -130,7 +130,7 @@ def test_an_expense_is_accepted_and_to_the_ore(moment: ProjectExpenses, office: 
 
 
 @pytest.mark.parametrize("fake", [True, False], ids=["fake", "sandbox"])
-def test_the_expenses_with_an_external_id_are_told(moment: ProjectExpenses, *, fake: bool) -> None:
+def test_the_expenses_with_an_external_id_are_returned(moment: ProjectExpenses, *, fake: bool) -> None:
     moment = FakeMoment() if fake else moment
     dated = replace(TIMBER, external_id="24so:2026-4-40002/1/4300", day=date(2026, 6, 30), amount=-7)
     ids = [moment.create_expense(each) for each in (TIMBER, dated, replace(TIMBER, external_id=""))]
@@ -148,12 +148,12 @@ def test_the_expenses_with_an_external_id_are_told(moment: ProjectExpenses, *, f
     assert (second.id, second.day, second.amount) == (ids[1], dated.day, -7)
 
 
-def test_more_expenses_than_a_page_holds_are_told_each_once(moment: ProjectExpenses) -> None:
+def test_more_expenses_than_a_page_holds_are_returned_each_once(moment: ProjectExpenses) -> None:
     ids = [moment.create_expense(replace(TIMBER, external_id=str(n))) for n in range(120)]
     assert [each.id for each in moment.expenses_from(date(2026, 3, 1))] == ids
 
 
-def test_an_expense_that_is_invoiced_or_cannot_be_read_is_told_with_that(
+def test_an_expense_that_is_invoiced_or_cannot_be_read_is_marked_so(
     moment: ProjectExpenses, office: Office, expense_id: str
 ) -> None:
     other = moment.create_expense(replace(TIMBER, external_id="2"))
@@ -176,7 +176,7 @@ def test_an_expense_whose_receipt_was_lost_is_found_by_its_external_id(
     assert moment.find_expense(TIMBER.external_id) == str(expense["id"])
 
 
-def test_an_expense_that_moment_refuses_is_told_in_its_words(moment: ProjectExpenses, office: Office) -> None:
+def test_an_expense_that_moment_refuses_is_reported_in_its_words(moment: ProjectExpenses, office: Office) -> None:
     office.change(f"projectExtensions/{DESIGN}", projectExtensionState="closed")
     with pytest.raises(RejectedError, match="Activity Detail design is closed"):
         moment.create_expense(TIMBER)
@@ -225,7 +225,7 @@ def test_an_invoiced_expense_is_not_touched(moment: ProjectExpenses, office: Off
     assert moment.attachments(expense_id) == []
 
 
-def test_files_are_told_by_name_in_the_order_they_came(
+def test_files_are_read_by_name_in_the_order_they_came(
     moment: ProjectExpenses, office: Office, expense_id: str
 ) -> None:
     names = ["Sørlie & Sønn AS 5512.pdf", "Sørlie & Sønn AS 5512 (2).png"]

@@ -52,7 +52,7 @@ def test_a_customer_that_is_not_there_is_not_found(erp: Erp) -> None:
     assert erp.company(1) is None
 
 
-def test_the_register_tells_all_customers_as_they_are_now(erp: Erp) -> None:
+def test_the_customer_index_has_all_customers_as_they_are_now(erp: Erp) -> None:
     assert list(erp.all_companies()) == []
     erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2", name="Other AS", invoice_email="")])
     erp.save_companies([replace(NORDLYS, number=10001, name="Nordlys AS", email="")])
@@ -64,7 +64,7 @@ def test_the_register_tells_all_customers_as_they_are_now(erp: Erp) -> None:
     assert {company.number: company for company in erp.all_companies()} == register
 
 
-def test_those_of_the_projects_are_told_that_are_there(open_books: Erp) -> None:
+def test_those_of_the_projects_are_returned_that_are_there(open_books: Erp) -> None:
     assert open_books.existing_projects([1, 4711]) == [ExistingProject(1, "Kulturhuset", 10001)]
     assert open_books.existing_projects([4711]) == []
 

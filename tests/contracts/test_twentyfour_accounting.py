@@ -14,7 +14,7 @@ from tests.fakes import lines_of
 DAY = VOUCHER.day
 
 
-def test_customers_and_projects_stand_in_the_books_as_they_were_sent(stranger: Stranger) -> None:
+def test_customers_and_projects_stand_in_the_ledger_as_they_were_sent(stranger: Stranger) -> None:
     erp = stranger.gateway(client_id="4711")
     person = replace(NORDLYS, moment_id="2", name="Kari Nordmann", is_company=False, organization_number="")
     erp.save_companies([NORDLYS, person])
@@ -79,7 +79,7 @@ def test_one_refused_customer_does_not_hold_up_the_others(stranger: Stranger) ->
 
 
 @pytest.mark.parametrize("kind", ["lose_answer", "truncated", "save_then_error"])
-def test_what_was_saved_without_an_answer_is_uncertain_and_found_again(stranger: Stranger, kind: str) -> None:
+def test_what_was_saved_without_an_answer_is_found_again(stranger: Stranger, kind: str) -> None:
     erp = stranger.gateway()
     for operation in ("SaveCompanies", "SaveProject", "SaveBundleList"):
         stranger.misbehave(operation, kind)
@@ -186,7 +186,7 @@ def test_the_limit_of_the_hour_is_obeyed_before_it_is_exceeded(stranger: Strange
     assert sum(stranger.calls().values()) == 3
 
 
-def test_what_is_said_is_told_but_never_the_password_or_the_session(stranger: Stranger) -> None:
+def test_calls_are_logged_but_never_the_password_or_the_session(stranger: Stranger) -> None:
     with recording_calls() as heard:
         stranger.gateway().save_companies([NORDLYS])
     assert [call.operation for call in heard] == ["SaveCompanies"]

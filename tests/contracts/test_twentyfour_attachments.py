@@ -127,7 +127,7 @@ def test_a_new_voucher_with_a_document_costs_six_calls(bookkeeper: Stranger) -> 
     assert bookkeeper.calls() == {**once, "GetFileInfo": 2}
 
 
-def test_a_damaged_document_is_for_a_person_until_it_is_mended(bookkeeper: Stranger) -> None:
+def test_a_damaged_document_is_for_a_person_until_it_is_corrected(bookkeeper: Stranger) -> None:
     enter(bookkeeper, files=[scanned(SCAN)])
     erp = bookkeeper.gateway()
     bookkeeper.control("PATCH", "/books/1/files/1", {"damaged": True})

@@ -25,7 +25,7 @@ def reads(stranger: Stranger) -> tuple[int, int]:
     return calls.get("GetCompanySyncList", 0), calls.get("GetCompanies", 0)
 
 
-def test_customers_and_suppliers_are_told_with_what_they_are_recognized_by(
+def test_customers_and_suppliers_are_returned_with_what_they_are_recognized_by(
     stranger: Stranger, erp: TwentyFourGateway
 ) -> None:
     enter(stranger, "Nordlys AS", organization_number="923 609 016", email="post@nordlys.example")
@@ -38,7 +38,7 @@ def test_customers_and_suppliers_are_told_with_what_they_are_recognized_by(
     ]
 
 
-def test_a_register_of_several_pages_is_read_to_its_end(stranger: Stranger, erp: TwentyFourGateway) -> None:
+def test_a_customer_index_of_several_pages_is_read_to_its_end(stranger: Stranger, erp: TwentyFourGateway) -> None:
     drafts = [replace(NORDLYS, moment_id=str(number)) for number in range(2001)]
     stranger.gateway().save_companies(drafts)
     assert len(erp.all_companies()) == 2001

@@ -174,7 +174,7 @@ def test_a_voucher_that_is_not_there_has_no_lines(bookkeeper: Stranger, voucher:
     assert bookkeeper.gateway().supplier_voucher(voucher) == []
 
 
-def test_vouchers_with_the_same_number_are_told_by_their_year(bookkeeper: Stranger, clock: Clock) -> None:
+def test_vouchers_with_the_same_number_are_read_by_their_year(bookkeeper: Stranger, clock: Clock) -> None:
     since = pause(clock)
     for day in ("2025-12-31", "2026-01-01"):
         enter(bookkeeper, date=day)
@@ -185,7 +185,7 @@ def test_vouchers_with_the_same_number_are_told_by_their_year(bookkeeper: Strang
     assert bookkeeper.calls()["GetFiscalYears"] == 1
 
 
-def test_the_vouchers_with_costs_of_days_are_told_whole_from_the_calls_that_tell_the_invoices(
+def test_vouchers_with_costs_come_whole_from_the_calls_that_read_the_invoices(
     bookkeeper: Stranger,
 ) -> None:
     bookkeeper.control("POST", "/books/1/customers", {"name": "Kunde AS", "number": 10001})

@@ -35,7 +35,7 @@ def test_the_sandbox_is_there_only_where_it_is_asked_for() -> None:
     assert {name for name, service in SERVICES.items() if "profiles" in service} == {"sandbox"}
 
 
-def test_what_the_containers_must_be_told_stands_in_the_example() -> None:
+def test_what_the_containers_need_stands_in_the_example() -> None:
     example = dotenv_values(ROOT / ".env.example")
     wanted = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
     assert wanted == example.keys()

@@ -93,7 +93,7 @@ def test_a_pod_is_not_root_and_writes_to_its_own_folder_only() -> None:
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_a_pod_is_told_settings_that_there_are_and_all_that_it_must_be(name: str) -> None:
+def test_a_pod_gets_settings_that_there_are_and_all_that_it_must_be(name: str) -> None:
     known = {each.upper() for each in Settings.model_fields} | OTHERS.keys()
     required = {each.upper() for each, field in Settings.model_fields.items() if field.is_required()}
     assert told()[name] - known == set()
@@ -149,7 +149,7 @@ def test_a_pod_that_stays_is_watched_and_has_its_share(name: str) -> None:
     assert {"cpu", "memory"} <= container(name)["resources"]["requests"].keys()
 
 
-def test_a_worker_may_finish_its_batch_for_as_long_as_its_claim_holds() -> None:
+def test_a_worker_may_finish_its_batch_for_as_long_as_its_lease_holds() -> None:
     assert (
         PODS["worker"]["spec"]["terminationGracePeriodSeconds"] == Settings.model_fields["lease_seconds"].default
     )

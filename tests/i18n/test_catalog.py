@@ -37,7 +37,7 @@ def forms(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text or ())
 
 
-def test_all_that_is_said_stands_in_the_catalogue_and_nothing_else_does() -> None:
+def test_all_that_is_shown_stands_in_the_catalog_and_nothing_else_does() -> None:
     known = {(message.id, message.context) for message in messages()}
     said_somewhere = {(message.id, message.context) for message in extract_all() if message.id}
     assert said_somewhere - known == set(), "make translations takes these up"
@@ -73,12 +73,12 @@ def ending(text: str) -> str:
     return text[-1:] if text[-1:] in set(".:?!") else ""
 
 
-def test_bringing_the_catalogue_up_to_date_changes_nothing_where_it_is() -> None:
+def test_updating_the_catalog_changes_nothing_where_it_is_up_to_date() -> None:
     assert updated(Language.NORWEGIAN) == (ROOT / "i18n/locales/nb/LC_MESSAGES/messages.po").read_text()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_is_said_stands_there_in_one_piece(path: Path) -> None:
+def test_what_is_shown_stands_there_in_one_piece(path: Path) -> None:
     pieced = [
         ast.unparse(node)
         for node in ast.walk(ast.parse(path.read_text()))

@@ -28,20 +28,20 @@ def kept(said: str) -> str:
     return from_json(json.loads(json.dumps(as_json(said))))
 
 
-def test_a_sentence_is_english_until_it_is_told_otherwise() -> None:
+def test_a_sentence_is_english_until_another_language_is_asked_for() -> None:
     assert ACCOUNT == "Account 3999 is not in the chart of accounts of 24SevenOffice."
     assert translate(ACCOUNT, Language.ENGLISH) == ACCOUNT
     assert translate(ACCOUNT, Language.NORWEGIAN) == NORWEGIAN
 
 
-def test_a_sentence_in_a_sentence_is_told_with_the_whole() -> None:
+def test_a_sentence_in_a_sentence_is_translated_with_the_whole() -> None:
     whole = msg("{problem} Nothing is lost: what comes in meanwhile waits.", problem=ACCOUNT)
     assert (
         translate(whole, Language.NORWEGIAN) == f"{NORWEGIAN} Ingenting er tapt: Det som kommer inn imens, venter."
     )
 
 
-def test_a_list_is_told_sentence_by_sentence() -> None:
+def test_a_list_is_translated_sentence_by_sentence() -> None:
     both = joined(ACCOUNT, "Ås {0}", msg("Its expenses were removed"))
     assert both == f"{ACCOUNT}; Ås {{0}}; Its expenses were removed"
     assert translate(both, Language.NORWEGIAN) == f"{NORWEGIAN}; Ås {{0}}; Utleggene ble fjernet"
@@ -73,7 +73,7 @@ def test_values_that_are_not_text_are_kept_as_text() -> None:
     assert kept(msg("{what}.", what=None)) == "None."
 
 
-def test_what_failed_last_year_in_words_that_nobody_says_any_more_is_still_told(
+def test_a_message_of_last_year_that_no_code_has_any_more_is_still_shown(
     database: Database, connections: Connections
 ) -> None:
     connection, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)

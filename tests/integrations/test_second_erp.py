@@ -116,7 +116,7 @@ def test_the_doctor_looks_it_over(reader: Reader) -> None:
     assert "The latest vouchers with costs are whole: 2026-4-40001." in good
 
 
-def test_the_doctor_names_what_its_books_lack(reader: Reader) -> None:
+def test_the_doctor_names_what_its_ledger_lacks(reader: Reader) -> None:
     reader.connection = reader.connections.update(
         reader.connection.id, {"receivables_account": 1510}, actor="test", now=NOW
     )

@@ -29,7 +29,7 @@ def test_a_request_that_nobody_acknowledges_is_given_up_by_the_kernel_too(*, thr
 
 
 @pytest.mark.parametrize(("body", "connecting"), [(b"a voucher", 0), (b"a voucher", 100), (iter([b"a file"]), 0)])
-def test_a_request_that_writes_does_not_leave_when_there_is_no_leave_for_it_any_more(
+def test_a_request_that_writes_is_not_sent_after_its_write_deadline(
     body: Any, connecting: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monotonic = [0.0]
@@ -52,7 +52,7 @@ def test_a_request_that_writes_does_not_leave_when_there_is_no_leave_for_it_any_
         assert heard(server) == b""
 
 
-def test_a_request_that_only_reads_needs_no_leave() -> None:
+def test_a_request_that_only_reads_needs_no_write_deadline() -> None:
     monotonic = iter([0.0, 100.0])
     deadline = WriteDeadline(clock=lambda: NOW, monotonic=lambda: next(monotonic), lease_ttl=timedelta(minutes=5))
     with socket.create_server(("127.0.0.1", 0)) as server, enforced(deadline), requests.Session() as session:

@@ -2,7 +2,7 @@ from tests.journeys.firm import API_KEY, Firm
 from worker.jobs.send_alerts import PAUSE_BETWEEN_EMAILS
 
 
-def test_a_wrong_password_stops_the_firm_with_one_mail_and_all_goes_through_once_it_is_mended(firm: Firm) -> None:
+def test_a_wrong_password_pauses_with_one_mail_and_all_is_synced_once_corrected(firm: Firm) -> None:
     project = firm.project()
     firm.expect_vouchers([first := firm.invoice(project)])
     firm.control("twentyfour", "PATCH", "logins/demo@example.com", {"password": "a-new-one"})
@@ -19,7 +19,7 @@ def test_a_wrong_password_stops_the_firm_with_one_mail_and_all_goes_through_once
     assert "works again" in firm.expect_mails(2)[1]["text"]
 
 
-def test_a_refused_invoice_holds_up_no_other_and_a_mail_says_when_it_is_mended(firm: Firm) -> None:
+def test_a_refused_invoice_holds_up_no_other_and_a_mail_says_when_it_is_corrected(firm: Firm) -> None:
     locked = next(year["year"] for year in firm.books("years") if year["locked"])
     project = firm.project()
     good = [firm.invoice(project) for _ in range(2)]

@@ -13,7 +13,7 @@ DOCUMENTED = (
 )
 
 
-def test_the_notification_on_moments_help_page_leads_to_the_voucher_of_that_invoice(
+def test_the_webhook_on_moments_help_page_leads_to_the_voucher_of_that_invoice(
     new_firm: Callable[..., Firm],
 ) -> None:
     firm = new_firm(demo_company.MOMENT_COMPANY, hears=())

@@ -42,7 +42,7 @@ def test_no_event_that_comes_in_while_redis_is_away_is_lost(firm: Firm, seconds:
 
 
 @pytest.mark.kills
-def test_without_postgresql_a_notification_is_refused_and_arrives_when_it_is_sent_again(firm: Firm) -> None:
+def test_without_postgresql_a_webhook_is_refused_and_arrives_when_it_is_sent_again(firm: Firm) -> None:
     project = firm.project()
     postgres = firm.stack.parts["postgres"]
     postgres.kill()
@@ -74,7 +74,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(
 
 
 @pytest.mark.kills
-def test_a_worker_that_is_told_to_stop_finishes_its_batch(firm: Firm, invoices: list[Record]) -> None:
+def test_a_worker_that_is_asked_to_stop_finishes_its_batch(firm: Firm, invoices: list[Record]) -> None:
     worker = firm.stack.parts["worker"]
     firm.mishap("twentyfour", "SaveBundleList", "slow", seconds=1)
     resume(firm)

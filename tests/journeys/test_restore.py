@@ -55,7 +55,7 @@ def test_after_a_backup_was_restored_nothing_is_lost_and_nothing_doubled(tmp_pat
         expect_all(purchasing, [before, *since, meanwhile, firm.invoice(firm.project())], [1, 2])
 
 
-def test_a_copy_that_was_put_back_on_this_machine_is_told_of_before_anything_works_on_it(tmp_path: Path) -> None:
+def test_a_copy_that_was_put_back_is_restored_before_anything_works_on_it(tmp_path: Path) -> None:
     told: list[str] = []
     again = {**PACE, "RESTORED": "1"}
     with town(tmp_path, settings=again, log=lambda _, line: told.append(line)) as running:

@@ -40,7 +40,7 @@ def test_the_address_is_a_new_one_at_each_start(stack: Stack) -> None:
 
 
 @pytest.mark.usefixtures("connected")
-def test_keys_that_open_nothing_are_told_of(stack: Stack) -> None:
+def test_keys_that_open_nothing_are_reported(stack: Stack) -> None:
     stack.environment["SECRET_KEYS"] = NEW
     with pytest.raises(NotRunningError, match="None of the SECRET_KEYS opens what was encrypted"):
         demo_company.new_address(stack, now=NOW)

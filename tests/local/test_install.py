@@ -80,7 +80,7 @@ def test_nobody_waits_for_who_holds_the_folder_as_any_account_can(tmp_path: Path
     assert (venv / LOCK).stat().st_mode & 0o777 == 0o600
 
 
-def test_who_waits_for_another_that_installs_is_told_for_whom(tmp_path: Path, venv: Path) -> None:
+def test_who_waits_for_another_that_installs_is_shown_for_whom(tmp_path: Path, venv: Path) -> None:
     lock = locked(tmp_path, wheel(tmp_path, "1.0"))
     installed(lock, venv)
     (venv / "bin" / "python").unlink()  # so that it is made anew, with the lock in place

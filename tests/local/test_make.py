@@ -92,7 +92,7 @@ def test_an_environment_whose_python_has_gone_is_installed_anew(clone: Clone) ->
     assert clone.asked("run") == ["-m local.install local", "-m local run"]
 
 
-def test_without_a_python_that_fits_it_is_said_what_to_install(clone: Clone) -> None:
+def test_without_a_python_that_fits_a_message_says_what_to_install(clone: Clone) -> None:
     done = clone.make("run", "PYTHON=", PATH=str(tools(clone.folder)))
     assert done.returncode == 2
     assert "Python 3.11 or newer with its venv module is needed" in done.stderr

@@ -32,7 +32,7 @@ def database(database_url: str) -> Iterator[Database]:
     migrate(SecretStr(database_url))
 
 
-def test_what_earlier_versions_told_of_the_clients_of_a_login_is_taken_out(
+def test_what_earlier_versions_stored_of_the_clients_of_a_login_is_taken_out(
     database: Database, database_url: str
 ) -> None:
     write(database, *rows())

@@ -95,7 +95,7 @@ def test_a_block_that_names_its_end_is_waited_out_at_once(world: World) -> None:
     assert len(world.erp.vouchers) == 3
 
 
-def test_what_was_held_up_is_due_as_soon_as_one_record_came_across(world: World) -> None:
+def test_what_was_held_up_is_due_as_soon_as_one_record_was_synced(world: World) -> None:
     world.receive(EntityType.INVOICE, *map(str, range(1, 10)))
     fail(world)
     world.later(minutes=20)
@@ -159,7 +159,7 @@ def test_a_want_of_requests_is_no_outage_and_passes_without_a_mail(world: World)
     assert dashboard.totals(world.database, Scope()).rate_limited == 0
 
 
-def test_a_long_want_of_requests_is_told_once_as_what_it_is_and_when_it_is_over(world: World) -> None:
+def test_a_long_want_of_requests_is_mailed_once_and_when_it_is_over(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     starve(world, minutes=20)
     (alert,) = alert_outbox.pending_alerts(world.database, "books@example.com")
@@ -183,7 +183,7 @@ def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> 
     assert len(world.erp.vouchers) == 1
 
 
-def test_an_outage_after_a_want_of_requests_is_told_as_an_outage(world: World) -> None:
+def test_an_outage_after_a_want_of_requests_is_mailed_as_an_outage(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     starve(world, minutes=1)
     world.later(minutes=1)

@@ -210,7 +210,7 @@ def test_a_customer_who_was_gone_once_is_looked_at_again_for_a_new_invoice(world
     assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
 
-def test_a_customer_who_comes_across_during_an_attempt_is_not_called_gone(
+def test_a_customer_who_is_synced_during_an_attempt_is_not_called_gone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.moment.put(factories.customer("7", name=""))
@@ -330,7 +330,7 @@ def test_what_was_not_tried_goes_on_waiting_for_the_same_record(world: World) ->
     assert waits_for(world, EntityType.INVOICE, "2") == "7"
 
 
-def test_an_invoice_told_of_again_has_its_customer_looked_at_again(world: World) -> None:
+def test_an_invoice_received_again_has_its_customer_looked_at_again(world: World) -> None:
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()

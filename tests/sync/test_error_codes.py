@@ -66,13 +66,13 @@ def of_class(node: ast.stmt) -> str:
     return ""
 
 
-def test_every_reason_is_explained_and_each_is_given_somewhere() -> None:
+def test_every_error_code_is_explained_and_each_is_given_somewhere() -> None:
     given = set(used()) - {""}
     assert given - ERROR_CODES.keys() == set(), "explain these in sync/error_codes.py"
     assert ERROR_CODES.keys() - given == set(), "nothing gives these any more"
 
 
-def test_every_error_gives_a_reason() -> None:
+def test_every_error_gives_an_error_code() -> None:
     of_records = {path: module for path, module in MODULES.items() if path.parent.name != "openid"}
     without = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
@@ -84,13 +84,13 @@ def test_every_error_gives_a_reason() -> None:
     assert without == []
 
 
-def test_a_reason_stands_in_one_group() -> None:
+def test_an_error_code_stands_in_one_group() -> None:
     assert sum(map(len, GROUPS.values())) == len(ERROR_CODES)
 
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("explained", ERROR_CODES.values(), ids=ERROR_CODES)
-def test_a_reason_is_explained_in_whole_sentences(explained: ErrorCode, language: Language) -> None:
+def test_an_error_code_is_explained_in_whole_sentences(explained: ErrorCode, language: Language) -> None:
     title, cause, cure = (
         translate(text, language) for text in (explained.title, explained.cause, explained.remedy)
     )

@@ -57,7 +57,7 @@ def test_a_worker_that_lost_its_lease_says_nothing_of_the_connection(world: Worl
     assert world.mails() == []
 
 
-def test_everything_that_waited_goes_through_when_the_settings_are_mended(world: World) -> None:
+def test_everything_that_waited_goes_through_when_the_settings_are_corrected(world: World) -> None:
     world.erp.fails_before["save_companies"] = [MisconfiguredError("The password is wrong.")]
     world.receive(EntityType.CUSTOMER, *"123")
     world.run()
@@ -180,7 +180,7 @@ def test_a_record_over_which_three_workers_vanish_is_set_aside(world: World) -> 
     assert world.moment.calls["customer"] == 0
 
 
-def test_a_worker_that_lost_its_claim_writes_nothing_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_lost_its_lease_writes_nothing_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.receive(EntityType.CUSTOMER, "1")
     lane = Lane(world.connection.id, EntityType.CUSTOMER)
     read = world.moment.customer
@@ -195,7 +195,7 @@ def test_a_worker_that_lost_its_claim_writes_nothing_more(world: World, monkeypa
     assert not world.erp.companies
 
 
-def test_the_lanes_of_what_is_awaited_and_of_what_waited_are_nudged(world: World) -> None:
+def test_the_lanes_of_what_is_awaited_and_of_what_waited_are_dispatched(world: World) -> None:
     world.moment.put(factories.project("8", customer_id="1"))
     world.receive(EntityType.PROJECT, "8")
     customers, projects = (
@@ -209,9 +209,7 @@ def test_an_idle_lane_leads_to_nothing(world: World) -> None:
     assert world.drain(EntityType.INVOICE) == set()
 
 
-def test_an_attempt_keeps_what_was_said_to_the_remote_systems(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_attempt_keeps_the_calls_to_the_remote_systems(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     read, save = world.moment.customer, world.erp.save_companies
 
     def customer(record_id: str) -> Customer | None:
@@ -232,7 +230,7 @@ def test_an_attempt_keeps_what_was_said_to_the_remote_systems(
         assert all(len(each["response"]) < 9000 for each in attempt.calls)
 
 
-def test_an_attempt_keeps_nothing_that_was_said_for_another_record_alone(
+def test_an_attempt_keeps_nothing_that_was_called_for_another_record_alone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save = world.erp.save_project
@@ -264,14 +262,14 @@ def test_the_rest_of_what_is_sent_one_by_one_is_given_back_when_the_system_is_un
     assert len(world.erp.projects) == 2
 
 
-def test_what_is_said_outside_an_attempt_is_not_kept() -> None:
+def test_what_is_called_outside_an_attempt_is_not_kept() -> None:
     call_log.record_call("GET customers", request="", response="")
     with call_log.recording_calls() as heard:
         pass
     assert heard == []
 
 
-def test_a_batch_that_takes_longer_than_a_claim_holds_is_kept(
+def test_a_batch_that_takes_longer_than_a_lease_holds_is_kept(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, lane = world.moment.customer, Lane(world.connection.id, EntityType.CUSTOMER)

@@ -14,7 +14,7 @@ def test_with_both_servers_and_a_sweep_all_is_up(web: Web, container: Container)
     assert answer.json() == dict.fromkeys(("web", "postgresql", "tables", "redis", "workers"), "up")
 
 
-def test_without_a_sweep_notifications_are_taken_and_it_says_that_nobody_works(web: Web) -> None:
+def test_without_a_sweep_webhooks_are_taken_and_it_says_that_nobody_works(web: Web) -> None:
     answer = web.get("/health/ready")
     assert (answer.status_code, answer.json()["redis"], answer.json()["workers"]) == (200, "up", "silent")
 

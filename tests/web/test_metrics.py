@@ -25,7 +25,7 @@ def ask(web: Web, *, token: str) -> requests.Response:
     return requests.get(f"{web.url}/metrics", headers={"Authorization": f"Bearer {token}"}, timeout=10)
 
 
-def test_who_has_the_token_is_told_of_this_process_and_of_the_installation(watched: Web) -> None:
+def test_who_has_the_token_sees_this_process_and_the_installation(watched: Web) -> None:
     answer = ask(watched, token=TOKEN)
     assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
     for line in (
@@ -36,7 +36,7 @@ def test_who_has_the_token_is_told_of_this_process_and_of_the_installation(watch
         assert line in answer.text.splitlines()
 
 
-def test_who_has_not_is_told_nothing(watched: Web) -> None:
+def test_who_has_not_sees_nothing(watched: Web) -> None:
     for answer in (watched.get("/metrics"), ask(watched, token=""), ask(watched, token="let-me-øut")):
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
         assert "moment24_" not in answer.text
@@ -46,7 +46,7 @@ def test_without_a_token_there_are_none(web: Web) -> None:
     assert {web.get("/metrics").status_code, ask(web, token="").status_code} == {404}
 
 
-def test_answers_are_counted_by_their_part_and_no_path_is_told(watched: Web) -> None:
+def test_answers_are_counted_by_their_part_and_no_path_is_exposed(watched: Web) -> None:
     watched.notify(b'{"customer": {"id": 7}}')
     watched.get("/webhooks/moment/nobody-has-this")
     watched.get("/nowhere")

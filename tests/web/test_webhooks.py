@@ -25,7 +25,7 @@ DOCUMENTED = (
 INVOICE = Record(EntityType.INVOICE, "106939080")
 
 
-def test_the_documented_notification_puts_its_invoice_into_the_inbox(web: Web, container: Container) -> None:
+def test_the_documented_webhook_puts_its_invoice_into_the_inbox(web: Web, container: Container) -> None:
     answer = web.notify(DOCUMENTED)
     assert (answer.status_code, answer.json()) == (202, {"received": True})
     (view,) = job_list.latest(container.database, JobFilter())
@@ -33,14 +33,16 @@ def test_the_documented_notification_puts_its_invoice_into_the_inbox(web: Web, c
     assert eventually(lambda: messages(container)) == [("sync_invoices", web.connection.id)]
 
 
-def test_a_notification_that_comes_often_is_one_change_and_one_message(web: Web, container: Container) -> None:
+def test_a_webhook_that_comes_often_is_one_job_and_one_message(web: Web, container: Container) -> None:
     assert {web.notify(DOCUMENTED).status_code for _ in range(5)} == {202}
     assert (
         len(job_list.latest(container.database, JobFilter())) == len(eventually(lambda: messages(container))) == 1
     )
 
 
-def test_what_is_notified_just_after_a_lane_was_nudged_has_it_nudged_again(web: Web, container: Container) -> None:
+def test_what_is_notified_just_after_a_lane_was_dispatched_has_it_dispatched_again(
+    web: Web, container: Container
+) -> None:
     lane = Lane(web.connection.id, EntityType.INVOICE)
     for number in range(1, 21):
         assert web.notify(b'{"invoice": {"id": %d}}' % number).status_code == 202
@@ -49,7 +51,7 @@ def test_what_is_notified_just_after_a_lane_was_nudged_has_it_nudged_again(web: 
         container.redis.delete("sync")
 
 
-def test_one_notification_is_passed_on_at_once_and_a_storm_in_a_few_messages(
+def test_one_webhook_is_passed_on_at_once_and_a_storm_in_a_few_messages(
     web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nudged: list[float] = []
@@ -75,7 +77,7 @@ def test_json_that_names_no_record_is_accepted_and_left_to_the_poll(
     assert messages(container) == []
 
 
-def test_a_kind_that_does_not_travel_here_is_accepted_and_left_alone(web: Web, container: Container) -> None:
+def test_an_entity_type_that_is_not_synced_here_is_accepted_and_left_alone(web: Web, container: Container) -> None:
     container.connections.update(web.connection.id, {"entity_types": ["customer"]}, actor="test", now=clock())
     assert web.notify(DOCUMENTED).status_code == 202
     assert job_list.latest(container.database, JobFilter()) == []
@@ -125,7 +127,7 @@ def test_a_sender_that_hangs_up_halfway_leaves_nothing_behind(web: Web, containe
 
 
 @pytest.mark.kills
-def test_without_postgresql_the_sender_is_told_to_come_again(
+def test_without_postgresql_the_sender_is_asked_to_come_again(
     web: Web, container: Container, postgres: Server
 ) -> None:
     postgres.kill()
@@ -140,7 +142,7 @@ def test_without_postgresql_the_sender_is_told_to_come_again(
 
 
 @pytest.mark.kills
-def test_without_redis_a_notification_is_received_all_the_same(
+def test_without_redis_a_webhook_is_received_all_the_same(
     web: Web, container: Container, redis_server: Server
 ) -> None:
     redis_server.kill()

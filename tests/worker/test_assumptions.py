@@ -64,6 +64,6 @@ def test_the_doctor_tests_those_that_the_page_says(lived_in: Practice) -> None:
     assert numbers_in(lived_in.findings()) == claimed("doctor")
 
 
-def test_a_rehearsal_tests_those_that_the_page_says(lived_in: Practice) -> None:
+def test_the_write_tests_cover_those_that_the_page_names(lived_in: Practice) -> None:
     by_number = rehearsed(lived_in, factoring_id=10001)
     assert by_number | rehearsed(lived_in, voucher_number="series") == claimed("--write")

@@ -16,7 +16,7 @@ def nothing() -> None:
     """A claim that is never lost."""
 
 
-def test_what_is_remembered_of_the_books_is_kept_until_the_settings_change(
+def test_what_is_remembered_of_the_ledger_is_kept_until_the_settings_change(
     container: Container, connection: Connection
 ) -> None:
     first = container.open_context(connection, nothing).erp
@@ -39,7 +39,7 @@ def test_a_password_that_was_changed_opens_nothing_any_more(
     assert refused.value.error_code == "login_refused"
 
 
-def test_a_desk_reaches_both_systems(container: Container, connection: Connection) -> None:
+def test_a_sync_context_reaches_both_systems(container: Container, connection: Connection) -> None:
     context = container.open_context(connection, nothing)
     customer = context.moment.customer("62788973")
     assert customer

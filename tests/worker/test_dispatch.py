@@ -11,27 +11,27 @@ from worker.container import Container
 INVOICES, CUSTOMERS = Lane(1, EntityType.INVOICE), Lane(1, EntityType.CUSTOMER)
 
 
-def test_a_lane_has_one_message_on_its_way_however_often_it_is_nudged(container: Container) -> None:
+def test_a_lane_has_one_message_on_its_way_however_often_it_is_dispatched(container: Container) -> None:
     for _ in range(3):
         dispatch.dispatch_lanes([INVOICES])
     dispatch.dispatch_lanes([CUSTOMERS, Lane(2, EntityType.INVOICE), INVOICES])
     assert sorted(messages(container)) == [("sync_customers", 1), ("sync_invoices", 1), ("sync_invoices", 2)]
 
 
-def test_a_lane_is_nudged_again_once_its_message_has_arrived(container: Container) -> None:
+def test_a_lane_is_dispatched_again_once_its_message_has_arrived(container: Container) -> None:
     dispatch.dispatch_lanes([INVOICES])
     dispatch.clear_pending(INVOICES)
     dispatch.dispatch_lanes([INVOICES])
     assert len(messages(container)) == 2
 
 
-def test_a_nudge_that_was_lost_holds_up_the_next_for_a_minute_at_most(container: Container) -> None:
+def test_a_wake_up_that_was_lost_holds_up_the_next_for_a_minute_at_most(container: Container) -> None:
     dispatch.dispatch_lanes([INVOICES])
     (key,) = container.redis.keys("dispatched:*")
     assert 0 < container.redis.pttl(key) <= 60_000
 
 
-def test_a_connection_is_told_to_poll_once_even_by_two_beats(container: Container) -> None:
+def test_a_connection_is_polled_once_even_by_two_beats(container: Container) -> None:
     every = timedelta(minutes=5)
     dispatch.dispatch_polls("poll_moment", {1: every, 2: every})
     dispatch.dispatch_polls("poll_moment", {2: every, 1: every})

@@ -51,7 +51,7 @@ def test_a_record_has_an_address_in_both_systems(
     assert places.twentyfour == [in_twentyfour]
 
 
-def test_what_has_not_come_across_is_in_its_own_system_only(container: Container) -> None:
+def test_what_is_not_synced_is_in_its_own_system_only(container: Container) -> None:
     connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
     invoice = container.record_urls(settled(container.database, connection.id))
     assert (len(invoice.moment), invoice.twentyfour) == (1, [])

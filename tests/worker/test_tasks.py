@@ -23,7 +23,9 @@ from worker.jobs import diagnostics
 CUSTOMER, PROJECT, DRAFT = "62788973", "62788980", "106939080"
 
 
-def test_a_sweep_nudges_what_is_due_and_gives_a_sign_of_life(container: Container, connection: Connection) -> None:
+def test_a_sweep_dispatches_what_is_due_and_gives_a_sign_of_life(
+    container: Container, connection: Connection
+) -> None:
     enqueue(container.database, connection.id, [Record(EntityType.INVOICE, "9")], now=clock())
     assert not heartbeat.is_alive(container.redis)
     tasks.dispatch_due()
@@ -66,7 +68,7 @@ def test_a_sweep_finds_the_lane_of_a_worker_that_has_vanished(
     assert messages(container) == [("sync_customers", connection.id)]
 
 
-def test_working_a_lane_off_nudges_what_follows(container: Container, connection: Connection) -> None:
+def test_working_a_lane_off_dispatches_what_follows(container: Container, connection: Connection) -> None:
     enqueue(container.database, connection.id, [Record(EntityType.PROJECT, PROJECT)], now=clock())
     tasks.sync_projects(connection.id)
     assert set(messages(container)) == {("sync_customers", connection.id)}  # nothing else is due
@@ -82,7 +84,7 @@ def test_all_connections_that_work_are_polled(container: Container, connection: 
     assert messages(container) == [("poll_moment", connection.id)]
 
 
-def test_a_poll_finds_what_no_notification_told(
+def test_a_poll_finds_what_no_webhook_reported(
     container: Container, connection: Connection, books: dict[str, str]
 ) -> None:
     finalized = requests.post(f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
@@ -92,7 +94,7 @@ def test_a_poll_finds_what_no_notification_told(
     assert ("sync_invoices", connection.id) in messages(container)
 
 
-def test_what_a_poll_found_is_told_by_the_doctor_where_moment_does_send_notifications(
+def test_what_a_poll_found_is_reported_by_the_doctor_where_webhooks_arrive(
     container: Container, connection: Connection
 ) -> None:
     tasks.poll_moment(connection.id)
@@ -108,7 +110,7 @@ def said(container: Container, connection: Connection) -> str:
     return "\n".join(finding.message for finding in diagnostics.run_diagnostics(container, connection).findings)
 
 
-def test_a_poll_that_fails_leaves_its_kind_to_the_next(
+def test_a_poll_that_fails_leaves_its_entity_type_to_the_next(
     container: Container, connection: Connection, books: dict[str, str]
 ) -> None:
     mishap = {"operation": "GET customers", "kind": "error_503"}
@@ -166,7 +168,7 @@ def test_where_the_budget_leaves_nothing_to_polls_none_is_sent(
     assert messages(container) == []
 
 
-def test_what_needs_a_person_is_brought_to_mind_again(container: Container, connection: Connection) -> None:
+def test_what_needs_attention_is_reminded_of_again(container: Container, connection: Connection) -> None:
     stuck(container, connection, now=clock() - timedelta(days=2))
     tasks.send_reminders()
     told = [each.type for each in alert_outbox.pending_alerts(container.database, "books@example.com")]

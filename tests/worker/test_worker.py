@@ -41,7 +41,7 @@ def beat(environ: Mapping[str, str], tmp_path: Path) -> Iterator[subprocess.Pope
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_nudge_brings_an_invoice_into_the_books(
+def test_a_wake_up_brings_an_invoice_into_the_ledger(
     container: Container, connection: Connection, books: dict[str, str]
 ) -> None:
     finalize(books)
@@ -57,7 +57,7 @@ def test_a_worker_answers_whoever_asks_on_its_host(container: Container) -> None
     assert not heartbeat.is_unresponsive(app, container.redis)
 
 
-def test_a_worker_tells_its_metrics_where_it_is_told_to(environ: Mapping[str, str]) -> None:
+def test_a_worker_tells_its_metrics_where_it_is_configured_to(environ: Mapping[str, str]) -> None:
     (port,) = free_ports(0)
     with watched_worker(environ, port) as running:
         await_line(running, "ready.")
@@ -109,7 +109,7 @@ def test_what_a_page_asked_while_redis_was_away_is_answered_when_it_is_back(
 
 
 @pytest.mark.kills
-def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(
+def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_in_hand(
     container: Container, connection: Connection, books: dict[str, str], worker: subprocess.Popen[str]
 ) -> None:
     slow = {"operation": "SaveCompanies", "kind": "slow", "seconds": 1}
@@ -133,7 +133,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(
         (Record(EntityType.INVOICE, DRAFT), "SaveBundleList"),
     ],
 )
-def test_a_worker_that_was_stopped_for_longer_than_its_claim_sends_nothing_more(
+def test_a_worker_that_was_stopped_for_longer_than_its_lease_sends_nothing_more(
     container: Container,
     environ: Mapping[str, str],
     connection: Connection,

@@ -261,7 +261,7 @@ def test_what_a_remote_system_said_stays_in_its_own_words() -> None:
     assert "24SevenOffice avviste bilaget: «Period is locked»" in text(norwegian(alert(message=refused)))
 
 
-def test_connections_of_different_languages_are_told_in_that_of_the_most_urgent() -> None:
+def test_connections_of_different_languages_are_mailed_in_that_of_the_most_urgent() -> None:
     elsewhere = alert("Demo AS", alert_type=AlertType.PAUSED, connection="Fjord AS", language=Language.NORWEGIAN)
     assert mail(alert(), elsewhere)["Subject"].startswith("Tilkoblingen er satt på pause")
     assert mail(paused, replace(elsewhere, type=AlertType.NEEDS_ATTENTION))["Subject"].startswith(
@@ -275,7 +275,7 @@ def test_several_companies_are_counted_in_norwegian_too() -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
-def test_a_mail_leads_to_what_is_known_of_its_reason(kind: Literal["plain", "html"]) -> None:
+def test_a_mail_leads_to_what_is_known_of_its_error_code(kind: Literal["plain", "html"]) -> None:
     address = "https://bridge.example.com/error-codes/unknown_account?language=en"
     assert address in text(mail(UNKNOWN_ACCOUNT), kind)
     assert "/error-codes/" not in text(mail(alert(error_code="of long ago")), kind)

@@ -110,7 +110,7 @@ def test_a_server_that_nobody_vouches_for_gets_no_password(
     assert postbox.mails == []
 
 
-def test_a_wrong_password_is_said_without_the_password(postbox: Postbox, tls: ssl.SSLContext) -> None:
+def test_a_wrong_password_is_shown_without_the_password(postbox: Postbox, tls: ssl.SSLContext) -> None:
     with (
         listening(postbox, tls_context=tls, auth_required=True, authenticator=let_in) as port,
         pytest.raises(UnavailableError, match=r"^The mail server 127\.0\.0\.1 did not take a mail\.$"),
@@ -128,7 +128,7 @@ def test_a_mail_that_the_server_does_not_take_is_sent_later(postbox: Postbox, po
     assert len(postbox.mails) == 1
 
 
-def test_an_address_that_does_not_exist_is_told(postbox: Postbox, port: int) -> None:
+def test_an_address_that_does_not_exist_is_reported(postbox: Postbox, port: int) -> None:
     postbox.answers["kari@example.com"] = "550 No such user"
     with pytest.raises(RejectedError, match=r"for kari@example\.com \(550 No such user\)\.") as refusal:
         send(f"smtp://127.0.0.1:{port}")

@@ -82,7 +82,7 @@ def test_a_write_may_be_repeated_only_where_the_caller_says_so(
         client.write("POST", "projectExpenses", {}, repeatable=True)
 
 
-def test_a_write_that_never_left_is_not_uncertain(site: MomentSite) -> None:
+def test_a_write_that_never_left_has_a_known_outcome(site: MomentSite) -> None:
     nowhere = replace(site, url="http://127.0.0.1:1")
     client = MomentClient(nowhere, company="1001", api_key=SecretStr("moment-key"))
     with pytest.raises(UnavailableError, match="could not be reached"):
@@ -126,7 +126,7 @@ def test_a_status_of_a_write_has_one_consequence(
         (sends(b"[" * 100_000, status=400), "status 400"),
     ],
 )
-def test_a_refusal_is_told_in_moments_own_words(
+def test_a_refusal_is_reported_in_moments_own_words(
     remote: Remote, client: MomentClient, answer: Answer, said: str
 ) -> None:
     remote.answers["PATCH customers/7"] = [answer]
@@ -146,7 +146,7 @@ def test_a_refusal_is_told_in_moments_own_words(
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_wait_that_moment_asks_for_is_told(
+def test_a_wait_that_moment_asks_for_is_returned(
     remote: Remote, client: MomentClient, status: int, headers: dict[str, str], wait: timedelta | None
 ) -> None:
     remote.answers["GET customers/7"] = [says({}, status=status, headers=headers)]

@@ -196,7 +196,7 @@ def test_a_refusal_of_what_is_invoiced_says_so(remote: Remote, gateway: MomentGa
 
 @pytest.mark.parametrize("touch", TOUCHING)
 @pytest.mark.parametrize("expense", [says({"id": 9, "invoiced": False}), says({"id": 9}), says({}, status=404)])
-def test_any_other_refusal_is_told_in_moments_own_words(
+def test_any_other_refusal_is_reported_in_moments_own_words(
     remote: Remote, gateway: MomentGateway, touch: str, expense: Answer
 ) -> None:
     remote.answers |= {touch: [REFUSED], "GET projectExpenses/9": [expense]}
@@ -205,7 +205,7 @@ def test_any_other_refusal_is_told_in_moments_own_words(
     assert refusal.value.error_code == "moment_refused"
 
 
-def test_the_names_of_files_are_told(remote: Remote, gateway: MomentGateway) -> None:
+def test_the_names_of_files_are_returned(remote: Remote, gateway: MomentGateway) -> None:
     files = [{"id": 1, "name": "Byggmakker 5512.pdf"}, {"id": 2}]
     remote.answers["GET projectExpenses/9/attachments"] = [says({"content": files})]
     assert gateway.attachments("9") == ["Byggmakker 5512.pdf", ""]

@@ -61,7 +61,7 @@ def test_the_accounts_are_read_once_for_many_invoices(remote: Remote, gateway: M
     assert remote.times("GET financialAccounts") == 1
 
 
-def test_what_one_key_has_read_is_not_told_to_who_shows_another(
+def test_what_one_key_has_read_is_not_shown_to_who_shows_another(
     remote: Remote, gateway: MomentGateway, site: MomentSite
 ) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
@@ -121,7 +121,7 @@ def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: Momen
         gateway.write_customer_number("7", 10001)
 
 
-def test_every_page_of_what_changed_is_told(remote: Remote, gateway: MomentGateway) -> None:
+def test_every_page_of_what_changed_is_returned(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET projects"] = pages([{"id": 1}, {"id": 2}], [{"id": 3}], [{"id": "four"}])
     assert list(gateway.changed(EntityType.PROJECT, since=SINCE)) == ["1", "2", "3", "four"]
     assert [asked.query for asked in remote.asked] == [
@@ -129,7 +129,7 @@ def test_every_page_of_what_changed_is_told(remote: Remote, gateway: MomentGatew
     ]
 
 
-def test_nothing_changed_is_nothing_told(remote: Remote, gateway: MomentGateway) -> None:
+def test_nothing_changed_is_nothing_returned(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET projects"] = [says({"content": [], "page": {"number": 0, "totalPages": 0}})]
     assert list(gateway.changed(EntityType.PROJECT, since=SINCE)) == []
 
@@ -156,7 +156,7 @@ def test_what_did_not_change_since_is_left_out(
     assert list(gateway.changed(EntityType.CUSTOMER, since=SINCE)) == (["1"] if told else [])
 
 
-def test_what_was_modified_is_told_with_its_instant_where_moment_tells_one(
+def test_what_was_modified_is_returned_with_its_instant_where_moment_tells_one(
     remote: Remote, gateway: MomentGateway
 ) -> None:
     told = ["2026-03-01T11:00:31+01:00", None]

@@ -26,7 +26,7 @@ def customers(remote: Remote) -> None:
         remote.answers[f"GET customers/{record_id}"] = [says({"id": int(record_id), "name": f"Kunde {record_id}"})]
 
 
-def test_each_record_comes_with_what_was_said_for_it_alone(remote: Remote, gateway: MomentGateway) -> None:
+def test_each_record_comes_with_the_calls_made_for_it_alone(remote: Remote, gateway: MomentGateway) -> None:
     with gateway.reading_ahead(EntityType.CUSTOMER, IDS):
         for record_id in reversed(IDS):
             with recording_calls() as heard:
@@ -45,7 +45,7 @@ def test_what_is_asked_for_again_is_read_again(remote: Remote, gateway: MomentGa
     assert remote.times("GET customers/7") == 3
 
 
-def test_what_went_wrong_is_told_when_its_record_is_asked_for(remote: Remote, gateway: MomentGateway) -> None:
+def test_what_went_wrong_is_returned_when_its_record_is_asked_for(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET customers/8"] = [says({}, status=503)]
     with gateway.reading_ahead(EntityType.CUSTOMER, IDS):
         assert gateway.customer("7")

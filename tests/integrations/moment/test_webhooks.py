@@ -15,13 +15,13 @@ DOCUMENTED = (
 )
 
 
-def test_the_documented_notification_names_its_invoice() -> None:
+def test_the_documented_webhook_names_its_invoice() -> None:
     assert read(DOCUMENTED) == Record(EntityType.INVOICE, "106939080")
 
 
 @pytest.mark.parametrize("entity_type", [EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE])
 @pytest.mark.parametrize("record_id", [7, "7", 9_999_999_999_999_999_999, "a-7_B"])
-def test_a_notification_names_a_record_by_number_or_text(entity_type: EntityType, record_id: int | str) -> None:
+def test_a_webhook_names_a_record_by_number_or_text(entity_type: EntityType, record_id: int | str) -> None:
     body = json.dumps({entity_type: {"id": record_id}}).encode()
     assert read(body) == Record(entity_type, str(record_id))
 

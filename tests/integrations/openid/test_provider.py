@@ -45,7 +45,7 @@ def test_some_providers_vouch_in_words_of_their_own(there: Organization, vouched
 
 
 @pytest.mark.parametrize("vouched", [False, None, "false", "yes", 0])
-def test_an_address_that_nobody_vouches_for_is_not_told(there: Organization, vouched: object) -> None:
+def test_an_address_that_nobody_vouches_for_is_not_returned(there: Organization, vouched: object) -> None:
     there.claims["email_verified"] = vouched
     assert sign_in(there, provider(there.issuer)) == Identity(there.issuer, "anna-4711", "")
 

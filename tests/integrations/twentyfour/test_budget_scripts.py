@@ -213,7 +213,7 @@ def test_where_the_limit_of_24sevenoffice_is_below_ours_polls_get_fewer_and_even
     assert day.take(1000, OTHER + 1) >= polls * 0.9 - 2
 
 
-def test_what_was_said_earlier_and_what_was_said_of_the_last_hour_changes_nothing(redis: Redis) -> None:
+def test_what_was_reported_earlier_or_of_the_last_hour_changes_nothing(redis: Redis) -> None:
     day = Day(redis)
     for left, reset in ((30, "13"), (60, "13"), (10, "12")):
         day.budget.record_response(

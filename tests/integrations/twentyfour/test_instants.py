@@ -39,13 +39,13 @@ def asked_since(remote: Remote) -> str:
     return value_of("ChangedAfter", [each.body for each in remote.asked if "SyncList" in each.operation][-1])
 
 
-def test_a_register_with_instants_of_several_zones_is_read(remote: Remote, register: CustomerIndex) -> None:
+def test_a_customer_index_with_instants_of_several_zones_is_read(remote: Remote, register: CustomerIndex) -> None:
     assert [company.number for company in register.companies()] == [1, 2, 3]
     register.companies()
     assert asked_since(remote) == "2026-03-02T08:50:00"
 
 
-def test_a_glance_at_such_a_register_asks_from_the_latest_instant_on(
+def test_a_glance_at_such_a_customer_index_asks_from_the_latest_instant_on(
     remote: Remote, register: CustomerIndex
 ) -> None:
     assert register.count() == (4, 0)

@@ -58,7 +58,7 @@ def changed(session: Session, *, accounts: str = "4300") -> list[str]:
     return list(gateway(session).changed_vouchers(AccountRanges.parse(accounts), since=since, until=until))
 
 
-def test_a_voucher_whose_costs_stand_in_another_month_is_told_as_it_does_not_balance(
+def test_a_voucher_whose_costs_stand_in_another_month_is_marked_as_unbalanced(
     remote: Remote, session: Session
 ) -> None:
     kept = [

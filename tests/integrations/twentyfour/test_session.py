@@ -201,7 +201,7 @@ def test_the_only_usable_client_is_found_by_itself_and_once(
     assert remote.times("GetIdentitiesWithCredential") == 1
 
 
-def test_of_several_clients_only_the_number_is_told_to_those_who_did_not_ask(
+def test_of_several_clients_only_the_number_is_shown_to_those_who_did_not_ask(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
     remote.answers["GetIdentitiesWithCredential"] = [

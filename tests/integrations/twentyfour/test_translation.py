@@ -44,21 +44,21 @@ def saved(remote: Remote, session: Session, *companies: str) -> list[object]:
     ]
 
 
-def test_numbers_are_told_by_moment_id_when_they_come_in_another_order(remote: Remote, session: Session) -> None:
+def test_numbers_are_read_by_moment_id_when_they_come_in_another_order(remote: Remote, session: Session) -> None:
     both = company(10002, moment_id="moment-2"), company(10001, moment_id="moment-1")
     assert saved(remote, session, *both) == [10001, 10002]
 
 
-def test_numbers_are_told_by_place_when_no_moment_id_comes_back(remote: Remote, session: Session) -> None:
+def test_numbers_are_read_by_place_when_no_moment_id_comes_back(remote: Remote, session: Session) -> None:
     assert saved(remote, session, company(10001), company(10002)) == [10001, 10002]
 
 
-def test_a_refusal_is_told_to_the_customer_in_its_place(remote: Remote, session: Session) -> None:
+def test_a_refusal_is_reported_at_the_customer_in_its_place(remote: Remote, session: Session) -> None:
     answers = saved(remote, session, company(None, problem="Property Type is missing."), company(10002))
     assert answers == [(RejectedError, "refused"), 10002]
 
 
-def test_a_customer_that_nothing_is_said_about_may_have_been_saved(remote: Remote, session: Session) -> None:
+def test_a_customer_that_the_answer_leaves_out_may_have_been_saved(remote: Remote, session: Session) -> None:
     assert saved(remote, session, company(10001, moment_id="moment-1")) == [
         10001,
         (OutcomeUnknownError, "no_number"),
@@ -105,7 +105,7 @@ def test_the_plainest_of_the_types_of_outgoing_invoices_is_taken(remote: Remote,
     assert AccountingSetup(session).outgoing_invoice() == VoucherType(number=9, series=6)
 
 
-def test_books_without_a_type_of_outgoing_invoices_are_for_a_person(remote: Remote, session: Session) -> None:
+def test_a_ledger_without_a_type_of_outgoing_invoices_is_for_a_person(remote: Remote, session: Session) -> None:
     remote.answers["GetTypeList"] = [says("GetTypeList", TYPE.format(3, "Diverse", 5, 8))]
     with pytest.raises(MisconfiguredError) as raised:
         AccountingSetup(session).outgoing_invoice()

@@ -16,7 +16,7 @@ def told(database: Database, scope: Scope, *, users: bool = False) -> list[str]:
     return [line.action for line in audit_log.page(database, scope, users=users).lines]
 
 
-def test_what_was_done_to_users_is_told_to_those_who_manage_them(
+def test_what_was_done_to_users_is_shown_to_those_who_manage_them(
     database: Database, connection: Connection
 ) -> None:
     note(database, "paused", connection)

@@ -54,7 +54,7 @@ def test_a_connection_tells_how_it_stands(database: Database, ids: dict[str, int
     assert status.synced == {EntityType.INVOICE: NOW, EntityType.CUSTOMER: NOW + REST}
 
 
-def test_an_outage_that_is_over_is_not_told(database: Database, ids: dict[str, int]) -> None:
+def test_an_outage_that_is_over_is_not_shown(database: Database, ids: dict[str, int]) -> None:
     there = ids["Fjord AS"]
     interrupt(database, there)
     outages.recover(database, there, now=NOW)
@@ -93,7 +93,7 @@ def test_nobody_sees_more_than_their_connections(database: Database, ids: dict[s
     assert dashboard.error_code_counts(database, theirs) == []
 
 
-def test_what_needs_a_person_is_told_by_its_reason_the_most_frequent_first(
+def test_what_needs_attention_is_listed_by_its_error_code_the_most_frequent_first(
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
     for n, name in enumerate(("Nordlys AS", "Fjord AS")):
@@ -124,7 +124,7 @@ def test_what_needs_a_person_is_told_by_its_reason_the_most_frequent_first(
     )
 
 
-def test_many_connections_are_told_a_page_at_a_time(database: Database, connections: Connections) -> None:
+def test_many_connections_are_shown_a_page_at_a_time(database: Database, connections: Connections) -> None:
     for n in range(SIZE + 3):
         connections.add(f"Company {n:03}", settings(), actor="test", now=NOW)
     first, second = (dashboard.connection_statuses(database, EVERYTHING, page=page) for page in (1, 2))

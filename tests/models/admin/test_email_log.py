@@ -50,7 +50,7 @@ def test_a_mail_tells_to_whom_it_went_and_what_it_said_the_latest_first(
     ]
 
 
-def test_what_waits_is_told_until_it_is_sent(database: Database, connection: Connection) -> None:
+def test_what_waits_is_listed_until_it_is_sent(database: Database, connection: Connection) -> None:
     tell(database, connection, "First", at=NOW)
     tell(database, connection, "Second", at=NOW + HOUR)
     (mail,) = email_log.pending(database, EVERYTHING)
@@ -96,7 +96,7 @@ def test_mails_are_paged_both_ways(database: Database, connection: Connection) -
     assert email_log.page(database, EVERYTHING, key=second.newer) == first
 
 
-def test_a_change_tells_who_has_heard_of_it(database: Database, connection: Connection) -> None:
+def test_a_record_shows_who_was_mailed_about_it(database: Database, connection: Connection) -> None:
     alert = Alert(AlertType.NEEDS_ATTENTION, "Invoice 1024", "Wrong.", "", ("a@example.com", "b@example.com"))
     job = settled(database, connection.id, state=JobState.NEEDS_ATTENTION, alert=alert)
     send(database, at=NOW + HOUR)

@@ -67,7 +67,7 @@ def test_what_is_in_a_workers_hands_is_left_to_it(database: Database, connection
     assert close(database, everything).count == 0
 
 
-def test_a_closed_change_says_who_closed_it_and_keeps_what_was_wrong(database: Database, stuck: JobView) -> None:
+def test_a_dismissed_job_says_who_closed_it_and_keeps_what_was_wrong(database: Database, stuck: JobView) -> None:
     close(database, only(stuck))
     closed = see(database, stuck)
     assert (closed.state, closed.dismissal_reason) == (JobState.DISMISSED, "Handled by hand (kari)")
@@ -140,9 +140,7 @@ def test_all_that_a_filter_lets_through_is_closed_up_to_an_instant(
     assert [see(database, each).state for each in (stuck, late)] == [JobState.DISMISSED, JobState.NEEDS_ATTENTION]
 
 
-def test_who_did_what_to_which_record_is_in_the_audit_and_the_story_of_the_change(
-    database: Database, stuck: JobView
-) -> None:
+def test_who_did_what_to_a_record_is_in_the_audit_log_and_its_timeline(database: Database, stuck: JobView) -> None:
     close(database, only(stuck))
     job_actions.reopen(database, only(stuck), actor="ola", now=LATER)
     job_actions.retry(database, only(stuck), actor="ola", now=LATER)
@@ -166,7 +164,7 @@ def test_attempts_are_paged_the_latest_first(database: Database, connection: Con
     assert [attempt.at for attempt in last.lines] == instants[4::-1]
 
 
-def test_a_closed_change_is_listed_by_the_reason_that_it_had(database: Database, stuck: JobView) -> None:
+def test_a_dismissed_job_is_listed_by_the_error_code_that_it_had(database: Database, stuck: JobView) -> None:
     close(database, only(stuck))
     job_filter = JobFilter(error_code="account", states=frozenset({JobState.DISMISSED}))
     assert [view.id for view in job_list.latest(database, job_filter)] == [stuck.id]

@@ -39,7 +39,7 @@ def test_what_was_typed_is_known_until_there_is_an_answer_and_then_without_its_s
     assert answered.result == {"clients": [], "input": {"username": "demo@example.com"}}
 
 
-def test_an_errand_is_answered_once(operations: Operations, connection: Connection) -> None:
+def test_an_operation_is_answered_once(operations: Operations, connection: Connection) -> None:
     number = operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW)
     assert operations.pending(since=NOW) == [number]
     for name in ("first", "second"):
@@ -50,7 +50,7 @@ def test_an_errand_is_answered_once(operations: Operations, connection: Connecti
     assert operations.pending(since=NOW) == []
 
 
-def test_the_last_errand_of_a_kind_is_found(operations: Operations, connection: Connection) -> None:
+def test_the_last_operation_of_a_type_is_found(operations: Operations, connection: Connection) -> None:
     assert operations.latest(connection.id, OperationType.DIAGNOSTICS) is None
     first, second = (
         operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW) for _ in range(2)
@@ -61,7 +61,7 @@ def test_the_last_errand_of_a_kind_is_found(operations: Operations, connection: 
     assert (first < second, latest.id) == (True, second)
 
 
-def test_old_errands_are_neither_run_nor_kept(operations: Operations, connection: Connection) -> None:
+def test_old_operations_are_neither_run_nor_kept(operations: Operations, connection: Connection) -> None:
     number = operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW)
     assert operations.pending(since=NOW + timedelta(seconds=1)) == []
     operations.delete_old(before=NOW)

@@ -43,7 +43,7 @@ def told(database: Database) -> list[tuple[AlertType, str]]:
     return [(each.type, each.title) for each in alert_outbox.pending_alerts(database, "books@example.com")]
 
 
-def test_what_needs_a_person_is_brought_to_mind_after_one_seven_and_fourteen_days(
+def test_what_needs_attention_is_reminded_of_after_one_seven_and_fourteen_days(
     database: Database, connection: Connection
 ) -> None:
     attempt(database, connection, Outcome.FAILED)
@@ -60,13 +60,13 @@ def test_a_new_failure_of_the_same_record_does_not_start_the_days_anew(
     assert reminders.queue_reminders(database, now=NOW + DAY) == 1
 
 
-def test_what_has_come_across_is_not_brought_to_mind(database: Database, connection: Connection) -> None:
+def test_what_is_synced_is_not_reminded_of(database: Database, connection: Connection) -> None:
     attempt(database, connection, Outcome.FAILED)
     attempt(database, connection, Outcome.SYNCED)
     assert reminders.queue_reminders(database, now=NOW + 20 * DAY) == 0
 
 
-def test_a_person_takes_a_change_off_the_list_and_it_stays_off(database: Database, connection: Connection) -> None:
+def test_a_person_takes_a_job_off_the_list_and_it_stays_off(database: Database, connection: Connection) -> None:
     stuck = attempt(database, connection, Outcome.FAILED)
     assert job_actions.dismiss(database, only(stuck), because="Posted by hand", actor="kari", now=NOW).count == 1
     enqueue(database, connection.id, [INVOICE], now=NOW)
@@ -77,14 +77,14 @@ def test_a_person_takes_a_change_off_the_list_and_it_stays_off(database: Databas
     assert (closed.state, closed.dismissal_reason) == (JobState.DISMISSED, "Posted by hand (kari)")
 
 
-def test_a_closed_change_can_be_opened_again(database: Database, connection: Connection) -> None:
+def test_a_dismissed_job_can_be_opened_again(database: Database, connection: Connection) -> None:
     stuck = attempt(database, connection, Outcome.FAILED)
     job_actions.dismiss(database, only(stuck), because="Posted by hand", actor="kari", now=NOW)
     lanes = job_actions.retry(database, only(stuck), actor="kari", now=NOW).lanes
     assert lanes == {Lane(connection.id, EntityType.INVOICE)}
 
 
-def test_a_settled_change_is_not_closed(database: Database, connection: Connection) -> None:
+def test_a_completed_job_is_not_closed(database: Database, connection: Connection) -> None:
     settled = attempt(database, connection, Outcome.SYNCED)
     assert job_actions.dismiss(database, only(settled), because="Posted by hand", actor="kari", now=NOW).count == 0
 
@@ -95,7 +95,7 @@ def weekly(connections: Connections) -> Connection:
     return connection
 
 
-def test_the_week_tells_what_polls_found_without_a_notification(database: Database, weekly: Connection) -> None:
+def test_the_week_tells_what_polls_found_without_a_webhook(database: Database, weekly: Connection) -> None:
     lane, found = Lane(weekly.id, EntityType.INVOICE), [ModifiedRecord("9", NOW + 2 * DAY)]
     missed_webhooks.record(database, lane, found, now=NOW + 3 * DAY)
     attempt(database, weekly, Outcome.SYNCED, now=NOW + 3 * DAY)

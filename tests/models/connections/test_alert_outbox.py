@@ -47,7 +47,7 @@ def stuck(database: Database, connection: Connection) -> Sequence[PendingAlert]:
     return alert_outbox.pending_alerts(database, "a@example.com")
 
 
-def test_what_is_to_be_told_waits_for_each_address(database: Database, connection: Connection) -> None:
+def test_what_is_to_be_sent_waits_for_each_address(database: Database, connection: Connection) -> None:
     tell(database, connection, "Invoice 1", "a@example.com", "b@example.com")
     assert set(alert_outbox.recipients_due(database, now=NOW, pause=PAUSE)) == {"a@example.com", "b@example.com"}
     (pending,) = alert_outbox.pending_alerts(database, "a@example.com")
@@ -60,7 +60,7 @@ def test_what_is_to_be_told_waits_for_each_address(database: Database, connectio
 
 
 @pytest.mark.parametrize("status", [DeliveryStatus.SENT, DeliveryStatus.REFUSED])
-def test_an_address_is_left_in_peace_after_a_mail_and_then_told_all_at_once(
+def test_an_address_is_left_in_peace_after_a_mail_and_then_mailed_all_at_once(
     database: Database, connection: Connection, status: DeliveryStatus
 ) -> None:
     tell(database, connection, "Invoice 1")
@@ -76,7 +76,7 @@ def test_an_address_is_left_in_peace_after_a_mail_and_then_told_all_at_once(
 
 
 @pytest.mark.parametrize("status", list(DeliveryStatus))
-def test_nothing_is_told_twice_nor_tried_for_ever(
+def test_nothing_is_mailed_twice_nor_tried_for_ever(
     database: Database, connection: Connection, status: DeliveryStatus
 ) -> None:
     tell(database, connection, "Invoice 1", "a@example.com", "b@example.com")
@@ -104,7 +104,7 @@ def test_to_whom_what_and_when_is_written_down(database: Database, connection: C
     ]
 
 
-def test_an_alert_about_a_record_tells_its_kind_and_since_when_it_needs_a_person(
+def test_an_alert_about_a_record_has_its_type_and_since_when_it_needs_attention(
     database: Database, connection: Connection
 ) -> None:
     (told,) = stuck(database, connection)
@@ -123,7 +123,7 @@ def test_a_record_that_nobody_has_read_is_named_by_where_it_comes_from(entity_ty
     assert Record(entity_type, "9").name == name
 
 
-def test_an_alert_is_told_in_the_language_of_its_connection_and_with_its_reason(
+def test_an_alert_is_in_the_language_of_its_connection_with_its_error_code(
     database: Database, connections: Connections
 ) -> None:
     english, _ = connections.add("Fjord AS", settings(language="en"), actor="test", now=NOW)

@@ -7,7 +7,7 @@ from models.enums import EntityType, Lane
 from tests.factories import NOW
 
 
-def test_the_last_notification_of_each_kind_is_known_to_the_minute(
+def test_the_last_webhook_of_each_entity_type_is_known_to_the_minute(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
     lane = Lane(connection.id, EntityType.INVOICE)

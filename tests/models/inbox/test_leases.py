@@ -51,13 +51,13 @@ def see(database: Database, lane: Lane, record_id: str) -> JobView:
     return found
 
 
-def test_a_record_received_three_times_is_one_change(database: Database, lane: Lane) -> None:
+def test_a_record_received_three_times_is_one_job(database: Database, lane: Lane) -> None:
     for _ in range(3):
         receive(database, lane, "1")
     assert take(database, lane) == ["1"]
 
 
-def test_changes_are_claimed_in_the_order_of_their_arrival(database: Database, lane: Lane) -> None:
+def test_jobs_are_leased_in_the_order_of_their_arrival(database: Database, lane: Lane) -> None:
     for n, record_id in enumerate("cab"):
         receive(database, lane, record_id, now=NOW + n * timedelta(seconds=1))
     assert take(database, lane, now=NOW + MINUTE) == ["c", "a", "b"]
@@ -77,7 +77,7 @@ def test_other_lanes_go_on_beside_it(database: Database, lane: Lane) -> None:
     assert take(database, other) == ["1"]
 
 
-def test_a_change_that_arrives_while_its_record_is_in_hand_is_looked_at_again(
+def test_a_webhook_that_arrives_while_its_record_is_in_hand_is_looked_at_again(
     database: Database, lane: Lane
 ) -> None:
     receive(database, lane, "1")
@@ -95,14 +95,14 @@ def test_a_refused_record_that_changed_meanwhile_is_tried_at_once(database: Data
     assert take(database, lane) == ["1"]
 
 
-def test_a_settled_change_is_not_taken_again(database: Database, lane: Lane) -> None:
+def test_a_completed_job_is_not_taken_again(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     settle(database, claimed(database, lane))
     assert take(database, lane, now=NOW + 10 * MINUTE) == []
     assert see(database, lane, "1").outcome is Outcome.SYNCED
 
 
-def test_a_waiting_change_keeps_its_time_however_often_it_is_received(database: Database, lane: Lane) -> None:
+def test_a_waiting_job_keeps_its_time_however_often_it_is_received(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     settle(
         database, claimed(database, lane), state=JobState.QUEUED, due_at=NOW + 5 * MINUTE, outcome=Outcome.FAILED
@@ -112,7 +112,7 @@ def test_a_waiting_change_keeps_its_time_however_often_it_is_received(database: 
     assert take(database, lane, now=NOW + 5 * MINUTE) == ["1"]
 
 
-def test_a_change_that_needs_a_person_is_tried_when_its_record_changes(database: Database, lane: Lane) -> None:
+def test_a_job_that_needs_attention_is_tried_when_its_record_changes(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     settle(database, claimed(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
     receive(database, lane, "1", now=NOW + MINUTE)
@@ -132,7 +132,7 @@ def test_what_another_record_needs_is_left_alone_while_it_needs_a_person(databas
     assert take(database, lane) == ["2"]
 
 
-def test_a_claim_that_runs_out_is_taken_over_and_uncertain(database: Database, lane: Lane) -> None:
+def test_a_lease_that_expires_is_taken_over_and_its_outcome_is_unknown(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lost = claimed(database, lane)
     assert due.lanes(database, now=NOW) == []
@@ -143,14 +143,14 @@ def test_a_claim_that_runs_out_is_taken_over_and_uncertain(database: Database, l
         settle(database, lost)
 
 
-def test_a_renewed_claim_is_not_taken_over(database: Database, lane: Lane) -> None:
+def test_a_renewed_lease_is_not_taken_over(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lease = claimed(database, lane)
     leases.renew(database, lease, until=NOW + 5 * MINUTE)
     assert take(database, lane, now=NOW + 4 * MINUTE) == []
 
 
-def test_a_claim_that_was_taken_over_cannot_be_renewed(database: Database, lane: Lane) -> None:
+def test_a_lease_that_was_taken_over_cannot_be_renewed(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lost = claimed(database, lane)
     claimed(database, lane, now=NOW + MINUTE)
@@ -165,7 +165,7 @@ def test_a_record_that_a_worker_vanished_over_goes_alone(database: Database, lan
     assert take(database, lane, now=NOW + MINUTE) == ["1"]
 
 
-def test_a_paused_connection_keeps_its_changes(
+def test_a_paused_connection_keeps_its_jobs(
     database: Database, lane: Lane, connections: Connections, connection: Connection
 ) -> None:
     receive(database, lane, "1")
@@ -223,14 +223,14 @@ def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) 
     assert told == [(Outcome.FAILED, "Down."), (Outcome.SYNCED, "Voucher 1.")]
 
 
-def test_a_change_given_back_untouched_leaves_no_attempt(database: Database, lane: Lane) -> None:
+def test_a_job_given_back_untouched_leaves_no_attempt(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     settle(database, claimed(database, lane), state=JobState.QUEUED, outcome=None)
     assert job_actions.attempts(database, see(database, lane, "1").id) == []
     assert take(database, lane) == ["1"]
 
 
-def test_a_person_can_have_a_stuck_change_tried_again(database: Database, lane: Lane) -> None:
+def test_a_person_can_have_a_job_that_needs_attention_tried_again(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     settle(database, claimed(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
     chosen = JobFilter(ids=frozenset({see(database, lane, "1").id}))
@@ -238,7 +238,7 @@ def test_a_person_can_have_a_stuck_change_tried_again(database: Database, lane: 
     assert take(database, lane) == ["1"]
 
 
-def test_old_attempts_are_forgotten_and_the_standing_of_the_change_is_kept(database: Database, lane: Lane) -> None:
+def test_old_attempts_are_forgotten_and_the_state_of_the_job_is_kept(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     settle(database, claimed(database, lane))
     retention.delete_attempts(database, before=NOW + MINUTE)

@@ -38,7 +38,7 @@ def uncertain(
 
 
 @pytest.mark.parametrize("records", [[INVOICE], [INVOICE, OTHER]], ids=["one", "many"])
-def test_what_a_restored_lane_receives_is_in_doubt_until_a_poll_has_caught_up(
+def test_what_a_restored_lane_receives_is_verified_until_a_poll_has_caught_up(
     database: Database, connection: Connection, records: list[Record]
 ) -> None:
     lane = Lane(connection.id, EntityType.INVOICE)
@@ -51,28 +51,30 @@ def test_what_a_restored_lane_receives_is_in_doubt_until_a_poll_has_caught_up(
     assert not any(uncertain(database, connection).values())
 
 
-def test_what_is_needed_first_is_in_doubt_for_good(database: Database, connection: Connection) -> None:
+def test_a_dependency_after_a_restore_is_always_verified(database: Database, connection: Connection) -> None:
     restored(database)
     cursors.move(database, Lane(connection.id, EntityType.CUSTOMER), to=NOW + HOUR)
     enqueue(database, connection.id, [CUSTOMER], now=NOW, as_dependency=True)
     assert uncertain(database, connection, EntityType.CUSTOMER) == {"7": True}
 
 
-def test_what_was_not_settled_in_the_backup_is_in_doubt(database: Database, connection: Connection) -> None:
+def test_what_was_not_done_in_the_backup_has_an_unknown_outcome(
+    database: Database, connection: Connection
+) -> None:
     settled(database, connection.id, OTHER)
     enqueue(database, connection.id, [INVOICE], now=NOW)
     assert restored(database) == 1
     assert uncertain(database, connection) == {"9": True}
 
 
-def test_without_a_restore_nothing_is_in_doubt(database: Database, connection: Connection) -> None:
+def test_without_a_restore_no_outcome_is_unknown(database: Database, connection: Connection) -> None:
     enqueue(database, connection.id, [INVOICE, OTHER], now=NOW)
     enqueue(database, connection.id, [CUSTOMER], now=NOW, as_dependency=True)
     assert not any(uncertain(database, connection).values())
     assert not any(uncertain(database, connection, EntityType.CUSTOMER).values())
 
 
-def test_only_the_lanes_of_a_connection_made_anew_begin_where_it_is_said(
+def test_only_the_lanes_of_a_connection_made_anew_begin_at_its_start(
     database: Database, connection: Connection
 ) -> None:
     asked, polled = Lane(connection.id, EntityType.INVOICE), Lane(connection.id, EntityType.PROJECT)

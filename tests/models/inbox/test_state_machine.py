@@ -143,7 +143,7 @@ class Inbox(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_no_change_is_ever_lost_or_in_two_hands(database: Database, connection: Connection) -> None:
+def test_no_job_is_ever_lost_or_in_two_hands(database: Database, connection: Connection) -> None:
     checks = settings(
         max_examples=60,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller takes minutes

@@ -36,7 +36,7 @@ def test_attempts_are_counted_by_how_they_ended(database: Database, connection: 
         assert (period.synced, period.unchanged, period.skipped, period.failed) == (2, 1, 1, 1)
 
 
-def test_the_time_from_event_to_outcome_is_that_of_what_came_across(
+def test_the_time_from_event_to_outcome_is_that_of_what_was_synced(
     database: Database, connection: Connection
 ) -> None:
     lane, records = Lane(connection.id, EntityType.INVOICE), [Record(EntityType.INVOICE, each) for each in "123"]
@@ -80,7 +80,7 @@ def test_everybody_sees_the_numbers_of_their_connections_only(
     assert [now_of(database, scope=scope).synced for scope in scopes] == [5, 2, 0]
 
 
-def test_an_hour_without_attempts_is_told_too(database: Database, connection: Connection) -> None:
+def test_an_hour_without_attempts_is_reported_too(database: Database, connection: Connection) -> None:
     settled(database, connection.id, at=NOW - 5 * 60 * MINUTE)
     told = statistics.last_periods(database, Granularity.HOUR, 24, scope=Scope(), now=NOW)
     assert [period.synced for period in told] == [0] * 18 + [1] + [0] * 5
@@ -102,12 +102,12 @@ def test_a_day_is_one_of_oslo_also_when_the_clock_changes(
     assert [(period.starts_at, period.synced) for period in told] == [(day, 2), (day + timedelta(days=1), 1)]
 
 
-def test_hours_are_told_one_by_one_when_the_clock_changes() -> None:
+def test_hours_are_reported_one_by_one_when_the_clock_changes() -> None:
     begins = Granularity.HOUR.last(4, now=datetime(2026, 10, 25, 3, 30, tzinfo=OSLO))
     assert [f"{each:%H %z}" for each in begins] == ["01 +0200", "02 +0200", "02 +0100", "03 +0100"]
 
 
-def test_old_tallies_are_forgotten_hours_sooner_than_days(database: Database, connection: Connection) -> None:
+def test_old_statistics_are_forgotten_hours_sooner_than_days(database: Database, connection: Connection) -> None:
     settled(database, connection.id)
     statistics.delete_old(database, now=NOW + timedelta(days=8))
     assert (now_of(database, Granularity.HOUR).synced, now_of(database, Granularity.DAY).synced) == (0, 1)

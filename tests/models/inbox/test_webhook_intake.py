@@ -18,7 +18,7 @@ INVOICE, OTHER, COST = (
 )
 
 
-def test_what_travels_is_in_the_inbox_and_what_does_not_is_not(
+def test_what_is_synced_is_in_the_inbox_and_what_is_not_is_not(
     database: Database, connections: Connections
 ) -> None:
     connection, token = add(connections)
@@ -36,7 +36,7 @@ def test_a_token_that_leads_nowhere_puts_nothing_into_the_inbox(
     assert job_list.latest(database, JobFilter()) == []
 
 
-def test_where_the_settings_do_not_say_what_travels_the_usual_kinds_do(
+def test_where_the_settings_do_not_say_what_is_synced_the_usual_entity_types_do(
     database: Database, connections: Connections
 ) -> None:
     connection, token = add(connections)
@@ -46,7 +46,7 @@ def test_where_the_settings_do_not_say_what_travels_the_usual_kinds_do(
     assert receive(database, token, COST) == WebhookReceipt(connection, enqueued=False)
 
 
-def test_what_a_restored_lane_is_notified_of_is_in_doubt_until_a_poll_has_caught_up(
+def test_a_webhook_after_a_restore_is_verified_until_a_poll_has_caught_up(
     database: Database, connections: Connections
 ) -> None:
     connection, token = add(connections)

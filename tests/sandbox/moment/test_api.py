@@ -22,7 +22,7 @@ def test_a_company_may_change_its_key(moment: Moment) -> None:
     assert moment.api("GET", "customers", auth=("apikey", "new")).status_code == 200
 
 
-def test_the_demo_company_has_the_records_of_the_documented_notification(moment: Moment) -> None:
+def test_the_demo_company_has_the_records_of_the_documented_webhook(moment: Moment) -> None:
     assert moment.read(f"customers/{CUSTOMER}")["customerNumber"] == ""
     assert moment.read(f"projects/{PROJECT}")["projectNumber"] == "1"
     assert moment.read(f"invoices/{DRAFT}")["invoiceState"] == "draft"

@@ -3,7 +3,7 @@ from tests.sandbox.moment.conftest import CUSTOMER, DRAFT, PROJECT, Moment, Rece
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 
-def test_the_page_shows_the_records_and_their_notifications(moment: Moment, receiver: Receiver) -> None:
+def test_the_page_shows_the_records_and_their_webhooks(moment: Moment, receiver: Receiver) -> None:
     made = moment.make("projectExpenses", projectId=PROJECT, supplierName="Byggmakker <Ås>")
     moment.api("POST", f"projectExpenses/{made['id']}/attachments", files={"file": ("a.pdf", b"%PDF")})
     moment.do(f"invoices/{DRAFT}/finalize")

@@ -6,7 +6,7 @@ DOCUMENTED = (
 )
 
 
-def test_a_finalized_invoice_sends_the_documented_notification_byte_for_byte(
+def test_a_finalized_invoice_sends_the_documented_webhook_byte_for_byte(
     moment: Moment, receiver: Receiver
 ) -> None:
     moment.api("PATCH", f"customers/{CUSTOMER}", json={"customerNumber": "10001"})
@@ -51,13 +51,13 @@ def test_deliveries_tell_what_became_of_them(moment: Moment, receiver: Receiver)
     assert (delivery["kind"], delivery["status"], delivery["body"]) == ("customers", 202, receiver.events[0])
 
 
-def test_a_notification_to_a_dead_address_is_lost(moment: Moment) -> None:
+def test_a_webhook_to_a_dead_address_is_lost(moment: Moment) -> None:
     moment.control("PUT", "webhooks/1001", json={"customers": "http://127.0.0.1:9/nobody"})
     moment.make("customers", name="Ås Bygg AS")
     eventually(lambda: moment.control("GET", "deliveries").json()[0]["state"] == "lost")
 
 
-def test_notifications_can_be_doubled_and_lost(moment: Moment, receiver: Receiver) -> None:
+def test_webhooks_can_be_doubled_and_lost(moment: Moment, receiver: Receiver) -> None:
     moment.control("PUT", "deliveries", json={"double": 1})
     moment.make("customers", name="Ås Bygg AS")
     assert len(receiver.wait_for(2)) == 2
@@ -66,7 +66,7 @@ def test_notifications_can_be_doubled_and_lost(moment: Moment, receiver: Receive
     assert [one["state"] for one in moment.control("GET", "deliveries").json()][2:] == ["lost"]
 
 
-def test_delays_shuffle_notifications(moment: Moment, receiver: Receiver) -> None:
+def test_delays_shuffle_webhooks(moment: Moment, receiver: Receiver) -> None:
     moment.control("PUT", "deliveries", json={"delay_seconds": [0, 0.5], "seed": 7})
     made = [moment.make("customers", name=f"Customer {number}")["id"] for number in range(10)]
     received = [event["customer"]["id"] for event in receiver.wait_for(10)]

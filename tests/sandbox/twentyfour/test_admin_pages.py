@@ -32,7 +32,7 @@ def test_a_fiscal_year_can_be_set_up(desk: Desk) -> None:
     assert desk.books("years")[-1] == {"year": 2028, "starts": "2028-01-01", "ends": "2028-12-31", "locked": False}
 
 
-def test_the_page_shows_the_books_of_a_client(demo: Desk) -> None:
+def test_the_page_shows_the_ledger_of_a_client(demo: Desk) -> None:
     demo.save_company("<Name>Fisk &amp; Vilt AS</Name><Type>Business</Type>")
     demo.save_vouchers(voucher(4711))
     page = demo.http.get(f"{demo.url}/", timeout=10)

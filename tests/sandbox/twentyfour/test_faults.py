@@ -142,7 +142,7 @@ def test_an_unknown_kind_of_mishap_is_refused(desk: Desk) -> None:
     desk.control("POST", "/faults", {"operation": "*", "kind": "gremlins"}, expect=422)
 
 
-def test_the_longest_time_until_the_work_of_a_call_was_done_is_told(demo: Desk) -> None:
+def test_the_longest_time_until_the_work_of_a_call_was_done_is_kept(demo: Desk) -> None:
     demo.mishap("SaveCompanies", "slow", seconds=0.3)
     save(demo)
     save(demo)

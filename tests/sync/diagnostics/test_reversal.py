@@ -45,7 +45,7 @@ def test_a_voucher_is_taken_back_also_where_posting_it_fails_oddly_after_it_was_
 
 
 @pytest.mark.parametrize("call", ["save_companies", "write_customer_number", "activity"])
-def test_a_trial_that_fails_itself_is_a_finding_and_the_others_go_on(call: str) -> None:
+def test_a_write_test_that_fails_itself_is_a_finding_and_the_others_go_on(call: str) -> None:
     theatre = odd.Theatre()
     for system in (theatre.erp, theatre.moment):
         system.fails_before[call] = [ODD]

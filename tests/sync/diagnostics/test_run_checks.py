@@ -84,7 +84,7 @@ def test_a_chart_that_is_not_the_norwegian_standard_is_for_a_person_to_look_at()
     )
 
 
-def test_customers_out_of_use_that_are_listed_are_told_to_be() -> None:
+def test_customers_out_of_use_that_are_listed_are_shown_as_such() -> None:
     erp = OpenFakeErp()
     erp.companies = {1: Company(1, "Nordlys AS"), 2: Company(2, "Gammel AS", active=False)}
     (told,) = [each for each in found(erp)[CheckStatus.GOOD] if each.tests == "S30"]
@@ -94,7 +94,7 @@ def test_customers_out_of_use_that_are_listed_are_told_to_be() -> None:
     assert "may be made a second time" in unsure.remedy
 
 
-def test_a_project_that_the_list_leaves_out_is_told_of_with_what_may_follow() -> None:
+def test_a_project_that_the_list_leaves_out_is_reported_with_what_may_follow() -> None:
     erp = OpenFakeErp()
     erp.projects[1] = ProjectDraft(1, "Villa Solbakken")
     assert "24SevenOffice lists projects that Moment has too: 1." in said(found(erp)[CheckStatus.GOOD])
@@ -104,12 +104,12 @@ def test_a_project_that_the_list_leaves_out_is_told_of_with_what_may_follow() ->
     assert "would overwrite" in told.remedy
 
 
-def test_of_a_company_without_invoices_the_first_number_is_told() -> None:
+def test_of_a_company_without_invoices_the_first_number_is_reported() -> None:
     looked_at = said(found(OpenFakeErp(), moment=OpenFakeMoment())[CheckStatus.UNKNOWN])
     assert "The series of outgoing invoices goes on with 1; Moment has no invoice yet." in looked_at
 
 
-def test_what_does_not_travel_is_not_looked_at() -> None:
+def test_what_is_not_synced_is_not_looked_at() -> None:
     erp, moment = OpenFakeErp(), OpenFakeMoment()
     found(erp, moment=moment, entity_types=(EntityType.CUSTOMER,))
     assert (erp.calls["next_voucher_number"], erp.calls["files"], moment.calls["find_expense"]) == (0, 0, 0)

@@ -35,7 +35,7 @@ def verdicts(findings: Sequence[Finding]) -> dict[CheckStatus, set[str]]:
     }
 
 
-def test_of_systems_that_do_as_assumed_everything_is_good_and_told_beforehand() -> None:
+def test_of_systems_that_do_as_assumed_everything_is_good_and_announced() -> None:
     theatre = odd.Theatre()
     theatre.erp.client_id = "4711"
     findings = theatre.play(client_id="4711")
@@ -104,7 +104,7 @@ def test_a_draft_is_left_for_a_person_to_delete() -> None:
     assert len(theatre.erp.vouchers) == 1
 
 
-def test_only_what_travels_is_tried_out() -> None:
+def test_only_what_is_synced_is_tried_out() -> None:
     theatre = odd.Theatre()
     theatre.play(entity_types=(EntityType.CUSTOMER,))
     assert theatre.artifacts.remaining == [CUSTOMER]
@@ -282,7 +282,7 @@ def test_a_voucher_that_was_saved_without_an_answer_is_found_and_taken_back() ->
     assert VOUCHERS in theatre.artifacts.remaining
 
 
-def test_stopped_at_any_moment_it_has_told_what_it_had_made() -> None:
+def test_stopped_at_any_moment_it_has_listed_what_it_had_made() -> None:
     whole = len(odd.Theatre().play())
     for steps in range(1, whole):
         theatre = odd.Theatre()

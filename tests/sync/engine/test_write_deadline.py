@@ -33,7 +33,7 @@ def test_leave_is_over_by_whichever_clock_says_so_first(instant: timedelta, seco
     assert not one.has_passed()
 
 
-def test_who_holds_no_claim_needs_no_leave() -> None:
+def test_who_holds_no_lease_needs_no_write_deadline() -> None:
     clocks = Clocks()
     with enforced(clocks.leave()):
         clocks.tick += 100
@@ -42,7 +42,7 @@ def test_who_holds_no_claim_needs_no_leave() -> None:
     write_deadline.check()
 
 
-def test_a_renewed_claim_gives_leave_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_renewed_lease_moves_the_write_deadline(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """As calls do that reach a remote system, the fake heeds the leave."""
     save, over = world.erp.save_companies, []
 

@@ -159,7 +159,7 @@ def test_a_customer_that_is_there_already_is_linked_and_its_number_returned(worl
     assert world.erp.calls["save_companies"] == 1
 
 
-def test_the_register_is_read_once_for_a_batch_and_not_for_those_that_are_linked(world: World) -> None:
+def test_the_customer_index_is_read_once_for_a_batch_and_not_for_linked_ones(world: World) -> None:
     for number in range(30):
         world.moment.put(factories.customer(str(number), name=f"Kunde {number} AS", organization_number=""))
     sync(world, *map(str, range(30)))

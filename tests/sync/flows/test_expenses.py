@@ -279,7 +279,7 @@ def test_a_project_may_be_billable_or_not_whatever_the_others_are(world: World) 
     }
 
 
-def test_a_nameless_supplier_is_found_in_the_register(world: World) -> None:
+def test_a_nameless_supplier_is_found_in_the_customer_index(world: World) -> None:
     world.erp.companies[20001] = Company(20001, "Byggmaker Øst AS")
     enter(world, cost(1000), supplier_name="")
     bring(world)

@@ -190,7 +190,7 @@ def test_another_voucher_under_the_same_number_is_not_touched_and_a_person_is_as
     assert world.mails() == [("needs_attention", "Invoice 1")]
 
 
-def test_an_uncertain_draft_cannot_be_seen_so_a_person_is_asked(world: World) -> None:
+def test_a_draft_of_unknown_outcome_cannot_be_seen_so_a_person_is_asked(world: World) -> None:
     world.change_settings(posting="draft")
     put(world)
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
@@ -200,7 +200,7 @@ def test_an_uncertain_draft_cannot_be_seen_so_a_person_is_asked(world: World) ->
     assert world.erp.calls["post"] == 1
 
 
-def test_a_person_who_has_looked_for_an_uncertain_draft_has_it_posted(world: World) -> None:
+def test_a_person_who_has_looked_for_a_draft_of_unknown_outcome_has_it_posted(world: World) -> None:
     world.change_settings(posting="draft")
     put(world)
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]

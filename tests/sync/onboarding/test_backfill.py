@@ -86,7 +86,7 @@ def test_one_posted_on_another_day_of_the_year_is_found_too(world: World) -> Non
     assert fates(world) == [PlannedAction.ASK]
 
 
-def test_one_whose_customer_has_yet_to_come_across_is_compared_when_it_has(world: World) -> None:
+def test_one_whose_customer_is_not_synced_yet_is_compared_when_it_is(world: World) -> None:
     world.moment.put(stranger("70", name="Fjord AS"))
     world.moment.put(factories.invoice("9", customer_id="70"))
     post_by_hand(world, customer=10002)
@@ -129,7 +129,7 @@ def test_what_would_be_refused_is_shown_to_a_person(world: World) -> None:
     assert world.change(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
 
 
-def test_what_is_refused_now_and_in_the_ledger_is_not_posted_when_it_is_mended(world: World) -> None:
+def test_what_is_refused_now_and_in_the_ledger_is_not_posted_when_it_is_corrected(world: World) -> None:
     world.moment.put(factories.project("80", number="A-1"))
     world.moment.put(factories.invoice("9", project_id="80"))
     post_by_hand(world)
@@ -142,7 +142,7 @@ def test_what_is_refused_now_and_in_the_ledger_is_not_posted_when_it_is_mended(w
     assert world.erp.calls["post"] == 0
 
 
-def test_what_was_brought_or_is_on_its_way_or_closed_is_passed_over(world: World) -> None:
+def test_what_was_synced_or_is_on_its_way_or_closed_is_passed_over(world: World) -> None:
     for number in (1, 2, 3):
         world.moment.put(factories.invoice(str(8 + number), number=number))
     world.receive(EntityType.INVOICE, "9")
@@ -238,7 +238,7 @@ def test_a_forecast_tells_of_customers_and_projects(
     assert [each.why for each in backfill.preview(entity_type, backfill.records(entity_type))] == told
 
 
-def test_many_refused_invoices_do_not_have_the_books_asked_again_for_each(world: World) -> None:
+def test_many_refused_invoices_do_not_have_the_ledger_asked_again_for_each(world: World) -> None:
     world.erp.years = [replace(year, locked=True) for year in world.erp.years]
     for number in range(1, 30):
         world.moment.put(factories.invoice(str(8 + number), number=number))

@@ -119,6 +119,6 @@ def test_a_record_that_another_took_in_the_meantime_is_asked_about(used: World) 
     assert used.change(EntityType.CUSTOMER, "7").error_code == "which_customer"
 
 
-def test_only_the_kinds_that_travel_are_looked_at(used: World) -> None:
+def test_only_the_entity_types_that_are_synced_are_looked_at(used: World) -> None:
     used.change_settings(entity_types={EntityType.PROJECT})
     assert {each.record.entity_type for each in initial_matching.plan(desk_of(used))} == {EntityType.PROJECT}

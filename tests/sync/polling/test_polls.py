@@ -14,7 +14,7 @@ from tests import factories
 from tests.sync.conftest import World
 
 
-def test_what_no_notification_told_is_found_by_the_poll(world: World) -> None:
+def test_what_no_webhook_reported_is_found_by_the_poll(world: World) -> None:
     world.moment.put(factories.customer("7"))
     assert (
         poll_moment(
@@ -170,7 +170,7 @@ def missed(world: World) -> int:
     return missed_webhooks.count(world.database, world.connection.id, now=world.now).get(EntityType.CUSTOMER, 0)
 
 
-def test_a_change_whose_notification_was_lost_is_found_and_counted_once(world: World, customers: Lane) -> None:
+def test_a_change_whose_webhook_was_lost_is_found_and_counted_once(world: World, customers: Lane) -> None:
     modify(world)
     assert [poll(world, customers, minutes=5) for _ in range(3)] == [1, 0, 0]
     assert missed(world) == 1
@@ -178,7 +178,7 @@ def test_a_change_whose_notification_was_lost_is_found_and_counted_once(world: W
     assert missed(world) == 0
 
 
-def test_a_change_that_was_notified_is_not_counted(world: World, customers: Lane) -> None:
+def test_a_change_with_a_webhook_is_not_counted(world: World, customers: Lane) -> None:
     modify(world)
     world.later(seconds=2)
     world.receive(EntityType.CUSTOMER, CUSTOMER)
@@ -206,7 +206,7 @@ def test_what_is_as_it_was_sent_is_not_counted(world: World, customers: Lane) ->
     assert sum(world.erp.calls.values()) == calls
 
 
-def test_a_poll_that_was_only_just_ahead_of_the_notification_does_not_count(world: World, customers: Lane) -> None:
+def test_a_poll_that_was_only_just_ahead_of_the_webhook_does_not_count(world: World, customers: Lane) -> None:
     world.later(minutes=5)
     modify(world)
     poll(world, customers, seconds=1)

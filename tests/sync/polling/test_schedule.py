@@ -64,7 +64,7 @@ def test_people_work_from_monday_to_friday_by_day_in_oslo(now: datetime, they_do
         (timedelta(days=7), Activity.IDLE),
     ],
 )
-def test_how_much_goes_on_is_told_by_the_last_news(news: timedelta | None, much: Activity) -> None:
+def test_how_much_goes_on_is_known_by_the_last_news(news: timedelta | None, much: Activity) -> None:
     assert activity(rhythm(news=news), now=MONDAY) is much
 
 

@@ -131,7 +131,7 @@ def test_the_lines_of_a_voucher_may_come_in_any_order(world: World) -> None:
     assert expenses(world, FIRST, LAST).counts == {"equal": 1}
 
 
-def test_a_supplier_whom_only_the_register_names_is_not_compared(world: World) -> None:
+def test_a_supplier_whom_only_the_customer_index_names_is_not_compared(world: World) -> None:
     world.erp.companies[20001] = Company(20001, "Byggmakker AS")
     bring(world, replace(COST, text=""), replace(OWED, supplier_name=""))
     assert next(iter(world.moment.expenses.values())).supplier == "Byggmakker AS"

@@ -49,14 +49,14 @@ def test_an_e_mail_address_alone_is_asked_about() -> None:
     assert matched(of_another) == Match()
 
 
-def test_several_of_one_organization_number_are_told_apart_by_name_or_asked_about() -> None:
+def test_several_of_one_organization_number_are_distinguished_by_name_or_asked_about() -> None:
     branch = Company(10235, "Nordlys avd. Bergen", "923609016")
     other = Company(10236, "Nordlys avd. Oslo", "923 609 016")
     assert matched(branch, NORDLYS) == Match(10234)
     assert matched(branch, other) == Match(candidates=(branch, other))
 
 
-def test_several_of_one_name_are_told_apart_by_e_mail_or_asked_about() -> None:
+def test_several_of_one_name_are_distinguished_by_e_mail_or_asked_about() -> None:
     first, second = Company(1, "Ola Nordmann", emails=("ola@one.example",)), Company(2, "Ola Nordmann")
     ola: dict[str, Any] = {"name": "Ola Nordmann", "organization_number": "", "is_company": False}
     assert matched(first, second, **ola, email="Ola@One.example") == Match(1)

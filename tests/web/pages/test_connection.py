@@ -150,7 +150,7 @@ def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(desk: Desk) -
         ("language", "sv", "Choose one of the list."),
     ],
 )
-def test_what_does_not_fit_is_said_at_its_field_and_nothing_is_saved(
+def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_saved(
     desk: Desk,
     name: str,
     entered: str | list[str],
@@ -166,7 +166,7 @@ def test_what_does_not_fit_is_said_at_its_field_and_nothing_is_saved(
     assert desk.tested is None
 
 
-def test_settings_that_do_not_go_together_are_said_at_the_one_to_correct(desk: Desk) -> None:
+def test_settings_that_do_not_go_together_are_shown_at_the_one_to_correct(desk: Desk) -> None:
     page = desk.save(client_id="1001-M", client_id_field="DepartmentId")
     assert "takes whole numbers only" in error_at(page, "client_id")
     page = desk.save(entity_types=["invoice", "expense"], expense_accounts="")
@@ -175,7 +175,7 @@ def test_settings_that_do_not_go_together_are_said_at_the_one_to_correct(desk: D
     assert error_at(page, "not_billable_projects") == "Project 7 stands in both fields."
 
 
-def test_the_page_tells_how_many_changes_moment_sent_no_notification_of(desk: Desk) -> None:
+def test_the_page_tells_how_many_changes_came_without_a_webhook(desk: Desk) -> None:
     connection, now = desk.web.connection, clock()
     missed_webhooks.record(
         desk.container.database, Lane(connection.id, EntityType.INVOICE), [ModifiedRecord("9", now)], now=now
@@ -194,7 +194,7 @@ def test_secrets_are_on_no_page(desk: Desk) -> None:
     assert desk.saved.password.get_secret_value() == "demo-password"
 
 
-def test_of_two_who_save_the_second_is_told(desk: Desk) -> None:
+def test_of_two_who_save_the_second_is_warned(desk: Desk) -> None:
     seen = fields_of(desk.person.get(desk.address), desk.address)
     fill_in(desk.web.as_(Role.ADMINISTRATOR), desk.address, client_id="first")
     late = desk.person.ask("POST", desk.address, data={**seen, "client_id": "second"})

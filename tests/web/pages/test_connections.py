@@ -89,7 +89,7 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
         ({"username": "a\x1bb"}, "There are signs in it that cannot be read."),
     ],
 )
-def test_what_does_not_fit_is_said_at_its_field_and_nothing_is_added(
+def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_added(
     web: Web, container: Container, wrong: dict[str, str], said: str
 ) -> None:
     administrator = web.as_(Role.ADMINISTRATOR)

@@ -10,7 +10,7 @@ from tests.web.conftest import Web
 from worker.container import Container, clock
 
 
-def test_what_needs_a_person_is_told_first_and_leads_to_it(web: Web, container: Container) -> None:
+def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: Container) -> None:
     person = web.as_(Role.VIEWER)
     assert "Everything is in order." in person.get("/").text
     stuck(container, web.connection)
@@ -30,7 +30,7 @@ def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: W
     assert "goes on by itself" in page
 
 
-def test_the_charts_count_what_came_across(web: Web, container: Container) -> None:
+def test_the_charts_count_what_was_synced(web: Web, container: Container) -> None:
     for n in range(3):
         settled(container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), at=clock())
     page = web.as_(Role.VIEWER).get("/").text

@@ -103,7 +103,7 @@ def test_what_is_kept_meanwhile_is_for_our_eyes_only(web: Web) -> None:
     assert kept.value.startswith("gAAAA")
 
 
-def test_a_silent_organization_is_told_of(database_url: str, redis_url: str) -> None:
+def test_a_silent_organization_is_reported(database_url: str, redis_url: str) -> None:
     told = {"OPENID_ISSUER": "http://127.0.0.1:1", "OPENID_CLIENT_ID": "x", "OPENID_CLIENT_SECRET": "y"}
     with (
         installed(environment(database_url, redis_url) | told),

@@ -163,14 +163,14 @@ def test_a_test_of_another_customers_connection_is_not_there(container: Containe
     assert operator.get(f"/operations/{number}").status_code == 404
 
 
-def test_a_comparison_stands_in_no_form_of_settings(person: Person, address: str) -> None:
+def test_a_reconciliation_stands_in_no_form_of_settings(person: Person, address: str) -> None:
     number = person.post(f"{address}/compare").headers["Location"].rpartition("/")[2]
     seen = person.get(address, operation=number)
     assert (seen.status_code, fields_of(seen, address)["username"]) == (200, "demo@example.com")
 
 
 @pytest.mark.parametrize("number", ["-1", "x", str(2**63)])
-def test_an_errand_that_cannot_be_is_an_unreadable_address(person: Person, address: str, number: str) -> None:
+def test_an_operation_that_cannot_be_is_an_unreadable_address(person: Person, address: str, number: str) -> None:
     assert person.get(address, operation=number).status_code == 400
 
 

@@ -27,7 +27,7 @@ def place(web: Web, container: Container) -> str:
     return f"/operations/{compared(container, web.connection)}"
 
 
-def test_a_comparison_is_asked_for_and_says_why_it_could_not_be_made(
+def test_a_reconciliation_is_asked_for_and_says_why_it_could_not_be_made(
     web: Web, person: Person, container: Container
 ) -> None:
     asked = person.post(f"/connections/{web.connection.id}/compare", month="2026-02")
@@ -59,7 +59,7 @@ def test_the_page_shows_what_differs_and_the_totals(person: Person, place: str) 
         assert text in page
 
 
-def test_a_missing_invoice_is_sent_also_where_its_change_is_closed_and_linked(
+def test_a_missing_invoice_is_sent_also_where_its_job_is_dismissed_and_linked(
     web: Web, person: Person, container: Container, place: str
 ) -> None:
     database, number = container.database, web.connection.id
@@ -117,7 +117,7 @@ def test_nothing_is_accepted_without_saying_why(person: Person, place: str) -> N
     assert "Known differences" not in page
 
 
-def test_expenses_are_told_in_a_part_of_their_own_and_brought_again(
+def test_expenses_have_a_part_of_their_own_and_are_synced_again(
     web: Web, person: Person, container: Container
 ) -> None:
     database, number = container.database, web.connection.id
@@ -155,7 +155,7 @@ def test_what_is_no_difference_or_only_in_the_ledger_is_not_sent(person: Person,
     assert "Nothing was done" in person.get(done).text
 
 
-def test_a_viewer_sees_no_comparison(web: Web, place: str) -> None:
+def test_a_viewer_sees_no_reconciliation(web: Web, place: str) -> None:
     viewer = web.as_(Role.VIEWER)
     assert viewer.get(place).status_code == 404
     assert viewer.post(f"{place}/resolve", key="invoice/9", action="send").status_code == 404

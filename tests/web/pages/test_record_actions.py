@@ -19,7 +19,7 @@ def see(container: Container, job_id: int) -> JobView:
     return found
 
 
-def test_a_change_that_is_tried_again_is_due_and_the_worker_is_told(web: Web, container: Container) -> None:
+def test_a_job_that_is_tried_again_is_due_and_the_worker_is_woken(web: Web, container: Container) -> None:
     job_id = stuck(container, web.connection)
     person = web.as_(Role.OPERATOR)
     fields = {"action": "retry", "job": str(job_id), "from": "record"}
@@ -33,7 +33,7 @@ def test_a_change_that_is_tried_again_is_due_and_the_worker_is_told(web: Web, co
 
 
 @pytest.mark.parametrize(("action", "said"), [("handled", "Handled by hand"), ("unwanted", "Do not transfer")])
-def test_a_change_is_closed_after_a_question_and_opened_again_by_one_press(
+def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
     web: Web, container: Container, action: str, said: str
 ) -> None:
     job_id = stuck(container, web.connection)
@@ -134,7 +134,7 @@ def test_the_page_of_a_customer_offers_the_candidates_and_a_new_one(web: Web, co
     assert forms_to(page, f"/records/{job_id}/answer") == ["10234", "10235", "new"]
 
 
-def test_an_answer_is_taken_and_the_worker_told(web: Web, container: Container) -> None:
+def test_an_answer_is_taken_and_the_worker_woken(web: Web, container: Container) -> None:
     job_id = asked(web, container)
     person = web.as_(Role.OPERATOR)
     answer = person.post(f"/records/{job_id}/answer", choice="10235")

@@ -26,7 +26,7 @@ def other(container: Container) -> Connection:
     return connection
 
 
-def test_a_change_tells_all_that_is_known_of_it(web: Web, container: Container) -> None:
+def test_a_record_shows_all_that_is_known_of_it(web: Web, container: Container) -> None:
     job_id = stuck(container, web.connection)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
     for words in ("Invoice 1024", "Demo AS", "needs a person", "The account 3999 is unknown.", "Open the account"):
@@ -36,7 +36,7 @@ def test_a_change_tells_all_that_is_known_of_it(web: Web, container: Container) 
     assert "books@example.com" in page
 
 
-def test_a_change_that_came_across_names_its_voucher(web: Web, container: Container) -> None:
+def test_a_synced_record_names_its_voucher(web: Web, container: Container) -> None:
     record = Record(EntityType.INVOICE, "9")
     links.save(container.database, web.connection.id, record, Link("2026/40017"), now=NOW)
     job = settled(container.database, web.connection.id, record)
@@ -54,7 +54,7 @@ def test_an_expense_names_its_voucher_and_each_expense_that_it_became(web: Web, 
         assert f'href="https://app.moment.team/companies/1001/projectExpenses/{expense}"' in page
 
 
-def test_what_was_said_to_both_systems_is_laid_out_as_text(web: Web, container: Container) -> None:
+def test_the_calls_to_both_systems_are_laid_out_as_text(web: Web, container: Container) -> None:
     said = RemoteCall("GET invoices/9", "", f'{{"name": "{HOSTILE}", "amount": 1250.00}}')
     sent = RemoteCall("SaveBundleList", f"<Bundle><Name>{HOSTILE}</Name></Bundle>", "")
     job = settled(container.database, web.connection.id, title=HOSTILE, message=HOSTILE, calls=(said, sent))
@@ -67,7 +67,7 @@ def test_what_was_said_to_both_systems_is_laid_out_as_text(web: Web, container: 
     assert "&lt;/pre&gt;&lt;script&gt;" in page
 
 
-def test_changes_are_filtered_and_the_filter_survives_paging(web: Web, container: Container) -> None:
+def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container: Container) -> None:
     for n in range(60):
         settled(
             container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), title=f"Invoice {n}", at=NOW

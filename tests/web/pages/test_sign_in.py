@@ -53,7 +53,7 @@ def test_the_language_chosen_for_signing_in_stays_chosen(browser: Browser) -> No
     ("email", "password"),
     [(EMAIL, "guess"), (EMAIL, ""), ("nobody@example.com", PASSWORD), ("", "")],
 )
-def test_whoever_does_not_is_told_the_same_whoever_they_are(browser: Browser, email: str, password: str) -> None:
+def test_whoever_does_not_sees_the_same_whoever_they_are(browser: Browser, email: str, password: str) -> None:
     answer = browser.sign_in(email, password)
     assert (answer.status_code, "The e-mail address or the password is not right." in answer.text) == (403, True)
     assert PASSWORD not in answer.text

@@ -63,7 +63,7 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
         ({"everywhere": []}, "Choose all connections, or at least one"),
     ],
 )
-def test_what_cannot_be_taken_is_said_at_its_field(
+def test_what_cannot_be_taken_is_shown_at_its_field(
     administrator: Person, container: Container, per: User, entered: dict[str, str], words: str
 ) -> None:
     usual = {"email": "eva@example.com", "password": PASSWORD, "role": "viewer", "everywhere": "yes"}

@@ -55,7 +55,7 @@ def page(web: Web, container: Container) -> Page:
 
 
 @pytest.mark.parametrize(("name", "entered", "secret"), CHOICES)
-def test_other_books_are_chosen_with_their_secret_only(page: Page, name: str, entered: str, secret: str) -> None:
+def test_another_client_is_chosen_with_its_secret_only(page: Page, name: str, entered: str, secret: str) -> None:
     before, another = page.saved, ({"password", "moment_api_key"} - {secret}).pop()
     for typed in ({}, {secret: "  "}, {another: "typed-secret"}):
         refused = page.save(**{name: entered, "client_id": "77"}, **typed)

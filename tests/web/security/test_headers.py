@@ -54,7 +54,7 @@ def test_a_body_that_is_too_long_is_refused_also_when_it_does_not_say_so(web: We
         assert one.ask("POST", path, data=body, headers=form).status_code == 413
 
 
-def test_what_is_not_there_is_said_in_the_visitors_language(web: Web) -> None:
+def test_what_is_not_there_is_shown_in_the_visitors_language(web: Web) -> None:
     page = web.as_(Role.VIEWER).get("/nowhere")
     assert (page.status_code, "There is no such page" in page.text) == (404, True)
     assert 'lang="en"' in page.text

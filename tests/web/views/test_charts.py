@@ -25,12 +25,12 @@ def test_bars_are_as_high_as_their_numbers_beside_the_highest() -> None:
     assert heights(svg, "bad") == [30, 0, 0]
 
 
-def test_what_failed_stands_on_top_of_what_came_across() -> None:
+def test_what_failed_stands_on_top_of_what_was_synced() -> None:
     good, bad = drawn(bar(1, 1)).iter("rect")
     assert float(bad.get("y")) + float(bad.get("height")) == float(good.get("y"))
 
 
-def test_the_line_passes_over_spans_in_which_nothing_came_across() -> None:
+def test_the_line_passes_over_spans_in_which_nothing_was_synced() -> None:
     svg = drawn(bar(1, mean=3, longest=9), bar(), bar(1, mean=9, longest=9))
     (line,) = svg.iter("polyline")
     assert len(line.get("points").split()) == len(list(svg.iter("circle"))) == 2
@@ -42,7 +42,7 @@ def test_without_numbers_there_is_a_chart_without_a_line() -> None:
     assert set(heights(svg, "good")) == {0}
 
 
-def test_it_is_told_to_those_who_do_not_see_it() -> None:
+def test_it_is_explained_to_those_who_do_not_see_it() -> None:
     svg = drawn(bar(1))
     told = [svg.find("title").text, svg.find("desc").text]
     assert (svg.get("role"), told) == ("img", ["The last 24 hours", "Came across: 6."])

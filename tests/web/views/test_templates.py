@@ -17,5 +17,5 @@ from web.views.templates import duration
         (200_000, "2 days"),
     ],
 )
-def test_a_duration_is_said_in_the_unit_that_suits_it(seconds: float, said: str) -> None:
+def test_a_duration_is_shown_in_the_unit_that_suits_it(seconds: float, said: str) -> None:
     assert translate(duration(seconds), Language.ENGLISH) == said

@@ -125,7 +125,7 @@ def test_connections_are_shown_without_their_secrets(container: Container, conne
     assert "moment-demo-key" not in said
 
 
-def test_mended_settings_set_a_paused_connection_to_work(container: Container, connection: Connection) -> None:
+def test_corrected_settings_set_a_paused_connection_to_work(container: Container, connection: Connection) -> None:
     container.connections.pause(connection.id, "The password is wrong.", now=worker_container.clock())
     assert "password" in refused("connections", "set", "Demo AS", "--password=wrong")
     assert container.connections.get_by_name("Demo AS").paused_because
@@ -172,7 +172,9 @@ def test_a_connection_is_tried_out(connection: Connection) -> None:
     assert "no connection called Nobody" in refused("connections", "check", "Nobody")
 
 
-def test_what_is_stuck_is_listed_and_shown_with_its_attempts(container: Container, connection: Connection) -> None:
+def test_what_needs_attention_is_listed_and_shown_with_its_attempts(
+    container: Container, connection: Connection
+) -> None:
     change_id = str(stuck(container, connection))
     assert "Invoice 1024  needs_attention" in run("jobs", "list")
     assert run("jobs", "list", "--state=queued") == "Nothing.\n"
@@ -182,7 +184,7 @@ def test_what_is_stuck_is_listed_and_shown_with_its_attempts(container: Containe
     assert "no change 4711" in refused("jobs", "show", "4711")
 
 
-def test_changes_are_tried_again_by_number_or_reason(container: Container, connection: Connection) -> None:
+def test_jobs_are_tried_again_by_number_or_error_code(container: Container, connection: Connection) -> None:
     first, second = stuck(container, connection, record_id="1"), stuck(container, connection, record_id="2")
     assert run("jobs", "retry", str(first)) == "Changes due now: 1.\n"
     assert states(container) == {first: JobState.QUEUED, second: JobState.NEEDS_ATTENTION}
@@ -193,7 +195,7 @@ def test_changes_are_tried_again_by_number_or_reason(container: Container, conne
     assert "either" in refused("jobs", "retry")
 
 
-def test_all_with_a_reason_are_tried_again_whatever_their_connection(
+def test_all_with_an_error_code_are_tried_again_whatever_their_connection(
     container: Container, connection: Connection
 ) -> None:
     other, _ = container.connections.add("Fjord", settings(), actor="test", now=worker_container.clock())
@@ -210,7 +212,7 @@ def test_what_a_person_has_handled_is_closed_for_good(container: Container, conn
     assert "Handled by hand (the command line)" in run("jobs", "show", change_id)
 
 
-def test_what_shall_not_be_transferred_is_closed_by_reason_or_connection(
+def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
     container: Container, connection: Connection
 ) -> None:
     for record_id in ("1", "2"):
@@ -224,7 +226,7 @@ def test_what_shall_not_be_transferred_is_closed_by_reason_or_connection(
     assert "either" in refused("jobs", "dismiss", "1", "--connection=Demo AS")
 
 
-def test_no_change_is_chosen_that_is_not_there(container: Container, connection: Connection) -> None:
+def test_no_job_is_chosen_that_is_not_there(container: Container, connection: Connection) -> None:
     job_id = stuck(container, connection)
     assert "--limit" in refused("jobs", "list", "--limit=-1")
     for verb in ("retry", "dismiss"):
@@ -232,7 +234,7 @@ def test_no_change_is_chosen_that_is_not_there(container: Container, connection:
     assert states(container) == {job_id: JobState.NEEDS_ATTENTION}
 
 
-def test_what_was_said_to_both_systems_is_shown_where_it_is_asked_for(
+def test_the_calls_to_both_systems_are_shown_where_they_are_asked_for(
     container: Container, connection: Connection, books: dict[str, str]
 ) -> None:
     finalized = requests.post(f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
@@ -281,7 +283,7 @@ def test_the_database_goes_back_to_an_older_release_and_forward_again(
     assert container.connections.get(connection.id) == connection
 
 
-def test_a_bridge_without_a_pulse_is_reported(container: Container) -> None:
+def test_an_integration_without_a_heartbeat_is_reported(container: Container) -> None:
     assert "no sweep" in refused("alive")
     container.redis.set("heartbeat", "")
     run("alive")

@@ -105,7 +105,7 @@ def test_a_series_lags_behind_while_invoices_are_on_their_way(practice: Practice
     )
 
 
-def test_the_invoice_that_came_across_last_is_looked_for_by_its_number(practice: Practice) -> None:
+def test_the_invoice_that_was_synced_last_is_looked_for_by_its_number(practice: Practice) -> None:
     practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 1})
     records = [
         Record(EntityType.INVOICE, DRAFT),
@@ -130,7 +130,7 @@ def test_an_invoice_that_is_not_found_again_is_for_a_person_to_look_at(practice:
     assert found.message == "Invoice 1 came across, and is not found in the ledger by its number."
 
 
-def test_the_series_needs_no_comparison_where_24sevenoffice_numbers_the_vouchers(practice: Practice) -> None:
+def test_the_series_needs_no_reconciliation_where_24sevenoffice_numbers_the_vouchers(practice: Practice) -> None:
     practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 500})
     practice.set(voucher_number="series")
     (found,) = [each for each in practice.findings() if each.setting == "voucher_number"]

@@ -112,7 +112,7 @@ def customer(container: Container, connection: Connection, books: dict[str, str]
 
 
 @pytest.mark.usefixtures("customer")
-def test_what_is_known_of_a_person_is_told(container: Container) -> None:
+def test_what_is_known_of_a_person_is_shown(container: Container) -> None:
     told = json.loads(run("people", "show", "kåre  østby", MAIL))
     assert {(each["table"], each["column"]) for each in told} >= {
         ("alerts", "title"),
@@ -152,7 +152,7 @@ def test_a_person_who_was_erased_is_named_nowhere(
     assert (view.state, view.outcome, str(view.title)) == (JobState.DONE, Outcome.SYNCED, "Customer Kunde 7")
 
 
-def test_who_is_told_of_errors_is_left_to_a_person(container: Container, connection: Connection) -> None:
+def test_who_is_mailed_about_errors_is_left_to_a_person(container: Container, connection: Connection) -> None:
     said = run("people", "erase", "books@example.com", "--yes")
     assert f"To be mended by hand, see connections set: settings of connection {connection.id}." in said
     assert container.connections.get(connection.id).settings == connection.settings

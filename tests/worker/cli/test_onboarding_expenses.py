@@ -80,7 +80,7 @@ def test_a_dry_run_tells_what_would_come_and_why_the_rest_would_not(
     assert messages(container) == []
 
 
-def test_an_import_puts_vouchers_into_the_inbox_and_nudges(
+def test_an_import_puts_vouchers_into_the_inbox_and_dispatches(
     container: Container, connection: Connection, books: dict[str, str]
 ) -> None:
     enter(books)

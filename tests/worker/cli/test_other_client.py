@@ -86,7 +86,7 @@ def rival(container: Container, books: dict[str, str]) -> Rival:
     return Rival(container, books)
 
 
-def test_with_a_wrong_password_nothing_gets_into_the_books_of_another_company(
+def test_with_a_wrong_password_nothing_gets_into_the_ledger_of_another_company(
     container: Container, books: dict[str, str], first: Connection, rival: Rival, identity: str
 ) -> None:
     theirs = names(books)
@@ -100,7 +100,7 @@ def test_with_a_wrong_password_nothing_gets_into_the_books_of_another_company(
     assert logins(books) == 2  # the refused one, and that of the first company, whose session lives on
 
 
-def test_with_a_login_of_its_own_nothing_gets_into_the_books_of_another_company(
+def test_with_a_login_of_its_own_nothing_gets_into_the_ledger_of_another_company(
     books: dict[str, str], first: Connection, rival: Rival, identity: str
 ) -> None:
     theirs = names(books)

@@ -44,7 +44,7 @@ def test_a_planted_fault_is_found_and_nothing_else(kept: Bookkeeping, fault: Fau
 
 
 @pytest.mark.parametrize("lines", [None, GROSS, NET], ids=["sent by the bridge", "gross", "net"])
-def test_clean_books_agree_however_they_show_their_vat(
+def test_clean_ledgers_agree_however_they_show_their_vat(
     kept: Bookkeeping, lines: tuple[dict[str, Any], ...] | None
 ) -> None:
     if lines is None:
@@ -61,7 +61,7 @@ def test_clean_books_agree_however_they_show_their_vat(
     ]
 
 
-def test_what_moment_keeps_out_is_told_apart(kept: Bookkeeping) -> None:
+def test_what_moment_keeps_out_is_distinguished(kept: Bookkeeping) -> None:
     kept.send(kept.ids[1])
     for state in ("doNotTransfer", "transferred"):
         path = f"api/1.0/companies/1001/invoices/{kept.invoice(DAY)}"
@@ -81,13 +81,13 @@ def test_an_invoice_that_somebody_marks_as_transferred_after_it_was_sent_is_comp
     assert dict(compared(kept).counts) == {"equal": 3}
 
 
-def test_the_due_date_and_the_department_that_the_bridge_sets_agree(kept: Bookkeeping) -> None:
+def test_the_due_date_and_the_department_that_the_integration_sets_agree(kept: Bookkeeping) -> None:
     kept.container.connections.update(kept.connection.id, {"department": 7}, actor="test", now=clock())
     kept.send(kept.invoice(DAY, dueDate=DAY.replace(day=30).isoformat()), kept.ids[1])
     assert dict(compared(kept).counts) == {"equal": 4}
 
 
-def test_drafts_are_not_seen_and_that_is_said(kept: Bookkeeping) -> None:
+def test_drafts_are_not_seen_and_the_report_says_so(kept: Bookkeeping) -> None:
     kept.container.connections.update(kept.connection.id, {"posting": "draft"}, actor="test", now=clock())
     kept.connection = kept.container.connections.get(kept.connection.id)
     kept.send(kept.ids[1])
@@ -125,7 +125,7 @@ def test_a_spreadsheet_works_nothing_out_that_somebody_wrote_into_the_ledger(kep
     assert (row["number"], row["kroner"]) == ("'=1+1", "-2 400,00")
 
 
-def test_the_command_is_content_with_books_that_agree(kept: Bookkeeping) -> None:
+def test_the_command_is_content_with_a_ledger_that_agrees(kept: Bookkeeping) -> None:
     kept.send(kept.ids[1])
     done = run("--month", f"{YEAR}-10")
     assert (done.exit_code, "3 equal, 0 different" in done.output) == (0, True)
@@ -170,7 +170,7 @@ def test_24sevenoffice_is_asked_less_than_twenty_times_also_where_invoices_are_m
     assert set(asked) <= {"GetTransactions", "GetFiscalYears", "GetAccountList", "GetTaxCodeList"}
 
 
-def test_what_is_sent_by_the_comparison_is_posted_once_and_only_if_it_is_not_there(kept: Bookkeeping) -> None:
+def test_what_is_sent_after_a_reconciliation_is_posted_once_and_only_if_missing(kept: Bookkeeping) -> None:
     (found,) = compared(kept).discrepancies
     for _ in range(2):
         send(kept, found)

@@ -36,7 +36,7 @@ def test_a_planted_fault_is_found_and_nothing_else(kept: Outlays, fault: Fault) 
     assert report.count("equal") == 2 + ("49999" in found.expense)
 
 
-def test_clean_books_agree(kept: Outlays) -> None:
+def test_clean_ledgers_agree(kept: Outlays) -> None:
     kept.bring(SECOND)
     report = kept.compared()
     assert (report.discrepancies, report.counts) == ([], {"equal": 3})
@@ -53,7 +53,7 @@ def test_an_expense_is_compared_in_the_month_of_its_voucher_and_in_its_own(
     assert [point.field.value for each in report.discrepancies for point in each.differences] == found
 
 
-def test_an_expense_dated_in_another_year_is_told_there_too(kept: Outlays) -> None:
+def test_an_expense_dated_in_another_year_is_reported_there_too(kept: Outlays) -> None:
     kept.alter(expenseDate=f"{YEAR + 1}-01-02")
     (found,) = kept.compared(date(YEAR + 1, 1, 1), date(YEAR + 1, 1, 31)).discrepancies
     (point,) = found.differences
@@ -86,7 +86,7 @@ def test_what_was_left_out_on_purpose_is_counted_and_no_difference(kept: Outlays
 
 
 @pytest.mark.parametrize("name", ["x", "1-2-3-4/5", "²-1-1/1/²", "2026-104-40001", "1-1-1/1/" + "9" * 5000])
-def test_an_external_id_that_somebody_wrote_by_hand_is_told_as_it_is(kept: Outlays, name: str) -> None:
+def test_an_external_id_that_somebody_wrote_by_hand_is_reported_as_it_is(kept: Outlays, name: str) -> None:
     kept.moment("POST", "projectExpenses", expense(externalId=f"24so:{name}"))
     (found,) = kept.compared().discrepancies[-1:]
     assert (found.type.value, found.expense, found.can_be_sent) == ("only in Moment", name, False)
@@ -94,7 +94,7 @@ def test_an_external_id_that_somebody_wrote_by_hand_is_told_as_it_is(kept: Outla
     assert run(*OCTOBER).exit_code == 1
 
 
-def test_an_expense_that_somebody_removed_is_no_difference_once_the_bridge_knows(kept: Outlays) -> None:
+def test_an_expense_that_somebody_removed_is_no_discrepancy_once_it_is_known(kept: Outlays) -> None:
     kept.delete()
     kept.correct(0, comment="Gips og skruer")
     kept.bring(SECOND)
@@ -130,7 +130,7 @@ def test_24sevenoffice_is_asked_less_than_twenty_times_with_expenses_too(
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault[2] in {"not in Moment", "only in Moment"}])
-def test_what_is_brought_again_is_right_afterwards(kept: Outlays, fault: Fault) -> None:
+def test_what_is_synced_again_is_right_afterwards(kept: Outlays, fault: Fault) -> None:
     fault[1](kept)
     (found,) = kept.compared().discrepancies
     if "49999" in found.expense:
@@ -142,7 +142,7 @@ def test_what_is_brought_again_is_right_afterwards(kept: Outlays, fault: Fault) 
     assert kept.compared().agree
 
 
-def test_an_altered_expense_becomes_what_the_ledger_says_when_it_is_brought_again(kept: Outlays) -> None:
+def test_an_altered_expense_becomes_what_the_ledger_says_when_it_is_synced_again(kept: Outlays) -> None:
     kept.alter(amountInclVat=1350, supplierName="Byggmax AS", description="Plank", expenseDate=f"{YEAR}-07-01")
     (found,) = kept.compared().discrepancies
     kept.mend(found)
@@ -150,7 +150,7 @@ def test_an_altered_expense_becomes_what_the_ledger_says_when_it_is_brought_agai
     assert len(kept.expenses()) == 3
 
 
-def test_an_invoiced_expense_is_not_offered_to_be_brought_again(kept: Outlays) -> None:
+def test_an_invoiced_expense_is_not_offered_to_be_synced_again(kept: Outlays) -> None:
     kept.alter(amountInclVat=1350)
     kept.invoice(kept.expenses()[-1]["id"])
     (found,) = kept.compared().discrepancies
@@ -160,7 +160,7 @@ def test_an_invoiced_expense_is_not_offered_to_be_brought_again(kept: Outlays) -
     )
 
 
-def test_of_an_expense_that_is_there_twice_the_one_is_named_that_the_bridge_knows(kept: Outlays) -> None:
+def test_of_an_expense_that_is_there_twice_the_linked_one_is_named(kept: Outlays) -> None:
     kept.double()
     known, twin = (str(each["id"]) for each in kept.expenses() if SECOND in each["externalId"])
     (found,) = kept.compared().discrepancies

@@ -35,7 +35,7 @@ def test_what_was_typed_and_has_no_answer_yet_moves_to_a_new_key_too(
         assert kept.input == typed
 
 
-def test_a_restored_database_is_told_of_before_anything_works_on_it(
+def test_a_restored_database_is_reported_before_anything_works_on_it(
     container: Container, connection: Connection
 ) -> None:
     lane = Lane(connection.id, EntityType.INVOICE)

@@ -141,7 +141,7 @@ def test_numbers_of_the_series_follow_each_other(practice: Practice) -> None:
     assert [voucher["number"] for voucher in ours(practice)] == [500, 501]
 
 
-def test_only_the_command_line_can_rehearse() -> None:
+def test_only_the_command_line_can_run_write_tests() -> None:
     importing = {
         str(path.relative_to(ROOT))
         for room in ("web", "worker", "integrations", "local", "sync")

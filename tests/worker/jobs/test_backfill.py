@@ -139,7 +139,7 @@ def test_the_command_brings_all_in_their_order_and_tells_how_they_stand(
     assert requests.get(f"{books['twentyfour']}/calls", timeout=10).json()["SaveBundleList"] == 1
 
 
-def test_there_is_room_while_few_changes_are_due(container: Container, lane: Lane) -> None:
+def test_there_is_room_while_few_jobs_are_due(container: Container, lane: Lane) -> None:
     records = [Record(EntityType.INVOICE, str(number)) for number in range(BATCH_SIZE)]
     enqueue(container.database, lane.connection_id, records[1:], now=clock())
     assert has_room(container, lane)
@@ -188,7 +188,7 @@ def test_a_connection_that_is_paused_ends_the_command_with_its_reason(container:
     assert "The password is wrong." in refused(*command())
 
 
-def test_what_does_not_travel_is_not_brought_and_no_period_ends_before_it_begins(
+def test_what_is_not_synced_is_left_out_and_no_period_ends_before_it_begins(
     container: Container, lane: Lane
 ) -> None:
     container.connections.update(lane.connection_id, {"entity_types": ["customer"]}, actor="test", now=clock())

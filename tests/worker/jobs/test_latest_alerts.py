@@ -21,12 +21,12 @@ def told(*turns: AlertType, job_id: int | None = 7, stuck: bool = True) -> list[
 
 
 @pytest.mark.parametrize("turns", [(WORSE, BETTER), (WORSE, REMINDER, BETTER), (WORSE, BETTER, WORSE, BETTER)])
-def test_a_failure_that_mended_itself_before_anybody_heard_of_it_is_not_told(turns: tuple[AlertType, ...]) -> None:
+def test_a_failure_that_ended_before_anybody_heard_of_it_is_not_mailed(turns: tuple[AlertType, ...]) -> None:
     assert told(*turns, stuck=False) == []
 
 
 @pytest.mark.parametrize("turns", [(BETTER,), (REMINDER, BETTER), (BETTER, WORSE, BETTER)])
-def test_who_has_heard_of_a_failure_hears_that_it_is_mended(turns: tuple[AlertType, ...]) -> None:
+def test_who_has_heard_of_a_failure_hears_that_it_is_corrected(turns: tuple[AlertType, ...]) -> None:
     assert told(*turns, stuck=False) == [BETTER]
 
 
@@ -34,12 +34,12 @@ def test_who_has_heard_of_a_failure_hears_that_it_is_mended(turns: tuple[AlertTy
     ("turns", "last"),
     [((WORSE, BETTER, WORSE), WORSE), ((BETTER, WORSE), WORSE), ((WORSE, REMINDER, REMINDER), REMINDER)],
 )
-def test_of_one_record_only_the_latest_is_told(turns: tuple[AlertType, ...], last: AlertType) -> None:
+def test_of_one_record_only_the_latest_is_mailed(turns: tuple[AlertType, ...], last: AlertType) -> None:
     assert told(*turns) == [last]
 
 
 @pytest.mark.parametrize("alert_type", [WORSE, REMINDER])
-def test_what_a_person_has_closed_meanwhile_is_not_told(alert_type: AlertType) -> None:
+def test_what_a_person_has_dismissed_meanwhile_is_not_mailed(alert_type: AlertType) -> None:
     assert told(alert_type, stuck=False) == []
 
 
@@ -56,7 +56,7 @@ def test_what_a_person_has_closed_meanwhile_is_not_told(alert_type: AlertType) -
         ((PAUSED, DIGEST), [PAUSED, DIGEST]),
     ],
 )
-def test_of_a_connection_is_told_how_it_stands_unless_that_passed_unheard(
+def test_the_state_of_a_connection_is_mailed_unless_it_passed_unheard(
     turns: tuple[AlertType, ...], news: list[AlertType]
 ) -> None:
     assert told(*turns, job_id=None) == news

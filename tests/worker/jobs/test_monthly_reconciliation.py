@@ -71,7 +71,7 @@ def test_a_mail_tells_of_expenses_where_they_travel(container: Container, connec
     assert told.message.endswith("Of the expenses 0 are in Moment as they are in the ledger, 0 differ.")
 
 
-def test_a_mail_says_why_the_books_could_not_be_compared(container: Container, connection: Connection) -> None:
+def test_a_mail_says_why_the_ledger_could_not_be_compared(container: Container, connection: Connection) -> None:
     at(container, LATE)
     container.connections.update(connection.id, {"moment_company": "9999"}, actor="test", now=LATE)
     (number,) = monthly_reconciliation.due(container)
@@ -80,7 +80,7 @@ def test_a_mail_says_why_the_books_could_not_be_compared(container: Container, c
     assert told.message.startswith("The books could not be compared. Moment")
 
 
-def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_told_of_once(
+def test_one_that_a_system_was_down_for_is_made_again_every_hour_and_mailed_once(
     container: Container, connection: Connection
 ) -> None:
     right = connection.settings.moment_company

@@ -50,7 +50,7 @@ def tell(
     alert_outbox.queue_connection_alert(container.database, connection.id, alert, now=clock())
 
 
-def test_what_an_address_is_to_be_told_comes_in_one_mail(
+def test_what_an_address_is_to_be_sent_comes_in_one_mail(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     stuck(container, connection)
@@ -64,7 +64,7 @@ def test_what_an_address_is_to_be_told_comes_in_one_mail(
     assert mail["text"].count("The account 3999 is unknown.") == 2
 
 
-def test_a_mail_leads_to_the_change(container: Container, connection: Connection, mailbox: Mailbox) -> None:
+def test_a_mail_leads_to_the_record(container: Container, connection: Connection, mailbox: Mailbox) -> None:
     job_id = stuck(container, connection)
     send_due_alerts(container)
     (mail,) = mailbox.mails()
@@ -107,7 +107,7 @@ def test_what_passed_before_anybody_heard_of_it_is_no_mail_now_nor_later(
     assert alert_outbox.pending_alerts(container.database, ADDRESS) == []
 
 
-def test_what_turns_soon_after_a_mail_waits_for_the_next(
+def test_what_changes_soon_after_a_mail_waits_for_the_next(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     tell(container, connection)

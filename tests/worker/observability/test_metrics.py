@@ -56,7 +56,7 @@ def now_told(container: Container, name: str, **labels: str) -> float | None:
     return told(fresh.text(), name, **labels)
 
 
-def test_a_customer_that_came_across_is_counted_with_its_calls(
+def test_a_customer_that_was_synced_is_counted_with_its_calls(
     container: Container, connection: Connection
 ) -> None:
     enqueue(
@@ -82,7 +82,7 @@ def test_a_customer_that_came_across_is_counted_with_its_calls(
     assert all_labels(said) <= LABELS
 
 
-def test_a_record_that_failed_is_counted_by_its_reason_and_not_as_come_across(
+def test_a_record_that_failed_is_counted_by_its_error_code_and_not_as_synced(
     container: Container, connection: Connection
 ) -> None:
     enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, "404")], now=clock())
@@ -117,7 +117,7 @@ def test_a_request_that_there_was_none_for_is_counted_by_whom_it_was_for(environ
     assert told(said, "moment24_budget_refusals_total", **{"for": "polls", "error_code": "budget"}) == 1
 
 
-def test_a_mail_is_counted_by_its_fate(
+def test_a_mail_is_counted_by_its_status(
     container: Container, connection: Connection, books: dict[str, str]
 ) -> None:
     alert = Alert(AlertType.PAUSED, "Demo AS", "The password was refused.", "Enter it.", ("books@example.com",))
@@ -135,7 +135,7 @@ def test_a_mail_is_counted_by_its_fate(
     assert fates == {"delayed": 1, "sent": 1}
 
 
-def test_the_inbox_is_told_by_kind_and_state(container: Container, connection: Connection) -> None:
+def test_the_inbox_is_measured_by_entity_type_and_state(container: Container, connection: Connection) -> None:
     now, database = clock(), container.database
     stuck(container, connection)
     customers = [Record(EntityType.CUSTOMER, str(n)) for n in range(3)]
@@ -153,7 +153,7 @@ def test_the_inbox_is_told_by_kind_and_state(container: Container, connection: C
     )  # it needs a person, and is told so
 
 
-def test_what_a_connection_that_rests_or_is_paused_holds_up_is_not_overdue(container: Container) -> None:
+def test_what_a_breaker_or_a_paused_connection_holds_up_is_not_overdue(container: Container) -> None:
     now, ids = clock(), []
     for name in ("available", "paused", "in_outage", "rate_limited"):
         connection, _ = container.connections.add(name, settings(), actor="test", now=now)
@@ -171,7 +171,7 @@ def test_what_a_connection_that_rests_or_is_paused_holds_up_is_not_overdue(conta
     assert (now_told(container, "moment24_jobs_oldest_seconds", entity_type="invoice") or 0) >= 7200
 
 
-def test_the_queue_and_the_last_sweep_are_told(container: Container) -> None:
+def test_the_queue_and_the_last_sweep_are_measured(container: Container) -> None:
     assert (
         now_told(container, "moment24_queue_messages", state="queued"),
         now_told(container, "moment24_heartbeat"),
@@ -192,7 +192,7 @@ def test_the_queue_and_the_last_sweep_are_told(container: Container) -> None:
 
 
 @pytest.mark.kills
-def test_without_postgresql_that_is_told_with_all_else(container: Container, postgres: Server) -> None:
+def test_without_postgresql_all_else_is_measured(container: Container, postgres: Server) -> None:
     postgres.kill()
     try:
         assert now_told(container, "moment24_postgresql_up") == 0
@@ -203,7 +203,7 @@ def test_without_postgresql_that_is_told_with_all_else(container: Container, pos
 
 
 @pytest.mark.kills
-def test_without_redis_that_is_told_with_all_else(container: Container, redis_server: Server) -> None:
+def test_without_redis_all_else_is_measured(container: Container, redis_server: Server) -> None:
     redis_server.kill()
     try:
         assert now_told(container, "moment24_redis_up") == 0

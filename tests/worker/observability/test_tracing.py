@@ -113,7 +113,7 @@ def fields(span: Span) -> dict[str, Any]:
     return {each.key: each.value.string_value or each.value.int_value for each in span.attributes}
 
 
-def test_a_trace_leads_from_the_notification_to_the_calls_and_to_the_log(
+def test_a_trace_leads_from_the_webhook_to_the_calls_and_to_the_log(
     traced: dict[str, str], collector: Collector, books: dict[str, str]
 ) -> None:
     with notified(traced) as (container, token):
