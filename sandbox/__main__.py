@@ -22,7 +22,7 @@ from sandbox.twentyfour.app import create_app as twentyfour_app
 
 
 def now() -> datetime:
-    """Tell the UTC instant, to the millisecond."""
+    """Return the UTC instant, to the millisecond."""
     instant = datetime.now(UTC)
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
@@ -36,7 +36,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     for server, port in (("moment", 8101), ("twentyfour", 8102), ("mail", 8103), ("smtp", 8104)):
         parser.add_argument(f"--{server}-port", type=int, default=port, metavar="PORT", help="0 takes a free one")
     parser.add_argument("--wsdl", type=Path, default=Path("integrations/twentyfour/wsdl"), metavar="FOLDER")
-    parser.add_argument("--keep", type=Path, metavar="FILE", help="where the books outlive the process")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="where the data outlive the process")
     return parser.parse_args(arguments)
 
 
@@ -76,10 +76,10 @@ def _signalled() -> asyncio.Event:
 
 
 def _systems(options: argparse.Namespace) -> tuple[dict[str, ASGIApp], SnapshotStore]:
-    """Make both systems, with the books that were kept or else the seeded ones."""
+    """Make both systems, with the data that were kept or else the seeded ones."""
     webhook_sender = WebhookSender(clock=now)
     moment = MomentBooks(clock=now, notify=webhook_sender.notify)
-    twentyfour = seed.books(now().date())
+    twentyfour = seed.initial_state(now().date())
     snapshots = SnapshotStore(options.keep, snapshot=lambda: (moment.state, twentyfour))
     if kept := snapshots.load():
         moment.state, twentyfour = kept

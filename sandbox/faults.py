@@ -74,7 +74,7 @@ class Faults:
         self.latency = 0.0
 
     def next_for(self, operation: str) -> Fault | None:
-        """Count a call and tell what goes wrong with it: the earliest of the mishaps that are meant for it."""
+        """Count a call and return what goes wrong with it: the earliest of the faults that are meant for it."""
         self.calls[operation] += 1
         for fault in self.pending:
             if fault.operation not in ("*", operation):
@@ -97,7 +97,7 @@ class Faults:
 
 
 def controls(faults: Faults, *, reset: Callable[[], None]) -> APIRouter:
-    """Make the routes by which a test misleads the system; ``reset`` brings its books back to the seeded state."""
+    """Make the routes by which a test misleads the system; ``reset`` brings its data back to the seeded state."""
     router = APIRouter()
 
     @router.post("/faults", status_code=201)
@@ -142,7 +142,7 @@ class FaultInjector:
     """An ASGI app that lets API calls go wrong as ``faults`` says, and everything else through.
 
     Args:
-        app: the well-behaved system. It finds the mishap (or None) of a call in ``request.state.fault``, for the
+        app: the well-behaved system. It finds the fault (or None) of a call in ``request.state.fault``, for the
             kinds that only it can play.
         faults: what goes wrong.
         operation_of: the name of the operation that a request calls, empty for what is not the API.
@@ -158,7 +158,7 @@ class FaultInjector:
         fault: Callable[[Request], Response],
     ) -> None:
         self._app = app
-        self._mishaps = faults
+        self._faults = faults
         self._operation_of = operation_of
         self._fault = fault
 
@@ -168,9 +168,9 @@ class FaultInjector:
         if not operation:
             await self._app(scope, receive, send)
             return
-        fault = self._mishaps.next_for(operation)
-        scope.setdefault("state", {}).update(mishap=fault, operation=operation, came=time.monotonic())
-        await asyncio.sleep(self._mishaps.latency)
+        fault = self._faults.next_for(operation)
+        scope.setdefault("state", {}).update(fault=fault, operation=operation, came=time.monotonic())
+        await asyncio.sleep(self._faults.latency)
         if fault is None:
             await self._do(scope, receive, send)
         else:
@@ -196,7 +196,7 @@ class FaultInjector:
     async def _do(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
         state = scope["state"]
-        self._mishaps.record_duration(state["operation"], seconds=time.monotonic() - state["came"])
+        self._faults.record_duration(state["operation"], seconds=time.monotonic() - state["came"])
 
     async def _work(self, scope: Scope, receive: Receive) -> list[Message]:
         answer: list[Message] = []
@@ -218,7 +218,7 @@ class FaultInjector:
         await _drop(request)
 
     def _reply(self, fault: Fault, request: Request) -> Response | None:
-        """Tell what is answered in place of the work, None where the work is to be done."""
+        """Return what is answered in place of the work, None where the work is to be done."""
         match fault.kind:
             case "fault":
                 reply = self._fault(request)

@@ -45,6 +45,6 @@ class Server(uvicorn.Server):
 
 
 def address(listener: socket.socket) -> str:
-    """Tell ``host:port`` of what listens."""
+    """Return ``host:port`` of what listens."""
     host, port = listener.getsockname()[:2]
     return f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""How the books outlive the process: a snapshot of both systems in one file, soon after each change.
+"""How the data outlive the process: a snapshot of both systems in one file, soon after each change.
 
 The file is read by the version of the sandbox that wrote it, and by no other.
 """

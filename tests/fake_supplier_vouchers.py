@@ -12,7 +12,7 @@ from sync.records import LedgerLine, VoucherFile, VoucherFiles, is_partial
 from tests.fake_remote import Remote
 
 
-class FakePurchases(Remote):
+class FakeSupplierVouchers(Remote):
     def __init__(self) -> None:
         super().__init__()
         self.purchases: dict[str, list[LedgerLine]] = {}

@@ -30,7 +30,7 @@ from sync.records import (
     Voucher,
 )
 from tests.fake_remote import Remote
-from tests.fake_supplier_vouchers import FakePurchases
+from tests.fake_supplier_vouchers import FakeSupplierVouchers
 
 RATES = {"3": Decimal(25), "31": Decimal(15), "5": Decimal(0)}
 CHART = {1500: "", 1920: "", 3000: "3", 3020: "31", 3100: "5"}
@@ -162,7 +162,7 @@ class FakeMoment(Remote):
             self.files[expense_id][name] = content.read()
 
 
-class FakeErp(FakePurchases):
+class FakeErp(FakeSupplierVouchers):
     """Books that number customers from 10001, refuse unknown accounts, and take no voucher number twice."""
 
     def __init__(self) -> None:

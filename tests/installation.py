@@ -28,7 +28,7 @@ from worker.container import Container
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 EXPENSE_KEY = "2026-104-40001/1/4300"
 
 
@@ -94,7 +94,7 @@ def messages(container: Container) -> list[tuple[str, int]]:
     return [(each["headers"]["task"], json.loads(each["headers"]["argsrepr"])[0]) for each in reversed(waiting)]
 
 
-def stuck(
+def failed_job(
     container: Container,
     connection: Connection,
     *,
@@ -163,7 +163,7 @@ def compared(
 
 def eventually(look: Callable[[], T]) -> T:
     """Look until there is something to see."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (seen := look()):
         assert time.monotonic() < deadline, "It did not happen."
         time.sleep(0.05)

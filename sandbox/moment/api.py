@@ -20,8 +20,8 @@ Credentials = Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]
 
 
 def the_store(request: Request) -> RecordStore:
-    """Find the books that the running app keeps."""
-    store: RecordStore = request.app.state.books
+    """Find the records that the running app keeps."""
+    store: RecordStore = request.app.state.data
     return store
 
 

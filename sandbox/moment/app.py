@@ -1,4 +1,4 @@
-"""Moment as one ASGI app: its API, what its users do, and its mishaps."""
+"""Moment as one ASGI app: its API, what its users do, and its faults."""
 
 import re
 
@@ -16,9 +16,9 @@ CALL = re.compile(r"/api/1\.0/companies/[^/]+/(?P<resource>\w+)(?:/\d+(?P<part>/
 
 
 def create_app(store: RecordStore, *, webhook_sender: WebhookSender, faults: Faults) -> ASGIApp:
-    """Make Moment over these books; the postman brings their notifications, the mishaps say what goes wrong."""
+    """Make Moment over these records; the webhook sender delivers their webhooks, and faults go wrong as asked."""
     app = FastAPI(title="Moment", openapi_url=None)
-    app.state.books, app.state.postman = store, webhook_sender
+    app.state.data, app.state.webhook_sender = store, webhook_sender
 
     def reset() -> None:
         store.reset()

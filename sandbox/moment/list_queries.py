@@ -28,7 +28,7 @@ def listed(records: Iterable[Record], query: Mapping[str, str]) -> dict[str, Any
 
 
 def dump(record: Record) -> dict[str, Any]:
-    """Tell a record in the API's words."""
+    """Return a record in the API's words."""
     return record.model_dump(by_alias=True)
 
 

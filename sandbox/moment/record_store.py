@@ -21,7 +21,7 @@ class RecordStore:
     """Moment's records, kept by its rules; every method raises Refused for what Moment would not do.
 
     Args:
-        clock: tells the UTC instant, to the millisecond.
+        clock: returns the UTC instant, to the millisecond.
         notify: takes what has a webhook: the company, the event (``CREATE_NEW`` or ``UPDATE``) and the record.
     """
 

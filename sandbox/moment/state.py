@@ -52,14 +52,14 @@ class Company(BaseModel):
     user_accounts: dict[int, UserAccount] = {}
 
     def shelf(self, resource: str) -> dict[int, Record]:
-        """Tell the records of a resource as the API names it; raises Refused for what Moment does not have."""
+        """Return the records of a resource as the API names it; raises Refused for what Moment does not have."""
         if resource not in RESOURCES:
             raise Refused(404, f"There is no resource {resource}")
         shelf: dict[int, Record] = getattr(self, to_snake(resource))
         return shelf
 
     def attachments_of(self, expense_id: int) -> list[Attachment]:
-        """Tell the files of an expense, in the order that they came in."""
+        """Return the files of an expense, in the order that they came in."""
         return [one for one in self.attachments.values() if one.project_expense_id == expense_id]
 
 

@@ -30,8 +30,8 @@ class Access(BaseModel):
 
 
 async def the_webhook_sender(request: Request) -> WebhookSender:
-    """Find the postman of the running app."""
-    webhook_sender: WebhookSender = request.app.state.postman
+    """Find the webhook sender of the running app."""
+    webhook_sender: WebhookSender = request.app.state.webhook_sender
     return webhook_sender
 
 
@@ -100,7 +100,7 @@ async def put_webhooks(company_id: str, addresses: Addresses, store: TheStore) -
 
 @router.get("/deliveries")
 async def deliveries(webhook_sender: TheWebhookSender) -> list[Delivery]:
-    """Tell the notifications and what became of them, oldest first."""
+    """Return the notifications and what became of them, oldest first."""
     return list(webhook_sender.deliveries)
 
 
@@ -113,19 +113,19 @@ async def put_delivery_faults(delivery_faults: DeliveryFaults, webhook_sender: T
 
 @router.get("/books")
 async def companies(store: TheStore) -> dict[str, Any]:
-    """Tell the companies."""
+    """Return the companies."""
     return {"companies": [{"id": key, "name": company.name} for key, company in store.state.companies.items()]}
 
 
 @router.get("/books/{company_id}/attachments")
 async def all_attachments(company_id: str, store: TheStore) -> Response:
-    """Tell the files of all expenses of a company."""
+    """Return the files of all expenses of a company."""
     return Answer([dump(one) for one in store.state.company(company_id).attachments.values()])
 
 
 @router.get("/books/{company_id}/{resource}")
 async def records(company_id: str, resource: str, store: TheStore) -> Response:
-    """Tell all records of a resource."""
+    """Return all records of a resource."""
     return Answer([dump(one) for one in store.state.company(company_id).shelf(resource).values()])
 
 

@@ -1,7 +1,7 @@
 """Moment's webhooks: thin notifications, sent at once and never again, whether they arrive or not.
 
 What the documented one does not say (retries, signatures, event ids) is not there. From outside, notifications can
-be lost, doubled, delayed and thereby shuffled, by dice with a seed.
+be lost, doubled, delayed and thereby shuffled, at random with a seed.
 """
 
 import asyncio
@@ -69,11 +69,11 @@ class WebhookSender:
 
     def set_faults(self, delivery_faults: DeliveryFaults) -> None:
         """Let the notifications that follow fare like this."""
-        self._weather = delivery_faults
-        self._dice = Random(delivery_faults.seed)  # noqa: S311 - the weather must be the same for the same seed
+        self._delivery_faults = delivery_faults
+        self._random = Random(delivery_faults.seed)  # noqa: S311 - the faults must be the same for the same seed
 
     def reset(self) -> None:
-        """Lose what is still on its way, forget what was sent, and have fair weather again."""
+        """Lose what is still on its way, forget what was sent, and deliver everything again."""
         for delivery in self.deliveries:
             delivery.state = "lost"
         self.deliveries.clear()
@@ -84,14 +84,14 @@ class WebhookSender:
         kind, body = notification(event, record, company)
         if not (url := company.webhooks.get(kind)):
             return
-        lost = self._dice.random() < self._weather.lose
-        doubled = self._dice.random() < self._weather.double
+        lost = self._random.random() < self._delivery_faults.lose
+        doubled = self._random.random() < self._delivery_faults.double
         for _ in range(2 if doubled else 1):
             delivery = Delivery(
                 kind=kind, url=url, body=body, at=self._clock(), state="lost" if lost else "waiting"
             )
             self.deliveries.append(delivery)
-            wait = self._dice.uniform(*self._weather.delay_seconds)
+            wait = self._random.uniform(*self._delivery_faults.delay_seconds)
             asyncio.get_running_loop().call_later(wait, self._outbox.put, delivery)
 
     def _send_all(self) -> None:
@@ -105,7 +105,7 @@ class WebhookSender:
 
 
 def notification(event: str, record: Record, company: Company) -> tuple[str, dict[str, Any]]:
-    """Tell the kind of webhook that a record has, and the body that is sent to it (assumption M6)."""
+    """Return the kind of webhook that a record has, and the body that is sent to it (assumption M6)."""
     match record:
         case Customer():
             return "customers", {"event": event, "customer": _customer(record)}

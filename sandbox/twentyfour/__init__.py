@@ -1,1 +1,1 @@
-"""24SevenOffice on localhost: its SOAP services over books that obey bookkeeping."""
+"""24SevenOffice on localhost: its SOAP services over a ledger that obeys bookkeeping."""

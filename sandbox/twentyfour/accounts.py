@@ -78,7 +78,7 @@ def _line(call: ServiceCall, entry: Fields, customer: int | None) -> Line:
 
 
 def get_entry_id(call: ServiceCall, request: Fields) -> Fields:
-    """Tell the next number of the series ``SortNo`` in the fiscal year of ``Date``; it is not reserved."""
+    """Return the next number of the series ``SortNo`` in the fiscal year of ``Date``; it is not reserved."""
     entry: Fields = needed(request, "argEntryId")
     year, series = day(entry["Date"]).year, entry["SortNo"]
     if year not in call.client.years:

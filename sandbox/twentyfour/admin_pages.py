@@ -96,7 +96,7 @@ async def remove_type(client_id: int, number: int, state: TheState) -> None:
 
 @router.put("/books/{client_id}/series/{series_id}")
 async def change_series(client_id: int, series_id: int, change: SeriesChange, state: TheState) -> SeriesChange:
-    """Say what number a series starts on."""
+    """Set what number a series starts on."""
     found(found(state.clients, client_id).series, series_id).start = change.start
     return change
 
@@ -118,7 +118,7 @@ async def change_limits(allowance: Allowance, server: TheServer) -> Allowance:
 
 @router.put("/sessions")
 async def change_sessions(patience: SessionTimeout, server: TheServer) -> SessionTimeout:
-    """Say how long a session lives that nobody uses."""
+    """Set how long a session lives that nobody uses."""
     server.sessions.patience = patience
     return patience
 

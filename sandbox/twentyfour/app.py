@@ -1,4 +1,4 @@
-"""24SevenOffice as one ASGI app: its services, what a bookkeeper does on its pages, and its mishaps."""
+"""24SevenOffice as one ASGI app: its services, what a bookkeeper does on its pages, and its faults."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,18 +20,18 @@ PATHS = {service.path for service in SERVICES}
 
 
 def create_app(state: State, *, wsdl: Path, faults: Faults, clock: Callable[[], datetime]) -> ASGIApp:
-    """Make 24SevenOffice over these books, which are plain data and can be pickled between any two requests.
+    """Make 24SevenOffice over these data, which are plain data and can be pickled between any two requests.
 
     Args:
-        state: what it holds, see :func:`sandbox.twentyfour.seed.books`.
+        state: what it holds, see :func:`sandbox.twentyfour.seed.initial_state`.
         wsdl: the folder with the WSDL of each service.
         faults: what goes wrong.
-        clock: tells the UTC instant, to the millisecond.
+        clock: returns the UTC instant, to the millisecond.
     """
     server = SoapServer(state, wsdl=wsdl, clock=clock)
 
     def reset() -> None:
-        fresh = seed.books(clock().date())
+        fresh = seed.initial_state(clock().date())
         state.clients, state.logins = fresh.clients, fresh.logins
         server.start_over()
 
@@ -41,7 +41,7 @@ def create_app(state: State, *, wsdl: Path, faults: Faults, clock: Callable[[], 
     app = FastAPI(title="24SevenOffice", openapi_url=None)
     for path in PATHS:
         app.add_route(path, call, methods=["POST"])
-    app.state.books, app.state.server, app.state.clock = state, server, clock
+    app.state.data, app.state.server, app.state.clock = state, server, clock
     app.include_router(admin_pages.router)
     app.include_router(voucher_admin.router)
     app.include_router(controls(faults, reset=reset))

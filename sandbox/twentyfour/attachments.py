@@ -52,7 +52,7 @@ def _shown(file: File) -> Fields:
 
 
 def get_size(call: ServiceCall, request: Fields) -> int:
-    """Tell how many bytes a file has."""
+    """Return how many bytes a file has."""
     return len(_file(call, request).content)
 
 
@@ -67,12 +67,12 @@ def download_chunk(call: ServiceCall, request: Fields) -> bytes:
 
 
 def get_checksum(call: ServiceCall, request: Fields) -> str:
-    """Tell the md5 of a file."""
+    """Return the md5 of a file."""
     return _file(call, request).md5
 
 
 def get_max_request_length(call: ServiceCall, _request: Fields) -> int:
-    """Tell how long a request or an answer may be, in kB."""
+    """Return how long a request or an answer may be, in kB."""
     return call.allowance.max_request_kb
 
 

@@ -32,8 +32,8 @@ def refusals_shown() -> Iterator[None]:
 
 
 async def the_state(request: Request) -> State:
-    """Find the books of the running app."""
-    state: State = request.app.state.books
+    """Find the data of the running app."""
+    state: State = request.app.state.data
     return state
 
 
@@ -44,7 +44,7 @@ async def the_server(request: Request) -> SoapServer:
 
 
 async def the_instant(request: Request) -> datetime:
-    """Tell the time by the clock of the running app."""
+    """Return the time by the clock of the running app."""
     now: datetime = request.app.state.clock()
     return now
 

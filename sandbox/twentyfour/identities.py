@@ -18,7 +18,7 @@ def login(call: ServiceCall, request: Fields) -> str:
 
 
 def has_session(call: ServiceCall, _request: Fields) -> bool:
-    """Tell whether the call came with a good session."""
+    """Return whether the call came with a good session."""
     return call.session is not None
 
 

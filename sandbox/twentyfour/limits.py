@@ -53,7 +53,7 @@ class Limits:
         self._recent.append(now)
 
     def headers(self, now: datetime) -> dict[str, str]:
-        """Tell what is left, as every answer does."""
+        """Return what is left, as every answer does."""
         return {
             "APILimitRemaining": str(max(0, self.allowance.per_hour - self._used)),
             "APILimitReset": _reset(now),

@@ -21,7 +21,7 @@ class Service:
 
 
 def get_client_information(call: ServiceCall, _request: Fields) -> Fields:
-    """Tell whose books the session is for; the only operation of the Client service that is here."""
+    """Return whose ledger the session is for; the only operation of the Client service that is here."""
     client = call.client
     return {
         "Country": "NO",

@@ -1,4 +1,4 @@
-"""The books as they are on the first day: three clients with the same small Norwegian chart of accounts."""
+"""The data as they are on the first day: three clients with the same small Norwegian chart of accounts."""
 
 from datetime import date
 from decimal import Decimal
@@ -57,8 +57,8 @@ TYPES = (
 DEPARTMENTS = ((7, "Oslo"), (10, "Tromsø"))
 
 
-def books(today: date) -> State:
-    """Make the seeded books; the fiscal year before last is locked, the year after next is not yet there."""
+def initial_state(today: date) -> State:
+    """Make the seeded data; the fiscal year before last is locked, the year after next is not yet there."""
     clients = (
         _client(1, "Demo AS", "916634326", today.year),
         _client(2, "Fjord Prosjekt AS", "923609016", today.year),

@@ -19,12 +19,12 @@ from sandbox.twentyfour.state import Fields, State, Value
 
 
 class SoapServer:
-    """All services over one set of books. Plain and synchronous: no call is ever in the middle of another.
+    """All services over one set of data. Plain and synchronous: no call is ever in the middle of another.
 
     Args:
         state: what the services read and write.
         wsdl: the folder with a WSDL for each service.
-        clock: tells the UTC instant.
+        clock: returns the UTC instant.
     """
 
     def __init__(self, state: State, *, wsdl: Path, clock: Callable[[], datetime]) -> None:
@@ -61,7 +61,7 @@ class SoapServer:
         element = soap.unwrap(body, version=version)
         fields = _read(contract, operation, element)
         call = self._visit(request, now, needs_session=service.needs_session)
-        result = _played(request.state.mishap, operation, lambda: service.operations[operation](call, fields))
+        result = _played(request.state.fault, operation, lambda: service.operations[operation](call, fields))
         answer = contract.write(f"{operation}Response", {f"{operation}Result": result})
         response = Response(soap.wrap(answer, version=version), media_type=soap.MEDIA_TYPE[version])
         if call.session_id != request.cookies.get(COOKIE, ""):
@@ -72,8 +72,8 @@ class SoapServer:
         call = ServiceCall(
             self._books, self.sessions, request.cookies.get(COOKIE, ""), now, allowance=self.limits.allowance
         )
-        mishap = request.state.mishap
-        if mishap and mishap.kind == "lose_session":
+        fault = request.state.fault
+        if fault and fault.kind == "lose_session":
             self.sessions.forget(call.session_id)
         if needs_session:
             _ = call.client  # a fault where there is none

@@ -36,7 +36,7 @@ class Sessions:
         self._open: dict[str, Session] = {}
 
     def start(self, login: Login, identity: Identity, *, now: datetime) -> str:
-        """Let a login in and tell the id of its session."""
+        """Let a login in and return the id of its session."""
         session_id = uuid4().hex[:24]
         self._open[session_id] = Session(login, identity, now)
         return session_id
@@ -75,7 +75,7 @@ class ServiceCall:
 
     @property
     def client(self) -> Client:
-        """The books that the session is for.
+        """The client that the session is for.
 
         Raises:
             SoapFaultError: there is no such session, or its user has been blocked since.

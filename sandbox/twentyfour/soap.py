@@ -21,12 +21,12 @@ class SoapFaultError(Exception):
 
 
 def version_of(headers: Headers) -> str:
-    """Tell which version of SOAP a request is in, by its media type."""
+    """Return which version of SOAP a request is in, by its media type."""
     return "1.2" if headers.get("content-type", "").startswith("application/soap+xml") else "1.1"
 
 
 def action_of(headers: Headers) -> str:
-    """Tell the SOAPAction of a request, which in SOAP 1.2 is a parameter of the media type."""
+    """Return the SOAPAction of a request, which in SOAP 1.2 is a parameter of the media type."""
     if version_of(headers) == "1.1":
         return headers.get("soapaction", "").strip('" ')
     return headers["content-type"].partition("action=")[2].partition(";")[0].strip('" ')

@@ -146,7 +146,7 @@ class File:
 
 @dataclass
 class Client:
-    """One company's books."""
+    """One company's ledger."""
 
     id: int
     name: str
@@ -171,11 +171,11 @@ class Client:
         return self.new_customer() if self.last_customer in self.customers else self.last_customer
 
     def next_project(self) -> int:
-        """Tell the project number that the next project without one gets."""
+        """Return the project number that the next project without one gets."""
         return max([0, *self.projects]) + 1
 
     def next_voucher(self, series: int, year: int) -> int:
-        """Tell the next number of a series in a fiscal year."""
+        """Return the next number of a series in a fiscal year."""
         used = (number for of, when, number in self.vouchers if (of, when) == (series, year))
         return max([self.series[series].start - 1, *used]) + 1
 

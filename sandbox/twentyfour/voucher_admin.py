@@ -115,7 +115,7 @@ def _scan(client: Client, voucher: Voucher, new: NewFile, *, now: datetime) -> F
 
 @router.patch("/files/{file_id}")
 async def change_file(file_id: int, change: FileChange, client: TheClient, now: Now) -> dict[str, Any]:
-    """Approve a document, or not; damage it, or mend it. The lines of its voucher do not change."""
+    """Approve a document, or not; damage it, or restore it. The lines of its voucher do not change."""
     file = found(client.files, file_id)
     for name, value in change.model_dump(exclude_none=True).items():
         setattr(file, name, value)

@@ -27,7 +27,7 @@ def create_app() -> FastAPI:
         pool.putconn(borrowed)
 
     @app.post("/webhooks/moment/{token}", status_code=202)
-    async def hook(token: str, request: Request) -> JSONResponse:
+    async def webhook_url(token: str, request: Request) -> JSONResponse:
         await run_in_threadpool(insert, token, await request.body())
         return JSONResponse({"received": True}, 202)
 

@@ -5,27 +5,27 @@ from tests.bench.setup import Scene
 from tests.journeys.firm import SALE_ACCOUNTS, Firm, Record
 
 
-def enter(town: Scene, firm: Firm, count: int) -> dict[str, list[Record]]:
+def enter(running_system: Scene, firm: Firm, count: int) -> dict[str, list[Record]]:
     """Enter as many customers, projects and invoices, each invoice on a project of its own."""
     for account in SALE_ACCOUNTS:
         firm.enter("financialAccounts", **account)
-    customers = town.enter(firm, "customers", [{"name": f"Customer {n}"} for n in range(count)])
-    projects = town.enter(
+    customers = running_system.enter(firm, "customers", [{"name": f"Customer {n}"} for n in range(count)])
+    projects = running_system.enter(
         firm, "projects", [{"name": f"Project {each['name']}", "customerId": each["id"]} for each in customers]
     )
-    return {"customer": customers, "project": projects, "invoice": town.write(firm, projects)}
+    return {"customer": customers, "project": projects, "invoice": running_system.write(firm, projects)}
 
 
 def right(firm: Firm, entered: dict[str, list[Record]]) -> None:
     """Compare the books: each customer and project once and with its number, each invoice once and to the øre."""
-    customers = firm.books("customers")
+    customers = firm.records("customers")
     expect(
         "customers", sorted(c["external_id"] for c in customers), sorted(str(c["id"]) for c in entered["customer"])
     )
     numbers = {int(each["external_id"]): each["number"] for each in customers}
     expect(
         "projects",
-        sorted((each["number"], each["customer_number"]) for each in firm.books("projects")),
+        sorted((each["number"], each["customer_number"]) for each in firm.records("projects")),
         sorted((int(each["projectNumber"]), numbers[each["customerId"]]) for each in entered["project"]),
     )
     expect(

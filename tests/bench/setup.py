@@ -1,4 +1,4 @@
-"""The town as it is measured: no snapshots of the sandbox's books, no limits but ours, and an eye on the processes."""
+"""The system as it is measured: no snapshots of the sandbox's state, no limits but ours, and an eye on the processes."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ from models.inbox.enqueue import enqueue
 from models.schema.tables import SyncJobRow
 from tests.bench.load import Request, send_all
 from tests.journeys.firm import API_KEY, Firm, Record
-from tests.journeys.town import Town, town
+from tests.journeys.running_system import RunningSystem, running_system
 from worker.container import clock
 
 UNLIMITED = {
@@ -34,7 +34,7 @@ UNLIMITED = {
 """What is measured elsewhere (the budget, the polls) stands in nobody's way here."""
 
 KEY = "Basic " + base64.b64encode(f"apikey:{API_KEY}".encode()).decode()
-PATIENCE_SECONDS = 600
+TIMEOUT_SECONDS = 600
 WRITERS = 4
 SENDERS = 8
 PARTS = {"worker": " worker ", "beat": " beat ", "web": "uvicorn", "postgres": "postgres", "redis": "valkey"}
@@ -59,15 +59,15 @@ class Part:
 
 
 class Scene:
-    """A town with what the rows do in it."""
+    """A running system with what the rows do in it."""
 
-    def __init__(self, running: Town) -> None:
-        self.town = running
+    def __init__(self, running: RunningSystem) -> None:
+        self.running_system = running
         self.stack, self.container = running.stack, running.container
 
     def firm(self, **settings: Any) -> Firm:
         """Connect a firm; only notifications of the row's own bring its changes."""
-        firm = self.town.firm()
+        firm = self.running_system.firm()
         firm.control("twentyfour", "PUT", "limits", {"per_hour": 10**9, "per_second": 10**6})
         firm.connect(hears=(), **settings)
         return firm
@@ -110,7 +110,7 @@ class Scene:
             record = models.enums.Record(entity_type, str(moment_id))
             if link := links.find(database, firm.connection.id, record):
                 links.save(database, added.id, record, link, now=clock())
-        return added.id, f"{firm.hook.rpartition('/')[0]}/{token}"
+        return added.id, f"{firm.webhook_url.rpartition('/')[0]}/{token}"
 
     def enter(self, firm: Firm, resource: str, records: Sequence[Mapping[str, object]]) -> list[Record]:
         """Enter many records in Moment."""
@@ -133,7 +133,7 @@ class Scene:
         for start in range(0, len(ids), 1000):
             records = [models.enums.Record(entity_type, str(each)) for each in ids[start : start + 1000]]
             enqueue(self.container.database, connection_id, records, now=clock())
-        self.town.beat(f"sync_{entity_type}s", connection_id)
+        self.running_system.beat(f"sync_{entity_type}s", connection_id)
 
     def late(self, firm: Firm, *, moment: float, twentyfour: float) -> None:
         """Let each call take so many seconds at least, and count calls from now on."""
@@ -149,12 +149,12 @@ class Scene:
 
     def wait(self) -> None:
         """Wait until all has come across."""
-        eventually(lambda: expect("changes in hand", self.in_hand(), 0), seconds=PATIENCE_SECONDS)
+        eventually(lambda: expect("changes in hand", self.in_hand(), 0), seconds=TIMEOUT_SECONDS)
 
     def registered(self, firm: Firm) -> dict[int, float]:
         """Tell when each invoice came into the ledger, by its number."""
         lines = [
-            line for voucher in firm.books("vouchers") for line in voucher["lines"] if line["account"] == 1500
+            line for voucher in firm.records("vouchers") for line in voucher["lines"] if line["account"] == 1500
         ]
         return {int(line["invoice"]): datetime.fromisoformat(line["registered"]).timestamp() for line in lines}
 
@@ -183,20 +183,22 @@ def _looked_at(process: psutil.Process) -> Part:
         return Part(0, {})
 
 
-def notifications(hook: str, records: Sequence[Record], *, kind: str = "invoice") -> list[Request]:
+def notifications(webhook_url: str, records: Sequence[Record], *, kind: str = "invoice") -> list[Request]:
     """Make what Moment sends to a webhook."""
-    path = "/" + hook.split("/", 3)[3]
+    path = "/" + webhook_url.split("/", 3)[3]
     bodies = [{"event": "CREATE_NEW", kind: {"id": record["id"]}} for record in records]
     return [Request("POST", path, json.dumps(body).encode()) for body in bodies]
 
 
 @contextmanager
 def scene(**settings: str) -> Iterator[Scene]:
-    """Run a town for one row, with these settings of the installation; its log is ``var/bench/log``."""
+    """Run a system for one row, with these settings of the installation; its log is ``var/bench/log``."""
     with TemporaryDirectory() as state, (ROOT / "var" / "bench" / "log").open("a") as log:
 
         def log_line(name: str, line: str) -> None:
             log.write(f"{name:<8} | {line}\n")
 
-        with town(Path(state), settings=UNLIMITED | settings, log=log_line, kind_of_stack=BenchStack) as running:
+        with running_system(
+            Path(state), settings=UNLIMITED | settings, log=log_line, stack_class=BenchStack
+        ) as running:
             yield Scene(running)

@@ -16,7 +16,7 @@ from sync.polling.schedule import Activity, PollState, activity, interval, next_
 
 SECOND, HOUR = 1000, 3_600_000
 ROUND = timedelta(seconds=10)
-PATIENCE_OF_POLLS = MAX_WAIT // timedelta(milliseconds=1)
+POLL_TIMEOUT_MS = MAX_WAIT // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Day:
     redis: Redis
     limits: Limits
     starts: datetime
-    patient: bool = True
+    retries: bool = True
     left: list[int] = field(default_factory=list)
     waited: dict[int, int] = field(default_factory=dict)
     polls: list[Polled] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Day:
             wait = self._take(self._budget.for_connection(connection_id))
         except UnavailableError as refusal:
             again = self.now + _milliseconds(refusal.retry_after or timedelta(seconds=1))
-            if self.patient:
+            if self.retries:
                 self._plan(again, partial(self._event, number, connection_id, came=came))
         else:
             self.waited[number] = self.now + wait - came
@@ -103,7 +103,7 @@ class Day:
         try:
             self._take(self._budget.for_connection(connection_id).for_polls(), poll=True)
         except _AgainError as again:
-            if again.at - since <= PATIENCE_OF_POLLS:
+            if again.at - since <= POLL_TIMEOUT_MS:
                 self._plan(again.at, partial(self._poll, connection_id, since=since))
             else:
                 self.refused_polls += 1
@@ -147,7 +147,7 @@ class _AgainError(Exception):
         self.at = at
 
 
-def most_within(times: Iterable[int], span: int) -> int:
+def max_within(times: Iterable[int], span: int) -> int:
     """Tell the most instants within any span of milliseconds."""
     ordered, start, limit = sorted(times), 0, 0
     for end, at in enumerate(ordered):
@@ -157,9 +157,9 @@ def most_within(times: Iterable[int], span: int) -> int:
     return limit
 
 
-def arrivals(left: Iterable[int], *, dice: random.Random) -> list[int]:
+def arrivals(left: Iterable[int], *, rng: random.Random) -> list[int]:
     """Tell when requests reach 24SevenOffice: most at once, one in fifty after up to fifteen seconds."""
-    return [at + dice.randrange(15 * SECOND if dice.random() < 1 / 50 else SECOND // 2) for at in left]
+    return [at + rng.randrange(15 * SECOND if rng.random() < 1 / 50 else SECOND // 2) for at in left]
 
 
 def _milliseconds(wait: timedelta) -> int:

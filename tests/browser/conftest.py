@@ -11,24 +11,24 @@ from tests.browser.chromium import running
 from tests.browser.filled import PACE, show
 from tests.browser.person import Person
 from tests.journeys.firm import Firm
-from tests.journeys.town import Town, town
+from tests.journeys.running_system import RunningSystem, running_system
 
 expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
-def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with town(tmp_path_factory.mktemp("browser"), settings=PACE, log=show) as one_town:
-        yield one_town
+def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    with running_system(tmp_path_factory.mktemp("browser"), settings=PACE, log=show) as one_system:
+        yield one_system
 
 
 @pytest.fixture
-def new_firm(one_town: Town) -> Iterator[Callable[[], Firm]]:
+def new_firm(one_system: RunningSystem) -> Iterator[Callable[[], Firm]]:
     """Makes a company with fresh books that is not connected yet."""
     firms: list[Firm] = []
 
     def new() -> Firm:
-        firms.append(one_town.firm())
+        firms.append(one_system.firm())
         return firms[-1]
 
     yield new
@@ -49,13 +49,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def sit_down(browser: Browser, one_town: Town) -> Iterator[Callable[..., Person]]:
+def sit_down(browser: Browser, one_system: RunningSystem) -> Iterator[Callable[..., Person]]:
     """Seats people at windows of their own; in the end no page may have given one of them cause to complain."""
     people: list[Person] = []
 
     def seat(**window: Any) -> Person:
         context = browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Oslo", **window})
-        people.append(Person(context=context, url=one_town.stack.addresses["web"]))
+        people.append(Person(context=context, url=one_system.stack.addresses["web"]))
         return people[-1]
 
     yield seat

@@ -22,7 +22,7 @@ from models.users.repository import Rights
 from tests.browser.person import Person
 from tests.factories import settings
 from tests.installation import installed, own_logging
-from tests.journeys.town import Town, town
+from tests.journeys.running_system import RunningSystem, running_system
 from tests.web.crawler import Surfer
 from web.app import create_app
 from worker.container import clock
@@ -45,37 +45,39 @@ def show(name: str, line: str) -> None:
 
 
 @contextmanager
-def filled_town(state: Path, *, log: Log) -> Iterator[Town]:
+def filled_system(state: Path, *, log: Log) -> Iterator[RunningSystem]:
     """Run a system in a folder where a company has had its day, after a month of others, and another is paused."""
-    with town(state, settings=PACE, log=log) as running:
+    with running_system(state, settings=PACE, log=log) as running:
         fill(running)
         yield running
 
 
-def fill(town: Town) -> None:
+def fill(running_system: RunningSystem) -> None:
     """Play the day at the demo company, after a month of others, and let another company wait for its password."""
-    demo_user = DemoUser(town.stack, webhook_url=demo_company.connect(town.stack))
+    demo_user = DemoUser(running_system.stack, webhook_url=demo_company.connect(running_system.stack))
     for act in STEPS:
         act(demo_user)
-    leave_open(town, demo_user)
-    look_back(town, demo_company.NAME)
-    wait_for_a_password(town, "Fjord Prosjekt AS")
+    leave_discrepancies(running_system, demo_user)
+    look_back(running_system, demo_company.NAME)
+    wait_for_a_password(running_system, "Fjord Prosjekt AS")
 
 
-def leave_open(town: Town, demo_user: DemoUser) -> None:
+def leave_discrepancies(running_system: RunningSystem, demo_user: DemoUser) -> None:
     """Leave a customer of whom it is asked which one it is, and books that differ from the invoices."""
     for address in ("post@bakkehaugen.example.com", "styret@bakkehaugen.example.com"):
         demo_user.book("customers", name=NAMESAKES, email=address)
     demo_user.enter("customers", name=NAMESAKES)
     lines = {each["number"]: each["lines"] for each in demo_user.synced("vouchers")}
-    correct(town, 5, [{"id": line["id"], "hidden": True} for line in lines[5]])
-    correct(town, 8, [{"id": line["id"], "project": 3} for line in lines[8]])
+    correct(running_system, 5, [{"id": line["id"], "hidden": True} for line in lines[5]])
+    correct(running_system, 8, [{"id": line["id"], "project": 3} for line in lines[8]])
     eventually(lambda: expect("who is asked about", _asked(demo_user), [f"Customer {NAMESAKES}"]))
 
 
-def correct(town: Town, number: int, lines: Iterable[Mapping[str, object]]) -> None:
+def correct(running_system: RunningSystem, number: int, lines: Iterable[Mapping[str, object]]) -> None:
     """Correct the voucher of an invoice by hand in 24SevenOffice."""
-    address = f"{town.stack.addresses['twentyfour']}/books/{demo_company.CLIENT}/vouchers/{number}?type=1"
+    address = (
+        f"{running_system.stack.addresses['twentyfour']}/books/{demo_company.CLIENT}/vouchers/{number}?type=1"
+    )
     requests.patch(address, json={"lines": lines}, timeout=10).raise_for_status()
 
 
@@ -83,31 +85,31 @@ def _asked(demo_user: DemoUser) -> list[str]:
     return [job["title"] for job in demo_user.jobs("needs_attention") if job["why"] == "which_customer"]
 
 
-def look_back(town: Town, name: str) -> None:
+def look_back(running_system: RunningSystem, name: str) -> None:
     """Have the charts tell of a month of working days."""
-    dice, now = Random(24), clock()  # noqa: S311 - a month that is the same each time
-    connection = town.container.connections.get_by_name(name)
-    with town.container.database.transaction() as session:
+    rng, now = Random(24), clock()  # noqa: S311 - a month that is the same each time
+    connection = running_system.container.connections.get_by_name(name)
+    with running_system.container.database.transaction() as session:
         for ago in range(1, 24 * 30):
             at = now - timedelta(hours=ago)
             if ago // 24 % 7 < WORKING_DAYS and at.hour in WORKING_HOURS:
-                waits = [timedelta(seconds=dice.expovariate(1)) for _ in range(dice.randint(2, 9))]
-                ended = [(Outcome.FAILED if dice.random() < FAILING else Outcome.SYNCED, wait) for wait in waits]
+                waits = [timedelta(seconds=rng.expovariate(1)) for _ in range(rng.randint(2, 9))]
+                ended = [(Outcome.FAILED if rng.random() < FAILING else Outcome.SYNCED, wait) for wait in waits]
                 statistics.count_attempts(session, connection.id, ended, now=at)
 
 
-def wait_for_a_password(town: Town, name: str) -> None:
+def wait_for_a_password(running_system: RunningSystem, name: str) -> None:
     """Have a connection that is paused until somebody corrects its settings."""
     told = settings(moment_company="1002", username="many@example.com")
-    connection, _ = town.container.connections.add(name, told, actor="test", now=clock())
+    connection, _ = running_system.container.connections.add(name, told, actor="test", now=clock())
     refused = msg("24SevenOffice refused the user name or password.")
-    town.container.connections.pause(connection.id, refused, now=clock())
+    running_system.container.connections.pause(connection.id, refused, now=clock())
 
 
 def special(person: Person, connection: str) -> dict[str, str]:
     """Tell the addresses of pages that show more than the plainest of their route, by a name for each."""
     stuck = {"change": "fiscal_year", "question": "which_customer"}
-    told = {name: _first_change(person, error_code) for name, error_code in stuck.items()}
+    told = {name: _first_record(person, error_code) for name, error_code in stuck.items()}
     person.open(connection)
     person.page.get_by_label("Month", exact=True).fill(f"{clock():%Y-%m}")
     with person.page.expect_navigation():
@@ -116,13 +118,13 @@ def special(person: Person, connection: str) -> dict[str, str]:
     return {**told, "comparison": person.page.url.removeprefix(person.url)}
 
 
-def _first_change(person: Person, error_code: str) -> str:
+def _first_record(person: Person, error_code: str) -> str:
     person.open(f"/records?state=needs_attention&error_code={error_code}")
     return person.page.locator("main a[href^='/records/']").first.get_attribute("href") or ""
 
 
 def add_user(
-    town: Town,
+    running_system: RunningSystem,
     email: str,
     *,
     role: Role = Role.ADMINISTRATOR,
@@ -131,29 +133,33 @@ def add_user(
 ) -> None:
     """Let somebody in under PASSWORD, for some connections or for all."""
     rights = Rights(role, Scope(None if connections is None else frozenset(connections)))
-    database = town.container.database
+    database = running_system.container.database
     user = users.add(database, email, rights, password=PASSWORD, actor="test", now=clock())
     users.set_language(database, user.id, language)
 
 
-def paths(town: Town) -> dict[str, dict[str, object]]:
+def paths(running_system: RunningSystem) -> dict[str, dict[str, object]]:
     """Tell the paths of all routes, with their parameters in braces, and the methods of each."""
-    with installed(town.stack.environment), own_logging():
+    with installed(running_system.stack.environment), own_logging():
         described: dict[str, dict[str, object]] = create_app().openapi()["paths"]
     return described
 
 
-def routes(town: Town) -> list[str]:
+def routes(running_system: RunningSystem) -> list[str]:
     """Tell the paths that pages are at."""
-    return [path for path, methods in paths(town).items() if "get" in methods and not path.startswith(NO_PAGES)]
+    return [
+        path
+        for path, methods in paths(running_system).items()
+        if "get" in methods and not path.startswith(NO_PAGES)
+    ]
 
 
-def addresses(town: Town, person: Person) -> dict[str, str]:
+def addresses(running_system: RunningSystem, person: Person) -> dict[str, str]:
     """Tell the plainest address of each route that the pages lead to, as this person sees them, who has a connection tested."""
     session = requests.Session()
     for cookie in person.context.cookies():
         session.cookies.set(cookie["name"], cookie["value"])
-    surfer = Surfer(person.url, paths(town), session)
+    surfer = Surfer(person.url, paths(running_system), session)
     surfer.look_around("/records?state=needs_attention", "/connections", "/", "/sign-in")
     test = next(form for form in surfer.forms() if form.action.endswith("/test"))
     answer = session.post(

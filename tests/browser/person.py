@@ -7,19 +7,19 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response
 
-DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 740}
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 740}
 WINDOWS: Mapping[str, Mapping[str, Any]] = {
-    "light": {"viewport": DESK, "color_scheme": "light"},
-    "dark": {"viewport": DESK, "color_scheme": "dark"},
+    "light": {"viewport": DESKTOP, "color_scheme": "light"},
+    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
     "phone": {"viewport": PHONE, "color_scheme": "light", "has_touch": True},
     "dark phone": {"viewport": PHONE, "color_scheme": "dark", "has_touch": True},
 }
 
-TELL_VIOLATIONS = """
+REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
     console.error(`Against the policy: ${event.violatedDirective} ${event.blockedURI}`))
 """
-TELL_FOCUS = """() => {
+REPORT_FOCUS = """() => {
     const it = document.activeElement, style = getComputedStyle(it), place = it.getBoundingClientRect();
     const label = it.ariaLabel ?? it.labels?.[0]?.innerText ?? it.innerText;
     const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
@@ -28,8 +28,8 @@ TELL_FOCUS = """() => {
 }"""
 """What has the focus, and whether one sees that it has."""
 
-MOST_TABS = 100
-PATIENCE_SECONDS = 20
+MAX_TABS = 100
+TIMEOUT_SECONDS = 20
 MILLISECONDS_BETWEEN_LOOKS = 300
 NOT_FOUND = "Failed to load resource"
 
@@ -48,7 +48,7 @@ class Person:
     complaints: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.context.add_init_script(TELL_VIOLATIONS)
+        self.context.add_init_script(REPORT_VIOLATIONS)
         self.context.on("console", self._note_message)
         self.context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         self.context.on("request", self._note_request)
@@ -70,9 +70,9 @@ class Person:
 
     def tab_to(self, name: str, *, role: str = "") -> None:
         """Press Tab until something of this name has the focus; wherever it is on the way, it can be seen."""
-        for _ in range(MOST_TABS):
+        for _ in range(MAX_TABS):
             self.page.keyboard.press("Tab")
-            focused = self.page.evaluate(TELL_FOCUS)
+            focused = self.page.evaluate(REPORT_FOCUS)
             assert focused["shown"], focused
             if focused["name"] == name and role in ("", focused["role"]):
                 return
@@ -85,7 +85,7 @@ class Person:
 
     def reload_until(self, there: Locator) -> None:
         """Load the page again and again until something is there."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not there.first.is_visible():
             assert time.monotonic() < deadline, self.page.locator("main").inner_text()
             self.page.wait_for_timeout(MILLISECONDS_BETWEEN_LOOKS)

@@ -12,15 +12,15 @@ from playwright.sync_api import Browser
 
 from local.processes import ROOT, end_on_signals
 from tests.browser.chromium import running
-from tests.browser.filled import PASSWORD, add_user, addresses, filled_town, special
+from tests.browser.filled import PASSWORD, add_user, addresses, filled_system, special
 from tests.browser.person import WINDOWS, Person
-from tests.journeys.town import Town
+from tests.journeys.running_system import RunningSystem
 
 FOLDER = ROOT / "docs" / "screenshots"
 SHOWN = ("light", "dark", "phone")
 WHO = "anne@example.com"
 COLOURS = 64
-CONNECTION, CHANGE = "/connections/{connection_id}", "/records/{job_id}"
+CONNECTION, RECORD = "/connections/{connection_id}", "/records/{job_id}"
 PARAMETER = re.compile(r"/\w+/\{(\w+?)(?:_id)?\}")
 
 
@@ -35,21 +35,21 @@ def main() -> None:
         def log_line(name: str, line: str) -> None:
             log.write(f"{name:<8} | {line}\n")
 
-        with filled_town(Path(state), log=log_line) as town, running(os.environ) as browser:
-            add_user(town, WHO)
+        with filled_system(Path(state), log=log_line) as running_system, running(os.environ) as browser:
+            add_user(running_system, WHO)
             for window in SHOWN:
-                take(town, browser, window)
+                take(running_system, browser, window)
 
 
-def take(town: Town, browser: Browser, window: str) -> None:
+def take(running_system: RunningSystem, browser: Browser, window: str) -> None:
     """Take a picture of every page as it is in a window, from its top, and of what only some show."""
     with browser.new_context(**WINDOWS[window]) as context:
-        person = Person(context=context, url=town.stack.addresses["web"])
+        person = Person(context=context, url=running_system.stack.addresses["web"])
         person.open("/sign-in")
         keep(person, f"sign-in-{window}")
         person.sign_in(WHO, PASSWORD)
-        tour = addresses(town, person)
-        for route in tour.keys() - {"/sign-in", CHANGE}:
+        tour = addresses(running_system, person)
+        for route in tour.keys() - {"/sign-in", RECORD}:
             person.open(tour[route])
             keep(person, f"{name(route)}-{window}")
         person.open(f"{tour[CONNECTION]}#settings")

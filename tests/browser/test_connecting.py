@@ -8,21 +8,21 @@ from local.demo_user import expect as expect_equal
 from tests.browser.filled import PASSWORD, add_user
 from tests.browser.person import Person
 from tests.journeys.firm import API_KEY, Firm
-from tests.journeys.town import Town
+from tests.journeys.running_system import RunningSystem
 
 CHOSEN = "Fjord Prosjekt AS"
-BOOKS = "books/2"
+LEDGER = "books/2"
 """Those of the client that is chosen."""
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_a_company_is_connected_from_nothing_and_its_first_invoice_is_in_the_ledger(
-    one_town: Town, firm: Firm, sit_down: Callable[..., Person], *, script: bool
+    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person], *, script: bool
 ) -> None:
     project = firm.project()
     firm.enter("projectExtensions", name="Detail design", projectId=project["id"])
     person = sit_down(java_script_enabled=script)
-    add_user(one_town, f"connects-{firm.company}@example.com")
+    add_user(one_system, f"connects-{firm.company}@example.com")
     person.sign_in(f"connects-{firm.company}@example.com", PASSWORD)
     add(person.page, firm)
     fill_in(person.page, firm)
@@ -30,7 +30,7 @@ def test_a_company_is_connected_from_nothing_and_its_first_invoice_is_in_the_led
     person.page.get_by_role("button", name="Start", exact=True).click()
     expect(person.page.get_by_text("working", exact=True)).to_be_visible()
 
-    firm.connection = one_town.container.connections.get_by_name(firm.name)
+    firm.connection = one_system.container.connections.get_by_name(firm.name)
     invoice = firm.invoice(project)
     eventually(lambda: expect_equal("vouchers", owed(firm), [f"{invoice['totalAmountInclVat']:.2f}"]))
     assert projects(firm) == ["1001-M"]
@@ -87,10 +87,10 @@ def paste_the_address(page: Page, firm: Firm) -> None:
 
 def owed(firm: Firm) -> list[str]:
     lines = [
-        line for voucher in firm.control("twentyfour", "GET", f"{BOOKS}/vouchers") for line in voucher["lines"]
+        line for voucher in firm.control("twentyfour", "GET", f"{LEDGER}/vouchers") for line in voucher["lines"]
     ]
     return [str(line["amount"]) for line in lines if line["account"] == 1500]
 
 
 def projects(firm: Firm) -> list[str]:
-    return [each["OrderReferenceNumber"] for each in firm.control("twentyfour", "GET", f"{BOOKS}/projects")]
+    return [each["OrderReferenceNumber"] for each in firm.control("twentyfour", "GET", f"{LEDGER}/projects")]

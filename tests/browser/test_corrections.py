@@ -7,18 +7,18 @@ from playwright.sync_api import expect
 from tests.browser.filled import PASSWORD, add_user
 from tests.browser.person import Person
 from tests.journeys.firm import Firm
-from tests.journeys.town import Town
+from tests.journeys.running_system import RunningSystem
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_a_failed_invoice_says_why_and_is_posted_once_corrected_and_tried_again(
-    one_town: Town, firm: Firm, sit_down: Callable[..., Person], *, script: bool
+    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person], *, script: bool
 ) -> None:
     firm.connect()
-    locked = next(year["year"] for year in firm.books("years") if year["locked"])
+    locked = next(year["year"] for year in firm.records("years") if year["locked"])
     invoice = firm.invoice(firm.project(), invoiceDate=f"{locked}-06-30")
     person = sit_down(java_script_enabled=script)
-    add_user(one_town, f"mends-{firm.company}@example.com")
+    add_user(one_system, f"mends-{firm.company}@example.com")
     person.sign_in(f"mends-{firm.company}@example.com", PASSWORD, path=f"/records?company=Firm+{firm.company}")
     page = person.page
     person.reload_until(page.get_by_role("row").filter(has_text="needs a person"))
@@ -43,15 +43,15 @@ def test_a_failed_invoice_says_why_and_is_posted_once_corrected_and_tried_again(
 
 
 def test_many_are_closed_at_once_after_a_question_and_opened_again(
-    one_town: Town, firm: Firm, sit_down: Callable[..., Person]
+    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
 ) -> None:
     firm.connect()
-    locked = next(year["year"] for year in firm.books("years") if year["locked"])
+    locked = next(year["year"] for year in firm.records("years") if year["locked"])
     project = firm.project()
     for _ in range(3):
         firm.invoice(project, invoiceDate=f"{locked}-06-30")
     person = sit_down()
-    add_user(one_town, f"closes-{firm.company}@example.com")
+    add_user(one_system, f"closes-{firm.company}@example.com")
     stuck = f"/records?company=Firm+{firm.company}&state=needs_attention"
     person.sign_in(f"closes-{firm.company}@example.com", PASSWORD, path=stuck)
     page = person.page
@@ -62,7 +62,7 @@ def test_many_are_closed_at_once_after_a_question_and_opened_again(
     expect(page.get_by_role("main")).to_contain_text("3 changes are closed and not transferred")
     page.get_by_role("main").get_by_role("button", name="Do not transfer").click()
     expect(page.get_by_role("status")).to_contain_text("3 changes are closed")
-    assert firm.books("vouchers") == []
+    assert firm.records("vouchers") == []
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("status")).to_contain_text("3 changes are open again.")
     expect(page.get_by_role("checkbox", name=re.compile("Invoice"))).to_have_count(3)

@@ -7,10 +7,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from i18n.catalog import Language
-from tests.browser.filled import PASSWORD, add_user, addresses, filled_town, routes, show
+from tests.browser.filled import PASSWORD, add_user, addresses, filled_system, routes, show
 from tests.browser.person import WINDOWS, Person
 from tests.installation import compared
-from tests.journeys.town import Town
+from tests.journeys.running_system import RunningSystem
 
 ANNE, KARI = "anne@example.com", "kari@example.com"
 SERIOUS = {"serious", "critical"}
@@ -22,28 +22,28 @@ WIDTHS = (320, 375, 600, 720, 768, 900, 1024, 1152, 1280, 1920)
 
 
 @pytest.fixture(scope="module")
-def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """A town of its own after a working day, and administrators in it, one for each language."""
-    with filled_town(tmp_path_factory.mktemp("filled"), log=show) as town:
-        add_user(town, ANNE)
-        add_user(town, KARI, language=Language.NORWEGIAN)
-        yield town
+def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """A system of its own after a working day, and administrators in it, one for each language."""
+    with filled_system(tmp_path_factory.mktemp("filled"), log=show) as running_system:
+        add_user(running_system, ANNE)
+        add_user(running_system, KARI, language=Language.NORWEGIAN)
+        yield running_system
 
 
 @pytest.fixture(scope="module")
-def tour(one_town: Town, browser: Browser) -> Mapping[str, str]:
+def tour(one_system: RunningSystem, browser: Browser) -> Mapping[str, str]:
     """An address of each route."""
     with browser.new_context() as context:
-        person = Person(context=context, url=one_town.stack.addresses["web"])
+        person = Person(context=context, url=one_system.stack.addresses["web"])
         person.sign_in(ANNE, PASSWORD)
-        return addresses(one_town, person)
+        return addresses(one_system, person)
 
 
 @in_every_window
 def test_every_page_can_be_come_by_and_is_in_order(
-    window: str, one_town: Town, tour: Mapping[str, str], sit_down: Callable[..., Person]
+    window: str, one_system: RunningSystem, tour: Mapping[str, str], sit_down: Callable[..., Person]
 ) -> None:
-    assert set(routes(one_town)) - set(tour) == set()
+    assert set(routes(one_system)) - set(tour) == set()
     person = sit_down(**WINDOWS[window])
     person.sign_in(ANNE, PASSWORD)
     found: list[str] = []
@@ -55,12 +55,12 @@ def test_every_page_can_be_come_by_and_is_in_order(
 
 @pytest.mark.parametrize("actor", [ANNE, KARI], ids=["in English", "in Norwegian"])
 def test_at_no_width_does_a_page_scroll_sideways(
-    actor: str, one_town: Town, tour: Mapping[str, str], sit_down: Callable[..., Person]
+    actor: str, one_system: RunningSystem, tour: Mapping[str, str], sit_down: Callable[..., Person]
 ) -> None:
     person = sit_down()
     person.sign_in(actor, PASSWORD)
     found: list[str] = []
-    comparison = compared(one_town.container, one_town.container.connections.get_by_name("Demo AS"))
+    comparison = compared(one_system.container, one_system.container.connections.get_by_name("Demo AS"))
     for address in (*tour.values(), f"/operations/{comparison}"):
         person.open(address)
         unfold(person)
@@ -84,10 +84,10 @@ def test_what_a_stranger_sees_is_in_order(window: str, sit_down: Callable[..., P
 
 @in_every_window
 def test_what_only_comes_of_a_form_is_in_order(
-    window: str, one_town: Town, sit_down: Callable[..., Person]
+    window: str, one_system: RunningSystem, sit_down: Callable[..., Person]
 ) -> None:
     person = sit_down(**WINDOWS[window])
-    person.sign_in(ANNE, PASSWORD, path=the_connection(one_town))
+    person.sign_in(ANNE, PASSWORD, path=the_connection(one_system))
     page = person.page
     page.get_by_label("Receivables account").fill("a lot")
     page.get_by_label("E-mail addresses for errors").fill("nobody")
@@ -97,15 +97,15 @@ def test_what_only_comes_of_a_form_is_in_order(
     page.get_by_role("button", name="Make a new address").click()
     page.locator("#address").wait_for()
     found += faults(person)
-    comparison = compared(one_town.container, one_town.container.connections.get_by_name("Demo AS"))
+    comparison = compared(one_system.container, one_system.container.connections.get_by_name("Demo AS"))
     person.open(f"/operations/{comparison}")
     found += faults(person)
     person.open("/nowhere")
     assert [*found, *faults(person)] == []
 
 
-def the_connection(town: Town) -> str:
-    return f"/connections/{town.container.connections.get_by_name('Demo AS').id}"
+def the_connection(running_system: RunningSystem) -> str:
+    return f"/connections/{running_system.container.connections.get_by_name('Demo AS').id}"
 
 
 def faults(person: Person) -> Iterator[str]:

@@ -5,18 +5,18 @@ from playwright.sync_api import expect
 from tests.browser.filled import PASSWORD, add_user
 from tests.browser.person import Person
 from tests.journeys.firm import Firm
-from tests.journeys.town import Town
+from tests.journeys.running_system import RunningSystem
 
 
 def test_from_signing_in_to_a_job_that_is_tried_again_the_keyboard_is_enough(
-    one_town: Town, firm: Firm, sit_down: Callable[..., Person]
+    one_system: RunningSystem, firm: Firm, sit_down: Callable[..., Person]
 ) -> None:
     firm.connect()
-    locked = next(year["year"] for year in firm.books("years") if year["locked"])
+    locked = next(year["year"] for year in firm.records("years") if year["locked"])
     invoice = firm.invoice(firm.project(), invoiceDate=f"{locked}-06-30")
     title = f"Invoice {invoice['invoiceNumber']}"
     email = f"types-{firm.company}@example.com"
-    add_user(one_town, email)
+    add_user(one_system, email)
     person = sit_down()
     keyboard = person.page.keyboard
     person.open("/sign-in")

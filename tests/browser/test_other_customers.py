@@ -6,11 +6,11 @@ from models.enums import Role
 from tests.browser.filled import PASSWORD, add_user
 from tests.browser.person import Person
 from tests.journeys.firm import Firm
-from tests.journeys.town import Town
+from tests.journeys.running_system import RunningSystem
 
 
 def test_the_bookkeeper_of_another_customer_sees_nothing_of_it(
-    one_town: Town, firm: Firm, new_firm: Callable[[], Firm], sit_down: Callable[..., Person]
+    one_system: RunningSystem, firm: Firm, new_firm: Callable[[], Firm], sit_down: Callable[..., Person]
 ) -> None:
     firm.connect()
     invoice = firm.invoice(firm.project())
@@ -18,8 +18,10 @@ def test_the_bookkeeper_of_another_customer_sees_nothing_of_it(
     other = new_firm()
     other.connect()
     anne, ola = sit_down(), sit_down()
-    add_user(one_town, f"sees-{firm.company}@example.com")
-    add_user(one_town, f"other-{firm.company}@example.com", role=Role.OPERATOR, connections={other.connection.id})
+    add_user(one_system, f"sees-{firm.company}@example.com")
+    add_user(
+        one_system, f"other-{firm.company}@example.com", role=Role.OPERATOR, connections={other.connection.id}
+    )
     anne.sign_in(f"sees-{firm.company}@example.com", PASSWORD, path=f"/records?company=Firm+{firm.company}")
     ola.sign_in(f"other-{firm.company}@example.com", PASSWORD)
 

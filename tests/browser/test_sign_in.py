@@ -6,23 +6,23 @@ from playwright.sync_api import expect
 from i18n.catalog import Language
 from tests.browser.filled import PASSWORD, add_user
 from tests.browser.person import Person
-from tests.journeys.town import Town
+from tests.journeys.running_system import RunningSystem
 
 SIGN_IN = "Sign in"
 
 
 def test_whoever_signs_in_comes_to_the_page_that_they_asked_for(
-    one_town: Town, sit_down: Callable[..., Person]
+    one_system: RunningSystem, sit_down: Callable[..., Person]
 ) -> None:
-    add_user(one_town, "asks@example.com")
+    add_user(one_system, "asks@example.com")
     person = sit_down()
     person.sign_in("asks@example.com", PASSWORD, path="/records?state=needs_attention")
     expect(person.page.get_by_role("heading", level=1)).to_have_text("Changes")
     assert person.page.url == f"{person.url}/records?state=needs_attention"
 
 
-def test_a_wrong_password_is_refused_in_words(one_town: Town, sit_down: Callable[..., Person]) -> None:
-    add_user(one_town, "errs@example.com")
+def test_a_wrong_password_is_refused_in_words(one_system: RunningSystem, sit_down: Callable[..., Person]) -> None:
+    add_user(one_system, "errs@example.com")
     person = sit_down()
     person.sign_in("errs@example.com", "wrong horse battery")
     expect(person.page.get_by_role("alert")).to_have_text("The e-mail address or the password is not right.")
@@ -32,8 +32,10 @@ def test_a_wrong_password_is_refused_in_words(one_town: Town, sit_down: Callable
     expect(person.page.get_by_role("heading", level=1)).to_have_text(SIGN_IN)
 
 
-def test_nothing_is_left_to_see_after_signing_out(one_town: Town, sit_down: Callable[..., Person]) -> None:
-    add_user(one_town, "leaves@example.com")
+def test_nothing_is_left_to_see_after_signing_out(
+    one_system: RunningSystem, sit_down: Callable[..., Person]
+) -> None:
+    add_user(one_system, "leaves@example.com")
     person = sit_down()
     person.sign_in("leaves@example.com", PASSWORD)
     person.page.get_by_role("link", name="Connections", exact=True).click()
@@ -54,9 +56,9 @@ def test_somebody_unknown_is_spoken_to_as_their_browser_asks(
 
 
 def test_the_language_is_switched_on_the_account_page_and_stays(
-    one_town: Town, sit_down: Callable[..., Person]
+    one_system: RunningSystem, sit_down: Callable[..., Person]
 ) -> None:
-    add_user(one_town, "ola@example.com", language=Language.NORWEGIAN)
+    add_user(one_system, "ola@example.com", language=Language.NORWEGIAN)
     person = sit_down()
     person.sign_in("ola@example.com", PASSWORD)
     expect(person.page.locator("html")).to_have_attribute("lang", "nb")

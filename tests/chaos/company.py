@@ -29,10 +29,10 @@ class Outside:
         self._session.auth = ("apikey", API_KEY)
         self.control("moment", "PUT", f"companies/{COMPANY}", {"name": "Kaos AS", "api_key": API_KEY})
 
-    def listen(self, hook: str) -> None:
+    def listen(self, webhook_url: str) -> None:
         """Enter the address of the webhook in Moment."""
-        self._hook = hook
-        webhooks = dict.fromkeys(("customers", "projects", "invoices"), hook)
+        self._hook = webhook_url
+        webhooks = dict.fromkeys(("customers", "projects", "invoices"), webhook_url)
         self.control("moment", "PUT", f"webhooks/{COMPANY}", webhooks)
 
     def enter(self, resource: str, **values: object) -> Record:
@@ -59,7 +59,7 @@ class Outside:
         records: list[Record] = self.control("moment", "GET", f"books/{COMPANY}/{resource}")
         return records
 
-    def books(self, shelf: str) -> list[Record]:
+    def records(self, shelf: str) -> list[Record]:
         """Read the books of 24SevenOffice."""
         records: list[Record] = self.control("twentyfour", "GET", f"books/{CLIENT}/{shelf}")
         return records

@@ -29,13 +29,13 @@ from models.inbox import dependencies, files, leases
 from sync.engine.context import SyncContext
 from sync.polling import polls
 from sync.runner import Runner
-from tests.chaos.short_waits import CLAIM_SECONDS
+from tests.chaos.short_timeouts import LEASE_SECONDS
 
 KILLED, CUT_OFF, STOPPED = "killed", "cut off", "stopped"
 PULLED_SECONDS = 2
 """How long it may take to pull the cable of a host that asked for it."""
 
-STOPPED_SECONDS = CLAIM_SECONDS + 2
+STOPPED_SECONDS = LEASE_SECONDS + 2
 """How long a process stands still: another one has taken over and has looked for what it may have saved."""
 
 
@@ -52,14 +52,14 @@ class Point:
     function: str
     after: bool = False
     entity_type: EntityType | None = None
-    fate: str = KILLED
+    action: str = KILLED
     sending: bytes = b""
     meanwhile: bool = False
 
     @property
     def title(self) -> str:
         """What is counted."""
-        return f"{self.fate}: {self.name}"
+        return f"{self.action}: {self.name}"
 
     def is_for(self, arguments: tuple[Any, ...]) -> bool:
         if self.sending:
@@ -118,13 +118,13 @@ POINTS = (
 
 VOUCHERS = b"SaveBundleList"
 CUTS = (
-    Point(name="claimed, nothing done", owner=Runner, function="_execute", fate=CUT_OFF),
-    Point(name="voucher about to leave", owner=HTTPAdapter, function="send", fate=CUT_OFF, sending=VOUCHERS),
+    Point(name="claimed, nothing done", owner=Runner, function="_execute", action=CUT_OFF),
+    Point(name="voucher about to leave", owner=HTTPAdapter, function="send", action=CUT_OFF, sending=VOUCHERS),
     Point(
         name="voucher under way",
         owner=HTTPAdapter,
         function="send",
-        fate=CUT_OFF,
+        action=CUT_OFF,
         sending=VOUCHERS,
         meanwhile=True,
     ),
@@ -133,18 +133,18 @@ CUTS = (
         owner=SyncContext,
         function="save_link",
         entity_type=EntityType.INVOICE,
-        fate=CUT_OFF,
+        action=CUT_OFF,
     ),
-    Point(name="done, not settled", owner=leases, function="complete", fate=CUT_OFF),
-    Point(name="in the midst of settling", owner=leases, function="_complete_one", fate=CUT_OFF),
+    Point(name="done, not settled", owner=leases, function="complete", action=CUT_OFF),
+    Point(name="in the midst of settling", owner=leases, function="_complete_one", action=CUT_OFF),
 )
 """Instants at which a host is cut off from everything, its worker in the middle of a batch."""
 
 
 STOPS = (
-    Point(name="claimed, nothing done", owner=Runner, function="_execute", fate=STOPPED),
+    Point(name="claimed, nothing done", owner=Runner, function="_execute", action=STOPPED),
     *(
-        Point(name=f"{name} about to leave", owner=HTTPAdapter, function="send", fate=STOPPED, sending=sending)
+        Point(name=f"{name} about to leave", owner=HTTPAdapter, function="send", action=STOPPED, sending=sending)
         for name, sending in (("voucher", VOUCHERS), ("customer", b"SaveCompanies"), ("expense", b"externalId"))
     ),
     Point(
@@ -152,10 +152,10 @@ STOPS = (
         owner=SyncContext,
         function="save_link",
         entity_type=EntityType.INVOICE,
-        fate=STOPPED,
+        action=STOPPED,
     ),
-    Point(name="done, not settled", owner=leases, function="complete", fate=STOPPED),
-    Point(name="in the midst of settling", owner=leases, function="_complete_one", fate=STOPPED),
+    Point(name="done, not settled", owner=leases, function="complete", action=STOPPED),
+    Point(name="in the midst of settling", owner=leases, function="_complete_one", action=STOPPED),
 )
 """Instants at which a process stops and goes on later, as if nothing had been: so does a paused machine."""
 
@@ -192,9 +192,9 @@ class Crashes:
         """Meet the point's fate if it is time."""
         if not self._is_time(point.title):
             return
-        if point.fate == KILLED:
+        if point.action == KILLED:
             os.kill(os.getpid(), signal.SIGKILL)
-        elif point.fate == STOPPED:
+        elif point.action == STOPPED:
             _stop(STOPPED_SECONDS)
         else:
             self._ask_to_be_cut_off(point)

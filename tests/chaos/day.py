@@ -32,19 +32,19 @@ CUSTOMERS = (
 
 
 class Day:
-    """What the firm's people do; ``dice`` are their own, so that troubles do not change what they plan.
+    """What the firm's people do; ``rng`` is their own, so that troubles do not change what they plan.
 
     ``refused`` gathers the ids of the invoices that 24SevenOffice must not take.
     """
 
-    def __init__(self, outside: Outside, *, dice: Random) -> None:
-        self._outside, self._dice = outside, dice
+    def __init__(self, outside: Outside, *, rng: Random) -> None:
+        self._outside, self._rng = outside, rng
         self._numbers = count(1)
         self._organizations = organization_numbers()
         self._customers: list[int] = []
         self._projects: list[Record] = []
         self._sold: list[int] = []
-        self.purchases = Purchases(outside, dice=dice)
+        self.purchases = Purchases(outside, rng=rng)
         self.refused: set[str] = set()
 
     def open(self) -> None:
@@ -52,7 +52,7 @@ class Day:
         outside = self._outside
         self._accounts = [outside.enter("financialAccounts", **account)["id"] for account in SALE_ACCOUNTS]
         self._unknown_account = outside.enter("financialAccounts", **UNKNOWN_ACCOUNT)["id"]
-        self._locked = next(year["year"] for year in outside.books("years") if year["locked"])
+        self._locked = next(year["year"] for year in outside.records("years") if year["locked"])
         outside.book("customers", SUPPLIER)
         self._new_customer()
         self._new_project()
@@ -68,7 +68,7 @@ class Day:
             (self._credit, 2, 0.3),
             (self._sell_without_transfer, 1, 0),
             (self._sell_what_is_refused, 3, 0),
-            (self._tell_again, 3, 0.3),
+            (self._send_again, 3, 0.3),
             (self.purchases.enter, 9, 0),
             (self.purchases.correct, 1, 0.4),
             (self.purchases.take_back, 1, 0.4),
@@ -76,10 +76,10 @@ class Day:
         )
         for act, times, earliest in events:
             for _ in range(max(1, round(times * size))):
-                yield self._dice.uniform(seconds * earliest, seconds), partial(_attempt, act)
+                yield self._rng.uniform(seconds * earliest, seconds), partial(_attempt, act)
 
     def _new_customer(self) -> None:
-        n, actor = next(self._numbers), self._dice.choice(CUSTOMERS)
+        n, actor = next(self._numbers), self._rng.choice(CUSTOMERS)
         values = {**actor, "name": f"{actor['name']} {n}", "email": f"post-{n}@example.com"}
         if "customerType" not in actor:
             values["organizationNumber"] = next(self._organizations)
@@ -87,18 +87,18 @@ class Day:
 
     def _change_customer(self) -> None:
         email = f"new-{next(self._numbers)}@example.com"
-        self._outside.change("customers", self._dice.choice(self._customers), email=email)
+        self._outside.change("customers", self._rng.choice(self._customers), email=email)
 
     def _new_project(self) -> None:
-        name, customer = f"Prosjekt {next(self._numbers)} på Sjusjøen", self._dice.choice(self._customers)
+        name, customer = f"Prosjekt {next(self._numbers)} på Sjusjøen", self._rng.choice(self._customers)
         self._projects.append(self._outside.enter("projects", name=name, customerId=customer))
 
     def _change_project(self) -> None:
         name = f"Prosjekt {next(self._numbers)}, byggetrinn 2"
-        self._outside.change("projects", self._dice.choice(self._projects)["id"], name=name)
+        self._outside.change("projects", self._rng.choice(self._projects)["id"], name=name)
 
     def _sell(self) -> None:
-        self._sold += [self._invoice() for _ in range(self._dice.randint(1, 3))]
+        self._sold += [self._invoice() for _ in range(self._rng.randint(1, 3))]
 
     def _sell_without_transfer(self) -> None:
         self._invoice(exportState="doNotTransfer")
@@ -110,21 +110,21 @@ class Day:
             {"invoiceLines": [self._line(account=self._unknown_account)]},
             {"invoiceLines": [self._line(price="0.00")]},
         )
-        self.refused.add(str(self._invoice(**self._dice.choice(reasons))))
+        self.refused.add(str(self._invoice(**self._rng.choice(reasons))))
 
     def _credit(self) -> None:
         if self._sold:
             self._outside.press("credit", self._sold.pop())
 
-    def _tell_again(self) -> None:
+    def _send_again(self) -> None:
         """Bring some old notifications once more."""
         sent = [each["body"] for each in self._outside.deliveries()]
-        for body in self._dice.sample(sent, min(3, len(sent))):
+        for body in self._rng.sample(sent, min(3, len(sent))):
             self._outside.notify(body)
 
     def _invoice(self, **more: object) -> int:
-        project = self._dice.choice(self._projects)
-        lines = [self._line() for _ in range(self._dice.randint(1, 4))]
+        project = self._rng.choice(self._projects)
+        lines = [self._line() for _ in range(self._rng.randint(1, 4))]
         parties = {"customerId": project["customerId"], "projectId": project["id"]}
         draft: int = self._outside.enter("invoices", **{**parties, "invoiceLines": lines, **more})["id"]
         self._outside.press("finalize", draft)
@@ -133,9 +133,9 @@ class Day:
     def _line(self, *, account: int = 0, price: str = "") -> Record:
         return {
             "description": "Arbeid",
-            "financialAccountId": account or self._dice.choice(self._accounts),
-            "quantity": self._dice.randint(1, 40),
-            "unitPrice": price or f"{self._dice.randint(1, 500_000) / 100:.2f}",
+            "financialAccountId": account or self._rng.choice(self._accounts),
+            "quantity": self._rng.randint(1, 40),
+            "unitPrice": price or f"{self._rng.randint(1, 500_000) / 100:.2f}",
         }
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong on a chaotic day: drawn by dice with a seed, done to the running system, counted where it happened."""
+"""What goes wrong on a chaotic day: drawn at random with a seed, done to the running system, counted where it happened."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,15 +15,15 @@ from local.processes import Process
 from tests.chaos.company import Outside
 from tests.chaos.crashes import CUTS, POINTS, STOPS, VOUCHERS, Crashes, Point
 from tests.chaos.hosts import Cables
-from tests.chaos.short_waits import CLAIM_SECONDS
-from tests.chaos.stack import WORKERS, ChaosStack, Doctor
+from tests.chaos.short_timeouts import LEASE_SECONDS
+from tests.chaos.stack import WORKERS, ChaosStack, Restarter
 
 Event = tuple[float, Callable[[], None]]
 
 SYSTEMS = ("moment", "twentyfour")
-IN_DOUBT = ("lose_answer", "save_then_error", "truncated", "slow", "hang", "error_500")
+OUTCOME_UNKNOWN = ("lose_answer", "save_then_error", "truncated", "slow", "hang", "error_500")
 """Mishaps that leave open what became of a call."""
-ANYWHERE = (*IN_DOUBT, "error_503", "too_many", "fault", "garbage", "html")
+ANYWHERE = (*OUTCOME_UNKNOWN, "error_503", "too_many", "fault", "garbage", "html")
 OF_MOMENT = (
     "GET customers",
     "GET projects",
@@ -33,18 +33,18 @@ OF_MOMENT = (
     "POST projectExpenses",
     "POST projectExpenses/attachments",
 )
-MISHAPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+FAULTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("moment", OF_MOMENT, ANYWHERE),
     ("twentyfour", ("*",), (*ANYWHERE, "lose_session")),
-    ("twentyfour", ("SaveCompanies", "SaveProject"), IN_DOUBT[:4]),
-    ("twentyfour", ("SaveBundleList",), (*IN_DOUBT[:4], "refuse", "save_then_refuse")),
+    ("twentyfour", ("SaveCompanies", "SaveProject"), OUTCOME_UNKNOWN[:4]),
+    ("twentyfour", ("SaveBundleList",), (*OUTCOME_UNKNOWN[:4], "refuse", "save_then_refuse")),
 )
 """What befalls which operations of a system, each once in a long day."""
 
 REFUSALS = ("SystemError", "SystemError", "Exception", "NotSaved")
-SLOW, LONGER_THAN_ANYBODY_WAITS = 0.4, 1.6
+SLOW, LONGER_THAN_ANY_TIMEOUT = 0.4, 1.6
 POINTS_ARMED, CRUELTIES_DONE, CUTS_ARMED, STOPS_ARMED = 7, 6, 2, 2
-CUT_SECONDS = CLAIM_SECONDS + 1, CLAIM_SECONDS + 4
+CUT_SECONDS = LEASE_SECONDS + 1, LEASE_SECONDS + 4
 """How long a host is cut off: for longer than a claim of its worker holds."""
 
 
@@ -56,33 +56,39 @@ class Troubles:
         doctor: is told how long what is killed stays dead.
         crashes: the crash points of its processes.
         outside: where both remote systems are misled.
-        dice: a random generator of its own.
+        rng: a random generator of its own.
     """
 
     def __init__(
-        self, stack: ChaosStack, doctor: Doctor, crashes: Crashes, outside: Outside, *, dice: Random
+        self, stack: ChaosStack, restarter: Restarter, crashes: Crashes, outside: Outside, *, rng: Random
     ) -> None:
-        self._stack, self._doctor, self._crashes, self._outside, self._dice = stack, doctor, crashes, outside, dice
-        self._cables = Cables(stack.hosts, crashes.wishes, seconds=partial(dice.uniform, *CUT_SECONDS))
+        self._stack, self._restarter, self._crashes, self._outside, self._rng = (
+            stack,
+            restarter,
+            crashes,
+            outside,
+            rng,
+        )
+        self._cables = Cables(stack.hosts, crashes.wishes, seconds=partial(rng.uniform, *CUT_SECONDS))
         self._second_beat: Process | None = None
         self._done: Counter[str] = Counter()
 
     def plan(self, *, seconds: float, size: float) -> Iterator[Event]:
         """Draw a day's troubles and the second at which each begins; ``size`` 1 is about forty."""
-        dice = self._dice
-        for system, operations, kinds in MISHAPS:
-            for kind in dice.sample(kinds, round(len(kinds) * size)):
-                yield dice.uniform(0, seconds * 0.8), self._mishap(system, dice.choice(operations), kind)
-        for point in dice.sample(POINTS, round(POINTS_ARMED * size)):
-            arm = partial(self._crashes.arm, point, skip=dice.choice((0, 0, 1)))
-            yield dice.uniform(0, seconds / 2), arm
-        for point in dice.sample(STOPS, max(1, round(STOPS_ARMED * size))):
-            yield dice.uniform(0, 0 if point.sending else seconds / 2), partial(self._crashes.arm, point, skip=0)
-        for cruelty in dice.sample(self._cruelties(), round(CRUELTIES_DONE * size)):
-            yield dice.uniform(0, seconds), cruelty
-        for point in dice.sample(CUTS, max(1, round(CUTS_ARMED * size))):
+        rng = self._rng
+        for system, operations, kinds in FAULTS:
+            for kind in rng.sample(kinds, round(len(kinds) * size)):
+                yield rng.uniform(0, seconds * 0.8), self._fault(system, rng.choice(operations), kind)
+        for point in rng.sample(POINTS, round(POINTS_ARMED * size)):
+            arm = partial(self._crashes.arm, point, skip=rng.choice((0, 0, 1)))
+            yield rng.uniform(0, seconds / 2), arm
+        for point in rng.sample(STOPS, max(1, round(STOPS_ARMED * size))):
+            yield rng.uniform(0, 0 if point.sending else seconds / 2), partial(self._crashes.arm, point, skip=0)
+        for cruelty in rng.sample(self._cruelties(), round(CRUELTIES_DONE * size)):
+            yield rng.uniform(0, seconds), cruelty
+        for point in rng.sample(CUTS, max(1, round(CUTS_ARMED * size))):
             latest = 0 if point.sending else seconds / 2  # a whole day's vouchers may leave in a few calls
-            yield dice.uniform(0, latest), partial(self._arm_a_cut, point)
+            yield rng.uniform(0, latest), partial(self._arm_a_cut, point)
 
     def tend(self) -> None:
         """Pull and plug cables; call it several times a second."""
@@ -90,7 +96,7 @@ class Troubles:
 
     def pending(self) -> bool:
         """Tell whether anything is still to go wrong with calls, or a host is cut off."""
-        return self._cables.pending() or any(self._mishaps(system)["pending"] for system in SYSTEMS)
+        return self._cables.pending() or any(self._faults(system)["pending"] for system in SYSTEMS)
 
     def end(self) -> None:
         """Let both systems behave, and nothing die any more."""
@@ -106,7 +112,7 @@ class Troubles:
         """Tell what really happened so far, by kind."""
         deliveries = self._outside.deliveries()
         lost = Counter({"notification lost": sum(each["state"] == "lost" for each in deliveries)})
-        played = sum((Counter[str](self._mishaps(system)["played"]) for system in SYSTEMS), Counter[str]())
+        played = sum((Counter[str](self._faults(system)["played"]) for system in SYSTEMS), Counter[str]())
         return self._done + played + self._crashes.reached() + lost
 
     def longest(self) -> float:
@@ -115,16 +121,16 @@ class Troubles:
         writes = (seconds for operation, seconds in times.items() if operation.startswith("Save"))
         return float(max(writes, default=0))
 
-    def _mishaps(self, system: str) -> dict[str, Any]:
+    def _faults(self, system: str) -> dict[str, Any]:
         mishaps: dict[str, Any] = self._outside.control(system, "GET", "faults")
         return mishaps
 
-    def _mishap(self, system: str, operation: str, kind: str) -> Callable[[], None]:
+    def _fault(self, system: str, operation: str, kind: str) -> Callable[[], None]:
         more: dict[str, Any] = {"seconds": 1}
         if kind in {"slow", "hang"}:
-            more["seconds"] = self._dice.choice((SLOW, LONGER_THAN_ANYBODY_WAITS))
+            more["seconds"] = self._rng.choice((SLOW, LONGER_THAN_ANY_TIMEOUT))
         if "refuse" in kind:
-            more |= {"result": self._dice.choice(REFUSALS), "times": self._dice.choice((1, 2))}
+            more |= {"result": self._rng.choice(REFUSALS), "times": self._rng.choice((1, 2))}
         mishap = {"operation": operation, "kind": kind, **more}
         return partial(self._outside.control, system, "POST", "faults", mishap)
 
@@ -138,7 +144,7 @@ class Troubles:
     def _cruelties(self) -> list[Callable[[], None]]:
         return [
             *(partial(self._kill, name) for name in (*WORKERS, "web", "beat", "redis", "postgres")),
-            *(partial(self._tell_to_stop, name) for name in WORKERS[:1]),
+            *(partial(self._stop, name) for name in WORKERS[:1]),
             self._restart_postgres,
             self._empty_redis,
             self._empty_redis,
@@ -148,11 +154,11 @@ class Troubles:
     def _kill(self, name: str) -> None:
         part = self._stack.parts[name]
         if part.alive:
-            self._doctor.let_lie(name, self._dice.uniform(0, 1.5))
+            self._restarter.let_lie(name, self._rng.uniform(0, 1.5))
             part.kill()
             self._done[f"killed: {name.rstrip(' 2')}"] += 1
 
-    def _tell_to_stop(self, name: str) -> None:
+    def _stop(self, name: str) -> None:
         part = self._stack.parts[name]
         if part.alive:
             Thread(target=part.stop, daemon=True).start()

@@ -21,7 +21,7 @@ from worker.container import Container, clock
 from worker.jobs.diagnostics import check
 
 ADDRESS = "chaos@example.com"
-MOST = 10_000
+MAX_JOBS = 10_000
 SOON = timedelta(minutes=10)
 VANISHED = ("killed: worker", "killed: redis", *(cut.title for cut in CUTS))
 EXPLAINED_BY = {"refused": ("refuse", "save_then_refuse"), "worker_crashes": VANISHED}
@@ -49,7 +49,7 @@ class Office:
 
     def unfinished(self) -> list[str]:
         """Tell what is still going to happen by itself: changes, and mails."""
-        views = [view for state in (JobState.QUEUED, JobState.RUNNING) for view in self._changes(state)]
+        views = [view for state in (JobState.QUEUED, JobState.RUNNING) for view in self._jobs(state)]
         in_hand = [
             f"{view.title} is {view.state}: {view.message}" for view in views if view.due_at < clock() + SOON
         ]
@@ -61,9 +61,9 @@ class Office:
         """Tell which kinds have not been polled since an instant."""
         return [f"no poll of {lane.entity_type}s" for lane in self._lanes() if not self._polled(lane, since)]
 
-    def stuck(self) -> Sequence[JobView]:
+    def needs_attention(self) -> Sequence[JobView]:
         """Tell the changes that need a person."""
-        return self._changes(JobState.NEEDS_ATTENTION)
+        return self._jobs(JobState.NEEDS_ATTENTION)
 
     def turns(self) -> Iterator[tuple[JobView, list[AlertType]]]:
         """Tell of each change that anybody was told of how it turned, in that order."""
@@ -77,7 +77,9 @@ class Office:
 
     def see_to_it(self, refused: set[str], happened: Callable[[], Counter[str]]) -> None:
         """Try again, once, what needs a person, other than the records that are refused for good."""
-        new = [view for view in self.stuck() if view.record.id not in refused and view.id not in self._asked]
+        new = [
+            view for view in self.needs_attention() if view.record.id not in refused and view.id not in self._asked
+        ]
         if new:
             self._asked |= {view.id for view in new}
             self.needless += _unexplained(new, happened())
@@ -92,8 +94,8 @@ class Office:
         for lane in self._lanes():
             cursors.move(self._database, lane, to=since)
 
-    def _changes(self, state: JobState) -> Sequence[JobView]:
-        return job_list.latest(self._database, JobFilter(states=frozenset({state})), limit=MOST)
+    def _jobs(self, state: JobState) -> Sequence[JobView]:
+        return job_list.latest(self._database, JobFilter(states=frozenset({state})), limit=MAX_JOBS)
 
     def _lanes(self) -> list[Lane]:
         return [Lane(self._connection.id, entity_type) for entity_type in EntityType]

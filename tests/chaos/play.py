@@ -22,11 +22,11 @@ from tests.chaos.day import Day
 from tests.chaos.faults import Event, Troubles
 from tests.chaos.operators import Office
 from tests.chaos.processes import environment
-from tests.chaos.stack import ChaosStack, Doctor
+from tests.chaos.stack import ChaosStack, Restarter
 from tests.chaos.verdict import CLIENT_ID, Verdict, judge
 from worker.container import Container, clock
 
-WEATHER = {"lose": 0.15, "double": 0.3, "delay_seconds": (0, 2.5)}
+DELIVERY_FAULTS = {"lose": 0.15, "double": 0.3, "delay_seconds": (0, 2.5)}
 SILENCES = 2, 25
 """How soon a connection to PostgreSQL is given up: while a host is cut off, or not before it is back."""
 
@@ -42,7 +42,7 @@ class Chaos:
     """A day to be played.
 
     Args:
-        seed: of all dice.
+        seed: of all random generators.
         seconds: how long the day is.
         size: how much happens in it; 1 is about fifty events and forty troubles.
         mistakes: of :mod:`tests.chaos.planted_bugs`, besides what the seed draws.
@@ -53,7 +53,7 @@ class Chaos:
     size: float = 1
     mistakes: tuple[str, ...] = ()
 
-    def dice(self, whose: str) -> Random:
+    def rng(self, whose: str) -> Random:
         """Make a random generator of somebody's own, so that what others draw does not change it."""
         return Random(f"{self.seed} {whose}")  # noqa: S311 - the same day for the same seed
 
@@ -77,12 +77,12 @@ class Played:
 def play(chaos: Chaos, *, log: Log) -> Played:
     """Play a day. Raises NoServerError or NotRunningError where the system does not even start.
 
-    In most seeds 24SevenOffice does not refuse a second voucher for an invoice, so that only the bridge prevents it.
+    In most seeds 24SevenOffice does not refuse a second voucher for an invoice, so that only the integration prevents it.
     """
     began = time.monotonic()
-    guarded = chaos.dice("guard").random() < 0.3 and not chaos.mistakes
+    guarded = chaos.rng("guard").random() < 0.3 and not chaos.mistakes
     mistakes = chaos.mistakes if guarded else (*chaos.mistakes, "guard off")
-    silence = chaos.dice("silence").choice(SILENCES)
+    silence = chaos.rng("silence").choice(SILENCES)
     with TemporaryDirectory() as folder, _running(Path(folder), mistakes, silence, log) as (stack, container):
         scene = _Scene(chaos, stack, container)
         verdict = scene.play(voucher_number="moment" if guarded else "series")
@@ -120,33 +120,33 @@ class _Scene:
 
     def __init__(self, chaos: Chaos, stack: ChaosStack, container: Container) -> None:
         self._chaos = chaos
-        self._doctor, self._office = Doctor(stack), Office(container)
+        self._restarter, self._office = Restarter(stack), Office(container)
         self._outside = Outside(stack.addresses)
-        self._day = Day(self._outside, dice=chaos.dice("day"))
-        crashes, dice = Crashes(stack.plan.state), chaos.dice("troubles")
-        self.troubles = Troubles(stack, self._doctor, crashes, self._outside, dice=dice)
+        self._day = Day(self._outside, rng=chaos.rng("day"))
+        crashes, rng = Crashes(stack.plan.state), chaos.rng("troubles")
+        self.troubles = Troubles(stack, self._restarter, crashes, self._outside, rng=rng)
 
     def play(self, *, voucher_number: str) -> Verdict:
         morning = clock()
         settings = {"client_id": CLIENT_ID, "voucher_number": voucher_number, **CREDENTIALS, **purchases.SETTINGS}
         self._outside.listen(self._office.connect(**settings))
         self._day.open()
-        self._calm_down(lambda: [] if self._outside.books("projects") else ["the first project"])
+        self._calm_down(lambda: [] if self._outside.records("projects") else ["the first project"])
         self._work_and_suffer()
         left = self._calm_down(self._unheard_of())
         self._hear_everything_again(since=morning)
         left += self._calm_down(self._unheard_of())
         verdict = judge(self._outside, self._office, self._day)
-        verdict.stuck += left
+        verdict.needs_attention += left
         return verdict
 
     def _work_and_suffer(self) -> None:
         chaos = self._chaos
         plans = (each.plan(seconds=chaos.seconds, size=chaos.size) for each in (self._day, self.troubles))
         events = sorted((event for plan in plans for event in plan), key=lambda event: event[0])
-        self._weather(**WEATHER)
+        self._set_delivery_faults(**DELIVERY_FAULTS)
         self._run(events)
-        self._weather()
+        self._set_delivery_faults()
         self._tend_while(self.troubles.pending, seconds=EVENING_SECONDS)
         self.troubles.end()
 
@@ -159,7 +159,7 @@ class _Scene:
     def _tend_while(self, goes_on: Callable[[], bool], *, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end and goes_on():
-            self._doctor.tend()
+            self._restarter.tend()
             self.troubles.tend()
             time.sleep(0.05)
 
@@ -196,5 +196,5 @@ class _Scene:
             self._outside.notify(each["body"])
         self._office.poll_again(since=since)
 
-    def _weather(self, **weather: object) -> None:
-        self._outside.control("moment", "PUT", "deliveries", {**weather, "seed": self._chaos.seed})
+    def _set_delivery_faults(self, **faults: object) -> None:
+        self._outside.control("moment", "PUT", "deliveries", {**faults, "seed": self._chaos.seed})

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.chaos import planted_bugs
 from tests.chaos.crashes import Crashes
 from tests.chaos.hosts import NAME
-from tests.chaos.short_waits import SETTINGS, hurry
+from tests.chaos.short_timeouts import SETTINGS, hurry
 
 FOLDER, MISTAKES, SILENCE = "CHAOS_FOLDER", "CHAOS_MISTAKES", "CHAOS_SILENCE"
 

@@ -46,20 +46,20 @@ class Purchase:
 class Purchases:
     """The bookkeeper's work; ``made`` is what has come of it."""
 
-    def __init__(self, outside: Outside, *, dice: Random) -> None:
-        self._outside, self._dice = outside, dice
+    def __init__(self, outside: Outside, *, rng: Random) -> None:
+        self._outside, self._rng = outside, rng
         self._numbers = count(1)
         self.made: list[Purchase] = []
 
     def enter(self) -> None:
         """Enter a voucher: on one project or two, with a line of VAT or gross, on an account that is listed or not."""
-        dice, invoice = self._dice, f"F-{next(self._numbers)}"
-        known = sorted(project["number"] for project in self._outside.books("projects"))
-        projects = dice.sample(known, min(len(known), dice.choice((1, 1, 2))))
-        nets = {project: Decimal(dice.randint(10, 9000)) for project in projects}
-        account = dice.choice((*LISTED, NOT_LISTED))
-        vat = sum(nets.values()) * VAT if account in LISTED and dice.random() < 0.5 else Decimal()
-        documents = [f"%PDF {invoice} {n}".encode() * 50 for n in range(dice.choice((0, 1, 1, 2)))]
+        rng, invoice = self._rng, f"F-{next(self._numbers)}"
+        known = sorted(project["number"] for project in self._outside.records("projects"))
+        projects = rng.sample(known, min(len(known), rng.choice((1, 1, 2))))
+        nets = {project: Decimal(rng.randint(10, 9000)) for project in projects}
+        account = rng.choice((*LISTED, NOT_LISTED))
+        vat = sum(nets.values()) * VAT if account in LISTED and rng.random() < 0.5 else Decimal()
+        documents = [f"%PDF {invoice} {n}".encode() * 50 for n in range(rng.choice((0, 1, 1, 2)))]
         voucher = {
             "date": datetime.now(UTC).date().isoformat(),
             "invoice": invoice,
@@ -75,7 +75,7 @@ class Purchases:
         """Let one that is on one project, without a line of VAT, cost a hundred kroner more."""
         simple = [each for each in self.made if len(each.voucher["lines"]) == 2 and each.costs]
         if simple:
-            purchase = self._dice.choice(simple)
+            purchase = self._rng.choice(simple)
             cost, owed = purchase.voucher["lines"]
             (project,) = purchase.costs
             more = purchase.costs[project] + 100
@@ -86,7 +86,7 @@ class Purchases:
     def take_back(self) -> None:
         """Hide the lines of one."""
         if self.made:
-            purchase = self._dice.choice(self.made)
+            purchase = self._rng.choice(self.made)
             self._outside.book(f"{purchase.path}/reverse", {"way": "hide"})
             purchase.costs.clear()
 
@@ -94,7 +94,7 @@ class Purchases:
         """Scan the first document of one that has had none so far."""
         without = [each for each in self.made if not each.documents]
         if without:
-            purchase = self._dice.choice(without)
+            purchase = self._rng.choice(without)
             document = f"%PDF {purchase.invoice}, scanned later".encode()
             self._outside.book(f"{purchase.path}/files", _scanned(document))
             purchase.documents.append(_digest(document))

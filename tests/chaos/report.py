@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.chaos.play import Played
-from tests.chaos.short_waits import LOOKED_AFTER_SECONDS
+from tests.chaos.short_timeouts import LOOKED_AFTER_SECONDS
 
 FINDINGS = ("lost", "duplicated", "wrong", "stuck", "unmailed")
 

@@ -63,7 +63,7 @@ class ChaosStack(Stack):
             part.kill()
 
 
-class Doctor:
+class Restarter:
     """Starts again what is dead, when it has been so for as long as it was told, or at once."""
 
     def __init__(self, stack: ChaosStack) -> None:

@@ -10,7 +10,7 @@ from tests.chaos.crashes import CUTS, POINTS, STOPS, Point
 from tests.chaos.hosts import NoHostsError, hosts
 from tests.chaos.play import Chaos, Played, play
 from tests.chaos.report import report_of, told
-from tests.chaos.short_waits import WAITS
+from tests.chaos.short_timeouts import TIMEOUTS
 from tests.chaos.verdict import Verdict
 
 
@@ -48,10 +48,10 @@ def short(seed: int, *mistakes: str) -> Played:
     return play(chaos, log=log)
 
 
-@pytest.mark.parametrize("point", [*POINTS, *CUTS, *STOPS], ids=lambda point: f"{point.name}, {point.fate}")
+@pytest.mark.parametrize("point", [*POINTS, *CUTS, *STOPS], ids=lambda point: f"{point.name}, {point.action}")
 def test_every_instant_at_which_something_dies_is_one_of_the_product(point: Point) -> None:
     assert callable(getattr(point.owner, point.function))
 
 
 def test_every_wait_that_is_shorter_on_a_chaotic_day_is_one_of_the_product() -> None:
-    assert [name for module, name, _ in WAITS if not hasattr(module, name)] == []
+    assert [name for module, name, _ in TIMEOUTS if not hasattr(module, name)] == []

@@ -24,7 +24,7 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    stuck: list[str] = field(default_factory=list)
+    needs_attention: list[str] = field(default_factory=list)
     unmailed: list[str] = field(default_factory=list)
 
     def compare(self, what: str, held: Mapping[Any, list[Any]], wanted: Mapping[Any, Any]) -> None:
@@ -46,14 +46,14 @@ def judge(outside: Outside, office: Office, day: Day) -> Verdict:
     _judge_projects(verdict, outside)
     _judge_invoices(verdict, outside, day.refused)
     _judge_expenses(verdict, outside, day.purchases.made)
-    _judge_changes(verdict, office, day.refused)
+    _judge_jobs(verdict, office, day.refused)
     _judge_mails(verdict, outside, office, day.refused)
     return verdict
 
 
 def _judge_customers(verdict: Verdict, outside: Outside) -> None:
     held = defaultdict(list)
-    for each in outside.books("customers"):
+    for each in outside.records("customers"):
         if each["type"] != "Supplier":
             emails = each["emails"].get("Primary", "")
             values = (str(each["number"]), each["name"], each["organization_number"], emails)
@@ -69,7 +69,7 @@ def _judge_projects(verdict: Verdict, outside: Outside) -> None:
     numbers = {each["id"]: each["customerNumber"] for each in outside.moment("customers")}
     held = {
         str(each["number"]): [(each["name"], str(each["customer_number"]), each["OrderReferenceNumber"])]
-        for each in outside.books("projects")
+        for each in outside.records("projects")
     }
     wanted = {
         each["projectNumber"]: (each["name"], numbers[each["customerId"]], CLIENT_ID)
@@ -80,7 +80,7 @@ def _judge_projects(verdict: Verdict, outside: Outside) -> None:
 
 def _judge_invoices(verdict: Verdict, outside: Outside, refused: set[str]) -> None:
     held = defaultdict(list)
-    for voucher in outside.books("vouchers"):
+    for voucher in outside.records("vouchers"):
         if voucher["type"].startswith("Utgående"):
             held[voucher["lines"][0]["invoice"]].append(_posted(voucher))
     accounts = {each["id"]: each["accountNumber"] for each in outside.moment("financialAccounts")}
@@ -165,17 +165,19 @@ def _judge_documents(
         verdict.duplicated += [f"document {md5} of {invoice} on project {project}" for md5 in there - due]
 
 
-def _judge_changes(verdict: Verdict, office: Office, refused: set[str]) -> None:
-    stuck = {view.record.id: view for view in office.stuck()}
-    verdict.stuck += [f"{view.title}: {view.message}" for key, view in stuck.items() if key not in refused]
-    verdict.wrong += [f"invoice {key} was not refused" for key in refused - stuck.keys()]
-    verdict.stuck += office.needless
+def _judge_jobs(verdict: Verdict, office: Office, refused: set[str]) -> None:
+    needs_attention = {view.record.id: view for view in office.needs_attention()}
+    verdict.needs_attention += [
+        f"{view.title}: {view.message}" for key, view in needs_attention.items() if key not in refused
+    ]
+    verdict.wrong += [f"invoice {key} was not refused" for key in refused - needs_attention.keys()]
+    verdict.needs_attention += office.needless
 
 
 def _judge_mails(verdict: Verdict, outside: Outside, office: Office, refused: set[str]) -> None:
     """See that each turn of a record was told once; of one that is refused for good, by one mail."""
     texts = {mail["text"] for mail in outside.mails()}  # one that is sent twice after a crash is one
-    for view in office.stuck():
+    for view in office.needs_attention():
         telling = sum(bool(re.search(rf"/records/{view.id}\b", text)) for text in texts)
         if not telling:
             verdict.unmailed.append(f"{view.title}: {view.message}")

@@ -26,7 +26,7 @@ from tests import factories
 from tests.sandbox.serving import serving
 
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-MISHAPS_AFTER_THE_WORK = ("truncated", "lose_answer", "save_then_error")
+FAULTS_AFTER_THE_WORK = ("truncated", "lose_answer", "save_then_error")
 
 NORDLYS = Customer(
     id="62788973",
@@ -154,11 +154,11 @@ class Office:
     def invoice_expense(self, expense_id: str) -> None:
         self._send("POST", f"companies/1001/projectExpenses/{expense_id}/invoice")
 
-    def books(self, resource: str) -> list[dict[str, Any]]:
+    def records(self, resource: str) -> list[dict[str, Any]]:
         return list(self._send("GET", f"books/1001/{resource}").json(parse_float=Decimal))
 
     def customer_number(self) -> str:
-        return str(self.books("customers")[0]["customerNumber"])
+        return str(self.records("customers")[0]["customerNumber"])
 
     def misbehave(self, operation: str, kind: str) -> None:
         self._send("POST", "faults", {"operation": operation, "kind": kind, "seconds": 1})

@@ -164,7 +164,7 @@ SCENES = {
 
 def furnish(stranger: Stranger) -> None:
     """Enter what the scenes find there: the voucher of a supplier, with its document."""
-    suppliers.register(stranger)
+    suppliers.add_supplier(stranger)
     seen = {"CustomerName": "Byggmakker AS", "InvoiceNo": "F-77"}
     suppliers.enter(stranger, files=[suppliers.scanned(SCAN, meta=seen)])
 
@@ -181,7 +181,7 @@ def serving_twentyfour(
     """Serve 24SevenOffice with the books of March 2026; its clock by default goes on by a second with each call."""
     seconds = count()
     app = create_app(
-        seed.books(MORNING.date()),
+        seed.initial_state(MORNING.date()),
         wsdl=WSDLS,
         faults=Faults(),
         clock=clock or (lambda: MORNING + timedelta(seconds=next(seconds))),
@@ -218,7 +218,7 @@ class Stranger:
     def gateway(self, **settings: Any) -> TwentyFourGateway:
         return gateway(self.url, self.redis, **settings)
 
-    def books(self, shelf: str, client: int = 1) -> list[dict[str, Any]]:
+    def records(self, shelf: str, client: int = 1) -> list[dict[str, Any]]:
         return list(self.control("GET", f"/books/{client}/{shelf}").json())
 
     def calls(self) -> dict[str, int]:

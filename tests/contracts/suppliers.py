@@ -12,7 +12,7 @@ BYGGMAKKER = 20001
 OWED = {"account": 2400, "customer": BYGGMAKKER}
 
 
-def register(stranger: Stranger) -> None:
+def add_supplier(stranger: Stranger) -> None:
     """Register a supplier, and the projects 1 and 2."""
     supplier = {"name": "Byggmakker AS", "number": BYGGMAKKER, "type": "Supplier"}
     stranger.control("POST", "/books/1/customers", supplier)

@@ -15,8 +15,8 @@ from sync.ports import Moment
 from sync.records import ExportStatus
 from tests.contracts.stage_moment import (
     CREDIT_NOTE,
+    FAULTS_AFTER_THE_WORK,
     INVOICE,
-    MISHAPS_AFTER_THE_WORK,
     MORNING,
     NORDLYS,
     SOLBAKKEN,
@@ -219,22 +219,22 @@ def test_a_key_that_does_not_fit_the_company_pauses_the_connection(office: Offic
         list(gateway.changed(EntityType.CUSTOMER, since=MORNING))
 
 
-MISHAPS = ("slow", "hang", "fault", "error_500", "error_503", "too_many", "garbage", "html")
+FAULTS = ("slow", "hang", "fault", "error_500", "error_503", "too_many", "garbage", "html")
 
 
-@pytest.mark.parametrize("mishap", [*MISHAPS, *MISHAPS_AFTER_THE_WORK])
-def test_a_fault_passes(gateway: Moment, office: Office, mishap: str) -> None:
-    office.misbehave("GET customers", mishap)
+@pytest.mark.parametrize("fault", [*FAULTS, *FAULTS_AFTER_THE_WORK])
+def test_a_fault_passes(gateway: Moment, office: Office, fault: str) -> None:
+    office.misbehave("GET customers", fault)
     with pytest.raises(UnavailableError):
         gateway.customer(NORDLYS.id)
     assert gateway.customer(NORDLYS.id) == NORDLYS
 
 
-@pytest.mark.parametrize("mishap", MISHAPS_AFTER_THE_WORK)
+@pytest.mark.parametrize("fault", FAULTS_AFTER_THE_WORK)
 def test_a_number_whose_receipt_was_lost_is_there_and_may_be_returned_again(
-    gateway: Moment, office: Office, mishap: str
+    gateway: Moment, office: Office, fault: str
 ) -> None:
-    office.misbehave("PATCH customers", mishap)
+    office.misbehave("PATCH customers", fault)
     with pytest.raises(UnavailableError):
         gateway.write_customer_number(NORDLYS.id, 10001)
     assert office.customer_number() == "10001"

@@ -18,7 +18,7 @@ from sync.ports import ProjectExpenses
 from sync.records import ExistingExpense
 from tests.contracts.stage_moment import (
     DESIGN,
-    MISHAPS_AFTER_THE_WORK,
+    FAULTS_AFTER_THE_WORK,
     SOLBAKKEN,
     TIMBER,
     Office,
@@ -70,7 +70,7 @@ def test_an_activity_is_found_or_made_once(moment: ProjectExpenses, office: Offi
     assert moment.activity(SOLBAKKEN.id, " DETAIL design") == DESIGN
     made = moment.activity(SOLBAKKEN.id, "Utlegg på bil")
     assert moment.activity(SOLBAKKEN.id, "utlegg PÅ bil") == made
-    assert [activity["name"] for activity in office.books("projectExtensions")] == [
+    assert [activity["name"] for activity in office.records("projectExtensions")] == [
         "Detail design",
         "Utlegg på bil",
     ]
@@ -88,7 +88,7 @@ def test_an_activity_whose_receipt_was_lost_is_found(moment: ProjectExpenses, of
     with pytest.raises(OutcomeUnknownError):
         moment.activity(SOLBAKKEN.id, "Expenses")
     moment.activity(SOLBAKKEN.id, "Expenses")
-    assert len(office.books("projectExtensions")) == 2
+    assert len(office.records("projectExtensions")) == 2
 
 
 def test_a_closed_activity_is_refused_with_what_to_do(moment: ProjectExpenses, office: Office) -> None:
@@ -110,7 +110,7 @@ def test_an_activity_that_cannot_be_made_is_refused_with_what_to_do(
 @pytest.mark.parametrize("amount", [125050, -99, 0, 7, 123456789012])
 def test_an_expense_is_accepted_and_to_the_ore(moment: ProjectExpenses, office: Office, amount: int) -> None:
     made = moment.create_expense(replace(TIMBER, amount=amount))
-    (expense,) = office.books("projectExpenses")
+    (expense,) = office.records("projectExpenses")
     del expense["lastModifiedDate"]
     assert expense == {
         "id": int(made),
@@ -164,15 +164,15 @@ def test_an_expense_that_is_invoiced_or_cannot_be_read_is_marked_so(
     assert "two decimals" in second.unreadable
 
 
-@pytest.mark.parametrize("mishap", MISHAPS_AFTER_THE_WORK)
+@pytest.mark.parametrize("fault", FAULTS_AFTER_THE_WORK)
 def test_an_expense_whose_receipt_was_lost_is_found_by_its_external_id(
-    moment: ProjectExpenses, office: Office, mishap: str
+    moment: ProjectExpenses, office: Office, fault: str
 ) -> None:
     assert moment.find_expense(TIMBER.external_id) is None
-    office.misbehave("POST projectExpenses", mishap)
+    office.misbehave("POST projectExpenses", fault)
     with pytest.raises(OutcomeUnknownError):
         moment.create_expense(TIMBER)
-    (expense,) = office.books("projectExpenses")
+    (expense,) = office.records("projectExpenses")
     assert moment.find_expense(TIMBER.external_id) == str(expense["id"])
 
 
@@ -187,15 +187,15 @@ def test_an_expense_is_put_right_as_often_as_one_likes(
 ) -> None:
     for _ in range(2):
         assert moment.update_expense(expense_id, replace(TIMBER, amount=-50, description="Credited"))
-    (expense,) = office.books("projectExpenses")
+    (expense,) = office.records("projectExpenses")
     assert (expense["amountInclVat"], expense["description"]) == (Decimal("-0.50"), "Credited")
 
 
-@pytest.mark.parametrize("mishap", MISHAPS_AFTER_THE_WORK)
+@pytest.mark.parametrize("fault", FAULTS_AFTER_THE_WORK)
 def test_a_change_whose_receipt_was_lost_may_be_made_again(
-    moment: ProjectExpenses, office: Office, expense_id: str, mishap: str
+    moment: ProjectExpenses, office: Office, expense_id: str, fault: str
 ) -> None:
-    office.misbehave("PATCH projectExpenses", mishap)
+    office.misbehave("PATCH projectExpenses", fault)
     with pytest.raises(UnavailableError):
         moment.update_expense(expense_id, TIMBER)
     assert moment.update_expense(expense_id, TIMBER)
@@ -207,12 +207,12 @@ def test_a_removed_expense_is_gone_for_good(moment: ProjectExpenses, office: Off
     assert not moment.update_expense(expense_id, TIMBER)
     assert moment.attachments(expense_id) is None
     assert moment.find_expense(TIMBER.external_id) is None
-    assert office.books("projectExpenses") == []
+    assert office.records("projectExpenses") == []
 
 
 def test_an_invoiced_expense_is_not_touched(moment: ProjectExpenses, office: Office, expense_id: str) -> None:
     office.invoice_expense(expense_id)
-    books = office.books("projectExpenses")
+    books = office.records("projectExpenses")
     for touch in (
         lambda: moment.update_expense(expense_id, replace(TIMBER, amount=1)),
         lambda: moment.delete_expense(expense_id),
@@ -221,7 +221,7 @@ def test_an_invoiced_expense_is_not_touched(moment: ProjectExpenses, office: Off
         with pytest.raises(RejectedError, match="is invoiced") as refusal:
             touch()
         assert refusal.value.error_code == "invoiced"
-    assert office.books("projectExpenses") == books
+    assert office.records("projectExpenses") == books
     assert moment.attachments(expense_id) == []
 
 
@@ -232,17 +232,17 @@ def test_files_are_read_by_name_in_the_order_they_came(
     for name, kind in zip(names, ("application/pdf", "image/png"), strict=True):
         moment.attach(expense_id, name=name, media_type=kind, content=io.BytesIO(kind.encode()))
     assert moment.attachments(expense_id) == names
-    assert [(file["contentType"], file["md5"]) for file in office.books("attachments")] == [
+    assert [(file["contentType"], file["md5"]) for file in office.records("attachments")] == [
         (kind, hashlib.md5(kind.encode(), usedforsecurity=False).hexdigest())
         for kind in ("application/pdf", "image/png")
     ]
 
 
-@pytest.mark.parametrize("mishap", MISHAPS_AFTER_THE_WORK)
+@pytest.mark.parametrize("fault", FAULTS_AFTER_THE_WORK)
 def test_a_file_whose_receipt_was_lost_is_found_by_its_name(
-    moment: ProjectExpenses, office: Office, expense_id: str, mishap: str
+    moment: ProjectExpenses, office: Office, expense_id: str, fault: str
 ) -> None:
-    office.misbehave("POST projectExpenses/attachments", mishap)
+    office.misbehave("POST projectExpenses/attachments", fault)
     with pytest.raises(OutcomeUnknownError):
         attach(moment, expense_id)
     assert moment.attachments(expense_id) == ["Byggmakker 5512.pdf"]
@@ -285,7 +285,7 @@ def test_a_large_file_is_never_held_whole_on_either_side(tmp_path: Path) -> None
             moment.attach(expense_id, name="large.pdf", media_type="application/pdf", content=content)
         _, limit = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        (file_there,) = Office(urls["moment"]).books("attachments")
+        (file_there,) = Office(urls["moment"]).records("attachments")
     assert file_there["md5"] == hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     assert limit < 2 * MIB
     assert content.limit - before < 16 * MIB

@@ -27,7 +27,7 @@ def erp(request: pytest.FixtureRequest) -> Erp:
 
 
 @pytest.fixture
-def open_books(erp: Erp) -> Erp:
+def seeded(erp: Erp) -> Erp:
     """Books with the customer and the project of the voucher."""
     erp.save_companies([NORDLYS])
     erp.save_project(KULTURHUSET)
@@ -56,17 +56,17 @@ def test_the_customer_index_has_all_customers_as_they_are_now(erp: Erp) -> None:
     assert list(erp.all_companies()) == []
     erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2", name="Other AS", invoice_email="")])
     erp.save_companies([replace(NORDLYS, number=10001, name="Nordlys AS", email="")])
-    register = {company.number: company for company in erp.all_companies()}
-    assert register == {
+    add_supplier = {company.number: company for company in erp.all_companies()}
+    assert add_supplier == {
         10001: Company(10001, "Nordlys AS", "923609016", NORDLYS.moment_id, ("faktura@nordlys.example",)),
         10002: Company(10002, "Other AS", "923609016", "2", ("post@nordlys.example",)),
     }
-    assert {company.number: company for company in erp.all_companies()} == register
+    assert {company.number: company for company in erp.all_companies()} == add_supplier
 
 
-def test_those_of_the_projects_are_returned_that_are_there(open_books: Erp) -> None:
-    assert open_books.existing_projects([1, 4711]) == [ExistingProject(1, "Kulturhuset", 10001)]
-    assert open_books.existing_projects([4711]) == []
+def test_those_of_the_projects_are_returned_that_are_there(seeded: Erp) -> None:
+    assert seeded.existing_projects([1, 4711]) == [ExistingProject(1, "Kulturhuset", 10001)]
+    assert seeded.existing_projects([4711]) == []
 
 
 def test_a_project_may_be_saved_twice(erp: Erp) -> None:
@@ -89,43 +89,43 @@ def test_fiscal_years_include_their_last_day(erp: Erp) -> None:
     assert years[2026] == FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False)
 
 
-def test_a_posted_voucher_is_found_by_its_invoice_number(open_books: Erp) -> None:
-    open_books.post([VOUCHER, SECOND], year=2026)
-    assert open_books.posted(1, day=DAY) == lines_of(VOUCHER)
-    assert open_books.posted(2, day=DAY) == lines_of(SECOND)
-    assert open_books.posted(3, day=DAY) == []
-    assert open_books.posted(1, day=date(2025, 3, 2)) == []
+def test_a_posted_voucher_is_found_by_its_invoice_number(seeded: Erp) -> None:
+    seeded.post([VOUCHER, SECOND], year=2026)
+    assert seeded.posted(1, day=DAY) == lines_of(VOUCHER)
+    assert seeded.posted(2, day=DAY) == lines_of(SECOND)
+    assert seeded.posted(3, day=DAY) == []
+    assert seeded.posted(1, day=date(2025, 3, 2)) == []
 
 
-def test_the_ledger_tells_the_vouchers_of_days_both_included(open_books: Erp) -> None:
+def test_the_ledger_tells_the_vouchers_of_days_both_included(seeded: Erp) -> None:
     entries = VOUCHER.entries
     vouchers = [
         Voucher(n, n, day, day, entries)
         for n, day in enumerate((date(2026, 1, 31), date(2026, 2, 1), date(2026, 3, 31), date(2026, 4, 1)), 1)
     ]
-    open_books.post(vouchers, year=2026)
-    told = open_books.ledger(date(2026, 2, 1), date(2026, 3, 31))
+    seeded.post(vouchers, year=2026)
+    told = seeded.ledger(date(2026, 2, 1), date(2026, 3, 31))
     assert list(told) == [*lines_of(vouchers[1]), *lines_of(vouchers[2])]
-    assert open_books.booked(date(2026, 2, 1), date(2026, 3, 31), costs=AccountRanges(())) == BookedVouchers(told)
-    assert open_books.ledger(date(2026, 4, 2), date(2026, 4, 30)) == []
+    assert seeded.booked(date(2026, 2, 1), date(2026, 3, 31), costs=AccountRanges(())) == BookedVouchers(told)
+    assert seeded.ledger(date(2026, 4, 2), date(2026, 4, 30)) == []
 
 
-def test_the_next_voucher_number_follows_the_last_one_of_its_year(open_books: Erp) -> None:
-    assert open_books.next_voucher_number(DAY) == 1
-    open_books.post([VOUCHER], year=2026)
-    assert open_books.next_voucher_number(DAY) == 2
-    assert open_books.next_voucher_number(date(2025, 3, 2)) == 1
+def test_the_next_voucher_number_follows_the_last_one_of_its_year(seeded: Erp) -> None:
+    assert seeded.next_voucher_number(DAY) == 1
+    seeded.post([VOUCHER], year=2026)
+    assert seeded.next_voucher_number(DAY) == 2
+    assert seeded.next_voucher_number(date(2025, 3, 2)) == 1
 
 
 @pytest.mark.parametrize("bad", [VOUCHER, replace(UNBALANCED, number=2, invoice_number=2)])
 def test_a_refused_voucher_says_what_it_means_if_a_look_shows_that_nothing_was_saved(
-    open_books: Erp, bad: Any
+    seeded: Erp, bad: Any
 ) -> None:
-    open_books.post([VOUCHER], year=2026)
+    seeded.post([VOUCHER], year=2026)
     with pytest.raises(OutcomeUnknownError) as refused:
-        open_books.post([replace(SECOND, number=3, invoice_number=3), bad], year=2026)
+        seeded.post([replace(SECOND, number=3, invoice_number=3), bad], year=2026)
     assert isinstance(refused.value.otherwise, RejectedError)
-    assert open_books.posted(3, day=DAY) == []
+    assert seeded.posted(3, day=DAY) == []
 
 
 def test_the_login_reaches_its_client(erp: Erp) -> None:

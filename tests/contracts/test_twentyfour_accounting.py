@@ -19,13 +19,13 @@ def test_customers_and_projects_stand_in_the_ledger_as_they_were_sent(stranger: 
     person = replace(NORDLYS, moment_id="2", name="Kari Nordmann", is_company=False, organization_number="")
     erp.save_companies([NORDLYS, person])
     erp.save_project(KULTURHUSET)
-    company, consumer = stranger.books("customers")
+    company, consumer = stranger.records("customers")
     assert (company["type"], consumer["type"]) == ("Business", "Consumer")
     assert company["emails"] == {"Primary": "post@nordlys.example", "Invoice": "faktura@nordlys.example"}
     assert (company["country"], company["phones"]) == ("NO", {"Primary": "77 00 00 00"})
     post = {"Street": "Storgata 1", "PostalCode": "9008", "PostalArea": "Tromsø", "Country": "NO"}
     assert company["addresses"] == {"Post": post}
-    [project] = stranger.books("projects")
+    [project] = stranger.records("projects")
     assert (project["number"], project["name"], project["customer_number"]) == (1, "Kulturhuset", 10001)
     assert (project["OrderReferenceNumber"], project["starts"]) == ("4711", "2026-01-05")
 
@@ -35,7 +35,7 @@ def test_a_voucher_stands_in_the_ledger_as_it_was_sent(stranger: Stranger) -> No
     erp.save_companies([NORDLYS])
     erp.save_project(KULTURHUSET)
     erp.post([VOUCHER], year=2026)
-    [voucher] = stranger.books("vouchers")
+    [voucher] = stranger.records("vouchers")
     assert (voucher["number"], voucher["year"], voucher["posted"]) == (1, 2026, True)
     receivable, *revenue = voucher["lines"]
     assert (receivable["amount"], receivable["due"], receivable["ocr"]) == ("2400.00", "2026-03-16", "0000018")
@@ -53,7 +53,7 @@ def test_a_draft_waits_in_the_journal_where_the_ledger_does_not_show_it(stranger
     erp.save_companies([NORDLYS])
     erp.save_project(KULTURHUSET)
     erp.post([VOUCHER], year=2026)
-    assert [voucher["posted"] for voucher in stranger.books("vouchers")] == [False]
+    assert [voucher["posted"] for voucher in stranger.records("vouchers")] == [False]
     assert erp.posted(1, day=DAY) == []
 
 
@@ -62,13 +62,13 @@ def test_the_client_id_goes_to_the_field_that_was_chosen(stranger: Stranger, fie
     stranger.gateway(client_id="12", client_id_field=field).save_project(
         replace(KULTURHUSET, customer_number=None)
     )
-    assert str(stranger.books("projects")[0][field]) == "12"
+    assert str(stranger.records("projects")[0][field]) == "12"
 
 
 def test_a_client_id_that_the_field_cannot_hold_is_for_a_person(stranger: Stranger) -> None:
     with pytest.raises(MisconfiguredError, match=r"Avd\. 12"):
         stranger.gateway(client_id="Avd. 12", client_id_field="DepartmentId").save_project(KULTURHUSET)
-    assert stranger.books("projects") == []
+    assert stranger.records("projects") == []
 
 
 def test_one_refused_customer_does_not_hold_up_the_others(stranger: Stranger) -> None:
@@ -160,7 +160,7 @@ def test_a_client_is_chosen_by_its_identity(stranger: Stranger) -> None:
     assert usable.keys() == {"Demo AS", "Fjord Prosjekt AS"}
     assert "2 clients" in refused.value.message
     stranger.gateway(identity_id=usable["Fjord Prosjekt AS"], **login).save_companies([NORDLYS])
-    assert [len(stranger.books("customers", client)) for client in (1, 2)] == [0, 1]
+    assert [len(stranger.records("customers", client)) for client in (1, 2)] == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from integrations.twentyfour.gateway import TwentyFourGateway
 from sync.errors import RejectedError, UnavailableError
 from sync.records import VoucherFile, VoucherFiles
 from tests.contracts.stage_twentyfour import SCAN, Stranger, content_of, soap_client
-from tests.contracts.suppliers import enter, register, scanned
+from tests.contracts.suppliers import add_supplier, enter, scanned
 from tests.fakes import FakeErp
 from tests.sandbox.serving import sandbox
 
@@ -26,7 +26,7 @@ WAITING = {"approved": False}
 @pytest.fixture
 def bookkeeper(stranger: Stranger) -> Stranger:
     """A bookkeeper whose books have a supplier and two projects."""
-    register(stranger)
+    add_supplier(stranger)
     return stranger
 
 
@@ -176,7 +176,7 @@ def elsewhere(redis_url: str) -> Iterator[Stranger]:
     with sandbox() as (urls, _), Redis.from_url(redis_url) as redis:
         stranger = Stranger(urls["twentyfour"], redis)
         stranger.control("PUT", "/limits", {"per_second": 1000})
-        register(stranger)
+        add_supplier(stranger)
         yield stranger
 
 

@@ -11,7 +11,7 @@ from models.connections.account_ranges import AccountRanges
 from sync.records import LedgerLine
 from sync.rules.vat_allocation import gross_amounts
 from tests.contracts.stage_twentyfour import PURCHASE, Stranger, furnish, serving_twentyfour
-from tests.contracts.suppliers import OWED, enter, register, scanned
+from tests.contracts.suppliers import OWED, add_supplier, enter, scanned
 from tests.fakes import FakeErp
 from tests.sandbox.twentyfour.soap_client import Clock
 
@@ -36,7 +36,7 @@ def url(clock: Clock) -> Iterator[str]:
 @pytest.fixture
 def bookkeeper(stranger: Stranger) -> Stranger:
     """A bookkeeper whose books have a supplier and two projects."""
-    register(stranger)
+    add_supplier(stranger)
     return stranger
 
 

@@ -16,7 +16,7 @@ from i18n.extraction import PACKAGES, ROOT, TEMPLATES, catalog, extract_all, is_
 
 Token = tuple[int, str, str]
 LEXER = Environment(autoescape=True, extensions=["jinja2.ext.i18n"])
-PLACES = re.compile(r"\{\w*\}|%\(\w+\)s")
+PLACEHOLDERS = re.compile(r"\{\w*\}|%\(\w+\)s")
 WORDS = re.compile(r"[^\W\d_]")
 NAMES = ("Moment", "24SevenOffice", "24SO", "KID", "Norsk bokmål", "Norsk", "English")
 NO_WORDS = re.compile(rf"{'|'.join(NAMES)}|/[\w/?=-]*|[a-z-]+=\"[^\"]*\"|required")
@@ -54,7 +54,7 @@ def test_a_translation_has_the_same_values_in_it() -> None:
         message.id
         for message in messages()
         for told in forms(message.string)
-        if set(PLACES.findall(told)) != set(PLACES.findall(forms(message.id)[-1]))
+        if set(PLACEHOLDERS.findall(told)) != set(PLACEHOLDERS.findall(forms(message.id)[-1]))
     ]
     assert wrong == []
 

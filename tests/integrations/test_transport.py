@@ -23,7 +23,7 @@ def test_a_request_that_nobody_acknowledges_is_given_up_by_the_kernel_too(*, thr
         pool: Any = adapter.get_connection_with_tls_context(request, verify=True, proxies=proxies)
         wire = pool.ConnectionCls(pool.host, pool.port, **pool.conn_kw)
         wire.connect()
-        assert patience(wire.sock) == 2500
+        assert user_timeout(wire.sock) == 2500
         wire.close()
         adapter.close()
 
@@ -72,7 +72,7 @@ def heard(server: socket.socket) -> bytes:
         return wire.recv(1000)
 
 
-def patience(sock: socket.socket | None) -> int:
+def user_timeout(sock: socket.socket | None) -> int:
     """Tell how many milliseconds a socket waits for an acknowledgement; where that cannot be set, what was wanted."""
     assert sock is not None
     if sys.platform != "linux":

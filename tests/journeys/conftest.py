@@ -1,4 +1,4 @@
-"""One town for all journeys, and a firm of its own for each."""
+"""One running system for all journeys, and a firm of its own for each."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import pytest
 from models.enums import EntityType
 from tests.journeys.firm import Firm
 from tests.journeys.purchasing import ACCOUNTS, Purchasing
-from tests.journeys.town import Town, town
+from tests.journeys.running_system import RunningSystem, running_system
 
 PACE = {"DISPATCH_SECONDS": "0.5", "LEASE_SECONDS": "6", "POLL_SECONDS": "3600"}
 """Beat looks often, and a worker that has vanished is soon given up. Polls never come to a notification's help."""
@@ -21,26 +21,26 @@ def log(name: str, line: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def one_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with town(tmp_path_factory.mktemp("journeys"), settings=PACE, log=log) as running:
+def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    with running_system(tmp_path_factory.mktemp("journeys"), settings=PACE, log=log) as running:
         yield running
 
 
 @pytest.fixture
-def new_firm(one_town: Town) -> Iterator[Callable[..., Firm]]:
+def new_firm(one_system: RunningSystem) -> Iterator[Callable[..., Firm]]:
     """Makes a firm that is connected with some settings of its own."""
     firms: list[Firm] = []
 
     def new(company: str = "", **settings: Any) -> Firm:
-        firm = one_town.firm(company)
+        firm = one_system.firm(company)
         firm.connect(**settings)
         firms.append(firm)
         return firm
 
-    for part in one_town.stack.parts.values():
+    for part in one_system.stack.parts.values():
         if not part.alive:
             part.start()
-    one_town.stack.wait_until_ready()
+    one_system.stack.wait_until_ready()
     yield new
     for firm in firms:
         firm.leave()

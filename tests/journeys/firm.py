@@ -27,7 +27,7 @@ from worker.jobs.diagnostics import check
 Record = dict[str, Any]
 
 API_KEY = "journey-key"
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 SALE_ACCOUNTS = ({"accountNumber": 3000, "currentVatPercentage": 25}, {"accountNumber": 3100})
 
 
@@ -72,8 +72,8 @@ class Firm:
         )
         settings = settings.model_copy(update={"identity_id": check(self.container, settings).id})
         self.connection, token = self.container.connections.add(self.name, settings, actor="test", now=clock())
-        self.hook = f"{self.stack.addresses['web']}/webhooks/moment/{token}"
-        self.control("moment", "PUT", f"webhooks/{self.company}", dict.fromkeys(hears, self.hook))
+        self.webhook_url = f"{self.stack.addresses['web']}/webhooks/moment/{token}"
+        self.control("moment", "PUT", f"webhooks/{self.company}", dict.fromkeys(hears, self.webhook_url))
         self.control("twentyfour", "DELETE", "calls")
 
     def leave(self) -> None:
@@ -87,11 +87,11 @@ class Firm:
         answer.raise_for_status()
         return answer.json(parse_float=Decimal) if answer.content else None
 
-    def mishap(self, system: str, operation: str, kind: str, **more: object) -> None:
+    def add_fault(self, system: str, operation: str, kind: str, **more: object) -> None:
         """Let something go wrong."""
         self.control(system, "POST", "faults", {"operation": operation, "kind": kind, **more})
 
-    def outlive_mishaps(self, system: str) -> None:
+    def outlast_faults(self, system: str) -> None:
         """Wait until all that is to go wrong has gone wrong, and have the next try come at once."""
 
         def holds() -> None:
@@ -152,13 +152,13 @@ class Firm:
     def post(self, body: bytes) -> int:
         """Bring some bytes to the webhook."""
         headers = {"Content-Type": "application/json"}
-        return self._session.post(self.hook, body, headers=headers, timeout=30).status_code
+        return self._session.post(self.webhook_url, body, headers=headers, timeout=30).status_code
 
     def poll(self) -> None:
         """Have Moment asked what is new, and wait until it has been asked for all kinds."""
-        self.poll_kinds(self.connection.settings.entity_types - {EntityType.EXPENSE}, task="poll_moment")
+        self.poll_types(self.connection.settings.entity_types - {EntityType.EXPENSE}, task="poll_moment")
 
-    def poll_kinds(self, entity_types: Iterable[EntityType], *, task: str) -> None:
+    def poll_types(self, entity_types: Iterable[EntityType], *, task: str) -> None:
         """Have a task poll, and wait until a poll is over that began after now.
 
         One of beat's own that began earlier may end later, and take the cursor back to when it began; then this asks
@@ -172,7 +172,7 @@ class Firm:
             cursors.start(
                 database, lane, at=clock()
             )  # the very first poll would move it before it has read anything
-        asked, patience = clock(), time.monotonic() + PATIENCE_SECONDS
+        asked, patience = clock(), time.monotonic() + TIMEOUT_SECONDS
 
         def late() -> list[Lane]:
             return [lane for lane in lanes if (cursors.position(database, lane) or asked) < asked]
@@ -190,7 +190,7 @@ class Firm:
             if not part.alive:
                 part.start()
 
-    def books(self, shelf: str) -> list[Record]:
+    def records(self, shelf: str) -> list[Record]:
         """Read the books in 24SevenOffice."""
         records: list[Record] = self.control("twentyfour", "GET", f"books/{CLIENT}/{shelf}")
         return records
@@ -222,7 +222,7 @@ class Firm:
     def in_hand(self) -> list[str]:
         """Tell the changes that something is soon to happen to."""
         soon = clock() + timedelta(minutes=10)
-        views = [view for state in (JobState.QUEUED, JobState.RUNNING) for view in self._changes(state)]
+        views = [view for state in (JobState.QUEUED, JobState.RUNNING) for view in self._jobs(state)]
         return [
             f"{view.record.entity_type} {view.record.id} {view.state}: {view.message}"
             for view in views
@@ -231,7 +231,7 @@ class Firm:
 
     def working(self) -> list[str]:
         """Tell the records that are in a worker's hands."""
-        return [view.record.id for view in self._changes(JobState.RUNNING)]
+        return [view.record.id for view in self._jobs(JobState.RUNNING)]
 
     def expect_vouchers(self, invoices: Iterable[Record], *, tend: Callable[[], None] = lambda: None) -> None:
         """Wait until nothing is in hand any more and the ledger has each of the invoices, once and to the øre.
@@ -249,10 +249,10 @@ class Firm:
 
     def vouchers(self) -> list[tuple[int, str]]:
         """Tell the invoices in the ledger: number, and what the customer owes, in kroner."""
-        lines = [line for voucher in self.books("vouchers") for line in voucher["lines"]]
+        lines = [line for voucher in self.records("vouchers") for line in voucher["lines"]]
         return sorted((int(each["invoice"]), each["amount"]) for each in lines if each["account"] == 1500)
 
-    def _changes(self, state: JobState) -> Iterable[JobView]:
+    def _jobs(self, state: JobState) -> Iterable[JobView]:
         job_filter = JobFilter(connection_id=self.connection.id, states=frozenset({state}))
         return job_list.latest(self.container.database, job_filter, limit=1000)
 

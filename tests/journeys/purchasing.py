@@ -52,12 +52,12 @@ class Purchasing:
 
     def approve_all(self) -> None:
         """Approve all documents."""
-        for file in self.firm.books("files"):
+        for file in self.firm.records("files"):
             self._control("PATCH", f"files/{file['id']}", {"approved": True})
 
     def poll(self) -> None:
         """Have the ledger asked what is new, as if the firm's interval had passed, and wait for the answer."""
-        self.firm.poll_kinds({EntityType.EXPENSE}, task="poll_expenses")
+        self.firm.poll_types({EntityType.EXPENSE}, task="poll_expenses")
 
     def expect_expenses(self, *expenses: tuple[int, str], files: Iterable[bytes] = ()) -> None:
         """Wait until Moment has these expenses (project number, kroner) and these documents, each once."""

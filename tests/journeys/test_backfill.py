@@ -22,7 +22,7 @@ BY_HAND = 40
 
 OUTGOING = 1
 
-PATIENCE_SECONDS = dispatch.LANE_DEBOUNCE_SECONDS + 60
+TIMEOUT_SECONDS = dispatch.LANE_DEBOUNCE_SECONDS + 60
 """Who is killed just before a nudge is sent leaves it to the next sweep after its time."""
 
 
@@ -36,7 +36,7 @@ def firm(new_firm: Callable[..., Firm]) -> Firm:
 def invoices(firm: Firm) -> list[Record]:
     """Invoices and credit notes of this year, some of which the ledger has."""
     project = firm.project()
-    eventually(lambda: expect("projects", len(firm.books("projects")), 1))
+    eventually(lambda: expect("projects", len(firm.records("projects")), 1))
     account = firm.moment("financialAccounts")[0]["id"]
     line = {"description": "Work", "financialAccountId": account, "quantity": 1}
     parties = {"customerId": project["customerId"], "projectId": project["id"]}
@@ -49,7 +49,7 @@ def invoices(firm: Firm) -> list[Record]:
         path = f"companies/{firm.company}/invoices/{draft['id']}"
         doings = ("finalize", "credit") if number % 10 == 0 else ("finalize",)
         made += [firm.control("moment", "POST", f"{path}/{what}") for what in doings]
-    enter_by_hand(firm, made[:BY_HAND], customer=firm.books("customers")[0]["number"])
+    enter_by_hand(firm, made[:BY_HAND], customer=firm.records("customers")[0]["number"])
     return made
 
 
@@ -78,7 +78,7 @@ def backfill(firm: Firm, *more: str) -> tuple[str, ...]:
 def kill_after(firm: Firm, posts: int, *, worker: bool = False) -> None:
     """Start the command, and kill it once there were so many calls that post, with the worker or not."""
     with process(*backfill(firm), environ=firm.stack.environment) as running:
-        patience = time.monotonic() + PATIENCE_SECONDS
+        patience = time.monotonic() + TIMEOUT_SECONDS
         while firm.calls().get("SaveBundleList", 0) < posts:
             assert running.poll() is None, running.communicate()[0]
             assert time.monotonic() < patience

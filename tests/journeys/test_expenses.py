@@ -76,8 +76,8 @@ def test_an_expense_deleted_in_moment_does_not_come_back(purchasing: Purchasing)
 
 def test_an_expense_whose_answer_is_lost_is_not_made_again(purchasing: Purchasing) -> None:
     firm = purchasing.firm
-    firm.mishap("moment", "POST projectExpenses", "lose_answer")
+    firm.add_fault("moment", "POST projectExpenses", "lose_answer")
     purchasing.enter({**COST, "amount": "1250.00", "project": 1}, total="1250.00", files=[b"%PDF-1.7 F-77"])
     purchasing.poll()
-    firm.outlive_mishaps("moment")
+    firm.outlast_faults("moment")
     purchasing.expect_expenses((1, "1250.00"), files=[b"%PDF-1.7 F-77"])

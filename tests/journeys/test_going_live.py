@@ -59,7 +59,7 @@ def live(new_firm: Callable[..., Firm]) -> Live:
     return firm, entered
 
 
-def stuck(firm: Firm) -> dict[str, JobView]:
+def needing_attention(firm: Firm) -> dict[str, JobView]:
     """Tell what needs a person, by the name of the record."""
     job_filter = JobFilter(connection_id=firm.connection.id, states=frozenset({JobState.NEEDS_ATTENTION}))
     return {str(view.title): view for view in job_list.latest(firm.container.database, job_filter)}
@@ -68,7 +68,7 @@ def stuck(firm: Firm) -> dict[str, JobView]:
 def expect_quiet(firm: Firm, *, asked: set[str]) -> None:
     def holds() -> None:
         expect("changes in hand", firm.in_hand(), [])
-        expect("asked", set(stuck(firm)), asked)
+        expect("asked", set(needing_attention(firm)), asked)
 
     eventually(holds)
 
@@ -91,7 +91,7 @@ def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) ->
     told = firm.stack.command("connections", "match", firm.name, "--dry-run")
     assert "is the same: 249, to be asked: 3, new: 1, cannot come across: 0" in told
     assert firm.moment("customers")[0]["customerNumber"] == ""
-    assert {company["external_id"] for company in firm.books("customers")} == {""}
+    assert {company["external_id"] for company in firm.records("customers")} == {""}
 
     asked = {"Customer Tvilling AS", "Customer Dobbel AS", f"Project {PROJECTS}"}
     for _ in range(2):  # to run it once more does no harm
@@ -103,10 +103,10 @@ def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) ->
     ]
     assert numbers["Navnebror AS"] == str(TWINS + 5)
     assert numbers["Tvilling AS"] == numbers["Dobbel AS"] == ""
-    assert len(firm.books("projects")) == PROJECTS
-    assert firm.books("projects")[-1]["name"] == f"PROSJEKT {PROJECTS}"
+    assert len(firm.records("projects")) == PROJECTS
+    assert firm.records("projects")[-1]["name"] == f"PROSJEKT {PROJECTS}"
 
-    waiting = stuck(firm)
+    waiting = needing_attention(firm)
     choose_on_the_page(firm, waiting["Customer Tvilling AS"], str(TWINS + 1))
     offered = firm.stack.command("jobs", "show", str(waiting["Customer Dobbel AS"].id))
     assert re.findall(r"^  (\d+)", offered, re.MULTILINE) == [str(TWINS + 2), str(TWINS + 3)]
@@ -119,13 +119,13 @@ def test_going_live_doubles_nobody_and_asks_where_it_is_not_clear(live: Live) ->
     for invoice in invoices:
         firm.notify(invoice)
     firm.expect_vouchers(invoices)
-    companies = firm.books("customers")
+    companies = firm.records("customers")
     held = {company["external_id"]: company["number"] for company in companies if company["external_id"]}
     assert held[str(entered["Tvilling AS"]["id"])] == TWINS + 1
     assert held[str(entered["Dobbel AS"]["id"])] == TWINS + 6
     assert len(companies) == CUSTOMERS + 5 + 2  # those who were there, and two who are new
     assert len(held) == CUSTOMERS + 3  # every customer of Moment, once
-    assert firm.books("projects")[-1]["name"] == "Et annet prosjekt"
+    assert firm.records("projects")[-1]["name"] == "Et annet prosjekt"
 
 
 def test_customers_and_projects_that_travel_by_themselves_double_nobody_either(live: Live) -> None:
@@ -136,6 +136,6 @@ def test_customers_and_projects_that_travel_by_themselves_double_nobody_either(l
     firm.post(f'{{"event": "UPDATE", "project": {{"id": {entered["Prosjekt 2"]["id"]}}}}}'.encode())
     firm.post(f'{{"event": "UPDATE", "customer": {{"id": {entered["Tvilling AS"]["id"]}}}}}'.encode())
     expect_quiet(firm, asked={"Customer Tvilling AS"})
-    assert len(firm.books("customers")) == CUSTOMERS + 5
-    assert len(firm.books("projects")) == PROJECTS
+    assert len(firm.records("customers")) == CUSTOMERS + 5
+    assert len(firm.records("projects")) == PROJECTS
     assert firm.calls().get("GetCompanies", 0) <= 3

@@ -20,7 +20,7 @@ def test_the_webhook_on_moments_help_page_leads_to_the_voucher_of_that_invoice(
     firm.control("moment", "POST", f"companies/{firm.company}/invoices/{demo_company.DRAFT}/finalize")
     assert firm.post(DOCUMENTED) == 202
     firm.expect_vouchers(firm.moment("invoices"))
-    (voucher,) = firm.books("vouchers")
+    (voucher,) = firm.records("vouchers")
     lines = [(line["account"], line["amount"], line["customer"], line["project"]) for line in voucher["lines"]]
     assert (voucher["number"], voucher["posted"]) == (1, True)
     assert lines == [(1500, "15625.00", 10001, 1), (3000, "-15625.00", 10001, 1)]
@@ -42,7 +42,9 @@ def test_the_echo_of_a_returned_customer_number_causes_no_call_to_24sevenoffice(
     customer = firm.enter("customers", name="Nordlys Arkitekter AS")
 
     def echoed() -> None:
-        deliveries = [each for each in firm.control("moment", "GET", "deliveries") if each["url"] == firm.hook]
+        deliveries = [
+            each for each in firm.control("moment", "GET", "deliveries") if each["url"] == firm.webhook_url
+        ]
         told = [(each["body"]["event"], each["status"]) for each in deliveries]
         expect("notifications", told, [("CREATE_NEW", 202), ("UPDATE", 202)])
         expect("changes in hand", firm.in_hand(), [])

@@ -17,7 +17,7 @@ BATCH = 20
 def invoices(firm: Firm) -> list[Record]:
     """Invoices of more than one batch that all wait, while the firm is paused."""
     project = firm.project()
-    eventually(lambda: expect("projects", len(firm.books("projects")), 1))
+    eventually(lambda: expect("projects", len(firm.records("projects")), 1))
     firm.container.connections.pause(firm.connection.id, "Until all is there.", now=clock())
     invoices = [firm.invoice(project, price=f"{n}.05") for n in range(1, BATCH + 11)]
     eventually(lambda: expect("invoices in hand", in_hand(firm, EntityType.INVOICE), len(invoices)))
@@ -62,7 +62,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(
 ) -> None:
     worker = firm.stack.parts["worker"]
     if not saved:
-        firm.mishap("twentyfour", "SaveBundleList", "slow", seconds=2)
+        firm.add_fault("twentyfour", "SaveBundleList", "slow", seconds=2)
     resume(firm)
     patience = time.monotonic() + 30
     while not (firm.vouchers() if saved else posts(firm)):  # without a pause, to be there before it is noted here
@@ -76,7 +76,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(
 @pytest.mark.kills
 def test_a_worker_that_is_asked_to_stop_finishes_its_batch(firm: Firm, invoices: list[Record]) -> None:
     worker = firm.stack.parts["worker"]
-    firm.mishap("twentyfour", "SaveBundleList", "slow", seconds=1)
+    firm.add_fault("twentyfour", "SaveBundleList", "slow", seconds=1)
     resume(firm)
     eventually(lambda: expect("calls", posts(firm), 1))
     worker.stop()

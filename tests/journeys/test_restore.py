@@ -15,7 +15,7 @@ from models.enums import EntityType, Scope
 from tests.journeys.conftest import PACE, log
 from tests.journeys.firm import Firm, Record
 from tests.journeys.purchasing import ACCOUNTS, Purchasing
-from tests.journeys.town import town
+from tests.journeys.running_system import running_system
 
 COST = {"account": 4300, "tax": "1", "comment": "Gips", "amount": "1250.00"}
 RESTORED = "told the bridge that a backup was restored"
@@ -24,7 +24,7 @@ AT_WORK = ("web", "worker", "beat", "flower")
 
 @pytest.mark.kills
 def test_after_a_backup_was_restored_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
-    with town(tmp_path / "town", settings=PACE, log=log) as running:
+    with running_system(tmp_path / "town", settings=PACE, log=log) as running:
         firm, stack, backup = running.firm(), running.stack, tmp_path / "bridge.dump"
         firm.connect(entity_types=set(EntityType), expense_accounts=ACCOUNTS, voucher_number="series")
         purchasing = Purchasing(firm)
@@ -58,7 +58,7 @@ def test_after_a_backup_was_restored_nothing_is_lost_and_nothing_doubled(tmp_pat
 def test_a_copy_that_was_put_back_is_restored_before_anything_works_on_it(tmp_path: Path) -> None:
     told: list[str] = []
     again = {**PACE, "RESTORED": "1"}
-    with town(tmp_path, settings=again, log=lambda _, line: told.append(line)) as running:
+    with running_system(tmp_path, settings=again, log=lambda _, line: told.append(line)) as running:
         assert any("looked for first: 0." in line for line in told)
         assert audit_log.page(running.container.database, Scope(), users=True).lines[0].action == RESTORED
 
@@ -75,7 +75,7 @@ def expect_all(purchasing: Purchasing, invoices: list[Record], costs: list[int])
     purchasing.expect_expenses(*((project, "1250.00") for project in costs))
 
     def holds() -> None:
-        theirs = [(each["external_id"], str(each["number"])) for each in firm.books("customers")]
+        theirs = [(each["external_id"], str(each["number"])) for each in firm.records("customers")]
         ours = [(str(each["id"]), each["customerNumber"]) for each in firm.moment("customers")]
         expect("customers", sorted(each for each in theirs if each[0]), sorted(ours))
 

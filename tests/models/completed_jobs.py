@@ -16,7 +16,7 @@ HOUR = timedelta(hours=1)
 INVOICE = Record(EntityType.INVOICE, "9")
 
 
-def settled(
+def completed_job(
     database: Database,
     connection_id: int,
     record: Record = INVOICE,

@@ -76,7 +76,7 @@ def test_a_short_hiccup_is_not_worth_a_mail(world: World) -> None:
     for _ in range(5):
         world.run()
         world.later(seconds=20)
-    assert world.change(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
+    assert world.job(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
     assert world.mails() == []
 
 
@@ -112,15 +112,15 @@ def test_what_may_have_been_saved_is_looked_for_only_when_its_call_has_ended(wor
     world.receive(EntityType.INVOICE, "1")
     world.run()
     assert len(world.erp.vouchers) == 1  # and the outage is over
-    again = JobFilter(ids=frozenset({world.change(EntityType.CUSTOMER, "9").id}))
+    again = JobFilter(ids=frozenset({world.job(EntityType.CUSTOMER, "9").id}))
     assert job_actions.retry(world.database, again, actor="kari", now=world.now).count == 1
     world.receive(EntityType.CUSTOMER, "9")
     world.later(seconds=59)
     world.run()
-    assert world.change(EntityType.CUSTOMER, "9").outcome is Outcome.FAILED
+    assert world.job(EntityType.CUSTOMER, "9").outcome is Outcome.FAILED
     world.later(seconds=2)
     world.run()
-    assert world.change(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
+    assert world.job(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
 
 
 def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
@@ -176,8 +176,13 @@ def test_a_long_want_of_requests_is_mailed_once_and_when_it_is_over(world: World
 @pytest.mark.slow
 def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
+<<<<<<< HEAD:tests/sync/test_circuit_breaker.py
     starve(world, minutes=2 * UNAVAILABLE.max_attempts)
     assert world.change(EntityType.INVOICE, "1").state is JobState.QUEUED
+=======
+    starve(world, minutes=2 * backoff.UNAVAILABLE.max_attempts)
+    assert world.job(EntityType.INVOICE, "1").state is JobState.QUEUED
+>>>>>>> 2ee0245 (Name fixtures and helpers of the tests, and the sandbox's faults, in the words of the glossary):tests/sync/engine/test_breaker_policy.py
     world.later(minutes=2)
     world.run()
     assert len(world.erp.vouchers) == 1

@@ -24,7 +24,7 @@ def put_invoices(world: World, *record_ids: str) -> None:
 
 
 def chosen(world: World, entity_type: EntityType, record_id: str) -> JobFilter:
-    return JobFilter(ids=frozenset({world.change(entity_type, record_id).id}))
+    return JobFilter(ids=frozenset({world.job(entity_type, record_id).id}))
 
 
 def close(world: World, entity_type: EntityType, record_id: str) -> None:
@@ -39,7 +39,7 @@ def retry(world: World, entity_type: EntityType, record_id: str) -> None:
 
 
 def attempts(world: World, entity_type: EntityType, record_id: str) -> int:
-    return len(job_actions.attempts(world.database, world.change(entity_type, record_id).id))
+    return len(job_actions.attempts(world.database, world.job(entity_type, record_id).id))
 
 
 def pass_by(world: World, *, hours: int) -> None:
@@ -64,7 +64,7 @@ def test_an_invoice_whose_customer_or_project_is_gone_needs_a_person_at_once(
         world.moment.put(customer)
     world.receive(EntityType.INVOICE, "9")
     world.run()
-    invoice = world.change(EntityType.INVOICE, "9")
+    invoice = world.job(EntityType.INVOICE, "9")
     assert (invoice.state, invoice.error_code) == (JobState.NEEDS_ATTENTION, "dependency_gone")
     assert invoice.message == f"{gone} in Moment must come across first, and cannot: {what}"
     assert world.mails() == [("needs_attention", "Invoice 1")]
@@ -76,8 +76,8 @@ def test_a_project_whose_customer_is_gone_needs_a_person_and_its_invoice_waits(w
     world.moment.put(factories.invoice("9", customer_id="70"))
     world.receive(EntityType.INVOICE, "9")
     world.run()
-    assert world.change(EntityType.PROJECT, "8").error_code == "dependency_gone"
-    assert world.change(EntityType.INVOICE, "9").state is JobState.QUEUED
+    assert world.job(EntityType.PROJECT, "8").error_code == "dependency_gone"
+    assert world.job(EntityType.INVOICE, "9").state is JobState.QUEUED
     assert world.mails() == [("needs_attention", "Project 1")]
 
 
@@ -109,7 +109,7 @@ def test_an_invoice_whose_customer_a_person_closes_needs_one_too(world: World) -
     world.run()
     close(world, EntityType.CUSTOMER, "7")
     pass_by(world, hours=1)
-    invoice = world.change(EntityType.INVOICE, "9")
+    invoice = world.job(EntityType.INVOICE, "9")
     assert (invoice.state, invoice.error_code) == (JobState.NEEDS_ATTENTION, "dependency_dismissed")
     assert invoice.message == (
         "Customer Refused AS must come across first, and somebody has closed it: Do not transfer (kari)."
@@ -127,8 +127,8 @@ def test_a_new_invoice_of_a_customer_whom_a_person_closed_needs_one_at_once(worl
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()
-    assert world.change(EntityType.INVOICE, "9").error_code == "dependency_dismissed"
-    assert world.change(EntityType.CUSTOMER, "7").state is JobState.DISMISSED
+    assert world.job(EntityType.INVOICE, "9").error_code == "dependency_dismissed"
+    assert world.job(EntityType.CUSTOMER, "7").state is JobState.DISMISSED
 
 
 def test_an_invoice_that_needed_a_person_follows_its_customer_after_all(world: World) -> None:
@@ -142,7 +142,7 @@ def test_an_invoice_that_needed_a_person_follows_its_customer_after_all(world: W
     world.moment.put(factories.customer("7"))
     retry(world, EntityType.CUSTOMER, "7")
     world.run()
-    assert [world.change(EntityType.INVOICE, each).outcome for each in "12"] == [Outcome.SYNCED] * 2
+    assert [world.job(EntityType.INVOICE, each).outcome for each in "12"] == [Outcome.SYNCED] * 2
     assert [turn for turn, title in world.mails() if title == "Invoice 1"] == ["needs_attention", "resolved"]
 
 
@@ -157,7 +157,7 @@ def test_it_follows_also_where_nobody_woke_it(world: World, monkeypatch: pytest.
         world.run()
     dependencies.wake_satisfied(world.database, now=world.now)
     world.run()
-    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
 
 def test_where_nobody_said_that_its_customer_is_gone_an_invoice_finds_out_by_itself(
@@ -168,10 +168,10 @@ def test_where_nobody_said_that_its_customer_is_gone_an_invoice_finds_out_by_its
     with monkeypatch.context() as crashed:
         crashed.setattr(dependencies, "end_wait", lambda *_, **__: set())
         world.run()
-    assert world.change(EntityType.INVOICE, "9").state is JobState.QUEUED
+    assert world.job(EntityType.INVOICE, "9").state is JobState.QUEUED
     world.later(minutes=10)
     world.run()
-    assert world.change(EntityType.INVOICE, "9").error_code == "dependency_gone"
+    assert world.job(EntityType.INVOICE, "9").error_code == "dependency_gone"
     assert attempts(world, EntityType.CUSTOMER, "7") == 1
 
 
@@ -182,7 +182,7 @@ def test_trying_an_invoice_again_looks_at_its_customer_again(world: World) -> No
     world.moment.put(factories.customer("7"))
     retry(world, EntityType.INVOICE, "9")
     world.run()
-    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
 
 def test_sending_an_invoice_from_the_books_looks_at_its_customer_again_too(world: World) -> None:
@@ -196,18 +196,18 @@ def test_sending_an_invoice_from_the_books_looks_at_its_customer_again_too(world
     )
     world.later(minutes=2)  # it is uncertain by that, and looked for when a call could have ended
     world.run()
-    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
 
 def test_a_customer_who_was_gone_once_is_looked_at_again_for_a_new_invoice(world: World) -> None:
     world.receive(EntityType.CUSTOMER, "7")
     world.run()
-    assert world.change(EntityType.CUSTOMER, "7").error_code == "gone"
+    assert world.job(EntityType.CUSTOMER, "7").error_code == "gone"
     world.moment.put(factories.customer("7"))
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()
-    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
 
 def test_a_customer_who_is_synced_during_an_attempt_is_not_called_gone(
@@ -229,10 +229,10 @@ def test_a_customer_who_is_synced_during_an_attempt_is_not_called_gone(
 
     monkeypatch.setattr(world.moment, "invoice", slowly)
     world.drain(EntityType.INVOICE)
-    assert world.change(EntityType.INVOICE, "1").state is JobState.QUEUED
+    assert world.job(EntityType.INVOICE, "1").state is JobState.QUEUED
     dependencies.wake_satisfied(world.database, now=world.now)
     world.run()
-    assert world.change(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
+    assert world.job(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
     assert ("needs_attention", "Invoice 1") not in world.mails()
 
 
@@ -252,14 +252,14 @@ def test_what_a_person_opened_again_is_not_sent_by_a_link_that_came_meanwhile(wo
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()
-    assert world.change(EntityType.INVOICE, "9").error_code == "dependency_gone"
+    assert world.job(EntityType.INVOICE, "9").error_code == "dependency_gone"
     job_actions.dismiss(
         world.database, chosen(world, EntityType.INVOICE, "9"), because=because, actor="kari", now=world.now
     )
     come_across(world, "7")
     job_actions.reopen(world.database, chosen(world, EntityType.INVOICE, "9"), actor="ola", now=world.now)
-    sweep(world)
-    assert world.change(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
+    wake_satisfied_and_run(world)
+    assert world.job(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
     assert world.erp.vouchers == {}
 
 
@@ -275,7 +275,7 @@ def test_what_was_posted_by_hand_is_found_when_it_is_opened_and_tried_again(worl
     retry(world, EntityType.INVOICE, "9")
     world.later(minutes=2)
     world.run()
-    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
     assert len(world.erp.vouchers) == 1
 
 
@@ -288,8 +288,8 @@ def test_what_a_person_closed_while_it_waited_stays_closed_when_its_customer_com
     world.moment.put(factories.customer("7"))
     retry(world, EntityType.CUSTOMER, "7")
     world.run()
-    sweep(world)
-    assert world.change(EntityType.INVOICE, "9").state is JobState.DISMISSED
+    wake_satisfied_and_run(world)
+    assert world.job(EntityType.INVOICE, "9").state is JobState.DISMISSED
     assert world.erp.vouchers == {}
 
 
@@ -299,15 +299,15 @@ def test_the_link_of_another_company_ends_nobodys_wait(world: World) -> None:
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()
-    sweep(world)
-    assert world.change(EntityType.INVOICE, "9").error_code == "dependency_gone"
+    wake_satisfied_and_run(world)
+    assert world.job(EntityType.INVOICE, "9").error_code == "dependency_gone"
     assert attempts(world, EntityType.INVOICE, "9") == 2
 
 
 def test_a_project_given_to_another_customer_has_that_one_looked_at(world: World) -> None:
     world.receive(EntityType.CUSTOMER, "70")
     world.run()
-    assert world.change(EntityType.CUSTOMER, "70").error_code == "gone"
+    assert world.job(EntityType.CUSTOMER, "70").error_code == "gone"
     world.moment.put(factories.customer("7", name=""))
     world.moment.put(factories.project("8"))
     world.receive(EntityType.PROJECT, "8")
@@ -316,7 +316,7 @@ def test_a_project_given_to_another_customer_has_that_one_looked_at(world: World
     world.moment.put(factories.project("8", customer_id="70"))
     world.later(minutes=10)
     world.run()
-    assert world.change(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
+    assert world.job(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
 
 
 def test_what_was_not_tried_goes_on_waiting_for_the_same_record(world: World) -> None:
@@ -327,7 +327,7 @@ def test_what_was_not_tried_goes_on_waiting_for_the_same_record(world: World) ->
     world.later(minutes=10)
     world.moment.fails_before["invoice"] = [UnavailableError("It is away.")]
     world.drain(EntityType.INVOICE)
-    assert waits_for(world, EntityType.INVOICE, "2") == "7"
+    assert dependency_of(world, EntityType.INVOICE, "2") == "7"
 
 
 def test_an_invoice_received_again_has_its_customer_looked_at_again(world: World) -> None:
@@ -337,7 +337,7 @@ def test_an_invoice_received_again_has_its_customer_looked_at_again(world: World
     world.moment.put(factories.customer("7"))
     world.receive(EntityType.INVOICE, "9")
     world.run()
-    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
 
 
 def test_what_a_link_has_woken_waits_for_nothing_any_more(world: World) -> None:
@@ -348,7 +348,7 @@ def test_what_a_link_has_woken_waits_for_nothing_any_more(world: World) -> None:
     world.moment.put(factories.customer("7"))
     world.receive(EntityType.CUSTOMER, "7")
     world.drain(EntityType.CUSTOMER)
-    assert waits_for(world, EntityType.INVOICE, "9") is None
+    assert dependency_of(world, EntityType.INVOICE, "9") is None
 
 
 def come_across(world: World, record_id: str) -> None:
@@ -357,7 +357,7 @@ def come_across(world: World, record_id: str) -> None:
     world.drain(EntityType.CUSTOMER)
 
 
-def sweep(world: World) -> None:
+def wake_satisfied_and_run(world: World) -> None:
     world.later(seconds=30)
     dependencies.wake_satisfied(world.database, now=world.now)
     world.run()
@@ -366,7 +366,7 @@ def sweep(world: World) -> None:
 def close_as_handled_without_link(world: World, record_id: str) -> None:
     """Let it be as if a person had posted the voucher: it is there, and no link says so."""
     links.remove(world.database, world.connection.id, Record(EntityType.INVOICE, record_id))
-    row = SyncJobRow.id == world.change(EntityType.INVOICE, record_id).id
+    row = SyncJobRow.id == world.job(EntityType.INVOICE, record_id).id
     with world.database.transaction() as session:
         session.execute(
             update(SyncJobRow).where(row).values(state=JobState.NEEDS_ATTENTION, needs_attention_since=world.now)
@@ -380,7 +380,7 @@ def close_as_handled_without_link(world: World, record_id: str) -> None:
     )
 
 
-def waits_for(world: World, entity_type: EntityType, record_id: str) -> str | None:
+def dependency_of(world: World, entity_type: EntityType, record_id: str) -> str | None:
     query = select(SyncJobRow.dependency_id).where(
         SyncJobRow.entity_type == entity_type, SyncJobRow.record_id == record_id
     )

@@ -35,13 +35,13 @@ ERRORS = {
 }
 
 
-def reasons(given: ast.expr) -> Iterator[str]:
+def error_codes(given: ast.expr) -> Iterator[str]:
     """Tell the reasons that an argument may be; one that is passed on from elsewhere is seen there."""
     match given:
         case ast.Constant(value=str(error_code)):
             yield error_code
         case ast.IfExp(body=one, orelse=other):
-            yield from (*reasons(one), *reasons(other))
+            yield from (*error_codes(one), *error_codes(other))
         case ast.Name(id=name) if name.strip("_").isupper():
             yield CONSTANTS[name]
         case ast.Name() | ast.Attribute():
@@ -54,7 +54,7 @@ def used() -> Iterator[str]:
     for module in MODULES.values():
         for node in ast.walk(module):
             if isinstance(node, ast.keyword) and node.arg == "error_code":
-                yield from reasons(node.value)
+                yield from error_codes(node.value)
             elif isinstance(node, ast.ClassDef):
                 yield from (error_code for each in node.body if (error_code := of_class(each)))
 

@@ -16,9 +16,14 @@ from worker.observability.metrics import Metrics
 from worker.observability.tracing import Tracer
 
 
+<<<<<<< HEAD:tests/sync/test_instrumentation.py
 def said_by(world: World, entity_type: EntityType) -> list[dict[str, Any]]:
     instrumentation = Instrumentation(Metrics(SecretStr("")), Tracer("", Redis(port=1)))
     runner = replace(world.runner(), instrumentation=instrumentation)
+=======
+def logged_by(world: World, entity_type: EntityType) -> list[dict[str, Any]]:
+    runner = replace(world.runner(), instrumentation=Instrumentation(Metrics(), NoTracer()))
+>>>>>>> 2ee0245 (Name fixtures and helpers of the tests, and the sandbox's faults, in the words of the glossary):tests/sync/engine/test_instrumentation.py
     with capture_logs(processors=[merge_contextvars]) as said:
         runner.drain(Lane(world.connection.id, entity_type))
     assert get_contextvars() == {}
@@ -28,24 +33,24 @@ def said_by(world: World, entity_type: EntityType) -> list[dict[str, Any]]:
 def test_a_line_said_in_the_middle_of_a_change_names_it_and_the_attempt(world: World) -> None:
     world.moment.put(factories.customer("1", name=None))  # what no reader of Moment lets through
     world.receive(EntityType.CUSTOMER, "1", "2")
-    crashed, *attempts = said_by(world, EntityType.CUSTOMER)
+    crashed, *attempts = logged_by(world, EntityType.CUSTOMER)
     assert crashed["event"] == "flow_crashed"
-    change = world.change(EntityType.CUSTOMER, "1").id
+    change = world.job(EntityType.CUSTOMER, "1").id
     assert (crashed["connection"], crashed["entity_type"], crashed["job"]) == (
         world.connection.id,
         "customer",
         change,
     )
     assert {each["attempt"] for each in attempts} == {crashed["attempt"]}
-    assert {each["job"] for each in attempts} == {change, world.change(EntityType.CUSTOMER, "2").id}
+    assert {each["job"] for each in attempts} == {change, world.job(EntityType.CUSTOMER, "2").id}
 
 
 def test_another_try_has_another_attempt(world: World) -> None:
     world.moment.put(factories.customer("1", name=None))
     world.receive(EntityType.CUSTOMER, "1")
-    first = said_by(world, EntityType.CUSTOMER)[0]
+    first = logged_by(world, EntityType.CUSTOMER)[0]
     world.later(hours=2)
-    second = said_by(world, EntityType.CUSTOMER)[0]
+    second = logged_by(world, EntityType.CUSTOMER)[0]
     assert first["job"] == second["job"]
     assert first["attempt"] != second["attempt"]
 
@@ -55,6 +60,6 @@ def test_a_line_said_of_changes_that_go_together_names_them_all(world: World) ->
     world.moment.put(factories.customer("2"))
     world.erp.fails_before["save_companies"] = [RuntimeError("broken")]
     world.receive(EntityType.CUSTOMER, "1", "2")
-    crashed = said_by(world, EntityType.CUSTOMER)[0]
+    crashed = logged_by(world, EntityType.CUSTOMER)[0]
     assert crashed["event"] == "flow_crashed"
-    assert crashed["jobs"] == [world.change(EntityType.CUSTOMER, each).id for each in ("1", "2")]
+    assert crashed["jobs"] == [world.job(EntityType.CUSTOMER, each).id for each in ("1", "2")]

@@ -72,9 +72,7 @@ def test_the_rest_of_a_batch_is_given_back_untouched_when_the_system_is_unavaila
     world.receive(EntityType.CUSTOMER, *"123")
     world.drain(EntityType.CUSTOMER)
     assert world.moment.calls["customer"] == 1
-    tries = [
-        len(job_actions.attempts(world.database, world.change(EntityType.CUSTOMER, each).id)) for each in "123"
-    ]
+    tries = [len(job_actions.attempts(world.database, world.job(EntityType.CUSTOMER, each).id)) for each in "123"]
     assert tries == [1, 0, 0]
     world.later(minutes=1)
     world.run()
@@ -88,11 +86,9 @@ def test_what_was_not_tried_waits_only_for_the_error_that_ended_the_batch(world:
     world.moment.fails_before["project"] = [None, UnavailableError("A hiccup.")]
     world.receive(EntityType.PROJECT, *"4567")
     world.drain(EntityType.PROJECT)
-    waits = [world.change(EntityType.PROJECT, each).due_at - world.now for each in "4567"]
+    waits = [world.job(EntityType.PROJECT, each).due_at - world.now for each in "4567"]
     assert waits == [timedelta(minutes=10)] + 3 * [timedelta(seconds=2.5)]
-    tries = [
-        len(job_actions.attempts(world.database, world.change(EntityType.PROJECT, each).id)) for each in "4567"
-    ]
+    tries = [len(job_actions.attempts(world.database, world.job(EntityType.PROJECT, each).id)) for each in "4567"]
     assert tries == [1, 1, 0, 0]
 
 
@@ -105,7 +101,7 @@ def test_what_was_prepared_waits_for_the_system_that_did_not_take_it(world: Worl
     world.receive(EntityType.PROJECT, *"4567")
     world.drain(EntityType.PROJECT)
     short, long = timedelta(seconds=2.5), timedelta(minutes=40, seconds=2.5)
-    waits = [world.change(EntityType.PROJECT, each).due_at - world.now for each in "4567"]
+    waits = [world.job(EntityType.PROJECT, each).due_at - world.now for each in "4567"]
     assert waits == [short, short, long, long]
 
 
@@ -124,7 +120,7 @@ def test_a_record_that_is_never_answered_for_does_not_hold_up_those_behind_it(
     for _ in range(10):
         world.run()
         world.later(seconds=10)
-    assert [world.change(EntityType.CUSTOMER, each).outcome for each in "23"] == [Outcome.SYNCED] * 2
+    assert [world.job(EntityType.CUSTOMER, each).outcome for each in "23"] == [Outcome.SYNCED] * 2
 
 
 def test_what_moment_will_be_asked_for_is_read_ahead(world: World) -> None:
@@ -150,7 +146,7 @@ def test_a_wait_that_the_other_system_asks_for_is_kept(world: World) -> None:
     world.moment.fails_before["customer"] = [UnavailableError("Blocked.", retry_after=timedelta(minutes=40))]
     world.receive(EntityType.CUSTOMER, "1")
     world.run()
-    assert world.change(EntityType.CUSTOMER, "1").due_at >= world.now + timedelta(minutes=40)
+    assert world.job(EntityType.CUSTOMER, "1").due_at >= world.now + timedelta(minutes=40)
 
 
 def test_a_record_that_crashes_a_flow_is_set_aside_after_three_tries_and_harms_no_other(world: World) -> None:
@@ -161,11 +157,11 @@ def test_a_record_that_crashes_a_flow_is_set_aside_after_three_tries_and_harms_n
     for _ in range(3):
         world.later(hours=2)
         world.run()
-    assert (world.change(EntityType.CUSTOMER, "1").state, world.change(EntityType.CUSTOMER, "1").error_code) == (
+    assert (world.job(EntityType.CUSTOMER, "1").state, world.job(EntityType.CUSTOMER, "1").error_code) == (
         JobState.NEEDS_ATTENTION,
         "crashed",
     )
-    assert world.change(EntityType.CUSTOMER, "2").outcome is Outcome.SYNCED
+    assert world.job(EntityType.CUSTOMER, "2").outcome is Outcome.SYNCED
     assert world.mails() == [("needs_attention", "Customer 1 in Moment")]
 
 
@@ -176,7 +172,7 @@ def test_a_record_over_which_three_workers_vanish_is_set_aside(world: World) -> 
         assert leases.acquire(world.database, lane, limit=10, now=world.now, until=world.now)
         world.later(seconds=1)
     world.run()
-    assert world.change(EntityType.CUSTOMER, "1").error_code == "worker_crashes"
+    assert world.job(EntityType.CUSTOMER, "1").error_code == "worker_crashes"
     assert world.moment.calls["customer"] == 0
 
 
@@ -225,7 +221,7 @@ def test_an_attempt_keeps_the_calls_to_the_remote_systems(world: World, monkeypa
     world.receive(EntityType.CUSTOMER, "1", "2")
     world.run()
     for record_id in "12":
-        (attempt,) = job_actions.attempts(world.database, world.change(EntityType.CUSTOMER, record_id).id)
+        (attempt,) = job_actions.attempts(world.database, world.job(EntityType.CUSTOMER, record_id).id)
         assert [each["operation"] for each in attempt.calls] == [f"GET customers/{record_id}", "SaveCompanies"]
         assert all(len(each["response"]) < 9000 for each in attempt.calls)
 
@@ -245,7 +241,7 @@ def test_an_attempt_keeps_nothing_that_was_called_for_another_record_alone(
     world.receive(EntityType.PROJECT, "4", "5")
     world.run()
     for record_id in "45":
-        (attempt,) = job_actions.attempts(world.database, world.change(EntityType.PROJECT, record_id).id)
+        (attempt,) = job_actions.attempts(world.database, world.job(EntityType.PROJECT, record_id).id)
         assert [each["operation"] for each in attempt.calls] == [f"SaveProject {record_id}"]
 
 
@@ -255,7 +251,7 @@ def test_the_rest_of_what_is_sent_one_by_one_is_given_back_when_the_system_is_un
     world.erp.fails_before["save_project"] = [UnavailableError("24SevenOffice is down.")]
     world.receive(EntityType.PROJECT, "4", "5")
     world.drain(EntityType.PROJECT)
-    tries = [len(job_actions.attempts(world.database, world.change(EntityType.PROJECT, each).id)) for each in "45"]
+    tries = [len(job_actions.attempts(world.database, world.job(EntityType.PROJECT, each).id)) for each in "45"]
     assert tries == [1, 0]
     world.later(minutes=1)
     world.run()

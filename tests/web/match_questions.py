@@ -4,7 +4,7 @@ from models.admin import match_questions
 from models.admin.match_questions import Candidate
 from models.enums import EntityType, JobState, Record
 from tests.factories import NOW
-from tests.models.completed_jobs import settled
+from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web
 from worker.container import Container
 
@@ -20,7 +20,7 @@ def asked(
 ) -> int:
     """Have a change that waits to be told which record it is."""
     error_code = "which_customer" if entity_type is EntityType.CUSTOMER else "project_taken"
-    job_id = settled(
+    job_id = completed_job(
         container.database,
         web.connection.id,
         Record(entity_type, "7"),

@@ -20,7 +20,7 @@ from models.users import repository as users
 from models.users import sessions
 from models.users.repository import Rights
 from tests.factories import settings
-from tests.installation import compared, stuck
+from tests.installation import compared, failed_job
 from tests.web.conftest import Web
 from tests.web.crawler import Form, Surfer
 from tests.web.match_questions import asked
@@ -73,8 +73,8 @@ WRONG_TYPES = [
 ORDINARY = ("", "1", "2026-01-01", "kari@example.com", "correct horse battery")
 """What makes a form fit that asks for something and offers nothing."""
 
-HOOKS = "/webhooks/"
-PROOF = "csrf"
+WEBHOOKS = "/webhooks/"
+CSRF_FIELD = "csrf"
 EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
 
 
@@ -116,7 +116,7 @@ class Administrator(Stranger):
 @pytest.fixture
 def people(web: Web, container: Container) -> Sequence[Stranger]:
     """A stranger and an administrator at an installation where every form is called for somewhere."""
-    stuck(container, web.connection)
+    failed_job(container, web.connection)
     compared(container, web.connection)
     asked(web, container)
     resting, _ = container.connections.add("Fjord Prosjekt AS", settings(), actor="test", now=clock())
@@ -128,7 +128,7 @@ def people(web: Web, container: Container) -> Sequence[Stranger]:
 
 
 def test_every_route_that_takes_a_form_has_a_form_on_some_page(people: Sequence[Stranger]) -> None:
-    taking = {path for path, methods in paths().items() if "post" in methods and not path.startswith(HOOKS)}
+    taking = {path for path, methods in paths().items() if "post" in methods and not path.startswith(WEBHOOKS)}
     assert taking - {form.route for person in people for form in look_around(person).forms()} == set()
 
 
@@ -160,7 +160,7 @@ def filled(fields: Mapping[str, Sequence[str]]) -> SearchStrategy[Pairs]:
         return values.map(lambda chosen: [(name, value) for value in chosen])
 
     def fill(hit: frozenset[str]) -> SearchStrategy[Pairs]:
-        each = st.tuples(*(field(name, hit=name in hit and name != PROOF) for name in fields))
+        each = st.tuples(*(field(name, hit=name in hit and name != CSRF_FIELD) for name in fields))
         return each.map(lambda lists: list(chain.from_iterable(lists)))
 
     return st.frozensets(st.sampled_from(sorted(fields)), max_size=4).flatmap(fill)

@@ -16,7 +16,7 @@ ENDPOINTS = ("/webhooks/", "/health/")
 TEXT = {"type": "string"}
 PARTY = {"type": ["object", "null"], "properties": {"id": {"type": "integer"}, "customerNumber": TEXT}}
 INVOICE = {"type": "object", "properties": {"id": {"type": "integer"}, "customer": PARTY, "project": PARTY}}
-NOTIFICATION = {
+WEBHOOK_BODY = {
     "type": "object",
     "properties": {"event": TEXT, "customer": PARTY, "project": PARTY, "invoice": INVOICE},
 }
@@ -51,6 +51,6 @@ def cases(mode: GenerationMode) -> SearchStrategy[Case[Any]]:
         operation = described["paths"][path][method]
         operation["parameters"] = [*operation.get("parameters", []), *UNASKED]
     hook = described["paths"]["/webhooks/moment/{token}"]["post"]
-    hook["requestBody"] = {"content": {"application/json": {"schema": NOTIFICATION}}}
+    hook["requestBody"] = {"content": {"application/json": {"schema": WEBHOOK_BODY}}}
     schema = schemathesis.openapi.from_dict(described)
     return st.one_of([schema[path][method].as_strategy(generation_mode=mode) for path, method in endpoints])

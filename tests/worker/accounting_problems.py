@@ -5,7 +5,7 @@ from tests.worker.access_problems import Sickness
 from tests.worker.broken_connection import API, OUTGOING
 from worker.container import clock
 
-IN_THE_BOOKS: list[Sickness] = [
+IN_THE_LEDGER: list[Sickness] = [
     (
         "a locked fiscal year",
         lambda ill: ill.control("twentyfour", "PUT", f"books/1/years/{clock().year}", {"locked": True}),

@@ -26,9 +26,9 @@ EVERYTHING = {"entity_types": tuple(EntityType), "expense_accounts": "4000, 4300
 class Practice:
     """A connection whose systems can be put out of order, and what the doctor says then."""
 
-    def __init__(self, container: Container, books: Mapping[str, str]) -> None:
+    def __init__(self, container: Container, fresh_systems: Mapping[str, str]) -> None:
         self.container = container
-        self._books = books
+        self._books = fresh_systems
         self.activity = ""
         self.connection, _ = container.connections.add(
             "Demo AS", settings(**EVERYTHING), actor="test", now=clock()
@@ -40,7 +40,7 @@ class Practice:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
-    def mishap(self, system: str, operation: str, kind: str, times: int = 1000) -> None:
+    def add_fault(self, system: str, operation: str, kind: str, times: int = 1000) -> None:
         self.control(system, "POST", "faults", {"operation": operation, "kind": kind, "times": times})
 
     def set(self, **changes: object) -> None:
@@ -106,9 +106,9 @@ class Practice:
         self.control("twentyfour", "POST", "books/1/vouchers", voucher)
 
 
-def healthy(container: Container, books: Mapping[str, str]) -> Practice:
+def healthy(container: Container, fresh_systems: Mapping[str, str]) -> Practice:
     """A connection in good health: Moment has an invoice, the series goes on after it, and webhooks are used."""
-    practice = Practice(container, books)
+    practice = Practice(container, fresh_systems)
     practice.control("moment", "POST", f"companies/1001/invoices/{DRAFT}/finalize")
     practice.control("twentyfour", "PUT", f"books/1/series/{OUTGOING}", {"start": 2})
     activity = {"name": "expenses", "projectId": 62788980}

@@ -20,7 +20,7 @@ def systems() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def books(systems: dict[str, str]) -> dict[str, str]:
+def fresh_systems(systems: dict[str, str]) -> dict[str, str]:
     """The same addresses, with the books as they were seeded."""
     for system in ("moment", "twentyfour"):
         requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
@@ -31,8 +31,8 @@ def books(systems: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def environ(database_url: str, redis_url: str, books: dict[str, str]) -> dict[str, str]:
-    return environment(database_url, redis_url, books)
+def environ(database_url: str, redis_url: str, fresh_systems: dict[str, str]) -> dict[str, str]:
+    return environment(database_url, redis_url, fresh_systems)
 
 
 @pytest.fixture

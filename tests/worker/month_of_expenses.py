@@ -27,19 +27,19 @@ SECOND = f"{YEAR}-104-40002"
 class Outlays:
     """The vouchers 40001, 40002 and 40003 of October, of 1250 kroner each; the first and the last are brought."""
 
-    def __init__(self, container: Container, connection: Connection, books: Mapping[str, str]) -> None:
-        self.container, self._books = container, books
+    def __init__(self, container: Container, connection: Connection, fresh_systems: Mapping[str, str]) -> None:
+        self.container, self._books = container, fresh_systems
         self.connection = connection
-        self.settle(entity_types=tuple(EntityType), expense_accounts="4000, 4300-4399, 6590")
+        self.update_settings(entity_types=tuple(EntityType), expense_accounts="4000, 4300-4399, 6590")
         supplier = {"name": "Byggmakker AS", "number": SUPPLIER, "type": "Supplier"}
         self.office("POST", "customers", supplier)
         for number, name in ((1, "Kulturhuset"), (2, "Svømmehallen")):
             self.office("POST", "projects", {"number": number, "name": name})
         self.other_project = self.moment("POST", "projects", {"name": "Svømmehallen", "projectNumber": "2"})["id"]
         vouchers = [self.enter(day=DAY.replace(day=day)) for day in (1, 15, 31)]
-        self.bring(vouchers[0], vouchers[2])
+        self.sync_now(vouchers[0], vouchers[2])
 
-    def settle(self, **settings: Any) -> None:
+    def update_settings(self, **settings: Any) -> None:
         self.connection = self.container.connections.update(
             self.connection.id, settings, actor="test", now=clock()
         )
@@ -60,15 +60,15 @@ class Outlays:
 
     def correct(self, place: int, **fields: Any) -> None:
         """Correct a line of the second voucher in the ledger after it was brought; the bridge does not look."""
-        self.bring(SECOND)
+        self.sync_now(SECOND)
         line = self._second()["lines"][place]
         self.office("PATCH", "vouchers/40002?type=4", {"lines": [{"id": line["id"], **fields}]})
 
     def hide(self) -> None:
-        self.bring(SECOND)
+        self.sync_now(SECOND)
         self.office("POST", "vouchers/40002/reverse?type=4", {"way": "hide"})
 
-    def bring(self, *vouchers: str) -> None:
+    def sync_now(self, *vouchers: str) -> None:
         """Have the bridge bring vouchers."""
         records = [Record(EntityType.EXPENSE, each) for each in vouchers]
         enqueue(self.container.database, self.connection.id, records, now=clock())
@@ -82,7 +82,7 @@ class Outlays:
 
     def second(self) -> dict[str, Any]:
         """Bring the second voucher and tell its expense."""
-        self.bring(SECOND)
+        self.sync_now(SECOND)
         (found,) = [each for each in self.expenses() if SECOND in each["externalId"]]
         return found
 
@@ -99,7 +99,7 @@ class Outlays:
         self.moment("POST", "projectExpenses", {name: known[name] for name in names})
 
     def stranger(self) -> None:
-        self.bring(SECOND)
+        self.sync_now(SECOND)
         self.moment("POST", "projectExpenses", expense(externalId=f"24so:{YEAR}-104-49999/1/4300"))
 
     def invoice(self, expense_id: int) -> None:
@@ -116,7 +116,7 @@ class Outlays:
         assert report.expenses
         return report.expenses
 
-    def mend(self, found: Discrepancy) -> None:
+    def resend(self, found: Discrepancy) -> None:
         record = Record(EntityType.EXPENSE, found.vouchers[0])
         discrepancies.resend(
             self.container.database,

@@ -41,8 +41,8 @@ def work_off(container: Container) -> None:
 class Bookkeeping:
     """The invoices 1, 2 and 3 of October; the first and the last are in the ledger as they should be."""
 
-    def __init__(self, container: Container, connection: Connection, books: Mapping[str, str]) -> None:
-        self.container, self.connection, self._books = container, connection, books
+    def __init__(self, container: Container, connection: Connection, fresh_systems: Mapping[str, str]) -> None:
+        self.container, self.connection, self._books = container, connection, fresh_systems
         self.ids = [self.invoice(DAY.replace(day=day)) for day in (1, 15, 31)]
         self.send(self.ids[0], self.ids[2])
         self.control("twentyfour", "POST", "books/1/customers", {"name": "Annen Kunde AS", "number": 10002})

@@ -22,9 +22,9 @@ NUMBERS = re.findall(r"^\| ([SM]\d+) \|", PAGE, re.MULTILINE)
 
 
 @pytest.fixture
-def lived_in(container: Container, books: dict[str, str]) -> Practice:
+def lived_in(container: Container, fresh_systems: dict[str, str]) -> Practice:
     """A connection over which an invoice has come, and which has one in euros."""
-    practice = healthy(container, books)
+    practice = healthy(container, fresh_systems)
     practice.control("twentyfour", "PUT", "books/1/series/11", {"start": 1})
     records = [
         Record(EntityType.CUSTOMER, CUSTOMER),
@@ -42,11 +42,11 @@ def numbers_in(findings: Iterable[Finding]) -> set[str]:
     return {number for finding in findings for number in finding.tests.split(", ")} - {""}
 
 
-def claimed(way: str) -> set[str]:
+def tested_by(way: str) -> set[str]:
     return {number for number, tested_by in TESTED_BY.items() if f"`{way}`" in tested_by}
 
 
-def rehearsed(practice: Practice, **changes: object) -> set[str]:
+def write_tested(practice: Practice, **changes: object) -> set[str]:
     practice.set(**changes)
     connection = practice.container.connections.get(practice.connection.id)
     return numbers_in(
@@ -61,9 +61,9 @@ def test_each_says_by_which_of_them_it_is_tested_or_why_by_neither() -> None:
 
 
 def test_the_doctor_tests_those_that_the_page_says(lived_in: Practice) -> None:
-    assert numbers_in(lived_in.findings()) == claimed("doctor")
+    assert numbers_in(lived_in.findings()) == tested_by("doctor")
 
 
 def test_the_write_tests_cover_those_that_the_page_names(lived_in: Practice) -> None:
-    by_number = rehearsed(lived_in, factoring_id=10001)
-    assert by_number | rehearsed(lived_in, voucher_number="series") == claimed("--write")
+    by_number = write_tested(lived_in, factoring_id=10001)
+    assert by_number | write_tested(lived_in, voucher_number="series") == tested_by("--write")

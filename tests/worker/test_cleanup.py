@@ -15,7 +15,7 @@ from models.schema.tables import AlertRow, AttemptRow, AuditRow, FailedSignInRow
 from models.users import repository as users
 from models.users import sessions, throttle
 from models.users.repository import Rights
-from tests.installation import stuck
+from tests.installation import failed_job
 from worker import tasks
 from worker.container import Container, clock
 
@@ -47,7 +47,7 @@ def test_what_is_kept_long_enough_is_dropped_and_links_are_kept_for_good(
     view = job_actions.find(database, connection.id, closed)
     assert view
     job_actions.dismiss(database, JobFilter(ids=frozenset({view.id})), because="Never.", actor="test", now=clock())
-    stuck(container, connection, record_id="9")
+    failed_job(container, connection, record_id="9")
     tasks.delete_old()
     assert len(job_list.latest(database, JobFilter())) == 3
     assert found(container, AttemptRow, AlertRow, AuditRow) == [2, 1, 2]

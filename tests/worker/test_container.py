@@ -26,10 +26,10 @@ def test_what_is_remembered_of_the_ledger_is_kept_until_the_settings_change(
 
 
 def test_a_password_that_was_changed_opens_nothing_any_more(
-    container: Container, connection: Connection, books: Mapping[str, str]
+    container: Container, connection: Connection, fresh_systems: Mapping[str, str]
 ) -> None:
     container.open_context(connection, nothing).erp.tax_codes()
-    login = f"{books['twentyfour']}/logins/demo@example.com"
+    login = f"{fresh_systems['twentyfour']}/logins/demo@example.com"
     requests.patch(login, json={"password": "better"}, timeout=10).raise_for_status()
     changed = container.connections.update(connection.id, {"password": "better"}, actor="test", now=clock())
     container.open_context(changed, nothing).erp.tax_codes()
@@ -71,12 +71,12 @@ def test_the_command_line_ends_the_session_of_the_former_password(
 
 
 def test_a_login_in_flight_while_the_password_is_changed_is_not_kept(
-    container: Container, connection: Connection, books: Mapping[str, str]
+    container: Container, connection: Connection, fresh_systems: Mapping[str, str]
 ) -> None:
     chosen = {"identity_id": container.erp(connection.settings).identity_id()}
     connection = container.connections.update(connection.id, chosen, actor="test", now=clock())
     container.redis.flushdb()
-    slow = f"{books['twentyfour']}/latency"
+    slow = f"{fresh_systems['twentyfour']}/latency"
     requests.put(slow, json={"seconds": 1}, timeout=10).raise_for_status()
     worker = threading.Thread(target=container.cached_erp(connection).client_name)
     worker.start()

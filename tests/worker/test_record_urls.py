@@ -7,7 +7,6 @@ from models.inbox import links
 from models.inbox.links import Link
 from tests.factories import NOW, settings
 from tests.installation import environment, installed
-from tests.models.completed_jobs import settled
 from worker.container import Container
 from worker.record_urls import RecordUrl
 

@@ -15,7 +15,7 @@ from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import leases, missed_webhooks
 from models.inbox.enqueue import enqueue
 from tests.factories import settings
-from tests.installation import messages, stuck
+from tests.installation import failed_job, messages
 from worker import heartbeat, tasks
 from worker.container import Container, clock
 from worker.jobs import diagnostics
@@ -85,9 +85,9 @@ def test_all_connections_that_work_are_polled(container: Container, connection: 
 
 
 def test_a_poll_finds_what_no_webhook_reported(
-    container: Container, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
-    finalized = requests.post(f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
+    finalized = requests.post(f"{fresh_systems['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
     finalized.raise_for_status()
     tasks.poll_moment(connection.id)
     assert job_actions.find(container.database, connection.id, Record(EntityType.INVOICE, DRAFT))
@@ -101,20 +101,20 @@ def test_what_a_poll_found_is_reported_by_the_doctor_where_webhooks_arrive(
     tasks.sync_customers(connection.id)
     assert missed_webhooks.count(container.database, connection.id, now=clock()) == {EntityType.CUSTOMER: 1}
     told = "of which Moment had sent no notification: customers 1."
-    assert told not in said(container, connection)
+    assert told not in findings(container, connection)
     webhook_activity.record(container.database, Lane(connection.id, EntityType.CUSTOMER), now=clock())
-    assert told in said(container, connection)
+    assert told in findings(container, connection)
 
 
-def said(container: Container, connection: Connection) -> str:
+def findings(container: Container, connection: Connection) -> str:
     return "\n".join(finding.message for finding in diagnostics.run_diagnostics(container, connection).findings)
 
 
 def test_a_poll_that_fails_leaves_its_entity_type_to_the_next(
-    container: Container, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
     mishap = {"operation": "GET customers", "kind": "error_503"}
-    requests.post(f"{books['moment']}/faults", json=mishap, timeout=10).raise_for_status()
+    requests.post(f"{fresh_systems['moment']}/faults", json=mishap, timeout=10).raise_for_status()
     tasks.poll_moment(connection.id)
     assert messages(container) == [("sync_projects", connection.id)]
     tasks.poll_moment(connection.id)
@@ -169,7 +169,7 @@ def test_where_the_budget_leaves_nothing_to_polls_none_is_sent(
 
 
 def test_what_needs_attention_is_reminded_of_again(container: Container, connection: Connection) -> None:
-    stuck(container, connection, now=clock() - timedelta(days=2))
+    failed_job(container, connection, now=clock() - timedelta(days=2))
     tasks.send_reminders()
     told = [each.type for each in alert_outbox.pending_alerts(container.database, "books@example.com")]
     assert told == [AlertType.NEEDS_ATTENTION, AlertType.REMINDER]

@@ -42,13 +42,13 @@ def beat(environ: Mapping[str, str], tmp_path: Path) -> Iterator[subprocess.Pope
 
 @pytest.mark.usefixtures("worker")
 def test_a_wake_up_brings_an_invoice_into_the_ledger(
-    container: Container, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
-    finalize(books)
+    finalize(fresh_systems)
     record = Record(EntityType.INVOICE, DRAFT)
     enqueue(container.database, connection.id, [record], now=clock())
     dispatch.dispatch_lanes([Lane(connection.id, record.entity_type)])
-    (voucher,) = eventually(lambda: vouchers(books))
+    (voucher,) = eventually(lambda: vouchers(fresh_systems))
     assert (voucher["number"], voucher["lines"][0]["customer"]) == (1, 10001)
 
 
@@ -75,9 +75,9 @@ def test_a_worker_works_also_where_its_port_for_metrics_is_taken(environ: Mappin
 @pytest.mark.kills
 @pytest.mark.usefixtures("worker", "beat")
 def test_what_came_while_redis_was_away_is_done_when_it_is_back(
-    container: Container, connection: Connection, books: dict[str, str], redis_server: Server
+    container: Container, connection: Connection, fresh_systems: dict[str, str], redis_server: Server
 ) -> None:
-    finalize(books)
+    finalize(fresh_systems)
     record = Record(EntityType.INVOICE, DRAFT)
     redis_server.kill()
     try:
@@ -85,7 +85,7 @@ def test_what_came_while_redis_was_away_is_done_when_it_is_back(
         dispatch.dispatch_lanes([Lane(connection.id, record.entity_type)])
     finally:
         redis_server.start()
-    assert len(eventually(lambda: vouchers(books))) == 1
+    assert len(eventually(lambda: vouchers(fresh_systems))) == 1
 
 
 @pytest.mark.kills
@@ -110,18 +110,20 @@ def test_what_a_page_asked_while_redis_was_away_is_answered_when_it_is_back(
 
 @pytest.mark.kills
 def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_in_hand(
-    container: Container, connection: Connection, books: dict[str, str], worker: subprocess.Popen[str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str], worker: subprocess.Popen[str]
 ) -> None:
     slow = {"operation": "SaveCompanies", "kind": "slow", "seconds": 1}
-    requests.post(f"{books['twentyfour']}/faults", json=slow, timeout=10).raise_for_status()
+    requests.post(f"{fresh_systems['twentyfour']}/faults", json=slow, timeout=10).raise_for_status()
     record = Record(EntityType.CUSTOMER, CUSTOMER)
     enqueue(container.database, connection.id, [record], now=clock())
     dispatch.dispatch_lanes([Lane(connection.id, record.entity_type)])
-    eventually(lambda: requests.get(f"{books['twentyfour']}/calls", timeout=10).json().get("SaveCompanies"))
+    eventually(
+        lambda: requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json().get("SaveCompanies")
+    )
     worker.send_signal(signal.SIGTERM)
     worker.communicate(timeout=30)
     assert worker.returncode == 0
-    found = requests.get(f"{books['moment']}/books/1001/customers", timeout=10).json()
+    found = requests.get(f"{fresh_systems['moment']}/books/1001/customers", timeout=10).json()
     assert [each["customerNumber"] for each in found if str(each["id"]) == CUSTOMER] == ["10001"]
 
 
@@ -137,28 +139,28 @@ def test_a_worker_that_was_stopped_for_longer_than_its_lease_sends_nothing_more(
     container: Container,
     environ: Mapping[str, str],
     connection: Connection,
-    books: dict[str, str],
+    fresh_systems: dict[str, str],
     record: Record,
     operation: str,
 ) -> None:
     """It had renewed its claim just before it stopped; another one took over, looked in vain, and sent."""
-    finalize(books)
+    finalize(fresh_systems)
     lane, told = Lane(connection.id, record.entity_type), {**environ, "LEASE_SECONDS": "5", "STOPS_AT": operation}
     with process("celery", "-A", "tests.worker.stopping_worker", "worker", *ALONE, environ=told) as stopped:
         await_line(stopped, "ready.")
         enqueue(container.database, connection.id, [record], now=clock())
         dispatch.dispatch_lanes([lane])
         eventually(lambda: is_stopped(stopped))
-        eventually(lambda: container.runner.drain(lane) or calls(books)[operation])
+        eventually(lambda: container.runner.drain(lane) or calls(fresh_systems)[operation])
         stopped.send_signal(signal.SIGCONT)
         stopped.send_signal(signal.SIGTERM)
         said, _ = stopped.communicate(timeout=60)
     assert "lease_lost" in said
-    assert calls(books)[operation] == 1
+    assert calls(fresh_systems)[operation] == 1
 
 
-def calls(books: Mapping[str, str]) -> Counter[str]:
-    return Counter(requests.get(f"{books['twentyfour']}/calls", timeout=10).json())
+def calls(fresh_systems: Mapping[str, str]) -> Counter[str]:
+    return Counter(requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json())
 
 
 def is_stopped(running: subprocess.Popen[str]) -> bool:
@@ -178,11 +180,11 @@ def await_line(running: subprocess.Popen[str], end: str) -> None:
     raise AssertionError("It ended before it was ready.")
 
 
-def finalize(books: Mapping[str, str]) -> None:
-    path = f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize"
+def finalize(fresh_systems: Mapping[str, str]) -> None:
+    path = f"{fresh_systems['moment']}/companies/1001/invoices/{DRAFT}/finalize"
     requests.post(path, timeout=10).raise_for_status()
 
 
-def vouchers(books: Mapping[str, str]) -> list[Any]:
-    found: list[Any] = requests.get(f"{books['twentyfour']}/books/1/vouchers", timeout=10).json()
+def vouchers(fresh_systems: Mapping[str, str]) -> list[Any]:
+    found: list[Any] = requests.get(f"{fresh_systems['twentyfour']}/books/1/vouchers", timeout=10).json()
     return found

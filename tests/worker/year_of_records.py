@@ -64,7 +64,7 @@ def thousands(*, invoices: int, purchases: int) -> Iterator[Thousands]:
     """Serve both systems with so many records spread over a year, which agree."""
     webhook_sender = WebhookSender(clock=lambda: MORNING)
     moment = MomentBooks(clock=lambda: MORNING, notify=lambda *_: None)
-    state = seed.books(MORNING.date())
+    state = seed.initial_state(MORNING.date())
     app = create_twentyfour(state, wsdl=WSDLS, faults=Faults(), clock=lambda: datetime.now(UTC))
     _fill(moment, state.clients[1], invoices, purchases)
     with (

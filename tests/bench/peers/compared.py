@@ -15,27 +15,32 @@ class Run(Protocol):
     """What a row does with a peer: the firm's invoices, and what a notification tells of their customer and project."""
 
     def __call__(
-        self, town: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str], /
+        self, running_system: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str], /
     ) -> Figures:
         """Run it and tell the figures."""
         ...
 
 
-def compared(town: Scene, *, of_each: int, moment: float, twentyfour: float, run: Run) -> dict[str, Figures]:
+def compared(
+    running_system: Scene, *, of_each: int, moment: float, twentyfour: float, run: Run
+) -> dict[str, Figures]:
     """Run each peer on so many invoices of a firm of its own; the calls of one are counted once it is warm."""
-    return {name.removeprefix("with_"): _one(town, name, of_each, (moment, twentyfour), run) for name in PEERS}
+    return {
+        name.removeprefix("with_"): _one(running_system, name, of_each, (moment, twentyfour), run)
+        for name in PEERS
+    }
 
 
-def _one(town: Scene, name: str, count: int, late: tuple[float, float], run: Run) -> Figures:
-    firm = town.firm()
-    first, *invoices = town.write(firm, [town.project(firm)] * (count + 1))
+def _one(running_system: Scene, name: str, count: int, late: tuple[float, float], run: Run) -> Figures:
+    firm = running_system.firm()
+    first, *invoices = running_system.write(firm, [running_system.project(firm)] * (count + 1))
     told = (firm.moment("customers")[0]["customerNumber"], firm.moment("projects")[0]["projectNumber"])
-    with (ROOT / "var" / "bench" / "log").open("ab") as log, beside(town, firm, name, log=log) as peer:
+    with (ROOT / "var" / "bench" / "log").open("ab") as log, beside(running_system, firm, name, log=log) as peer:
         peer.send("invoice", first["id"], *told)
-        eventually(lambda: expect("vouchers", len(firm.books("vouchers")), 2))
-        town.late(firm, moment=late[0], twentyfour=late[1])
-        figures = run(town, firm, peer, invoices, told)
+        eventually(lambda: expect("vouchers", len(firm.records("vouchers")), 2))
+        running_system.late(firm, moment=late[0], twentyfour=late[1])
+        figures = run(running_system, firm, peer, invoices, told)
         calls = sum(firm.calls().values()) / count
-        expect("vouchers", len(firm.books("vouchers")), count + 2)
+        expect("vouchers", len(firm.records("vouchers")), count + 2)
     firm.leave()
     return figures | {"calls_per_invoice": calls}

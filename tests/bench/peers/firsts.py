@@ -8,27 +8,27 @@ from local.processes import ROOT
 from tests.bench.figures import Figures
 from tests.bench.peers.beside import PEERS, beside
 from tests.bench.seed_records import enter
-from tests.bench.setup import PATIENCE_SECONDS, Scene
+from tests.bench.setup import TIMEOUT_SECONDS, Scene
 
 
-def first_days(town: Scene, *, of_each: int, seconds: float) -> dict[str, Figures]:
+def first_days(running_system: Scene, *, of_each: int, seconds: float) -> dict[str, Figures]:
     """Run each peer on so many customers, projects and invoices, with calls that take so many seconds."""
-    return {name.removeprefix("with_"): _one(town, name, of_each, seconds) for name in PEERS}
+    return {name.removeprefix("with_"): _one(running_system, name, of_each, seconds) for name in PEERS}
 
 
-def _one(town: Scene, name: str, count: int, seconds: float) -> Figures:
-    firm = town.firm()
-    entered = enter(town, firm, count)
+def _one(running_system: Scene, name: str, count: int, seconds: float) -> Figures:
+    firm = running_system.firm()
+    entered = enter(running_system, firm, count)
     events = [(kind, each["id"]) for kind, records in entered.items() for each in records]
     Random(1).shuffle(events)  # noqa: S311 - the same order each time
-    with (ROOT / "var" / "bench" / "log").open("ab") as log, beside(town, firm, name, log=log) as peer:
+    with (ROOT / "var" / "bench" / "log").open("ab") as log, beside(running_system, firm, name, log=log) as peer:
         time.sleep(2)  # until its worker is there
-        town.late(firm, moment=seconds, twentyfour=seconds)
+        running_system.late(firm, moment=seconds, twentyfour=seconds)
         began = time.time()
         for kind, record_id in events:
             peer.send(kind, record_id)
-        eventually(lambda: expect("vouchers", len(firm.books("vouchers")), count), seconds=PATIENCE_SECONDS)
-        wall = max(town.registered(firm).values()) - began
+        eventually(lambda: expect("vouchers", len(firm.records("vouchers")), count), seconds=TIMEOUT_SECONDS)
+        wall = max(running_system.registered(firm).values()) - began
         calls = sum(firm.calls().values())
     firm.leave()
     return {"calls_per_record": calls / len(events), "wall_ms_per_record": wall / len(events) * 1000}

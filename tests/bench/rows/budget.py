@@ -15,7 +15,7 @@ from integrations.twentyfour.budget import Limits
 from local import servers
 from sync.polling.schedule import Activity, PollState
 from tests.bench.figures import Figures, Row, percentile
-from tests.bench.simulation import HOUR, SECOND, Day, Polled, arrivals, most_within
+from tests.bench.simulation import HOUR, SECOND, Day, Polled, arrivals, max_within
 
 CONNECTIONS, HOURS, EVENTS = 1000, 8, 30_000
 LIMIT = 7200
@@ -37,31 +37,31 @@ SILENT = 0.3
 SPAN, ENOUGH = 5 * 60 * SECOND, 20
 """Polls of so many milliseconds are held against each other, where there are so many of them."""
 
-MOST_UNEVEN = 1.25
+MAX_UNEVENNESS = 1.25
 
 
 def budget() -> Row:
     """Play the day with polls and without, and a flood."""
-    dice = random.Random(24)  # noqa: S311 - the same day each time
-    events, poll_states = _events(dice), _rhythms(dice)
+    rng = random.Random(24)  # noqa: S311 - the same day each time
+    events, poll_states = _events(rng), _rhythms(rng)
     with TemporaryDirectory() as state, servers.redis(Path(state), port=0) as server:
         day = _played(server.url, events, poll_states)
         alone = _played(server.url, events)
-        flood = _played(server.url, _flood(), patient=False)
-    reached_them = [most_within(arrivals(each.left, dice=dice), HOUR) for each in (day, flood)]
+        flood = _played(server.url, _flood(), retries=False)
+    reached_them = [max_within(arrivals(each.left, rng=rng), HOUR) for each in (day, flood)]
     later = max(day.waited[number] - wait for number, wait in alone.waited.items())
     pace = _pace(day.polls)
     return Row(
         goal=f"<= {LIMIT} calls in any hour; no event later for a poll; polls slower evenly (p90 / p10 <= "
-        f"{MOST_UNEVEN}), the busy first",
+        f"{MAX_UNEVENNESS}), the busy first",
         reached=max(reached_them) <= LIMIT
         and later <= 0
-        and pace["uneven_p95"] <= MOST_UNEVEN
+        and pace["uneven_p95"] <= MAX_UNEVENNESS
         and pace["slower_busy"] < pace["slower_others"],
         figures={
             "most_in_an_hour": reached_them[0],
             "most_in_an_hour_of_a_flood": reached_them[1],
-            "most_in_a_second": max(most_within(each.left, SECOND) for each in (day, flood)),
+            "most_in_a_second": max(max_within(each.left, SECOND) for each in (day, flood)),
             "events": len(day.waited),
             "event_later_for_polls_ms": later,
             "event_waited_p99_ms": percentile(list(day.waited.values()), 99),
@@ -73,7 +73,7 @@ def budget() -> Row:
 
 
 def _played(
-    url: str, events: Sequence[tuple[int, int]], poll_states: Sequence[PollState] = (), *, patient: bool = True
+    url: str, events: Sequence[tuple[int, int]], poll_states: Sequence[PollState] = (), *, retries: bool = True
 ) -> Day:
     limits = Limits(
         per_hour=Settings.model_fields["twentyfour_requests_per_hour"].default,
@@ -81,30 +81,30 @@ def _played(
     )
     with Redis.from_url(url) as redis:
         redis.flushall()
-        day = Day(redis, limits, STARTS, patient=patient)
+        day = Day(redis, limits, STARTS, retries=retries)
         day.play(events, {each.connection_id: each for each in poll_states}, hours=HOURS)
     return day
 
 
-def _events(dice: random.Random) -> Sequence[tuple[int, int]]:
+def _events(rng: random.Random) -> Sequence[tuple[int, int]]:
     """Make the day's events: most of them of few connections, some many at once."""
     start, awake = round(STARTS.timestamp() * SECOND), range(int(CONNECTIONS * (1 - SILENT)))
     weights = [1 / (rank + 10) for rank in awake]
-    hours = dice.choices(range(HOURS), BUSY_HOURS, k=EVENTS - BURSTS * OF_A_BURST)
-    events = [(start + hour * HOUR + dice.randrange(HOUR), dice.choices(awake, weights)[0]) for hour in hours]
+    hours = rng.choices(range(HOURS), BUSY_HOURS, k=EVENTS - BURSTS * OF_A_BURST)
+    events = [(start + hour * HOUR + rng.randrange(HOUR), rng.choices(awake, weights)[0]) for hour in hours]
     for _ in range(BURSTS):
-        at, owner = start + dice.randrange(HOURS * HOUR), dice.choice(awake)
+        at, owner = start + rng.randrange(HOURS * HOUR), rng.choice(awake)
         events += [(at, owner)] * OF_A_BURST
     return sorted(events)
 
 
-def _rhythms(dice: random.Random) -> Sequence[PollState]:
+def _rhythms(rng: random.Random) -> Sequence[PollState]:
     """Make the connections as they stand in the morning."""
     made = []
     for number in range(CONNECTIONS):
-        asked = timedelta(minutes=dice.choice(ASKED))
+        asked = timedelta(minutes=rng.choice(ASKED))
         news = timedelta(days=30 if number >= CONNECTIONS * (1 - SILENT) else 1)
-        made.append(PollState(number, asked, STARTS - asked * dice.random(), STARTS - news))
+        made.append(PollState(number, asked, STARTS - asked * rng.random(), STARTS - news))
     return made
 
 

@@ -17,15 +17,17 @@ PATH_SECONDS = MOMENT_SECONDS + TWENTYFOUR_SECONDS
 
 def idle() -> Row:
     """Send invoices one by one, each when the one before has come across."""
-    with scene() as town:
-        firm = town.firm()
-        written = town.write(firm, [town.project(firm)] * INVOICES)
-        town.late(firm, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS)
-        accepted = [_one(town, firm, invoice) for invoice in written]
+    with scene() as running_system:
+        firm = running_system.firm()
+        written = running_system.write(firm, [running_system.project(firm)] * INVOICES)
+        running_system.late(firm, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS)
+        accepted = [_one(running_system, firm, invoice) for invoice in written]
         calls = sum(firm.calls().values())
-        figures = _figures(town, firm, written, accepted) | {"calls_per_invoice": calls / INVOICES}
+        figures = _figures(running_system, firm, written, accepted) | {"calls_per_invoice": calls / INVOICES}
         firm.leave()
-        peers = compared(town, of_each=OF_PEERS, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS, run=_peer)
+        peers = compared(
+            running_system, of_each=OF_PEERS, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS, run=_peer
+        )
     return Row(
         goal="p50 <= 1.10, p99 <= 1.30, 1 call an invoice",
         reached=figures["p50"] <= 1.10 and figures["p99"] <= 1.30 and calls <= INVOICES,
@@ -34,16 +36,18 @@ def idle() -> Row:
     )
 
 
-def _one(town: Scene, firm: Firm, invoice: Record) -> float:
+def _one(running_system: Scene, firm: Firm, invoice: Record) -> float:
     firm.notify(invoice)
     accepted = time.time()
     time.sleep(PATH_SECONDS)
-    while town.in_hand():
+    while running_system.in_hand():
         time.sleep(0.02)
     return accepted
 
 
-def _peer(town: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str]) -> Figures:
+def _peer(
+    running_system: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record], told: Sequence[str]
+) -> Figures:
     sent = []
     for number, invoice in enumerate(invoices, 1):
         sent.append(time.time())
@@ -51,11 +55,11 @@ def _peer(town: Scene, firm: Firm, peer: Peer, invoices: Sequence[Record], told:
         while firm.calls().get("SaveBundleList", 0) < number:
             time.sleep(0.05)
         time.sleep(TWENTYFOUR_SECONDS)
-    return _figures(town, firm, invoices, sent)
+    return _figures(running_system, firm, invoices, sent)
 
 
-def _figures(town: Scene, firm: Firm, invoices: Sequence[Record], sent: Sequence[float]) -> Figures:
-    there = town.registered(firm)
+def _figures(running_system: Scene, firm: Firm, invoices: Sequence[Record], sent: Sequence[float]) -> Figures:
+    there = running_system.registered(firm)
     seconds = [there[invoice["invoiceNumber"]] - began for invoice, began in zip(invoices, sent, strict=True)]
     ratios = [each / PATH_SECONDS for each in seconds]
     own = {f"own_p{percent}_ms": (percentile(seconds, percent) - PATH_SECONDS) * 1000 for percent in (50, 99)}

@@ -16,7 +16,7 @@ from tests.journeys.firm import Firm
 
 AT_ONCE, TIMES, SENDERS = 1500, 3, 8
 PER_SECOND, SECONDS = 200, 60
-LEAST_SHARE, MOST_MILLISECONDS = 0.7, 25
+LEAST_SHARE, MAX_MILLISECONDS = 0.7, 25
 
 
 def ingest() -> Row:
@@ -25,10 +25,10 @@ def ingest() -> Row:
     The worker is stopped, so that what is measured is taking in; on this machine it would work off what is taken
     on the same cores.
     """
-    with scene() as town, _bare(town) as bare:
-        firm = town.firm()
-        town.stack.parts["worker"].stop()
-        web, numbers = town.stack.addresses["web"], iter(range(10**9, 2 * 10**9))
+    with scene() as running_system, _bare(running_system) as bare:
+        firm = running_system.firm()
+        running_system.stack.parts["worker"].stop()
+        web, numbers = running_system.stack.addresses["web"], iter(range(10**9, 2 * 10**9))
         _rate(web, _requests(firm, 100, numbers)), _rate(bare, _requests(firm, 100, numbers))
         ours, theirs = [], []
         for _ in range(TIMES):
@@ -37,13 +37,13 @@ def ingest() -> Row:
         stream = _requests(firm, PER_SECOND * SECONDS, numbers)
         answers = send_evenly(web, stream, connections=SENDERS, per_second=PER_SECOND)
         expect("not taken", [each.status for each in answers if each.status != 202], [])
-        expect("in the inbox", town.in_hand(), 100 + TIMES * AT_ONCE + PER_SECOND * SECONDS)
+        expect("in the inbox", running_system.in_hand(), 100 + TIMES * AT_ONCE + PER_SECOND * SECONDS)
     share = max(ours) / max(theirs)
     milliseconds = [each.seconds * 1000 for each in answers]
     p99 = percentile(milliseconds, 99)
     return Row(
-        goal=f">= {LEAST_SHARE:.0%} of a bare endpoint; p99 <= {MOST_MILLISECONDS} ms at {PER_SECOND} a second",
-        reached=share >= LEAST_SHARE and p99 <= MOST_MILLISECONDS,
+        goal=f">= {LEAST_SHARE:.0%} of a bare endpoint; p99 <= {MAX_MILLISECONDS} ms at {PER_SECOND} a second",
+        reached=share >= LEAST_SHARE and p99 <= MAX_MILLISECONDS,
         figures={
             "share_of_bare": share,
             "per_second": max(ours),
@@ -55,7 +55,7 @@ def ingest() -> Row:
 
 
 def _requests(firm: Firm, count: int, numbers: Iterator[int]) -> list[Request]:
-    return notifications(firm.hook, [{"id": next(numbers)} for _ in range(count)])
+    return notifications(firm.webhook_url, [{"id": next(numbers)} for _ in range(count)])
 
 
 def _rate(address: str, requests: list[Request]) -> float:
@@ -67,13 +67,13 @@ def _rate(address: str, requests: list[Request]) -> float:
 
 
 @contextmanager
-def _bare(town: Scene) -> Iterator[str]:
+def _bare(running_system: Scene) -> Iterator[str]:
     """Run the bare endpoint on the same PostgreSQL, with the same server and as many workers."""
     [port] = free_ports(0)
     arguments = ("--factory", "tests.bench.bare_endpoint:create_app", "--port", str(port), "--no-access-log")
     command = (sys.executable, "-m", "uvicorn", *arguments)
     with (ROOT / "var" / "bench" / "log").open("ab") as log:
-        process = spawn(command, cwd=ROOT, env=town.stack.environment, output=log)
+        process = spawn(command, cwd=ROOT, env=running_system.stack.environment, output=log)
     time.sleep(3)
     try:
         yield f"http://127.0.0.1:{port}"

@@ -23,20 +23,24 @@ EDGE = 0.05
 
 def many() -> Row:
     """Keep one invoice of each connection on its way until all have come across."""
-    with scene() as town:
-        firm = town.firm()
-        waiting = _connections(town, firm)
-        town.late(firm, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS)
-        cpu = town.cpu()
-        _keep_going(town, waiting)
-        town.wait()
-        cpu = (town.cpu() - cpu) / (CONNECTIONS * INVOICES) * 1000
+    with scene() as running_system:
+        firm = running_system.firm()
+        waiting = _connections(running_system, firm)
+        running_system.late(firm, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS)
+        cpu = running_system.cpu()
+        _keep_going(running_system, waiting)
+        running_system.wait()
+        cpu = (running_system.cpu() - cpu) / (CONNECTIONS * INVOICES) * 1000
         calls, seconds = _remote(firm)
-        rate = _rate(sorted(town.registered(firm).values())[1:])
-        limit = town.container.settings.worker_threads / seconds
+        rate = _rate(sorted(running_system.registered(firm).values())[1:])
+        limit = running_system.container.settings.worker_threads / seconds
         firm.leave()
         peers = compared(
-            town, of_each=OF_PEERS, moment=MOMENT_SECONDS, twentyfour=TWENTYFOUR_SECONDS, run=peer_at_once
+            running_system,
+            of_each=OF_PEERS,
+            moment=MOMENT_SECONDS,
+            twentyfour=TWENTYFOUR_SECONDS,
+            run=peer_at_once,
         )
     return Row(
         goal=f">= {LEAST_SHARE:.0%} of what the threads and the latency allow",
@@ -52,26 +56,26 @@ def many() -> Row:
     )
 
 
-def _connections(town: Scene, firm: Firm) -> dict[int, list[Request]]:
+def _connections(running_system: Scene, firm: Firm) -> dict[int, list[Request]]:
     """Add connections of the firm's own company, and tell what each is to send."""
-    project = town.project(firm)
-    written = iter(town.write(firm, [project] * (CONNECTIONS * INVOICES)))
+    project = running_system.project(firm)
+    written = iter(running_system.write(firm, [project] * (CONNECTIONS * INVOICES)))
     waiting = {}
     for number in range(CONNECTIONS):
-        connection_id, hook = town.branch(firm, project, f"Branch {number}")
-        waiting[connection_id] = notifications(hook, list(itertools.islice(written, INVOICES)))
+        connection_id, webhook_url = running_system.branch(firm, project, f"Branch {number}")
+        waiting[connection_id] = notifications(webhook_url, list(itertools.islice(written, INVOICES)))
     return waiting
 
 
-def _keep_going(town: Scene, waiting: dict[int, list[Request]]) -> None:
+def _keep_going(running_system: Scene, waiting: dict[int, list[Request]]) -> None:
     """Send the next invoice of each connection that has none on its way, until there is none left."""
     open_ = SyncJobRow.state.in_([JobState.QUEUED, JobState.RUNNING])
     while waiting:
-        with town.container.database.transaction() as session:
+        with running_system.container.database.transaction() as session:
             busy = set(session.scalars(select(SyncJobRow.connection_id).where(open_)))
         due = [requests.pop() for connection, requests in waiting.items() if connection not in busy]
         waiting = {connection: requests for connection, requests in waiting.items() if requests}
-        town.notify(due)
+        running_system.notify(due)
         time.sleep(0.1)
 
 

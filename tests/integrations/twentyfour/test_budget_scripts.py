@@ -64,7 +64,7 @@ class Day:
         self._slept += round(seconds * SECOND)
 
 
-def most_within(left: list[int], span: int) -> int:
+def max_within(left: list[int], span: int) -> int:
     """Tell the most requests that left within any span of milliseconds."""
     times, start, limit = sorted(left), 0, 0
     for end, at in enumerate(times):
@@ -102,8 +102,8 @@ def test_no_hour_and_no_second_sees_too_many_however_they_come(
     for pause, many, connection_id, poll in arrivals:
         day.at += pause
         day.take(many, connection_id, poll=poll, gap=pause % 7)
-    assert most_within(day.left, HOUR + 50 * SECOND) <= limit
-    assert most_within(day.left, SECOND) <= second + BURST
+    assert max_within(day.left, HOUR + 50 * SECOND) <= limit
+    assert max_within(day.left, SECOND) <= second + BURST
 
 
 @pytest.mark.slow

@@ -9,10 +9,10 @@ from models.database import Database
 from models.enums import EntityType, JobState, Record, Scope
 from tests.factories import NOW, settings
 from tests.models import outages
-from tests.models.completed_jobs import INVOICE, settled
+from tests.models.completed_jobs import INVOICE, completed_job
 
 EVERYTHING = Scope()
-REST = timedelta(minutes=3)
+OPEN_FOR = timedelta(minutes=3)
 
 
 @pytest.fixture
@@ -27,31 +27,31 @@ def names(database: Database, scope: Scope = EVERYTHING, *, name: str = "") -> l
 
 
 def interrupt(database: Database, connection_id: int) -> None:
-    outages.fail(database, connection_id, now=NOW, retry_after=REST)
+    outages.fail(database, connection_id, now=NOW, retry_after=OPEN_FOR)
 
 
 def test_the_troubled_connections_come_first(
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
     interrupt(database, ids["Nordlys AS"])
-    settled(database, ids["granitt as"], state=JobState.NEEDS_ATTENTION)
+    completed_job(database, ids["granitt as"], state=JobState.NEEDS_ATTENTION)
     connections.pause(ids["Åsen AS"], "The password is wrong.", now=NOW)
     assert names(database) == ["Åsen AS", "granitt as", "Nordlys AS", "Fjord AS"]
 
 
 def test_a_connection_tells_how_it_stands(database: Database, ids: dict[str, int]) -> None:
     there = ids["Fjord AS"]
-    settled(database, there, at=NOW)
-    settled(database, there, Record(EntityType.CUSTOMER, "1"), at=NOW + REST)
-    settled(database, there, Record(EntityType.INVOICE, "10"), state=JobState.NEEDS_ATTENTION)
-    settled(
+    completed_job(database, there, at=NOW)
+    completed_job(database, there, Record(EntityType.CUSTOMER, "1"), at=NOW + OPEN_FOR)
+    completed_job(database, there, Record(EntityType.INVOICE, "10"), state=JobState.NEEDS_ATTENTION)
+    completed_job(
         database, there, Record(EntityType.INVOICE, "11"), state=JobState.QUEUED, message="24SevenOffice is away."
     )
     interrupt(database, there)
     (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})))
     assert (status.pending, status.needs_attention, status.breaker_open_since) == (1, 1, NOW)
     assert status.problem == "24SevenOffice is away."
-    assert status.synced == {EntityType.INVOICE: NOW, EntityType.CUSTOMER: NOW + REST}
+    assert status.synced == {EntityType.INVOICE: NOW, EntityType.CUSTOMER: NOW + OPEN_FOR}
 
 
 def test_an_outage_that_is_over_is_not_shown(database: Database, ids: dict[str, int]) -> None:
@@ -83,8 +83,8 @@ def test_a_name_that_is_one_connections_own_means_that_one(
 
 
 def test_nobody_sees_more_than_their_connections(database: Database, ids: dict[str, int]) -> None:
-    settled(database, ids["Nordlys AS"], state=JobState.NEEDS_ATTENTION, error_code="account")
-    settled(database, ids["Fjord AS"], state=JobState.QUEUED)
+    completed_job(database, ids["Nordlys AS"], state=JobState.NEEDS_ATTENTION, error_code="account")
+    completed_job(database, ids["Fjord AS"], state=JobState.QUEUED)
     theirs = Scope(frozenset({ids["Fjord AS"]}))
     assert names(database, theirs) == ["Fjord AS"]
     assert dashboard.totals(database, theirs) == Totals(
@@ -97,15 +97,15 @@ def test_what_needs_attention_is_listed_by_its_error_code_the_most_frequent_firs
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
     for n, name in enumerate(("Nordlys AS", "Fjord AS")):
-        settled(database, ids[name], INVOICE, state=JobState.NEEDS_ATTENTION, error_code="account")
-        settled(
+        completed_job(database, ids[name], INVOICE, state=JobState.NEEDS_ATTENTION, error_code="account")
+        completed_job(
             database,
             ids[name],
             Record(EntityType.CUSTOMER, "1"),
             state=JobState.NEEDS_ATTENTION,
             error_code="no_name" if n else "other",
         )
-    settled(
+    completed_job(
         database,
         ids["Fjord AS"],
         Record(EntityType.PROJECT, "1"),

@@ -9,13 +9,15 @@ from models.database import Database
 from models.enums import JobState, Scope
 from models.pagination import SIZE
 from tests.factories import NOW, settings
-from tests.models.completed_jobs import settled
+from tests.models.completed_jobs import completed_job
 
 EVERYTHING = Scope()
 HOUR = timedelta(hours=1)
 
 
-def tell(database: Database, connection: Connection, title: str, *addresses: str, at: datetime = NOW) -> None:
+def queue_alert(
+    database: Database, connection: Connection, title: str, *addresses: str, at: datetime = NOW
+) -> None:
     alert = Alert(AlertType.OUTAGE, title, "Wrong.", "", addresses or ("a@example.com",))
     alert_outbox.queue_connection_alert(database, connection.id, alert, now=at)
 
@@ -40,8 +42,8 @@ def told(database: Database, scope: Scope = EVERYTHING) -> list[tuple[str, Deliv
 def test_a_mail_tells_to_whom_it_went_and_what_it_said_the_latest_first(
     database: Database, connection: Connection
 ) -> None:
-    tell(database, connection, "First", "a@example.com", "b@example.com")
-    tell(database, connection, "Second")
+    queue_alert(database, connection, "First", "a@example.com", "b@example.com")
+    queue_alert(database, connection, "Second")
     send(database, at=NOW)
     send(database, "b@example.com", status=DeliveryStatus.REFUSED, at=NOW + HOUR)
     assert told(database) == [
@@ -51,8 +53,8 @@ def test_a_mail_tells_to_whom_it_went_and_what_it_said_the_latest_first(
 
 
 def test_what_waits_is_listed_until_it_is_sent(database: Database, connection: Connection) -> None:
-    tell(database, connection, "First", at=NOW)
-    tell(database, connection, "Second", at=NOW + HOUR)
+    queue_alert(database, connection, "First", at=NOW)
+    queue_alert(database, connection, "Second", at=NOW + HOUR)
     (mail,) = email_log.pending(database, EVERYTHING)
     assert (mail.at, mail.status, mail.count) == (NOW, None, 2)
     send(database)
@@ -61,7 +63,7 @@ def test_what_waits_is_listed_until_it_is_sent(database: Database, connection: C
 
 def test_a_long_mail_shows_how_it_begins_and_counts_the_rest(database: Database, connection: Connection) -> None:
     for n in range(MAX_ITEMS_SHOWN + 5):
-        tell(database, connection, f"Alert {n}")
+        queue_alert(database, connection, f"Alert {n}")
     send(database)
     (mail,) = email_log.page(database, EVERYTHING).lines
     assert (mail.count, [each.title for each in mail.items]) == (
@@ -74,8 +76,8 @@ def test_of_a_mail_about_several_companies_everybody_sees_their_part(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(), actor="test", now=NOW)
-    tell(database, connection, "Ours")
-    tell(database, other, "Theirs")
+    queue_alert(database, connection, "Ours")
+    queue_alert(database, other, "Theirs")
     theirs = Scope(frozenset({other.id}))
     assert [mail.count for mail in email_log.pending(database, theirs)] == [1]
     send(database)
@@ -85,7 +87,7 @@ def test_of_a_mail_about_several_companies_everybody_sees_their_part(
 
 def test_mails_are_paged_both_ways(database: Database, connection: Connection) -> None:
     for n in range(SIZE + 5):
-        tell(database, connection, f"Alert {n}")
+        queue_alert(database, connection, f"Alert {n}")
         send(database, at=NOW + n * HOUR)
     first = email_log.page(database, EVERYTHING)
     assert first.older
@@ -98,7 +100,7 @@ def test_mails_are_paged_both_ways(database: Database, connection: Connection) -
 
 def test_a_record_shows_who_was_mailed_about_it(database: Database, connection: Connection) -> None:
     alert = Alert(AlertType.NEEDS_ATTENTION, "Invoice 1024", "Wrong.", "", ("a@example.com", "b@example.com"))
-    job = settled(database, connection.id, state=JobState.NEEDS_ATTENTION, alert=alert)
+    job = completed_job(database, connection.id, state=JobState.NEEDS_ATTENTION, alert=alert)
     send(database, at=NOW + HOUR)
     heard = [(mail.recipient, mail.status, mail.at) for mail in email_log.of_job(database, job.id)]
     assert heard == [("b@example.com", None, NOW), ("a@example.com", DeliveryStatus.SENT, NOW + HOUR)]

@@ -14,15 +14,15 @@ from models.inbox import due, leases
 from models.inbox.enqueue import enqueue
 from models.pagination import Key
 from tests.factories import NOW, settings
-from tests.models.completed_jobs import INVOICE, settled
+from tests.models.completed_jobs import INVOICE, completed_job
 
 LATER = NOW + timedelta(hours=2)
 
 
 @pytest.fixture
-def stuck(database: Database, connection: Connection) -> JobView:
+def failed_job(database: Database, connection: Connection) -> JobView:
     """An invoice that needs a person."""
-    return settled(
+    return completed_job(
         database,
         connection.id,
         state=JobState.NEEDS_ATTENTION,
@@ -47,15 +47,15 @@ def close(database: Database, job_filter: JobFilter) -> ActionResult:
     return job_actions.dismiss(database, job_filter, because=RESOLVED_BY_HAND, actor="kari", now=LATER)
 
 
-def test_what_is_tried_again_is_due_at_once(database: Database, stuck: JobView) -> None:
-    acted = job_actions.retry(database, only(stuck), actor="kari", now=LATER)
-    assert acted == ActionResult(1, frozenset({Lane(stuck.connection_id, EntityType.INVOICE)}))
-    assert (see(database, stuck).state, see(database, stuck).due_at) == (JobState.QUEUED, LATER)
-    assert due.lanes(database, now=LATER) == [Lane(stuck.connection_id, EntityType.INVOICE)]
+def test_what_is_tried_again_is_due_at_once(database: Database, failed_job: JobView) -> None:
+    acted = job_actions.retry(database, only(failed_job), actor="kari", now=LATER)
+    assert acted == ActionResult(1, frozenset({Lane(failed_job.connection_id, EntityType.INVOICE)}))
+    assert (see(database, failed_job).state, see(database, failed_job).due_at) == (JobState.QUEUED, LATER)
+    assert due.lanes(database, now=LATER) == [Lane(failed_job.connection_id, EntityType.INVOICE)]
 
 
 def test_what_was_left_alone_can_be_tried_again_too(database: Database, connection: Connection) -> None:
-    skipped = settled(database, connection.id, outcome=Outcome.SKIPPED, error_code="not_listed")
+    skipped = completed_job(database, connection.id, outcome=Outcome.SKIPPED, error_code="not_listed")
     assert job_actions.retry(database, only(skipped), actor="kari", now=LATER).count == 1
 
 
@@ -67,67 +67,79 @@ def test_what_is_in_a_workers_hands_is_left_to_it(database: Database, connection
     assert close(database, everything).count == 0
 
 
-def test_a_dismissed_job_says_who_closed_it_and_keeps_what_was_wrong(database: Database, stuck: JobView) -> None:
-    close(database, only(stuck))
-    closed = see(database, stuck)
+def test_a_dismissed_job_says_who_closed_it_and_keeps_what_was_wrong(
+    database: Database, failed_job: JobView
+) -> None:
+    close(database, only(failed_job))
+    closed = see(database, failed_job)
     assert (closed.state, closed.dismissal_reason) == (JobState.DISMISSED, "Handled by hand (kari)")
-    assert (closed.error_code, closed.message, closed.remedy) == (stuck.error_code, stuck.message, stuck.remedy)
+    assert (closed.error_code, closed.message, closed.remedy) == (
+        failed_job.error_code,
+        failed_job.message,
+        failed_job.remedy,
+    )
 
 
-def test_what_is_opened_again_stands_where_it_stood(database: Database, stuck: JobView) -> None:
-    close(database, only(stuck))
-    assert job_actions.reopen(database, only(stuck), actor="kari", now=LATER).count == 1
-    opened = see(database, stuck)
-    assert (opened.state, opened.dismissal_reason, opened.message) == (JobState.NEEDS_ATTENTION, "", stuck.message)
+def test_what_is_opened_again_stands_where_it_stood(database: Database, failed_job: JobView) -> None:
+    close(database, only(failed_job))
+    assert job_actions.reopen(database, only(failed_job), actor="kari", now=LATER).count == 1
+    opened = see(database, failed_job)
+    assert (opened.state, opened.dismissal_reason, opened.message) == (
+        JobState.NEEDS_ATTENTION,
+        "",
+        failed_job.message,
+    )
 
 
 def test_what_waited_waits_when_it_is_opened_again(database: Database, connection: Connection) -> None:
-    waits = settled(database, connection.id, state=JobState.QUEUED)
+    waits = completed_job(database, connection.id, state=JobState.QUEUED)
     close(database, only(waits))
     job_actions.reopen(database, only(waits), actor="kari", now=LATER)
     assert see(database, waits).state is JobState.QUEUED
 
 
 def test_what_was_closed_together_is_opened_together_and_nothing_else(
-    database: Database, connection: Connection, stuck: JobView
+    database: Database, connection: Connection, failed_job: JobView
 ) -> None:
-    other = settled(database, connection.id, Record(EntityType.INVOICE, "10"), state=JobState.NEEDS_ATTENTION)
+    other = completed_job(
+        database, connection.id, Record(EntityType.INVOICE, "10"), state=JobState.NEEDS_ATTENTION
+    )
     job_actions.dismiss(database, only(other), because=DO_NOT_TRANSFER, actor="kari", now=NOW)
-    close(database, only(stuck))
+    close(database, only(failed_job))
     assert job_actions.reopen(database, JobFilter(dismissed_at=LATER), actor="kari", now=LATER).count == 1
-    assert (see(database, stuck).state, see(database, other).state) == (
+    assert (see(database, failed_job).state, see(database, other).state) == (
         JobState.NEEDS_ATTENTION,
         JobState.DISMISSED,
     )
 
 
 def test_nobody_touches_what_is_not_in_their_scope(
-    database: Database, connections: Connections, stuck: JobView
+    database: Database, connections: Connections, failed_job: JobView
 ) -> None:
     other, _ = connections.add("Fjord AS", settings(), actor="test", now=NOW)
     theirs = Scope(frozenset({other.id}))
     for job_filter in (
-        JobFilter(scope=theirs, ids=frozenset({stuck.id})),
+        JobFilter(scope=theirs, ids=frozenset({failed_job.id})),
         JobFilter(scope=theirs),
         JobFilter(scope=Scope(frozenset())),
     ):
         assert job_actions.count(database, job_filter) == 0
         assert job_actions.retry(database, job_filter, actor="ola", now=LATER).count == 0
         assert close(database, job_filter).count == 0
-    assert see(database, stuck) == stuck
+    assert see(database, failed_job) == failed_job
 
 
 def test_all_that_a_filter_lets_through_is_closed_up_to_an_instant(
-    database: Database, connection: Connection, stuck: JobView
+    database: Database, connection: Connection, failed_job: JobView
 ) -> None:
-    settled(
+    completed_job(
         database,
         connection.id,
         Record(EntityType.INVOICE, "10"),
         state=JobState.NEEDS_ATTENTION,
         error_code="other",
     )
-    late = settled(
+    late = completed_job(
         database,
         connection.id,
         Record(EntityType.INVOICE, "11"),
@@ -137,26 +149,33 @@ def test_all_that_a_filter_lets_through_is_closed_up_to_an_instant(
     )
     job_filter = JobFilter(connection_id=connection.id, error_code="account", until=NOW)
     assert job_actions.count(database, job_filter) == close(database, job_filter).count == 1
-    assert [see(database, each).state for each in (stuck, late)] == [JobState.DISMISSED, JobState.NEEDS_ATTENTION]
+    assert [see(database, each).state for each in (failed_job, late)] == [
+        JobState.DISMISSED,
+        JobState.NEEDS_ATTENTION,
+    ]
 
 
-def test_who_did_what_to_a_record_is_in_the_audit_log_and_its_timeline(database: Database, stuck: JobView) -> None:
-    close(database, only(stuck))
-    job_actions.reopen(database, only(stuck), actor="ola", now=LATER)
-    job_actions.retry(database, only(stuck), actor="ola", now=LATER)
+def test_who_did_what_to_a_record_is_in_the_audit_log_and_its_timeline(
+    database: Database, failed_job: JobView
+) -> None:
+    close(database, only(failed_job))
+    job_actions.reopen(database, only(failed_job), actor="ola", now=LATER)
+    job_actions.retry(database, only(failed_job), actor="ola", now=LATER)
     done = [
         ("ola", "Try again: Invoice 1024"),
         ("ola", "Opened again: Invoice 1024"),
         ("kari", "Handled by hand: Invoice 1024"),
     ]
-    assert [(deed.actor, deed.action) for deed in job_actions.actions(database, stuck.id)] == done
-    lines = audit_log.page(database, Scope(frozenset({stuck.connection_id}))).lines
-    assert [(line.actor, line.action, line.job_id) for line in lines][:3] == [(*deed, stuck.id) for deed in done]
+    assert [(deed.actor, deed.action) for deed in job_actions.actions(database, failed_job.id)] == done
+    lines = audit_log.page(database, Scope(frozenset({failed_job.connection_id}))).lines
+    assert [(line.actor, line.action, line.job_id) for line in lines][:3] == [
+        (*deed, failed_job.id) for deed in done
+    ]
 
 
 def test_attempts_are_paged_the_latest_first(database: Database, connection: Connection) -> None:
     instants = [NOW + timedelta(minutes=n) for n in range(job_actions.ATTEMPTS_PER_PAGE + 5)]
-    tried = [settled(database, connection.id, at=at, message=f"{at:%H:%M}") for at in instants][-1]
+    tried = [completed_job(database, connection.id, at=at, message=f"{at:%H:%M}") for at in instants][-1]
     first = job_actions.attempts_page(database, tried.id, key=None)
     assert [attempt.at for attempt in first.lines] == instants[: -job_actions.ATTEMPTS_PER_PAGE - 1 : -1]
     assert first.older
@@ -164,7 +183,7 @@ def test_attempts_are_paged_the_latest_first(database: Database, connection: Con
     assert [attempt.at for attempt in last.lines] == instants[4::-1]
 
 
-def test_a_dismissed_job_is_listed_by_the_error_code_that_it_had(database: Database, stuck: JobView) -> None:
-    close(database, only(stuck))
+def test_a_dismissed_job_is_listed_by_the_error_code_that_it_had(database: Database, failed_job: JobView) -> None:
+    close(database, only(failed_job))
     job_filter = JobFilter(error_code="account", states=frozenset({JobState.DISMISSED}))
-    assert [view.id for view in job_list.latest(database, job_filter)] == [stuck.id]
+    assert [view.id for view in job_list.latest(database, job_filter)] == [failed_job.id]

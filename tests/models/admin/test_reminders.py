@@ -85,8 +85,11 @@ def test_a_dismissed_job_can_be_opened_again(database: Database, connection: Con
 
 
 def test_a_completed_job_is_not_closed(database: Database, connection: Connection) -> None:
-    settled = attempt(database, connection, Outcome.SYNCED)
-    assert job_actions.dismiss(database, only(settled), because="Posted by hand", actor="kari", now=NOW).count == 0
+    completed_job = attempt(database, connection, Outcome.SYNCED)
+    assert (
+        job_actions.dismiss(database, only(completed_job), because="Posted by hand", actor="kari", now=NOW).count
+        == 0
+    )
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.factories import NOW, settings
 PAUSE = timedelta(minutes=5)
 
 
-def tell(database: Database, connection: Connection, title: str, *addresses: str) -> None:
+def queue_alert(database: Database, connection: Connection, title: str, *addresses: str) -> None:
     alert_outbox.queue_connection_alert(
         database,
         connection.id,
@@ -35,7 +35,7 @@ def end(database: Database, address: str, status: DeliveryStatus) -> None:
     alert_outbox.record_delivery(database, statuses, message_id="<1@bridge>", now=NOW)
 
 
-def stuck(database: Database, connection: Connection) -> Sequence[PendingAlert]:
+def queue_record_alert(database: Database, connection: Connection) -> Sequence[PendingAlert]:
     """Have a voucher need a person, and tell what one address is to be told."""
     enqueue(database, connection.id, [Record(EntityType.EXPENSE, "9")], now=NOW)
     lane = Lane(connection.id, EntityType.EXPENSE)
@@ -48,7 +48,7 @@ def stuck(database: Database, connection: Connection) -> Sequence[PendingAlert]:
 
 
 def test_what_is_to_be_sent_waits_for_each_address(database: Database, connection: Connection) -> None:
-    tell(database, connection, "Invoice 1", "a@example.com", "b@example.com")
+    queue_alert(database, connection, "Invoice 1", "a@example.com", "b@example.com")
     assert set(alert_outbox.recipients_due(database, now=NOW, pause=PAUSE)) == {"a@example.com", "b@example.com"}
     (pending,) = alert_outbox.pending_alerts(database, "a@example.com")
     assert (pending.connection, pending.title, pending.type, pending.at) == (
@@ -63,10 +63,10 @@ def test_what_is_to_be_sent_waits_for_each_address(database: Database, connectio
 def test_an_address_is_left_in_peace_after_a_mail_and_then_mailed_all_at_once(
     database: Database, connection: Connection, status: DeliveryStatus
 ) -> None:
-    tell(database, connection, "Invoice 1")
+    queue_alert(database, connection, "Invoice 1")
     end(database, "a@example.com", status)
-    tell(database, connection, "Invoice 2")
-    tell(database, connection, "Invoice 3")
+    queue_alert(database, connection, "Invoice 2")
+    queue_alert(database, connection, "Invoice 3")
     assert alert_outbox.recipients_due(database, now=NOW + timedelta(minutes=4), pause=PAUSE) == []
     assert alert_outbox.recipients_due(database, now=NOW + PAUSE, pause=PAUSE) == ["a@example.com"]
     assert [each.title for each in alert_outbox.pending_alerts(database, "a@example.com")] == [
@@ -79,20 +79,20 @@ def test_an_address_is_left_in_peace_after_a_mail_and_then_mailed_all_at_once(
 def test_nothing_is_mailed_twice_nor_tried_for_ever(
     database: Database, connection: Connection, status: DeliveryStatus
 ) -> None:
-    tell(database, connection, "Invoice 1", "a@example.com", "b@example.com")
+    queue_alert(database, connection, "Invoice 1", "a@example.com", "b@example.com")
     end(database, "a@example.com", status)
     assert alert_outbox.recipients_due(database, now=NOW + 2 * PAUSE, pause=PAUSE) == ["b@example.com"]
 
 
 def test_what_was_withdrawn_holds_up_no_mail(database: Database, connection: Connection) -> None:
-    tell(database, connection, "Invoice 1")
+    queue_alert(database, connection, "Invoice 1")
     end(database, "a@example.com", DeliveryStatus.WITHDRAWN)
-    tell(database, connection, "Invoice 2")
+    queue_alert(database, connection, "Invoice 2")
     assert alert_outbox.recipients_due(database, now=NOW, pause=PAUSE) == ["a@example.com"]
 
 
 def test_to_whom_what_and_when_is_written_down(database: Database, connection: Connection) -> None:
-    tell(database, connection, "Invoice 1", "a@example.com", "b@example.com")
+    queue_alert(database, connection, "Invoice 1", "a@example.com", "b@example.com")
     end(database, "a@example.com", DeliveryStatus.SENT)
     end(database, "b@example.com", DeliveryStatus.WITHDRAWN)
     columns = (AlertRow.recipient, AlertRow.title, AlertRow.status, AlertRow.ended_at, AlertRow.message_id)
@@ -107,7 +107,7 @@ def test_to_whom_what_and_when_is_written_down(database: Database, connection: C
 def test_an_alert_about_a_record_has_its_type_and_since_when_it_needs_attention(
     database: Database, connection: Connection
 ) -> None:
-    (told,) = stuck(database, connection)
+    (told,) = queue_record_alert(database, connection)
     assert (told.entity_type, told.since) == (EntityType.EXPENSE, NOW)
     chosen = JobFilter(ids=frozenset({told.job_id or 0}))
     job_actions.dismiss(database, chosen, because="Posted by hand", actor="kari", now=NOW)

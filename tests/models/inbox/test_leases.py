@@ -33,13 +33,13 @@ def take(database: Database, lane: Lane, *, limit: int = 10, now: datetime = NOW
     return [job.record.id for job in lease.jobs] if lease else []
 
 
-def claimed(database: Database, lane: Lane, *, limit: int = 10, now: datetime = NOW) -> Lease:
+def leased(database: Database, lane: Lane, *, limit: int = 10, now: datetime = NOW) -> Lease:
     lease = leases.acquire(database, lane, limit=limit, now=now, until=now + MINUTE)
     assert lease
     return lease
 
 
-def settle(database: Database, lease: Lease, *, state: JobState = JobState.DONE, **values: Any) -> None:
+def complete(database: Database, lease: Lease, *, state: JobState = JobState.DONE, **values: Any) -> None:
     defaults: dict[str, Any] = {"due_at": NOW, "outcome": Outcome.SYNCED}
     results = [AttemptResult(each.id, state, **{**defaults, **values}) for each in lease.jobs]
     leases.complete(database, lease, results, clock=lambda: NOW)
@@ -81,31 +81,31 @@ def test_a_webhook_that_arrives_while_its_record_is_in_hand_is_looked_at_again(
     database: Database, lane: Lane
 ) -> None:
     receive(database, lane, "1")
-    lease = claimed(database, lane)
+    lease = leased(database, lane)
     receive(database, lane, "1")
-    settle(database, lease)
+    complete(database, lease)
     assert take(database, lane) == ["1"]
 
 
 def test_a_refused_record_that_changed_meanwhile_is_tried_at_once(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    lease = claimed(database, lane)
+    lease = leased(database, lane)
     receive(database, lane, "1")
-    settle(database, lease, state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    complete(database, lease, state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
     assert take(database, lane) == ["1"]
 
 
 def test_a_completed_job_is_not_taken_again(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    settle(database, claimed(database, lane))
+    complete(database, leased(database, lane))
     assert take(database, lane, now=NOW + 10 * MINUTE) == []
     assert see(database, lane, "1").outcome is Outcome.SYNCED
 
 
 def test_a_waiting_job_keeps_its_time_however_often_it_is_received(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    settle(
-        database, claimed(database, lane), state=JobState.QUEUED, due_at=NOW + 5 * MINUTE, outcome=Outcome.FAILED
+    complete(
+        database, leased(database, lane), state=JobState.QUEUED, due_at=NOW + 5 * MINUTE, outcome=Outcome.FAILED
     )
     receive(database, lane, "1", now=NOW + MINUTE)
     assert take(database, lane, now=NOW + 4 * MINUTE) == []
@@ -114,14 +114,14 @@ def test_a_waiting_job_keeps_its_time_however_often_it_is_received(database: Dat
 
 def test_a_job_that_needs_attention_is_tried_when_its_record_changes(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    settle(database, claimed(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    complete(database, leased(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
     receive(database, lane, "1", now=NOW + MINUTE)
     assert take(database, lane, now=NOW + MINUTE) == ["1"]
 
 
 def test_what_another_record_needs_is_left_alone_while_it_needs_a_person(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    settle(database, claimed(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    complete(database, leased(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
     enqueue(
         database,
         lane.connection_id,
@@ -134,33 +134,33 @@ def test_what_another_record_needs_is_left_alone_while_it_needs_a_person(databas
 
 def test_a_lease_that_expires_is_taken_over_and_its_outcome_is_unknown(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    lost = claimed(database, lane)
+    lost = leased(database, lane)
     assert due.lanes(database, now=NOW) == []
     assert due.lanes(database, now=NOW + MINUTE) == [lane]
-    (job,) = claimed(database, lane, now=NOW + MINUTE).jobs
+    (job,) = leased(database, lane, now=NOW + MINUTE).jobs
     assert (job.outcome_unknown, job.worker_crashes) == (True, 1)
     with pytest.raises(LeaseLostError):
-        settle(database, lost)
+        complete(database, lost)
 
 
 def test_a_renewed_lease_is_not_taken_over(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    lease = claimed(database, lane)
+    lease = leased(database, lane)
     leases.renew(database, lease, until=NOW + 5 * MINUTE)
     assert take(database, lane, now=NOW + 4 * MINUTE) == []
 
 
 def test_a_lease_that_was_taken_over_cannot_be_renewed(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    lost = claimed(database, lane)
-    claimed(database, lane, now=NOW + MINUTE)
+    lost = leased(database, lane)
+    leased(database, lane, now=NOW + MINUTE)
     with pytest.raises(LeaseLostError):
         leases.renew(database, lost, until=NOW + 5 * MINUTE)
 
 
 def test_a_record_that_a_worker_vanished_over_goes_alone(database: Database, lane: Lane) -> None:
     receive(database, lane, "1", "2")
-    claimed(database, lane)
+    leased(database, lane)
     receive(database, lane, "3", now=NOW + MINUTE)
     assert take(database, lane, now=NOW + MINUTE) == ["1"]
 
@@ -183,9 +183,9 @@ def test_what_waits_for_a_record_is_woken_by_its_link_alone(
     dependency, other = (Record(EntityType.CUSTOMER, each) for each in "78")
     receive(database, lane, "1")
     due_at = NOW + 10 * MINUTE
-    settle(
+    complete(
         database,
-        claimed(database, lane),
+        leased(database, lane),
         state=state,
         due_at=due_at,
         outcome=Outcome.FAILED,
@@ -205,34 +205,34 @@ def test_what_waits_for_a_record_that_ended_without_a_link_is_due_and_remembers_
     customer = Record(EntityType.CUSTOMER, "7")
     receive(database, lane, "1", "2")
     waits = {"due_at": NOW + 10 * MINUTE, "outcome": Outcome.FAILED, "dependency": customer}
-    settle(database, claimed(database, lane, limit=1), state=JobState.QUEUED, **waits)
-    settle(database, claimed(database, lane, limit=1), state=JobState.NEEDS_ATTENTION, **waits)
+    complete(database, leased(database, lane, limit=1), state=JobState.QUEUED, **waits)
+    complete(database, leased(database, lane, limit=1), state=JobState.NEEDS_ATTENTION, **waits)
     assert dependencies.end_wait(database, lane.connection_id, [customer], now=NOW) == {lane}
-    (job,) = claimed(database, lane).jobs
+    (job,) = leased(database, lane).jobs
     assert (job.record.id, job.dependency) == ("1", customer)
 
 
 def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    lease = claimed(database, lane)
-    settle(
+    lease = leased(database, lane)
+    complete(
         database, lease, state=JobState.QUEUED, outcome=Outcome.FAILED, error_code="unavailable", message="Down."
     )
-    settle(database, claimed(database, lane), message="Voucher 1.")
+    complete(database, leased(database, lane), message="Voucher 1.")
     told = [(each.outcome, each.message) for each in job_actions.attempts(database, see(database, lane, "1").id)]
     assert told == [(Outcome.FAILED, "Down."), (Outcome.SYNCED, "Voucher 1.")]
 
 
 def test_a_job_given_back_untouched_leaves_no_attempt(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    settle(database, claimed(database, lane), state=JobState.QUEUED, outcome=None)
+    complete(database, leased(database, lane), state=JobState.QUEUED, outcome=None)
     assert job_actions.attempts(database, see(database, lane, "1").id) == []
     assert take(database, lane) == ["1"]
 
 
 def test_a_person_can_have_a_job_that_needs_attention_tried_again(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    settle(database, claimed(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    complete(database, leased(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
     chosen = JobFilter(ids=frozenset({see(database, lane, "1").id}))
     assert job_actions.retry(database, chosen, actor="kari", now=NOW) == ActionResult(1, frozenset({lane}))
     assert take(database, lane) == ["1"]
@@ -240,7 +240,7 @@ def test_a_person_can_have_a_job_that_needs_attention_tried_again(database: Data
 
 def test_old_attempts_are_forgotten_and_the_state_of_the_job_is_kept(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    settle(database, claimed(database, lane))
+    complete(database, leased(database, lane))
     retention.delete_attempts(database, before=NOW + MINUTE)
     assert job_actions.attempts(database, see(database, lane, "1").id) == []
     assert see(database, lane, "1").outcome is Outcome.SYNCED

@@ -11,7 +11,7 @@ from models.inbox.enqueue import enqueue
 from models.users import repository as users
 from models.users import sessions
 from tests.factories import NOW
-from tests.models.completed_jobs import HOUR, INVOICE, settled
+from tests.models.completed_jobs import HOUR, INVOICE, completed_job
 
 OTHER = Record(EntityType.INVOICE, "10")
 CUSTOMER = Record(EntityType.CUSTOMER, "7")
@@ -24,7 +24,7 @@ def restored(
     return restore.mark_restored(database, connection_ids=ids, since=since, actor="test", now=NOW)
 
 
-def uncertain(
+def verified_first(
     database: Database, connection: Connection, entity_type: EntityType = EntityType.INVOICE
 ) -> dict[str, bool]:
     """Take what is due of a lane, one after the other, and tell which of it is looked for first."""
@@ -45,33 +45,33 @@ def test_what_a_restored_lane_receives_is_verified_until_a_poll_has_caught_up(
     cursors.move(database, lane, to=NOW - HOUR)
     restored(database)
     enqueue(database, connection.id, records, now=NOW)
-    assert uncertain(database, connection) == {record.id: True for record in records}
+    assert verified_first(database, connection) == {record.id: True for record in records}
     cursors.move(database, lane, to=NOW + HOUR)
     enqueue(database, connection.id, records, now=NOW)
-    assert not any(uncertain(database, connection).values())
+    assert not any(verified_first(database, connection).values())
 
 
 def test_a_dependency_after_a_restore_is_always_verified(database: Database, connection: Connection) -> None:
     restored(database)
     cursors.move(database, Lane(connection.id, EntityType.CUSTOMER), to=NOW + HOUR)
     enqueue(database, connection.id, [CUSTOMER], now=NOW, as_dependency=True)
-    assert uncertain(database, connection, EntityType.CUSTOMER) == {"7": True}
+    assert verified_first(database, connection, EntityType.CUSTOMER) == {"7": True}
 
 
 def test_what_was_not_done_in_the_backup_has_an_unknown_outcome(
     database: Database, connection: Connection
 ) -> None:
-    settled(database, connection.id, OTHER)
+    completed_job(database, connection.id, OTHER)
     enqueue(database, connection.id, [INVOICE], now=NOW)
     assert restored(database) == 1
-    assert uncertain(database, connection) == {"9": True}
+    assert verified_first(database, connection) == {"9": True}
 
 
 def test_without_a_restore_no_outcome_is_unknown(database: Database, connection: Connection) -> None:
     enqueue(database, connection.id, [INVOICE, OTHER], now=NOW)
     enqueue(database, connection.id, [CUSTOMER], now=NOW, as_dependency=True)
-    assert not any(uncertain(database, connection).values())
-    assert not any(uncertain(database, connection, EntityType.CUSTOMER).values())
+    assert not any(verified_first(database, connection).values())
+    assert not any(verified_first(database, connection, EntityType.CUSTOMER).values())
 
 
 def test_only_the_lanes_of_a_connection_made_anew_begin_at_its_start(
@@ -89,10 +89,13 @@ def test_after_a_restore_everybody_signs_in_again_and_no_number_comes_twice(
     database: Database, connection: Connection, user_id: int
 ) -> None:
     token = sessions.start(database, user_id, now=NOW)
-    first = settled(database, connection.id).id
+    first = completed_job(database, connection.id).id
     restored(database)
     assert sessions.find(database, token, now=NOW) is None
-    assert settled(database, connection.id, OTHER, at=NOW + timedelta(minutes=1)).id > first + restore.SEQUENCE_GAP
+    assert (
+        completed_job(database, connection.id, OTHER, at=NOW + timedelta(minutes=1)).id
+        > first + restore.SEQUENCE_GAP
+    )
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ class Inbox(RuleBasedStateMachine):
             worker.unseen |= records & worker.records
 
     @rule(limit=st.integers(1, 3))
-    def claim(self, limit: int) -> None:
+    def acquire(self, limit: int) -> None:
         lease = leases.acquire(self.database, self.lane, limit=limit, now=self.now, until=self.now + LEASE)
         if lease:
             assert not [worker for worker in self.workers if worker.until > self.now], "two hold the lane"
@@ -71,7 +71,7 @@ class Inbox(RuleBasedStateMachine):
 
     @precondition(lambda self: self.workers)
     @rule(well=st.booleans(), data=st.data())
-    def settle(self, well: bool, data: st.DataObject) -> None:  # noqa: FBT001 - hypothesis gives it by name
+    def complete(self, well: bool, data: st.DataObject) -> None:  # noqa: FBT001 - hypothesis gives it by name
         worker = data.draw(st.sampled_from(self.workers))
         self.workers.remove(worker)
         state, outcome = (JobState.DONE, Outcome.SYNCED) if well else (JobState.QUEUED, Outcome.FAILED)

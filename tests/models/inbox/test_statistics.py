@@ -11,7 +11,7 @@ from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.statistics import Granularity, PeriodStatistics
 from tests.factories import NOW, settings
-from tests.models.completed_jobs import settled
+from tests.models.completed_jobs import completed_job
 
 OSLO = ZoneInfo("Europe/Oslo")
 MINUTE = timedelta(minutes=1)
@@ -29,8 +29,8 @@ def now_of(
 
 def test_attempts_are_counted_by_how_they_ended(database: Database, connection: Connection) -> None:
     for n, outcome in enumerate((Outcome.SYNCED, Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)):
-        settled(database, connection.id, Record(EntityType.INVOICE, str(n)), outcome=outcome)
-    settled(database, connection.id, Record(EntityType.CUSTOMER, "1"), state=JobState.NEEDS_ATTENTION)
+        completed_job(database, connection.id, Record(EntityType.INVOICE, str(n)), outcome=outcome)
+    completed_job(database, connection.id, Record(EntityType.CUSTOMER, "1"), state=JobState.NEEDS_ATTENTION)
     for granularity in Granularity:
         period = now_of(database, granularity)
         assert (period.synced, period.unchanged, period.skipped, period.failed) == (2, 1, 1, 1)
@@ -60,12 +60,14 @@ def test_to_wait_for_another_record_is_no_failure_but_to_wait_in_vain_is_one(
 ) -> None:
     for n, state in enumerate((JobState.QUEUED, JobState.NEEDS_ATTENTION)):
         customer = Record(EntityType.CUSTOMER, "7")
-        settled(database, connection.id, Record(EntityType.INVOICE, str(n)), state=state, dependency=customer)
+        completed_job(
+            database, connection.id, Record(EntityType.INVOICE, str(n)), state=state, dependency=customer
+        )
     assert now_of(database).failed == 1
 
 
 def test_what_was_given_back_untouched_is_not_counted(database: Database, connection: Connection) -> None:
-    settled(database, connection.id, outcome=None, state=JobState.QUEUED)
+    completed_job(database, connection.id, outcome=None, state=JobState.QUEUED)
     assert now_of(database) == PeriodStatistics(Granularity.HOUR.start_of(NOW))
 
 
@@ -75,13 +77,13 @@ def test_everybody_sees_the_numbers_of_their_connections_only(
     other, _ = connections.add("Fjord AS", settings(), actor="test", now=NOW)
     for each, number in ((connection, 2), (other, 3)):
         for n in range(number):
-            settled(database, each.id, Record(EntityType.INVOICE, str(n)))
+            completed_job(database, each.id, Record(EntityType.INVOICE, str(n)))
     scopes = (Scope(), Scope(frozenset({connection.id})), Scope(frozenset()))
     assert [now_of(database, scope=scope).synced for scope in scopes] == [5, 2, 0]
 
 
 def test_an_hour_without_attempts_is_reported_too(database: Database, connection: Connection) -> None:
-    settled(database, connection.id, at=NOW - 5 * 60 * MINUTE)
+    completed_job(database, connection.id, at=NOW - 5 * 60 * MINUTE)
     told = statistics.last_periods(database, Granularity.HOUR, 24, scope=Scope(), now=NOW)
     assert [period.synced for period in told] == [0] * 18 + [1] + [0] * 5
     assert told[-1].starts_at == NOW
@@ -94,8 +96,8 @@ def test_a_day_is_one_of_oslo_also_when_the_clock_changes(
     database: Database, connection: Connection, day: datetime, hours: int
 ) -> None:
     for at in (day, day.astimezone(UTC) + timedelta(hours=hours - 1)):
-        settled(database, connection.id, at=at)
-    settled(database, connection.id, at=day.astimezone(UTC) + timedelta(hours=hours))
+        completed_job(database, connection.id, at=at)
+    completed_job(database, connection.id, at=day.astimezone(UTC) + timedelta(hours=hours))
     told = statistics.last_periods(
         database, Granularity.DAY, 2, scope=Scope(), now=day + timedelta(days=1, hours=12)
     )
@@ -108,7 +110,7 @@ def test_hours_are_reported_one_by_one_when_the_clock_changes() -> None:
 
 
 def test_old_statistics_are_forgotten_hours_sooner_than_days(database: Database, connection: Connection) -> None:
-    settled(database, connection.id)
+    completed_job(database, connection.id)
     statistics.delete_old(database, now=NOW + timedelta(days=8))
     assert (now_of(database, Granularity.HOUR).synced, now_of(database, Granularity.DAY).synced) == (0, 1)
     statistics.delete_old(database, now=NOW + timedelta(days=402))

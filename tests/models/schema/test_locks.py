@@ -22,7 +22,7 @@ from tests.factories import settings
 from tests.models import outages
 from worker.container import clock
 
-KINDS = (EntityType.CUSTOMER, EntityType.PROJECT)
+ENTITY_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT)
 TIMES = 12
 CONNECTIONS = 6
 ALERT = Alert(AlertType.NEEDS_ATTENTION, "Kari AS", "It was refused.", "Mend it.", ("books@example.com",))
@@ -35,15 +35,18 @@ def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(
     monkeypatch.setattr(circuit_breaker, "open_for", lambda *_, **__: timedelta())  # or nothing would be leased
     monkeypatch.setattr(circuit_breaker, "FAILURE_THRESHOLD", 1)
     monkeypatch.setattr(circuit_breaker, "OUTAGE_ALERT_AFTER", timedelta())
-    dice = random.Random(1)  # noqa: S311 - the same dice each time
+    rng = random.Random(1)  # noqa: S311 - the same dice each time
     for number in range(CONNECTIONS):  # each has its first claims, tallies and links, which are made only once
         connection, _ = connections.add(f"Firm {number}", settings(), actor="test", now=clock())
-        notify = partial(notified, database, connection.id, dice)
+        notify = partial(received, database, connection.id, rng)
         run_at_once(notify, times=3)
         run_at_once(
             notify,
-            partial(polled, database, connection.id, dice),
-            *[partial(worked_off, database, Lane(connection.id, entity_type), dice) for entity_type in KINDS * 2],
+            partial(polled, database, connection.id, rng),
+            *[
+                partial(worked_off, database, Lane(connection.id, entity_type), rng)
+                for entity_type in ENTITY_TYPES * 2
+            ],
             partial(swept, database),
             partial(pressed, database),
             times=TIMES,
@@ -61,16 +64,16 @@ def run_at_once(*deeds: Callable[[], None], times: int) -> None:
         list(threads.map(repeated, deeds))
 
 
-def some(dice: random.Random, entity_type: EntityType) -> Record:
-    return Record(entity_type, str(dice.randint(1, 6)))
+def some(rng: random.Random, entity_type: EntityType) -> Record:
+    return Record(entity_type, str(rng.randint(1, 6)))
 
 
-def notified(database: Database, connection_id: int, dice: random.Random) -> None:
-    enqueue(database, connection_id, [some(dice, dice.choice(KINDS))], now=clock())
+def received(database: Database, connection_id: int, rng: random.Random) -> None:
+    enqueue(database, connection_id, [some(rng, rng.choice(ENTITY_TYPES))], now=clock())
 
 
-def polled(database: Database, connection_id: int, dice: random.Random) -> None:
-    records = [some(dice, entity_type) for entity_type in KINDS for _ in range(4)]
+def polled(database: Database, connection_id: int, rng: random.Random) -> None:
+    records = [some(rng, entity_type) for entity_type in ENTITY_TYPES for _ in range(4)]
     enqueue(database, connection_id, records, now=clock())
 
 
@@ -83,30 +86,30 @@ def pressed(database: Database) -> None:
     job_actions.retry(database, JobFilter(), actor="Kari", now=clock())
 
 
-def worked_off(database: Database, lane: Lane, dice: random.Random) -> None:
+def worked_off(database: Database, lane: Lane, rng: random.Random) -> None:
     now = clock()
     lease = leases.acquire(database, lane, limit=10, now=now, until=now + timedelta(seconds=6))
     if lease is None:
         return
-    other = KINDS[lane.entity_type is KINDS[0]]
-    enqueue(database, lane.connection_id, [some(dice, other)], now=clock(), as_dependency=True)
+    other = ENTITY_TYPES[lane.entity_type is ENTITY_TYPES[0]]
+    enqueue(database, lane.connection_id, [some(rng, other)], now=clock(), as_dependency=True)
     try:
-        failing = dice.random() < 0.5  # else what is synced ends the outage
-        results = [settled(database, lane, job, some(dice, other), dice, failing=failing) for job in lease.jobs]
-        dice.shuffle(results)
+        failing = rng.random() < 0.5  # else what is synced ends the outage
+        results = [completed(database, lane, job, some(rng, other), rng, failing=failing) for job in lease.jobs]
+        rng.shuffle(results)
         leases.complete(database, lease, results, clock=clock)
     except LeaseLostError:
         return
 
 
-def settled(
-    database: Database, lane: Lane, job: SyncJob, other: Record, dice: random.Random, *, failing: bool
+def completed(
+    database: Database, lane: Lane, job: SyncJob, other: Record, rng: random.Random, *, failing: bool
 ) -> AttemptResult:
-    if dice.random() < 0.5:
+    if rng.random() < 0.5:
         link = Link(f"{job.record.entity_type} {job.record.id}")
         links.save(database, lane.connection_id, job.record, link, now=clock())
         return AttemptResult(job.id, JobState.DONE, clock(), outcome=Outcome.SYNCED, title="Kari AS")
-    dependency = other if dice.random() < 0.5 else None
+    dependency = other if rng.random() < 0.5 else None
     return AttemptResult(
         job.id,
         JobState.QUEUED,

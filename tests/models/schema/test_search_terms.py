@@ -10,7 +10,7 @@ from models.inbox import links
 from models.inbox.links import Link
 from models.schema.search_terms import search_terms
 from tests.factories import NOW
-from tests.models.completed_jobs import settled
+from tests.models.completed_jobs import completed_job
 
 
 def found(database: Database, text: str) -> list[str]:
@@ -27,8 +27,8 @@ def test_an_invoice_is_found_by_its_name_in_both_languages_and_its_numbers_in_bo
 ) -> None:
     record = Record(EntityType.INVOICE, "106939080")
     links.save(database, connection.id, record, Link("2026/40017"), now=NOW)
-    settled(database, connection.id, record, title=msg("Invoice {name}", name="1024"))
-    settled(database, connection.id, Record(EntityType.INVOICE, "8"), title=msg("Invoice {name}", name="77"))
+    completed_job(database, connection.id, record, title=msg("Invoice {name}", name="1024"))
+    completed_job(database, connection.id, Record(EntityType.INVOICE, "8"), title=msg("Invoice {name}", name="77"))
     assert found(database, text) == ["106939080"]
 
 
@@ -36,7 +36,7 @@ def test_an_invoice_is_found_by_its_name_in_both_languages_and_its_numbers_in_bo
 def test_a_customer_is_found_by_the_beginnings_of_words_of_its_name_whatever_stands_between(
     database: Database, connection: Connection, text: str
 ) -> None:
-    settled(
+    completed_job(
         database,
         connection.id,
         Record(EntityType.CUSTOMER, "1"),
@@ -47,7 +47,7 @@ def test_a_customer_is_found_by_the_beginnings_of_words_of_its_name_whatever_sta
 
 @pytest.mark.parametrize("text", ["låbær", "blåbær oslo", "'", "&|!<->:*()\\", "\N{SNOWMAN}"])
 def test_what_begins_no_word_finds_nothing(database: Database, connection: Connection, text: str) -> None:
-    settled(
+    completed_job(
         database,
         connection.id,
         Record(EntityType.CUSTOMER, "1"),

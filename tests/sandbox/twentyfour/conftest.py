@@ -10,7 +10,7 @@ from sandbox.faults import Faults
 from sandbox.twentyfour import seed
 from sandbox.twentyfour.app import create_app
 from tests.sandbox.serving import serving
-from tests.sandbox.twentyfour.soap_client import Clock, Desk, Operation, operations
+from tests.sandbox.twentyfour.soap_client import Clock, Operation, SoapClient, operations
 
 FOLDER = Path("integrations/twentyfour/wsdl")
 
@@ -27,23 +27,23 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def url(clock: Clock) -> Iterator[str]:
-    app = create_app(seed.books(clock().date()), wsdl=FOLDER, faults=Faults(), clock=clock)
+    app = create_app(seed.initial_state(clock().date()), wsdl=FOLDER, faults=Faults(), clock=clock)
     with serving(app) as url:
         yield url
 
 
 @pytest.fixture
-def desk(url: str, contract: dict[str, Operation], clock: Clock) -> Iterator[Desk]:
+def soap(url: str, contract: dict[str, Operation], clock: Clock) -> Iterator[SoapClient]:
     """A desk that nobody has logged in at yet."""
     clock.reset()
     with requests.Session() as http:
-        desk = Desk(url, contract, clock, http)
-        desk.control("POST", "/reset", expect=204)
-        yield desk
+        soap = SoapClient(url, contract, clock, http)
+        soap.control("POST", "/reset", expect=204)
+        yield soap
 
 
 @pytest.fixture
-def demo(desk: Desk) -> Desk:
+def demo(soap: SoapClient) -> SoapClient:
     """A desk where the demo user has logged in."""
-    desk.login()
-    return desk
+    soap.login()
+    return soap

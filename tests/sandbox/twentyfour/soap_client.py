@@ -99,7 +99,7 @@ class Answer:
 
 
 @dataclass
-class Desk:
+class SoapClient:
     """Calls 24SevenOffice with XML written by hand, and holds each answer against the contract."""
 
     url: str
@@ -142,10 +142,10 @@ class Desk:
         assert response.status_code == expect, response.text
         return response.json() if response.content else None
 
-    def books(self, shelf: str, *, client: int = 1) -> list[Json]:
+    def records(self, shelf: str, *, client: int = 1) -> list[Json]:
         return list(self.control("GET", f"/books/{client}/{shelf}"))
 
-    def mishap(self, operation: str, kind: str, **more: Json) -> None:
+    def add_fault(self, operation: str, kind: str, **more: Json) -> None:
         self.control("POST", "/faults", {"operation": operation, "kind": kind, **more}, expect=201)
 
     def save_company(self, inner: str = "<Name>Kunde AS</Name><Type>Business</Type>") -> Answer:

@@ -1,38 +1,49 @@
-from tests.sandbox.twentyfour.soap_client import Desk, voucher
+from tests.sandbox.twentyfour.soap_client import SoapClient, voucher
 
 
-def test_the_seeded_books_are_those_of_three_clients(desk: Desk) -> None:
-    assert desk.control("GET", "/books")["clients"] == [
+def test_the_seeded_books_are_those_of_three_clients(soap: SoapClient) -> None:
+    assert soap.control("GET", "/books")["clients"] == [
         {"id": 1, "name": "Demo AS"},
         {"id": 2, "name": "Fjord Prosjekt AS"},
         {"id": 3, "name": "Gammel AS"},
     ]
     assert {1500, 1920, 2400, 2701, 2711, 3000, 3020, 3100, 4000, 4300, 4500, 6590, 7140} <= {
-        account["number"] for account in desk.books("accounts")
+        account["number"] for account in soap.records("accounts")
     }
-    assert [(year["year"], year["locked"]) for year in desk.books("years")] == [
+    assert [(year["year"], year["locked"]) for year in soap.records("years")] == [
         (2024, True),
         (2025, False),
         (2026, False),
         (2027, False),
     ]
-    assert [series["start"] for series in desk.books("series")] == [1, 20001, 40001, 60001, 80001]
-    assert desk.books("vouchers") == desk.books("customers") == desk.books("projects") == desk.books("files") == []
+    assert [series["start"] for series in soap.records("series")] == [1, 20001, 40001, 60001, 80001]
+    assert (
+        soap.records("vouchers")
+        == soap.records("customers")
+        == soap.records("projects")
+        == soap.records("files")
+        == []
+    )
 
 
-def test_what_is_not_there_is_404(desk: Desk) -> None:
+def test_what_is_not_there_is_404(soap: SoapClient) -> None:
     for path in ("/books/9/customers", "/books/1/dreams"):
-        desk.control("GET", path, expect=404)
-    desk.control("PUT", "/books/1/series/99", {"start": 1}, expect=404)
-    desk.control("PATCH", "/logins/nobody@example.com", {"blocked": True}, expect=404)
+        soap.control("GET", path, expect=404)
+    soap.control("PUT", "/books/1/series/99", {"start": 1}, expect=404)
+    soap.control("PATCH", "/logins/nobody@example.com", {"blocked": True}, expect=404)
 
 
-def test_a_fiscal_year_can_be_set_up(desk: Desk) -> None:
-    desk.control("PUT", "/books/1/years/2028", {"locked": False})
-    assert desk.books("years")[-1] == {"year": 2028, "starts": "2028-01-01", "ends": "2028-12-31", "locked": False}
+def test_a_fiscal_year_can_be_set_up(soap: SoapClient) -> None:
+    soap.control("PUT", "/books/1/years/2028", {"locked": False})
+    assert soap.records("years")[-1] == {
+        "year": 2028,
+        "starts": "2028-01-01",
+        "ends": "2028-12-31",
+        "locked": False,
+    }
 
 
-def test_the_page_shows_the_ledger_of_a_client(demo: Desk) -> None:
+def test_the_page_shows_the_ledger_of_a_client(demo: SoapClient) -> None:
     demo.save_company("<Name>Fisk &amp; Vilt AS</Name><Type>Business</Type>")
     demo.save_vouchers(voucher(4711))
     page = demo.http.get(f"{demo.url}/", timeout=10)
@@ -42,12 +53,12 @@ def test_the_page_shows_the_ledger_of_a_client(demo: Desk) -> None:
     assert "4711" not in demo.http.get(f"{demo.url}/?client=2", timeout=10).text
 
 
-def test_a_reset_brings_back_the_seeded_books(demo: Desk) -> None:
+def test_a_reset_brings_back_the_seeded_books(demo: SoapClient) -> None:
     demo.save_company()
     demo.control("PUT", "/books/1/years/2026", {"locked": True})
     demo.control("PATCH", "/logins/demo@example.com", {"password": "new"}, expect=204)
     demo.control("POST", "/reset", expect=204)
-    assert demo.books("customers") == []
-    assert not demo.books("years")[2]["locked"]
+    assert demo.records("customers") == []
+    assert not demo.records("years")[2]["locked"]
     assert demo.login()
     assert demo.save_company()["Id"] == "10001"

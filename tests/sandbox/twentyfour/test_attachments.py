@@ -3,7 +3,7 @@ import hashlib
 
 import pytest
 
-from tests.sandbox.twentyfour.soap_client import Answer, Desk, Json
+from tests.sandbox.twentyfour.soap_client import Answer, Json, SoapClient
 
 PDF, PNG = b"%PDF-1.7 first" * 1000, b"\x89PNG second"
 NOBODY_ASKS = '<HasStampNo xsi:nil="true"/><FileApproved xsi:nil="true"/>'
@@ -23,7 +23,7 @@ def scanned(content: bytes, **more: Json) -> Json:
 
 
 @pytest.fixture
-def archive(demo: Desk) -> Desk:
+def archive(demo: SoapClient) -> SoapClient:
     """A posted voucher with two files on stamp 501 and one in a journal with a file that nobody approved, on 502."""
     supplier = {"name": "Byggmakker AS", "number": 20001, "type": "Supplier"}
     demo.control("POST", "/books/1/customers", supplier, expect=201)
@@ -34,9 +34,9 @@ def archive(demo: Desk) -> Desk:
     return demo
 
 
-def info(desk: Desk, *, before: str = "", required: str = NOBODY_ASKS, after: str = "") -> list[Answer]:
+def info(soap: SoapClient, *, before: str = "", required: str = NOBODY_ASKS, after: str = "") -> list[Answer]:
     inner = f"<parameters>{before}{required}{after}</parameters>"
-    return desk.call("GetFileInfo", inner).all("ImageFile")
+    return soap.call("GetFileInfo", inner).all("ImageFile")
 
 
 def ids(found: list[Answer]) -> list[str]:
@@ -51,13 +51,13 @@ def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def chunk(desk: Desk, number: int, offset: int, size: int) -> bytes:
+def chunk(soap: SoapClient, number: int, offset: int, size: int) -> bytes:
     inner = f"{file(number)}<offset>{offset}</offset><bufferSize>{size}</bufferSize>"
-    return base64.b64decode(desk.call("DownloadChunk", inner)["DownloadChunkResult"])
+    return base64.b64decode(soap.call("DownloadChunk", inner)["DownloadChunkResult"])
 
 
-def test_files_are_found_by_the_stamp_of_a_line(archive: Desk) -> None:
-    stamp = archive.books("vouchers")[0]["lines"][0]["stamp"]
+def test_files_are_found_by_the_stamp_of_a_line(archive: SoapClient) -> None:
+    stamp = archive.records("vouchers")[0]["lines"][0]["stamp"]
     found = info(archive, before=f"<StampNo><int>{stamp}</int></StampNo>")
     assert [(one["Id"], one["Type"]) for one in found] == [("1", "Pdf"), ("2", "Png")]
     assert [one["Key"] for one in found[0].all("StampMeta/KeyValuePair")] == ["InvoiceNo"]
@@ -75,16 +75,18 @@ def test_files_are_found_by_the_stamp_of_a_line(archive: Desk) -> None:
         ({"before": "<AttachmentRegisteredAfter>2026-03-18T00:00:00</AttachmentRegisteredAfter>"}, []),
     ],
 )
-def test_files_are_found_by_every_parameter(archive: Desk, parameters: dict[str, str], found: list[str]) -> None:
+def test_files_are_found_by_every_parameter(
+    archive: SoapClient, parameters: dict[str, str], found: list[str]
+) -> None:
     assert ids(info(archive, **parameters)) == found
 
 
-def test_a_search_for_files_needs_a_parameter(archive: Desk) -> None:
+def test_a_search_for_files_needs_a_parameter(archive: SoapClient) -> None:
     message = "Please specify at least one search parameter"
     assert archive.fault("GetFileInfo", f"<parameters>{NOBODY_ASKS}</parameters>") == message
 
 
-def test_a_file_comes_in_chunks_that_add_up_to_its_checksum(archive: Desk) -> None:
+def test_a_file_comes_in_chunks_that_add_up_to_its_checksum(archive: SoapClient) -> None:
     size = int(archive.call("GetSize", file(1))["GetSizeResult"])
     content = b"".join(chunk(archive, 1, offset, 5000) for offset in range(0, size, 5000))
     assert content == PDF
@@ -92,33 +94,33 @@ def test_a_file_comes_in_chunks_that_add_up_to_its_checksum(archive: Desk) -> No
     assert chunk(archive, 1, size, 5000) == b""
 
 
-def test_a_chunk_must_fit_into_an_answer_with_its_overhead(archive: Desk) -> None:
+def test_a_chunk_must_fit_into_an_answer_with_its_overhead(archive: SoapClient) -> None:
     longest = int(archive.call("GetMaxRequestLength")["GetMaxRequestLengthResult"]) * 1024
     assert chunk(archive, 2, 0, longest * 3 // 4) == PNG
     too_long = f"{file(2)}<offset>0</offset><bufferSize>{longest}</bufferSize>"
     assert archive.fault("DownloadChunk", too_long) == "Maximum request length exceeded."
 
 
-def test_a_file_that_is_not_there_is_a_fault(archive: Desk) -> None:
+def test_a_file_that_is_not_there_is_a_fault(archive: SoapClient) -> None:
     assert archive.fault("GetSize", UNKNOWN) == "File 99 does not exist."
     assert archive.fault("GetChecksum", UNKNOWN) == "File 99 does not exist."
 
 
-def test_a_supplier_invoice_entered_by_hand_is_in_the_ledger(archive: Desk) -> None:
-    [posted, waiting] = archive.books("vouchers")
+def test_a_supplier_invoice_entered_by_hand_is_in_the_ledger(archive: SoapClient) -> None:
+    [posted, waiting] = archive.records("vouchers")
     assert (posted["number"], posted["type"], posted["posted"]) == (40001, "Inngående faktura", True)
     assert (waiting["number"], waiting["posted"]) == (40002, False)
     assert [(line["account"], line["amount"], line["customer"], line["stamp"]) for line in posted["lines"]] == [
         (4300, "1250.00", None, 501),
         (2400, "-1250.00", 20001, 501),
     ]
-    assert [(one["stamp"], one["md5"], one["approved"]) for one in archive.books("files")][1:] == [
+    assert [(one["stamp"], one["md5"], one["approved"]) for one in archive.records("files")][1:] == [
         (501, md5(PNG), True),
         (502, md5(b"later"), False),
     ]
 
 
-def test_vat_may_be_entered_as_lines_of_its_own(archive: Desk) -> None:
+def test_vat_may_be_entered_as_lines_of_its_own(archive: SoapClient) -> None:
     lines = [
         {"account": 4300, "amount": "1000.00", "tax": "1"},
         {"account": 2711, "amount": "250.00", "tax": "1"},
@@ -128,8 +130,8 @@ def test_vat_may_be_entered_as_lines_of_its_own(archive: Desk) -> None:
     assert (entered["number"], entered["lines"][1]["tax"]) == (40003, "1")
 
 
-def test_what_is_entered_by_hand_is_held_to_the_same_rules(archive: Desk) -> None:
+def test_what_is_entered_by_hand_is_held_to_the_same_rules(archive: SoapClient) -> None:
     lopsided = {"date": "2026-03-01", "lines": [{"account": 4300, "amount": "1.00"}]}
     refused = archive.control("POST", "/books/1/vouchers", lopsided, expect=422)
     assert refused == {"detail": "Bilag 40003 er ikke i balanse, differansen er 1.00."}
-    assert len(archive.books("vouchers")) == 2
+    assert len(archive.records("vouchers")) == 2

@@ -2,26 +2,26 @@ from datetime import timedelta
 
 import pytest
 
-from tests.sandbox.twentyfour.soap_client import Answer, Desk
+from tests.sandbox.twentyfour.soap_client import Answer, SoapClient
 
 
-def search(desk: Desk, parameters: str, *properties: str) -> list[Answer]:
+def search(soap: SoapClient, parameters: str, *properties: str) -> list[Answer]:
     names = "".join(f"<string>{name}</string>" for name in properties or ("Id", "Name"))
     inner = f"<searchParams>{parameters}</searchParams><returnProperties>{names}</returnProperties>"
-    return desk.call("GetCompanies", inner).all("Company")
+    return soap.call("GetCompanies", inner).all("Company")
 
 
 def names(found: list[Answer]) -> list[str]:
     return [company["Name"] for company in found]
 
 
-def test_a_new_customer_gets_the_next_customer_number(demo: Desk) -> None:
+def test_a_new_customer_gets_the_next_customer_number(demo: SoapClient) -> None:
     saved = [demo.save_company()["Id"] for _ in range(2)]
     assert saved == ["10001", "10002"]
-    assert [customer["number"] for customer in demo.books("customers")] == [10001, 10002]
+    assert [customer["number"] for customer in demo.records("customers")] == [10001, 10002]
 
 
-def test_a_customer_is_kept_as_it_was_sent(demo: Desk) -> None:
+def test_a_customer_is_kept_as_it_was_sent(demo: SoapClient) -> None:
     demo.save_company(
         "<ExternalId>62788973</ExternalId><OrganizationNumber>916634326</OrganizationNumber><Name>Kunde AS</Name>"
         "<Addresses><Post><Street>Storgata 1</Street><PostalArea>Tromsø</PostalArea></Post></Addresses>"
@@ -29,7 +29,7 @@ def test_a_customer_is_kept_as_it_was_sent(demo: Desk) -> None:
         "<EmailAddresses><Invoice><Value>faktura@kunde.no</Value></Invoice><Primary><Value>post@kunde.no</Value>"
         "</Primary></EmailAddresses><Country>NO</Country><Type>Business</Type>"
     )
-    assert demo.books("customers") == [
+    assert demo.records("customers") == [
         {
             "number": 10001,
             "name": "Kunde AS",
@@ -44,14 +44,14 @@ def test_a_customer_is_kept_as_it_was_sent(demo: Desk) -> None:
     ]
 
 
-def test_a_customer_with_its_number_is_overwritten(demo: Desk) -> None:
+def test_a_customer_with_its_number_is_overwritten(demo: SoapClient) -> None:
     demo.save_company("<ExternalId>7</ExternalId><Name>Kunde AS</Name><Type>Business</Type>")
     demo.save_company("<Id>10001</Id><Name>Kunde og Sønn AS</Name><Type>Business</Type>")
-    [customer] = demo.books("customers")
+    [customer] = demo.records("customers")
     assert (customer["name"], customer["external_id"]) == ("Kunde og Sønn AS", "")
 
 
-def test_an_unknown_number_is_refused_unless_it_is_meant_for_a_new_customer(demo: Desk) -> None:
+def test_an_unknown_number_is_refused_unless_it_is_meant_for_a_new_customer(demo: SoapClient) -> None:
     company = "<Id>777</Id><Name>Kunde AS</Name><Type>Business</Type>"
     assert demo.save_company(company)["APIException/Message"] == "Company 777 does not exist."
     chosen = demo.save_company(f"{company}<ExplicitlySpecifyNewCompanyId>true</ExplicitlySpecifyNewCompanyId>")
@@ -76,28 +76,28 @@ def test_an_unknown_number_is_refused_unless_it_is_meant_for_a_new_customer(demo
         ),
     ],
 )
-def test_a_refused_customer_says_why_at_http_200(demo: Desk, company: str, message: str) -> None:
+def test_a_refused_customer_says_why_at_http_200(demo: SoapClient, company: str, message: str) -> None:
     refused = demo.save_company(company)
     assert refused["APIException/Message"] == message
     assert refused["Id"] == str(-(2**31))
-    assert demo.books("customers") == []
+    assert demo.records("customers") == []
 
 
-def test_one_refused_customer_does_not_stop_the_others(demo: Desk) -> None:
+def test_one_refused_customer_does_not_stop_the_others(demo: SoapClient) -> None:
     companies = "<Company><Name>{}</Name>{}</Company>"
     good, bad = companies.format("God AS", "<Type>Business</Type>"), companies.format("Uten type AS", "")
     answers = demo.call("SaveCompanies", f"<companies>{bad}{good}</companies>").all("Company")
     assert ["APIException" not in answer for answer in answers] == [False, True]
-    assert [customer["name"] for customer in demo.books("customers")] == ["God AS"]
+    assert [customer["name"] for customer in demo.records("customers")] == ["God AS"]
 
 
-def test_a_search_needs_a_parameter(demo: Desk) -> None:
+def test_a_search_needs_a_parameter(demo: SoapClient) -> None:
     for nothing in ("", "<CompanyId>-2147483648</CompanyId>", "<CompanyName/>", "<CompanyIds/>"):
         inner = f"<searchParams>{nothing}</searchParams><returnProperties><string>Id</string></returnProperties>"
         assert demo.fault("GetCompanies", inner) == "Please specify at least one search parameter"
 
 
-def test_only_the_properties_that_are_named_come_back(demo: Desk) -> None:
+def test_only_the_properties_that_are_named_come_back(demo: SoapClient) -> None:
     demo.save_company("<ExternalId>7</ExternalId><Name>Kunde AS</Name><Type>Business</Type>")
     [company] = search(demo, "<ExternalId>7</ExternalId>", "Name")
     assert company["Name"] == "Kunde AS"
@@ -108,7 +108,7 @@ def test_only_the_properties_that_are_named_come_back(demo: Desk) -> None:
     assert company["Turnover"] == "-79228162514264337593543950335"
 
 
-def test_customers_are_found_by_every_parameter(demo: Desk) -> None:
+def test_customers_are_found_by_every_parameter(demo: SoapClient) -> None:
     demo.save_company(
         "<ExternalId>7</ExternalId><OrganizationNumber>916634326</OrganizationNumber><Name>Kunde AS</Name>"
         "<PhoneNumbers><Work><Value>22334455</Value></Work></PhoneNumbers>"
@@ -128,7 +128,7 @@ def test_customers_are_found_by_every_parameter(demo: Desk) -> None:
     assert names(search(demo, "<ExternalId>7</ExternalId><CompanyName>annen</CompanyName>")) == []
 
 
-def test_customers_are_found_by_when_they_were_changed(demo: Desk) -> None:
+def test_customers_are_found_by_when_they_were_changed(demo: SoapClient) -> None:
     demo.save_company("<Name>Gammel AS</Name><Type>Business</Type>")
     demo.clock.now += timedelta(minutes=1)
     since = demo.clock.now.strftime("%Y-%m-%dT%H:%M:%S")
@@ -137,16 +137,18 @@ def test_customers_are_found_by_when_they_were_changed(demo: Desk) -> None:
     assert names(search(demo, f"<ChangedAfter>{since}</ChangedAfter>")) == ["Ny AS"]
 
 
-def test_each_client_has_its_own_customers(demo: Desk) -> None:
+def test_each_client_has_its_own_customers(demo: SoapClient) -> None:
     demo.save_company()
-    assert demo.books("customers", client=2) == []
+    assert demo.records("customers", client=2) == []
 
 
-def sync_list(desk: Desk, *, page: str = "", active: str = '<Active xsi:nil="true"/>', rest: str = "") -> Answer:
-    return desk.call("GetCompanySyncList", f"<syncSearchParameters>{page}{active}{rest}</syncSearchParameters>")
+def sync_list(
+    soap: SoapClient, *, page: str = "", active: str = '<Active xsi:nil="true"/>', rest: str = ""
+) -> Answer:
+    return soap.call("GetCompanySyncList", f"<syncSearchParameters>{page}{active}{rest}</syncSearchParameters>")
 
 
-def test_the_list_of_changes_names_all_whether_in_use_or_not(demo: Desk) -> None:
+def test_the_list_of_changes_names_all_whether_in_use_or_not(demo: SoapClient) -> None:
     demo.save_company("<ExternalId>7</ExternalId><Name>Kunde AS</Name><Type>Business</Type>")
     demo.control("POST", "/books/1/customers", {"name": "Gammel AS", "active": False}, expect=201)
     listed = sync_list(demo).all("SyncCompany")
@@ -158,7 +160,7 @@ def test_the_list_of_changes_names_all_whether_in_use_or_not(demo: Desk) -> None
     assert later.all("SyncCompany") == []
 
 
-def test_the_list_of_changes_comes_in_pages_of_a_thousand(demo: Desk) -> None:
+def test_the_list_of_changes_comes_in_pages_of_a_thousand(demo: SoapClient) -> None:
     many = "<Company><Name>Kunde AS</Name><Type>Business</Type></Company>" * 1002
     demo.call("SaveCompanies", f"<companies>{many}</companies>")
     first, second = sync_list(demo), sync_list(demo, page="<Page>2</Page>")

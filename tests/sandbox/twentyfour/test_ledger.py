@@ -2,13 +2,13 @@ from datetime import timedelta
 
 import pytest
 
-from tests.sandbox.twentyfour.soap_client import Answer, Desk, entry, voucher
+from tests.sandbox.twentyfour.soap_client import Answer, SoapClient, entry, voucher
 
 NOBODY_ASKS = '<SystemType xsi:nil="true"/><HasInvoiceId xsi:nil="true"/>'
 
 
 @pytest.fixture
-def ledger(demo: Desk) -> Desk:
+def ledger(demo: SoapClient) -> SoapClient:
     """A ledger with vouchers 1 of March and 2 of April, and voucher 3 still in a journal."""
     demo.save_company()
     demo.control("POST", "/books/1/projects", {"number": 1, "name": "Nybygg"}, expect=201)
@@ -25,7 +25,7 @@ def ledger(demo: Desk) -> Desk:
 
 
 def search(  # noqa: PLR0913 - a search has a default for everything
-    desk: Desk,
+    soap: SoapClient,
     *,
     by: str = "EntryDate",
     start: str = "2026-01-01T00:00:00",
@@ -39,14 +39,14 @@ def search(  # noqa: PLR0913 - a search has a default for everything
         f"<DateSearchParameters>{by}</DateSearchParameters><DateStart>{start}</DateStart><DateEnd>{end}</DateEnd>"
     )
     inner = f"<searchParams>{dates}{before}{required}{after}</searchParams>"
-    return desk.call("GetTransactions", inner).all("Transaction")
+    return soap.call("GetTransactions", inner).all("Transaction")
 
 
 def accounts(found: list[Answer]) -> list[str]:
     return [line["AccountNo"] for line in found]
 
 
-def test_a_line_of_the_ledger_comes_back_in_full(ledger: Desk) -> None:
+def test_a_line_of_the_ledger_comes_back_in_full(ledger: SoapClient) -> None:
     line = search(ledger)[0]
     assert {name: line[name] for name in ("Date", "AccountNo", "Amount", "TransactionNo", "InvoiceNo")} == {
         "Date": "2026-03-31T00:00:00",
@@ -57,7 +57,7 @@ def test_a_line_of_the_ledger_comes_back_in_full(ledger: Desk) -> None:
     }
     assert (line["SystemType"], line["VatCode"]) == ("InvoiceCustomer", "0")
     assert (line["Hidden"], line["Open"]) == ("false", "true")
-    assert line["Id"] == ledger.books("vouchers")[0]["lines"][0]["id"]
+    assert line["Id"] == ledger.records("vouchers")[0]["lines"][0]["id"]
     assert [(one["Type"], one["Name"], one["Value"]) for one in line.all("Dimension")] == [
         ("Project", "Nybygg", "1"),
         ("Customer", "Kunde AS", "10001"),
@@ -65,14 +65,14 @@ def test_a_line_of_the_ledger_comes_back_in_full(ledger: Desk) -> None:
     ]
 
 
-def test_what_a_line_does_not_have_comes_back_as_nets_placeholders(ledger: Desk) -> None:
+def test_what_a_line_does_not_have_comes_back_as_nets_placeholders(ledger: SoapClient) -> None:
     line = search(ledger)[1]
     assert line["StampNo"] == str(-(2**31))
     assert line["DueDate"] == "0001-01-01T00:00:00"
     assert line["VatDividend"] == "-79228162514264337593543950335"
 
 
-def test_a_journal_is_not_in_the_ledger_until_it_is_posted(ledger: Desk) -> None:
+def test_a_journal_is_not_in_the_ledger_until_it_is_posted(ledger: SoapClient) -> None:
     assert accounts(search(ledger)) == ["1500", "3000", "1920", "7140"]
     since = ledger.clock.now.strftime("%Y-%m-%dT%H:%M:%S")
     ledger.control("POST", "/books/1/vouchers/3/post")
@@ -102,17 +102,19 @@ def test_a_journal_is_not_in_the_ledger_until_it_is_posted(ledger: Desk) -> None
         ({"after": "<VatCode>3</VatCode>"}, ["3000"]),
     ],
 )
-def test_lines_are_found_by_every_parameter(ledger: Desk, parameters: dict[str, str], found: list[str]) -> None:
+def test_lines_are_found_by_every_parameter(
+    ledger: SoapClient, parameters: dict[str, str], found: list[str]
+) -> None:
     assert accounts(search(ledger, **parameters)) == found
 
 
-def test_the_end_of_a_search_by_day_needs_a_time_of_day_to_hold_its_own_day(ledger: Desk) -> None:
+def test_the_end_of_a_search_by_day_needs_a_time_of_day_to_hold_its_own_day(ledger: SoapClient) -> None:
     assert accounts(search(ledger, end="2026-03-31T00:00:00")) == []
     assert accounts(search(ledger, end="2026-03-31T23:59:59")) == ["1500", "3000"]
     assert accounts(search(ledger, start="2026-04-01T00:00:00")) == ["1920", "7140"]
 
 
-def test_a_search_by_change_is_in_utc(ledger: Desk) -> None:
+def test_a_search_by_change_is_in_utc(ledger: SoapClient) -> None:
     ledger.clock.now += timedelta(minutes=10)
     since = ledger.clock.now.strftime("%Y-%m-%dT%H:%M:%S")
     assert search(ledger, by="DateChangedUTC", start=since) == []
@@ -124,12 +126,12 @@ def test_a_search_by_change_is_in_utc(ledger: Desk) -> None:
     assert len(search(ledger, by="DateChangedUTC", start=exactly, end=exactly)) == 2
 
 
-def test_a_search_needs_a_start_and_an_end(ledger: Desk) -> None:
+def test_a_search_needs_a_start_and_an_end(ledger: SoapClient) -> None:
     inner = f"<searchParams><DateStart>2026-01-01T00:00:00</DateStart>{NOBODY_ASKS}</searchParams>"
     assert ledger.fault("GetTransactions", inner) == "Please specify DateStart and DateEnd"
 
 
-def test_fiscal_years_end_on_the_first_day_that_is_not_in_them(demo: Desk) -> None:
+def test_fiscal_years_end_on_the_first_day_that_is_not_in_them(demo: SoapClient) -> None:
     years = demo.call("GetFiscalYears").all("FiscalYear")
     found = [tuple(year[name] for name in ("StartingDate", "EndingDate", "IsLocked")) for year in years]
     assert found == [
@@ -140,7 +142,7 @@ def test_fiscal_years_end_on_the_first_day_that_is_not_in_them(demo: Desk) -> No
     ]
 
 
-def test_types_have_the_same_numbers_in_both_services(demo: Desk) -> None:
+def test_types_have_the_same_numbers_in_both_services(demo: SoapClient) -> None:
     types = {one["TypeId"]: one["TypeNo"] for one in demo.call("GetTypeList").all("TypeData")}
     known = demo.call("GetTransactionTypes").all("TransactionType")
     assert {one["Id"]: one["No"] for one in known} == types

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.sandbox.twentyfour.soap_client import Desk, Json
+from tests.sandbox.twentyfour.soap_client import Json, SoapClient
 
 
 def project(*, number: int = 1, name: str = "Nybygg", more: str = "", options: str = "") -> str:
@@ -10,32 +10,32 @@ def project(*, number: int = 1, name: str = "Nybygg", more: str = "", options: s
     )
 
 
-def save(desk: Desk, **fields: Json) -> str:
-    return desk.call("SaveProject", project(**fields))["SaveProjectResult"]
+def save(soap: SoapClient, **fields: Json) -> str:
+    return soap.call("SaveProject", project(**fields))["SaveProjectResult"]
 
 
-def listed(desk: Desk, search: str) -> list[str]:
-    return [found["Id"] for found in desk.call("GetProjectList", f"<Ps>{search}</Ps>").all("Project")]
+def listed(soap: SoapClient, search: str) -> list[str]:
+    return [found["Id"] for found in soap.call("GetProjectList", f"<Ps>{search}</Ps>").all("Project")]
 
 
-def test_a_project_has_the_number_that_the_caller_chose(demo: Desk) -> None:
+def test_a_project_has_the_number_that_the_caller_chose(demo: SoapClient) -> None:
     assert save(demo, number=4711) == "4711"
-    assert [one["number"] for one in demo.books("projects")] == [4711]
+    assert [one["number"] for one in demo.records("projects")] == [4711]
 
 
-def test_a_project_without_a_number_gets_the_next(demo: Desk) -> None:
+def test_a_project_without_a_number_gets_the_next(demo: SoapClient) -> None:
     save(demo, number=4711)
     assert save(demo, number=-(2**31)) == "4712"
 
 
-def test_a_project_is_kept_with_its_customer_and_the_fields_for_a_client_id(demo: Desk) -> None:
+def test_a_project_is_kept_with_its_customer_and_the_fields_for_a_client_id(demo: SoapClient) -> None:
     demo.save_company()
     save(
         demo,
         more="<DateStart>2026-01-01T00:00:00</DateStart><CustomerId>10001</CustomerId>"
         "<OrderReferenceNumber>77</OrderReferenceNumber><DepartmentId>3</DepartmentId>",
     )
-    assert demo.books("projects") == [
+    assert demo.records("projects") == [
         {
             "number": 1,
             "name": "Nybygg",
@@ -53,10 +53,10 @@ def test_a_project_is_kept_with_its_customer_and_the_fields_for_a_client_id(demo
     assert found["DateStop"] == "0001-01-01T00:00:00"
 
 
-def test_a_project_with_a_known_number_is_changed_where_the_caller_says_so(demo: Desk) -> None:
+def test_a_project_with_a_known_number_is_changed_where_the_caller_says_so(demo: SoapClient) -> None:
     save(demo, more="<OrderReferenceNumber>77</OrderReferenceNumber>")
     save(demo, name="Tilbygg")
-    [one] = demo.books("projects")
+    [one] = demo.records("projects")
     assert (one["name"], one["OrderReferenceNumber"]) == ("Tilbygg", "77")
 
 
@@ -69,17 +69,17 @@ def test_a_project_with_a_known_number_is_changed_where_the_caller_says_so(demo:
     ],
 )
 def test_a_project_that_cannot_be_is_refused_with_a_fault(
-    demo: Desk, fields: dict[str, Json], message: str
+    demo: SoapClient, fields: dict[str, Json], message: str
 ) -> None:
     assert demo.fault("SaveProject", project(**fields)) == message
-    assert demo.books("projects") == []
+    assert demo.records("projects") == []
 
 
-def test_a_project_that_is_not_there_is_an_empty_answer(demo: Desk) -> None:
+def test_a_project_that_is_not_there_is_an_empty_answer(demo: SoapClient) -> None:
     assert "GetSingleProjectResult" not in demo.call("GetSingleProject", "<projectId>1</projectId>")
 
 
-def test_projects_are_found_by_every_parameter(demo: Desk) -> None:
+def test_projects_are_found_by_every_parameter(demo: SoapClient) -> None:
     demo.save_company()
     save(demo, more="<DateStart>2026-02-01T00:00:00</DateStart><CustomerId>10001</CustomerId>")
     before = demo.clock.now.strftime("%Y-%m-%dT%H:%M:%S")

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.sandbox.twentyfour.soap_client import Answer, Desk, Json, entry, voucher
+from tests.sandbox.twentyfour.soap_client import Answer, Json, SoapClient, entry, voucher
 
 VOUCHER = "/books/1/vouchers/40001"
 NOBODY_ASKS = '<SystemType xsi:nil="true"/><HasInvoiceId xsi:nil="true"/>'
@@ -11,7 +11,7 @@ SCAN = {"content": base64.b64encode(b"%PDF-1.7 scanned").decode()}
 
 
 @pytest.fixture
-def office(demo: Desk) -> Desk:
+def office(demo: SoapClient) -> SoapClient:
     """Books with projects 1 and 2, and the posted voucher 40001 of a supplier without documents."""
     supplier = {"name": "Byggmakker AS", "number": 20001, "type": "Supplier"}
     demo.control("POST", "/books/1/customers", supplier, expect=201)
@@ -21,32 +21,32 @@ def office(demo: Desk) -> Desk:
     return demo
 
 
-def enter(desk: Desk, **more: Json) -> Json:
+def enter(soap: SoapClient, **more: Json) -> Json:
     lines = [
         {"account": 4300, "amount": "1000.00", "tax": "1", "project": 1, "comment": "Gips"},
         {"account": 2711, "amount": "250.00", "tax": "1"},
         {"account": 2400, "amount": "-1250.00", "customer": 20001},
     ]
     new = {"date": "2026-03-01", "invoice": "F-77", "lines": lines, **more}
-    return desk.control("POST", "/books/1/vouchers", new, expect=201)
+    return soap.control("POST", "/books/1/vouchers", new, expect=201)
 
 
-def lines_of(desk: Desk, place: int = 0) -> list[Json]:
-    return list(desk.books("vouchers")[place]["lines"])
+def lines_of(soap: SoapClient, place: int = 0) -> list[Json]:
+    return list(soap.records("vouchers")[place]["lines"])
 
 
-def changed(desk: Desk, since: str) -> list[Answer]:
+def changed(soap: SoapClient, since: str) -> list[Answer]:
     dates = f"<DateStart>{since}</DateStart><DateEnd>2026-12-31T23:59:59</DateEnd>"
     inner = f"<DateSearchParameters>DateChangedUTC</DateSearchParameters>{dates}{NOBODY_ASKS}"
-    return desk.call("GetTransactions", f"<searchParams>{inner}</searchParams>").all("Transaction")
+    return soap.call("GetTransactions", f"<searchParams>{inner}</searchParams>").all("Transaction")
 
 
-def now(desk: Desk) -> str:
-    desk.clock.now += timedelta(minutes=1)
-    return desk.clock.now.strftime("%Y-%m-%dT%H:%M:%S")
+def now(soap: SoapClient) -> str:
+    soap.clock.now += timedelta(minutes=1)
+    return soap.clock.now.strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def test_a_line_that_is_corrected_counts_as_changed_and_the_others_do_not(office: Desk) -> None:
+def test_a_line_that_is_corrected_counts_as_changed_and_the_others_do_not(office: SoapClient) -> None:
     since, [cost, *_] = now(office), lines_of(office)
     change = {"id": cost["id"], "project": 2, "comment": "Gips til påbygg"}
     office.control("PATCH", VOUCHER, {"lines": [change]})
@@ -59,7 +59,7 @@ def test_a_line_that_is_corrected_counts_as_changed_and_the_others_do_not(office
     assert lines_of(office)[0]["project"] is None
 
 
-def test_amounts_are_corrected_together_or_not_at_all(office: Desk) -> None:
+def test_amounts_are_corrected_together_or_not_at_all(office: SoapClient) -> None:
     cost, vat, supplier = (line["id"] for line in lines_of(office))
     lopsided = {"lines": [{"id": cost, "amount": "800.00"}, {"id": vat, "amount": "200.00"}]}
     refused = office.control("PATCH", VOUCHER, lopsided, expect=422)["detail"]
@@ -69,7 +69,7 @@ def test_amounts_are_corrected_together_or_not_at_all(office: Desk) -> None:
     assert [line["amount"] for line in lines_of(office)] == ["800.00", "200.00", "-1000.00"]
 
 
-def test_a_correction_is_held_to_the_same_rules(office: Desk) -> None:
+def test_a_correction_is_held_to_the_same_rules(office: SoapClient) -> None:
     cost = lines_of(office)[0]["id"]
     for change in ({"account": 4301}, {"project": 9}, {"tax": "3"}):
         office.control("PATCH", VOUCHER, {"lines": [{"id": cost, **change}]}, expect=422)
@@ -81,13 +81,13 @@ def test_a_correction_is_held_to_the_same_rules(office: Desk) -> None:
     assert [line["comment"] for line in lines_of(office)] == ["Gips", "", ""]
 
 
-def test_a_voucher_is_taken_back_by_hiding_its_lines(office: Desk) -> None:
+def test_a_voucher_is_taken_back_by_hiding_its_lines(office: SoapClient) -> None:
     since = now(office)
     office.control("POST", f"{VOUCHER}/reverse", {"way": "hide"})
     assert [line["Hidden"] for line in changed(office, since)] == ["true"] * 3
 
 
-def test_a_voucher_is_taken_back_by_a_counter_voucher(office: Desk) -> None:
+def test_a_voucher_is_taken_back_by_a_counter_voucher(office: SoapClient) -> None:
     office.control("POST", f"{VOUCHER}/files", SCAN, expect=201)
     since = now(office)
     counter = office.control("POST", f"{VOUCHER}/reverse", {"way": "counter"})
@@ -102,7 +102,7 @@ def test_a_voucher_is_taken_back_by_a_counter_voucher(office: Desk) -> None:
     assert [line["hidden"] for line in lines_of(office)] == [False] * 3
 
 
-def test_a_number_that_is_used_twice_needs_type_or_year(office: Desk) -> None:
+def test_a_number_that_is_used_twice_needs_type_or_year(office: SoapClient) -> None:
     office.save_company()
     office.save_vouchers(voucher(40001, entry(1500, "1.00"), entry(3000, "-1.00")))
     enter(office, date="2025-03-01", number=40001, type=5)
@@ -111,7 +111,7 @@ def test_a_number_that_is_used_twice_needs_type_or_year(office: Desk) -> None:
     office.control("POST", f"{VOUCHER}/reverse?year=2027", {}, expect=404)
     office.control("POST", f"{VOUCHER}/reverse?type=5", {})
     office.control("POST", f"{VOUCHER}/reverse?type=1&year=2026", {})
-    hidden = {(one["year"], one["type"]): one["lines"][0]["hidden"] for one in office.books("vouchers")}
+    hidden = {(one["year"], one["type"]): one["lines"][0]["hidden"] for one in office.records("vouchers")}
     assert hidden == {
         (2026, "Inngående faktura"): False,
         (2026, "Utgående faktura"): True,
@@ -119,7 +119,7 @@ def test_a_number_that_is_used_twice_needs_type_or_year(office: Desk) -> None:
     }
 
 
-def test_a_first_document_changes_the_lines_since_they_get_its_stamp(office: Desk) -> None:
+def test_a_first_document_changes_the_lines_since_they_get_its_stamp(office: SoapClient) -> None:
     since = now(office)
     first = office.control("POST", f"{VOUCHER}/files", SCAN, expect=201)
     assert [line["StampNo"] for line in changed(office, since)] == [str(first["stamp"])] * 3
@@ -129,17 +129,17 @@ def test_a_first_document_changes_the_lines_since_they_get_its_stamp(office: Des
     assert changed(office, since) == []
 
 
-def test_a_document_may_be_approved_later_and_vanish(office: Desk) -> None:
+def test_a_document_may_be_approved_later_and_vanish(office: SoapClient) -> None:
     file = office.control("POST", f"{VOUCHER}/files", SCAN | {"approved": False}, expect=201)
     assert office.control("PATCH", f"/books/1/files/{file['id']}", {"approved": True})["approved"] is True
     office.control("DELETE", f"/books/1/files/{file['id']}", expect=204)
     office.control("DELETE", f"/books/1/files/{file['id']}", expect=404)
-    assert office.books("files") == []
+    assert office.records("files") == []
     again = office.control("POST", f"{VOUCHER}/files", SCAN, expect=201)
     assert (again["id"], again["stamp"]) == (2, file["stamp"])
 
 
-def test_a_damaged_document_keeps_its_checksum_and_its_size(office: Desk) -> None:
+def test_a_damaged_document_keeps_its_checksum_and_its_size(office: SoapClient) -> None:
     file = office.control("POST", f"{VOUCHER}/files", SCAN, expect=201)
     named = f"<file><Id>{file['id']}</Id><Type>Pdf</Type><StampNo>{file['stamp']}</StampNo></file>"
 
@@ -157,21 +157,21 @@ def test_a_damaged_document_keeps_its_checksum_and_its_size(office: Desk) -> Non
     assert bytes_and_checksum() == (whole, checksum)
 
 
-def test_a_foreign_currency_stands_on_every_line_with_its_rate(office: Desk) -> None:
+def test_a_foreign_currency_stands_on_every_line_with_its_rate(office: SoapClient) -> None:
     since = now(office)
     enter(office, currency="EUR", rate="11.4525", invoice="F-78")
     found = {(line["Currency"], line["CurrencyRate"], line["Amount"]) for line in changed(office, since)}
     assert found == {("EUR", "11.4525", amount) for amount in ("1000.00", "250.00", "-1250.00")}
 
 
-def test_the_supplier_stands_on_the_line_of_what_is_owed(office: Desk) -> None:
+def test_the_supplier_stands_on_the_line_of_what_is_owed(office: SoapClient) -> None:
     supplier = changed(office, "2026-01-01T00:00:00")[2]
     assert [(one["Type"], one["Name"], one["Value"]) for one in supplier.all("Dimension")] == [
         ("Customer", "Byggmakker AS", "20001")
     ]
 
 
-def test_the_longest_answer_can_be_set(office: Desk) -> None:
+def test_the_longest_answer_can_be_set(office: SoapClient) -> None:
     office.control("POST", f"{VOUCHER}/files", SCAN, expect=201)
     office.control("PUT", "/limits", {"max_request_kb": 1})
     assert office.call("GetMaxRequestLength")["GetMaxRequestLengthResult"] == "1"

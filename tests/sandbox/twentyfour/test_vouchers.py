@@ -1,12 +1,12 @@
 import pytest
 
-from tests.sandbox.twentyfour.soap_client import Desk, entry, voucher
+from tests.sandbox.twentyfour.soap_client import SoapClient, entry, voucher
 
 REFERENCE = "<InvoiceReferenceNo>17</InvoiceReferenceNo>"
 
 
 @pytest.fixture
-def books(demo: Desk) -> Desk:
+def seeded(demo: SoapClient) -> SoapClient:
     """Books with customers 10001 and 10002 and project 1."""
     demo.save_company()
     demo.save_company()
@@ -14,15 +14,15 @@ def books(demo: Desk) -> Desk:
     return demo
 
 
-def next_number(desk: Desk, *, series: int = 11, year: int = 2026) -> str:
+def next_number(soap: SoapClient, *, series: int = 11, year: int = 2026) -> str:
     inner = (
         f"<argEntryId><Date>{year}-06-01T00:00:00</Date><SortNo>{series}</SortNo><EntryNo>0</EntryNo></argEntryId>"
     )
-    return desk.call("GetEntryId", inner)["EntryNo"]
+    return soap.call("GetEntryId", inner)["EntryNo"]
 
 
-def numbers(desk: Desk) -> list[int]:
-    return [one["number"] for one in desk.books("vouchers")]
+def numbers(soap: SoapClient) -> list[int]:
+    return [one["number"] for one in soap.records("vouchers")]
 
 
 def with_reference(number: int, *, customer: int = 10001, sort: int = 1) -> str:
@@ -30,7 +30,7 @@ def with_reference(number: int, *, customer: int = 10001, sort: int = 1) -> str:
     return voucher(number, *lines, sort=sort)
 
 
-def test_a_voucher_is_kept_as_it_was_sent(books: Desk) -> None:
+def test_a_voucher_is_kept_as_it_was_sent(seeded: SoapClient) -> None:
     debit = entry(
         1500,
         "125.00",
@@ -38,8 +38,8 @@ def test_a_voucher_is_kept_as_it_was_sent(books: Desk) -> None:
         due="2026-03-31T00:00:00",
     )
     credit = entry(3000, "-125.00", "<ProjectId>1</ProjectId><TaxNo>3</TaxNo>")
-    assert books.save_vouchers(voucher(17, debit, credit))["Type"] == "Ok"
-    [kept] = books.books("vouchers")
+    assert seeded.save_vouchers(voucher(17, debit, credit))["Type"] == "Ok"
+    [kept] = seeded.records("vouchers")
     assert (kept["number"], kept["year"], kept["type"], kept["posted"]) == (17, 2026, "Utgående faktura", True)
     common = {
         "date": "2026-03-17",
@@ -67,17 +67,17 @@ def test_a_voucher_is_kept_as_it_was_sent(books: Desk) -> None:
     ]
 
 
-def test_a_day_with_a_time_zone_is_the_day_in_oslo(books: Desk) -> None:
+def test_a_day_with_a_time_zone_is_the_day_in_oslo(seeded: SoapClient) -> None:
     late = "2026-03-16T23:30:00Z"
     lines = entry(1500, "1.00", at=late), entry(3000, "-1.00", at=late)
-    books.save_vouchers(voucher(1, *lines))
-    assert {line["date"] for line in books.books("vouchers")[0]["lines"]} == {"2026-03-17"}
+    seeded.save_vouchers(voucher(1, *lines))
+    assert {line["date"] for line in seeded.records("vouchers")[0]["lines"]} == {"2026-03-17"}
 
 
-def test_one_refused_voucher_keeps_all_of_its_call_out(books: Desk) -> None:
-    kind, description = books.refusal(voucher(1), voucher(2, entry(9999, "1.00"), entry(3000, "-1.00")))
+def test_one_refused_voucher_keeps_all_of_its_call_out(seeded: SoapClient) -> None:
+    kind, description = seeded.refusal(voucher(1), voucher(2, entry(9999, "1.00"), entry(3000, "-1.00")))
     assert (kind, description) == ("Exception", "Bilag 2: konto 9999 finnes ikke i kontoplanen.")
-    assert books.books("vouchers") == []
+    assert seeded.records("vouchers") == []
 
 
 @pytest.mark.parametrize(
@@ -140,109 +140,113 @@ def test_one_refused_voucher_keeps_all_of_its_call_out(books: Desk) -> None:
         ),
     ],
 )
-def test_what_bookkeeping_forbids_is_refused(books: Desk, lines: list[str], kind: str, description: str) -> None:
-    assert books.refusal(voucher(1, *lines)) == (kind, description)
-    assert books.books("vouchers") == []
+def test_what_bookkeeping_forbids_is_refused(
+    seeded: SoapClient, lines: list[str], kind: str, description: str
+) -> None:
+    assert seeded.refusal(voucher(1, *lines)) == (kind, description)
+    assert seeded.records("vouchers") == []
 
 
-def test_an_empty_voucher_and_an_empty_call_are_refused(books: Desk) -> None:
+def test_an_empty_voucher_and_an_empty_call_are_refused(seeded: SoapClient) -> None:
     empty = "<Voucher><TransactionNo>1</TransactionNo><Sort>1</Sort></Voucher>"
-    assert books.refusal(empty) == ("NotSaved", "Bilag 1 har ingen linjer.")
-    assert books.refusal() == ("NotSaved", "Ingen bilag å lagre.")
+    assert seeded.refusal(empty) == ("NotSaved", "Bilag 1 har ingen linjer.")
+    assert seeded.refusal() == ("NotSaved", "Ingen bilag å lagre.")
 
 
-def test_a_locked_and_a_missing_fiscal_year_are_refused(books: Desk) -> None:
-    assert books.refusal(voucher(1), year=2024) == ("Exception", "Regnskapsåret 2024 er låst.")
-    assert books.refusal(voucher(1), year=2028) == ("Exception", "Regnskapsåret 2028 er ikke opprettet.")
-    books.control("PUT", "/books/1/years/2026", {"locked": True})
-    assert books.refusal(voucher(1)) == ("Exception", "Regnskapsåret 2026 er låst.")
-    books.control("PUT", "/books/1/years/2026", {"locked": False})
-    assert books.save_vouchers(voucher(1))["Type"] == "Ok"
+def test_a_locked_and_a_missing_fiscal_year_are_refused(seeded: SoapClient) -> None:
+    assert seeded.refusal(voucher(1), year=2024) == ("Exception", "Regnskapsåret 2024 er låst.")
+    assert seeded.refusal(voucher(1), year=2028) == ("Exception", "Regnskapsåret 2028 er ikke opprettet.")
+    seeded.control("PUT", "/books/1/years/2026", {"locked": True})
+    assert seeded.refusal(voucher(1)) == ("Exception", "Regnskapsåret 2026 er låst.")
+    seeded.control("PUT", "/books/1/years/2026", {"locked": False})
+    assert seeded.save_vouchers(voucher(1))["Type"] == "Ok"
 
 
-def test_an_unknown_type_of_voucher_is_refused_and_so_are_its_other_numbers(books: Desk) -> None:
+def test_an_unknown_type_of_voucher_is_refused_and_so_are_its_other_numbers(seeded: SoapClient) -> None:
     for sort in (0, 11, 101):
-        assert books.refusal(voucher(1, sort=sort)) == ("Exception", f"Bilagsart {sort} finnes ikke.")
+        assert seeded.refusal(voucher(1, sort=sort)) == ("Exception", f"Bilagsart {sort} finnes ikke.")
 
 
-def test_a_number_is_used_once_in_a_series_and_a_fiscal_year(books: Desk) -> None:
-    books.save_vouchers(voucher(1))
+def test_a_number_is_used_once_in_a_series_and_a_fiscal_year(seeded: SoapClient) -> None:
+    seeded.save_vouchers(voucher(1))
     twice = "Bilag 1 finnes allerede i nummerserien Utgående faktura for 2026."
-    assert books.refusal(voucher(1)) == ("DataAlreadySaved", twice)
-    assert books.refusal(voucher(1, sort=2)) == ("DataAlreadySaved", twice)
-    assert books.refusal(voucher(2), voucher(2))[0] == "DataAlreadySaved"
+    assert seeded.refusal(voucher(1)) == ("DataAlreadySaved", twice)
+    assert seeded.refusal(voucher(1, sort=2)) == ("DataAlreadySaved", twice)
+    assert seeded.refusal(voucher(2), voucher(2))[0] == "DataAlreadySaved"
     last_year = [entry(1500, "5.00", at="2025-03-17T00:00:00"), entry(3000, "-5.00", at="2025-03-17T00:00:00")]
-    assert books.save_vouchers(voucher(1, *last_year), year=2025)["Type"] == "Ok"
-    assert numbers(books) == [1, 1]
+    assert seeded.save_vouchers(voucher(1, *last_year), year=2025)["Type"] == "Ok"
+    assert numbers(seeded) == [1, 1]
 
 
-def test_a_number_before_the_start_of_its_series_is_refused_and_gaps_are_not(books: Desk) -> None:
-    books.control("PUT", "/books/1/series/11", {"start": 5001})
-    assert books.refusal(voucher(17)) == (
+def test_a_number_before_the_start_of_its_series_is_refused_and_gaps_are_not(seeded: SoapClient) -> None:
+    seeded.control("PUT", "/books/1/series/11", {"start": 5001})
+    assert seeded.refusal(voucher(17)) == (
         "Exception",
         "Bilag 17 er utenfor nummerserien Utgående faktura, som starter på 5001.",
     )
-    books.save_vouchers(voucher(5005), voucher(5002))
-    assert numbers(books) == [5005, 5002]
+    seeded.save_vouchers(voucher(5005), voucher(5002))
+    assert numbers(seeded) == [5005, 5002]
 
 
-def test_the_next_number_follows_the_last_that_was_used_in_its_series_and_year(books: Desk) -> None:
-    assert next_number(books) == "1"
-    books.save_vouchers(voucher(17))
-    assert next_number(books) == "18"
-    assert next_number(books, year=2025) == "1"
-    assert next_number(books, series=13) == "40001"
+def test_the_next_number_follows_the_last_that_was_used_in_its_series_and_year(seeded: SoapClient) -> None:
+    assert next_number(seeded) == "1"
+    seeded.save_vouchers(voucher(17))
+    assert next_number(seeded) == "18"
+    assert next_number(seeded, year=2025) == "1"
+    assert next_number(seeded, series=13) == "40001"
 
 
-def test_there_is_no_next_number_without_a_series_or_a_fiscal_year(books: Desk) -> None:
-    assert next_number(books, series=1) == "-1"
-    assert next_number(books, year=2031) == "-100"
+def test_there_is_no_next_number_without_a_series_or_a_fiscal_year(seeded: SoapClient) -> None:
+    assert next_number(seeded, series=1) == "-1"
+    assert next_number(seeded, year=2031) == "-100"
 
 
-def test_an_invoice_number_that_a_customer_has_already_is_a_warning_that_stops(books: Desk) -> None:
-    books.save_vouchers(with_reference(1))
+def test_an_invoice_number_that_a_customer_has_already_is_a_warning_that_stops(seeded: SoapClient) -> None:
+    seeded.save_vouchers(with_reference(1))
     known = "Faktura 17 finnes allerede på kunde 10001 (invoicealreadyexists)."
-    assert books.refusal(with_reference(2)) == ("DuplicateData", known)
+    assert seeded.refusal(with_reference(2)) == ("DuplicateData", known)
     assert (
-        books.refusal(with_reference(2, customer=10002), with_reference(3, customer=10002))[0] == "DuplicateData"
+        seeded.refusal(with_reference(2, customer=10002), with_reference(3, customer=10002))[0] == "DuplicateData"
     )
-    assert books.save_vouchers(with_reference(2, customer=10002))["Type"] == "Ok"
+    assert seeded.save_vouchers(with_reference(2, customer=10002))["Type"] == "Ok"
     ignoring = "<SaveOption>0</SaveOption><IgnoreWarnings><string>invoicealreadyexists</string></IgnoreWarnings>"
-    assert books.save_vouchers(with_reference(3), options=ignoring)["Type"] == "Ok"
+    assert seeded.save_vouchers(with_reference(3), options=ignoring)["Type"] == "Ok"
 
 
-def test_without_a_save_option_a_voucher_waits_in_a_journal_until_it_is_posted(books: Desk) -> None:
-    books.save_vouchers(voucher(1), options="")
-    assert [one["posted"] for one in books.books("vouchers")] == [False]
-    books.control("POST", "/books/1/vouchers/1/post")
-    assert [one["posted"] for one in books.books("vouchers")] == [True]
-    books.control("POST", "/books/1/vouchers/1/post", expect=422)
+def test_without_a_save_option_a_voucher_waits_in_a_journal_until_it_is_posted(seeded: SoapClient) -> None:
+    seeded.save_vouchers(voucher(1), options="")
+    assert [one["posted"] for one in seeded.records("vouchers")] == [False]
+    seeded.control("POST", "/books/1/vouchers/1/post")
+    assert [one["posted"] for one in seeded.records("vouchers")] == [True]
+    seeded.control("POST", "/books/1/vouchers/1/post", expect=422)
 
 
-def test_a_difference_is_allowed_in_a_journal_only_and_must_be_gone_to_be_posted(books: Desk) -> None:
+def test_a_difference_is_allowed_in_a_journal_only_and_must_be_gone_to_be_posted(seeded: SoapClient) -> None:
     lopsided = voucher(1, entry(1500, "125.00"))
     allow = "<AllowDifference>true</AllowDifference><SaveOption>{}</SaveOption>"
-    assert books.refusal(lopsided, options=allow.format(0))[0] == "NotSaved"
-    assert books.save_vouchers(lopsided, options=allow.format(1))["Type"] == "Ok"
-    assert "ikke i balanse" in books.control("POST", "/books/1/vouchers/1/post", expect=422)["detail"]
+    assert seeded.refusal(lopsided, options=allow.format(0))[0] == "NotSaved"
+    assert seeded.save_vouchers(lopsided, options=allow.format(1))["Type"] == "Ok"
+    assert "ikke i balanse" in seeded.control("POST", "/books/1/vouchers/1/post", expect=422)["detail"]
 
 
-def test_a_default_customer_and_a_direct_ledger_make_up_for_a_missing_customer(books: Desk) -> None:
+def test_a_default_customer_and_a_direct_ledger_make_up_for_a_missing_customer(seeded: SoapClient) -> None:
     nobody = [entry(1500, "1.00", customer=0), entry(3000, "-1.00", customer=0)]
     default = "<SaveOption>0</SaveOption><DefaultCustomerId>10002</DefaultCustomerId>"
     direct = "<DirectLedger>true</DirectLedger><SaveOption>0</SaveOption>"
-    assert books.save_vouchers(voucher(1, *nobody), options=default)["Type"] == "Ok"
-    assert books.save_vouchers(voucher(2, *nobody), options=direct)["Type"] == "Ok"
-    assert [one["lines"][0]["customer"] for one in books.books("vouchers")] == [10002, None]
+    assert seeded.save_vouchers(voucher(1, *nobody), options=default)["Type"] == "Ok"
+    assert seeded.save_vouchers(voucher(2, *nobody), options=direct)["Type"] == "Ok"
+    assert [one["lines"][0]["customer"] for one in seeded.records("vouchers")] == [10002, None]
 
 
-def test_the_bundle_may_name_the_type_for_its_vouchers(books: Desk) -> None:
+def test_the_bundle_may_name_the_type_for_its_vouchers(seeded: SoapClient) -> None:
     bundle = f"<Bundle><YearId>2026</YearId><Vouchers>{voucher(1, sort=0)}</Vouchers><Sort>2</Sort></Bundle>"
-    books.call("SaveBundleList", f"<BundleList><Bundles>{bundle}</Bundles><SaveOption>0</SaveOption></BundleList>")
-    assert [one["type"] for one in books.books("vouchers")] == ["Utgående kreditnota"]
+    seeded.call(
+        "SaveBundleList", f"<BundleList><Bundles>{bundle}</Bundles><SaveOption>0</SaveOption></BundleList>"
+    )
+    assert [one["type"] for one in seeded.records("vouchers")] == ["Utgående kreditnota"]
 
 
-def test_the_lists_of_the_account_service_agree_with_each_other(demo: Desk) -> None:
+def test_the_lists_of_the_account_service_agree_with_each_other(demo: SoapClient) -> None:
     accounts = {one["AccountNo"]: one for one in demo.call("GetAccountList").all("AccountData")}
     codes = {one["TaxNo"]: one for one in demo.call("GetTaxCodeList").all("TaxCodeElement")}
     types = {one["Title"]: one for one in demo.call("GetTypeList").all("TypeData")}
@@ -254,4 +258,4 @@ def test_the_lists_of_the_account_service_agree_with_each_other(demo: Desk) -> N
     assert accounts["3000"]["AccountTax"] == codes["3"]["TaxId"]
     assert [codes[code]["TaxRate"] for code in ("3", "31", "5")] == ["25", "15", "0"]
     assert codes["3"]["AccountNo"] == "2701"
-    assert types["Utgående faktura"]["EntrySeriesId"] == str(demo.books("series")[0]["id"])
+    assert types["Utgående faktura"]["EntrySeriesId"] == str(demo.records("series")[0]["id"])

@@ -10,7 +10,7 @@ import zeep
 from zeep.transports import Transport
 
 from tests.sandbox.twentyfour.conftest import FOLDER
-from tests.sandbox.twentyfour.soap_client import Desk
+from tests.sandbox.twentyfour.soap_client import SoapClient
 
 MARCH, APRIL = datetime.fromisoformat("2026-03-01T00:00:00"), datetime.fromisoformat("2026-04-01T00:00:00")
 CREDENTIAL = {
@@ -23,8 +23,8 @@ CREDENTIAL = {
 class Services:
     """Each service by its name, all in one HTTP session."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, soap: SoapClient) -> None:
+        self._desk = soap
 
     def __getattr__(self, name: str) -> Any:
         transport: Any = Transport(session=self._desk.http)
@@ -36,13 +36,13 @@ class Services:
 
 
 @pytest.fixture
-def services(desk: Desk) -> Services:
-    services = Services(desk)
+def services(soap: SoapClient) -> Services:
+    services = Services(soap)
     assert services.Authenticate.Login(CREDENTIAL)
     return services
 
 
-def test_a_day_of_work_by_zeep(services: Services, desk: Desk) -> None:
+def test_a_day_of_work_by_zeep(services: Services, soap: SoapClient) -> None:
     [company] = services.Company.SaveCompanies({"Company": [{"Name": "Kunde AS", "Type": "Business"}]})
     number = services.Project.SaveProject(
         {"Id": 7, "Name": "Nybygg", "NameDisplay": "Plain", "TimeReg": "WorkType", "CustomerId": company["Id"]}
@@ -64,11 +64,11 @@ def test_a_day_of_work_by_zeep(services: Services, desk: Desk) -> None:
         }
     )
     assert [(line["TransactionNo"], line["Amount"]) for line in lines] == [(1, Decimal("125.00"))]
-    assert [one["number"] for one in desk.books("vouchers")] == [1]
+    assert [one["number"] for one in soap.records("vouchers")] == [1]
 
 
-def test_a_fault_reaches_zeep_with_its_message(services: Services, desk: Desk) -> None:
-    desk.control("DELETE", "/sessions", expect=204)
+def test_a_fault_reaches_zeep_with_its_message(services: Services, soap: SoapClient) -> None:
+    soap.control("DELETE", "/sessions", expect=204)
     with pytest.raises(zeep.exceptions.Fault, match="---> Session is not authenticated"):
         services.Client.GetClientInformation()
 

@@ -15,7 +15,7 @@ from tests.factories import NOW, customer, project, settings
 from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
 
 
-class Keeping(OpenFakeErp):
+class ErpThatKeepsWhatIsNotSent(OpenFakeErp):
     """Books that keep of a customer what is not sent."""
 
     def _save_company(self, draft: CompanyDraft) -> int | SyncError:
@@ -24,63 +24,63 @@ class Keeping(OpenFakeErp):
         return super()._save_company(replace(draft, organization_number=kept))
 
 
-class Renumbering(Keeping):
+class Renumbering(ErpThatKeepsWhatIsNotSent):
     def posted(self, invoice_number: int, *, day: Any) -> Sequence[PostedLine]:
         return [replace(line, voucher_number=7) for line in super().posted(invoice_number, day=day)]
 
 
-class DayBefore(Keeping):
+class DayBefore(ErpThatKeepsWhatIsNotSent):
     def posted(self, invoice_number: int, *, day: Any) -> Sequence[PostedLine]:
         found = super().posted(invoice_number, day=day)
         return [replace(line, day=line.day - timedelta(days=1)) for line in found]
 
 
-class WithoutCustomer(Keeping):
+class WithoutCustomer(ErpThatKeepsWhatIsNotSent):
     def posted(self, invoice_number: int, *, day: Any) -> Sequence[PostedLine]:
         return [replace(line, customer_number=None) for line in super().posted(invoice_number, day=day)]
 
 
-class Unseen(Keeping):
+class Unseen(ErpThatKeepsWhatIsNotSent):
     def posted(self, *_: object, **__: object) -> Sequence[PostedLine]:
         return []
 
 
-class OtherRate(Keeping):
+class OtherRate(ErpThatKeepsWhatIsNotSent):
     vat = {"3": 13}  # noqa: RUF012 - as the class above has it
 
 
-class WithoutVat(Keeping):
+class WithoutVat(ErpThatKeepsWhatIsNotSent):
     vat = {}  # noqa: RUF012 - as the class above has it
 
 
-class OtherVatCode(Keeping):
+class OtherVatCode(ErpThatKeepsWhatIsNotSent):
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         return [replace(line, vat_code="") for line in super().supplier_voucher(voucher)]
 
 
-class HalfAVoucher(Keeping):
+class HalfAVoucher(ErpThatKeepsWhatIsNotSent):
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         return super().supplier_voucher(voucher)[:1]
 
 
-class TakesOne(Keeping):
+class TakesOne(ErpThatKeepsWhatIsNotSent):
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         if self.vouchers:
             raise OutcomeUnknownError("It broke.", otherwise=RejectedError("It is refused."))
         super().post(vouchers, year=year)
 
 
-class Stubborn(Keeping):
+class Stubborn(ErpThatKeepsWhatIsNotSent):
     def _save_company(self, draft: CompanyDraft) -> int | SyncError:
         return draft.number or super()._save_company(draft)
 
 
-class WithoutExternalId(Keeping):
+class WithoutExternalId(ErpThatKeepsWhatIsNotSent):
     def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - finds nobody
         return None
 
 
-class Forgetful(Keeping):
+class Forgetful(ErpThatKeepsWhatIsNotSent):
     def project(self, number: int) -> ExistingProject | None:  # noqa: ARG002 - has none
         return None
 
@@ -109,14 +109,14 @@ class Theatre:
     """Two systems, and what a rehearsal says of them."""
 
     def __init__(self, erp: OpenFakeErp | None = None, moment: OpenFakeMoment | None = None) -> None:
-        self.erp = erp or Keeping()
+        self.erp = erp or ErpThatKeepsWhatIsNotSent()
         self.moment = moment or OpenFakeMoment(customer(number="10001"), project())
         self.announced: list[str] = []
         self.artifacts = WriteTestArtifacts(self.announced.append)
 
-    def patient(self, **changes: Any) -> Target:
+    def target(self, **changes: Any) -> Target:
         known = settings(**{"entity_types": tuple(EntityType), "expense_accounts": "4300", **changes})
         return Target(known, moment=self.moment, erp=self.erp, now=NOW)
 
     def play(self, **changes: Any) -> list[Finding]:
-        return list(run_write_tests(self.patient(**changes), self.artifacts))
+        return list(run_write_tests(self.target(**changes), self.artifacts))

@@ -32,7 +32,7 @@ def healthy(erp: OpenFakeErp) -> dict[CheckStatus, list[Finding]]:
     return found(erp, voucher_number="series")
 
 
-def said(findings: list[Finding]) -> list[str]:
+def messages(findings: list[Finding]) -> list[str]:
     return [finding.message for finding in findings]
 
 
@@ -43,7 +43,7 @@ def test_fiscal_years_that_do_not_follow_each_other_are_for_a_person_to_look_at(
         FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False),
     ]
     looked_at = found(erp)[CheckStatus.UNKNOWN]
-    assert "01.01.2025-30.11.2025; 01.01.2026-31.12.2026" in "".join(said(looked_at))
+    assert "01.01.2025-30.11.2025; 01.01.2026-31.12.2026" in "".join(messages(looked_at))
 
 
 def test_vat_codes_that_are_not_listed_are_for_a_person_to_look_at() -> None:
@@ -57,7 +57,7 @@ def test_vat_codes_that_are_not_listed_are_for_a_person_to_look_at() -> None:
 def test_accounts_of_moments_that_are_not_in_the_chart_are_named() -> None:
     moment = OpenFakeMoment(invoice(number=1))
     moment.codes = {3000: "", 3999: ""}
-    looked_at = said(found(OpenFakeErp(), moment=moment)[CheckStatus.UNKNOWN])
+    looked_at = messages(found(OpenFakeErp(), moment=moment)[CheckStatus.UNKNOWN])
     assert "Moment has accounts that are not in the chart of accounts: 3999." in looked_at
 
 
@@ -65,10 +65,10 @@ def test_an_account_that_stands_for_one_of_moments_is_seen_to_be_there_on_both_s
     moment = OpenFakeMoment(invoice(number=1))
     moment.codes = {3000: "", 3999: ""}
     healthy = found(OpenFakeErp(), moment=moment, accounts={"502": "3100/5"})
-    assert "The accounts that stand for Moment's are there." in said(healthy[CheckStatus.GOOD])
-    assert not [each for each in said(healthy[CheckStatus.UNKNOWN]) if "3999" in each]
+    assert "The accounts that stand for Moment's are there." in messages(healthy[CheckStatus.GOOD])
+    assert not [each for each in messages(healthy[CheckStatus.UNKNOWN]) if "3999" in each]
     wrong = found(OpenFakeErp(), moment=moment, accounts={"502": "3100/6", "501": "3998", "7": "3000"})
-    assert said([each for each in wrong[CheckStatus.BAD] if each.setting == "accounts"]) == [
+    assert messages([each for each in wrong[CheckStatus.BAD] if each.setting == "accounts"]) == [
         "24SevenOffice does not have these accounts or VAT codes: 3100/6, 3998.",
         "Moment has no financial accounts with these ids: 7.",
     ]
@@ -78,8 +78,8 @@ def test_a_chart_that_is_not_the_norwegian_standard_is_for_a_person_to_look_at()
     erp = OpenFakeErp()
     erp.chart |= {4000: "", 2701: ""}
     found_out = found(erp, entity_types=(EntityType.EXPENSE,), expense_accounts="4000")
-    assert said(found_out[CheckStatus.BAD]) == []
-    assert "There is no account for what is owed to suppliers from 2400 to 2499." in said(
+    assert messages(found_out[CheckStatus.BAD]) == []
+    assert "There is no account for what is owed to suppliers from 2400 to 2499." in messages(
         found_out[CheckStatus.UNKNOWN]
     )
 
@@ -97,7 +97,7 @@ def test_customers_out_of_use_that_are_listed_are_shown_as_such() -> None:
 def test_a_project_that_the_list_leaves_out_is_reported_with_what_may_follow() -> None:
     erp = OpenFakeErp()
     erp.projects[1] = ProjectDraft(1, "Villa Solbakken")
-    assert "24SevenOffice lists projects that Moment has too: 1." in said(found(erp)[CheckStatus.GOOD])
+    assert "24SevenOffice lists projects that Moment has too: 1." in messages(found(erp)[CheckStatus.GOOD])
     erp.closed.add(1)
     (told,) = [each for each in found(erp)[CheckStatus.BAD] if each.tests == "S31"]
     assert told.message == "24SevenOffice has projects that its list leaves out: 1."
@@ -105,7 +105,7 @@ def test_a_project_that_the_list_leaves_out_is_reported_with_what_may_follow() -
 
 
 def test_of_a_company_without_invoices_the_first_number_is_reported() -> None:
-    looked_at = said(found(OpenFakeErp(), moment=OpenFakeMoment())[CheckStatus.UNKNOWN])
+    looked_at = messages(found(OpenFakeErp(), moment=OpenFakeMoment())[CheckStatus.UNKNOWN])
     assert "The series of outgoing invoices goes on with 1; Moment has no invoice yet." in looked_at
 
 
@@ -123,7 +123,7 @@ def test_a_check_that_fails_itself_is_a_finding_and_the_others_go_on() -> None:
     (broken,) = findings[CheckStatus.BAD]
     assert broken.message == "The check “records.customers” itself failed (TypeError)."
     assert broken.remedy == "Please pass this on to whoever runs the bridge; the log says more."
-    assert said(findings[CheckStatus.GOOD]) == said(healthy(OpenFakeErp())[CheckStatus.GOOD])
+    assert messages(findings[CheckStatus.GOOD]) == messages(healthy(OpenFakeErp())[CheckStatus.GOOD])
     (logged,) = [each for each in logs if each["event"] == "check_crashed"]
     assert (logged["check"], logged["exc_info"]) == ("records.customers", True)
 
@@ -137,7 +137,7 @@ def test_whichever_check_fails_itself_is_named(monkeypatch: pytest.MonkeyPatch) 
         broken.__module__, broken.__name__ = check.run.__module__, check.run.__name__
         checks = (*CHECKS[:place], Check(broken, check.needs), *CHECKS[place + 1 :])
         monkeypatch.setattr(diagnostics_run_checks, "CHECKS", checks)
-        assert said(healthy(OpenFakeErp())[CheckStatus.BAD]) == [
+        assert messages(healthy(OpenFakeErp())[CheckStatus.BAD]) == [
             f"The check “{check.name}” itself failed (KeyError)."
         ]
 
@@ -150,7 +150,7 @@ def test_what_is_offered_to_choose_from_may_be_unreadable(call: str, monkeypatch
         raise AttributeError("NoneType")
 
     monkeypatch.setattr(erp, call, unreadable)
-    broken = said(healthy(erp)[CheckStatus.BAD])
+    broken = messages(healthy(erp)[CheckStatus.BAD])
     assert broken
     assert all("itself failed (AttributeError)" in each for each in broken)
 

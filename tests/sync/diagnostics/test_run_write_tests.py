@@ -94,7 +94,7 @@ def test_where_24sevenoffice_numbers_the_vouchers_the_next_two_numbers_are_taken
 
 
 def test_a_draft_is_left_for_a_person_to_delete() -> None:
-    class Journal(odd.Keeping):
+    class Journal(odd.ErpThatKeepsWhatIsNotSent):
         def posted(self, *_: object, **__: object) -> Sequence[PostedLine]:
             return []
 
@@ -108,7 +108,7 @@ def test_only_what_is_synced_is_tried_out() -> None:
     theatre = odd.Theatre()
     theatre.play(entity_types=(EntityType.CUSTOMER,))
     assert theatre.artifacts.remaining == [CUSTOMER]
-    assert len(list(plan(theatre.patient(entity_types=(EntityType.CUSTOMER,))))) == 2
+    assert len(list(plan(theatre.target(entity_types=(EntityType.CUSTOMER,))))) == 2
 
 
 def test_a_project_of_that_number_that_is_not_ours_is_left_alone() -> None:
@@ -151,7 +151,7 @@ WRONG: list[Row] = [
     ),
     (
         "S2",
-        over(odd.Keeping),
+        over(odd.ErpThatKeepsWhatIsNotSent),
         {"client_id": "4711"},
         CheckStatus.BAD,
         "where “” stands now",
@@ -175,7 +175,14 @@ WRONG: list[Row] = [
         "Look at the VAT",
     ),
     ("S9", over(odd.Unseen), {}, CheckStatus.BAD, "the ledger does not have its invoice number", "Look for it"),
-    ("S9", over(odd.Keeping), {"posting": "draft"}, CheckStatus.BAD, "stands in the ledger", "posted at once"),
+    (
+        "S9",
+        over(odd.ErpThatKeepsWhatIsNotSent),
+        {"posting": "draft"},
+        CheckStatus.BAD,
+        "stands in the ledger",
+        "posted at once",
+    ),
     ("S10", refusing("post", ANSWERED), {}, CheckStatus.BAD, "It is refused.", ""),
     ("S12", over(odd.DayBefore), {}, CheckStatus.BAD, "of customer 10001 on 01.03.2026", "left to a person"),
     (
@@ -286,7 +293,7 @@ def test_stopped_at_any_moment_it_has_listed_what_it_had_made() -> None:
     whole = len(odd.Theatre().play())
     for steps in range(1, whole):
         theatre = odd.Theatre()
-        list(islice(run_write_tests(theatre.patient(), theatre.artifacts), steps))
+        list(islice(run_write_tests(theatre.target(), theatre.artifacts), steps))
         left = " ".join(theatre.artifacts.remaining)
         assert ("customer 10001" in left) is bool(theatre.erp.companies)
         assert ("project 999999" in left) is bool(theatre.erp.projects)

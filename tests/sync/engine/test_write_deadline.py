@@ -17,14 +17,14 @@ class Clocks:
 
     now, tick = factories.NOW, 5.0
 
-    def leave(self) -> WriteDeadline:
+    def write_deadline(self) -> WriteDeadline:
         return WriteDeadline(clock=lambda: self.now, monotonic=lambda: self.tick, lease_ttl=3 * LONG)
 
 
 @pytest.mark.parametrize(("instant", "seconds"), [(LONG, 0), (timedelta(), 100), (-LONG, 100)])
 def test_leave_is_over_by_whichever_clock_says_so_first(instant: timedelta, seconds: float) -> None:
     clocks = Clocks()
-    one = clocks.leave()
+    one = clocks.write_deadline()
     assert not one.has_passed()
     clocks.now += instant
     clocks.tick += seconds
@@ -35,7 +35,7 @@ def test_leave_is_over_by_whichever_clock_says_so_first(instant: timedelta, seco
 
 def test_who_holds_no_lease_needs_no_write_deadline() -> None:
     clocks = Clocks()
-    with enforced(clocks.leave()):
+    with enforced(clocks.write_deadline()):
         clocks.tick += 100
         with pytest.raises(UnavailableError):
             write_deadline.check()

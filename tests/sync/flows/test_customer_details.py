@@ -41,7 +41,7 @@ def test_a_customer_that_is_as_it_was_is_saved_once(world: World, setting: str) 
     for _ in range(3):
         sync(world, HOME)
     assert world.erp.calls["save_companies"] == 1
-    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.UNCHANGED
+    assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.UNCHANGED
 
 
 def test_a_customer_without_details_has_none_saved(world: World) -> None:

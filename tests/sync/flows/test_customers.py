@@ -18,7 +18,7 @@ def test_a_new_customer_is_saved_and_its_number_returned_to_moment(world: World)
     sync(world)
     assert world.erp.companies == {10001: Company(10001, "Nordlys Arkitekter AS", "923609016", "7")}
     assert world.moment.customers["7"].number == "10001"
-    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
+    assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
 
 
 def test_the_echo_of_the_returned_number_makes_no_call_to_24sevenoffice(world: World) -> None:
@@ -27,7 +27,7 @@ def test_the_echo_of_the_returned_number_makes_no_call_to_24sevenoffice(world: W
     world.erp.calls.clear()
     sync(world)
     assert not world.erp.calls
-    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.UNCHANGED
+    assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.UNCHANGED
 
 
 def test_a_changed_customer_overwrites_the_same_company(world: World) -> None:
@@ -50,8 +50,8 @@ def test_a_refused_customer_holds_up_no_other(world: World) -> None:
     world.moment.put(factories.customer("7", name="Refused AS"))
     world.moment.put(factories.customer("8", name="Fjord AS"))
     sync(world, "7", "8")
-    assert world.change(EntityType.CUSTOMER, "7").state is JobState.NEEDS_ATTENTION
-    assert world.change(EntityType.CUSTOMER, "8").outcome is Outcome.SYNCED
+    assert world.job(EntityType.CUSTOMER, "7").state is JobState.NEEDS_ATTENTION
+    assert world.job(EntityType.CUSTOMER, "8").outcome is Outcome.SYNCED
     assert world.mails() == [("needs_attention", "Customer Refused AS")]
 
 
@@ -101,7 +101,7 @@ def test_a_number_that_is_another_companys_in_24sevenoffice_is_not_taken_over(wo
 
 def test_a_deleted_customer_is_skipped(world: World) -> None:
     sync(world)
-    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.SKIPPED
+    assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SKIPPED
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_customer_that_24sevenoffice_cannot_take_needs_a_person(
 ) -> None:
     world.moment.put(factories.customer("7", **values))
     sync(world)
-    job = world.change(EntityType.CUSTOMER, "7")
+    job = world.job(EntityType.CUSTOMER, "7")
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, error_code)
     assert not world.erp.companies
 
@@ -127,7 +127,7 @@ def test_a_corrected_customer_goes_through_and_the_mail_says_so(world: World) ->
     sync(world)
     world.moment.put(factories.customer("7"))
     sync(world)
-    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
+    assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
     assert [turn for turn, _ in world.mails()] == ["needs_attention", "resolved"]
 
 
@@ -136,21 +136,21 @@ BRANCHES = (Company(10235, "Nordlys Oslo", "923609016"), Company(10236, "Nordlys
 
 
 def candidates(world: World, record_id: str = "7") -> list[str]:
-    job_id = world.change(EntityType.CUSTOMER, record_id).id
+    job_id = world.job(EntityType.CUSTOMER, record_id).id
     return [each.number for each in match_questions.candidates_of(world.database, job_id)]
 
 
 def answer(world: World, choice: str, record_id: str = "7") -> int:
-    job_id = world.change(EntityType.CUSTOMER, record_id).id
+    job_id = world.job(EntityType.CUSTOMER, record_id).id
     return match_questions.answer(world.database, job_id, choice, actor="test", now=world.now).count
 
 
-def hold(world: World, *companies: Company) -> None:
+def add_to_ledger(world: World, *companies: Company) -> None:
     world.erp.companies |= {company.number: company for company in companies}
 
 
 def test_a_customer_that_is_there_already_is_linked_and_its_number_returned(world: World) -> None:
-    hold(world, NORDLYS)
+    add_to_ledger(world, NORDLYS)
     world.moment.put(factories.customer("7"))
     sync(world)
     assert world.erp.companies == {10234: Company(10234, "Nordlys Arkitekter AS", "923609016", "7")}
@@ -169,16 +169,16 @@ def test_the_customer_index_is_read_once_for_a_batch_and_not_for_linked_ones(wor
 
 
 def test_a_person_is_asked_which_of_several_it_is_and_their_word_is_taken(world: World) -> None:
-    hold(world, *BRANCHES)
+    add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)
-    job = world.change(EntityType.CUSTOMER, "7")
+    job = world.job(EntityType.CUSTOMER, "7")
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "which_customer")
     assert "10235 Nordlys Oslo; 10236 Nordlys Bergen" in job.message
     assert candidates(world) == ["10235", "10236"]
     assert answer(world, "10236") == 1
     world.run()
-    assert world.change(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
+    assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
     assert world.erp.companies[10236].moment_id == "7"
     assert world.erp.companies[10235] == BRANCHES[0]
     assert candidates(world) == []
@@ -186,7 +186,7 @@ def test_a_person_is_asked_which_of_several_it_is_and_their_word_is_taken(world:
 
 
 def test_a_person_may_say_that_it_is_a_new_one_however_often_it_is_tried(world: World) -> None:
-    hold(world, *BRANCHES)
+    add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)
     answer(world, match_questions.NEW)
@@ -199,14 +199,14 @@ def test_a_person_may_say_that_it_is_a_new_one_however_often_it_is_tried(world: 
 
 
 def test_what_is_not_offered_is_no_answer(world: World) -> None:
-    hold(world, *BRANCHES)
+    add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     sync(world)
     assert [answer(world, choice) for choice in ("10001", "", "10235", "10235")] == [0, 0, 1, 0]
 
 
 def test_a_choice_that_is_gone_by_then_is_asked_about_again(world: World) -> None:
-    hold(world, *BRANCHES, Company(10237, "Nordlys Tromsø", "923609016"))
+    add_to_ledger(world, *BRANCHES, Company(10237, "Nordlys Tromsø", "923609016"))
     world.moment.put(factories.customer("7"))
     sync(world)
     del world.erp.companies[10236]
@@ -216,7 +216,7 @@ def test_a_choice_that_is_gone_by_then_is_asked_about_again(world: World) -> Non
 
 
 def test_two_of_moment_that_match_the_same_customer_are_not_both_linked(world: World) -> None:
-    hold(world, NORDLYS)
+    add_to_ledger(world, NORDLYS)
     for record_id in "789":
         world.moment.put(factories.customer(record_id))
     sync(world, "7", "8")
@@ -224,21 +224,21 @@ def test_two_of_moment_that_match_the_same_customer_are_not_both_linked(world: W
     assert world.moment.customers["7"].number == "10234"
     assert world.erp.companies[10234].moment_id == "7"
     for record_id in "89":
-        assert world.change(EntityType.CUSTOMER, record_id).error_code == "which_customer"
-        (offered,) = match_questions.candidates_of(world.database, world.change(EntityType.CUSTOMER, record_id).id)
+        assert world.job(EntityType.CUSTOMER, record_id).error_code == "which_customer"
+        (offered,) = match_questions.candidates_of(world.database, world.job(EntityType.CUSTOMER, record_id).id)
         assert (offered.number, offered.note) == ("10234", "taken")
     answer(world, "10234", "8")
     answer(world, match_questions.NEW, "9")
     world.run()
-    assert world.change(EntityType.CUSTOMER, "8").error_code == "which_customer"
-    assert world.change(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
+    assert world.job(EntityType.CUSTOMER, "8").error_code == "which_customer"
+    assert world.job(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
     assert len(world.erp.companies) == 2
 
 
 def test_one_who_must_be_asked_about_holds_up_no_other(world: World) -> None:
-    hold(world, *BRANCHES)
+    add_to_ledger(world, *BRANCHES)
     world.moment.put(factories.customer("7"))
     world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))
     sync(world, "7", "8")
-    assert world.change(EntityType.CUSTOMER, "8").outcome is Outcome.SYNCED
+    assert world.job(EntityType.CUSTOMER, "8").outcome is Outcome.SYNCED
     assert world.erp.calls["save_companies"] == 1

@@ -7,7 +7,7 @@ from models.schema.tables import FileRow
 from sync.records import VoucherFiles
 from tests import factories
 from tests.sync.conftest import World
-from tests.sync.flows.test_expenses import PDF, PNG, bring, cost, enter
+from tests.sync.flows.test_expenses import PDF, PNG, cost, enter, sync_voucher
 
 
 def test_a_document_beside_one_whose_name_was_erased_is_brought_under_another(world: World) -> None:
@@ -16,11 +16,11 @@ def test_a_document_beside_one_whose_name_was_erased_is_brought_under_another(wo
     world.erp.contents |= {"1": b"%PDF", "2": b"PNG"}
     world.erp.stamps[55] = VoucherFiles((PDF,))
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     with world.database.transaction() as session:
         for row in session.scalars(select(FileRow)):
             row.name = files.erased_name(row.name)
     world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
-    bring(world)
+    sync_voucher(world)
     (there,) = world.moment.files.values()
     assert there == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77 (2).pdf": b"PNG"}

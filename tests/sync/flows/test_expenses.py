@@ -40,7 +40,7 @@ def enter(world: World, *costs: LedgerLine, voucher: str = VOUCHER, vat: int = 0
     world.erp.purchases[voucher] = [*costs, *tax, LedgerLine(2400, owed, DAY, **{**known, **supplier})]
 
 
-def bring(world: World, voucher: str = VOUCHER) -> None:
+def sync_voucher(world: World, voucher: str = VOUCHER) -> None:
     world.receive(EntityType.EXPENSE, voucher)
     world.run()
 
@@ -51,22 +51,22 @@ def amounts(world: World) -> list[int]:
 
 def test_a_posted_cost_becomes_an_expense_with_its_document(world: World) -> None:
     enter(world, cost(100000, vat_code="1"), vat=25000)
-    bring(world)
+    sync_voucher(world)
     ((expense_id, draft),) = world.moment.expenses.items()
     assert (draft.amount, draft.description, draft.day) == (125000, "Limtre", DAY)
     assert (draft.supplier, draft.invoice_number) == ("Byggmaker Øst AS", "F-77")
     assert (draft.project_id, draft.activity_id, draft.billable) == ("8", "8-Expenses", True)
     assert world.moment.files[expense_id] == {"Byggmaker Øst AS F-77.pdf": b"%PDF"}
-    assert world.change(EntityType.EXPENSE, VOUCHER).outcome is Outcome.SYNCED
+    assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.SYNCED
 
 
 def test_a_voucher_seen_again_brings_nothing_new(world: World) -> None:
     enter(world, cost(125000))
-    bring(world)
-    bring(world)
+    sync_voucher(world)
+    sync_voucher(world)
     assert amounts(world) == [125000]
     assert world.moment.calls["attach"] == 1
-    assert world.change(EntityType.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
+    assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
 
 
 def test_costs_on_several_projects_and_accounts_become_an_expense_for_each(world: World) -> None:
@@ -76,20 +76,20 @@ def test_costs_on_several_projects_and_accounts_become_an_expense_for_each(world
         cost(20000, 6590, vat_code="1"),
     )
     enter(world, *lines, cost(10000, vat_code="1"), vat=32500)
-    bring(world)
+    sync_voucher(world)
     assert sorted(amounts(world)) == [25000, 50000, 87500]
     assert all(world.moment.files[each] for each in world.moment.expenses)
 
 
 def test_a_credit_note_is_a_negative_expense(world: World) -> None:
     enter(world, cost(-100000, vat_code="1"), vat=-25000)
-    bring(world)
+    sync_voucher(world)
     assert amounts(world) == [-125000]
 
 
 def test_a_foreign_invoice_stays_in_kroner_and_names_its_currency(world: World) -> None:
     enter(world, cost(112345, currency="EUR"), currency="EUR")
-    bring(world)
+    sync_voucher(world)
     (draft,) = world.moment.expenses.values()
     assert (draft.amount, draft.description) == (112345, "Limtre (EUR)")
 
@@ -105,8 +105,8 @@ def test_a_foreign_invoice_stays_in_kroner_and_names_its_currency(world: World) 
 )
 def test_what_does_not_come_says_why(world: World, lines: list[LedgerLine], told: tuple[str, str]) -> None:
     enter(world, *lines)
-    bring(world)
-    job = world.change(EntityType.EXPENSE, VOUCHER)
+    sync_voucher(world)
+    job = world.job(EntityType.EXPENSE, VOUCHER)
     assert (job.outcome, job.error_code, job.message) == (Outcome.SKIPPED, *told)
     assert not world.moment.expenses
     assert world.mails() == []
@@ -115,15 +115,15 @@ def test_what_does_not_come_says_why(world: World, lines: list[LedgerLine], told
 def test_what_is_older_than_the_first_day_is_left_alone(world: World) -> None:
     world.change_settings(expense_from=DAY + timedelta(days=1))
     enter(world, cost(1000))
-    bring(world)
-    assert world.change(EntityType.EXPENSE, VOUCHER).message == "It is dated before 21.02.2026"
+    sync_voucher(world)
+    assert world.job(EntityType.EXPENSE, VOUCHER).message == "It is dated before 21.02.2026"
 
 
 def test_a_document_that_waits_for_approval_holds_the_expense_back_until_it_has_it(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles(pending=True)
     enter(world, cost(125000))
-    bring(world)
-    assert world.change(EntityType.EXPENSE, VOUCHER).message == "Its document waits for approval"
+    sync_voucher(world)
+    assert world.job(EntityType.EXPENSE, VOUCHER).message == "Its document waits for approval"
     world.erp.stamps[55] = VoucherFiles((PDF,))
     world.later(days=1)
     world.run()
@@ -133,16 +133,16 @@ def test_a_document_that_waits_for_approval_holds_the_expense_back_until_it_has_
 def test_a_waiting_voucher_that_changes_is_looked_at_at_once(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles(pending=True)
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     world.erp.stamps[55] = VoucherFiles((PDF,))
-    bring(world)
+    sync_voucher(world)
     assert amounts(world) == [125000]
 
 
 def test_a_document_that_comes_later_is_added_to_the_expense_that_exists(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles((PDF,), pending=True)
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     world.erp.stamps[55] = VoucherFiles((PDF, PNG))
     world.later(days=2)
     world.run()
@@ -153,7 +153,7 @@ def test_a_document_that_comes_later_is_added_to_the_expense_that_exists(world: 
 def test_documents_of_the_same_type_have_names_of_their_own(world: World) -> None:
     world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     (files,) = world.moment.files.values()
     assert files == {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77 (2).pdf": b"PNG"}
 
@@ -161,9 +161,9 @@ def test_documents_of_the_same_type_have_names_of_their_own(world: World) -> Non
 def test_a_broken_document_does_not_lose_the_expense_and_is_tried_again(world: World) -> None:
     content = world.erp.contents.pop("1")
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     assert amounts(world) == [125000]
-    assert world.change(EntityType.EXPENSE, VOUCHER).state is JobState.QUEUED
+    assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.QUEUED
     world.erp.contents["1"] = content
     world.later(hours=1)
     world.run()
@@ -173,7 +173,7 @@ def test_a_broken_document_does_not_lose_the_expense_and_is_tried_again(world: W
 def test_a_document_that_stays_away_is_shown_to_a_person_in_the_end(world: World) -> None:
     world.erp.contents.clear()
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     for _ in range(10):
         world.later(hours=2)
         world.run()
@@ -183,7 +183,7 @@ def test_a_document_that_stays_away_is_shown_to_a_person_in_the_end(world: World
 def test_a_lost_answer_to_an_upload_brings_no_second_file(world: World) -> None:
     world.moment.fails_after["attach"] = [OutcomeUnknownError("No answer.")]
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     world.later(hours=1)
     world.run()
     assert world.moment.calls["attach"] == 1
@@ -193,7 +193,7 @@ def test_a_lost_answer_to_an_upload_brings_no_second_file(world: World) -> None:
 def test_a_lost_answer_to_a_new_expense_makes_no_second_one(world: World) -> None:
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     world.later(hours=1)
     world.run()
     assert amounts(world) == [125000]
@@ -203,7 +203,7 @@ def test_a_lost_answer_to_a_new_expense_makes_no_second_one(world: World) -> Non
 def test_an_expense_whose_answer_was_lost_is_found_although_its_cost_was_taken_back(world: World) -> None:
     world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     enter(world, cost(125000, hidden=True))
     world.later(hours=1)
     world.run()
@@ -212,67 +212,67 @@ def test_an_expense_whose_answer_was_lost_is_found_although_its_cost_was_taken_b
 
 def test_a_changed_amount_is_put_right(world: World) -> None:
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     enter(world, cost(99000))
-    bring(world)
+    sync_voucher(world)
     assert amounts(world) == [99000]
 
 
 def test_a_cost_moved_to_another_project_is_moved_in_moment(world: World) -> None:
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     enter(world, cost(125000, project_number=2))
-    bring(world)
+    sync_voucher(world)
     assert [draft.project_id for draft in world.moment.expenses.values()] == ["9"]
 
 
 def test_a_reversed_voucher_takes_its_expense_away_and_brings_it_back_when_it_returns(world: World) -> None:
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     enter(world, cost(125000, hidden=True))
-    bring(world)
+    sync_voucher(world)
     assert amounts(world) == []
-    assert world.change(EntityType.EXPENSE, VOUCHER).error_code == "removed"
+    assert world.job(EntityType.EXPENSE, VOUCHER).error_code == "removed"
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     assert amounts(world) == [125000]
 
 
 @pytest.mark.parametrize("line", [cost(99000), cost(125000, hidden=True)])
 def test_an_invoiced_expense_is_not_touched_and_a_mail_says_what_changed(world: World, line: LedgerLine) -> None:
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     world.moment.invoiced |= set(world.moment.expenses)
     enter(world, line)
-    bring(world)
+    sync_voucher(world)
     assert amounts(world) == [125000]
-    assert world.change(EntityType.EXPENSE, VOUCHER).error_code == "invoiced"
+    assert world.job(EntityType.EXPENSE, VOUCHER).error_code == "invoiced"
     assert len(world.mails()) == 1
 
 
 def test_an_expense_deleted_in_moment_does_not_come_back(world: World) -> None:
     enter(world, cost(125000))
-    bring(world)
+    sync_voucher(world)
     world.moment.expenses.clear()
-    bring(world)
+    sync_voucher(world)
     enter(world, cost(99000))
-    bring(world)
-    bring(world)
+    sync_voucher(world)
+    sync_voucher(world)
     assert amounts(world) == []
 
 
 def test_an_activity_that_cannot_be_used_needs_a_person(world: World) -> None:
     world.moment.closed_activities.add("Expenses")
     enter(world, cost(125000))
-    bring(world)
-    assert world.change(EntityType.EXPENSE, VOUCHER).state is JobState.NEEDS_ATTENTION
-    assert "Activity Expenses" in world.change(EntityType.EXPENSE, VOUCHER).message
+    sync_voucher(world)
+    assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.NEEDS_ATTENTION
+    assert "Activity Expenses" in world.job(EntityType.EXPENSE, VOUCHER).message
 
 
 def test_a_project_may_be_billable_or_not_whatever_the_others_are(world: World) -> None:
     world.change_settings(expense_billable=False, expense_billable_projects={"2": True})
     enter(world, cost(1000), cost(2000, project_number=2))
-    bring(world)
+    sync_voucher(world)
     assert {draft.project_id: draft.billable for draft in world.moment.expenses.values()} == {
         "8": False,
         "9": True,
@@ -282,7 +282,7 @@ def test_a_project_may_be_billable_or_not_whatever_the_others_are(world: World) 
 def test_a_nameless_supplier_is_found_in_the_customer_index(world: World) -> None:
     world.erp.companies[20001] = Company(20001, "Byggmaker Øst AS")
     enter(world, cost(1000), supplier_name="")
-    bring(world)
+    sync_voucher(world)
     (draft,) = world.moment.expenses.values()
     assert draft.supplier == "Byggmaker Øst AS"
 
@@ -291,7 +291,7 @@ def test_a_system_that_is_down_brings_nothing_twice(world: World) -> None:
     lines = (cost(1000), cost(2000, 6590), cost(3000, project_number=2))
     world.moment.fails_before["create_expense"] = [UnavailableError("Moment is down.") for _ in range(2)]
     enter(world, *lines)
-    bring(world)
+    sync_voucher(world)
     world.later(hours=1)
     world.run()
     assert sorted(amounts(world)) == [1000, 2000, 3000]

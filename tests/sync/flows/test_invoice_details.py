@@ -45,7 +45,7 @@ def test_a_line_with_another_vat_rate_than_its_code_is_refused_until_the_account
     world: World,
 ) -> None:
     sync(world, lines=(factories.line("1150.00", vat=15),))
-    job = world.change(EntityType.INVOICE, "9")
+    job = world.job(EntityType.INVOICE, "9")
     assert (job.outcome, job.error_code) == (Outcome.FAILED, "vat_rate")
     assert world.mails() == [("needs_attention", "Invoice 1")]
     world.erp.chart[3000] = "31"

@@ -25,7 +25,7 @@ def sync(world: World, *record_ids: str) -> None:
     world.run()
 
 
-def settle_later(world: World) -> None:
+def run_later(world: World) -> None:
     world.later(hours=3)
     world.run()
 
@@ -68,7 +68,7 @@ def test_an_invoice_posted_already_is_left_alone_however_often_the_event_comes(w
     for _ in range(3):
         sync(world)
     assert world.erp.calls["post"] == 1
-    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.UNCHANGED
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.UNCHANGED
 
 
 def test_a_credit_note_turns_the_amounts_around(world: World) -> None:
@@ -98,7 +98,7 @@ def test_an_invoice_that_shall_not_travel_is_skipped(
     put(world, **values)
     sync(world)
     assert not world.erp.vouchers
-    job = world.change(EntityType.INVOICE, "9")
+    job = world.job(EntityType.INVOICE, "9")
     assert (job.outcome, job.error_code) == (Outcome.SKIPPED, error_code)
     assert world.mails() == []
 
@@ -124,7 +124,7 @@ def test_one_bad_invoice_never_holds_up_the_others(world: World) -> None:
         put(world, str(n), number=n, kid="refuse me" if n == 3 else "")
     sync(world, *"12345")
     assert {number for _, number in world.erp.vouchers} == {1, 2, 4, 5}
-    assert world.change(EntityType.INVOICE, "3").message == "KID is wrong."
+    assert world.job(EntityType.INVOICE, "3").message == "KID is wrong."
     assert world.mails() == [("needs_attention", "Invoice 3")]
 
 
@@ -132,9 +132,9 @@ def test_a_voucher_whose_answer_was_lost_is_found_and_not_posted_again(world: Wo
     put(world)
     world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
-    assert world.change(EntityType.INVOICE, "9").state is JobState.QUEUED
-    settle_later(world)
-    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.job(EntityType.INVOICE, "9").state is JobState.QUEUED
+    run_later(world)
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
     assert world.erp.calls["post"] == 1
 
 
@@ -142,7 +142,7 @@ def test_a_voucher_that_was_not_saved_after_all_is_posted(world: World) -> None:
     put(world)
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
-    settle_later(world)
+    run_later(world)
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
@@ -164,8 +164,8 @@ def test_a_look_that_fails_leaves_it_open_what_was_saved(world: World, fails: Sy
     world.erp.fails_before["posted"] = [fails]
     sync(world)
     world.connections.resume(world.connection.id, actor="test", now=world.now)
-    settle_later(world)
-    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    run_later(world)
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
@@ -176,7 +176,7 @@ def test_a_year_that_cannot_be_numbered_leaves_what_is_known_of_the_other(world:
     world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]
     world.erp.fails_before["next_voucher_number"] = [None, UnavailableError("Down.")]
     sync(world, "1", "2")
-    settle_later(world)
+    run_later(world)
     assert sorted(world.erp.vouchers) == [(2025, 1), (2026, 1)]
 
 
@@ -186,7 +186,7 @@ def test_another_voucher_under_the_same_number_is_not_touched_and_a_person_is_as
     put(world, "10", number=1, amounts=("999.00",))
     sync(world, "10")
     assert world.erp.vouchers[2026, 1].entries[0].amount == 125000
-    assert world.change(EntityType.INVOICE, "10").error_code == "differs"
+    assert world.job(EntityType.INVOICE, "10").error_code == "differs"
     assert world.mails() == [("needs_attention", "Invoice 1")]
 
 
@@ -195,8 +195,8 @@ def test_a_draft_of_unknown_outcome_cannot_be_seen_so_a_person_is_asked(world: W
     put(world)
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
-    settle_later(world)
-    assert world.change(EntityType.INVOICE, "9").error_code == "unseen_draft"
+    run_later(world)
+    assert world.job(EntityType.INVOICE, "9").error_code == "unseen_draft"
     assert world.erp.calls["post"] == 1
 
 
@@ -205,8 +205,8 @@ def test_a_person_who_has_looked_for_a_draft_of_unknown_outcome_has_it_posted(wo
     put(world)
     world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
-    settle_later(world)
-    chosen = JobFilter(ids=frozenset({world.change(EntityType.INVOICE, "9").id}))
+    run_later(world)
+    chosen = JobFilter(ids=frozenset({world.job(EntityType.INVOICE, "9").id}))
     job_actions.retry(world.database, chosen, actor="kari", now=world.now)
     world.run()
     assert list(world.erp.vouchers) == [(2026, 1)]
@@ -216,8 +216,8 @@ def test_24sevenoffice_being_down_costs_nothing_but_time(world: World) -> None:
     put(world)
     world.erp.fails_before["post"] = [UnavailableError("Down."), UnavailableError("Down.")]
     sync(world)
-    settle_later(world)
-    settle_later(world)
+    run_later(world)
+    run_later(world)
     assert list(world.erp.vouchers) == [(2026, 1)]
     assert world.mails() == []
 
@@ -261,7 +261,7 @@ def test_what_would_be_refused_is_refused_before_it_is_sent(
 ) -> None:
     put(world, **values)
     sync(world)
-    job = world.change(EntityType.INVOICE, "9")
+    job = world.job(EntityType.INVOICE, "9")
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, error_code)
     assert world.erp.calls["post"] == 0
 
@@ -269,7 +269,7 @@ def test_what_would_be_refused_is_refused_before_it_is_sent(
 def test_a_year_opened_meanwhile_lets_the_invoice_through(world: World) -> None:
     put(world, day=date(2027, 1, 5))
     sync(world)
-    assert world.change(EntityType.INVOICE, "9").error_code == "fiscal_year"
+    assert world.job(EntityType.INVOICE, "9").error_code == "fiscal_year"
     world.erp.years.append(FiscalYear(date(2027, 1, 1), date(2027, 12, 31), locked=False))
     sync(world)
     assert list(world.erp.vouchers) == [(2027, 1)]

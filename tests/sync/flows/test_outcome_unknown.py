@@ -15,7 +15,7 @@ def test_a_lost_voucher_is_looked_for_also_when_its_invoice_was_left_alone_meanw
     sync(world, ExportStatus.TO_TRANSFER)
     world.later(hours=2)
     sync(world, ExportStatus.DO_NOT_TRANSFER)
-    assert world.change(EntityType.INVOICE, "9").outcome is Outcome.SKIPPED
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SKIPPED
     world.later(days=800)
     assert retention.delete_done_jobs(world.database, before=world.now) == 2  # the customer and the project
     sync(world, ExportStatus.TO_TRANSFER)

@@ -34,7 +34,7 @@ def test_an_unchanged_project_is_not_saved_again(world: World) -> None:
     sync(world)
     sync(world)
     assert world.erp.calls["save_project"] == 1
-    assert world.change(EntityType.PROJECT, "8").outcome is Outcome.UNCHANGED
+    assert world.job(EntityType.PROJECT, "8").outcome is Outcome.UNCHANGED
 
 
 def test_a_new_client_id_is_brought_to_the_project_at_its_next_change(world: World) -> None:
@@ -51,7 +51,7 @@ def test_a_new_client_id_is_brought_to_the_project_at_its_next_change(world: Wor
 def test_a_project_number_that_is_no_whole_number_needs_a_person(world: World, number: str) -> None:
     world.moment.put(factories.project("8", number=number, customer_id=""))
     sync(world)
-    job = world.change(EntityType.PROJECT, "8")
+    job = world.job(EntityType.PROJECT, "8")
     assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "project_number")
     assert not world.erp.projects
 
@@ -61,14 +61,14 @@ def test_two_projects_of_moment_cannot_share_a_number(world: World) -> None:
     world.moment.put(factories.project("9", customer_id=""))
     sync(world, "8")
     sync(world, "9")
-    assert world.change(EntityType.PROJECT, "9").error_code == "taken"
+    assert world.job(EntityType.PROJECT, "9").error_code == "taken"
 
 
 def test_a_project_waits_while_its_customer_needs_a_person_and_follows_it(world: World) -> None:
     world.moment.put(factories.customer("7", name=""))
     world.moment.put(factories.project("8"))
     sync(world)
-    assert world.change(EntityType.PROJECT, "8").state is JobState.QUEUED
+    assert world.job(EntityType.PROJECT, "8").state is JobState.QUEUED
     assert world.mails() == [("needs_attention", "Customer 7")]
     world.moment.put(factories.customer("7"))
     world.receive(EntityType.CUSTOMER, "7")
@@ -85,7 +85,7 @@ def test_a_project_of_the_same_number_and_name_is_taken_over(world: World) -> No
     world.moment.put(factories.project("8", customer_id=""))
     sync(world)
     assert world.erp.projects[1].name == "Kulturhuset"
-    assert world.change(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
+    assert world.job(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
 
 
 @pytest.mark.parametrize("other", [{"name": "Brannstasjonen"}, {"customer_number": 4711}])
@@ -97,7 +97,7 @@ def test_a_project_whose_number_another_one_has_is_asked_about_before_it_overwri
     world.moment.put(factories.customer("7"))
     world.moment.put(factories.project("8"))
     sync(world)
-    job = world.change(EntityType.PROJECT, "8")
+    job = world.job(EntityType.PROJECT, "8")
     assert (job.state, job.error_code, world.erp.projects[1]) == (
         JobState.NEEDS_ATTENTION,
         "project_taken",
@@ -136,7 +136,7 @@ def test_a_project_whose_save_lost_its_answer_is_not_taken_for_another(world: Wo
     sync(world)
     world.later(hours=1)
     world.run()
-    assert world.change(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
+    assert world.job(EntityType.PROJECT, "8").outcome is Outcome.SYNCED
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_project_renamed_after_its_save_lost_the_answer_is_known_by_the_client
     world.moment.put(factories.project("8", customer_id="", name="Kulturhuset, trinn 2"))
     world.later(hours=1)
     sync(world)
-    assert world.change(EntityType.PROJECT, "8").outcome is outcome
+    assert world.job(EntityType.PROJECT, "8").outcome is outcome
     assert (world.erp.projects[1].name == "Kulturhuset, trinn 2") is (outcome is Outcome.SYNCED)
 
 
@@ -162,4 +162,4 @@ def test_two_projects_of_moment_with_one_number_in_one_batch_do_not_overwrite_ea
     world.moment.put(factories.project("9", name="Brannstasjonen", customer_id=""))
     sync(world, "8", "9")
     assert world.erp.projects[1].name == "Kulturhuset"
-    assert world.change(EntityType.PROJECT, "9").error_code == "taken"
+    assert world.job(EntityType.PROJECT, "9").error_code == "taken"

@@ -37,7 +37,7 @@ def put(world: World) -> None:
     world.run()
 
 
-def fates(world: World) -> list[PlannedAction]:
+def planned_actions(world: World) -> list[PlannedAction]:
     backfill = period(world)
     return [each.action for each in backfill.plan(EntityType.INVOICE, backfill.records(EntityType.INVOICE))]
 
@@ -60,7 +60,7 @@ def test_the_invoices_of_the_period_are_posted_the_oldest_first(world: World) ->
 def test_what_the_ledger_has_is_linked_and_not_posted(world: World) -> None:
     world.moment.put(factories.invoice("9"))
     post_by_hand(world)
-    assert fates(world) == [PlannedAction.LINK]
+    assert planned_actions(world) == [PlannedAction.LINK]
     put(world)
     assert len(world.erp.vouchers) == 1
     assert world.erp.calls["post"] == 0
@@ -70,10 +70,10 @@ def test_what_the_ledger_has_is_linked_and_not_posted(world: World) -> None:
 def test_what_differs_in_the_ledger_is_left_to_a_person(world: World) -> None:
     world.moment.put(factories.invoice("9"))
     post_by_hand(world, amount=99900)
-    assert fates(world) == [PlannedAction.ASK]
+    assert planned_actions(world) == [PlannedAction.ASK]
     put(world)
     assert world.erp.calls["post"] == 0
-    assert (world.change(EntityType.INVOICE, "9").state, world.change(EntityType.INVOICE, "9").error_code) == (
+    assert (world.job(EntityType.INVOICE, "9").state, world.job(EntityType.INVOICE, "9").error_code) == (
         JobState.NEEDS_ATTENTION,
         "differs",
     )
@@ -83,17 +83,17 @@ def test_what_differs_in_the_ledger_is_left_to_a_person(world: World) -> None:
 def test_one_posted_on_another_day_of_the_year_is_found_too(world: World) -> None:
     world.moment.put(factories.invoice("9"))
     post_by_hand(world, day=date(2026, 12, 30))
-    assert fates(world) == [PlannedAction.ASK]
+    assert planned_actions(world) == [PlannedAction.ASK]
 
 
 def test_one_whose_customer_is_not_synced_yet_is_compared_when_it_is(world: World) -> None:
     world.moment.put(stranger("70", name="Fjord AS"))
     world.moment.put(factories.invoice("9", customer_id="70"))
     post_by_hand(world, customer=10002)
-    assert fates(world) == [PlannedAction.ASK]
+    assert planned_actions(world) == [PlannedAction.ASK]
     put(world)
     assert len(world.erp.vouchers) == 1
-    assert world.change(EntityType.INVOICE, "9").state is JobState.DONE
+    assert world.job(EntityType.INVOICE, "9").state is JobState.DONE
 
 
 def test_drafts_that_are_in_the_ledger_by_now_are_compared_as_well(world: World) -> None:
@@ -101,20 +101,20 @@ def test_drafts_that_are_in_the_ledger_by_now_are_compared_as_well(world: World)
     world.moment.put(factories.invoice("9"))
     post_by_hand(world, amount=99900)
     put(world)
-    assert world.change(EntityType.INVOICE, "9").error_code == "differs"
+    assert world.job(EntityType.INVOICE, "9").error_code == "differs"
 
 
 def test_what_a_locked_year_has_is_linked_without_a_word(world: World) -> None:
     world.erp.years = [replace(year, locked=True) for year in world.erp.years]
     world.moment.put(factories.invoice("9"))
     post_by_hand(world)
-    assert fates(world) == [PlannedAction.LINK]
+    assert planned_actions(world) == [PlannedAction.LINK]
 
 
 def test_what_moment_says_is_transferred_or_not_to_be_is_left_alone(world: World) -> None:
     world.moment.put(factories.invoice("9", export_status=ExportStatus.TRANSFERRED))
     world.moment.put(factories.invoice("10", number=2, export_status=ExportStatus.DO_NOT_TRANSFER))
-    assert fates(world) == [PlannedAction.SKIP, PlannedAction.SKIP]
+    assert planned_actions(world) == [PlannedAction.SKIP, PlannedAction.SKIP]
     put(world)
     assert {view.record.entity_type for view in job_list.latest(world.database, JobFilter())} == {
         EntityType.CUSTOMER,
@@ -124,21 +124,21 @@ def test_what_moment_says_is_transferred_or_not_to_be_is_left_alone(world: World
 
 def test_what_would_be_refused_is_shown_to_a_person(world: World) -> None:
     world.moment.put(factories.invoice("9", total=Decimal(1)))
-    assert fates(world) == [PlannedAction.REJECT]
+    assert planned_actions(world) == [PlannedAction.REJECT]
     put(world)
-    assert world.change(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
+    assert world.job(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
 
 
 def test_what_is_refused_now_and_in_the_ledger_is_not_posted_when_it_is_corrected(world: World) -> None:
     world.moment.put(factories.project("80", number="A-1"))
     world.moment.put(factories.invoice("9", project_id="80"))
     post_by_hand(world)
-    assert fates(world) == [PlannedAction.ASK]
+    assert planned_actions(world) == [PlannedAction.ASK]
     put(world)
     world.moment.put(factories.project("80", number="2"))
     world.receive(EntityType.PROJECT, "80")
     world.run()
-    assert world.change(EntityType.INVOICE, "9").state is JobState.DONE
+    assert world.job(EntityType.INVOICE, "9").state is JobState.DONE
     assert world.erp.calls["post"] == 0
 
 
@@ -153,7 +153,7 @@ def test_what_was_synced_or_is_on_its_way_or_closed_is_passed_over(world: World)
     job_actions.dismiss(
         world.database, JobFilter(ids=frozenset({closed.id})), because="Posted.", actor="kari", now=world.now
     )
-    assert fates(world) == []
+    assert planned_actions(world) == []
     put(world)
     backfill = period(world)
     tally = backfill.progress(EntityType.INVOICE, backfill.records(EntityType.INVOICE))
@@ -242,7 +242,7 @@ def test_many_refused_invoices_do_not_have_the_ledger_asked_again_for_each(world
     world.erp.years = [replace(year, locked=True) for year in world.erp.years]
     for number in range(1, 30):
         world.moment.put(factories.invoice(str(8 + number), number=number))
-    assert set(fates(world)) == {PlannedAction.REJECT}
+    assert set(planned_actions(world)) == {PlannedAction.REJECT}
     assert world.erp.calls["forget"] == 0
 
 

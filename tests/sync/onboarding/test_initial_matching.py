@@ -13,11 +13,11 @@ from tests import factories
 from tests.sync.conftest import World
 
 
-def desk_of(world: World) -> SyncContext:
+def context_of(world: World) -> SyncContext:
     return world.open_context(world.connection, lambda: pytest.fail("Nothing is to be written remotely."))
 
 
-def fates(planned: Sequence[PlannedRecord]) -> dict[str, tuple[PlannedAction, str]]:
+def matches(planned: Sequence[PlannedRecord]) -> dict[str, tuple[PlannedAction, str]]:
     return {each.record.id: (each.action, each.remote_id) for each in planned}
 
 
@@ -54,7 +54,7 @@ def used(world: World) -> World:
     return world
 
 
-TOLD = {
+EXPECTED = {
     "7": (PlannedAction.LINK, "1"),
     "8": (PlannedAction.ASK, ""),
     "9": (PlannedAction.SYNC, ""),
@@ -70,8 +70,8 @@ TOLD = {
 
 
 def test_a_survey_tells_what_would_become_of_everything_and_writes_nothing(used: World) -> None:
-    context = desk_of(used)
-    assert fates(initial_matching.plan(context)) == TOLD
+    context = context_of(used)
+    assert matches(initial_matching.plan(context)) == EXPECTED
     assert used.erp.calls == {"all_companies": 1, "existing_projects": 1}
     assert context.link(Record(EntityType.CUSTOMER, "7")) is None
     used.run()
@@ -79,22 +79,22 @@ def test_a_survey_tells_what_would_become_of_everything_and_writes_nothing(used:
 
 
 def test_what_is_certain_is_linked_what_is_unclear_asked_and_the_rest_left_to_the_flows(used: World) -> None:
-    context = desk_of(used)
+    context = context_of(used)
     initial_matching.apply(context, initial_matching.plan(context), create=False)
     used.run()
     assert used.moment.customers["7"].number == "1"
     assert used.erp.companies[1].moment_id == "7"
-    assert used.change(EntityType.PROJECT, "21").outcome is Outcome.SYNCED
+    assert used.job(EntityType.PROJECT, "21").outcome is Outcome.SYNCED
     asked = {"8": "which_customer", "11": "which_customer", "22": "project_taken", "26": "taken"}
     for record_id, error_code in asked.items():
-        job = used.change(EntityType.CUSTOMER if record_id in "811" else EntityType.PROJECT, record_id)
+        job = used.job(EntityType.CUSTOMER if record_id in "811" else EntityType.PROJECT, record_id)
         assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, error_code)
     assert set(used.erp.projects) == {1, 2, 3}
 
 
 def test_it_may_be_done_again_and_then_creates_what_is_new_on_demand(used: World) -> None:
     for create in (False, True, True):
-        context = desk_of(used)
+        context = context_of(used)
         initial_matching.apply(context, initial_matching.plan(context), create=create)
         used.run()
     assert sorted(each.name for each in used.erp.companies.values()) == [
@@ -104,21 +104,21 @@ def test_it_may_be_done_again_and_then_creates_what_is_new_on_demand(used: World
         "Ola Nordmann",
     ]
     assert set(used.erp.projects) == {1, 2, 3, 4}
-    again = fates(initial_matching.plan(desk_of(used)))
+    again = matches(initial_matching.plan(context_of(used)))
     assert {again[record_id][0] for record_id in ("7", "9", "21", "24")} == {PlannedAction.LINKED}
     assert [again[record_id] for record_id in ("8", "11", "22", "26")] == [(PlannedAction.ASK, "")] * 4
 
 
 def test_a_record_that_another_took_in_the_meantime_is_asked_about(used: World) -> None:
-    context = desk_of(used)
+    context = context_of(used)
     planned = initial_matching.plan(context)
-    desk_of(used).save_link(Record(EntityType.CUSTOMER, "11"), remote_id="1")
-    told = fates(initial_matching.apply(context, planned, create=False))
+    context_of(used).save_link(Record(EntityType.CUSTOMER, "11"), remote_id="1")
+    told = matches(initial_matching.apply(context, planned, create=False))
     assert told["7"] == (PlannedAction.ASK, "1")
     used.run()
-    assert used.change(EntityType.CUSTOMER, "7").error_code == "which_customer"
+    assert used.job(EntityType.CUSTOMER, "7").error_code == "which_customer"
 
 
 def test_only_the_entity_types_that_are_synced_are_looked_at(used: World) -> None:
     used.change_settings(entity_types={EntityType.PROJECT})
-    assert {each.record.entity_type for each in initial_matching.plan(desk_of(used))} == {EntityType.PROJECT}
+    assert {each.record.entity_type for each in initial_matching.plan(context_of(used))} == {EntityType.PROJECT}

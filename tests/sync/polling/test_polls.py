@@ -63,7 +63,7 @@ def test_a_changed_voucher_enters_the_inbox(world: World, expenses: Lane) -> Non
     line = LedgerLine(4300, 1000, date(2026, 2, 20))
     world.erp.purchases = {"2026-4-1": [line], "2026-4-2": [replace(line, account=4000)]}
     assert look(world, expenses) == 1
-    assert world.change(EntityType.EXPENSE, "2026-4-1").state is JobState.QUEUED
+    assert world.job(EntityType.EXPENSE, "2026-4-1").state is JobState.QUEUED
 
 
 def test_a_poll_without_news_is_one_call(world: World, expenses: Lane) -> None:
@@ -115,7 +115,7 @@ def test_an_import_looks_at_the_days_asked_for_and_leaves_the_cursor_where_it_is
     since = world.now - timedelta(days=10)
     assert import_expenses(world.database, world.erp, world.connection, since=since, now=world.now) == 1
     assert [asked for asked, _ in world.erp.asked] == [since, since + WINDOW]
-    assert world.change(EntityType.EXPENSE, "2026-4-1").state is JobState.QUEUED
+    assert world.job(EntityType.EXPENSE, "2026-4-1").state is JobState.QUEUED
     assert cursors.position(world.database, expenses) is None
 
 
@@ -226,7 +226,7 @@ def test_the_nightly_poll_finds_what_the_others_were_not_shown(world: World, cus
     assert poll(world, customers, hours=12) == 0  # it is not three o'clock yet
     assert poll(world, customers, hours=2) == 1
     assert missed(world) == 1
-    assert world.change(EntityType.CUSTOMER, CUSTOMER).state is JobState.DONE
+    assert world.job(EntityType.CUSTOMER, CUSTOMER).state is JobState.DONE
 
 
 def test_a_night_without_losses_has_nothing_looked_at_again(world: World, customers: Lane) -> None:

@@ -101,7 +101,7 @@ OWED = LedgerLine(2400, -100000, DAY, supplier_number=20001, supplier_name="Bygg
 NAME = "2026-104-40001"
 
 
-def bring(world: World, *lines: LedgerLine) -> None:
+def sync_voucher(world: World, *lines: LedgerLine) -> None:
     """Have a supplier's voucher of these lines brought."""
     world.change_settings(entity_types=(EntityType.EXPENSE,), expense_accounts="4300")
     world.moment.projects["8"] = factories.project()
@@ -119,21 +119,21 @@ def expenses(world: World, first: date, last: date) -> ReconciliationReport:
 
 @pytest.mark.parametrize(("month", "equal"), [(3, 1), (4, 0)], ids=["the supplier's line", "the cost"])
 def test_a_voucher_that_two_months_share_is_read_whole(world: World, month: int, equal: int) -> None:
-    bring(world, replace(COST, day=date(2026, 4, 15)), OWED)
+    sync_voucher(world, replace(COST, day=date(2026, 4, 15)), OWED)
     report = expenses(world, date(2026, month, 1), date(2026, month, 30))
     assert (report.discrepancies, report.count("equal")) == ([], equal)
     assert world.erp.calls["booked_vouchers"] == 3
 
 
 def test_the_lines_of_a_voucher_may_come_in_any_order(world: World) -> None:
-    bring(world, COST, replace(COST, text="Plank"), replace(OWED, amount=-200000))
+    sync_voucher(world, COST, replace(COST, text="Plank"), replace(OWED, amount=-200000))
     world.erp.purchases[NAME].reverse()
     assert expenses(world, FIRST, LAST).counts == {"equal": 1}
 
 
 def test_a_supplier_whom_only_the_customer_index_names_is_not_compared(world: World) -> None:
     world.erp.companies[20001] = Company(20001, "Byggmakker AS")
-    bring(world, replace(COST, text=""), replace(OWED, supplier_name=""))
+    sync_voucher(world, replace(COST, text=""), replace(OWED, supplier_name=""))
     assert next(iter(world.moment.expenses.values())).supplier == "Byggmakker AS"
     assert expenses(world, FIRST, LAST).counts == {"equal": 1}
     assert world.erp.calls["company"] == 0
@@ -142,7 +142,7 @@ def test_a_supplier_whom_only_the_customer_index_names_is_not_compared(world: Wo
 def test_what_was_read_off_documents_is_compared_too(world: World) -> None:
     document = VoucherFile("1", "pdf", supplier="Byggmakker AS", invoice_number="F-77")
     world.erp.stamps[55], world.erp.contents["1"] = VoucherFiles((document,)), b"%PDF"
-    bring(world, replace(COST, stamp=55), replace(OWED, supplier_name="", invoice_number="", stamp=55))
+    sync_voucher(world, replace(COST, stamp=55), replace(OWED, supplier_name="", invoice_number="", stamp=55))
     assert expenses(world, FIRST, LAST).counts == {"equal": 1}
     (expense_id,) = world.moment.expenses
     world.moment.expenses[expense_id] = replace(world.moment.expenses[expense_id], supplier="Byggmax AS")
@@ -151,7 +151,7 @@ def test_what_was_read_off_documents_is_compared_too(world: World) -> None:
 
 
 def test_the_documents_of_all_vouchers_are_asked_for_together(world: World) -> None:
-    bring(world, COST, OWED)
+    sync_voucher(world, COST, OWED)
     for n in range(2, 2000):
         world.erp.purchases[f"2026-104-{40000 + n}"] = [replace(COST, stamp=n), replace(OWED, stamp=n)]
         world.erp.stamps[n] = VoucherFiles(pending=n % 2 == 0)
@@ -161,7 +161,7 @@ def test_the_documents_of_all_vouchers_are_asked_for_together(world: World) -> N
 
 
 def test_a_report_with_expenses_survives_being_kept_and_what_is_known_of_them_is_set_apart(world: World) -> None:
-    bring(world, COST, OWED)
+    sync_voucher(world, COST, OWED)
     world.moment.expenses.clear()
     report = reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)
     assert ReconciliationReport.from_json(report.as_json()) == report

@@ -13,7 +13,7 @@ from models.enums import EntityType, Lane, Role
 from models.inbox import missed_webhooks
 from models.inbox.missed_webhooks import ModifiedRecord
 from models.schema.tables import AuditRow
-from tests.installation import messages, stuck
+from tests.installation import failed_job, messages
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in
 from worker.container import Container, clock
@@ -50,7 +50,7 @@ OWNERS_DOCUMENT = {
 """What a bookkeeper enters, as a form sends it."""
 
 
-class Desk:
+class SettingsPage:
     """A connection, and an administrator of this one only, who has its page before them."""
 
     def __init__(self, web: Web, container: Container) -> None:
@@ -81,24 +81,26 @@ class Desk:
 
 
 @pytest.fixture
-def desk(web: Web, container: Container) -> Desk:
-    return Desk(web, container)
+def settings_page(web: Web, container: Container) -> SettingsPage:
+    return SettingsPage(web, container)
 
 
-def test_a_form_that_is_sent_as_it_stands_changes_nothing(desk: Desk) -> None:
-    before = desk.saved
-    assert desk.save().status_code == 303
-    assert desk.saved == before
+def test_a_form_that_is_sent_as_it_stands_changes_nothing(settings_page: SettingsPage) -> None:
+    before = settings_page.saved
+    assert settings_page.save().status_code == 303
+    assert settings_page.saved == before
 
 
-def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(desk: Desk) -> None:
-    desk.person = desk.web.as_(Role.ADMINISTRATOR)  # of all connections, whose choice is saved at once
-    answer = desk.save(**OWNERS_DOCUMENT)
-    operation = desk.tested
+def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(settings_page: SettingsPage) -> None:
+    settings_page.person = settings_page.web.as_(
+        Role.ADMINISTRATOR
+    )  # of all connections, whose choice is saved at once
+    answer = settings_page.save(**OWNERS_DOCUMENT)
+    operation = settings_page.tested
     assert operation
     assert answer.headers["Location"] == f"/operations/{operation.id}?done=saved"
-    assert ("run_operation", operation.id) in messages(desk.container)
-    now = desk.saved
+    assert ("run_operation", operation.id) in messages(settings_page.container)
+    now = settings_page.saved
     assert now.password.get_secret_value() == "typed-password"
     assert now.moment_api_key.get_secret_value() == "moment-demo-key"
     assert (now.username, now.client_id, now.factoring_id) == ("regnskap@example.com", "1001-M", 10042)
@@ -114,11 +116,11 @@ def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(desk: Desk) -
     assert str(now.expense_from) == "2026-01-01"
     assert now.error_emails == ("anna@example.com", "per@example.com")
     assert (now.weekly_digest, now.language) == (True, "en")
-    again = fields_of(desk.person.get(desk.address), desk.address)
+    again = fields_of(settings_page.person.get(settings_page.address), settings_page.address)
     assert again["billable_projects"] == "8, 9"
     assert again["error_emails"] == "anna@example.com\nper@example.com"
-    assert desk.save().status_code == 303
-    assert desk.saved == now
+    assert settings_page.save().status_code == 303
+    assert settings_page.saved == now
 
 
 @pytest.mark.parametrize(
@@ -151,86 +153,93 @@ def test_a_bookkeeper_fills_in_the_settings_of_the_owners_document(desk: Desk) -
     ],
 )
 def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_saved(
-    desk: Desk,
+    settings_page: SettingsPage,
     name: str,
     entered: str | list[str],
     said: str,
 ) -> None:
-    before = desk.saved
-    page = desk.save(password="typed-password", client_id="kept <b>", **{name: entered})
+    before = settings_page.saved
+    page = settings_page.save(password="typed-password", client_id="kept <b>", **{name: entered})
     assert page.status_code == 422
     assert error_at(page, name) == said
     assert "typed-password" not in page.text
     assert 'value="kept &lt;b&gt;"' in page.text
-    assert desk.saved == before
-    assert desk.tested is None
+    assert settings_page.saved == before
+    assert settings_page.tested is None
 
 
-def test_settings_that_do_not_go_together_are_shown_at_the_one_to_correct(desk: Desk) -> None:
-    page = desk.save(client_id="1001-M", client_id_field="DepartmentId")
+def test_settings_that_do_not_go_together_are_shown_at_the_one_to_correct(settings_page: SettingsPage) -> None:
+    page = settings_page.save(client_id="1001-M", client_id_field="DepartmentId")
     assert "takes whole numbers only" in error_at(page, "client_id")
-    page = desk.save(entity_types=["invoice", "expense"], expense_accounts="")
+    page = settings_page.save(entity_types=["invoice", "expense"], expense_accounts="")
     assert "no account is named" in error_at(page, "expense_accounts")
-    page = desk.save(billable_projects="7", not_billable_projects="7")
+    page = settings_page.save(billable_projects="7", not_billable_projects="7")
     assert error_at(page, "not_billable_projects") == "Project 7 stands in both fields."
 
 
-def test_the_page_tells_how_many_changes_came_without_a_webhook(desk: Desk) -> None:
-    connection, now = desk.web.connection, clock()
+def test_the_page_tells_how_many_changes_came_without_a_webhook(settings_page: SettingsPage) -> None:
+    connection, now = settings_page.web.connection, clock()
     missed_webhooks.record(
-        desk.container.database, Lane(connection.id, EntityType.INVOICE), [ModifiedRecord("9", now)], now=now
+        settings_page.container.database,
+        Lane(connection.id, EntityType.INVOICE),
+        [ModifiedRecord("9", now)],
+        now=now,
     )
-    stuck(desk.container, connection, record_id="9")
-    cells = re.findall(r'data-label="Missing in 7 days">(\d+)<', desk.person.get(desk.address).text)
+    failed_job(settings_page.container, connection, record_id="9")
+    cells = re.findall(
+        r'data-label="Missing in 7 days">(\d+)<', settings_page.person.get(settings_page.address).text
+    )
     assert cells == ["0", "0", "1"]
 
 
-def test_secrets_are_on_no_page(desk: Desk) -> None:
-    page = desk.person.get(desk.address).text
+def test_secrets_are_on_no_page(settings_page: SettingsPage) -> None:
+    page = settings_page.person.get(settings_page.address).text
     assert "It is set. Leave this empty to keep it." in page
     for secret in ("demo-password", "moment-demo-key"):
         assert secret not in page
     assert "Demo AS" in page
-    assert desk.saved.password.get_secret_value() == "demo-password"
+    assert settings_page.saved.password.get_secret_value() == "demo-password"
 
 
-def test_of_two_who_save_the_second_is_warned(desk: Desk) -> None:
-    seen = fields_of(desk.person.get(desk.address), desk.address)
-    fill_in(desk.web.as_(Role.ADMINISTRATOR), desk.address, client_id="first")
-    late = desk.person.ask("POST", desk.address, data={**seen, "client_id": "second"})
+def test_of_two_who_save_the_second_is_warned(settings_page: SettingsPage) -> None:
+    seen = fields_of(settings_page.person.get(settings_page.address), settings_page.address)
+    fill_in(settings_page.web.as_(Role.ADMINISTRATOR), settings_page.address, client_id="first")
+    late = settings_page.person.ask("POST", settings_page.address, data={**seen, "client_id": "second"})
     assert late.status_code == 409
     assert "somebody else has changed these settings" in late.text
     assert 'value="second"' in late.text
-    assert desk.saved.client_id == "first"
-    again = desk.person.ask("POST", desk.address, data={**fields_of(late, desk.address)})
+    assert settings_page.saved.client_id == "first"
+    again = settings_page.person.ask(
+        "POST", settings_page.address, data={**fields_of(late, settings_page.address)}
+    )
     assert again.status_code == 409
-    assert desk.save(client_id="second").status_code == 303
-    assert desk.saved.client_id == "second"
+    assert settings_page.save(client_id="second").status_code == 303
+    assert settings_page.saved.client_id == "second"
 
 
-def test_a_form_without_its_version_saves_nothing(desk: Desk) -> None:
-    before = desk.saved
-    assert desk.person.post(desk.address, client_id="7").status_code == 409
-    assert desk.saved == before
+def test_a_form_without_its_version_saves_nothing(settings_page: SettingsPage) -> None:
+    before = settings_page.saved
+    assert settings_page.person.post(settings_page.address, client_id="7").status_code == 409
+    assert settings_page.saved == before
 
 
-def test_who_changed_what_stands_in_the_audit(desk: Desk) -> None:
-    desk.save(receivables_account="1501", password="typed-password")
-    with desk.container.database.transaction() as session:
+def test_who_changed_what_stands_in_the_audit(settings_page: SettingsPage) -> None:
+    settings_page.save(receivables_account="1501", password="typed-password")
+    with settings_page.container.database.transaction() as session:
         told = [(row.actor, str(row.action)) for row in session.scalars(select(AuditRow).order_by(AuditRow.id))]
     changed = [what for actor, what in told if actor.startswith("administrator-")]
     assert changed == ["Password: changed", "Receivables account: 1500 → 1501"]
 
 
-def test_what_paused_itself_works_again_with_new_settings(desk: Desk) -> None:
-    desk.container.connections.pause(desk.number, "The password is wrong.", now=clock())
-    desk.save(password="better-password")
-    assert desk.container.connections.get(desk.number).is_available(clock())
+def test_what_paused_itself_works_again_with_new_settings(settings_page: SettingsPage) -> None:
+    settings_page.container.connections.pause(settings_page.number, "The password is wrong.", now=clock())
+    settings_page.save(password="better-password")
+    assert settings_page.container.connections.get(settings_page.number).is_available(clock())
 
 
-def test_an_account_that_the_last_test_did_not_see_is_refused(desk: Desk) -> None:
-    desk.know(1500, 3000, 4000, 4350)
-    page = desk.save(
+def test_an_account_that_the_last_test_did_not_see_is_refused(settings_page: SettingsPage) -> None:
+    settings_page.know(1500, 3000, 4000, 4350)
+    page = settings_page.save(
         receivables_account="1501",
         expense_accounts="4000, 4300-4399, 6590",
         vat_codes="3999=3",
@@ -241,18 +250,26 @@ def test_an_account_that_the_last_test_did_not_see_is_refused(desk: Desk) -> Non
     assert "has nothing for 6590." in error_at(page, "expense_accounts")
     assert "has nothing for 3999." in error_at(page, "vat_codes")
     assert "has nothing for 3998." in error_at(page, "accounts")
-    elsewhere = desk.save(receivables_account="1501", username="other@example.com", password="typed-password")
+    elsewhere = settings_page.save(
+        receivables_account="1501", username="other@example.com", password="typed-password"
+    )
     assert elsewhere.status_code == 303
 
 
-def test_accounts_are_not_held_against_anything_while_24sevenoffice_is_away(desk: Desk) -> None:
-    desk.know()
-    assert desk.save(receivables_account="1501").status_code == 303
+def test_accounts_are_not_held_against_anything_while_24sevenoffice_is_away(settings_page: SettingsPage) -> None:
+    settings_page.know()
+    assert settings_page.save(receivables_account="1501").status_code == 303
 
 
-def test_a_login_that_cannot_be_one_is_not_tried(desk: Desk) -> None:
-    asked = fill_in(desk.person, desk.address, to=f"{desk.address}/clients", username="", client_id="typed")
+def test_a_login_that_cannot_be_one_is_not_tried(settings_page: SettingsPage) -> None:
+    asked = fill_in(
+        settings_page.person,
+        settings_page.address,
+        to=f"{settings_page.address}/clients",
+        username="",
+        client_id="typed",
+    )
     assert asked.status_code == 422
     assert error_at(asked, "username") == "Fill this in."
     assert 'value="typed"' in asked.text
-    assert messages(desk.container) == []
+    assert messages(settings_page.container) == []

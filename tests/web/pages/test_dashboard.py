@@ -3,7 +3,6 @@ import pytest
 from local.servers import Server
 from models.enums import EntityType, JobState, Record, Role
 from tests.factories import NOW, settings
-from tests.installation import stuck
 from tests.models import outages
 from tests.models.completed_jobs import settled
 from tests.web.conftest import Web
@@ -13,7 +12,7 @@ from worker.container import Container, clock
 def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: Container) -> None:
     person = web.as_(Role.VIEWER)
     assert "Everything is in order." in person.get("/").text
-    stuck(container, web.connection)
+    failed_job(container, web.connection)
     container.connections.pause(web.connection.id, "The password is wrong.", now=NOW)
     page = person.get("/").text
     assert '<a href="/records?state=needs_attention&amp;error_code=account">1 change</a>' in page
@@ -32,7 +31,7 @@ def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: W
 
 def test_the_charts_count_what_was_synced(web: Web, container: Container) -> None:
     for n in range(3):
-        settled(container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), at=clock())
+        completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), at=clock())
     page = web.as_(Role.VIEWER).get("/").text
     assert page.count("<svg") == 2
     assert page.count("Came across: 3. Failed attempts: 0.") == 2

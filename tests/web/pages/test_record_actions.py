@@ -5,8 +5,8 @@ from models.admin.job_list import JobView
 from models.admin.match_questions import Candidate
 from models.enums import EntityType, JobState, Record, Role
 from tests.factories import NOW, settings
-from tests.installation import messages, stuck
-from tests.models.completed_jobs import settled
+from tests.installation import failed_job, messages
+from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web
 from tests.web.form_filling import forms_to
 from tests.web.match_questions import asked
@@ -20,7 +20,7 @@ def see(container: Container, job_id: int) -> JobView:
 
 
 def test_a_job_that_is_tried_again_is_due_and_the_worker_is_woken(web: Web, container: Container) -> None:
-    job_id = stuck(container, web.connection)
+    job_id = failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
     fields = {"action": "retry", "job": str(job_id), "from": "record"}
     answer = person.post("/records/act", **fields)
@@ -36,7 +36,7 @@ def test_a_job_that_is_tried_again_is_due_and_the_worker_is_woken(web: Web, cont
 def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
     web: Web, container: Container, action: str, said: str
 ) -> None:
-    job_id = stuck(container, web.connection)
+    job_id = failed_job(container, web.connection)
     person = web.as_(Role.OPERATOR)
     question = person.get("/records/confirm", action=action, job=str(job_id)).text
     assert "1 change is closed" in question
@@ -52,8 +52,8 @@ def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
 
 
 def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, container: Container) -> None:
-    wrong = [stuck(container, web.connection, record_id=str(n), title=f"Invoice {n}") for n in range(25)]
-    fine = settled(
+    wrong = [failed_job(container, web.connection, record_id=str(n), title=f"Invoice {n}") for n in range(25)]
+    fine = completed_job(
         container.database,
         web.connection.id,
         Record(EntityType.CUSTOMER, "7"),
@@ -66,7 +66,7 @@ def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, conta
     assert "25 changes are closed and not transferred" in question
     assert "and 5 more" in question
     until = question.split('name="until" value="')[1].split('"')[0]
-    late = stuck(container, web.connection, record_id="late")
+    late = failed_job(container, web.connection, record_id="late")
     answer = person.post("/records/act", action="unwanted", until=until, **filter_)
     assert {see(container, each).state for each in wrong} == {JobState.DISMISSED}
     assert see(container, fine.id).state is see(container, late).state is JobState.NEEDS_ATTENTION
@@ -76,7 +76,7 @@ def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, conta
 def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
     web: Web, container: Container
 ) -> None:
-    done = settled(container.database, web.connection.id, Record(EntityType.INVOICE, "1"))
+    done = completed_job(container.database, web.connection.id, Record(EntityType.INVOICE, "1"))
     person = web.as_(Role.OPERATOR)
     for state in ("done", "running"):
         answer = person.post("/records/act", action="retry", all="yes", state=state)
@@ -87,7 +87,7 @@ def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
 
 def test_what_is_ticked_and_not_ours_stays_as_it_is(web: Web, container: Container) -> None:
     other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
-    job_id = stuck(container, web.connection)
+    job_id = failed_job(container, web.connection)
     theirs = web.as_(Role.OPERATOR, connections=[other.id])
     for fields in ({"job": str(job_id)}, {"all": "yes"}, {"all": "yes", "company": "Demo AS"}):
         assert "Invoice" not in theirs.get("/records/confirm", action="handled", **fields).text.split("<main")[1]
@@ -98,7 +98,7 @@ def test_what_is_ticked_and_not_ours_stays_as_it_is(web: Web, container: Contain
 
 
 def test_what_nobody_offers_is_not_done(web: Web, container: Container) -> None:
-    change_id = str(stuck(container, web.connection))
+    change_id = str(failed_job(container, web.connection))
     person = web.as_(Role.OPERATOR)
     assert person.post("/records/act", action="delete", job=change_id).status_code == 400
     assert person.post("/records/act", job=change_id).status_code == 400

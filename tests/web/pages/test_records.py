@@ -9,8 +9,8 @@ from models.inbox import links
 from models.inbox.links import Link
 from sync.engine.call_log import RemoteCall
 from tests.factories import NOW, settings
-from tests.installation import stuck
-from tests.models.completed_jobs import settled
+from tests.installation import failed_job
+from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web
 from worker.container import Container, clock
 
@@ -22,12 +22,12 @@ HOSTILE = "</pre><script>alert(1)</script>"
 def other(container: Container) -> Connection:
     """Another customer, whom not everybody may see."""
     connection, _ = container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
-    stuck(container, connection, title="Invoice 4711")
+    failed_job(container, connection, title="Invoice 4711")
     return connection
 
 
 def test_a_record_shows_all_that_is_known_of_it(web: Web, container: Container) -> None:
-    job_id = stuck(container, web.connection)
+    job_id = failed_job(container, web.connection)
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
     for words in ("Invoice 1024", "Demo AS", "needs a person", "The account 3999 is unknown.", "Open the account"):
         assert words in page
@@ -39,7 +39,7 @@ def test_a_record_shows_all_that_is_known_of_it(web: Web, container: Container) 
 def test_a_synced_record_names_its_voucher(web: Web, container: Container) -> None:
     record = Record(EntityType.INVOICE, "9")
     links.save(container.database, web.connection.id, record, Link("2026/40017"), now=NOW)
-    job = settled(container.database, web.connection.id, record)
+    job = completed_job(container.database, web.connection.id, record)
     assert "Voucher 40017 of 2026" in web.as_(Role.VIEWER).get(f"/records/{job.id}").text
 
 
@@ -47,7 +47,7 @@ def test_an_expense_names_its_voucher_and_each_expense_that_it_became(web: Web, 
     for expense in ("501", "502"):
         key = Link(f"2026-4-40001/{expense}/4300")
         links.save(container.database, web.connection.id, Record(EntityType.EXPENSE, expense), key, now=NOW)
-    job = settled(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
+    job = completed_job(container.database, web.connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
     page = web.as_(Role.VIEWER).get(f"/records/{job.id}").text
     assert "Voucher 40001 of 2026" in page
     for expense in ("501", "502"):
@@ -57,7 +57,7 @@ def test_an_expense_names_its_voucher_and_each_expense_that_it_became(web: Web, 
 def test_the_calls_to_both_systems_are_laid_out_as_text(web: Web, container: Container) -> None:
     said = RemoteCall("GET invoices/9", "", f'{{"name": "{HOSTILE}", "amount": 1250.00}}')
     sent = RemoteCall("SaveBundleList", f"<Bundle><Name>{HOSTILE}</Name></Bundle>", "")
-    job = settled(container.database, web.connection.id, title=HOSTILE, message=HOSTILE, calls=(said, sent))
+    job = completed_job(container.database, web.connection.id, title=HOSTILE, message=HOSTILE, calls=(said, sent))
     for path in (f"/records/{job.id}", "/records", "/expenses"):
         page = web.as_(Role.OPERATOR).get(path).text
         assert "<script>" not in page
@@ -69,10 +69,10 @@ def test_the_calls_to_both_systems_are_laid_out_as_text(web: Web, container: Con
 
 def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container: Container) -> None:
     for n in range(60):
-        settled(
+        completed_job(
             container.database, web.connection.id, Record(EntityType.INVOICE, str(n)), title=f"Invoice {n}", at=NOW
         )
-    settled(
+    completed_job(
         container.database,
         web.connection.id,
         Record(EntityType.CUSTOMER, "7"),
@@ -102,13 +102,13 @@ def test_records_are_filtered_and_the_filter_survives_paging(web: Web, container
     ],
 )
 def test_an_address_that_makes_no_sense_asks_for_nothing(web: Web, container: Container, query: str) -> None:
-    stuck(container, web.connection)
+    failed_job(container, web.connection)
     for path in LISTS:
         assert web.as_(Role.OPERATOR).get(f"{path}?{query}").status_code == 200
 
 
 def test_nobody_sees_anything_of_another_customer(web: Web, container: Container, other: Connection) -> None:
-    job_id = stuck(container, web.connection)
+    job_id = failed_job(container, web.connection)
     theirs = web.as_(Role.OPERATOR, connections=[other.id])
     assert theirs.get(f"/records/{job_id}").status_code == 404
     for path in (*LISTS, "/records?text=1024", "/records?company=Demo", "/audit-log?company=Demo"):
@@ -120,7 +120,7 @@ def test_nobody_sees_anything_of_another_customer(web: Web, container: Container
 
 
 def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
-    job_id = stuck(container, web.connection)
+    job_id = failed_job(container, web.connection)
     viewer = web.as_(Role.VIEWER)
     for path in ("/records", "/expenses", f"/records/{job_id}"):
         page = viewer.get(path).text
@@ -131,7 +131,7 @@ def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
 
 
 def test_the_pages_speak_the_readers_language(web: Web, container: Container) -> None:
-    job_id = stuck(container, web.connection)
+    job_id = failed_job(container, web.connection)
     for language, time in ((Language.ENGLISH, "Oslo time"), (Language.NORWEGIAN, "nb")):
         page = web.as_(Role.OPERATOR, language=language).get(f"/records/{job_id}").text
         assert f'<html lang="{language}">' in page
@@ -140,14 +140,16 @@ def test_the_pages_speak_the_readers_language(web: Web, container: Container) ->
 
 def test_expenses_are_listed_by_what_became_of_them(web: Web, container: Container) -> None:
     database, connection_id = container.database, web.connection.id
-    settled(database, connection_id, Record(EntityType.EXPENSE, "2026-4-1"), title="Voucher 1", message="Brought.")
+    completed_job(
+        database, connection_id, Record(EntityType.EXPENSE, "2026-4-1"), title="Voucher 1", message="Brought."
+    )
     left: dict[str, Any] = {
         "outcome": "skipped",
         "error_code": "no_project",
         "message": "The cost is on no project.",
     }
-    settled(database, connection_id, Record(EntityType.EXPENSE, "2026-4-2"), title="Voucher 2", **left)
-    settled(database, connection_id, Record(EntityType.INVOICE, "3"), title="Invoice 3")
+    completed_job(database, connection_id, Record(EntityType.EXPENSE, "2026-4-2"), title="Voucher 2", **left)
+    completed_job(database, connection_id, Record(EntityType.INVOICE, "3"), title="Invoice 3")
     person = web.as_(Role.VIEWER)
     everything = person.get("/expenses").text
     assert "Voucher 1" in everything

@@ -20,7 +20,7 @@ from models.users import repository as users
 from models.users.repository import Rights
 from sync.error_codes import ERROR_CODES
 from tests.factories import NOW, settings
-from tests.installation import stuck
+from tests.installation import failed_job
 from tests.web.conftest import Person, Web
 from tests.web.crawler import Form, Surfer
 from web.app import create_app
@@ -86,7 +86,7 @@ class Customer:
 
 
 def customer(container: Container, connection: Connection, token: str, *, title: str) -> Customer:
-    job_id = stuck(container, connection, title=title)
+    job_id = failed_job(container, connection, title=title)
     operation_id = container.operations.request(OperationType.DIAGNOSTICS, connection.id, actor="test", now=NOW)
     rights = Rights(Role.VIEWER, Scope(frozenset({connection.id})))
     email = f"per@{connection.name.split()[0].lower()}.example"

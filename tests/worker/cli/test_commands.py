@@ -14,7 +14,7 @@ from models.inbox import webhook_intake
 from models.inbox.enqueue import enqueue
 from models.inbox.webhook_intake import WebhookTarget
 from tests.factories import settings
-from tests.installation import installed, stuck
+from tests.installation import failed_job, installed
 from worker import container as worker_container
 from worker import tasks
 from worker.__main__ import main
@@ -175,7 +175,7 @@ def test_a_connection_is_tried_out(connection: Connection) -> None:
 def test_what_needs_attention_is_listed_and_shown_with_its_attempts(
     container: Container, connection: Connection
 ) -> None:
-    change_id = str(stuck(container, connection))
+    change_id = str(failed_job(container, connection))
     assert "Invoice 1024  needs_attention" in run("jobs", "list")
     assert run("jobs", "list", "--state=queued") == "Nothing.\n"
     said = run("jobs", "show", change_id)
@@ -185,7 +185,10 @@ def test_what_needs_attention_is_listed_and_shown_with_its_attempts(
 
 
 def test_jobs_are_tried_again_by_number_or_error_code(container: Container, connection: Connection) -> None:
-    first, second = stuck(container, connection, record_id="1"), stuck(container, connection, record_id="2")
+    first, second = (
+        failed_job(container, connection, record_id="1"),
+        failed_job(container, connection, record_id="2"),
+    )
     assert run("jobs", "retry", str(first)) == "Changes due now: 1.\n"
     assert states(container) == {first: JobState.QUEUED, second: JobState.NEEDS_ATTENTION}
     assert run("jobs", "retry", "--connection=Demo AS", "--error-code=other") == "Changes due now: 0.\n"
@@ -200,13 +203,13 @@ def test_all_with_an_error_code_are_tried_again_whatever_their_connection(
 ) -> None:
     other, _ = container.connections.add("Fjord", settings(), actor="test", now=worker_container.clock())
     for each in (connection, other):
-        stuck(container, each)
+        failed_job(container, each)
     assert run("jobs", "retry", "--error-code=account") == "Changes due now: 2.\n"
     assert set(states(container).values()) == {JobState.QUEUED}
 
 
 def test_what_a_person_has_handled_is_closed_for_good(container: Container, connection: Connection) -> None:
-    change_id = str(stuck(container, connection))
+    change_id = str(failed_job(container, connection))
     assert run("jobs", "dismiss", change_id) == "Changes closed: 1.\n"
     assert set(states(container).values()) == {JobState.DISMISSED}
     assert "Handled by hand (the command line)" in run("jobs", "show", change_id)
@@ -216,7 +219,7 @@ def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
     container: Container, connection: Connection
 ) -> None:
     for record_id in ("1", "2"):
-        stuck(container, connection, record_id=record_id)
+        failed_job(container, connection, record_id=record_id)
     unwanted = "--because=Do not transfer"
     assert run("jobs", "dismiss", "--error-code=other", unwanted) == "Changes closed: 0.\n"
     assert (
@@ -227,7 +230,7 @@ def test_what_shall_not_be_transferred_is_closed_by_error_code_or_connection(
 
 
 def test_no_job_is_chosen_that_is_not_there(container: Container, connection: Connection) -> None:
-    job_id = stuck(container, connection)
+    job_id = failed_job(container, connection)
     assert "--limit" in refused("jobs", "list", "--limit=-1")
     for verb in ("retry", "dismiss"):
         assert "no change 4711" in refused("jobs", verb, str(job_id), "4711")
@@ -235,9 +238,9 @@ def test_no_job_is_chosen_that_is_not_there(container: Container, connection: Co
 
 
 def test_the_calls_to_both_systems_are_shown_where_they_are_asked_for(
-    container: Container, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
-    finalized = requests.post(f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
+    finalized = requests.post(f"{fresh_systems['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
     finalized.raise_for_status()
     enqueue(container.database, connection.id, [Record(EntityType.INVOICE, DRAFT)], now=worker_container.clock())
     tasks.sync_invoices(connection.id)

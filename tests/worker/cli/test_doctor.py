@@ -12,7 +12,7 @@ from sync.diagnostics.findings import CheckStatus
 from sync.diagnostics.run_checks import DiagnosticsReport
 from tests.factories import settings
 from tests.worker.access_problems import KEPT_OUT, Sickness
-from tests.worker.accounting_problems import IN_THE_BOOKS, LOOKS
+from tests.worker.accounting_problems import IN_THE_LEDGER, LOOKS
 from tests.worker.broken_connection import CUSTOMER, DRAFT, OUTGOING, PROJECT, Practice, healthy
 from worker import tasks
 from worker.__main__ import main
@@ -22,8 +22,8 @@ from worker.jobs import diagnostics
 
 
 @pytest.fixture
-def practice(container: Container, books: dict[str, str]) -> Practice:
-    return healthy(container, books)
+def practice(container: Container, fresh_systems: dict[str, str]) -> Practice:
+    return healthy(container, fresh_systems)
 
 
 FOR_A_PERSON = ("Whether people can enter customer numbers in Moment", "Moment's API key was entered on ")
@@ -69,7 +69,7 @@ def named(table: list[Sickness]) -> pytest.MarkDecorator:
     )
 
 
-@named([*KEPT_OUT, *IN_THE_BOOKS])
+@named([*KEPT_OUT, *IN_THE_LEDGER])
 def test_what_is_wrong_is_named_once_with_its_cure(
     practice: Practice, infect: Callable[[Practice], object], what: str, remedy: str, setting: str
 ) -> None:

@@ -21,7 +21,7 @@ from models.users import repository as users
 from models.users import sessions, throttle
 from models.users.repository import Rights
 from tests.factories import settings
-from tests.installation import stuck
+from tests.installation import failed_job
 from worker import tasks
 from worker.__main__ import main
 from worker.container import Container, clock
@@ -73,20 +73,24 @@ def dump(container: Container) -> str:
     return "\n".join(rows)
 
 
-def moment(books: Mapping[str, str], method: str, path: str, body: object) -> Any:
+def moment(fresh_systems: Mapping[str, str], method: str, path: str, body: object) -> Any:
     answer = requests.request(
-        method, f"{books['moment']}/{API}/{path}", json=body, auth=("apikey", "moment-demo-key"), timeout=10
+        method,
+        f"{fresh_systems['moment']}/{API}/{path}",
+        json=body,
+        auth=("apikey", "moment-demo-key"),
+        timeout=10,
     )
     answer.raise_for_status()
     return answer.json()
 
 
 @pytest.fixture
-def customer(container: Container, connection: Connection, books: dict[str, str]) -> str:
+def customer(container: Container, connection: Connection, fresh_systems: dict[str, str]) -> str:
     """Somebody who is named wherever somebody can be, as the customer that has this id and as a user."""
     database, now = container.database, clock()
-    person = moment(books, "POST", "customers", {"name": KARI, "email": MAIL, "customerType": "person"})
-    project = moment(books, "POST", "projects", {"name": "Hytte", "customerId": person["id"]})
+    person = moment(fresh_systems, "POST", "customers", {"name": KARI, "email": MAIL, "customerType": "person"})
+    project = moment(fresh_systems, "POST", "projects", {"name": "Hytte", "customerId": person["id"]})
     customer, project = (
         Record(EntityType.CUSTOMER, str(person["id"])),
         Record(EntityType.PROJECT, str(project["id"])),
@@ -94,7 +98,7 @@ def customer(container: Container, connection: Connection, books: dict[str, str]
     enqueue(database, connection.id, [customer, project], now=now)
     tasks.sync_customers(connection.id)
     tasks.sync_projects(connection.id)
-    stuck(container, connection, title=f"Invoice of {KARI.upper()}")
+    failed_job(container, connection, title=f"Invoice of {KARI.upper()}")
     reminders.queue_reminders(database, now=now)
     rights = Rights(Role.ADMINISTRATOR, Scope())
     for email in ("boss@example.com", MAIL):
@@ -130,7 +134,7 @@ def test_what_is_known_of_a_person_is_shown(container: Container) -> None:
 
 
 def test_a_person_who_was_erased_is_named_nowhere(
-    container: Container, connection: Connection, customer: str, books: dict[str, str]
+    container: Container, connection: Connection, customer: str, fresh_systems: dict[str, str]
 ) -> None:
     names = (KARI, MAIL)
     before = {view.record: (view.state, view.outcome) for view in job_list.latest(container.database, JobFilter())}
@@ -144,7 +148,7 @@ def test_a_person_who_was_erased_is_named_nowhere(
     assert after == before
 
     container.connections.resume(connection.id, actor="test", now=clock())
-    moment(books, "PATCH", f"customers/{customer}", {"name": "Kunde 7", "email": ""})
+    moment(fresh_systems, "PATCH", f"customers/{customer}", {"name": "Kunde 7", "email": ""})
     enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, customer)], now=clock())
     tasks.sync_customers(connection.id)
     job_filter = JobFilter(connection_id=connection.id, entity_type=EntityType.CUSTOMER)
@@ -181,7 +185,7 @@ def test_every_column_of_text_says_whether_it_may_name_a_person() -> None:
     assert plain == named | NAMING_COLUMNS
 
 
-def test_a_company_that_leaves_leaves_nothing_behind(container: Container, books: dict[str, str]) -> None:
+def test_a_company_that_leaves_leaves_nothing_behind(container: Container, fresh_systems: dict[str, str]) -> None:
     now, database = clock(), container.database
     stays, token = container.connections.add("Fjord AS", settings(), actor="test", now=now)
     kept = dump(container).splitlines()
@@ -190,10 +194,10 @@ def test_a_company_that_leaves_leaves_nothing_behind(container: Container, books
     only = Rights(Role.VIEWER, Scope(frozenset({leaves.id})))
     user = users.add(database, MAIL, only, password=None, actor="test", now=now)
     sessions.start(database, user.id, now=now)
-    person = moment(books, "POST", "customers", {"name": KARI})
+    person = moment(fresh_systems, "POST", "customers", {"name": KARI})
     enqueue(database, leaves.id, [Record(EntityType.CUSTOMER, str(person["id"]))], now=now)
     tasks.sync_customers(leaves.id)
-    stuck(container, leaves)
+    failed_job(container, leaves)
     assert container.redis.keys(f"*:{leaves.id}")
     assert container.redis.keys("twentyfour:session:*")
     refused = CliRunner().invoke(main, ["connections", "erase", "Elv AS"], input="Fjord AS\n")

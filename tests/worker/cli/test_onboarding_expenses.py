@@ -18,22 +18,24 @@ from worker import tasks
 from worker.container import Container, clock
 
 SUPPLIER = 20001
-KINDS = ("customer", "project", "invoice", "expense")
+ENTITY_TYPES = ("customer", "project", "invoice", "expense")
 
 
 @pytest.fixture
-def connection(container: Container, books: dict[str, str]) -> Connection:
+def connection(container: Container, fresh_systems: dict[str, str]) -> Connection:
     """One that brings expenses, with a supplier and project 1 in its books."""
     for shelf, record in (
         ("customers", {"name": "Nordre Trelast AS", "number": SUPPLIER, "type": "Supplier"}),
         ("projects", {"name": "Villa Solbakken", "number": 1}),
     ):
-        requests.post(f"{books['twentyfour']}/books/1/{shelf}", json=record, timeout=10).raise_for_status()
-    wanted = settings(entity_types=KINDS, expense_accounts="4300, 6590", expense_from="2000-01-01")
+        requests.post(f"{fresh_systems['twentyfour']}/books/1/{shelf}", json=record, timeout=10).raise_for_status()
+    wanted = settings(entity_types=ENTITY_TYPES, expense_accounts="4300, 6590", expense_from="2000-01-01")
     return container.connections.add("Demo AS", wanted, actor="test", now=NOW)[0]
 
 
-def enter(books: dict[str, str], *, account: int = 4300, amount: str = "1250.50", project: int | None = 1) -> int:
+def enter(
+    fresh_systems: dict[str, str], *, account: int = 4300, amount: str = "1250.50", project: int | None = 1
+) -> int:
     """Enter a voucher with a document, and tell its number."""
     lines = [
         {"account": account, "amount": amount, "project": project},
@@ -41,13 +43,15 @@ def enter(books: dict[str, str], *, account: int = 4300, amount: str = "1250.50"
     ]
     scan = {"content": b64encode(b"%PDF").decode()}
     voucher = {"date": clock().date().isoformat(), "invoice": "F-77", "lines": lines, "files": [scan]}
-    entered = requests.post(f"{books['twentyfour']}/books/1/vouchers", json=voucher, timeout=10)
+    entered = requests.post(f"{fresh_systems['twentyfour']}/books/1/vouchers", json=voucher, timeout=10)
     entered.raise_for_status()
     return int(entered.json()["number"])
 
 
-def expenses(books: dict[str, str]) -> list[dict[str, Any]]:
-    held: list[dict[str, Any]] = requests.get(f"{books['moment']}/books/1001/projectExpenses", timeout=10).json()
+def expenses(fresh_systems: dict[str, str]) -> list[dict[str, Any]]:
+    held: list[dict[str, Any]] = requests.get(
+        f"{fresh_systems['moment']}/books/1001/projectExpenses", timeout=10
+    ).json()
     return held
 
 
@@ -55,16 +59,20 @@ def dry_run() -> list[str]:
     return run("expenses", "import", "Demo AS", "--days=3", "--dry-run").splitlines()
 
 
-def bring(connection: Connection) -> None:
+def sync_now(connection: Connection) -> None:
     run("expenses", "import", connection.name, "--days=3")
     tasks.sync_expenses(connection.id)
 
 
 @pytest.mark.usefixtures("connection")
 def test_a_dry_run_tells_what_would_come_and_why_the_rest_would_not(
-    container: Container, books: dict[str, str]
+    container: Container, fresh_systems: dict[str, str]
 ) -> None:
-    good, unlisted, nowhere = enter(books), enter(books, account=4500), enter(books, project=None)
+    good, unlisted, nowhere = (
+        enter(fresh_systems),
+        enter(fresh_systems, account=4500),
+        enter(fresh_systems, project=None),
+    )
     headings, first, second, third, total = dry_run()
     year = clock().year
     assert headings.split() == ["voucher", "project", "account", "kroner", "files", "why", "not"]
@@ -75,50 +83,50 @@ def test_a_dry_run_tells_what_would_come_and_why_the_rest_would_not(
     assert third.startswith(f"Voucher {nowhere} ")
     assert third.endswith("  The cost on account 4300 is on no project")
     assert total == "Expenses that would come: 1, with files: 1."
-    assert expenses(books) == []
+    assert expenses(fresh_systems) == []
     assert job_list.latest(container.database, JobFilter()) == []
     assert messages(container) == []
 
 
 def test_an_import_puts_vouchers_into_the_inbox_and_dispatches(
-    container: Container, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
-    enter(books)
+    enter(fresh_systems)
     assert run("expenses", "import", "Demo AS", "--days=3") == "Vouchers due now: 1.\n"
     assert messages(container) == [("sync_expenses", connection.id)]
     assert cursors.position(container.database, Lane(connection.id, EntityType.EXPENSE)) is None
     tasks.sync_expenses(connection.id)
-    assert [(each["amountInclVat"], each["supplierInvoiceNumber"]) for each in expenses(books)] == [
+    assert [(each["amountInclVat"], each["supplierInvoiceNumber"]) for each in expenses(fresh_systems)] == [
         (1250.5, "F-77")
     ]
 
 
 def test_what_was_imported_is_not_imported_twice(
-    container: Container, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
-    enter(books)
-    bring(connection)
-    before = expenses(books)
+    enter(fresh_systems)
+    sync_now(connection)
+    before = expenses(fresh_systems)
     assert dry_run()[1].endswith("  It was brought before")
-    bring(connection)
-    assert expenses(books) == before
+    sync_now(connection)
+    assert expenses(fresh_systems) == before
     assert [each.state for each in job_list.latest(container.database, JobFilter())] == [JobState.DONE]
 
 
-def test_a_dry_run_tells_what_would_be_taken_away(connection: Connection, books: dict[str, str]) -> None:
-    number = enter(books)
-    bring(connection)
-    reversal = f"{books['twentyfour']}/books/1/vouchers/{number}/reverse"
+def test_a_dry_run_tells_what_would_be_taken_away(connection: Connection, fresh_systems: dict[str, str]) -> None:
+    number = enter(fresh_systems)
+    sync_now(connection)
+    reversal = f"{fresh_systems['twentyfour']}/books/1/vouchers/{number}/reverse"
     requests.post(reversal, json={"way": "hide"}, timeout=10).raise_for_status()
     assert dry_run()[1].endswith("  It would be taken away")
-    bring(connection)
-    assert expenses(books) == []
+    sync_now(connection)
+    assert expenses(fresh_systems) == []
 
 
 def test_a_dry_run_is_for_those_too_that_have_not_gone_live(
-    container: Container, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
-    enter(books)
+    enter(fresh_systems)
     container.connections.update(connection.id, {"entity_types": ["invoice"]}, actor="test", now=clock())
     assert dry_run()[-1] == "Expenses that would come: 1, with files: 1."
     assert "brings no expenses" in refused("expenses", "import", "Demo AS", "--days=3")

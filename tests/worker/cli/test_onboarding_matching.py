@@ -15,26 +15,30 @@ from worker.container import Container
 KEY = ("apikey", "moment-demo-key")
 
 
-def enter(books: dict[str, str], name: str, *numbers: int) -> int:
+def enter(fresh_systems: dict[str, str], name: str, *numbers: int) -> int:
     """Enter a customer in Moment, and as many of the name in 24SevenOffice; tells its id in Moment."""
     for number in numbers:
         customer = {"name": name, "number": number}
-        requests.post(f"{books['twentyfour']}/books/1/customers", json=customer, timeout=10).raise_for_status()
-    address = f"{books['moment']}/api/1.0/companies/1001/customers"
+        requests.post(
+            f"{fresh_systems['twentyfour']}/books/1/customers", json=customer, timeout=10
+        ).raise_for_status()
+    address = f"{fresh_systems['moment']}/api/1.0/companies/1001/customers"
     return int(requests.post(address, json={"name": name}, auth=KEY, timeout=10).json()["id"])
 
 
-def customers(books: dict[str, str]) -> list[dict[str, Any]]:
-    held: list[dict[str, Any]] = requests.get(f"{books['twentyfour']}/books/1/customers", timeout=10).json()
+def customers(fresh_systems: dict[str, str]) -> list[dict[str, Any]]:
+    held: list[dict[str, Any]] = requests.get(
+        f"{fresh_systems['twentyfour']}/books/1/customers", timeout=10
+    ).json()
     return held
 
 
 def test_a_dry_run_tells_and_changes_nothing(
-    container: Container, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
-    enter(books, "Nordlys AS", 10234)
-    enter(books, "Fjord AS", 10235, 10236)
-    enter(books, "Ny AS")
+    enter(fresh_systems, "Nordlys AS", 10234)
+    enter(fresh_systems, "Fjord AS", 10235, 10236)
+    enter(fresh_systems, "Ny AS")
     said = run("connections", "match", connection.name, "--dry-run").splitlines()
     rows = {name: line for line in said for name in ("Nordlys AS", "Fjord AS", "Ny AS") if name in line}
     assert rows["Nordlys AS"].split("  ")[-1].strip() == "is the same"
@@ -43,13 +47,13 @@ def test_a_dry_run_tells_and_changes_nothing(
     assert rows["Ny AS"].endswith("new")
     assert "--create" in said[-1]
     assert messages(container) == []
-    assert [company["external_id"] for company in customers(books)] == ["", "", ""]
+    assert [company["external_id"] for company in customers(fresh_systems)] == ["", "", ""]
 
 
 def test_a_choice_is_offered_and_taken(
-    container: Container, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
-    record = Record(EntityType.CUSTOMER, str(enter(books, "Fjord AS", 10235, 10236)))
+    record = Record(EntityType.CUSTOMER, str(enter(fresh_systems, "Fjord AS", 10235, 10236)))
     run("connections", "match", connection.name)
     tasks.sync_customers(connection.id)
     job = job_actions.find(container.database, connection.id, record)
@@ -61,5 +65,8 @@ def test_a_choice_is_offered_and_taken(
     assert "Name either" in refused("jobs", "choose", str(job.id), "10235", "--new")
     assert "This is Customer 10236" in run("jobs", "choose", str(job.id), "10236")
     tasks.sync_customers(connection.id)
-    assert {each["number"]: each["external_id"] for each in customers(books)} == {10235: "", 10236: record.id}
+    assert {each["number"]: each["external_id"] for each in customers(fresh_systems)} == {
+        10235: "",
+        10236: record.id,
+    }
     assert "10236" not in run("jobs", "show", str(job.id)).partition("Customer number")[0]

@@ -24,8 +24,8 @@ CUSTOMERS = ("Fjellheim AS", "Bryggen Drift AS", "Solvang Eiendom AS", "Havblikk
 class Rival:
     """Another company, with customers of its own and the login that its administrator enters."""
 
-    def __init__(self, container: Container, books: Mapping[str, str]) -> None:
-        self.container, self.books = container, books
+    def __init__(self, container: Container, fresh_systems: Mapping[str, str]) -> None:
+        self.container, self.systems = container, fresh_systems
         self.names = iter(CUSTOMERS)
 
     def connect(self, **login: object) -> None:
@@ -37,10 +37,10 @@ class Rival:
 
     def sync(self) -> None:
         """Make another customer in Moment, and have it brought."""
-        url = f"{self.books['moment']}/api/1.0/companies/1002/customers"
+        url = f"{self.systems['moment']}/api/1.0/companies/1002/customers"
         made = requests.post(url, json={"name": next(self.names)}, auth=("apikey", KEY), timeout=10)
         made.raise_for_status()
-        bring(self.container, self.connection, str(made.json()["id"]))
+        sync_now(self.container, self.connection, str(made.json()["id"]))
 
     @property
     def paused_because(self) -> str:
@@ -50,20 +50,20 @@ class Rival:
         return [each.error_code for each in alert_outbox.pending_alerts(self.container.database, MAIL)]
 
 
-def bring(container: Container, connection: Connection, customer: str) -> None:
+def sync_now(container: Container, connection: Connection, customer: str) -> None:
     """Have a customer brought to 24SevenOffice, as a notification does."""
     enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, customer)], now=clock())
     tasks.sync_customers(connection.id)
 
 
-def names(books: Mapping[str, str], client: int = 1) -> list[str]:
+def names(fresh_systems: Mapping[str, str], client: int = 1) -> list[str]:
     """Tell the customers that a client of 24SevenOffice has."""
-    found = requests.get(f"{books['twentyfour']}/books/{client}/customers", timeout=10).json()
+    found = requests.get(f"{fresh_systems['twentyfour']}/books/{client}/customers", timeout=10).json()
     return [each["name"] for each in found]
 
 
-def logins(books: Mapping[str, str]) -> int:
-    calls: dict[str, int] = requests.get(f"{books['twentyfour']}/calls", timeout=10).json()
+def logins(fresh_systems: Mapping[str, str]) -> int:
+    calls: dict[str, int] = requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json()
     return calls.get("Login", 0)
 
 
@@ -77,50 +77,50 @@ def identity(container: Container) -> str:
 def first(container: Container, identity: str) -> Connection:
     """A company at work, so that its session is there."""
     connection, _ = container.connections.add("Demo AS", settings(identity_id=identity), actor="test", now=NOW)
-    bring(container, connection, CUSTOMER)
+    sync_now(container, connection, CUSTOMER)
     return connection
 
 
 @pytest.fixture
-def rival(container: Container, books: dict[str, str]) -> Rival:
-    return Rival(container, books)
+def rival(container: Container, fresh_systems: dict[str, str]) -> Rival:
+    return Rival(container, fresh_systems)
 
 
 def test_with_a_wrong_password_nothing_gets_into_the_ledger_of_another_company(
-    container: Container, books: dict[str, str], first: Connection, rival: Rival, identity: str
+    container: Container, fresh_systems: dict[str, str], first: Connection, rival: Rival, identity: str
 ) -> None:
-    theirs = names(books)
+    theirs = names(fresh_systems)
     rival.connect(username=first.settings.username, password="wrong", identity_id=identity)
     rival.sync()
-    assert names(books) == theirs
+    assert names(fresh_systems) == theirs
     assert rival.paused_because == "24SevenOffice refused the user name or password."
     assert rival.mails() == ["login_refused"]
     assert container.connections.get(first.id).is_available(clock())
-    bring(container, first, CUSTOMER)
-    assert logins(books) == 2  # the refused one, and that of the first company, whose session lives on
+    sync_now(container, first, CUSTOMER)
+    assert logins(fresh_systems) == 2  # the refused one, and that of the first company, whose session lives on
 
 
 def test_with_a_login_of_its_own_nothing_gets_into_the_ledger_of_another_company(
-    books: dict[str, str], first: Connection, rival: Rival, identity: str
+    fresh_systems: dict[str, str], first: Connection, rival: Rival, identity: str
 ) -> None:
-    theirs = names(books)
+    theirs = names(fresh_systems)
     rival.connect(username="many@example.com", password="many-password", identity_id=identity)
     rival.sync()
-    assert (names(books), rival.mails()) == (theirs, ["identity"])
+    assert (names(fresh_systems), rival.mails()) == (theirs, ["identity"])
     assert "does not reach this client" in rival.paused_because
     assert first.settings.username != rival.connection.settings.username
 
 
 def test_a_login_that_both_companies_know_is_one_session(
-    books: dict[str, str], first: Connection, rival: Rival, identity: str
+    fresh_systems: dict[str, str], first: Connection, rival: Rival, identity: str
 ) -> None:
     rival.connect(username=first.settings.username, password=first.settings.password, identity_id=identity)
     rival.sync()
-    assert (names(books)[-1], logins(books)) == (CUSTOMERS[0], 1)
+    assert (names(fresh_systems)[-1], logins(fresh_systems)) == (CUSTOMERS[0], 1)
 
 
 def test_a_password_may_be_changed_to_a_wrong_one_and_back(
-    books: dict[str, str], first: Connection, rival: Rival, identity: str
+    fresh_systems: dict[str, str], first: Connection, rival: Rival, identity: str
 ) -> None:
     login: dict[str, Any] = {"username": first.settings.username, "identity_id": identity}
     rival.connect(**login, password=first.settings.password)
@@ -128,11 +128,11 @@ def test_a_password_may_be_changed_to_a_wrong_one_and_back(
         rival.enter(password=password)
         rival.sync()
         assert bool(rival.paused_because) is paused
-    assert set(CUSTOMERS) <= set(names(books))
+    assert set(CUSTOMERS) <= set(names(fresh_systems))
 
 
 def test_which_clients_a_login_reaches_is_written_nowhere_only_how_many(
-    container: Container, books: dict[str, str], rival: Rival
+    container: Container, fresh_systems: dict[str, str], rival: Rival
 ) -> None:
     rival.connect(username="many@example.com", password="many-password")
     reached = container.erp(rival.connection.settings).identities()
@@ -142,7 +142,7 @@ def test_which_clients_a_login_reaches_is_written_nowhere_only_how_many(
     rival.enter(identity_id=reached[0].id)
     rival.enter(identity_id=reached[1].id)
     rival.sync()
-    assert sorted(names(books, 2)) == sorted(CUSTOMERS[:3])
+    assert sorted(names(fresh_systems, 2)) == sorted(CUSTOMERS[:3])
     rival.enter(identity_id="")
     told = dump(container)
     assert "The login reaches {number} clients" in told

@@ -20,8 +20,8 @@ from worker.jobs import reconciliation
 
 
 @pytest.fixture
-def kept(container: Container, connection: Connection, books: dict[str, str]) -> Bookkeeping:
-    return Bookkeeping(container, connection, books)
+def kept(container: Container, connection: Connection, fresh_systems: dict[str, str]) -> Bookkeeping:
+    return Bookkeeping(container, connection, fresh_systems)
 
 
 def compared(kept: Bookkeeping) -> ReconciliationReport:

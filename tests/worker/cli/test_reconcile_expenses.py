@@ -18,8 +18,8 @@ OCTOBER = ("--month", f"{YEAR}-10")
 
 
 @pytest.fixture
-def kept(container: Container, connection: Connection, books: dict[str, str]) -> Outlays:
-    return Outlays(container, connection, books)
+def kept(container: Container, connection: Connection, fresh_systems: dict[str, str]) -> Outlays:
+    return Outlays(container, connection, fresh_systems)
 
 
 def run(*arguments: str) -> Result:
@@ -37,7 +37,7 @@ def test_a_planted_fault_is_found_and_nothing_else(kept: Outlays, fault: Fault) 
 
 
 def test_clean_ledgers_agree(kept: Outlays) -> None:
-    kept.bring(SECOND)
+    kept.sync_now(SECOND)
     report = kept.compared()
     assert (report.discrepancies, report.counts) == ([], {"equal": 3})
     (total,) = report.totals
@@ -64,7 +64,7 @@ def test_a_cost_moved_to_another_project_lacks_its_expense_and_leaves_one(kept: 
     kept.correct(0, project=2)
     report = kept.compared()
     assert sorted(each.type.value for each in report.discrepancies) == ["not in Moment", "only in Moment"]
-    kept.mend(report.discrepancies[0])
+    kept.resend(report.discrepancies[0])
     assert kept.compared().agree
 
 
@@ -97,21 +97,21 @@ def test_an_external_id_that_somebody_wrote_by_hand_is_reported_as_it_is(kept: O
 def test_an_expense_that_somebody_removed_is_no_discrepancy_once_it_is_known(kept: Outlays) -> None:
     kept.delete()
     kept.correct(0, comment="Gips og skruer")
-    kept.bring(SECOND)
+    kept.sync_now(SECOND)
     report = kept.compared()
     assert (report.agree, report.counts) == (True, {"equal": 2, "removed": 1})
 
 
 def test_what_the_settings_would_leave_out_by_now_stays(kept: Outlays) -> None:
-    kept.bring(SECOND)
-    kept.settle(expense_accounts="6590")
+    kept.sync_now(SECOND)
+    kept.update_settings(expense_accounts="6590")
     assert kept.compared().counts == {}
-    kept.settle(expense_accounts="4300", expense_from=DAY.replace(day=20))
+    kept.update_settings(expense_accounts="4300", expense_from=DAY.replace(day=20))
     assert kept.compared().counts == {"equal": 1, "before_first_day": 2, "kept": 2}
 
 
 def test_a_connection_without_expenses_is_not_asked_for_them(kept: Outlays) -> None:
-    kept.settle(entity_types=("customer", "project", "invoice"))
+    kept.update_settings(entity_types=("customer", "project", "invoice"))
     before = kept.calls()
     report = reconciliation.reconcile(kept.container, kept.connection, FIRST, LAST)
     assert report.expenses is None
@@ -138,14 +138,14 @@ def test_what_is_synced_again_is_right_afterwards(kept: Outlays, fault: Fault) -
         return
     assert found.can_be_sent
     for _ in range(2):
-        kept.mend(found)
+        kept.resend(found)
     assert kept.compared().agree
 
 
 def test_an_altered_expense_becomes_what_the_ledger_says_when_it_is_synced_again(kept: Outlays) -> None:
     kept.alter(amountInclVat=1350, supplierName="Byggmax AS", description="Plank", expenseDate=f"{YEAR}-07-01")
     (found,) = kept.compared().discrepancies
-    kept.mend(found)
+    kept.resend(found)
     assert kept.compared().agree
     assert len(kept.expenses()) == 3
 

@@ -80,13 +80,13 @@ def test_faults_in_it_are_found_and_nothing_else(
 
 def plant(many: Thousands) -> set[tuple[str, ...]]:
     """Do something wrong with some invoices and some expenses; tells what is to be found."""
-    books, expenses = many.client.vouchers, many.expenses
-    del books[many.invoice(100).key]
+    fresh_systems, expenses = many.client.vouchers, many.expenses
+    del fresh_systems[many.invoice(100).key]
     change(many.invoice(200), lambda line: {"amount": line.amount * 2})
     change(many.invoice(300), lambda _: {"hidden": True})
     change(many.invoice(400), lambda line: {"due": line.due and line.due + A_DAY})
     twin = replace(many.invoice(500), number=INVOICES + 1)
-    books[twin.key] = twin
+    fresh_systems[twin.key] = twin
     del expenses[EXPENSES + 10]
     expenses[EXPENSES + 20].amount_incl_vat += Decimal("0.01")
     expenses[EXPENSES + 30].expense_date = FIRST

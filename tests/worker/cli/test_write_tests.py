@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def practice(container: Container, books: dict[str, str]) -> Practice:
-    return healthy(container, books)
+def practice(container: Container, fresh_systems: dict[str, str]) -> Practice:
+    return healthy(container, fresh_systems)
 
 
 def rehearsed(*options: str, typed: str = "") -> Result:
@@ -111,7 +111,7 @@ def test_a_login_that_leads_nowhere_ends_it(practice: Practice) -> None:
 
 @pytest.mark.parametrize("mishap", ["lose_answer", "save_then_error", "save_then_refuse", "truncated"])
 def test_what_was_saved_without_an_answer_is_found_and_taken_back(practice: Practice, mishap: str) -> None:
-    practice.mishap("twentyfour", "SaveBundleList", mishap)
+    practice.add_fault("twentyfour", "SaveBundleList", mishap)
     assert "which cancel each other out" in rehearsed("--yes").output.partition("What is left:")[2]
     assert len(ours(practice)) == 2
 

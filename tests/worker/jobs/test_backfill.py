@@ -42,9 +42,9 @@ def lane(connection: Connection) -> Lane:
 
 
 @pytest.fixture
-def finalized(books: dict[str, str]) -> dict[str, Any]:
+def finalized(fresh_systems: dict[str, str]) -> dict[str, Any]:
     """An invoice of today that nobody has told of."""
-    answer = requests.post(f"{books['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
+    answer = requests.post(f"{fresh_systems['moment']}/companies/1001/invoices/{DRAFT}/finalize", timeout=10)
     answer.raise_for_status()
     invoice: dict[str, Any] = answer.json()
     return invoice
@@ -69,9 +69,9 @@ def everything(container: Container) -> dict[str, int]:
 
 @pytest.mark.usefixtures("connection", "finalized")
 def test_a_dry_run_shows_the_vouchers_that_would_be_posted_and_only_reads(
-    container: Container, books: dict[str, str]
+    container: Container, fresh_systems: dict[str, str]
 ) -> None:
-    before, moment = everything(container), requests.get(f"{books['moment']}/books", timeout=10).json()
+    before, moment = everything(container), requests.get(f"{fresh_systems['moment']}/books", timeout=10).json()
     headings, owed, earned, _, _, customer, project, _, _, total = backfill("--dry-run")
     today = f"{clock().astimezone(OSLO):%Y-%m-%d}"
     assert headings.split() == [
@@ -90,18 +90,18 @@ def test_a_dry_run_shows_the_vouchers_that_would_be_posted_and_only_reads(
     assert customer.split("  ") == ["Customer Nordlys Arkitekter AS", "would be saved"]
     assert project.split() == ["Project", "1", "would", "be", "saved"]
     assert total == "Vouchers that would be posted: 1, 15 625,00 kroner in all. Nothing was written."
-    calls = requests.get(f"{books['twentyfour']}/calls", timeout=10).json()
+    calls = requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json()
     assert calls.keys() <= READS
     assert everything(container) == before
-    assert requests.get(f"{books['moment']}/books", timeout=10).json() == moment
+    assert requests.get(f"{fresh_systems['moment']}/books", timeout=10).json() == moment
     assert messages(container) == []
 
 
 @pytest.mark.usefixtures("finalized")
 def test_a_dry_run_tells_what_would_not_be_posted_and_why(
-    container: Container, lane: Lane, books: dict[str, str]
+    container: Container, lane: Lane, fresh_systems: dict[str, str]
 ) -> None:
-    address = f"{books['moment']}/api/1.0/companies/1001/invoices/{DRAFT}"
+    address = f"{fresh_systems['moment']}/api/1.0/companies/1001/invoices/{DRAFT}"
     change = {"exportState": "doNotTransfer"}
     requests.patch(address, json=change, auth=("apikey", "moment-demo-key"), timeout=10).raise_for_status()
     _, line, _, brought, _ = backfill("--dry-run", "--kinds=invoice")
@@ -124,7 +124,7 @@ def work(lane: Lane) -> Callable[[float], None]:
 
 @pytest.mark.usefixtures("finalized")
 def test_the_command_brings_all_in_their_order_and_tells_how_they_stand(
-    lane: Lane, monkeypatch: pytest.MonkeyPatch, books: dict[str, str]
+    lane: Lane, monkeypatch: pytest.MonkeyPatch, fresh_systems: dict[str, str]
 ) -> None:
     monkeypatch.setattr(time, "sleep", work(lane))
     said = backfill()
@@ -133,10 +133,10 @@ def test_the_command_brings_all_in_their_order_and_tells_how_they_stand(
         ["projects", "1", "1", "0", "0"],
         ["invoices", "1", "1", "0", "0"],
     ]
-    vouchers = requests.get(f"{books['twentyfour']}/books/1/vouchers", timeout=10).json()
+    vouchers = requests.get(f"{fresh_systems['twentyfour']}/books/1/vouchers", timeout=10).json()
     assert [each["number"] for each in vouchers] == [1]
     assert [line.split()[2] for line in backfill()[-3:]] == ["1", "1", "1"]
-    assert requests.get(f"{books['twentyfour']}/calls", timeout=10).json()["SaveBundleList"] == 1
+    assert requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json()["SaveBundleList"] == 1
 
 
 def test_there_is_room_while_few_jobs_are_due(container: Container, lane: Lane) -> None:

@@ -12,7 +12,7 @@ from models.connections import alert_outbox
 from models.connections.alert_outbox import Alert, AlertType
 from models.connections.repository import Connection
 from tests.factories import settings
-from tests.installation import stuck
+from tests.installation import failed_job
 from tests.integrations.mail.postbox import Postbox, listening
 from worker.container import Container, clock
 from worker.jobs.send_alerts import PAUSE_BETWEEN_EMAILS, send_due_alerts
@@ -35,11 +35,11 @@ class Mailbox:
 
 
 @pytest.fixture
-def mailbox(books: dict[str, str]) -> Mailbox:
-    return Mailbox(books["mail"])
+def mailbox(fresh_systems: dict[str, str]) -> Mailbox:
+    return Mailbox(fresh_systems["mail"])
 
 
-def tell(
+def queue_alert(
     container: Container,
     connection: Connection,
     alert_type: AlertType = AlertType.PAUSED,
@@ -53,9 +53,9 @@ def tell(
 def test_what_an_address_is_to_be_sent_comes_in_one_mail(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
-    stuck(container, connection)
-    stuck(container, connection, record_id="10", title="Invoice 1025")
-    tell(container, connection)
+    failed_job(container, connection)
+    failed_job(container, connection, record_id="10", title="Invoice 1025")
+    queue_alert(container, connection)
     send_due_alerts(container)
     send_due_alerts(container)
     (mail,) = mailbox.mails()
@@ -65,7 +65,7 @@ def test_what_an_address_is_to_be_sent_comes_in_one_mail(
 
 
 def test_a_mail_leads_to_the_record(container: Container, connection: Connection, mailbox: Mailbox) -> None:
-    job_id = stuck(container, connection)
+    job_id = failed_job(container, connection)
     send_due_alerts(container)
     (mail,) = mailbox.mails()
     assert mail["subject"] == "Invoice 1024 did not reach 24SevenOffice \N{EN DASH} Demo AS"
@@ -75,7 +75,7 @@ def test_a_mail_leads_to_the_record(container: Container, connection: Connection
 def test_a_reminder_says_for_how_long_a_record_has_needed_a_person(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
-    stuck(container, connection, now=clock() - reminders.REMINDER_DELAYS[0])
+    failed_job(container, connection, now=clock() - reminders.REMINDER_DELAYS[0])
     reminders.queue_reminders(container.database, now=clock())
     send_due_alerts(container)
     (mail,) = mailbox.mails()
@@ -87,7 +87,7 @@ def test_a_mail_about_several_connections_names_each(
 ) -> None:
     other, _ = container.connections.add("Ås Prosjekt AS", settings(), actor="test", now=clock())
     for each in (connection, other):
-        tell(container, each)
+        queue_alert(container, each)
     send_due_alerts(container)
     (mail,) = mailbox.mails()
     assert mail["subject"] == "Connections are paused \N{EN DASH} 2 companies"
@@ -98,8 +98,8 @@ def test_what_passed_before_anybody_heard_of_it_is_no_mail_now_nor_later(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     for alert_type in (AlertType.OUTAGE, AlertType.RECOVERED):
-        tell(container, connection, alert_type)
-    job_id = stuck(container, connection)
+        queue_alert(container, connection, alert_type)
+    job_id = failed_job(container, connection)
     chosen = JobFilter(ids=frozenset({job_id}))
     job_actions.dismiss(container.database, chosen, because="Posted by hand", actor="kari", now=clock())
     send_due_alerts(container)
@@ -110,9 +110,9 @@ def test_what_passed_before_anybody_heard_of_it_is_no_mail_now_nor_later(
 def test_what_changes_soon_after_a_mail_waits_for_the_next(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
-    tell(container, connection)
+    queue_alert(container, connection)
     send_due_alerts(container)
-    tell(container, connection, AlertType.OUTAGE)
+    queue_alert(container, connection, AlertType.OUTAGE)
     send_due_alerts(container)
     assert len(mailbox.mails()) == 1
     assert len(alert_outbox.pending_alerts(container.database, ADDRESS)) == 1
@@ -125,7 +125,7 @@ def test_what_the_mail_server_does_not_take_now_is_sent_later(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
     mailbox.refuse_one()
-    tell(container, connection)
+    queue_alert(container, connection)
     send_due_alerts(container)
     assert mailbox.mails() == []
     send_due_alerts(container)
@@ -137,7 +137,7 @@ def test_an_address_that_does_not_exist_is_not_tried_again_and_keeps_no_mail_fro
 ) -> None:
     postbox = Postbox()
     postbox.answers["gone@example.com"] = "550 No such user"
-    tell(container, connection, addresses=("gone@example.com", ADDRESS))
+    queue_alert(container, connection, addresses=("gone@example.com", ADDRESS))
     with listening(postbox) as port:
         container.mailer = Mailer(SecretStr(f"smtp://127.0.0.1:{port}"), timeout=5)
         send_due_alerts(container)
@@ -153,7 +153,7 @@ def test_an_address_that_does_not_exist_is_not_tried_again_and_keeps_no_mail_fro
 def test_two_who_send_at_once_send_one_mail(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
-    tell(container, connection)
+    queue_alert(container, connection)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(send_due_alerts, [container] * 4))
     assert len(mailbox.mails()) == 1

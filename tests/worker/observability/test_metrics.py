@@ -19,7 +19,7 @@ from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from sync.errors import RateLimitedError
 from tests.factories import settings
-from tests.installation import environment, installed, stuck
+from tests.installation import environment, installed
 from tests.models import outages
 from worker import heartbeat, tasks
 from worker.celery_app import app
@@ -48,7 +48,7 @@ def all_labels(said: bytes) -> set[str]:
     return {label for family in families for sample in family.samples for label in sample.labels}
 
 
-def now_told(container: Container, name: str, **labels: str) -> float | None:
+def measured(container: Container, name: str, **labels: str) -> float | None:
     """Read one number of the installation as it is at this moment."""
     fresh = installation_metrics.InstallationMetrics(
         container.database, container.redis, budget=container.budget, clock=clock
@@ -111,24 +111,24 @@ def test_a_request_that_there_was_none_for_is_counted_by_whom_it_was_for(environ
             with pytest.raises(RateLimitedError):
                 budget.acquire()
         said = container.metrics.text()
-        assert now_told(container, "moment24_budget_remaining") == 0
-        assert now_told(container, "moment24_budget_used", **{"for": "events"}) == 1
+        assert measured(container, "moment24_budget_remaining") == 0
+        assert measured(container, "moment24_budget_used", **{"for": "events"}) == 1
     assert told(said, "moment24_budget_refusals_total", **{"for": "events", "error_code": "budget"}) == 2
     assert told(said, "moment24_budget_refusals_total", **{"for": "polls", "error_code": "budget"}) == 1
 
 
 def test_a_mail_is_counted_by_its_status(
-    container: Container, connection: Connection, books: dict[str, str]
+    container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
     alert = Alert(AlertType.PAUSED, "Demo AS", "The password was refused.", "Enter it.", ("books@example.com",))
     queue_connection_alert(container.database, connection.id, alert, now=clock() - timedelta(minutes=10))
-    assert now_told(container, "moment24_alerts_pending") == 1
-    assert (now_told(container, "moment24_alerts_oldest_pending_seconds") or 0) >= 600
-    requests.post(f"{books['mail']}/faults", json={"kind": "refuse"}, timeout=10).raise_for_status()
+    assert measured(container, "moment24_alerts_pending") == 1
+    assert (measured(container, "moment24_alerts_oldest_pending_seconds") or 0) >= 600
+    requests.post(f"{fresh_systems['mail']}/faults", json={"kind": "refuse"}, timeout=10).raise_for_status()
     send_due_alerts(container)
-    assert now_told(container, "moment24_alerts_pending") == 1
+    assert measured(container, "moment24_alerts_pending") == 1
     send_due_alerts(container)
-    assert now_told(container, "moment24_alerts_pending") == 0
+    assert measured(container, "moment24_alerts_pending") == 0
     fates = {
         fate: told(container.metrics.text(), "moment24_emails_total", status=fate) for fate in ("delayed", "sent")
     }
@@ -137,19 +137,19 @@ def test_a_mail_is_counted_by_its_status(
 
 def test_the_inbox_is_measured_by_entity_type_and_state(container: Container, connection: Connection) -> None:
     now, database = clock(), container.database
-    stuck(container, connection)
+    failed_job(container, connection)
     customers = [Record(EntityType.CUSTOMER, str(n)) for n in range(3)]
     enqueue(database, connection.id, customers, now=now - timedelta(minutes=5))
     lane = Lane(connection.id, EntityType.CUSTOMER)
     assert leases.acquire(database, lane, limit=1, now=now, until=now + timedelta(hours=1))
-    assert now_told(container, "moment24_jobs", entity_type="invoice", state="needs_attention") == 1
-    assert now_told(container, "moment24_jobs", entity_type="customer", state="queued") == 2
-    assert now_told(container, "moment24_jobs", entity_type="customer", state="running") == 1
-    assert now_told(container, "moment24_jobs", entity_type="project", state="queued") == 0
-    assert 300 <= (now_told(container, "moment24_jobs_oldest_seconds", entity_type="customer") or 0) < 400
-    assert 300 <= (now_told(container, "moment24_jobs_overdue_seconds", entity_type="customer") or 0) < 400
+    assert measured(container, "moment24_jobs", entity_type="invoice", state="needs_attention") == 1
+    assert measured(container, "moment24_jobs", entity_type="customer", state="queued") == 2
+    assert measured(container, "moment24_jobs", entity_type="customer", state="running") == 1
+    assert measured(container, "moment24_jobs", entity_type="project", state="queued") == 0
+    assert 300 <= (measured(container, "moment24_jobs_oldest_seconds", entity_type="customer") or 0) < 400
+    assert 300 <= (measured(container, "moment24_jobs_overdue_seconds", entity_type="customer") or 0) < 400
     assert (
-        now_told(container, "moment24_jobs_oldest_seconds", entity_type="invoice") == 0
+        measured(container, "moment24_jobs_oldest_seconds", entity_type="invoice") == 0
     )  # it needs a person, and is told so
 
 
@@ -166,15 +166,15 @@ def test_what_a_breaker_or_a_paused_connection_holds_up_is_not_overdue(container
     for each in (paused, down, short):
         enqueue(container.database, each, [Record(EntityType.INVOICE, "9")], now=now - timedelta(hours=2))
     for state in ("available", "paused", "in_outage", "rate_limited"):
-        assert now_told(container, "moment24_connections", state=state) == 1
-    assert now_told(container, "moment24_jobs_overdue_seconds", entity_type="invoice") == 0
-    assert (now_told(container, "moment24_jobs_oldest_seconds", entity_type="invoice") or 0) >= 7200
+        assert measured(container, "moment24_connections", state=state) == 1
+    assert measured(container, "moment24_jobs_overdue_seconds", entity_type="invoice") == 0
+    assert (measured(container, "moment24_jobs_oldest_seconds", entity_type="invoice") or 0) >= 7200
 
 
 def test_the_queue_and_the_last_sweep_are_measured(container: Container) -> None:
     assert (
-        now_told(container, "moment24_queue_messages", state="queued"),
-        now_told(container, "moment24_heartbeat"),
+        measured(container, "moment24_queue_messages", state="queued"),
+        measured(container, "moment24_heartbeat"),
     ) == (
         0,
         0,
@@ -182,22 +182,22 @@ def test_the_queue_and_the_last_sweep_are_measured(container: Container) -> None
     app.send_task("sync_invoices", args=[1], retry=False)
     heartbeat.record(container.redis, every=5)
     assert (
-        now_told(container, "moment24_queue_messages", state="queued"),
-        now_told(container, "moment24_heartbeat"),
+        measured(container, "moment24_queue_messages", state="queued"),
+        measured(container, "moment24_heartbeat"),
     ) == (
         1,
         1,
     )
-    assert now_told(container, "moment24_queue_messages", state="running") == 0
+    assert measured(container, "moment24_queue_messages", state="running") == 0
 
 
 @pytest.mark.kills
 def test_without_postgresql_all_else_is_measured(container: Container, postgres: Server) -> None:
     postgres.kill()
     try:
-        assert now_told(container, "moment24_postgresql_up") == 0
-        assert now_told(container, "moment24_redis_up") == 1
-        assert now_told(container, "moment24_jobs", entity_type="invoice", state="needs_attention") is None
+        assert measured(container, "moment24_postgresql_up") == 0
+        assert measured(container, "moment24_redis_up") == 1
+        assert measured(container, "moment24_jobs", entity_type="invoice", state="needs_attention") is None
     finally:
         postgres.start()
 
@@ -206,9 +206,9 @@ def test_without_postgresql_all_else_is_measured(container: Container, postgres:
 def test_without_redis_all_else_is_measured(container: Container, redis_server: Server) -> None:
     redis_server.kill()
     try:
-        assert now_told(container, "moment24_redis_up") == 0
-        assert now_told(container, "moment24_budget_remaining") is None
-        assert now_told(container, "moment24_jobs", entity_type="invoice", state="needs_attention") == 0
+        assert measured(container, "moment24_redis_up") == 0
+        assert measured(container, "moment24_budget_remaining") is None
+        assert measured(container, "moment24_jobs", entity_type="invoice", state="needs_attention") == 0
     finally:
         redis_server.start()
 

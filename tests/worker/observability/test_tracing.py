@@ -85,7 +85,7 @@ def traced(environ: dict[str, str], collector: Collector) -> dict[str, str]:
 
 
 @contextmanager
-def notified(environ: Mapping[str, str]) -> Iterator[tuple[Container, str]]:
+def received_webhook(environ: Mapping[str, str]) -> Iterator[tuple[Container, str]]:
     """Have the web of an installation told of a customer, and give its bridge and the token that told it."""
     with installed(environ) as container, own_logging(), serving(create_app()) as url:
         connection, token = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
@@ -95,17 +95,17 @@ def notified(environ: Mapping[str, str]) -> Iterator[tuple[Container, str]]:
         yield container, token
 
 
-def worked_off(environ: Mapping[str, str], books: Mapping[str, str]) -> list[dict[str, Any]]:
+def worked_off(environ: Mapping[str, str], fresh_systems: Mapping[str, str]) -> list[dict[str, Any]]:
     """Let a worker bring the customer across and end, and tell what it logged."""
     with process("celery", "-A", "worker.celery_app", "--quiet", "worker", *ALONE, environ=environ) as worker:
-        eventually(lambda: numbered(books))
+        eventually(lambda: numbered(fresh_systems))
         worker.send_signal(signal.SIGTERM)
         said, _ = worker.communicate(timeout=30)
     return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
 
 
-def numbered(books: Mapping[str, str]) -> bool:
-    found = requests.get(f"{books['moment']}/books/1001/customers", timeout=10).json()
+def numbered(fresh_systems: Mapping[str, str]) -> bool:
+    found = requests.get(f"{fresh_systems['moment']}/books/1001/customers", timeout=10).json()
     return any(each["customerNumber"] for each in found if str(each["id"]) == CUSTOMER)
 
 
@@ -114,10 +114,10 @@ def fields(span: Span) -> dict[str, Any]:
 
 
 def test_a_trace_leads_from_the_webhook_to_the_calls_and_to_the_log(
-    traced: dict[str, str], collector: Collector, books: dict[str, str]
+    traced: dict[str, str], collector: Collector, fresh_systems: dict[str, str]
 ) -> None:
-    with notified(traced) as (container, token):
-        log = worked_off(traced, books)
+    with received_webhook(traced) as (container, token):
+        log = worked_off(traced, fresh_systems)
         job = job_actions.find(container.database, 1, Record(EntityType.CUSTOMER, CUSTOMER))
     assert job
     (webhook,) = collector.named("web webhook")
@@ -130,8 +130,8 @@ def test_a_trace_leads_from_the_webhook_to_the_calls_and_to_the_log(
     for step in (prepare, send):
         assert fields(step) == {"job": job.id}
         assert [link.span_id for link in step.links] == [webhook.span_id]
-    (settled,) = drain.events
-    assert {each.key: each.value.string_value for each in settled.attributes}["outcome"] == "synced"
+    (completed_job,) = drain.events
+    assert {each.key: each.value.string_value for each in completed_job.attributes}["outcome"] == "synced"
     (save,) = collector.named("twentyfour SaveCompanies")
     assert (save.trace_id, save.parent_span_id) == (webhook.trace_id, send.span_id)
     (read,) = collector.named("moment GET customers")
@@ -142,11 +142,11 @@ def test_a_trace_leads_from_the_webhook_to_the_calls_and_to_the_log(
     assert not [body for body in collector.bodies if token.encode() in body]
 
 
-def test_a_collector_that_is_away_holds_nothing_up(environ: dict[str, str], books: dict[str, str]) -> None:
+def test_a_collector_that_is_away_holds_nothing_up(environ: dict[str, str], fresh_systems: dict[str, str]) -> None:
     away = {**environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
-    with notified(away):
-        worked_off(away, books)
-    assert numbered(books)
+    with received_webhook(away):
+        worked_off(away, fresh_systems)
+    assert numbered(fresh_systems)
 
 
 def test_without_an_endpoint_nothing_that_traces_is_loaded(environ: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from worker import schedule as worker_schedule
 from worker.jobs import send_alerts
 
 ANSWER_SECONDS = 1
-CLAIM_SECONDS = 5
+LEASE_SECONDS = 5
 LINGER_SECONDS = 2
 LOOKED_AFTER_SECONDS = ANSWER_SECONDS + LINGER_SECONDS
 """How soon after a call was sent it may be looked for whether it has saved: what lands later can be doubled (S25)."""
@@ -23,7 +23,7 @@ LOOKED_AFTER_SECONDS = ANSWER_SECONDS + LINGER_SECONDS
 SETTINGS = {
     "DISPATCH_SECONDS": "0.5",
     "POLL_SECONDS": "3",
-    "LEASE_SECONDS": str(CLAIM_SECONDS),
+    "LEASE_SECONDS": str(LEASE_SECONDS),
     "CONNECT_SECONDS": "1",
     "ANSWER_SECONDS": str(ANSWER_SECONDS),
     "WORKER_THREADS": "4",
@@ -46,7 +46,7 @@ def _often(_rhythm: polling_schedule.PollState, *, now: datetime) -> timedelta:
     return _seconds(1)
 
 
-WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
+TIMEOUTS: tuple[tuple[ModuleType, str, Any], ...] = (
     (database, "IDLE_SECONDS", 3),
     (outcomes, "UNAVAILABLE", _shorter(outcomes.UNAVAILABLE, first=0.1, longest=1)),
     (
@@ -73,6 +73,6 @@ WAITS: tuple[tuple[ModuleType, str, Any], ...] = (
 def hurry(*, silence: int) -> None:
     """Shorten the waits of this process, and that for PostgreSQL to so many seconds, before the tasks are imported."""
     database.SERVER_SILENCE_SECONDS = silence
-    for module, name, value in WAITS:
+    for module, name, value in TIMEOUTS:
         assert hasattr(module, name), f"{module.__name__} has no {name} any more"
         setattr(module, name, value)

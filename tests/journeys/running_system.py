@@ -16,7 +16,7 @@ from worker.celery_app import QUEUE
 from worker.container import Container
 
 
-class Town:
+class RunningSystem:
     """A system that runs.
 
     Args:
@@ -40,17 +40,17 @@ class Town:
 
 
 @contextmanager
-def town(
-    state: Path, *, settings: Mapping[str, str], log: Log, kind_of_stack: type[Stack] = Stack
-) -> Iterator[Town]:
+def running_system(
+    state: Path, *, settings: Mapping[str, str], log: Log, stack_class: type[Stack] = Stack
+) -> Iterator[RunningSystem]:
     """Run the system in a folder, with these settings and no others."""
     others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     plan = Plan(state=state, environ={**others, **settings}, temporary=True)
-    stack = kind_of_stack(plan, log=log)
+    stack = stack_class(plan, log=log)
     with stack.running():
         container = Container(
             Settings.model_validate({name.lower(): each for name, each in stack.environment.items()})
         )
         with Celery(broker=stack.environment["REDIS_URL"], set_as_current=False) as celery:
-            yield Town(stack, container, celery)
+            yield RunningSystem(stack, container, celery)
         container.close()
