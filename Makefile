@@ -24,7 +24,7 @@ run: $(VENV)/installed-local ## Start everything on this machine; SANDBOX=0 for 
 	@$(BIN)/python -m local run $(ARGS)
 
 .PHONY: worker
-worker: $(VENV)/installed-local ## Run a command of the bridge beside `make run`: ARGS="connections list"
+worker: $(VENV)/installed-local ## Run a command of the integration beside `make run`: ARGS="connections list"
 	@$(BIN)/python -m local worker $(ARGS); code=$$?; \
 	[ $$code -eq 1 ] || exit $$code  # with 1 it has told what it found, or what is wrong
 

@@ -50,6 +50,21 @@ def test_links_lead_somewhere() -> None:
     assert links == []
 
 
+def test_every_path_in_the_architecture_page_exists() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    paths = {name for name in re.findall(r"`([\w./-]+/[\w./-]*)`", page) if not name.startswith("/")}
+    assert len(paths) > 30
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
+def test_every_folder_of_the_readme_exists_and_every_folder_is_in_it() -> None:
+    page = (ROOT / "README.md").read_text()
+    listed = set(re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE))
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert [name for name in listed if not (ROOT / name).is_dir()] == []
+    assert packages - listed == set()
+
+
 def test_every_target_exists() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", TEXT, re.MULTILINE))
@@ -109,7 +124,7 @@ def test_the_runbook_tells_of_ten_things_how_each_is_seen_fixed_and_prevented() 
     page = (ROOT / "docs" / "runbook.md").read_text()
     things = re.findall(r"^### (\d+)\. .*?(?=^##)", page, re.MULTILINE | re.DOTALL)
     assert things == [str(number) for number in range(1, 11)]
-    for marked in ("**See**", "**Mend**", "**Prevent**"):
+    for marked in ("**See**", "**Fix**", "**Prevent**"):
         assert page.count(marked) == len(things)
 
 

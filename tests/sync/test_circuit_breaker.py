@@ -176,13 +176,8 @@ def test_a_long_want_of_requests_is_mailed_once_and_when_it_is_over(world: World
 @pytest.mark.slow
 def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
-<<<<<<< HEAD:tests/sync/test_circuit_breaker.py
     starve(world, minutes=2 * UNAVAILABLE.max_attempts)
-    assert world.change(EntityType.INVOICE, "1").state is JobState.QUEUED
-=======
-    starve(world, minutes=2 * backoff.UNAVAILABLE.max_attempts)
     assert world.job(EntityType.INVOICE, "1").state is JobState.QUEUED
->>>>>>> 2ee0245 (Name fixtures and helpers of the tests, and the sandbox's faults, in the words of the glossary):tests/sync/engine/test_breaker_policy.py
     world.later(minutes=2)
     world.run()
     assert len(world.erp.vouchers) == 1

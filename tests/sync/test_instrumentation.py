@@ -16,14 +16,9 @@ from worker.observability.metrics import Metrics
 from worker.observability.tracing import Tracer
 
 
-<<<<<<< HEAD:tests/sync/test_instrumentation.py
 def said_by(world: World, entity_type: EntityType) -> list[dict[str, Any]]:
     instrumentation = Instrumentation(Metrics(SecretStr("")), Tracer("", Redis(port=1)))
     runner = replace(world.runner(), instrumentation=instrumentation)
-=======
-def logged_by(world: World, entity_type: EntityType) -> list[dict[str, Any]]:
-    runner = replace(world.runner(), instrumentation=Instrumentation(Metrics(), NoTracer()))
->>>>>>> 2ee0245 (Name fixtures and helpers of the tests, and the sandbox's faults, in the words of the glossary):tests/sync/engine/test_instrumentation.py
     with capture_logs(processors=[merge_contextvars]) as said:
         runner.drain(Lane(world.connection.id, entity_type))
     assert get_contextvars() == {}
@@ -33,7 +28,7 @@ def logged_by(world: World, entity_type: EntityType) -> list[dict[str, Any]]:
 def test_a_line_said_in_the_middle_of_a_change_names_it_and_the_attempt(world: World) -> None:
     world.moment.put(factories.customer("1", name=None))  # what no reader of Moment lets through
     world.receive(EntityType.CUSTOMER, "1", "2")
-    crashed, *attempts = logged_by(world, EntityType.CUSTOMER)
+    crashed, *attempts = said_by(world, EntityType.CUSTOMER)
     assert crashed["event"] == "flow_crashed"
     change = world.job(EntityType.CUSTOMER, "1").id
     assert (crashed["connection"], crashed["entity_type"], crashed["job"]) == (
@@ -48,9 +43,9 @@ def test_a_line_said_in_the_middle_of_a_change_names_it_and_the_attempt(world: W
 def test_another_try_has_another_attempt(world: World) -> None:
     world.moment.put(factories.customer("1", name=None))
     world.receive(EntityType.CUSTOMER, "1")
-    first = logged_by(world, EntityType.CUSTOMER)[0]
+    first = said_by(world, EntityType.CUSTOMER)[0]
     world.later(hours=2)
-    second = logged_by(world, EntityType.CUSTOMER)[0]
+    second = said_by(world, EntityType.CUSTOMER)[0]
     assert first["job"] == second["job"]
     assert first["attempt"] != second["attempt"]
 
@@ -60,6 +55,6 @@ def test_a_line_said_of_changes_that_go_together_names_them_all(world: World) ->
     world.moment.put(factories.customer("2"))
     world.erp.fails_before["save_companies"] = [RuntimeError("broken")]
     world.receive(EntityType.CUSTOMER, "1", "2")
-    crashed = logged_by(world, EntityType.CUSTOMER)[0]
+    crashed = said_by(world, EntityType.CUSTOMER)[0]
     assert crashed["event"] == "flow_crashed"
     assert crashed["jobs"] == [world.job(EntityType.CUSTOMER, each).id for each in ("1", "2")]

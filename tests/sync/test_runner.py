@@ -34,7 +34,7 @@ def test_a_record_synced_just_before_a_pause_does_not_take_its_mail_back(world: 
     world.moment.fails_before["customer"] = [None, MisconfiguredError("The API key of Moment is refused.")]
     world.receive(EntityType.CUSTOMER, "1", "9")
     world.run()
-    assert world.change(EntityType.CUSTOMER, "1").outcome is Outcome.SYNCED
+    assert world.job(EntityType.CUSTOMER, "1").outcome is Outcome.SYNCED
     assert world.mails() == [("paused", "Demo AS")]
     world.change_settings(username="someone@example.com")
     world.run()

@@ -45,17 +45,17 @@ def test_a_record_has_an_address_in_both_systems(
     connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
     record = Record(entity_type, "9")
     links.save(container.database, connection.id, record, Link(remote_id), now=NOW)
-    places = container.record_urls(settled(container.database, connection.id, record, title="Its name"))
+    places = container.record_urls(completed_job(container.database, connection.id, record, title="Its name"))
     assert places.moment == [RecordUrl("Its name", f"https://moment.example/1001/{in_moment}")]
     assert places.twentyfour == [in_twentyfour]
 
 
 def test_what_is_not_synced_is_in_its_own_system_only(container: Container) -> None:
     connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
-    invoice = container.record_urls(settled(container.database, connection.id))
+    invoice = container.record_urls(completed_job(container.database, connection.id))
     assert (len(invoice.moment), invoice.twentyfour) == (1, [])
     voucher = container.record_urls(
-        settled(container.database, connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
+        completed_job(container.database, connection.id, Record(EntityType.EXPENSE, "2026-4-40001"))
     )
     assert voucher.moment == []
     assert voucher.twentyfour == [RecordUrl("Voucher 40001 of 2026", "https://24so.example/vouchers/2026/40001")]

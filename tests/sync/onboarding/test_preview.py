@@ -25,69 +25,38 @@ def world(world: World) -> World:
     return world
 
 
-<<<<<<< HEAD:tests/sync/onboarding/test_preview.py
 def prospects(world: World, *, days: int = 3) -> list[PlannedRecord]:
     context = world.open_context(world.connection, refuse_writes)
     return list(preview_expenses(context, since=world.now - timedelta(days=days), now=world.now))
-=======
-def planned_expenses(world: World, *, days: int = 3) -> list[PlannedExpense]:
-    context = world.open_context(world.connection, refuse)
-    return list(preview(context, since=world.now - timedelta(days=days), now=world.now))
 
 
-def refuse() -> None:
-    raise AssertionError("A trial writes nothing.")
->>>>>>> 2ee0245 (Name fixtures and helpers of the tests, and the sandbox's faults, in the words of the glossary):tests/sync/onboarding/test_expense_preview.py
-
-
-<<<<<<< HEAD:tests/sync/onboarding/test_preview.py
 def test_a_preview_shows_what_would_come_and_writes_nothing(world: World) -> None:
     title, key = "Voucher 40001 of 2026", f"{VOUCHER}/1/4300"
     assert prospects(world) == [PlannedRecord(RECORD, PlannedAction.SYNC, title, remote_id=key, amount=1000)]
-=======
-def test_a_preview_shows_what_would_come_and_writes_nothing(world: World) -> None:
-<<<<<<< HEAD:tests/sync/onboarding/test_preview.py
-    assert prospects(world) == [PlannedExpense("Voucher 40001 of 2026", "1", "4300", 1000)]
->>>>>>> bbebde4 (Name the tests in the words of the glossary):tests/sync/onboarding/test_expense_preview.py
-=======
-    assert planned_expenses(world) == [PlannedExpense("Voucher 40001 of 2026", "1", "4300", 1000)]
->>>>>>> 2ee0245 (Name fixtures and helpers of the tests, and the sandbox's faults, in the words of the glossary):tests/sync/onboarding/test_expense_preview.py
     assert world.moment.expenses == {}
     assert job_list.latest(world.database, JobFilter()) == []
 
 
 def test_what_comes_and_what_is_left_alone_of_one_voucher_are_distinguished(world: World) -> None:
     world.erp.purchases[VOUCHER].append(LedgerLine(6590, 500, DAY, project_number=77))
-<<<<<<< HEAD:tests/sync/onboarding/test_preview.py
     assert [(each.action, each.amount, each.why) for each in prospects(world)] == [
         (PlannedAction.SYNC, 1000, ""),
         (PlannedAction.SKIP, 0, "Moment has no project 77"),
-=======
-    assert [(each.amount, each.why_not) for each in planned_expenses(world)] == [
-        (1000, ""),
-        (0, "Moment has no project 77"),
->>>>>>> 2ee0245 (Name fixtures and helpers of the tests, and the sandbox's faults, in the words of the glossary):tests/sync/onboarding/test_expense_preview.py
     ]
 
 
 def test_a_voucher_that_changed_in_two_weeks_is_listed_once(world: World) -> None:
-    assert len(planned_expenses(world, days=20)) == 1
+    assert len(prospects(world, days=20)) == 1
     assert [until - since for since, until in world.erp.asked] == [WINDOW, WINDOW, timedelta(days=6)]
 
 
 def test_a_voucher_that_is_refused_is_reported_like_the_others(world: World) -> None:
     world.erp.fails_before["supplier_voucher"] = [RejectedError("It cannot be read.")]
-<<<<<<< HEAD:tests/sync/onboarding/test_preview.py
     title, why = f"Voucher {VOUCHER} in 24SevenOffice", "It cannot be read."
     assert prospects(world) == [PlannedRecord(RECORD, PlannedAction.REJECT, title, why=why)]
-=======
-    assert planned_expenses(world) == [
-        PlannedExpense(f"Voucher {VOUCHER} in 24SevenOffice", why_not="It cannot be read.")
-    ]
->>>>>>> 2ee0245 (Name fixtures and helpers of the tests, and the sandbox's faults, in the words of the glossary):tests/sync/onboarding/test_expense_preview.py
 
 
 def test_a_preview_ends_where_a_system_is_down(world: World) -> None:
     world.erp.fails_before["supplier_voucher"] = [UnavailableError("24SevenOffice is down.")]
     with pytest.raises(UnavailableError):
-        planned_expenses(world)
+        prospects(world)

@@ -4,7 +4,7 @@ from local.servers import Server
 from models.enums import EntityType, JobState, Record, Role
 from tests.factories import NOW, settings
 from tests.models import outages
-from tests.models.completed_jobs import settled
+from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web
 from worker.container import Container, clock
 
@@ -22,7 +22,9 @@ def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: C
 
 def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: Web, container: Container) -> None:
     now = clock()
-    settled(container.database, web.connection.id, state=JobState.QUEUED, message="24SevenOffice is away.", at=now)
+    completed_job(
+        container.database, web.connection.id, state=JobState.QUEUED, message="24SevenOffice is away.", at=now
+    )
     outages.fail(container.database, web.connection.id, now=now, retry_after=now - NOW)
     page = web.as_(Role.VIEWER).get("/").text
     assert "24SevenOffice is away." in page

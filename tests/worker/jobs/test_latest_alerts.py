@@ -9,11 +9,11 @@ WORSE, REMINDER, BETTER = AlertType.NEEDS_ATTENTION, AlertType.REMINDER, AlertTy
 PAUSED, DOWN, UP, DIGEST = AlertType.PAUSED, AlertType.OUTAGE, AlertType.RECOVERED, AlertType.DIGEST
 
 
-def told(*turns: AlertType, job_id: int | None = 7, stuck: bool = True) -> list[AlertType]:
+def told(*turns: AlertType, job_id: int | None = 7, failed_job: bool = True) -> list[AlertType]:
     """Tell which of these turns of one record, or of one connection, are still news."""
     pending = [
         PendingAlert(
-            n, 1, "Demo AS", job_id, alert_type, "", "", "", NOW, EntityType.INVOICE, NOW if stuck else None
+            n, 1, "Demo AS", job_id, alert_type, "", "", "", NOW, EntityType.INVOICE, NOW if failed_job else None
         )
         for n, alert_type in enumerate(turns)
     ]
@@ -22,12 +22,12 @@ def told(*turns: AlertType, job_id: int | None = 7, stuck: bool = True) -> list[
 
 @pytest.mark.parametrize("turns", [(WORSE, BETTER), (WORSE, REMINDER, BETTER), (WORSE, BETTER, WORSE, BETTER)])
 def test_a_failure_that_ended_before_anybody_heard_of_it_is_not_mailed(turns: tuple[AlertType, ...]) -> None:
-    assert told(*turns, stuck=False) == []
+    assert told(*turns, failed_job=False) == []
 
 
 @pytest.mark.parametrize("turns", [(BETTER,), (REMINDER, BETTER), (BETTER, WORSE, BETTER)])
 def test_who_has_heard_of_a_failure_hears_that_it_is_corrected(turns: tuple[AlertType, ...]) -> None:
-    assert told(*turns, stuck=False) == [BETTER]
+    assert told(*turns, failed_job=False) == [BETTER]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_of_one_record_only_the_latest_is_mailed(turns: tuple[AlertType, ...], l
 
 @pytest.mark.parametrize("alert_type", [WORSE, REMINDER])
 def test_what_a_person_has_dismissed_meanwhile_is_not_mailed(alert_type: AlertType) -> None:
-    assert told(alert_type, stuck=False) == []
+    assert told(alert_type, failed_job=False) == []
 
 
 @pytest.mark.parametrize(
