@@ -311,10 +311,10 @@ def lock_folder(state: Path, refusal: str) -> Iterator[None]:
 def free_ports(*preferred: int) -> list[int]:
     """Find a port of 127.0.0.1 for each that is preferred: that one where it is free, else any; 0 prefers none."""
     with ExitStack() as held:
-        return [_hold(held, port) for port in preferred]
+        return [_bind(held, port) for port in preferred]
 
 
-def _hold(held: ExitStack, port: int) -> int:
+def _bind(held: ExitStack, port: int) -> int:
     while True:
         with suppress(OSError):
             candidate = held.enter_context(socket.socket())
