@@ -42,7 +42,7 @@ def numbers_in(findings: Iterable[Finding]) -> set[str]:
     return {number for finding in findings for number in finding.tests.split(", ")} - {""}
 
 
-def tested_by(way: str) -> set[str]:
+def numbers_tested_by(way: str) -> set[str]:
     return {number for number, tested_by in TESTED_BY.items() if f"`{way}`" in tested_by}
 
 
@@ -61,9 +61,9 @@ def test_each_says_by_which_of_them_it_is_tested_or_why_by_neither() -> None:
 
 
 def test_the_doctor_tests_those_that_the_page_says(lived_in: Practice) -> None:
-    assert numbers_in(lived_in.findings()) == tested_by("doctor")
+    assert numbers_in(lived_in.findings()) == numbers_tested_by("doctor")
 
 
 def test_the_write_tests_cover_those_that_the_page_names(lived_in: Practice) -> None:
     by_number = write_tested(lived_in, factoring_id=10001)
-    assert by_number | write_tested(lived_in, voucher_number="series") == tested_by("--write")
+    assert by_number | write_tested(lived_in, voucher_number="series") == numbers_tested_by("--write")
