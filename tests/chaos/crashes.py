@@ -80,7 +80,7 @@ POINTS = (
         name="voucher posted, not linked", owner=SyncContext, function="save_link", entity_type=EntityType.INVOICE
     ),
     Point(
-        name="voucher linked, not settled",
+        name="voucher linked, not completed",
         owner=SyncContext,
         function="save_link",
         entity_type=EntityType.INVOICE,
@@ -96,7 +96,9 @@ POINTS = (
         entity_type=EntityType.CUSTOMER,
         after=True,
     ),
-    Point(name="number returned, not settled", owner=MomentGateway, function="write_customer_number", after=True),
+    Point(
+        name="number returned, not completed", owner=MomentGateway, function="write_customer_number", after=True
+    ),
     Point(
         name="project saved, not linked", owner=SyncContext, function="save_link", entity_type=EntityType.PROJECT
     ),
@@ -111,9 +113,9 @@ POINTS = (
         after=True,
     ),
     Point(name="file uploaded, not noted", owner=files, function="save"),
-    Point(name="done, not settled", owner=leases, function="complete"),
-    Point(name="settled, nobody woken", owner=dependencies, function="wake"),
-    Point(name="settled, nothing after it", owner=leases, function="complete", after=True),
+    Point(name="done, not completed", owner=leases, function="complete"),
+    Point(name="completed, nobody woken", owner=dependencies, function="wake"),
+    Point(name="completed, nothing after it", owner=leases, function="complete", after=True),
 )
 
 VOUCHERS = b"SaveBundleList"
@@ -135,7 +137,7 @@ CUTS = (
         entity_type=EntityType.INVOICE,
         action=CUT_OFF,
     ),
-    Point(name="done, not settled", owner=leases, function="complete", action=CUT_OFF),
+    Point(name="done, not completed", owner=leases, function="complete", action=CUT_OFF),
     Point(name="in the midst of settling", owner=leases, function="_complete_one", action=CUT_OFF),
 )
 """Instants at which a host is cut off from everything, its worker in the middle of a batch."""
@@ -154,7 +156,7 @@ STOPS = (
         entity_type=EntityType.INVOICE,
         action=STOPPED,
     ),
-    Point(name="done, not settled", owner=leases, function="complete", action=STOPPED),
+    Point(name="done, not completed", owner=leases, function="complete", action=STOPPED),
     Point(name="in the midst of settling", owner=leases, function="_complete_one", action=STOPPED),
 )
 """Instants at which a process stops and goes on later, as if nothing had been: so does a paused machine."""

@@ -7,6 +7,7 @@ from models.inbox import links
 from models.inbox.links import Link
 from tests.factories import NOW, settings
 from tests.installation import environment, installed
+from tests.models.completed_jobs import completed_job
 from worker.container import Container
 from worker.record_urls import RecordUrl
 

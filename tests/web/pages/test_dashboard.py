@@ -3,6 +3,7 @@ import pytest
 from local.servers import Server
 from models.enums import EntityType, JobState, Record, Role
 from tests.factories import NOW, settings
+from tests.installation import failed_job
 from tests.models import outages
 from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web

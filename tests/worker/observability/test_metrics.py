@@ -19,7 +19,7 @@ from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from sync.errors import RateLimitedError
 from tests.factories import settings
-from tests.installation import environment, installed
+from tests.installation import environment, failed_job, installed
 from tests.models import outages
 from worker import heartbeat, tasks
 from worker.celery_app import app
