@@ -1,6 +1,5 @@
-"""What becomes of a job after an attempt: done, retried by exponential backoff, waiting, or needing attention."""
+"""What becomes of a job after an attempt: done, retried, waiting, or needing attention."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from models.inbox import dependencies
 from models.inbox.circuit_breaker import ConnectionProblem, ProblemType
 from models.inbox.dependencies import Dependency, Wait
 from models.inbox.leases import AttemptResult, Lease, SyncJob
-from models.inbox.verification_delay import VERIFICATION_DELAY
+from sync.engine.backoff import delay, policy_of
 from sync.engine.call_log import RemoteCall
 from sync.error_codes import ERROR_CODES
 from sync.errors import (
@@ -26,30 +25,6 @@ from sync.errors import (
     SyncError,
     UnavailableError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """Waits that grow by ``factor`` from ``initial_delay`` to ``max_delay``, for at most ``max_attempts``.
-
-    ``min_delay`` is waited whatever the dice say: a call that was given up may still be at work over there.
-    """
-
-    initial_delay: timedelta
-    factor: float
-    max_delay: timedelta
-    max_attempts: int
-    min_delay: timedelta = timedelta()
-
-
-UNAVAILABLE = RetryPolicy(timedelta(seconds=5), factor=2.5, max_delay=timedelta(hours=2), max_attempts=60)
-RATE_LIMITED = RetryPolicy(
-    timedelta(seconds=15), factor=1, max_delay=timedelta(seconds=15), max_attempts=sys.maxsize
-)
-OUTCOME_UNKNOWN = RetryPolicy(
-    timedelta(seconds=15), factor=3, max_delay=timedelta(hours=1), max_attempts=8, min_delay=VERIFICATION_DELAY
-)
-CRASH = RetryPolicy(timedelta(seconds=20), factor=6, max_delay=timedelta(hours=1), max_attempts=3)
 
 DEPENDENCY_TIMEOUT = timedelta(minutes=10)
 """How long a job waits for another record before it looks for itself, should it not be woken."""
@@ -152,29 +127,6 @@ def connection_problem(error: SyncError) -> ConnectionProblem | None:
         error_code=error.error_code,
         retry_after=error.retry_after,
     )
-
-
-def policy_of(error: SyncError) -> RetryPolicy:
-    """Choose the policy by what the error means for the record."""
-    if isinstance(error, RateLimitedError):
-        return RATE_LIMITED
-    if isinstance(error, UnavailableError):
-        return UNAVAILABLE
-    return OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknownError) else CRASH
-
-
-def delay(error: SyncError, failed_attempts: int, *, random: Callable[[], float]) -> timedelta:
-    """Tell how long to wait after an error, with ``failed_attempts`` before it.
-
-    Full jitter, but never less than was asked for: a random part of the whole wait (and not of its end only)
-    spreads a crowd that failed together.
-    """
-    policy = policy_of(error)
-    try:
-        grown = min(policy.initial_delay * policy.factor**failed_attempts, policy.max_delay)
-    except OverflowError:
-        grown = policy.max_delay
-    return max(policy.min_delay, error.retry_after or timedelta()) + random() * grown
 
 
 def _attempted(job: SyncJob, attempt: Attempt, *, now: datetime, random: Callable[[], float]) -> AttemptResult:

@@ -7,7 +7,7 @@ from typing import Any
 
 from models import database
 from models.inbox import circuit_breaker, verification_delay
-from sync.engine import outcomes
+from sync.engine import backoff, outcomes
 from sync.polling import polls
 from sync.polling import schedule as polling_schedule
 from worker import dispatch
@@ -35,8 +35,8 @@ def _seconds(seconds: float) -> timedelta:
 
 
 def _shorter(
-    policy: outcomes.RetryPolicy, *, first: float, longest: float, least: float = 0
-) -> outcomes.RetryPolicy:
+    policy: backoff.RetryPolicy, *, first: float, longest: float, least: float = 0
+) -> backoff.RetryPolicy:
     return replace(policy, initial_delay=_seconds(first), max_delay=_seconds(longest), min_delay=_seconds(least))
 
 
@@ -48,14 +48,14 @@ def _often(_rhythm: polling_schedule.PollState, *, now: datetime) -> timedelta:
 
 TIMEOUTS: tuple[tuple[ModuleType, str, Any], ...] = (
     (database, "IDLE_SECONDS", 3),
-    (outcomes, "UNAVAILABLE", _shorter(outcomes.UNAVAILABLE, first=0.1, longest=1)),
+    (backoff, "UNAVAILABLE", _shorter(backoff.UNAVAILABLE, first=0.1, longest=1)),
     (
-        outcomes,
+        backoff,
         "OUTCOME_UNKNOWN",
-        _shorter(outcomes.OUTCOME_UNKNOWN, first=0.3, longest=2, least=LINGER_SECONDS),
+        _shorter(backoff.OUTCOME_UNKNOWN, first=0.3, longest=2, least=LINGER_SECONDS),
     ),
     (verification_delay, "VERIFICATION_DELAY", _seconds(LINGER_SECONDS)),
-    (outcomes, "CRASH", _shorter(outcomes.CRASH, first=0.4, longest=2)),
+    (backoff, "CRASH", _shorter(backoff.CRASH, first=0.4, longest=2)),
     (outcomes, "DEPENDENCY_TIMEOUT", _seconds(20)),
     (circuit_breaker, "FAILURE_THRESHOLD", 6),  # as there are many more of them than in life
     (circuit_breaker, "FIRST_DELAY", _seconds(0.3)),

@@ -10,7 +10,7 @@ from models.enums import EntityType, JobState, Outcome, Scope
 from models.inbox import due
 from models.inbox.circuit_breaker import FAILURE_THRESHOLD, RATE_LIMIT_ALERT_AFTER
 from models.inbox.enqueue import enqueue
-from sync.engine.outcomes import UNAVAILABLE
+from sync.engine.backoff import UNAVAILABLE
 from sync.error_codes import ERROR_CODES
 from sync.errors import OutcomeUnknownError, RateLimitedError, UnavailableError
 from tests import factories

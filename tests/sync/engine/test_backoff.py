@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from sync.engine.outcomes import CRASH, OUTCOME_UNKNOWN, UNAVAILABLE, RetryPolicy, delay, policy_of
+from sync.engine.backoff import CRASH, OUTCOME_UNKNOWN, UNAVAILABLE, RetryPolicy, delay, policy_of
 from sync.errors import CrashError, OutcomeUnknownError, SyncError, UnavailableError
 
 AWAY, LOST, CRASHED = UnavailableError(""), OutcomeUnknownError(""), CrashError("")

@@ -1,0 +1,56 @@
+"""When a failed attempt is retried, and after how many failures the job needs attention: exponential backoff."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from models.inbox.verification_delay import VERIFICATION_DELAY
+from sync.errors import OutcomeUnknownError, RateLimitedError, SyncError, UnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Waits that grow by ``factor`` from ``initial_delay`` to ``max_delay``, for at most ``max_attempts``.
+
+    ``min_delay`` is waited whatever the dice say: a call that was given up may still be at work over there.
+    """
+
+    initial_delay: timedelta
+    factor: float
+    max_delay: timedelta
+    max_attempts: int
+    min_delay: timedelta = timedelta()
+
+
+UNAVAILABLE = RetryPolicy(timedelta(seconds=5), factor=2.5, max_delay=timedelta(hours=2), max_attempts=60)
+RATE_LIMITED = RetryPolicy(
+    timedelta(seconds=15), factor=1, max_delay=timedelta(seconds=15), max_attempts=sys.maxsize
+)
+OUTCOME_UNKNOWN = RetryPolicy(
+    timedelta(seconds=15), factor=3, max_delay=timedelta(hours=1), max_attempts=8, min_delay=VERIFICATION_DELAY
+)
+CRASH = RetryPolicy(timedelta(seconds=20), factor=6, max_delay=timedelta(hours=1), max_attempts=3)
+
+
+def policy_of(error: SyncError) -> RetryPolicy:
+    """Choose the policy by what the error means for the record."""
+    if isinstance(error, RateLimitedError):
+        return RATE_LIMITED
+    if isinstance(error, UnavailableError):
+        return UNAVAILABLE
+    return OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknownError) else CRASH
+
+
+def delay(error: SyncError, failed_attempts: int, *, random: Callable[[], float]) -> timedelta:
+    """Tell how long to wait after an error, with ``failed_attempts`` before it.
+
+    Full jitter, but never less than was asked for: a random part of the whole wait (and not of its end only)
+    spreads a crowd that failed together.
+    """
+    policy = policy_of(error)
+    try:
+        grown = min(policy.initial_delay * policy.factor**failed_attempts, policy.max_delay)
+    except OverflowError:
+        grown = policy.max_delay
+    return max(policy.min_delay, error.retry_after or timedelta()) + random() * grown
