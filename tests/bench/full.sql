@@ -48,7 +48,7 @@ FROM (
         ('project', ARRAY['project', 'prosjekt'], 'Project {name}'),
         ('invoice', ARRAY['invoice', 'faktura'], 'Invoice {name}'),
         ('expense', ARRAY['voucher', 'bilag', 'of', 'av'], 'Voucher {number} of {year} ({name})')
-    ) AS search_terms (entity_type, told, template) USING (entity_type)
+    ) AS words (entity_type, told, template) USING (entity_type)
 ) AS made;
 
 INSERT INTO attempts (job_id, at, seconds, outcome, error_code, message, calls)
@@ -60,11 +60,11 @@ FROM sync_jobs, generate_series(0, 3) AS back WHERE dice(sync_jobs.id, 10) = 0;
 INSERT INTO lanes (connection_id, entity_type, synced_at)
 SELECT connection_id, entity_type, max(completed_at) FROM sync_jobs WHERE outcome = 'synced' GROUP BY connection_id, entity_type;
 
-INSERT INTO statistics (connection_id, granularity, starts_at, synced, skipped, failed, seconds, max_seconds)
+INSERT INTO statistics (connection_id, granularity, starts_at, synced, skipped, failed, total_seconds, max_seconds)
 SELECT connection_id, granularity, date_trunc(granularity, at AT TIME ZONE 'Europe/Oslo') AT TIME ZONE 'Europe/Oslo',
     count(*) FILTER (WHERE outcome = 'synced'), count(*) FILTER (WHERE outcome = 'skipped'),
     count(*) FILTER (WHERE outcome = 'failed'), 3 * count(*) FILTER (WHERE outcome = 'synced'), 9
-FROM (SELECT connection_id, outcome, completed_at AS at FROM sync_jobs) AS settled,
+FROM (SELECT connection_id, outcome, completed_at AS at FROM sync_jobs) AS completed,
     (VALUES ('hour', interval '7 days'), ('day', interval '40 days')) AS spans (granularity, kept)
 WHERE at > now() - kept GROUP BY 1, 2, 3;
 
@@ -72,7 +72,7 @@ INSERT INTO links (connection_id, entity_type, moment_id, remote_id, fingerprint
 SELECT connection_id, entity_type, record_id, '2026/' || id, '', completed_at FROM sync_jobs
 WHERE outcome = 'synced' AND entity_type <> 'expense' AND dice(id, 10) = 0;
 
-INSERT INTO alerts (connection_id, job_id, address, type, title, message, remedy, created_at, status, ended_at, message_id)
+INSERT INTO alerts (connection_id, job_id, recipient, type, title, message, remedy, created_at, status, ended_at, message_id)
 SELECT connection_id, id, 'books' || connection_id || '@example.com', type, title, message, remedy, at,
     CASE WHEN at < now() - interval '1 hour' THEN 'sent' END, CASE WHEN at < now() - interval '1 hour' THEN mailed END,
     CASE WHEN at < now() - interval '1 hour' THEN '<' || mailed || '>' END
