@@ -41,7 +41,7 @@ _NOT_ABOUT_RECORDS = (LeaseLostError, DatabaseUnavailableError)
 """Nothing can be completed after these, so the lease expires and the jobs are leased again."""
 
 _CONNECTION_ERRORS = (UnavailableError, MisconfiguredError)
-"""After these no further record of the connection is tried."""
+"""After these no further record is prepared; what is ready is still sent."""
 
 W = TypeVar("W", bound="Prepared")
 T = TypeVar("T")

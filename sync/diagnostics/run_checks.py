@@ -37,7 +37,7 @@ class Check:
 
     @property
     def name(self) -> str:
-        """What it is called where it fails itself, such as "books.vat_codes"."""
+        """What it is called where it fails itself, such as "accounting_setup.vat_codes"."""
         return f"{self.run.__module__.rpartition('.')[2]}.{self.run.__name__}"
 
 

@@ -43,9 +43,11 @@ def run_write_tests(target: Target, artifacts: WriteTestArtifacts) -> Iterator[F
     ``artifacts`` knows at every moment what is left behind.
     """
     context = WriteTestContext(target, artifacts)
-    yield from safely("rehearsing.books", _accounting(context))
+    yield from safely("write_tests.accounting", _accounting(context))
     if target.syncs(EntityType.CUSTOMER):
-        yield from safely("registers.customer_number", customers_and_projects.customer_number(context))
+        yield from safely(
+            "records.customer_number", customers_and_projects.customer_number(context)
+        )
     if target.syncs(EntityType.EXPENSE):
         yield from safely("expenses.expense", expenses.expense(context))
 

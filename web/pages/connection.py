@@ -30,7 +30,7 @@ DONE = {
     "paused": msg("The connection is paused. What comes in meanwhile waits."),
     "resumed": msg("The connection works. What waited goes through now."),
 }
-CLIENTS_CACHED_FOR = timedelta(days=1)
+CHART_CACHED_FOR = timedelta(days=1)
 """How long a chart of accounts that was read is held against what is entered."""
 
 WEBHOOK_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
@@ -192,7 +192,7 @@ def _entered(context: UserContext, connection: Connection, typed: Typed) -> tupl
 def _chart(context: UserContext, connection: Connection, entered: ConnectionSettings) -> list[int]:
     """Tell the accounts that the last test found; none where it did not get there, or at another client."""
     last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
-    if last is None or last.completed_at is None or last.completed_at < context.now - CLIENTS_CACHED_FOR:
+    if last is None or last.completed_at is None or last.completed_at < context.now - CHART_CACHED_FOR:
         return []
     before, told = connection.settings, OperationView(last)
     identity_id = before.identity_id or next((each["id"] for each in told.clients), "")

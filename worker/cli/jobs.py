@@ -109,14 +109,14 @@ def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: s
 @click.argument("number", required=False, default="")
 @click.option("--new", is_flag=True, help="It is none of them: make a new one")
 def choose(job_id: int, number: str, *, new: bool) -> None:
-    """Say which customer or project of 24SevenOffice it is, by a number that changes show offers."""
+    """Say which customer or project of 24SevenOffice it is, by a number that `jobs show` offers."""
     if bool(number) == new:
         raise click.UsageError("Name either a number or --new.")
     job = _view(job_id)
     container, choice = get_container(), match_questions.NEW if new else number
     acted = match_questions.answer(container.database, job_id, choice, actor=ACTOR, now=container.clock())
     if not acted.count:
-        raise click.ClickException(f"Change {job_id} does not offer that: see changes show {job_id}.")
+        raise click.ClickException(f"Change {job_id} does not offer that: see `jobs show {job_id}`.")
     dispatch.dispatch_lanes(acted.lanes)
     click.echo(f"{job.title}: {match_questions.answer_text(job.record.entity_type, choice)}.")
 

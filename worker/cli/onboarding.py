@@ -44,7 +44,7 @@ day = click.DateTime(["%Y-%m-%d"])
 def match_(connection: str, *, dry_run: bool, create: bool) -> None:
     """Find the customers and projects of Moment that 24SevenOffice has already, and link those that are certain.
 
-    What is not certain is asked: see changes list and changes choose. It may be run again at any time.
+    What is not certain is asked: see `jobs list` and `jobs choose`. It may be run again at any time.
     """
     named = get_container().connections.get_by_name(connection)
     context = get_container().open_context(named, renew_lease=refuse_writes)

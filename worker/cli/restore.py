@@ -1,4 +1,4 @@
-"""``python -m worker restored``: after a backup of the database was restored, and before anything works on it."""
+"""``python -m worker restore``: after a backup of the database was restored, and before anything works on it."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,6 +1,7 @@
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+import click
 import pytest
 import requests
 from click.testing import CliRunner
@@ -304,3 +305,18 @@ def test_a_worker_is_not_blamed_for_redis(environ: dict[str, str]) -> None:
 
 def states(container: Container) -> dict[int, JobState]:
     return {view.id: view.state for view in job_list.latest(container.database, JobFilter())}
+
+
+def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield f"{path}{name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path}{name} ")
+
+
+def test_help_sends_people_only_to_commands_that_exist() -> None:
+    known = dict(commands(main))
+    texts = [f"{command.help} {command.__doc__}" for command in known.values()]
+    named = {each for text in texts for each in re.findall(r"`([a-z]+ [a-z]+)`", text)}
+    assert {"jobs list", "jobs choose", "jobs show"} <= named
+    assert named <= set(known)
