@@ -57,8 +57,8 @@ class GuestContext:
     def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         language = self.current_user.language if self.current_user else preferred_language(self.request)
         token = csrf_token(SESSION.read(self.request)) if self.current_user else ""
-        values |= {"path": self.request.url.path, "current_user": self.current_user, "csrf_token": token}
-        return HTMLResponse(render(template, language, **values), status)
+        known = {"path": self.request.url.path, "current_user": self.current_user, "csrf_token": token}
+        return HTMLResponse(render(template, language, **(known | values)), status)
 
 
 @dataclass(frozen=True)
