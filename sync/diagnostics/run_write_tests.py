@@ -45,9 +45,7 @@ def run_write_tests(target: Target, artifacts: WriteTestArtifacts) -> Iterator[F
     context = WriteTestContext(target, artifacts)
     yield from safely("write_tests.accounting", _accounting(context))
     if target.syncs(EntityType.CUSTOMER):
-        yield from safely(
-            "records.customer_number", customers_and_projects.customer_number(context)
-        )
+        yield from safely("records.customer_number", customers_and_projects.customer_number(context))
     if target.syncs(EntityType.EXPENSE):
         yield from safely("expenses.expense", expenses.expense(context))
 

@@ -27,7 +27,7 @@ PURCHASES = INVOICES // 5
 A_DAY = timedelta(days=1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def many() -> Iterator[Thousands]:
     with thousands(invoices=INVOICES, purchases=PURCHASES) as many:
         yield many
