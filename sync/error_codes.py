@@ -196,6 +196,22 @@ RECORD_ERRORS = {
         msg("The voucher was changed in 24SevenOffice after its expense had been invoiced in Moment."),
         msg("Correct it by hand where it was invoiced, then mark it as handled."),
     ),
+    "vat_unclear": ErrorCode(
+        msg("The VAT of the voucher does not add up"),
+        msg(
+            "The VAT lines of the supplier's voucher are not what the rates of its VAT codes make of its costs, "
+            "so that nobody can tell what a cost is with VAT."
+        ),
+        msg("Correct the VAT of the voucher in 24SevenOffice; its expenses then come by themselves."),
+    ),
+    "voucher_gone": ErrorCode(
+        msg("The voucher is no longer shown"),
+        msg(
+            "24SevenOffice has no line of a voucher whose expenses are in Moment, not even a hidden one. Nothing "
+            "is removed for that."
+        ),
+        msg("Look for the voucher. Try again if it is there, else delete its expenses in Moment by hand."),
+    ),
     "document": ErrorCode(
         msg("A document could not be brought"),
         msg("The expense is in Moment, but a document of its voucher did not come along. It is tried again."),
@@ -437,6 +453,14 @@ SKIPPED = {
         msg("The document waits for approval"),
         msg("An expense is brought when its document is approved in 24SevenOffice. It is looked at for 90 days."),
         msg("Approve the document in 24SevenOffice; the expense then comes by itself."),
+    ),
+    "kept": ErrorCode(
+        msg("The expenses stay, though they would not be brought now"),
+        msg(
+            "The ledger still has the costs, and the settings or the projects of Moment would leave them out by "
+            "now. What was brought before is neither changed nor removed."
+        ),
+        msg("Nothing, or delete them in Moment if they are not to be there."),
     ),
     "removed": ErrorCode(
         msg("The expenses were removed"),

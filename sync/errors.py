@@ -36,11 +36,14 @@ class SyncError(Exception):
         self.error_code = error_code or self.error_code
         self.remedy = remedy
 
-    def replace(self, *, title: str = "", outcome_unknown: bool = False) -> Self:
-        """Make a copy that names its record, or that says that something may have been saved."""
+    def replace(
+        self, *, title: str = "", message: str = "", remedy: str = "", outcome_unknown: bool = False
+    ) -> Self:
+        """Make a copy that says what is given, or that something may have been saved."""
         changed = type(self).__new__(type(self), *self.args)
         vars(changed).update(vars(self))
-        changed.title = title or self.title
+        changed.title, changed.message = title or self.title, message or self.message
+        changed.remedy = remedy or self.remedy
         changed.outcome_unknown = outcome_unknown or self.outcome_unknown
         return changed
 
@@ -113,6 +116,10 @@ class CrashError(SyncError):
     """A bug of ours, so that nobody knows what was saved: tried a few times, alone, then shown to a person."""
 
     outcome_unknown = True
+
+
+CONNECTION_ERRORS = (UnavailableError, MisconfiguredError)
+"""After these no further record of the connection is prepared; what is ready is still sent."""
 
 
 @contextmanager

@@ -61,8 +61,12 @@ class ProjectExpenses(Protocol):
     def create_expense(self, draft: ExpenseDraft) -> str:
         """Make an accepted expense and tell its id; not safe to repeat."""
 
-    def update_expense(self, expense_id: str, draft: ExpenseDraft) -> bool:
-        """Put an expense right; False where it no longer exists. Raises RejectedError for one that is invoiced."""
+    def update_expense(self, expense_id: str, draft: ExpenseDraft, *, activity: str) -> bool:
+        """Put right what the ledger decides of an expense; False where it no longer exists.
+
+        Activity, billing and approval are the project's own. Only an expense on another project than its cost is
+        given the activity of this name. Raises RejectedError for one that is invoiced and differs.
+        """
 
     def delete_expense(self, expense_id: str) -> bool:
         """Remove an expense; False where it no longer exists. Raises RejectedError for one that is invoiced."""

@@ -19,7 +19,7 @@ from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import Attempt, NotAttempted, Success, Trace, attempt_results, connection_problem
 from sync.engine.write_deadline import WriteDeadline, enforced
-from sync.errors import CrashError, MisconfiguredError, RejectedError, SyncError, UnavailableError
+from sync.errors import CONNECTION_ERRORS, CrashError, MisconfiguredError, RejectedError, SyncError
 from sync.flows.customers import Customers
 from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
@@ -39,9 +39,6 @@ MAX_WORKER_CRASHES = 3
 
 _NOT_ABOUT_RECORDS = (LeaseLostError, DatabaseUnavailableError)
 """Nothing can be completed after these, so the lease expires and the jobs are leased again."""
-
-_CONNECTION_ERRORS = (UnavailableError, MisconfiguredError)
-"""After these no further record is prepared; what is ready is still sent."""
 
 W = TypeVar("W", bound="Prepared")
 T = TypeVar("T")
@@ -192,7 +189,7 @@ class _Batch:
                 attempts[job.id] = Attempt(answer=answer, trace=trace)
             else:
                 ready.append((answer, trace))
-            if isinstance(answer, _CONNECTION_ERRORS):
+            if isinstance(answer, CONNECTION_ERRORS):
                 later = self.lease.jobs[place + 1 :]
                 attempts |= {each.id: NotAttempted(because=answer) for each in later}
                 break
@@ -225,7 +222,7 @@ class _Batch:
                     prepared, calls=prepared.calls + sent.calls, seconds=prepared.seconds + sent.seconds
                 )
                 attempts[item.job.id] = Attempt(answer=answer, trace=trace)
-            ended_by = next((each for each in answers if isinstance(each, _CONNECTION_ERRORS)), None)
+            ended_by = next((each for each in answers if isinstance(each, CONNECTION_ERRORS)), None)
             if ended_by:
                 later = [item.job.id for group in groups[place:] for item, _ in group]
                 return attempts | {job_id: NotAttempted(because=ended_by) for job_id in later}

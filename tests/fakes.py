@@ -32,7 +32,14 @@ from sync.records import (
 from tests.fake_remote import Remote
 from tests.fake_supplier_vouchers import FakeSupplierVouchers
 
-RATES = {"3": Decimal(25), "31": Decimal(15), "5": Decimal(0)}
+RATES = {
+    "1": Decimal(25),
+    "11": Decimal(15),
+    "3": Decimal(25),
+    "31": Decimal(15),
+    "5": Decimal(0),
+    "86": Decimal(25),
+}
 CHART = {1500: "", 1920: "", 3000: "3", 3020: "31", 3100: "5"}
 
 
@@ -137,9 +144,15 @@ class FakeMoment(Remote):
             self.expenses[expense_id], self.files[expense_id] = draft, {}
         return expense_id
 
-    def update_expense(self, expense_id: str, draft: ExpenseDraft) -> bool:
+    def update_expense(self, expense_id: str, draft: ExpenseDraft, *, activity: str) -> bool:
         with self.call("update_expense"):
-            return self._alter(expense_id, lambda: self.expenses.update({expense_id: draft}))
+            there = self.expenses.get(expense_id)
+            if there is None:
+                return False
+            kept = replace(draft, activity_id=there.activity_id, billable=there.billable)
+            if there.project_id != draft.project_id:
+                kept = replace(kept, activity_id=self.activity(draft.project_id, activity))
+            return kept == there or self._alter(expense_id, lambda: self.expenses.update({expense_id: kept}))
 
     def delete_expense(self, expense_id: str) -> bool:
         with self.call("delete_expense"):

@@ -83,9 +83,21 @@ class ExpenseGateway:
     def create_expense(self, draft: ExpenseDraft) -> str:
         return self._client.create(EXPENSES, _values(draft))
 
-    def update_expense(self, expense_id: str, draft: ExpenseDraft) -> bool:
+    def update_expense(self, expense_id: str, draft: ExpenseDraft, *, activity: str) -> bool:
+        """Send what the ledger decides and differs, so that an invoiced expense is not refused for what agrees.
+
+        An expense that moves to another project needs an activity of that one.
+        """
+        there = self._client.record(EXPENSES, expense_id)
+        if there is None:
+            return False
+        wrong = {
+            name: value for name, value in _ledger_values(draft).items() if not _agrees(there.get(name), value)
+        }
+        if "projectId" in wrong:
+            wrong["projectExtensionId"] = _reference(self.activity(draft.project_id, activity))
         with self._explaining_if_invoiced(expense_id):
-            return self._client.update(_path(expense_id), _values(draft))
+            return self._client.update(_path(expense_id), wrong) if wrong else True
 
     def delete_expense(self, expense_id: str) -> bool:
         with self._explaining_if_invoiced(expense_id):
@@ -150,19 +162,32 @@ def existing(rows: Iterable[Mapping[str, object]]) -> Iterator[ExistingExpense]:
 
 
 def _values(draft: ExpenseDraft) -> dict[str, object]:
+    return _ledger_values(draft) | {
+        "projectExtensionId": _reference(draft.activity_id),
+        "billable": draft.billable,
+        "approvalState": ACCEPTED,
+        "externalId": draft.external_id,
+    }
+
+
+def _ledger_values(draft: ExpenseDraft) -> dict[str, object]:
+    """Tell what the ledger decides of an expense, for as long as it is there."""
     return {
         "projectId": _reference(draft.project_id),
-        "projectExtensionId": _reference(draft.activity_id),
         "description": draft.description,
         "amountInclVat": Decimal(draft.amount).scaleb(-2),
         "currencyCode": NOK,
         "supplierName": draft.supplier,
         "supplierInvoiceNumber": draft.invoice_number,
         "expenseDate": draft.day.isoformat(),
-        "billable": draft.billable,
-        "approvalState": ACCEPTED,
-        "externalId": draft.external_id,
     }
+
+
+def _agrees(there: object, wanted: object) -> bool:
+    """Compare a value of Moment's, where a text that is empty may be left out."""
+    if isinstance(wanted, Decimal):
+        return isinstance(there, int | Decimal) and there == wanted
+    return str(there or "") == str(wanted or "")
 
 
 def _existing(fields: Fields, expense_id: str, external_id: str) -> ExistingExpense:

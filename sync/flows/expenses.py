@@ -4,7 +4,7 @@ A voucher becomes one expense for each project and account that it has costs on.
 links; a link whose expense someone deleted in Moment stays, so that it is not brought again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -13,7 +13,8 @@ from models.enums import EntityType, Outcome, Record
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link
 from sync.engine.context import SyncContext, fingerprint
-from sync.engine.outcomes import UNCHANGED, Success, skipped
+from sync.engine.outcomes import Success, skipped
+from sync.engine.steps import Steps
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.money import format_kroner
 from sync.records import ExpenseDraft, LedgerLine, VoucherFiles
@@ -22,6 +23,7 @@ from sync.rules.expense_mapping import (
     MISSING,
     SkippedLine,
     SupplierInvoice,
+    VoucherCosts,
     costs_of,
     drafts_of,
     external_id,
@@ -29,7 +31,7 @@ from sync.rules.expense_mapping import (
     supplier_invoice_of,
     title_of,
 )
-from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
+from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, needs_rates, stamps_of
 
 CLOSEST_FIRST = ("not_listed", "before_first_day", "no_project", "unknown_project")
 """Why a line does not become an expense, the farthest from it first."""
@@ -40,12 +42,16 @@ APPROVAL_TIMEOUT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class PreparedVoucher:
-    """A voucher whose expenses are to be brought: what is wanted, by our key, and what is there already."""
+    """A voucher whose expenses are to be brought: what is wanted, by our key, and what is there already.
+
+    ``kept`` are those that are there, whose cost the ledger still has but settings or Moment's projects leave out.
+    """
 
     job: SyncJob
     title: str
     drafts: Mapping[str, ExpenseDraft]
     known: Mapping[str, tuple[str, Link]]
+    kept: Collection[str]
     files: VoucherFiles
     stem: str
     skipped: Sequence[SkippedLine]
@@ -59,7 +65,8 @@ class PreparedVoucher:
             )
             for draft in self.drafts.values()
         ]
-        return joined(*brought, *(each.why for each in self.skipped))
+        stays = [msg("What was brought before stays in Moment")] if self.kept else []
+        return joined(*brought, *stays, *(each.why for each in self.skipped))
 
 
 class Expenses:
@@ -78,18 +85,20 @@ class Expenses:
         known = self._known(voucher, lines, outcome_unknown=job.outcome_unknown)
         name = title_of(voucher, lines)
         with naming_record(name):
-            costs, left_alone = costs_of(lines, settings=self._desk.settings, project_id=self._project_id)
-            if not costs and not known:
-                return replace(_nothing_to_sync(left_alone), title=name)
-            files = self._files(lines) if costs else VoucherFiles()
+            found = self._costs(lines, known)
+            if not found.costs and not known:
+                return replace(_nothing_to_sync(found.left_alone), title=name)
+            files = self._files(lines) if found.costs else VoucherFiles()
             again = self._recheck_after(lines[0].day) if files.pending else None
             if files.held_back and not known:
                 waits = skipped(msg("Its document waits for approval"), error_code="not_approved", title=name)
                 return replace(waits, recheck_after=again)
-            supply = self._supplier_invoice(lines, files) if costs else None
-            drafts = drafts_of(voucher, costs, supply, settings=self._desk.settings) if supply else {}
+            supply = self._supplier_invoice(lines, files) if found.costs else None
+            drafts = drafts_of(voucher, found.costs, supply, settings=self._desk.settings) if supply else {}
             stem = stem_of(supply.name if supply else "", voucher)
-            return PreparedVoucher(job, name, drafts, known, files, stem, left_alone, again)
+            excluded = {key_of(voucher, *place) for place in found.excluded}
+            kept = [key for key in _in_moment(known) if key in excluded and key not in drafts]
+            return PreparedVoucher(job, name, drafts, known, kept, files, stem, found.left_alone, again)
 
     def send(self, batch: Sequence[PreparedVoucher]) -> Sequence[Success | SyncError]:
         return [error_as_value(item.title, self._sync, item) for item in batch]
@@ -110,51 +119,54 @@ class Expenses:
                 self._desk.save_link(Record(EntityType.EXPENSE, found), remote_id=key)
         return self._desk.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
 
+    def _costs(self, lines: Sequence[LedgerLine], known: Mapping[str, tuple[str, Link]]) -> VoucherCosts:
+        """Tell what becomes of the lines.
+
+        Raises :class:`RejectedError` where that is not clear: a person says what becomes of the expenses.
+        """
+        if not lines and _in_moment(known):
+            raise _voucher_gone()
+        rates = self._desk.erp.vat_codes() if needs_rates(lines) else {}
+        found = costs_of(lines, settings=self._desk.settings, project_id=self._project_id, rates=rates)
+        if found.unclear:
+            raise _vat_unclear(found.unclear)
+        return found
+
     def _sync(self, item: PreparedVoucher) -> Success:
         """Bring, put right or remove each expense; what fails for one is told after the others are done."""
-        steps = [
-            error_as_value(item.title, self._sync_one, item, key, draft) for key, draft in item.drafts.items()
-        ]
-        steps += [
-            error_as_value(item.title, self._remove, expense_id, link)
-            for key, (expense_id, link) in item.known.items()
-            if key not in item.drafts
-        ]
-        if errors := [step for step in steps if isinstance(step, SyncError)]:
-            raise errors[0].replace(outcome_unknown=any(error.outcome_unknown for error in errors))
-        if not any(steps):
-            return replace(UNCHANGED, title=item.title, recheck_after=item.recheck_after)
-        if not item.drafts:
-            return skipped(
-                item.message or msg("Its expenses were removed"), error_code="removed", title=item.title
-            )
-        return Success(Outcome.SYNCED, item.title, item.message, recheck_after=item.recheck_after)
+        steps, changed = Steps(item.title), False
+        expense_ids: list[str] = []
+        for key, draft in item.drafts.items():
+            if done := steps.take(self._sync_one, item, key, draft):
+                expense_ids += filter(None, done[:1])
+                changed |= done[1]
+        for key, (expense_id, link) in item.known.items():
+            if key not in item.drafts and key not in item.kept:
+                changed |= bool(steps.take(self._remove, expense_id, link))
+        changed |= sync_files(self._desk, expense_ids, item.files.approved, stem=item.stem, steps=steps)
+        steps.raise_errors()
+        return _success(item, changed=changed)
 
-    def _sync_one(self, item: PreparedVoucher, key: str, draft: ExpenseDraft) -> bool:
-        """Bring one expense and its files; tells whether anything had to be done."""
+    def _sync_one(self, item: PreparedVoucher, key: str, draft: ExpenseDraft) -> tuple[str, bool]:
+        """Bring one expense; tells its id, empty where someone deleted it, and whether anything had to be done."""
         expense_id, link = item.known.get(key, ("", None))
-        if link and link.fingerprint == MISSING:
-            return False
-        sent = fingerprint(draft, self._desk.settings.expense_activity)
-        changed = link is None or link.fingerprint != sent
-        if changed:
-            expense_id, sent = self._save(expense_id, draft, sent)
-            self._desk.save_link(Record(EntityType.EXPENSE, expense_id), remote_id=key, fingerprint=sent)
-        if sent == MISSING:
-            return True
-        return bool(sync_files(self._desk, expense_id, item.files.approved, stem=item.stem)) or changed
+        sent = _fingerprint(draft)
+        if link and link.fingerprint in (MISSING, sent):
+            return (expense_id if link.fingerprint == sent else ""), False
+        expense_id, sent = self._save(expense_id, draft, sent)
+        self._desk.save_link(Record(EntityType.EXPENSE, expense_id), remote_id=key, fingerprint=sent)
+        return (expense_id if sent != MISSING else ""), True
 
     def _save(self, expense_id: str, draft: ExpenseDraft, sent: str) -> tuple[str, str]:
         """Create an expense or put it right; the answer is its id, and the fingerprint for its link."""
-        moment = self._desk.moment
+        moment, name = self._desk.moment, self._desk.settings.expense_activity
         known = expense_id or moment.find_expense(draft.external_id)
         self._desk.renew_lease()
-        activity = moment.activity(draft.project_id, self._desk.settings.expense_activity)
-        draft = replace(draft, activity_id=activity)
         if not known:
-            return moment.create_expense(draft), sent
+            activity = moment.activity(draft.project_id, name)
+            return moment.create_expense(replace(draft, activity_id=activity)), sent
         try:
-            return known, sent if moment.update_expense(known, draft) else MISSING
+            return known, sent if moment.update_expense(known, draft, activity=name) else MISSING
         except RejectedError as error:
             now = msg("In the ledger it is now {amount} kroner.", amount=format_kroner(draft.amount))
             raise _too_late(error, now) from error
@@ -194,6 +206,28 @@ class Expenses:
         return min(max(timedelta(hours=1), age / 4), timedelta(days=1)) if age <= APPROVAL_TIMEOUT else None
 
 
+def _in_moment(known: Mapping[str, tuple[str, Link]]) -> list[str]:
+    """Tell those expenses that nobody has deleted in Moment, as far as is known."""
+    return [key for key, (_, link) in known.items() if link.fingerprint != MISSING]
+
+
+def _fingerprint(draft: ExpenseDraft) -> str:
+    """Hash what the ledger decides of an expense; activity and billing are the project's own."""
+    return fingerprint(replace(draft, activity_id="", billable=False))
+
+
+def _success(item: PreparedVoucher, *, changed: bool) -> Success:
+    if changed and item.drafts:
+        return Success(Outcome.SYNCED, item.title, item.message, recheck_after=item.recheck_after)
+    if changed:
+        told = item.message or msg("Its expenses were removed")
+        return skipped(told, error_code="removed", title=item.title)
+    if item.kept and not item.drafts:
+        return skipped(item.message, error_code="kept", title=item.title)
+    message = item.message if item.kept else ""
+    return Success(Outcome.UNCHANGED, item.title, message, recheck_after=item.recheck_after)
+
+
 def _nothing_to_sync(left_alone: Sequence[SkippedLine]) -> Success:
     """Tell why a voucher becomes nothing; in short, what comes nearest to becoming an expense."""
     if not left_alone:
@@ -207,4 +241,23 @@ def _too_late(error: RejectedError, now: Message) -> RejectedError:
         msg("{now} {problem}", now=now, problem=error.message),
         error_code=error.error_code,
         remedy=msg("Correct it by hand where it was invoiced, then mark this as handled."),
+    )
+
+
+def _vat_unclear(cost: SkippedLine) -> RejectedError:
+    return RejectedError(
+        cost.why,
+        error_code=cost.error_code,
+        remedy=msg(
+            "Correct the VAT of the voucher in 24SevenOffice, and its expenses come by themselves. If it is right "
+            "as it is, enter them in Moment by hand and mark this as handled."
+        ),
+    )
+
+
+def _voucher_gone() -> RejectedError:
+    return RejectedError(
+        msg("24SevenOffice shows no line of this voucher any more. Its expenses stay in Moment."),
+        error_code="voucher_gone",
+        remedy=msg("Look for it in 24SevenOffice: try again if it is there, else delete its expenses in Moment."),
     )

@@ -89,7 +89,9 @@ def _planned(flow: Expenses, voucher: Record) -> Iterator[PlannedRecord]:
             yield replace(expense, action=PlannedAction.LINKED, why=msg("It was brought before"))
         else:
             yield replace(expense, action=PlannedAction.SYNC)
-    for key in prepared.known.keys() - prepared.drafts.keys():
+    for key in prepared.kept:
+        yield replace(left_alone, remote_id=key, why=msg("It was brought before and stays"))
+    for key in prepared.known.keys() - prepared.drafts.keys() - set(prepared.kept):
         yield replace(left_alone, action=PlannedAction.REMOVE, remote_id=key, why=msg("It would be taken away"))
     for each in prepared.skipped:
         yield replace(left_alone, why=each.why)

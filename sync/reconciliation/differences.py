@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
 from sync.money import NOK, format_kroner
 from sync.records import ExistingExpense, ExpenseDraft, PostedLine, Voucher
-from sync.rules.vat_allocation import VAT_ACCOUNTS, gross_amounts
+from sync.rules.vat_allocation import VAT_ACCOUNTS, gross_revenue
 
 Key: TypeAlias = tuple[str, ...]
 Sums: TypeAlias = "Mapping[Key, int]"
@@ -55,7 +56,9 @@ class RevenuePart:
     amount: int
 
 
-def compare_voucher(expected: Voucher, lines: Sequence[PostedLine]) -> list[FieldDifference]:
+def compare_voucher(
+    expected: Voucher, lines: Sequence[PostedLine], *, rates: Mapping[str, Decimal]
+) -> list[FieldDifference]:
     """Compare a voucher with its visible lines in the ledger, where revenue may stand net with lines of VAT.
 
     Net revenue bears its share of the VAT lines (S5, S33), which rounds to the øre on each line: there a sum may
@@ -63,7 +66,7 @@ def compare_voucher(expected: Voucher, lines: Sequence[PostedLine]) -> list[Fiel
     """
     held = [line for line in lines if not line.hidden]
     owed = _owed(expected, held)
-    parts = parts_of([line for line in held if line not in owed])
+    parts = parts_of((line for line in held if line not in owed), rates=rates)
     found = [*_of_amounts(expected, owed, parts), *_of_names(expected, held, owed)]
     exact = not any(each.field in {ComparedField.AMOUNT, ComparedField.SIGN} for each in found)
     return found + list(_of_parts(expected_parts(expected), parts, exact=exact, slack=_slack(held)))
@@ -106,12 +109,12 @@ def expected_parts(expected: Voucher) -> list[RevenuePart]:
     ]
 
 
-def parts_of(lines: Iterable[PostedLine]) -> list[RevenuePart]:
+def parts_of(lines: Iterable[PostedLine], *, rates: Mapping[str, Decimal]) -> list[RevenuePart]:
     """Tell the revenue of a voucher as it is posted; none of the lines is what the customer owes."""
     coded = [replace(line, vat_code=_code(line.vat_code)) for line in lines]
     return [
         RevenuePart(line.account, line.vat_code, line.project_number, amount)
-        for line, amount in gross_amounts(coded)
+        for line, amount in gross_revenue(coded, rates=rates)
     ]
 
 

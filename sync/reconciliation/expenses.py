@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from functools import cache
 
 from i18n.messages import msg
@@ -30,7 +31,16 @@ from sync.reconciliation.differences import (
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from sync.records import BookedVouchers, ExistingExpense, ExpenseDraft, LedgerLine, VoucherFiles, is_partial
 from sync.rules.documents import merged, read_off
-from sync.rules.expense_mapping import MISSING, Cost, costs_of, drafts_of, external_id, key_of, supplier_invoice_of
+from sync.rules.expense_mapping import (
+    MISSING,
+    Cost,
+    VoucherCosts,
+    costs_of,
+    drafts_of,
+    external_id,
+    key_of,
+    supplier_invoice_of,
+)
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, stamps_of
 
 OURS = external_id("")
@@ -60,6 +70,7 @@ class ExpenseSources:
         self._ids = {number: moment_id for number, (moment_id, _) in projects.items()}
         self._numbers = {moment_id: number for number, moment_id in self._ids.items()}
         self.project_id = cache(self._find_project)
+        self._rates: Mapping[str, Decimal] = context.erp.vat_codes()
         self._files: dict[int, VoucherFiles] = {}
 
     def report(self, supplier_vouchers: Mapping[str, Sequence[LedgerLine]]) -> ReconciliationReport:
@@ -88,6 +99,10 @@ class ExpenseSources:
             project = self._context.moment.project(project_id)
             self._numbers[project_id] = project.number if project else ""
         return self._numbers[project_id]
+
+    def costs_of(self, lines: Sequence[LedgerLine]) -> VoucherCosts:
+        """Tell what becomes of the lines of a voucher."""
+        return costs_of(lines, settings=self.settings, project_id=self.project_id, rates=self._rates)
 
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
         """Ask for the documents behind stamps that have not been asked for yet."""
@@ -168,12 +183,13 @@ class _ExpenseReconciliation:
             inside or any(sources.concerns(each.day) for each in held)
         ):
             return None
-        costs, left_alone = costs_of(lines, settings=sources.settings, project_id=sources.project_id)
-        for error_code in {each.error_code for each in left_alone} if inside else ():
+        found = sources.costs_of(lines)
+        for error_code in {each.error_code for each in found.left_alone} if inside else ():
             self.counts[error_code] += 1
-        unsure = name not in self.linked and not self._is_synced(name, costs)
+        unsure = name not in self.linked and not self._is_synced(name, found.costs)
         asked = unsure or not (supply.supplier and supply.invoice_number)
-        return _SupplierVoucher(name, lines, costs, stamps_of(lines) if asked else ()) if costs else None
+        stamps = stamps_of(lines) if asked else ()
+        return _SupplierVoucher(name, lines, found.costs, stamps) if found.costs else None
 
     def _is_synced(self, name: str, costs: Sequence[Cost]) -> bool:
         """Tell whether all of a voucher's costs are in Moment, so that it need not be approved any more."""
@@ -261,15 +277,10 @@ class _ExpenseReconciliation:
         )
 
     def _kept(self, key: str) -> bool:
-        """Tell whether the cost of an expense is in the ledger, and only the settings leave it alone by now."""
+        """Tell whether the cost of an expense is in the ledger, and it would only be left out by now."""
         name = key.partition("/")[0]
-        own = [
-            line
-            for line in self.supplier_vouchers.get(name, ())
-            if not line.hidden and line.project_number and key_of(name, line.project_number, line.account) == key
-        ]
-        _, left_alone = costs_of(own, settings=self.sources.settings, project_id=self.sources.project_id)
-        return bool(left_alone)
+        lines = self.supplier_vouchers.get(name, ())
+        return key in {key_of(name, *place) for place in self.sources.costs_of(lines).excluded}
 
     def _differences_of(self, drafted: _Drafted, held: ExistingExpense) -> tuple[FieldDifference, ...]:
         suppliers = (line for line in drafted.supplier_voucher.lines if line.account in SUPPLIER_ACCOUNTS)

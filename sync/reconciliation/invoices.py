@@ -184,7 +184,7 @@ class _InvoiceReconciliation:
                     invoice, DiscrepancyType.HIDDEN if names else DiscrepancyType.MISSING, names, amount=amount
                 )
             return
-        found = compare_voucher(expected, lines)
+        found = compare_voucher(expected, lines, rates=self.sources.rates)
         if not found:
             self.counts["equal"] += 1
         elif len(standing) > 1 and _cancel_out(lines):
@@ -230,7 +230,8 @@ class _InvoiceReconciliation:
         inside = [line for line in lines if self._inside(line)]
         if name not in self.left and inside:
             self.sums[self.receivables, ""][1] += self._owed(inside)
-            for part in parts_of(line for line in inside if line.account != self.receivables):
+            revenue = (line for line in inside if line.account != self.receivables)
+            for part in parts_of(revenue, rates=self.sources.rates):
                 self.sums[part.account, part.vat_code][1] += part.amount
 
 

@@ -1,11 +1,15 @@
 """The documents of a voucher, brought to an expense under names that a person understands."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import count
+from typing import BinaryIO
 
 from i18n.messages import msg
 from models.inbox import files
 from sync.engine.context import SyncContext
+from sync.engine.steps import Steps
 from sync.errors import OutcomeUnknownError, RejectedError
 from sync.records import VoucherFile, VoucherFiles
 from sync.rules.normalization import clean
@@ -38,58 +42,95 @@ def read_off(files: VoucherFiles) -> tuple[str, str]:
     return next(((file.supplier, file.invoice_number) for file in read), ("", ""))
 
 
-def sync_files(context: SyncContext, expense_id: str, documents: Sequence[VoucherFile], *, stem: str) -> int:
-    """Bring what an expense lacks of its voucher's documents, in their order; tells how many.
+@dataclass(frozen=True, slots=True)
+class _Expense:
+    """An expense that lacks documents: the names of its files in Moment, and those ``brought`` by document."""
 
-    One that an attempt which broke off has brought is known by its name in Moment. An expense that was deleted
-    there is given none.
+    id: str
+    there: Sequence[str]
+    brought: dict[str, str]
 
-    Raises:
-        OutcomeUnknownError: a document could not be brought; it is tried again, and in the end a person is asked.
-        RejectedError: the expense has been invoiced.
+
+def sync_files(
+    context: SyncContext,
+    expense_ids: Iterable[str],
+    documents: Sequence[VoucherFile],
+    *,
+    stem: str,
+    steps: Steps,
+) -> bool:
+    """Bring what a voucher's expenses lack of its documents, in their order; tells whether they lacked any.
+
+    Each document is downloaded once. One that an attempt which broke off has brought is known by its name in
+    Moment; so an expense that does not get one gets none of those after it, whose names would be others. An
+    expense that was deleted is given none. ``steps`` remembers what went wrong.
     """
+    expenses = [found for each in expense_ids if (found := steps.take(_lacking, context, each, documents))]
+    lacked = bool(expenses)
+    for document in documents:
+        with ExitStack() as stack:
+            without = [each for each in expenses if document.id not in each.brought]
+            uploaded = (each for each in without if _name(document, stem, each) not in each.there)
+            first = next(uploaded, None)
+            content = steps.take(_fetch, context, stack, document, _name(document, stem, first)) if first else None
+            if first and content is None:
+                return True
+            failed = [each.id for each in without if not steps.take(_give, context, each, document, stem, content)]
+        expenses = [each for each in expenses if each.id not in failed]
+    return lacked
+
+
+def _lacking(context: SyncContext, expense_id: str, documents: Sequence[VoucherFile]) -> _Expense | None:
     brought = files.synced(context.database, context.connection.id, expense_id)
-    missing = [document for document in documents if document.id not in brought]
-    there = context.moment.attachments(expense_id) if missing else None
-    if there is None:
-        return 0
-    for document in missing:
-        name = _name(document, stem, taken=brought.values())
-        if name not in there:
-            _sync_file(context, expense_id, document, name)
-        files.save(
-            context.database,
-            context.connection.id,
-            expense_id,
-            file_id=document.id,
-            name=name,
-            now=context.clock(),
-        )
-        brought[document.id] = name
-    return len(missing)
+    if all(document.id in brought for document in documents):
+        return None
+    there = context.moment.attachments(expense_id)
+    return None if there is None else _Expense(expense_id, there, brought)
 
 
-def _sync_file(context: SyncContext, expense_id: str, document: VoucherFile, name: str) -> None:
+def _fetch(context: SyncContext, stack: ExitStack, document: VoucherFile, name: str) -> BinaryIO:
     try:
-        with context.erp.fetch(document, renew_lease=context.renew_lease) as content:
-            context.renew_lease()
-            context.moment.attach(expense_id, name=name, media_type=_media_type(document)[1], content=content)
+        return stack.enter_context(context.erp.fetch(document, renew_lease=context.renew_lease))
     except RejectedError as error:
-        if error.error_code == INVOICED:
-            raise
-        raise OutcomeUnknownError(
-            msg(
-                "The expense is in Moment, but its document “{name}” could not be brought: {problem}",
-                name=name,
-                problem=error.message,
-            ),
-            error_code="document",
-            otherwise=error,
-        ) from error
+        raise _not_brought(name, error) from error
 
 
-def _name(document: VoucherFile, stem: str, *, taken: Container[str]) -> str:
-    suffix = _media_type(document)[0]
+def _give(
+    context: SyncContext, expense: _Expense, document: VoucherFile, stem: str, content: BinaryIO | None
+) -> bool:
+    """Upload a document that is not there yet, and remember that it was brought."""
+    name = _name(document, stem, expense)
+    if content and name not in expense.there:
+        content.seek(0)
+        context.renew_lease()
+        try:
+            context.moment.attach(expense.id, name=name, media_type=_media_type(document)[1], content=content)
+        except RejectedError as error:
+            if error.error_code == INVOICED:
+                raise
+            raise _not_brought(name, error) from error
+    at = (context.database, context.connection.id, expense.id)
+    files.save(*at, file_id=document.id, name=name, now=context.clock())
+    expense.brought[document.id] = name
+    return True
+
+
+def _not_brought(name: str, error: RejectedError) -> OutcomeUnknownError:
+    """It is tried again, and in the end a person is asked."""
+    return OutcomeUnknownError(
+        msg(
+            "The expense is in Moment, but its document “{name}” could not be brought: {problem}",
+            name=name,
+            problem=error.message,
+        ),
+        error_code="document",
+        otherwise=error,
+    )
+
+
+def _name(document: VoucherFile, stem: str, expense: _Expense) -> str:
+    """Name a document as none before it of the expense."""
+    suffix, taken = _media_type(document)[0], expense.brought.values()
     names = (f"{stem}{suffix}" if n == 1 else f"{stem} ({n}){suffix}" for n in count(1))
     return next(name for name in names if name not in taken and files.erased_name(name) not in taken)
 

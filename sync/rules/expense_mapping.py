@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from i18n.catalog import Language
 from i18n.messages import Message, msg, translate
@@ -18,6 +19,10 @@ MAX_DESCRIPTION_LENGTH = 250
 
 MISSING = "gone"
 """Fingerprint of a link whose expense was deleted in Moment."""
+
+
+VAT_UNCLEAR = "vat_unclear"
+"""Error code of a cost whose VAT does not agree with its rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +58,63 @@ class SupplierInvoice:
         return " ".join(filter(None, (self.supplier, self.invoice_number)))
 
 
+@dataclass(frozen=True, slots=True)
+class VoucherCosts:
+    """What becomes of a voucher's lines.
+
+    ``costs`` become expenses, and ``left_alone`` says why other lines do not. ``excluded`` are costs of a project,
+    by number and account, that the ledger has and that become no expense: one brought of them before stays.
+    """
+
+    costs: Sequence[Cost]
+    left_alone: Sequence[SkippedLine]
+    excluded: Mapping[tuple[int, int], SkippedLine]
+
+    @property
+    def unclear(self) -> SkippedLine | None:
+        """Why nobody can tell the VAT of a cost that would become an expense."""
+        return next((each for each in self.left_alone if each.error_code == VAT_UNCLEAR), None)
+
+
 def costs_of(
-    lines: Sequence[LedgerLine], *, settings: ConnectionSettings, project_id: Callable[[int], str | None]
-) -> tuple[list[Cost], list[SkippedLine]]:
+    lines: Sequence[LedgerLine],
+    *,
+    settings: ConnectionSettings,
+    project_id: Callable[[int], str | None],
+    rates: Mapping[str, Decimal],
+) -> VoucherCosts:
     """Tell the costs that become expenses, and the reasons why other lines do not.
 
     Args:
         lines: all lines of the voucher.
         settings: the listed accounts, and the day before which vouchers are left alone.
         project_id: finds the Moment project with a project number.
+        rates: the VAT codes with their rates in percent, where the lines need them (``needs_rates``).
     """
     amounts: dict[tuple[int, int, str], int] = defaultdict(int)
     texts: dict[tuple[int, int, str], dict[str, None]] = defaultdict(dict)
     left_alone: dict[SkippedLine, None] = {}
+    excluded: dict[tuple[int, int], SkippedLine] = {}
+    in_ledger: dict[tuple[int, int], int] = defaultdict(int)
     listed = AccountRanges.parse(settings.expense_accounts)
-    for line, amount in gross_amounts([line for line in lines if not line.hidden]):
+    for line, amount in gross_amounts([line for line in lines if not line.hidden], rates=rates):
+        place = (line.project_number or 0, line.account)
+        in_ledger[place] += line.amount
         found = _skip_reason(line, listed, settings.expense_from) or _project(line, project_id)
         if isinstance(found, SkippedLine):
-            left_alone[found] = None
+            pass
+        elif isinstance(amount, Message):
+            found = SkippedLine(error_code=VAT_UNCLEAR, why=amount)
+        else:
+            key = (line.account, *found)
+            amounts[key] += amount
+            texts[key][clean(line.text, max_length=MAX_DESCRIPTION_LENGTH)] = None
             continue
-        key = (line.account, *found)
-        amounts[key] += amount
-        texts[key][clean(line.text, max_length=MAX_DESCRIPTION_LENGTH)] = None
+        left_alone[found] = None
+        excluded[place] = found
     costs = [Cost(*key, amount, ", ".join(filter(None, texts[key]))) for key, amount in amounts.items() if amount]
-    return costs, list(left_alone)
+    stay = {place: why for place, why in excluded.items() if place[0] and in_ledger[place]}
+    return VoucherCosts(costs, list(left_alone), stay)
 
 
 def supplier_invoice_of(

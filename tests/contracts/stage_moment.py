@@ -113,7 +113,7 @@ SCENES = {
     "create_expense": Scene(lambda moment: moment.create_expense(TIMBER), EXPENSE),
     "find_expense": Scene(lambda moment: moment.find_expense(TIMBER.external_id), EXPENSE),
     "update_expense": Scene(
-        lambda moment: moment.update_expense(EXPENSE, replace(TIMBER, amount=-99)), gives=True
+        lambda moment: moment.update_expense(EXPENSE, replace(TIMBER, amount=-99), activity="Expenses"), gives=True
     ),
     "attach": Scene(lambda moment: attach(moment, EXPENSE), None),
     "attachments": Scene(lambda moment: moment.attachments(EXPENSE), ["Byggmakker 5512.pdf"]),

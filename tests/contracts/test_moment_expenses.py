@@ -186,9 +186,32 @@ def test_an_expense_is_put_right_as_often_as_one_likes(
     moment: ProjectExpenses, office: Office, expense_id: str
 ) -> None:
     for _ in range(2):
-        assert moment.update_expense(expense_id, replace(TIMBER, amount=-50, description="Credited"))
+        credited = replace(TIMBER, amount=-50, description="Credited")
+        assert moment.update_expense(expense_id, credited, activity="Expenses")
     (expense,) = office.records("projectExpenses")
     assert (expense["amountInclVat"], expense["description"]) == (Decimal("-0.50"), "Credited")
+
+
+def test_what_the_project_decides_of_an_expense_stays_when_it_is_put_right(
+    moment: ProjectExpenses, office: Office
+) -> None:
+    made = moment.create_expense(replace(TIMBER, billable=False))
+    other = office.make("projectExtensions", name="Complaints", projectId=SOLBAKKEN.id)
+    office.change(f"projectExpenses/{made}", projectExtensionId=int(other), approvalState="pending")
+    assert moment.update_expense(made, replace(TIMBER, description="Planks"), activity="Expenses")
+    (expense,) = office.records("projectExpenses")
+    assert (expense["description"], expense["billable"]) == ("Planks", False)
+    assert (expense["projectExtensionId"], expense["approvalState"]) == (int(other), "pending")
+
+
+def test_an_expense_on_another_project_moves_to_an_activity_of_that_project(
+    moment: ProjectExpenses, office: Office, expense_id: str
+) -> None:
+    other = office.make("projects", name="Låven")
+    assert moment.update_expense(expense_id, replace(TIMBER, project_id=other), activity="Expenses")
+    (expense,) = office.records("projectExpenses")
+    assert expense["projectId"] == int(other)
+    assert expense["projectExtensionId"] == int(moment.activity(other, "Expenses"))
 
 
 @pytest.mark.parametrize("fault", FAULTS_AFTER_THE_WORK)
@@ -197,14 +220,14 @@ def test_a_change_whose_receipt_was_lost_may_be_made_again(
 ) -> None:
     office.misbehave("PATCH projectExpenses", fault)
     with pytest.raises(UnavailableError):
-        moment.update_expense(expense_id, TIMBER)
-    assert moment.update_expense(expense_id, TIMBER)
+        moment.update_expense(expense_id, replace(TIMBER, amount=-50), activity="Expenses")
+    assert moment.update_expense(expense_id, replace(TIMBER, amount=-50), activity="Expenses")
 
 
 def test_a_removed_expense_is_gone_for_good(moment: ProjectExpenses, office: Office, expense_id: str) -> None:
     assert moment.delete_expense(expense_id)
     assert not moment.delete_expense(expense_id)
-    assert not moment.update_expense(expense_id, TIMBER)
+    assert not moment.update_expense(expense_id, TIMBER, activity="Expenses")
     assert moment.attachments(expense_id) is None
     assert moment.find_expense(TIMBER.external_id) is None
     assert office.records("projectExpenses") == []
@@ -213,8 +236,9 @@ def test_a_removed_expense_is_gone_for_good(moment: ProjectExpenses, office: Off
 def test_an_invoiced_expense_is_not_touched(moment: ProjectExpenses, office: Office, expense_id: str) -> None:
     office.invoice_expense(expense_id)
     books = office.records("projectExpenses")
+    assert moment.update_expense(expense_id, TIMBER, activity="Expenses")  # nothing differs
     for touch in (
-        lambda: moment.update_expense(expense_id, replace(TIMBER, amount=1)),
+        lambda: moment.update_expense(expense_id, replace(TIMBER, amount=1), activity="Expenses"),
         lambda: moment.delete_expense(expense_id),
         lambda: attach(moment, expense_id),
     ):

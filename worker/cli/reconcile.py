@@ -29,6 +29,7 @@ SKIPPED_LABELS = {
     "no_project": "vouchers with costs on no project",
     "unknown_project": "vouchers with costs on projects that Moment does not have",
     "before_first_day": "vouchers from before the first day",
+    "vat_unclear": "vouchers whose VAT does not add up",
 }
 """What was left alone on purpose, by the name of its count."""
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from sync.diagnostics.checks.login import not_visible
@@ -14,7 +15,7 @@ from sync.engine.context import whole_number
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.money import NOK
 from sync.records import Invoice, LedgerLine, Project, VoucherFiles
-from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
+from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS, gross_amounts
 
 MAX_PROJECTS, MAX_INVOICES, MAX_VOUCHERS = 5, 10, 3
 """How many are read."""
@@ -99,7 +100,7 @@ def supplier_vouchers(target: Target) -> Iterator[Finding]:
             tests="S5, S6, S7, S21",
         )
         return
-    yield from (_whole(vouchers), _vat(vouchers), _suppliers(vouchers))
+    yield from (_whole(vouchers), _vat(vouchers, target.erp.vat_codes()), _suppliers(vouchers))
     yield from _documents(target, vouchers)
 
 
@@ -161,25 +162,22 @@ def _whole(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
     return good(msg("The latest vouchers with costs are whole: {names}.", names=", ".join(vouchers)), tests="S21")
 
 
-def _vat(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
-    vat = {
-        name: {line.vat_code for line in lines if line.account in VAT_ACCOUNTS} for name, lines in vouchers.items()
-    }
-    codes = {
-        name: {line.vat_code for line in lines if line.account not in VAT_ACCOUNTS}
+def _vat(vouchers: Mapping[str, Sequence[LedgerLine]], rates: Mapping[str, Decimal]) -> Finding:
+    odd = [
+        name
         for name, lines in vouchers.items()
-    }
-    odd = [name for name in vouchers if vat[name] - codes[name]]
+        if any(isinstance(amount, Message) for _, amount in gross_amounts(lines, rates=rates))
+    ]
     if odd:
         return unknown(
             msg(
-                "The VAT of these vouchers has a VAT code that none of their costs has: {names}.",
+                "The VAT of these vouchers is not what the rates of their VAT codes make: {names}.",
                 names=", ".join(odd),
             ),
-            msg("Their VAT is shared by all their costs: compare the first expenses with the invoices."),
+            msg("Correct it in 24SevenOffice: expenses of such a voucher wait for a person."),
             tests="S5",
         )
-    if not any(vat.values()):
+    if not any(line.account in VAT_ACCOUNTS for lines in vouchers.values() for line in lines):
         return unknown(
             msg("The latest vouchers with costs have no VAT of their own: costs are taken to include it."),
             msg("Compare the first expenses with the invoices."),

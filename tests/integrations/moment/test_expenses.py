@@ -27,7 +27,19 @@ DRAFT = ExpenseDraft(
     day=date(2026, 3, 1),
     billable=True,
 )
-INVOICED = says({"id": 9, "invoiced": True})
+THERE: dict[str, object] = {
+    "id": 9,
+    "projectId": 7,
+    "projectExtensionId": 71,
+    "description": "Byggmakker 5512: timber",
+    "amountInclVat": 1250.50,
+    "currencyCode": "NOK",
+    "supplierName": "Byggmakker",
+    "supplierInvoiceNumber": "5512",
+    "expenseDate": "2026-03-01",
+    "billable": True,
+}
+INVOICED = says(THERE | {"amountInclVat": 1, "invoiced": True})
 REFUSED = says({"detail": "Activity Expenses is closed"}, status=409)
 
 
@@ -36,7 +48,7 @@ def attach(expenses: ProjectExpenses, *, name: str = "Byggmakker 5512.pdf", cont
 
 
 TOUCHING: dict[str, Callable[[ProjectExpenses], object]] = {
-    "PATCH projectExpenses/9": lambda expenses: expenses.update_expense("9", DRAFT),
+    "PATCH projectExpenses/9": lambda expenses: expenses.update_expense("9", DRAFT, activity="Expenses"),
     "DELETE projectExpenses/9": lambda expenses: expenses.delete_expense("9"),
     "POST projectExpenses/9/attachments": attach,
 }
@@ -161,9 +173,18 @@ def test_an_expense_that_was_saved_under_an_unknown_id_is_looked_for(
 
 
 def test_an_expense_is_put_right(remote: Remote, gateway: MomentGateway) -> None:
-    remote.answers["PATCH projectExpenses/9"] = [says({"id": 9})]
-    assert gateway.update_expense("9", replace(DRAFT, amount=-100))
-    assert b'"amountInclVat": -1.00,' in remote.asked[0].body
+    remote.answers |= {"GET projectExpenses/9": [says(THERE)], "PATCH projectExpenses/9": [says({"id": 9})]}
+    assert gateway.update_expense("9", replace(DRAFT, amount=-100, supplier="Byggmaker"), activity="Expenses")
+    assert remote.asked[-1].body == b'{"amountInclVat": -1.00, "supplierName": "Byggmaker"}'
+
+
+@pytest.mark.parametrize("there", [THERE, THERE | {"projectId": "7", "billable": False, "projectExtensionId": 99}])
+def test_an_expense_that_agrees_is_not_written(
+    remote: Remote, gateway: MomentGateway, there: dict[str, object]
+) -> None:
+    remote.answers["GET projectExpenses/9"] = [says(there)]
+    assert gateway.update_expense("9", DRAFT, activity="Expenses")
+    assert len(remote.asked) == 1
 
 
 @pytest.mark.parametrize("answer", [sends(b"", status=204), says({})])
@@ -179,7 +200,7 @@ def test_a_page_that_says_nothing_of_the_removal_is_no_answer(remote: Remote, ga
 
 
 def test_an_expense_that_is_gone_is_not_touched(gateway: MomentGateway) -> None:
-    assert not gateway.update_expense("9", DRAFT)
+    assert not gateway.update_expense("9", DRAFT, activity="Expenses")
     assert not gateway.delete_expense("9")
     assert gateway.attachments("9") is None
     with pytest.raises(RejectedError, match="does not have this record any more"):
@@ -199,7 +220,8 @@ def test_a_refusal_of_what_is_invoiced_says_so(remote: Remote, gateway: MomentGa
 def test_any_other_refusal_is_reported_in_moments_own_words(
     remote: Remote, gateway: MomentGateway, touch: str, expense: Answer
 ) -> None:
-    remote.answers |= {touch: [REFUSED], "GET projectExpenses/9": [expense]}
+    before = [says(THERE | {"amountInclVat": 1})] if touch.startswith("PATCH") else []
+    remote.answers |= {touch: [REFUSED], "GET projectExpenses/9": [*before, expense]}
     with pytest.raises(RejectedError, match="Activity Expenses is closed") as refusal:
         TOUCHING[touch](gateway)
     assert refusal.value.error_code == "moment_refused"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.enums import EntityType, JobState, Outcome
-from sync.errors import OutcomeUnknownError, UnavailableError
+from sync.errors import OutcomeUnknownError, RejectedError, UnavailableError
 from sync.records import Company, LedgerLine, VoucherFile, VoucherFiles
 from tests import factories
 from tests.sync.conftest import World
@@ -289,9 +289,178 @@ def test_a_nameless_supplier_is_found_in_the_customer_index(world: World) -> Non
 
 def test_a_system_that_is_down_brings_nothing_twice(world: World) -> None:
     lines = (cost(1000), cost(2000, 6590), cost(3000, project_number=2))
-    world.moment.fails_before["create_expense"] = [UnavailableError("Moment is down.") for _ in range(2)]
+    world.moment.fails_before["create_expense"] = [None, UnavailableError("Moment is down.")]
     enter(world, *lines)
     sync_voucher(world)
+    assert world.moment.calls["create_expense"] == 2
     world.later(hours=1)
     world.run()
     assert sorted(amounts(world)) == [1000, 2000, 3000]
+
+
+def test_what_was_unknown_before_a_system_went_down_is_looked_for_afterwards(world: World) -> None:
+    away = UnavailableError("Moment is down.")
+    world.moment.fails_after["create_expense"] = [OutcomeUnknownError("No answer.")]
+    world.moment.fails_before["find_expense"] = [None, away]
+    enter(world, cost(1000), cost(2000, 6590))
+    sync_voucher(world)
+    enter(world, cost(1000, hidden=True), cost(2000, 6590))
+    world.later(hours=1)
+    world.run()
+    assert amounts(world) == [2000]
+
+
+def test_an_expense_that_needs_a_person_holds_up_no_other_of_its_voucher(world: World) -> None:
+    enter(world, cost(1000), cost(2000, 6590))
+    sync_voucher(world)
+    world.moment.invoiced.add("700")
+    world.moment.fails_before["update_expense"] = [None, OutcomeUnknownError("Moment broke off.")]
+    enter(world, cost(1100), cost(2200, 6590))
+    sync_voucher(world)
+    job = world.job(EntityType.EXPENSE, VOUCHER)
+    assert (job.state, world.mails()) == (JobState.QUEUED, [])
+    assert job.message.endswith("The expense is invoiced. Moment broke off.")
+    world.later(hours=1)
+    world.run()
+    job = world.job(EntityType.EXPENSE, VOUCHER)
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "invoiced")
+    assert amounts(world) == [1000, 2200]
+
+
+def test_all_that_needs_a_person_is_reported_at_once(world: World) -> None:
+    enter(world, cost(1000), cost(2000, 6590))
+    sync_voucher(world)
+    world.moment.invoiced |= {"700", "701"}
+    enter(world, cost(1100), cost(2200, 6590))
+    sync_voucher(world)
+    told = [f"In the ledger it is now {amount} kroner. The expense is invoiced." for amount in ("11,00", "22,00")]
+    assert world.job(EntityType.EXPENSE, VOUCHER).message == " ".join(told)
+
+
+def test_a_document_of_twenty_expenses_is_downloaded_once(world: World) -> None:
+    for number in range(3, 21):
+        world.moment.put(factories.project(str(100 + number), number=str(number), customer_id=""))
+    world.erp.stamps[55] = VoucherFiles((PDF, PNG))
+    enter(world, *(cost(1000, project_number=number) for number in range(1, 21)))
+    sync_voucher(world)
+    assert world.erp.calls["fetch"] == 2
+    both = {"Byggmaker Øst AS F-77.pdf": b"%PDF", "Byggmaker Øst AS F-77.png": b"PNG"}
+    assert list(world.moment.files.values()) == [both] * 20
+
+
+def test_a_document_that_one_expense_does_not_get_is_given_to_the_others(world: World) -> None:
+    world.moment.fails_before["attach"] = [RejectedError("Moment does not like it.")]
+    world.erp.stamps[55] = VoucherFiles((PDF, replace(PNG, type="pdf")))
+    enter(world, cost(1000), cost(2000, 6590))
+    sync_voucher(world)
+    first, second = "Byggmaker Øst AS F-77.pdf", "Byggmaker Øst AS F-77 (2).pdf"
+    assert list(world.moment.files.values()) == [{}, {first: b"%PDF", second: b"PNG"}]
+    world.later(hours=1)
+    world.run()
+    assert list(world.moment.files.values()) == [{first: b"%PDF", second: b"PNG"}] * 2
+
+
+def test_24sevenoffice_that_is_down_is_asked_for_a_document_once(world: World) -> None:
+    world.erp.fails_before["fetch"] = [UnavailableError("24SevenOffice is down.")]
+    enter(world, cost(1000), cost(2000, 6590))
+    sync_voucher(world)
+    assert (world.erp.calls["fetch"], amounts(world)) == (1, [1000, 2000])
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"expense_from": DAY + timedelta(days=1)}, "It is dated before 21.02.2026"),
+        ({"expense_accounts": "6590"}, "Account 4300 is not listed for expenses"),
+    ],
+)
+def test_what_the_settings_exclude_by_now_stays_in_moment_and_is_reported(
+    world: World, settings: dict[str, Any], why: str
+) -> None:
+    enter(world, cost(125000))
+    sync_voucher(world)
+    world.change_settings(**settings)
+    enter(world, cost(125000, text="Gips"))
+    sync_voucher(world)
+    assert amounts(world) == [125000]
+    job = world.job(EntityType.EXPENSE, VOUCHER)
+    assert (job.error_code, job.message) == ("kept", f"What was brought before stays in Moment; {why}")
+    enter(world, cost(125000, hidden=True))
+    sync_voucher(world)
+    assert amounts(world) == []
+
+
+def test_an_expense_stays_when_its_project_gets_another_number(world: World) -> None:
+    enter(world, cost(125000), cost(1000, project_number=2))
+    sync_voucher(world)
+    world.moment.put(factories.project("8", number="7", customer_id=""))
+    enter(world, cost(125000), cost(2000, project_number=2))
+    sync_voucher(world)
+    assert amounts(world) == [125000, 2000]
+    job = world.job(EntityType.EXPENSE, VOUCHER)
+    assert job.outcome is Outcome.SYNCED
+    assert "What was brought before stays in Moment; Moment has no project 1" in job.message
+
+
+def test_an_expense_that_someone_deleted_is_not_reported_as_staying(world: World) -> None:
+    enter(world, cost(125000))
+    sync_voucher(world)
+    world.moment.expenses.clear()
+    enter(world, cost(99000))
+    sync_voucher(world)
+    world.change_settings(expense_accounts="6590")
+    sync_voucher(world)
+    assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
+
+
+def test_what_the_project_decides_of_an_expense_survives_a_corrected_text(world: World) -> None:
+    enter(world, cost(125000))
+    sync_voucher(world)
+    decided = replace(world.moment.expenses["700"], billable=False, activity_id="8-Complaints")
+    world.moment.expenses["700"] = decided
+    world.moment.closed_activities.add("Expenses")
+    enter(world, cost(125000, text="Gipsplater"))
+    sync_voucher(world)
+    assert world.moment.expenses["700"] == replace(decided, description="Gipsplater")
+
+
+def test_another_activity_or_billing_in_the_settings_leaves_invoiced_expenses_in_peace(world: World) -> None:
+    enter(world, cost(125000))
+    sync_voucher(world)
+    world.moment.invoiced.add("700")
+    world.change_settings(expense_billable=False, expense_activity="Utlegg")
+    sync_voucher(world)
+    assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.UNCHANGED
+
+
+def test_a_voucher_without_any_line_takes_nothing_away_and_a_person_is_asked(world: World) -> None:
+    enter(world, cost(125000))
+    sync_voucher(world)
+    world.erp.purchases[VOUCHER] = []
+    sync_voucher(world)
+    assert amounts(world) == [125000]
+    assert world.job(EntityType.EXPENSE, VOUCHER).error_code == "voucher_gone"
+
+
+def test_vat_that_does_not_add_up_is_for_a_person_before_anything_is_brought(world: World) -> None:
+    enter(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=15000)
+    sync_voucher(world)
+    assert amounts(world) == []
+    job = world.job(EntityType.EXPENSE, VOUCHER)
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "vat_unclear")
+    enter(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=25000)
+    sync_voucher(world)
+    assert amounts(world) == [125000, 1000]
+
+
+def test_vat_that_does_not_add_up_on_other_lines_holds_nothing_up(world: World) -> None:
+    enter(world, cost(100000, 4000, vat_code="1"), cost(1000), vat=15000)
+    sync_voucher(world)
+    assert amounts(world) == [1000]
+
+
+def test_an_amount_from_the_bank_bears_no_vat_of_its_costs(world: World) -> None:
+    lines = [cost(100000, vat_code="1"), LedgerLine(2711, 25000, DAY, "1"), LedgerLine(1920, -125000, DAY)]
+    world.erp.purchases[VOUCHER] = lines
+    sync_voucher(world)
+    assert amounts(world) == [125000]

@@ -1,5 +1,9 @@
+"""Reads supplier_vouchers.txt, a table for bookkeepers, and sees that costs come to what it says."""
+
+import re
 from datetime import date
-from fractions import Fraction
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,63 +13,96 @@ from sync.records import LedgerLine
 from sync.rules.vat_allocation import gross_amounts
 
 DAY = date(2026, 3, 2)
-AMOUNT = st.integers(-10_000_000, 10_000_000)
-COST = st.tuples(AMOUNT, st.sampled_from(["1", "11", "0"]))
+_, CODES, VOUCHERS = re.split(
+    r"^(?:VAT CODES.*|VOUCHERS)\n",
+    Path(__file__).with_name("supplier_vouchers.txt").read_text(),
+    flags=re.MULTILINE,
+)
+LINE = re.compile(
+    r"   (\d{4})  (debit|credit) +([\d ]+,\d\d)(?:  code (\d+))?(?: +project (\d+))?(?: +(?:bears +(-?[\d ]+,\d\d)|(ask)))?"
+)
+RATES = {
+    code: Decimal(rate.removesuffix(" %"))
+    for code, rate in (re.split(r" {2,}", row) for row in CODES.splitlines() if row)
+}
+AMOUNT = st.integers(-10_000_000, 10_000_000).filter(bool)
+COST = st.tuples(AMOUNT, st.sampled_from(["1", "11", "13", "91", ""]))
 
 
-def line(account: int, amount: int, vat_code: str = "1") -> LedgerLine:
-    return LedgerLine(account, amount, DAY, vat_code)
+def ore(text: str) -> int:
+    return int(Decimal(text.replace(" ", "").replace(",", ".")) * 100)
 
 
-def supplier(*lines: LedgerLine) -> LedgerLine:
-    return line(2400, -sum(each.amount for each in lines), "")
+def read(text: str) -> tuple[LedgerLine, int | str | None]:
+    """A line of the table, and what it bears: an amount, "ask", or nothing."""
+    found = LINE.fullmatch(text)
+    assert found, text
+    account, side, amount, code, project, bears, ask = found.groups()
+    signed = ore(amount) * (1 if side == "debit" else -1)
+    line = LedgerLine(int(account), signed, DAY, code or "", project_number=int(project) if project else None)
+    return line, ore(bears) if bears else ask
 
 
-def gross(*lines: LedgerLine) -> list[int]:
-    return [amount for _, amount in gross_amounts([*lines, supplier(*lines)])]
+def vouchers() -> dict[str, list[tuple[LedgerLine, int | str | None]]]:
+    blocks = (block.splitlines() for block in VOUCHERS.strip().split("\n\n"))
+    return {head: [read(text) for text in lines] for head, *lines in blocks}
 
 
-def test_lines_without_vat_lines_are_gross_already() -> None:
-    assert gross(line(4300, 125000), line(6590, 25000)) == [125000, 25000]
+@pytest.mark.parametrize("voucher", vouchers().values(), ids=vouchers())
+def test_a_cost_comes_to_what_the_table_says(voucher: list[tuple[LedgerLine, int | str | None]]) -> None:
+    assert sum(line.amount for line, _ in voucher) == 0
+    told = [(line, bears) for line, bears in voucher if bears is not None]
+    found = gross_amounts([line for line, _ in voucher], rates=RATES)
+    assert [(line, amount if isinstance(amount, int) else "ask") for line, amount in found] == told
 
 
-def test_net_lines_bear_their_share_of_the_vat() -> None:
-    assert gross(line(4300, 100000), line(4300, 20000), line(2711, 30000)) == [125000, 25000]
+def test_the_table_is_whole() -> None:
+    assert [int(head.split(".")[0]) for head in vouchers()] == list(range(1, 28))
 
 
-def test_each_vat_code_bears_its_own() -> None:
-    lines = (line(4300, 100000, "1"), line(4500, 100000, "11"), line(2711, 25000, "1"), line(2713, 15000, "11"))
-    assert gross(*lines) == [125000, 115000]
+def test_why_a_person_is_asked_is_reported_with_the_amounts() -> None:
+    lines = [LedgerLine(4300, 100000, DAY, "1"), LedgerLine(2711, 15000, DAY, "1")]
+    (_, why), *_ = gross_amounts(lines, rates=RATES)
+    assert why == "VAT code 1 is at 25 %, and the voucher has 150,00 kroner of VAT on 1 000,00 kroner."
 
 
-def test_vat_that_is_reversed_in_the_same_voucher_adds_nothing() -> None:
-    assert gross(line(4300, 100000), line(2711, 25000), line(2701, -25000)) == [100000]
+def test_rounding_in_another_currency_is_forgiven() -> None:
+    lines = [LedgerLine(4300, 100000, DAY, "1", currency="EUR"), LedgerLine(2711, 25011, DAY, "1")]
+    assert [amount for _, amount in gross_amounts(lines, rates=RATES)] == [125011]
 
 
-def test_vat_without_a_code_of_its_own_is_borne_by_all() -> None:
-    assert gross(line(4300, 30000), line(4500, 10000), line(2711, 10000, "")) == [37500, 12500]
+def ledger(costs: list[tuple[int, str]], *, coded: bool, apart: bool) -> list[LedgerLine]:
+    """Book costs as 24SevenOffice may: VAT lines for each cost or each code, with the code on them or without."""
+    lines = [LedgerLine(4300, net, DAY, code, project_number=n) for n, (net, code) in enumerate(costs)]
+    nets = costs if apart else [(sum(net for net, each in costs if each == code), code) for _, code in costs]
+    for net, code in nets if apart else dict.fromkeys(nets):
+        if rate := RATES.get(code):
+            vat = int((net * rate / 100).quantize(Decimal(1), ROUND_HALF_UP))
+            lines.append(LedgerLine(2711, vat, DAY, code if coded else ""))
+    return [*lines, LedgerLine(2400, -sum(line.amount for line in lines), DAY)]
 
 
-def test_a_credit_note_is_negative() -> None:
-    assert gross(line(4300, -100000), line(2711, -25000)) == [-125000]
-
-
-@pytest.mark.parametrize(("amounts", "vat", "expected"), [([1, 1, 1], 1, [2, 1, 1]), ([5, 3], 1, [6, 3])])
-def test_an_ore_that_cannot_be_shared_goes_to_one_line(amounts: list[int], vat: int, expected: list[int]) -> None:
-    assert gross(*(line(4300, amount) for amount in amounts), line(2711, vat)) == expected
-
-
-@given(st.lists(COST, min_size=1, max_size=40), st.lists(COST, max_size=4))
-def test_the_lines_always_agree_with_what_the_supplier_is_owed(
-    costs: list[tuple[int, str]], vat: list[tuple[int, str]]
+@given(costs=st.lists(COST, min_size=1, max_size=12), coded=st.booleans(), apart=st.booleans())
+def test_costs_come_to_the_vouchers_total_and_each_to_its_own_rate(
+    costs: list[tuple[int, str]], *, coded: bool, apart: bool
 ) -> None:
-    lines = [line(4300, *cost) for cost in costs] + [line(2711, *each) for each in vat]
-    assert sum(gross(*lines)) == sum(each.amount for each in lines)
+    lines = ledger(costs, coded=coded, apart=apart)
+    found = gross_amounts(lines, rates=RATES)
+    amounts = [amount for _, amount in found if isinstance(amount, int)]
+    assert sum(amounts) == -lines[-1].amount
+    for line, amount in found:
+        exact = line.amount * (1 + RATES.get(line.vat_code, Decimal()) / 100)
+        assert isinstance(amount, int)
+        assert abs(amount - exact) <= len(costs), "cancelling lines inflate a share"
 
 
-@given(st.lists(st.integers(1, 10_000_000), min_size=1, max_size=40), st.integers(0, 50))
-def test_no_line_is_off_its_exact_share_by_more_than_one_ore(amounts: list[int], percent: int) -> None:
-    vat = sum(amounts) * percent // 100
-    found = gross(*(line(4300, amount) for amount in amounts), line(2711, vat))
-    for amount, whole in zip(amounts, found, strict=True):
-        assert abs(whole - amount - Fraction(vat * amount, sum(amounts))) < 1
+@given(st.lists(COST, min_size=1, max_size=12), st.lists(COST, max_size=4), st.sampled_from([2702, 2711]))
+def test_whatever_is_booked_a_cost_bears_its_rate_or_less_or_a_person_is_asked(
+    costs: list[tuple[int, str]], vat: list[tuple[int, str]], account: int
+) -> None:
+    lines = [LedgerLine(4300, net, DAY, code) for net, code in costs]
+    lines += [LedgerLine(account, amount, DAY, code) for amount, code in vat]
+    for line, amount in gross_amounts(lines, rates=RATES):
+        if isinstance(amount, int):
+            most = abs(line.amount) * (1 + RATES.get(line.vat_code, Decimal()) / 100)
+            assert abs(amount) <= most + len(lines)
