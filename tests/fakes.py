@@ -187,6 +187,7 @@ class FakeErp(FakeSupplierVouchers):
         self.client_id = ""
         self.client_ids: dict[int, str] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
+        self.others: list[PostedLine] = []
         self.chart = dict(CHART)
         self.rates = dict(RATES)
         self.years = [
@@ -268,7 +269,8 @@ class FakeErp(FakeSupplierVouchers):
                 for (year, _), v in self.vouchers.items()
                 if v.invoice_number == invoice_number and year == day.year
             ]
-            return [line for voucher in found for line in lines_of(voucher)]
+            others = [each for each in self.others if each.invoice_number == str(invoice_number)]
+            return [line for voucher in found for line in lines_of(voucher)] + others
 
     def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
         with self.call("ledger"):

@@ -19,7 +19,7 @@ from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, error_as_value, naming_record
 from sync.money import format_kroner
 from sync.records import ExportStatus, FiscalYear, Invoice, Voucher
-from sync.rules.vouchers import check_bookings, find_posted, voucher_comment, voucher_of
+from sync.rules.vouchers import check_bookings, find_posted, may_be_posted, voucher_comment, voucher_of
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ class Invoices:
         """
         posted = self._desk.erp.posted(item.voucher.invoice_number, day=item.voucher.day)
         number = find_posted(item.voucher, posted)
-        if number is None and posted:
+        if number is None and may_be_posted(item.voucher, posted):
             raise _differs(item)
         if number is None and self._desk.settings.posting == "draft":
             raise _unseen(item)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from itertools import chain
 
 from i18n.messages import msg, translate
 from models.connections.settings import ConnectionSettings
@@ -11,6 +12,10 @@ from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
 from sync.records import Entry, Invoice, InvoiceLine, PostedLine, Voucher
 from sync.rules.normalization import clean
+from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS
+
+REVENUE_ACCOUNTS = range(3000, 4000)
+"""Accounts of the Norwegian standard chart that hold revenue (S32)."""
 
 MAX_COMMENT_LENGTH = 255
 """Nothing is known of what ``Entry.Comment`` holds (assumption S26)."""
@@ -110,12 +115,52 @@ def find_posted(voucher: Voucher, posted: Sequence[PostedLine]) -> int | None:
     The receivable decides: account, amount, day and customer. The revenue side is not compared, since the
     ledger may show it net with the VAT on lines of its own.
     """
-    wanted = voucher.entries[0]
-    for line in posted:
-        same = (line.account, line.amount, line.day) == (wanted.account, wanted.amount, voucher.day)
-        if same and not line.hidden and line.customer_number in (None, wanted.customer_number):
+    for line in chain.from_iterable(_outgoing(voucher, posted)):
+        if _is_receivable(line, voucher) and not line.hidden and _is_customers([line], voucher):
             return line.voucher_number
     return None
+
+
+def may_be_posted(voucher: Voucher, posted: Sequence[PostedLine]) -> bool:
+    """Tell whether the ledger has another voucher that may be this one, changed since: a person compares the two.
+
+    That is one of the same customer, or one of which only the customer is another.
+    """
+    return any(
+        _is_customers(lines, voucher) or any(_is_receivable(line, voucher) for line in lines)
+        for lines in _outgoing(voucher, posted)
+    )
+
+
+def _outgoing(voucher: Voucher, posted: Sequence[PostedLine]) -> Iterator[Sequence[PostedLine]]:
+    """Leave out whole vouchers under the same number that are no outgoing invoice: suppliers' and payments.
+
+    What is not certain counts, for an invoice must not be posted twice: the ledger may show only its receivable,
+    and a person may have moved its revenue.
+    """
+    receivable, *credited = voucher.entries
+    own = {entry.account for entry in credited}
+    vouchers: dict[tuple[int, int], list[PostedLine]] = defaultdict(list)
+    for line in posted:
+        vouchers[line.type, line.voucher_number].append(line)
+    for lines in vouchers.values():
+        if any(line.account in SUPPLIER_ACCOUNTS for line in lines):
+            continue
+        owes = any(line.account == receivable.account and line.amount * receivable.amount > 0 for line in lines)
+        paid = any(line.account in MONEY_ACCOUNTS for line in lines)
+        if (owes and not paid) or any(line.account in REVENUE_ACCOUNTS or line.account in own for line in lines):
+            yield lines
+
+
+def _is_receivable(line: PostedLine, voucher: Voucher) -> bool:
+    wanted = voucher.entries[0]
+    return (line.account, line.amount, line.day) == (wanted.account, wanted.amount, voucher.day)
+
+
+def _is_customers(lines: Sequence[PostedLine], voucher: Voucher) -> bool:
+    """Tell whether lines are of the voucher's customer, or of nobody that the ledger names."""
+    customers = {line.customer_number for line in lines} - {None}
+    return not customers or voucher.entries[0].customer_number in customers
 
 
 def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: ConnectionSettings) -> str:

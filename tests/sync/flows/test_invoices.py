@@ -8,9 +8,11 @@ from models.admin import job_actions, job_list
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome, Record
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
-from sync.records import Entry, ExportStatus, FiscalYear
+from sync.records import Entry, ExportStatus, FiscalYear, PostedLine
 from tests import factories
 from tests.sync.conftest import World
+
+DAY = date(2026, 3, 2)
 
 
 @pytest.fixture
@@ -188,6 +190,60 @@ def test_another_voucher_under_the_same_number_is_not_touched_and_a_person_is_as
     assert world.erp.vouchers[2026, 1].entries[0].amount == 125000
     assert world.job(EntityType.INVOICE, "10").error_code == "differs"
     assert world.mails() == [("needs_attention", "Invoice 1")]
+
+
+SUPPLIERS = ((2400, -5000, 50001), (4300, 5000, None))
+A_COST_OF_ONE = ((4300, 5000, None),)
+PREPAYMENT = ((1920, 125000, None), (1500, -125000, 10001))
+OF_ANOTHER = ((1500, 99900, 10002), (3000, -99900, 10002))
+
+
+@pytest.mark.parametrize("lines", [SUPPLIERS, A_COST_OF_ONE, PREPAYMENT, OF_ANOTHER])
+def test_what_else_has_the_invoice_number_keeps_no_invoice_out_after_a_lost_call(
+    world: World, lines: tuple[tuple[int, int, int | None], ...]
+) -> None:
+    put(world)
+    world.erp.others = [posted_line(20007, *line) for line in lines]
+    world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
+    sync(world)
+    run_later(world)
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert list(world.erp.vouchers) == [(2026, 1)]
+
+
+def test_a_payment_is_not_taken_for_the_credit_note_whose_number_it_has(world: World) -> None:
+    put(world, amounts=("-1250.00",), credit_note=True)
+    world.erp.others = [posted_line(20007, *line) for line in PREPAYMENT]
+    world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
+    sync(world)
+    run_later(world)
+    assert list(world.erp.vouchers) == [(2026, 1)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [(1500, 125000, 10002), (3000, -125000, 10002)],
+        [(1500, 99900, 10001), (2900, -99900, 10001)],
+        [(1500, 99900, 10001)],
+        [(1510, 125000, None), (3000, -125000, None)],
+    ],
+    ids=["another customer", "revenue moved", "only the receivable", "another receivables account"],
+)
+def test_a_voucher_that_may_be_the_lost_one_is_compared_by_a_person(
+    world: World, lines: list[tuple[int, int, int | None]]
+) -> None:
+    put(world)
+    world.erp.others = [posted_line(7, *line, day=DAY) for line in lines]
+    world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
+    sync(world)
+    run_later(world)
+    assert world.job(EntityType.INVOICE, "9").error_code == "differs"
+    assert world.erp.vouchers == {}
+
+
+def posted_line(voucher: int, account: int, amount: int, customer: int | None, *, day: date = DAY) -> PostedLine:
+    return PostedLine(voucher, account, amount, day, invoice_number="1", customer_number=customer, type=voucher)
 
 
 def test_a_draft_of_unknown_outcome_cannot_be_seen_so_a_person_is_asked(world: World) -> None:
