@@ -281,8 +281,8 @@ def _all_records(demo_user: DemoUser) -> dict[str, list[Record]]:
 
 
 def _unfinished(demo_user: DemoUser) -> list[dict[str, str]]:
-    """The jobs that wait for more than a document's approval."""
-    return [each for each in demo_user.jobs("queued", "running") if each["message"] != demo_expenses.NOT_APPROVED]
+    """The jobs that something is still to happen to by itself."""
+    return demo_user.jobs("queued", "running", "waiting", "retrying")
 
 
 def write_invoice(demo_user: DemoUser, sale: Sale, project: Record, **more: object) -> int:

@@ -29,18 +29,26 @@ SUCCESSFUL = (Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)
 
 
 class JobState(StrEnum):
-    """Where a change stands.
+    """Where a job stands.
 
-    ``QUEUED`` for its time or a worker, ``RUNNING`` in the hands of one, ``DONE`` with a good outcome,
-    ``NEEDS_ATTENTION`` until a person mends the record, and ``DISMISSED`` by a person who said that it stays as
-    it is.
+    ``QUEUED`` for a worker, ``RUNNING`` at one, ``WAITING`` for a dependency, ``RETRYING`` after a failure,
+    ``DONE`` with a good outcome (it may be due for another look), ``NEEDS_ATTENTION`` until a person corrects
+    something, and ``DISMISSED`` by a person who said that it stays as it is.
     """
 
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "waiting"
+    RETRYING = "retrying"
     DONE = "done"
     NEEDS_ATTENTION = "needs_attention"
     DISMISSED = "dismissed"
+
+
+PENDING = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.RETRYING)
+"""The states of a record that is on its way."""
+
+UNFINISHED = (*PENDING, JobState.NEEDS_ATTENTION)
 
 
 class Role(StrEnum):

@@ -18,10 +18,11 @@ from cryptography.fernet import Fernet
 from models.admin.operations import OperationType
 from models.connections.alert_outbox import Alert, AlertType
 from models.connections.repository import Connection
-from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.enums import EntityType, Lane, Outcome, Record
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
+from models.inbox.transitions import Event
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from worker import container as worker_container
 from worker.container import Container
@@ -112,9 +113,8 @@ def failed_job(
     (job,) = lease.jobs
     told = (title, "The account 3999 is unknown.", "Open the account in 24SevenOffice.")
     result = AttemptResult(
-        job.id,
-        JobState.NEEDS_ATTENTION,
-        due_at=now,
+        job_id=job.id,
+        event=Event.REJECTED,
         outcome=Outcome.FAILED,
         error_code="account",
         title=told[0],

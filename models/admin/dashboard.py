@@ -9,14 +9,12 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from models.database import Database
-from models.enums import EntityType, JobState, Outcome, Scope
+from models.enums import PENDING, UNFINISHED, EntityType, JobState, Scope
 from models.schema.statements import made_of, within
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
 SIZE = 50
 """Connections of a page."""
-
-PENDING = (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def totals(database: Database, scope: Scope) -> Totals:
     kinds = (count.filter(paused), count.filter(rests, ~paused, ~short), count.filter(rests, ~paused, short))
     connections = select(count, *kinds).where(within(scope, ConnectionRow.id))
     changes = select(SyncJobRow.state, count).where(
-        SyncJobRow.state.in_([*PENDING, JobState.NEEDS_ATTENTION]), within(scope, SyncJobRow.connection_id)
+        SyncJobRow.state.in_(UNFINISHED), within(scope, SyncJobRow.connection_id)
     )
     with database.transaction() as session:
         there = session.execute(connections).one()
@@ -115,7 +113,7 @@ def _status_query(scope: Scope, name: str) -> Select[int, str, str, datetime | N
             of_state(SyncJobRow.state.in_(PENDING)).label("pending"),
             of_state(SyncJobRow.state == JobState.NEEDS_ATTENTION).label("needs_attention"),
         )
-        .where(SyncJobRow.state.in_([*PENDING, JobState.NEEDS_ATTENTION]), within(scope, SyncJobRow.connection_id))
+        .where(SyncJobRow.state.in_(UNFINISHED), within(scope, SyncJobRow.connection_id))
         .group_by(SyncJobRow.connection_id)
         .subquery()
     )
@@ -144,8 +142,7 @@ def _problems(session: Session, ids: Iterable[int]) -> dict[int, str]:
     """Tell what the systems of connections that rest were last heard to say."""
     query = (
         select(SyncJobRow.connection_id, SyncJobRow.message)
-        .where(SyncJobRow.connection_id.in_(ids), SyncJobRow.state == JobState.QUEUED)
-        .where(SyncJobRow.outcome == Outcome.FAILED, SyncJobRow.dependency_type.is_(None))
+        .where(SyncJobRow.connection_id.in_(ids), SyncJobRow.state == JobState.RETRYING)
         .ext(distinct_on(SyncJobRow.connection_id))
         .order_by(SyncJobRow.connection_id, SyncJobRow.completed_at.desc())
     )

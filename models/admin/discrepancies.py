@@ -8,10 +8,11 @@ from sqlalchemy import and_, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from i18n.messages import msg
-from models.admin.job_actions import QUEUED_AFRESH, ActionResult
+from models.admin.job_actions import ActionResult
 from models.database import Database
-from models.enums import EntityType, JobState, Lane, Record
-from models.inbox import verification_delay
+from models.enums import EntityType, Lane, Record
+from models.inbox.job_updates import changed_by, concerns, fresh
+from models.inbox.transitions import Event
 from models.schema.statements import link_of, made_of, of_lane, upsert
 from models.schema.tables import AcceptanceRow, AuditRow, LinkRow, SyncJobRow
 
@@ -40,13 +41,15 @@ def resend(  # noqa: PLR0913 - all by name
     voucher's links, one for each expense, the one by this key is taken away, and none where that is empty.
     """
     lane = Lane(connection_id, record.entity_type)
-    key = {**asdict(lane), "record_id": record.id}
-    fresh = {**QUEUED_AFRESH, "received_at": now, "outcome_unknown": True}
-    again = {**fresh, "due_at": verification_delay.earliest_retry(now), "revision": SyncJobRow.revision + 1}
-    put = insert(SyncJobRow).values(**key, **fresh, due_at=now)
-    put = put.on_conflict_do_update(
-        index_elements=list(key), set_=again, where=SyncJobRow.state != JobState.RUNNING
-    )
+    key, event = {**asdict(lane), "record_id": record.id}, Event.SENT_AGAIN
+    put = insert(SyncJobRow).values(**key, **fresh(event, now=now, outcome_unknown=True), received_at=now)
+    again = {
+        **changed_by(event, now=now),
+        "received_at": now,
+        "revision": SyncJobRow.revision + 1,
+        "dismissal_reason": "",
+    }
+    put = put.on_conflict_do_update(index_elements=list(key), set_=again, where=concerns(event))
     of_expense = and_(of_lane(LinkRow, lane), LinkRow.remote_id == expense)
     linked = of_expense if record.entity_type is EntityType.EXPENSE else link_of(connection_id, record)
     with database.transaction() as session:

@@ -1,18 +1,19 @@
 """One change as a person sees it, with all its attempts, and what a person may do about some or many."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, false, func, insert, select, true
 
 from i18n.messages import Message, msg
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, views
 from models.database import Database
-from models.enums import EntityType, JobState, Lane, Outcome, Record, titled
-from models.inbox import verification_delay
+from models.enums import EntityType, Lane, Outcome, Record, titled
+from models.inbox.job_updates import concerns, update_by
+from models.inbox.transitions import TABLE, Event
 from models.pagination import Key, Page, following, paged
 from models.schema.locks import locked
 from models.schema.statements import job_of, made_of
@@ -37,20 +38,9 @@ NAMED_BY = (
 )
 """What the audit says of a change."""
 
-OPEN = frozenset({JobState.QUEUED, JobState.NEEDS_ATTENTION})
-"""States of what a person may close; anything but what is in a worker's hands may be tried again."""
-
-WAITS_FOR_NOTHING: Mapping[str, Any] = {"dependency_type": None, "dependency_id": None}
-"""A person's word ends the wait for another record: a link that comes later does not undo it."""
-
-QUEUED_AFRESH: Mapping[str, Any] = {
-    "state": JobState.QUEUED,
-    "failed_attempts": 0,
-    "worker_crashes": 0,
-    "dismissal_reason": "",
-    **WAITS_FOR_NOTHING,
-}
-"""How a change stands that a person has tried again."""
+OPEN = frozenset(TABLE[Event.DISMISSED])
+RETRIABLE = frozenset(TABLE[Event.RETRIED])
+"""States of what a person may close, and of what they may have tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +114,14 @@ def count(database: Database, job_filter: JobFilter) -> int:
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
     """Make changes due, also those that were closed; those in a worker's hands stay as they are.
 
-    One whose last call may still be at work is due when that has ended, a minute after it was given up.
+    Of an unseen draft that is retried by itself a person says by this that they have looked for it.
     """
-    looked = SyncJobRow.error_code == UNSEEN_DRAFT
-    due_at = case((looked, now), else_=verification_delay.earliest_retry(now))
-    uncertain = case((looked, False), else_=SyncJobRow.outcome_unknown)
-    again = {**QUEUED_AFRESH, "due_at": due_at, "outcome_unknown": uncertain}
-    return _apply(
-        database, job_filter, set(JobState) - {JobState.RUNNING}, JobAction(now, actor, msg("Try again")), again
-    )
+    action = JobAction(now, actor, msg("Try again"))
+    looked_for = job_filter.ids is not None and len(job_filter.ids) == 1
+    unseen = SyncJobRow.error_code == UNSEEN_DRAFT if looked_for else false()
+    reset = {"dismissal_reason": ""}
+    ruled_out = _apply(database, job_filter, Event.RULED_OUT, action, reset, only=unseen)
+    return ruled_out if ruled_out.count else _apply(database, job_filter, Event.RETRIED, action, reset)
 
 
 def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: str, now: datetime) -> ActionResult:
@@ -141,37 +130,30 @@ def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: s
     ``because`` is what the person says, and ``now`` (UTC) the instant by which they can be opened again together.
     """
     told = msg("{because} ({who})", because=because, who=actor)
-    closed = {"state": JobState.DISMISSED, "dismissal_reason": told, "completed_at": now, **WAITS_FOR_NOTHING}
-    return _apply(database, job_filter, OPEN, JobAction(now, actor, because), closed)
+    reason = {"dismissal_reason": told, "completed_at": now}
+    return _apply(database, job_filter, Event.DISMISSED, JobAction(now, actor, because), reason)
 
 
 def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
-    """Put closed changes back to where they stood: needing a person, or waiting.
-
-    What somebody may have done by hand meanwhile is looked for before it is sent.
-    """
-    stood = case((SyncJobRow.needs_attention_since.is_not(None), JobState.NEEDS_ATTENTION), else_=JobState.QUEUED)
-    opened = {
-        "state": stood,
-        "due_at": verification_delay.earliest_retry(now),
-        "dismissal_reason": "",
-        "outcome_unknown": True,
-        **WAITS_FOR_NOTHING,
-    }
-    return _apply(database, job_filter, {JobState.DISMISSED}, JobAction(now, actor, msg("Opened again")), opened)
+    """Have closed changes looked at afresh: somebody may have done by hand what they were about."""
+    action = JobAction(now, actor, msg("Opened again"))
+    return _apply(database, job_filter, Event.REOPENED, action, {"dismissal_reason": ""})
 
 
 def _apply(
     database: Database,
     job_filter: JobFilter,
-    states: Collection[JobState],
+    event: Event,
     deed: JobAction,
     values: Mapping[str, Any],
+    *,
+    only: ColumnElement[bool] | None = None,
 ) -> ActionResult:
-    meant = select(*NAMED_BY).where(*job_filter.conditions(SyncJobRow), SyncJobRow.state.in_(states))
+    conditions = (*job_filter.conditions(SyncJobRow), concerns(event), true() if only is None else only)
     with database.transaction() as session:
-        rows = session.execute(locked(meant)).all()
-        session.execute(update(SyncJobRow).where(SyncJobRow.id.in_([row.id for row in rows])).values(**values))
+        rows = session.execute(locked(select(*NAMED_BY).where(*conditions))).all()
+        change = update_by(event, now=deed.at, **values)
+        session.execute(change.where(SyncJobRow.id.in_([row.id for row in rows])))
         if rows:
             session.execute(insert(AuditRow), [audit_entry(row, deed) for row in rows])
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))

@@ -57,7 +57,7 @@ class JobView:
     remedy: str
     dismissal_reason: str
     failed_attempts: int
-    due_at: datetime
+    due_at: datetime | None
     received_at: datetime
     completed_at: datetime | None
 

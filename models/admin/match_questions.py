@@ -4,13 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 
 from i18n.messages import Message, msg
-from models.admin.job_actions import QUEUED_AFRESH, ActionResult, JobAction, audit_entry
+from models.admin.job_actions import ActionResult, JobAction, audit_entry
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, titled
-from models.inbox import verification_delay
+from models.inbox.job_updates import update_by
+from models.inbox.transitions import Event
 from models.schema.locks import locked
 from models.schema.statements import upsert
 from models.schema.tables import AuditRow, MatchQuestionRow, SyncJobRow
@@ -69,8 +70,7 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
         if not job or not question or choice not in _choices(EntityType(job.entity_type), question):
             return ActionResult(0)
         question.answer = choice
-        again = {**QUEUED_AFRESH, "due_at": verification_delay.earliest_retry(now)}
-        session.execute(update(SyncJobRow).where(SyncJobRow.id == job_id).values(**again))
+        session.execute(update_by(Event.ANSWERED, now=now).where(SyncJobRow.id == job_id))
         entity_type = EntityType(job.entity_type)
         deed = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
         session.execute(insert(AuditRow).values(audit_entry(job, deed)))

@@ -8,11 +8,9 @@ from sqlalchemy import and_, func, select
 
 from models.admin import dashboard
 from models.database import Database
-from models.enums import EntityType, JobState, Scope
+from models.enums import UNFINISHED, EntityType, JobState, Scope
 from models.inbox import circuit_breaker
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
-
-UNFINISHED = (JobState.QUEUED, JobState.RUNNING, JobState.NEEDS_ATTENTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +70,10 @@ def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]
     query = (
         select(SyncJobRow.entity_type, func.min(SyncJobRow.due_at))
         .join(ConnectionRow, and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)))
-        .where(SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now)
+        .where(SyncJobRow.due_at <= now)
         .group_by(SyncJobRow.entity_type)
     )
-    return {EntityType(kind): first for kind, first in database.rows(query)}
+    return {EntityType(kind): first for kind, first in database.rows(query) if first}
 
 
 def _age(instant: datetime | None, *, now: datetime) -> float:

@@ -17,7 +17,8 @@ from i18n.messages import Message, msg
 from models.connections import repository
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
-from models.enums import JobState, Outcome
+from models.inbox.job_updates import concerns
+from models.inbox.transitions import Event
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import ConnectionRow, SyncJobRow
 
@@ -105,14 +106,8 @@ def record_batch(
 
 
 def held_up(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
-    """Say in SQL which jobs an outage holds up that is over now: those that wait longer after a failure."""
-    return and_(
-        SyncJobRow.connection_id == connection_id,
-        SyncJobRow.state == JobState.QUEUED,
-        SyncJobRow.outcome == Outcome.FAILED,
-        SyncJobRow.dependency_type.is_(None),
-        SyncJobRow.due_at > now,
-    )
+    """Say in SQL which jobs an outage holds up that is over now."""
+    return and_(SyncJobRow.connection_id == connection_id, concerns(Event.RECOVERED), SyncJobRow.due_at > now)
 
 
 def pause(database: Database, connection_id: int, problem: ConnectionProblem, *, now: datetime) -> bool:

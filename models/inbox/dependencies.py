@@ -4,11 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Update, and_, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, exists, select, tuple_
 
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox.enqueue import enqueue
+from models.inbox.job_updates import concerns, update_by
+from models.inbox.transitions import Event
 from models.schema.locks import locked
 from models.schema.tables import LinkRow, SyncJobRow
 
@@ -18,9 +20,6 @@ LINKED = exists().where(
     LinkRow.moment_id == SyncJobRow.dependency_id,
 )
 """Says in SQL that what a job waits for has a link."""
-
-HELD_UP = SyncJobRow.state.in_([JobState.QUEUED, JobState.NEEDS_ATTENTION])
-"""Says in SQL that a job waits, or needs attention since what it waited for had ended without a link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,23 +74,20 @@ def wake(database: Database, connection_id: int, records: Collection[Record], *,
 
     What needs attention since such a record had none goes on as well.
     """
-    return _awaken(database, connection_id, records, _woken(now), HELD_UP, LINKED)
+    return _awaken(database, connection_id, records, Event.DEPENDENCY_SYNCED, LINKED, now=now)
 
 
 def wake_satisfied(database: Database, *, now: datetime) -> None:
     """Make due what waits for a record with a link, should nobody have woken it."""
-    waits = and_(SyncJobRow.dependency_type.is_not(None), HELD_UP, LINKED)
+    event = Event.DEPENDENCY_SYNCED
+    waits = locked(select(SyncJobRow.id).where(SyncJobRow.dependency_type.is_not(None), concerns(event), LINKED))
     with database.transaction() as session:
-        session.execute(_woken(now).where(SyncJobRow.id.in_(locked(select(SyncJobRow.id).where(waits)))))
+        session.execute(update_by(event, now=now).where(SyncJobRow.id.in_(waits)))
 
 
 def end_wait(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
-    """Make due what waits for these records, which have ended without a link; tells the lanes to dispatch.
-
-    It keeps in mind what it waited for, so that it does not wait for it again.
-    """
-    due = update(SyncJobRow).values(due_at=now)
-    return _awaken(database, connection_id, records, due, SyncJobRow.state == JobState.QUEUED)
+    """Make due what waits for these records, which have ended without a link; tells the lanes to dispatch."""
+    return _awaken(database, connection_id, records, Event.DEPENDENCY_GONE, now=now)
 
 
 def _find(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, Dependency]:
@@ -118,28 +114,29 @@ def _find(database: Database, connection_id: int, records: Collection[Record]) -
         }
 
 
-def _woken(now: datetime) -> Update:
-    return update(SyncJobRow).values(state=JobState.QUEUED, due_at=now, dependency_type=None, dependency_id=None)
-
-
 def _awaken(
     database: Database,
     connection_id: int,
     records: Collection[Record],
-    change: Update,
+    event: Event,
     *conditions: ColumnElement[bool],
+    now: datetime,
 ) -> set[Lane]:
-    """Change what waits for these records and meets the conditions, and tell its lanes."""
+    """Play an event on what depends on these records and meets the conditions, and tell its lanes."""
     if not records:
         return set()
     waits = select(SyncJobRow.id).where(
         SyncJobRow.connection_id == connection_id,
         tuple_(SyncJobRow.dependency_type, SyncJobRow.dependency_id).in_(_keys(records)),
+        concerns(event),
         *conditions,
     )
-    changed = change.where(SyncJobRow.id.in_(locked(waits))).returning(SyncJobRow.entity_type)
+    changed = update_by(event, now=now).where(SyncJobRow.id.in_(locked(waits)))
     with database.statement() as connection:
-        return {Lane(connection_id, EntityType(kind)) for kind in connection.scalars(changed)}
+        return {
+            Lane(connection_id, EntityType(kind))
+            for kind in connection.scalars(changed.returning(SyncJobRow.entity_type))
+        }
 
 
 def _keys(records: Collection[Record]) -> list[tuple[EntityType, str]]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import and_, func, or_, select
 
 from models.database import Database
-from models.enums import EntityType, JobState, Lane
+from models.enums import UNFINISHED, EntityType, JobState, Lane
 from models.inbox import circuit_breaker
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
 
@@ -29,25 +29,19 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
                 ),
             )
             .where(or_(LaneRow.entity_type.is_(None), idle))
-            .where(
-                or_(
-                    and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now),
-                    SyncJobRow.state == JobState.RUNNING,
-                )
-            )
+            .where(or_(SyncJobRow.due_at <= now, SyncJobRow.state == JobState.RUNNING))
             .group_by(SyncJobRow.connection_id, SyncJobRow.entity_type)
-            .order_by(func.min(SyncJobRow.due_at))
+            .order_by(func.min(SyncJobRow.due_at).nulls_first())
         )
         return [Lane(connection_id, EntityType(kind)) for connection_id, kind in rows]
 
 
 def count(database: Database, lane: Lane, *, now: datetime) -> int:
     """Count what is due or running in a lane."""
-    due_now = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now)
     query = select(func.count()).where(
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,
-        or_(due_now, SyncJobRow.state == JobState.RUNNING),
+        or_(SyncJobRow.due_at <= now, SyncJobRow.state == JobState.RUNNING),
     )
     with database.statement() as connection:
         return connection.scalar(query) or 0
@@ -58,7 +52,7 @@ def count_unfinished(database: Database, lane: Lane) -> int:
     query = select(func.count()).where(
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,
-        SyncJobRow.state.in_([JobState.QUEUED, JobState.RUNNING, JobState.NEEDS_ATTENTION]),
+        SyncJobRow.state.in_(UNFINISHED),
     )
     with database.transaction() as session:
         return session.scalar(query) or 0

@@ -18,8 +18,10 @@ from sqlalchemy.orm import Session
 from models.connections.alert_outbox import Alert, queue_alert
 from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
-from models.inbox import circuit_breaker, dependencies, statistics, verification_delay
+from models.inbox import circuit_breaker, dependencies, statistics
 from models.inbox.circuit_breaker import ConnectionProblem
+from models.inbox.job_updates import concerns, dependency_of, play, update_by
+from models.inbox.transitions import Event, Occurrence, transition
 from models.schema.locks import locked
 from models.schema.search_terms import search_terms
 from models.schema.tables import AttemptRow, LaneRow, LinkRow, SyncJobRow
@@ -59,21 +61,19 @@ class Lease:
     jobs: tuple[SyncJob, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
-    """What becomes of one job. ``outcome`` is None for one that is given back without an attempt.
+    """How one job ended: by an ``event``, with what it carries. ``outcome`` is None for one that was not tried.
 
-    ``problem`` is what the attempt shows to be wrong with the whole connection, ``calls`` are dataclasses that
-    tell what was said to the remote systems in ``seconds``, and ``search_aliases`` the names of others that the
-    record is found by.
+    ``due_at`` is when backoff would try it next, or when what is done is looked at again. ``problem`` is what the
+    attempt shows to be wrong with the whole connection, ``calls`` are dataclasses that tell what was said to the
+    remote systems in ``seconds``, and ``search_aliases`` the names of others that the record is found by.
     """
 
     job_id: int
-    state: JobState
-    due_at: datetime
-    failed_attempts: int = 0
+    event: Event
+    due_at: datetime | None = None
     outcome_unknown: bool = False
-    alerted: bool = False
     outcome: Outcome | None = None
     title: str = ""
     error_code: str = ""
@@ -91,6 +91,12 @@ class AttemptResult:
         """Whether the attempt found or left the record in step."""
         return self.outcome in SUCCESSFUL
 
+    @property
+    def state(self) -> JobState:
+        """Where the job stands after it, unless its record was received meanwhile."""
+        cell = transition(self.event, JobState.RUNNING)
+        return (cell and cell.state) or JobState.RUNNING
+
 
 def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until: datetime) -> Lease | None:
     """Lease a lane and up to ``limit`` of its due jobs; None where nothing is due or another worker has it.
@@ -106,11 +112,8 @@ def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until:
             return None
         token = uuid4()
         session.execute(update(LaneRow).where(_is(LaneRow, lane)).values(lease_id=token, lease_expires_at=until))
-        session.execute(
-            update(SyncJobRow)
-            .where(SyncJobRow.id.in_([row.id for row in taken]))
-            .values(state=JobState.RUNNING, lease_id=token, leased_revision=SyncJobRow.revision)
-        )
+        leased = update_by(Event.LEASED, now=now, lease_id=token, leased_revision=SyncJobRow.revision)
+        session.execute(leased.where(SyncJobRow.id.in_([row.id for row in taken])))
     return Lease(id=token, lane=lane, jobs=tuple(_job(row) for row in taken))
 
 
@@ -172,7 +175,7 @@ def _give_back(session: Session, lease: Lease, results: Sequence[AttemptResult],
 
 
 def _release_held_up(session: Session, lease: Lease, *, now: datetime) -> None:
-    """Make due what an outage held up that is over; what may have been saved, when its last call has ended.
+    """Make due what an outage held up that is over.
 
     The lease's own jobs are locked along with them, since nobody may lock jobs in two goes: of two transactions
     each could wait for the other.
@@ -180,8 +183,7 @@ def _release_held_up(session: Session, lease: Lease, *, now: datetime) -> None:
     held_up = circuit_breaker.held_up(lease.lane.connection_id, now=now)
     own = SyncJobRow.id.in_([job.id for job in lease.jobs])
     ids = session.scalars(locked(select(SyncJobRow.id).where(or_(own, held_up)))).all()
-    released = update(SyncJobRow).where(SyncJobRow.id.in_(ids), held_up)
-    session.execute(released.values(due_at=verification_delay.earliest_retry(now)))
+    session.execute(update_by(Event.RECOVERED, now=now).where(SyncJobRow.id.in_(ids), held_up))
 
 
 def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
@@ -199,8 +201,7 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
         if result.job_id in rows:
             row, number = rows[result.job_id]
             _complete_one(session, row, result, number, now=now)
-            waits = row.state == JobState.QUEUED and row.dependency_type is not None  # which is no failure
-            if result.outcome and not waits:
+            if result.outcome and row.state != JobState.WAITING:  # which is no failure
                 ended.append((result.outcome, now - row.received_at))
     statistics.count_attempts(session, lease.lane.connection_id, ended, now=now)
 
@@ -217,7 +218,7 @@ def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *,
     skipped = [record for record, outcome in done.items() if outcome is Outcome.SKIPPED]
     woken = dependencies.wake(database, connection_id, done.keys(), now=now)
     woken |= dependencies.end_wait(database, connection_id, skipped, now=now)
-    waiting = (each for each in results if each.outcome and each.state is JobState.QUEUED)
+    waiting = (each for each in results if each.event is Event.DEPENDENCY_PENDING)
     return woken | {Lane(connection_id, each.dependency.entity_type) for each in waiting if each.dependency}
 
 
@@ -242,19 +243,10 @@ def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
 
 
 def _release_expired(session: Session, lane: Lane, *, now: datetime) -> None:
-    """Take back what a vanished worker was running; it may have been saved."""
-    lost = locked(select(SyncJobRow.id).where(_is(SyncJobRow, lane), SyncJobRow.state == JobState.RUNNING))
-    session.execute(
-        update(SyncJobRow)
-        .where(SyncJobRow.id.in_(lost))
-        .values(
-            state=JobState.QUEUED,
-            outcome_unknown=True,
-            worker_crashes=SyncJobRow.worker_crashes + 1,
-            due_at=now,
-            lease_id=None,
-        )
-    )
+    """Take back what a vanished worker was running."""
+    event = Event.LEASE_EXPIRED
+    lost = locked(select(SyncJobRow.id).where(_is(SyncJobRow, lane), concerns(event)))
+    session.execute(update_by(event, now=now, lease_id=None).where(SyncJobRow.id.in_(lost)))
 
 
 def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Sequence[SyncJobRow]:
@@ -274,15 +266,20 @@ def _suspect(row: SyncJobRow) -> bool:
 
 def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, number: str, *, now: datetime) -> None:
     """Write down what becomes of one job, whose record has this ``number`` in the other system."""
-    again = row.revision > row.leased_revision and result.state is not JobState.QUEUED
-    soon = now + verification_delay.VERIFICATION_DELAY if result.outcome_unknown else now
-    row.state, row.due_at = (JobState.QUEUED, soon) if again else (result.state, result.due_at)
-    row.lease_id, row.worker_crashes = None, 0
-    row.failed_attempts, row.outcome_unknown = result.failed_attempts, result.outcome_unknown
-    row.alerted = result.alerted
-    waits_for = result.dependency
-    row.dependency_type = waits_for.entity_type if waits_for else None
-    row.dependency_id = waits_for.id if waits_for else None
+    row.lease_id = None
+    row.completed_at = now if result.outcome else row.completed_at
+    events = [
+        Occurrence(
+            event=result.event,
+            now=now,
+            due_at=result.due_at,
+            outcome_unknown=result.outcome_unknown,
+            dependency=result.dependency,
+        )
+    ]
+    if row.revision > row.leased_revision:
+        events.append(Occurrence(event=Event.RECEIVED, now=now))
+    play(row, *events)
     if result.outcome is None:
         return
     if result.state is JobState.NEEDS_ATTENTION:
@@ -292,7 +289,7 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
     if result.title or not row.title:
         row.title = result.title
         row.search_terms = search_terms(row.title, row.record_id, number, *result.search_aliases)
-    row.outcome, row.completed_at = result.outcome, now
+    row.outcome = result.outcome
     row.error_code, row.message, row.remedy = result.error_code, result.message, result.remedy
     session.add(_attempt(result, now=now))
     if result.alert:
@@ -312,7 +309,7 @@ def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
 
 
 def _due(lane: Lane, *, now: datetime) -> ColumnElement[bool]:
-    return and_(_is(SyncJobRow, lane), SyncJobRow.state == JobState.QUEUED, SyncJobRow.due_at <= now)
+    return and_(_is(SyncJobRow, lane), SyncJobRow.due_at <= now)
 
 
 def _held(lease: Lease) -> ColumnElement[bool]:
@@ -329,9 +326,7 @@ def _job(row: SyncJobRow) -> SyncJob:
         alerted=row.alerted,
         title=row.title,
         received_at=row.received_at,
-        dependency=Record(EntityType(row.dependency_type), row.dependency_id or "")
-        if row.dependency_type
-        else None,
+        dependency=dependency_of(row),
     )
 
 

@@ -14,13 +14,16 @@ from sqlalchemy.orm import Session
 
 from i18n.messages import msg
 from models.database import Database
-from models.enums import EntityType, JobState
+from models.enums import EntityType
+from models.inbox.job_updates import concerns, update_by
+from models.inbox.transitions import Event
 from models.schema.locks import locked
 from models.schema.tables import (
     AlertRow,
     AuditRow,
     ConnectionRow,
     CursorRow,
+    LaneRow,
     RestoredLaneRow,
     SessionRow,
     SyncJobRow,
@@ -83,9 +86,12 @@ def mark_restored(
             _rewind_cursors(session, lanes, since=since, start=connection_ids is not None)
         if connection_ids is None:
             _end_sessions_and_skip_ids(session)
-        unsettled = and_(SyncJobRow.connection_id.in_(found), SyncJobRow.state != JobState.DONE)
-        marked = session.scalars(locked(select(SyncJobRow.id).where(unsettled))).all()
-        session.execute(update(SyncJobRow).where(SyncJobRow.id.in_(marked)).values(outcome_unknown=True))
+        session.execute(
+            update(LaneRow).where(LaneRow.connection_id.in_(found)).values(lease_id=None, lease_expires_at=None)
+        )  # the lease in a backup is nobody's
+        concerned = and_(SyncJobRow.connection_id.in_(found), concerns(Event.RESTORED))
+        marked = session.scalars(locked(select(SyncJobRow.id).where(concerned))).all()
+        session.execute(update_by(Event.RESTORED, now=now, lease_id=None).where(SyncJobRow.id.in_(marked)))
         session.add(AuditRow(at=now, actor=actor, action=msg("told the bridge that a backup was restored")))
     return len(marked)
 

@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Text, bindparam, exists, func, literal, select
+from sqlalchemy import ColumnElement, Select, Text, bindparam, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from models.connections.settings import ConnectionSettings
 from models.connections.vault import hash_token
 from models.database import Database
-from models.enums import EntityType, JobState, Record
+from models.enums import EntityType, Record
 from models.inbox import restore
 from models.inbox.enqueue import JOBS, merge_into_existing
+from models.inbox.job_updates import fresh
+from models.inbox.transitions import Event
 from models.schema.tables import ConnectionRow
 
 CONNECTIONS = ConnectionRow.metadata.tables["connections"]
@@ -69,17 +71,20 @@ def _enqueue_statement() -> Select[*tuple[Any, ...]]:
         .where(CONNECTIONS.c.token_hash == bindparam("token_hash"))
         .cte("hook")
     )
-    row = {
+    row: dict[str, Any] = {
         "connection_id": hook.c.id,
         "entity_type": kind,
         "record_id": bindparam("record_id", type_=Text),
-        "state": literal(JobState.QUEUED, Text),
-        "due_at": now,
         "received_at": now,
-        "outcome_unknown": restore.outcome_unknown(hook.c.id, kind, as_dependency=False),
+        **fresh(
+            Event.RECEIVED,
+            now=now,
+            outcome_unknown=restore.outcome_unknown(hook.c.id, kind, as_dependency=False),
+        ),
     }
-    fresh = insert(JOBS).from_select(list(row), select(*row.values()).where(hook.c.travels))
-    put = merge_into_existing(fresh, as_dependency=False).returning(JOBS.c.connection_id).cte("put")
+    columns: list[ColumnElement[Any]] = [literal(each) if isinstance(each, str) else each for each in row.values()]
+    rows = insert(JOBS).from_select(list(row), select(*columns).where(hook.c.travels))
+    put = merge_into_existing(rows, Event.RECEIVED).returning(JOBS.c.connection_id).cte("put")
     return select(hook.c.id, exists(select(put.c.connection_id)))
 
 

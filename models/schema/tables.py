@@ -113,9 +113,10 @@ class SyncJobRow(Base):
     """The inbox: one row for a record, however often it changes.
 
     ``revision`` counts what was received and ``leased_revision`` what the last worker saw of it: where they
-    differ at the end of an attempt, the record is looked at again. ``failed_attempts`` and ``worker_crashes``
-    count failed attempts and vanished workers in a row; ``outcome_unknown`` says that the last attempt may have
-    saved something. ``reminders`` counts the mails since ``needs_attention_since``, when it began to need a
+    differ at the end of an attempt, the record is looked at again. It is tried at ``due_at``, whatever its
+    state. ``failed_attempts`` and ``worker_crashes`` count failed attempts and vanished workers in a row;
+    ``outcome_unknown`` says that the last attempt may have saved something. :mod:`models.inbox.transitions` says
+    what becomes of these. ``reminders`` counts the mails since ``needs_attention_since``, when it began to need a
     person. ``search_terms`` are what it is found by: its name and its numbers in both systems.
     ``dismissal_reason`` is what the person said who closed it; what was wrong stays beside it.
     """
@@ -124,7 +125,11 @@ class SyncJobRow(Base):
     __table_args__ = (
         UniqueConstraint("connection_id", "entity_type", "record_id"),
         Index(
-            "sync_jobs_due", "due_at", "connection_id", "entity_type", postgresql_where=text("state = 'queued'")
+            "sync_jobs_due",
+            "due_at",
+            "connection_id",
+            "entity_type",
+            postgresql_where=text("due_at is not null"),
         ),
         Index(
             "sync_jobs_dependency",
@@ -157,7 +162,7 @@ class SyncJobRow(Base):
     state: Mapped[str]
     revision: Mapped[int] = mapped_column(server_default="1")
     leased_revision: Mapped[int] = mapped_column(server_default="0")
-    due_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
     failed_attempts: Mapped[int] = mapped_column(server_default="0")
     worker_crashes: Mapped[int] = mapped_column(server_default="0")
     outcome_unknown: Mapped[bool] = mapped_column(server_default=false())

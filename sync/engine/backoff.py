@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from models.inbox.verification_delay import VERIFICATION_DELAY
+from models.inbox.transitions import VERIFICATION_DELAY
 from sync.errors import OutcomeUnknownError, RateLimitedError, SyncError, UnavailableError
 
 

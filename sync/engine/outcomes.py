@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType
 from models.database import Database
-from models.enums import JobState, Outcome
+from models.enums import JobState, Outcome, Record
 from models.inbox import dependencies
 from models.inbox.circuit_breaker import ConnectionProblem, ProblemType
 from models.inbox.dependencies import Dependency, Wait
 from models.inbox.leases import AttemptResult, Lease, SyncJob
+from models.inbox.transitions import Event, Standing, Tell, alert_due
 from sync.engine.backoff import delay, policy_of
 from sync.engine.call_log import RemoteCall
 from sync.error_codes import ERROR_CODES
@@ -100,7 +101,8 @@ def attempt_results(
         if isinstance(attempt, NotAttempted):
             if attempt.because not in next_try:
                 next_try[attempt.because] = _next_try(attempt.because, now=now, random=random)
-            results.append(_not_attempted(job, due_at=next_try[attempt.because]))
+            due_at = next_try[attempt.because]
+            results.append(AttemptResult(job_id=job.id, event=Event.UNTRIED, due_at=due_at))
         else:
             answer = ended.get(job.id, attempt.answer)
             result = _attempted(job, replace(attempt, answer=answer), now=now, random=random)
@@ -139,13 +141,10 @@ def _attempted(job: SyncJob, attempt: Attempt, *, now: datetime, random: Callabl
 
 
 def _success_result(job: SyncJob, success: Success, *, now: datetime) -> AttemptResult:
-    recheck = success.recheck_after
     return AttemptResult(
         job_id=job.id,
-        state=JobState.QUEUED if recheck else JobState.DONE,
-        due_at=now + (recheck or timedelta()),
-        # what a lost call may have saved was not looked for where the record was skipped
-        outcome_unknown=job.outcome_unknown and success.outcome is Outcome.SKIPPED,
+        event=Event.SKIPPED if success.outcome is Outcome.SKIPPED else Event.SYNCED,
+        due_at=now + success.recheck_after if success.recheck_after else None,
         outcome=success.outcome,
         title=success.title,
         error_code=success.error_code,
@@ -154,27 +153,12 @@ def _success_result(job: SyncJob, success: Success, *, now: datetime) -> Attempt
 
 
 def _error_result(job: SyncJob, error: SyncError, *, now: datetime, random: Callable[[], float]) -> AttemptResult:
-    state, wait, failed, dependency = JobState.QUEUED, timedelta(), job.failed_attempts, None
-    match error:
-        case DependencyEndedError():
-            state, dependency = JobState.NEEDS_ATTENTION, error.dependency
-        case RejectedError():
-            state, failed = JobState.NEEDS_ATTENTION, failed + 1
-        case DependencyPendingError():
-            wait, dependency = DEPENDENCY_TIMEOUT, error.dependency
-        case MisconfiguredError():
-            pass  # due as soon as the connection works again
-        case RateLimitedError():
-            wait = delay(error, failed, random=random)  # no failure of the record, however often it happens
-        case _:
-            wait, failed = delay(error, failed, random=random), failed + 1
-            state = JobState.NEEDS_ATTENTION if failed >= policy_of(error).max_attempts else state
+    event, wait, dependency = _meaning(job, error, random=random)
     return AttemptResult(
         job_id=job.id,
-        state=state,
-        due_at=now + wait,
-        failed_attempts=failed,
-        outcome_unknown=job.outcome_unknown or error.outcome_unknown,
+        event=event,
+        due_at=None if wait is None else now + wait,
+        outcome_unknown=error.outcome_unknown,
         outcome=Outcome.FAILED,
         title=error.title,
         error_code=error.error_code,
@@ -183,6 +167,27 @@ def _error_result(job: SyncJob, error: SyncError, *, now: datetime, random: Call
         dependency=dependency,
         problem=connection_problem(error),
     )
+
+
+def _meaning(
+    job: SyncJob, error: SyncError, *, random: Callable[[], float]
+) -> tuple[Event, timedelta | None, Record | None]:
+    """Tell which event an error is, how long the job then waits, and for which record."""
+    match error:
+        case DependencyEndedError():
+            return Event.DEPENDENCY_ENDED, None, error.dependency
+        case RejectedError():
+            return Event.REJECTED, None, None
+        case DependencyPendingError():
+            return Event.DEPENDENCY_PENDING, DEPENDENCY_TIMEOUT, error.dependency
+        case MisconfiguredError():
+            return Event.MISCONFIGURED, None, None
+        case RateLimitedError():
+            return Event.RATE_LIMITED, delay(error, job.failed_attempts, random=random), None
+        case _:
+            exhausted = job.failed_attempts + 1 >= policy_of(error).max_attempts
+            wait = delay(error, job.failed_attempts, random=random)
+            return (Event.EXHAUSTED, None, None) if exhausted else (Event.FAILED, wait, None)
 
 
 def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -> datetime:
@@ -195,23 +200,13 @@ def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -
     return now + delay(error, 0, random=random)
 
 
-def _not_attempted(job: SyncJob, *, due_at: datetime) -> AttemptResult:
-    return AttemptResult(
-        job_id=job.id,
-        state=JobState.QUEUED,
-        due_at=due_at,
-        failed_attempts=job.failed_attempts,
-        outcome_unknown=job.outcome_unknown,
-        alerted=job.alerted,
-        dependency=job.dependency,
-    )
-
-
 def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]) -> AttemptResult:
-    """Tell of a record that needs attention, once, and of its recovery; of nothing in between."""
-    needs_attention = result.state is JobState.NEEDS_ATTENTION
-    title, alert = result.title or job.title or job.record.name, None
-    if needs_attention and not job.alerted:
+    """Add the alert that the result calls for."""
+    standing = Standing(state=JobState.RUNNING, due_at=None, alerted=job.alerted)
+    tell, title = alert_due(standing, result.event), result.title or job.title or job.record.name
+    if tell is Tell.NOTHING:
+        return result
+    if tell is Tell.TROUBLE:
         alert = Alert(
             type=AlertType.NEEDS_ATTENTION,
             title=title,
@@ -220,10 +215,10 @@ def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]
             recipients=recipients,
             error_code=result.error_code,
         )
-    elif result.is_success and job.alerted:
+    else:
         message = result.message or msg("It has come across by now; there is nothing left to do.")
         alert = Alert(type=AlertType.RESOLVED, title=title, message=message, remedy="", recipients=recipients)
-    return replace(result, alert=alert, alerted=needs_attention or (job.alerted and not result.is_success))
+    return replace(result, alert=alert)
 
 
 def _ended_dependencies(

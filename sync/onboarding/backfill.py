@@ -13,7 +13,7 @@ from functools import cached_property, partial
 
 from i18n.formatting import OSLO
 from i18n.messages import Message, msg
-from models.enums import EntityType, JobState, Lane, Record
+from models.enums import PENDING, EntityType, JobState, Lane, Record
 from models.inbox import due, links
 from models.inbox.enqueue import enqueue
 from sync.engine.context import SyncContext, whole_number
@@ -149,7 +149,7 @@ class Backfill:
         linked = links.find_many(self.context.database, lane, ids)
         states = due.states(self.context.database, lane, ids)
         stuck = sum(states.get(each) is JobState.NEEDS_ATTENTION for each in ids)
-        open_ = sum(states.get(each) in (JobState.QUEUED, JobState.RUNNING) and each not in linked for each in ids)
+        open_ = sum(states.get(each) in PENDING and each not in linked for each in ids)
         return BackfillProgress(entity_type, len(ids), len(linked), stuck, open_)
 
     def _linked(self, planned: PlannedRecord) -> bool:

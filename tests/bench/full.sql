@@ -16,7 +16,8 @@ FROM generate_series(1, 1000) AS n,
 
 INSERT INTO sync_jobs (connection_id, entity_type, record_id, state, due_at, title, search_terms, outcome, error_code, message, remedy,
     received_at, completed_at, needs_attention_since)
-SELECT connection_id, entity_type, CASE entity_type WHEN 'expense' THEN '2026-4-' || n ELSE (100000000 + n)::text END, state, at,
+SELECT connection_id, entity_type, CASE entity_type WHEN 'expense' THEN '2026-4-' || n ELSE (100000000 + n)::text END, state,
+    CASE WHEN state = 'queued' THEN at END,
     jsonb_build_object('said', template, 'with', jsonb_build_object('name', name, 'number', n::text, 'year', '2026')),
     array_to_tsvector(told || string_to_array(lower(name), ' ') || CASE entity_type
         WHEN 'expense' THEN ARRAY['2026', '4', n::text] ELSE ARRAY[(100000000 + n)::text, number] END),

@@ -17,7 +17,7 @@ import models.enums
 from local.demo_user import eventually, expect
 from local.processes import ROOT
 from local.stack import Stack
-from models.enums import EntityType, JobState
+from models.enums import PENDING, EntityType
 from models.inbox import links
 from models.inbox.enqueue import enqueue
 from models.schema.tables import SyncJobRow
@@ -143,7 +143,7 @@ class Scene:
 
     def in_hand(self) -> int:
         """Count the changes that are to come across."""
-        open_ = SyncJobRow.state.in_([JobState.QUEUED, JobState.RUNNING])
+        open_ = SyncJobRow.state.in_(PENDING)
         with self.container.database.transaction() as session:
             return session.scalar(select(func.count()).where(open_)) or 0
 

@@ -13,7 +13,7 @@ from models.admin.job_list import JobView
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
 from models.connections.settings import ConnectionSettings
-from models.enums import EntityType, JobState, Lane
+from models.enums import PENDING, EntityType, JobState, Lane
 from models.inbox import cursors
 from models.schema.tables import AlertRow
 from tests.chaos.crashes import CUTS
@@ -49,9 +49,11 @@ class Office:
 
     def unfinished(self) -> list[str]:
         """Tell what is still going to happen by itself: changes, and mails."""
-        views = [view for state in (JobState.QUEUED, JobState.RUNNING) for view in self._jobs(state)]
+        views = [view for state in PENDING for view in self._jobs(state)]
         in_hand = [
-            f"{view.title} is {view.state}: {view.message}" for view in views if view.due_at < clock() + SOON
+            f"{view.title} is {view.state}: {view.message}"
+            for view in views
+            if view.due_at is None or view.due_at < clock() + SOON
         ]
         return in_hand + [
             f"not told yet: {alert.message}" for alert in alert_outbox.pending_alerts(self._database, ADDRESS)

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from models import database
-from models.inbox import circuit_breaker, verification_delay
+from models.inbox import circuit_breaker, transitions
 from sync.engine import backoff, outcomes
 from sync.polling import polls
 from sync.polling import schedule as polling_schedule
@@ -54,7 +54,7 @@ TIMEOUTS: tuple[tuple[ModuleType, str, Any], ...] = (
         "OUTCOME_UNKNOWN",
         _shorter(backoff.OUTCOME_UNKNOWN, first=0.3, longest=2, least=LINGER_SECONDS),
     ),
-    (verification_delay, "VERIFICATION_DELAY", _seconds(LINGER_SECONDS)),
+    (transitions, "VERIFICATION_DELAY", _seconds(LINGER_SECONDS)),
     (backoff, "CRASH", _shorter(backoff.CRASH, first=0.4, longest=2)),
     (outcomes, "DEPENDENCY_TIMEOUT", _seconds(20)),
     (circuit_breaker, "FAILURE_THRESHOLD", 6),  # as there are many more of them than in life

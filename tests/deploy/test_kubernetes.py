@@ -231,7 +231,7 @@ def test_the_autoscaler_reads_only_what_is_due(database: Database, connections: 
         session.execute(
             text(
                 f"insert into {SyncJobRow.__tablename__} (connection_id, entity_type, record_id, state, due_at, received_at)"  # noqa: S608 - the name of a table
-                " select :id, 'invoice', n, case when n % 200 = 0 then 'queued' else :settled end, now(), now()"
+                " select :id, 'invoice', n, case when n % 200 = 0 then 'queued' else :settled end, case when n % 200 = 0 then now() end, now()"
                 " from generate_series(1, 20000) n"
             ),
             {"id": connection.id, "settled": JobState.DONE},

@@ -18,7 +18,7 @@ from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections.alert_outbox import pending_alerts
 from models.connections.settings import ConnectionSettings
-from models.enums import EntityType, JobState, Lane
+from models.enums import PENDING, EntityType, JobState, Lane
 from models.inbox import cursors
 from models.schema.tables import AlertRow, SyncJobRow
 from worker.container import Container, clock
@@ -222,11 +222,11 @@ class Firm:
     def in_hand(self) -> list[str]:
         """Tell the changes that something is soon to happen to."""
         soon = clock() + timedelta(minutes=10)
-        views = [view for state in (JobState.QUEUED, JobState.RUNNING) for view in self._jobs(state)]
+        views = [view for state in PENDING for view in self._jobs(state)]
         return [
             f"{view.record.entity_type} {view.record.id} {view.state}: {view.message}"
             for view in views
-            if view.due_at < soon
+            if view.due_at is None or view.due_at < soon
         ]
 
     def working(self) -> list[str]:

@@ -6,14 +6,23 @@ from typing import Any
 from models.admin import job_actions
 from models.admin.job_list import JobView
 from models.database import Database
-from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.enums import EntityType, Lane, Outcome, Record
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
-from models.inbox.leases import AttemptResult
+from models.inbox.leases import AttemptResult, SyncJob
+from models.inbox.transitions import Event
 from tests.factories import NOW
 
 HOUR = timedelta(hours=1)
 INVOICE = Record(EntityType.INVOICE, "9")
+WELL = {Event.SYNCED: Outcome.SYNCED, Event.SKIPPED: Outcome.SKIPPED, Event.UNTRIED: None}
+
+
+def ended(job: SyncJob, event: Event = Event.SYNCED, *, at: datetime = NOW, **values: Any) -> AttemptResult:
+    """Make the result of an attempt; one that is retried is due an hour later."""
+    outcome = WELL.get(event, Outcome.FAILED)
+    due_at = None if outcome in (Outcome.SYNCED, Outcome.SKIPPED) else at + HOUR
+    return AttemptResult(job_id=job.id, event=event, **{"due_at": due_at, "outcome": outcome, **values})
 
 
 def completed_job(
@@ -21,7 +30,7 @@ def completed_job(
     connection_id: int,
     record: Record = INVOICE,
     *,
-    state: JobState = JobState.DONE,
+    event: Event = Event.SYNCED,
     at: datetime = NOW,
     **values: Any,
 ) -> JobView:
@@ -29,9 +38,7 @@ def completed_job(
     enqueue(database, connection_id, [record], now=at)
     lease = leases.acquire(database, Lane(connection_id, record.entity_type), limit=1, now=at, until=at + HOUR)
     assert lease
-    outcome = Outcome.FAILED if state in (JobState.NEEDS_ATTENTION, JobState.QUEUED) else Outcome.SYNCED
-    ended = AttemptResult(lease.jobs[0].id, state, **{"due_at": at + HOUR, "outcome": outcome, **values})
-    leases.complete(database, lease, [ended], clock=lambda: at)
+    leases.complete(database, lease, [ended(lease.jobs[0], event, at=at, **values)], clock=lambda: at)
     found = job_actions.find(database, connection_id, record)
     assert found
     return found

@@ -1,7 +1,7 @@
 """Migrations of rows that earlier versions have written."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -102,3 +102,57 @@ def dump(database: Database) -> str:
         every = "select to_jsonb(each)::text from {} as each"
         found = [session.scalars(text(every.format(name))).all() for name in tables]
     return "\n".join(row for each in found for row in each)
+
+
+@pytest.fixture
+def before_transitions(database_url: str) -> Iterator[Database]:
+    downgrade(SecretStr(database_url), to="0016")
+    database = Database(SecretStr(database_url), pool_size=1)
+    yield database
+    database.close()
+    migrate(SecretStr(database_url))
+
+
+def test_jobs_come_into_the_states_of_the_table_and_back(before_transitions: Database, database_url: str) -> None:
+    database, later = before_transitions, NOW + timedelta(hours=1)
+    write(database, ("connections", {"id": 1, "name": "Demo AS", "token_hash": "hash"}))
+    waits = {"outcome": "failed", "dependency_type": "customer", "dependency_id": "7", "due_at": later}
+    recheck = {"outcome": "skipped", "completed_at": NOW, "due_at": later}
+    jobs: dict[str, dict[str, Any]] = {
+        "new": {"state": "queued"},
+        "waits": {"state": "queued", **waits},
+        "retried": {"state": "queued", "outcome": "failed", "failed_attempts": 2, "due_at": later},
+        "untried": {"state": "queued", "outcome": "failed", "due_at": later},
+        "recheck": {"state": "queued", **recheck},
+        "changed": {"state": "queued", **recheck, "received_at": later},
+        "running": {"state": "running", "outcome": "synced", "failed_attempts": 1},
+        "done": {"state": "done", "outcome": "synced", "completed_at": NOW},
+        "refused": {"state": "needs_attention", "outcome": "failed", "failed_attempts": 1},
+        "closed": {"state": "dismissed", "outcome": "failed", "dependency_type": "customer"},
+    }
+    for name, values in jobs.items():
+        job = {"connection_id": 1, "entity_type": "invoice", "record_id": name, "due_at": NOW, **values}
+        write(database, ("sync_jobs", job))
+    before = stood(database)
+    for _ in range(2):
+        migrate(SecretStr(database_url))
+        assert stood(database) == {
+            "new": ("queued", NOW),
+            "waits": ("waiting", later),
+            "retried": ("retrying", later),
+            "untried": ("queued", later),
+            "recheck": ("done", later),
+            "changed": ("queued", later),
+            "running": ("running", None),
+            "done": ("done", None),
+            "refused": ("needs_attention", None),
+            "closed": ("dismissed", None),
+        }
+        downgrade(SecretStr(database_url), to="0016")
+        assert stood(database) == before
+
+
+def stood(database: Database) -> dict[str, tuple[str, datetime | None]]:
+    with database.transaction() as session:
+        rows = session.execute(text("select record_id, state, due_at from sync_jobs"))
+        return {record_id: (state, due_at) for record_id, state, due_at in rows}

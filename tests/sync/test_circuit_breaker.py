@@ -177,7 +177,7 @@ def test_a_long_want_of_requests_is_mailed_once_and_when_it_is_over(world: World
 def test_however_long_requests_are_short_no_record_is_given_up(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     starve(world, minutes=2 * UNAVAILABLE.max_attempts)
-    assert world.job(EntityType.INVOICE, "1").state is JobState.QUEUED
+    assert world.job(EntityType.INVOICE, "1").state is JobState.RETRYING
     world.later(minutes=2)
     world.run()
     assert len(world.erp.vouchers) == 1

@@ -77,7 +77,7 @@ def test_a_project_whose_customer_is_gone_needs_a_person_and_its_invoice_waits(w
     world.receive(EntityType.INVOICE, "9")
     world.run()
     assert world.job(EntityType.PROJECT, "8").error_code == "dependency_gone"
-    assert world.job(EntityType.INVOICE, "9").state is JobState.QUEUED
+    assert world.job(EntityType.INVOICE, "9").state is JobState.WAITING
     assert world.mails() == [("needs_attention", "Project 1")]
 
 
@@ -168,7 +168,7 @@ def test_where_nobody_said_that_its_customer_is_gone_an_invoice_finds_out_by_its
     with monkeypatch.context() as crashed:
         crashed.setattr(dependencies, "end_wait", lambda *_, **__: set())
         world.run()
-    assert world.job(EntityType.INVOICE, "9").state is JobState.QUEUED
+    assert world.job(EntityType.INVOICE, "9").state is JobState.WAITING
     world.later(minutes=10)
     world.run()
     assert world.job(EntityType.INVOICE, "9").error_code == "dependency_gone"
@@ -229,7 +229,7 @@ def test_a_customer_who_is_synced_during_an_attempt_is_not_called_gone(
 
     monkeypatch.setattr(world.moment, "invoice", slowly)
     world.drain(EntityType.INVOICE)
-    assert world.job(EntityType.INVOICE, "1").state is JobState.QUEUED
+    assert world.job(EntityType.INVOICE, "1").state is JobState.WAITING
     dependencies.wake_satisfied(world.database, now=world.now)
     world.run()
     assert world.job(EntityType.INVOICE, "1").outcome is Outcome.SYNCED
@@ -248,7 +248,7 @@ def test_where_customers_do_not_travel_any_more_what_waited_uses_moments_number(
 
 
 @pytest.mark.parametrize("because", [job_actions.RESOLVED_BY_HAND, job_actions.DO_NOT_TRANSFER])
-def test_what_a_person_opened_again_is_not_sent_by_a_link_that_came_meanwhile(world: World, because: str) -> None:
+def test_what_a_person_opened_again_uses_the_link_that_came_meanwhile(world: World, because: str) -> None:
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")
     world.run()
@@ -258,9 +258,10 @@ def test_what_a_person_opened_again_is_not_sent_by_a_link_that_came_meanwhile(wo
     )
     come_across(world, "7")
     job_actions.reopen(world.database, chosen(world, EntityType.INVOICE, "9"), actor="ola", now=world.now)
-    wake_satisfied_and_run(world)
-    assert world.job(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
-    assert world.erp.vouchers == {}
+    world.later(minutes=2)
+    world.run()
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert len(world.erp.vouchers) == 1
 
 
 def test_what_was_posted_by_hand_is_found_when_it_is_opened_and_tried_again(world: World) -> None:

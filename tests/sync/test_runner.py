@@ -86,7 +86,7 @@ def test_what_was_not_tried_waits_only_for_the_error_that_ended_the_batch(world:
     world.moment.fails_before["project"] = [None, UnavailableError("A hiccup.")]
     world.receive(EntityType.PROJECT, *"4567")
     world.drain(EntityType.PROJECT)
-    waits = [world.job(EntityType.PROJECT, each).due_at - world.now for each in "4567"]
+    waits = [world.wait(EntityType.PROJECT, each) for each in "4567"]
     assert waits == [timedelta(minutes=10)] + 3 * [timedelta(seconds=2.5)]
     tries = [len(job_actions.attempts(world.database, world.job(EntityType.PROJECT, each).id)) for each in "4567"]
     assert tries == [1, 1, 0, 0]
@@ -101,7 +101,7 @@ def test_what_was_prepared_waits_for_the_system_that_did_not_take_it(world: Worl
     world.receive(EntityType.PROJECT, *"4567")
     world.drain(EntityType.PROJECT)
     short, long = timedelta(seconds=2.5), timedelta(minutes=40, seconds=2.5)
-    waits = [world.job(EntityType.PROJECT, each).due_at - world.now for each in "4567"]
+    waits = [world.wait(EntityType.PROJECT, each) for each in "4567"]
     assert waits == [short, short, long, long]
 
 
@@ -146,7 +146,7 @@ def test_a_wait_that_the_other_system_asks_for_is_kept(world: World) -> None:
     world.moment.fails_before["customer"] = [UnavailableError("Blocked.", retry_after=timedelta(minutes=40))]
     world.receive(EntityType.CUSTOMER, "1")
     world.run()
-    assert world.job(EntityType.CUSTOMER, "1").due_at >= world.now + timedelta(minutes=40)
+    assert world.wait(EntityType.CUSTOMER, "1") >= timedelta(minutes=40)
 
 
 def test_a_record_that_crashes_a_flow_is_set_aside_after_three_tries_and_harms_no_other(world: World) -> None:

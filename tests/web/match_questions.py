@@ -2,7 +2,8 @@
 
 from models.admin import match_questions
 from models.admin.match_questions import Candidate
-from models.enums import EntityType, JobState, Record
+from models.enums import EntityType, Record
+from models.inbox.transitions import Event
 from tests.factories import NOW
 from tests.models.completed_jobs import completed_job
 from tests.web.conftest import Web
@@ -24,7 +25,7 @@ def asked(
         container.database,
         web.connection.id,
         Record(entity_type, "7"),
-        state=JobState.NEEDS_ATTENTION,
+        event=Event.REJECTED,
         title="It",
         error_code=error_code,
     ).id

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import ImmutableMultiDict
 
 from models.admin import job_actions, job_list, match_questions
-from models.admin.job_actions import DO_NOT_TRANSFER, OPEN, RESOLVED_BY_HAND, ActionResult
+from models.admin.job_actions import DO_NOT_TRANSFER, OPEN, RESOLVED_BY_HAND, RETRIABLE, ActionResult
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import JobState, Scope
@@ -41,7 +41,7 @@ class Action:
 
 CLOSED = frozenset({JobState.DISMISSED})
 ACTIONS = {
-    "retry": Action(frozenset(JobState) - {JobState.RUNNING}, OPEN | CLOSED),
+    "retry": Action(RETRIABLE, OPEN | CLOSED),
     "unwanted": Action(OPEN, OPEN),
     "handled": Action(OPEN, OPEN),
     "reopen": Action(CLOSED, CLOSED),

@@ -13,7 +13,7 @@ from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.match_questions import Candidate
 from models.connections.repository import Connection
-from models.enums import JobState
+from models.enums import PENDING, JobState
 from worker import dispatch
 from worker.cli import ACTOR, ConnectionName
 from worker.cli.tables import aligned
@@ -22,7 +22,7 @@ from worker.container import get_container
 Command = TypeVar("Command", bound="Callable[..., None]")
 
 CANDIDATE = ("  number", "name", "organization number or customer", "e-mail", "but")
-UNFINISHED = (JobState.NEEDS_ATTENTION, JobState.QUEUED, JobState.RUNNING)
+UNFINISHED = (JobState.NEEDS_ATTENTION, *PENDING)
 
 
 @click.group()
@@ -146,7 +146,7 @@ def _view(job_id: int) -> JobView:
 
 def _row(view: JobView) -> tuple[str, ...]:
     at = _oslo(view.completed_at or view.received_at)
-    if view.state is JobState.QUEUED:
+    if view.due_at:
         at = f"due {_oslo(view.due_at)}"
     why = view.error_code or view.outcome or ""
     return (str(view.id), view.connection, view.title, view.state, at, why, view.dismissal_reason or view.message)

@@ -18,10 +18,11 @@ from models.admin.job_filter import JobFilter
 from models.connections.repository import Connections
 from models.connections.vault import Vault
 from models.database import Database, migrate
-from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.enums import EntityType, Lane, Outcome, Record
 from models.inbox import due, leases, retention
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
+from models.inbox.transitions import Event
 from tests import factories
 from tests.bench.figures import Row
 
@@ -32,7 +33,7 @@ OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 COMPLETED_JOBS = """
 insert into sync_jobs (connection_id, entity_type, record_id, state, due_at, received_at, completed_at, outcome, search_terms)
-select :connection, 'invoice', n::text, 'done', at, at, at, 'synced', array_to_tsvector(array[n::text])
+select :connection, 'invoice', n::text, 'done', null, at, at, 'synced', array_to_tsvector(array[n::text])
 from generate_series(:first, :last) as n, lateral (select now() - n * interval '1 second' as at) as instant
 """
 TRIED = """
@@ -117,7 +118,7 @@ def _lease_and_complete(database: Database, lane: Lane) -> None:
     lease = leases.acquire(database, lane, limit=BATCH, now=now, until=now + timedelta(minutes=5))
     if lease is None:
         raise RuntimeError("There was nothing to claim.")
-    done = [AttemptResult(each.id, JobState.DONE, now, outcome=Outcome.SYNCED) for each in lease.jobs]
+    done = [AttemptResult(job_id=each.id, event=Event.SYNCED, outcome=Outcome.SYNCED) for each in lease.jobs]
     leases.complete(database, lease, done, clock=lambda: now)
 
 

@@ -5,7 +5,7 @@ import time
 
 from sqlalchemy import select
 
-from models.enums import JobState
+from models.enums import PENDING
 from models.schema.tables import SyncJobRow
 from tests.bench.figures import Row
 from tests.bench.load import Request
@@ -69,7 +69,7 @@ def _connections(running_system: Scene, firm: Firm) -> dict[int, list[Request]]:
 
 def _keep_going(running_system: Scene, waiting: dict[int, list[Request]]) -> None:
     """Send the next invoice of each connection that has none on its way, until there is none left."""
-    open_ = SyncJobRow.state.in_([JobState.QUEUED, JobState.RUNNING])
+    open_ = SyncJobRow.state.in_(PENDING)
     while waiting:
         with running_system.container.database.transaction() as session:
             busy = set(session.scalars(select(SyncJobRow.connection_id).where(open_)))

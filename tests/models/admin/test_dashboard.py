@@ -6,7 +6,8 @@ from models.admin import dashboard
 from models.admin.dashboard import SIZE, ErrorCodeCount, Totals
 from models.connections.repository import Connections
 from models.database import Database
-from models.enums import EntityType, JobState, Record, Scope
+from models.enums import EntityType, Record, Scope
+from models.inbox.transitions import Event
 from tests.factories import NOW, settings
 from tests.models import outages
 from tests.models.completed_jobs import INVOICE, completed_job
@@ -34,7 +35,7 @@ def test_the_troubled_connections_come_first(
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
     interrupt(database, ids["Nordlys AS"])
-    completed_job(database, ids["granitt as"], state=JobState.NEEDS_ATTENTION)
+    completed_job(database, ids["granitt as"], event=Event.REJECTED)
     connections.pause(ids["Åsen AS"], "The password is wrong.", now=NOW)
     assert names(database) == ["Åsen AS", "granitt as", "Nordlys AS", "Fjord AS"]
 
@@ -43,9 +44,9 @@ def test_a_connection_tells_how_it_stands(database: Database, ids: dict[str, int
     there = ids["Fjord AS"]
     completed_job(database, there, at=NOW)
     completed_job(database, there, Record(EntityType.CUSTOMER, "1"), at=NOW + OPEN_FOR)
-    completed_job(database, there, Record(EntityType.INVOICE, "10"), state=JobState.NEEDS_ATTENTION)
+    completed_job(database, there, Record(EntityType.INVOICE, "10"), event=Event.REJECTED)
     completed_job(
-        database, there, Record(EntityType.INVOICE, "11"), state=JobState.QUEUED, message="24SevenOffice is away."
+        database, there, Record(EntityType.INVOICE, "11"), event=Event.FAILED, message="24SevenOffice is away."
     )
     interrupt(database, there)
     (status,) = dashboard.connection_statuses(database, Scope(frozenset({there})))
@@ -83,8 +84,8 @@ def test_a_name_that_is_one_connections_own_means_that_one(
 
 
 def test_nobody_sees_more_than_their_connections(database: Database, ids: dict[str, int]) -> None:
-    completed_job(database, ids["Nordlys AS"], state=JobState.NEEDS_ATTENTION, error_code="account")
-    completed_job(database, ids["Fjord AS"], state=JobState.QUEUED)
+    completed_job(database, ids["Nordlys AS"], event=Event.REJECTED, error_code="account")
+    completed_job(database, ids["Fjord AS"], event=Event.FAILED)
     theirs = Scope(frozenset({ids["Fjord AS"]}))
     assert names(database, theirs) == ["Fjord AS"]
     assert dashboard.totals(database, theirs) == Totals(
@@ -97,19 +98,19 @@ def test_what_needs_attention_is_listed_by_its_error_code_the_most_frequent_firs
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
     for n, name in enumerate(("Nordlys AS", "Fjord AS")):
-        completed_job(database, ids[name], INVOICE, state=JobState.NEEDS_ATTENTION, error_code="account")
+        completed_job(database, ids[name], INVOICE, event=Event.REJECTED, error_code="account")
         completed_job(
             database,
             ids[name],
             Record(EntityType.CUSTOMER, "1"),
-            state=JobState.NEEDS_ATTENTION,
+            event=Event.REJECTED,
             error_code="no_name" if n else "other",
         )
     completed_job(
         database,
         ids["Fjord AS"],
         Record(EntityType.PROJECT, "1"),
-        state=JobState.NEEDS_ATTENTION,
+        event=Event.REJECTED,
         error_code="account",
     )
     connections.pause(ids["Fjord AS"], "Stocktaking.", actor="kari", now=NOW)

@@ -6,7 +6,8 @@ from models.connections import alert_outbox
 from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus
 from models.connections.repository import Connection, Connections
 from models.database import Database
-from models.enums import JobState, Scope
+from models.enums import Scope
+from models.inbox.transitions import Event
 from models.pagination import SIZE
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import completed_job
@@ -100,7 +101,7 @@ def test_mails_are_paged_both_ways(database: Database, connection: Connection) -
 
 def test_a_record_shows_who_was_mailed_about_it(database: Database, connection: Connection) -> None:
     alert = Alert(AlertType.NEEDS_ATTENTION, "Invoice 1024", "Wrong.", "", ("a@example.com", "b@example.com"))
-    job = completed_job(database, connection.id, state=JobState.NEEDS_ATTENTION, alert=alert)
+    job = completed_job(database, connection.id, event=Event.REJECTED, alert=alert)
     send(database, at=NOW + HOUR)
     heard = [(mail.recipient, mail.status, mail.at) for mail in email_log.of_job(database, job.id)]
     assert heard == [("b@example.com", None, NOW), ("a@example.com", DeliveryStatus.SENT, NOW + HOUR)]

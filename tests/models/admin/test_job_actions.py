@@ -12,6 +12,7 @@ from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record, Scope
 from models.inbox import due, leases
 from models.inbox.enqueue import enqueue
+from models.inbox.transitions import Event
 from models.pagination import Key
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import INVOICE, completed_job
@@ -25,7 +26,7 @@ def failed_job(database: Database, connection: Connection) -> JobView:
     return completed_job(
         database,
         connection.id,
-        state=JobState.NEEDS_ATTENTION,
+        event=Event.REJECTED,
         title=msg("Invoice {name}", name="1024"),
         error_code="account",
         message="The account 3999 is unknown.",
@@ -80,35 +81,26 @@ def test_a_dismissed_job_says_who_closed_it_and_keeps_what_was_wrong(
     )
 
 
-def test_what_is_opened_again_stands_where_it_stood(database: Database, failed_job: JobView) -> None:
+def test_what_is_opened_again_is_looked_at_afresh(database: Database, failed_job: JobView) -> None:
     close(database, only(failed_job))
     assert job_actions.reopen(database, only(failed_job), actor="kari", now=LATER).count == 1
     opened = see(database, failed_job)
     assert (opened.state, opened.dismissal_reason, opened.message) == (
-        JobState.NEEDS_ATTENTION,
+        JobState.QUEUED,
         "",
         failed_job.message,
     )
 
 
-def test_what_waited_waits_when_it_is_opened_again(database: Database, connection: Connection) -> None:
-    waits = completed_job(database, connection.id, state=JobState.QUEUED)
-    close(database, only(waits))
-    job_actions.reopen(database, only(waits), actor="kari", now=LATER)
-    assert see(database, waits).state is JobState.QUEUED
-
-
 def test_what_was_closed_together_is_opened_together_and_nothing_else(
     database: Database, connection: Connection, failed_job: JobView
 ) -> None:
-    other = completed_job(
-        database, connection.id, Record(EntityType.INVOICE, "10"), state=JobState.NEEDS_ATTENTION
-    )
+    other = completed_job(database, connection.id, Record(EntityType.INVOICE, "10"), event=Event.REJECTED)
     job_actions.dismiss(database, only(other), because=DO_NOT_TRANSFER, actor="kari", now=NOW)
     close(database, only(failed_job))
     assert job_actions.reopen(database, JobFilter(dismissed_at=LATER), actor="kari", now=LATER).count == 1
     assert (see(database, failed_job).state, see(database, other).state) == (
-        JobState.NEEDS_ATTENTION,
+        JobState.QUEUED,
         JobState.DISMISSED,
     )
 
@@ -136,14 +128,14 @@ def test_all_that_a_filter_lets_through_is_closed_up_to_an_instant(
         database,
         connection.id,
         Record(EntityType.INVOICE, "10"),
-        state=JobState.NEEDS_ATTENTION,
+        event=Event.REJECTED,
         error_code="other",
     )
     late = completed_job(
         database,
         connection.id,
         Record(EntityType.INVOICE, "11"),
-        state=JobState.NEEDS_ATTENTION,
+        event=Event.REJECTED,
         error_code="account",
         at=LATER,
     )

@@ -16,14 +16,15 @@ from models.enums import EntityType, JobState, Lane, Outcome, Record, Scope
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
+from models.inbox.transitions import Event
 from models.pagination import SIZE, Key, Page
 from tests.factories import NOW, settings
 
 ENDS = (
-    (JobState.DONE, Outcome.SYNCED, ""),
-    (JobState.DONE, Outcome.SKIPPED, "not_finalized"),
-    (JobState.NEEDS_ATTENTION, Outcome.FAILED, "account"),
-    (JobState.QUEUED, Outcome.FAILED, "unavailable"),
+    (Event.SYNCED, Outcome.SYNCED, ""),
+    (Event.SKIPPED, Outcome.SKIPPED, "not_finalized"),
+    (Event.REJECTED, Outcome.FAILED, "account"),
+    (Event.FAILED, Outcome.FAILED, "unavailable"),
 )
 NAMES = ("Nordlys AS", "Fjord AS", "Granitt")
 MANY = 2 * SIZE + 20
@@ -48,14 +49,14 @@ def everything(database: Database, connections: Connections) -> Sequence[JobView
     return job_list.latest(database, JobFilter(), limit=1000)
 
 
-def _ended(job: leases.SyncJob, state: JobState, outcome: Outcome, error_code: str) -> AttemptResult:
+def _ended(job: leases.SyncJob, event: Event, outcome: Outcome, error_code: str) -> AttemptResult:
     name = NAMES[int(job.record.id) % len(NAMES)]
     title = (
         msg("Customer {name}", name=name)
         if job.record.entity_type is EntityType.CUSTOMER
         else f"Invoice {job.record.id}"
     )
-    return AttemptResult(job.id, state, due_at=NOW, outcome=outcome, error_code=error_code, title=title)
+    return AttemptResult(job_id=job.id, event=event, outcome=outcome, error_code=error_code, title=title)
 
 
 def walked(database: Database, job_filter: JobFilter) -> list[Page[JobView]]:

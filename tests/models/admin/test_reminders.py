@@ -14,6 +14,7 @@ from models.inbox import due, leases, missed_webhooks
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.missed_webhooks import ModifiedRecord
+from models.inbox.transitions import Event
 from tests.factories import NOW, settings
 
 DAY = timedelta(days=1)
@@ -22,12 +23,12 @@ INVOICE = Record(EntityType.INVOICE, "9")
 
 def attempt(database: Database, connection: Connection, outcome: Outcome, *, now: datetime = NOW) -> JobView:
     """Receive an invoice and settle it: in good order, or stuck."""
-    state = JobState.NEEDS_ATTENTION if outcome is Outcome.FAILED else JobState.DONE
+    event = Event.REJECTED if outcome is Outcome.FAILED else Event.SYNCED
     enqueue(database, connection.id, [INVOICE], now=now)
     lease = leases.acquire(database, Lane(connection.id, EntityType.INVOICE), limit=1, now=now, until=now + DAY)
     assert lease
     result = AttemptResult(
-        lease.jobs[0].id, state, due_at=now, outcome=outcome, title="Invoice 1", message="Wrong."
+        job_id=lease.jobs[0].id, event=event, outcome=outcome, title="Invoice 1", message="Wrong."
     )
     leases.complete(database, lease, [result], clock=lambda: now)
     found = job_actions.find(database, connection.id, INVOICE)

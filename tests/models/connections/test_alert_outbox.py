@@ -11,10 +11,11 @@ from models.connections import alert_outbox
 from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus, PendingAlert
 from models.connections.repository import Connection, Connections
 from models.database import Database
-from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.enums import EntityType, Lane, Outcome, Record
 from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
+from models.inbox.transitions import Event
 from models.schema.tables import AlertRow, ConnectionRow
 from tests.factories import NOW, settings
 
@@ -42,7 +43,7 @@ def queue_record_alert(database: Database, connection: Connection) -> Sequence[P
     lease = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + PAUSE)
     assert lease
     alert = Alert(AlertType.NEEDS_ATTENTION, "Voucher 9", "Wrong.", "Mend it.", ("a@example.com",))
-    result = AttemptResult(lease.jobs[0].id, JobState.NEEDS_ATTENTION, NOW, outcome=Outcome.FAILED, alert=alert)
+    result = AttemptResult(job_id=lease.jobs[0].id, event=Event.REJECTED, outcome=Outcome.FAILED, alert=alert)
     leases.complete(database, lease, [result], clock=lambda: NOW)
     return alert_outbox.pending_alerts(database, "a@example.com")
 

@@ -9,12 +9,14 @@ from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections.repository import Connection, Connections
 from models.database import Database
-from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.enums import EntityType, Lane, Outcome, Record
 from models.inbox import dependencies, due, leases, links, retention
 from models.inbox.enqueue import enqueue
-from models.inbox.leases import AttemptResult, Lease, LeaseLostError
+from models.inbox.leases import Lease, LeaseLostError
 from models.inbox.links import Link
+from models.inbox.transitions import Event
 from tests.factories import NOW
+from tests.models.completed_jobs import ended
 
 MINUTE = timedelta(minutes=1)
 
@@ -39,9 +41,8 @@ def leased(database: Database, lane: Lane, *, limit: int = 10, now: datetime = N
     return lease
 
 
-def complete(database: Database, lease: Lease, *, state: JobState = JobState.DONE, **values: Any) -> None:
-    defaults: dict[str, Any] = {"due_at": NOW, "outcome": Outcome.SYNCED}
-    results = [AttemptResult(each.id, state, **{**defaults, **values}) for each in lease.jobs]
+def complete(database: Database, lease: Lease, event: Event = Event.SYNCED, **values: Any) -> None:
+    results = [ended(each, event, **values) for each in lease.jobs]
     leases.complete(database, lease, results, clock=lambda: NOW)
 
 
@@ -91,7 +92,7 @@ def test_a_refused_record_that_changed_meanwhile_is_tried_at_once(database: Data
     receive(database, lane, "1")
     lease = leased(database, lane)
     receive(database, lane, "1")
-    complete(database, lease, state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    complete(database, lease, Event.REJECTED)
     assert take(database, lane) == ["1"]
 
 
@@ -104,9 +105,7 @@ def test_a_completed_job_is_not_taken_again(database: Database, lane: Lane) -> N
 
 def test_a_waiting_job_keeps_its_time_however_often_it_is_received(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    complete(
-        database, leased(database, lane), state=JobState.QUEUED, due_at=NOW + 5 * MINUTE, outcome=Outcome.FAILED
-    )
+    complete(database, leased(database, lane), Event.FAILED, due_at=NOW + 5 * MINUTE)
     receive(database, lane, "1", now=NOW + MINUTE)
     assert take(database, lane, now=NOW + 4 * MINUTE) == []
     assert take(database, lane, now=NOW + 5 * MINUTE) == ["1"]
@@ -114,14 +113,14 @@ def test_a_waiting_job_keeps_its_time_however_often_it_is_received(database: Dat
 
 def test_a_job_that_needs_attention_is_tried_when_its_record_changes(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    complete(database, leased(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    complete(database, leased(database, lane), Event.REJECTED)
     receive(database, lane, "1", now=NOW + MINUTE)
     assert take(database, lane, now=NOW + MINUTE) == ["1"]
 
 
 def test_what_another_record_needs_is_left_alone_while_it_needs_a_person(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    complete(database, leased(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    complete(database, leased(database, lane), Event.REJECTED)
     enqueue(
         database,
         lane.connection_id,
@@ -176,19 +175,16 @@ def test_a_paused_connection_keeps_its_jobs(
     assert take(database, lane) == ["1"]
 
 
-@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.NEEDS_ATTENTION])
-def test_what_waits_for_a_record_is_woken_by_its_link_alone(
-    database: Database, lane: Lane, state: JobState
-) -> None:
+@pytest.mark.parametrize("event", [Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED])
+def test_what_waits_for_a_record_is_woken_by_its_link_alone(database: Database, lane: Lane, event: Event) -> None:
     dependency, other = (Record(EntityType.CUSTOMER, each) for each in "78")
     receive(database, lane, "1")
     due_at = NOW + 10 * MINUTE
     complete(
         database,
         leased(database, lane),
-        state=state,
+        event,
         due_at=due_at,
-        outcome=Outcome.FAILED,
         dependency=dependency,
     )
     links.save(database, lane.connection_id, other, Link("10008"), now=NOW)
@@ -204,9 +200,9 @@ def test_what_waits_for_a_record_that_ended_without_a_link_is_due_and_remembers_
 ) -> None:
     customer = Record(EntityType.CUSTOMER, "7")
     receive(database, lane, "1", "2")
-    waits = {"due_at": NOW + 10 * MINUTE, "outcome": Outcome.FAILED, "dependency": customer}
-    complete(database, leased(database, lane, limit=1), state=JobState.QUEUED, **waits)
-    complete(database, leased(database, lane, limit=1), state=JobState.NEEDS_ATTENTION, **waits)
+    waits = {"due_at": NOW + 10 * MINUTE, "dependency": customer}
+    complete(database, leased(database, lane, limit=1), Event.DEPENDENCY_PENDING, **waits)
+    complete(database, leased(database, lane, limit=1), Event.DEPENDENCY_ENDED, **waits)
     assert dependencies.end_wait(database, lane.connection_id, [customer], now=NOW) == {lane}
     (job,) = leased(database, lane).jobs
     assert (job.record.id, job.dependency) == ("1", customer)
@@ -215,9 +211,7 @@ def test_what_waits_for_a_record_that_ended_without_a_link_is_due_and_remembers_
 def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
     lease = leased(database, lane)
-    complete(
-        database, lease, state=JobState.QUEUED, outcome=Outcome.FAILED, error_code="unavailable", message="Down."
-    )
+    complete(database, lease, Event.FAILED, due_at=NOW, error_code="unavailable", message="Down.")
     complete(database, leased(database, lane), message="Voucher 1.")
     told = [(each.outcome, each.message) for each in job_actions.attempts(database, see(database, lane, "1").id)]
     assert told == [(Outcome.FAILED, "Down."), (Outcome.SYNCED, "Voucher 1.")]
@@ -225,14 +219,14 @@ def test_every_attempt_is_kept_with_its_message(database: Database, lane: Lane) 
 
 def test_a_job_given_back_untouched_leaves_no_attempt(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    complete(database, leased(database, lane), state=JobState.QUEUED, outcome=None)
+    complete(database, leased(database, lane), Event.UNTRIED, due_at=NOW)
     assert job_actions.attempts(database, see(database, lane, "1").id) == []
     assert take(database, lane) == ["1"]
 
 
 def test_a_person_can_have_a_job_that_needs_attention_tried_again(database: Database, lane: Lane) -> None:
     receive(database, lane, "1")
-    complete(database, leased(database, lane), state=JobState.NEEDS_ATTENTION, outcome=Outcome.FAILED)
+    complete(database, leased(database, lane), Event.REJECTED)
     chosen = JobFilter(ids=frozenset({see(database, lane, "1").id}))
     assert job_actions.retry(database, chosen, actor="kari", now=NOW) == ActionResult(1, frozenset({lane}))
     assert take(database, lane) == ["1"]

@@ -5,9 +5,10 @@ import pytest
 
 from models.connections.repository import Connection
 from models.database import Database
-from models.enums import EntityType, JobState, Lane, Record, Role, Scope
+from models.enums import EntityType, Lane, Record, Role, Scope
 from models.inbox import cursors, leases, restore
 from models.inbox.enqueue import enqueue
+from models.inbox.transitions import Event
 from models.users import repository as users
 from models.users import sessions
 from tests.factories import NOW
@@ -32,7 +33,7 @@ def verified_first(
     found: dict[str, bool] = {}
     while lease := leases.acquire(database, lane, limit=10, now=NOW, until=NOW + HOUR):
         found |= {job.record.id: job.outcome_unknown for job in lease.jobs}
-        ended = [leases.AttemptResult(job.id, JobState.DONE, due_at=NOW) for job in lease.jobs]
+        ended = [leases.AttemptResult(job_id=job.id, event=Event.SYNCED) for job in lease.jobs]
         leases.complete(database, lease, ended, clock=lambda: NOW)
     return found
 

@@ -12,16 +12,16 @@ from sqlalchemy import delete, select
 
 from models.connections.repository import Connection
 from models.database import Database
-from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.enums import PENDING, EntityType, Lane, Outcome, Record
 from models.inbox import due, leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, Lease, LeaseLostError
+from models.inbox.transitions import Event
 from models.schema.tables import AttemptRow, LaneRow, SyncJobRow
 from tests.factories import NOW
 
 RECORDS = st.sets(st.sampled_from("ab"), min_size=1)
 LEASE = timedelta(minutes=1)
-OPEN = (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass
@@ -74,8 +74,12 @@ class Inbox(RuleBasedStateMachine):
     def complete(self, well: bool, data: st.DataObject) -> None:  # noqa: FBT001 - hypothesis gives it by name
         worker = data.draw(st.sampled_from(self.workers))
         self.workers.remove(worker)
-        state, outcome = (JobState.DONE, Outcome.SYNCED) if well else (JobState.QUEUED, Outcome.FAILED)
-        results = [AttemptResult(each.id, state, due_at=self.now, outcome=outcome) for each in worker.lease.jobs]
+        event, outcome = (Event.SYNCED, Outcome.SYNCED) if well else (Event.FAILED, Outcome.FAILED)
+        due_at = None if well else self.now
+        results = [
+            AttemptResult(job_id=each.id, event=event, due_at=due_at, outcome=outcome)
+            for each in worker.lease.jobs
+        ]
         try:
             leases.complete(self.database, worker.lease, results, clock=lambda: self.now)
         except LeaseLostError:
@@ -89,7 +93,9 @@ class Inbox(RuleBasedStateMachine):
     def give_back(self, data: st.DataObject) -> None:
         worker = data.draw(st.sampled_from(self.workers))
         self.workers.remove(worker)
-        untouched = [AttemptResult(each.id, JobState.QUEUED, due_at=self.now) for each in worker.lease.jobs]
+        untouched = [
+            AttemptResult(job_id=each.id, event=Event.UNTRIED, due_at=self.now) for each in worker.lease.jobs
+        ]
         try:
             leases.complete(self.database, worker.lease, untouched, clock=lambda: self.now)
         except LeaseLostError:
@@ -123,7 +129,7 @@ class Inbox(RuleBasedStateMachine):
     def what_is_owed_waits_or_is_in_hand(self) -> None:
         """A record that nobody saw since it was received stays on the list."""
         with self.database.statement() as connection:
-            open_ = set(connection.scalars(select(SyncJobRow.record_id).where(SyncJobRow.state.in_(OPEN))))
+            open_ = set(connection.scalars(select(SyncJobRow.record_id).where(SyncJobRow.state.in_(PENDING))))
         assert self.owed <= open_, f"lost: {self.owed - open_}"
 
     def teardown(self) -> None:
@@ -134,8 +140,7 @@ class Inbox(RuleBasedStateMachine):
             lease = leases.acquire(self.database, self.lane, limit=2, now=self.now, until=self.now + LEASE)
             assert lease
             done = [
-                AttemptResult(each.id, JobState.DONE, due_at=self.now, outcome=Outcome.SYNCED)
-                for each in lease.jobs
+                AttemptResult(job_id=each.id, event=Event.SYNCED, outcome=Outcome.SYNCED) for each in lease.jobs
             ]
             leases.complete(self.database, lease, done, clock=lambda: self.now)
             worked_off |= {job.record.id for job in lease.jobs}

@@ -5,11 +5,12 @@ import pytest
 
 from models.connections.repository import Connection, Connections
 from models.database import Database
-from models.enums import EntityType, JobState, Lane, Outcome, Record, Scope
+from models.enums import EntityType, Lane, Outcome, Record, Scope
 from models.inbox import leases, statistics
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult
 from models.inbox.statistics import Granularity, PeriodStatistics
+from models.inbox.transitions import Event
 from tests.factories import NOW, settings
 from tests.models.completed_jobs import completed_job
 
@@ -30,7 +31,7 @@ def now_of(
 def test_attempts_are_counted_by_how_they_ended(database: Database, connection: Connection) -> None:
     for n, outcome in enumerate((Outcome.SYNCED, Outcome.SYNCED, Outcome.UNCHANGED, Outcome.SKIPPED)):
         completed_job(database, connection.id, Record(EntityType.INVOICE, str(n)), outcome=outcome)
-    completed_job(database, connection.id, Record(EntityType.CUSTOMER, "1"), state=JobState.NEEDS_ATTENTION)
+    completed_job(database, connection.id, Record(EntityType.CUSTOMER, "1"), event=Event.REJECTED)
     for granularity in Granularity:
         period = now_of(database, granularity)
         assert (period.synced, period.unchanged, period.skipped, period.failed) == (2, 1, 1, 1)
@@ -47,7 +48,7 @@ def test_the_time_from_event_to_outcome_is_that_of_what_was_synced(
     assert lease
     ends = (Outcome.SKIPPED, Outcome.SYNCED, Outcome.SYNCED)
     ended = [
-        AttemptResult(job.id, JobState.DONE, due_at=later, outcome=outcome)
+        AttemptResult(job_id=job.id, event=Event.SYNCED, outcome=outcome)
         for job, outcome in zip(lease.jobs, ends, strict=True)
     ]
     leases.complete(database, lease, ended, clock=lambda: later)
@@ -58,16 +59,16 @@ def test_the_time_from_event_to_outcome_is_that_of_what_was_synced(
 def test_to_wait_for_another_record_is_no_failure_but_to_wait_in_vain_is_one(
     database: Database, connection: Connection
 ) -> None:
-    for n, state in enumerate((JobState.QUEUED, JobState.NEEDS_ATTENTION)):
+    for n, event in enumerate((Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED)):
         customer = Record(EntityType.CUSTOMER, "7")
         completed_job(
-            database, connection.id, Record(EntityType.INVOICE, str(n)), state=state, dependency=customer
+            database, connection.id, Record(EntityType.INVOICE, str(n)), event=event, dependency=customer
         )
     assert now_of(database).failed == 1
 
 
 def test_what_was_given_back_untouched_is_not_counted(database: Database, connection: Connection) -> None:
-    completed_job(database, connection.id, outcome=None, state=JobState.QUEUED)
+    completed_job(database, connection.id, event=Event.UNTRIED)
     assert now_of(database) == PeriodStatistics(Granularity.HOUR.start_of(NOW))
 
 

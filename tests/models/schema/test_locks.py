@@ -13,11 +13,12 @@ from models.admin.job_filter import JobFilter
 from models.connections.alert_outbox import Alert, AlertType
 from models.connections.repository import Connections
 from models.database import Database
-from models.enums import EntityType, JobState, Lane, Outcome, Record
+from models.enums import EntityType, Lane, Outcome, Record
 from models.inbox import circuit_breaker, dependencies, due, leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, LeaseLostError, SyncJob
 from models.inbox.links import Link
+from models.inbox.transitions import Event
 from tests.factories import settings
 from tests.models import outages
 from worker.container import clock
@@ -108,12 +109,12 @@ def completed(
     if rng.random() < 0.5:
         link = Link(f"{job.record.entity_type} {job.record.id}")
         links.save(database, lane.connection_id, job.record, link, now=clock())
-        return AttemptResult(job.id, JobState.DONE, clock(), outcome=Outcome.SYNCED, title="Kari AS")
+        return AttemptResult(job_id=job.id, event=Event.SYNCED, outcome=Outcome.SYNCED, title="Kari AS")
     dependency = other if rng.random() < 0.5 else None
     return AttemptResult(
-        job.id,
-        JobState.QUEUED,
-        clock(),
+        job_id=job.id,
+        event=Event.DEPENDENCY_PENDING if dependency else Event.FAILED,
+        due_at=clock(),
         outcome=Outcome.FAILED,
         title="Kari AS",
         dependency=dependency,

@@ -163,7 +163,7 @@ def test_a_broken_document_does_not_lose_the_expense_and_is_tried_again(world: W
     enter(world, cost(125000))
     sync_voucher(world)
     assert amounts(world) == [125000]
-    assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.QUEUED
+    assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.RETRYING
     world.erp.contents["1"] = content
     world.later(hours=1)
     world.run()

@@ -134,7 +134,7 @@ def test_a_voucher_whose_answer_was_lost_is_found_and_not_posted_again(world: Wo
     put(world)
     world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]
     sync(world)
-    assert world.job(EntityType.INVOICE, "9").state is JobState.QUEUED
+    assert world.job(EntityType.INVOICE, "9").state is JobState.RETRYING
     run_later(world)
     assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
     assert world.erp.calls["post"] == 1

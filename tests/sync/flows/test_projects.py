@@ -68,7 +68,7 @@ def test_a_project_waits_while_its_customer_needs_a_person_and_follows_it(world:
     world.moment.put(factories.customer("7", name=""))
     world.moment.put(factories.project("8"))
     sync(world)
-    assert world.job(EntityType.PROJECT, "8").state is JobState.QUEUED
+    assert world.job(EntityType.PROJECT, "8").state is JobState.WAITING
     assert world.mails() == [("needs_attention", "Customer 7")]
     world.moment.put(factories.customer("7"))
     world.receive(EntityType.CUSTOMER, "7")

@@ -1,7 +1,8 @@
 import pytest
 
 from local.servers import Server
-from models.enums import EntityType, JobState, Record, Role
+from models.enums import EntityType, Record, Role
+from models.inbox.transitions import Event
 from tests.factories import NOW, settings
 from tests.installation import failed_job
 from tests.models import outages
@@ -24,7 +25,7 @@ def test_what_needs_attention_comes_first_and_leads_to_it(web: Web, container: C
 def test_a_connection_whose_systems_do_not_answer_says_since_when_and_why(web: Web, container: Container) -> None:
     now = clock()
     completed_job(
-        container.database, web.connection.id, state=JobState.QUEUED, message="24SevenOffice is away.", at=now
+        container.database, web.connection.id, event=Event.FAILED, message="24SevenOffice is away.", at=now
     )
     outages.fail(container.database, web.connection.id, now=now, retry_after=now - NOW)
     page = web.as_(Role.VIEWER).get("/").text

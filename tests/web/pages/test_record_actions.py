@@ -4,6 +4,7 @@ from models.admin import job_actions, match_questions
 from models.admin.job_list import JobView
 from models.admin.match_questions import Candidate
 from models.enums import EntityType, JobState, Record, Role
+from models.inbox.transitions import Event
 from tests.factories import NOW, settings
 from tests.installation import failed_job, messages
 from tests.models.completed_jobs import completed_job
@@ -48,7 +49,7 @@ def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
     undo = person.get(answer.headers["Location"]).text
     dismissed_at = undo.split('name="dismissed_at" value="')[1].split('"')[0]
     assert person.post("/records/act", action="reopen", dismissed_at=dismissed_at).status_code == 303
-    assert see(container, job_id).state is JobState.NEEDS_ATTENTION
+    assert see(container, job_id).state is JobState.QUEUED
 
 
 def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, container: Container) -> None:
@@ -57,7 +58,7 @@ def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, conta
         container.database,
         web.connection.id,
         Record(EntityType.CUSTOMER, "7"),
-        state=JobState.NEEDS_ATTENTION,
+        event=Event.REJECTED,
         title="Customer",
     )
     person = web.as_(Role.OPERATOR)

@@ -237,7 +237,7 @@ def test_a_large_inbox_is_not_read_through(container: Container, connection: Con
         session.execute(
             text(
                 "insert into sync_jobs (connection_id, entity_type, record_id, state, due_at, received_at)"
-                " select :id, 'invoice', n, case when n % 200 = 0 then 'queued' else :settled end, now(), now()"
+                " select :id, 'invoice', n, case when n % 200 = 0 then 'queued' else :settled end, case when n % 200 = 0 then now() end, now()"
                 " from generate_series(1, 20000) n"
             ),
             {"id": connection.id, "settled": JobState.DONE},

@@ -1,0 +1,154 @@
+"""The table of transitions at work on rows: on one job at hand, or as SQL on many in one statement."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    Update,
+    case,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    true,
+    update,
+)
+
+from models.enums import EntityType, JobState, Record
+from models.inbox import transitions
+from models.inbox.transitions import (
+    NEW,
+    TABLE,
+    Due,
+    Event,
+    Occurrence,
+    Standing,
+    Tell,
+    Transition,
+    Tries,
+    Unknown,
+    Waits,
+    apply,
+)
+from models.schema.tables import SyncJobRow
+
+Sql = SQLColumnExpression[Any]
+
+
+def concerns(event: Event) -> ColumnElement[bool]:
+    """Say in SQL that an event does something to a job, given the state it is in."""
+    return SyncJobRow.state.in_(TABLE[event])
+
+
+def fresh(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
+    """Give what stands in the columns of a record's job that an event brings."""
+    return {"state": NEW[event].state or JobState.QUEUED, "due_at": now, "outcome_unknown": outcome_unknown}
+
+
+def changed_by(
+    event: Event,
+    *,
+    now: datetime | Sql,
+    due_at: datetime | None = None,
+    outcome_unknown: bool | Sql = False,
+    dependency: Record | None = None,
+) -> dict[str, Sql]:
+    """Say in SQL what the columns of a job become by an event; a job it does not concern stays as it is."""
+    given = literal(outcome_unknown) if isinstance(outcome_unknown, bool) else outcome_unknown
+    at = now if isinstance(now, SQLColumnExpression) else literal(now, SyncJobRow.due_at.type)
+    proposed = literal(due_at, SyncJobRow.due_at.type)
+
+    def unknown(cell: Transition) -> Sql:
+        return {
+            Unknown.KEEP: SyncJobRow.outcome_unknown,
+            Unknown.ADD: or_(SyncJobRow.outcome_unknown, given),
+            Unknown.SET: true(),
+            Unknown.CLEAR: false(),
+        }[cell.unknown]
+
+    def due(cell: Transition) -> Sql:
+        # without an attempt it is now
+        ended = func.greatest(at, SyncJobRow.completed_at + transitions.VERIFICATION_DELAY)
+        soon = case((SyncJobRow.outcome_unknown, ended), else_=at)
+        return {
+            Due.KEEP: SyncJobRow.due_at,
+            Due.NEVER: null(),
+            Due.NOW: at,
+            Due.SOON: soon,
+            Due.SOONER: func.least(SyncJobRow.due_at, soon),
+            Due.PROPOSED: func.coalesce(proposed, at),
+            Due.RECHECK: proposed,
+        }[cell.due]
+
+    def tries(column: Sql, effect: Tries) -> Sql:
+        return {Tries.KEEP: column, Tries.COUNT: column + 1, Tries.RESET: literal(0)}[effect]
+
+    def waits(column: Sql, value: str | None) -> Callable[[Transition], Sql]:
+        return lambda cell: {Waits.KEEP: column, Waits.SET: literal(value), Waits.CLEAR: null()}[cell.waits]
+
+    def alerted(cell: Transition) -> Sql:
+        return {Tell.NOTHING: SyncJobRow.alerted, Tell.TROUBLE: true(), Tell.RECOVERY: false()}[cell.tell]
+
+    columns: Mapping[str, Callable[[Transition], Sql]] = {
+        "state": lambda cell: SyncJobRow.state if cell.state is None else literal(cell.state),
+        "due_at": due,
+        "failed_attempts": lambda cell: tries(SyncJobRow.failed_attempts, cell.tries),
+        "worker_crashes": lambda cell: tries(SyncJobRow.worker_crashes, cell.crashes),
+        "outcome_unknown": unknown,
+        "dependency_type": waits(SyncJobRow.dependency_type, dependency.entity_type if dependency else None),
+        "dependency_id": waits(SyncJobRow.dependency_id, dependency.id if dependency else None),
+        "alerted": alerted,
+    }
+    return {name: _by_state(TABLE[event], name, become) for name, become in columns.items()}
+
+
+def update_by(event: Event, *, now: datetime, **columns: object) -> Update:
+    """Make the update that plays an event, and gives other ``columns`` these values; add which jobs it is about.
+
+    Rows that the session has loaded keep what they were loaded with.
+    """
+    change = update(SyncJobRow).values(**changed_by(event, now=now), **columns)
+    return change.execution_options(synchronize_session=False)
+
+
+def play(row: SyncJobRow, *events: Occurrence) -> None:
+    """Let events happen to one job, whose row is locked."""
+    standing = standing_of(row)
+    for event in events:
+        standing = apply(standing, event) or standing
+    dependency = standing.dependency
+    row.state, row.due_at, row.alerted = standing.state, standing.due_at, standing.alerted
+    row.failed_attempts, row.worker_crashes = standing.failed_attempts, standing.worker_crashes
+    row.outcome_unknown = standing.outcome_unknown
+    row.dependency_type = dependency.entity_type if dependency else None
+    row.dependency_id = dependency.id if dependency else None
+
+
+def standing_of(row: SyncJobRow) -> Standing:
+    return Standing(
+        state=JobState(row.state),
+        due_at=row.due_at,
+        failed_attempts=row.failed_attempts,
+        worker_crashes=row.worker_crashes,
+        outcome_unknown=row.outcome_unknown,
+        dependency=dependency_of(row),
+        alerted=row.alerted,
+        attempted_at=row.completed_at,
+    )
+
+
+def dependency_of(row: SyncJobRow) -> Record | None:
+    return Record(EntityType(row.dependency_type), row.dependency_id or "") if row.dependency_type else None
+
+
+def _by_state(cells: Mapping[JobState, Transition], name: str, become: Callable[[Transition], Sql]) -> Sql:
+    """Choose by the state that a job is in; cells that do the same share a branch."""
+    groups: dict[Transition, list[JobState]] = {}
+    for state, cell in cells.items():
+        groups.setdefault(cell, []).append(state)
+    branches = [(SyncJobRow.state.in_(states), become(cell)) for cell, states in groups.items()]
+    return case(*branches, else_=getattr(SyncJobRow, name))

@@ -1,0 +1,282 @@
+"""One table for what becomes of a sync job: event x state -> state, due time, tries, doubt, dependency, alert.
+
+Nothing else decides it. It is pure: :func:`apply` plays a cell in Python where one job is at hand, and
+:mod:`models.inbox.job_updates` makes SQL of the same cells where many jobs change at once.
+
+A cell that is not in the table leaves the job as it is.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum, auto
+
+from models.enums import JobState, Record
+
+VERIFICATION_DELAY = timedelta(seconds=60)
+"""How long after an attempt with an unknown outcome it is verified: its call may still be at work.
+
+With the minute that an answer is waited for it is longer than 24SevenOffice lets a call work (assumption S25).
+"""
+
+
+class Event(StrEnum):
+    """What happens to a job: first what brings it, then what workers find, last what people do."""
+
+    RECEIVED = "received"  # the record changed, or a poll found it
+    NEEDED = "needed"  # another record waits for it
+    LEASED = "leased"
+    SYNCED = "synced"  # or found unchanged: it is in step
+    SKIPPED = "skipped"
+    DEPENDENCY_PENDING = "dependency_pending"
+    DEPENDENCY_ENDED = "dependency_ended"  # it will never be synced
+    REJECTED = "rejected"
+    FAILED = "failed"
+    EXHAUSTED = "exhausted"  # it failed, once too often
+    RATE_LIMITED = "rate_limited"
+    MISCONFIGURED = "misconfigured"
+    UNTRIED = "untried"  # the batch ended before it
+    LEASE_EXPIRED = "lease_expired"  # the worker vanished
+    DEPENDENCY_SYNCED = "dependency_synced"
+    DEPENDENCY_GONE = "dependency_gone"  # what it waits for has ended without a link: see what to do without
+    RECOVERED = "recovered"  # an outage is over
+    RESTORED = "restored"  # the database is a backup
+    RETRIED = "retried"
+    RULED_OUT = "ruled_out"  # retried by a person who looked: the last call took no effect
+    ANSWERED = "answered"  # which record of the other system it is
+    SENT_AGAIN = "sent_again"  # by the reconciliation
+    DISMISSED = "dismissed"
+    REOPENED = "reopened"
+
+
+class Due(Enum):
+    """When the job is tried next."""
+
+    KEEP = auto()
+    NEVER = auto()
+    NOW = auto()
+    SOON = auto()  # now; where its last outcome is unknown, when that call must have ended
+    SOONER = auto()  # the same, unless it is due earlier
+    PROPOSED = auto()  # as the event proposes
+    RECHECK = auto()  # as the event proposes, and never without
+
+
+class Tries(Enum):
+    """What becomes of the count of failed attempts."""
+
+    KEEP = auto()
+    COUNT = auto()
+    RESET = auto()
+
+
+class Unknown(Enum):
+    """What becomes of the mark that an earlier call may have taken effect."""
+
+    KEEP = auto()
+    ADD = auto()  # unknown if it was, or if the event says so
+    SET = auto()
+    CLEAR = auto()
+
+
+class Waits(Enum):
+    """What becomes of the dependency."""
+
+    KEEP = auto()
+    SET = auto()
+    CLEAR = auto()
+
+
+class Tell(Enum):
+    """Whether an alert is due: that the job needs attention, or that it is well again after such an alert."""
+
+    NOTHING = auto()
+    TROUBLE = auto()
+    RECOVERY = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One cell of the table. ``state`` None keeps the state."""
+
+    state: JobState | None = None
+    due: Due = Due.KEEP
+    tries: Tries = Tries.KEEP
+    crashes: Tries = Tries.KEEP
+    unknown: Unknown = Unknown.KEEP
+    waits: Waits = Waits.KEEP
+    tell: Tell = Tell.NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """An event with what it carries.
+
+    Args:
+        event: what happened.
+        now: when, in UTC.
+        due_at: when the job should be tried next, as backoff proposes.
+        outcome_unknown: the call may have taken effect, or the other system may have the record already.
+        dependency: the record that must be synced first.
+    """
+
+    event: Event
+    now: datetime
+    due_at: datetime | None = None
+    outcome_unknown: bool = False
+    dependency: Record | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a job stands: ``due_at`` is None while it is not to be tried, ``attempted_at`` when it was last."""
+
+    state: JobState
+    due_at: datetime | None
+    failed_attempts: int = 0
+    worker_crashes: int = 0
+    outcome_unknown: bool = False
+    dependency: Record | None = None
+    alerted: bool = False
+    attempted_at: datetime | None = None
+
+
+_QUEUED, _RUNNING, _WAITING, _RETRYING = JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.RETRYING
+_DONE, _ATTENTION, _DISMISSED = JobState.DONE, JobState.NEEDS_ATTENTION, JobState.DISMISSED
+_AHEAD = (_QUEUED, _WAITING, _RETRYING)
+
+
+def _each(states: Iterable[JobState], transition: Transition) -> dict[JobState, Transition]:
+    return dict.fromkeys(states, transition)
+
+
+_AFRESH = Transition(
+    state=_QUEUED, due=Due.SOON, tries=Tries.RESET, crashes=Tries.RESET, unknown=Unknown.ADD, waits=Waits.CLEAR
+)
+_NOTED = Transition(unknown=Unknown.ADD)
+_TROUBLED = Transition(
+    state=_ATTENTION, due=Due.NEVER, crashes=Tries.RESET, unknown=Unknown.ADD, waits=Waits.CLEAR, tell=Tell.TROUBLE
+)
+_PUT_BACK = Transition(
+    state=_RETRYING, due=Due.PROPOSED, crashes=Tries.RESET, unknown=Unknown.ADD, waits=Waits.CLEAR
+)
+_DOUBTED = Transition(unknown=Unknown.SET)
+
+NEW: Mapping[Event, Transition] = dict.fromkeys(
+    (Event.RECEIVED, Event.NEEDED, Event.SENT_AGAIN),
+    Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.ADD),
+)
+"""What becomes of a record that has no job yet."""
+
+TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
+    # A storm of notifications neither shortens a wait nor undoes a person's word.
+    Event.RECEIVED: _each((_DONE, _ATTENTION), _AFRESH) | _each((*_AHEAD, _RUNNING, _DISMISSED), _NOTED),
+    # What needs attention is not tried again because something else waits for it.
+    Event.NEEDED: {_DONE: _AFRESH} | _each((*_AHEAD, _RUNNING, _ATTENTION, _DISMISSED), _NOTED),
+    Event.LEASED: _each((*_AHEAD, _DONE), Transition(state=_RUNNING, due=Due.NEVER)),
+    Event.SYNCED: {
+        _RUNNING: Transition(
+            state=_DONE,
+            due=Due.RECHECK,
+            tries=Tries.RESET,
+            crashes=Tries.RESET,
+            unknown=Unknown.CLEAR,
+            waits=Waits.CLEAR,
+            tell=Tell.RECOVERY,
+        )
+    },
+    # A record that is rightly left alone was not looked for: what was unknown stays so.
+    Event.SKIPPED: {
+        _RUNNING: Transition(
+            state=_DONE,
+            due=Due.RECHECK,
+            tries=Tries.RESET,
+            crashes=Tries.RESET,
+            waits=Waits.CLEAR,
+            tell=Tell.RECOVERY,
+        )
+    },
+    Event.DEPENDENCY_PENDING: {_RUNNING: replace(_PUT_BACK, state=_WAITING, waits=Waits.SET)},
+    # It keeps what it waits for, and goes on should that be synced after all.
+    Event.DEPENDENCY_ENDED: {_RUNNING: replace(_TROUBLED, waits=Waits.SET)},
+    Event.REJECTED: {_RUNNING: replace(_TROUBLED, tries=Tries.COUNT)},
+    Event.FAILED: {_RUNNING: replace(_PUT_BACK, tries=Tries.COUNT)},
+    Event.EXHAUSTED: {_RUNNING: replace(_TROUBLED, tries=Tries.COUNT)},
+    Event.RATE_LIMITED: {_RUNNING: _PUT_BACK},
+    Event.MISCONFIGURED: {_RUNNING: replace(_PUT_BACK, state=_QUEUED)},  # due at once; the connection is paused
+    # What was not tried keeps what it had, also what it waits for.
+    Event.UNTRIED: {_RUNNING: Transition(state=_QUEUED, due=Due.PROPOSED)},
+    Event.LEASE_EXPIRED: {
+        _RUNNING: Transition(state=_QUEUED, due=Due.SOON, crashes=Tries.COUNT, unknown=Unknown.SET)
+    },
+    # No call of what waits is at work: its last attempt ended before there was one.
+    Event.DEPENDENCY_SYNCED: _each(
+        (*_AHEAD, _ATTENTION), Transition(state=_QUEUED, due=Due.NOW, waits=Waits.CLEAR)
+    ),
+    # It keeps in mind what it waited for, so that it does not wait for it again.
+    Event.DEPENDENCY_GONE: _each(_AHEAD, Transition(state=_QUEUED, due=Due.NOW)),
+    Event.RECOVERED: _each((_QUEUED, _RETRYING), Transition(due=Due.SOONER)),
+    # The lease in a backup is nobody's. What was done since the backup was made is not known.
+    Event.RESTORED: _each((*_AHEAD, _ATTENTION, _DISMISSED), _DOUBTED)
+    | {_RUNNING: Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.SET)},
+    Event.RETRIED: _each((*_AHEAD, _DONE, _ATTENTION, _DISMISSED), _AFRESH),
+    Event.RULED_OUT: {_ATTENTION: replace(_AFRESH, due=Due.NOW, unknown=Unknown.CLEAR)},
+    Event.ANSWERED: {_ATTENTION: _AFRESH},
+    Event.SENT_AGAIN: _each((*_AHEAD, _DONE, _ATTENTION, _DISMISSED), replace(_AFRESH, unknown=Unknown.SET)),
+    Event.DISMISSED: _each((*_AHEAD, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, waits=Waits.CLEAR)),
+    # A person may have done it by hand meanwhile.
+    Event.REOPENED: {_DISMISSED: replace(_AFRESH, unknown=Unknown.SET)},
+}
+
+
+def transition(event: Event, state: JobState | None) -> Transition | None:
+    """Look up what an event does to a job in a state, or to a record without one (None); None for nothing."""
+    return NEW.get(event) if state is None else TABLE[event].get(state)
+
+
+def apply(standing: Standing | None, what: Occurrence) -> Standing | None:
+    """Tell where a job stands after an event; as before where the table has no cell for it."""
+    cell = transition(what.event, standing.state if standing else None)
+    if cell is None:
+        return standing
+    before = standing or Standing(state=JobState.QUEUED, due_at=None)
+    unknown = {
+        Unknown.KEEP: before.outcome_unknown,
+        Unknown.ADD: before.outcome_unknown or what.outcome_unknown,
+        Unknown.SET: True,
+        Unknown.CLEAR: False,
+    }[cell.unknown]
+    return Standing(
+        state=cell.state or before.state,
+        due_at=_due(cell.due, before, what),
+        failed_attempts=_count(cell.tries, before.failed_attempts),
+        worker_crashes=_count(cell.crashes, before.worker_crashes),
+        outcome_unknown=unknown,
+        dependency={Waits.KEEP: before.dependency, Waits.SET: what.dependency, Waits.CLEAR: None}[cell.waits],
+        alerted={Tell.NOTHING: before.alerted, Tell.TROUBLE: True, Tell.RECOVERY: False}[cell.tell],
+        attempted_at=before.attempted_at,
+    )
+
+
+def alert_due(before: Standing, event: Event) -> Tell:
+    """Tell which alert an event calls for: trouble once, and its end only after the alert."""
+    cell = transition(event, before.state)
+    tell = cell.tell if cell else Tell.NOTHING
+    return tell if before.alerted is (tell is Tell.RECOVERY) else Tell.NOTHING
+
+
+def _count(tries: Tries, before: int) -> int:
+    return {Tries.KEEP: before, Tries.COUNT: before + 1, Tries.RESET: 0}[tries]
+
+
+def _due(due: Due, before: Standing, what: Occurrence) -> datetime | None:
+    at_work = before.outcome_unknown and before.attempted_at
+    soon = max(what.now, at_work + VERIFICATION_DELAY) if at_work else what.now
+    return {
+        Due.KEEP: before.due_at,
+        Due.NEVER: None,
+        Due.NOW: what.now,
+        Due.SOON: soon,
+        Due.SOONER: min(soon, before.due_at or soon),
+        Due.PROPOSED: what.due_at or what.now,
+        Due.RECHECK: what.due_at,
+    }[due]

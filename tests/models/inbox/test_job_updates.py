@@ -1,0 +1,153 @@
+"""PostgreSQL and Python read the same table of transitions alike."""
+
+import ast
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert, select, update
+
+from models.connections.repository import Connection
+from models.database import Database
+from models.enums import EntityType, JobState, Record
+from models.inbox.job_updates import changed_by, concerns
+from models.inbox.transitions import Event, Occurrence, Standing, apply
+from models.schema.tables import SyncJobRow
+from tests.factories import NOW
+from tests.models.inbox import transition_table
+
+CUSTOMER, PROJECT = Record(EntityType.CUSTOMER, "1"), Record(EntityType.PROJECT, "2")
+
+
+def standings() -> Iterator[Standing]:
+    """Tell every state with every mark, due never, before and after now, tried never, just now and long ago."""
+    times = (None, NOW - timedelta(hours=1), NOW + timedelta(hours=1))
+    tried = (None, NOW - timedelta(seconds=10), NOW - timedelta(hours=1))
+    marks = (False, True)
+    for state, due_at, at, unknown, alerted, dependency in product(
+        JobState, times, tried, marks, marks, (None, CUSTOMER)
+    ):
+        yield Standing(
+            state=state,
+            due_at=due_at,
+            failed_attempts=3,
+            worker_crashes=1,
+            outcome_unknown=unknown,
+            dependency=dependency,
+            alerted=alerted,
+            attempted_at=at,
+        )
+
+
+STANDINGS = tuple(standings())
+COLUMNS = set(changed_by(Event.RETRIED, now=NOW))
+ROOT = Path(__file__).parents[3]
+WRITERS = [ROOT / "models" / "inbox" / f"{name}.py" for name in ("transitions", "job_updates")]
+
+
+def row(number: int, standing: Standing, connection_id: int) -> dict[str, Any]:
+    dependency = standing.dependency
+    assert dependency is None or isinstance(dependency, Record)
+    return {
+        "connection_id": connection_id,
+        "entity_type": EntityType.INVOICE,
+        "record_id": str(number),
+        "received_at": NOW,
+        "state": standing.state,
+        "due_at": standing.due_at,
+        "failed_attempts": standing.failed_attempts,
+        "worker_crashes": standing.worker_crashes,
+        "outcome_unknown": standing.outcome_unknown,
+        "dependency_type": dependency and dependency.entity_type,
+        "dependency_id": dependency and dependency.id,
+        "alerted": standing.alerted,
+        "completed_at": standing.attempted_at,
+    }
+
+
+def read(row: SyncJobRow) -> Standing:
+    dependency = Record(EntityType(row.dependency_type), row.dependency_id or "") if row.dependency_type else None
+    return Standing(
+        state=JobState(row.state),
+        due_at=row.due_at,
+        failed_attempts=row.failed_attempts,
+        worker_crashes=row.worker_crashes,
+        outcome_unknown=row.outcome_unknown,
+        dependency=dependency,
+        alerted=row.alerted,
+        attempted_at=row.completed_at,
+    )
+
+
+@pytest.mark.parametrize("event", Event)
+def test_postgresql_plays_each_cell_as_python_does(
+    database: Database, connection: Connection, event: Event
+) -> None:
+    for due_at, unknown in product((None, NOW + timedelta(minutes=7)), (False, True)):
+        what = Occurrence(event=event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=PROJECT)
+        rows = [row(number, standing, connection.id) for number, standing in enumerate(STANDINGS)]
+        with database.transaction() as session:
+            session.execute(delete(SyncJobRow))
+            session.execute(insert(SyncJobRow), rows)
+            become = changed_by(event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=PROJECT)
+            session.execute(update(SyncJobRow).where(concerns(event)).values(**become))
+            after = {int(each.record_id): read(each) for each in session.scalars(select(SyncJobRow))}
+        assert after == {number: apply(standing, what) for number, standing in enumerate(STANDINGS)}
+
+
+def test_nothing_else_writes_what_the_table_decides() -> None:
+    sources = list((ROOT / "models").rglob("*.py"))  # no other room may import SQLAlchemy
+    others = [path for path in sources if path not in WRITERS and "versions" not in path.parts]
+    assert len(others) > 40
+    assert [(path.name, found) for path in others for found in writes(path.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "row.due_at = now",
+        "row.alerted, row.title = True, title",
+        "row.failed_attempts += 1",
+        "update(SyncJobRow).values(state=JobState.DONE)",
+        "update_by(event, now=now, worker_crashes=0)",
+        "SyncJobRow(outcome_unknown=True)",
+        "again = {'dependency_id': None}",
+        "again = {**more, SyncJobRow.state: 1}",
+        "setattr(row, 'dependency_type', None)",
+    ],
+)
+def test_every_way_to_write_it_is_seen(source: str) -> None:
+    assert len(list(writes(source))) == 1
+
+
+def test_the_architecture_page_shows_the_table_as_it_is() -> None:
+    assert transition_table.on_page() == transition_table.drawn()
+
+
+def writes(source: str) -> Iterator[str]:
+    """Tell where a column is written that the table decides: by assignment, keyword or in a dictionary."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                names = [name]
+            case ast.Call(func=ast.Attribute(attr="values") | ast.Name(id="SyncJobRow" | "update_by")):
+                names = [each.arg for each in node.keywords if each.arg]
+            case ast.Call(func=ast.Name(id="setattr"), args=[_, ast.Constant(value=str(name)), _]):
+                names = [name]
+            case ast.Dict():
+                names = [named for key in node.keys if (named := column(key))]
+            case _:
+                continue
+        yield from (f"line {node.lineno}: {name}" for name in names if name in COLUMNS)
+
+
+def column(key: ast.expr | None) -> str:
+    match key:
+        case ast.Constant(value=str(name)):
+            return name
+        case ast.Attribute(value=ast.Name(id="SyncJobRow"), attr=name):
+            return name
+    return ""

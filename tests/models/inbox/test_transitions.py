@@ -1,0 +1,305 @@
+"""The table of transitions: what holds of every job after any events in any order."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import product
+
+from models.enums import EntityType, JobState, Record
+from models.inbox.transitions import (
+    NEW,
+    VERIFICATION_DELAY,
+    Event,
+    Occurrence,
+    Standing,
+    Tell,
+    alert_due,
+    apply,
+)
+from tests.factories import NOW
+
+CUSTOMER = Record(EntityType.CUSTOMER, "1")
+PROPOSED = NOW + timedelta(minutes=7)
+QUEUED, RUNNING, WAITING, RETRYING = JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.RETRYING
+DONE, NEEDS_ATTENTION, DISMISSED = JobState.DONE, JobState.NEEDS_ATTENTION, JobState.DISMISSED
+ALL, AHEAD, IDLE = set(JobState), {QUEUED, WAITING, RETRYING}, {NEEDS_ATTENTION, DISMISSED}
+IN_STEP = {Event.SYNCED, Event.SKIPPED}
+ATTEMPTED = IN_STEP | {
+    Event.DEPENDENCY_PENDING,
+    Event.DEPENDENCY_ENDED,
+    Event.REJECTED,
+    Event.FAILED,
+    Event.EXHAUSTED,
+    Event.RATE_LIMITED,
+    Event.MISCONFIGURED,
+}
+FROM_WORKERS = ATTEMPTED | {Event.UNTRIED, Event.LEASE_EXPIRED}
+FROM_PEOPLE = {Event.RETRIED, Event.SENT_AGAIN, Event.REOPENED}
+
+
+def occurrences(event: Event) -> Iterator[Occurrence]:
+    """Tell how an event may come: with and without what it carries."""
+    failed = event in {Event.FAILED, Event.RATE_LIMITED, Event.DEPENDENCY_PENDING, Event.UNTRIED}
+    proposals = (PROPOSED,) if failed else (None, PROPOSED) if event in IN_STEP else (None,)
+    dependency = CUSTOMER if event in {Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED} else None
+    for due_at, unknown in product(proposals, (False, True)):
+        yield Occurrence(event=event, now=NOW, due_at=due_at, outcome_unknown=unknown, dependency=dependency)
+
+
+def walk() -> dict[Standing, list[tuple[Occurrence, Standing]]]:
+    """Play every event on every standing that a job can come to, counts up to two."""
+    seen: dict[Standing, list[tuple[Occurrence, Standing]]] = {}
+    todo = deque(each for event in NEW for what in occurrences(event) if (each := apply(None, what)) is not None)
+    while todo:
+        before = todo.popleft()
+        if before in seen:
+            continue
+        seen[before] = []
+        for what in (each for event in Event for each in occurrences(event)):
+            after = apply(before, what)
+            assert after
+            if what.event in ATTEMPTED and before.state is RUNNING:
+                after = replace(after, attempted_at=NOW)
+            after = replace(
+                after, failed_attempts=min(after.failed_attempts, 2), worker_crashes=min(after.worker_crashes, 2)
+            )
+            seen[before].append((what, after))
+            todo.append(after)
+    return seen
+
+
+def edges() -> Iterator[tuple[Standing, Occurrence, Standing]]:
+    for before, steps in walk().items():
+        for what, after in steps:
+            yield before, what, after
+
+
+Rule = Callable[[Standing, Occurrence, Standing], bool]
+"""Takes a step, from a standing by an event to another, and tells whether it keeps to the rule."""
+
+RULES: list[Rule] = []
+
+
+def rule(check: Rule) -> Rule:
+    RULES.append(check)
+    return check
+
+
+def soon(before: Standing) -> datetime:
+    """Tell when a job may be tried at the earliest: at once, or when a call that may be at work has ended."""
+    at_work = before.outcome_unknown and before.attempted_at
+    return max(NOW, at_work + VERIFICATION_DELAY) if at_work else NOW
+
+
+@rule
+def a_job_is_due_unless_it_is_at_a_worker_or_final(_: Standing, __: Occurrence, after: Standing) -> bool:
+    return after.state is DONE or (after.due_at is None) is (after.state in IDLE | {RUNNING})
+
+
+@rule
+def only_a_sync_or_a_person_settles_an_unknown_outcome(
+    before: Standing, what: Occurrence, after: Standing
+) -> bool:
+    return after.outcome_unknown or not before.outcome_unknown or what.event in {Event.SYNCED, Event.RULED_OUT}
+
+
+@rule
+def only_what_waits_names_a_dependency_that_it_waits_for(_: Standing, __: Occurrence, after: Standing) -> bool:
+    return after.state is not WAITING or after.dependency is not None
+
+
+@rule
+def an_event_leaves_alone_what_it_does_not_concern(before: Standing, what: Occurrence, after: Standing) -> bool:
+    concerned = {
+        **{event: {RUNNING} for event in FROM_WORKERS},
+        Event.RECEIVED: ALL,
+        Event.NEEDED: ALL,
+        Event.LEASED: {*AHEAD, DONE},
+        Event.DEPENDENCY_SYNCED: {*AHEAD, NEEDS_ATTENTION},
+        Event.DEPENDENCY_GONE: AHEAD,
+        Event.RECOVERED: {QUEUED, RETRYING},
+        Event.RESTORED: ALL - {DONE},
+        Event.RETRIED: ALL - {RUNNING},
+        Event.SENT_AGAIN: ALL - {RUNNING},
+        Event.RULED_OUT: {NEEDS_ATTENTION},
+        Event.ANSWERED: {NEEDS_ATTENTION},
+        Event.DISMISSED: {*AHEAD, NEEDS_ATTENTION},
+        Event.REOPENED: {DISMISSED},
+    }[what.event]
+    return before.state in concerned or before == after
+
+
+@rule
+def news_of_a_record_is_looked_at_once_what_is_going_on_has_ended(
+    before: Standing, what: Occurrence, after: Standing
+) -> bool:
+    over = {Event.RECEIVED: {DONE, NEEDS_ATTENTION}, Event.NEEDED: {DONE}}
+    if what.event not in over:
+        return True
+    unknown = before.outcome_unknown or what.outcome_unknown
+    if before.state in over[what.event]:
+        return after == afresh(before, unknown=unknown)
+    return after == replace(before, outcome_unknown=unknown)
+
+
+@rule
+def people_start_again_what_no_worker_holds(before: Standing, what: Occurrence, after: Standing) -> bool:
+    unknown = before.outcome_unknown or what.outcome_unknown
+    if before.state is RUNNING or what.event not in {
+        Event.RETRIED,
+        Event.SENT_AGAIN,
+        Event.RULED_OUT,
+        Event.ANSWERED,
+        Event.REOPENED,
+    }:
+        return True
+    if (what.event, before.state) not in {
+        *product((Event.RETRIED, Event.SENT_AGAIN), ALL),
+        (Event.RULED_OUT, NEEDS_ATTENTION),
+        (Event.ANSWERED, NEEDS_ATTENTION),
+        (Event.REOPENED, DISMISSED),
+    }:
+        return before == after
+    by_hand = what.event in {Event.SENT_AGAIN, Event.REOPENED}  # somebody may have done it
+    looked_for = what.event is Event.RULED_OUT
+    fresh = afresh(before, unknown=(unknown or by_hand) and not looked_for)
+    return after == (replace(fresh, due_at=NOW) if looked_for else fresh)
+
+
+@rule
+def a_dismissal_stands(before: Standing, what: Occurrence, after: Standing) -> bool:
+    if what.event is Event.DISMISSED and before.state in {*AHEAD, NEEDS_ATTENTION}:
+        return after == replace(before, state=DISMISSED, due_at=None, dependency=None)
+    return before.state is not DISMISSED or after.state is DISMISSED or what.event in FROM_PEOPLE
+
+
+@rule
+def a_lease_takes_a_job_and_ends_with_its_worker(before: Standing, what: Occurrence, after: Standing) -> bool:
+    if what.event is Event.LEASED and before.state in {*AHEAD, DONE}:
+        return after == replace(before, state=RUNNING, due_at=None)
+    if before.state is not RUNNING:
+        return after.state is not RUNNING
+    due_at, crashes = soon(before), min(before.worker_crashes + 1, 2)
+    back = replace(before, state=QUEUED, due_at=due_at, outcome_unknown=True)
+    if what.event is Event.LEASE_EXPIRED:
+        return after == replace(back, worker_crashes=crashes)
+    if what.event is Event.RESTORED:
+        return after == back
+    return after.state is not RUNNING if what.event in FROM_WORKERS else after.state is RUNNING
+
+
+@rule
+def what_was_not_tried_stands_as_before(before: Standing, what: Occurrence, after: Standing) -> bool:
+    if what.event is not Event.UNTRIED or before.state is not RUNNING:
+        return True
+    return after == replace(before, state=QUEUED, due_at=PROPOSED)
+
+
+@rule
+def attempts_end_as_they_are_named(before: Standing, what: Occurrence, after: Standing) -> bool:
+    if what.event not in ATTEMPTED or before.state is not RUNNING:
+        return True
+    counted = what.event in {Event.FAILED, Event.EXHAUSTED, Event.REJECTED}
+    well = what.event in IN_STEP
+    ends = {
+        Event.SYNCED: (DONE, what.due_at),
+        Event.SKIPPED: (DONE, what.due_at),
+        Event.DEPENDENCY_PENDING: (WAITING, PROPOSED),
+        Event.DEPENDENCY_ENDED: (NEEDS_ATTENTION, None),
+        Event.REJECTED: (NEEDS_ATTENTION, None),
+        Event.FAILED: (RETRYING, PROPOSED),
+        Event.EXHAUSTED: (NEEDS_ATTENTION, None),
+        Event.RATE_LIMITED: (RETRYING, PROPOSED),
+        Event.MISCONFIGURED: (QUEUED, NOW),
+    }
+    state, due_at = ends[what.event]
+    unknown = before.outcome_unknown or (what.outcome_unknown and not well)
+    return after == Standing(
+        state=state,
+        due_at=due_at,
+        failed_attempts=0 if well else min(before.failed_attempts + counted, 2),
+        worker_crashes=0,
+        outcome_unknown=unknown and what.event is not Event.SYNCED,
+        dependency=what.dependency,
+        alerted=not well and (before.alerted or state is NEEDS_ATTENTION),
+        attempted_at=NOW,
+    )
+
+
+@rule
+def a_dependency_that_ends_moves_what_waits_for_it(before: Standing, what: Occurrence, after: Standing) -> bool:
+    moved = replace(before, state=QUEUED, due_at=NOW)
+    if what.event is Event.DEPENDENCY_SYNCED and before.state in {*AHEAD, NEEDS_ATTENTION}:
+        return after == replace(moved, dependency=None)
+    if what.event is Event.DEPENDENCY_GONE and before.state in AHEAD:
+        return after == moved
+    return True
+
+
+@rule
+def an_outage_that_ended_and_a_backup_hold_nothing_up(before: Standing, what: Occurrence, after: Standing) -> bool:
+    if what.event is Event.RECOVERED and before.state in {QUEUED, RETRYING}:
+        assert before.due_at
+        earliest = soon(before)
+        return after == replace(before, due_at=min(before.due_at, earliest))
+    if what.event is Event.RESTORED and before.state not in {RUNNING, DONE}:
+        return after == replace(before, outcome_unknown=True)
+    return True
+
+
+@rule
+def trouble_is_told_once_and_its_end_after_it(before: Standing, what: Occurrence, after: Standing) -> bool:
+    told = alert_due(before, what.event)
+    if after.state is NEEDS_ATTENTION and before.state is not NEEDS_ATTENTION:
+        return after.alerted and told is (Tell.NOTHING if before.alerted else Tell.TROUBLE)
+    if what.event in IN_STEP and before.state is RUNNING:
+        return not after.alerted and told is (Tell.RECOVERY if before.alerted else Tell.NOTHING)
+    return told is Tell.NOTHING and after.alerted is before.alerted
+
+
+def afresh(before: Standing, *, unknown: bool) -> Standing:
+    return Standing(
+        state=QUEUED,
+        due_at=soon(before),
+        outcome_unknown=unknown,
+        alerted=before.alerted,
+        attempted_at=before.attempted_at,
+    )
+
+
+def first_breach() -> str:
+    """Tell the first step in the walk that breaks a rule, "" for none."""
+    for before, what, after in edges():
+        for check in RULES:
+            if not check(before, what, after):
+                return f"{check.__name__}: {before} {what} {after}"
+    return ""
+
+
+def dead_end() -> Standing | None:
+    """Tell a standing from which no worker comes to an end, where a person has nothing to do either."""
+    for before in walk():
+        step = apply(before, Occurrence(event=Event.LEASED, now=NOW)) if before.due_at else before
+        stuck = before.state not in IDLE | {DONE} and (not step or step.state is not RUNNING)
+        if stuck:
+            return before
+    return None
+
+
+def test_every_step_of_every_job_keeps_every_rule() -> None:
+    assert first_breach() == ""
+
+
+def test_every_job_can_still_come_to_an_end() -> None:
+    assert dead_end() is None
+
+
+def test_the_walk_comes_to_every_state_with_every_mark() -> None:
+    met = {(each.state, each.outcome_unknown, each.alerted) for each in walk()}
+    told = {NEEDS_ATTENTION: {True}, DONE: {False}}
+    assert met == {
+        (state, unknown, alerted)
+        for state, unknown, alerted in product(JobState, (False, True), (False, True))
+        if alerted in told.get(state, {False, True})
+    }
