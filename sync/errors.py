@@ -11,6 +11,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+MAX_RETRY_AFTER = timedelta(hours=1)
+"""What is believed of a wait that a remote system asks for."""
+
+
 class SyncError(Exception):
     """A record was not synced, and ``message`` tells the person who gets the mail why.
 
@@ -56,7 +60,7 @@ class UnavailableError(SyncError):
 
     def __init__(self, message: str, *, error_code: str = "", retry_after: timedelta | None = None) -> None:
         super().__init__(message, error_code=error_code)
-        self.retry_after = retry_after
+        self.retry_after = min(retry_after, MAX_RETRY_AFTER) if retry_after else retry_after
 
 
 class RateLimitedError(UnavailableError):

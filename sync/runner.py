@@ -115,7 +115,7 @@ class Runner:
             return set()
         with self.instrumentation.draining(lease), enforced(deadline):
             try:
-                return self._complete(lease, self._execute(lease, connection, deadline))
+                return self._complete(lease, connection, self._execute(lease, connection, deadline))
             except LeaseLostError:
                 log.warning("lease_lost", connection=lane.connection_id, entity_type=lane.entity_type)
                 return set()
@@ -123,7 +123,9 @@ class Runner:
     def pause(self, connection: Connection, error: MisconfiguredError) -> None:
         """Stop a connection whose settings are wrong, with one mail however often that is met."""
         problem = connection_problem(error)
-        if problem and circuit_breaker.pause(self.database, connection.id, problem, now=self.clock()):
+        if problem and circuit_breaker.pause(
+            self.database, connection.id, problem, seen=connection.updated_at, now=self.clock()
+        ):
             log.warning("connection_paused", connection=connection.id, error_code=error.error_code)
 
     def _execute(self, lease: Lease, connection: Connection, deadline: WriteDeadline) -> list[AttemptResult]:
@@ -147,8 +149,9 @@ class Runner:
             recipients=connection.settings.error_emails,
         )
 
-    def _complete(self, lease: Lease, results: Sequence[AttemptResult]) -> set[Lane]:
-        lanes = leases.complete(self.database, lease, results, clock=self.clock, jitter=self.random())
+    def _complete(self, lease: Lease, connection: Connection, results: Sequence[AttemptResult]) -> set[Lane]:
+        seen, jitter = connection.updated_at, self.random()
+        lanes = leases.complete(self.database, lease, results, clock=self.clock, jitter=jitter, seen=seen)
         self.instrumentation.completed(lease, results, now=self.clock())
         return lanes
 

@@ -12,6 +12,7 @@ from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, views
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record, titled
+from models.inbox import circuit_breaker, dependencies
 from models.inbox.job_updates import concerns, update_by
 from models.inbox.transitions import TABLE, Event
 from models.pagination import Key, Page, following, paged
@@ -114,14 +115,17 @@ def count(database: Database, job_filter: JobFilter) -> int:
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
     """Make changes due, also those that were closed; those in a worker's hands stay as they are.
 
-    Of an unseen draft that is retried by itself a person says by this that they have looked for it.
+    Of an unseen draft that is retried by itself a person says by this that they have looked for it. An open
+    circuit breaker lets one job through at once.
     """
     action = JobAction(now, actor, msg("Try again"))
     looked_for = job_filter.ids is not None and len(job_filter.ids) == 1
     unseen = SyncJobRow.error_code == UNSEEN_DRAFT if looked_for else false()
     reset = {"dismissal_reason": ""}
     ruled_out = _apply(database, job_filter, Event.RULED_OUT, action, reset, only=unseen)
-    return ruled_out if ruled_out.count else _apply(database, job_filter, Event.RETRIED, action, reset)
+    retried = ruled_out if ruled_out.count else _apply(database, job_filter, Event.RETRIED, action, reset)
+    circuit_breaker.end_open_period(database, {lane.connection_id for lane in retried.lanes}, now=now)
+    return retried
 
 
 def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: str, now: datetime) -> ActionResult:
@@ -131,7 +135,11 @@ def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: s
     """
     told = msg("{because} ({who})", because=because, who=actor)
     reason = {"dismissal_reason": told, "completed_at": now}
-    return _apply(database, job_filter, Event.DISMISSED, JobAction(now, actor, because), reason)
+    dismissed = _apply(database, job_filter, Event.DISMISSED, JobAction(now, actor, because), reason)
+    woken: set[Lane] = set()
+    for connection_id in {lane.connection_id for lane in dismissed.lanes}:
+        woken |= dependencies.end_dismissed(database, connection_id, now=now)
+    return ActionResult(dismissed.count, dismissed.lanes | woken)
 
 
 def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:

@@ -175,6 +175,8 @@ class Connections:
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
             row.paused_because = row.paused_by = ""
+            if row.breaker_open_until:
+                row.breaker_open_until = min(row.breaker_open_until, now)
             _audit(session, connection_id, actor=actor, what=msg("resumed"), now=now)
 
     def rotate_keys(self) -> int:

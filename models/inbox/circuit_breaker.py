@@ -4,7 +4,7 @@ A connection whose systems do not answer is one fact, not a thousand: while the 
 tried, half-open lets one job through, and there is one mail. Its state is in the connection's row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
@@ -73,18 +73,20 @@ def admit(session: Session, connection_id: int, *, limit: int, now: datetime, un
     return 1
 
 
-def record_batch(
+def record_batch(  # noqa: PLR0913 - all by name
     session: Session,
     connection_id: int,
     *,
     synced: bool,
     problems: Sequence[ConnectionProblem],
+    seen: datetime | None = None,
     now: datetime,
     jitter: float,
 ) -> bool:
     """Open or close the breaker, or pause the connection, by what a batch met; True where an outage has ended.
 
     Only a ``synced`` record proves that both systems answer: others may have needed one of them or none.
+    It does not pause where its settings are no longer those that were ``seen`` (their ``updated_at``).
     ``jitter``, from 0 up to 1, takes up to a quarter off the time that the breaker stays open.
     """
     row = _lock_if_concerned(session, connection_id, synced=synced, problems=problems)
@@ -92,7 +94,7 @@ def record_batch(
         return False
     first = {problem.alert_type: problem for problem in reversed(problems)}
     misconfigured = first.get(AlertType.PAUSED)
-    if misconfigured:
+    if misconfigured and seen in (None, row.updated_at):
         _pause(session, row, misconfigured, now=now)
     if outage := first.get(AlertType.OUTAGE):
         _record_failure(session, row, outage, now=now, jitter=jitter)
@@ -110,11 +112,30 @@ def held_up(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
     return and_(SyncJobRow.connection_id == connection_id, concerns(Event.RECOVERED), SyncJobRow.due_at > now)
 
 
-def pause(database: Database, connection_id: int, problem: ConnectionProblem, *, now: datetime) -> bool:
-    """Pause a connection whose settings are wrong, with one mail; False where it was paused already."""
+def pause(
+    database: Database,
+    connection_id: int,
+    problem: ConnectionProblem,
+    *,
+    seen: datetime | None = None,
+    now: datetime,
+) -> bool:
+    """Pause a connection whose settings are wrong, with one mail.
+
+    False where it was paused already, or where the settings are no longer those that were ``seen`` at work.
+    """
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        return _pause(session, row, problem, now=now)
+        return seen in (None, row.updated_at) and _pause(session, row, problem, now=now)
+
+
+def end_open_period(database: Database, connection_ids: Collection[int], *, now: datetime) -> None:
+    """Let one job through at once where the breaker is open, since a person asks for it."""
+    is_open = and_(ConnectionRow.id.in_(connection_ids), ConnectionRow.breaker_open_until > now)
+    rows = select(ConnectionRow).where(is_open).order_by(ConnectionRow.id)
+    with database.transaction() as session:
+        for row in session.scalars(rows.with_for_update(key_share=True)):
+            row.breaker_open_until = now
 
 
 def open_for(failures: int, *, jitter: float) -> timedelta:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, select, tuple_
+from sqlalchemy.orm import aliased
 
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record
@@ -88,6 +89,27 @@ def wake_satisfied(database: Database, *, now: datetime) -> None:
 def end_wait(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
     """Make due what waits for these records, which have ended without a link; tells the lanes to dispatch."""
     return _awaken(database, connection_id, records, Event.DEPENDENCY_GONE, now=now)
+
+
+def end_dismissed(database: Database, connection_id: int, *, now: datetime) -> set[Lane]:
+    """Make due what waits for records that a person has dismissed; tells the lanes to dispatch."""
+    dismissed = aliased(SyncJobRow)
+    waits = (
+        select(dismissed.entity_type, dismissed.record_id)
+        .select_from(SyncJobRow)
+        .join(
+            dismissed,
+            and_(
+                dismissed.connection_id == SyncJobRow.connection_id,
+                dismissed.entity_type == SyncJobRow.dependency_type,
+                dismissed.record_id == SyncJobRow.dependency_id,
+                dismissed.state == JobState.DISMISSED,
+            ),
+        )
+        .where(SyncJobRow.connection_id == connection_id, SyncJobRow.state == JobState.WAITING)
+    )
+    ended = {Record(EntityType(entity_type), record_id) for entity_type, record_id in database.rows(waits)}
+    return end_wait(database, connection_id, ended, now=now)
 
 
 def _find(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, Dependency]:

@@ -3,12 +3,27 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, Text, and_, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 
+from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import UNFINISHED, EntityType, JobState, Lane
 from models.inbox import circuit_breaker
 from models.schema.tables import ConnectionRow, LaneRow, SyncJobRow
+
+DEFAULT_ENTITY_TYPES: frozenset[EntityType] = ConnectionSettings.model_fields["entity_types"].default
+"""What is synced where the settings do not say."""
+
+
+def is_on(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
+    """Say in SQL that a connection syncs records of this type."""
+    types = func.coalesce(
+        ConnectionRow.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB
+    )
+    name = literal(entity_type, Text) if isinstance(entity_type, str) else entity_type
+    on: ColumnElement[bool] = types.has_key(name)
+    return on
 
 
 def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
@@ -29,7 +44,12 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
                 ),
             )
             .where(or_(LaneRow.entity_type.is_(None), idle))
-            .where(or_(SyncJobRow.due_at <= now, SyncJobRow.state == JobState.RUNNING))
+            .where(
+                or_(
+                    and_(SyncJobRow.due_at <= now, is_on(SyncJobRow.entity_type)),
+                    SyncJobRow.state == JobState.RUNNING,
+                )
+            )
             .group_by(SyncJobRow.connection_id, SyncJobRow.entity_type)
             .order_by(func.min(SyncJobRow.due_at).nulls_first())
         )

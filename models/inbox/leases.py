@@ -11,20 +11,20 @@ from itertools import takewhile
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models.connections.alert_outbox import Alert, queue_alert
 from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
-from models.inbox import circuit_breaker, dependencies, statistics
+from models.inbox import circuit_breaker, dependencies, due, statistics
 from models.inbox.circuit_breaker import ConnectionProblem
 from models.inbox.job_updates import concerns, dependency_of, play, update_by
 from models.inbox.transitions import Event, Occurrence, transition
 from models.schema.locks import locked
 from models.schema.search_terms import search_terms
-from models.schema.tables import AttemptRow, LaneRow, LinkRow, SyncJobRow
+from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
 
 CRASHED = "crashed"
 """The error code of a job whose last attempt ended in an error that nobody had foreseen."""
@@ -132,6 +132,7 @@ def complete(
     *,
     clock: Callable[[], datetime],
     jitter: float = 0,
+    seen: datetime | None = None,
 ) -> set[Lane]:
     """Write down what becomes of the jobs and of the connection, give the lane back, and wake what waited.
 
@@ -139,7 +140,9 @@ def complete(
     was lost, nothing is written, and :class:`LeaseLostError` raised. A job that was received again meanwhile is
     due again.
 
-    There is a result for each job; ``jitter``, from 0 up to 1, is for how long the circuit breaker stays open.
+    ``seen`` is the ``updated_at`` of the settings that the jobs were run with: a connection whose settings were
+    saved since does not pause. There is a result for each job; ``jitter``, from 0 up to 1, is for how long the
+    circuit breaker stays open.
 
     Returns:
         The lanes that have something to do now.
@@ -153,6 +156,7 @@ def complete(
             lane.connection_id,
             synced=any(result.outcome is Outcome.SYNCED for result in results),
             problems=[result.problem for result in results if result.problem],
+            seen=seen,
             now=now,
             jitter=jitter,
         )
@@ -309,7 +313,8 @@ def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
 
 
 def _due(lane: Lane, *, now: datetime) -> ColumnElement[bool]:
-    return and_(_is(SyncJobRow, lane), SyncJobRow.due_at <= now)
+    on = exists().where(ConnectionRow.id == lane.connection_id, due.is_on(lane.entity_type))
+    return and_(_is(SyncJobRow, lane), SyncJobRow.due_at <= now, on)
 
 
 def _held(lease: Lease) -> ColumnElement[bool]:

@@ -7,20 +7,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Text, bindparam, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from models.connections.settings import ConnectionSettings
 from models.connections.vault import hash_token
 from models.database import Database
 from models.enums import EntityType, Record
 from models.inbox import restore
+from models.inbox.due import DEFAULT_ENTITY_TYPES
 from models.inbox.enqueue import JOBS, merge_into_existing
 from models.inbox.job_updates import fresh
 from models.inbox.transitions import Event
 from models.schema.tables import ConnectionRow
 
 CONNECTIONS = ConnectionRow.metadata.tables["connections"]
-
-DEFAULT_ENTITY_TYPES: frozenset[EntityType] = ConnectionSettings.model_fields["entity_types"].default
-"""What travels where the settings do not say."""
 
 
 @dataclass(frozen=True, slots=True)
