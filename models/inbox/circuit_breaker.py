@@ -59,18 +59,24 @@ def is_available(now: datetime) -> ColumnElement[bool]:
     return and_(ConnectionRow.paused_because == "", not_open)
 
 
-def admit(session: Session, connection_id: int, *, limit: int, now: datetime, until: datetime) -> int:
-    """Tell how many jobs may be leased: all, none while the breaker is open, one to probe when it is half-open.
-
-    The probe keeps the breaker open until ``until``, so that no other lane probes as well.
-    """
+def admit(session: Session, connection_id: int, *, limit: int, now: datetime) -> int:
+    """Tell how many jobs may be leased: all, none while the breaker is open, one to probe when it is half-open."""
     row = session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
     if row is None or row.paused_because or (row.breaker_open_until and row.breaker_open_until > now):
         return 0
+    return limit if row.breaker_open_until is None else 1
+
+
+def begin_probe(session: Session, connection_id: int, *, until: datetime) -> bool:
+    """Keep a half-open breaker open while one job is at a worker, so that no other lane probes as well.
+
+    False where the breaker is closed. Call it where :func:`admit` has locked the connection and a job is leased.
+    """
+    row = session.get_one(ConnectionRow, connection_id)
     if row.breaker_open_until is None:
-        return limit
+        return False
     row.breaker_open_until = until
-    return 1
+    return True
 
 
 def record_batch(  # noqa: PLR0913 - all by name
@@ -80,12 +86,14 @@ def record_batch(  # noqa: PLR0913 - all by name
     synced: bool,
     problems: Sequence[ConnectionProblem],
     seen: datetime | None = None,
+    probe_until: datetime | None = None,
     now: datetime,
     jitter: float,
 ) -> bool:
     """Open or close the breaker, or pause the connection, by what a batch met; True where an outage has ended.
 
     Only a ``synced`` record proves that both systems answer: others may have needed one of them or none.
+    ``probe_until`` is until when the batch has kept the breaker open, None for one that is no probe.
     It does not pause where its settings are no longer those that were ``seen`` (their ``updated_at``).
     ``jitter``, from 0 up to 1, takes up to a quarter off the time that the breaker stays open.
     """
@@ -102,7 +110,7 @@ def record_batch(  # noqa: PLR0913 - all by name
     recovered = synced and not misconfigured and _record_recovery(session, row, now=now)
     if rate_limit := first.get(AlertType.RATE_LIMITED):
         _record_rate_limit(session, row, rate_limit, now=now)
-    elif row.breaker_open_until:
+    elif row.breaker_open_until and row.breaker_open_until == probe_until:
         row.breaker_open_until = now  # a probe that showed nothing: the next one follows at once
     return recovered
 

@@ -54,11 +54,15 @@ class SyncJob:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A worker's right to a lane and a batch of its jobs, oldest first; it expires unless renewed."""
+    """A worker's right to a lane and a batch of its jobs, oldest first; it expires unless renewed.
+
+    One that probes a half-open circuit breaker keeps it open until ``probe_until``.
+    """
 
     id: UUID
     lane: Lane
     jobs: tuple[SyncJob, ...]
+    probe_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,17 +108,19 @@ def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until:
     How many jobs may be taken is for the connection's circuit breaker to say.
     """
     with database.transaction() as session:
-        allowed = circuit_breaker.admit(session, lane.connection_id, limit=limit, now=now, until=until)
+        allowed = circuit_breaker.admit(session, lane.connection_id, limit=limit, now=now)
         if not allowed or not _lock_lane(session, lane, now=now):
             return None
         taken = _lock_due(session, lane, limit=allowed, now=now)
         if not taken:
             return None
+        probes = circuit_breaker.begin_probe(session, lane.connection_id, until=until)
         token = uuid4()
         session.execute(update(LaneRow).where(_is(LaneRow, lane)).values(lease_id=token, lease_expires_at=until))
         leased = update_by(Event.LEASED, now=now, lease_id=token, leased_revision=SyncJobRow.revision)
         session.execute(leased.where(SyncJobRow.id.in_([row.id for row in taken])))
-    return Lease(id=token, lane=lane, jobs=tuple(_job(row) for row in taken))
+    probe_until = until if probes else None
+    return Lease(id=token, lane=lane, jobs=tuple(_job(row) for row in taken), probe_until=probe_until)
 
 
 def renew(database: Database, lease: Lease, *, until: datetime) -> None:
@@ -157,6 +163,7 @@ def complete(
             synced=any(result.outcome is Outcome.SYNCED for result in results),
             problems=[result.problem for result in results if result.problem],
             seen=seen,
+            probe_until=lease.probe_until,
             now=now,
             jitter=jitter,
         )

@@ -16,6 +16,7 @@ from models.inbox.leases import Lease, LeaseLostError
 from models.inbox.links import Link
 from models.inbox.transitions import Event
 from tests.factories import NOW
+from tests.models import outages
 from tests.models.completed_jobs import ended
 
 MINUTE = timedelta(minutes=1)
@@ -238,3 +239,28 @@ def test_old_attempts_are_forgotten_and_the_state_of_the_job_is_kept(database: D
     retention.delete_attempts(database, before=NOW + MINUTE)
     assert job_actions.attempts(database, see(database, lane, "1").id) == []
     assert see(database, lane, "1").outcome is Outcome.SYNCED
+
+
+def test_what_was_received_while_in_hand_does_not_wait_for_its_recheck(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    lease = leased(database, lane)
+    receive(database, lane, "1")
+    complete(database, lease, due_at=NOW + timedelta(days=1))
+    assert take(database, lane) == ["1"]
+
+
+def test_leasing_an_empty_lane_does_not_keep_the_circuit_breaker_open(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1", now=NOW)
+    outages.fail(database, lane.connection_id, retry_after=MINUTE, now=NOW - MINUTE)
+    assert take(database, Lane(lane.connection_id, EntityType.CUSTOMER)) == []
+    assert take(database, lane) == ["1"]
+
+
+def test_a_batch_that_shows_nothing_ends_no_period_of_another_lane(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    lease = leased(database, lane)
+    outages.fail(database, lane.connection_id, retry_after=10 * MINUTE, now=NOW)
+    complete(database, lease, Event.SKIPPED)
+    receive(database, lane, "2")
+    assert take(database, lane, now=NOW + 5 * MINUTE) == []
+    assert take(database, lane, now=NOW + 10 * MINUTE) == ["2"]
