@@ -11,6 +11,7 @@ from models.inbox import leases
 from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, SyncJob
 from models.inbox.transitions import Event
+from models.schema.tables import ConnectionRow
 from tests.factories import NOW
 
 HOUR = timedelta(hours=1)
@@ -36,6 +37,9 @@ def completed_job(
 ) -> JobView:
     """Receive a record, have it attempted in the same instant, and tell how it stands."""
     enqueue(database, connection_id, [record], now=at)
+    with database.transaction() as session:  # whatever its settings say by default
+        row = session.get_one(ConnectionRow, connection_id)
+        row.settings = {**row.settings, "entity_types": [*EntityType]}
     lease = leases.acquire(database, Lane(connection_id, record.entity_type), limit=1, now=at, until=at + HOUR)
     assert lease
     leases.complete(database, lease, [ended(lease.jobs[0], event, at=at, **values)], clock=lambda: at)

@@ -37,12 +37,12 @@ def end(database: Database, address: str, status: DeliveryStatus) -> None:
 
 
 def queue_record_alert(database: Database, connection: Connection) -> Sequence[PendingAlert]:
-    """Have a voucher need a person, and tell what one address is to be told."""
-    enqueue(database, connection.id, [Record(EntityType.EXPENSE, "9")], now=NOW)
-    lane = Lane(connection.id, EntityType.EXPENSE)
+    """Have a record need a person, and tell what one address is to be told."""
+    enqueue(database, connection.id, [Record(EntityType.INVOICE, "9")], now=NOW)
+    lane = Lane(connection.id, EntityType.INVOICE)
     lease = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + PAUSE)
     assert lease
-    alert = Alert(AlertType.NEEDS_ATTENTION, "Voucher 9", "Wrong.", "Mend it.", ("a@example.com",))
+    alert = Alert(AlertType.NEEDS_ATTENTION, "Invoice 9", "Wrong.", "Mend it.", ("a@example.com",))
     result = AttemptResult(job_id=lease.jobs[0].id, event=Event.REJECTED, outcome=Outcome.FAILED, alert=alert)
     leases.complete(database, lease, [result], clock=lambda: NOW)
     return alert_outbox.pending_alerts(database, "a@example.com")
@@ -109,7 +109,7 @@ def test_an_alert_about_a_record_has_its_type_and_since_when_it_needs_attention(
     database: Database, connection: Connection
 ) -> None:
     (told,) = queue_record_alert(database, connection)
-    assert (told.entity_type, told.since) == (EntityType.EXPENSE, NOW)
+    assert (told.entity_type, told.since) == (EntityType.INVOICE, NOW)
     chosen = JobFilter(ids=frozenset({told.job_id or 0}))
     job_actions.dismiss(database, chosen, because="Posted by hand", actor="kari", now=NOW)
     (told,) = alert_outbox.pending_alerts(database, "a@example.com")
