@@ -184,6 +184,7 @@ class FakeErp(FakeSupplierVouchers):
         self.details: dict[int, list[CustomerDetails | None]] = {}
         self.emails: dict[int, tuple[str, ...]] = {}
         self.projects: dict[int, ProjectDraft] = {}
+        self.own_project_numbers: list[int] = []
         self.client_id = ""
         self.client_ids: dict[int, str] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
@@ -224,8 +225,11 @@ class FakeErp(FakeSupplierVouchers):
 
     def save_project(self, draft: ProjectDraft) -> None:
         with self.call("save_project"):
-            self.projects[draft.number] = draft
-            self.client_ids[draft.number] = self.client_id
+            number = self.own_project_numbers.pop(0) if self.own_project_numbers else draft.number
+            self.projects[number] = replace(draft, number=number)
+            self.client_ids[number] = self.client_id
+            if number != draft.number:
+                raise RejectedError(f"Saved under the number {number}.", error_code="project_number")
 
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         with self.call("existing_projects"):

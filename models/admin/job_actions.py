@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, false, func, insert, select, true
+from sqlalchemy import ColumnElement, Row, Select, delete, false, func, insert, select, true
 
 from i18n.messages import Message, msg
 from models.admin.job_filter import JobFilter
@@ -18,7 +18,7 @@ from models.inbox.transitions import TABLE, Event
 from models.pagination import Key, Page, following, paged
 from models.schema.locks import locked
 from models.schema.statements import job_of, made_of
-from models.schema.tables import AttemptRow, AuditRow, SyncJobRow
+from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJobRow
 
 UNSEEN_DRAFT = "unseen_draft"
 """Reason of a change that may be in the journal, where only a person can look: they have, when they retry it."""
@@ -115,8 +115,8 @@ def count(database: Database, job_filter: JobFilter) -> int:
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
     """Make changes due, also those that were closed; those in a worker's hands stay as they are.
 
-    Of an unseen draft that is retried by itself a person says by this that they have looked for it. An open
-    circuit breaker lets one job through at once.
+    Of an unseen draft that is retried by itself a person says by this that they have looked for it. A question that
+    nobody has answered is void: the flow asks again where it has to. An open circuit breaker lets one job through.
     """
     action = JobAction(now, actor, msg("Try again"))
     looked_for = job_filter.ids is not None and len(job_filter.ids) == 1
@@ -160,8 +160,11 @@ def _apply(
     conditions = (*job_filter.conditions(SyncJobRow), concerns(event), true() if only is None else only)
     with database.transaction() as session:
         rows = session.execute(locked(select(*NAMED_BY).where(*conditions))).all()
-        change = update_by(event, now=deed.at, **values)
-        session.execute(change.where(SyncJobRow.id.in_([row.id for row in rows])))
+        ids = [row.id for row in rows]
+        session.execute(update_by(event, now=deed.at, **values).where(SyncJobRow.id.in_(ids)))
+        if event is Event.RETRIED:
+            unanswered = MatchQuestionRow.job_id.in_(ids), MatchQuestionRow.answer.is_(None)
+            session.execute(delete(MatchQuestionRow).where(*unanswered))
         if rows:
             session.execute(insert(AuditRow), [audit_entry(row, deed) for row in rows])
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))

@@ -27,7 +27,8 @@ ERROR_CODES = frozenset({"which_customer", "project_taken"})
 class Candidate:
     """A record of 24SevenOffice that may be meant; ``email`` may be several. A project has a customer's number.
 
-    ``note`` says what speaks against it: supplier, inactive or taken (by another record of Moment).
+    ``note`` says what speaks against it: supplier, inactive or taken (by another record of Moment); or what a flow
+    has to keep in mind until a person has acted.
     """
 
     number: str
@@ -49,6 +50,13 @@ def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
     query = select(MatchQuestionRow.candidates).join(SyncJobRow, SyncJobRow.id == MatchQuestionRow.job_id)
     open_ = SyncJobRow.state == JobState.NEEDS_ATTENTION, SyncJobRow.error_code.in_(ERROR_CODES)
     found = database.scalar(query.where(MatchQuestionRow.job_id == job_id, *open_))
+    return [Candidate(**each) for each in found or ()]
+
+
+def unanswered(database: Database, job_id: int) -> Sequence[Candidate]:
+    """Tell the candidates of a change that nobody has answered, nor retried, since it was asked about."""
+    query = select(MatchQuestionRow.candidates).where(MatchQuestionRow.job_id == job_id)
+    found = database.scalar(query.where(MatchQuestionRow.answer.is_(None)))
     return [Candidate(**each) for each in found or ()]
 
 

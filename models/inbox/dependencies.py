@@ -22,6 +22,15 @@ LINKED = exists().where(
 )
 """Says in SQL that what a job waits for has a link."""
 
+NEEDED = aliased(SyncJobRow)
+UNFINISHED = exists().where(
+    NEEDED.connection_id == SyncJobRow.connection_id,
+    NEEDED.entity_type == SyncJobRow.dependency_type,
+    NEEDED.record_id == SyncJobRow.dependency_id,
+    NEEDED.state != JobState.DONE,
+)
+"""Says in SQL that what a job waits for is not done."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
@@ -43,9 +52,9 @@ class Dependency:
     closed_because: str
 
     def is_in_vain(self, wait: Wait) -> bool:
-        """Tell whether it has ended without a link: by a person's word, or by an attempt since the job waits."""
+        """Tell whether it has ended: by a person's word, or without a link by an attempt since the job waits."""
         attempted = self.state is JobState.DONE and wait.again
-        return not self.linked and (attempted or self.state is JobState.DISMISSED)
+        return self.state is JobState.DISMISSED or (attempted and not self.linked)
 
 
 def enqueue_awaited(
@@ -79,9 +88,13 @@ def wake(database: Database, connection_id: int, records: Collection[Record], *,
 
 
 def wake_satisfied(database: Database, *, now: datetime) -> None:
-    """Make due what waits for a record with a link, should nobody have woken it."""
+    """Make due what waits for a record that is done and has a link, should nobody have woken it.
+
+    A record that is not done may have a link that does not hold any more, as of a project with another number.
+    """
     event = Event.DEPENDENCY_SYNCED
-    waits = locked(select(SyncJobRow.id).where(SyncJobRow.dependency_type.is_not(None), concerns(event), LINKED))
+    depends = SyncJobRow.dependency_type.is_not(None), concerns(event)
+    waits = locked(select(SyncJobRow.id).where(*depends, LINKED, ~UNFINISHED))
     with database.transaction() as session:
         session.execute(update_by(event, now=now).where(SyncJobRow.id.in_(waits)))
 

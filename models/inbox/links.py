@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import and_, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from i18n.messages import Message, msg
 from models.database import Database
 from models.enums import EntityType, Lane, Record
-from models.schema.statements import link_of, of_lane, upsert
-from models.schema.tables import ConnectionRow, LinkRow
+from models.schema.statements import job_of, link_of, of_lane, upsert
+from models.schema.tables import AuditRow, ConnectionRow, LinkRow, SyncJobRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,28 @@ def references(database: Database, connection_id: int, record: Record) -> Record
 
 def remove(database: Database, connection_id: int, record: Record) -> None:
     database.execute(delete(LinkRow).where(link_of(connection_id, record)))
+
+
+def release(
+    database: Database, connection_id: int, record: Record, *, because: Message, actor: str, now: datetime
+) -> str | None:
+    """End a link that does not hold any more, and write into the audit log why; tells what it led to."""
+    ended = delete(LinkRow).where(link_of(connection_id, record)).returning(LinkRow.remote_id)
+    named = select(SyncJobRow.id, SyncJobRow.title).where(job_of(connection_id, record))
+    with database.transaction() as session:
+        remote_id = session.scalar(ended)
+        if remote_id is None:
+            return None
+        job = session.execute(named).one_or_none()
+        deed = msg(
+            "{record}: the link to number {number} in 24SevenOffice is released. {why}",
+            record=(job and job.title) or record.name,
+            number=remote_id,
+            why=because,
+        )
+        told = {"connection_id": connection_id, "job_id": job and job.id, "at": now, "actor": actor}
+        session.execute(insert(AuditRow).values(**told, action=deed))
+        return remote_id
 
 
 def save(database: Database, connection_id: int, record: Record, link: Link, *, now: datetime) -> None:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from models.admin import job_actions, match_questions
 from models.admin.match_questions import Candidate
 from models.connections.repository import Connection
@@ -21,6 +21,11 @@ from sync.ports import Erp, Moment
 from sync.records import Customer, Project
 
 MAX_INT32 = 2**31 - 1
+
+ITSELF = msg("the integration")
+"""Who did what no person did, in the audit log."""
+
+GONE = msg("Moment does not have the record any more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,15 @@ class SyncContext:
 
         Raises :class:`RejectedError` where taken.
         """
+        link = Link(remote_id, fingerprint)
         try:
-            link = Link(remote_id, fingerprint)
             links.save(self.database, self.connection.id, record, link, now=self.clock())
         except LinkTakenError as error:
-            raise _taken(record, remote_id) from error
+            holder = self.moment_id(record.entity_type, remote_id)
+            if holder is None or self._is_in_moment(Record(record.entity_type, holder)):
+                raise _taken(record, remote_id) from error
+            self.release_link(Record(record.entity_type, holder), because=GONE)
+            links.save(self.database, self.connection.id, record, link, now=self.clock())
         self._known[record] = link
 
     def refuse_taken(self, record: Record, remote_id: str) -> None:
@@ -84,12 +93,18 @@ class SyncContext:
             raise _taken(record, remote_id)
 
     def is_taken(self, record: Record, remote_id: str) -> bool:
-        """Tell whether a record of 24SevenOffice is linked to another one of Moment's."""
-        return self.moment_id(record.entity_type, remote_id) not in (None, record.id)
+        """Tell whether a record of 24SevenOffice is linked to another one that Moment still has."""
+        holder = self.moment_id(record.entity_type, remote_id)
+        return holder not in (None, record.id) and self._is_in_moment(Record(record.entity_type, holder or ""))
 
     def ask_for_match(self, job: SyncJob, candidates: Sequence[Candidate]) -> None:
         """Ask a person which of these the record of a job is; whoever calls tells them so by an error."""
         match_questions.ask(self.database, job.id, candidates, now=self.clock())
+
+    def is_asked(self, job: SyncJob, number: str, *, note: str) -> bool:
+        """Tell whether a person is still to say what becomes of a number, of which this was noted."""
+        asked = match_questions.unanswered(self.database, job.id)
+        return any(each.number == number and each.note == note for each in asked)
 
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
         """Tell what persons answered about those jobs of which something was asked, by the job's id."""
@@ -120,6 +135,12 @@ class SyncContext:
         self._known.pop(record, None)
         links.remove(self.database, self.connection.id, record)
 
+    def release_link(self, record: Record, *, because: Message) -> None:
+        """End a link that does not hold any more: the record is identified anew, and what needs it waits."""
+        self._known.pop(record, None)
+        now = self.clock()
+        links.release(self.database, self.connection.id, record, because=because, actor=ITSELF, now=now)
+
     def customer_number(self, moment_id: str) -> int:
         """Tell the customer number of a Moment customer.
 
@@ -134,9 +155,36 @@ class SyncContext:
             )
         return self._number_of(EntityType.CUSTOMER, moment_id, read=self.moment.customer)
 
+    def project_of_costs(self, number: int) -> str | None:
+        """Tell the Moment project whose costs are those on a project number, None where there is none.
+
+        Raises :class:`DependencyPendingError` while it is not clear that the number is that project's.
+        """
+        if linked := self.moment_id(EntityType.PROJECT, str(number)):
+            return linked
+        found = self.moment.project_numbered(number)
+        if found is None or EntityType.PROJECT not in self.settings.entity_types:
+            return found
+        record = Record(EntityType.PROJECT, found)
+        if self.link(record):  # to another number, which it has perhaps had since: what was found is minutes old
+            project = self.moment.project(found)
+            if project is None or project.number.lstrip("0") != str(number):
+                return None
+            raise _pending(record)
+        job = job_actions.find(self.database, self.connection.id, record)
+        if job and job.error_code in ("project_taken", "taken"):
+            raise _pending(record)
+        return found
+
     def project_number(self, moment_id: str) -> int:
         """Tell the project number of a Moment project; raises as :meth:`customer_number` does."""
         return self._number_of(EntityType.PROJECT, moment_id, read=self.moment.project)
+
+    def _is_in_moment(self, record: Record) -> bool:
+        """Ask Moment whether it still has a customer or project; nothing else is asked about."""
+        if record.entity_type is EntityType.CUSTOMER:
+            return self.moment.customer(record.id) is not None
+        return record.entity_type is not EntityType.PROJECT or self.moment.project(record.id) is not None
 
     def _is_read_from_moment(self, record: Record) -> bool:
         """Tell whether Moment will be asked: an invoice that is linked never changes."""
@@ -154,10 +202,12 @@ class SyncContext:
     def _remote_id(self, record: Record) -> str:
         link = self.link(record)
         if link is None:
-            raise DependencyPendingError(
-                msg("{record} must come across first.", record=record.name), dependency=record
-            )
+            raise _pending(record)
         return link.remote_id
+
+
+def _pending(record: Record) -> DependencyPendingError:
+    return DependencyPendingError(msg("{record} must come across first.", record=record.name), dependency=record)
 
 
 def _taken(record: Record, remote_id: str) -> RejectedError:

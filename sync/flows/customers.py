@@ -7,7 +7,7 @@ from i18n.messages import Message, joined, msg
 from models.admin.match_questions import NEW, Candidate
 from models.enums import EntityType, Outcome, titled
 from models.inbox.leases import SyncJob
-from sync.engine.context import SyncContext, fingerprint
+from sync.engine.context import GONE, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import Company, CompanyDraft, Customer, CustomerDetails
@@ -46,6 +46,7 @@ class Customers:
         """Read a customer and see what has to be saved; a number that Moment lacks is returned at once."""
         customer = self._desk.moment.customer(job.record.id)
         if customer is None:
+            self._desk.release_link(job.record, because=GONE)
             return skipped(msg("Moment does not have this customer any more."), error_code="gone")
         with naming_record(title(customer)):
             draft = draft_of(customer, details=self._desk.settings.customer_details == "always")

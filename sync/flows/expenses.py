@@ -127,7 +127,7 @@ class Expenses:
         if not lines and _in_moment(known):
             raise _voucher_gone()
         rates = self._desk.erp.vat_codes() if needs_rates(lines) else {}
-        found = costs_of(lines, settings=self._desk.settings, project_id=self._project_id, rates=rates)
+        found = costs_of(lines, settings=self._desk.settings, project_id=self._desk.project_of_costs, rates=rates)
         if found.unclear:
             raise _vat_unclear(found.unclear)
         return found
@@ -182,10 +182,6 @@ class Expenses:
             raise _too_late(error, msg("In the ledger it is no longer there.")) from error
         self._desk.remove_link(Record(EntityType.EXPENSE, expense_id))
         return True
-
-    def _project_id(self, number: int) -> str | None:
-        context = self._desk
-        return context.moment_id(EntityType.PROJECT, str(number)) or context.moment.project_numbered(number)
 
     def _files(self, lines: Sequence[LedgerLine]) -> VoucherFiles:
         return merged(map(self._desk.erp.files, sorted(stamps_of(lines))))

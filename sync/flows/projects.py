@@ -1,13 +1,15 @@
 """A project of Moment becomes a project of 24SevenOffice, under its own number and its customer's."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from i18n.messages import Message, msg
 from models.admin.match_questions import Candidate
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
-from sync.engine.context import SyncContext, fingerprint, whole_number
+from sync.engine.context import GONE, SyncContext, fingerprint, whole_number
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import ExistingProject, Project, ProjectDraft
@@ -16,15 +18,21 @@ from sync.rules.normalization import clean
 
 MAX_NAME_LENGTH = 200
 
+SAVED_ELSEWHERE = "saved_elsewhere"
+"""Notes with a question that 24SevenOffice has saved the project under a number of its own."""
+
+DISPUTED = msg("The project has another number in Moment by now, which another project has in 24SevenOffice.")
+"""Why a project that got another number has no link: its invoices and costs wait until its number is clear."""
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedProject:
-    """A project that is to be saved, the hash of all that is sent, and whether it came across before."""
+    """A project that is to be saved, the hash of all that is sent, and whether it has this very number already."""
 
     job: SyncJob
     draft: ProjectDraft
     fingerprint: str
-    linked: bool
+    identified: bool
 
     @property
     def title(self) -> Message:
@@ -39,7 +47,7 @@ class Projects:
 
     def __init__(self, context: SyncContext) -> None:
         self._desk = context
-        self._strangers: dict[int, SyncJob] = {}
+        self._strangers: dict[int, list[SyncJob]] = defaultdict(list)
         self._held: Mapping[int, ExistingProject] | None = None
         self._answers: Mapping[int, str] = {}
 
@@ -47,6 +55,7 @@ class Projects:
         """Read a project and see whether anything in it has to be saved."""
         project = self._desk.moment.project(job.record.id)
         if project is None:
+            self._desk.release_link(job.record, because=GONE)
             return skipped(msg("Moment does not have this project any more."), error_code="gone")
         self._desk.add_search_alias(Record(EntityType.CUSTOMER, project.customer_id))
         with naming_record(title(project)):
@@ -57,19 +66,32 @@ class Projects:
             link = self._desk.link(job.record)
             if link and link.fingerprint == sent:
                 return UNCHANGED
-            if link is None:
-                self._strangers[draft.number] = job
-            return PreparedProject(job, draft, sent, linked=link is not None)
+            identified = link is not None and link.remote_id == str(draft.number)
+            if not identified:
+                self._strangers[draft.number].append(job)
+            return PreparedProject(job, draft, sent, identified=identified)
 
     def send(self, batch: Sequence[PreparedProject]) -> Sequence[Success | SyncError]:
         return [error_as_value(item.title, self._save, item) for item in batch]
 
     def _save(self, item: PreparedProject) -> Success:
-        if not item.linked:
-            self._identify(item)
-        self._desk.renew_lease()
-        self._desk.erp.save_project(item.draft)
+        if not item.identified:
+            try:
+                self._identify(item)
+            except RejectedError:
+                self._desk.release_link(item.job.record, because=DISPUTED)
+                raise
         number = str(item.draft.number)
+        if self._desk.is_asked(item.job, number, note=SAVED_ELSEWHERE):
+            raise _saved_elsewhere(number)
+        self._desk.renew_lease()
+        try:
+            self._desk.erp.save_project(item.draft)
+        except RejectedError as error:
+            if error.error_code == "project_number":  # it is saved: another try would make one more
+                asked = Candidate(number, item.draft.name, note=SAVED_ELSEWHERE)
+                self._desk.ask_for_match(item.job, [asked])
+            raise
         self._desk.save_link(item.job.record, remote_id=number, fingerprint=item.fingerprint)
         return Success(Outcome.SYNCED, item.title, msg("“{name}” saved.", name=item.draft.name))
 
@@ -82,7 +104,7 @@ class Projects:
         self._desk.refuse_taken(job.record, str(number))
         if self._held is None:
             held = self._desk.erp.existing_projects(self._strangers.keys())
-            self._answers = self._desk.answers(list(self._strangers.values()))
+            self._answers = self._desk.answers([*chain.from_iterable(self._strangers.values())])
             self._held = {each.number: each for each in held}
         there = self._held.get(number)
         if there is None or same_project(item.draft, there) or self._may_have_saved(job, there):
@@ -106,6 +128,20 @@ class Projects:
                 "Give the project another number in Moment, or open it in the bridge and say that it is the same."
             ),
         )
+
+
+def _saved_elsewhere(number: str) -> RejectedError:
+    return RejectedError(
+        msg(
+            "24SevenOffice saved project {number} under another number the last time. Another try would make one "
+            "more project, so it is left alone.",
+            number=number,
+        ),
+        error_code="project_number",
+        remedy=msg(
+            "Remove the wrong project from 24SevenOffice and try again here, or take its number in Moment."
+        ),
+    )
 
 
 def title(project: Project) -> Message:

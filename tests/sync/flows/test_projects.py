@@ -2,10 +2,12 @@ from typing import Any
 
 import pytest
 
-from models.admin import match_questions
-from models.enums import EntityType, JobState, Outcome
+from models.admin import job_actions, match_questions
+from models.admin.job_filter import JobFilter
+from models.enums import EntityType, JobState, Outcome, Record
+from models.inbox import dependencies, links
 from sync.errors import OutcomeUnknownError
-from sync.records import ProjectDraft
+from sync.records import LedgerLine, ProjectDraft
 from tests import factories
 from tests.sync.conftest import World
 
@@ -163,3 +165,147 @@ def test_two_projects_of_moment_with_one_number_in_one_batch_do_not_overwrite_ea
     sync(world, "8", "9")
     assert world.erp.projects[1].name == "Kulturhuset"
     assert world.job(EntityType.PROJECT, "9").error_code == "taken"
+
+
+def put(world: World, record_id: str, name: str, number: str) -> None:
+    world.moment.put(factories.project(record_id, name=name, number=number, customer_id=""))
+
+
+def stands(world: World, record_id: str) -> tuple[JobState, str]:
+    job = world.job(EntityType.PROJECT, record_id)
+    return job.state, job.error_code
+
+
+def link_of(world: World, record_id: str) -> str | None:
+    found = links.find(world.database, world.connection.id, Record(EntityType.PROJECT, record_id))
+    return found.remote_id if found else None
+
+
+def test_a_project_that_gets_a_number_of_a_strangers_is_asked_about_and_overwrites_nothing(world: World) -> None:
+    put(world, "8", "Kulturhuset", "1")
+    sync(world)
+    strangers = world.erp.projects[500] = ProjectDraft(500, "Internt utviklingsprosjekt", 4711)
+    put(world, "8", "Kulturhuset", "500")
+    sync(world)
+    assert stands(world, "8") == (JobState.NEEDS_ATTENTION, "project_taken")
+    assert world.erp.projects[500] == strangers
+    put(world, "8", "Kulturhuset", "501")
+    sync(world)
+    assert (world.erp.projects[501].name, link_of(world, "8")) == ("Kulturhuset", "501")
+
+
+def test_two_projects_that_swap_numbers_are_both_asked_about(world: World) -> None:
+    put(world, "8", "Kulturhuset", "1")
+    put(world, "18", "Badet", "2")
+    sync(world, "8", "18")
+    put(world, "8", "Kulturhuset", "2")
+    put(world, "18", "Badet", "1")
+    sync(world, "8", "18")
+    assert {number: each.name for number, each in world.erp.projects.items()} == {1: "Kulturhuset", 2: "Badet"}
+    assert (stands(world, "8")[0], stands(world, "18")[0]) == (JobState.NEEDS_ATTENTION,) * 2
+    put(world, "8", "Kulturhuset", "1")
+    put(world, "18", "Badet", "2")
+    sync(world, "8", "18")
+    assert (link_of(world, "8"), link_of(world, "18")) == ("1", "2")
+
+
+def test_while_the_number_of_a_project_is_disputed_its_invoices_and_costs_wait(world: World) -> None:
+    world.change_settings(entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300")
+    world.begin()
+    world.erp.projects[500] = ProjectDraft(500, "Internt utviklingsprosjekt", 4711)
+    world.moment.put(factories.project("8", number="500"))
+    world.moment.put(factories.invoice("9"))
+    day = factories.NOW.date()
+    world.erp.purchases["2026-4-1"] = [
+        LedgerLine(4300, 10000, day, project_number=500),
+        LedgerLine(2400, -10000, day),
+    ]
+    world.receive(EntityType.PROJECT, "8")
+    world.run()
+    world.receive(EntityType.INVOICE, "9")
+    world.receive(EntityType.EXPENSE, "2026-4-1")
+    for _ in range(20):
+        world.run()
+        world.later(hours=1)
+    assert not world.erp.vouchers
+    assert not world.moment.expenses
+    job = world.job(EntityType.PROJECT, "8")
+    assert match_questions.answer(world.database, job.id, "500", actor="test", now=world.now).count == 1
+    world.run()
+    assert [each.entries[0].project_number for each in world.erp.vouchers.values()] == [500]
+    assert [each.project_id for each in world.moment.expenses.values()] == ["8"]
+
+
+def test_costs_on_a_number_that_a_project_has_yet_to_move_to_wait_for_it(world: World) -> None:
+    world.change_settings(entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300")
+    world.begin()
+    world.erp.projects[500] = ProjectDraft(500, "Internt utviklingsprosjekt", 4711)
+    world.moment.put(factories.project("8", number="500"))
+    day = factories.NOW.date()
+    world.erp.purchases["2026-4-1"] = [
+        LedgerLine(4300, 10000, day, project_number=500),
+        LedgerLine(2400, -10000, day),
+    ]
+    world.receive(EntityType.EXPENSE, "2026-4-1")
+    world.run()
+    assert stands(world, "8") == (JobState.NEEDS_ATTENTION, "project_taken")
+    assert not world.moment.expenses
+
+
+@pytest.mark.parametrize("told", [["8", "28"], ["28"]])
+def test_the_number_of_a_project_that_moment_deleted_is_free_for_another(world: World, told: list[str]) -> None:
+    put(world, "8", "Kulturhuset", "1")
+    sync(world)
+    del world.moment.projects["8"]
+    put(world, "28", "Nytt prosjekt", "1")
+    sync(world, *told)
+    assert stands(world, "28") == (JobState.NEEDS_ATTENTION, "project_taken")
+    job = world.job(EntityType.PROJECT, "28")
+    assert match_questions.answer(world.database, job.id, "1", actor="test", now=world.now).count == 1
+    world.run()
+    assert (link_of(world, "8"), link_of(world, "28")) == (None, "1")
+    deeds = job_actions.actions(world.database, world.job(EntityType.PROJECT, "8").id)
+    assert [(each.actor, "number 1 in 24SevenOffice is released" in each.action) for each in deeds] == [
+        ("the integration", True)
+    ]
+
+
+def test_a_project_saved_under_another_number_is_not_saved_again_until_a_person_retries(world: World) -> None:
+    world.erp.own_project_numbers = [9000, 9001]
+    put(world, "8", "Kulturhuset", "1")
+    for _ in range(5):
+        sync(world)
+        world.later(hours=1)
+    assert stands(world, "8") == (JobState.NEEDS_ATTENTION, "project_number")
+    assert list(world.erp.projects) == [9000]
+    chosen = JobFilter(ids=frozenset({world.job(EntityType.PROJECT, "8").id}))
+    for _ in range(2):
+        job_actions.retry(world.database, chosen, actor="kari", now=world.now)
+        world.run()
+    assert list(world.erp.projects) == [9000, 9001, 1]
+    assert link_of(world, "8") == "1"
+
+
+def test_costs_wait_without_haste_for_a_project_that_cannot_move_to_its_number(world: World) -> None:
+    world.change_settings(entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300")
+    world.begin()
+    world.moment.put(factories.project("8", number="500", name=""))
+    day = factories.NOW.date()
+    world.erp.purchases["2026-4-1"] = [
+        LedgerLine(4300, 10000, day, project_number=500),
+        LedgerLine(2400, -10000, day),
+    ]
+    world.receive(EntityType.EXPENSE, "2026-4-1")
+    for _ in range(60):
+        world.run()
+        dependencies.wake_satisfied(world.database, now=world.now)
+        world.later(minutes=1)
+    cost = world.job(EntityType.EXPENSE, "2026-4-1")
+    assert len(job_actions.attempts(world.database, cost.id)) <= 8
+    assert not world.moment.expenses
+    chosen = JobFilter(ids=frozenset({world.job(EntityType.PROJECT, "8").id}))
+    job_actions.dismiss(world.database, chosen, because="No", actor="kari", now=world.now)
+    world.later(minutes=10)
+    world.run()
+    cost = world.job(EntityType.EXPENSE, "2026-4-1")
+    assert (cost.state, cost.error_code) == (JobState.NEEDS_ATTENTION, "dependency_dismissed")
