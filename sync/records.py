@@ -132,12 +132,24 @@ class CompanyDraft:
     number: int | None = None
     details: CustomerDetails | None = None
 
+    def as_company(self, number: int) -> Company:
+        """Tell how 24SevenOffice holds it once it is saved."""
+        return Company(
+            number=number,
+            name=self.name,
+            organization_number=self.organization_number,
+            moment_id=self.moment_id,
+            emails=tuple(dict.fromkeys(email for email in (self.email, self.invoice_email) if email)),
+            person=not self.is_company,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Company:
     """A customer as 24SevenOffice holds it; ``moment_id`` is its ExternalId, empty where it has none.
 
-    The others are told of those in the register only. A supplier stands there too.
+    The others are told of those in the register only. A supplier stands there too. ``person`` says that it is a
+    private one.
     """
 
     number: int
@@ -147,6 +159,7 @@ class Company:
     emails: tuple[str, ...] = ()
     supplier: bool = False
     active: bool = True
+    person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

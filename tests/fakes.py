@@ -205,7 +205,7 @@ class FakeErp(FakeSupplierVouchers):
         number = draft.number or 10001 + len(self.companies)
         self.details.setdefault(number, []).append(draft.details)
         self.emails[number] = tuple(email for email in (draft.email, draft.invoice_email) if email)
-        self.companies[number] = Company(number, draft.name, draft.organization_number, draft.moment_id)
+        self.companies[number] = replace(draft.as_company(number), emails=())
         return number
 
     def find_company(self, moment_id: str) -> Company | None:

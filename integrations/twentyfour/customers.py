@@ -93,7 +93,7 @@ class CustomerIndex(ReadCache[str, dict[int, _CachedCompany]]):
             held = self._remembered.get("all")
             for draft, answer in zip(drafts, answers, strict=True):
                 if held is not None and isinstance(answer, int):
-                    held[answer] = _CachedCompany(_saved(draft, answer), None)
+                    held[answer] = _CachedCompany(draft.as_company(answer), None)
 
     def _fresh(self, held: Mapping[int, _CachedCompany]) -> dict[int, _CachedCompany]:
         """Read what is not held, or not as it is now."""
@@ -134,16 +134,6 @@ def _is_current(item: SoapValue, held: _CachedCompany | None) -> bool:
 
 def _changed(item: SoapValue) -> datetime | None:
     return instant_of(item.DateChanged) if item.DateChanged else None
-
-
-def _saved(draft: CompanyDraft, number: int) -> Company:
-    return Company(
-        number=number,
-        name=draft.name,
-        organization_number=draft.organization_number,
-        moment_id=draft.moment_id,
-        emails=tuple(dict.fromkeys(email for email in (draft.email, draft.invoice_email) if email)),
-    )
 
 
 def _company(draft: CompanyDraft) -> dict[str, Any]:
@@ -214,6 +204,7 @@ def _search(
             moment_id=answer.ExternalId or "",
             emails=_emails(answer.EmailAddresses),
             supplier=answer.Type == "Supplier",
+            person=answer.Type == "Consumer",
         )
         for answer in answers
         if answer.Id

@@ -1,6 +1,6 @@
 """A customer of Moment becomes a customer of 24SevenOffice, and the number made there goes back to Moment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from i18n.messages import Message, joined, msg
@@ -22,11 +22,15 @@ MAX_NAMES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class PreparedCustomer:
-    """A customer that is to be saved; ``draft.number`` is None where 24SevenOffice makes the number."""
+    """A customer that is to be saved; ``draft.number`` is None where 24SevenOffice makes the number.
+
+    ``is_new`` is a person's word that it is nobody who is there.
+    """
 
     job: SyncJob
     customer: Customer
     draft: CompanyDraft
+    is_new: bool = False
 
     @property
     def title(self) -> Message:
@@ -58,30 +62,49 @@ class Customers:
             return PreparedCustomer(job, customer, replace(draft, number=int(link.remote_id)))
 
     def send(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
-        """Find out who is there already, save customers in one call, link them, and return their numbers."""
+        """Find out who is there already, save customers in one call, link them, and return their numbers.
+
+        Of new ones that may be the same, the first is saved before the others are looked for.
+        """
+        ended: dict[int, Success | SyncError] = {}
+        while left := [item for item in batch if item.job.id not in ended]:
+            try:
+                ended |= self._sent_first(left)
+            except SyncError as error:
+                if not ended:
+                    raise
+                ended |= {item.job.id: error for item in left}
+        return [ended[item.job.id] for item in batch]
+
+    def _sent_first(self, batch: Sequence[PreparedCustomer]) -> Mapping[int, Success | SyncError]:
+        """Save all but those new ones that may be the same as one before them; an answer for each by its job."""
         told = self._identified(batch)
-        saved = iter(self._saved([each for each in told if isinstance(each, PreparedCustomer)]))
-        return [next(saved) if isinstance(each, PreparedCustomer) else each for each in told]
+        refused = {job.id: each for job, each in told.items() if isinstance(each, SyncError)}
+        ready = _without_twins([each for each in told.values() if isinstance(each, PreparedCustomer)])
+        saved = zip(ready, self._saved(ready), strict=True)
+        return refused | {item.job.id: each for item, each in saved}
 
     def _existing(self, job: SyncJob, customer: Customer) -> int | None:
         """Find the customer that an attempt which broke off may have saved."""
         found = self._desk.erp.find_company(customer.id) if job.outcome_unknown else None
         return found.number if found else None
 
-    def _identified(self, batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer | SyncError]:
+    def _identified(self, batch: Sequence[PreparedCustomer]) -> Mapping[SyncJob, PreparedCustomer | SyncError]:
         """Give those without a number that of a customer who is there already, or ask a person."""
         strangers = [item.job for item in batch if item.draft.number is None]
         if not strangers:
-            return batch
+            return {item.job: item for item in batch}
         answers = self._desk.answers(strangers)
         matcher = CustomerMatcher(self._desk.erp.all_companies())
         given = {item.draft.number for item in batch if item.draft.number is not None}
-        return [
-            error_as_value(item.title, self._identify, item, matcher, answers.get(item.job.id, ""), given)
+        return {
+            item.job: error_as_value(
+                item.title, self._identify, item, matcher, answers.get(item.job.id, ""), given
+            )
             if item.draft.number is None
             else item
             for item in batch
-        ]
+        }
 
     def _identify(
         self, item: PreparedCustomer, matcher: CustomerMatcher, answer: str, given: set[int]
@@ -94,7 +117,7 @@ class Customers:
         if match.candidates:
             self._ask_for_match(item, match.candidates, given)
         given.update(() if number is None else (number,))
-        return replace(item, draft=replace(item.draft, number=number))
+        return replace(item, draft=replace(item.draft, number=number), is_new=answer == NEW)
 
     def _ask_for_match(self, item: PreparedCustomer, companies: Sequence[Company], given: set[int]) -> None:
         """Put the candidates before a person. Raises :class:`RejectedError`, which tells them."""
@@ -176,6 +199,18 @@ def customer_details(customer: Customer) -> CustomerDetails | None:
     """Tell address, country and phone of a customer; None where Moment has none of them."""
     details = CustomerDetails(phone=customer.phone, country=customer.country, addresses=customer.addresses)
     return details if details != CustomerDetails() else None
+
+
+def _without_twins(batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer]:
+    """Leave out new ones who may be the same as a new one before them, unless a person said that they are new."""
+    new, left = CustomerMatcher([]), list[PreparedCustomer]()
+    for item in batch:
+        if item.draft.number is None:
+            if not item.is_new and new.has_namesake(item.customer):
+                continue
+            new.add(item.draft.as_company(len(left)))
+        left.append(item)
+    return left
 
 
 def _answered(matcher: CustomerMatcher, customer: Customer, answer: str) -> Match:

@@ -36,13 +36,14 @@ class CustomerMatcher:
         self._by_name: dict[str, list[Company]] = defaultdict(list)
         self._by_email: dict[str, list[Company]] = defaultdict(list)
         for company in companies:
-            self._enter(company)
+            self.add(company)
 
     def match(self, customer: Customer) -> Match:
         """Find a customer by Moment's id, its number, organization number, name or e-mail, in this order.
 
-        Two with different organization numbers are never the same. A name alone tells the customer unless there
-        are several of it, an e-mail address alone never does: bookkeepers and families share theirs.
+        Two with different organization numbers are never the same, and a private person is never for certain one
+        who has such a number. A name alone tells a business from another unless there are several of it, but not
+        a person. An e-mail address alone tells nobody: bookkeepers and families share theirs.
         """
         if known := self.known(customer):
             return Match(known)
@@ -60,13 +61,19 @@ class CustomerMatcher:
         named = named or [each for each in self._numbered(customer) if is_same(customer, each)]
         return min((each.number for each in named), default=None)
 
+    def has_namesake(self, customer: Customer) -> bool:
+        """Tell whether somebody has its organization number, or its name and no other organization number."""
+        named = _compatible(customer, self._by_name.get(folded(customer.name), []))
+        return bool(named or self._by_organization.get(without_decoration(customer.organization_number)))
+
     def _numbered(self, customer: Customer) -> list[Company]:
         """Find the customer that has the number which Moment knows, if it is no stranger to whom it fell."""
         number = customer.number
         held = self.by_number.get(int(number)) if number.isascii() and number.isdecimal() else None
         return [held] if held and held.moment_id in ("", customer.id) and _alike(customer, held) else []
 
-    def _enter(self, company: Company) -> None:
+    def add(self, company: Company) -> None:
+        """Know one more."""
         self.by_number[company.number] = company
         indexes = (
             (self._by_moment_id, {company.moment_id}),
@@ -105,9 +112,20 @@ def _judged(customer: Customer, found: Sequence[Company], *, narrowed: Sequence[
 
 
 def _may_be_namesakes(customer: Customer, company: Company) -> bool:
-    """Tell whether two private persons may only be called the same, as their e-mail addresses differ."""
-    addresses = bool(_emails(customer) and company.emails)
-    return not customer.is_company and addresses and not _same_email(customer, company)
+    """Tell whether two may only be called the same: not both are businesses, and they share no e-mail address."""
+    if _is_person_and_business(customer, company):
+        return True
+    businesses = _is_business(customer) and (not company.person or bool(company.organization_number))
+    return not businesses and not _same_email(customer, company)
+
+
+def _is_business(customer: Customer) -> bool:
+    return customer.is_company or bool(customer.organization_number)
+
+
+def _is_person_and_business(customer: Customer, company: Company) -> bool:
+    """Tell whether the one is a private person, and the other has an organization number."""
+    return not _is_business(customer) and bool(without_decoration(company.organization_number))
 
 
 def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Company]:
@@ -115,7 +133,9 @@ def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Compan
 
 
 def _agrees(customer: Customer, company: Company) -> bool:
-    """Tell whether organization numbers, or else names, are the same."""
+    """Tell whether organization numbers, or else names, are the same; a person's is never a business's."""
+    if _is_person_and_business(customer, company):
+        return False
     ours, theirs = _organization_numbers(customer, company)
     return ours == theirs if ours and theirs else _same_name(customer, company)
 

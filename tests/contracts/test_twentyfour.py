@@ -64,6 +64,11 @@ def test_the_customer_index_has_all_customers_as_they_are_now(erp: Erp) -> None:
     assert {company.number: company for company in erp.all_companies()} == add_supplier
 
 
+def test_the_customer_index_tells_private_persons_from_businesses(erp: Erp) -> None:
+    erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2", organization_number="", is_company=False)])
+    assert [company.person for company in erp.all_companies()] == [False, True]
+
+
 def test_those_of_the_projects_are_returned_that_are_there(seeded: Erp) -> None:
     assert seeded.existing_projects([1, 4711]) == [ExistingProject(1, "Kulturhuset", 10001)]
     assert seeded.existing_projects([4711]) == []

@@ -16,7 +16,7 @@ from tests.sync.conftest import World
 @pytest.fixture
 def world(world: World) -> World:
     for record_id in "123":
-        world.moment.put(factories.customer(record_id, name=f"Kunde {record_id} AS"))
+        world.moment.put(factories.customer(record_id, name=f"Kunde {record_id} AS", organization_number=""))
     return world
 
 

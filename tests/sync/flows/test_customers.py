@@ -242,3 +242,56 @@ def test_one_who_must_be_asked_about_holds_up_no_other(world: World) -> None:
     sync(world, "7", "8")
     assert world.job(EntityType.CUSTOMER, "8").outcome is Outcome.SYNCED
     assert world.erp.calls["save_companies"] == 1
+
+
+def test_an_invoice_of_a_private_person_is_not_booked_on_a_stranger_of_the_same_name(world: World) -> None:
+    add_to_ledger(world, Company(10055, "Jan Hansen", emails=("jan.hansen@gammel.example",)))
+    add_to_ledger(world, Company(10056, "Hansen", "983658776"))
+    world.moment.put(
+        factories.customer("7", name="Jan Hansen", organization_number="", email="", is_company=False)
+    )
+    world.moment.put(factories.customer("8", name="Hansen", organization_number="", email="", is_company=False))
+    world.moment.put(factories.invoice("9", project_id=""))
+    world.receive(EntityType.INVOICE, "9")
+    sync(world, "7", "8")
+    assert [world.job(EntityType.CUSTOMER, each).error_code for each in "78"] == ["which_customer"] * 2
+    assert not world.erp.vouchers
+    answer(world, match_questions.NEW)
+    answer(world, match_questions.NEW, "8")
+    world.run()
+    assert world.erp.companies[10056].organization_number == "983658776"
+    assert [each.entries[0].customer_number for each in world.erp.vouchers.values()] == [10003]
+
+
+@pytest.mark.parametrize("organization_number", ["923609016", ""])
+def test_the_same_firm_twice_in_one_batch_does_not_become_two_customers(
+    world: World, organization_number: str
+) -> None:
+    for record_id in "78":
+        world.moment.put(factories.customer(record_id, organization_number=organization_number))
+    world.moment.put(factories.customer("9", name="Fjord AS", organization_number=""))
+    sync(world, "7", "8", "9")
+    assert [each.name for each in world.erp.companies.values()] == ["Nordlys Arkitekter AS", "Fjord AS"]
+    assert world.job(EntityType.CUSTOMER, "8").error_code == "which_customer"
+    assert candidates(world, "8") == [world.moment.customers["7"].number]
+    answer(world, match_questions.NEW, "8")
+    world.run()
+    assert len(world.erp.companies) == 3
+
+
+def test_the_second_of_a_batch_is_saved_where_the_first_is_refused(world: World) -> None:
+    world.moment.put(factories.customer("7", name="Refused AS"))
+    world.moment.put(factories.customer("8", name="Refused  AS", email=""))
+    world.moment.put(factories.customer("9", name="Nordlys Arkitekter AS"))
+    sync(world, "7", "8", "9")
+    assert [each.moment_id for each in world.erp.companies.values()] == ["9"]
+    assert world.job(EntityType.CUSTOMER, "9").outcome is Outcome.SYNCED
+
+
+def test_what_is_saved_stays_so_where_the_look_for_the_second_of_a_batch_fails(world: World) -> None:
+    for record_id in "78":
+        world.moment.put(factories.customer(record_id))
+    world.erp.fails_before["all_companies"] = [None, UnavailableError("24SevenOffice is down.")]
+    sync(world, "7", "8")
+    assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
+    assert world.job(EntityType.CUSTOMER, "8").state is JobState.QUEUED

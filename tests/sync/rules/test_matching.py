@@ -67,7 +67,31 @@ def test_a_private_person_of_the_same_name_and_another_address_is_asked_about() 
     held = Company(1, "Ola Nordmann", emails=("ola@one.example",))
     ola: dict[str, Any] = {"name": "Ola Nordmann", "organization_number": "", "is_company": False}
     assert matched(held, **ola, email="ola@two.example") == Match(candidates=(held,))
-    assert matched(held, **ola, email="") == Match(1)
+
+
+def test_a_private_person_is_known_by_name_and_address_but_not_by_the_name_alone() -> None:
+    ola: dict[str, Any] = {"name": "Ola Nordmann", "organization_number": "", "is_company": False}
+    for held in (Company(1, "Ola Nordmann", emails=("ola@one.example",)), Company(1, "Ola Nordmann", person=True)):
+        assert matched(held, **ola, email="") == Match(candidates=(held,))
+    assert matched(
+        Company(1, "Ola Nordmann", emails=("ola@one.example",)), **ola, email="OLA@one.example"
+    ) == Match(1)
+    assert matched(Company(1, "Ola Nordmann"), **ola, email="", number="1") == Match(1)
+
+
+@pytest.mark.parametrize("known_by", [{"number": "1"}, {"email": "post@hansen.example"}, {}])
+def test_a_private_person_is_never_taken_for_one_with_an_organization_number(known_by: dict[str, str]) -> None:
+    hansen: dict[str, Any] = {"name": "Hansen", "organization_number": "", "is_company": False, "email": ""}
+    held = Company(1, "Hansen", "983658776", emails=("post@hansen.example",))
+    assert matched(held, **(hansen | known_by)) == Match(candidates=(held,))
+    ours = replace(held, moment_id="7")
+    assert matched(ours, **(hansen | known_by)) == Match(candidates=(ours,))
+
+
+def test_a_business_is_not_known_by_the_name_of_a_private_person() -> None:
+    held = Company(1, "Nordlys Arkitekter AS", person=True)
+    assert matched(held) == Match(candidates=(held,))
+    assert matched(replace(held, emails=("post@nordlys.example",))) == Match(1)
 
 
 @pytest.mark.parametrize("against", ["supplier", "inactive"])
