@@ -53,6 +53,14 @@ RECORD_ERRORS = {
         msg("24SevenOffice has one or more customers that this one may be, but none of them for certain."),
         msg("Open the record and choose the customer that it is, or say that it is a new one."),
     ),
+    "number_kept": ErrorCode(
+        msg("Moment keeps another customer number"),
+        msg(
+            "The customer's number in 24SevenOffice was returned to Moment, which took it and still has its own "
+            "number. It is not returned again and again."
+        ),
+        msg("Enter the number of 24SevenOffice for the customer in Moment. Invoices are booked on it either way."),
+    ),
     "project_taken": ErrorCode(
         msg("Another project has this number"),
         msg("24SevenOffice has a project with this number, but of another name or customer. It is left as it is."),

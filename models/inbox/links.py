@@ -1,7 +1,7 @@
 """Links: this Moment record is that 24SevenOffice record."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, delete, insert, select
@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from i18n.messages import Message, msg
 from models.database import Database
 from models.enums import EntityType, Lane, Record
-from models.schema.statements import job_of, link_of, of_lane, upsert
+from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
 from models.schema.tables import AuditRow, ConnectionRow, LinkRow, SyncJobRow
 
 
@@ -29,10 +29,14 @@ class LinkTakenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """``remote_id`` is the other system's name for the record, ``fingerprint`` the hash of what was sent last."""
+    """``remote_id`` is the other system's name for the record, ``fingerprint`` the hash of what was sent last.
+
+    ``replaced_number`` is a customer's number in Moment when its own was last returned, until that is seen there.
+    """
 
     remote_id: str
     fingerprint: str = ""
+    replaced_number: str | None = None
 
 
 def find(database: Database, connection_id: int, record: Record) -> Link | None:
@@ -40,9 +44,9 @@ def find(database: Database, connection_id: int, record: Record) -> Link | None:
 
 
 def find_many(database: Database, lane: Lane, moment_ids: Sequence[str]) -> dict[str, Link]:
-    query = select(LinkRow.moment_id, LinkRow.remote_id, LinkRow.fingerprint)
+    query = select(LinkRow.moment_id, LinkRow.remote_id, LinkRow.fingerprint, LinkRow.replaced_number)
     rows = database.rows(query.where(of_lane(LinkRow, lane), LinkRow.moment_id.in_(moment_ids)))
-    return {moment_id: Link(*link) for moment_id, *link in rows}
+    return {row.moment_id: made_of(Link, row) for row in rows}
 
 
 def find_by_prefix(
@@ -112,7 +116,7 @@ def release(
 
 def save(database: Database, connection_id: int, record: Record, link: Link, *, now: datetime) -> None:
     """Link a Moment record, or put its link right. Raises :class:`LinkTakenError`."""
-    values = {"remote_id": link.remote_id, "fingerprint": link.fingerprint, "updated_at": now}
+    values = {**asdict(link), "updated_at": now}
     key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}
     try:
         database.execute(upsert(LinkRow, key, values))

@@ -219,7 +219,10 @@ class StatisticsRow(Base):
 
 
 class LinkRow(Base):
-    """This Moment record is that 24SevenOffice record; ``fingerprint`` is the hash of what was sent last."""
+    """This Moment record is that 24SevenOffice record; ``fingerprint`` is the hash of what was sent last.
+
+    ``replaced_number`` is the customer number that Moment had when the one of 24SevenOffice was returned to it.
+    """
 
     __tablename__ = "links"
     __table_args__ = (
@@ -233,6 +236,7 @@ class LinkRow(Base):
     moment_id: Mapped[str]
     remote_id: Mapped[str]
     fingerprint: Mapped[str]
+    replaced_number: Mapped[str | None]
     updated_at: Mapped[datetime]
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from i18n.messages import Message, msg
@@ -76,7 +76,9 @@ class SyncContext:
 
         Raises :class:`RejectedError` where taken.
         """
-        link = Link(remote_id, fingerprint)
+        known = self._known.get(record)
+        replaced = known.replaced_number if known and known.remote_id == remote_id else None
+        link = Link(remote_id, fingerprint, replaced)
         try:
             links.save(self.database, self.connection.id, record, link, now=self.clock())
         except LinkTakenError as error:
@@ -86,6 +88,11 @@ class SyncContext:
             self.release_link(Record(record.entity_type, holder), because=GONE)
             links.save(self.database, self.connection.id, record, link, now=self.clock())
         self._known[record] = link
+
+    def note_replaced(self, record: Record, link: Link, number: str | None) -> None:
+        """Note which number Moment had when that of a link was returned to it; None once that has been seen."""
+        self._known[record] = noted = replace(link, replaced_number=number)
+        links.save(self.database, self.connection.id, record, noted, now=self.clock())
 
     def refuse_taken(self, record: Record, remote_id: str) -> None:
         """Raise :class:`RejectedError` where a record of 24SevenOffice is linked to another one of Moment's."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from i18n.messages import Message, joined, msg
 from models.admin.match_questions import NEW, Candidate
-from models.enums import EntityType, Outcome, titled
+from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
+from models.inbox.links import Link
 from sync.engine.context import GONE, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
@@ -58,7 +59,7 @@ class Customers:
             if link is None:
                 return PreparedCustomer(job, customer, replace(draft, number=self._existing(job, customer)))
             if link.fingerprint == fingerprint(draft):
-                return self._return_number(customer, int(link.remote_id))
+                return self._return_number(job.record, customer, link)
             return PreparedCustomer(job, customer, replace(draft, number=int(link.remote_id)))
 
     def send(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
@@ -155,17 +156,43 @@ class Customers:
             raise answer
         sent = fingerprint(replace(item.draft, number=None))
         self._desk.save_link(item.job.record, remote_id=str(answer), fingerprint=sent)
-        self._return_number(item.customer, answer)
+        if link := self._desk.link(item.job.record):
+            self._return_number(item.job.record, item.customer, link)
         return Success(Outcome.SYNCED, item.title, msg("Customer number {number}.", number=answer))
 
-    def _return_number(self, customer: Customer, number: int) -> Success:
-        """Give Moment the number that 24SevenOffice made, unless it has it; its echo then changes nothing."""
-        if customer.number == str(number):
+    def _return_number(self, record: Record, customer: Customer, link: Link) -> Success:
+        """Give Moment the number that 24SevenOffice made, unless it has it; its echo then changes nothing.
+
+        Raises :class:`RejectedError` where Moment took the number before and kept its own all the same.
+        """
+        number = int(link.remote_id)
+        if customer.number == link.remote_id:
+            if link.replaced_number is not None:
+                self._desk.note_replaced(record, link, None)
             return UNCHANGED
+        if customer.number == link.replaced_number:
+            raise _number_kept(customer, number)
         self._desk.renew_lease()
         self._desk.moment.write_customer_number(customer.id, number)
+        self._desk.note_replaced(record, link, customer.number)
         returned = msg("Customer number {number} returned to Moment.", number=number)
         return Success(Outcome.SYNCED, title(customer), returned)
+
+
+def _number_kept(customer: Customer, number: int) -> RejectedError:
+    return RejectedError(
+        msg(
+            "24SevenOffice has this customer under number {number}. That was returned to Moment, which keeps "
+            "“{own}” all the same.",
+            number=number,
+            own=customer.number,
+        ),
+        error_code="number_kept",
+        remedy=msg(
+            "Enter number {number} for the customer in Moment. Invoices are booked on that number either way.",
+            number=number,
+        ),
+    )
 
 
 def title(customer: Customer) -> Message:

@@ -295,3 +295,29 @@ def test_what_is_saved_stays_so_where_the_look_for_the_second_of_a_batch_fails(w
     sync(world, "7", "8")
     assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
     assert world.job(EntityType.CUSTOMER, "8").state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("own", ["501", ""])
+def test_a_number_that_moment_does_not_keep_is_returned_once_and_then_asked_about(
+    world: World, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    world.moment.put(factories.customer("7", number=own))
+
+    def keeps_its_own(record_id: str, number: int) -> None:  # noqa: ARG001 - that is what it is about
+        world.moment.calls["write_customer_number"] += 1
+        world.receive(EntityType.CUSTOMER, record_id)  # every PATCH causes a webhook
+
+    monkeypatch.setattr(world.moment, "write_customer_number", keeps_its_own)
+    for _ in range(3):
+        sync(world)
+        world.later(hours=1)
+    job = world.job(EntityType.CUSTOMER, "7")
+    assert world.moment.calls["write_customer_number"] == 1
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "number_kept")
+    world.moment.put(factories.customer("7", number="10001"))
+    sync(world)
+    assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.UNCHANGED
+    monkeypatch.undo()
+    world.moment.put(factories.customer("7", number=own))
+    sync(world)
+    assert world.moment.customers["7"].number == "10001"

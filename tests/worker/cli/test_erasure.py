@@ -42,7 +42,7 @@ OTHERS = {
     "files": "expense_id file_id",
     "missed_webhooks": "entity_type record_id",
     "lanes": "entity_type",
-    "links": "entity_type moment_id remote_id fingerprint",
+    "links": "entity_type moment_id remote_id fingerprint replaced_number",
     "nightly_polls": "entity_type",
     "webhook_activity": "entity_type",
     "match_questions": "answer",
