@@ -151,6 +151,9 @@ class Erp(SupplierVouchers, Protocol):
 
     def company(self, number: int) -> Company | None: ...
 
+    def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
+        """Tell which of these customers and suppliers there are, in one call; what is gone is in no register."""
+
     def all_companies(self) -> Collection[Company]:
         """Tell all customers and suppliers that there are at this moment.
 

@@ -216,6 +216,10 @@ class FakeErp(FakeSupplierVouchers):
         with self.call("company"):
             return self.companies.get(number)
 
+    def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
+        with self.call("existing_companies"):
+            return self.companies.keys() & set(numbers)
+
     def all_companies(self) -> Collection[Company]:
         with self.call("all_companies"):
             return [
@@ -225,6 +229,8 @@ class FakeErp(FakeSupplierVouchers):
 
     def save_project(self, draft: ProjectDraft) -> None:
         with self.call("save_project"):
+            if draft.customer_number not in {None, *self.companies}:
+                raise RejectedError(f"Customer {draft.customer_number} does not exist.")
             number = self.own_project_numbers.pop(0) if self.own_project_numbers else draft.number
             self.projects[number] = replace(draft, number=number)
             self.client_ids[number] = self.client_id
@@ -261,6 +267,13 @@ class FakeErp(FakeSupplierVouchers):
             refusal = "The voucher does not balance."
         if (year, voucher.number) in self.vouchers:
             refusal = f"Voucher number {voucher.number} is taken."
+        if unknown := [
+            entry.customer_number for entry in voucher.entries if entry.customer_number not in self.companies
+        ]:
+            refusal = f"Customer {unknown[0]} does not exist."
+        projects = {entry.project_number for entry in voucher.entries if entry.project_number}
+        if unknown := [number for number in projects if number not in self.projects]:
+            refusal = f"Project {unknown[0]} does not exist."
         if voucher.kid == "refuse me":
             refusal = "KID is wrong."
         if refusal:

@@ -95,6 +95,13 @@ class CustomerIndex(ReadCache[str, dict[int, _CachedCompany]]):
                 if held is not None and isinstance(answer, int):
                     held[answer] = _CachedCompany(draft.as_company(answer), None)
 
+    def drop(self, numbers: Collection[int]) -> None:
+        """Take out what turned out to be deleted, which no list of changes tells."""
+        with self._reading:
+            held = self._remembered.get("all", {})
+            for number in numbers:
+                held.pop(number, None)
+
     def _fresh(self, held: Mapping[int, _CachedCompany]) -> dict[int, _CachedCompany]:
         """Read what is not held, or not as it is now."""
         latest = max((each.changed for each in held.values() if each.changed), default=None)

@@ -102,6 +102,12 @@ class TwentyFourGateway(LedgerGateway):
     def company(self, number: int) -> Company | None:
         return customers.read(self._session, number)
 
+    def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
+        """Tell which of these customers there are; what is not there is taken out of the customer index."""
+        found = {company.number for company in customers.detailed(self._session, list(numbers))}
+        self._customers.drop(set(numbers) - found)
+        return found
+
     def save_project(self, draft: ProjectDraft) -> None:
         settings = self._settings
         self._numbers.mark_taken(draft.number)

@@ -23,6 +23,9 @@ from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJob
 UNSEEN_DRAFT = "unseen_draft"
 """Reason of a change that may be in the journal, where only a person can look: they have, when they retry it."""
 
+SAVED_ELSEWHERE = "saved_elsewhere"
+"""Notes with a number that 24SevenOffice saved the project under another: it is not saved again before a retry."""
+
 ATTEMPTS_PER_PAGE = 20
 """Attempts on a page; each may hold many long exchanges."""
 
@@ -115,8 +118,8 @@ def count(database: Database, job_filter: JobFilter) -> int:
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
     """Make changes due, also those that were closed; those in a worker's hands stay as they are.
 
-    Of an unseen draft that is retried by itself a person says by this that they have looked for it. A question that
-    nobody has answered is void: the flow asks again where it has to. An open circuit breaker lets one job through.
+    Of an unseen draft that is retried by itself a person says by this that they have looked for it. A project that
+    was saved under another number may be saved once more. An open circuit breaker lets one job through at once.
     """
     action = JobAction(now, actor, msg("Try again"))
     looked_for = job_filter.ids is not None and len(job_filter.ids) == 1
@@ -163,8 +166,8 @@ def _apply(
         ids = [row.id for row in rows]
         session.execute(update_by(event, now=deed.at, **values).where(SyncJobRow.id.in_(ids)))
         if event is Event.RETRIED:
-            unanswered = MatchQuestionRow.job_id.in_(ids), MatchQuestionRow.answer.is_(None)
-            session.execute(delete(MatchQuestionRow).where(*unanswered))
+            noted = MatchQuestionRow.candidates.contains([{"note": SAVED_ELSEWHERE}])
+            session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id.in_(ids), noted))
         if rows:
             session.execute(insert(AuditRow), [audit_entry(row, deed) for row in rows])
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))

@@ -54,7 +54,7 @@ def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
 
 
 def unanswered(database: Database, job_id: int) -> Sequence[Candidate]:
-    """Tell the candidates of a change that nobody has answered, nor retried, since it was asked about."""
+    """Tell the candidates of a change of which nobody has said anything since they were asked about."""
     query = select(MatchQuestionRow.candidates).where(MatchQuestionRow.job_id == job_id)
     found = database.scalar(query.where(MatchQuestionRow.answer.is_(None)))
     return [Candidate(**each) for each in found or ()]

@@ -25,6 +25,10 @@ MAX_INT32 = 2**31 - 1
 ITSELF = msg("the integration")
 """Who did what no person did, in the audit log."""
 
+LOST = msg("24SevenOffice does not have it any more.")
+GONE_THERE = "gone"
+"""Notes with a candidate that 24SevenOffice had this one and does not have it any more."""
+
 GONE = msg("Moment does not have the record any more.")
 
 
@@ -108,10 +112,10 @@ class SyncContext:
         """Ask a person which of these the record of a job is; whoever calls tells them so by an error."""
         match_questions.ask(self.database, job.id, candidates, now=self.clock())
 
-    def is_asked(self, job: SyncJob, number: str, *, note: str) -> bool:
-        """Tell whether a person is still to say what becomes of a number, of which this was noted."""
+    def noted(self, job: SyncJob, note: str) -> str:
+        """Tell of which number this was noted for as long as no person has acted; "" where of none."""
         asked = match_questions.unanswered(self.database, job.id)
-        return any(each.number == number and each.note == note for each in asked)
+        return next((each.number for each in asked if each.note == note), "")
 
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
         """Tell what persons answered about those jobs of which something was asked, by the job's id."""
@@ -147,6 +151,34 @@ class SyncContext:
         self._known.pop(record, None)
         now = self.clock()
         links.release(self.database, self.connection.id, record, because=because, actor=ITSELF, now=now)
+
+    def is_lost(self, entity_type: EntityType, number: int) -> bool:
+        """Tell whether 24SevenOffice does not have a customer or project any more."""
+        if entity_type is EntityType.CUSTOMER:
+            return not self.erp.existing_companies([number])
+        return not self.erp.existing_projects([number])
+
+    def release_lost(self, record: Record, number: int) -> None:
+        """End the link to what 24SevenOffice does not have any more, and note that for the one who is asked."""
+        self.release_link(record, because=LOST)
+        job = job_actions.find(self.database, self.connection.id, record)
+        if job and record.entity_type is EntityType.CUSTOMER:
+            lost = Candidate(
+                str(number), job_actions.record_name(self.database, self.connection.id, record), note=GONE_THERE
+            )
+            match_questions.ask(self.database, job.id, [lost], now=self.clock())
+
+    def lost_dependency(self, entity_type: EntityType, number: int | None) -> DependencyPendingError | None:
+        """Release the link to a customer or project, if that is why 24SevenOffice refused what names it.
+
+        Tells then what is to be waited for.
+        """
+        moment_id = self.moment_id(entity_type, str(number)) if number else None
+        if number is None or moment_id is None or not self.is_lost(entity_type, number):
+            return None
+        record = Record(entity_type, moment_id)
+        self.release_lost(record, number)
+        return _pending(record)
 
     def customer_number(self, moment_id: str) -> int:
         """Tell the customer number of a Moment customer.

@@ -8,7 +8,7 @@ from models.admin.match_questions import NEW, Candidate
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link
-from sync.engine.context import GONE, SyncContext, fingerprint
+from sync.engine.context import GONE, GONE_THERE, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import Company, CompanyDraft, Customer, CustomerDetails
@@ -51,8 +51,7 @@ class Customers:
         """Read a customer and see what has to be saved; a number that Moment lacks is returned at once."""
         customer = self._desk.moment.customer(job.record.id)
         if customer is None:
-            self._desk.release_link(job.record, because=GONE)
-            return skipped(msg("Moment does not have this customer any more."), error_code="gone")
+            return self._gone(job)
         with naming_record(title(customer)):
             draft = draft_of(customer, details=self._desk.settings.customer_details == "always")
             link = self._desk.link(job.record)
@@ -68,6 +67,7 @@ class Customers:
         Of new ones that may be the same, the first is saved before the others are looked for.
         """
         ended: dict[int, Success | SyncError] = {}
+        batch = self._without_lost(batch)
         while left := [item for item in batch if item.job.id not in ended]:
             try:
                 ended |= self._sent_first(left)
@@ -85,10 +85,36 @@ class Customers:
         saved = zip(ready, self._saved(ready), strict=True)
         return refused | {item.job.id: each for item, each in saved}
 
+    def _gone(self, job: SyncJob) -> Success:
+        """Release the link of a customer that Moment does not have any more, unless a person says who it is."""
+        number = self._desk.answers([job]).get(job.id, "")
+        if number.isdecimal() and not self._desk.is_lost(EntityType.CUSTOMER, int(number)):
+            self._desk.save_link(job.record, remote_id=number)
+            told = msg(
+                "Moment does not have this customer any more. What is left of it goes to {number}.", number=number
+            )
+            return Success(Outcome.SYNCED, message=told)
+        self._desk.release_link(job.record, because=GONE)
+        return skipped(msg("Moment does not have this customer any more."), error_code="gone")
+
     def _existing(self, job: SyncJob, customer: Customer) -> int | None:
-        """Find the customer that an attempt which broke off may have saved."""
-        found = self._desk.erp.find_company(customer.id) if job.outcome_unknown else None
+        """Find the customer that an attempt which broke off may have saved, unless a person says who it is."""
+        if not job.outcome_unknown or self._desk.answers([job]).get(job.id, NEW) != NEW:
+            return None
+        found = self._desk.erp.find_company(customer.id)
         return found.number if found else None
+
+    def _without_lost(self, batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer]:
+        """Take the numbers off those whom 24SevenOffice does not have any more: to save one would make it anew."""
+        linked = {item.draft.number for item in batch if item.draft.number and self._desk.link(item.job.record)}
+        there = self._desk.erp.existing_companies(linked) if linked else ()
+        return [
+            self._without_number(item) if item.draft.number in linked.difference(there) else item for item in batch
+        ]
+
+    def _without_number(self, item: PreparedCustomer) -> PreparedCustomer:
+        self._desk.release_lost(item.job.record, item.draft.number or 0)
+        return replace(item, draft=replace(item.draft, number=None))
 
     def _identified(self, batch: Sequence[PreparedCustomer]) -> Mapping[SyncJob, PreparedCustomer | SyncError]:
         """Give those without a number that of a customer who is there already, or ask a person."""
@@ -117,8 +143,28 @@ class Customers:
             match = replace(match, candidates=(matcher.by_number[match.number],) if taken else ())
         if match.candidates:
             self._ask_for_match(item, match.candidates, given)
+        if answer != NEW and (number is None or answer not in ("", str(number))):
+            self._refuse_unknown(item.job, answer)
         given.update(() if number is None else (number,))
         return replace(item, draft=replace(item.draft, number=number), is_new=answer == NEW)
+
+    def _refuse_unknown(self, job: SyncJob, answer: str) -> None:
+        """See that it is a new one: no person has named a number, and 24SevenOffice has not had it before.
+
+        Raises :class:`RejectedError` where it is not.
+        """
+        if answer:
+            raise RejectedError(
+                msg("24SevenOffice has no customer {number}, as somebody said.", number=answer),
+                error_code="customer_number",
+                remedy=msg("Open the record and enter the number of a customer that 24SevenOffice has."),
+            )
+        if lost := self._desk.noted(job, GONE_THERE):
+            raise RejectedError(
+                msg("24SevenOffice had this customer under number {number}, and has not any more.", number=lost),
+                error_code="which_customer",
+                remedy=msg("Open the record and say which customer it is now, or that it is a new one."),
+            )
 
     def _ask_for_match(self, item: PreparedCustomer, companies: Sequence[Company], given: set[int]) -> None:
         """Put the candidates before a person. Raises :class:`RejectedError`, which tells them."""

@@ -97,8 +97,17 @@ class Invoices:
             if found:
                 answers[item.job.id] = found
             else:
-                answers |= _all([item], refusal) if len(batch) == 1 else self._post([item], year=year)
+                answers |= self._refused(item, refusal) if len(batch) == 1 else self._post([item], year=year)
         return answers
+
+    def _refused(self, item: PreparedInvoice, refusal: SyncError) -> dict[int, Success | SyncError]:
+        """Tell why 24SevenOffice took no voucher: it may not have the customer or a project any more."""
+        named = {(EntityType.CUSTOMER, each.customer_number) for each in item.voucher.entries}
+        named |= {(EntityType.PROJECT, each.project_number or 0) for each in item.voucher.entries}
+        lost = [error for each in sorted(named) if (error := self._desk.lost_dependency(*each))]
+        if not lost:
+            return _all([item], refusal)
+        return {item.job.id: lost[0].replace(title=item.title)}
 
     def _verify(self, item: PreparedInvoice) -> Success | None:
         """Find a voucher that an earlier call may have saved.

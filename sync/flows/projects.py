@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from i18n.messages import Message, msg
+from models.admin.job_actions import SAVED_ELSEWHERE
 from models.admin.match_questions import Candidate
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
@@ -17,9 +18,6 @@ from sync.rules.matching import same_project
 from sync.rules.normalization import clean
 
 MAX_NAME_LENGTH = 200
-
-SAVED_ELSEWHERE = "saved_elsewhere"
-"""Notes with a question that 24SevenOffice has saved the project under a number of its own."""
 
 DISPUTED = msg("The project has another number in Moment by now, which another project has in 24SevenOffice.")
 """Why a project that got another number has no link: its invoices and costs wait until its number is clear."""
@@ -82,7 +80,7 @@ class Projects:
                 self._desk.release_link(item.job.record, because=DISPUTED)
                 raise
         number = str(item.draft.number)
-        if self._desk.is_asked(item.job, number, note=SAVED_ELSEWHERE):
+        if self._desk.noted(item.job, SAVED_ELSEWHERE) == number:
             raise _saved_elsewhere(number)
         self._desk.renew_lease()
         try:
@@ -91,7 +89,7 @@ class Projects:
             if error.error_code == "project_number":  # it is saved: another try would make one more
                 asked = Candidate(number, item.draft.name, note=SAVED_ELSEWHERE)
                 self._desk.ask_for_match(item.job, [asked])
-            raise
+            raise self._desk.lost_dependency(EntityType.CUSTOMER, item.draft.customer_number) or error from error
         self._desk.save_link(item.job.record, remote_id=number, fingerprint=item.fingerprint)
         return Success(Outcome.SYNCED, item.title, msg("“{name}” saved.", name=item.draft.name))
 

@@ -95,6 +95,10 @@ class LedgerFile:
         found = next((row for row in self._rows() if row["customer"] == str(number)), None)
         return Company(number, found["name"], found["organization_number"]) if found else None
 
+    def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
+        """Tell which of these lines are on."""
+        return [number for number in numbers if self.company(number)]
+
     def all_companies(self) -> Collection[Company]:
         """Tell the customers and suppliers that lines are on."""
         numbers = {int(row["customer"]) for row in self._rows() if row["customer"]}

@@ -10,7 +10,7 @@ from models.inbox import dependencies, links
 from models.inbox.links import Link
 from models.schema.tables import SyncJobRow
 from sync.errors import UnavailableError
-from sync.records import Customer, Invoice
+from sync.records import Company, Customer, Invoice
 from tests import factories
 from tests.sync.conftest import World
 
@@ -242,6 +242,7 @@ def test_where_customers_do_not_travel_any_more_what_waited_uses_moments_number(
     world.receive(EntityType.INVOICE, "9")
     world.run()
     world.change_settings(entity_types=["invoice"])
+    world.erp.companies[555] = Company(555, "Nordlys")
     pass_by(world, hours=1)
     (voucher,) = world.erp.vouchers.values()
     assert voucher.entries[0].customer_number == 555

@@ -1,4 +1,4 @@
-"""What an operator does about records, one or many: retry, dismiss, reopen, or answer a match question."""
+"""What an operator does about records, one or many: retry, dismiss, reopen, answer a match question, link anew."""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,13 +9,15 @@ from fastapi import APIRouter, HTTPException, Response, status
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import ImmutableMultiDict
 
-from models.admin import job_actions, job_list, match_questions
+from models.admin import job_actions, job_list, match_questions, relink
 from models.admin.job_actions import DO_NOT_TRANSFER, OPEN, RESOLVED_BY_HAND, RETRIABLE, ActionResult
 from models.admin.job_filter import JobFilter
 from models.database import Database
 from models.enums import JobState, Scope
+from models.inbox.links import LinkTakenError
+from sync.engine.context import is_int32
 from web.dependencies import Form, text
-from web.security.auth import Operator
+from web.security.auth import Operator, UserContext
 from web.views.filters import Filter
 from worker import dispatch
 
@@ -94,14 +96,40 @@ def act(context: Operator, form: Form) -> Response:
 @router.post("/{job_id}/answer")
 def answer(context: Operator, job_id: int, form: Form) -> Response:
     """Take the record of 24SevenOffice that somebody chose, or none; what is not offered changes nothing."""
-    job = job_actions.show(context.database, job_id)
-    if job is None or not context.scope.allows(job.connection_id):
-        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    _check_allowed(context, job_id)
     acted = match_questions.answer(
         context.database, job_id, text(form, "choice"), actor=context.actor, now=context.now
     )
+    return _retried(job_id, acted)
+
+
+@router.post("/{job_id}/link")
+def link(context: Operator, job_id: int, form: Form) -> Response:
+    """End the link of a customer or project, and have it identified anew or as the customer with a number."""
+    _check_allowed(context, job_id)
+    number = text(form, "number").strip()
+    if number and not is_int32(number):
+        return _not_linked(job_id, "invalid")
+    try:
+        acted = relink.relink(context.database, job_id, number, actor=context.actor, now=context.now)
+    except LinkTakenError:
+        return _not_linked(job_id, "taken")
+    return _retried(job_id, acted)
+
+
+def _check_allowed(context: UserContext, job_id: int) -> None:
+    job = job_actions.show(context.database, job_id)
+    if job is None or not context.scope.allows(job.connection_id):
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+
+
+def _retried(job_id: int, acted: ActionResult) -> Response:
     dispatch.dispatch_lanes(acted.lanes)
     return RedirectResponse(f"/records/{job_id}?done=retry-{acted.count}", status.HTTP_303_SEE_OTHER)
+
+
+def _not_linked(job_id: int, problem: str) -> Response:
+    return RedirectResponse(f"/records/{job_id}?link={problem}#link", status.HTTP_303_SEE_OTHER)
 
 
 def _do(database: Database, name: str, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:

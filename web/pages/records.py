@@ -6,9 +6,9 @@ from itertools import chain
 
 from fastapi import APIRouter, HTTPException, Response, status
 
-from models.admin import email_log, job_actions, job_list, match_questions
+from models.admin import email_log, job_actions, job_list, match_questions, relink
 from models.admin.job_actions import AttemptView, JobAction
-from models.enums import EntityType
+from models.enums import EntityType, JobState
 from models.pagination import Key, Page
 from sync.error_codes import ERROR_CODES, GROUPS
 from web.pages.record_actions import ACTIONS, Done
@@ -29,7 +29,7 @@ def show_expenses(context: Reader, page: str = "", done: str = "") -> Response:
 
 
 @router.get("/records/{job_id}")
-def show(context: Reader, job_id: int, page: str = "", done: str = "") -> Response:
+def show(context: Reader, job_id: int, page: str = "", done: str = "", link: str = "") -> Response:
     database = context.database
     job = job_actions.show(database, job_id)
     if job is None or not context.scope.allows(job.connection_id):
@@ -45,6 +45,8 @@ def show(context: Reader, job_id: int, page: str = "", done: str = "") -> Respon
         emails=email_log.of_job(database, job_id),
         done=Done.read(done),
         candidates=match_questions.candidates_of(database, job_id),
+        relinks=job.record.entity_type in relink.TYPES and job.state is not JobState.RUNNING,
+        link_problem=link,
         actions=[name for name, action in ACTIONS.items() if job.state in action.for_selected],
     )
 

@@ -12,8 +12,11 @@ from models.admin.job_actions import DO_NOT_TRANSFER, RESOLVED_BY_HAND
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.admin.match_questions import Candidate
+from models.admin.relink import relink as relink_record
 from models.connections.repository import Connection
 from models.enums import PENDING, JobState
+from models.inbox.links import LinkTakenError
+from sync.engine.context import is_int32
 from worker import dispatch
 from worker.cli import ACTOR, ConnectionName
 from worker.cli.tables import aligned
@@ -119,6 +122,27 @@ def choose(job_id: int, number: str, *, new: bool) -> None:
         raise click.ClickException(f"Change {job_id} does not offer that: see `jobs show {job_id}`.")
     dispatch.dispatch_lanes(acted.lanes)
     click.echo(f"{job.title}: {match_questions.answer_text(job.record.entity_type, choice)}.")
+
+
+@jobs.command()
+@click.argument("job_id", type=int)
+@click.argument("number", required=False, default="")
+def relink(job_id: int, number: str) -> None:
+    """End the link of a customer or project, and have it identified anew, or as the customer with NUMBER.
+
+    For one that was merged or deleted in 24SevenOffice, or linked to the wrong one. What is booked stays as it is.
+    """
+    job, container = _view(job_id), get_container()
+    if number and not is_int32(number):
+        raise click.UsageError(f"{number} is no customer number.")
+    try:
+        acted = relink_record(container.database, job_id, number, actor=ACTOR, now=container.clock())
+    except LinkTakenError as error:
+        raise click.ClickException(f"Customer {number} is linked to {error}: relink that one first.") from error
+    if not acted.count:
+        raise click.ClickException("Only a customer, or a project without a number, that no worker has in hand.")
+    dispatch.dispatch_lanes(acted.lanes)
+    click.echo(f"{job.title}: identified as {number}." if number else f"{job.title}: identified anew.")
 
 
 def _candidate(each: Candidate) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from models.admin import job_actions, job_list
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome, Record
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
-from sync.records import Entry, ExportStatus, FiscalYear, PostedLine
+from sync.records import Company, Entry, ExportStatus, FiscalYear, PostedLine, ProjectDraft
 from tests import factories
 from tests.sync.conftest import World
 
@@ -81,6 +81,7 @@ def test_a_credit_note_turns_the_amounts_around(world: World) -> None:
 
 def test_the_factoring_id_stands_in_for_the_customers_own_number(world: World) -> None:
     world.change_settings(factoring_id=99)
+    world.erp.companies[99] = Company(99, "Factoring AS")
     put(world)
     sync(world)
     assert {entry.customer_number for entry in world.erp.vouchers[2026, 1].entries} == {99}
@@ -292,6 +293,7 @@ def test_the_numbers_of_the_series_are_used_where_the_connection_says_so(world: 
 def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_travel(world: World) -> None:
     world.change_settings(entity_types=["invoice"])
     world.moment.put(factories.customer("7", number="555"))
+    world.erp.companies[555], world.erp.projects[1] = Company(555, "Nordlys"), ProjectDraft(1, "Kulturhuset")
     put(world)
     sync(world)
     (receivable, _) = world.erp.vouchers[2026, 1].entries

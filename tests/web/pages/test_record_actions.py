@@ -4,6 +4,8 @@ from models.admin import job_actions, match_questions
 from models.admin.job_list import JobView
 from models.admin.match_questions import Candidate
 from models.enums import EntityType, JobState, Record, Role
+from models.inbox import links
+from models.inbox.links import Link
 from models.inbox.transitions import Event
 from tests.factories import NOW, settings
 from tests.installation import failed_job, messages
@@ -171,3 +173,60 @@ def test_who_only_looks_sees_the_candidates_without_a_choice(web: Web, container
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}")
     assert "Nordlys Oslo" in page.text
     assert forms_to(page, f"/records/{job_id}/answer") == []
+
+
+def linked(web: Web, container: Container, entity_type: EntityType = EntityType.CUSTOMER) -> int:
+    """Have a customer or project that is synced and linked to number 10234."""
+    record = Record(entity_type, "8")
+    links.save(container.database, web.connection.id, record, Link("10234"), now=NOW)
+    return completed_job(container.database, web.connection.id, record, title="Customer Nordlys").id
+
+
+def test_a_person_links_a_customer_to_another_number_and_the_audit_log_says_who(
+    web: Web, container: Container
+) -> None:
+    job_id = linked(web, container)
+    person = web.as_(Role.OPERATOR)
+    assert "Link anew" in person.get(f"/records/{job_id}").text
+    answer = person.post(f"/records/{job_id}/link", number=" 10300 ")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/records/{job_id}?done=retry-1")
+    assert answers(container, job_id) == "10300"
+    assert links.find(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8")) is None
+    assert messages(container) == [("sync_customers", web.connection.id)]
+    assert "the link to number 10234 in 24SevenOffice is released" in person.get("/audit-log").text
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [("A-1", "That is no customer number."), ("10235", "That customer is linked to another record in Moment.")],
+)
+def test_a_number_that_cannot_be_linked_changes_nothing(
+    web: Web, container: Container, number: str, told: str
+) -> None:
+    job_id = linked(web, container)
+    other = Record(EntityType.CUSTOMER, "9")
+    links.save(container.database, web.connection.id, other, Link("10235"), now=NOW)
+    person = web.as_(Role.OPERATOR)
+    answer = person.post(f"/records/{job_id}/link", number=number)
+    assert told in person.get(answer.headers["Location"]).text
+    assert links.find(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8")) == Link("10234")
+    assert messages(container) == []
+
+
+def test_only_an_operator_of_the_company_ends_a_link(web: Web, container: Container) -> None:
+    job_id = linked(web, container)
+    other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    assert web.as_(Role.OPERATOR, connections=[other.id]).post(f"/records/{job_id}/link").status_code == 404
+    viewer = web.as_(Role.VIEWER)
+    assert "Link anew" not in viewer.get(f"/records/{job_id}").text
+    assert viewer.post(f"/records/{job_id}/link").status_code == 404
+    forged = web.as_(Role.OPERATOR).post(f"/records/{job_id}/link", csrf="")
+    assert forged.status_code == 403
+    assert links.find(container.database, web.connection.id, Record(EntityType.CUSTOMER, "8")) == Link("10234")
+
+
+def test_a_customer_that_24sevenoffice_lost_can_be_said_to_be_new_only(web: Web, container: Container) -> None:
+    job_id = asked(web, container, EntityType.CUSTOMER, Candidate("10234", "Nordlys", note="gone"))
+    page = web.as_(Role.OPERATOR).get(f"/records/{job_id}")
+    assert "not there any more" in page.text
+    assert forms_to(page, f"/records/{job_id}/answer") == ["new"]

@@ -1,0 +1,183 @@
+"""Customers and projects that were merged, deleted or remade on either side find their way to the right record."""
+
+import pytest
+
+from models.admin import job_actions, match_questions
+from models.admin.relink import relink
+from models.enums import EntityType, JobState, Outcome, Record
+from models.inbox import links
+from models.inbox.links import LinkTakenError
+from sync.records import Company
+from tests import factories
+from tests.sync.conftest import World
+
+CUSTOMER, INVOICE, PROJECT = EntityType.CUSTOMER, EntityType.INVOICE, EntityType.PROJECT
+
+RELEASED = "Customer Nordlys Arkitekter AS: the link to number 10001 in 24SevenOffice is released."
+
+
+def link_of(world: World, record_id: str, entity_type: EntityType = CUSTOMER) -> str | None:
+    found = links.find(world.database, world.connection.id, Record(entity_type, record_id))
+    return found.remote_id if found else None
+
+
+def say(world: World, record_id: str, number: str, entity_type: EntityType = CUSTOMER) -> int:
+    job_id = world.job(entity_type, record_id).id
+    return relink(world.database, job_id, number, actor="kari", now=world.now).count
+
+
+def deeds(world: World, record_id: str) -> list[tuple[str, str]]:
+    told = job_actions.actions(world.database, world.job(CUSTOMER, record_id).id)
+    return [(each.actor, each.action) for each in reversed(told)]
+
+
+def booked_on(world: World) -> list[int]:
+    return [each.entries[0].customer_number for each in world.erp.vouchers.values()]
+
+
+def post(world: World, record_id: str = "9", *, number: int = 1, customer_id: str = "7") -> None:
+    invoice = factories.invoice(record_id, number=number, customer_id=customer_id, project_id="")
+    world.moment.put(invoice)
+    world.receive(INVOICE, record_id)
+    world.run()
+
+
+def test_an_invoice_goes_to_the_customer_that_its_own_was_merged_into_in_24sevenoffice(world: World) -> None:
+    world.begin()
+    del world.erp.companies[10001]
+    world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter", "923609016")
+    post(world)
+    assert booked_on(world) == [10300]
+    assert (link_of(world, "7"), world.moment.customers["7"].number) == ("10300", "10300")
+    assert deeds(world, "7")[0] == ("the integration", f"{RELEASED} 24SevenOffice does not have it any more.")
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_customer_deleted_in_24sevenoffice_is_asked_about_and_never_made_anew_by_itself(
+    world: World, *, renamed: bool
+) -> None:
+    world.begin()
+    del world.erp.companies[10001]
+    if renamed:
+        world.moment.put(factories.customer("7", name="Nordlys AS", number="10001"))
+        world.receive(CUSTOMER, "7")
+        world.run()
+    post(world)
+    job = world.job(CUSTOMER, "7")
+    assert (job.state, job.error_code, dict(world.erp.companies)) == (
+        JobState.NEEDS_ATTENTION,
+        "which_customer",
+        {},
+    )
+    assert booked_on(world) == []
+    match_questions.answer(world.database, job.id, match_questions.NEW, actor="kari", now=world.now)
+    world.run()
+    assert booked_on(world) == list(world.erp.companies)
+    assert world.job(INVOICE, "9").outcome is Outcome.SYNCED
+
+
+def test_a_project_deleted_in_24sevenoffice_is_made_again_before_its_invoice(world: World) -> None:
+    world.begin()
+    del world.erp.projects[1]
+    world.moment.put(factories.invoice("9"))
+    world.receive(INVOICE, "9")
+    world.run()
+    assert list(world.erp.projects) == [1]
+    assert world.job(INVOICE, "9").outcome is Outcome.SYNCED
+
+
+def test_a_project_waits_for_its_customer_that_24sevenoffice_has_not_any_more(world: World) -> None:
+    world.begin()
+    del world.erp.companies[10001]
+    world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter AS", "923609016")
+    world.moment.put(factories.project("8", name="Kulturhuset, trinn 2"))
+    world.receive(PROJECT, "8")
+    world.run()
+    assert world.erp.projects[1].customer_number == 10300
+
+
+def test_a_refused_invoice_whose_customer_is_there_needs_a_person_as_ever(world: World) -> None:
+    world.begin()
+    world.moment.put(factories.invoice("9", project_id="", kid="refuse me"))
+    world.receive(INVOICE, "9")
+    world.run()
+    assert world.job(INVOICE, "9").state is JobState.NEEDS_ATTENTION
+    assert link_of(world, "7") == "10001"
+
+
+def test_a_customer_remade_in_moment_takes_the_place_of_the_one_that_is_gone(world: World) -> None:
+    world.begin()
+    world.moment.put(factories.customer("70"))
+    del world.moment.customers["7"]
+    world.receive(CUSTOMER, "70")
+    world.run()
+    job = world.job(CUSTOMER, "70")
+    offered = match_questions.candidates_of(world.database, job.id)
+    assert [(each.number, each.note) for each in offered] == [("10001", "")]
+    match_questions.answer(world.database, job.id, "10001", actor="kari", now=world.now)
+    world.run()
+    assert (link_of(world, "7"), link_of(world, "70")) == (None, "10001")
+
+
+def test_a_person_says_which_customer_it_is_instead(world: World) -> None:
+    world.begin()
+    world.erp.companies[10300] = Company(10300, "Nordlys Holding AS", "974760673")
+    assert say(world, "7", "10300") == 1
+    world.run()
+    assert (link_of(world, "7"), world.moment.customers["7"].number) == ("10300", "10300")
+    post(world)
+    assert booked_on(world) == [10300]
+    assert [deed for actor, deed in deeds(world, "7") if actor == "kari"] == [
+        f"{RELEASED} It is to be Customer 10300.",
+        "Customer Nordlys Arkitekter AS is to be number 10300 in 24SevenOffice",
+        "Try again: Customer Nordlys Arkitekter AS",
+    ]
+
+
+def test_a_number_that_24sevenoffice_has_not_is_refused_and_nothing_made(world: World) -> None:
+    world.begin()
+    say(world, "7", "99999")
+    world.run()
+    assert world.job(CUSTOMER, "7").error_code == "customer_number"
+    assert list(world.erp.companies) == [10001]
+    say(world, "7", "")
+    world.run()
+    assert link_of(world, "7") == "10001"
+
+
+def test_a_customer_that_another_record_is_linked_to_is_not_taken_from_it(world: World) -> None:
+    world.begin()
+    world.moment.put(factories.customer("70", name="Fjord AS", organization_number="", email=""))
+    world.receive(CUSTOMER, "70")
+    world.run()
+    with pytest.raises(LinkTakenError, match="Nordlys Arkitekter AS"):
+        say(world, "70", "10001")
+    assert (link_of(world, "7"), link_of(world, "70")) == ("10001", "10002")
+
+
+def test_an_invoice_of_a_customer_that_moment_deleted_goes_where_a_person_says(world: World) -> None:
+    world.begin()
+    del world.moment.customers["7"]
+    world.receive(CUSTOMER, "7")
+    world.run()
+    post(world)
+    assert world.job(INVOICE, "9").error_code == "dependency_gone"
+    say(world, "7", "10001")
+    world.run()
+    assert booked_on(world) == [10001]
+    assert world.job(INVOICE, "9").outcome is Outcome.SYNCED
+
+
+def test_a_project_is_identified_anew_and_takes_no_number_from_a_person(world: World) -> None:
+    world.begin()
+    assert say(world, "8", "500", PROJECT) == 0
+    assert say(world, "8", "", PROJECT) == 1
+    world.run()
+    assert link_of(world, "8", PROJECT) == "1"
+
+
+def test_the_link_of_an_invoice_cannot_be_ended(world: World) -> None:
+    world.begin()
+    post(world)
+    assert say(world, "9", "", INVOICE) == 0
+    assert link_of(world, "9", INVOICE) == "2026/1"
