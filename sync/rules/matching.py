@@ -56,9 +56,11 @@ class CustomerMatcher:
         return Match(candidates=tuple(dict.fromkeys(_compatible(customer, found))))
 
     def known(self, customer: Customer) -> int | None:
-        """Tell the number of the customer that either system names as this one, where nothing else denies it."""
-        named = [each for each in self._by_moment_id.get(customer.id, []) if _agrees(customer, each)]
-        named = named or [each for each in self._numbered(customer) if is_same(customer, each)]
+        """Tell the number of the customer in use that either system names as this one, where nothing denies it."""
+        named = [
+            each for each in self._by_moment_id.get(customer.id, []) if each.active and _agrees(customer, each)
+        ]
+        named = named or [each for each in self._numbered(customer) if each.active and is_same(customer, each)]
         return min((each.number for each in named), default=None)
 
     def has_namesake(self, customer: Customer) -> bool:

@@ -69,6 +69,12 @@ def test_the_customer_index_tells_private_persons_from_businesses(erp: Erp) -> N
     assert [company.person for company in erp.all_companies()] == [False, True]
 
 
+def test_those_of_the_customers_are_returned_that_are_there(erp: Erp) -> None:
+    erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2")])
+    assert sorted(erp.existing_companies([10001, 10002, 4711])) == [10001, 10002]
+    assert not erp.existing_companies([4711])
+
+
 def test_those_of_the_projects_are_returned_that_are_there(seeded: Erp) -> None:
     assert seeded.existing_projects([1, 4711]) == [ExistingProject(1, "Kulturhuset", 10001)]
     assert seeded.existing_projects([4711]) == []

@@ -76,6 +76,16 @@ def test_what_was_deleted_is_gone_when_all_is_read_again(stranger: Stranger, erp
     assert list(erp.all_companies()) == []
 
 
+def test_what_turns_out_to_be_deleted_is_in_the_customer_index_no_longer(
+    stranger: Stranger, erp: TwentyFourGateway
+) -> None:
+    number = enter(stranger, "Nordlys AS")
+    assert len(erp.all_companies()) == 1
+    stranger.control("POST", "/reset")
+    assert not erp.existing_companies([number])
+    assert list(erp.all_companies()) == []
+
+
 def test_a_glance_counts_those_out_of_use_as_well_and_asks_what_has_changed(
     stranger: Stranger, erp: TwentyFourGateway
 ) -> None:

@@ -102,6 +102,14 @@ def test_a_supplier_and_one_out_of_use_are_asked_about_unless_there_is_a_custome
     assert matched(unfit, NORDLYS) == Match(10234)
 
 
+@pytest.mark.parametrize("known_by", [{"moment_id": "7"}, {}])
+def test_one_that_is_known_but_out_of_use_is_asked_about(known_by: dict[str, Any]) -> None:
+    merged_away = replace(NORDLYS, active=False, **known_by)
+    assert matched(merged_away, number="10234") == Match(candidates=(merged_away,))
+    merged_into = replace(NORDLYS, number=10300)
+    assert matched(merged_away, merged_into, number="10234") == Match(10300)
+
+
 def test_one_that_carries_another_external_id_is_asked_about() -> None:
     held = Company(10234, "Nordlys Arkitekter AS", "923609016", moment_id="8")
     assert matched(held) == Match(candidates=(held,))

@@ -7,15 +7,17 @@ import requests
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
-from models.admin import job_list
+from models.admin import job_list, match_questions
 from models.admin.job_filter import JobFilter
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record
-from models.inbox import webhook_intake
+from models.inbox import links, webhook_intake
 from models.inbox.enqueue import enqueue
+from models.inbox.links import Link
 from models.inbox.webhook_intake import WebhookTarget
-from tests.factories import settings
+from tests.factories import NOW, settings
 from tests.installation import failed_job, installed, process
+from tests.models.completed_jobs import completed_job
 from worker import container as worker_container
 from worker import tasks
 from worker.__main__ import main
@@ -308,6 +310,27 @@ def test_a_worker_is_not_blamed_for_redis(environ: dict[str, str]) -> None:
 
 def states(container: Container) -> dict[int, JobState]:
     return {view.id: view.state for view in job_list.latest(container.database, JobFilter())}
+
+
+def test_a_customer_is_linked_anew(container: Container, connection: Connection) -> None:
+    customers = [Record(EntityType.CUSTOMER, each) for each in "78"]
+    job_ids = [
+        completed_job(container.database, connection.id, each, title=f"Customer {each.id}").id
+        for each in customers
+    ]
+    links.save(container.database, connection.id, customers[0], Link("10001"), now=NOW)
+    links.save(container.database, connection.id, customers[1], Link("10002"), now=NOW)
+    assert "Customer 8" not in run("jobs", "relink", str(job_ids[0]), "10300")
+    assert links.find(container.database, connection.id, customers[0]) is None
+    assert match_questions.answers(container.database, job_ids) == {job_ids[0]: "10300"}
+    assert "relink that one first" in refused("jobs", "relink", str(job_ids[0]), "10002")
+    assert "no customer number" in refused("jobs", "relink", str(job_ids[0]), "A-1")
+    assert run("jobs", "relink", str(job_ids[0])) == "Customer 7: identified anew.\n"
+    assert match_questions.answers(container.database, job_ids) == {}
+    invoice = completed_job(
+        container.database, connection.id, Record(EntityType.INVOICE, "9"), title="Invoice 9"
+    ).id
+    assert "Only a customer" in refused("jobs", "relink", str(invoice))
 
 
 def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
