@@ -26,6 +26,7 @@ from models.inbox.transitions import Event
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from worker import container as worker_container
 from worker.container import Container
+from worker.queues import QUEUES
 
 T = TypeVar("T")
 
@@ -90,8 +91,8 @@ def process(*arguments: str, environ: Mapping[str, str]) -> Iterator[subprocess.
 
 
 def messages(container: Container) -> list[tuple[str, int]]:
-    """What waits in the queue: tasks and the numbers of their connections, the first to be taken first."""
-    waiting = [json.loads(each) for each in container.redis.lrange("sync", 0, -1)]
+    """What waits in the queues: tasks and the numbers of their connections, the first of each to be taken first."""
+    waiting = [json.loads(each) for queue in QUEUES for each in container.redis.lrange(queue, 0, -1)]
     return [(each["headers"]["task"], json.loads(each["headers"]["argsrepr"])[0]) for each in reversed(waiting)]
 
 

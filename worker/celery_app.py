@@ -22,11 +22,10 @@ from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
 from worker.container import get_container
 from worker.observability.metrics import serve
+from worker.queues import LANES, QUEUE_OF, QUEUES, ChannelsBeside
 from worker.schedule import beat_schedule
 
 log = structlog.get_logger()
-
-QUEUE = "sync"
 
 EXPECTED_ERRORS = (DatabaseUnavailableError, RedisError, UnknownConnectionError)
 """Troubles of a task that are a line in the log and no more: beat comes round again, so nothing is lost."""
@@ -54,11 +53,12 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        "task_default_queue": QUEUE,
-        "task_queues": [Queue(QUEUE)],
+        "task_default_queue": LANES,
+        "task_queues": [Queue(queue) for queue in QUEUES],
+        "task_routes": {task: {"queue": queue} for task, queue in QUEUE_OF.items()},
         "task_create_missing_queues": False,
         "task_annotations": {"*": {"throws": EXPECTED_ERRORS}},
-        "worker_pool": "threads",
+        "worker_pool": "worker.queues:TaskPool",
         "worker_concurrency": settings.worker_threads,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,  # for Flower
@@ -70,6 +70,7 @@ _running: dict[str, ExitStack] = {}
 """What surrounds each task that runs, by its id: Celery tells when one begins and when it ends."""
 
 app = Celery("moment24", include=["worker.tasks"], set_as_current=False)
+app.steps["consumer"].add(ChannelsBeside)
 app.add_defaults(lambda: configuration(Settings()))  # read when it is first needed, not when this is imported
 
 

@@ -37,6 +37,7 @@ from worker.observability.installation_metrics import InstallationMetrics
 from worker.observability.instrumentation import Instrumentation
 from worker.observability.metrics import Metrics
 from worker.observability.tracing import Tracer
+from worker.queues import threads_beside
 from worker.record_urls import RecordUrls, find_record_urls
 
 REDIS_SECONDS = 2
@@ -218,6 +219,6 @@ def _soap_client(settings: Settings, budget: Budget, instrumentation: Instrument
         budget=budget,
         connect_seconds=settings.connect_seconds,
         answer_seconds=settings.answer_seconds,
-        threads=settings.worker_threads,
+        threads=settings.worker_threads + sum(threads_beside(settings.worker_threads).values()),
         on_call=partial(instrumentation.call_completed, "twentyfour"),
     )

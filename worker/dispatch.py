@@ -13,6 +13,8 @@ from redis.exceptions import RedisError
 from models.enums import Lane
 from worker.celery_app import app
 from worker.container import get_container
+from worker.queues import QUEUE_OF
+from worker.schedule import GRACE_SECONDS
 
 log = structlog.get_logger()
 
@@ -32,7 +34,7 @@ def dispatch_polls(task: str, intervals: Mapping[int, timedelta], *, limit: int 
     """Send connections their polls, at most so many and the first of them first.
 
     One that was sent its poll within half of its interval between two polls is passed over: it is on its way, or
-    it failed just now.
+    it failed just now. What no worker has taken up after that is dropped, so that polls that hang do not pile up.
     """
     waits = ((task, number, interval.total_seconds() / 2) for number, interval in intervals.items())
     _send(waits, limit=limit)
@@ -65,7 +67,10 @@ def _send(messages: Iterable[tuple[str, int, float]], *, limit: int | None = Non
             if sent == limit:
                 return
             if container.redis.set(_key(task, number), "", nx=True, px=max(1, int(seconds * 1000))):
-                app.send_task(task, args=[number], retry=False, headers=container.tracer.headers())
+                expires = seconds + GRACE_SECONDS if task in QUEUE_OF else None
+                app.send_task(
+                    task, args=[number], retry=False, expires=expires, headers=container.tracer.headers()
+                )
                 sent += 1
     except (RedisError, OperationalError) as error:
         log.warning("dispatch_failed", because=str(error))

@@ -6,12 +6,15 @@ from config.settings import Settings
 
 ALERT_SECONDS = 15
 HOUR = 3600
+GRACE_SECONDS = 60
+"""How long a message of beat may be late: the clocks of two hosts differ by less, or no lane is drained."""
+
 EXPENSE_SECONDS = 10
 """How often beat looks whose interval has passed: often, so that polls come a few at a time and hold nobody up."""
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Tell which task comes round how often; one that was not run before its next turn is dropped."""
+    """Tell which task comes round how often; one that was not run long after its next turn is dropped."""
     seconds = {
         "dispatch_due": settings.dispatch_seconds,
         "poll_all": settings.poll_seconds,
@@ -21,5 +24,6 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         "delete_old": HOUR,
     }
     return {
-        task: {"task": task, "schedule": every, "options": {"expires": every}} for task, every in seconds.items()
+        task: {"task": task, "schedule": every, "options": {"expires": every + GRACE_SECONDS}}
+        for task, every in seconds.items()
     }

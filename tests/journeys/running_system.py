@@ -12,8 +12,8 @@ from config.settings import Settings
 from local.processes import Log
 from local.stack import Plan, Stack
 from tests.journeys.firm import Firm
-from worker.celery_app import QUEUE
 from worker.container import Container
+from worker.queues import LANES, QUEUE_OF
 
 
 class RunningSystem:
@@ -32,7 +32,7 @@ class RunningSystem:
 
     def beat(self, task: str, *numbers: int) -> None:
         """Send a task to the worker."""
-        self._celery.send_task(task, args=numbers, queue=QUEUE, ignore_result=True)
+        self._celery.send_task(task, args=numbers, queue=QUEUE_OF.get(task, LANES), ignore_result=True)
 
     def firm(self, company: str = "") -> Firm:
         """Make a firm that is not connected yet, of a company that Moment has or of one of its own."""

@@ -5,9 +5,9 @@ import pytest
 from local.demo_user import eventually, expect
 from models.enums import EntityType
 from tests.journeys.firm import Firm
-from worker.celery_app import QUEUE
 from worker.container import clock
 from worker.jobs import polls
+from worker.queues import QUEUE_OF
 
 MANY = 300
 
@@ -31,7 +31,7 @@ def test_a_poll_without_news_is_one_call_for_each_of_many_connections(firm: Firm
     def all_polled() -> None:
         firm.beat("poll_all_expenses")  # each round is a few of them
         expect("still to be polled", polls.expenses_due(firm.container, every=1).due.keys() & set(branches), set())
-        expect("messages", firm.container.redis.llen(QUEUE), 0)
+        expect("messages", firm.container.redis.llen(QUEUE_OF["poll_expenses"]), 0)
         expect("calls", firm.calls() | {"Login": 1}, {"GetTransactions": MANY, "Login": 1})
 
     eventually(all_polled)

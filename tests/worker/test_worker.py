@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from models.admin.operations import OperationResult, OperationType
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox.enqueue import enqueue
-from tests.installation import eventually, process
+from tests.installation import TIMEOUT_SECONDS, eventually, failed_job, process
 from worker import dispatch, heartbeat
 from worker.celery_app import app
 from worker.container import Container, clock
@@ -70,6 +71,32 @@ def test_a_worker_works_also_where_its_port_for_metrics_is_taken(environ: Mappin
         assert running.stdout
         assert any("metrics_not_served" in line for line in iter(running.stdout.readline, ""))
         await_line(running, "ready.")
+
+
+def test_one_system_that_hangs_for_all_holds_up_neither_mails_nor_sweep_nor_the_other(
+    container: Container, connection: Connection, environ: Mapping[str, str], fresh_systems: dict[str, str]
+) -> None:
+    """More polls of Moment hang than the worker has threads, for longer than the test waits."""
+    hang = {"operation": "*", "kind": "hang", "times": 1000, "seconds": TIMEOUT_SECONDS * 2}
+    requests.post(f"{fresh_systems['moment']}/faults", json=hang, timeout=10).raise_for_status()
+    polled = [
+        container.connections.add(f"Branch {n}", connection.settings, actor="test", now=clock())[0]
+        for n in range(9)
+    ]
+    costs = {"entity_types": ["expense"], "expense_accounts": "4000"}
+    container.connections.update(connection.id, costs, actor="test", now=clock())
+    with process(
+        "celery", "-A", "worker.celery_app", "worker", *ALONE, environ={**environ, "WORKER_THREADS": "4"}
+    ):
+        dispatch.dispatch_polls("poll_moment", {each.id: timedelta(minutes=5) for each in polled})
+        eventually(lambda: requests.get(f"{fresh_systems['moment']}/calls", timeout=10).json())
+        failed_job(container, connection)
+        for task in ("send_alerts", "dispatch_due"):
+            app.send_task(task)
+        dispatch.dispatch_polls("poll_expenses", {connection.id: timedelta(minutes=5)})
+        eventually(lambda: requests.get(f"{fresh_systems['mail']}/mails", timeout=10).json())
+        eventually(lambda: heartbeat.is_alive(container.redis))
+        eventually(lambda: calls(fresh_systems)["GetTransactions"])
 
 
 @pytest.mark.kills

@@ -17,12 +17,13 @@ from models.admin import metrics_snapshot
 from models.admin.metrics_snapshot import MetricsSnapshot
 from models.database import Database, DatabaseUnavailableError
 from worker import heartbeat
+from worker.queues import QUEUES
 
 CACHE_SECONDS = 5
 """How long an answer is given again, so that no number of questions is a burden."""
 
-QUEUES = {"queued": ("llen", "sync"), "running": ("hlen", "unacked")}
-"""Where Celery keeps its messages in Redis."""
+UNACKED = "unacked"
+"""Where Celery keeps in Redis the messages that a worker has taken; those of a queue stand under its name."""
 
 
 class InstallationMetrics(Collector):
@@ -58,7 +59,8 @@ class InstallationMetrics(Collector):
     def _of_redis(self) -> Sequence[Metric]:
         name, what = "moment24_redis_up", "Whether Redis answers"
         try:
-            lengths = {place: getattr(self._redis, verb)(key) for place, (verb, key) in QUEUES.items()}
+            queued = sum(int(self._redis.llen(queue)) for queue in QUEUES)
+            lengths = {"queued": queued, "running": self._redis.hlen(UNACKED)}
             sweeping = heartbeat.is_alive(self._redis)
         except RedisError:
             return [Gauge(name, what, 0)]

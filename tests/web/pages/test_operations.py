@@ -13,6 +13,7 @@ from tests.web.conftest import Person, Web
 from tests.web.form_filling import fields_of, fill_in
 from worker import tasks
 from worker.container import Container, clock
+from worker.queues import QUEUE_OF
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def address(web: Web) -> str:
 def work_off(container: Container) -> None:
     """Do what waits in the queue, as a worker does."""
     waiting = messages(container)
-    container.redis.delete("sync")
+    container.redis.delete(QUEUE_OF["run_operation"])
     for task, number in waiting:
         assert task == "run_operation"
         tasks.run_operation(number)

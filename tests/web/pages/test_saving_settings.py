@@ -22,6 +22,7 @@ from tests.web.form_filling import error_at, fields_of, fill_in
 from worker import tasks
 from worker.container import Container, clock
 from worker.jobs import operations
+from worker.queues import QUEUE_OF
 
 MANY = {"username": "many@example.com", "password": "many-password"}
 OTHER_KEY = "moment-other-key"
@@ -71,7 +72,7 @@ class Page:
 
     def work_off(self) -> None:
         waiting = messages(self.container)
-        self.container.redis.delete("sync")
+        self.container.redis.delete(QUEUE_OF["run_operation"])
         for _, number in waiting:
             tasks.run_operation(number)
 
