@@ -3,18 +3,33 @@
 import select
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
 import psycopg2
+import psycopg2.errors
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from pydantic import SecretStr
-from sqlalchemy import URL, Connection, Engine, Executable, Row, create_engine, event, make_url, text
-from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError, ProgrammingError
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    ExceptionContext,
+    Executable,
+    Row,
+    create_engine,
+    event,
+    func,
+    make_url,
+    text,
+)
+from sqlalchemy import select as select_
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
@@ -35,6 +50,10 @@ IDLE_SECONDS = 15
 
 Ours wait for nothing but PostgreSQL, so whoever pauses for longer is cut off, and its locks would hold up others.
 """
+
+
+READ_ONLY = psycopg2.errors.ReadOnlySqlTransaction
+"""What a standby says, or a server that was made read-only: after a failover, or where its disk is full."""
 
 
 class DatabaseUnavailableError(Exception):
@@ -133,6 +152,12 @@ class Database:
         with self.statement() as connection:
             return connection.scalar(query)
 
+    def server_time(self) -> datetime:
+        """Tell the instant (UTC) by PostgreSQL's clock, which all hosts share. Raises DatabaseUnavailableError."""
+        with self.statement() as connection:
+            now: datetime = connection.scalars(select_(func.clock_timestamp())).one()
+        return now
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -143,6 +168,10 @@ def _translating_errors() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise DatabaseUnavailableError("The database cannot be reached.") from error
+    except DBAPIError as error:
+        if not isinstance(error.orig, READ_ONLY):
+            raise
+        raise DatabaseUnavailableError("The database takes no writes now.") from error
 
 
 def _ask_where_something_waits(engine: Engine) -> None:
@@ -150,6 +179,12 @@ def _ask_where_something_waits(engine: Engine) -> None:
 
     To one that rests it says nothing but that it ends. Asking each time is a round trip, looking is none.
     """
+
+    @event.listens_for(engine, "handle_error")
+    def leave(context: ExceptionContext) -> None:
+        """Have the next one look for the server that takes writes, which may be another one by now."""
+        if isinstance(context.original_exception, READ_ONLY):
+            context.is_disconnect = True
 
     @event.listens_for(engine, "checkout")
     def ask(connection: psycopg2.extensions.connection, _entry: object, _proxy: object) -> None:

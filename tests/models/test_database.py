@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from models import database as models_database
 from models.database import Database, DatabaseUnavailableError
+from tests.databases import Databases
 
 OTHERS = text(
     "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
@@ -71,3 +72,18 @@ def break_connections(url: str) -> None:
     with other.statement() as connection:
         connection.execute(OTHERS)
     other.close()
+
+
+def test_a_database_that_takes_no_writes_is_unavailable_until_it_does(
+    own: Database, database_url: str, databases: Databases
+) -> None:
+    """As after a failover to a standby, or where a server was made read-only because its disk is full."""
+    name = database_url.rpartition("/")[2]
+    write = text("create table written (id int)")
+    databases.execute(f"alter database {name} set default_transaction_read_only = on")
+    break_connections(database_url)
+    with pytest.raises(DatabaseUnavailableError), own.statement() as connection:
+        connection.execute(write)
+    databases.execute(f"alter database {name} reset default_transaction_read_only")
+    with own.statement() as connection:  # by a connection that is made anew
+        connection.execute(write)
