@@ -16,6 +16,7 @@ from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
+from integrations.remote_clock import RemoteClock
 from sync.engine import write_deadline
 
 
@@ -63,6 +64,8 @@ class BoundedAdapter(HTTPAdapter):
         pool_maxsize: connections kept open to a host.
         name: tells the operation that a request is; one of a few, without an id in it.
         writes: tells whether a request saves something.
+        on_call: is told of each call.
+        remote_clock: hears what answers say of the system's clock.
     """
 
     def __init__(
@@ -73,12 +76,14 @@ class BoundedAdapter(HTTPAdapter):
         name: Callable[[PreparedRequest], str] = lambda request: str(request.method),
         writes: Callable[[PreparedRequest], bool] = lambda _request: False,
         on_call: OnCall = ignore_call,
+        remote_clock: RemoteClock | None = None,
     ) -> None:
         options = list(HTTPConnection.default_socket_options)
         if sys.platform == "linux":
             options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000)))
         self._options = options
         self._name, self._writes, self._heard = name, writes, on_call
+        self._remote_clock = remote_clock
         super().__init__(pool_maxsize=pool_maxsize)
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - as requests has it
@@ -88,6 +93,8 @@ class BoundedAdapter(HTTPAdapter):
         try:
             response = super().send(request, *args, **kwargs)
             status = str(response.status_code)
+            if self._remote_clock:
+                self._remote_clock.hear(response.headers)
         finally:
             _write_guard.reset(token)
             self._heard(self._name(request), status=status, seconds=time.perf_counter() - began)

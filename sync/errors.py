@@ -71,6 +71,10 @@ class RateLimitedError(UnavailableError):
     """
 
 
+class AnswerTooLargeError(UnavailableError):
+    """The answer holds more than is read at a time: whoever asks for less at a time gets it."""
+
+
 class OutcomeUnknownError(SyncError):
     """It may have been saved or not: whoever tries next looks before it writes.
 

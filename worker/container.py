@@ -19,6 +19,7 @@ from integrations.moment import webhooks
 from integrations.moment.client import READ_AHEAD_THREADS, MomentSite, pooled_session
 from integrations.moment.gateway import MomentGateway
 from integrations.openid.provider import OpenIdConnectProvider
+from integrations.remote_clock import RemoteClock
 from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFourGateway
@@ -33,6 +34,7 @@ from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
 from sync.runner import Runner
 from worker import heartbeat
+from worker.clock import Clock
 from worker.observability.installation_metrics import InstallationMetrics
 from worker.observability.instrumentation import Instrumentation
 from worker.observability.metrics import Metrics
@@ -44,6 +46,8 @@ REDIS_SECONDS = 2
 """Patience with Redis: what is not said to it now is said again by beat."""
 
 clock = partial(datetime.now, UTC)
+"""This host's own clock: for what no other host compares."""
+
 monotonic = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -58,9 +62,10 @@ class Container:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.clock: Callable[[], datetime] = clock
         self.metrics = Metrics(settings.metrics_token)
         self.database = Database(settings.database_url, pool_size=settings.worker_threads + 2)
+        self.shared_clock = Clock(self.database.server_time, wall=clock, monotonic=monotonic)
+        self.clock: Callable[[], datetime] = self.shared_clock
         self.redis = _redis(settings.redis_url)
         self.mailer = Mailer(settings.smtp_url, timeout=settings.answer_seconds)
         self.tracer = Tracer(settings.otel_exporter_otlp_endpoint, self.redis)
@@ -73,18 +78,22 @@ class Container:
             database=self.database,
             connections=self.connections,
             open_context=self.open_context,
-            clock=clock,
+            clock=self.clock,
             monotonic=monotonic,
             random=SystemRandom().random,
             lease_ttl=timedelta(seconds=settings.lease_seconds),
             instrumentation=self.instrumentation,
         )
-        self._moment_site = _moment_site(settings, self.instrumentation)
-        self.budget = _budget(settings, self.redis, refused=self.metrics.request_refused)
-        self._soap_client = _soap_client(settings, self.budget, self.instrumentation)
+        self.moment_clock = RemoteClock("moment", self.clock)
+        self.twentyfour_clock = RemoteClock("twentyfour", self.clock)
+        self._moment_site = _moment_site(settings, self.instrumentation, self.moment_clock)
+        self.budget = _budget(settings, self.redis, clock=self.clock, refused=self.metrics.request_refused)
+        self._soap_client = _soap_client(settings, self.budget, self.instrumentation, self.twentyfour_clock)
         login_seconds = settings.connect_seconds + settings.answer_seconds
         self._session_store = SessionStore(self.redis, self.vault, login_seconds=login_seconds)
-        self.installation_metrics = InstallationMetrics(self.database, self.redis, budget=self.budget, clock=clock)
+        self.installation_metrics = InstallationMetrics(
+            self.database, self.redis, budget=self.budget, clock=self.clock
+        )
         self._erps: dict[int, tuple[ConnectionSettings, TwentyFourGateway]] = {}
         self._erps_lock = Lock()
 
@@ -98,7 +107,9 @@ class Container:
     def open_context(self, connection: Connection, renew_lease: Callable[[], None]) -> SyncContext:
         """Give a flow both systems of a connection; ``renew_lease`` renews the lease that it works under."""
         moment, erp = self.moment(connection.settings), self.cached_erp(connection)
-        return SyncContext(connection, self.database, moment=moment, erp=erp, clock=clock, renew_lease=renew_lease)
+        return SyncContext(
+            connection, self.database, moment=moment, erp=erp, clock=self.clock, renew_lease=renew_lease
+        )
 
     def moment(self, settings: ConnectionSettings) -> MomentGateway:
         return MomentGateway(settings, site=self._moment_site)
@@ -188,7 +199,7 @@ def _redis(url: SecretStr) -> Redis:
     )
 
 
-def _moment_site(settings: Settings, instrumentation: Instrumentation) -> MomentSite:
+def _moment_site(settings: Settings, instrumentation: Instrumentation, remote_clock: RemoteClock) -> MomentSite:
     return MomentSite(
         url=settings.moment_url,
         record_url=settings.moment_record_url,
@@ -198,11 +209,14 @@ def _moment_site(settings: Settings, instrumentation: Instrumentation) -> Moment
             connections=settings.worker_threads + READ_AHEAD_THREADS,
             connect_seconds=settings.connect_seconds,
             on_call=partial(instrumentation.call_completed, "moment"),
+            remote_clock=remote_clock,
         ),
     )
 
 
-def _budget(settings: Settings, redis: Redis, *, refused: Callable[[bool, str], None]) -> Budget:
+def _budget(
+    settings: Settings, redis: Redis, *, clock: Callable[[], datetime], refused: Callable[[bool, str], None]
+) -> Budget:
     limits = Limits(
         per_hour=settings.twentyfour_requests_per_hour,
         per_second=settings.twentyfour_requests_per_second,
@@ -212,7 +226,9 @@ def _budget(settings: Settings, redis: Redis, *, refused: Callable[[bool, str], 
     return Budget(redis, limits=limits, clock=clock, on_refused=refused)
 
 
-def _soap_client(settings: Settings, budget: Budget, instrumentation: Instrumentation) -> SoapClient:
+def _soap_client(
+    settings: Settings, budget: Budget, instrumentation: Instrumentation, remote_clock: RemoteClock
+) -> SoapClient:
     return SoapClient(
         api_url=settings.twentyfour_api_url,
         web_url=settings.twentyfour_web_url,
@@ -221,4 +237,5 @@ def _soap_client(settings: Settings, budget: Budget, instrumentation: Instrument
         answer_seconds=settings.answer_seconds,
         threads=settings.worker_threads + sum(threads_beside(settings.worker_threads).values()),
         on_call=partial(instrumentation.call_completed, "twentyfour"),
+        remote_clock=remote_clock,
     )

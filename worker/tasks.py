@@ -7,10 +7,11 @@ from models.admin.operations import WORTHWHILE
 from models.enums import EntityType, Lane
 from models.inbox import dependencies, due, missed_webhooks, retention, statistics
 from models.users import sessions, throttle
+from sync.polling import stalled
 from worker import dispatch, heartbeat
 from worker.celery_app import app
 from worker.container import get_container
-from worker.jobs import monthly_reconciliation, operations, polls
+from worker.jobs import clock_skew, monthly_reconciliation, operations, polls
 from worker.jobs import send_alerts as jobs_send_alerts
 from worker.schedule import EXPENSE_SECONDS
 
@@ -83,6 +84,7 @@ def send_alerts() -> None:
 def send_reminders() -> None:
     """Remind of what still needs a person, and send the weekly and monthly mails where they are wanted."""
     container = get_container()
+    stalled.queue_alerts(container.database, container.connections.all(), now=container.clock())
     reminders.queue_reminders(container.database, now=container.clock())
     reminders.queue_digests(container.database, now=container.clock())
     dispatch.dispatch_operations(monthly_reconciliation.due(container))
@@ -108,4 +110,6 @@ def delete_old() -> None:
 def _drain(lane: Lane) -> None:
     """Work on a batch, then dispatch what has something to do after it: at the end of the queue, to be fair."""
     dispatch.clear_pending(lane)
+    if clock_skew.is_off(get_container()):
+        return
     dispatch.dispatch_lanes(get_container().runner.drain(lane))

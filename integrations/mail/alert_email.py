@@ -28,7 +28,9 @@ _URGENCY = {alert_type: place for place, alert_type in enumerate(AlertType)}
 
 _SINGULAR = {
     AlertType.PAUSED: msg("The connection is paused"),
+    AlertType.CLOCK: msg("The clock of a server is wrong"),
     AlertType.OUTAGE: msg("The connection is interrupted"),
+    AlertType.STALLED: msg("Changes are not received"),
     AlertType.RATE_LIMITED: msg("The connection waits for requests"),
     AlertType.RECOVERED: msg("The connection works again"),
     AlertType.RECONCILIATION: msg("The books of the month"),

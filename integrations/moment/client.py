@@ -10,7 +10,6 @@ from functools import partial
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from io import SEEK_END
-from itertools import count
 from threading import Lock
 from typing import BinaryIO, Generic, Literal, TypeVar
 from urllib.parse import quote, urlsplit
@@ -27,8 +26,10 @@ from integrations.moment.error_mapping import Call
 from integrations.moment.field_labels import LIST_LABELS
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
+from integrations.remote_clock import RemoteClock
 from integrations.transport import BoundedAdapter, OnCall, ignore_call
 from sync.engine import call_log
+from sync.errors import AnswerTooLargeError
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -40,13 +41,20 @@ Access = tuple[str, SecretStr]
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _PLAIN = frozenset(" -_.,&()+")
-_PAGE = 100
+_PAGE_SIZES = (100, 50, 25, 5, 1)
+"""Each divides the one before it, so that smaller pages begin where a larger one was too large."""
+_MAX_RESTARTS = 3
+"""How often a list is read from its beginning again; what is missed all the same the nightly poll finds."""
 READ_AHEAD_THREADS = 50
 """Records that a process reads ahead at a time: as many as the largest batch has."""
 
 
 def pooled_session(
-    *, connections: int = 10, connect_seconds: float = 10, on_call: OnCall = ignore_call
+    *,
+    connections: int = 10,
+    connect_seconds: float = 10,
+    on_call: OnCall = ignore_call,
+    remote_clock: RemoteClock | None = None,
 ) -> requests.Session:
     """Make the one session of a process, which keeps connections but no cookies, and ignores the environment.
 
@@ -63,6 +71,7 @@ def pooled_session(
             name=_operation,
             writes=lambda request: request.method != "GET",
             on_call=on_call,
+            remote_clock=remote_clock,
         )
         session.mount(scheme, adapter)
     return session
@@ -107,6 +116,15 @@ class MomentSite:
     charts: ReadCache[Access, Mapping[str, Fields]] = field(default_factory=partial(ReadCache, 500))
     project_ids: ReadCache[tuple[Access, int], str] = field(default_factory=partial(ReadCache, 10_000))
     read_ahead_pool: Executor = field(default_factory=partial(ThreadPoolExecutor, READ_AHEAD_THREADS, "moment"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Page:
+    """Some rows of a list, of how many pages it is, and of how many records (0 where Moment does not say)."""
+
+    rows: Sequence[Values]
+    total_pages: int
+    elements: int
 
 
 class Upload:
@@ -178,21 +196,45 @@ class MomentClient:
         return next((id_of(row.get("id")) for row in self.matching(resource, name, value)), None)
 
     def pages(self, resource: str, filters: Mapping[str, str]) -> Iterator[Values]:
-        """Read a list page by page. Moment ignores filters that it does not know: check each record again."""
-        call = self._read_call(resource)
-        for number in count():
-            answer = self._send(
-                call, "GET", resource, filters={**filters, "page": str(number), "size": str(_PAGE)}
-            )
-            if answer is None:
-                raise call.no_such_company()
-            yield from _rows(call, answer)
-            page = answer.get("page")
-            total = page.get("totalPages") if isinstance(page, dict) and page.get("number") == number else None
-            if not isinstance(total, int):
-                raise call.no_answer(msg("answered with another page than the one asked for"))
-            if number + 1 >= total:
+        """Read a list page by page. Moment ignores filters that it does not know: check each record again.
+
+        Where a page is too large, smaller ones are asked for from there on. Where the list has become shorter
+        between two pages, what stood behind has moved up, perhaps past them: it is read once more. No record is
+        told twice.
+        """
+        call, sizes, number, restarts = self._read_call(resource), iter(_PAGE_SIZES), 0, 0
+        size, elements, seen = next(sizes), 0, set[str]()
+        while True:
+            try:
+                page = self._page(call, resource, filters, number=number, size=size)
+            except AnswerTooLargeError:
+                smaller = next(sizes, None)
+                if smaller is None:
+                    raise
+                number, size = number * size // smaller, smaller
+                continue
+            if page.elements < elements and restarts < _MAX_RESTARTS:
+                number, elements, restarts = 0, 0, restarts + 1
+                continue
+            for row in page.rows:
+                record_id = id_of(row.get("id"))
+                if not record_id or record_id not in seen:
+                    yield row
+                seen.add(record_id)
+            if number + 1 >= page.total_pages:
                 return
+            number, elements = number + 1, page.elements
+
+    def _page(self, call: Call, resource: str, filters: Mapping[str, str], *, number: int, size: int) -> _Page:
+        answer = self._send(call, "GET", resource, filters={**filters, "page": str(number), "size": str(size)})
+        if answer is None:
+            raise call.no_such_company()
+        page = answer.get("page")
+        told = page if isinstance(page, dict) and page.get("number") == number else {}
+        total, elements = told.get("totalPages"), told.get("totalElements", 0)
+        if not isinstance(total, int) or not isinstance(elements, int):
+            raise call.no_answer(msg("answered with another page than the one asked for"))
+        return _Page(rows=_rows(call, answer), total_pages=total, elements=elements)
 
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
         """Save something and read what Moment made of it; a Decimal keeps its decimals.
@@ -278,7 +320,7 @@ class MomentClient:
         while chunk := response.raw.read1(_CHUNK):
             body += chunk
             if len(body) > MAX_RESPONSE_BYTES:
-                raise call.no_answer(msg("sent more than {size} MiB", size=MAX_RESPONSE_BYTES // 1024**2))
+                raise call.too_large(MAX_RESPONSE_BYTES)
             if time.monotonic() > deadline:
                 raise call.no_answer(msg("did not answer in time"), answered=False)
         return bytes(body)

@@ -12,7 +12,14 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
 from i18n.messages import Message, msg
-from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
+from sync.errors import (
+    AnswerTooLargeError,
+    MisconfiguredError,
+    OutcomeUnknownError,
+    RejectedError,
+    SyncError,
+    UnavailableError,
+)
 from sync.rules.normalization import clean
 
 _UNAVAILABLE = "moment_unavailable"
@@ -50,6 +57,15 @@ class Call:
             "Moment {what} ({doing}), so that nobody knows whether it was saved.", what=what, doing=self.doing
         )
         return OutcomeUnknownError(unsure, error_code="moment_uncertain", otherwise=away if answered else None)
+
+    def too_large(self, limit: int) -> SyncError:
+        """Tell the consequence where an answer was broken off at ``limit`` bytes."""
+        what = msg("sent more than {size} MiB", size=limit // 1024**2)
+        if not self.repeatable:
+            return self.no_answer(what)
+        return AnswerTooLargeError(
+            msg("Moment {what} ({doing}).", what=what, doing=self.doing), error_code=_UNAVAILABLE
+        )
 
     def connection_failed(self, error: Exception) -> SyncError:
         cause = getattr(error.args[0], "reason", None) if error.args else None

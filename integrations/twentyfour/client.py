@@ -23,6 +23,7 @@ from lxml import etree
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from zeep.wsdl import Document
 
+from integrations.remote_clock import RemoteClock
 from integrations.transport import BoundedAdapter, OnCall, ignore_call
 from integrations.twentyfour import error_mapping
 from integrations.twentyfour.budget import Budget
@@ -77,6 +78,7 @@ class SoapClient:
         answer_seconds: float,
         threads: int = 8,
         on_call: OnCall = ignore_call,
+        remote_clock: RemoteClock | None = None,
     ) -> None:
         self.api_url = api_url.rstrip("/")
         self.noted: dict[str, int] = {}  # what holds for all connections; by whoever asked for it first
@@ -96,6 +98,7 @@ class SoapClient:
                 name=_operation,
                 writes=lambda request: _operation(request) in WRITE_OPERATIONS,
                 on_call=on_call,
+                remote_clock=remote_clock,
             )
             self._session.mount(scheme, adapter)
 
@@ -141,7 +144,7 @@ class SoapClient:
             raise _error_of("unsent" if _never_sent(error) else "silent", operation) from error
         except UnreadableError as error:
             _record(operation, message, str(error))
-            raise _error_of(f"unreadable: {error}", operation) from error
+            raise _error_of(f"too large: {error}", operation) from error
         _record(operation, message, answer.content)
         return answer
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from i18n.messages import Message, msg
 from sync.errors import (
+    AnswerTooLargeError,
     MisconfiguredError,
     OutcomeUnknownError,
     RateLimitedError,
@@ -158,6 +159,13 @@ RULES = (
         UnavailableError,
         error_code="no_answer",
         message=msg("24SevenOffice gave no answer"),
+        open=True,
+    ),
+    Rule(
+        r"^too large",
+        AnswerTooLargeError,
+        error_code="unreadable",
+        message=msg("24SevenOffice gave an answer that is too large"),
         open=True,
     ),
     Rule(

@@ -19,15 +19,18 @@ class AlertType(StrEnum):
     """What has happened, the most urgent first.
 
     ``NEEDS_ATTENTION``, ``REMINDER`` and ``RESOLVED`` are about a record: it needs a person, needs one still,
-    does no more. ``PAUSED``, ``OUTAGE``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection: its settings
-    must be mended, its systems do not answer, their requests are used up, it works again. ``DIGEST`` tells of
-    its week, ``RECONCILIATION`` whether the books of its month agree.
+    does no more. ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection:
+    its settings must be mended, its systems do not answer, no poll goes through, their requests are used up, it
+    works again. ``CLOCK`` is about a server of the integration whose clock is wrong. ``DIGEST`` tells of the
+    connection's week, ``RECONCILIATION`` whether the books of its month agree.
     """
 
     PAUSED = "paused"
+    CLOCK = "clock"
     NEEDS_ATTENTION = "needs_attention"
     REMINDER = "reminder"
     OUTAGE = "outage"
+    STALLED = "stalled"
     RATE_LIMITED = "rate_limited"
     RECOVERED = "recovered"
     RESOLVED = "resolved"

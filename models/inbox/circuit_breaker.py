@@ -115,6 +115,25 @@ def record_batch(  # noqa: PLR0913 - all by name
     return recovered
 
 
+def record_poll_failure(
+    database: Database, connection_id: int, problem: ConnectionProblem, *, now: datetime, jitter: float
+) -> None:
+    """Count a poll that met a ``problem`` of its connection, as :func:`record_batch` counts a batch."""
+    with database.transaction() as session:
+        record_batch(session, connection_id, synced=False, problems=[problem], now=now, jitter=jitter)
+
+
+def record_poll_success(database: Database, connection_id: int, *, failed_polls: int, now: datetime) -> None:
+    """End an outage that nothing but ``failed_polls`` has met; nothing that waits has met it then.
+
+    Where jobs have met it too, a poll proves nothing: they may need the other system, and are tried again anyway.
+    """
+    with database.transaction() as session:
+        row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+        if 0 < row.consecutive_failures <= failed_polls:
+            _record_recovery(session, row, now=now)
+
+
 def held_up(connection_id: int, *, now: datetime) -> ColumnElement[bool]:
     """Say in SQL which jobs an outage holds up that is over now."""
     return and_(SyncJobRow.connection_id == connection_id, concerns(Event.RECOVERED), SyncJobRow.due_at > now)

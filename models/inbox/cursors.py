@@ -1,10 +1,10 @@
-"""Cursors: how far a kind of a connection has been polled, and what decides how soon it is polled again."""
+"""Cursors: how far an entity type of a connection has been polled, how that went, and how soon it is due again."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import ScalarSelect, and_, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models.database import Database
@@ -13,6 +13,21 @@ from models.schema.statements import of_lane, upsert
 from models.schema.tables import ConnectionRow, CursorRow, NightlyPollRow, SyncJobRow
 
 CursorTable = type[CursorRow | NightlyPollRow]
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far a cursor may be ahead of a clock that is right enough."""
+
+STEP_BACK = timedelta(days=1)
+"""Where a cursor from the future is set back to, before now: nobody knows what it has passed over since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingPoll:
+    """The polls of a lane that have not gone through since an instant (UTC), with what was wrong last."""
+
+    lane: Lane
+    since: datetime
+    problem: str
 
 
 def position(database: Database, lane: Lane) -> datetime | None:
@@ -26,15 +41,99 @@ def start(database: Database, lane: Lane, *, at: datetime, table: CursorTable = 
     return database.scalar(select(table.position).where(of_lane(table, lane))) or at
 
 
+def set_future_back(database: Database, lane: Lane, *, now: datetime) -> None:
+    """Set a cursor back that a wrong clock has set ahead: nothing would be asked for until then."""
+    ahead = and_(of_lane(CursorRow, lane), CursorRow.position > now + CLOCK_TOLERANCE)
+    database.execute(update(CursorRow).where(ahead).values(position=now - STEP_BACK))
+
+
 def positions(database: Database, entity_type: EntityType) -> Mapping[int, datetime]:
     """Tell the same of all connections, by their number, where they have been polled for a kind."""
     query = select(CursorRow.connection_id, CursorRow.position).where(CursorRow.entity_type == entity_type)
     return dict(database.rows(query))
 
 
-def move(database: Database, lane: Lane, *, to: datetime, table: CursorTable = CursorRow) -> None:
-    """Move the cursor, once everything up to ``to`` (UTC) is in the inbox."""
-    database.execute(upsert(table, asdict(lane), {"position": to}))
+def move(
+    database: Database,
+    lane: Lane,
+    *,
+    to: datetime,
+    seen: datetime | None = None,
+    table: CursorTable = CursorRow,
+) -> datetime | None:
+    """Move the cursor, once everything up to ``to`` (UTC) is in the inbox, but not ahead of PostgreSQL's clock.
+
+    Where ``seen`` is given and the cursor does not stand there any more, it is left alone: a poll that was faster,
+    or whoever wants more to be polled, has moved it meanwhile.
+
+    Returns:
+        Where it stands now; None where it was left alone.
+    """
+    values = {"position": func.least(to, func.clock_timestamp())}
+    moved = upsert(table, asdict(lane), values, where=table.position == seen if seen else None)
+    return database.scalar(moved.returning(table.position))
+
+
+def failures(database: Database, *lanes: Lane) -> int:
+    """Tell how many polls of these lanes have failed in a row."""
+    theirs = or_(false(), *(of_lane(CursorRow, lane) for lane in lanes))
+    return database.scalar(select(func.sum(CursorRow.failures)).where(theirs)) or 0
+
+
+def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool, now: datetime) -> None:
+    """Note that a poll of a lane has failed; ``counts`` says that it was no mere want of requests."""
+    since = func.coalesce(CursorRow.failing_since, now)
+    values = {"failing_since": since, "failures": CursorRow.failures + int(counts), "problem": problem}
+    database.execute(update(CursorRow).where(of_lane(CursorRow, lane)).values(values))
+
+
+def record_progress(database: Database, lane: Lane, *, now: datetime, finished: bool) -> None:
+    """Note that a poll got further; before one has ``finished``, the next still asks for less at a time."""
+    left = 0 if finished else func.greatest(CursorRow.failures - 1, 0)
+    values = {"polled_at": now, "failing_since": None, "failures": left, "problem": ""}
+    database.execute(update(CursorRow).where(of_lane(CursorRow, lane)).values(values))
+
+
+def mark_unpolled(database: Database, *, before: datetime, now: datetime) -> None:
+    """Take the polls for failing that nobody has made since ``before`` (UTC), and of paused connections none."""
+    paused = select(ConnectionRow.id).where(ConnectionRow.paused_because != "")
+    failing, unpolled = CursorRow.failing_since.is_not(None), CursorRow.polled_at < before
+    with database.transaction() as session:
+        session.execute(
+            update(CursorRow)
+            .where(CursorRow.connection_id.in_(paused), failing)
+            .values(failing_since=None, failures=0, problem="")
+        )
+        session.execute(
+            update(CursorRow)
+            .where(CursorRow.connection_id.not_in(paused), ~failing, unpolled)
+            .values(failing_since=now)
+        )
+
+
+def take_stalled(database: Database, *, before: datetime) -> Sequence[FailingPoll]:
+    """Tell of the polls that have failed since before an instant (UTC) and nobody was told of; each once."""
+    stalled = and_(CursorRow.failing_since < before, ~CursorRow.alerted, _is_synced())
+    taken = update(CursorRow).where(stalled).values(alerted=True).returning(CursorRow)
+    with database.transaction() as session:
+        return [_failing(row) for row in session.scalars(taken)]
+
+
+def take_recovered(database: Database) -> Sequence[int]:
+    """Tell of the connections whose polls go through again after somebody was told otherwise; each once."""
+    over = and_(CursorRow.failing_since.is_(None), CursorRow.alerted)
+    with database.transaction() as session:
+        taken = update(CursorRow).where(over).values(alerted=False).returning(CursorRow.connection_id)
+        return sorted(set(session.scalars(taken)))
+
+
+def failing(database: Database, connection_id: int, *, before: datetime) -> Sequence[FailingPoll]:
+    """Tell of the polls of a connection that have failed since before an instant (UTC)."""
+    query = select(CursorRow).where(
+        CursorRow.connection_id == connection_id, CursorRow.failing_since < before, _is_synced()
+    )
+    with database.transaction() as session:
+        return [_failing(row) for row in session.scalars(query.order_by(CursorRow.entity_type))]
 
 
 def last_received(database: Database) -> Mapping[int, datetime]:
@@ -50,3 +149,21 @@ def last_received(database: Database) -> Mapping[int, datetime]:
 def _last_of(entity_type: EntityType) -> ScalarSelect[datetime]:
     of_lane = and_(SyncJobRow.connection_id == ConnectionRow.id, SyncJobRow.entity_type == entity_type)
     return select(func.max(SyncJobRow.received_at)).where(of_lane).scalar_subquery()
+
+
+def _is_synced() -> ColumnElement[bool]:
+    """Say in SQL that the connection of a cursor brings its entity type; where not, nobody polls it."""
+    types = ConnectionRow.settings["entity_types"]
+    return (
+        select(ConnectionRow.id)
+        .where(ConnectionRow.id == CursorRow.connection_id, types.has_key(CursorRow.entity_type))
+        .exists()
+    )
+
+
+def _failing(row: CursorRow) -> FailingPoll:
+    return FailingPoll(
+        lane=Lane(row.connection_id, EntityType(row.entity_type)),
+        since=row.failing_since or row.position,  # never None by the queries above
+        problem=row.problem,
+    )

@@ -14,7 +14,7 @@ from models.database import DatabaseUnavailableError
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import leases, missed_webhooks
 from models.inbox.enqueue import enqueue
-from tests.factories import settings
+from tests.factories import NOW, settings
 from tests.installation import failed_job, messages
 from worker import heartbeat, tasks
 from worker.container import Container, clock
@@ -110,15 +110,36 @@ def findings(container: Container, connection: Connection) -> str:
     return "\n".join(finding.message for finding in diagnostics.run_diagnostics(container, connection).findings)
 
 
-def test_a_poll_that_fails_leaves_its_entity_type_to_the_next(
+def test_a_poll_ends_at_the_first_answer_that_says_unavailable(
     container: Container, connection: Connection, fresh_systems: dict[str, str]
 ) -> None:
     mishap = {"operation": "GET customers", "kind": "error_503"}
     requests.post(f"{fresh_systems['moment']}/faults", json=mishap, timeout=10).raise_for_status()
     tasks.poll_moment(connection.id)
-    assert messages(container) == [("sync_projects", connection.id)]
+    assert messages(container) == []
     tasks.poll_moment(connection.id)
     assert job_actions.find(container.database, connection.id, Record(EntityType.CUSTOMER, CUSTOMER))
+
+
+def test_polls_alone_open_the_circuit_breaker_tell_of_the_outage_and_end_it(
+    container: Container, connection: Connection, fresh_systems: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = NOW
+
+    def poll() -> list[str]:
+        nonlocal now
+        now += timedelta(minutes=6)
+        tasks.poll_moment(connection.id)
+        told = alert_outbox.pending_alerts(container.database, "books@example.com")
+        return [each.type for each in told]
+
+    monkeypatch.setattr(container, "clock", lambda: now)
+    away = {"operation": "*", "kind": "error_503", "times": 3}
+    requests.post(f"{fresh_systems['moment']}/faults", json=away, timeout=10).raise_for_status()
+    assert [poll(), poll(), poll()] == [[], [], ["outage"]]
+    assert not container.connections.get(connection.id).is_available(now)
+    assert poll() == ["outage", "recovered"]
+    assert container.connections.get(connection.id).is_available(now)
 
 
 def test_expenses_are_looked_for_when_their_interval_has_passed(

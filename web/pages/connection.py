@@ -15,7 +15,8 @@ from models.connections import webhook_activity
 from models.connections.repository import NOT_STARTED, SECRET_FIELDS, ConcurrentUpdateError, Connection
 from models.connections.settings import ConnectionSettings, opens_others, unproven
 from models.enums import EntityType, Scope, plural_of
-from models.inbox import missed_webhooks
+from models.inbox import cursors, missed_webhooks
+from sync.polling import stalled
 from sync.reconciliation.compare import last_month
 from web.dependencies import Form, text
 from web.pages.operations import RECONCILIATIONS, request_diagnostics, request_operation
@@ -130,6 +131,7 @@ def _page(
 ) -> Response:
     last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
     (standing,) = connections.summaries(context.database, Scope(frozenset({connection.id})))
+    failing = cursors.failing(context.database, connection.id, before=context.now - stalled.SHOWN_AFTER)
     notified = webhook_activity.latest(context.database, connection.id)
     missed = missed_webhooks.count(context.database, connection.id, now=context.now)
     tested = OperationView(last).clients if last and last.requested_at >= connection.updated_at else []
@@ -140,6 +142,7 @@ def _page(
         status=draft.status if posted else status.HTTP_200_OK,
         connection=connection,
         summary=standing,
+        failing_polls=[stalled.told(poll) for poll in failing] if not connection.paused_because else [],
         reconciliation=context.operations.latest(connection.id, *RECONCILIATIONS),
         month=last_month(context.now.date()).strftime("%Y-%m"),
         last=OperationView(last) if last else None,

@@ -18,7 +18,7 @@ from sync.polling import polls
 from sync.records import Voucher
 from worker import dispatch
 from worker.cli.tables import aligned
-from worker.container import clock, get_container
+from worker.container import get_container
 from worker.jobs.backfill import backfill_of, retrying, run
 
 MATCHES = ("", "in Moment", "in 24SevenOffice", "what")
@@ -175,7 +175,7 @@ def import_(connection: str, *, days: int, dry_run: bool) -> None:
 
 
 def _import_expenses(connection: Connection, days: int) -> None:
-    now, erp = clock(), get_container().cached_erp(connection)
+    now, erp = get_container().clock(), get_container().cached_erp(connection)
     since = now - timedelta(days=days)
     received = polls.import_expenses(get_container().database, erp, connection, since=since, now=now)
     dispatch.dispatch_lanes([Lane(connection.id, EntityType.EXPENSE)])
@@ -183,7 +183,7 @@ def _import_expenses(connection: Connection, days: int) -> None:
 
 
 def _preview_expenses(connection: Connection, days: int) -> None:
-    context, now = get_container().open_context(connection, renew_lease=refuse_writes), clock()
+    context, now = get_container().open_context(connection, renew_lease=refuse_writes), get_container().clock()
     planned = list(preview_expenses(context, since=now - timedelta(days=days), now=now))
     click.echo(aligned([EXPENSES, *map(_expense_row, planned)]))
     come = [each for each in planned if each.action is PlannedAction.SYNC]

@@ -17,7 +17,7 @@ from sync.reconciliation.compare import last_month, month_of, without_accepted
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from worker.cli.all_connections import check_each, one_or_all
 from worker.cli.tables import aligned
-from worker.container import clock, get_container
+from worker.container import get_container
 from worker.jobs import reconciliation
 
 HEADINGS = ("of", "what", "number", "date", "kroner", "voucher", "details")
@@ -90,7 +90,7 @@ def _days(**given: datetime | None) -> tuple[date, date]:
     )
     if sum(each is not None for each in (month, year, first)) > 1 or (last and not first):
         raise click.UsageError("Give a month, a year, or a first day with or without a last one.")
-    today = clock().date()
+    today = get_container().clock().date()
     if year:
         return date(year.year, 1, 1), date(year.year, 12, 31)
     if first:

@@ -15,7 +15,7 @@ from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
 from sync.onboarding.backfill import Backfill
 from worker import dispatch
-from worker.container import Container, clock
+from worker.container import Container
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def backfill_of(container: Container, connection: Connection, *, first: date, la
     """Make the backfill of a period; what it asks 24SevenOffice itself counts as polls do."""
     moment, erp = container.moment(connection.settings), container.cached_erp(connection).for_polls()
     context = SyncContext(
-        connection, container.database, moment=moment, erp=erp, clock=clock, renew_lease=lambda: None
+        connection, container.database, moment=moment, erp=erp, clock=container.clock, renew_lease=lambda: None
     )
     return Backfill(context, first, last)
 
@@ -59,7 +59,7 @@ def run(
         retrying(partial(backfill.enqueue, lane.entity_type, some), sleep=sleep)
         dispatch.dispatch_lanes([lane])
         report(len(some))
-    while due.count(container.database, lane, now=clock()):
+    while due.count(container.database, lane, now=container.clock()):
         _is_available(container, lane)
         sleep(POLL_SECONDS)
 
@@ -72,7 +72,7 @@ def has_room(container: Container, lane: Lane) -> bool:
     """
     return (
         _is_available(container, lane)
-        and due.count(container.database, lane, now=clock()) < BATCH_SIZE
+        and due.count(container.database, lane, now=container.clock()) < BATCH_SIZE
         and has_spare_requests(container)
     )
 
@@ -100,4 +100,4 @@ def _is_available(container: Container, lane: Lane) -> bool:
     connection = container.connections.get(lane.connection_id)
     if connection.paused_because:
         raise click.ClickException(f"The connection is paused: {connection.paused_because}")
-    return connection.is_available(clock())
+    return connection.is_available(container.clock())

@@ -10,7 +10,7 @@ from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import Target
 from sync.diagnostics.run_checks import DiagnosticsReport, run_checks
 from sync.records import Identity
-from worker.container import Container, clock
+from worker.container import Container
 
 
 def check(container: Container, settings: ConnectionSettings) -> Identity:
@@ -22,7 +22,7 @@ def check(container: Container, settings: ConnectionSettings) -> Identity:
         MisconfiguredError: Moment's key, the login or the identity is wrong, or there are several to choose from.
         UnavailableError: a system does not answer now.
     """
-    next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=clock())), None)
+    next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)
     erp = container.erp(settings)
     identity = log_in(erp)
     erp.fiscal_years()
@@ -41,9 +41,9 @@ def target_of(container: Container, connection: Connection) -> Target:
         connection.settings,
         moment=container.moment(connection.settings),
         erp=container.erp(connection.settings, login_of=connection.id),
-        now=clock(),
+        now=container.clock(),
         last_webhooks=webhook_activity.latest(database, connection.id),
-        missed_webhooks=missed_webhooks.count(database, connection.id, now=clock()),
+        missed_webhooks=missed_webhooks.count(database, connection.id, now=container.clock()),
         pending_invoices=due.count_unfinished(database, invoices),
         last_invoice=links.latest(database, connection.id, EntityType.INVOICE),
         api_key_saved_at=audit_log.secret_saved_at(database, connection.id, "moment_api_key"),

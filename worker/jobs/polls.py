@@ -7,8 +7,10 @@ import structlog
 
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane
-from sync.errors import MisconfiguredError, SyncError
-from sync.polling import polls, schedule
+from models.inbox import cursors
+from sync.errors import AnswerTooLargeError, MisconfiguredError, SyncError, UnavailableError
+from sync.polling import outages, polls, schedule
+from sync.polling.polls import PollResult
 from sync.polling.schedule import PollRound
 from worker.container import Container
 
@@ -41,41 +43,71 @@ def expenses_due(container: Container, *, every: float) -> PollRound:
 def poll_moment(container: Container, connection_id: int) -> set[Lane]:
     """Enqueue what has changed in Moment, and return the lanes that have something to do.
 
-    An entity type that Moment does not list now does not keep the others from being polled.
+    It ends at the first answer that says that Moment is away: the next types would only wait for it as well.
     """
     connection = container.connections.get(connection_id)
-    moment = container.moment(connection.settings)
-    found: set[Lane] = set()
-    for entity_type in sorted(connection.settings.entity_types - {EntityType.EXPENSE}):
-        lane = Lane(connection_id, entity_type)
+    if not connection.is_available(container.clock()):  # it was when the poll was sent
+        return set()
+    types = sorted(connection.settings.entity_types - {EntityType.EXPENSE})
+    lanes, found = [Lane(connection_id, each) for each in types], set[Lane]()
+    failed, moment = cursors.failures(container.database, *lanes), container.moment(connection.settings)
+    whole = True
+    for lane in lanes:
         try:
-            polled = polls.poll_moment(container.database, moment, lane, now=container.clock())
+            polled = polls.poll_moment(
+                container.database, moment, lane, now=container.clock(), lag=container.moment_clock.lag
+            )
         except SyncError as error:
             _failed(container, connection, error)
+            whole = False
+            if _concerns_all(error):
+                break
             continue
-        if polled.missed or polled.nightly:  # every night also that it was none
-            log.info(
-                "missed_webhooks",
-                connection=connection_id,
-                entity_type=entity_type,
-                found=polled.missed,
-                nightly=polled.nightly,
-            )
+        _log_missed(lane, polled)
         if polled.received:
             found.add(lane)
+    if whole:
+        outages.record_success(container.database, connection.id, failed=failed, now=container.clock())
     return found
 
 
 def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
     """Receive the vouchers with costs that have changed in 24SevenOffice; tells as :func:`poll_moment` does."""
     connection = container.connections.get(connection_id)
+    if not connection.is_available(container.clock()):
+        return set()
     lane, erp = Lane(connection_id, EntityType.EXPENSE), container.cached_erp(connection).for_polls()
+    failed = cursors.failures(container.database, lane)
     try:
-        if polls.poll_expenses(container.database, erp, lane, settings=connection.settings, now=container.clock()):
-            return {lane}
+        received = polls.poll_expenses(
+            container.database,
+            erp,
+            lane,
+            settings=connection.settings,
+            now=container.clock(),
+            lag=container.twentyfour_clock.lag,
+        )
     except SyncError as error:
         _failed(container, connection, error)
-    return set()
+        return set()
+    outages.record_success(container.database, connection.id, failed=failed, now=container.clock())
+    return {lane} if received else set()
+
+
+def _concerns_all(error: SyncError) -> bool:
+    """Tell whether an error is of the system or the settings, hence would meet the next poll too."""
+    return isinstance(error, UnavailableError | MisconfiguredError) and not isinstance(error, AnswerTooLargeError)
+
+
+def _log_missed(lane: Lane, polled: PollResult) -> None:
+    if polled.missed or polled.nightly:  # every night also that it was none
+        log.info(
+            "missed_webhooks",
+            connection=lane.connection_id,
+            entity_type=lane.entity_type,
+            found=polled.missed,
+            nightly=polled.nightly,
+        )
 
 
 def _failed(container: Container, connection: Connection, error: SyncError) -> None:
@@ -83,3 +115,6 @@ def _failed(container: Container, connection: Connection, error: SyncError) -> N
     log.warning("poll_failed", connection=connection.id, because=error.message)
     if isinstance(error, MisconfiguredError):
         container.runner.pause(connection, error)
+    outages.record_failure(
+        container.database, connection.id, error, now=container.clock(), jitter=container.runner.random()
+    )

@@ -94,7 +94,7 @@ def _subject(alert: PendingAlert) -> Hashable:
     """Tell what an alert is about: a record, or of a connection whether it works, or its week."""
     return alert.job_id or (
         alert.connection_id,
-        alert.type in {AlertType.DIGEST, AlertType.RECONCILIATION} and alert.type,
+        alert.type in {AlertType.CLOCK, AlertType.DIGEST, AlertType.RECONCILIATION} and alert.type,
     )
 
 
@@ -104,6 +104,7 @@ def _is_over(first: PendingAlert, last: PendingAlert) -> bool:
     return last.type in (AlertType.RESOLVED, AlertType.RECOVERED) and first.type in (
         AlertType.NEEDS_ATTENTION,
         AlertType.OUTAGE,
+        AlertType.STALLED,
         AlertType.RATE_LIMITED,
         AlertType.PAUSED,
     )

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -13,7 +14,14 @@ from pydantic import SecretStr
 from i18n.messages import msg
 from integrations.moment.client import MAX_RESPONSE_BYTES, MomentClient, MomentSite
 from integrations.moment.error_mapping import Call
-from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
+from sync.errors import (
+    AnswerTooLargeError,
+    MisconfiguredError,
+    OutcomeUnknownError,
+    RejectedError,
+    SyncError,
+    UnavailableError,
+)
 from tests.integrations.moment.remote import Answer, Remote, pages, says, sends
 
 RECORD = {"id": 7, "name": "Kari"}
@@ -243,3 +251,49 @@ def test_proxies_of_the_environment_are_not_used(
 def test_an_id_cannot_lead_to_another_path(remote: Remote, client: MomentClient) -> None:
     assert client.record("customers", "7/../8?x=1") is None
     assert remote.asked[0].what == "GET customers/7%2F..%2F8%3Fx%3D1"
+
+
+def listing(rows: list[dict[str, object]], *, largest: int = 1000) -> Answer:
+    """Answer with the page that is asked for; one of more rows than ``largest`` is larger than is read."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked = dict(parse_qsl(urlsplit(handler.path).query))
+        number, size = int(asked["page"]), int(asked["size"])
+        content = rows[number * size : (number + 1) * size]
+        page = {"number": number, "totalElements": len(rows), "totalPages": -(-len(rows) // size)}
+        padding = "x" * (MAX_RESPONSE_BYTES if len(content) > largest else 0)
+        says({"content": content, "page": page, "padding": padding})(handler)
+
+    return answer
+
+
+@pytest.mark.parametrize("largest", [1, 7, 60])
+def test_a_list_whose_pages_are_too_large_is_read_in_smaller_ones(
+    remote: Remote, client: MomentClient, largest: int
+) -> None:
+    rows: list[dict[str, object]] = [{"id": n} for n in range(1, 131)]
+    remote.answers["GET invoices"] = [listing(rows, largest=largest)]
+    assert [row["id"] for row in client.pages("invoices", {})] == list(range(1, 131))
+
+
+def test_a_single_record_that_is_too_large_is_an_error(remote: Remote, client: MomentClient) -> None:
+    remote.answers["GET invoices"] = [listing([{"id": 1}], largest=0)]
+    with pytest.raises(AnswerTooLargeError, match="more than 16 MiB"):
+        list(client.pages("invoices", {}))
+
+
+def test_a_record_that_moves_up_a_page_while_the_list_is_read_is_not_missed(
+    remote: Remote, client: MomentClient
+) -> None:
+    before: list[dict[str, object]] = [{"id": n} for n in range(1, 151)]
+    remote.answers["GET customers"] = [listing(before), listing(before[:5] + before[6:])]
+    assert {row["id"] for row in client.pages("customers", {})} == set(range(1, 151))
+
+
+def test_a_list_that_becomes_shorter_all_the_time_is_not_read_for_ever(
+    remote: Remote, client: MomentClient
+) -> None:
+    rows: list[dict[str, object]] = [{"id": n} for n in range(1, 1001)]
+    remote.answers["GET customers"] = [listing(rows[: 1000 - n]) for n in range(50)]
+    assert list(client.pages("customers", {}))
+    assert remote.times("GET customers") < 30

@@ -1,12 +1,17 @@
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from models.enums import EntityType, JobState, Lane
+from models.connections.account_ranges import AccountRanges
+from models.database import Database
+from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import cursors, missed_webhooks
+from models.inbox.due import states
+from models.inbox.enqueue import enqueue
 from models.inbox.missed_webhooks import ModifiedRecord
-from sync.errors import UnavailableError
+from sync.errors import AnswerTooLargeError, UnavailableError
 from sync.polling.polls import OVERLAP, WINDOW, import_expenses, poll_expenses, poll_moment, poll_states
 from sync.polling.schedule import PollState
 from sync.records import LedgerLine
@@ -117,6 +122,139 @@ def test_an_import_looks_at_the_days_asked_for_and_leaves_the_cursor_where_it_is
     assert [asked for asked, _ in world.erp.asked] == [since, since + WINDOW]
     assert world.job(EntityType.EXPENSE, "2026-4-1").state is JobState.QUEUED
     assert cursors.position(world.database, expenses) is None
+
+
+TOO_MUCH = timedelta(hours=6)
+"""The longest span whose vouchers fit into an answer, where there are many."""
+
+
+def import_of_many_vouchers(world: World, monkeypatch: pytest.MonkeyPatch, error: UnavailableError) -> None:
+    """Have so much changed at an instant of last month that an answer for more than a few hours fails."""
+    heavy = world.now - timedelta(days=30)
+
+    def changed(_accounts: AccountRanges, *, since: datetime, until: datetime) -> list[str]:
+        if since <= heavy <= until and until - since > TOO_MUCH:
+            raise error
+        return []
+
+    monkeypatch.setattr(world.erp, "changed_vouchers", changed)
+    world.change_settings(expense_from=(heavy - timedelta(days=3)).date())
+
+
+def test_a_week_that_24sevenoffice_does_not_answer_is_asked_for_in_smaller_parts(
+    world: World, expenses: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_of_many_vouchers(world, monkeypatch, UnavailableError("It gave no answer.", error_code="no_answer"))
+    for _ in range(20):
+        world.later(minutes=15)
+        with suppress(UnavailableError):
+            look(world, expenses)
+    assert cursors.position(world.database, expenses) == world.now
+    assert cursors.failures(world.database, expenses) == 0
+
+
+def test_a_week_whose_answer_is_too_large_is_asked_for_by_halves_at_once(
+    world: World, expenses: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_of_many_vouchers(world, monkeypatch, AnswerTooLargeError("It is too much.", error_code="unreadable"))
+    look(world, expenses)
+    assert cursors.position(world.database, expenses) == world.now
+
+
+def test_a_cursor_that_a_wrong_clock_has_set_ahead_is_set_back(world: World, expenses: Lane) -> None:
+    look(world, expenses)
+    right = world.now
+    world.later(days=30)
+    look(world, expenses)
+    world.now = right + timedelta(minutes=15)
+    (state,) = poll_states(world.database, world.connections.all(), now=world.now)
+    assert state.polled_at is None  # due, not waiting for that day
+    world.erp.asked.clear()
+    look(world, expenses)
+    assert world.erp.asked == [(world.now - timedelta(days=1) - OVERLAP, world.now)]
+    assert cursors.position(world.database, expenses) == world.now
+
+
+def test_a_cursor_is_never_ahead_of_postgresqls_clock(world: World, expenses: Lane) -> None:
+    world.now = datetime.now(UTC) + timedelta(days=30)
+    look(world, expenses)
+    position = cursors.position(world.database, expenses)
+    assert position
+    assert position <= datetime.now(UTC)
+
+
+def test_what_changes_where_the_other_clock_is_behind_is_not_passed_over(
+    world: World, expenses: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lag, theirs = timedelta(minutes=15), world.now
+    changed = {f"2026-4-{n}": world.now + timedelta(minutes=n) for n in range(1, 301)}
+    seen: set[str] = set()
+
+    def answer(_accounts: AccountRanges, *, since: datetime, until: datetime) -> list[str]:
+        found = [name for name, at in changed.items() if since <= at <= min(until, theirs)]
+        seen.update(found)
+        return found
+
+    monkeypatch.setattr(world.erp, "changed_vouchers", answer)
+    for _ in range(25):
+        poll_expenses(
+            world.database,
+            world.erp,
+            expenses,
+            settings=world.connection.settings,
+            now=theirs + lag,
+            lag=lambda: lag,
+        )
+        theirs += timedelta(minutes=15)
+    assert len(seen) == len(changed)
+
+
+def test_once_a_night_expenses_are_asked_for_from_the_night_before(world: World, expenses: Lane) -> None:
+    first = world.now
+    look(world, expenses)
+    world.later(hours=16)
+    look(world, expenses)
+    before = world.now
+    for _ in range(3):
+        world.later(hours=2)
+        look(world, expenses)
+    last = world.now - timedelta(hours=2)
+    asked = [since + OVERLAP for since, _ in world.erp.asked]
+    assert asked == [first, first, before, first, last]
+
+
+@pytest.mark.parametrize("elsewhere", [timedelta(minutes=5), -timedelta(days=3)])
+def test_a_poll_leaves_a_cursor_alone_that_was_moved_meanwhile(
+    world: World, expenses: Lane, monkeypatch: pytest.MonkeyPatch, elsewhere: timedelta
+) -> None:
+    """By a poll that was faster, or by a person who has restored a backup."""
+    look(world, expenses)
+    world.later(minutes=15)
+    moved = world.now + elsewhere
+
+    def slowly(_accounts: AccountRanges, **_: datetime) -> list[str]:
+        cursors.move(world.database, expenses, to=moved)
+        return []
+
+    monkeypatch.setattr(world.erp, "changed_vouchers", slowly)
+    look(world, expenses)
+    assert cursors.position(world.database, expenses) == moved
+
+
+def test_many_records_enter_the_inbox_in_slices(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [ModifiedRecord(str(n), world.now) for n in range(1, 1002)]
+    sizes: list[int] = []
+
+    def counting(database: Database, connection_id: int, records: list[Record], *, now: datetime) -> None:
+        sizes.append(len(records))
+        enqueue(database, connection_id, records, now=now)
+
+    monkeypatch.setattr("sync.polling.polls.enqueue", counting)
+    monkeypatch.setattr(world.moment, "modified", lambda _type, **_: listed)
+    lane = Lane(world.connection.id, EntityType.CUSTOMER)
+    assert poll_moment(world.database, world.moment, lane, now=world.now).received == len(listed)
+    assert max(sizes) <= 500
+    assert len(states(world.database, lane, [each.id for each in listed])) == len(listed)
 
 
 def test_when_a_connection_is_polled_next_depends_on_its_own_interval_its_last_poll_and_its_last_news(

@@ -1,6 +1,7 @@
 """The settings of a connection, filled in by people."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from sqlalchemy import select
 from models.admin.operations import Operation, OperationType
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Lane, Role
-from models.inbox import missed_webhooks
+from models.inbox import cursors, missed_webhooks
 from models.inbox.missed_webhooks import ModifiedRecord
 from models.schema.tables import AuditRow
+from tests.factories import NOW
 from tests.installation import failed_job, messages
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in
@@ -83,6 +85,20 @@ class SettingsPage:
 @pytest.fixture
 def settings_page(web: Web, container: Container) -> SettingsPage:
     return SettingsPage(web, container)
+
+
+def test_polls_that_have_failed_for_hours_show_on_the_page(web: Web, container: Container) -> None:
+    person, lane = web.as_(Role.VIEWER), Lane(web.connection.id, EntityType.INVOICE)
+    cursors.start(container.database, lane, at=NOW)
+    page = f"/connections/{web.connection.id}"
+    for ago, shown in ((timedelta(minutes=30), False), (timedelta(hours=4), True)):
+        cursors.record_progress(container.database, lane, now=NOW, finished=True)
+        cursors.record_failure(
+            container.database, lane, problem="Moment sent more than 16 MiB.", counts=True, now=clock() - ago
+        )
+        text = person.get(page).text
+        assert ("Moment sent more than 16 MiB." in text) is shown
+        assert ("has not been able to ask for changed invoices" in text) is shown
 
 
 def test_a_form_that_is_sent_as_it_stands_changes_nothing(settings_page: SettingsPage) -> None:

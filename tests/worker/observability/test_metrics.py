@@ -101,7 +101,9 @@ def test_a_call_without_an_answer_is_counted_too(database_url: str, redis_url: s
         connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=clock())
         tasks.poll_moment(connection.id)
         said = container.metrics.text()
-    assert told(said, "moment24_remote_calls_total", system="moment", operation="GET invoices", status="none") == 1
+    assert (
+        told(said, "moment24_remote_calls_total", system="moment", operation="GET customers", status="none") == 1
+    )
 
 
 def test_a_request_that_there_was_none_for_is_counted_by_whom_it_was_for(environ: Mapping[str, str]) -> None:

@@ -1,0 +1,29 @@
+"""How the polls of a lane have done lately."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0020"
+down_revision = "0016"
+
+EMPTY_TEXT = sa.text("'\"\"'::jsonb")
+COLUMNS = ("polled_at", "failing_since", "failures", "problem", "alerted")
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    instant = sa.DateTime(timezone=True)
+    op.add_column("cursors", sa.Column("polled_at", instant))
+    op.add_column("cursors", sa.Column("failing_since", instant))
+    op.add_column("cursors", sa.Column("failures", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("cursors", sa.Column("problem", JSONB(), nullable=False, server_default=EMPTY_TEXT))
+    op.add_column("cursors", sa.Column("alerted", sa.Boolean(), nullable=False, server_default=sa.false()))
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    for name in COLUMNS:
+        op.drop_column("cursors", name)

@@ -1,0 +1,72 @@
+"""Polls that have not gone through for hours: one mail for each connection, and one when they do again."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from i18n.formatting import OSLO
+from i18n.messages import Message, joined, msg
+from models.connections import alert_outbox
+from models.connections.alert_outbox import Alert, AlertType
+from models.connections.repository import Connection
+from models.database import Database
+from models.enums import plural_of
+from models.inbox import cursors
+from models.inbox.cursors import FailingPoll
+
+STALLED_AFTER = timedelta(hours=3)
+"""How long no poll goes through before anybody is told."""
+
+SHOWN_AFTER = timedelta(hours=1)
+"""How long before the connection's page shows it."""
+
+UNPOLLED_AFTER = timedelta(days=2)
+"""How long nobody polls before that counts as failing: twice the longest interval that can be set."""
+
+
+def queue_alerts(database: Database, connections: Iterable[Connection], *, now: datetime) -> None:
+    """Queue the alerts about polls that stand still, and about those that go through again."""
+    known = {connection.id: connection for connection in connections}
+    cursors.mark_unpolled(database, before=now - UNPOLLED_AFTER, now=now)
+    stalled = sorted(cursors.take_stalled(database, before=now - STALLED_AFTER), key=lambda each: each.lane)
+    for connection_id, polls in groupby(stalled, key=lambda each: each.lane.connection_id):
+        if connection := known.get(connection_id):
+            alert_outbox.queue_connection_alert(
+                database, connection_id, _stalled_alert(connection, list(polls)), now=now
+            )
+    for connection_id in cursors.take_recovered(database):
+        if connection := known.get(connection_id):
+            alert_outbox.queue_connection_alert(database, connection_id, _recovered_alert(connection), now=now)
+
+
+def told(poll: FailingPoll) -> Message:
+    """Say since when an entity type has not been asked for, and why."""
+    since = poll.since.astimezone(OSLO)
+    sentence = msg(
+        "The integration has not been able to ask for changed {records} since {time}.",
+        records=plural_of(poll.lane.entity_type),
+        time=f"{since:%d.%m.%Y %H:%M}",
+    )
+    return joined(sentence, poll.problem, between=" ") if poll.problem else sentence
+
+
+def _stalled_alert(connection: Connection, polls: list[FailingPoll]) -> Alert:
+    return Alert(
+        type=AlertType.STALLED,
+        title=connection.name,
+        message=joined(*map(told, polls), between=" "),
+        remedy=msg(
+            "What changes there is missing until it works. Test the connection: that tells more about the cause."
+        ),
+        recipients=connection.settings.error_emails,
+    )
+
+
+def _recovered_alert(connection: Connection) -> Alert:
+    return Alert(
+        type=AlertType.RECOVERED,
+        title=connection.name,
+        message=msg("All changes are asked for again, and those of the time between have been received."),
+        remedy="",
+        recipients=connection.settings.error_emails,
+    )

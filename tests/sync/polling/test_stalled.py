@@ -1,0 +1,72 @@
+import pytest
+
+from models.enums import EntityType, Lane
+from models.inbox import cursors
+from sync.errors import RateLimitedError, UnavailableError
+from sync.polling import stalled
+from sync.polling.polls import poll_moment
+from sync.polling.stalled import STALLED_AFTER, UNPOLLED_AFTER
+from tests.sync.conftest import World
+
+
+@pytest.fixture
+def invoices(world: World) -> Lane:
+    lane = Lane(world.connection.id, EntityType.INVOICE)
+    poll_moment(world.database, world.moment, lane, now=world.now)
+    return lane
+
+
+def fail(world: World, lane: Lane, error: UnavailableError) -> None:
+    world.moment.fails_before["changed"] = [error]
+    with pytest.raises(UnavailableError):
+        poll_moment(world.database, world.moment, lane, now=world.now)
+
+
+def tell(world: World) -> list[str]:
+    """Queue what is to be told, and tell all that has been queued."""
+    stalled.queue_alerts(world.database, world.connections.all(), now=world.now)
+    return [alert_type for alert_type, _ in world.mails()]
+
+
+@pytest.mark.parametrize(
+    "error", [UnavailableError("Moment sent more than 16 MiB."), RateLimitedError("No requests are left.")]
+)
+def test_a_poll_that_never_goes_through_is_reported_once(
+    world: World, invoices: Lane, error: UnavailableError
+) -> None:
+    fail(world, invoices, error)
+    world.later(hours=2)
+    fail(world, invoices, error)
+    assert tell(world) == []
+    world.later(hours=2)
+    assert tell(world) == ["stalled"]
+    assert tell(world) == ["stalled"]  # the same one
+
+
+def test_a_poll_that_goes_through_again_is_reported_to_those_who_had_heard(world: World, invoices: Lane) -> None:
+    fail(world, invoices, UnavailableError("Moment is down."))
+    world.later(hours=4)
+    tell(world)
+    poll_moment(world.database, world.moment, invoices, now=world.now)
+    assert tell(world) == ["stalled", "recovered"]
+    assert tell(world) == ["stalled", "recovered"]
+
+
+def test_a_connection_that_nobody_polls_is_reported(world: World, invoices: Lane) -> None:
+    world.later(seconds=UNPOLLED_AFTER.total_seconds() + 1)
+    assert tell(world) == []
+    world.later(seconds=STALLED_AFTER.total_seconds() + 1)
+    assert tell(world) == ["stalled"]
+    assert cursors.failing(world.database, invoices.connection_id, before=world.now)
+
+
+def test_a_paused_connection_and_a_type_that_is_off_are_not_reported(world: World, invoices: Lane) -> None:
+    fail(world, invoices, UnavailableError("Moment is down."))
+    world.change_settings(entity_types=["customer"])
+    world.later(days=1)
+    assert tell(world) == []
+    world.change_settings(entity_types=["invoice"])
+    world.connections.pause(world.connection.id, "The key is wrong.", now=world.now)
+    assert tell(world) == []
+    world.connections.resume(world.connection.id, actor="test", now=world.now)
+    assert tell(world) == []  # the next poll is a few minutes away

@@ -1,0 +1,83 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from models.connections import alert_outbox
+from models.connections.alert_outbox import AlertType
+from models.connections.repository import Connection
+from models.database import DatabaseUnavailableError
+from models.enums import EntityType, JobState, Lane, Record
+from models.inbox.due import states
+from models.inbox.enqueue import enqueue
+from tests.factories import NOW
+from worker import tasks
+from worker.clock import MEASURED_EVERY, Clock
+from worker.container import Container, clock
+
+MINUTES = timedelta(minutes=4)
+
+
+class Host:
+    """A host whose clock is ahead of PostgreSQL's, and a process on it that counts seconds."""
+
+    def __init__(self, ahead: timedelta) -> None:
+        self.ahead, self.passed, self.is_cut_off = ahead, 0.0, False
+        self.clock = Clock(self.server_time, wall=lambda: self.true() + self.ahead, monotonic=lambda: self.passed)
+
+    def true(self) -> datetime:
+        return NOW + timedelta(seconds=self.passed)
+
+    def server_time(self) -> datetime:
+        if self.is_cut_off:
+            raise DatabaseUnavailableError("The database cannot be reached.")
+        return self.true()
+
+
+@pytest.mark.parametrize("ahead", [timedelta(), MINUTES, -MINUTES])
+def test_hosts_whose_own_clocks_differ_agree_on_the_instant(ahead: timedelta) -> None:
+    host = Host(ahead)
+    assert host.clock() == NOW
+    host.passed += 30
+    assert host.clock() == host.true()
+    assert host.clock.is_off == bool(ahead)
+
+
+def test_a_clock_that_is_set_in_between_changes_nothing_until_it_is_noticed() -> None:
+    host = Host(timedelta())
+    host.clock()
+    host.ahead = MINUTES
+    host.passed += MEASURED_EVERY - 1
+    assert host.clock() == host.true()
+    assert not host.clock.is_off
+    host.passed += 1
+    assert host.clock() == host.true()
+    assert host.clock.skew == MINUTES
+
+
+def test_the_clock_goes_on_while_postgresql_is_away() -> None:
+    host = Host(MINUTES)
+    host.clock()
+    host.is_cut_off = True
+    host.passed += 10 * MEASURED_EVERY
+    assert host.clock() == host.true()
+    assert host.clock.is_off
+
+
+def test_a_host_whose_clock_is_off_drains_no_lane_and_is_reported_once(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, "62788973")], now=clock())
+    off = Clock(container.database.server_time, wall=lambda: clock() + MINUTES, monotonic=lambda: 0)
+    monkeypatch.setattr(container, "shared_clock", off)
+    for _ in range(2):
+        tasks.sync_customers(connection.id)
+    lane = Lane(connection.id, EntityType.CUSTOMER)
+    assert states(container.database, lane, ["62788973"]) == {"62788973": JobState.QUEUED}
+    told = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert [each.type for each in told] == [AlertType.CLOCK]
+
+
+def test_what_hosts_compare_is_by_postgresqls_clock(container: Container, connection: Connection) -> None:
+    assert abs(container.clock() - container.database.server_time()) < timedelta(seconds=1)
+    assert container.runner.clock is container.clock
+    assert container.open_context(connection, lambda: None).clock is container.clock

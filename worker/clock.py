@@ -1,0 +1,96 @@
+"""The one clock by which hosts agree on leases, due times and cursors: PostgreSQL's, kept between looks at it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+
+import structlog
+
+from models.database import DatabaseUnavailableError
+
+log = structlog.get_logger()
+
+MEASURED_EVERY = 60
+"""Seconds after which PostgreSQL is asked again."""
+
+RETRIED_EVERY = 5
+"""Seconds after which it is asked again where it gave no answer."""
+
+MAX_SKEW = timedelta(minutes=1)
+"""How far a host's own clock may be off before it takes no lease."""
+
+SAMPLES = 3
+"""How often it is asked at a time: the fastest answer is the most exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Measurement:
+    """That it was an instant, in UTC, at a count of seconds; ``skew`` is how far the host was ahead."""
+
+    instant: datetime
+    seconds: float
+    skew: timedelta = timedelta()
+    due_after: float = MEASURED_EVERY
+
+
+class Clock:
+    """Tells the present instant in UTC by PostgreSQL's clock; threads share it.
+
+    Between two looks at it the process's own count of seconds goes on, which nobody sets. Where PostgreSQL does
+    not answer, it goes on for longer, before the first answer from what the host's clock said.
+
+    Args:
+        server_time: asks PostgreSQL for the instant; may raise DatabaseUnavailableError.
+        wall: tells the instant by the host's clock.
+        monotonic: counts seconds, also while the machine sleeps.
+    """
+
+    def __init__(
+        self,
+        server_time: Callable[[], datetime],
+        *,
+        wall: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._server_time, self._wall, self._monotonic = server_time, wall, monotonic
+        self._measuring = Lock()
+        self._last = _Measurement(wall(), monotonic(), due_after=0)
+
+    def __call__(self) -> datetime:
+        last = self._last
+        if self._monotonic() - last.seconds >= last.due_after and self._measuring.acquire(blocking=False):
+            try:
+                last = self._last = self._measured()
+            finally:
+                self._measuring.release()
+        return last.instant + timedelta(seconds=self._monotonic() - last.seconds)
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the host's own clock was ahead of PostgreSQL's when that was asked last; below zero: behind."""
+        self()
+        return self._last.skew
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the host's own clock is so wrong that nothing should be trusted to it."""
+        return abs(self.skew) > MAX_SKEW
+
+    def _measured(self) -> _Measurement:
+        try:
+            samples = [self._sample() for _ in range(SAMPLES)]
+        except DatabaseUnavailableError:
+            last, now = self._last, self._monotonic()
+            gone_on = last.instant + timedelta(seconds=now - last.seconds)
+            return _Measurement(gone_on, now, last.skew, due_after=RETRIED_EVERY)
+        _, instant, seconds = min(samples, key=lambda sample: sample[0])
+        skew = self._wall() - timedelta(seconds=self._monotonic() - seconds) - instant
+        return _Measurement(instant, seconds, skew)
+
+    def _sample(self) -> tuple[float, datetime, float]:
+        """Ask once: how long it took, and which instant it was at the end of that."""
+        began = self._monotonic()
+        said = self._server_time()
+        ended = self._monotonic()
+        return ended - began, said + timedelta(seconds=(ended - began) / 2), ended

@@ -1,0 +1,47 @@
+"""What becomes of a host whose clock is wrong: it drains no lane, and the error addresses are told."""
+
+import structlog
+from redis.exceptions import RedisError
+
+from i18n.messages import msg
+from models.connections import alert_outbox
+from models.connections.alert_outbox import Alert, AlertType
+from models.connections.repository import Connection
+from worker.container import Container
+
+log = structlog.get_logger()
+
+ALERTED = "clock_alerted"
+ALERT_SECONDS = 24 * 3600
+"""How long after an alert about a clock there is no other one."""
+
+
+def is_off(container: Container) -> bool:
+    """Tell whether this host is to leave lanes to others, and see to it that somebody is told why."""
+    if not container.shared_clock.is_off:
+        return False
+    seconds = container.shared_clock.skew.total_seconds()
+    log.error("clock_is_off", seconds=round(seconds))
+    try:
+        first = container.redis.set(ALERTED, "", nx=True, ex=ALERT_SECONDS)
+    except RedisError:
+        first = False  # the next message, which Redis brings, tries again
+    if first:
+        for connection in container.connections.all():
+            alert = _alert(connection, minutes=round(abs(seconds) / 60))
+            alert_outbox.queue_connection_alert(container.database, connection.id, alert, now=container.clock())
+    return True
+
+
+def _alert(connection: Connection, *, minutes: int) -> Alert:
+    return Alert(
+        type=AlertType.CLOCK,
+        title=connection.name,
+        message=msg(
+            "The clock of a server of the integration is {minutes} minutes off, so that server syncs nothing. "
+            "Nothing is lost: other servers go on, and without them everything waits.",
+            minutes=minutes,
+        ),
+        remedy=msg("Tell whoever runs the integration to set the server's clock."),
+        recipients=connection.settings.error_emails,
+    )
