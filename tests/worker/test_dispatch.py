@@ -1,4 +1,5 @@
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -6,7 +7,8 @@ from local.servers import Server
 from models.enums import EntityType, Lane
 from tests.installation import messages
 from worker import dispatch
-from worker.container import Container
+from worker.container import Container, clock
+from worker.queues import LANES, QUEUE_OF
 
 INVOICES, CUSTOMERS = Lane(1, EntityType.INVOICE), Lane(1, EntityType.CUSTOMER)
 
@@ -61,3 +63,12 @@ def test_without_redis_nothing_is_sent_and_nothing_breaks(container: Container, 
         redis_server.start()
     dispatch.dispatch_lanes([INVOICES])
     assert ("sync_invoices", 1) in messages(container)
+
+
+def test_a_poll_that_nobody_took_up_before_the_next_is_dropped_and_a_lane_is_not(container: Container) -> None:
+    dispatch.dispatch_polls("poll_moment", {1: timedelta(minutes=5)})
+    dispatch.dispatch_lanes([Lane(1, EntityType.INVOICE)])
+    (poll,), (lane,) = (container.redis.lrange(queue, 0, -1) for queue in (QUEUE_OF["poll_moment"], LANES))
+    dropped_at = datetime.fromisoformat(json.loads(poll)["headers"]["expires"])
+    assert timedelta(minutes=2) < dropped_at - clock() < timedelta(minutes=5)
+    assert json.loads(lane)["headers"]["expires"] is None
