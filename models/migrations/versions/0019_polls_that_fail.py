@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0020"
-down_revision = "0016"
+revision = "0019"
+down_revision = "0018"
 
 EMPTY_TEXT = sa.text("'\"\"'::jsonb")
 COLUMNS = ("polled_at", "failing_since", "failures", "problem", "alerted")
