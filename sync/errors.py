@@ -58,9 +58,11 @@ class UnavailableError(SyncError):
     Nothing has been saved. ``retry_after`` is the least wait that the other system asks for, if it says.
     """
 
+    max_retry_after = MAX_RETRY_AFTER
+
     def __init__(self, message: str, *, error_code: str = "", retry_after: timedelta | None = None) -> None:
         super().__init__(message, error_code=error_code)
-        self.retry_after = min(retry_after, MAX_RETRY_AFTER) if retry_after else retry_after
+        self.retry_after = min(retry_after, self.max_retry_after) if retry_after else retry_after
 
 
 class RateLimitedError(UnavailableError):
@@ -69,6 +71,8 @@ class RateLimitedError(UnavailableError):
     No outage, and no fault of the record: however often it happens, nobody has to look at the record for it.
     ``error_code`` tells whose limit it is, and ``retry_after`` when it is worth another try.
     """
+
+    max_retry_after = timedelta(hours=2)  # our own count of an hour ends a little later than that
 
 
 class AnswerTooLargeError(UnavailableError):

@@ -27,7 +27,7 @@ from sync.errors import RateLimitedError, UnavailableError
 
 MAX_WAIT = timedelta(seconds=5)  # a turn that comes sooner is waited for; that is cheaper than to come again
 BURST = 3  # so many may go at once after a pause: with 20 a second, no second sees more than 23
-MAX_BLOCK = timedelta(hours=2)  # whatever 24SevenOffice is understood to say
+MAX_BLOCK = timedelta(hours=1)  # whatever 24SevenOffice is understood to say
 DEFAULT_BLOCK = timedelta(minutes=15)  # for a quarantine whose end cannot be read
 MILLISECOND, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
 

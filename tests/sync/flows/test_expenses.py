@@ -318,7 +318,7 @@ def test_an_expense_that_needs_a_person_holds_up_no_other_of_its_voucher(world: 
     enter(world, cost(1100), cost(2200, 6590))
     sync_voucher(world)
     job = world.job(EntityType.EXPENSE, VOUCHER)
-    assert (job.state, world.mails()) == (JobState.QUEUED, [])
+    assert (job.state, world.mails()) == (JobState.RETRYING, [])
     assert job.message.endswith("The expense is invoiced. Moment broke off.")
     world.later(hours=1)
     world.run()
