@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, delete, false, func, insert, select, true
+from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
 from models.admin.job_filter import JobFilter
@@ -85,7 +86,10 @@ def show(database: Database, job_id: int) -> JobView | None:
 
 def record_name(database: Database, connection_id: int, record: Record) -> str:
     """Tell the name of a record without what kind it is, "" where nobody has read it."""
-    title = database.scalar(select(SyncJobRow.title).where(job_of(connection_id, record))) or ""
+    return name_in(database.scalar(select(SyncJobRow.title).where(job_of(connection_id, record))) or "")
+
+
+def name_in(title: str) -> str:
     return str(title.values.get("name", title)) if isinstance(title, Message) else title
 
 
@@ -160,16 +164,27 @@ def _apply(
     *,
     only: ColumnElement[bool] | None = None,
 ) -> ActionResult:
-    conditions = (*job_filter.conditions(SyncJobRow), concerns(event), true() if only is None else only)
+    conditions = (*job_filter.conditions(SyncJobRow), true() if only is None else only)
     with database.transaction() as session:
-        rows = session.execute(locked(select(*NAMED_BY).where(*conditions))).all()
-        ids = [row.id for row in rows]
-        session.execute(update_by(event, now=deed.at, **values).where(SyncJobRow.id.in_(ids)))
-        if event is Event.RETRIED:
-            noted = MatchQuestionRow.candidates.contains([{"note": SAVED_ELSEWHERE}])
-            session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id.in_(ids), noted))
-        if rows:
-            session.execute(insert(AuditRow), [audit_entry(row, deed) for row in rows])
+        return apply_event(session, conditions, event, deed, values)
+
+
+def apply_event(
+    session: Session,
+    conditions: Sequence[ColumnElement[bool]],
+    event: Event,
+    deed: JobAction,
+    values: Mapping[str, Any],
+) -> ActionResult:
+    """Play an event on those jobs of these that it concerns, and write who asked for it into the audit log."""
+    rows = session.execute(locked(select(*NAMED_BY).where(*conditions, concerns(event)))).all()
+    ids = [row.id for row in rows]
+    session.execute(update_by(event, now=deed.at, **values).where(SyncJobRow.id.in_(ids)))
+    if event is Event.RETRIED:
+        noted = MatchQuestionRow.candidates.contains([{"note": SAVED_ELSEWHERE}])
+        session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id.in_(ids), noted))
+    if rows:
+        session.execute(insert(AuditRow), [audit_entry(row, deed) for row in rows])
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))
 
 

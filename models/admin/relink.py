@@ -3,17 +3,19 @@
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
 from models.admin import job_actions
-from models.admin.job_actions import ActionResult
-from models.admin.job_filter import JobFilter
+from models.admin.job_actions import ActionResult, JobAction
 from models.database import Database
-from models.enums import EntityType, JobState, Record, titled
-from models.inbox import links
+from models.enums import EntityType, JobState, Lane, Record, titled
+from models.inbox import circuit_breaker, links
 from models.inbox.links import LinkTakenError
+from models.inbox.transitions import Event
 from models.schema.locks import locked
-from models.schema.tables import AuditRow, MatchQuestionRow, SyncJobRow
+from models.schema.statements import job_of, of_lane
+from models.schema.tables import AuditRow, LinkRow, MatchQuestionRow, SyncJobRow
 
 TYPES = frozenset({EntityType.CUSTOMER, EntityType.PROJECT})
 """What can be linked anew; the link of an invoice or an expense keeps it from being brought twice."""
@@ -28,27 +30,37 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
     Raises:
         LinkTakenError: another record of Moment is linked to that customer; its name is the message.
     """
+    free = SyncJobRow.id == job_id, SyncJobRow.state != JobState.RUNNING, SyncJobRow.entity_type.in_(TYPES)
     with database.transaction() as session:
-        free = SyncJobRow.id == job_id, SyncJobRow.state != JobState.RUNNING, SyncJobRow.entity_type.in_(TYPES)
-        row = session.scalar(locked(select(SyncJobRow).where(*free)))
-        if row is None or (number and row.entity_type != EntityType.CUSTOMER):
+        job = session.scalar(locked(select(SyncJobRow).where(*free)))
+        if job is None or (number and job.entity_type != EntityType.CUSTOMER):
             return ActionResult(0)
-        connection_id, record = row.connection_id, Record(EntityType(row.entity_type), row.record_id)
-        name = row.title or record.name
-    holder = links.moment_id(database, connection_id, record.entity_type, number) if number else None
-    if holder not in (None, record.id):
-        other = Record(record.entity_type, holder or "")
-        raise LinkTakenError(job_actions.record_name(database, connection_id, other) or other.name)
-    links.release(database, connection_id, record, because=_why(number), actor=actor, now=now)
-    with database.transaction() as session:
+        record = Record(EntityType(job.entity_type), job.record_id)
+        if number:
+            _refuse_taken(session, job, record, number)
+        links.release(session, job.connection_id, record, because=_why(number), actor=actor, now=now)
         session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id == job_id))
         if number:
             said = {"job_id": job_id, "asked_at": now, "candidates": [], "answer": number}
             session.execute(insert(MatchQuestionRow).values(said))
+            name = job.title or record.name
             deed = msg("{record} is to be number {number} in 24SevenOffice", record=name, number=number)
-            told = {"connection_id": connection_id, "job_id": job_id, "at": now, "actor": actor}
+            told = {"connection_id": job.connection_id, "job_id": job_id, "at": now, "actor": actor}
             session.execute(insert(AuditRow).values(**told, action=deed))
-    return job_actions.retry(database, JobFilter(ids=frozenset({job_id})), actor=actor, now=now)
+        again = JobAction(now, actor, msg("Try again"))
+        retried = job_actions.apply_event(session, free, Event.RETRIED, again, {"dismissal_reason": ""})
+    circuit_breaker.end_open_period(database, {job.connection_id}, now=now)
+    return retried
+
+
+def _refuse_taken(session: Session, job: SyncJobRow, record: Record, number: str) -> None:
+    taken = of_lane(LinkRow, Lane(job.connection_id, record.entity_type)), LinkRow.remote_id == number
+    holder = session.scalar(select(LinkRow.moment_id).where(*taken, LinkRow.moment_id != record.id))
+    if holder is None:
+        return
+    other = Record(record.entity_type, holder)
+    title = session.scalar(select(SyncJobRow.title).where(job_of(job.connection_id, other)))
+    raise LinkTakenError(job_actions.name_in(title or "") or other.name)
 
 
 def _why(number: str) -> Message:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import and_, delete, insert, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
 from models.database import Database
@@ -93,25 +94,23 @@ def remove(database: Database, connection_id: int, record: Record) -> None:
 
 
 def release(
-    database: Database, connection_id: int, record: Record, *, because: Message, actor: str, now: datetime
-) -> str | None:
-    """End a link that does not hold any more, and write into the audit log why; tells what it led to."""
+    session: Session, connection_id: int, record: Record, *, because: Message, actor: str, now: datetime
+) -> None:
+    """End a link that does not hold any more, and write into the audit log why."""
     ended = delete(LinkRow).where(link_of(connection_id, record)).returning(LinkRow.remote_id)
+    remote_id = session.scalar(ended)
+    if remote_id is None:
+        return
     named = select(SyncJobRow.id, SyncJobRow.title).where(job_of(connection_id, record))
-    with database.transaction() as session:
-        remote_id = session.scalar(ended)
-        if remote_id is None:
-            return None
-        job = session.execute(named).one_or_none()
-        deed = msg(
-            "{record}: the link to number {number} in 24SevenOffice is released. {why}",
-            record=(job and job.title) or record.name,
-            number=remote_id,
-            why=because,
-        )
-        told = {"connection_id": connection_id, "job_id": job and job.id, "at": now, "actor": actor}
-        session.execute(insert(AuditRow).values(**told, action=deed))
-        return remote_id
+    job = session.execute(named).one_or_none()
+    deed = msg(
+        "{record}: the link to number {number} in 24SevenOffice is released. {why}",
+        record=(job and job.title) or record.name,
+        number=remote_id,
+        why=because,
+    )
+    told = {"connection_id": connection_id, "job_id": job and job.id, "at": now, "actor": actor}
+    session.execute(insert(AuditRow).values(**told, action=deed))
 
 
 def save(database: Database, connection_id: int, record: Record, link: Link, *, now: datetime) -> None:

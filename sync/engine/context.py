@@ -149,8 +149,8 @@ class SyncContext:
     def release_link(self, record: Record, *, because: Message) -> None:
         """End a link that does not hold any more: the record is identified anew, and what needs it waits."""
         self._known.pop(record, None)
-        now = self.clock()
-        links.release(self.database, self.connection.id, record, because=because, actor=ITSELF, now=now)
+        with self.database.transaction() as session:
+            links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=self.clock())
 
     def is_lost(self, entity_type: EntityType, number: int) -> bool:
         """Tell whether 24SevenOffice does not have a customer or project any more."""

@@ -4,6 +4,7 @@ import pytest
 
 from models.admin import job_actions, match_questions
 from models.admin.relink import relink
+from models.database import DatabaseUnavailableError
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import links
 from models.inbox.links import LinkTakenError
@@ -166,6 +167,18 @@ def test_an_invoice_of_a_customer_that_moment_deleted_goes_where_a_person_says(w
     world.run()
     assert booked_on(world) == [10001]
     assert world.job(INVOICE, "9").outcome is Outcome.SYNCED
+
+
+def test_a_link_that_cannot_be_replaced_in_full_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.begin()
+
+    def breaks_off(*_args: object) -> None:
+        raise DatabaseUnavailableError
+
+    monkeypatch.setattr(job_actions, "audit_entry", breaks_off)
+    with pytest.raises(DatabaseUnavailableError):
+        say(world, "7", "10300")
+    assert (link_of(world, "7"), deeds(world, "7")) == ("10001", [])
 
 
 def test_a_project_is_identified_anew_and_takes_no_number_from_a_person(world: World) -> None:
