@@ -113,17 +113,17 @@ def mark_unpolled(database: Database, *, before: datetime, now: datetime) -> Non
 
 def take_stalled(database: Database, *, before: datetime) -> Sequence[FailingPoll]:
     """Tell of the polls that have failed since before an instant (UTC) and nobody was told of; each once."""
-    stalled = and_(CursorRow.failing_since < before, ~CursorRow.alerted, _is_synced())
-    taken = update(CursorRow).where(stalled).values(alerted=True).returning(CursorRow)
+    stalled = and_(CursorRow.failing_since < before, ~CursorRow.failure_alerted, _is_synced())
+    taken = update(CursorRow).where(stalled).values(failure_alerted=True).returning(CursorRow)
     with database.transaction() as session:
         return [_failing(row) for row in session.scalars(taken)]
 
 
 def take_recovered(database: Database) -> Sequence[int]:
     """Tell of the connections whose polls go through again after somebody was told otherwise; each once."""
-    over = and_(CursorRow.failing_since.is_(None), CursorRow.alerted)
+    over = and_(CursorRow.failing_since.is_(None), CursorRow.failure_alerted)
     with database.transaction() as session:
-        taken = update(CursorRow).where(over).values(alerted=False).returning(CursorRow.connection_id)
+        taken = update(CursorRow).where(over).values(failure_alerted=False).returning(CursorRow.connection_id)
         return sorted(set(session.scalars(taken)))
 
 

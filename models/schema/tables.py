@@ -256,8 +256,8 @@ class CursorRow(KeyedByLane, Base):
     """How far an entity type of a connection has been polled.
 
     ``polled_at`` is when a poll went through last, ``failing_since`` when one first did not after that,
-    ``failures`` how many did not in a row, ``problem`` what was wrong, and ``alerted`` says that the addresses
-    have been told.
+    ``failures`` how many did not in a row, ``problem`` what was wrong, and ``failure_alerted`` says that an alert
+    was sent.
     """
 
     __tablename__ = "cursors"
@@ -267,7 +267,7 @@ class CursorRow(KeyedByLane, Base):
     failing_since: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(server_default="0")
     problem: Mapped[LocalizedOrEmpty]
-    alerted: Mapped[bool] = mapped_column(server_default=false())
+    failure_alerted: Mapped[bool] = mapped_column(server_default=false())
 
 
 class AlertRow(Base):

@@ -83,7 +83,7 @@ def test_one_system_that_hangs_for_all_holds_up_neither_mails_nor_sweep_nor_the_
         container.connections.add(f"Branch {n}", connection.settings, actor="test", now=clock())[0]
         for n in range(9)
     ]
-    costs = {"entity_types": ["expense"], "expense_accounts": "4000"}
+    costs = {"entity_types": ["invoice", "expense"], "expense_accounts": "4000"}
     container.connections.update(connection.id, costs, actor="test", now=clock())
     with process(
         "celery", "-A", "worker.celery_app", "worker", *ALONE, environ={**environ, "WORKER_THREADS": "4"}

@@ -10,7 +10,7 @@ revision = "0019"
 down_revision = "0018"
 
 EMPTY_TEXT = sa.text("'\"\"'::jsonb")
-COLUMNS = ("polled_at", "failing_since", "failures", "problem", "alerted")
+COLUMNS = ("polled_at", "failing_since", "failures", "problem", "failure_alerted")
 
 
 def upgrade() -> None:
@@ -20,7 +20,7 @@ def upgrade() -> None:
     op.add_column("cursors", sa.Column("failing_since", instant))
     op.add_column("cursors", sa.Column("failures", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("cursors", sa.Column("problem", JSONB(), nullable=False, server_default=EMPTY_TEXT))
-    op.add_column("cursors", sa.Column("alerted", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("cursors", sa.Column("failure_alerted", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:

@@ -294,7 +294,7 @@ def test_what_is_saved_stays_so_where_the_look_for_the_second_of_a_batch_fails(w
     world.erp.fails_before["all_companies"] = [None, UnavailableError("24SevenOffice is down.")]
     sync(world, "7", "8")
     assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
-    assert world.job(EntityType.CUSTOMER, "8").state is JobState.QUEUED
+    assert world.job(EntityType.CUSTOMER, "8").state is JobState.RETRYING
 
 
 @pytest.mark.parametrize("own", ["501", ""])
