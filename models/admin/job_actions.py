@@ -150,9 +150,14 @@ def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: s
 
 
 def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
-    """Have closed changes looked at afresh: somebody may have done by hand what they were about."""
-    action = JobAction(now, actor, msg("Opened again"))
-    return _apply(database, job_filter, Event.REOPENED, action, {"dismissal_reason": ""})
+    """Reopen dismissed jobs: what had needed attention waits for a person to retry it, the rest is due.
+
+    What somebody may have done by hand meanwhile is looked for before anything is sent.
+    """
+    action, reset = JobAction(now, actor, msg("Opened again")), {"dismissal_reason": ""}
+    listed = _apply(database, job_filter, Event.REOPENED_UNSOLVED, action, reset, only=SyncJobRow.alerted.is_(True))
+    due = _apply(database, job_filter, Event.REOPENED, action, reset, only=SyncJobRow.alerted.is_(False))
+    return ActionResult(listed.count + due.count, listed.lanes | due.lanes)
 
 
 def _apply(

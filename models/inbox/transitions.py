@@ -47,6 +47,7 @@ class Event(StrEnum):
     SENT_AGAIN = "sent_again"  # by the reconciliation
     DISMISSED = "dismissed"
     REOPENED = "reopened"
+    REOPENED_UNSOLVED = "reopened_unsolved"  # what had needed attention: a person has to retry it
 
 
 class Due(Enum):
@@ -225,6 +226,9 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     Event.DISMISSED: _each((*_AHEAD, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, waits=Waits.CLEAR)),
     # A person may have done it by hand meanwhile.
     Event.REOPENED: {_DISMISSED: replace(_AFRESH, unknown=Unknown.SET)},
+    Event.REOPENED_UNSOLVED: {
+        _DISMISSED: Transition(state=_ATTENTION, due=Due.NEVER, unknown=Unknown.SET, tell=Tell.TROUBLE)
+    },
 }
 
 

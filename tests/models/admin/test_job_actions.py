@@ -81,15 +81,22 @@ def test_a_dismissed_job_says_who_closed_it_and_keeps_what_was_wrong(
     )
 
 
-def test_what_is_opened_again_is_looked_at_afresh(database: Database, failed_job: JobView) -> None:
+def test_what_is_opened_again_stands_where_it_stood(database: Database, failed_job: JobView) -> None:
     close(database, only(failed_job))
     assert job_actions.reopen(database, only(failed_job), actor="kari", now=LATER).count == 1
     opened = see(database, failed_job)
     assert (opened.state, opened.dismissal_reason, opened.message) == (
-        JobState.QUEUED,
+        JobState.NEEDS_ATTENTION,
         "",
         failed_job.message,
     )
+
+
+def test_what_waited_is_due_when_it_is_opened_again(database: Database, connection: Connection) -> None:
+    waits = completed_job(database, connection.id, event=Event.DEPENDENCY_PENDING)
+    close(database, only(waits))
+    job_actions.reopen(database, only(waits), actor="kari", now=LATER)
+    assert see(database, waits).state is JobState.QUEUED
 
 
 def test_what_was_closed_together_is_opened_together_and_nothing_else(
@@ -100,7 +107,7 @@ def test_what_was_closed_together_is_opened_together_and_nothing_else(
     close(database, only(failed_job))
     assert job_actions.reopen(database, JobFilter(dismissed_at=LATER), actor="kari", now=LATER).count == 1
     assert (see(database, failed_job).state, see(database, other).state) == (
-        JobState.QUEUED,
+        JobState.NEEDS_ATTENTION,
         JobState.DISMISSED,
     )
 

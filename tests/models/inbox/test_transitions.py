@@ -35,7 +35,7 @@ ATTEMPTED = IN_STEP | {
     Event.MISCONFIGURED,
 }
 FROM_WORKERS = ATTEMPTED | {Event.UNTRIED, Event.LEASE_EXPIRED}
-FROM_PEOPLE = {Event.RETRIED, Event.SENT_AGAIN, Event.REOPENED}
+FROM_PEOPLE = {Event.RETRIED, Event.SENT_AGAIN, Event.REOPENED, Event.REOPENED_UNSOLVED}
 
 
 def occurrences(event: Event) -> Iterator[Occurrence]:
@@ -126,6 +126,7 @@ def an_event_leaves_alone_what_it_does_not_concern(before: Standing, what: Occur
         Event.ANSWERED: {NEEDS_ATTENTION},
         Event.DISMISSED: {*AHEAD, NEEDS_ATTENTION},
         Event.REOPENED: {DISMISSED},
+        Event.REOPENED_UNSOLVED: {DISMISSED},
     }[what.event]
     return before.state in concerned or before == after
 
@@ -165,6 +166,13 @@ def people_start_again_what_no_worker_holds(before: Standing, what: Occurrence, 
     looked_for = what.event is Event.RULED_OUT
     fresh = afresh(before, unknown=(unknown or by_hand) and not looked_for)
     return after == (replace(fresh, due_at=NOW) if looked_for else fresh)
+
+
+@rule
+def what_is_reopened_unsolved_waits_for_a_person(before: Standing, what: Occurrence, after: Standing) -> bool:
+    if what.event is not Event.REOPENED_UNSOLVED or before.state is not DISMISSED:
+        return True
+    return after == replace(before, state=NEEDS_ATTENTION, due_at=None, outcome_unknown=True, alerted=True)
 
 
 @rule

@@ -51,7 +51,7 @@ def test_a_job_is_dismissed_after_a_question_and_opened_again_by_one_press(
     undo = person.get(answer.headers["Location"]).text
     dismissed_at = undo.split('name="dismissed_at" value="')[1].split('"')[0]
     assert person.post("/records/act", action="reopen", dismissed_at=dismissed_at).status_code == 303
-    assert see(container, job_id).state is JobState.QUEUED
+    assert see(container, job_id).state is JobState.NEEDS_ATTENTION
 
 
 def test_all_that_match_a_filter_are_counted_named_and_then_done(web: Web, container: Container) -> None:
