@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from i18n.messages import Message, msg
 from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
+from models.users.passwords import TooManyPasswordsError
 from models.users.repository import UnknownUserError
 from web.dependencies import container_of
 from web.security.auth import GuestContext, signed_in_user
@@ -29,6 +30,7 @@ MESSAGES: dict[int, tuple[Message, Message]] = {
     500: (msg("Something went wrong here"), msg("It has been noted. Please try again in a while.")),
     503: (msg("The database is away"), msg("Nothing is lost. Please try again in half a minute.")),
 }
+BUSY = (msg("Too many passwords at once"), msg("Nothing was changed. Please try again in half a minute."))
 DEFAULT_MESSAGE = (msg("That cannot be read"), msg("Something in the address or the form is not as it should be."))
 
 
@@ -39,6 +41,7 @@ def add_error_pages(app: FastAPI) -> None:
         UnknownConnectionError: _not_there,
         UnknownUserError: _not_there,
         DatabaseUnavailableError: _unavailable,
+        TooManyPasswordsError: _busy,
         Exception: _crashed,
     }
 
@@ -64,16 +67,27 @@ async def _unavailable(request: Request, _error: Exception) -> Response:
     return await _answer(request, 503, "The database is away. Please try again.", RETRY_AFTER)
 
 
+async def _busy(request: Request, _error: Exception) -> Response:
+    return await _answer(request, 503, "", RETRY_AFTER, words=BUSY)
+
+
 async def _crashed(request: Request, _error: Exception) -> Response:
     return await _answer(request, 500, "Something went wrong.", {})
 
 
-async def _answer(request: Request, status_code: int, detail: str, headers: dict[str, str]) -> Response:
+async def _answer(
+    request: Request,
+    status_code: int,
+    detail: str,
+    headers: dict[str, str],
+    *,
+    words: tuple[Message, Message] | None = None,
+) -> Response:
     if request.url.path.startswith(API_PREFIXES):
         return JSONResponse({"detail": detail}, status_code, headers)
-    title, words = MESSAGES.get(status_code, DEFAULT_MESSAGE)
+    title, message = words or MESSAGES.get(status_code, DEFAULT_MESSAGE)
     context = await run_in_threadpool(_context, request)
-    page = context.render("error.html", status=status_code, title=title, message=words)
+    page = context.render("error.html", status=status_code, title=title, message=message)
     page.headers.update(headers)
     return page
 

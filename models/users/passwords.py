@@ -2,7 +2,10 @@
 
 import secrets
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
@@ -12,7 +15,15 @@ from i18n.messages import msg
 MIN_LENGTH, MAX_LENGTH = 12, 200
 """Characters of a password; there is no other rule."""
 
+AT_ONCE, IN_LINE = 2, 12
+"""Passwords that a process hashes at once, at 64 MiB each, and threads that it lets work at or wait for one."""
+
 _hasher = PasswordHasher()
+_at_once, _in_line = BoundedSemaphore(AT_ONCE), BoundedSemaphore(IN_LINE)
+
+
+class TooManyPasswordsError(Exception):
+    """More passwords are to be hashed than a process can; nothing was looked at or changed."""
 
 
 class InvalidInputError(ValueError):
@@ -34,13 +45,19 @@ def hash_new(password: str) -> str:
 
 
 def hash_password(password: str) -> str:
-    return _hasher.hash(_plain(password))
+    """Hash a password. Raises TooManyPasswordsError."""
+    with _turn():
+        return _hasher.hash(_plain(password))
 
 
 def verify(password_hash: str | None, password: str) -> bool:
-    """Tell whether this is the password; it takes as long where there is none."""
+    """Return whether this is the password; it takes as long where there is none. Raises TooManyPasswordsError."""
+    if len(password) > MAX_LENGTH:
+        return False
+    expected = password_hash or _dummy_hash()
     try:
-        return _hasher.verify(password_hash or _dummy_hash(), _plain(password)) and password_hash is not None
+        with _turn():
+            return _hasher.verify(expected, _plain(password)) and password_hash is not None
     except VerifyMismatchError:
         return False
 
@@ -51,6 +68,18 @@ def needs_rehash(password_hash: str) -> bool:
 
 def generate() -> str:
     return secrets.token_urlsafe(15)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for a turn to hash, in a line that is short enough to leave threads for everything else."""
+    if not _in_line.acquire(blocking=False):
+        raise TooManyPasswordsError
+    try:
+        with _at_once:
+            yield
+    finally:
+        _in_line.release()
 
 
 def _plain(password: str) -> str:

@@ -4,7 +4,6 @@ import secrets
 from functools import partial
 
 import structlog
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response, status
 from fastapi.responses import RedirectResponse
 
@@ -22,9 +21,6 @@ from web.security.csrf import csrf_token, has_valid_token
 log = structlog.get_logger()
 router = APIRouter()
 
-CONCURRENCY = CapacityLimiter(2)
-"""Passwords that are hashed at once: each takes 64 MiB, and notifications must not wait behind them."""
-
 MAX_URL_LENGTH = 1000
 """So that it fits into a cookie."""
 
@@ -41,14 +37,13 @@ def show_form(context: Guest) -> Response:
 
 
 @router.post("/sign-in", dependencies=[Open])
-async def sign_in(request: Request, form: Form) -> Response:
+def sign_in(request: Request, form: Form) -> Response:
     email = text(form, "email")
     refuse = partial(show_form_again, request, email=email)
     if not has_valid_token(request, form, SIGN_IN.read(request)):
         return refuse(PAGE_EXPIRED, status_code=status.HTTP_403_FORBIDDEN)
-    enter = partial(_enter, request, email, text(form, "password"))
     try:
-        return await to_thread.run_sync(enter, limiter=CONCURRENCY)
+        return _enter(request, email, text(form, "password"))
     except users_sign_in.SignInRefusedError as error:
         log_refused(request, str(error))
         return refuse(REFUSED, status_code=status.HTTP_403_FORBIDDEN)

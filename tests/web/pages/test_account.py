@@ -1,7 +1,10 @@
+from threading import BoundedSemaphore
+
 import pytest
 
 from i18n.catalog import Language
 from models.enums import Role, Scope
+from models.users import passwords
 from models.users import repository as users
 from models.users.repository import Rights
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
@@ -65,3 +68,17 @@ def test_whoever_signs_in_by_their_organization_has_no_password_to_change(web: W
     page = web.as_(Role.VIEWER).get("/account").text
     assert "and have no password here" in page
     assert 'type="password"' not in page
+
+
+def test_too_many_passwords_at_once_are_turned_away_and_change_nothing(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_in_line", BoundedSemaphore(1))
+    with passwords._turn():  # noqa: SLF001 - somebody else's
+        entered = {"present": PASSWORD, "password": ANOTHER, "again": ANOTHER}
+        answer = browser.ask("POST", "/account/password", data={"csrf": browser.form("/account"), **entered})
+        refused = Browser(browser.url).sign_in(EMAIL, PASSWORD)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert "Too many passwords at once" in answer.text
+    assert refused.status_code == 503
+    assert Browser(browser.url).sign_in(EMAIL, PASSWORD).status_code == 303

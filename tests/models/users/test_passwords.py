@@ -1,0 +1,69 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event, Lock
+
+import pytest
+
+from models.users import passwords
+from models.users.passwords import AT_ONCE, IN_LINE, MAX_LENGTH, TooManyPasswordsError
+
+
+class SlowHasher:
+    """Hashes nothing until it is told to, and counts how many it was asked for at once."""
+
+    def __init__(self) -> None:
+        self.may_end, self.full, self.running, self.most = Event(), Event(), 0, 0
+        self.asked = 0
+        self._lock = Lock()
+
+    def verify(self, _password_hash: str, _password: str) -> bool:
+        return bool(self.hash(""))
+
+    def hash(self, _password: str) -> str:
+        with self._lock:
+            self.running, self.asked = self.running + 1, self.asked + 1
+            self.most = max(self.most, self.running)
+            if self.running == AT_ONCE:
+                self.full.set()
+        assert self.may_end.wait(20)
+        with self._lock:
+            self.running -= 1
+        return "hash"
+
+
+@pytest.fixture
+def hasher(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowHasher]:
+    hasher = SlowHasher()
+    monkeypatch.setattr(passwords, "_hasher", hasher)
+    yield hasher
+    hasher.may_end.set()
+
+
+def test_few_passwords_are_hashed_at_once_and_a_long_line_is_turned_away(hasher: SlowHasher) -> None:
+    ready = Barrier(IN_LINE + 1)
+
+    def ask(number: int) -> None:
+        ready.wait(20)
+        if number % 2:
+            passwords.hash_new("correct horse battery")
+        else:
+            passwords.verify("hash", "correct horse battery")
+
+    with ThreadPoolExecutor(IN_LINE) as pool:
+        asked = [pool.submit(ask, number) for number in range(IN_LINE)]
+        ready.wait(20)
+        assert hasher.full.wait(20)
+        while passwords._in_line._value:  # noqa: SLF001 - until all have come
+            pass
+        with pytest.raises(TooManyPasswordsError):
+            passwords.verify("hash", "correct horse battery")
+        hasher.may_end.set()
+        for each in asked:
+            each.result(20)
+    assert (hasher.most, hasher.asked) == (AT_ONCE, IN_LINE)
+    assert passwords.verify("hash", "correct horse battery")
+
+
+def test_a_password_that_nobody_can_have_is_refused_without_being_hashed(hasher: SlowHasher) -> None:
+    assert not passwords.verify("hash", "x" * (MAX_LENGTH + 1))
+    assert hasher.asked == 0
