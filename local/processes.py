@@ -84,16 +84,14 @@ class Process(Child):
 def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> dict[str, tuple[str, ...]]:
     """What follows ``python -m`` for each process; the last to start is the first to stop.
 
-    The web's own log of requests is off because the address of a webhook is a secret. Workers need not know of
-    each other, and start a second sooner without asking around.
+    Workers need not know of each other, and start a second sooner without asking around.
     """
     celery = ("celery", "-A", "worker.celery_app", "--quiet")
-    web = ("uvicorn", "--factory", "web.app:create_app", "--host", host, "--port", str(web_port))
     return {
         "flower": (*celery, "flower", f"--address={host}", f"--port={flower_port}", "--logging=error"),
         "worker": (*celery, "worker", "--without-gossip", "--without-mingle"),
         "beat": (*celery, "beat", "--schedule", str(schedule)),
-        "web": (*web, "--no-access-log", "--timeout-graceful-shutdown", "5"),
+        "web": ("web", "--host", host, "--port", str(web_port)),
     }
 
 

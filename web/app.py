@@ -1,7 +1,4 @@
-"""The web process: ``uvicorn --factory web.app:create_app``, without uvicorn's own log of requests.
-
-That log would show the addresses of webhooks, which are secrets; what comes in is logged here, by connection.
-"""
+"""The app of the web process: pages, webhooks, health and metrics."""
 
 import gc
 from pathlib import Path

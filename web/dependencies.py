@@ -1,11 +1,18 @@
 """What FastAPI passes to endpoints: the container of this process, and the fields of a posted form."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request, status
 from starlette.datastructures import FormData
+from starlette.requests import ClientDisconnect
 
 from worker.container import Container
+
+MAX_BODY_SECONDS = 10
+"""How long a body may take to arrive."""
 
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 
@@ -20,6 +27,16 @@ def container_of(request: Request) -> Container:
     return container
 
 
+@asynccontextmanager
+async def body_deadline() -> AsyncIterator[None]:
+    """Give up a body that takes too long or breaks off: 408. One that is too long the app refuses by itself."""
+    try:
+        async with asyncio.timeout(MAX_BODY_SECONDS):
+            yield
+    except (TimeoutError, ClientDisconnect):
+        raise HTTPException(status.HTTP_408_REQUEST_TIMEOUT) from None
+
+
 async def read_form(request: Request) -> FormData:
     """Read the fields of a posted form, none for a page that is only read; files are not taken.
 
@@ -27,7 +44,8 @@ async def read_form(request: Request) -> FormData:
     """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != FORM_MEDIA_TYPE:
         return FormData()
-    form = await request.form()
+    async with body_deadline():
+        form = await request.form()
     if any("\0" in str(value) for _, value in form.multi_items()):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
     return form

@@ -9,21 +9,17 @@ from fastapi import APIRouter, HTTPException, Request, status
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
-from starlette.requests import ClientDisconnect
 
 from models.connections import webhook_activity
 from models.enums import Lane, Record
 from models.inbox import webhook_intake
-from web.dependencies import ContainerDep
+from web.dependencies import ContainerDep, body_deadline
 from web.security.auth import Open
 from worker import dispatch
 from worker.container import Container
 
 log = structlog.get_logger()
 router = APIRouter(dependencies=[Open])
-
-MAX_BODY_SECONDS = 10
-"""How long a body may take to arrive."""
 
 DISPATCH_DEBOUNCE_SECONDS = 0.05
 """Between two wake-ups of a lane: what comes meanwhile waits for the second, so that a storm costs no more."""
@@ -36,7 +32,9 @@ _to_dispatch: set[Lane] = set()
 @router.post("/webhooks/moment/{token}")
 async def moment(token: str, request: Request, container: ContainerDep) -> JSONResponse:
     """Note which record of Moment needs a look. 202 once that is committed, whether or not Redis is there."""
-    lane = await run_in_threadpool(_enqueue, container, token, await _body(request))
+    async with body_deadline():
+        body = await request.body()
+    lane = await run_in_threadpool(_enqueue, container, token, body)
     afterwards = BackgroundTask(_dispatch, lane) if lane else None
     return JSONResponse({"received": lane is not None}, status.HTTP_202_ACCEPTED, background=afterwards)
 
@@ -54,15 +52,6 @@ async def _dispatch(lane: Lane) -> None:
             _to_dispatch.discard(lane)
     _dispatched[lane] = time.monotonic()
     await run_in_threadpool(dispatch.dispatch_lanes, [lane])
-
-
-async def _body(request: Request) -> bytes:
-    """Read the body, and give one up that drips for ever; one that is too long the app refuses by itself."""
-    try:
-        async with asyncio.timeout(MAX_BODY_SECONDS):
-            return await request.body()
-    except (TimeoutError, ClientDisconnect):
-        raise HTTPException(status.HTTP_408_REQUEST_TIMEOUT) from None
 
 
 def _enqueue(container: Container, token: str, body: bytes) -> Lane | None:

@@ -37,7 +37,7 @@ KEY = "Basic " + base64.b64encode(f"apikey:{API_KEY}".encode()).decode()
 TIMEOUT_SECONDS = 600
 WRITERS = 4
 SENDERS = 8
-PARTS = {"worker": " worker ", "beat": " beat ", "web": "uvicorn", "postgres": "postgres", "redis": "valkey"}
+PARTS = {"worker": " worker ", "beat": " beat ", "web": " -m web ", "postgres": "postgres", "redis": "valkey"}
 """Our own processes, each with a word of its command line."""
 
 

@@ -11,7 +11,7 @@ from local.servers import NoServerError, Server
 from local.stack import Stack
 from tests.chaos.hosts import NAME, NETWORK, Host, NoHostsError, hosts
 
-OURS = {"worker.celery_app": "tests.chaos.worker", "web.app:create_app": "tests.chaos.web:create_app"}
+OURS = {"worker.celery_app": "tests.chaos.worker"}
 WORKERS = ("worker", "worker 2")
 
 
@@ -28,6 +28,7 @@ class ChaosStack(Stack):
         usual = super().command_lines()
         del usual["flower"]
         lines = {name: tuple(OURS.get(word, word) for word in line) for name, line in usual.items()}
+        lines["web"] = (*lines["web"], "--app", "tests.chaos.web:create_app")
         return {**lines, "worker 2": lines["worker"]}
 
     def second_beat(self) -> Process:

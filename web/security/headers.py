@@ -58,6 +58,8 @@ def _headers(*, static: bool, https: bool) -> Sequence[tuple[bytes, bytes]]:
         "Cache-Control": "no-cache" if static else "no-store",  # an ETag saves the rest
         "Content-Security-Policy": POLICY,
         "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         "Referrer-Policy": "same-origin",  # with less, browsers would not say where a form came from
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",

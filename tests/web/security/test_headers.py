@@ -1,4 +1,6 @@
+import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -7,6 +9,7 @@ from local.servers import Server
 from models.enums import Role
 from tests.sandbox.serving import serving
 from tests.web.conftest import Web
+from web import dependencies
 from web.app import create_app
 from web.security.headers import MAX_BODY_BYTES
 
@@ -21,7 +24,8 @@ def test_every_answer_protects_itself(web: Web, path: str) -> None:
     assert "unsafe" not in told["Content-Security-Policy"]
     assert told["X-Frame-Options"] == "DENY"
     assert told["X-Content-Type-Options"] == "nosniff"
-    assert told["Referrer-Policy"] == "same-origin"
+    assert told["Referrer-Policy"] == told["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "camera=()" in told["Permissions-Policy"]
     assert told["Strict-Transport-Security"] == "max-age=31536000"
     assert told["Cache-Control"] == ("no-cache" if path.startswith("/static/") else "no-store")
 
@@ -96,3 +100,12 @@ def test_a_crash_tells_nothing_of_our_inside(web: Web) -> None:
     assert (page.status_code, "Something went wrong here" in page.text) == (500, True)
     assert "secret" not in page.text
     assert page.headers["X-Frame-Options"] == web.get("/sign-in").headers["X-Frame-Options"] == "DENY"
+
+
+def test_a_form_that_does_not_arrive_is_not_waited_for(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependencies, "MAX_BODY_SECONDS", 0.3)
+    address = urlsplit(web.url)
+    head = "POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=20) as sender:
+        sender.sendall(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\na=".encode())
+        assert sender.recv(4096).startswith(b"HTTP/1.1 408 ")

@@ -1,0 +1,19 @@
+"""The web process: ``python -m web --host 127.0.0.1 --port 8000``."""
+
+import click
+import uvicorn
+
+from web.server import OPTIONS
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=int, default=8000, show_default=True)
+@click.option("--app", default="web.app:create_app", hidden=True)
+def serve(host: str, port: int, app: str) -> None:
+    """Serve the pages and the webhooks until SIGTERM."""
+    uvicorn.run(app, host=host, port=port, **OPTIONS)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,70 @@
+"""How the web process reads HTTP: by uvicorn, with an end to headers that never end."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from web.security.headers import MAX_BODY_BYTES
+
+MAX_HEADER_BYTES = 64 * 1024
+MAX_MESSAGE_BYTES = MAX_HEADER_BYTES + 8 * MAX_BODY_BYTES
+"""Of a request as it comes over the wire, where chunks of a body have headers of their own."""
+
+MAX_HEADER_SECONDS = 10
+"""How long headers may take to arrive."""
+
+MAX_CONNECTIONS = 500
+"""Open at a time; requests on more of them are answered 503."""
+
+TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Gives up a request whose headers are too long or take too long; httptools itself has no limit.
+
+    The bodies have theirs in the app. What follows a body in chunks is bounded here too.
+    """
+
+    _received = 0
+    _has_headers = False
+    _deadline: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if not self._received:
+            self._deadline = self.loop.call_later(MAX_HEADER_SECONDS, self.transport.close)
+        self._received += len(data)
+        super().data_received(data)
+        if self._received > (MAX_MESSAGE_BYTES if self._has_headers else MAX_HEADER_BYTES):
+            self.transport.write(b"" if self._has_headers else TOO_LARGE)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        self._has_headers = True
+        self._cancel_deadline()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._received, self._has_headers = 0, False
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_deadline()
+        super().connection_lost(exc)
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+OPTIONS: dict[str, Any] = {
+    "factory": True,
+    "http": BoundedProtocol,
+    "ws": "none",
+    "access_log": False,  # the addresses of webhooks are secrets
+    "server_header": False,
+    "limit_concurrency": MAX_CONNECTIONS,
+    "timeout_graceful_shutdown": 5,
+}
+"""What uvicorn is told."""
