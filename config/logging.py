@@ -18,6 +18,9 @@ _SECRET_VALUES = (
     re.compile(r"gAAAA[\w-]{40,}=*"),  # what Fernet encrypted
     re.compile(r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"),  # user and password in an address
     re.compile(r"(?<=/webhooks/moment/)[\w-]+"),  # who knows a webhook's address may use it
+    re.compile(r"\$argon2\w*\$[^\s'\",)]+"),
+    re.compile(r"(?s)(?<=Failing row contains \().*(?=\))"),  # PostgreSQL's own words on what it refuses
+    re.compile(r"(?<=Key \()[^)]*\)=\(.*(?=\))"),
 )
 
 _EVENT_WIDTH = 24

@@ -99,6 +99,7 @@ class Database:
             pool_size=pool_size,
             pool_timeout=10,
             connect_args=timeouts,
+            hide_parameters=True,  # they may be secrets, and errors are logged
             executemany_mode="values_plus_batch",  # the rows of a batch are changed in one round trip
         )
         _ask_where_something_waits(self._engine)

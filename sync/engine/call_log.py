@@ -4,6 +4,7 @@ The gateways tell, whoever works on a record listens; where nobody listens, noth
 or a session is never told.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,12 @@ MAX_TEXT_LENGTH = 8000
 
 MAX_CALLS = 20
 """Exchanges that are kept of one attempt, the last ones: a long file is hundreds of chunks."""
+
+
+NATIONAL_ID = re.compile(
+    r"(?<!\d)(?:[04][1-9]|[1256]\d|[37][01])(?:[048][1-9]|[159][0-2])\d\d ?\d{5}(?!\d)", re.ASCII
+)
+"""A Norwegian national identity number, also a D, H or test number: eleven digits, first a day and a month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ def recording_calls() -> Iterator[list[RemoteCall]]:
 
 
 def record_call(operation: str, *, request: bytes | str, response: bytes | str) -> None:
-    """Tell of a call; long texts are cut."""
+    """Keep a call; long texts are cut, and national identity numbers masked."""
     heard = _calls.get()
     if heard is not None:
         heard.append(RemoteCall(operation, _text(request), _text(response)))
@@ -57,5 +64,6 @@ def replay(calls: Iterable[RemoteCall]) -> None:
 
 def _text(value: bytes | str) -> str:
     text = value[: 4 * MAX_TEXT_LENGTH].decode(errors="replace") if isinstance(value, bytes) else value
+    text = NATIONAL_ID.sub("*" * 11, text)
     cut = text if len(text) <= MAX_TEXT_LENGTH else f"{text[:MAX_TEXT_LENGTH]} … ({len(value)} in all)"
     return cut.replace("\x00", "\ufffd")  # PostgreSQL's JSON takes no NUL

@@ -7,8 +7,13 @@ import pytest
 import structlog
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 
 from config.logging import configure
+from models.database import Database
+from models.schema.tables import UserRow
+from tests.factories import NOW
 from tests.installation import own_logging
 
 
@@ -105,3 +110,27 @@ def test_nothing_of_the_log_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -
     configure("text", level="INFO")
     structlog.get_logger().info("attempt")
     assert capsys.readouterr().out == ""
+
+
+def test_what_postgresql_refuses_is_logged_without_what_was_in_it(
+    capsys: pytest.CaptureFixture[str], database: Database
+) -> None:
+    log = Log(capsys)
+    stored = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"
+    kari = {
+        "email": "kari@example.com",
+        "role": "viewer",
+        "language": "nb",
+        "password_hash": stored,
+        "created_at": NOW,
+    }
+    too_few = {**kari, "language": None}
+    for statement in (insert(UserRow).values([kari, kari]), insert(UserRow).values(too_few)):
+        with pytest.raises(IntegrityError) as refused:
+            database.execute(statement)
+        structlog.get_logger().error("refused", exc_info=refused.value)
+    events = log.events()
+    assert all("DETAIL" in event["exception"] for event in events)
+    told = json.dumps(events)
+    assert "argon2" not in told
+    assert "kari@example.com" not in told
