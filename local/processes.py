@@ -86,11 +86,15 @@ def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> d
 
     Workers need not know of each other, and start a second sooner without asking around.
     """
-    celery = ("celery", "-A", "worker.celery_app", "--quiet")
+
+    def celery(app: str, command: str) -> tuple[str, ...]:
+        return "celery", "-A", app, "--quiet", command
+
+    flower = (f"--address={host}", f"--port={flower_port}", "--logging=error")
     return {
-        "flower": (*celery, "flower", f"--address={host}", f"--port={flower_port}", "--logging=error"),
-        "worker": (*celery, "worker", "--without-gossip", "--without-mingle"),
-        "beat": (*celery, "beat", "--schedule", str(schedule)),
+        "flower": (*celery("worker.flower", "flower"), *flower),
+        "worker": (*celery("worker.celery_app", "worker"), "--without-gossip", "--without-mingle"),
+        "beat": (*celery("worker.celery_app", "beat"), "--schedule", str(schedule)),
         "web": ("web", "--host", host, "--port", str(web_port)),
     }
 

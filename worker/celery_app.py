@@ -13,7 +13,6 @@ from typing import Any
 
 import structlog
 from celery import Celery, Task, signals
-from kombu import Queue
 from redis.exceptions import RedisError
 
 from config.logging import configure
@@ -22,7 +21,7 @@ from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
 from worker.container import get_container
 from worker.observability.metrics import serve
-from worker.queues import LANES, QUEUE_OF, QUEUES, ChannelsBeside
+from worker.queues import QUEUE_OF, ChannelsBeside, broker_configuration
 from worker.schedule import beat_schedule
 
 log = structlog.get_logger()
@@ -33,30 +32,11 @@ EXPECTED_ERRORS = (DatabaseUnavailableError, RedisError, UnknownConnectionError)
 
 def configuration(settings: Settings) -> dict[str, Any]:
     return {
-        "broker_url": settings.redis_url.get_secret_value(),
-        "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,
-        "broker_pool_acquire_timeout": 5,
-        "broker_transport_options": {
-            # A message comes back when its worker has been silent for so long. Nothing depends on it, as beat
-            # dispatches what is due; and one that comes while the first still runs finds the lane taken.
-            "visibility_timeout": 900,
-            "unacked_restore_interval": 10,
-            "unacked_restore_throttle": 1,
-            "socket_timeout": 30,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "max_retries": 1,  # of a sender who finds Redis away; by default there is no end to them
-        },
-        "accept_content": ["json"],
-        "task_serializer": "json",
+        **broker_configuration(settings.redis_url.get_secret_value()),
         "task_ignore_result": True,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        "task_default_queue": LANES,
-        "task_queues": [Queue(queue) for queue in QUEUES],
         "task_routes": {task: {"queue": queue} for task, queue in QUEUE_OF.items()},
-        "task_create_missing_queues": False,
         "task_annotations": {"*": {"throws": EXPECTED_ERRORS}},
         "worker_pool": "worker.queues:TaskPool",
         "worker_concurrency": settings.worker_threads,

@@ -13,6 +13,7 @@ from celery.bootsteps import StartStopStep
 from celery.concurrency.base import apply_target
 from celery.concurrency.thread import ApplyResult  # type: ignore[attr-defined]  # not in its types
 from celery.concurrency.thread import TaskPool as ThreadsPool
+from kombu import Queue
 from kombu.common import ignore_errors
 
 Function: TypeAlias = Callable[..., Any]
@@ -45,6 +46,32 @@ def threads_beside(lane_threads: int) -> Mapping[str, int]:
         "operations": max(1, others),
         "sweep": 1,
         "alerts": 1,
+    }
+
+
+def broker_configuration(redis_url: str) -> dict[str, Any]:
+    """Make the settings of Celery by which messages go through Redis."""
+    return {
+        "broker_url": redis_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_pool_acquire_timeout": 5,
+        "broker_transport_options": {
+            # A message comes back when its worker has been silent for so long. Nothing depends on it, as beat
+            # dispatches what is due; and one that comes while the first still runs finds the lane taken.
+            "visibility_timeout": 900,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "max_retries": 1,  # of a sender who finds Redis away; by default there is no end to them
+        },
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "task_default_queue": LANES,
+        "task_queues": [Queue(queue) for queue in QUEUES],
+        "task_create_missing_queues": False,
     }
 
 

@@ -1,0 +1,64 @@
+"""Flower as it is started in production: it is told of the broker and its own password only."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import requests
+from redis import Redis
+
+from local.processes import ROOT
+from local.servers import free_ports
+from tests.installation import eventually
+from worker.flower import MAX_GUESSES
+
+OURS = ("operations", "right")
+
+
+@pytest.fixture
+def flower(redis_url: str) -> Iterator[str]:
+    [port] = free_ports(0)
+    url = f"http://127.0.0.1:{port}"
+    environ = {"PATH": os.environ["PATH"], "REDIS_URL": redis_url, "FLOWER_BASIC_AUTH": ":".join(OURS)}
+    command = [sys.executable, "-m", "celery", "-A", "worker.flower", "--quiet", "flower"]
+    command += ["--address=127.0.0.1", f"--port={port}", "--logging=error"]
+    with subprocess.Popen(command, cwd=ROOT, env=environ) as running:
+        try:
+            eventually(lambda: answers(url))
+            yield url
+        finally:
+            running.kill()
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthcheck", timeout=10).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_flower_looks_and_changes_nothing(flower: str, redis_url: str) -> None:
+    for path in ("/", "/workers", "/tasks", "/broker", "/metrics", "/api/workers"):
+        assert requests.get(flower + path, timeout=10).status_code == 401
+        assert requests.get(flower + path, auth=OURS, timeout=20).status_code == 200
+    for path in (
+        "worker/shutdown/celery@one",
+        "worker/pool/grow/celery@one",
+        "worker/queue/cancel-consumer/celery@one?queue=sync",
+        "task/apply/sync_invoices",
+        "task/async-apply/sync_invoices",
+        "task/send-task/sync_invoices",
+        "task/revoke/1?terminate=true",
+        "task/rate-limit/sync_invoices?workername=one&ratelimit=1",
+    ):
+        answer = requests.post(f"{flower}/api/{path}", json={"args": [1]}, auth=OURS, timeout=10)
+        assert answer.status_code in {404, 405}
+    assert Redis.from_url(redis_url).llen("sync") == 0
+
+
+def test_flowers_password_cannot_be_guessed_without_end(flower: str) -> None:
+    refused = [requests.get(flower, auth=("operations", "guess"), timeout=10) for _ in range(MAX_GUESSES + 1)]
+    assert [each.status_code for each in refused] == [*[401] * MAX_GUESSES, 429]
+    assert requests.get(flower, auth=OURS, timeout=10).status_code == 429

@@ -1,0 +1,58 @@
+"""The Celery app of Flower, which only looks: it knows the broker and no secret, and can run or stop nothing.
+
+Flower has no mode of this kind, so what writes is taken out of its addresses. Its metrics are behind the password
+like all but its health, and guesses are limited.
+"""
+
+import os
+import time
+from collections import deque
+from http import HTTPStatus
+
+import tornado.web
+from celery import Celery
+from flower import urls
+from flower.api import tasks, workers
+from flower.views import BaseHandler, monitor
+
+from worker.queues import broker_configuration
+
+MAX_GUESSES, GUESS_SECONDS = 10, 900
+"""Wrong passwords, of all who try, before everybody has to wait, and how long each of them counts."""
+
+READS = {workers.ListWorkers, tasks.ListTasks, tasks.ListTaskTypes, tasks.TaskInfo, tasks.GetQueueLengths}
+"""What is kept of Flower's API; all else there changes something, or tells what we do not keep."""
+
+_refused: deque[float] = deque(maxlen=MAX_GUESSES)
+_get_current_user = BaseHandler.get_current_user
+
+
+class Metrics(monitor.Metrics):  # type: ignore[misc]  # Flower has no types
+    @tornado.web.authenticated
+    async def get(self) -> None:
+        await super().get()
+
+
+def get_current_user(handler: tornado.web.RequestHandler) -> object:
+    """Ask for the password as Flower does, unless it was guessed too often. Raises HTTPError: 401 or 429."""
+    if len(_refused) == MAX_GUESSES and time.monotonic() - _refused[0] < GUESS_SECONDS:
+        raise tornado.web.HTTPError(HTTPStatus.TOO_MANY_REQUESTS)
+    try:
+        return _get_current_user(handler)
+    except tornado.web.HTTPError:
+        if "Authorization" in handler.request.headers:
+            _refused.append(time.monotonic())
+        raise
+
+
+def is_kept(handler: type) -> bool:
+    return handler in READS or not handler.__module__.startswith("flower.api.")
+
+
+BaseHandler.get_current_user = get_current_user
+urls.handlers[:] = [
+    ("/metrics", Metrics),
+    *(each for each in urls.handlers if is_kept(each[1] if isinstance(each, tuple) else each.handler_class)),
+]
+app = Celery("moment24", set_as_current=False)
+app.add_defaults(lambda: broker_configuration(os.environ["REDIS_URL"]))
