@@ -11,10 +11,11 @@ from models.admin import discrepancies
 from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from models.inbox.enqueue import enqueue
+from sync.onboarding.preview import refuse_writes
+from sync.reconciliation.compare import reconcile
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from tests.worker.month_of_invoices import API, DAY, FIRST, LAST, PROJECT, YEAR, work_off
 from worker.container import Container, clock
-from worker.jobs import reconciliation
 
 SUPPLIER = 20001
 COST: dict[str, Any] = {"account": 4300, "amount": "1000.00", "tax": "1", "project": 1, "comment": "Gips"}
@@ -112,7 +113,7 @@ class Outlays:
 
     def compared(self, first: date = FIRST, last: date = LAST) -> ReconciliationReport:
         """Compare, and tell what was found of expenses."""
-        report = reconciliation.reconcile(self.container, self.connection, first, last)
+        report = reconcile(self.container.open_context(self.connection, refuse_writes), first, last)
         assert report.expenses
         return report.expenses
 

@@ -13,12 +13,13 @@ import click
 from models.connections.repository import Connection
 from models.enums import EntityType
 from sync.money import format_kroner
+from sync.onboarding.preview import refuse_writes
+from sync.reconciliation import compare
 from sync.reconciliation.compare import last_month, month_of, without_accepted
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from worker.cli.all_connections import check_each, one_or_all
 from worker.cli.tables import aligned
 from worker.container import get_container
-from worker.jobs import reconciliation
 
 HEADINGS = ("of", "what", "number", "date", "kroner", "voucher", "details")
 SKIPPED_LABELS = {
@@ -68,7 +69,7 @@ def reconcile(connection: str | None, *, everywhere: bool, form: str | None, **d
 
 
 def _reconciled(connection: Connection, first: date, last: date) -> ReconciliationReport:
-    report = reconciliation.reconcile(get_container(), connection, first, last)
+    report = compare.reconcile(get_container().open_context(connection, refuse_writes), first, last)
     return without_accepted(get_container().database, connection.id, report)
 
 

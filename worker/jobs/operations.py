@@ -13,8 +13,10 @@ from models.database import DatabaseUnavailableError
 from sync.diagnostics.findings import Finding, bad, failed
 from sync.diagnostics.run_checks import DiagnosticsReport
 from sync.errors import SyncError
+from sync.onboarding.preview import refuse_writes
+from sync.reconciliation.compare import reconcile
 from worker.container import Container
-from worker.jobs import diagnostics, monthly_reconciliation, reconciliation, save_settings
+from worker.jobs import diagnostics, monthly_reconciliation, save_settings
 
 log = structlog.get_logger()
 
@@ -58,7 +60,7 @@ def _result(container: Container, operation: Operation) -> OperationResult:
             return save_settings.save(container, operation)
         case OperationType.RECONCILIATION | OperationType.MONTHLY_RECONCILIATION:
             first, last = (date.fromisoformat(operation.input[name]) for name in ("first", "last"))
-            report = reconciliation.reconcile(container, connection, first, last)
+            report = reconcile(container.open_context(connection, refuse_writes), first, last)
             return {"findings": [], "report": report.as_json()}
 
 

@@ -11,12 +11,13 @@ from click.testing import CliRunner, Result
 from models.admin import discrepancies, job_actions
 from models.connections.repository import Connection
 from models.enums import EntityType, Record
+from sync.onboarding.preview import refuse_writes
+from sync.reconciliation.compare import reconcile
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
 from tests.factories import settings
 from tests.worker.month_of_invoices import DAY, FAULTS, FIRST, GROSS, LAST, NET, YEAR, Bookkeeping, Fault
 from worker.__main__ import main
 from worker.container import Container, clock
-from worker.jobs import reconciliation
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def kept(container: Container, connection: Connection, fresh_systems: dict[str, 
 
 def compared(kept: Bookkeeping) -> ReconciliationReport:
     connection = kept.container.connections.get(kept.connection.id)
-    return reconciliation.reconcile(kept.container, connection, FIRST, LAST)
+    return reconcile(kept.container.open_context(connection, refuse_writes), FIRST, LAST)
 
 
 def run(*arguments: str) -> Result:

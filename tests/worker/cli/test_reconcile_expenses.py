@@ -8,11 +8,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from models.connections.repository import Connection
+from sync.onboarding.preview import refuse_writes
+from sync.reconciliation.compare import reconcile
 from tests.worker.month_of_expenses import COST, FAULTS, OWED, SECOND, Fault, Outlays, expense
 from tests.worker.month_of_invoices import DAY, FIRST, LAST, YEAR
 from worker.__main__ import main
 from worker.container import Container
-from worker.jobs import reconciliation
 
 OCTOBER = ("--month", f"{YEAR}-10")
 
@@ -113,7 +114,7 @@ def test_what_the_settings_would_leave_out_by_now_stays(kept: Outlays) -> None:
 def test_a_connection_without_expenses_is_not_asked_for_them(kept: Outlays) -> None:
     kept.update_settings(entity_types=("customer", "project", "invoice"))
     before = kept.calls()
-    report = reconciliation.reconcile(kept.container, kept.connection, FIRST, LAST)
+    report = reconcile(kept.container.open_context(kept.connection, refuse_writes), FIRST, LAST)
     assert report.expenses is None
     assert kept.calls().get("GetFileInfo") == before.get("GetFileInfo")
 

@@ -16,11 +16,12 @@ import requests
 from models.connections.repository import Connection
 from models.enums import EntityType
 from sandbox.twentyfour.state import Line, Voucher
+from sync.onboarding.preview import refuse_writes
+from sync.reconciliation.compare import reconcile
 from tests.factories import NOW, settings
 from tests.installation import environment, installed
 from tests.worker.year_of_records import EXPENSES, FIRST, LAST, UNKNOWN, Thousands, link, thousands
 from worker.container import Container
-from worker.jobs import reconciliation
 
 INVOICES = int(os.environ.get("INVOICES", "600"))
 PURCHASES = INVOICES // 5
@@ -51,7 +52,7 @@ def test_a_clean_year_agrees_and_takes_less_than_twenty_calls(
     many: Thousands, container: Container, connection: Connection
 ) -> None:
     before = calls(many)
-    report = reconciliation.reconcile(container, connection, FIRST, LAST)
+    report = reconcile(container.open_context(connection, refuse_writes), FIRST, LAST)
     assert (report.all_discrepancies, report.counts) == ((), {"equal": INVOICES})
     assert report.expenses
     assert report.expenses.counts == {"equal": PURCHASES}
@@ -66,7 +67,7 @@ def test_faults_in_it_are_found_and_nothing_else(
     erp = container.cached_erp(connection)
     assert all([erp.tax_codes(), erp.vat_codes(), erp.fiscal_years()])  # logs in, and is remembered
     before = calls(many)
-    report = reconciliation.reconcile(container, connection, FIRST, LAST)
+    report = reconcile(container.open_context(connection, refuse_writes), FIRST, LAST)
     assert report.expenses
     found = {
         (each.number, each.type.value, *(point.field.value for point in each.differences))
