@@ -15,11 +15,12 @@ from models.users.repository import UnknownUserError
 from sync.errors import SyncError
 from worker import heartbeat
 from worker.celery_app import app
+from worker.cli.backfill import backfill
 from worker.cli.connections import connections
 from worker.cli.doctor import doctor
 from worker.cli.erasure import erase, people
 from worker.cli.jobs import jobs
-from worker.cli.onboarding import backfill, expenses, match_
+from worker.cli.onboarding import expenses, match_
 from worker.cli.reconcile import reconcile
 from worker.cli.restore import restore
 from worker.cli.users import users
