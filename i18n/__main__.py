@@ -2,8 +2,8 @@
 
 import sys
 
-from i18n.catalog import Language
-from i18n.extraction import catalog, file_of, is_translated, updated
+from i18n.catalog import Language, catalog, file_of
+from i18n.extraction import is_translated, updated
 
 file_of(Language.NORWEGIAN).write_text(updated(Language.NORWEGIAN))
 missing = [message.id for message in catalog(Language.NORWEGIAN) if message.id and not is_translated(message)]

@@ -1,22 +1,20 @@
 """Gathers from the source what people read, so that ``messages.po`` holds all of it and nothing else."""
 
-import ast
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract
-from babel.messages.pofile import read_po, write_po
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import write_po
 
-from i18n.catalog import Language
+from i18n.catalog import Language, catalog, file_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("models", "sync", "integrations", "worker", "web")
-TEMPLATES = ("web/templates", "integrations/mail/templates")
-MESSAGE_FUNCTIONS = {"msg", "gettext", "ngettext"}
+KEYWORDS = {"msg": None, "gettext": None, "_": None, "ngettext": (1, 2)}
+METHODS = (("**.py", "python"), ("**.html", "jinja2"), ("**.txt", "jinja2"))
 
-_OPTIONS = {
+_TEMPLATE_OPTIONS = {
     "extensions": "jinja2.ext.i18n",
     "newstyle_gettext": "true",
     "silent": "false",
@@ -26,38 +24,17 @@ _OPTIONS = {
 }
 """As the pages and mails read their templates, or their texts would not be those gathered."""
 
+_OPTIONS = dict.fromkeys(("**.html", "**.txt"), _TEMPLATE_OPTIONS)
 _WIDTH = 115
 
 
 def extract_all() -> Catalog:
     """Gather the texts of all sources, none with a translation."""
-    catalog = Catalog()
+    gathered = Catalog()
     for room in PACKAGES:
-        for path in sorted((ROOT / room).rglob("*.py")):
-            for text in messages_in(path.read_text()):
-                catalog.add(text)
-    for folder in TEMPLATES:
-        for path in sorted((ROOT / folder).iterdir()):
-            with path.open("rb") as file:
-                for _, text, _, context in extract("jinja2", file, options=_OPTIONS):
-                    catalog.add(text, context=context)
-    return catalog
-
-
-def messages_in(source: str) -> Iterator[str | tuple[str, ...]]:
-    """Find the texts that Python hands to a function that says them; for a plural both forms together."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and _name(node.func) in MESSAGE_FUNCTIONS:
-            texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
-            forms = tuple(text for text in texts if isinstance(text, str))
-            if forms:
-                yield forms if len(forms) > 1 else forms[0]
-
-
-def catalog(language: Language) -> Catalog:
-    """Read the translations as they stand in the file."""
-    with file_of(language).open("rb") as file:
-        return read_po(file, locale=language)
+        for _, _, text, _, context in extract_from_dir(ROOT / room, METHODS, _OPTIONS, KEYWORDS):
+            gathered.add(text, context=context)
+    return gathered
 
 
 def updated(language: Language) -> str:
@@ -73,16 +50,4 @@ def updated(language: Language) -> str:
 
 
 def is_translated(message: Message) -> bool:
-    """Tell whether a text has its translation, in all its forms."""
     return all(message.string) if isinstance(message.string, list | tuple) else bool(message.string)
-
-
-def file_of(language: Language) -> Path:
-    """Tell where the translations into a language are."""
-    return Path(__file__).parent / "locales" / language / "LC_MESSAGES" / "messages.po"
-
-
-def _name(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
