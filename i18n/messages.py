@@ -59,7 +59,6 @@ def as_json(text: str) -> str | dict[str, Any]:
 
 
 def from_json(told: str | dict[str, Any]) -> str:
-    """Read what :func:`as_json` wrote."""
     if isinstance(told, str):
         return told
     values = {

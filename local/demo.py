@@ -3,7 +3,7 @@
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -52,8 +52,6 @@ SALES: tuple[Sale, ...] = (
 
 @dataclass
 class Step:
-    """What was tried, whether it succeeded, and in how many seconds."""
-
     name: str
     ok: bool = False
     seconds: float = 0
@@ -61,7 +59,7 @@ class Step:
 
 @dataclass
 class Report:
-    """The result of the day: ``synced`` counts what was synced, ``duplicates`` what of it was synced twice."""
+    """What came of the day: ``synced`` counts records, ``duplicates`` those of them that were synced twice."""
 
     ok: bool = False
     steps: list[Step] = field(default_factory=list)
@@ -71,7 +69,7 @@ class Report:
 
 
 class StepFailedError(Exception):
-    """A step failed; the day ends there."""
+    """Ends the day."""
 
 
 def play(var: Path, *, environ: Mapping[str, str], echo: Echo) -> bool:
@@ -131,19 +129,17 @@ def timed(step: Step, echo: Echo) -> Iterator[None]:
 
 
 def _count(report: Report, demo_user: DemoUser) -> None:
-    records = {resource: demo_user.synced(resource) for resource in LEDGER_RESOURCES}
-    records["expenses"] = demo_user.moment("projectExpenses")
-    records["attachments"] = demo_user.moment("attachments")
-    identities: dict[str, Callable[[Record], Hashable]] = {
-        "customers": lambda each: each["external_id"],
-        "projects": lambda each: each["number"],
-        "vouchers": lambda each: each["lines"][0]["invoice"],
-        "expenses": lambda each: (each["supplierName"], each["supplierInvoiceNumber"]),
-        "attachments": lambda each: (each["projectExpenseId"], each["md5"]),
+    expenses, attachments = map(demo_user.moment, EXPENSE_RESOURCES)
+    identities = {
+        "customers": [each["external_id"] for each in demo_user.synced("customers")],
+        "projects": [each["number"] for each in demo_user.synced("projects")],
+        "vouchers": [each["lines"][0]["invoice"] for each in demo_user.synced("vouchers")],
+        "expenses": [(each["supplierName"], each["supplierInvoiceNumber"]) for each in expenses],
+        "attachments": [(each["projectExpenseId"], each["md5"]) for each in attachments],
     }
-    report.synced = {name: len(each) for name, each in records.items()}
+    report.synced = {name: len(each) for name, each in identities.items()}
     report.mails = len(demo_user.mails())
-    report.duplicates = sum(len(each) - len(set(map(identities[name], each))) for name, each in records.items())
+    report.duplicates = sum(len(each) - len(set(each)) for each in identities.values())
 
 
 def _arrivals(demo_user: DemoUser) -> Iterator[tuple[str, str, str, str]]:
@@ -169,7 +165,6 @@ def _arrivals(demo_user: DemoUser) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _voucher(voucher: Record) -> str:
-    """A voucher with what a customer owes, or a supplier is owed."""
     amounts = {line["account"]: Decimal(line["amount"]) for line in voucher["lines"]}
     owed = amounts.get(demo_company.RECEIVABLES) or -amounts[demo_expenses.SUPPLIERS]
     return f"voucher {voucher['number']}: {owed}"
@@ -221,15 +216,14 @@ def ten_invoices_are_in_the_ledger_to_the_ore(demo_user: DemoUser) -> None:
 def an_invoice_of_a_locked_year_is_refused(demo_user: DemoUser) -> None:
     """It needs attention until a person has corrected it, and nothing reaches the ledger."""
     locked = next(year for year in demo_user.twentyfour("years") if year["locked"])
-    invoice_id = write_invoice(
-        demo_user, SALES[0], demo_user.moment("projects")[0], invoiceDate=f"{locked['year']}-06-30"
-    )
+    project, day = demo_user.moment("projects")[0], f"{locked['year']}-06-30"
+    invoice_id = write_invoice(demo_user, SALES[0], project, invoiceDate=day)
     refused = [f"Invoice {demo_user.press('finalize', invoice_id)['invoiceNumber']}"]
-    eventually(
-        lambda: expect(
-            "what needs attention", [each["title"] for each in demo_user.jobs("needs_attention")], refused
-        )
-    )
+
+    def needs_attention() -> None:
+        expect("what needs attention", [each["title"] for each in demo_user.jobs("needs_attention")], refused)
+
+    eventually(needs_attention)
     ledger_agrees(demo_user, invoices=10)
 
 
@@ -256,7 +250,8 @@ def all_notifications_and_vouchers_again_and_a_forged_one_change_nothing(demo_us
     demo_user.import_expenses()
     for body in again:
         demo_user.notify(body)
-    eventually(lambda: expect("unfinished jobs", _unfinished(demo_user), []))
+    unfinished = "queued", "running", "waiting", "retrying"
+    eventually(lambda: expect("unfinished jobs", demo_user.jobs(*unfinished), []))
     expect("the records", _all_records(demo_user), before)
     expect("mails", len(demo_user.mails()), 1)
 
@@ -280,20 +275,13 @@ def _all_records(demo_user: DemoUser) -> dict[str, list[Record]]:
     return there | {resource: demo_user.moment(resource) for resource in EXPENSE_RESOURCES}
 
 
-def _unfinished(demo_user: DemoUser) -> list[dict[str, str]]:
-    """The jobs that something is still to happen to by itself."""
-    return demo_user.jobs("queued", "running", "waiting", "retrying")
-
-
 def write_invoice(demo_user: DemoUser, sale: Sale, project: Record, **more: object) -> int:
-    """Write a draft of an invoice in Moment, and return its id."""
     lines = [
         {"description": "Work", "financialAccountId": account, "quantity": quantity, "unitPrice": price}
         for account, quantity, price in sale
     ]
     invoice = {"customerId": project["customerId"], "projectId": project["id"], "invoiceLines": lines}
-    written: int = demo_user.enter("invoices", **invoice, **more)["id"]
-    return written
+    return int(demo_user.enter("invoices", **invoice, **more)["id"])
 
 
 def _customers_agree(demo_user: DemoUser) -> None:
@@ -334,7 +322,6 @@ def _totals(lines: Iterable[Record]) -> Totals:
 
 
 def _expected_totals(demo_user: DemoUser) -> dict[str, Totals]:
-    """What the voucher of each invoice in Moment must add up to, by the invoice's number."""
     accounts = {each["id"]: each["accountNumber"] for each in demo_user.moment("financialAccounts")}
     customers = {each["id"]: int(each["customerNumber"]) for each in demo_user.moment("customers")}
     projects = {each["id"]: int(each["projectNumber"]) for each in demo_user.moment("projects")}

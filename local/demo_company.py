@@ -75,7 +75,6 @@ def new_address(stack: Stack, *, now: datetime) -> str:
 
 
 def curl_lines(addresses: Mapping[str, str]) -> str:
-    """Two commands by which a customer is made in the sandbox's Moment and seen in its 24SevenOffice."""
     customers = f"{addresses['moment']}/api/1.0/companies/{MOMENT_COMPANY}/customers"
     return f"""\
     curl -u apikey:{SECRETS["CONNECTION_MOMENT_API_KEY"]} {customers} \\

@@ -179,7 +179,6 @@ def _expenses_agree(demo_user: DemoUser) -> None:
 
 
 def _checksums(demo_user: DemoUser) -> Mapping[str, Sequence[str]]:
-    """The md5 of each document in 24SevenOffice, by the number of its bill."""
     lines = [voucher["lines"][0] for voucher in demo_user.twentyfour("vouchers")]
     bills = {line["stamp"]: line["invoice"] for line in lines if line["stamp"]}
     found = defaultdict(list)

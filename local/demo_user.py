@@ -25,7 +25,6 @@ class ExpectationError(Exception):
 
 
 def expect(what: str, seen: object, expected: object) -> None:
-    """Raise ExpectationError where what is seen is not what is expected."""
     if seen != expected:
         raise ExpectationError(f"{what}: {seen!r}, not {expected!r}")
 
@@ -54,7 +53,6 @@ class DemoUser:
         self._entered_in_twentyfour: set[tuple[str, int]] = set()
 
     def enter(self, resource: str, **values: object) -> Record:
-        """Enter a record in Moment, as its API takes it."""
         return self._send("POST", "moment", f"{API}/{resource}", values)
 
     def change(self, resource: str, record_id: int, **values: object) -> Record:
@@ -78,17 +76,14 @@ class DemoUser:
         return [each for each in self.twentyfour(resource) if (resource, each["number"]) not in by_hand]
 
     def book(self, resource: str, **values: object) -> Record:
-        """Enter a record in 24SevenOffice by hand."""
         record = self._send("POST", "twentyfour", f"books/{demo_company.CLIENT}/{resource}", values)
         self._entered_in_twentyfour.add((resource, record["number"]))
         return record
 
     def import_expenses(self, *options: str) -> str:
-        """Import today's vouchers, and return the output of the command."""
         return self.command("expenses", "import", demo_company.NAME, "--days=1", *options)
 
     def notifications(self) -> list[Record]:
-        """Read what Moment has sent to the webhook."""
         return self._read("moment", "deliveries")
 
     def disturb_webhooks(self, *, seed: int) -> None:
@@ -96,7 +91,6 @@ class DemoUser:
         self._ask("PUT", "moment", "deliveries", {"double": 0.5, "delay_seconds": [0, 0.5], "seed": seed})
 
     def notify(self, body: object) -> None:
-        """Send a notification to the webhook."""
         self._session.post(self._webhook_url, json=body, timeout=10).raise_for_status()
 
     def jobs(self, *states: str) -> list[dict[str, str]]:

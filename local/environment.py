@@ -29,7 +29,6 @@ def kept_secrets(file: Path, makers: Mapping[str, Callable[[], str]] = SECRETS) 
 
 
 def write_values(file: Path, values: Mapping[str, str]) -> None:
-    """Write values for their owner's eyes only, a line for each."""
     file.touch(mode=0o600)
     file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
 
@@ -50,7 +49,6 @@ def wrong_settings(environ: Mapping[str, str]) -> list[str]:
 
 
 def sandbox_settings(addresses: Mapping[str, str]) -> dict[str, str]:
-    """The settings that lead to the sandbox."""
     return {
         "PUBLIC_URL": addresses["web"],
         "MOMENT_URL": f"{addresses['moment']}/api/1.0",

@@ -46,7 +46,6 @@ class Child(ABC):
             end(self._process, self.stop_signal, seconds=self.stop_seconds)
 
     def kill(self) -> None:
-        """SIGKILL it and all that it forked, as a crash would."""
         if self._process:
             kill(self._process)
 
@@ -65,7 +64,6 @@ class Process(Child):
         self._reader: Thread | None = None
 
     def start(self) -> None:
-        """Start it, without waiting until it answers."""
         self._process = spawn(self._command, cwd=ROOT, env=self._env)
         self._reader = Thread(target=self._copy, args=(self._process.stdout,), daemon=True)
         self._reader.start()

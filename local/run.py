@@ -68,7 +68,6 @@ def _keep_running(stack: Stack) -> None:
 
 
 def log(name: str, text: str) -> None:
-    """Print lines under the name of a process."""
     with printing:
         for line in text.splitlines():
             click.echo(f"{name:<8} | {line}")

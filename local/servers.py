@@ -104,7 +104,6 @@ class Server(Child):
             )
 
     def _own(self, path: Path) -> None:
-        """Give a path to the server's account."""
         if self._account:
             os.chown(path, self._account.pw_uid, self._account.pw_gid)
 

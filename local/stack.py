@@ -98,7 +98,6 @@ class Stack:
         return {"sandbox": ("sandbox", *options, f"--keep={state / 'sandbox'}"), **ours}
 
     def pages(self) -> list[str]:
-        """The names of the addresses that a browser can open."""
         lines = self.command_lines()
         return [each for each in USUAL_PORTS if each in lines or ("sandbox" in lines and each in SANDBOX_PAGES)]
 

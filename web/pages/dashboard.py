@@ -22,8 +22,6 @@ PERIODS = ((Granularity.HOUR, 24, msg("The last 24 hours")), (Granularity.DAY, 3
 
 @dataclass(frozen=True, kw_only=True)
 class ChartPeriod:
-    """How a stretch of time went, for a chart and as numbers."""
-
     title: Message
     granularity: Granularity
     statistics: Sequence[PeriodStatistics]

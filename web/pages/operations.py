@@ -52,7 +52,6 @@ OperationId = Annotated[int, Path(le=MAX_ID)]
 
 @router.get("/operations/{operation_id}")
 def show(context: Operator, operation_id: OperationId, done: str = "") -> Response:
-    """Show what was found, or that a worker is still to answer."""
     operation = _operation(context, operation_id, *TEMPLATES)
     if operation.type is OperationType.SAVING and operation.actor != context.actor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)

@@ -10,8 +10,6 @@ from sync.diagnostics.findings import CheckStatus, Finding
 
 @dataclass(frozen=True)
 class OperationView:
-    """An operation with what was found, if there is a result yet."""
-
     operation: Operation
 
     @property
@@ -29,7 +27,6 @@ class OperationView:
 
     @property
     def unknown(self) -> list[Finding]:
-        """What is for a person to look at."""
         return self.findings[CheckStatus.UNKNOWN]
 
     @property
@@ -60,5 +57,4 @@ class OperationView:
 
     @property
     def accounts(self) -> list[int]:
-        """The chart of accounts, as far as it was read."""
         return list(self.result.get("accounts", []))

@@ -22,7 +22,6 @@ def render(template: str, language: Language, **values: object) -> str:
 
 
 def preferred_language(request: Request) -> Language:
-    """Return the language that the address asks for, or the browser's first."""
     asked = request.query_params.get("language") or request.headers.get("Accept-Language", "")
     return Language.ENGLISH if asked.lower().startswith(Language.ENGLISH) else Language.NORWEGIAN
 

@@ -57,7 +57,6 @@ class Instrumentation:
             yield
 
     def completed(self, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
-        """Count and log the attempts, and note each in the lease's span."""
         jobs = {job.id: job for job in lease.jobs}
         entity_type = lease.lane.entity_type
         for result in results:
