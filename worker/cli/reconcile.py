@@ -22,6 +22,7 @@ from worker.cli.tables import aligned
 from worker.container import get_container
 
 HEADINGS = ("of", "what", "number", "date", "kroner", "voucher", "details")
+INVOICE_LABELS = {"unwanted": "not to be transferred", "done": "transferred by somebody else"}
 SKIPPED_LABELS = {
     "removed": "removed in Moment by somebody",
     "kept": "in Moment though the settings leave them out by now",
@@ -77,12 +78,14 @@ def _summary(first: date, last: date, connection: Connection) -> tuple[bool, str
     if not connection.settings.entity_types & {EntityType.INVOICE, EntityType.EXPENSE}:
         return True, "brings neither invoices nor expenses"
     report = _reconciled(connection, first, last)
-    told = f"{report.count('equal')} equal, {len(report.discrepancies)} different"
+    told = _equal_and_different(report)
     if report.expenses:
-        told += (
-            f"; expenses: {report.expenses.count('equal')} equal, {len(report.expenses.discrepancies)} different"
-        )
+        told += f"; expenses: {_equal_and_different(report.expenses)}"
     return report.agree, told
+
+
+def _equal_and_different(report: ReconciliationReport) -> str:
+    return f"{report.count('equal')} equal, {len(report.discrepancies)} different"
 
 
 def _days(**given: datetime | None) -> tuple[date, date]:
@@ -102,57 +105,30 @@ def _days(**given: datetime | None) -> tuple[date, date]:
 
 
 def _as_table(report: ReconciliationReport) -> str:
+    expenses = report.expenses
+    skipped = {name: label for name, label in SKIPPED_LABELS.items() if expenses and expenses.count(name)}
     parts = (
         aligned([HEADINGS, *map(_row, report.all_discrepancies)]) if report.all_discrepancies else "",
         _totals(report),
-        f"{report.first} to {report.last}: {_counted(_of_invoices(report))}",
+        f"{report.first} to {report.last}: {_counts(report, INVOICE_LABELS)}",
         f"Perhaps drafts, which the ledger does not show: {report.count('unseen')}." if report.drafts else "",
-        _totals(report.expenses) if report.expenses else "",
-        f"Expenses: {_counted(_of_expenses(report.expenses))}" if report.expenses else "",
+        _totals(expenses) if expenses else "",
+        f"Expenses: {_counts(expenses, skipped)}" if expenses else "",
     )
     return "\n\n".join(filter(None, parts))
 
 
-def _of_invoices(report: ReconciliationReport) -> Mapping[str, int]:
-    return {
-        "equal": report.count("equal"),
-        "different": len(report.discrepancies),
-        "known": len(report.accepted),
-        "not to be transferred": report.count("unwanted"),
-        "transferred by somebody else": report.count("done"),
-    }
-
-
-def _of_expenses(report: ReconciliationReport) -> Mapping[str, int]:
-    """Tell what was counted, of what was left alone only what there is."""
-    left = {
-        name: report.count(error_code) for error_code, name in SKIPPED_LABELS.items() if report.count(error_code)
-    }
-    return {
-        "equal": report.count("equal"),
-        "different": len(report.discrepancies),
-        "known": len(report.accepted),
-        **left,
-    }
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items()) + "."
+def _counts(report: ReconciliationReport, labels: Mapping[str, str]) -> str:
+    left = "".join(f", {report.count(name)} {label}" for name, label in labels.items())
+    return f"{_equal_and_different(report)}, {len(report.accepted)} known{left}."
 
 
 def _totals(report: ReconciliationReport) -> str:
-    totals = [
-        (
-            str(each.account),
-            each.vat_code,
-            each.rate,
-            format_kroner(each.moment),
-            format_kroner(each.ledger),
-            format_kroner(each.ledger - each.moment),
-        )
-        for each in report.totals
-    ]
-    return aligned([("account", "VAT code", "VAT %", "Moment", "ledger", "difference"), *totals])
+    rows: list[tuple[str, ...]] = [("account", "VAT code", "VAT %", "Moment", "ledger", "difference")]
+    for each in report.totals:
+        amounts = map(format_kroner, (each.moment, each.ledger, each.ledger - each.moment))
+        rows.append((str(each.account), each.vat_code, each.rate, *amounts))
+    return aligned(rows)
 
 
 def _as_csv(report: ReconciliationReport) -> str:
