@@ -36,7 +36,7 @@ def test_a_line_said_in_the_middle_of_a_change_names_it_and_the_attempt(world: W
         "customer",
         change,
     )
-    assert {each["attempt"] for each in attempts} == {crashed["attempt"]}
+    assert {each["lease_id"] for each in attempts} == {crashed["lease_id"]}
     assert {each["job"] for each in attempts} == {change, world.job(EntityType.CUSTOMER, "2").id}
 
 
@@ -47,7 +47,7 @@ def test_another_try_has_another_attempt(world: World) -> None:
     world.later(hours=2)
     second = said_by(world, EntityType.CUSTOMER)[0]
     assert first["job"] == second["job"]
-    assert first["attempt"] != second["attempt"]
+    assert first["lease_id"] != second["lease_id"]
 
 
 def test_a_line_said_of_changes_that_go_together_names_them_all(world: World) -> None:

@@ -17,10 +17,7 @@ log = structlog.get_logger()
 
 
 class Instrumentation:
-    """Looks on for the log, the metrics and the traces.
-
-    ``attempt`` in the log is the beginning of the lease's id: with ``job`` it names one attempt.
-    """
+    """Looks on for the log, the metrics and the traces; ``lease_id`` with ``job`` names one attempt."""
 
     def __init__(self, metrics: Metrics, tracer: Tracer) -> None:
         self._metrics = metrics
@@ -43,7 +40,7 @@ class Instrumentation:
         fields: Fields = {
             "connection": lease.lane.connection_id,
             "entity_type": str(lease.lane.entity_type),
-            "attempt": lease.id.hex[:8],
+            "lease_id": lease.id.hex[:8],
         }
         with bound_contextvars(**fields), self._tracer.span("drain", fields):
             yield

@@ -137,7 +137,7 @@ def test_a_trace_leads_from_the_webhook_to_the_calls_and_to_the_log(
     (read,) = collector.named("moment GET customers")
     assert (read.trace_id, read.parent_span_id) == (webhook.trace_id, prepare.span_id)
     (line,) = [each for each in log if each["event"] == "attempt"]
-    told = {name: line[name] for name in ("connection", "entity_type", "attempt", "job", "task", "task_id")}
+    told = {name: line[name] for name in ("connection", "entity_type", "lease_id", "job", "task", "task_id")}
     assert told == fields(task) | fields(drain) | {"job": job.id}
     assert not [body for body in collector.bodies if token.encode() in body]
 
