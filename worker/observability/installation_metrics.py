@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from threading import Lock
 from typing import Any
@@ -47,14 +48,10 @@ class InstallationMetrics(Collector):
         return generate_latest(self)
 
     def _of_postgresql(self) -> Sequence[Metric]:
-        name, what = "moment24_postgresql_up", "Whether PostgreSQL answers"
-        try:
-            return [
-                Gauge(name, what, 1),
-                *_inbox_metrics(metrics_snapshot.read(self._database, now=self._clock())),
-            ]
-        except DatabaseUnavailableError:
-            return [Gauge(name, what, 0)]
+        inbox: Sequence[Metric] = ()
+        with suppress(DatabaseUnavailableError):
+            inbox = _inbox_metrics(metrics_snapshot.read(self._database, now=self._clock()))
+        return [Gauge("moment24_postgresql_up", "Whether PostgreSQL answers", int(bool(inbox))), *inbox]
 
     def _of_redis(self) -> Sequence[Metric]:
         name, what = "moment24_redis_up", "Whether Redis answers"
@@ -72,8 +69,7 @@ class InstallationMetrics(Collector):
         ]
 
     def _of_budget(self) -> Sequence[Metric]:
-        usage = self._budget.usage()
-        if usage is None:
+        if (usage := self._budget.usage()) is None:
             return []
         given = {"events": usage.events, "polls": usage.polls}
         return [

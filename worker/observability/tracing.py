@@ -26,11 +26,9 @@ _BILLION = 1_000_000_000
 
 
 class Tracer:
-    """Sends spans; what else OpenTelemetry's own variables say (headers, sampler, service name) holds too.
+    """Sends spans to ``endpoint``, which ends before ``/v1/traces``; nowhere where it is empty.
 
-    Args:
-        endpoint: where they are sent, without the path ``/v1/traces``; "" for nowhere.
-        redis: where the spans that received records are remembered.
+    What else OpenTelemetry's own variables say (headers, sampler, service name) holds too.
     """
 
     def __init__(self, endpoint: str, redis: Redis) -> None:
@@ -62,9 +60,8 @@ class Tracer:
     ) -> Iterator[None]:
         """Surround something by a span: linked to those that received what it is ``of``, and below ``after``."""
         context = self._headers.extract(dict(after)) if after else None
-        with self._tracer.start_as_current_span(
-            name, context=context, attributes=fields, links=self._links(list(of))
-        ):
+        links = self._links(list(of))
+        with self._tracer.start_as_current_span(name, context=context, attributes=fields, links=links):
             yield
 
     def headers(self) -> dict[str, str]:
@@ -78,11 +75,8 @@ class Tracer:
 
     def call_span(self, name: str, *, status: str, seconds: float) -> None:
         ended = time.time_ns()
-        began = ended - int(seconds * _BILLION)
-        span = self._tracer.start_span(
-            name, kind=trace.SpanKind.CLIENT, start_time=began, attributes={"status": status}
-        )
-        span.end(ended)
+        began, kind = ended - int(seconds * _BILLION), trace.SpanKind.CLIENT
+        self._tracer.start_span(name, kind=kind, start_time=began, attributes={"status": status}).end(ended)
 
     def close(self) -> None:
         self._closing.close()
