@@ -95,7 +95,6 @@ def request_operation(
 
 
 def request_diagnostics(context: UserContext, connection_id: int, *, done: str = "") -> Response:
-    """Have a worker test a connection, and lead to where its result will stand."""
     operation_id = request_operation(context, OperationType.DIAGNOSTICS, connection_id)
     query = f"?done={done}" if done else ""
     return RedirectResponse(f"/operations/{operation_id}{query}", status.HTTP_303_SEE_OTHER)

@@ -12,8 +12,8 @@ from starlette.datastructures import ImmutableMultiDict
 from models.admin import job_actions, job_list, match_questions, relink
 from models.admin.job_actions import DO_NOT_TRANSFER, OPEN, RESOLVED_BY_HAND, RETRIABLE, ActionResult
 from models.admin.job_filter import JobFilter
-from models.database import Database
-from models.enums import JobState, Scope
+from models.admin.job_list import JobView
+from models.enums import JobState
 from models.inbox.links import LinkTakenError
 from sync.engine.context import is_int32
 from web.dependencies import Form, text
@@ -68,10 +68,9 @@ class Done:
 
 @router.get("/confirm")
 def confirm(context: Operator) -> Response:
-    """Say how many records, and which, something is about to be done about."""
     given = context.request.query_params
     name, now = _action(given), context.now
-    job_filter = replace(_filter_of(context.database, name, given, context.scope), until=now)
+    job_filter = replace(_filter_of(context, name, given), until=now)
     return context.render(
         "confirm.html",
         action=name,
@@ -86,8 +85,7 @@ def confirm(context: Operator) -> Response:
 def act(context: Operator, form: Form) -> Response:
     given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
     name, now = _action(given), context.now
-    job_filter = _filter_of(context.database, name, given, context.scope)
-    acted = _do(context.database, name, job_filter, actor=context.actor, now=now)
+    acted = _do(context, name, _filter_of(context, name, given), now=now)
     dispatch.dispatch_lanes(acted.lanes)
     by = f"-{(now - EPOCH) // MICROSECOND}" if name in DISMISSAL_REASONS else ""
     return RedirectResponse(_back(given, done=f"{name}-{acted.count}{by}"), status.HTTP_303_SEE_OTHER)
@@ -96,7 +94,7 @@ def act(context: Operator, form: Form) -> Response:
 @router.post("/{job_id}/answer")
 def answer(context: Operator, job_id: int, form: Form) -> Response:
     """Take the record of 24SevenOffice that somebody chose, or none; what is not offered changes nothing."""
-    _check_allowed(context, job_id)
+    visible_job(context, job_id)
     acted = match_questions.answer(
         context.database, job_id, text(form, "choice"), actor=context.actor, now=context.now
     )
@@ -106,7 +104,7 @@ def answer(context: Operator, job_id: int, form: Form) -> Response:
 @router.post("/{job_id}/link")
 def link(context: Operator, job_id: int, form: Form) -> Response:
     """End the link of a customer or project, and have it identified anew or as the customer with a number."""
-    _check_allowed(context, job_id)
+    visible_job(context, job_id)
     number = text(form, "number").strip()
     if number and not is_int32(number):
         return _not_linked(job_id, "invalid")
@@ -117,10 +115,12 @@ def link(context: Operator, job_id: int, form: Form) -> Response:
     return _retried(job_id, acted)
 
 
-def _check_allowed(context: UserContext, job_id: int) -> None:
+def visible_job(context: UserContext, job_id: int) -> JobView:
+    """Return a job that somebody may see; else 404."""
     job = job_actions.show(context.database, job_id)
     if job is None or not context.scope.allows(job.connection_id):
         raise HTTPException(status.HTTP_404_NOT_FOUND)
+    return job
 
 
 def _retried(job_id: int, acted: ActionResult) -> Response:
@@ -132,7 +132,8 @@ def _not_linked(job_id: int, problem: str) -> Response:
     return RedirectResponse(f"/records/{job_id}?link={problem}#link", status.HTTP_303_SEE_OTHER)
 
 
-def _do(database: Database, name: str, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
+def _do(context: UserContext, name: str, job_filter: JobFilter, *, now: datetime) -> ActionResult:
+    database, actor = context.database, context.actor
     if name == "retry":
         return job_actions.retry(database, job_filter, actor=actor, now=now)
     if name == "reopen":
@@ -147,14 +148,14 @@ def _action(given: ImmutableMultiDict[str, str]) -> str:
     return name
 
 
-def _filter_of(database: Database, name: str, given: ImmutableMultiDict[str, str], scope: Scope) -> JobFilter:
+def _filter_of(context: UserContext, name: str, given: ImmutableMultiDict[str, str]) -> JobFilter:
     """Tell which jobs are meant: those ticked, those closed together, or all that the filter lets through."""
-    action, until = ACTIONS[name], _instant(given.get("until", ""))
+    action, scope, until = ACTIONS[name], context.scope, _instant(given.get("until", ""))
     if dismissed_at := _instant(given.get("dismissed_at", "")):
         return JobFilter(scope=scope, dismissed_at=dismissed_at, states=action.for_selected)
     if "all" not in given:
         return JobFilter(scope=scope, ids=frozenset(map(int, _selected_ids(given))), states=action.for_selected)
-    job_filter = Filter.read(given).job_filter(database, scope)
+    job_filter = Filter.read(given).job_filter(context.database, scope)
     states = (job_filter.states or OPEN) & action.for_all
     return replace(job_filter, states=states, until=until) if states else JobFilter(ids=frozenset())
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from fastapi import APIRouter, HTTPException, Response, status
+from fastapi import APIRouter, Response
 
 from models.admin import email_log, job_actions, job_list, match_questions, relink
 from models.admin.job_actions import AttemptView, JobAction
 from models.enums import EntityType, JobState
 from models.pagination import Key, Page
 from sync.error_codes import ERROR_CODES, GROUPS
-from web.pages.record_actions import ACTIONS, Done
+from web.pages.record_actions import ACTIONS, Done, visible_job
 from web.security.auth import Reader, UserContext
 from web.views.filters import Filter
 
@@ -31,9 +31,7 @@ def show_expenses(context: Reader, page: str = "", done: str = "") -> Response:
 @router.get("/records/{job_id}")
 def show(context: Reader, job_id: int, page: str = "", done: str = "", link: str = "") -> Response:
     database = context.database
-    job = job_actions.show(database, job_id)
-    if job is None or not context.scope.allows(job.connection_id):
-        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    job = visible_job(context, job_id)
     attempts = job_actions.attempts_page(database, job_id, key=Key.parse(page))
     return context.render(
         "record.html",

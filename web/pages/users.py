@@ -51,7 +51,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
 
 @router.get("/users/{user_id}")
 def show(context: AdministratorEverywhere, user_id: int, done: str = "") -> Response:
-    return _one(context, user_id, done=DONE.get(done))
+    return _one(context, user_id, done=done)
 
 
 @router.post("/users/{user_id}")
@@ -60,17 +60,16 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
     try:
         users.update(context.database, user_id, rights, actor=context.actor, now=context.now)
     except InvalidInputError as error:
-        return _one(context, user_id, entered=rights, error=error)
+        return _one(context, user_id, error, entered=rights)
     return _done(user_id, "changed")
 
 
 @router.post("/users/{user_id}/password")
 def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
-    password, actor = text(form, "password"), context.actor
     try:
-        users.set_password(context.database, user_id, password, actor=actor, now=context.now)
+        users.set_password(context.database, user_id, text(form, "password"), actor=context.actor, now=context.now)
     except InvalidInputError as error:
-        return _one(context, user_id, error=error)
+        return _one(context, user_id, error)
     return _done(user_id, "password")
 
 
@@ -79,7 +78,7 @@ def disable(context: AdministratorEverywhere, user_id: int) -> Response:
     try:
         users.disable(context.database, user_id, actor=context.actor, now=context.now)
     except InvalidInputError as error:
-        return _one(context, user_id, error=error)
+        return _one(context, user_id, error)
     return _done(user_id, "disabled")
 
 
@@ -101,34 +100,25 @@ def _rights(form: FormData) -> Rights:
 def _new(
     context: UserContext, rights: Rights, *, email: str = "", error: InvalidInputError | None = None
 ) -> Response:
-    password_needed = context.container.openid is None
-    return _form(
-        context, "user-new.html", rights=rights, error=error, email=email, password_needed=password_needed
-    )
+    values = {"email": email, "password_needed": context.container.openid is None}
+    return _form(context, "user-new.html", error, rights=rights, **values)
 
 
 def _one(
     context: UserContext,
     user_id: int,
-    *,
-    done: str | None = None,
-    entered: Rights | None = None,
     error: InvalidInputError | None = None,
+    *,
+    entered: Rights | None = None,
+    done: str = "",
 ) -> Response:
     user = users.get(context.database, user_id)
-    rights = entered or user.rights
-    return _form(context, "user.html", rights=rights, error=error, user=user, done=done)
+    return _form(context, "user.html", error, rights=entered or user.rights, user=user, done=DONE.get(done))
 
 
-def _form(context: UserContext, template: str, *, error: InvalidInputError | None, **values: object) -> Response:
-    return context.render(
-        template,
-        status=status.HTTP_422_UNPROCESSABLE_CONTENT if error else status.HTTP_200_OK,
-        errors={error.field: error.message} if error else {},
-        roles=ROLES.items(),
-        names=_connection_names(context),
-        **values,
-    )
+def _form(context: UserContext, template: str, error: InvalidInputError | None, **values: object) -> Response:
+    errors, names = {error.field: error.message} if error else {}, _connection_names(context)
+    return context.render(template, errors=errors, roles=ROLES.items(), names=names, **values)
 
 
 def _connection_names(context: UserContext) -> dict[int, str]:

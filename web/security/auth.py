@@ -54,11 +54,13 @@ class GuestContext:
     def operations(self) -> Operations:
         return self.container.operations
 
-    def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    def render(self, template: str, *, status: int = 0, **values: object) -> HTMLResponse:
+        """Render a page; its status is 422 where it shows ``errors``, unless ``status`` is given."""
+        code = status or (422 if values.get("errors") else 200)
         language = self.current_user.language if self.current_user else preferred_language(self.request)
         token = csrf_token(SESSION.read(self.request)) if self.current_user else ""
         known = {"path": self.request.url.path, "current_user": self.current_user, "csrf_token": token}
-        return HTMLResponse(render(template, language, **(known | values)), status)
+        return HTMLResponse(render(template, language, **(known | values)), code)
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,10 @@ Guest = Annotated[GuestContext, Depends()]
 
 
 class RequireRole:
-    """Lets those through who have a role, for the connection that the address names if it names one.
+    """Lets those through who have at least ``role``: ``everywhere``, or for the connection that the address names.
 
     Whoever is not signed in is sent to do so. What somebody may not do or see is not there: 404. A form that is
     not proven to come from our own page is refused: 403.
-
-    Args:
-        role: the least one.
-        everywhere: whether it must be for all connections.
     """
 
     def __init__(self, role: Role, *, everywhere: bool = False) -> None:
