@@ -103,10 +103,10 @@ def _formatter(shape: str) -> logging.Formatter:
 
 def _first(shape: str) -> Sequence[Processor]:
     """What is done to our own events and to those of libraries alike; people read the time of their own clock."""
-    times = {"fmt": "iso", "utc": True} if shape == "json" else {"fmt": "%Y-%m-%d %H:%M:%S", "utc": False}
+    json = shape == "json"
     return (
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(**times),
+        structlog.processors.TimeStamper(fmt="iso" if json else "%Y-%m-%d %H:%M:%S", utc=json),
     )

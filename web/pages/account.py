@@ -64,5 +64,8 @@ def change_language(context: Reader, form: Form) -> Response:
 
 
 def _page(context: UserContext, *, done: str | None = None, errors: Mapping[str, str] | None = None) -> Response:
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK
     user = users.get(context.database, context.current_user.id)
-    return context.render("account.html", user=user, languages=LANGUAGES, done=done, errors=errors or {})
+    return context.render(
+        "account.html", status=code, user=user, languages=LANGUAGES, done=done, errors=errors or {}
+    )

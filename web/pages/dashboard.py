@@ -64,15 +64,11 @@ def show(context: Reader, company: str = "", page: str = "") -> Response:
         more=len(statuses) > SIZE,
         number=number,
         company=name,
-        records_url=_records_url,
+        records_url=lambda **given: Filter(**given).url("/records"),
         page_url=lambda number: Filter(company=name).url("/", page=number) + "#connections",
         periods=[_period(context, *each) for each in PERIODS],
         budget=context.container.budget.usage() if context.scope.connections is None else None,
     )
-
-
-def _records_url(**given: str) -> str:
-    return Filter(**given).url("/records")
 
 
 def _period(context: UserContext, granularity: Granularity, number: int, title: Message) -> ChartPeriod:

@@ -118,7 +118,8 @@ def _one(
 
 def _form(context: UserContext, template: str, error: InvalidInputError | None, **values: object) -> Response:
     errors, names = {error.field: error.message} if error else {}, _connection_names(context)
-    return context.render(template, errors=errors, roles=ROLES.items(), names=names, **values)
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT if error else status.HTTP_200_OK
+    return context.render(template, status=code, errors=errors, roles=ROLES.items(), names=names, **values)
 
 
 def _connection_names(context: UserContext) -> dict[int, str]:

@@ -54,13 +54,11 @@ class GuestContext:
     def operations(self) -> Operations:
         return self.container.operations
 
-    def render(self, template: str, *, status: int = 0, **values: object) -> HTMLResponse:
-        """Render a page; its status is 422 where it shows ``errors``, unless ``status`` is given."""
-        code = status or (422 if values.get("errors") else 200)
+    def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         language = self.current_user.language if self.current_user else preferred_language(self.request)
         token = csrf_token(SESSION.read(self.request)) if self.current_user else ""
         known = {"path": self.request.url.path, "current_user": self.current_user, "csrf_token": token}
-        return HTMLResponse(render(template, language, **(known | values)), code)
+        return HTMLResponse(render(template, language, **(known | values)), status)
 
 
 @dataclass(frozen=True)
@@ -96,16 +94,12 @@ class RequireRole:
         request, current_user = guest.request, guest.current_user
         if current_user is None:
             raise HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": _sign_in(request)})
-        if not self._allows(current_user) or not _may_see(current_user, request.path_params):
+        allowed = current_user.rights.role.covers(self.role) and _may_see(current_user, request.path_params)
+        if not allowed or (self.everywhere and current_user.scope.connections is not None):
             raise HTTPException(status.HTTP_404_NOT_FOUND)
         if request.method not in READING and not has_valid_token(request, form, SESSION.read(request)):
             raise HTTPException(status.HTTP_403_FORBIDDEN)
         return UserContext(request=request, container=guest.container, current_user=current_user)
-
-    def _allows(self, current_user: User) -> bool:
-        return current_user.rights.role.covers(self.role) and not (
-            self.everywhere and current_user.scope.connections is not None
-        )
 
 
 Reader = Annotated[UserContext, Depends(RequireRole(Role.VIEWER))]

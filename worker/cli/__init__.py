@@ -1,10 +1,15 @@
 """The commands of ``python -m worker``, a module for each group."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 
 from i18n.messages import msg
 from models.connections.repository import Connection
 from worker.container import get_container
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
 
 ACTOR = msg("the command line")
 """Who did it, as the audit log has it."""
@@ -17,6 +22,10 @@ class ConnectionName(click.ParamType[Connection]):
 
     def convert(self, value: str, _param: click.Parameter | None, _ctx: click.Context | None) -> Connection:
         return get_container().connections.get_by_name(value)
+
+
+def connections_option(help_: str) -> Callable[[Command], Command]:
+    return click.option("--connection", "connections", type=ConnectionName(), multiple=True, help=help_)
 
 
 connection_argument = click.argument("connection", metavar="CONNECTION", type=ConnectionName())

@@ -44,10 +44,7 @@ def doctor(connection: str | None, *, everywhere: bool, write: bool, yes: bool) 
     if not connection:
         check_each(_summary)
         return
-    _diagnose(get_container().connections.get_by_name(connection), write=write, yes=yes)
-
-
-def _diagnose(found: Connection, *, write: bool, yes: bool) -> None:
+    found = get_container().connections.get_by_name(connection)
     report = diagnostics.run_diagnostics(get_container(), found)
     click.echo(aligned([HEADINGS, *(row for finding in report.findings for row in _rows(finding))]))
     healthy = report.healthy

@@ -1,8 +1,7 @@
 """``python -m worker jobs``: what waits, what needs a person and why, and what a person does about it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TypeVar
 
 import click
 
@@ -18,11 +17,9 @@ from models.enums import PENDING, JobState
 from models.inbox.links import LinkTakenError
 from sync.engine.context import is_int32
 from worker import dispatch
-from worker.cli import ACTOR, ConnectionName
+from worker.cli import ACTOR, Command, ConnectionName
 from worker.cli.tables import aligned
 from worker.container import get_container
-
-Command = TypeVar("Command", bound="Callable[..., None]")
 
 CANDIDATE = ("  number", "name", "organization number or customer", "e-mail", "but")
 UNFINISHED = (JobState.NEEDS_ATTENTION, *PENDING)
@@ -74,10 +71,8 @@ def show(job_id: int, *, calls: bool) -> None:
 def selection(command: Command) -> Command:
     """Let a command be told which jobs it is about: by their numbers, or all of a connection or error code."""
     command = click.option("--error-code", default="", help="All that need a person for this reason")(command)
-    connection = click.option(
-        "--connection", type=ConnectionName(), help="All of this connection that need a person"
-    )
-    command = connection(command)
+    of_connection = "All of this connection that need a person"
+    command = click.option("--connection", type=ConnectionName(), help=of_connection)(command)
     return click.argument("job_ids", nargs=-1, type=int)(command)
 
 

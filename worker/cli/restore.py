@@ -9,18 +9,12 @@ from i18n.formatting import OSLO
 from models.connections.repository import Connection
 from models.inbox import restore as inbox_restore
 from worker import dispatch
-from worker.cli import ACTOR, ConnectionName
+from worker.cli import ACTOR, connections_option
 from worker.container import get_container
 
 
 @click.command()
-@click.option(
-    "--connection",
-    "connections",
-    type=ConnectionName(),
-    multiple=True,
-    help="Only this one, made anew (may be repeated) [all]",
-)
+@connections_option("Only this one, made anew (may be repeated) [all]")
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%d"]),

@@ -9,7 +9,7 @@ from models.enums import Role, Scope
 from models.users import passwords
 from models.users import repository as models
 from models.users.repository import Rights, User
-from worker.cli import ACTOR, ConnectionName
+from worker.cli import ACTOR, connections_option
 from worker.cli.tables import aligned
 from worker.container import get_container
 
@@ -32,13 +32,7 @@ def users() -> None:
 @users.command()
 @click.argument("email")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option(
-    "--connection",
-    "connections",
-    type=ConnectionName(),
-    multiple=True,
-    help="Only for this one (may be repeated) [all]",
-)
+@connections_option("Only for this one (may be repeated) [all]")
 @password_option
 def add(email: str, role: str, connections: Sequence[Connection], password: str | None) -> None:
     """Add a user."""

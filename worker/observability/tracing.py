@@ -88,10 +88,10 @@ class Tracer:
             remembered = self._redis.mget([_key(*each) for each in of])
         except RedisError:
             return []
-        return [self._link(each.decode()) for each in remembered if isinstance(each, bytes)]
-
-    def _link(self, parent: str) -> trace.Link:
-        return trace.Link(trace.get_current_span(self._headers.extract({_PARENT: parent})).get_span_context())
+        parents = [
+            self._headers.extract({_PARENT: each.decode()}) for each in remembered if isinstance(each, bytes)
+        ]
+        return [trace.Link(trace.get_current_span(parent).get_span_context()) for parent in parents]
 
 
 def _provider(endpoint: str, closing: ExitStack) -> trace.TracerProvider:
