@@ -4,6 +4,7 @@ No label names a connection or a record: with hundreds of companies there would 
 """
 
 from collections.abc import Iterable
+from functools import partial
 from hmac import compare_digest
 from threading import Thread
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -41,45 +42,39 @@ class Metrics:
         self._token = token.get_secret_value()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.attempts = self._counter(
-            "moment24_attempts", "Attempts that were completed", "entity_type", "outcome", "error_code"
+        counter = partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry, buckets=CALL_SECONDS)
+        self.attempts = counter(
+            "moment24_attempts", "Attempts that were completed", ("entity_type", "outcome", "error_code")
         )
         for entity_type in EntityType:
             for error_code in BUG_CODES:  # told from the start: Prometheus sees no increase in what was never 0
                 self.attempts.labels(entity_type, Outcome.FAILED, error_code)
-        self.attempt_seconds = self._histogram(
-            "moment24_attempt_seconds", "How long attempts took", CALL_SECONDS, "entity_type"
-        )
-        self.sync_latency = self._histogram(
+        self.attempt_seconds = histogram("moment24_attempt_seconds", "How long attempts took", ("entity_type",))
+        self.sync_latency = histogram(
             "moment24_sync_latency_seconds",
             "From when a record was received to when it was synced",
-            LATENCY_SECONDS,
-            "entity_type",
+            ("entity_type",),
+            buckets=LATENCY_SECONDS,
         )
-        self.calls = self._counter(
-            "moment24_remote_calls", "Calls to remote systems", "system", "operation", "status"
-        )
-        self.call_seconds = self._histogram(
+        self.calls = counter("moment24_remote_calls", "Calls to remote systems", ("system", "operation", "status"))
+        self.call_seconds = histogram(
             "moment24_remote_call_seconds",
             "How long remote systems took until their answer began",
-            CALL_SECONDS,
-            "system",
-            "operation",
+            ("system", "operation"),
         )
-        self.budget_refusals = self._counter(
-            "moment24_budget_refusals", "Requests to 24SevenOffice that there was none for", "for", "error_code"
+        self.budget_refusals = counter(
+            "moment24_budget_refusals", "Requests to 24SevenOffice that there was none for", ("for", "error_code")
         )
-        self.emails = self._counter("moment24_emails", "Mails that were sent, refused or delayed", "status")
-        self.task_seconds = self._histogram(
-            "moment24_task_seconds", "How long tasks of workers took", CALL_SECONDS, "task"
-        )
+        self.emails = counter("moment24_emails", "Mails that were sent, refused or delayed", ("status",))
+        self.task_seconds = histogram("moment24_task_seconds", "How long tasks of workers took", ("task",))
         self.tasks_running = Gauge(
             "moment24_tasks_running", "Tasks that are being worked on", registry=self.registry
         )
-        self.request_seconds = self._histogram(
-            "moment24_http_request_seconds", "How long the web took to answer", CALL_SECONDS, "part"
+        self.request_seconds = histogram(
+            "moment24_http_request_seconds", "How long the web took to answer", ("part",)
         )
-        self.requests = self._counter("moment24_http_requests", "Answers of the web", "part", "status")
+        self.requests = counter("moment24_http_requests", "Answers of the web", ("part", "status"))
 
     def request_refused(self, poll: bool, error_code: str) -> None:  # noqa: FBT001 - as the budget tells it
         self.budget_refusals.labels("polls" if poll else "events", error_code).inc()
@@ -90,12 +85,6 @@ class Metrics:
     def is_authorized(self, authorization: str) -> bool:
         """Tell whether a request's ``Authorization`` names our token; nothing does, where there is none."""
         return bool(self._token) and compare_digest(f"Bearer {self._token}".encode(), authorization.encode())
-
-    def _counter(self, name: str, what: str, *labels: str) -> Counter:
-        return Counter(name, what, labels, registry=self.registry)
-
-    def _histogram(self, name: str, what: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(name, what, labels, buckets=buckets, registry=self.registry)
 
 
 def serve(metrics: Metrics, *, port: int) -> WSGIServer:
