@@ -1,6 +1,7 @@
 """Sentences that remember how they were made, so that they can be said again in another language."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Self
 
 from i18n.catalog import Language, translations
@@ -39,14 +40,9 @@ def joined(*texts: str, between: str = "; ") -> Message:
 
 def translate(text: str, language: Language) -> str:
     """Tell a sentence in a language; a text from elsewhere, such as a remote system's own, stays as it is."""
-    if not (
-        text and isinstance(text, Message)
-    ):  # to the empty text gettext answers with the header of the catalogue
+    if not text or not isinstance(text, Message):  # to "" gettext answers with the header of the catalog
         return text
-    values = {
-        name: translate(value, language) if isinstance(value, str) else value
-        for name, value in text.values.items()
-    }
+    values = _changed(text.values, partial(translate, language=language))
     return translations(language).gettext(text.template).format(**values)
 
 
@@ -54,14 +50,15 @@ def as_json(text: str) -> str | dict[str, Any]:
     """Put a text into what JSON can hold, without losing how it was made."""
     if not isinstance(text, Message):
         return str(text)
-    values = {name: as_json(value) if isinstance(value, str) else value for name, value in text.values.items()}
-    return {"said": text.template, "with": values}
+    return {"said": text.template, "with": _changed(text.values, as_json)}
 
 
 def from_json(told: str | dict[str, Any]) -> str:
     if isinstance(told, str):
         return told
-    values = {
-        name: from_json(value) if isinstance(value, str | dict) else value for name, value in told["with"].items()
-    }
-    return Message(told["said"], values)
+    return Message(told["said"], _changed(told["with"], from_json))
+
+
+def _changed(values: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Change the texts among the values of a sentence; numbers stay."""
+    return {name: change(value) if isinstance(value, str | dict) else value for name, value in values.items()}

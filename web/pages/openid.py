@@ -14,7 +14,7 @@ from i18n.messages import msg
 from models.users import sign_in
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, container_of
-from web.pages.sign_in import log_refused, requested_url, show_form_again, start_session
+from web.pages.sign_in import requested_url, show_form_again, start_session
 from web.security.auth import Open
 from web.security.cookies import OPENID
 from worker.container import Container
@@ -83,7 +83,7 @@ def _kept(request: Request, container: Container, state: str) -> dict[str, str]:
 
 
 def _failed(request: Request, error: UnavailableError | sign_in.SignInRefusedError) -> Response:
-    log_refused(request, str(error))
+    refuse = partial(show_form_again, request, because=str(error))
     if isinstance(error, UnavailableError):
-        return show_form_again(request, NO_ANSWER, status_code=status.HTTP_503_SERVICE_UNAVAILABLE)
-    return show_form_again(request, UNKNOWN, status_code=status.HTTP_403_FORBIDDEN)
+        return refuse(NO_ANSWER, status_code=status.HTTP_503_SERVICE_UNAVAILABLE)
+    return refuse(UNKNOWN, status_code=status.HTTP_403_FORBIDDEN)

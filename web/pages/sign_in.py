@@ -45,11 +45,9 @@ def sign_in(request: Request, form: Form) -> Response:
     try:
         return _enter(request, email, text(form, "password"))
     except users_sign_in.SignInRefusedError as error:
-        log_refused(request, str(error))
-        return refuse(REFUSED, status_code=status.HTTP_403_FORBIDDEN)
+        return refuse(REFUSED, because=str(error), status_code=status.HTTP_403_FORBIDDEN)
     except TooManySignInsError:
-        log_refused(request, "too many attempts")
-        return refuse(TOO_MANY, status_code=status.HTTP_429_TOO_MANY_REQUESTS)
+        return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
 
 
 @router.post("/sign-out")
@@ -88,14 +86,12 @@ def start_session(request: Request, user_id: int, address: str) -> Response:
     return response
 
 
-def log_refused(request: Request, because: str) -> None:
-    """Leave a line in the log; the account is not named, as people type passwords into the wrong field."""
-    log.info("sign_in_refused", address=client_address(request), because=because)
-
-
 def show_form_again(
-    request: Request, message: str = "", *, email: str = "", status_code: int = status.HTTP_200_OK
+    request: Request, message: str = "", *, email: str = "", because: str = "", status_code: int = 200
 ) -> Response:
+    """Show the form, and what was wrong with the last one; why it was refused (``because``) goes to the log."""
+    if because:  # the account is not named, as people type passwords into the wrong field
+        log.info("sign_in_refused", address=client_address(request), because=because)
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
     context = GuestContext(request=request, container=container_of(request), current_user=None)
     response = context.render(

@@ -88,20 +88,20 @@ def _equal_and_different(report: ReconciliationReport) -> str:
     return f"{report.count('equal')} equal, {len(report.discrepancies)} different"
 
 
-def _days(**given: datetime | None) -> tuple[date, date]:
-    month, year, first, last = (
-        instant.date() if (instant := given[name]) else None for name in ("month", "year", "first", "last")
-    )
-    if sum(each is not None for each in (month, year, first)) > 1 or (last and not first):
+def _days(
+    *, month: datetime | None, year: datetime | None, first: datetime | None, last: datetime | None
+) -> tuple[date, date]:
+    if sum(map(bool, (month, year, first))) > 1 or (last and not first):
         raise click.UsageError("Give a month, a year, or a first day with or without a last one.")
     today = get_container().clock().date()
     if year:
         return date(year.year, 1, 1), date(year.year, 12, 31)
     if first:
-        if first > (last or today):
+        period = first.date(), last.date() if last else today
+        if period[0] > period[1]:
             raise click.UsageError("The period ends before it begins.")
-        return first, last or today
-    return month_of(month or last_month(today))
+        return period
+    return month_of(month.date() if month else last_month(today))
 
 
 def _as_table(report: ReconciliationReport) -> str:
