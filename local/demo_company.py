@@ -47,7 +47,6 @@ class System(Protocol):
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
         """Run a command of the integration with ``more`` in its environment, and return its output."""
-        ...
 
 
 def connect(system: System, *, address: str = "") -> str:

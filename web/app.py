@@ -48,7 +48,6 @@ ROUTERS = (
 
 
 def create_app() -> FastAPI:
-    """Make the app around this process's container, which is made from the environment."""
     container = get_container()
     configure(container.settings.log_format, level=container.settings.log_level)
     app = SecureApp(container)

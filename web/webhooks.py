@@ -25,8 +25,8 @@ DISPATCH_DEBOUNCE_SECONDS = 0.05
 """Between two wake-ups of a lane: what comes meanwhile waits for the second, so that a storm costs no more."""
 
 _recorded: dict[tuple[str, Lane], datetime] = {}
-_dispatched: dict[Lane, float] = {}
-_to_dispatch: set[Lane] = set()
+_dispatched_at: dict[Lane, float] = {}
+"""When the last wake-up of each lane was sent, or is going to be."""
 
 
 @router.post("/webhooks/moment/{token}")
@@ -41,16 +41,11 @@ async def moment(token: str, request: Request, container: ContainerDep) -> JSONR
 
 async def _dispatch(lane: Lane) -> None:
     """Dispatch a lane whose job is committed: at once, or together with all that come within a breath."""
-    if lane in _to_dispatch:
+    now, last = time.monotonic(), _dispatched_at.get(lane, 0)
+    if last > now:
         return
-    wait = _dispatched.get(lane, 0) + DISPATCH_DEBOUNCE_SECONDS - time.monotonic()
-    if wait > 0:
-        _to_dispatch.add(lane)
-        try:
-            await asyncio.sleep(wait)
-        finally:
-            _to_dispatch.discard(lane)
-    _dispatched[lane] = time.monotonic()
+    _dispatched_at[lane] = max(now, last + DISPATCH_DEBOUNCE_SECONDS)
+    await asyncio.sleep(_dispatched_at[lane] - now)
     await run_in_threadpool(dispatch.dispatch_lanes, [lane])
 
 

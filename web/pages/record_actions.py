@@ -61,7 +61,6 @@ class Done:
 
     @classmethod
     def read(cls, code: str) -> Self | None:
-        """Read the code that :func:`act` has put into an address."""
         told = DONE.fullmatch(code)
         return cls(told[1], int(told[2]), told[3] or "") if told else None
 

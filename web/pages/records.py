@@ -52,7 +52,6 @@ def show(context: Reader, job_id: int, page: str = "", done: str = "", link: str
 def _list(
     context: UserContext, template: str, *, page: str, done: str, entity_type: EntityType | None = None
 ) -> Response:
-    """List the records that the address asks for, the latest received first."""
     asked = Filter.read(context.request.query_params)
     job_filter = asked.job_filter(context.database, context.scope)
     if entity_type:

@@ -87,10 +87,10 @@ def start_session(request: Request, user_id: int, address: str) -> Response:
 
 
 def show_form_again(
-    request: Request, message: str = "", *, email: str = "", because: str = "", status_code: int = 200
+    request: Request, message: str = "", *, email: str = "", because: str | None = None, status_code: int = 200
 ) -> Response:
     """Show the form, and what was wrong with the last one; why it was refused (``because``) goes to the log."""
-    if because:  # the account is not named, as people type passwords into the wrong field
+    if because is not None:  # the account is not named, as people type passwords into the wrong field
         log.info("sign_in_refused", address=client_address(request), because=because)
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
     context = GuestContext(request=request, container=container_of(request), current_user=None)

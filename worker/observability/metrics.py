@@ -88,11 +88,7 @@ class Metrics:
 
 
 def serve(metrics: Metrics, *, port: int) -> WSGIServer:
-    """Tell the metrics to whoever has the token, at a port of all addresses, until it is shut down.
-
-    Raises:
-        OSError: the port is taken.
-    """
+    """Serve the metrics at a port of all addresses until shut down. Raises OSError where the port is taken."""
 
     def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         if not metrics.is_authorized(environ.get("HTTP_AUTHORIZATION", "")):
