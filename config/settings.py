@@ -9,96 +9,81 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 class Settings(BaseSettings):
     """Everything that an installation may be told, with the defaults of production."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-    database_url: SecretStr = Field(description="PostgreSQL, as postgresql://user:password@host:port/name")
-    redis_url: SecretStr = Field(description="Redis with noeviction, as redis://:password@host:port/0")
-    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        min_length=1,
-        description="Fernet keys for passwords at rest, newest first, comma separated; older ones still open",
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
     )
 
-    application_id: str = Field(
-        default="00000000-0000-0000-0000-000000000000",
-        description="The ApplicationId that 24SevenOffice gave this integration",
-    )
-    moment_url: str = Field(default="https://app.moment.team/api/1.0", description="Base address of Moment's API")
-    moment_record_url: str = Field(
-        default="https://app.moment.team/companies/{company}/{kind}/{id}",
-        description="Where a person opens a record in Moment",
-    )
-    twentyfour_api_url: str = Field(
-        default="https://api.24sevenoffice.com", description="Base address of 24SevenOffice's api host"
-    )
-    twentyfour_web_url: str = Field(
-        default="https://webservices.24sevenoffice.com",
-        description="Base address of 24SevenOffice's webservices host",
-    )
-    twentyfour_record_url: str = Field(default="", description="Where a person opens a record in 24SevenOffice")
-    twentyfour_requests_per_hour: int = Field(
-        default=7000, ge=1, description="Requests in any hour for all connections; 24SevenOffice blocks at 7200"
-    )
-    twentyfour_requests_per_second: int = Field(
-        default=20,
-        ge=1,
-        description="Requests a second for all connections; 24SevenOffice answers 429 above 25",
-    )
-    twentyfour_reserve_percent: int = Field(
-        default=50, ge=0, le=90, description="Part of the requests of an hour that polls leave to events"
-    )
-    twentyfour_connection_percent: int = Field(
-        default=75,
-        ge=1,
-        le=99,
-        description="Part of the requests of an hour that one connection may take while no other takes any",
-    )
-    connect_seconds: float = Field(
-        default=10, gt=0, description="Time-out for reaching a remote system, and for a request to arrive there"
-    )
-    answer_seconds: float = Field(default=60, gt=0, description="Time-out for an answer of a remote system")
+    database_url: SecretStr
+    """PostgreSQL, as postgresql://user:password@host:port/name"""
+    redis_url: SecretStr
+    """Redis with noeviction, as redis://:password@host:port/0"""
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
+    """Fernet keys for passwords at rest, newest first, comma separated; older ones still open"""
 
-    public_url: str = Field(
-        default="http://127.0.0.1:8000",
-        description="Where this installation is reached: webhooks, links in mails",
-    )
-    openid_issuer: str = Field(
-        default="", description="OpenID provider that people may sign in by, as its issuer writes its address"
-    )
-    openid_client_id: str = Field(default="", description="What the OpenID provider calls this installation")
-    openid_client_secret: SecretStr = Field(
-        default=SecretStr(""), description="What the OpenID provider gave this installation to prove itself"
-    )
-    smtp_url: SecretStr = Field(
-        default=SecretStr("smtp://127.0.0.1:25"),
-        description="Mail server: smtp://, smtp+starttls:// or smtps://, with user:password@ where it asks",
-    )
-    mail_from: str = Field(default="bridge@localhost", description="Sender of the mails")
+    application_id: str = "00000000-0000-0000-0000-000000000000"
+    """The ApplicationId that 24SevenOffice gave this integration"""
+    moment_url: str = "https://app.moment.team/api/1.0"
+    """Base address of Moment's API"""
+    moment_record_url: str = "https://app.moment.team/companies/{company}/{kind}/{id}"
+    """Where a person opens a record in Moment"""
+    twentyfour_api_url: str = "https://api.24sevenoffice.com"
+    """Base address of 24SevenOffice's api host"""
+    twentyfour_web_url: str = "https://webservices.24sevenoffice.com"
+    """Base address of 24SevenOffice's webservices host"""
+    twentyfour_record_url: str = ""
+    """Where a person opens a record in 24SevenOffice"""
+    twentyfour_requests_per_hour: int = Field(7000, ge=1)
+    """Requests in any hour for all connections; 24SevenOffice blocks at 7200"""
+    twentyfour_requests_per_second: int = Field(20, ge=1)
+    """Requests a second for all connections; 24SevenOffice answers 429 above 25"""
+    twentyfour_reserve_percent: int = Field(50, ge=0, le=90)
+    """Part of the requests of an hour that polls leave to events"""
+    twentyfour_connection_percent: int = Field(75, ge=1, le=99)
+    """Part of the requests of an hour that one connection may take while no other takes any"""
+    connect_seconds: float = Field(10, gt=0)
+    """Time-out for reaching a remote system, and for a request to arrive there"""
+    answer_seconds: float = Field(60, gt=0)
+    """Time-out for an answer of a remote system"""
 
-    lease_seconds: int = Field(
-        default=300, ge=5, description="How long a silent worker keeps a lane before another takes it over"
-    )
-    dispatch_seconds: float = Field(default=5, gt=0, description="How often beat looks for what is due")
-    poll_seconds: float = Field(default=300, gt=0, description="How often Moment is asked for what changed")
-    attempt_days: int = Field(
-        default=180, ge=1, description="Days that attempts are kept, with what was said in them"
-    )
-    job_days: int = Field(default=730, ge=1, description="Days that settled changes are kept, unless heard of")
-    alert_days: int = Field(default=365, ge=1, description="Days that it is kept what was told in mails")
-    audit_days: int = Field(default=1825, ge=1, description="Days that it is kept who did what")
-    worker_threads: int = Field(default=8, ge=1, description="Lanes that one worker process drains at a time")
-    metrics_token: SecretStr = Field(
-        default=SecretStr(""), description="What Prometheus says to be told the metrics; without it nobody is"
-    )
-    worker_metrics_port: int = Field(
-        default=0, ge=0, le=65535, description="Port at which a worker tells its metrics; 0 for none"
-    )
-    otel_exporter_otlp_endpoint: str = Field(
-        default="", description="Where traces are sent, by OTLP over HTTP; without it there are none"
-    )
-    log_format: Literal["text", "json"] = Field(default="json", description="Shape of the log")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Least level logged"
-    )
+    public_url: str = "http://127.0.0.1:8000"
+    """Where this installation is reached: webhooks, links in mails"""
+    openid_issuer: str = ""
+    """OpenID provider that people may sign in by, as its issuer writes its address"""
+    openid_client_id: str = ""
+    """What the OpenID provider calls this installation"""
+    openid_client_secret: SecretStr = SecretStr("")
+    """What the OpenID provider gave this installation to prove itself"""
+    smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
+    """Mail server: smtp://, smtp+starttls:// or smtps://, with user:password@ where it asks"""
+    mail_from: str = "bridge@localhost"
+    """Sender of the mails"""
+
+    lease_seconds: int = Field(300, ge=5)
+    """How long a silent worker keeps a lane before another takes it over"""
+    dispatch_seconds: float = Field(5, gt=0)
+    """How often beat looks for what is due"""
+    poll_seconds: float = Field(300, gt=0)
+    """How often Moment is asked for what changed"""
+    attempt_days: int = Field(180, ge=1)
+    """Days that attempts are kept, with what was said in them"""
+    job_days: int = Field(730, ge=1)
+    """Days that settled changes are kept, unless heard of"""
+    alert_days: int = Field(365, ge=1)
+    """Days that it is kept what was told in mails"""
+    audit_days: int = Field(1825, ge=1)
+    """Days that it is kept who did what"""
+    worker_threads: int = Field(8, ge=1)
+    """Lanes that one worker process drains at a time"""
+    metrics_token: SecretStr = SecretStr("")
+    """What Prometheus says to be told the metrics; without it nobody is"""
+    worker_metrics_port: int = Field(0, ge=0, le=65535)
+    """Port at which a worker tells its metrics; 0 for none"""
+    otel_exporter_otlp_endpoint: str = ""
+    """Where traces are sent, by OTLP over HTTP; without it there are none"""
+    log_format: Literal["text", "json"] = "json"
+    """Shape of the log"""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least level logged"""
 
     @field_validator("public_url", "moment_url", "otel_exporter_otlp_endpoint")
     @classmethod
