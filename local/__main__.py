@@ -12,11 +12,10 @@ import click
 from dotenv import dotenv_values
 
 from local.demo import play
-from local.environment import read_values, wrong_settings
 from local.processes import ROOT
 from local.run import run
 from local.servers import NoServerError
-from local.stack import NotRunningError, Plan
+from local.stack import NotRunningError, Plan, read_values, wrong_settings
 
 folder = click.option(
     "--var",

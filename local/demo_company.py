@@ -9,8 +9,7 @@ import requests
 from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
 
-from local.environment import ACTOR
-from local.stack import NotRunningError, Stack
+from local.stack import ACTOR, NotRunningError, Stack
 from models.connections.repository import Connections, UnknownConnectionError
 from models.connections.vault import Vault
 from models.enums import EntityType

@@ -10,9 +10,8 @@ from threading import Lock
 import click
 
 from local import demo_company
-from local.environment import ACTOR, kept_secrets
 from local.processes import end_on_signals
-from local.stack import USUAL_PORTS, Plan, Stack
+from local.stack import ACTOR, USUAL_PORTS, Plan, Stack, kept_secrets
 from local.supervisor import Supervisor
 from models.enums import Role, Scope
 from models.users import repository as users

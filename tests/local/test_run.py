@@ -17,10 +17,9 @@ import requests
 
 from config.settings import Settings
 from local import demo_company, servers
-from local.environment import read_values
 from local.processes import ROOT
 from local.run import ADMIN_EMAIL, ADMIN_PASSWORD, _taken
-from local.stack import USUAL_PORTS, Plan, Stack
+from local.stack import USUAL_PORTS, Plan, Stack, read_values
 
 ENVIRON = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields} | {
     "SANDBOX": "1"

@@ -3,7 +3,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from config.settings import Settings
-from local.environment import kept_secrets, sandbox_settings, write_values
+from local.stack import kept_secrets, sandbox_settings, write_values
 from models.connections.vault import Vault
 
 ADDRESSES = dict.fromkeys(("web", "moment", "twentyfour", "smtp"), "http://127.0.0.1:1")
