@@ -14,14 +14,9 @@ PACKAGES = ("models", "sync", "integrations", "worker", "web")
 KEYWORDS = {"msg": None, "gettext": None, "_": None, "ngettext": (1, 2)}
 METHODS = (("**.py", "python"), ("**.html", "jinja2"), ("**.txt", "jinja2"))
 
-_TEMPLATE_OPTIONS = {
-    "extensions": "jinja2.ext.i18n",
-    "newstyle_gettext": "true",
-    "silent": "false",
-    "trim_blocks": "true",
-    "lstrip_blocks": "true",
-    "trimmed": "true",
-}
+_TEMPLATE_OPTIONS = {"extensions": "jinja2.ext.i18n", "silent": "false"} | dict.fromkeys(
+    ("newstyle_gettext", "trim_blocks", "lstrip_blocks", "trimmed"), "true"
+)
 """As the pages and mails read their templates, or their texts would not be those gathered."""
 
 _OPTIONS = dict.fromkeys(("**.html", "**.txt"), _TEMPLATE_OPTIONS)

@@ -11,12 +11,11 @@ from web import health, metrics, webhooks
 from web.errors import add_error_pages
 from web.pages import (
     account,
-    audit_log,
     connection,
     connections,
     dashboard,
-    email_log,
     error_codes,
+    logs,
     openid,
     operations,
     record_actions,
@@ -34,8 +33,7 @@ ROUTERS = (
     dashboard.router,
     record_actions.router,
     records.router,  # after the one before, which has /records/confirm
-    email_log.router,
-    audit_log.router,
+    logs.router,
     connections.router,
     connection.router,  # after the one before, which has /connections/new
     operations.router,

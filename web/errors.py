@@ -27,22 +27,27 @@ MESSAGES: dict[int, tuple[Message, Message]] = {
     ),
     404: (msg("There is no such page"), msg("Perhaps it has moved, or it is not for this user.")),
     413: (msg("That is too much"), msg("Nothing was changed. Enter less, and try again.")),
+    429: (msg("Too many passwords at once"), msg("Nothing was changed. Please try again in half a minute.")),
     500: (msg("Something went wrong here"), msg("It has been noted. Please try again in a while.")),
     503: (msg("The database is away"), msg("Nothing is lost. Please try again in half a minute.")),
 }
-BUSY = (msg("Too many passwords at once"), msg("Nothing was changed. Please try again in half a minute."))
 DEFAULT_MESSAGE = (msg("That cannot be read"), msg("Something in the address or the form is not as it should be."))
 
 
+FAILURES: dict[type[Exception], tuple[int, str]] = {
+    UnknownConnectionError: (404, "Not Found"),
+    UnknownUserError: (404, "Not Found"),
+    TooManyPasswordsError: (429, "Too many passwords at once."),
+    DatabaseUnavailableError: (503, "The database is away. Please try again."),
+    Exception: (500, "Something went wrong."),
+}
+"""The status of what nobody has handled, and what those who ask in JSON are told."""
+
+
 def add_error_pages(app: FastAPI) -> None:
-    app.exception_handlers |= {
+    app.exception_handlers |= dict.fromkeys(FAILURES, _failed) | {
         StarletteHTTPException: _refused,
         RequestValidationError: _unreadable,
-        UnknownConnectionError: _not_there,
-        UnknownUserError: _not_there,
-        DatabaseUnavailableError: _unavailable,
-        TooManyPasswordsError: _busy,
-        Exception: _crashed,
     }
 
 
@@ -59,35 +64,17 @@ async def _unreadable(request: Request, error: RequestValidationError) -> Respon
     return await _refused(request, HTTPException(404 if in_path else 400))
 
 
-async def _not_there(request: Request, _error: Exception) -> Response:
-    return await _refused(request, HTTPException(404))
+async def _failed(request: Request, error: Exception) -> Response:
+    code, detail = next(answer for kind, answer in FAILURES.items() if isinstance(error, kind))
+    return await _answer(request, code, detail, RETRY_AFTER if code in {429, 503} else {})
 
 
-async def _unavailable(request: Request, _error: Exception) -> Response:
-    return await _answer(request, 503, "The database is away. Please try again.", RETRY_AFTER)
-
-
-async def _busy(request: Request, _error: Exception) -> Response:
-    return await _answer(request, 503, "", RETRY_AFTER, words=BUSY)
-
-
-async def _crashed(request: Request, _error: Exception) -> Response:
-    return await _answer(request, 500, "Something went wrong.", {})
-
-
-async def _answer(
-    request: Request,
-    status_code: int,
-    detail: str,
-    headers: dict[str, str],
-    *,
-    words: tuple[Message, Message] | None = None,
-) -> Response:
+async def _answer(request: Request, status_code: int, detail: str, headers: dict[str, str]) -> Response:
     if request.url.path.startswith(API_PREFIXES):
         return JSONResponse({"detail": detail}, status_code, headers)
-    title, message = words or MESSAGES.get(status_code, DEFAULT_MESSAGE)
+    title, words = MESSAGES.get(status_code, DEFAULT_MESSAGE)
     context = await run_in_threadpool(_context, request)
-    page = context.render("error.html", status=status_code, title=title, message=message)
+    page = context.render("error.html", status=status_code, title=title, message=words)
     page.headers.update(headers)
     return page
 

@@ -1,6 +1,7 @@
 """The metrics, for Prometheus: those of this process, and how the installation stands as a whole."""
 
 import time
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Header, HTTPException, Response, status
@@ -27,17 +28,16 @@ def metrics(container: ContainerDep, authorization: Annotated[str, Header()] = "
     return Response(text, media_type=container.metrics.content_type)
 
 
+@dataclass(frozen=True, kw_only=True)
 class RequestMetrics:
     """Counts and traces each answer; one that never came counts as 500."""
 
-    def __init__(self, app: ASGIApp, container: Container) -> None:
-        self._app = app
-        self._tracer = container.tracer
-        self._metrics = container.metrics
+    app: ASGIApp
+    container: Container
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         part = PARTS.get(scope["path"].split("/")[1], "page")
         status_code, began, answered = 500, time.perf_counter(), 0.0
@@ -49,9 +49,9 @@ class RequestMetrics:
             await send(message)
 
         try:
-            with self._tracer.span(f"web {part}", {"method": scope["method"]}):
-                await self._app(scope, receive, noting)
+            with self.container.tracer.span(f"web {part}", {"method": scope["method"]}):
+                await self.app(scope, receive, noting)
         finally:
             seconds = (answered or time.perf_counter()) - began  # what is done after the answer is not counted
-            self._metrics.requests.labels(part, status_code).inc()
-            self._metrics.request_seconds.labels(part).observe(seconds)
+            self.container.metrics.requests.labels(part, status_code).inc()
+            self.container.metrics.request_seconds.labels(part).observe(seconds)

@@ -79,6 +79,7 @@ class UserContext(GuestContext):
 Guest = Annotated[GuestContext, Depends()]
 
 
+@dataclass(frozen=True)
 class RequireRole:
     """Lets those through who have at least ``role``: ``everywhere``, or for the connection that the address names.
 
@@ -86,9 +87,8 @@ class RequireRole:
     not proven to come from our own page is refused: 403.
     """
 
-    def __init__(self, role: Role, *, everywhere: bool = False) -> None:
-        self.role = role
-        self.everywhere = everywhere
+    role: Role
+    everywhere: bool = False
 
     async def __call__(self, guest: Guest, form: Form) -> UserContext:
         request, current_user = guest.request, guest.current_user

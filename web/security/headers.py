@@ -1,6 +1,7 @@
 """What every answer tells the browser for its protection, also those that the framework gives when we fail."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from fastapi import FastAPI
@@ -32,23 +33,23 @@ class SecureApp(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Put the headers around everything, the last resort for errors too, and count what is answered."""
         container: Container = self.state.container
-        protected = _SecurityHeaders(super().build_middleware_stack(), https=is_https(container))
-        return RequestMetrics(protected, container)
+        protected = _SecurityHeaders(app=super().build_middleware_stack(), https=is_https(container))
+        return RequestMetrics(app=protected, container=container)
 
 
+@dataclass(frozen=True, kw_only=True)
 class _SecurityHeaders:
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
-        self._app = app
-        self._https = https
+    app: ASGIApp
+    https: bool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
                 static = scope["path"].startswith("/static/")
-                message["headers"] = [*message["headers"], *_headers(static=static, https=self._https)]
+                message["headers"] = [*message["headers"], *_headers(static=static, https=self.https)]
             await send(message)
 
-        await self._app(scope, receive, send_protected)
+        await self.app(scope, receive, send_protected)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -16,22 +17,22 @@ from worker.observability.tracing import Fields, Tracer
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True)
 class Instrumentation:
     """Looks on for the log, the metrics and the traces; ``lease_id`` with ``job`` names one attempt."""
 
-    def __init__(self, metrics: Metrics, tracer: Tracer) -> None:
-        self._metrics = metrics
-        self._tracer = tracer
+    metrics: Metrics
+    tracer: Tracer
 
     @contextmanager
     def running(self, task: str, *, task_id: str, after: Mapping[str, str]) -> Iterator[None]:
         """Have the task in every line, below the span of whoever sent its message."""
         fields: Fields = {"task": task, "task_id": task_id}
         with (
-            self._metrics.tasks_running.track_inprogress(),
-            self._metrics.task_seconds.labels(task).time(),
+            self.metrics.tasks_running.track_inprogress(),
+            self.metrics.task_seconds.labels(task).time(),
             bound_contextvars(**fields),
-            self._tracer.span(f"task {task}", fields, after=after),
+            self.tracer.span(f"task {task}", fields, after=after),
         ):
             yield
 
@@ -42,7 +43,7 @@ class Instrumentation:
             "entity_type": str(lease.lane.entity_type),
             "lease_id": lease.id.hex[:8],
         }
-        with bound_contextvars(**fields), self._tracer.span("drain", fields):
+        with bound_contextvars(**fields), self.tracer.span("drain", fields):
             yield
 
     @contextmanager
@@ -50,7 +51,7 @@ class Instrumentation:
         ids = [job.id for job in jobs]
         fields: Fields = {"job": ids[0]} if len(ids) == 1 else {"jobs": ids}
         received = [(lease.lane.connection_id, job.record) for job in jobs]
-        with bound_contextvars(**fields), self._tracer.span(step, fields, of=received):
+        with bound_contextvars(**fields), self.tracer.span(step, fields, of=received):
             yield
 
     def completed(self, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
@@ -59,19 +60,19 @@ class Instrumentation:
         for result in results:
             if result.outcome:
                 job = jobs[result.job_id]
-                self._metrics.attempts.labels(entity_type, result.outcome, result.error_code).inc()
-                self._metrics.attempt_seconds.labels(entity_type).observe(result.seconds)
+                self.metrics.attempts.labels(entity_type, result.outcome, result.error_code).inc()
+                self.metrics.attempt_seconds.labels(entity_type).observe(result.seconds)
                 if result.outcome is Outcome.SYNCED and job.received_at:
                     latency = max((now - job.received_at).total_seconds(), 0)
-                    self._metrics.sync_latency.labels(entity_type).observe(latency)
+                    self.metrics.sync_latency.labels(entity_type).observe(latency)
                 said = {"error_code": result.error_code} if result.error_code else {}
                 log.info("attempt", record=job.record.id, job=job.id, outcome=result.outcome, **said)
                 fields: Fields = {"job": result.job_id, "outcome": str(result.outcome)}
-                self._tracer.event("completed", fields | {"error_code": result.error_code})
+                self.tracer.event("completed", fields | {"error_code": result.error_code})
             if result.problem and result.problem.alert_type is AlertType.PAUSED:
                 log.warning("connection_paused", error_code=result.error_code)
 
     def call_completed(self, system: str, operation: str, *, status: str, seconds: float) -> None:
-        self._metrics.calls.labels(system, operation, status).inc()
-        self._metrics.call_seconds.labels(system, operation).observe(seconds)
-        self._tracer.call_span(f"{system} {operation}", status=status, seconds=seconds)
+        self.metrics.calls.labels(system, operation, status).inc()
+        self.metrics.call_seconds.labels(system, operation).observe(seconds)
+        self.tracer.call_span(f"{system} {operation}", status=status, seconds=seconds)

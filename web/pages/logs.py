@@ -1,0 +1,28 @@
+"""The audit log: who changed which setting and pressed what; and the email log: who was told what and when."""
+
+from fastapi import APIRouter, Response
+
+from models.admin import audit_log, email_log
+from models.pagination import Key
+from web.security.auth import Reader
+from web.views.filters import Filter
+
+router = APIRouter()
+
+
+@router.get("/audit-log")
+def show_audit_log(context: Reader, page: str = "") -> Response:
+    asked = Filter(company=Filter.read(context.request.query_params).company)
+    scope = asked.job_filter(context.database, context.scope).scope
+    users = context.current_user.administers_all and not asked.company
+    found = audit_log.page(context.database, scope, users=users, key=Key.parse(page))
+    return context.render("audit-log.html", filter=asked, page=found)
+
+
+@router.get("/email-log")
+def show_email_log(context: Reader, page: str = "") -> Response:
+    """List the mails, those that wait before the first page of the others."""
+    database, key = context.database, Key.parse(page)
+    found = email_log.page(database, context.scope, key=key)
+    waiting = () if found.newer else email_log.pending(database, context.scope)
+    return context.render("email-log.html", page=found, pending=waiting)
