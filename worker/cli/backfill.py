@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from typing import TypeVar
@@ -12,7 +13,6 @@ import structlog
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox import due
-from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
 from sync.money import format_kroner
 from sync.onboarding.backfill import ENTITY_TYPES, Backfill
@@ -126,11 +126,8 @@ def _voucher_rows(planned: PlannedRecord, voucher: Voucher) -> list[tuple[str, .
 
 def backfill_of(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
     """Make the backfill of a period; what it asks 24SevenOffice itself counts as polls do."""
-    moment, erp = container.moment(connection.settings), container.cached_erp(connection).for_polls()
-    context = SyncContext(
-        connection, container.database, moment=moment, erp=erp, clock=container.clock, renew_lease=lambda: None
-    )
-    return Backfill(context, first, last)
+    context = container.open_context(connection, renew_lease=lambda: None)
+    return Backfill(replace(context, erp=container.cached_erp(connection).for_polls()), first, last)
 
 
 def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report: Callable[[int], object]) -> None:
