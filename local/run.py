@@ -1,18 +1,19 @@
-"""``make run``: the whole system until Ctrl-C, with one log."""
+"""``make run``: the whole system until Ctrl-C, with one log, and a supervisor that starts again what has died."""
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
 import click
 
 from local import demo_company
-from local.processes import end_on_signals
+from local.processes import Child, Log, end_on_signals
+from local.servers import NoServerError
 from local.stack import ACTOR, USUAL_PORTS, Plan, Stack, kept_secrets
-from local.supervisor import Supervisor
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users.repository import Rights
@@ -26,6 +27,10 @@ PAGES = {
     "twentyfour": "24SevenOffice (sandbox)",
     "mail": "Mailbox (sandbox)",
 }
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+STEADY_SECONDS = 60.0
 
 printing = Lock()
 
@@ -89,3 +94,41 @@ def _taken(stack: Stack) -> Iterator[str]:
         usual, address = USUAL_PORTS[name], stack.addresses[name]
         if not address.endswith(f":{usual}"):
             yield f"Port {usual} is taken by another program, hence {address} for: {PAGES[name]}"
+
+
+@dataclass(kw_only=True)
+class _Restarts:
+    child: Child
+    started_at: float
+    pause: float = FIRST_PAUSE
+    due: float | None = None
+
+
+class Supervisor:
+    """Looks after what has been started; ``clock`` counts seconds and never goes back."""
+
+    def __init__(self, children: Iterable[Child], *, log: Log, clock: Callable[[], float]) -> None:
+        self._log = log
+        self._clock = clock
+        self._restarts = [_Restarts(child=child, started_at=clock()) for child in children]
+
+    def check(self) -> None:
+        """Start again what is dead and has waited for its pause; call it several times a second."""
+        for restarts in self._restarts:
+            if restarts.child.alive:
+                if self._clock() - restarts.started_at > STEADY_SECONDS:
+                    restarts.pause = FIRST_PAUSE
+            elif restarts.due is None:
+                self._log(restarts.child.name, f"has ended by itself; starts again in {restarts.pause:g} s")
+                restarts.due = self._clock() + restarts.pause
+                restarts.pause = min(restarts.pause * 2, LONGEST_PAUSE)
+            elif self._clock() >= restarts.due:
+                self._start(restarts)
+
+    def _start(self, restarts: _Restarts) -> None:
+        restarts.due = None
+        restarts.started_at = self._clock()
+        try:
+            restarts.child.start()
+        except NoServerError as error:
+            self._log(restarts.child.name, str(error))

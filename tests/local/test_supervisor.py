@@ -1,8 +1,8 @@
 from dataclasses import dataclass, field
 
 from local.processes import Child
+from local.run import FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Supervisor
 from local.servers import NoServerError
-from local.supervisor import FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Supervisor
 
 
 @dataclass
