@@ -18,7 +18,6 @@ from web.pages import (
     logs,
     openid,
     operations,
-    record_actions,
     records,
     sign_in,
     users,
@@ -31,8 +30,7 @@ ROUTERS = (
     health.router,
     metrics.router,
     dashboard.router,
-    record_actions.router,
-    records.router,  # after the one before, which has /records/confirm
+    records.router,
     logs.router,
     connections.router,
     connection.router,  # after the one before, which has /connections/new

@@ -1,21 +1,73 @@
-"""The lists of records and of expenses, and one record with all that is known of it."""
+"""The records: lists of them, one with all that is known of it, and what operators do about one or many."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import chain
+from typing import Self
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException, Response, status
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import ImmutableMultiDict
 
 from models.admin import email_log, job_actions, job_list, match_questions, relink
-from models.admin.job_actions import AttemptView, JobAction
+from models.admin.job_actions import DO_NOT_TRANSFER, OPEN, RESOLVED_BY_HAND, RETRIABLE, ActionResult
+from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
 from models.enums import EntityType, JobState
+from models.inbox.links import LinkTakenError
 from models.pagination import Key, Page
+from sync.engine.context import is_int32
 from sync.error_codes import ERROR_CODES, GROUPS
-from web.pages.record_actions import ACTIONS, Done, visible_job
-from web.security.auth import Reader, UserContext
+from web.dependencies import Form, text
+from web.security.auth import Operator, Reader, UserContext
 from web.views.filters import Filter
+from worker import dispatch
 
 router = APIRouter()
+
+MAX_SHOWN = 20
+"""Records that are named before something is done about them; the others are counted."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+INSTANT = re.compile(r"\d{1,16}")
+NUMBER = re.compile(r"\d{1,18}")
+DONE = re.compile(r"(retry|unwanted|handled|reopen)-(\d{1,9})(?:-(\d{1,16}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """In which states it can be done: for what is ticked, and for all that a filter lets through."""
+
+    for_selected: frozenset[JobState]
+    for_all: frozenset[JobState]
+
+
+CLOSED = frozenset({JobState.DISMISSED})
+ACTIONS = {
+    "retry": Action(RETRIABLE, OPEN | CLOSED),
+    "unwanted": Action(OPEN, OPEN),
+    "handled": Action(OPEN, OPEN),
+    "reopen": Action(CLOSED, CLOSED),
+}
+Timeline = list[job_actions.AttemptView | job_actions.JobAction]
+DISMISSAL_REASONS = {"unwanted": DO_NOT_TRANSFER, "handled": RESOLVED_BY_HAND}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What has been done, as the address of the next page tells it; ``dismissed_at`` is by what it is undone."""
+
+    action: str
+    count: int
+    dismissed_at: str
+
+    @classmethod
+    def read(cls, code: str) -> Self | None:
+        told = DONE.fullmatch(code)
+        return cls(told[1], int(told[2]), told[3] or "") if told else None
 
 
 @router.get("/records")
@@ -28,10 +80,35 @@ def show_expenses(context: Reader, page: str = "", done: str = "") -> Response:
     return _list(context, "expenses.html", page=page, done=done, entity_type=EntityType.EXPENSE)
 
 
+@router.get("/records/confirm")
+def confirm(context: Operator) -> Response:
+    given = context.request.query_params
+    name, now = _action(given), context.now
+    job_filter = replace(_filter_of(context, name, given), until=now)
+    return context.render(
+        "confirm.html",
+        action=name,
+        count=job_actions.count(context.database, job_filter),
+        jobs=job_list.latest(context.database, job_filter, limit=MAX_SHOWN),
+        hidden_fields=[*_hidden_fields(given), ("until", str((now - EPOCH) // MICROSECOND))],
+        back=_back(given),
+    )
+
+
+@router.post("/records/act")
+def act(context: Operator, form: Form) -> Response:
+    given = ImmutableMultiDict([(name, str(value)) for name, value in form.multi_items()])
+    name, now = _action(given), context.now
+    acted = _do(context, name, _filter_of(context, name, given), now=now)
+    dispatch.dispatch_lanes(acted.lanes)
+    by = f"-{(now - EPOCH) // MICROSECOND}" if name in DISMISSAL_REASONS else ""
+    return RedirectResponse(_back(given, done=f"{name}-{acted.count}{by}"), status.HTTP_303_SEE_OTHER)
+
+
 @router.get("/records/{job_id}")
 def show(context: Reader, job_id: int, page: str = "", done: str = "", link: str = "") -> Response:
     database = context.database
-    job = visible_job(context, job_id)
+    job = _visible_job(context, job_id)
     attempts = job_actions.attempts_page(database, job_id, key=Key.parse(page))
     return context.render(
         "record.html",
@@ -49,6 +126,30 @@ def show(context: Reader, job_id: int, page: str = "", done: str = "", link: str
     )
 
 
+@router.post("/records/{job_id}/answer")
+def answer(context: Operator, job_id: int, form: Form) -> Response:
+    """Take the record of 24SevenOffice that somebody chose, or none; what is not offered changes nothing."""
+    _visible_job(context, job_id)
+    acted = match_questions.answer(
+        context.database, job_id, text(form, "choice"), actor=context.actor, now=context.now
+    )
+    return _retried(job_id, acted)
+
+
+@router.post("/records/{job_id}/link")
+def link(context: Operator, job_id: int, form: Form) -> Response:
+    """End the link of a customer or project, and have it identified anew or as the customer with a number."""
+    _visible_job(context, job_id)
+    number = text(form, "number").strip()
+    if number and not is_int32(number):
+        return _not_linked(job_id, "invalid")
+    try:
+        acted = relink.relink(context.database, job_id, number, actor=context.actor, now=context.now)
+    except LinkTakenError:
+        return _not_linked(job_id, "taken")
+    return _retried(job_id, acted)
+
+
 def _list(
     context: UserContext, template: str, *, page: str, done: str, entity_type: EntityType | None = None
 ) -> Response:
@@ -60,10 +161,78 @@ def _list(
     return context.render(template, filter=asked, page=found, done=Done.read(done), groups=GROUPS)
 
 
-def _timeline(attempts: Page[AttemptView], actions: Sequence[JobAction]) -> list[AttemptView | JobAction]:
+def _timeline(attempts: Page[job_actions.AttemptView], actions: Sequence[job_actions.JobAction]) -> Timeline:
     """Put what people did in between the attempts of a page, the latest first."""
     lines = attempts.lines
     first = lines[-1].at if attempts.older else None
     last = lines[0].at if attempts.newer else None
     between = (each for each in actions if (not first or each.at >= first) and (not last or each.at <= last))
     return sorted(chain(lines, between), key=lambda each: each.at, reverse=True)
+
+
+def _visible_job(context: UserContext, job_id: int) -> JobView:
+    """Return a job that somebody may see; else 404."""
+    job = job_actions.show(context.database, job_id)
+    if job is None or not context.scope.allows(job.connection_id):
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    return job
+
+
+def _retried(job_id: int, acted: ActionResult) -> Response:
+    dispatch.dispatch_lanes(acted.lanes)
+    return RedirectResponse(f"/records/{job_id}?done=retry-{acted.count}", status.HTTP_303_SEE_OTHER)
+
+
+def _not_linked(job_id: int, problem: str) -> Response:
+    return RedirectResponse(f"/records/{job_id}?link={problem}#link", status.HTTP_303_SEE_OTHER)
+
+
+def _do(context: UserContext, name: str, job_filter: JobFilter, *, now: datetime) -> ActionResult:
+    database, actor = context.database, context.actor
+    if name == "retry":
+        return job_actions.retry(database, job_filter, actor=actor, now=now)
+    if name == "reopen":
+        return job_actions.reopen(database, job_filter, actor=actor, now=now)
+    return job_actions.dismiss(database, job_filter, because=DISMISSAL_REASONS[name], actor=actor, now=now)
+
+
+def _action(given: ImmutableMultiDict[str, str]) -> str:
+    name = given.get("action", "")
+    if name not in ACTIONS:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST)
+    return name
+
+
+def _filter_of(context: UserContext, name: str, given: ImmutableMultiDict[str, str]) -> JobFilter:
+    """Tell which jobs are meant: those ticked, those closed together, or all that the filter lets through."""
+    action, scope, until = ACTIONS[name], context.scope, _instant(given.get("until", ""))
+    if dismissed_at := _instant(given.get("dismissed_at", "")):
+        return JobFilter(scope=scope, dismissed_at=dismissed_at, states=action.for_selected)
+    if "all" not in given:
+        return JobFilter(scope=scope, ids=frozenset(map(int, _selected_ids(given))), states=action.for_selected)
+    job_filter = Filter.read(given).job_filter(context.database, scope)
+    states = (job_filter.states or OPEN) & action.for_all
+    return replace(job_filter, states=states, until=until) if states else JobFilter(ids=frozenset())
+
+
+def _selected_ids(given: ImmutableMultiDict[str, str]) -> list[str]:
+    return [each for each in given.getlist("job") if NUMBER.fullmatch(str(each))]
+
+
+def _instant(told: str) -> datetime | None:
+    return EPOCH + int(told) * MICROSECOND if INSTANT.fullmatch(told) else None
+
+
+def _hidden_fields(given: ImmutableMultiDict[str, str]) -> list[tuple[str, str]]:
+    fields = [("job", each) for each in _selected_ids(given)]
+    fields += [("all", "yes")] if "all" in given else []
+    return [*fields, ("from", given.get("from", "")), *Filter.read(given).as_params.items()]
+
+
+def _back(given: ImmutableMultiDict[str, str], *, done: str = "") -> str:
+    """Tell where somebody came from: one record, the expenses, or the list of records as it was filtered."""
+    ticked = _selected_ids(given)
+    if given.get("from") == "record" and ticked:
+        return f"/records/{int(ticked[0])}" + (f"?done={done}" if done else "")
+    path = "/expenses" if given.get("from") == "expenses" else "/records"
+    return Filter.read(given).url(path, done=done)
