@@ -16,7 +16,6 @@ from web.pages import (
     dashboard,
     error_codes,
     logs,
-    openid,
     operations,
     records,
     sign_in,
@@ -36,7 +35,6 @@ ROUTERS = (
     connection.router,  # after the one before, which has /connections/new
     operations.router,
     account.router,
-    openid.router,
     error_codes.router,
     sign_in.router,
     users.router,

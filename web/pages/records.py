@@ -27,6 +27,8 @@ from worker import dispatch
 
 router = APIRouter()
 
+Timeline = list[job_actions.AttemptView | job_actions.JobAction]
+
 MAX_SHOWN = 20
 """Records that are named before something is done about them; the others are counted."""
 
@@ -52,7 +54,6 @@ ACTIONS = {
     "handled": Action(OPEN, OPEN),
     "reopen": Action(CLOSED, CLOSED),
 }
-Timeline = list[job_actions.AttemptView | job_actions.JobAction]
 DISMISSAL_REASONS = {"unwanted": DO_NOT_TRANSFER, "handled": RESOLVED_BY_HAND}
 
 

@@ -1,10 +1,15 @@
-"""Signing in by e-mail address and password, and out."""
+"""Signing in by e-mail address and password or by an organization's own OpenID provider, and out."""
 
 import secrets
+from datetime import datetime, timedelta
 from functools import partial
+from hmac import compare_digest
 
 import structlog
-from fastapi import APIRouter, Request, Response, status
+from anyio import CapacityLimiter, to_thread
+from cryptography.fernet import InvalidToken
+from fastapi import APIRouter, HTTPException, Request, Response, status
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from i18n.catalog import Language
@@ -13,10 +18,12 @@ from models.users import repository as users
 from models.users import sessions
 from models.users import sign_in as users_sign_in
 from models.users.throttle import TooManySignInsError
-from web.dependencies import Form, container_of, text
+from sync.errors import UnavailableError
+from web.dependencies import ContainerDep, Form, container_of, text
 from web.security.auth import Guest, GuestContext, Open, Reader
-from web.security.cookies import SESSION, SIGN_IN
+from web.security.cookies import OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
+from worker.container import Container
 
 log = structlog.get_logger()
 router = APIRouter()
@@ -27,6 +34,17 @@ MAX_URL_LENGTH = 1000
 REFUSED = msg("The e-mail address or the password is not right.")
 TOO_MANY = msg("Too many attempts. Wait a quarter of an hour, then try again.")
 PAGE_EXPIRED = msg("The page was open for too long. Please try again.")
+
+OPENID_CONCURRENCY = CapacityLimiter(4)
+"""Questions to the provider at once: should it be silent, notifications must not wait behind them."""
+
+OPENID_MAX_AGE = timedelta(seconds=600)
+"""How long somebody may take at the provider."""
+
+UNKNOWN = msg(
+    "You are not a user here, or your organization did not say who you are. An administrator can add you."
+)
+NO_ANSWER = msg("Your organization's sign-in does not answer. Please try again in a while.")
 
 
 @router.get("/sign-in", dependencies=[Open])
@@ -48,6 +66,32 @@ def sign_in(request: Request, form: Form) -> Response:
         return refuse(REFUSED, because=str(error), status_code=status.HTTP_403_FORBIDDEN)
     except TooManySignInsError:
         return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
+
+
+@router.get("/sign-in/openid", dependencies=[Open])
+async def start_openid(request: Request, container: ContainerDep) -> Response:
+    """Send somebody to the provider, with a cookie that tells them apart when they come back."""
+    try:
+        address, kept = await to_thread.run_sync(_provider(container).begin, limiter=OPENID_CONCURRENCY)
+    except (UnavailableError, users_sign_in.SignInRefusedError) as error:
+        return _openid_failed(request, error)
+    kept |= {"next": requested_url(request), "until": (container.clock() + OPENID_MAX_AGE).isoformat()}
+    response = RedirectResponse(address, status.HTTP_303_SEE_OTHER)
+    OPENID.write(request, response, container.vault.encrypt_values(kept))
+    return response
+
+
+@router.get("/sign-in/openid/back", dependencies=[Open])
+async def finish_openid(request: Request, container: ContainerDep, code: str = "", state: str = "") -> Response:
+    provider = _provider(container)
+    try:
+        kept = _kept(request, container, state)
+        identity = await to_thread.run_sync(partial(provider.finish, code, kept=kept), limiter=OPENID_CONCURRENCY)
+        response = await run_in_threadpool(_enter_by_openid, request, identity, kept["next"])
+    except (UnavailableError, users_sign_in.SignInRefusedError) as error:
+        response = _openid_failed(request, error)
+    OPENID.clear(request, response)
+    return response
 
 
 @router.post("/sign-out")
@@ -113,3 +157,33 @@ def _enter(request: Request, email: str, password: str) -> Response:
         container.database, email, password, address=client_address(request), now=container.clock()
     )
     return start_session(request, user_id, requested_url(request))
+
+
+def _enter_by_openid(request: Request, identity: users_sign_in.Identity, address: str) -> Response:
+    return start_session(request, users_sign_in.by_openid(container_of(request).database, identity), address)
+
+
+def _provider(container: Container) -> users_sign_in.OpenIdProvider:
+    if (provider := container.openid) is None:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    return provider
+
+
+def _kept(request: Request, container: Container, state: str) -> dict[str, str]:
+    """Return what the cookie keeps. Raises SignInRefusedError where they did not begin here, or too long ago."""
+    try:
+        kept = container.vault.decrypt_values(OPENID.read(request))
+    except InvalidToken:
+        raise users_sign_in.SignInRefusedError("They did not begin here.") from None
+    if datetime.fromisoformat(kept["until"]) <= container.clock():
+        raise users_sign_in.SignInRefusedError("It took too long.")
+    if not compare_digest(kept["state"].encode(), state.encode()):
+        raise users_sign_in.SignInRefusedError("It was another sign-in that they began here.")
+    return kept
+
+
+def _openid_failed(request: Request, error: UnavailableError | users_sign_in.SignInRefusedError) -> Response:
+    refuse = partial(show_form_again, request, because=str(error))
+    if isinstance(error, UnavailableError):
+        return refuse(NO_ANSWER, status_code=status.HTTP_503_SERVICE_UNAVAILABLE)
+    return refuse(UNKNOWN, status_code=status.HTTP_403_FORBIDDEN)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import click
 from pydantic import ValidationError
@@ -10,19 +10,14 @@ from pydantic.fields import FieldInfo
 
 from models.connections.repository import SECRET_FIELDS
 from models.connections.settings import ConnectionSettings
-
-Command = TypeVar("Command", bound="Callable[..., Any]")
+from worker.cli import Command
 
 PREFIX = "CONNECTION_"
 """Where a secret is asked for, it may also stand in the environment, as CONNECTION_PASSWORD."""
 
 
 def setting_options(*, asking: bool) -> Callable[[Command], Command]:
-    """Give a command an option for each setting.
-
-    Args:
-        asking: whether a secret that is not given is asked for; else only one whose option has no value is.
-    """
+    """Give a command an option for each setting; ``asking`` for secrets also where their option is not given."""
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(ConnectionSettings.model_fields.items()):
