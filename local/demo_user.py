@@ -60,9 +60,8 @@ class DemoUser:
 
     def press(self, button: str, invoice_id: int) -> Record:
         """Finalize or credit an invoice in Moment; returns the invoice or the credit note."""
-        return self._send(
-            "POST", "moment", f"companies/{demo_company.MOMENT_COMPANY}/invoices/{invoice_id}/{button}"
-        )
+        invoice = f"companies/{demo_company.MOMENT_COMPANY}/invoices/{invoice_id}"
+        return self._send("POST", "moment", f"{invoice}/{button}")
 
     def moment(self, resource: str) -> list[Record]:
         return self._read("moment", f"books/{demo_company.MOMENT_COMPANY}/{resource}")

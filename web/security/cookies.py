@@ -25,13 +25,11 @@ class Cookie:
     def write(self, request: Request, response: Response, value: str) -> None:
         https = is_https(container_of(request))
         name = self.full_name(https=https)
-        response.set_cookie(
-            name, value, max_age=self.seconds, path="/", secure=https, httponly=True, samesite="lax"
-        )
+        response.set_cookie(name, value, max_age=self.seconds, secure=https, httponly=True, samesite="lax")
 
     def clear(self, request: Request, response: Response) -> None:
         https = is_https(container_of(request))
-        response.delete_cookie(self.full_name(https=https), path="/", secure=https, httponly=True, samesite="lax")
+        response.delete_cookie(self.full_name(https=https), secure=https, httponly=True, samesite="lax")
 
 
 def is_https(container: Container) -> bool:

@@ -54,19 +54,17 @@ class InstallationMetrics(Collector):
         return [Gauge("moment24_postgresql_up", "Whether PostgreSQL answers", int(bool(inbox))), *inbox]
 
     def _of_redis(self) -> Sequence[Metric]:
-        name, what = "moment24_redis_up", "Whether Redis answers"
-        try:
+        told: Sequence[Metric] = ()
+        with suppress(RedisError):
             queued = sum(int(self._redis.llen(queue)) for queue in QUEUES)
             lengths = {"queued": queued, "running": self._redis.hlen(UNACKED)}
-            sweeping = heartbeat.is_alive(self._redis)
-        except RedisError:
-            return [Gauge(name, what, 0)]
-        return [
-            Gauge(name, what, 1),
-            Gauge("moment24_heartbeat", "Whether beat, Redis and a worker have swept lately", int(sweeping)),
-            _by("moment24_queue_messages", "Messages of Celery in Redis", ("state",), lengths),
-            *self._of_budget(),
-        ]
+            sweeping = int(heartbeat.is_alive(self._redis))
+            told = [
+                Gauge("moment24_heartbeat", "Whether beat, Redis and a worker have swept lately", sweeping),
+                _by("moment24_queue_messages", "Messages of Celery in Redis", ("state",), lengths),
+                *self._of_budget(),
+            ]
+        return [Gauge("moment24_redis_up", "Whether Redis answers", int(bool(told))), *told]
 
     def _of_budget(self) -> Sequence[Metric]:
         if (usage := self._budget.usage()) is None:
