@@ -1,12 +1,13 @@
 """Whether this process lives, whether it can take notifications, and whether anybody works on them."""
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Response, status
 from redis.exceptions import RedisError
 
 from models.database import is_behind
 from web.dependencies import ContainerDep
 from web.security.auth import Open
-from worker.container import Container
 
 router = APIRouter(prefix="/health", dependencies=[Open])
 
@@ -23,14 +24,10 @@ def ready(container: ContainerDep, response: Response) -> dict[str, str]:
 
     Without Redis or workers notifications are taken all the same, so that is told and no more.
     """
-    behind = is_behind(container.database)
-    if behind:
+    told = {"web": "up", "postgresql": "up", "tables": "up", "redis": "down", "workers": "silent"}
+    if is_behind(container.database):
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    return {"web": "up", "postgresql": "up", "tables": "behind" if behind else "up"} | _workers(container)
-
-
-def _workers(container: Container) -> dict[str, str]:
-    try:
-        return {"redis": "up", "workers": "up" if container.is_alive() else "silent"}
-    except RedisError:
-        return {"redis": "down", "workers": "silent"}
+        told["tables"] = "behind"
+    with suppress(RedisError):
+        told |= {"workers": "up" if container.is_alive() else "silent", "redis": "up"}
+    return told

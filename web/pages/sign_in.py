@@ -87,7 +87,8 @@ async def finish_openid(request: Request, container: ContainerDep, code: str = "
     try:
         kept = _kept(request, container, state)
         identity = await to_thread.run_sync(partial(provider.finish, code, kept=kept), limiter=OPENID_CONCURRENCY)
-        response = await run_in_threadpool(_enter_by_openid, request, identity, kept["next"])
+        user_id = await run_in_threadpool(users_sign_in.by_openid, container.database, identity)
+        response = await run_in_threadpool(start_session, request, user_id, kept["next"])
     except (UnavailableError, users_sign_in.SignInRefusedError) as error:
         response = _openid_failed(request, error)
     OPENID.clear(request, response)
@@ -157,10 +158,6 @@ def _enter(request: Request, email: str, password: str) -> Response:
         container.database, email, password, address=client_address(request), now=container.clock()
     )
     return start_session(request, user_id, requested_url(request))
-
-
-def _enter_by_openid(request: Request, identity: users_sign_in.Identity, address: str) -> Response:
-    return start_session(request, users_sign_in.by_openid(container_of(request).database, identity), address)
 
 
 def _provider(container: Container) -> users_sign_in.OpenIdProvider:
