@@ -79,10 +79,7 @@ def _masked(name: str, value: object) -> object:
         return [_masked("", inner) for inner in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return _without_secrets(str(value))
-
-
-def _without_secrets(text: str) -> str:
+    text = str(value)
     for looks in _SECRET_VALUES:
         text = looks.sub(MASK, text)
     return text

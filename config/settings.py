@@ -1,4 +1,4 @@
-"""The settings of an installation, from the environment; secrets show themselves as asterisks."""
+"""The settings of an installation, from its environment, with production defaults; secrets show as asterisks."""
 
 from typing import Annotated, Literal
 
@@ -7,8 +7,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Everything that an installation may be told, with the defaults of production."""
-
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
     )

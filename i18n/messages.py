@@ -27,9 +27,8 @@ class Message(str):
 
 def msg(template: str, /, **values: object) -> Message:
     """Make a sentence; the template is what ``messages.po`` translates, with its values in braces."""
-    return Message(
-        template, {name: value if isinstance(value, str | int) else str(value) for name, value in values.items()}
-    )
+    kept = {name: value if isinstance(value, str | int) else str(value) for name, value in values.items()}
+    return Message(template, kept)
 
 
 def joined(*texts: str, between: str = "; ") -> Message:

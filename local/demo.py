@@ -96,7 +96,8 @@ def play(var: Path, *, environ: Mapping[str, str], echo: Echo) -> bool:
 
 
 def _play(report: Report, stack: Stack, echo: Echo) -> None:
-    starting, *steps = report.steps = [Step("everything starts"), *(Step(step_name(each)) for each in STEPS)]
+    names = ("everything starts", *(each.__name__.replace("_", " ") for each in STEPS))
+    starting, *steps = report.steps = list(map(Step, names))
     with ExitStack() as until_the_end:
         with timed(starting, echo):
             until_the_end.enter_context(stack.running())
@@ -108,10 +109,6 @@ def _play(report: Report, stack: Stack, echo: Echo) -> None:
         finally:
             _count(report, demo_user)
             echo(aligned([*_arrivals(demo_user)]))
-
-
-def step_name(step: Callable[[DemoUser], None]) -> str:
-    return step.__name__.replace("_", " ")
 
 
 @contextmanager

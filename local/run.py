@@ -47,9 +47,8 @@ def run(plan: Plan) -> None:
         if plan.sandbox:
             demo_company.connect(stack, address=demo_company.new_address(stack, now=now))
         sign_in = _create_administrator(stack, now=now)
-        kept = (
-            f"The administrator's first password, Flower's and all else that is secret: {plan.state}/secrets.env"
-        )
+        file = plan.state / "secrets.env"
+        kept = f"The administrator's first password, Flower's and all else that is secret: {file}"
         addresses = (f"  {stack.addresses[name]:<24} {PAGES[name]}" for name in stack.pages())
         lines = ["Everything runs; Ctrl-C stops it.", *addresses, *_taken(stack), sign_in, kept]
         log("local", "\n".join(lines))

@@ -114,10 +114,8 @@ class Stack:
 
     def _start_servers(self, until_the_end: ExitStack) -> None:
         plan = self.plan
-        made = kept_secrets(plan.state / "secrets.env") | {
-            "PUBLIC_URL": self.addresses["web"],
-            "LOG_FORMAT": "text",
-        }
+        made = kept_secrets(plan.state / "secrets.env")
+        made |= {"PUBLIC_URL": self.addresses["web"], "LOG_FORMAT": "text"}
         if "DATABASE_URL" not in plan.environ:
             self._log("local", "Starting PostgreSQL ...")
             port = 0 if plan.temporary else servers.POSTGRES_PORT

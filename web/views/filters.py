@@ -39,9 +39,8 @@ class Filter:
     def read(cls, given: Mapping[str, str]) -> Self:
         """Take what an address or a form holds, and leave what makes no sense."""
         said = {name: clean(str(given.get(name, "")), max_length=MAX_LENGTH) for name in cls.__slots__}
-        return cls(
-            **{name: value for name, value in said.items() if name not in ALLOWED or value in ALLOWED[name]}
-        )
+        known = {name: value for name, value in said.items() if name not in ALLOWED or value in ALLOWED[name]}
+        return cls(**known)
 
     @property
     def as_params(self) -> dict[str, str]:

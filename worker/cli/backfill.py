@@ -67,17 +67,15 @@ def backfill(
     """
     if first > last:
         raise click.UsageError("The period ends before it begins.")
-    synced = connection.settings.entity_types
+    name, synced = connection.name, connection.settings.entity_types
     entity_types = [each for each in ENTITY_TYPES if each in (type_names or synced)]
     if not entity_types:
-        raise click.ClickException(
-            f"{connection.name} brings none of these: see --entity-type of connections set."
-        )
+        raise click.ClickException(f"{name} brings none of these: see --entity-type of connections set.")
     period = backfill_of(get_container(), connection, first=first.date(), last=last.date())
     if dry_run:
         _preview_backfill(period, entity_types)
     elif left_out := [f"{each}s" for each in entity_types if each not in synced]:
-        raise click.ClickException(f"{connection.name} does not bring {', '.join(left_out)}: see connections set.")
+        raise click.ClickException(f"{name} does not bring {', '.join(left_out)}: see connections set.")
     else:
         _run_backfill(connection, period, entity_types)
 

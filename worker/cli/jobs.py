@@ -164,9 +164,7 @@ def _view(job_id: int) -> JobView:
 
 
 def _row(view: JobView) -> tuple[str, ...]:
-    at = _oslo(view.completed_at or view.received_at)
-    if view.due_at:
-        at = f"due {_oslo(view.due_at)}"
+    at = f"due {_oslo(view.due_at)}" if view.due_at else _oslo(view.completed_at or view.received_at)
     why = view.error_code or view.outcome or ""
     return (str(view.id), view.connection, view.title, view.state, at, why, view.dismissal_reason or view.message)
 

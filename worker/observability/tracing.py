@@ -88,10 +88,9 @@ class Tracer:
             remembered = self._redis.mget([_key(*each) for each in of])
         except RedisError:
             return []
-        parents = [
-            self._headers.extract({_PARENT: each.decode()}) for each in remembered if isinstance(each, bytes)
-        ]
-        return [trace.Link(trace.get_current_span(parent).get_span_context()) for parent in parents]
+        parents = (each.decode() for each in remembered if isinstance(each, bytes))
+        spans = [trace.get_current_span(self._headers.extract({_PARENT: parent})) for parent in parents]
+        return [trace.Link(span.get_span_context()) for span in spans]
 
 
 def _provider(endpoint: str, closing: ExitStack) -> trace.TracerProvider:
