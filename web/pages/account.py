@@ -40,10 +40,9 @@ def change_password(context: Reader, form: Form) -> Response:
     if text(form, "password") != text(form, "again"):
         return answer(errors={"again": PASSWORDS_DIFFER})
     database, email, now = context.database, context.actor, context.now
+    address = client_address(context.request)
     try:
-        sign_in.by_password(
-            database, email, text(form, "present"), address=client_address(context.request), now=now
-        )
+        sign_in.by_password(database, email, text(form, "present"), address=address, now=now)
         users.set_password(database, context.current_user.id, text(form, "password"), actor=email, now=now)
     except InvalidInputError as error:
         return answer(errors={error.field: error.message})

@@ -72,7 +72,6 @@ def show(context: Reader, company: str = "", page: str = "") -> Response:
 
 
 def _period(context: UserContext, granularity: Granularity, number: int, title: Message) -> ChartPeriod:
-    statistics = inbox_statistics.last_periods(
-        context.database, granularity, number, scope=context.scope, now=context.now
-    )
+    scope, now = context.scope, context.now
+    statistics = inbox_statistics.last_periods(context.database, granularity, number, scope=scope, now=now)
     return ChartPeriod(title=title, granularity=granularity, statistics=statistics)
