@@ -30,7 +30,6 @@ from sync.records import (
     Identity,
     Invoice,
     LedgerLine,
-    PostedLine,
     Project,
     ProjectDraft,
     Voucher,
@@ -180,10 +179,10 @@ class Erp(SupplierVouchers, Protocol):
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         """Post vouchers of one fiscal year in one call: all of them, or an error that says what may have been."""
 
-    def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
+    def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
         """Tell the lines in the ledger that carry this invoice number, from the fiscal year around ``day``."""
 
-    def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
+    def ledger(self, first: date, last: date) -> Sequence[LedgerLine]:
         """Tell all lines, hidden ones too, of the outgoing invoices' vouchers dated in these days, both included.
 
         It takes one call for each month. What stands in a journal is not there.

@@ -213,31 +213,6 @@ class Voucher:
 
 
 @dataclass(frozen=True, slots=True)
-class PostedLine:
-    """A line that the ledger holds: ``amount`` in øre as in :class:`Entry`.
-
-    Fiscal year, ``type`` and ``voucher_number`` together name its voucher (S21). ``system_type`` is the vendor's
-    word for the type, empty where it has none. ``due`` and ``department`` are None where the line does not tell
-    them (S35, S36).
-    """
-
-    voucher_number: int
-    account: int
-    amount: int
-    day: date
-    invoice_number: str = ""
-    customer_number: int | None = None
-    project_number: int | None = None
-    hidden: bool = False
-    vat_code: str = ""
-    text: str = ""
-    type: int = 0
-    system_type: str = ""
-    due: date | None = None
-    department: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class FiscalYear:
     """A fiscal year of 24SevenOffice, first and last day included."""
 
@@ -308,18 +283,28 @@ class VoucherFiles:
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One line of a voucher in the ledger: ``amount`` in øre, above zero in debit and below in credit."""
+    """One line of a voucher in the ledger: ``amount`` in øre, above zero in debit and below in credit.
+
+    Fiscal year, ``type`` and ``voucher_number`` together name its voucher (S21). ``system_type`` is the vendor's
+    word for the type, empty where it has none. A supplier is a customer too. ``due`` and ``department`` are None
+    where the line does not tell them (S35, S36).
+    """
 
     account: int
     amount: int
     day: date
     vat_code: str = ""
     project_number: int | None = None
-    supplier_number: int | None = None
-    supplier_name: str = ""
+    voucher_number: int = 0
+    type: int = 0
+    system_type: str = ""
+    customer_number: int | None = None
+    customer_name: str = ""
     invoice_number: str = ""
     text: str = ""
     currency: str = NOK
+    due: date | None = None
+    department: int | None = None
     stamp: int | None = None
     hidden: bool = False
 
@@ -353,7 +338,7 @@ class BookedVouchers:
     not balance.
     """
 
-    sales: Sequence[PostedLine] = ()
+    sales: Sequence[LedgerLine] = ()
     supplier_vouchers: Mapping[str, Sequence[LedgerLine]] = field(default_factory=dict)
 
     def within(self, before: BookedVouchers, after: BookedVouchers) -> BookedVouchers:

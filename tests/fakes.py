@@ -24,7 +24,7 @@ from sync.records import (
     FiscalYear,
     Identity,
     Invoice,
-    PostedLine,
+    LedgerLine,
     Project,
     ProjectDraft,
     Voucher,
@@ -188,7 +188,7 @@ class FakeErp(FakeSupplierVouchers):
         self.client_id = ""
         self.client_ids: dict[int, str] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
-        self.others: list[PostedLine] = []
+        self.others: list[LedgerLine] = []
         self.chart = dict(CHART)
         self.rates = dict(RATES)
         self.years = [
@@ -279,7 +279,7 @@ class FakeErp(FakeSupplierVouchers):
         if refusal:
             raise OutcomeUnknownError(refusal, otherwise=RejectedError(refusal))
 
-    def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
+    def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
         with self.call("posted"):
             found = [
                 v
@@ -287,12 +287,20 @@ class FakeErp(FakeSupplierVouchers):
                 if v.invoice_number == invoice_number and year == day.year
             ]
             others = [each for each in self.others if each.invoice_number == str(invoice_number)]
-            return [line for voucher in found for line in lines_of(voucher)] + others
+            return self._lines_of(found) + others
 
-    def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
+    def ledger(self, first: date, last: date) -> Sequence[LedgerLine]:
         with self.call("ledger"):
             found = [each for each in self.vouchers.values() if first <= each.day <= last]
-            return [line for voucher in found for line in lines_of(voucher)]
+            return self._lines_of(found)
+
+    def _lines_of(self, vouchers: Iterable[Voucher]) -> list[LedgerLine]:
+        customers = {number: company.name for number, company in self.companies.items()}
+        return [
+            line
+            for voucher in vouchers
+            for line in lines_of(voucher, customers.get(voucher.entries[0].customer_number, ""))
+        ]
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
         with self.call("booked_vouchers"):
@@ -305,16 +313,17 @@ class FakeErp(FakeSupplierVouchers):
         return [Identity("0c0ffee0-0000-4000-8000-000000000001", "Demo AS")]
 
 
-def lines_of(voucher: Voucher) -> list[PostedLine]:
+def lines_of(voucher: Voucher, customer_name: str = "") -> list[LedgerLine]:
     """How the ledger shows a voucher."""
     return [
-        PostedLine(
+        LedgerLine(
             voucher_number=voucher.number,
             account=entry.account,
             amount=entry.amount,
             day=voucher.day,
             invoice_number=str(voucher.invoice_number),
             customer_number=entry.customer_number,
+            customer_name=customer_name,
             project_number=entry.project_number,
             vat_code=entry.tax_code,
             text="" if place else voucher.comment,

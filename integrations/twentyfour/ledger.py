@@ -12,7 +12,7 @@ from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
 from sync.money import NOK, to_ore
-from sync.records import BookedVouchers, LedgerLine, PostedLine, is_partial
+from sync.records import BookedVouchers, LedgerLine, is_partial
 
 END_OF_DAY = time(23, 59, 59)
 OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
@@ -28,11 +28,11 @@ class LedgerGateway:
         self._session = session
         self._setup = AccountingSetup(session)
 
-    def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
+    def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
         year = self._setup.year_of(day)
-        return list(map(_posted_line, self._dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
+        return list(map(_ledger_line, self._dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
 
-    def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
+    def ledger(self, first: date, last: date) -> Sequence[LedgerLine]:
         return self.booked(first, last, costs=AccountRanges(())).sales
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
@@ -40,19 +40,15 @@ class LedgerGateway:
 
         Where no account is named, nobody wants to know of costs.
         """
-        sales: dict[str, list[PostedLine]] = defaultdict(list)
-        purchases: dict[str, list[LedgerLine]] = defaultdict(list)
+        vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
         for line in self._between(first, last):
-            voucher = self._voucher_of(line)
-            sales[voucher].append(_posted_line(line))
-            if costs.intervals:
-                purchases[voucher].append(_ledger_line(line))
+            vouchers[self._voucher_of(line)].append(_ledger_line(line))
         return BookedVouchers(
-            sales=[line for lines in sales.values() if self._is_outgoing(lines) for line in lines],
+            sales=[line for lines in vouchers.values() if self._is_outgoing(lines) for line in lines],
             supplier_vouchers={
                 voucher: lines
-                for voucher, lines in purchases.items()
-                if any(line.account in costs for line in lines) or is_partial(lines)
+                for voucher, lines in vouchers.items()
+                if costs.intervals and (any(line.account in costs for line in lines) or is_partial(lines))
             },
         )
 
@@ -79,7 +75,7 @@ class LedgerGateway:
         """Name the voucher that a line is of, by fiscal year, type and number (S21)."""
         return f"{self._setup.year_of(day_of(line.Date)).number}-{line.TransactionTypeId}-{line.TransactionNo}"
 
-    def _is_outgoing(self, lines: Sequence[PostedLine]) -> bool:
+    def _is_outgoing(self, lines: Sequence[LedgerLine]) -> bool:
         """Tell an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""
         accounts = {line.account for line in lines}
         invoiced = any(line.system_type in OUTGOING for line in lines)
@@ -102,43 +98,26 @@ class LedgerGateway:
         return self._session.call("Transaction", "GetTransactions", searchParams=wanted) or []
 
 
-def _posted_line(line: SoapValue) -> PostedLine:
-    """Read a line of an invoice's voucher (S35, S36)."""
-    customer_number, _ = _dimension(line, "Customer")
+def _ledger_line(line: SoapValue) -> LedgerLine:
+    customer_number, customer_name = _dimension(line, "Customer")
     project_number, _ = _dimension(line, "Project")
     department, _ = _dimension(line, "Department")
-    return PostedLine(
-        voucher_number=line.TransactionNo,
-        account=line.AccountNo,
-        amount=to_ore(line.Amount),
-        day=day_of(line.Date),
-        invoice_number=line.InvoiceNo or "",
-        customer_number=customer_number,
-        project_number=project_number,
-        hidden=line.Hidden,
-        vat_code=str(line.VatCode or ""),
-        text=line.Comment or "",
-        type=line.TransactionTypeId or 0,
-        system_type=line.SystemType or "",
-        due=day_of(line.DueDate) if line.DueDate else None,
-        department=department,
-    )
-
-
-def _ledger_line(line: SoapValue) -> LedgerLine:
-    project_number, _ = _dimension(line, "Project")
-    supplier_number, supplier_name = _dimension(line, "Customer")
     return LedgerLine(
         account=line.AccountNo,
         amount=to_ore(line.Amount),  # kroner, whatever the currency
         day=day_of(line.Date),
         vat_code=str(line.VatCode or ""),
         project_number=project_number,
-        supplier_number=supplier_number,
-        supplier_name=supplier_name,
+        voucher_number=line.TransactionNo or 0,
+        type=line.TransactionTypeId or 0,
+        system_type=line.SystemType or "",
+        customer_number=customer_number,
+        customer_name=customer_name,
         invoice_number=line.InvoiceNo or "",
         text=line.Comment or "",
         currency=line.Currency or NOK,
+        due=day_of(line.DueDate) if line.DueDate else None,
+        department=department,
         stamp=line.StampNo or None,
         hidden=line.Hidden,
     )

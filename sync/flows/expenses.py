@@ -189,8 +189,8 @@ class Expenses:
     def _supplier_invoice(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> SupplierInvoice:
         """Tell who the voucher is from: its supplier line, else its documents, else the register (S7)."""
         supplier, invoice_number = read_off(files)
-        number = next((line.supplier_number for line in lines if line.account in SUPPLIER_ACCOUNTS), None)
-        named = any(line.supplier_name for line in lines if line.account in SUPPLIER_ACCOUNTS)
+        number = next((line.customer_number for line in lines if line.account in SUPPLIER_ACCOUNTS), None)
+        named = any(line.customer_name for line in lines if line.account in SUPPLIER_ACCOUNTS)
         if number and not supplier and not named:
             company = self._desk.erp.company(number)
             supplier = company.name if company else ""

@@ -21,7 +21,7 @@ from sync.errors import RejectedError
 from sync.flows import customers, projects
 from sync.flows.invoices import Invoices, skip_reason, title
 from sync.onboarding.preview import NO_NUMBER, PlannedAction, PlannedRecord, refuse_writes
-from sync.records import FiscalYear, Invoice, PostedLine, Voucher
+from sync.records import FiscalYear, Invoice, LedgerLine, Voucher
 from sync.rules.normalization import clean
 from sync.rules.vouchers import find_posted
 
@@ -83,7 +83,7 @@ class Backfill:
     context: SyncContext
     first: date
     last: date
-    _ledgers: dict[int, dict[str, list[PostedLine]]] = field(default_factory=dict, init=False, repr=False)
+    _ledgers: dict[int, dict[str, list[LedgerLine]]] = field(default_factory=dict, init=False, repr=False)
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def records(self, entity_type: EntityType) -> Sequence[Record]:
@@ -187,10 +187,10 @@ class Backfill:
                 refusal = error.message
         return PlannedRecord(record, PlannedAction.ASK if posted else PlannedAction.REJECT, name, why=refusal)
 
-    def _ledger(self, year: FiscalYear) -> Mapping[str, Sequence[PostedLine]]:
+    def _ledger(self, year: FiscalYear) -> Mapping[str, Sequence[LedgerLine]]:
         """Tell what a year's ledger holds, by invoice number; an invoice may have been posted on any day of it."""
         if year.number not in self._ledgers:
-            lines: dict[str, list[PostedLine]] = {}
+            lines: dict[str, list[LedgerLine]] = {}
             for line in self.context.erp.ledger(year.starts, year.ends):
                 lines.setdefault(line.invoice_number, []).append(line)
             self._ledgers[year.number] = lines
@@ -249,7 +249,7 @@ def _explained(planned: PlannedRecord) -> str:
 
 
 def _compared(
-    record: Record, name: str, voucher: Voucher, posted: Sequence[PostedLine], *, year: FiscalYear
+    record: Record, name: str, voucher: Voucher, posted: Sequence[LedgerLine], *, year: FiscalYear
 ) -> PlannedRecord:
     """Hold an invoice's voucher against what the ledger has under its number."""
     number = find_posted(voucher, posted)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from sync.money import NOK, format_kroner
-from sync.records import ExistingExpense, ExpenseDraft, PostedLine, Voucher
+from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS, gross_revenue
 
 Key: TypeAlias = tuple[str, ...]
@@ -57,7 +57,7 @@ class RevenuePart:
 
 
 def compare_voucher(
-    expected: Voucher, lines: Sequence[PostedLine], *, rates: Mapping[str, Decimal]
+    expected: Voucher, lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]
 ) -> list[FieldDifference]:
     """Compare a voucher with its visible lines in the ledger, where revenue may stand net with lines of VAT.
 
@@ -109,7 +109,7 @@ def expected_parts(expected: Voucher) -> list[RevenuePart]:
     ]
 
 
-def parts_of(lines: Iterable[PostedLine], *, rates: Mapping[str, Decimal]) -> list[RevenuePart]:
+def parts_of(lines: Iterable[LedgerLine], *, rates: Mapping[str, Decimal]) -> list[RevenuePart]:
     """Tell the revenue of a voucher as it is posted; none of the lines is what the customer owes."""
     coded = [replace(line, vat_code=_code(line.vat_code)) for line in lines]
     return [
@@ -127,7 +127,7 @@ def day_or_nothing(day: date | None) -> str:
     return written(day) if day else NOTHING
 
 
-def _owed(expected: Voucher, held: Sequence[PostedLine]) -> list[PostedLine]:
+def _owed(expected: Voucher, held: Sequence[LedgerLine]) -> list[LedgerLine]:
     """Tell the lines of what the customer owes, also where they are on a wrong account."""
     receivable = expected.entries[0]
     right = [line for line in held if line.account == receivable.account]
@@ -137,7 +137,7 @@ def _owed(expected: Voucher, held: Sequence[PostedLine]) -> list[PostedLine]:
 
 
 def _of_amounts(
-    expected: Voucher, owed: Sequence[PostedLine], parts: Sequence[RevenuePart]
+    expected: Voucher, owed: Sequence[LedgerLine], parts: Sequence[RevenuePart]
 ) -> Iterator[FieldDifference]:
     amount, held = expected.entries[0].amount, sum(line.amount for line in owed)
     revenue = -sum(part.amount for part in parts)
@@ -150,7 +150,7 @@ def _of_amounts(
 
 
 def _of_names(
-    expected: Voucher, held: Sequence[PostedLine], owed: Sequence[PostedLine]
+    expected: Voucher, held: Sequence[LedgerLine], owed: Sequence[LedgerLine]
 ) -> Iterator[FieldDifference]:
     receivable = expected.entries[0]
     accounts = {line.account for line in owed}
@@ -197,7 +197,7 @@ def _of_parts(
         yield from differ(ComparedField.PROJECT, lambda part: (*on(part), str(part.project or NOTHING)), allowed)
 
 
-def _slack(held: Sequence[PostedLine]) -> int | None:
+def _slack(held: Sequence[LedgerLine]) -> int | None:
     """Tell by how many øre a sum may be off; None where only what stands there can be compared, not how much."""
     vat = {_code(line.vat_code) for line in held if line.account in VAT_ACCOUNTS}
     codes = {_code(line.vat_code) for line in held if line.account not in VAT_ACCOUNTS}

@@ -284,7 +284,7 @@ class _ExpenseReconciliation:
 
     def _differences_of(self, drafted: _Drafted, held: ExistingExpense) -> tuple[FieldDifference, ...]:
         suppliers = (line for line in drafted.supplier_voucher.lines if line.account in SUPPLIER_ACCOUNTS)
-        nameless = not drafted.draft.supplier and any(line.supplier_number for line in suppliers)
+        nameless = not drafted.draft.supplier and any(line.customer_number for line in suppliers)
 
         def project() -> FieldDifference:
             shown = self.sources.project_number(held.project_id)

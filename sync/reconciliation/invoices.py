@@ -13,7 +13,7 @@ from sync.errors import RejectedError
 from sync.money import format_rate
 from sync.reconciliation.differences import UNKNOWN, FieldDifference, compare_voucher, expected_parts, parts_of
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
-from sync.records import ExportStatus, Invoice, PostedLine, Voucher
+from sync.records import ExportStatus, Invoice, LedgerLine, Voucher
 from sync.rules.vouchers import voucher_of
 
 MARGIN = timedelta(days=31)
@@ -43,7 +43,7 @@ class InvoiceSources:
             EntityType.PROJECT, {each.project_id for each in self.invoices} | {line.project_id for line in lines}
         )
 
-    def report(self, sales: Sequence[PostedLine]) -> ReconciliationReport:
+    def report(self, sales: Sequence[LedgerLine]) -> ReconciliationReport:
         """Compare, and tell what differs, by invoice number; vouchers that no invoice has come last.
 
         ``sales`` are the outgoing invoices' lines in the ledger, of these days and of as many others.
@@ -86,7 +86,7 @@ class InvoiceSources:
 @dataclass
 class _InvoiceReconciliation:
     sources: InvoiceSources
-    lines: Sequence[PostedLine]
+    lines: Sequence[LedgerLine]
     discrepancies: list[Discrepancy] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     matched: set[str] = field(default_factory=set)
@@ -121,8 +121,8 @@ class _InvoiceReconciliation:
         rate = self.sources.rates.get(vat_code)
         return "" if rate is None else format_rate(rate)
 
-    def _vouchers(self) -> dict[str, list[PostedLine]]:
-        vouchers: dict[str, list[PostedLine]] = defaultdict(list)
+    def _vouchers(self) -> dict[str, list[LedgerLine]]:
+        vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
         for line in self.lines:
             vouchers[f"{self.sources.year_of(line.day)}-{line.type}-{line.voucher_number}"].append(line)
         return vouchers
@@ -150,7 +150,7 @@ class _InvoiceReconciliation:
         own = day == day.min or self.sources.first <= day <= self.sources.last
         return own or any(map(self._inside, nearby))
 
-    def _inside(self, line: PostedLine) -> bool:
+    def _inside(self, line: LedgerLine) -> bool:
         return not line.hidden and self.sources.first <= line.day <= self.sources.last
 
     def _check(self, invoice: Invoice, names: tuple[str, ...]) -> None:
@@ -194,7 +194,7 @@ class _InvoiceReconciliation:
         else:
             self._add_discrepancy(invoice, DiscrepancyType.DIFFERENT, standing, amount=amount, found=found)
 
-    def _only_there(self, name: str, lines: Sequence[PostedLine]) -> None:
+    def _only_there(self, name: str, lines: Sequence[LedgerLine]) -> None:
         number = next((line.invoice_number for line in lines if line.invoice_number), "")
         self.discrepancies.append(
             Discrepancy(
@@ -217,7 +217,7 @@ class _InvoiceReconciliation:
             Discrepancy(discrepancy_type, number, invoice.day, invoice.id, names, amount, tuple(found), because)
         )
 
-    def _owed(self, lines: Iterable[PostedLine]) -> int:
+    def _owed(self, lines: Iterable[LedgerLine]) -> int:
         return sum(line.amount for line in lines if line.account == self.receivables and not line.hidden)
 
     def _expect(self, expected: Voucher) -> None:
@@ -225,7 +225,7 @@ class _InvoiceReconciliation:
         for part in expected_parts(expected):
             self.sums[part.account, part.vat_code][0] += part.amount
 
-    def _add_up(self, name: str, lines: Iterable[PostedLine]) -> None:
+    def _add_up(self, name: str, lines: Iterable[LedgerLine]) -> None:
         """Count a voucher of these days, unless its invoice is not to be transferred by us."""
         inside = [line for line in lines if self._inside(line)]
         if name not in self.left and inside:
@@ -235,7 +235,7 @@ class _InvoiceReconciliation:
                 self.sums[part.account, part.vat_code][1] += part.amount
 
 
-def _cancel_out(lines: Iterable[PostedLine]) -> bool:
+def _cancel_out(lines: Iterable[LedgerLine]) -> bool:
     """Tell whether vouchers take each other back."""
     sums: dict[int, int] = defaultdict(int)
     for line in lines:

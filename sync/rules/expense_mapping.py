@@ -124,7 +124,7 @@ def supplier_invoice_of(
     owed = next((line for line in lines if line.account in SUPPLIER_ACCOUNTS), lines[0])
     numbers = (line.invoice_number for line in (owed, *lines) if line.invoice_number)
     return SupplierInvoice(
-        supplier=clean(owed.supplier_name or supplier, max_length=100),
+        supplier=clean(owed.customer_name or supplier, max_length=100),
         invoice_number=clean(next(numbers, invoice_number), max_length=50),
         day=owed.day,
         currency=owed.currency,

@@ -20,13 +20,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
-from typing import Generic, TypeVar
 
 from i18n.messages import Message, msg
 from sync.money import NOK, format_kroner, format_rate
-from sync.records import LedgerLine, PostedLine
-
-Line = TypeVar("Line", LedgerLine, PostedLine)
+from sync.records import LedgerLine
 
 MONEY_ACCOUNTS = range(1900, 2000)
 """Accounts of the Norwegian standard chart that hold cash and what is in the bank."""
@@ -72,7 +69,7 @@ def gross_amounts(
     return list(zip(voucher.costs, amounts, strict=True))
 
 
-def gross_revenue(lines: Sequence[PostedLine], *, rates: Mapping[str, Decimal]) -> list[tuple[PostedLine, int]]:
+def gross_revenue(lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]) -> list[tuple[LedgerLine, int]]:
     """Tell the same of an outgoing invoice's voucher; VAT that is not clear is shared by the amounts."""
     voucher = _Voucher(lines, rates=rates, slack=1, output=())
     amounts = [line.amount for line in voucher.costs]
@@ -95,22 +92,22 @@ class _Part:
     unclear: Message | None = None
 
 
-class _Voucher(Generic[Line]):
+class _Voucher:
     """The lines of a voucher by what they are: those that may bear VAT, and the VAT lines by their code.
 
     VAT lines whose code none of the others has are ``strays``.
     """
 
     def __init__(
-        self, lines: Sequence[Line], *, rates: Mapping[str, Decimal], slack: int, output: Collection[int]
+        self, lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal], slack: int, output: Collection[int]
     ) -> None:
         self._rates, self._slack, self._output = rates, slack, output
-        self.costs: list[Line] = [line for line in lines if not _never_bears(line)]
+        self.costs: list[LedgerLine] = [line for line in lines if not _never_bears(line)]
         self._places: dict[str, list[int]] = defaultdict(list)
         for n, line in enumerate(self.costs):
             self._places[_code(line)].append(n)
-        self._vat: dict[str, list[Line]] = defaultdict(list)
-        self._strays: list[Line] = []
+        self._vat: dict[str, list[LedgerLine]] = defaultdict(list)
+        self._strays: list[LedgerLine] = []
         for line in lines:
             if line.account in VAT_ACCOUNTS:
                 known = _code(line) in self._places and _code(line)
@@ -132,7 +129,7 @@ class _Voucher(Generic[Line]):
         sizes = [abs(each) for each in part.exact]
         return _share(part.vat, part.exact or [Fraction()] * len(amounts), sizes if any(sizes) else amounts)
 
-    def _own(self, code: str, vat: Sequence[Line]) -> _Part:
+    def _own(self, code: str, vat: Sequence[LedgerLine]) -> _Part:
         """Divide the VAT lines of a code among the other lines with that code."""
         amount, places = sum(line.amount for line in vat), self._places[code]
         slack = self._slack * (len(places) + len(vat))
@@ -150,7 +147,7 @@ class _Voucher(Generic[Line]):
         possible = {rate for rate in self._rates.values() if rate and abs(vat - _of(net, rate)) <= slack}
         return possible.pop() if len(possible) == 1 else None
 
-    def _reversed(self, code: str, reckoned: Sequence[Line]) -> _Part:
+    def _reversed(self, code: str, reckoned: Sequence[LedgerLine]) -> _Part:
         """Leave the lines of a code with reverse charge as they are; its rate is 0, or agrees (S27)."""
         amount, places, rate = sum(line.amount for line in reckoned), self._places[code], self._rates.get(code)
         off = abs(amount + _of(self._net(code), rate)) if rate else 0
@@ -216,11 +213,11 @@ def _stray(vat: int, expected: int) -> Message:
     )
 
 
-def _never_bears(line: LedgerLine | PostedLine) -> bool:
+def _never_bears(line: LedgerLine) -> bool:
     return any(line.account in each for each in (MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS))
 
 
-def _code(line: LedgerLine | PostedLine) -> str:
+def _code(line: LedgerLine) -> str:
     return "" if line.vat_code == "0" else line.vat_code
 
 

@@ -10,7 +10,7 @@ from i18n.messages import msg, translate
 from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
-from sync.records import Entry, Invoice, InvoiceLine, PostedLine, Voucher
+from sync.records import Entry, Invoice, InvoiceLine, LedgerLine, Voucher
 from sync.rules.normalization import clean
 from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS
 
@@ -109,7 +109,7 @@ def check_bookings(
             raise _wrong_vat(line.vat, account, code, rate)
 
 
-def find_posted(voucher: Voucher, posted: Sequence[PostedLine]) -> int | None:
+def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:
     """Find the voucher among what the ledger holds under its invoice number; the answer is its voucher number.
 
     The receivable decides: account, amount, day and customer. The revenue side is not compared, since the
@@ -121,7 +121,7 @@ def find_posted(voucher: Voucher, posted: Sequence[PostedLine]) -> int | None:
     return None
 
 
-def may_be_posted(voucher: Voucher, posted: Sequence[PostedLine]) -> bool:
+def may_be_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> bool:
     """Tell whether the ledger has another voucher that may be this one, changed since: a person compares the two.
 
     That is one of the same customer, or one of which only the customer is another.
@@ -132,7 +132,7 @@ def may_be_posted(voucher: Voucher, posted: Sequence[PostedLine]) -> bool:
     )
 
 
-def _outgoing(voucher: Voucher, posted: Sequence[PostedLine]) -> Iterator[Sequence[PostedLine]]:
+def _outgoing(voucher: Voucher, posted: Sequence[LedgerLine]) -> Iterator[Sequence[LedgerLine]]:
     """Leave out whole vouchers under the same number that are no outgoing invoice: suppliers' and payments.
 
     What is not certain counts, for an invoice must not be posted twice: the ledger may show only its receivable,
@@ -140,7 +140,7 @@ def _outgoing(voucher: Voucher, posted: Sequence[PostedLine]) -> Iterator[Sequen
     """
     receivable, *credited = voucher.entries
     own = {entry.account for entry in credited}
-    vouchers: dict[tuple[int, int], list[PostedLine]] = defaultdict(list)
+    vouchers: dict[tuple[int, int], list[LedgerLine]] = defaultdict(list)
     for line in posted:
         vouchers[line.type, line.voucher_number].append(line)
     for lines in vouchers.values():
@@ -152,12 +152,12 @@ def _outgoing(voucher: Voucher, posted: Sequence[PostedLine]) -> Iterator[Sequen
             yield lines
 
 
-def _is_receivable(line: PostedLine, voucher: Voucher) -> bool:
+def _is_receivable(line: LedgerLine, voucher: Voucher) -> bool:
     wanted = voucher.entries[0]
     return (line.account, line.amount, line.day) == (wanted.account, wanted.amount, voucher.day)
 
 
-def _is_customers(lines: Sequence[PostedLine], voucher: Voucher) -> bool:
+def _is_customers(lines: Sequence[LedgerLine], voucher: Voucher) -> bool:
     """Tell whether lines are of the voucher's customer, or of nobody that the ledger names."""
     customers = {line.customer_number for line in lines} - {None}
     return not customers or voucher.entries[0].customer_number in customers

@@ -102,8 +102,8 @@ def _lately(erp: TwentyFourGateway, now: datetime) -> Sequence[str]:
 
 
 def _read_around(erp: TwentyFourGateway, line: LedgerLine, told: list[str]) -> None:
-    if line.supplier_number:
-        _try(told, erp.company, line.supplier_number)
+    if line.customer_number:
+        _try(told, erp.company, line.customer_number)
     if line.project_number:
         _try(told, erp.project, line.project_number)
     if line.stamp:

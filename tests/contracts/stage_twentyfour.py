@@ -89,14 +89,22 @@ DOCUMENT = VoucherFile(
 def purchase_line(account: int, amount: int, **more: Any) -> LedgerLine:
     """Tell a line of the voucher that :func:`furnish` enters as the gateway does."""
     return LedgerLine(
-        account=account, amount=amount, day=date(2026, 3, 1), invoice_number="F-77", stamp=501, **more
+        account=account,
+        amount=amount,
+        day=date(2026, 3, 1),
+        voucher_number=40001,
+        type=104,
+        system_type="InvoiceSupplier",
+        invoice_number="F-77",
+        stamp=501,
+        **more,
     )
 
 
 PURCHASE = [
     purchase_line(4300, 100000, vat_code="1", project_number=1, text="Gips"),
     purchase_line(2711, 25000, vat_code="1"),
-    purchase_line(2400, -125000, supplier_number=20001, supplier_name="Byggmakker AS"),
+    purchase_line(2400, -125000, customer_number=20001, customer_name="Byggmakker AS"),
 ]
 
 
@@ -137,7 +145,7 @@ SCENES = {
     ),
     "next_voucher_number": Scene(lambda erp: erp.next_voucher_number(date(2026, 3, 2)), 1),
     "post": Scene(lambda erp: erp.post([VOUCHER], year=2026), None),
-    "posted": Scene(lambda erp: erp.posted(1, day=date(2026, 3, 2)), lines_of(VOUCHER)),
+    "posted": Scene(lambda erp: erp.posted(1, day=date(2026, 3, 2)), lines_of(VOUCHER, NORDLYS.name)),
     "changed_vouchers": Scene(
         lambda erp: erp.changed_vouchers(
             AccountRanges.parse("4000-4999"), since=MORNING, until=MORNING + timedelta(hours=1)

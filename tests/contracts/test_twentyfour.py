@@ -102,8 +102,8 @@ def test_fiscal_years_include_their_last_day(erp: Erp) -> None:
 
 def test_a_posted_voucher_is_found_by_its_invoice_number(seeded: Erp) -> None:
     seeded.post([VOUCHER, SECOND], year=2026)
-    assert seeded.posted(1, day=DAY) == lines_of(VOUCHER)
-    assert seeded.posted(2, day=DAY) == lines_of(SECOND)
+    assert seeded.posted(1, day=DAY) == lines_of(VOUCHER, NORDLYS.name)
+    assert seeded.posted(2, day=DAY) == lines_of(SECOND, NORDLYS.name)
     assert seeded.posted(3, day=DAY) == []
     assert seeded.posted(1, day=date(2025, 3, 2)) == []
 
@@ -116,7 +116,7 @@ def test_the_ledger_tells_the_vouchers_of_days_both_included(seeded: Erp) -> Non
     ]
     seeded.post(vouchers, year=2026)
     told = seeded.ledger(date(2026, 2, 1), date(2026, 3, 31))
-    assert list(told) == [*lines_of(vouchers[1]), *lines_of(vouchers[2])]
+    assert list(told) == [*lines_of(vouchers[1], NORDLYS.name), *lines_of(vouchers[2], NORDLYS.name)]
     assert seeded.booked(date(2026, 2, 1), date(2026, 3, 31), costs=AccountRanges(())) == BookedVouchers(told)
     assert seeded.ledger(date(2026, 4, 2), date(2026, 4, 30)) == []
 

@@ -92,7 +92,7 @@ def test_what_was_saved_without_an_answer_is_found_again(stranger: Stranger, kin
     found = erp.find_company(NORDLYS.moment_id)
     assert found
     assert found.number == 10001
-    assert erp.posted(1, day=DAY) == lines_of(VOUCHER)
+    assert erp.posted(1, day=DAY) == lines_of(VOUCHER, NORDLYS.name)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ from sync.records import (
     FiscalYear,
     Identity,
     LedgerLine,
-    PostedLine,
     ProjectDraft,
     Voucher,
     VoucherFile,
@@ -69,10 +68,10 @@ class LedgerFile:
         """Bring a document, of which there are none."""
         return BytesIO()
 
-    def ledger(self, first: date, last: date) -> Sequence[PostedLine]:
+    def ledger(self, first: date, last: date) -> Sequence[LedgerLine]:
         """Tell the lines of invoices that are dated in these days."""
         rows = (row for row in self._rows() if row["invoice"])
-        return [line for line in map(_posted_line, rows) if first <= line.day <= last]
+        return [line for line in map(_ledger_line, rows) if first <= line.day <= last]
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
         """Tell the same, and the vouchers with costs on these accounts, whole."""
@@ -126,10 +125,10 @@ class LedgerFile:
         )
         return 1 + max((int(row["number"]) for row in invoices), default=0)
 
-    def posted(self, invoice_number: int, *, day: date) -> Sequence[PostedLine]:
+    def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
         """Tell the lines of a year with this invoice number."""
         rows = (row for row in self._rows() if row["year"] == str(day.year))
-        return [_posted_line(row) for row in rows if row["invoice"] == str(invoice_number)]
+        return [_ledger_line(row) for row in rows if row["invoice"] == str(invoice_number)]
 
     def project(self, number: int) -> ExistingProject | None:
         """Tell of a project that lines are on; the file does not know its name."""
@@ -199,20 +198,9 @@ def _ledger_line(row: Row) -> LedgerLine:
         day=date.fromisoformat(row["date"]),
         vat_code=row["vat"],
         project_number=_number(row["project"]),
-        supplier_number=_number(row["customer"]),
-        supplier_name=row["name"],
+        voucher_number=int(row["number"]),
+        customer_number=_number(row["customer"]),
+        customer_name=row["name"],
         invoice_number=row["invoice"],
         text=row["text"],
-    )
-
-
-def _posted_line(row: Row) -> PostedLine:
-    return PostedLine(
-        voucher_number=int(row["number"]),
-        account=int(row["account"]),
-        amount=_ore(row),
-        day=date.fromisoformat(row["date"]),
-        invoice_number=row["invoice"],
-        customer_number=_number(row["customer"]),
-        project_number=_number(row["project"]),
     )

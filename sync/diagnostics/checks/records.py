@@ -191,7 +191,7 @@ def _vat(vouchers: Mapping[str, Sequence[LedgerLine]], rates: Mapping[str, Decim
 
 def _suppliers(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
     named = {
-        name: any(line.account in SUPPLIER_ACCOUNTS and line.supplier_name for line in lines)
+        name: any(line.account in SUPPLIER_ACCOUNTS and line.customer_name for line in lines)
         for name, lines in vouchers.items()
     }
     if all(named.values()):

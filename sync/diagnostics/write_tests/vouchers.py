@@ -15,7 +15,7 @@ from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, sa
 from sync.diagnostics.write_tests.artifacts import WriteTestContext, write_failed
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError
 from sync.money import format_kroner, format_rate
-from sync.records import Entry, FiscalYear, LedgerLine, PostedLine, Voucher
+from sync.records import Entry, FiscalYear, LedgerLine, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 from sync.rules.vouchers import find_posted
 
@@ -85,7 +85,7 @@ class _VoucherTest:
         self.erp, self.settings = self.context.target.erp, self.context.target.settings
         self.number = self.voucher.number
         self.named = {"number": self.number, "year": self.year.number}
-        self.lines: list[PostedLine] = []
+        self.lines: list[LedgerLine] = []
 
     def run(self) -> Iterator[Finding]:
         made = msg("voucher {number} of {year} over 1 krone in 24SevenOffice", **self.named)

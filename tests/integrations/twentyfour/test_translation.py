@@ -8,7 +8,7 @@ from integrations.twentyfour.accounting_setup import AccountingSetup, VoucherTyp
 from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.session import Session
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError
-from sync.records import CompanyDraft, FiscalYear, PostedLine, ProjectDraft
+from sync.records import CompanyDraft, FiscalYear, LedgerLine, ProjectDraft
 from tests.factories import settings
 from tests.integrations.twentyfour.remote import ACCOUNTING, Remote, says
 
@@ -125,12 +125,12 @@ def test_a_line_of_the_ledger_is_read_to_the_ore_and_on_its_day_in_oslo(remote: 
     ]
     remote.answers["GetFiscalYears"] = [says("GetFiscalYears", "", namespace=ACCOUNTING)]
     assert LedgerGateway(settings(), session=session).posted(7, day=date(2026, 3, 1)) == [
-        PostedLine(
-            12,
+        LedgerLine(
             1500,
             -29,
             date(2026, 3, 1),
-            "7",
+            voucher_number=12,
+            invoice_number="7",
             customer_number=10001,
             hidden=True,
             due=date(2026, 3, 15),

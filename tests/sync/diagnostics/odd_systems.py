@@ -10,7 +10,7 @@ from sync.diagnostics.findings import Finding, Target
 from sync.diagnostics.run_write_tests import run_write_tests
 from sync.diagnostics.write_tests.artifacts import WriteTestArtifacts
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError
-from sync.records import Company, CompanyDraft, ExistingProject, ExpenseDraft, LedgerLine, PostedLine, Voucher
+from sync.records import Company, CompanyDraft, ExistingProject, ExpenseDraft, LedgerLine, Voucher
 from tests.factories import NOW, customer, project, settings
 from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
 
@@ -25,23 +25,23 @@ class ErpThatKeepsWhatIsNotSent(OpenFakeErp):
 
 
 class Renumbering(ErpThatKeepsWhatIsNotSent):
-    def posted(self, invoice_number: int, *, day: Any) -> Sequence[PostedLine]:
+    def posted(self, invoice_number: int, *, day: Any) -> Sequence[LedgerLine]:
         return [replace(line, voucher_number=7) for line in super().posted(invoice_number, day=day)]
 
 
 class DayBefore(ErpThatKeepsWhatIsNotSent):
-    def posted(self, invoice_number: int, *, day: Any) -> Sequence[PostedLine]:
+    def posted(self, invoice_number: int, *, day: Any) -> Sequence[LedgerLine]:
         found = super().posted(invoice_number, day=day)
         return [replace(line, day=line.day - timedelta(days=1)) for line in found]
 
 
 class WithoutCustomer(ErpThatKeepsWhatIsNotSent):
-    def posted(self, invoice_number: int, *, day: Any) -> Sequence[PostedLine]:
+    def posted(self, invoice_number: int, *, day: Any) -> Sequence[LedgerLine]:
         return [replace(line, customer_number=None) for line in super().posted(invoice_number, day=day)]
 
 
 class Unseen(ErpThatKeepsWhatIsNotSent):
-    def posted(self, *_: object, **__: object) -> Sequence[PostedLine]:
+    def posted(self, *_: object, **__: object) -> Sequence[LedgerLine]:
         return []
 
 

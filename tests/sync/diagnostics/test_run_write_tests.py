@@ -12,7 +12,7 @@ from sync.diagnostics.findings import CheckStatus, Finding
 from sync.diagnostics.run_write_tests import plan, run_write_tests
 from sync.diagnostics.write_tests.artifacts import NAME
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, UnavailableError
-from sync.records import PostedLine
+from sync.records import LedgerLine
 from tests.factories import customer, project
 from tests.sync.diagnostics import odd_systems as odd
 from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
@@ -95,7 +95,7 @@ def test_where_24sevenoffice_numbers_the_vouchers_the_next_two_numbers_are_taken
 
 def test_a_draft_is_left_for_a_person_to_delete() -> None:
     class Journal(odd.ErpThatKeepsWhatIsNotSent):
-        def posted(self, *_: object, **__: object) -> Sequence[PostedLine]:
+        def posted(self, *_: object, **__: object) -> Sequence[LedgerLine]:
             return []
 
     theatre = odd.Theatre(Journal())

@@ -36,7 +36,7 @@ def cost(amount: int, account: int = 4300, **values: Any) -> LedgerLine:
 def enter(world: World, *costs: LedgerLine, voucher: str = VOUCHER, vat: int = 0, **supplier: Any) -> None:
     tax = [LedgerLine(2711, vat, DAY, costs[0].vat_code)] if vat else []
     owed = -sum(line.amount for line in (*costs, *tax))
-    known = {"supplier_number": 20001, "supplier_name": "Byggmaker Øst AS", "invoice_number": "F-77"}
+    known = {"customer_number": 20001, "customer_name": "Byggmaker Øst AS", "invoice_number": "F-77"}
     world.erp.purchases[voucher] = [*costs, *tax, LedgerLine(2400, owed, DAY, **{**known, **supplier})]
 
 
@@ -281,7 +281,7 @@ def test_a_project_may_be_billable_or_not_whatever_the_others_are(world: World) 
 
 def test_a_nameless_supplier_is_found_in_the_customer_index(world: World) -> None:
     world.erp.companies[20001] = Company(20001, "Byggmaker Øst AS")
-    enter(world, cost(1000), supplier_name="")
+    enter(world, cost(1000), customer_name="")
     sync_voucher(world)
     (draft,) = world.moment.expenses.values()
     assert draft.supplier == "Byggmaker Øst AS"

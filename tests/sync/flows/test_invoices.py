@@ -8,7 +8,7 @@ from models.admin import job_actions, job_list
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome, Record
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
-from sync.records import Company, Entry, ExportStatus, FiscalYear, PostedLine, ProjectDraft
+from sync.records import Company, Entry, ExportStatus, FiscalYear, LedgerLine, ProjectDraft
 from tests import factories
 from tests.sync.conftest import World
 
@@ -243,8 +243,10 @@ def test_a_voucher_that_may_be_the_lost_one_is_compared_by_a_person(
     assert world.erp.vouchers == {}
 
 
-def posted_line(voucher: int, account: int, amount: int, customer: int | None, *, day: date = DAY) -> PostedLine:
-    return PostedLine(voucher, account, amount, day, invoice_number="1", customer_number=customer, type=voucher)
+def posted_line(voucher: int, account: int, amount: int, customer: int | None, *, day: date = DAY) -> LedgerLine:
+    return LedgerLine(
+        account, amount, day, voucher_number=voucher, type=voucher, invoice_number="1", customer_number=customer
+    )
 
 
 def test_a_draft_of_unknown_outcome_cannot_be_seen_so_a_person_is_asked(world: World) -> None:

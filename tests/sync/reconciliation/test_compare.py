@@ -97,7 +97,7 @@ def test_a_report_survives_being_kept_and_a_known_difference_is_set_apart_until_
 
 
 COST = LedgerLine(4300, 100000, DAY, "", 1, text="Gips")
-OWED = LedgerLine(2400, -100000, DAY, supplier_number=20001, supplier_name="Byggmakker AS", invoice_number="F-77")
+OWED = LedgerLine(2400, -100000, DAY, customer_number=20001, customer_name="Byggmakker AS", invoice_number="F-77")
 NAME = "2026-104-40001"
 
 
@@ -133,7 +133,7 @@ def test_the_lines_of_a_voucher_may_come_in_any_order(world: World) -> None:
 
 def test_a_supplier_whom_only_the_customer_index_names_is_not_compared(world: World) -> None:
     world.erp.companies[20001] = Company(20001, "Byggmakker AS")
-    sync_voucher(world, replace(COST, text=""), replace(OWED, supplier_name=""))
+    sync_voucher(world, replace(COST, text=""), replace(OWED, customer_name=""))
     assert next(iter(world.moment.expenses.values())).supplier == "Byggmakker AS"
     assert expenses(world, FIRST, LAST).counts == {"equal": 1}
     assert world.erp.calls["company"] == 0
@@ -142,7 +142,7 @@ def test_a_supplier_whom_only_the_customer_index_names_is_not_compared(world: Wo
 def test_what_was_read_off_documents_is_compared_too(world: World) -> None:
     document = VoucherFile("1", "pdf", supplier="Byggmakker AS", invoice_number="F-77")
     world.erp.stamps[55], world.erp.contents["1"] = VoucherFiles((document,)), b"%PDF"
-    sync_voucher(world, replace(COST, stamp=55), replace(OWED, supplier_name="", invoice_number="", stamp=55))
+    sync_voucher(world, replace(COST, stamp=55), replace(OWED, customer_name="", invoice_number="", stamp=55))
     assert expenses(world, FIRST, LAST).counts == {"equal": 1}
     (expense_id,) = world.moment.expenses
     world.moment.expenses[expense_id] = replace(world.moment.expenses[expense_id], supplier="Byggmax AS")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sync.errors import RejectedError
 from sync.money import format_kroner
-from sync.records import InvoiceLine, PostedLine, Voucher
+from sync.records import InvoiceLine, LedgerLine, Voucher
 from sync.rules.vouchers import find_posted, voucher_of
 from tests import factories
 from tests.fakes import CHART, lines_of
@@ -86,7 +86,7 @@ def test_a_posted_voucher_is_recognised_whatever_the_ledger_makes_of_its_revenue
 )
 def test_a_voucher_that_differs_is_not_recognised(other: dict[str, Any]) -> None:
     made = voucher()
-    receivable: PostedLine = replace(lines_of(made)[0], **other)
+    receivable: LedgerLine = replace(lines_of(made)[0], **other)
     assert find_posted(made, [receivable]) is None
 
 
