@@ -26,6 +26,7 @@ from integrations.twentyfour.error_mapping import SessionRefusedError
 from models.connections.vault import Vault
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
+from sync.rules.identities import choose_identity
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -194,7 +195,7 @@ class Session:
         """
         with self._choosing:
             if not self._noted["identity_id"]:
-                identity_id = _only(self.identities()).id
+                identity_id = choose_identity(self.identities(), "").id
                 self._store.put(self._name(""), self._name(identity_id))
                 self._noted["identity_id"] = identity_id
             return self._noted["identity_id"]
@@ -270,25 +271,6 @@ def _refused() -> MisconfiguredError:
         msg("24SevenOffice refused the user name or password."),
         error_code="login_refused",
         remedy=msg("Enter them again in the connection's settings."),
-    )
-
-
-def _only(identities: Sequence[Identity]) -> Identity:
-    usable = [identity for identity in identities if identity.usable]
-    if len(usable) == 1:
-        return usable[0]
-    if not usable:
-        raise MisconfiguredError(
-            msg(
-                "24SevenOffice refused the user name or password, or the login reaches no client that can be used."
-            ),
-            error_code="login_refused",
-            remedy=msg("Correct user name and password in the connection's settings."),
-        )
-    raise MisconfiguredError(
-        msg("The login reaches {number} clients of 24SevenOffice, and none is chosen.", number=len(usable)),
-        error_code="identity",
-        remedy=msg("Fetch the clients in the connection's settings, and choose the right one."),
     )
 
 

@@ -8,9 +8,10 @@ from i18n.messages import Message, msg
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good
-from sync.errors import MisconfiguredError, SyncError
+from sync.errors import SyncError
 from sync.ports import InspectableErp
 from sync.records import Identity
+from sync.rules.identities import choose_identity
 
 A_MINUTE = timedelta(minutes=1)
 
@@ -22,13 +23,7 @@ def log_in(erp: InspectableErp) -> Identity:
         MisconfiguredError: the login or the identity is wrong, or there are several to choose from.
         UnavailableError: 24SevenOffice does not answer now.
     """
-    reached = {identity.id.lower(): identity for identity in erp.identities()}
-    chosen = reached.get(erp.identity_id().lower())
-    if chosen is None:
-        raise _unreachable(sum(identity.usable for identity in reached.values()))
-    if not chosen.usable:
-        raise _blocked()
-    return chosen
+    return choose_identity(erp.identities(), erp.identity_id())
 
 
 def login(target: Target) -> Iterator[Finding]:
@@ -80,28 +75,3 @@ def _reads(target: Target) -> Iterator[tuple[Message, Callable[[], object], str]
 def _lately(target: Target) -> object:
     receivables = AccountRanges.parse(str(target.settings.receivables_account))
     return target.erp.changed_vouchers(receivables, since=target.now - A_MINUTE, until=target.now)
-
-
-def _blocked() -> MisconfiguredError:
-    return MisconfiguredError(
-        msg("The login is blocked for the chosen client in 24SevenOffice."),
-        error_code="identity_blocked",
-        remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
-    )
-
-
-def _unreachable(usable: int) -> MisconfiguredError:
-    """Tell how many clients the login reaches, and not which: whoever sees it may know of one of them only."""
-    if not usable:
-        return MisconfiguredError(
-            msg(
-                "24SevenOffice refused the user name or password, or the login reaches no client that can be used."
-            ),
-            error_code="login_refused",
-            remedy=msg("Correct user name and password in the connection's settings."),
-        )
-    return MisconfiguredError(
-        msg("The login does not reach the chosen client; it reaches {number} in 24SevenOffice.", number=usable),
-        error_code="identity",
-        remedy=msg("Fetch the clients in the connection's settings, and choose the right one."),
-    )

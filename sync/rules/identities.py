@@ -1,0 +1,44 @@
+"""Which client of the ERP a login leads to, where it reaches one or several."""
+
+from collections.abc import Sequence
+
+from i18n.messages import msg
+from sync.errors import MisconfiguredError
+from sync.records import Identity
+
+
+def choose_identity(identities: Sequence[Identity], chosen: str) -> Identity:
+    """Find the client with this id, or where none is chosen the only one that can be used.
+
+    Raises MisconfiguredError where that is not clear, which says how many clients the login reaches and not which:
+    whoever sees it may know of one of them only.
+    """
+    usable = [identity for identity in identities if identity.usable]
+    if chosen:
+        found = next((each for each in identities if each.id.lower() == chosen.lower()), None)
+    else:
+        found = usable[0] if len(usable) == 1 else None
+    if found and found.usable:
+        return found
+    if found:
+        raise MisconfiguredError(
+            msg("The login is blocked for the chosen client in 24SevenOffice."),
+            error_code="identity_blocked",
+            remedy=msg("Unblock it in 24SevenOffice, or choose another client in the connection's settings."),
+        )
+    if not usable:
+        raise MisconfiguredError(
+            msg(
+                "24SevenOffice refused the user name or password, or the login reaches no client that can be used."
+            ),
+            error_code="login_refused",
+            remedy=msg("Correct user name and password in the connection's settings."),
+        )
+    number = len(usable)
+    raise MisconfiguredError(
+        msg("The login does not reach the chosen client; it reaches {number} in 24SevenOffice.", number=number)
+        if chosen
+        else msg("The login reaches {number} clients of 24SevenOffice, and none is chosen.", number=number),
+        error_code="identity",
+        remedy=msg("Fetch the clients in the connection's settings, and choose the right one."),
+    )

@@ -1,0 +1,42 @@
+"""Tests for :mod:`sync.rules.identities`."""
+
+import pytest
+
+from sync.errors import MisconfiguredError
+from sync.records import Identity
+from sync.rules.identities import choose_identity
+
+OURS, OTHER, BLOCKED = (
+    Identity("A1", "Demo AS"),
+    Identity("B2", "Fjord AS"),
+    Identity("C3", "Gammel AS", usable=False),
+)
+
+
+@pytest.mark.parametrize(
+    ("identities", "chosen", "found"),
+    [([OURS, BLOCKED], "", OURS), ([OURS, OTHER, BLOCKED], "b2", OTHER), ([OURS], "A1", OURS)],
+)
+def test_the_chosen_client_is_found_or_the_only_one_there_is(
+    identities: list[Identity], chosen: str, found: Identity
+) -> None:
+    assert choose_identity(identities, chosen) == found
+
+
+@pytest.mark.parametrize(
+    ("identities", "chosen", "error_code", "part"),
+    [
+        ([OURS, OTHER], "", "identity", "reaches 2 clients"),
+        ([OURS, OTHER, BLOCKED], "d4", "identity", "it reaches 2 in 24SevenOffice"),
+        ([OURS, BLOCKED], "c3", "identity_blocked", "blocked"),
+        ([BLOCKED], "", "login_refused", "no client that can be used"),
+        ([], "a1", "login_refused", "no client that can be used"),
+    ],
+)
+def test_a_client_that_is_not_clear_is_refused_and_no_other_is_named(
+    identities: list[Identity], chosen: str, error_code: str, part: str
+) -> None:
+    with pytest.raises(MisconfiguredError) as refused:
+        choose_identity(identities, chosen)
+    assert (refused.value.error_code, part in refused.value.message) == (error_code, True)
+    assert not [each.client for each in identities if each.client in refused.value.message + refused.value.remedy]
