@@ -144,7 +144,6 @@ class Database:
             return connection.execute(query, values).first()
 
     def scalars(self, query: TypedReturnsRows[T]) -> Sequence[T]:
-        """Read the only column of one statement's rows."""
         with self.statement() as connection:
             return connection.scalars(query).all()
 

@@ -133,7 +133,6 @@ class CompanyDraft:
     details: CustomerDetails | None = None
 
     def as_company(self, number: int) -> Company:
-        """Tell how 24SevenOffice holds it once it is saved."""
         return Company(
             number=number,
             name=self.name,

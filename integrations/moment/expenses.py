@@ -104,7 +104,6 @@ class ExpenseGateway:
             return self._client.delete(_path(expense_id))
 
     def attachments(self, expense_id: str) -> Sequence[str] | None:
-        """Tell the names of an expense's files (assumption M11)."""
         files = self._client.sublist(f"{_path(expense_id)}/attachments")
         return None if files is None else [str(file.get("name") or "") for file in files]
 

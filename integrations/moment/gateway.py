@@ -82,7 +82,6 @@ class MomentGateway(ExpenseGateway):
                 yield invoices.translate_listed(whole, account=self._account)
 
     def write_customer_number(self, record_id: str, number: int) -> None:
-        """Set the customer number in Moment (assumption M2)."""
         path = f"{RESOURCES[EntityType.CUSTOMER]}/{quote(record_id, safe='')}"
         self._client.write("PATCH", path, {"customerNumber": str(number)}, repeatable=True)
 

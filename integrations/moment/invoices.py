@@ -113,7 +113,6 @@ def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice
 
 
 def _known(read: Callable[[Fields, str], T | None], values: Mapping[str, object], name: str) -> T | None:
-    """Read a field whose value may be any."""
     try:
         return read(Fields(values, _REMEDY, record=values.get("id")), name)
     except RejectedError:

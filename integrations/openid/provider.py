@@ -74,10 +74,6 @@ class OpenIdConnectProvider:
         self._lock = Lock()
 
     def begin(self) -> tuple[str, dict[str, str]]:
-        """Tell where to send somebody, and what to keep until they are back.
-
-        Raises UnavailableError or SignInRefusedError.
-        """
         kept = {name: secrets.token_urlsafe(32) for name in ("state", "nonce", "verifier")}
         with _translating():
             where = self._description()
@@ -90,12 +86,6 @@ class OpenIdConnectProvider:
         return address, kept
 
     def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
-        """Tell who has come back with this code, having begun with what was kept.
-
-        Raises:
-            SignInRefusedError: the provider does not say who it is, or what it says is not proven.
-            UnavailableError: the provider does not answer.
-        """
         with _translating():
             where = self._description()
             session = self._session(where)

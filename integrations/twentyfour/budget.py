@@ -227,7 +227,6 @@ class Budget:
         return max(self._instant(instant) - self._clock(), timedelta(seconds=1))
 
     def _instant(self, text: str) -> datetime:
-        """Read an instant, in UTC where it names no zone."""
         try:
             return instant_of(datetime.fromisoformat(text))
         except ValueError:

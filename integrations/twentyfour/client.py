@@ -43,8 +43,6 @@ SETTINGS = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, for
 
 @dataclass(frozen=True, slots=True)
 class _Service:
-    """One service, ready to be called: zeep's client, its binding, and where it is."""
-
     client: Any
     binding: Any
     address: str

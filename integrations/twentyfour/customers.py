@@ -63,8 +63,6 @@ class _CachedCompany:
 
 
 class CustomerIndex(ReadCache[str, dict[int, _CachedCompany]]):
-    """One client's customers and suppliers."""
-
     def __init__(self, session: Session) -> None:
         super().__init__(session, maxsize=1, seconds=CACHE_SECONDS)
 

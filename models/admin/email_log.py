@@ -73,7 +73,6 @@ def pending(database: Database, scope: Scope) -> Sequence[Email]:
 
 
 def of_job(database: Database, job_id: int) -> Sequence[Email]:
-    """Tell the mails that told of a change, the latest first."""
     query = _alerts().where(AlertRow.job_id == job_id).order_by(AlertRow.id.desc())
     return [_email(row, [_item(row)]) for row in database.rows(query)]
 

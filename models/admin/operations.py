@@ -144,7 +144,6 @@ class Operations:
                 queue_alert(session, row.connection_id, alert, job_id=None, now=now)
 
     def rotate_keys(self) -> None:
-        """Encrypt anew what was typed and has no answer yet."""
         typed = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
         with self._database.transaction() as session:
             for row in session.scalars(typed.with_for_update()):

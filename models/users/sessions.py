@@ -55,7 +55,6 @@ def find(database: Database, token: str, *, now: datetime) -> User | None:
 
 
 def end(database: Database, token: str) -> None:
-    """Sign out; harmless where nobody is signed in."""
     database.execute(delete(SessionRow).where(SessionRow.token_hash == hash_token(token)))
 
 

@@ -45,11 +45,9 @@ class PreviewContext(SyncContext):
 
     @classmethod
     def of(cls, context: SyncContext) -> PreviewContext:
-        """Make one with the same two systems."""
         return cls(context.connection, context.database, context.moment, context.erp, context.clock, refuse_writes)
 
     def save_link(self, record: Record, *, remote_id: str, fingerprint: str = "") -> None:  # noqa: ARG002 - as a desk has it
-        """Refuse to."""
         refuse_writes()
 
     def _remote_id(self, record: Record) -> str:
@@ -144,7 +142,6 @@ class Backfill:
         enqueue(database, connection_id, doubted, now=now, outcome_unknown=True)
 
     def progress(self, entity_type: EntityType, records: Sequence[Record]) -> BackfillProgress:
-        """Count how the records stand by now."""
         lane, ids = Lane(self.context.connection.id, entity_type), [record.id for record in records]
         linked = links.find_many(self.context.database, lane, ids)
         states = due.states(self.context.database, lane, ids)
@@ -240,7 +237,6 @@ def _checked(planned: PlannedRecord, title: str, draft_of: Callable[[], object])
 
 
 def _explained(planned: PlannedRecord) -> str:
-    """Tell what becomes of an invoice that is not posted just so."""
     if planned.action is PlannedAction.LINK:
         return msg("{why} It would be linked.", why=planned.why)
     if planned.action is PlannedAction.ASK:
@@ -251,7 +247,6 @@ def _explained(planned: PlannedRecord) -> str:
 def _compared(
     record: Record, name: str, voucher: Voucher, posted: Sequence[LedgerLine], *, year: FiscalYear
 ) -> PlannedRecord:
-    """Hold an invoice's voucher against what the ledger has under its number."""
     number = find_posted(voucher, posted)
     if number is None:
         why = msg("The ledger has another voucher with this invoice number, or of another customer.")

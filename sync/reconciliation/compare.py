@@ -51,16 +51,13 @@ def reconcile(context: SyncContext, first: date, last: date) -> ReconciliationRe
 
 
 def without_accepted(database: Database, connection_id: int, report: ReconciliationReport) -> ReconciliationReport:
-    """Set apart the discrepancies of a connection that somebody has accepted as known."""
     accepted = discrepancies.accepted(database, connection_id)
     return report.without_accepted({(key, each.fingerprint) for key, each in accepted.items()})
 
 
 def month_of(day: date) -> tuple[date, date]:
-    """Tell the first and the last day of the month around a day."""
     return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def last_month(today: date) -> date:
-    """Tell a day of the month before."""
     return today.replace(day=1) - A_DAY

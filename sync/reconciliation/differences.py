@@ -102,7 +102,6 @@ def compare_expense(
 
 
 def expected_parts(expected: Voucher) -> list[RevenuePart]:
-    """Tell the revenue of a voucher as it is to be posted."""
     return [
         RevenuePart(each.account, _code(each.tax_code), each.project_number, each.amount)
         for each in expected.entries[1:]

@@ -94,14 +94,12 @@ class ExpenseSources:
         return day is None or self.first <= day <= self.last
 
     def project_number(self, project_id: str) -> str:
-        """Tell the number of a Moment project, for people."""
         if project_id not in self._numbers:
             project = self._context.moment.project(project_id)
             self._numbers[project_id] = project.number if project else ""
         return self._numbers[project_id]
 
     def costs_of(self, lines: Sequence[LedgerLine]) -> VoucherCosts:
-        """Tell what becomes of the lines of a voucher."""
         return costs_of(lines, settings=self.settings, project_id=self.project_id, rates=self._rates)
 
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
@@ -117,8 +115,6 @@ class ExpenseSources:
 
 @dataclass(frozen=True, slots=True)
 class _SupplierVoucher:
-    """A voucher of these days with costs that become expenses."""
-
     name: str
     lines: Sequence[LedgerLine]
     costs: Sequence[Cost]
@@ -209,7 +205,6 @@ class _ExpenseReconciliation:
                 self._compare(standing, held) if held else self._missing(standing, pending=waits)
 
     def _compare(self, drafted: _Drafted, held: Sequence[ExistingExpense]) -> None:
-        """Hold an expense as it is to be against what Moment has of it."""
         self._add_up(drafted.cost.account, held, draft=drafted.draft)
         expense = held[0]
         if len(held) > 1:

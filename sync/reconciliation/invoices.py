@@ -171,7 +171,6 @@ class _InvoiceReconciliation:
         self._compare(invoice, expected, names)
 
     def _compare(self, invoice: Invoice, expected: Voucher, names: tuple[str, ...]) -> None:
-        """Hold what an invoice is to be in the ledger against what it is."""
         standing = tuple(name for name in names if any(not line.hidden for line in self.vouchers[name]))
         lines = [line for name in standing for line in self.vouchers[name]]
         amount = expected.entries[0].amount
@@ -236,7 +235,6 @@ class _InvoiceReconciliation:
 
 
 def _cancel_out(lines: Iterable[LedgerLine]) -> bool:
-    """Tell whether vouchers take each other back."""
     sums: dict[int, int] = defaultdict(int)
     for line in lines:
         sums[line.account] += 0 if line.hidden else line.amount

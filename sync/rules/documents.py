@@ -30,7 +30,6 @@ UNKNOWN = (".bin", "application/octet-stream")
 
 
 def merged(several: Iterable[VoucherFiles]) -> VoucherFiles:
-    """Tell the documents behind several stamps as those of one voucher."""
     found = list(several)
     approved = tuple(document for files in found for document in files.approved)
     return VoucherFiles(approved, pending=any(files.pending for files in found))

@@ -75,7 +75,6 @@ class CustomerMatcher:
         return [held] if held and held.moment_id in ("", customer.id) and _alike(customer, held) else []
 
     def add(self, company: Company) -> None:
-        """Know one more."""
         self.by_number[company.number] = company
         indexes = (
             (self._by_moment_id, {company.moment_id}),

@@ -95,7 +95,6 @@ def found_again(target: Target) -> Iterator[Finding]:
 
 
 def receivables(target: Target) -> Iterator[Finding]:
-    """See that the account is there that invoices are debited on."""
     account = target.settings.receivables_account
     if account in target.erp.tax_codes():
         yield good(
@@ -139,7 +138,6 @@ def expense_accounts(target: Target) -> Iterator[Finding]:
 
 
 def factoring(target: Target) -> Iterator[Finding]:
-    """See that the customer is there that all vouchers carry instead of their own."""
     number = target.settings.factoring_id
     if number is None:
         yield not_needed(msg("No factoring id is set, so that vouchers carry the customer's own number."))

@@ -14,7 +14,6 @@ RECENT = timedelta(days=30)
 
 
 def settings(target: Target) -> Iterator[Finding]:
-    """See that the settings go together, and that something travels."""
     wrong = contradictions(target.settings)
     for setting, why in wrong.items():
         yield bad(why, msg("Correct it in the connection's settings."), setting=setting)
@@ -26,7 +25,6 @@ def settings(target: Target) -> Iterator[Finding]:
 
 
 def client_id(target: Target) -> Iterator[Finding]:
-    """Tell where the client id goes."""
     known = target.settings
     if not known.client_id:
         yield not_needed(msg("No client id is set, so that projects carry none."))
@@ -38,7 +36,6 @@ def client_id(target: Target) -> Iterator[Finding]:
 
 
 def recipients(target: Target) -> Iterator[Finding]:
-    """See that somebody hears of errors."""
     addresses = target.settings.error_emails
     if addresses:
         yield good(msg("Mails about errors go to {addresses}.", addresses=", ".join(addresses)))

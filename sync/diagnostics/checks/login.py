@@ -27,7 +27,6 @@ def log_in(erp: InspectableErp) -> Identity:
 
 
 def login(target: Target) -> Iterator[Finding]:
-    """See that user name and password are accepted, and which client they lead to."""
     client = log_in(target.erp).client
     yield good(
         msg("24SevenOffice accepts the login, which leads to {client}.", client=client), setting="identity_id"

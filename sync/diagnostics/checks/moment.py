@@ -23,7 +23,6 @@ UNKNOWN_EXPENSE_ID = "24so:0/0/0"
 
 
 def company(target: Target) -> Iterator[Finding]:
-    """See that Moment accepts the key and has the company."""
     next(iter(target.moment.changed(EntityType.CUSTOMER, since=target.now)), None)
     number = target.settings.moment_company
     yield good(msg("Moment accepts the API key, and has the company {company}.", company=number), tests="M16")
@@ -55,7 +54,6 @@ def latest(target: Target, entity_type: EntityType, *, limit: int) -> Iterator[C
 
 
 def expenses(target: Target) -> Iterator[Finding]:
-    """See that the key may read expenses, and that there is an activity for them."""
     if not target.syncs(EntityType.EXPENSE):
         yield not_needed(msg("Expenses are off, so that nothing is brought to Moment."))
         return
@@ -72,7 +70,6 @@ def expenses(target: Target) -> Iterator[Finding]:
 
 
 def api_key(target: Target) -> Iterator[Finding]:
-    """Tell until when Moment's API key can be valid, going by when it was entered."""
     remedy = msg("A key lives for two years at most: put a note in the calendar to make a new one.")
     if target.api_key_saved_at is None:
         what = msg("Until when Moment's API key is valid cannot be seen from outside.")

@@ -35,19 +35,11 @@ class WriteTestArtifacts:
         self._left[key] = what
 
     def removed(self, key: str) -> None:
-        """Note that it is not there, or not any more."""
         self._left.pop(key, None)
 
 
 @dataclass(frozen=True, slots=True)
 class WriteTestContext:
-    """What a rehearsal is played on.
-
-    Args:
-        target: the connection with both systems.
-        artifacts: what it leaves behind.
-    """
-
     target: Target
     artifacts: WriteTestArtifacts
 

@@ -75,8 +75,6 @@ def _account(target: Target) -> tuple[int, str] | None:
 
 @dataclass
 class _VoucherTest:
-    """A voucher that is tried out, in a fiscal year."""
-
     context: WriteTestContext
     voucher: Voucher
     year: FiscalYear
