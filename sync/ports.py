@@ -90,11 +90,11 @@ class SupplierVouchers(Protocol):
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         """Read all lines of a voucher, hidden ones too; none where it does not exist (any more)."""
 
-    def files(self, stamp: int) -> VoucherFiles:
-        """Tell the documents behind a stamp, which is the number that lines and their documents share."""
-
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
-        """Tell the documents behind several stamps, in two calls for each five hundred (S34)."""
+        """Tell the documents behind stamps, the numbers that lines and their documents share (S34).
+
+        It takes two calls for each five hundred.
+        """
 
     def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:
         """Bring a document to a temporary file, in chunks, held against its checksum.
@@ -182,14 +182,11 @@ class Erp(SupplierVouchers, Protocol):
     def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
         """Tell the lines in the ledger that carry this invoice number, from the fiscal year around ``day``."""
 
-    def ledger(self, first: date, last: date) -> Sequence[LedgerLine]:
-        """Tell all lines, hidden ones too, of the outgoing invoices' vouchers dated in these days, both included.
-
-        It takes one call for each month. What stands in a journal is not there.
-        """
-
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Tell the same, and the vouchers with costs on these accounts, in the same calls."""
+        """Tell the lines of these days, both included, of outgoing invoices' vouchers and of vouchers with costs.
+
+        It takes one call for each month. What stands in a journal is not there; hidden lines are.
+        """
 
     def forget(self) -> None:
         """Drop what was remembered of accounts and fiscal years, since someone may have mended them."""

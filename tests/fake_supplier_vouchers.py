@@ -43,10 +43,6 @@ class FakeSupplierVouchers(Remote):
         with self.call("supplier_voucher"):
             return self.purchases.get(voucher, [])
 
-    def files(self, stamp: int) -> VoucherFiles:
-        with self.call("files"):
-            return self.stamps.get(stamp, VoucherFiles())
-
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
         with self.call("files_of"):
             return {stamp: self.stamps.get(stamp, VoucherFiles()) for stamp in stamps}

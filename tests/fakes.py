@@ -289,11 +289,6 @@ class FakeErp(FakeSupplierVouchers):
             others = [each for each in self.others if each.invoice_number == str(invoice_number)]
             return self._lines_of(found) + others
 
-    def ledger(self, first: date, last: date) -> Sequence[LedgerLine]:
-        with self.call("ledger"):
-            found = [each for each in self.vouchers.values() if first <= each.day <= last]
-            return self._lines_of(found)
-
     def _lines_of(self, vouchers: Iterable[Voucher]) -> list[LedgerLine]:
         customers = {number: company.name for number, company in self.companies.items()}
         return [
@@ -304,7 +299,8 @@ class FakeErp(FakeSupplierVouchers):
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
         with self.call("booked_vouchers"):
-            return BookedVouchers(self.ledger(first, last), self.with_costs(first, last, costs))
+            found = [each for each in self.vouchers.values() if first <= each.day <= last]
+            return BookedVouchers(self._lines_of(found), self.with_costs(first, last, costs))
 
     def forget(self) -> None:
         self.calls["forget"] += 1

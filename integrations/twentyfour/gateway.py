@@ -137,9 +137,6 @@ class TwentyFourGateway(LedgerGateway):
             self._session, vouchers, year=year, voucher_type=voucher_type, posting=self._settings.posting
         )
 
-    def files(self, stamp: int) -> VoucherFiles:
-        return self.files_of([stamp])[stamp]
-
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
         return attachments.of_stamps(self._session, stamps)
 

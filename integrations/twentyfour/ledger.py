@@ -13,11 +13,10 @@ from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
 from sync.money import NOK, to_ore
 from sync.records import BookedVouchers, LedgerLine, is_partial
+from sync.rules.vouchers import REVENUE_ACCOUNTS
 
 END_OF_DAY = time(23, 59, 59)
 OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
-REVENUE = range(3000, 4000)
-"""Accounts of the Norwegian standard chart that hold revenue."""
 
 
 class LedgerGateway:
@@ -31,9 +30,6 @@ class LedgerGateway:
     def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
         year = self._setup.year_of(day)
         return list(map(_ledger_line, self._dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
-
-    def ledger(self, first: date, last: date) -> Sequence[LedgerLine]:
-        return self.booked(first, last, costs=AccountRanges(())).sales
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
         """Tell outgoing invoices, whoever entered them (S32), and costs from one reading: requests are scarce.
@@ -79,7 +75,9 @@ class LedgerGateway:
         """Tell an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""
         accounts = {line.account for line in lines}
         invoiced = any(line.system_type in OUTGOING for line in lines)
-        return invoiced or (self._settings.receivables_account in accounts and not accounts.isdisjoint(REVENUE))
+        return invoiced or (
+            self._settings.receivables_account in accounts and not accounts.isdisjoint(REVENUE_ACCOUNTS)
+        )
 
     def _between(self, first: date, last: date) -> Iterator[SoapValue]:
         """Find all lines of these days, a call for each month, so that no answer is too large."""

@@ -184,7 +184,9 @@ class Expenses:
         return True
 
     def _files(self, lines: Sequence[LedgerLine]) -> VoucherFiles:
-        return merged(map(self._desk.erp.files, sorted(stamps_of(lines))))
+        stamps = sorted(stamps_of(lines))
+        files = self._desk.erp.files_of(stamps)
+        return merged(files[stamp] for stamp in stamps)
 
     def _supplier_invoice(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> SupplierInvoice:
         """Tell who the voucher is from: its supplier line, else its documents, else the register (S7)."""

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 
 from i18n.formatting import OSLO
 from i18n.messages import Message, msg
+from models.connections.account_ranges import AccountRanges
 from models.enums import PENDING, EntityType, JobState, Lane, Record
 from models.inbox import due, links
 from models.inbox.enqueue import enqueue
@@ -188,7 +189,8 @@ class Backfill:
         """Tell what a year's ledger holds, by invoice number; an invoice may have been posted on any day of it."""
         if year.number not in self._ledgers:
             lines: dict[str, list[LedgerLine]] = {}
-            for line in self.context.erp.ledger(year.starts, year.ends):
+            booked = self.context.erp.booked(year.starts, year.ends, costs=AccountRanges(()))
+            for line in booked.sales:
                 lines.setdefault(line.invoice_number, []).append(line)
             self._ledgers[year.number] = lines
         return self._ledgers[year.number]

@@ -153,7 +153,7 @@ SCENES = {
         ["2026-104-40001"],
     ),
     "supplier_voucher": Scene(lambda erp: erp.supplier_voucher("2026-104-40001"), PURCHASE),
-    "files": Scene(lambda erp: erp.files(501), VoucherFiles(approved=(DOCUMENT,))),
+    "files": Scene(lambda erp: erp.files_of([501]), {501: VoucherFiles(approved=(DOCUMENT,))}),
     "fetch": Scene(lambda erp: content_of(erp, DOCUMENT), SCAN),
     "client_name": Scene(TwentyFourGateway.client_name, "Demo AS"),
     "project": Scene(

@@ -35,13 +35,13 @@ def bytes_of(size: int) -> bytes:
 
 
 def only(erp: TwentyFourGateway) -> VoucherFile:
-    [file] = erp.files(STAMP).approved
+    [file] = erp.files_of([STAMP])[STAMP].approved
     return file
 
 
 def ids(erp: TwentyFourGateway) -> tuple[list[str], bool]:
     """Tell which files are approved, and whether others wait."""
-    files = erp.files(STAMP)
+    files = erp.files_of([STAMP])[STAMP]
     return [file.id for file in files.approved], files.pending
 
 
@@ -49,7 +49,7 @@ def test_the_documents_of_a_stamp_come_in_order_with_what_was_read_off_them(book
     seen = {"CustomerName": "Byggmakker AS", "InvoiceNo": "F-77", "Amount": "1250"}
     enter(bookkeeper, files=[scanned(b"one", meta=seen, frames=3), scanned(b"two", type="Tiff")])
     enter(bookkeeper, files=[scanned(b"of another voucher")])
-    first, second = bookkeeper.gateway().files(STAMP).approved
+    first, second = bookkeeper.gateway().files_of([STAMP])[STAMP].approved
     assert (first.id, first.type, first.supplier, first.invoice_number) == ("1", "pdf", "Byggmakker AS", "F-77")
     assert (second.id, second.type, second.supplier, second.invoice_number) == ("2", "tiff", "", "")
 
@@ -66,8 +66,8 @@ def test_the_documents_of_several_stamps_come_in_two_calls(bookkeeper: Stranger)
     erp, fake = bookkeeper.gateway(), FakeErp()
     told = erp.files_of([501, 502, 503])
     assert bookkeeper.calls() == {"Login": 1, "GetFileInfo": 2}
-    fake.stamps = {stamp: erp.files(stamp) for stamp in (501, 502)}
-    assert told == {501: erp.files(501), 502: VoucherFiles(pending=True), 503: VoucherFiles()}
+    fake.stamps = {**erp.files_of([501]), **erp.files_of([502])}
+    assert told == {**erp.files_of([501]), 502: VoucherFiles(pending=True), 503: VoucherFiles()}
     assert fake.files_of([501, 502, 503]) == told
 
 
@@ -94,7 +94,7 @@ def test_a_document_that_comes_later_is_found_behind_the_same_stamp(bookkeeper: 
     for place, content in enumerate((b"first", b"second")):
         bookkeeper.control("POST", "/books/1/vouchers/40001/files", scanned(content))
         assert {line.stamp for line in erp.supplier_voucher("2026-104-40001")} == {STAMP}
-        assert content_of(erp, erp.files(STAMP).approved[place]) == content
+        assert content_of(erp, erp.files_of([STAMP])[STAMP].approved[place]) == content
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7])

@@ -56,25 +56,16 @@ class LedgerFile:
         """Read all lines of a voucher."""
         return [_ledger_line(row) for row in self._rows() if _name(row) == voucher]
 
-    def files(self, stamp: int) -> VoucherFiles:  # noqa: ARG002 - there are no documents
-        """Tell that there are no documents."""
-        return VoucherFiles()
-
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
-        """Tell the same of each."""
+        """Tell that there are no documents."""
         return dict.fromkeys(stamps, VoucherFiles())
 
     def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:  # noqa: ARG002 - the same
         """Bring a document, of which there are none."""
         return BytesIO()
 
-    def ledger(self, first: date, last: date) -> Sequence[LedgerLine]:
-        """Tell the lines of invoices that are dated in these days."""
-        rows = (row for row in self._rows() if row["invoice"])
-        return [line for line in map(_ledger_line, rows) if first <= line.day <= last]
-
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Tell the same, and the vouchers with costs on these accounts, whole."""
+        """Tell the lines of invoices dated in these days, and the vouchers with costs on these accounts, whole."""
         vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
         for row in self._rows():
             vouchers[_name(row)].append(_ledger_line(row))
@@ -83,7 +74,8 @@ class LedgerFile:
             for name, lines in vouchers.items()
             if any(line.account in costs and first <= line.day <= last for line in lines)
         }
-        return BookedVouchers(self.ledger(first, last), costly)
+        dated = [line for lines in vouchers.values() for line in lines if first <= line.day <= last]
+        return BookedVouchers([line for line in dated if line.invoice_number], costly)
 
     def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - the file knows none of them
         """Find nobody, as the file does not know Moment's ids."""

@@ -17,12 +17,7 @@ A_MINUTE = timedelta(minutes=1)
 
 
 def log_in(erp: InspectableErp) -> Identity:
-    """Tell which client of 24SevenOffice the login leads to: the one that is chosen, or the only one there is.
-
-    Raises:
-        MisconfiguredError: the login or the identity is wrong, or there are several to choose from.
-        UnavailableError: 24SevenOffice does not answer now.
-    """
+    """Find the client of 24SevenOffice that the login leads to. Raises as :func:`choose_identity` does."""
     return choose_identity(erp.identities(), erp.identity_id())
 
 
@@ -68,7 +63,7 @@ def _reads(target: Target) -> Iterator[tuple[Message, Callable[[], object], str]
     if target.syncs(EntityType.PROJECT):
         yield msg("projects"), lambda: erp.project(1), ""
     if target.syncs(EntityType.EXPENSE):
-        yield msg("documents"), lambda: erp.files(1), "S15"
+        yield msg("documents"), lambda: erp.files_of([1]), "S15"
 
 
 def _lately(target: Target) -> object:

@@ -92,7 +92,10 @@ def supplier_vouchers(target: Target) -> Iterator[Finding]:
         return
     accounts = AccountRanges.parse(target.settings.expense_accounts)
     names = target.erp.changed_vouchers(accounts, since=target.now - LOOKBACK, until=target.now)
-    vouchers = {name: _visible(target.erp.supplier_voucher(name)) for name in names[-MAX_VOUCHERS:]}
+    vouchers = {
+        name: [line for line in target.erp.supplier_voucher(name) if not line.hidden]
+        for name in names[-MAX_VOUCHERS:]
+    }
     if not vouchers:
         yield unknown(
             msg("There are no vouchers with costs of the last 30 days, so that it is not seen how they look."),
@@ -142,10 +145,6 @@ def _rated(invoice: Invoice) -> Finding:
         msg("See that this is the rate, and for one unit."),
         tests="M8",
     )
-
-
-def _visible(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
-    return [line for line in lines if not line.hidden]
 
 
 def _whole(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
@@ -206,7 +205,7 @@ def _suppliers(vouchers: Mapping[str, Sequence[LedgerLine]]) -> Finding:
 
 def _documents(target: Target, vouchers: Mapping[str, Sequence[LedgerLine]]) -> Iterator[Finding]:
     stamps = {line.stamp for lines in vouchers.values() for line in lines if line.stamp}
-    found = [files for files in map(target.erp.files, sorted(stamps)) if files != VoucherFiles()]
+    found = [files for files in target.erp.files_of(stamps).values() if files != VoucherFiles()]
     approved = sum(len(files.approved) for files in found)
     if approved:
         yield good(msg("The latest vouchers have approved documents: {count}.", count=approved), tests="S6")

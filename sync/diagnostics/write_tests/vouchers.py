@@ -17,13 +17,12 @@ from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, 
 from sync.money import format_kroner, format_rate
 from sync.records import Entry, FiscalYear, LedgerLine, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS
-from sync.rules.vouchers import find_posted
+from sync.rules.vouchers import REVENUE_ACCOUNTS, find_posted
 
 log = structlog.get_logger()
 
 AN_HOUR = timedelta(hours=1)
 ORE_PER_KRONE = 100
-REVENUE_ACCOUNTS = range(3000, 4000)
 
 NUMBER_OFFSET = 1000
 """How far above the next number of the series the voucher is numbered, where numbers are Moment's: its next

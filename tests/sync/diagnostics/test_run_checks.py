@@ -112,7 +112,7 @@ def test_of_a_company_without_invoices_the_first_number_is_reported() -> None:
 def test_what_is_not_synced_is_not_looked_at() -> None:
     erp, moment = OpenFakeErp(), OpenFakeMoment()
     found(erp, moment=moment, entity_types=(EntityType.CUSTOMER,))
-    assert (erp.calls["next_voucher_number"], erp.calls["files"], moment.calls["find_expense"]) == (0, 0, 0)
+    assert (erp.calls["next_voucher_number"], erp.calls["files_of"], moment.calls["find_expense"]) == (0, 0, 0)
 
 
 def test_a_check_that_fails_itself_is_a_finding_and_the_others_go_on() -> None:

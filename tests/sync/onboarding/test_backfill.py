@@ -180,7 +180,7 @@ def test_the_ledger_is_read_once_for_a_year_however_many_slices_there_are(world:
     records = backfill.records(EntityType.INVOICE)
     for start in range(0, len(records), 20):
         backfill.enqueue(EntityType.INVOICE, records[start : start + 20])
-    assert (world.erp.calls["ledger"], world.erp.calls["posted"]) == (1, 0)
+    assert (world.erp.calls["booked_vouchers"], world.erp.calls["posted"]) == (1, 0)
 
 
 def test_customers_and_projects_of_the_period_are_those_changed_since_or_invoiced(world: World) -> None:
@@ -215,7 +215,7 @@ def test_a_forecast_shows_the_very_vouchers_and_writes_nothing(world: World) -> 
     assert second.customer == "Fjord AS (new)"
     assert second.voucher
     assert {entry.project_number for entry in second.voucher.entries} == {2}
-    assert world.erp.calls.keys() <= {"ledger"}
+    assert world.erp.calls.keys() <= {"booked_vouchers"}
     assert job_list.latest(world.database, JobFilter()) == before
     put(world)
     assert first.voucher == world.erp.vouchers[2026, 1]

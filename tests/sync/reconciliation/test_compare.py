@@ -52,7 +52,7 @@ def test_five_thousand_invoices_are_compared_in_a_few_calls(world: World) -> Non
     post(world, *invoices)
     report = compared(world)
     assert (report.agree, report.count("equal")) == (True, 5000)
-    assert dict(world.erp.calls) == {"booked_vouchers": 1, "ledger": 1}
+    assert dict(world.erp.calls) == {"booked_vouchers": 1}
     assert dict(world.moment.calls) == {"invoices_of": 1, "customer": 1, "project": 1}
 
 
@@ -62,7 +62,7 @@ def test_those_that_are_missing_take_two_calls_more_however_many_they_are(world:
     report = compared(world)
     assert (report.count("equal"), len(report.discrepancies)) == (4000, 1000)
     assert {each.type for each in report.discrepancies} == {DiscrepancyType.MISSING}
-    assert dict(world.erp.calls) == {"booked_vouchers": 3, "ledger": 3}
+    assert dict(world.erp.calls) == {"booked_vouchers": 3}
 
 
 def test_a_customer_without_a_number_is_not_compared(world: World) -> None:
@@ -157,7 +157,7 @@ def test_the_documents_of_all_vouchers_are_asked_for_together(world: World) -> N
         world.erp.stamps[n] = VoucherFiles(pending=n % 2 == 0)
     report = expenses(world, FIRST, LAST)
     assert (report.count("equal"), report.count("not_approved"), len(report.discrepancies)) == (1, 999, 999)
-    assert dict(world.erp.calls) == {"booked_vouchers": 1, "ledger": 1, "files_of": 1}
+    assert dict(world.erp.calls) == {"booked_vouchers": 1, "files_of": 1}
 
 
 def test_a_report_with_expenses_survives_being_kept_and_what_is_known_of_them_is_set_apart(world: World) -> None:

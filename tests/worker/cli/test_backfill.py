@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from i18n.formatting import OSLO
 from integrations.twentyfour.budget_scripts import EVENTS
+from models.connections.account_ranges import AccountRanges
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox import links
@@ -158,7 +159,8 @@ def test_there_is_no_room_where_only_the_reserve_for_events_is_left(container: C
 
 def test_what_a_backfill_asks_itself_counts_as_polls(container: Container, connection: Connection) -> None:
     today = clock().date()
-    backfill_of(container, connection, first=today, last=today).context.erp.ledger(today, today)
+    erp = backfill_of(container, connection, first=today, last=today).context.erp
+    erp.booked(today, today, costs=AccountRanges(()))
     usage = container.budget.usage()
     assert usage
     assert (usage.events, usage.polls > 0) == (0, True)
