@@ -11,11 +11,11 @@ and ``unknown_project``.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 
 from i18n.messages import msg
 from models.connections.account_ranges import AccountRanges
@@ -130,6 +130,17 @@ class _Drafted:
     draft: ExpenseDraft
     cost: Cost
 
+    @property
+    def about(self) -> partial[Discrepancy]:
+        return partial(
+            Discrepancy,
+            number=self.draft.invoice_number,
+            day=self.draft.day,
+            vouchers=(self.supplier_voucher.name,),
+            amount=self.draft.amount,
+            expense=self.key,
+        )
+
 
 @dataclass
 class _ExpenseReconciliation:
@@ -150,10 +161,10 @@ class _ExpenseReconciliation:
         ]
         files = sources.files_of({stamp for each in purchases for stamp in each.stamps})
         for each in sorted(purchases, key=lambda each: [int(part) for part in each.name.split("-")]):
-            self._check(each, merged(files[stamp] for stamp in sorted(each.stamps)))
+            self.discrepancies += self._check(each, merged(files[stamp] for stamp in sorted(each.stamps)))
         for name, held in sorted(sources.expenses.items()):
             if name.startswith(OURS) and name not in self.checked:
-                self._only_in_moment(name.removeprefix(OURS), held)
+                self.discrepancies += self._only_in_moment(name.removeprefix(OURS), held)
         self.counts["not_approved"] = len(self.pending)
         totals = [
             Total(account, "", moment, ledger)
@@ -192,7 +203,7 @@ class _ExpenseReconciliation:
         keys = [key_of(name, cost.project_number, cost.account) for cost in costs]
         return all(external_id(key) in self.sources.expenses for key in keys)
 
-    def _check(self, purchase: _SupplierVoucher, files: VoucherFiles) -> None:
+    def _check(self, purchase: _SupplierVoucher, files: VoucherFiles) -> Iterator[Discrepancy]:
         supplier, invoice_number = read_off(files)
         supply = supplier_invoice_of(purchase.lines, supplier=supplier, invoice_number=invoice_number)
         drafts = drafts_of(purchase.name, purchase.costs, supply, settings=self.sources.settings)
@@ -202,24 +213,22 @@ class _ExpenseReconciliation:
             held = self.sources.expenses.get(draft.external_id, ())
             if any(map(self.sources.concerns, [draft.day, *(each.day for each in held)])):
                 standing = _Drafted(purchase, key, draft, cost)
-                self._compare(standing, held) if held else self._missing(standing, pending=waits)
+                yield from self._compare(standing, held) if held else self._missing(standing, pending=waits)
 
-    def _compare(self, drafted: _Drafted, held: Sequence[ExistingExpense]) -> None:
+    def _compare(self, drafted: _Drafted, held: Sequence[ExistingExpense]) -> Iterator[Discrepancy]:
         self._add_up(drafted.cost.account, held, draft=drafted.draft)
         expense = held[0]
         if len(held) > 1:
-            self._duplicated(drafted, [each.id for each in held])
+            yield self._duplicated(drafted, [each.id for each in held])
         elif expense.unreadable:
-            self._add_discrepancy(drafted, DiscrepancyType.UNREADABLE, expense.id, because=expense.unreadable)
+            yield drafted.about(DiscrepancyType.UNREADABLE, moment_id=expense.id, because=expense.unreadable)
         elif found := self._differences_of(drafted, expense):
-            because = INVOICED if expense.invoiced else ""
-            self._add_discrepancy(
-                drafted, DiscrepancyType.DIFFERENT_IN_MOMENT, expense.id, found=found, because=because
-            )
+            about = partial(drafted.about, moment_id=expense.id, because=INVOICED if expense.invoiced else "")
+            yield about(DiscrepancyType.DIFFERENT_IN_MOMENT, differences=found)
         else:
             self.counts["equal"] += 1
 
-    def _duplicated(self, drafted: _Drafted, ids: Sequence[str]) -> None:
+    def _duplicated(self, drafted: _Drafted, ids: Sequence[str]) -> Discrepancy:
         linked, _ = self.sources.links.get(drafted.key, ("", None))
         kept = linked if linked in ids else ids[0]
         told = msg(
@@ -228,9 +237,9 @@ class _ExpenseReconciliation:
             ids=", ".join(ids),
             kept=kept,
         )
-        self._add_discrepancy(drafted, DiscrepancyType.DUPLICATED_IN_MOMENT, kept, because=told)
+        return drafted.about(DiscrepancyType.DUPLICATED_IN_MOMENT, moment_id=kept, because=told)
 
-    def _missing(self, drafted: _Drafted, *, pending: bool) -> None:
+    def _missing(self, drafted: _Drafted, *, pending: bool) -> Iterator[Discrepancy]:
         expense_id, link = self.sources.links.get(drafted.key, ("", None))
         if link and link.fingerprint == MISSING:
             self.counts["removed"] += 1
@@ -238,9 +247,9 @@ class _ExpenseReconciliation:
             self.pending.add(drafted.supplier_voucher.name)
         else:
             self._add_up(drafted.cost.account, (), draft=drafted.draft)
-            self._add_discrepancy(drafted, DiscrepancyType.NOT_IN_MOMENT, expense_id)
+            yield drafted.about(DiscrepancyType.NOT_IN_MOMENT, moment_id=expense_id)
 
-    def _only_in_moment(self, key: str, held: Sequence[ExistingExpense]) -> None:
+    def _only_in_moment(self, key: str, held: Sequence[ExistingExpense]) -> Iterator[Discrepancy]:
         """Tell of an expense that no cost of the ledger is to become, unless other days are about it."""
         expense = next((each for each in held if self.sources.concerns(each.day)), None)
         if expense is None:
@@ -257,18 +266,16 @@ class _ExpenseReconciliation:
             else ()
         )
         unlinked = "" if unread or key in self.sources.links else UNLINKED
-        self.discrepancies.append(
-            Discrepancy(
-                DiscrepancyType.DIFFERENT_IN_MOMENT if found else DiscrepancyType.MOMENT_ONLY,
-                expense.invoice_number,
-                expense.day or self.sources.first,
-                expense.id,
-                (named[1],) if named else (),
-                expense.amount,
-                found,
-                INVOICED if expense.invoiced else unlinked,
-                key,
-            )
+        yield Discrepancy(
+            DiscrepancyType.DIFFERENT_IN_MOMENT if found else DiscrepancyType.MOMENT_ONLY,
+            number=expense.invoice_number,
+            day=expense.day or self.sources.first,
+            moment_id=expense.id,
+            vouchers=(named[1],) if named else (),
+            amount=expense.amount,
+            differences=found,
+            because=INVOICED if expense.invoiced else unlinked,
+            expense=key,
         )
 
     def _kept(self, key: str) -> bool:
@@ -292,27 +299,3 @@ class _ExpenseReconciliation:
         self.sums[account][0] += sum(each.amount for each in held if self.sources.concerns(each.day))
         if draft and self.sources.concerns(draft.day):
             self.sums[account][1] += draft.amount
-
-    def _add_discrepancy(
-        self,
-        drafted: _Drafted,
-        discrepancy_type: DiscrepancyType,
-        expense_id: str,
-        *,
-        found: tuple[FieldDifference, ...] = (),
-        because: str = "",
-    ) -> None:
-        draft = drafted.draft
-        self.discrepancies.append(
-            Discrepancy(
-                discrepancy_type,
-                draft.invoice_number,
-                draft.day,
-                expense_id,
-                (drafted.supplier_voucher.name,),
-                draft.amount,
-                found,
-                because,
-                drafted.key,
-            )
-        )

@@ -1,9 +1,10 @@
 """Whether the invoices agree: each one of Moment against the ledger of 24SevenOffice."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from itertools import chain
 
 from models.enums import EntityType, Lane
@@ -11,7 +12,7 @@ from models.inbox import links
 from sync.engine.context import SyncContext, is_int32
 from sync.errors import RejectedError
 from sync.money import format_rate
-from sync.reconciliation.differences import UNKNOWN, FieldDifference, compare_voucher, expected_parts, parts_of
+from sync.reconciliation.differences import UNKNOWN, compare_voucher, expected_parts, parts_of
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from sync.records import ExportStatus, Invoice, LedgerLine, Voucher
 from sync.rules.vouchers import voucher_of
@@ -103,23 +104,20 @@ class _InvoiceReconciliation:
             names = self._names(invoice)
             self.matched.update(names)
             if self._concerned(invoice.day, names):
-                self._check(invoice, names)
+                self.discrepancies += self._check(invoice, names)
         for name, lines in self.vouchers.items():
             self._add_up(name, lines)
             if name not in self.matched and any(map(self._inside, lines)):
-                self._only_there(name, lines)
+                self.discrepancies.append(self._only_there(name, lines))
+        rates = {code: format_rate(rate) for code, rate in sources.rates.items()}
         totals = [
-            Total(account, code, moment, ledger, self._rate(code))
+            Total(account, code, moment, ledger, rates.get(code, ""))
             for (account, code), (moment, ledger) in sorted(self.sums.items())
             if moment or ledger
         ]
         return ReconciliationReport(
             sources.first, sources.last, dict(self.counts), totals, self.discrepancies, drafts=self.drafts
         )
-
-    def _rate(self, vat_code: str) -> str:
-        rate = self.sources.rates.get(vat_code)
-        return "" if rate is None else format_rate(rate)
 
     def _vouchers(self) -> dict[str, list[LedgerLine]]:
         vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
@@ -153,67 +151,49 @@ class _InvoiceReconciliation:
     def _inside(self, line: LedgerLine) -> bool:
         return not line.hidden and self.sources.first <= line.day <= self.sources.last
 
-    def _check(self, invoice: Invoice, names: tuple[str, ...]) -> None:
+    def _check(self, invoice: Invoice, names: tuple[str, ...]) -> Iterator[Discrepancy]:
         if invoice.export_status is not ExportStatus.TO_TRANSFER and invoice.id not in self.sources.linked:
             self.counts[invoice.export_status] += 1
             self.left.update(names)
             return
         if invoice.unreadable:
-            self._add_discrepancy(invoice, DiscrepancyType.UNREADABLE, names, because=invoice.unreadable)
+            yield _about(invoice)(DiscrepancyType.UNREADABLE, vouchers=names, because=invoice.unreadable)
             return
         try:
             expected = self.sources.expected(invoice)
         except RejectedError as refusal:
-            self._add_discrepancy(invoice, DiscrepancyType.UNREADABLE, names, because=refusal.message)
+            yield _about(invoice)(DiscrepancyType.UNREADABLE, vouchers=names, because=refusal.message)
             return
         if self.sources.first <= invoice.day <= self.sources.last:
             self._expect(expected)
-        self._compare(invoice, expected, names)
+        yield from self._compare(invoice, expected, names)
 
-    def _compare(self, invoice: Invoice, expected: Voucher, names: tuple[str, ...]) -> None:
+    def _compare(self, invoice: Invoice, expected: Voucher, names: tuple[str, ...]) -> Iterator[Discrepancy]:
         standing = tuple(name for name in names if any(not line.hidden for line in self.vouchers[name]))
         lines = [line for name in standing for line in self.vouchers[name]]
         amount = expected.entries[0].amount
+        about = partial(_about(invoice), amount=amount)
         if not lines:
             unseen = self.drafts and invoice.id in self.sources.linked
             if unseen and not names:
                 self.counts["unseen"] += 1
             else:
-                self._add_discrepancy(
-                    invoice, DiscrepancyType.HIDDEN if names else DiscrepancyType.MISSING, names, amount=amount
-                )
+                yield about(DiscrepancyType.HIDDEN if names else DiscrepancyType.MISSING, vouchers=names)
             return
         found = compare_voucher(expected, lines, rates=self.sources.rates)
         if not found:
             self.counts["equal"] += 1
         elif len(standing) > 1 and _cancel_out(lines):
-            self._add_discrepancy(invoice, DiscrepancyType.REVERSED, standing, amount=amount)
+            yield about(DiscrepancyType.REVERSED, vouchers=standing)
         elif len(standing) > 1 and abs(self._owed(lines)) != abs(amount):
-            self._add_discrepancy(invoice, DiscrepancyType.DUPLICATED, standing, amount=amount)
+            yield about(DiscrepancyType.DUPLICATED, vouchers=standing)
         else:
-            self._add_discrepancy(invoice, DiscrepancyType.DIFFERENT, standing, amount=amount, found=found)
+            yield about(DiscrepancyType.DIFFERENT, vouchers=standing, differences=tuple(found))
 
-    def _only_there(self, name: str, lines: Sequence[LedgerLine]) -> None:
+    def _only_there(self, name: str, lines: Sequence[LedgerLine]) -> Discrepancy:
         number = next((line.invoice_number for line in lines if line.invoice_number), "")
-        self.discrepancies.append(
-            Discrepancy(
-                DiscrepancyType.LEDGER_ONLY, number, lines[0].day, vouchers=(name,), amount=self._owed(lines)
-            )
-        )
-
-    def _add_discrepancy(
-        self,
-        invoice: Invoice,
-        discrepancy_type: DiscrepancyType,
-        names: tuple[str, ...],
-        *,
-        amount: int = 0,
-        found: Sequence[FieldDifference] = (),
-        because: str = "",
-    ) -> None:
-        number = str(invoice.number or "")
-        self.discrepancies.append(
-            Discrepancy(discrepancy_type, number, invoice.day, invoice.id, names, amount, tuple(found), because)
+        return Discrepancy(
+            DiscrepancyType.LEDGER_ONLY, number, lines[0].day, vouchers=(name,), amount=self._owed(lines)
         )
 
     def _owed(self, lines: Iterable[LedgerLine]) -> int:
@@ -232,6 +212,10 @@ class _InvoiceReconciliation:
             revenue = (line for line in inside if line.account != self.receivables)
             for part in parts_of(revenue, rates=self.sources.rates):
                 self.sums[part.account, part.vat_code][1] += part.amount
+
+
+def _about(invoice: Invoice) -> partial[Discrepancy]:
+    return partial(Discrepancy, number=str(invoice.number or ""), day=invoice.day, moment_id=invoice.id)
 
 
 def _cancel_out(lines: Iterable[LedgerLine]) -> bool:
