@@ -16,15 +16,10 @@ _POLICY = b"5.7."  # such an answer is about us or our server: the same address 
 
 
 class Mailer:
-    """Sends mails, each on a connection of its own.
+    """Sends mails, each on a connection of its own; ``timeout`` are seconds for each answer of the server.
 
-    Args:
-        smtp_url: ``smtp://``, ``smtp+starttls://`` or ``smtps://``, with ``user:password@`` where the server asks
-            for it (percent-encoded).
-        timeout: seconds for each answer of the server.
-
-    Raises:
-        ValueError: the address is none of these.
+    ``smtp_url`` is ``smtp://``, ``smtp+starttls://`` or ``smtps://``, with ``user:password@`` where the server
+    asks for it (percent-encoded). Raises ValueError for any other.
     """
 
     def __init__(self, smtp_url: SecretStr, *, timeout: float) -> None:
@@ -40,14 +35,15 @@ class Mailer:
     def send(self, message: EmailMessage) -> None:
         """Hand a mail over to the server.
 
-        Raises:
-            UnavailableError: the server did not take it now; sent again later, it may arrive twice with one
-                Message-ID.
-            RejectedError: there is no such address, for one of its addresses. All others have it.
+        Raises UnavailableError where the server did not take it now; sent again later, it may arrive twice with
+        one Message-ID. Raises RejectedError where one of its addresses does not exist; all others have it.
         """
         try:
             with self._connect() as server:
-                self._introduce(server)
+                if self._scheme == "smtp+starttls":
+                    server.starttls(context=ssl.create_default_context())
+                if self._login:
+                    server.login(*self._login)
                 refused = server.send_message(message)
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
@@ -62,12 +58,6 @@ class Mailer:
             trusted = ssl.create_default_context()
             return smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=trusted)
         return smtplib.SMTP(self._host, self._port, timeout=self._timeout)
-
-    def _introduce(self, server: smtplib.SMTP) -> None:
-        if self._scheme == "smtp+starttls":
-            server.starttls(context=ssl.create_default_context())
-        if self._login:
-            server.login(*self._login)
 
 
 def _refusal(refused: dict[str, tuple[int, bytes]]) -> RejectedError | UnavailableError:

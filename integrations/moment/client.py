@@ -100,12 +100,9 @@ class ReadCache(Generic[K, V]):
 class MomentSite:
     """Moment as all connections of a process reach it.
 
-    Args:
-        record_url: where a person opens a record, with ``{company}``, ``{kind}`` and ``{id}``.
-        answer_seconds: time-out for each silence before and within an answer, and for its body as a whole.
-        charts: the financial accounts of companies by id; a changed tax code takes effect that much later.
-        project_ids: the projects that were found by their number.
-        read_ahead_pool: threads that read the records of a batch ahead.
+    ``record_url`` is where a person opens a record, with ``{company}``, ``{kind}`` and ``{id}``.
+    ``answer_seconds`` is the time-out for each silence before and within an answer, and for its body as a whole.
+    ``charts`` are the financial accounts of companies by id; a changed tax code takes effect that much later.
     """
 
     url: str
@@ -130,10 +127,8 @@ class _Page:
 class Upload:
     """A form with one file (assumption M4), sent once and a piece at a time, so that no file is ever held whole.
 
-    Args:
-        content: is read from where it stands to its end.
-        name: of the file; what is neither a letter, a digit nor one of ``-_.,&()+`` and space becomes a hyphen.
-        media_type: the file's media type, such as "application/pdf".
+    ``content`` is read from where it stands to its end. Of the ``name``, what is neither a letter, a digit nor one
+    of ``-_.,&()+`` and space becomes a hyphen.
     """
 
     def __init__(self, content: BinaryIO, *, name: str, media_type: str) -> None:
@@ -259,22 +254,19 @@ class MomentClient:
 
     def delete(self, path: str) -> bool:
         """Remove a record, False where Moment has none of this id; safe to repeat."""
-        call = self._call(msg("removing {what}", what=_list_of(path)))
+        call = Call(msg("removing {what}", what=_list_of(path)), self._company)
         return self._send(call, "DELETE", path) is not None
 
     def upload(self, path: str, file: Upload) -> None:
         """Send a file, a piece at a time; not safe to repeat."""
-        call = self._call(msg("saving a file of {what}", what=_list_of(path)), repeatable=False)
+        call = Call(msg("saving a file of {what}", what=_list_of(path)), self._company, repeatable=False)
         _found(call, self._send(call, "POST", path, body=file))
 
     def _read_call(self, path: str) -> Call:
-        return self._call(msg("reading {what}", what=_list_of(path)))
+        return Call(msg("reading {what}", what=_list_of(path)), self._company)
 
     def _write_call(self, path: str, *, repeatable: bool) -> Call:
-        return self._call(msg("saving {what}", what=_list_of(path)), repeatable=repeatable)
-
-    def _call(self, doing: Message, *, repeatable: bool = True) -> Call:
-        return Call(doing, self._company, repeatable)
+        return Call(msg("saving {what}", what=_list_of(path)), self._company, repeatable=repeatable)
 
     def _send(
         self,

@@ -43,15 +43,11 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
     Only one that shall travel is read whole. A draft, or one that a person took out of the transfer, has no lines
     and no day of its own here, so that nothing in it can be refused.
 
-    Args:
-        values: the invoice.
-        account: finds the record of a financial account by its Moment id.
-        number: tells the number of another invoice by its Moment id, where it is still there.
+    ``account`` finds the record of a financial account by its Moment id, ``number`` the number of another invoice.
 
-    Raises:
-        RejectedError: something is missing or of a wrong kind, an account is not there, or the export status is
-            a word that we do not know; posting such an invoice could post what somebody wants kept out, leaving
-            it out could lose it, so a person decides.
+    Raises RejectedError where something is missing or of a wrong kind, an account is not there, or the export
+    status is a word that we do not know: posting such an invoice could post what somebody wants kept out, leaving
+    it out could lose it, so a person decides.
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     finalized = is_finalized(values)
@@ -143,23 +139,20 @@ def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) 
 def _lines(fields: Fields, account: Chart) -> Iterator[InvoiceLine]:
     for row in fields.lines("invoiceLines"):
         amount = row.required(row.money, "amountInclVat")
-        if amount:  # a line of text moves no money and names no account
-            yield _line(row, amount, account)
-
-
-def _line(row: Fields, amount: Decimal, account: Chart) -> InvoiceLine:
-    account_id = row.required(row.key, "financialAccountId")
-    booked_on = account(account_id)
-    if booked_on is None:
-        raise row.refused(msg("Financial account {id} is not in Moment", id=account_id))
-    return InvoiceLine(
-        amount=amount,
-        account=booked_on.required(booked_on.whole, "accountNumber"),
-        tax_code=booked_on.text("externalTaxCode"),
-        project_id=row.key("projectId"),
-        account_id=account_id,
-        vat=row.number("vatPercentage"),
-    )
+        if not amount:
+            continue  # a line of text moves no money and names no account
+        account_id = row.required(row.key, "financialAccountId")
+        booked_on = account(account_id)
+        if booked_on is None:
+            raise row.refused(msg("Financial account {id} is not in Moment", id=account_id))
+        yield InvoiceLine(
+            amount=amount,
+            account=booked_on.required(booked_on.whole, "accountNumber"),
+            tax_code=booked_on.text("externalTaxCode"),
+            project_id=row.key("projectId"),
+            account_id=account_id,
+            vat=row.number("vatPercentage"),
+        )
 
 
 def chart(rows: Iterable[Mapping[str, object]]) -> dict[str, Fields]:

@@ -59,15 +59,16 @@ class ErasureResult:
 def erase_connection(database: Database, connection_id: int, *, actor: str, now: datetime) -> Sequence[str]:
     """Erase a connection that is paused, and tell which users see none any more.
 
-    Raises:
-        JobsRunningError: a worker still has records in hand; nothing was erased.
+    Raises JobsRunningError where a worker still has records in hand; nothing was erased.
     """
     held = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
     if database.scalar(select(LaneRow.entity_type).where(*held).limit(1)):
         raise JobsRunningError(
             "A worker has some of its records in hand. It is paused: try again in a few minutes."
         )
-    while _erase_jobs(database, connection_id):
+    some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
+    erase_some = delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)
+    while database.scalars(erase_some):
         pass
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
@@ -82,8 +83,7 @@ def erase_connection(database: Database, connection_id: int, *, actor: str, now:
 def erase_person(database: Database, person: Person, *, actor: str, now: datetime) -> ErasureResult:
     """Take a person out of every text that names them, and out of all that was said about their own records.
 
-    Raises:
-        LastAdministratorError: they are the last who may manage users.
+    Raises LastAdministratorError where they are the last who may manage users.
     """
     count, left = 0, []
     for trace in personal_data.find(database, person):
@@ -95,11 +95,6 @@ def erase_person(database: Database, person: Person, *, actor: str, now: datetim
     what = msg("erased a person from {count} texts", count=count)
     database.execute(insert(AuditRow).values(at=now, actor=actor, action=what))
     return ErasureResult(count, left)
-
-
-def _erase_jobs(database: Database, connection_id: int) -> int:
-    some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
-    return len(database.scalars(delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)))
 
 
 def _forget_name(session: Session, name: str) -> None:

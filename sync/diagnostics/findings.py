@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import structlog
@@ -33,12 +34,8 @@ class CheckStatus(StrEnum):
 class Finding:
     """One thing that was looked at.
 
-    Args:
-        status: how it was found.
-        message: what was found, in a sentence.
-        remedy: what to do about it; empty where nothing is to be done.
-        setting: the setting by which it is mended, if there is one.
-        tests: the assumptions that it tests, such as "S1", as docs/assumptions.md numbers them.
+    ``remedy`` is empty where nothing is to be done. ``setting`` names the one by which it is mended, if there is
+    one, and ``tests`` the assumptions that it tests, such as "S1", as docs/assumptions.md numbers them.
     """
 
     status: CheckStatus
@@ -64,18 +61,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A connection as the doctor sees it.
+    """A connection as the doctor sees it; instants in UTC.
 
-    Args:
-        settings: what is looked at.
-        moment: the company in Moment.
-        erp: the client in 24SevenOffice.
-        now: the instant of the visit, in UTC.
-        last_webhooks: when Moment last told of each kind of record (UTC).
-        missed_webhooks: how many changes in the last seven days Moment sent no notification of, by kind of record.
-        pending_invoices: how many invoices are on their way.
-        last_invoice: the invoice that came across last, if one has.
-        api_key_saved_at: when Moment's API key was entered (UTC), if that is known.
+    ``last_webhooks`` tells when Moment last told of each kind of record, ``missed_webhooks`` how many changes of
+    the last seven days Moment sent no notification of, and ``last_invoice`` the invoice that came across last.
     """
 
     settings: ConnectionSettings
@@ -97,20 +86,13 @@ class Target:
         return entity_type in self.settings.entity_types
 
 
-def good(what: str, *, setting: str = "", tests: str = "") -> Finding:
-    return Finding(CheckStatus.GOOD, what, setting=setting, tests=tests)
+good = partial(Finding, CheckStatus.GOOD)
+unknown = partial(Finding, CheckStatus.UNKNOWN)
+not_needed = partial(Finding, CheckStatus.NOT_NEEDED)
 
 
 def bad(what: str, remedy: str, *, setting: str = "", tests: str = "") -> Finding:
     return Finding(CheckStatus.BAD, what, remedy, setting, tests)
-
-
-def unknown(what: str, remedy: str = "", *, setting: str = "", tests: str = "") -> Finding:
-    return Finding(CheckStatus.UNKNOWN, what, remedy, setting, tests)
-
-
-def not_needed(what: str) -> Finding:
-    return Finding(CheckStatus.NOT_NEEDED, what)
 
 
 def failed(error: SyncError, *, tests: str = "") -> Finding:

@@ -130,7 +130,8 @@ def _is_person_and_business(customer: Customer, company: Company) -> bool:
 
 
 def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Company]:
-    return [each for each in companies if not _another_company(customer, each)]
+    """Leave out those that have another organization number."""
+    return [each for each in companies if len({*_organization_numbers(customer, each)} - {""}) <= 1]
 
 
 def _agrees(customer: Customer, company: Company) -> bool:
@@ -145,11 +146,6 @@ def _alike(customer: Customer, company: Company) -> bool:
     """Tell whether two may be one by their organization numbers or, nearly, by their names."""
     names = SequenceMatcher(None, folded(customer.name), folded(company.name))
     return _agrees(customer, company) or names.ratio() >= NAME_SIMILARITY
-
-
-def _another_company(customer: Customer, company: Company) -> bool:
-    ours, theirs = _organization_numbers(customer, company)
-    return bool(ours and theirs and ours != theirs)
 
 
 def _organization_numbers(*both: Customer | Company) -> Iterator[str]:

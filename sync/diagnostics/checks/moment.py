@@ -1,6 +1,6 @@
 """What Moment shows us: the company, its records, the activity of expenses, and what only a person can see."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -32,13 +32,9 @@ def records(target: Target) -> Iterator[Finding]:
     """Read one customer and one project, as far as they travel and there is one, and one that is not there."""
     for entity_type, tests in ((EntityType.CUSTOMER, "M2, M5"), (EntityType.PROJECT, "M3, M5")):
         if target.syncs(entity_type):
-            yield read_finding(entity_type, partial(_one, target, entity_type), tests)
+            yield read_finding(entity_type, partial(list, latest(target, entity_type, limit=1)), tests)
     if target.syncs(EntityType.CUSTOMER):
         yield _absent(target)
-
-
-def _one(target: Target, entity_type: EntityType) -> Sequence[object]:
-    return list(latest(target, entity_type, limit=1))
 
 
 def latest(target: Target, entity_type: EntityType, *, limit: int) -> Iterator[Customer | Project | Invoice]:

@@ -48,6 +48,7 @@ def _activity(context: WriteTestContext, project_id: str) -> Generator[Finding, 
 
 
 def _made(context: WriteTestContext, project_id: str, activity_id: str) -> Iterator[Finding]:
+    """Make an expense, look at it and give it a file; it is removed again whatever comes of that."""
     told = msg("an expense of 1 krone on project {id} in Moment, “{name}”", id=project_id, name=context.name)
     context.artifacts.creating("expense", told)
     try:
@@ -58,7 +59,9 @@ def _made(context: WriteTestContext, project_id: str, activity_id: str) -> Itera
         yield write_failed(error, tests="M4, M15")
         return
     context.artifacts.created("expense", told)
-    yield from _tried(context, expense_id)
+    yield from safely("expenses.found", _found(context, expense_id))
+    yield from safely("expenses.attached", _attached(context, expense_id))
+    yield from _removed(context, expense_id)
 
 
 def _draft(context: WriteTestContext, project_id: str, activity_id: str) -> ExpenseDraft:
@@ -80,13 +83,6 @@ def _cleared(context: WriteTestContext) -> None:
     while left := context.target.moment.find_expense(TEST_ID):
         if not context.target.moment.delete_expense(left):
             return
-
-
-def _tried(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
-    """Look at the expense and give it a file; it is removed again whatever comes of that."""
-    yield from safely("expenses.found", _found(context, expense_id))
-    yield from safely("expenses.attached", _attached(context, expense_id))
-    yield from _removed(context, expense_id)
 
 
 def _found(context: WriteTestContext, expense_id: str) -> Iterator[Finding]:
