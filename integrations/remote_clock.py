@@ -20,12 +20,7 @@ MAX_LAG = timedelta(hours=1)
 
 
 class RemoteClock:
-    """What the answers of a system said of its clock last; threads may share it.
-
-    Args:
-        system: its name, for the log.
-        clock: our own, in UTC.
-    """
+    """What the answers of a system said of its clock last; threads may share it. ``clock`` is ours, in UTC."""
 
     def __init__(self, system: str, clock: Callable[[], datetime]) -> None:
         self._system, self._clock, self._lag = system, clock, timedelta()

@@ -59,13 +59,8 @@ class BoundedAdapter(HTTPAdapter):
     (:mod:`sync.engine.write_deadline`); for a file, which takes its time, it counts whether there was leave when
     it began.
 
-    Args:
-        seconds: how long what was sent may go unacknowledged, before the connection is given up.
-        pool_maxsize: connections kept open to a host.
-        name: tells the operation that a request is; one of a few, without an id in it.
-        writes: tells whether a request saves something.
-        on_call: is told of each call.
-        remote_clock: hears what answers say of the system's clock.
+    After ``seconds`` without acknowledgement of what was sent the connection is given up. ``name`` tells the
+    operation that a request is, one of a few and without an id in it, and ``writes`` whether it saves something.
     """
 
     def __init__(

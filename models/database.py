@@ -109,8 +109,7 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """Open a transaction: committed at the end, rolled back by an error.
 
-        Raises:
-            DatabaseUnavailableError: PostgreSQL is down, went down, or did not answer in time.
+        Raises DatabaseUnavailableError where PostgreSQL is down, went down, or did not answer in time.
         """
         with _translating_errors(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
@@ -120,9 +119,7 @@ class Database:
         """Lend a connection for one statement, which is a transaction by itself: one round trip instead of three.
 
         It tells rows of columns; the objects that a session would make of them take longer than the statement.
-
-        Raises:
-            DatabaseUnavailableError: as :meth:`transaction` does.
+        Raises as :meth:`transaction` does.
         """
         with _translating_errors(), self._single.connect() as connection:
             yield connection
@@ -205,8 +202,7 @@ def migrate(url: SecretStr) -> None:
 def downgrade(url: SecretStr, *, to: str) -> None:
     """Take the tables back to an older version, such as ``0010``, and forget what only newer ones hold.
 
-    Raises:
-        NoDowngradeError: there is no such version, or it is not older.
+    Raises NoDowngradeError where there is no such version, or it is not older.
     """
     try:
         command.downgrade(_migrations(url), to)
@@ -215,11 +211,7 @@ def downgrade(url: SecretStr, *, to: str) -> None:
 
 
 def is_behind(database: Database) -> bool:
-    """Tell whether the tables are older than this program, or not there; newer ones are those of an upgrade.
-
-    Raises:
-        DatabaseUnavailableError: PostgreSQL does not answer.
-    """
+    """Tell whether the tables are older than this program, or not there; newer ones are those of an upgrade."""
     try:
         with database.statement() as connection:
             version = connection.scalar(text("select version_num from alembic_version"))

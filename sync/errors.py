@@ -20,13 +20,8 @@ class SyncError(Exception):
 
     ``title`` names the record as a person does. ``outcome_unknown`` says that something may have been saved all
     the same, so that whoever tries next looks before it writes. ``retry_after`` is the least wait that the other
-    system asks for, if it says.
-
-    Args:
-        message: what is wrong, in plain words, with the record's own numbers.
-        error_code: a short name by which failures of the same cause are listed and tried again together; what it
-            means stands in :mod:`sync.error_codes`.
-        remedy: what the reader can do about it; empty where nothing is needed.
+    system asks for, if it says. Failures of the same ``error_code`` are listed and tried again together; what it
+    means stands in :mod:`sync.error_codes`. ``remedy`` is empty where nothing is needed.
     """
 
     error_code = ""
@@ -53,10 +48,7 @@ class SyncError(Exception):
 
 
 class UnavailableError(SyncError):
-    """The other system did not do it now and will later: tried again by itself.
-
-    Nothing has been saved. ``retry_after`` is the least wait that the other system asks for, if it says.
-    """
+    """The other system did not do it now and will later: nothing was saved, and it is tried again by itself."""
 
     max_retry_after = MAX_RETRY_AFTER
 

@@ -95,15 +95,10 @@ class AlertEmail:
 def compose(
     alerts: Sequence[PendingAlert], *, public_url: str, sender: str, to: str, message_id: str, sent: datetime
 ) -> EmailMessage:
-    """Write the mail that tells one address of these alerts.
+    """Write the mail that tells one address of these alerts, at least one; 50 are shown, the others are counted.
 
-    Args:
-        alerts: what to tell, at least one, in any order; 50 are shown, the others are counted.
-        public_url: where the pages are that the links lead to.
-        sender: the address in From.
-        to: the address of the reader.
-        message_id: by which a mail that is sent again is known as the same, ``<...@...>``.
-        sent: when it is sent, aware.
+    ``public_url`` is where the links lead to. By its ``message_id``, ``<...@...>``, a mail that is sent again is
+    known as the same.
     """
     email = AlertEmail(sorted(alerts, key=lambda alert: (_URGENCY[alert.type], alert.at)), public_url)
     mail = EmailMessage()

@@ -30,12 +30,9 @@ _RETRYABLE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPSt
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as its errors tell of it.
+    """A call as its errors tell of it: ``doing`` says what it is for, such as "reading customers".
 
-    Args:
-        doing: what it is for, such as "reading customers".
-        company: Moment's id of the company.
-        repeatable: whether doing it twice is the same as doing it once.
+    ``repeatable`` says that doing it twice is the same as doing it once.
     """
 
     doing: Message

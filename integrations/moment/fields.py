@@ -33,13 +33,10 @@ def record_id(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields of one record. Reading one raises Rejected where its value is not what it should be.
+    """The fields of one record. Reading one raises RejectedError where its value is not what it should be.
 
-    Args:
-        values: the fields as Moment's API gives them.
-        remedy: what the reader of a refusal can do about it.
-        record: Moment's id of the record.
-        part: where in the record these fields are, such as "invoice line 2"; None for the record itself.
+    ``remedy`` is what the reader of that can do about it. ``record`` is Moment's id of the record, and ``part``
+    where in it these fields are, such as "invoice line 2"; None for the record itself.
     """
 
     values: Mapping[str, object]

@@ -38,17 +38,12 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class OpenIdConnectProvider:
-    """An OpenID provider, found by its issuer.
+    """An OpenID provider, found by its issuer; fulfils :class:`~models.users.sign_in.OpenIdProvider`.
 
-    Args:
-        issuer: its address, written as it writes it itself.
-        client: what it calls this installation, and the secret that it gave it.
-        callback_url: address of ours that it sends people back to.
-        timeout: seconds for reaching it and for its answer.
-        clock: tells the time, in UTC.
-
-    Raises:
-        ValueError: the issuer's address is not an https one, or what it gave us is missing.
+    ``issuer`` is its address as it writes it itself, ``client`` what it calls this installation and the secret
+    that it gave it, and ``callback_url`` where it sends people back to. ``timeout`` are seconds for reaching it
+    and for its answer. Raises ValueError where the issuer's address is not an https one, or what it gave us is
+    missing.
     """
 
     def __init__(

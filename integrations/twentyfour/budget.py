@@ -80,11 +80,8 @@ class Usage:
 class Budget:
     """Hands out requests to all workers of an installation: for events on no connection's account by itself.
 
-    Args:
-        redis: shared by all workers.
-        clock: tells the time in UTC.
-        milliseconds: tells the milliseconds of a simulation; by default Redis tells the time.
-        on_refused: hears of each request that there was none for: whether it was a poll's, and the reason.
+    ``milliseconds`` tells those of a simulation; by default Redis tells the time. ``on_refused`` hears of each
+    request that there was none for: whether it was a poll's, and the reason.
     """
 
     def __init__(

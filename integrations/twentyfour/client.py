@@ -60,10 +60,8 @@ class _Answer:
 class SoapClient:
     """Calls operations of 24SevenOffice's services.
 
-    Args:
-        connect_seconds: time-out for reaching a host, and for a request to arrive there.
-        answer_seconds: time-out for each part of an answer.
-        threads: how many may call at a time without waiting for a connection.
+    ``connect_seconds`` is the time-out for reaching a host and for a request to arrive there, ``answer_seconds``
+    that for each part of an answer. ``threads`` may call at a time without waiting for a connection.
     """
 
     def __init__(  # noqa: PLR0913 - all by name

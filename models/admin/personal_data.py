@@ -54,8 +54,7 @@ class PersonalDataMatch:
 class Person:
     """Whom one looks for, by each of their names and addresses, whatever their case.
 
-    Raises:
-        ValueError: one of them is too short.
+    Raises ValueError where one of them is too short.
     """
 
     def __init__(self, names: Collection[str]) -> None:

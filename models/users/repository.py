@@ -81,8 +81,7 @@ def add(
 ) -> User:
     """Add a user; one without a password signs in by OpenID Connect only.
 
-    Raises:
-        InvalidInputError: the address is none or taken, the password too short, or a connection unknown.
+    Raises InvalidInputError where the address is none or taken, the password too short, or a connection unknown.
     """
     row = UserRow(
         email=_address(email),
@@ -142,10 +141,7 @@ def all_users(database: Database) -> Sequence[User]:
 def update(database: Database, user_id: int, rights: Rights, *, actor: str, now: datetime) -> None:
     """Give a user another role or other connections.
 
-    Raises:
-        UnknownUserError: there is none.
-        InvalidInputError: a connection is unknown.
-        LastAdministratorError: they are the last who may manage users.
+    Raises UnknownUserError, InvalidInputError for an unknown connection, or LastAdministratorError.
     """
     with database.transaction() as session:
         row = _row(session, user_id)

@@ -30,19 +30,15 @@ class OpenIdProvider(Protocol):
 
     def begin(self) -> tuple[str, dict[str, str]]:
         """Tell where to send somebody, and what to keep until they are back."""
-        ...
 
     def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
         """Tell who has come back with this code, having begun with what was kept."""
-        ...
 
 
 def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> int:
     """Tell the id of the user whose password this is; it takes as long for one whom nobody knows.
 
-    Raises:
-        SignInRefusedError: there is no such user, they are disabled, or it is not their password.
-        throttle.TooManySignInsError: it was tried too often from ``address``.
+    Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
     """
     caller = throttle.caller(email, address)
     throttle.record_attempt(database, caller, now=now)

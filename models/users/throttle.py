@@ -40,8 +40,7 @@ def caller(email: str, address: str) -> Caller:
 def record_attempt(database: Database, caller: Caller, *, now: datetime) -> None:
     """Count a sign-in as refused before it is tried, so that many at once do not slip through.
 
-    Raises:
-        TooManySignInsError: it is not to be tried; this one does not count, so the door opens again by itself.
+    Raises TooManySignInsError for one that is not to be tried. It does not count: the door opens again by itself.
     """
     of_account, of_address = FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address
     counts = select(

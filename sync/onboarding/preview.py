@@ -33,19 +33,11 @@ class PlannedAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedRecord:
-    """A record, what becomes of it, and why.
+    """A record (of an expense, the voucher that it would come from), what becomes of it, and why.
 
-    Args:
-        record: in Moment; of an expense, the voucher that it would come from.
-        action: what becomes of it.
-        title: what a person calls it.
-        remote_id: what it is linked to in 24SevenOffice or would be, as far as that is known: a number,
-            "2026/17" of a voucher, our key of an expense.
-        why: for a person.
-        voucher: what would be posted of an invoice.
-        customer: whom that voucher is for.
-        amount: of an expense, in øre including VAT.
-        files: how many documents an expense has.
+    ``remote_id`` is what it is linked to in 24SevenOffice or would be, as far as that is known: a number,
+    "2026/17" of a voucher, our key of an expense. ``voucher`` is what would be posted of an invoice, for this
+    ``customer``. ``amount`` is that of an expense, in øre including VAT, and ``files`` how many documents it has.
     """
 
     record: Record
@@ -61,12 +53,7 @@ class PlannedRecord:
 
 
 def preview_expenses(context: SyncContext, *, since: datetime, now: datetime) -> Iterator[PlannedRecord]:
-    """Tell what would come of each voucher that has changed since an instant (UTC); the context is only read from.
-
-    Raises:
-        UnavailableError: a system does not answer now.
-        MisconfiguredError: the connection cannot work as it is set up.
-    """
+    """Tell what would come of each voucher that has changed since an instant (UTC); nothing is written."""
     flow = Expenses(context)
     slices = changed_vouchers(context.erp, context.settings, since=since, until=now)
     for voucher in dict.fromkeys(voucher for _, vouchers in slices for voucher in vouchers):

@@ -85,11 +85,8 @@ def costs_of(
 ) -> VoucherCosts:
     """Tell the costs that become expenses, and the reasons why other lines do not.
 
-    Args:
-        lines: all lines of the voucher.
-        settings: the listed accounts, and the day before which vouchers are left alone.
-        project_id: finds the Moment project with a project number.
-        rates: the VAT codes with their rates in percent, where the lines need them (``needs_rates``).
+    ``lines`` are all of the voucher, and ``project_id`` finds the Moment project with a project number. ``rates``
+    are those of the VAT codes in percent, where the lines need them (``needs_rates``).
     """
     amounts: dict[tuple[int, int, str], int] = defaultdict(int)
     texts: dict[tuple[int, int, str], dict[str, None]] = defaultdict(dict)

@@ -18,10 +18,9 @@ def clean(text: str, *, max_length: int) -> str:
 
 
 def organization_number(text: str, *, country: str) -> str:
-    """Bring an organization number to its plain form, and check it where it is Norwegian (modulus 11).
+    """Bring an organization number to its plain form.
 
-    Raises:
-        RejectedError: it claims to be Norwegian and is not an organization number.
+    Raises RejectedError for one that claims to be Norwegian and is not (modulus 11).
     """
     if country.upper() not in ("", "NO"):
         return clean(text, max_length=20)

@@ -32,16 +32,11 @@ def voucher_of(
 ) -> Voucher:
     """Make the voucher of a finalized invoice; a credit note's amounts are negative, hence turned around.
 
-    Args:
-        invoice: what was finalized in Moment.
-        customer_number: what every entry carries: the customer's own number, or the factoring id (S3).
-        project_number: tells the number of a Moment project.
-        tax_codes: the TaxNo of every account in the chart of accounts (S4).
-        settings: the receivables account, the department, and where account or VAT code differ from Moment's.
-        comment: what the receivable says of the invoice, since 24SevenOffice takes no attachments.
+    Every entry carries ``customer_number``: the customer's own number, or the factoring id (S3). ``tax_codes``
+    tells the TaxNo of every account in the chart of accounts (S4), and ``project_number`` that of a Moment
+    project. The receivable carries ``comment``, since 24SevenOffice takes no attachments.
 
-    Raises:
-        RejectedError: it does not balance, or an account is not in the chart of accounts.
+    Raises RejectedError where it does not balance, or an account is not in the chart of accounts.
     """
     if invoice.number is None:
         raise RejectedError(msg("The invoice has no invoice number."), error_code="invoice_number")
@@ -96,13 +91,16 @@ def check_bookings(
     24SevenOffice splits the VAT off by the rate of the VAT code (S24, S27), in percent: one at 0 takes all lines
     without VAT, whatever the reason, and no others. A code whose rate is not given is left to 24SevenOffice.
 
-    Raises:
-        RejectedError: an account is not in the chart of accounts, or a line's rate is not that of its VAT code.
+    Raises RejectedError for an account that is not there, and for a line whose rate is not that of its VAT code.
     """
     bookings = [(line, *account_and_vat_code(line, tax_codes, settings)) for line in invoice.lines]
     for number in (settings.receivables_account, *(account for _, account, _ in bookings)):
         if number not in tax_codes:
-            raise _unknown_account(number)
+            raise RejectedError(
+                msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=number),
+                error_code="unknown_account",
+                remedy=msg("Open account {account} in 24SevenOffice, then try again.", account=number),
+            )
     for line, account, code in bookings:
         rate = rates.get(code) if code else Decimal()
         if rates and line.vat is not None and rate is not None and line.vat != rate:
@@ -237,14 +235,6 @@ def _references(invoice: Invoice) -> Iterator[str]:
     if invoice.your_reference:
         yield msg("Customer's reference: {reference}.", reference=invoice.your_reference)
     yield invoice.description
-
-
-def _unknown_account(account: int) -> RejectedError:
-    return RejectedError(
-        msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=account),
-        error_code="unknown_account",
-        remedy=msg("Open account {account} in 24SevenOffice, then try again.", account=account),
-    )
 
 
 def _nothing_to_post() -> RejectedError:
