@@ -240,6 +240,16 @@ RECORD_ERRORS = {
         msg("The bridge stopped several times with this record in hand, so it was set aside to spare the others."),
         msg("Tell whoever runs the bridge. Trying again does no harm: the other system is looked at first."),
     ),
+    "fails_alone": ErrorCode(
+        msg("A system does not answer for this record"),
+        msg(
+            "Moment or 24SevenOffice failed on this record again and again, while it took others of the same type."
+        ),
+        msg(
+            "Compare the record with others in that system, correct it, and retry it. If you find nothing, ask "
+            "that system's support; the record's page has the calls."
+        ),
+    ),
     "crashed": ErrorCode(
         msg("The bridge itself failed"),
         msg("Something happened that the bridge does not know, tried several times."),

@@ -104,10 +104,10 @@ def record_batch(  # noqa: PLR0913 - all by name
     misconfigured = first.get(AlertType.PAUSED)
     if misconfigured and seen in (None, row.updated_at):
         _pause(session, row, misconfigured, now=now)
+    recovered = synced and not misconfigured and _record_recovery(session, row, now=now)
     if outage := first.get(AlertType.OUTAGE):
         _record_failure(session, row, outage, now=now, jitter=jitter)
-        return False
-    recovered = synced and not misconfigured and _record_recovery(session, row, now=now)
+        return recovered  # a batch that also synced something is the first of its outage
     if rate_limit := first.get(AlertType.RATE_LIMITED):
         _record_rate_limit(session, row, rate_limit, now=now)
     elif row.breaker_open_until and row.breaker_open_until == probe_until:

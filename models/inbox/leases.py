@@ -38,7 +38,8 @@ class LeaseLostError(Exception):
 class SyncJob:
     """A job that a worker has leased, with what earlier attempts left behind.
 
-    ``dependency`` is the record that it has been waiting for, unless that has got a link.
+    ``attempted_at`` is when it was tried last, and ``dependency`` the record that it has been waiting for, unless
+    that has got a link.
     """
 
     id: int
@@ -49,6 +50,7 @@ class SyncJob:
     alerted: bool = False
     title: str = ""
     received_at: datetime | None = None
+    attempted_at: datetime | None = None
     dependency: Record | None = None
 
 
@@ -129,6 +131,11 @@ def renew(database: Database, lease: Lease, *, until: datetime) -> None:
     with database.statement() as connection:
         if connection.scalar(kept) is None:
             raise LeaseLostError(f"Another worker has taken over {lease.lane}.")
+
+
+def last_synced(database: Database, lane: Lane) -> datetime | None:
+    """Read when a record of a lane was synced last, None for never."""
+    return database.scalar(select(LaneRow.synced_at).where(_is(LaneRow, lane)))
 
 
 def complete(
@@ -338,6 +345,7 @@ def _job(row: SyncJobRow) -> SyncJob:
         alerted=row.alerted,
         title=row.title,
         received_at=row.received_at,
+        attempted_at=row.completed_at,
         dependency=dependency_of(row),
     )
 

@@ -8,7 +8,7 @@ from i18n.messages import msg
 from models.connections.alert_outbox import Alert, AlertType
 from models.database import Database
 from models.enums import JobState, Outcome, Record
-from models.inbox import dependencies
+from models.inbox import dependencies, leases
 from models.inbox.circuit_breaker import ConnectionProblem, ProblemType
 from models.inbox.dependencies import Dependency, Wait
 from models.inbox.leases import AttemptResult, Lease, SyncJob
@@ -29,6 +29,9 @@ from sync.errors import (
 
 DEPENDENCY_TIMEOUT = timedelta(minutes=10)
 """How long a job waits for another record before it looks for itself, should it not be woken."""
+
+MAX_FAILURES_ALONE = 5
+"""Failed attempts of a job that looks like an outage, after which it is the record, as others are synced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,10 @@ def attempt_results(
 
     ``random`` gives a number from 0 up to 1, and ``recipients`` get the alerts about records.
     """
-    ended = _ended_dependencies(database, lease, attempts, now=now)
+    ended: dict[int, SyncError] = {
+        **_ended_dependencies(database, lease, attempts, now=now),
+        **_failing_alone(database, lease, attempts),
+    }
     next_try: dict[SyncError, datetime] = {}  # of all that one error kept from being tried: they stay together
     results = []
     for job in lease.jobs:
@@ -219,6 +225,51 @@ def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]
         message = result.message or msg("It has come across by now; there is nothing left to do.")
         alert = Alert(type=AlertType.RESOLVED, title=title, message=message, remedy="", recipients=recipients)
     return replace(result, alert=alert)
+
+
+def _failing_alone(
+    database: Database, lease: Lease, attempts: Mapping[int, Attempt | NotAttempted]
+) -> Mapping[int, SyncError]:
+    """Give the errors of jobs that no system does, while others of their lane are synced: it is the record.
+
+    An outage looks the same to the first few attempts. It ends no wait of others, and is none of the connection.
+    """
+    answers = {job_id: each.answer for job_id, each in attempts.items() if isinstance(each, Attempt)}
+    suspects = {
+        job: answer
+        for job in lease.jobs
+        if job.failed_attempts + 1 >= MAX_FAILURES_ALONE
+        and isinstance(answer := answers.get(job.id), SyncError)
+        and _is_outage(answer)
+    }
+    if not suspects:
+        return {}
+    beside = any(isinstance(each, Success) and each.outcome is Outcome.SYNCED for each in answers.values())
+    synced_at = leases.last_synced(database, lease.lane)
+    return {
+        job.id: _alone(answer)
+        for job, answer in suspects.items()
+        if beside or (job.attempted_at and synced_at and synced_at >= job.attempted_at)
+    }
+
+
+def _alone(error: SyncError) -> RejectedError:
+    alone = RejectedError(
+        msg(
+            "{problem} Others are synced meanwhile, so something about this record causes it.",
+            problem=error.message,
+        ),
+        error_code="fails_alone",
+        remedy=msg(
+            "Compare the record with others in the system that does not answer for it, correct it, and retry it."
+        ),
+    )
+    return alone.replace(title=error.title, outcome_unknown=error.outcome_unknown)
+
+
+def _is_outage(error: SyncError) -> bool:
+    problem = connection_problem(error)
+    return problem is not None and problem.alert_type is AlertType.OUTAGE
 
 
 def _ended_dependencies(

@@ -7,7 +7,7 @@ from models.admin import job_actions
 from models.enums import EntityType, JobState, Lane, Outcome
 from models.inbox import leases
 from sync.engine import call_log
-from sync.errors import MisconfiguredError, SyncError, UnavailableError
+from sync.errors import MisconfiguredError, OutcomeUnknownError, SyncError, UnavailableError
 from sync.records import CompanyDraft, Customer, ProjectDraft
 from tests import factories
 from tests.sync.conftest import World
@@ -121,6 +121,34 @@ def test_a_record_that_is_never_answered_for_does_not_hold_up_those_behind_it(
         world.run()
         world.later(seconds=10)
     assert [world.job(EntityType.CUSTOMER, each).outcome for each in "23"] == [Outcome.SYNCED] * 2
+
+
+@pytest.mark.parametrize("error", [UnavailableError("It answers 500."), OutcomeUnknownError("No answer.")])
+def test_a_record_that_alone_is_never_answered_for_needs_attention_and_is_no_outage(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: SyncError
+) -> None:
+    read = world.moment.customer
+
+    def customer(record_id: str) -> Customer | None:
+        if record_id == "1":
+            raise error
+        return read(record_id)
+
+    monkeypatch.setattr(world.moment, "customer", customer)
+    world.receive(EntityType.CUSTOMER, "1")
+    for n in range(100, 130):
+        world.moment.put(factories.customer(str(n), name=f"Kunde {n} AS", organization_number="", email=""))
+        world.receive(EntityType.CUSTOMER, str(n))
+        world.run()
+        world.later(minutes=4)
+    for _ in range(60):  # and then nothing else to do
+        world.run()
+        world.later(minutes=1)
+    job = world.job(EntityType.CUSTOMER, "1")
+    assert (job.state, job.error_code, job.failed_attempts) == (JobState.NEEDS_ATTENTION, "fails_alone", 5)
+    assert job.message.startswith(error.message)
+    assert world.mails() == [("needs_attention", "Customer 1 in Moment")]
+    assert len(world.erp.companies) == 30
 
 
 def test_what_moment_will_be_asked_for_is_read_ahead(world: World) -> None:

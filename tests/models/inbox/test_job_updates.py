@@ -133,6 +133,8 @@ def writes(source: str) -> Iterator[str]:
         match node:
             case ast.Attribute(attr=name, ctx=ast.Store()):
                 names = [name]
+            case ast.Call() if "CursorRow" in ast.unparse(node.func):
+                continue  # polls have alerts of their own
             case ast.Call(func=ast.Attribute(attr="values") | ast.Name(id="SyncJobRow" | "update_by")):
                 names = [each.arg for each in node.keywords if each.arg]
             case ast.Call(func=ast.Name(id="setattr"), args=[_, ast.Constant(value=str(name)), _]):
