@@ -217,13 +217,15 @@ def pause(
     """Stop the work of a connection, whose row is locked; False where it was paused already.
 
     ``actor`` is the person who does it, empty for the bridge itself. Who gets the ``alert`` also hears when it
-    works again.
+    works again. An outage that goes on after that is counted, and alerted, anew.
     """
     if row.paused_because:
         return False
     row.paused_because, row.paused_by = because, actor
     if alert:
-        row.consecutive_failures, row.outage_alerted = max(1, row.consecutive_failures), True
+        row.pause_alerted = True
+        row.consecutive_failures, row.outage_since, row.outage_alerted = 0, None, False
+        row.rate_limited_since, row.rate_limit_alerted, row.breaker_open_until = None, False, None
         queue_alert(session, row.id, alert, job_id=None, now=now)
     what = msg("paused: {because}", because=because)
     _audit(session, row.id, actor=actor or msg("the bridge"), what=what, now=now)

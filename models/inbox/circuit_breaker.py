@@ -178,7 +178,11 @@ def _lock_if_concerned(
     session: Session, connection_id: int, *, synced: bool, problems: Sequence[ConnectionProblem]
 ) -> ConnectionRow | None:
     """Lock the connection's row if a batch changes it; mostly none does, and then no other lane is held up."""
-    troubled = or_(ConnectionRow.consecutive_failures > 0, ConnectionRow.rate_limited_since.is_not(None))
+    troubled = or_(
+        ConnectionRow.consecutive_failures > 0,
+        ConnectionRow.rate_limited_since.is_not(None),
+        ConnectionRow.pause_alerted,
+    )
     probed = ConnectionRow.breaker_open_until.is_not(None)
     concerned: ColumnElement[bool] = true() if problems else troubled if synced else probed
     query = select(ConnectionRow).where(ConnectionRow.id == connection_id, concerned)
@@ -217,10 +221,10 @@ def _record_rate_limit(session: Session, row: ConnectionRow, problem: Connection
 
 
 def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> bool:
-    """Close the breaker after an outage or a rate limit, and tell those who heard of it; False after neither."""
-    if not (row.consecutive_failures or row.rate_limited_since):
+    """Close the breaker after an outage, a rate limit or a pause, and tell those who heard of it; else False."""
+    if not (row.consecutive_failures or row.rate_limited_since or row.pause_alerted):
         return False
-    if row.outage_alerted or row.rate_limit_alerted:
+    if row.outage_alerted or row.rate_limit_alerted or row.pause_alerted:
         alert = Alert(
             type=AlertType.RECOVERED,
             title=row.name,
@@ -230,7 +234,7 @@ def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> 
         )
         queue_alert(session, row.id, alert, job_id=None, now=now)
     row.consecutive_failures, row.outage_since, row.outage_alerted = 0, None, False
-    row.rate_limited_since, row.rate_limit_alerted = None, False
+    row.rate_limited_since, row.rate_limit_alerted, row.pause_alerted = None, False, False
     row.breaker_open_until = None
     return True
 

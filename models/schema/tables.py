@@ -68,7 +68,8 @@ class ConnectionRow(Base):
     ``paused_by`` is who said so, empty for the bridge itself. ``consecutive_failures`` counts unavailable
     answers in a row, ``outage_since`` is when they began, ``breaker_open_until`` when the next one may be
     risked, and ``outage_alerted`` says that the addresses have been told. ``rate_limited_since`` and
-    ``rate_limit_alerted`` say the same of requests that are used up.
+    ``rate_limit_alerted`` say the same of requests that are used up, and ``pause_alerted`` that the addresses
+    have been told of a pause and nothing was synced since.
     """
 
     __tablename__ = "connections"
@@ -86,6 +87,7 @@ class ConnectionRow(Base):
     outage_alerted: Mapped[bool] = mapped_column(server_default=false())
     rate_limited_since: Mapped[datetime | None]
     rate_limit_alerted: Mapped[bool] = mapped_column(server_default=false())
+    pause_alerted: Mapped[bool] = mapped_column(server_default=false())
     digest_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -12,7 +12,7 @@ from models.inbox.circuit_breaker import FAILURE_THRESHOLD, RATE_LIMIT_ALERT_AFT
 from models.inbox.enqueue import enqueue
 from sync.engine.backoff import UNAVAILABLE
 from sync.error_codes import ERROR_CODES
-from sync.errors import OutcomeUnknownError, RateLimitedError, UnavailableError
+from sync.errors import MisconfiguredError, OutcomeUnknownError, RateLimitedError, SyncError, UnavailableError
 from tests import factories
 from tests.sync.conftest import World
 
@@ -132,6 +132,51 @@ def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
     assert alert.type is AlertType.OUTAGE
     assert alert.message.startswith("Nothing has come across since 10:")
     assert alert.remedy.startswith("Nothing. Everything waits")
+
+
+REFUSED = MisconfiguredError("The password is wrong.")
+
+
+@pytest.mark.parametrize("before", [[], [DOWN] * 12])
+def test_an_outage_after_a_pause_is_mailed_and_so_is_its_end(world: World, before: list[SyncError]) -> None:
+    world.erp.fails_before["post"] = [*before, REFUSED]
+    world.receive(EntityType.INVOICE, "1")
+    while not world.connections.get(world.connection.id).paused_because:
+        world.run()
+        world.later(minutes=1)
+    outage = [("outage", "Demo AS")]
+    assert world.mails() == (outage if before else []) + [("paused", "Demo AS")]
+    world.later(hours=3)
+    told = world.mails()
+    world.change_settings(username="someone@example.com")
+    fail(world)
+    assert world.mails() == told  # it may be a hiccup
+    world.later(minutes=5)
+    world.run()
+    world.later(minutes=5)
+    world.run()
+    assert world.mails() == told + outage
+    world.erp.fails_before["post"] = []
+    world.later(minutes=10)
+    world.run()
+    assert world.mails() == [*told, *outage, ("recovered", "Demo AS")]
+
+
+def test_an_outage_that_a_person_pauses_and_resumes_in_is_mailed_once(world: World) -> None:
+    world.receive(EntityType.INVOICE, "1")
+    fail(world)
+    world.connections.pause(world.connection.id, "for lunch", actor="kari", now=world.now)
+    world.later(hours=1)
+    world.run()
+    world.connections.resume(world.connection.id, actor="kari", now=world.now)
+    for _ in range(10):
+        world.later(minutes=5)
+        world.run()
+    assert world.mails() == [("outage", "Demo AS")]
+    world.erp.fails_before["post"] = []
+    world.later(minutes=5)
+    world.run()
+    assert world.mails() == [("outage", "Demo AS"), ("recovered", "Demo AS")]
 
 
 def starve(world: World, *, minutes: int) -> None:

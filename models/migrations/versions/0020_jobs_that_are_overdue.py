@@ -1,0 +1,33 @@
+"""Since when a job is unfinished, and of which pauses the addresses have been told."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0020"
+down_revision = "0019"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.add_column(
+        "connections", sa.Column("pause_alerted", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    op.execute(
+        """
+        update connections set pause_alerted = true, outage_alerted = false, consecutive_failures = 0
+        where outage_alerted and outage_since is null
+        """
+    )  # an alert about a pause used to be noted as that of an outage without a beginning
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.execute(
+        """
+        update connections set outage_alerted = true, consecutive_failures = greatest(1, consecutive_failures)
+        where pause_alerted
+        """
+    )
+    op.drop_column("connections", "pause_alerted")
