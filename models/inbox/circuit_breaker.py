@@ -7,6 +7,7 @@ tried, half-open lets one job through, and there is one mail. Its state is in th
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Literal, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, or_, select, true
@@ -18,7 +19,7 @@ from models.connections import repository
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.inbox.job_updates import concerns
-from models.inbox.transitions import Event
+from models.inbox.transitions import VERIFICATION_DELAY, Event
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import ConnectionRow, SyncJobRow
 
@@ -59,24 +60,47 @@ def is_available(now: datetime) -> ColumnElement[bool]:
     return and_(ConnectionRow.paused_because == "", not_open)
 
 
-def admit(session: Session, connection_id: int, *, limit: int, now: datetime) -> int:
-    """Tell how many jobs may be leased: all, none while the breaker is open, one to probe when it is half-open."""
+class Admission(Enum):
+    """How many jobs may be leased: none while the breaker is open, one to probe it while half-open, else all."""
+
+    NONE = auto()
+    PROBE = auto()
+    ALL = auto()
+
+
+def admit(session: Session, connection_id: int, *, now: datetime) -> Admission:
+    """Lock the connection and decide how many of its jobs may be leased."""
     row = session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
     if row is None or row.paused_because or (row.breaker_open_until and row.breaker_open_until > now):
-        return 0
-    return limit if row.breaker_open_until is None else 1
+        return Admission.NONE
+    return Admission.PROBE if row.breaker_open_until else Admission.ALL
 
 
-def begin_probe(session: Session, connection_id: int, *, until: datetime) -> bool:
+def half_open(now: datetime) -> ColumnElement[bool]:
+    """Say in SQL that a connection's next job probes its breaker."""
+    return and_(ConnectionRow.paused_because == "", ConnectionRow.breaker_open_until <= now)
+
+
+def probes(now: datetime) -> ColumnElement[bool]:
+    """Say in SQL which jobs of a half-open connection may probe it: what is due, and what the outage holds up.
+
+    What has probed since the period ended waits until it is due, and an earlier call that may be at work until it
+    must have ended.
+    """
+    before = SyncJobRow.completed_at < ConnectionRow.breaker_open_until
+    ended = or_(~SyncJobRow.outcome_unknown, SyncJobRow.completed_at <= now - VERIFICATION_DELAY)
+    held_up = and_(concerns(Event.RECOVERED), SyncJobRow.due_at.is_not(None))
+    return or_(
+        SyncJobRow.due_at <= now, and_(held_up, or_(SyncJobRow.completed_at.is_(None), and_(before, ended)))
+    )
+
+
+def begin_probe(session: Session, connection_id: int, *, until: datetime) -> None:
     """Keep a half-open breaker open while one job is at a worker, so that no other lane probes as well.
 
-    False where the breaker is closed. Call it where :func:`admit` has locked the connection and a job is leased.
+    Call it where :func:`admit` has locked the connection and a job is leased.
     """
-    row = session.get_one(ConnectionRow, connection_id)
-    if row.breaker_open_until is None:
-        return False
-    row.breaker_open_until = until
-    return True
+    session.get_one(ConnectionRow, connection_id).breaker_open_until = until
 
 
 def record_batch(  # noqa: PLR0913 - all by name

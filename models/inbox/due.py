@@ -1,10 +1,11 @@
 """What is due, in which lanes nobody does it, and how the jobs of a lane stand."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, Text, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, Text, and_, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
 
 from models.connections.settings import ConnectionSettings
 from models.database import Database
@@ -26,8 +27,18 @@ def is_on(entity_type: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
     return on
 
 
+def may_probe(now: datetime) -> ColumnElement[bool]:
+    """Say in SQL that a job may probe its half-open connection: no worker has its lane, and its type is synced."""
+    leased = exists().where(
+        LaneRow.connection_id == SyncJobRow.connection_id,
+        LaneRow.entity_type == SyncJobRow.entity_type,
+        LaneRow.lease_expires_at > now,
+    )
+    return and_(circuit_breaker.probes(now), is_on(SyncJobRow.entity_type), ~leased)
+
+
 def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
-    """Tell the lanes with something to do: due jobs and no worker, or a worker that has vanished."""
+    """Tell the lanes with something to do: due jobs and no worker, a vanished worker, or the next probe."""
     idle = or_(LaneRow.lease_id.is_(None), LaneRow.lease_expires_at <= now)
     with database.transaction() as session:
         rows = session.execute(
@@ -46,14 +57,19 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
             .where(or_(LaneRow.entity_type.is_(None), idle))
             .where(
                 or_(
-                    and_(SyncJobRow.due_at <= now, is_on(SyncJobRow.entity_type)),
+                    and_(
+                        SyncJobRow.due_at <= now,
+                        is_on(SyncJobRow.entity_type),
+                        ConnectionRow.breaker_open_until.is_(None),
+                    ),
                     SyncJobRow.state == JobState.RUNNING,
                 )
             )
             .group_by(SyncJobRow.connection_id, SyncJobRow.entity_type)
             .order_by(func.min(SyncJobRow.due_at).nulls_first())
         )
-        return [Lane(connection_id, EntityType(kind)) for connection_id, kind in rows]
+        found = [Lane(connection_id, EntityType(kind)) for connection_id, kind in rows]
+        return list(dict.fromkeys([*found, *_probing_lanes(session, now=now)]))
 
 
 def count(database: Database, lane: Lane, *, now: datetime) -> int:
@@ -65,6 +81,22 @@ def count(database: Database, lane: Lane, *, now: datetime) -> int:
     )
     with database.statement() as connection:
         return connection.scalar(query) or 0
+
+
+def _probing_lanes(session: Session, *, now: datetime) -> Iterator[Lane]:
+    """Give the lane of the first job that may probe, for each half-open connection; mostly there is none."""
+    first = (
+        select(SyncJobRow.entity_type)
+        .where(SyncJobRow.connection_id == ConnectionRow.id, may_probe(now))
+        .order_by(SyncJobRow.due_at, SyncJobRow.id)
+        .limit(1)
+        .correlate(ConnectionRow)
+        .scalar_subquery()
+    )
+    half_open = select(ConnectionRow.id, first).where(circuit_breaker.half_open(now)).order_by(ConnectionRow.id)
+    for connection_id, entity_type in session.execute(half_open):
+        if entity_type:
+            yield Lane(connection_id, EntityType(entity_type))
 
 
 def count_unfinished(database: Database, lane: Lane) -> int:

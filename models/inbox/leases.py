@@ -19,7 +19,7 @@ from models.connections.alert_outbox import Alert, queue_alert
 from models.database import Database
 from models.enums import SUCCESSFUL, EntityType, JobState, Lane, Outcome, Record
 from models.inbox import circuit_breaker, dependencies, due, statistics
-from models.inbox.circuit_breaker import ConnectionProblem
+from models.inbox.circuit_breaker import Admission, ConnectionProblem
 from models.inbox.job_updates import concerns, dependency_of, play, update_by
 from models.inbox.transitions import Event, Occurrence, transition
 from models.schema.locks import locked
@@ -107,16 +107,19 @@ class AttemptResult:
 def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until: datetime) -> Lease | None:
     """Lease a lane and up to ``limit`` of its due jobs; None where nothing is due or another worker has it.
 
-    How many jobs may be taken is for the connection's circuit breaker to say.
+    How many jobs may be taken is for the connection's circuit breaker to say: one that probes it is the oldest of
+    the whole connection, whether it is due or not.
     """
     with database.transaction() as session:
-        allowed = circuit_breaker.admit(session, lane.connection_id, limit=limit, now=now)
-        if not allowed or not _lock_lane(session, lane, now=now):
+        admission = circuit_breaker.admit(session, lane.connection_id, now=now)
+        if admission is Admission.NONE or not _lock_lane(session, lane, now=now):
             return None
-        taken = _lock_due(session, lane, limit=allowed, now=now)
+        probes = admission is Admission.PROBE
+        taken = _lock_probe(session, lane, now=now) if probes else _lock_due(session, lane, limit=limit, now=now)
         if not taken:
             return None
-        probes = circuit_breaker.begin_probe(session, lane.connection_id, until=until)
+        if probes:
+            circuit_breaker.begin_probe(session, lane.connection_id, until=until)
         token = uuid4()
         session.execute(update(LaneRow).where(_is(LaneRow, lane)).values(lease_id=token, lease_expires_at=until))
         leased = update_by(Event.LEASED, now=now, lease_id=token, leased_revision=SyncJobRow.revision)
@@ -276,6 +279,22 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
     oldest = select(SyncJobRow).where(_due(lane, now=now)).order_by(SyncJobRow.due_at, SyncJobRow.id).limit(limit)
     rows = session.scalars(oldest.with_for_update(skip_locked=True, key_share=True)).all()
     return list(takewhile(lambda row: not _suspect(row), rows)) or rows[:1]
+
+
+def _lock_probe(session: Session, lane: Lane, *, now: datetime) -> Sequence[SyncJobRow]:
+    """Lock the job that is to probe the connection, if it is of this lane.
+
+    It is the first of all lanes: one that always fails, in a lane of its own, must not be the only one to probe.
+    """
+    first = (
+        select(SyncJobRow)
+        .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
+        .where(SyncJobRow.connection_id == lane.connection_id, due.may_probe(now))
+        .order_by(SyncJobRow.due_at, SyncJobRow.id)
+        .limit(1)
+    )
+    rows = session.scalars(first.with_for_update(of=SyncJobRow, skip_locked=True, key_share=True)).all()
+    return [row for row in rows if row.entity_type == lane.entity_type]
 
 
 def _suspect(row: SyncJobRow) -> bool:

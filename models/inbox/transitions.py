@@ -33,6 +33,7 @@ class Event(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     EXHAUSTED = "exhausted"  # it failed, once too often
+    PROBED = "probed"  # it met the outage that it was to probe, which says nothing of it
     RATE_LIMITED = "rate_limited"
     MISCONFIGURED = "misconfigured"
     UNTRIED = "untried"  # the batch ended before it
@@ -202,6 +203,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     Event.REJECTED: {_RUNNING: replace(_TROUBLED, tries=Tries.COUNT)},
     Event.FAILED: {_RUNNING: replace(_PUT_BACK, tries=Tries.COUNT)},
     Event.EXHAUSTED: {_RUNNING: replace(_TROUBLED, tries=Tries.COUNT)},
+    Event.PROBED: {_RUNNING: _PUT_BACK},
     Event.RATE_LIMITED: {_RUNNING: _PUT_BACK},
     Event.MISCONFIGURED: {_RUNNING: replace(_PUT_BACK, state=_QUEUED)},  # due at once; the connection is paused
     # What was not tried keeps what it had, also what it waits for.

@@ -111,7 +111,8 @@ def attempt_results(
             results.append(AttemptResult(job_id=job.id, event=Event.UNTRIED, due_at=due_at))
         else:
             answer = ended.get(job.id, attempt.answer)
-            result = _attempted(job, replace(attempt, answer=answer), now=now, random=random)
+            probing = lease.probe_until is not None
+            result = _attempted(job, replace(attempt, answer=answer), probing=probing, now=now, random=random)
             results.append(_with_alert(job, result, recipients))
     return results
 
@@ -137,12 +138,14 @@ def connection_problem(error: SyncError) -> ConnectionProblem | None:
     )
 
 
-def _attempted(job: SyncJob, attempt: Attempt, *, now: datetime, random: Callable[[], float]) -> AttemptResult:
+def _attempted(
+    job: SyncJob, attempt: Attempt, *, probing: bool, now: datetime, random: Callable[[], float]
+) -> AttemptResult:
     answer, trace = attempt.answer, attempt.trace
     if isinstance(answer, Success):
         result = _success_result(job, answer, now=now)
     else:
-        result = _error_result(job, answer, now=now, random=random)
+        result = _error_result(job, answer, probing=probing, now=now, random=random)
     return replace(result, calls=trace.calls, seconds=trace.seconds, search_aliases=trace.search_aliases)
 
 
@@ -158,8 +161,10 @@ def _success_result(job: SyncJob, success: Success, *, now: datetime) -> Attempt
     )
 
 
-def _error_result(job: SyncJob, error: SyncError, *, now: datetime, random: Callable[[], float]) -> AttemptResult:
-    event, wait, dependency = _meaning(job, error, random=random)
+def _error_result(
+    job: SyncJob, error: SyncError, *, probing: bool, now: datetime, random: Callable[[], float]
+) -> AttemptResult:
+    event, wait, dependency = _meaning(job, error, probing=probing, random=random)
     return AttemptResult(
         job_id=job.id,
         event=event,
@@ -176,7 +181,7 @@ def _error_result(job: SyncJob, error: SyncError, *, now: datetime, random: Call
 
 
 def _meaning(
-    job: SyncJob, error: SyncError, *, random: Callable[[], float]
+    job: SyncJob, error: SyncError, *, probing: bool, random: Callable[[], float]
 ) -> tuple[Event, timedelta | None, Record | None]:
     """Tell which event an error is, how long the job then waits, and for which record."""
     match error:
@@ -188,12 +193,18 @@ def _meaning(
             return Event.DEPENDENCY_PENDING, DEPENDENCY_TIMEOUT, error.dependency
         case MisconfiguredError():
             return Event.MISCONFIGURED, None, None
-        case RateLimitedError():
-            return Event.RATE_LIMITED, delay(error, job.failed_attempts, random=random), None
         case _:
-            exhausted = job.failed_attempts + 1 >= policy_of(error).max_attempts
-            wait = delay(error, job.failed_attempts, random=random)
-            return (Event.EXHAUSTED, None, None) if exhausted else (Event.FAILED, wait, None)
+            event = _failure_event(job, error, probing=probing)
+            wait = None if event is Event.EXHAUSTED else delay(error, job.failed_attempts, random=random)
+            return event, wait, None
+
+
+def _failure_event(job: SyncJob, error: SyncError, *, probing: bool) -> Event:
+    if isinstance(error, RateLimitedError):
+        return Event.RATE_LIMITED
+    if probing and _is_outage(error):
+        return Event.PROBED
+    return Event.EXHAUSTED if job.failed_attempts + 1 >= policy_of(error).max_attempts else Event.FAILED
 
 
 def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -> datetime:

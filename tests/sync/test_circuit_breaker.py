@@ -8,11 +8,12 @@ from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
 from models.enums import EntityType, JobState, Outcome, Scope
 from models.inbox import due
-from models.inbox.circuit_breaker import FAILURE_THRESHOLD, RATE_LIMIT_ALERT_AFTER
+from models.inbox.circuit_breaker import FAILURE_THRESHOLD, MAX_DELAY, RATE_LIMIT_ALERT_AFTER
 from models.inbox.enqueue import enqueue
 from sync.engine.backoff import UNAVAILABLE
 from sync.error_codes import ERROR_CODES
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RateLimitedError, SyncError, UnavailableError
+from sync.records import Customer
 from tests import factories
 from tests.sync.conftest import World
 
@@ -132,6 +133,80 @@ def test_the_mail_says_that_nothing_need_be_done(world: World) -> None:
     assert alert.type is AlertType.OUTAGE
     assert alert.message.startswith("Nothing has come across since 10:")
     assert alert.remedy.startswith("Nothing. Everything waits")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [DOWN, OutcomeUnknownError("No answer.")])
+def test_an_outage_of_six_hours_ends_when_it_is_over(world: World, error: SyncError) -> None:
+    world.receive(EntityType.INVOICE, *map(str, range(1, 41)))
+    world.erp.fails_before["post"] = [error] * 1000
+    began = world.now
+    while world.now - began < timedelta(hours=6):
+        for lane in due.lanes(world.database, now=world.now):
+            world.runner().drain(lane)
+        world.later(seconds=15)
+    jobs = [world.job(EntityType.INVOICE, str(n)) for n in range(1, 41)]
+    assert {job.state for job in jobs} <= {JobState.QUEUED, JobState.RETRYING}
+    assert max(job.failed_attempts for job in jobs) <= FAILURE_THRESHOLD
+    assert 60 <= world.erp.calls["post"] <= 90  # one in five minutes, less the chance
+    assert world.mails() == [("outage", "Demo AS")]
+    world.erp.fails_before["post"] = []
+    over = world.now
+    while len(world.erp.vouchers) < 40:
+        world.later(seconds=15)
+        world.run(until_quiet=100)
+    assert world.now - over <= MAX_DELAY + timedelta(minutes=1)
+    assert world.mails() == [("outage", "Demo AS"), ("recovered", "Demo AS")]
+
+
+def test_the_job_that_has_waited_longest_probes_though_it_is_not_due(world: World) -> None:
+    world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")] * 3
+    world.receive(EntityType.INVOICE, "1")
+    for _ in range(FAILURE_THRESHOLD):
+        world.later(minutes=3)
+        world.run()
+    world.later(seconds=59)
+    world.run()
+    assert not world.erp.vouchers  # the last call may still be at work
+    world.later(seconds=1)
+    assert world.wait(EntityType.INVOICE, "1") > timedelta(minutes=1)
+    world.run()
+    assert len(world.erp.vouchers) == 1
+
+
+def test_a_lane_whose_only_record_always_fails_does_not_keep_the_others_from_probing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = world.moment.customer
+
+    def customer(record_id: str) -> Customer | None:
+        if record_id == "9":
+            raise UnavailableError("Moment fails on this one.")
+        return read(record_id)
+
+    monkeypatch.setattr(world.moment, "customer", customer)
+    world.receive(EntityType.CUSTOMER, "9")
+    for _ in range(10):
+        world.later(minutes=1)
+        world.run()
+    world.receive(EntityType.INVOICE, *"123")
+    world.later(minutes=10)
+    world.run()
+    world.later(minutes=5)
+    world.run()
+    assert len(world.erp.vouchers) == 3
+
+
+def test_a_probe_that_shows_nothing_is_not_repeated_before_it_is_due(world: World) -> None:
+    world.receive(EntityType.INVOICE, "1")
+    fail(world)
+    world.erp.fails_before["post"] = [RuntimeError("A bug.")] * 10
+    world.later(minutes=5)
+    tried = world.erp.calls["post"]
+    world.run()
+    world.later(seconds=90)
+    world.run()
+    assert world.erp.calls["post"] == tried + 1
 
 
 REFUSED = MisconfiguredError("The password is wrong.")

@@ -31,6 +31,7 @@ ATTEMPTED = IN_STEP | {
     Event.REJECTED,
     Event.FAILED,
     Event.EXHAUSTED,
+    Event.PROBED,
     Event.RATE_LIMITED,
     Event.MISCONFIGURED,
 }
@@ -40,7 +41,7 @@ FROM_PEOPLE = {Event.RETRIED, Event.SENT_AGAIN, Event.REOPENED, Event.REOPENED_U
 
 def occurrences(event: Event) -> Iterator[Occurrence]:
     """Tell how an event may come: with and without what it carries."""
-    failed = event in {Event.FAILED, Event.RATE_LIMITED, Event.DEPENDENCY_PENDING, Event.UNTRIED}
+    failed = event in {Event.FAILED, Event.PROBED, Event.RATE_LIMITED, Event.DEPENDENCY_PENDING, Event.UNTRIED}
     proposals = (PROPOSED,) if failed else (None, PROPOSED) if event in IN_STEP else (None,)
     dependency = CUSTOMER if event in {Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED} else None
     for due_at, unknown in product(proposals, (False, True)):
@@ -218,6 +219,7 @@ def attempts_end_as_they_are_named(before: Standing, what: Occurrence, after: St
         Event.REJECTED: (NEEDS_ATTENTION, None),
         Event.FAILED: (RETRYING, PROPOSED),
         Event.EXHAUSTED: (NEEDS_ATTENTION, None),
+        Event.PROBED: (RETRYING, PROPOSED),
         Event.RATE_LIMITED: (RETRYING, PROPOSED),
         Event.MISCONFIGURED: (QUEUED, NOW),
     }
