@@ -19,7 +19,10 @@ from worker.schedule import GRACE_SECONDS
 log = structlog.get_logger()
 
 LANE_DEBOUNCE_SECONDS = 60
-"""How long a message is trusted to be on its way, should it be lost."""
+"""How long a message is trusted to be on its way, should it be lost after Redis has taken it."""
+
+UNSENT_SECONDS = 5
+"""How long a message holds up the next one until Redis has taken it: Redis may freeze in between."""
 
 OPERATION_DEBOUNCE_SECONDS = 300
 """The same for an operation, which may itself take a while where a system does not answer."""
@@ -66,11 +69,13 @@ def _send(messages: Iterable[tuple[str, int, float]], *, limit: int | None = Non
         for task, number, seconds in messages:
             if sent == limit:
                 return
-            if container.redis.set(_key(task, number), "", nx=True, px=max(1, int(seconds * 1000))):
+            key, ttl = _key(task, number), max(1, int(seconds * 1000))
+            if container.redis.set(key, "", nx=True, px=min(ttl, UNSENT_SECONDS * 1000)):
                 expires = seconds + GRACE_SECONDS if task in QUEUE_OF else None
                 app.send_task(
                     task, args=[number], retry=False, expires=expires, headers=container.tracer.headers()
                 )
+                container.redis.pexpire(key, ttl)  # does nothing where a worker has the message already
                 sent += 1
     except (RedisError, OperationalError) as error:
         log.warning("dispatch_failed", because=str(error))

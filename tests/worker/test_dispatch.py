@@ -1,12 +1,15 @@
 import json
+import os
+import signal
 from datetime import datetime, timedelta
 
 import pytest
 
 from local.servers import Server
 from models.enums import EntityType, Lane
-from tests.installation import messages
+from tests.installation import eventually, messages
 from worker import dispatch
+from worker.celery_app import app
 from worker.container import Container, clock
 from worker.queues import LANES, QUEUE_OF
 
@@ -31,6 +34,30 @@ def test_a_wake_up_that_was_lost_holds_up_the_next_for_a_minute_at_most(containe
     dispatch.dispatch_lanes([INVOICES])
     (key,) = container.redis.keys("dispatched:*")
     assert 0 < container.redis.pttl(key) <= 60_000
+
+
+@pytest.mark.kills
+def test_a_wake_up_that_a_frozen_redis_never_took_holds_up_the_next_for_seconds(
+    container: Container, redis_server: Server
+) -> None:
+    dispatch.dispatch_lanes([CUSTOMERS])
+    os.kill(redis_server.pid, signal.SIGSTOP)
+    try:
+        dispatch.dispatch_lanes([INVOICES])
+    finally:
+        os.kill(redis_server.pid, signal.SIGCONT)
+    key = f"dispatched:{INVOICES.connection_id}:sync_invoices"
+    eventually(lambda: container.redis.exists(key))  # what was said to it meanwhile is done now
+    assert messages(container) == [("sync_customers", 1)]
+    assert 0 < container.redis.pttl(key) <= 5_000
+
+
+def test_a_worker_that_is_faster_than_the_sender_leaves_the_lane_free(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "send_task", lambda *_, **__: dispatch.clear_pending(INVOICES))
+    dispatch.dispatch_lanes([INVOICES])
+    assert container.redis.keys("dispatched:*") == []
 
 
 def test_a_connection_is_polled_once_even_by_two_beats(container: Container) -> None:
