@@ -188,6 +188,8 @@ class FakeErp(FakeSupplierVouchers):
         self.client_id = ""
         self.client_ids: dict[int, str] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
+        self.keeps_drafts = False
+        self.drafts: list[Voucher] = []
         self.others: list[LedgerLine] = []
         self.chart = dict(CHART)
         self.rates = dict(RATES)
@@ -259,6 +261,9 @@ class FakeErp(FakeSupplierVouchers):
         with self.call("post"):
             for voucher in vouchers:
                 self._check(voucher, year)
+            if self.keeps_drafts:
+                self.drafts += vouchers
+                return
             self.vouchers |= {(year, voucher.number): voucher for voucher in vouchers}
 
     def _check(self, voucher: Voucher, year: int) -> None:

@@ -24,6 +24,7 @@ from models.inbox.job_updates import concerns, dependency_of, play, update_by
 from models.inbox.transitions import Event, Occurrence, transition
 from models.schema.locks import locked
 from models.schema.search_terms import search_terms
+from models.schema.statements import of_lane
 from models.schema.tables import AttemptRow, ConnectionRow, LaneRow, LinkRow, SyncJobRow
 
 CRASHED = "crashed"
@@ -39,7 +40,8 @@ class SyncJob:
     """A job that a worker has leased, with what earlier attempts left behind.
 
     ``attempted_at`` is when it was tried last, and ``dependency`` the record that it has been waiting for, unless
-    that has got a link.
+    that has got a link. ``sent_as`` is how an invoice was posted last, ``ledger`` or ``draft``; "" where it was
+    not, or nobody knows.
     """
 
     id: int
@@ -52,6 +54,7 @@ class SyncJob:
     received_at: datetime | None = None
     attempted_at: datetime | None = None
     dependency: Record | None = None
+    sent_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,9 @@ def acquire(database: Database, lane: Lane, *, limit: int, now: datetime, until:
         if probes:
             circuit_breaker.begin_probe(session, lane.connection_id, until=until)
         token = uuid4()
-        session.execute(update(LaneRow).where(_is(LaneRow, lane)).values(lease_id=token, lease_expires_at=until))
+        session.execute(
+            update(LaneRow).where(of_lane(LaneRow, lane)).values(lease_id=token, lease_expires_at=until)
+        )
         leased = update_by(Event.LEASED, now=now, lease_id=token, leased_revision=SyncJobRow.revision)
         session.execute(leased.where(SyncJobRow.id.in_([row.id for row in taken])))
     probe_until = until if probes else None
@@ -138,7 +143,13 @@ def renew(database: Database, lease: Lease, *, until: datetime) -> None:
 
 def last_synced(database: Database, lane: Lane) -> datetime | None:
     """Read when a record of a lane was synced last, None for never."""
-    return database.scalar(select(LaneRow.synced_at).where(_is(LaneRow, lane)))
+    return database.scalar(select(LaneRow.synced_at).where(of_lane(LaneRow, lane)))
+
+
+def note_sending(database: Database, job_ids: Sequence[int], *, sent_as: str) -> None:
+    """Note how jobs are sent, before they are: whoever verifies them later looks in that place."""
+    jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_(job_ids)))
+    database.execute(update(SyncJobRow).where(SyncJobRow.id.in_(jobs)).values(sent_as=sent_as))
 
 
 def complete(
@@ -252,7 +263,7 @@ def _is_due(database: Database, lane: Lane, *, now: datetime) -> bool:
 def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
     """Lock the lane's row for this transaction; False where a worker has the lane or is just leasing it."""
     free = or_(LaneRow.lease_id.is_(None), LaneRow.lease_expires_at <= now)
-    query = select(LaneRow.lease_id).where(_is(LaneRow, lane), free)
+    query = select(LaneRow.lease_id).where(of_lane(LaneRow, lane), free)
     found = session.execute(query.with_for_update(skip_locked=True, key_share=True)).one_or_none()
     if found:
         if found.lease_id:  # one that expired; without a lease no job is running
@@ -266,7 +277,7 @@ def _lock_lane(session: Session, lane: Lane, *, now: datetime) -> bool:
 def _release_expired(session: Session, lane: Lane, *, now: datetime) -> None:
     """Take back what a vanished worker was running."""
     event = Event.LEASE_EXPIRED
-    lost = locked(select(SyncJobRow.id).where(_is(SyncJobRow, lane), concerns(event)))
+    lost = locked(select(SyncJobRow.id).where(of_lane(SyncJobRow, lane), concerns(event)))
     session.execute(update_by(event, now=now, lease_id=None).where(SyncJobRow.id.in_(lost)))
 
 
@@ -347,11 +358,11 @@ def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
 
 def _due(lane: Lane, *, now: datetime) -> ColumnElement[bool]:
     on = exists().where(ConnectionRow.id == lane.connection_id, due.is_on(lane.entity_type))
-    return and_(_is(SyncJobRow, lane), SyncJobRow.due_at <= now, on)
+    return and_(of_lane(SyncJobRow, lane), SyncJobRow.due_at <= now, on)
 
 
 def _held(lease: Lease) -> ColumnElement[bool]:
-    return and_(_is(LaneRow, lease.lane), LaneRow.lease_id == lease.id)
+    return and_(of_lane(LaneRow, lease.lane), LaneRow.lease_id == lease.id)
 
 
 def _job(row: SyncJobRow) -> SyncJob:
@@ -366,8 +377,5 @@ def _job(row: SyncJobRow) -> SyncJob:
         received_at=row.received_at,
         attempted_at=row.completed_at,
         dependency=dependency_of(row),
+        sent_as=row.sent_as or "",
     )
-
-
-def _is(table: type[LaneRow | SyncJobRow], lane: Lane) -> ColumnElement[bool]:
-    return and_(table.connection_id == lane.connection_id, table.entity_type == lane.entity_type)

@@ -118,7 +118,8 @@ class SyncJobRow(Base):
     differ at the end of an attempt, the record is looked at again. It is tried at ``due_at``, whatever its
     state. ``failed_attempts`` and ``worker_crashes`` count failed attempts and vanished workers in a row;
     ``outcome_unknown`` says that the last attempt may have saved something. :mod:`models.inbox.transitions` says
-    what becomes of these. ``reminders`` counts the mails since ``needs_attention_since``, when it began to need a
+    what becomes of these. ``sent_as`` is how an invoice was posted last, ``ledger`` or ``draft``, written before
+    the call. ``reminders`` counts the mails since ``needs_attention_since``, when it began to need a
     person. ``search_terms`` are what it is found by: its name and its numbers in both systems.
     ``dismissal_reason`` is what the person said who closed it; what was wrong stays beside it.
     """
@@ -168,6 +169,7 @@ class SyncJobRow(Base):
     failed_attempts: Mapped[int] = mapped_column(server_default="0")
     worker_crashes: Mapped[int] = mapped_column(server_default="0")
     outcome_unknown: Mapped[bool] = mapped_column(server_default=false())
+    sent_as: Mapped[str | None]
     alerted: Mapped[bool] = mapped_column(server_default=false())
     lease_id: Mapped[UUID | None]
     dependency_type: Mapped[str | None]

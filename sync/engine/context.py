@@ -13,7 +13,7 @@ from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import EntityType, Lane, Record, titled
-from models.inbox import links
+from models.inbox import leases, links
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link, LinkTakenError
 from sync.errors import DependencyPendingError, RejectedError
@@ -97,6 +97,10 @@ class SyncContext:
         """Note which number Moment had when that of a link was returned to it; None once that has been seen."""
         self._known[record] = noted = replace(link, replaced_number=number)
         links.save(self.database, self.connection.id, record, noted, now=self.clock())
+
+    def note_sending(self, jobs: Sequence[SyncJob]) -> None:
+        """Note where the vouchers of jobs are about to be posted: in the ledger, or as drafts in a journal."""
+        leases.note_sending(self.database, [job.id for job in jobs], sent_as=self.settings.posting)
 
     def refuse_taken(self, record: Record, remote_id: str) -> None:
         """Raise :class:`RejectedError` where a record of 24SevenOffice is linked to another one of Moment's."""

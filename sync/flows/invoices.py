@@ -12,13 +12,14 @@ from typing import TypeVar
 
 from i18n.messages import Message, msg
 from models.admin.job_actions import UNSEEN_DRAFT
+from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, error_as_value, naming_record
 from sync.money import format_kroner
-from sync.records import ExportStatus, FiscalYear, Invoice, Voucher
+from sync.records import ExportStatus, FiscalYear, Invoice, LedgerLine, Voucher
 from sync.rules.vouchers import check_bookings, find_posted, may_be_posted, voucher_comment, voucher_of
 
 T = TypeVar("T")
@@ -57,14 +58,43 @@ class Invoices:
         with naming_record(name):
             year = self.fiscal_year(invoice.day)
             item = PreparedInvoice(job, name, self.voucher(invoice), year.number)
-            return (self._verify(item) if job.outcome_unknown else None) or item
+            return (self._verify_earlier(item) if job.outcome_unknown else None) or item
 
     def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
-        """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls."""
+        """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls.
+
+        Where 24SevenOffice gives the numbers, it refuses none for being there, so the ledger is looked at before.
+        """
         answers: dict[int, Success | SyncError] = {}
         for year, group in groupby(sorted(batch, key=lambda item: item.year), key=lambda item: item.year):
-            answers |= self._post(list(group), year=year)
+            items = list(group)
+            answers |= self._found(items)
+            if new := [item for item in items if item.job.id not in answers]:
+                answers |= self._post(new, year=year)
         return [answers[item.job.id] for item in batch]
+
+    def _found(self, batch: Sequence[PreparedInvoice]) -> dict[int, Success | SyncError]:
+        """Find what is posted already though nobody here knows of it, as after a failover; one look for a batch.
+
+        What may have been saved by an earlier attempt has been verified by itself.
+        """
+        new = [item for item in batch if not item.job.outcome_unknown]
+        if not new or self._desk.settings.voucher_number == "moment":
+            return {}
+        try:
+            lines = self._lines(new)
+        except SyncError as error:
+            return _all(batch, error)
+        found = {item.job.id: error_as_value(item.title, self._judge, item, lines) for item in new}
+        return {job_id: answer for job_id, answer in found.items() if answer}
+
+    def _lines(self, batch: Sequence[PreparedInvoice]) -> Sequence[LedgerLine]:
+        """Tell what the ledger has of these invoices, in one call for each month if those are fewer."""
+        days = [item.voucher.day for item in batch]
+        if len(batch) > len({(day.year, day.month) for day in days}):
+            return self._desk.erp.booked(min(days), max(days), costs=AccountRanges(())).sales
+        posted = (self._desk.erp.posted(item.voucher.invoice_number, day=item.voucher.day) for item in batch)
+        return [line for lines in posted for line in lines]
 
     def _post(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
         """Post in one call; an answer for each change."""
@@ -74,6 +104,7 @@ class Invoices:
             return _all(batch, error)
         try:
             self._desk.renew_lease()
+            self._desk.note_sending([item.job for item in batch])
             self._desk.erp.post([item.voucher for item in batch], year=year)
         except (OutcomeUnknownError, RejectedError) as error:
             refusal = error.otherwise if isinstance(error, OutcomeUnknownError) else error
@@ -93,7 +124,9 @@ class Invoices:
         """After a refusal, link what was saved all the same and post the rest one by one, to find the bad one."""
         answers: dict[int, Success | SyncError] = {}
         for item in batch:
-            found = _marked_unknown(error_as_value(item.title, self._verify, item))
+            found = _marked_unknown(
+                error_as_value(item.title, self._verify, item, sent_as=self._desk.settings.posting)
+            )
             if found:
                 answers[item.job.id] = found
             else:
@@ -109,17 +142,28 @@ class Invoices:
             return _all([item], refusal)
         return {item.job.id: lost[0].replace(title=item.title)}
 
-    def _verify(self, item: PreparedInvoice) -> Success | None:
+    def _verify_earlier(self, item: PreparedInvoice) -> Success | None:
+        """Find what an earlier attempt may have saved, also where posting has been changed since."""
+        return self._verify(item, sent_as=item.job.sent_as or self._desk.settings.posting)
+
+    def _verify(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
         """Find a voucher that an earlier call may have saved.
 
-        Raises :class:`RejectedError` where it is another one.
+        The ledger also has what was left as a draft and posted by a person since. Raises :class:`RejectedError`
+        where it is another one, or where it may be a draft that nobody has posted.
         """
         posted = self._desk.erp.posted(item.voucher.invoice_number, day=item.voucher.day)
+        found = self._judge(item, posted)
+        if found is None and sent_as == "draft":
+            raise _unseen(item)
+        return found
+
+    def _judge(self, item: PreparedInvoice, lines: Sequence[LedgerLine]) -> Success | None:
+        """Link the voucher of an invoice if it is among these. Raises :class:`RejectedError` where another is."""
+        posted = [line for line in lines if line.invoice_number == str(item.voucher.invoice_number)]
         number = find_posted(item.voucher, posted)
         if number is None and may_be_posted(item.voucher, posted):
             raise _differs(item)
-        if number is None and self._desk.settings.posting == "draft":
-            raise _unseen(item)
         return None if number is None else self._save(item, number)
 
     def _save(self, item: PreparedInvoice, number: int) -> Success:

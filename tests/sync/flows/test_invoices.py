@@ -3,10 +3,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
-from models.admin import job_actions, job_list
+from models.admin import discrepancies, job_actions, job_list
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome, Record
+from models.schema.tables import LinkRow, SyncJobRow
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
 from sync.records import Company, Entry, ExportStatus, FiscalYear, LedgerLine, ProjectDraft
 from tests import factories
@@ -271,6 +273,56 @@ def test_a_person_who_has_looked_for_a_draft_of_unknown_outcome_has_it_posted(wo
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
+def test_what_was_left_as_a_draft_before_posting_changed_is_not_posted_as_well(world: World) -> None:
+    world.change_settings(posting="draft", voucher_number="series")
+    world.erp.keeps_drafts = True
+    put(world)
+    world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]
+    sync(world)
+    world.change_settings(posting="ledger")
+    world.erp.keeps_drafts = False
+    run_later(world)
+    assert (len(world.erp.drafts), len(world.erp.vouchers)) == (1, 0)
+    assert world.job(EntityType.INVOICE, "9").error_code == "unseen_draft"
+
+
+def test_a_lost_draft_that_a_person_has_posted_since_is_found_in_the_ledger(world: World) -> None:
+    world.change_settings(posting="draft")
+    put(world)
+    world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]
+    sync(world)
+    world.change_settings(posting="ledger")
+    run_later(world)
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert world.erp.calls["post"] == 1
+
+
+def test_after_a_call_that_never_reached_the_ledger_a_draft_may_be_left(world: World) -> None:
+    put(world)
+    world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.")]
+    sync(world)
+    world.change_settings(posting="draft")
+    world.erp.keeps_drafts = True
+    run_later(world)
+    assert (len(world.erp.drafts), world.job(EntityType.INVOICE, "9").outcome) == (1, Outcome.SYNCED)
+
+
+def test_a_draft_whose_link_is_gone_is_not_posted_after_posting_changed(world: World) -> None:
+    world.change_settings(posting="draft")
+    world.erp.keeps_drafts = True
+    put(world)
+    sync(world)
+    world.change_settings(posting="ledger")
+    world.erp.keeps_drafts = False
+    sync(world)  # unchanged, in the new mode
+    record = Record(EntityType.INVOICE, "9")
+    discrepancies.resend(
+        world.database, world.connection.id, record, name="Invoice 1", actor="kari", now=world.now
+    )
+    world.run()
+    assert (world.erp.vouchers, world.job(EntityType.INVOICE, "9").error_code) == ({}, "unseen_draft")
+
+
 def test_24sevenoffice_being_down_costs_nothing_but_time(world: World) -> None:
     put(world)
     world.erp.fails_before["post"] = [UnavailableError("Down."), UnavailableError("Down.")]
@@ -290,6 +342,47 @@ def test_the_numbers_of_the_series_are_used_where_the_connection_says_so(world: 
         (2026, 1): 501,
         (2026, 2): 502,
     }
+
+
+def fail_over(world: World) -> None:
+    """Let our database lose its last seconds: what was posted then has neither a link nor a job."""
+    with world.database.transaction() as session:
+        session.execute(delete(LinkRow).where(LinkRow.entity_type == EntityType.INVOICE))
+        session.execute(delete(SyncJobRow).where(SyncJobRow.entity_type == EntityType.INVOICE))
+
+
+@pytest.mark.parametrize("posted", ["1", "12", "1234"])
+def test_what_a_failover_has_forgotten_is_not_posted_twice_in_a_series(world: World, posted: str) -> None:
+    world.change_settings(voucher_number="series")
+    for record_id in "1234":
+        put(world, record_id, number=500 + int(record_id))
+    sync(world, *posted)
+    fail_over(world)
+    world.erp.calls.clear()
+    sync(world, *"1234")
+    assert sorted(voucher.invoice_number for voucher in world.erp.vouchers.values()) == [501, 502, 503, 504]
+    assert {world.job(EntityType.INVOICE, record_id).outcome for record_id in "1234"} == {Outcome.SYNCED}
+    assert (world.erp.calls["booked_vouchers"], world.erp.calls["posted"]) == (1, 0)
+
+
+def test_before_a_first_posting_in_a_series_a_changed_voucher_is_compared_by_a_person(world: World) -> None:
+    world.change_settings(voucher_number="series")
+    put(world)
+    sync(world)
+    fail_over(world)
+    put(world, amounts=("999.00",))
+    sync(world)
+    assert (len(world.erp.vouchers), world.job(EntityType.INVOICE, "9").error_code) == (1, "differs")
+
+
+def test_a_look_before_a_first_posting_that_fails_posts_nothing(world: World) -> None:
+    world.change_settings(voucher_number="series")
+    put(world)
+    world.erp.fails_before["posted"] = [UnavailableError("Down.")]
+    sync(world)
+    assert (world.erp.vouchers, world.job(EntityType.INVOICE, "9").state) == ({}, JobState.RETRYING)
+    run_later(world)
+    assert list(world.erp.vouchers) == [(2026, 1)]
 
 
 def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_travel(world: World) -> None:
