@@ -85,6 +85,7 @@ def send_reminders() -> None:
     """Remind of what still needs a person, and send the weekly and monthly mails where they are wanted."""
     container = get_container()
     stalled.queue_alerts(container.database, container.connections.all(), now=container.clock())
+    reminders.queue_overdue(container.database, now=container.clock())
     reminders.queue_reminders(container.database, now=container.clock())
     reminders.queue_digests(container.database, now=container.clock())
     dispatch.dispatch_operations(monthly_reconciliation.due(container))

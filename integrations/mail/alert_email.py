@@ -127,6 +127,8 @@ def headline(alert: PendingAlert, *, language: Language) -> str:
                 "{title} still needs you after {days} day", "{title} still needs you after {days} days", days
             )
             return still.format(title=title, days=days)
+        case AlertType.OVERDUE:
+            return translate(msg("{title} has not been synced yet", title=title), language)
         case AlertType.RESOLVED:
             return translate(msg("{title} is in order now", title=title), language)
         case alert_type:
@@ -140,6 +142,10 @@ def _plural_headline(alert_type: AlertType, count: int, *, language: Language) -
             news = words.ngettext("{count} record needs you", "{count} records need you", count)
         case AlertType.REMINDER:
             news = words.ngettext("{count} record still needs you", "{count} records still need you", count)
+        case AlertType.OVERDUE:
+            news = words.ngettext(
+                "{count} record has not been synced yet", "{count} records have not been synced yet", count
+            )
         case AlertType.RESOLVED:
             news = words.ngettext("{count} record is in order now", "{count} records are in order now", count)
         case _:

@@ -155,10 +155,9 @@ def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: dateti
     What somebody may have done by hand meanwhile is looked for before anything is sent.
     """
     action, reset = JobAction(now, actor, msg("Opened again")), {"dismissal_reason": ""}
-    listed = _apply(
-        database, job_filter, Event.REOPENED_UNSOLVED, action, reset, only=SyncJobRow.alerted.is_(True)
-    )
-    due = _apply(database, job_filter, Event.REOPENED, action, reset, only=SyncJobRow.alerted.is_(False))
+    unsolved = SyncJobRow.needs_attention_since.is_not(None)
+    listed = _apply(database, job_filter, Event.REOPENED_UNSOLVED, action, reset, only=unsolved)
+    due = _apply(database, job_filter, Event.REOPENED, action, reset, only=~unsolved)
     return ActionResult(listed.count + due.count, listed.lanes | due.lanes)
 
 

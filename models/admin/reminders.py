@@ -2,33 +2,41 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
-from i18n.messages import Message, msg
+from i18n.formatting import OSLO
+from i18n.messages import Message, joined, msg
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
 from models.enums import EntityType, JobState, Outcome, Record
-from models.inbox import missed_webhooks
+from models.inbox import due, missed_webhooks
+from models.inbox.job_updates import concerns, play
+from models.inbox.transitions import Event, Occurrence
 from models.schema.tables import AttemptRow, ConnectionRow, SyncJobRow
 
 REMINDER_DELAYS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
 """How long after a change began to need a person each reminder of it is sent."""
 
+OVERDUE_AFTER = timedelta(days=1)
+"""How long a job is unfinished before somebody is told: longer than any wait that ends by itself."""
+
 WEEK = timedelta(days=7)
+
+_OVERDUE_REMEDY = msg("It is retried automatically. The record's page shows what it waits for and what was tried.")
 
 
 def queue_reminders(database: Database, *, now: datetime) -> int:
     """Queue the reminders that are due, and tell how many changes they are about."""
     lengths = enumerate(REMINDER_DELAYS)
-    due = case(
+    remind_at = case(
         *((SyncJobRow.reminders == n, SyncJobRow.needs_attention_since + after) for n, after in lengths),
         else_=None,
     )
     query = (
         select(SyncJobRow, ConnectionRow)
         .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
-        .where(SyncJobRow.state == JobState.NEEDS_ATTENTION, due <= now)
+        .where(SyncJobRow.state == JobState.NEEDS_ATTENTION, remind_at <= now)
         .with_for_update(of=SyncJobRow, skip_locked=True, key_share=True)
     )
     with database.transaction() as session:
@@ -40,6 +48,37 @@ def queue_reminders(database: Database, *, now: datetime) -> int:
             alert = Alert(AlertType.REMINDER, title, job.message, job.remedy, addresses, job.error_code)
             queue_alert(session, connection.id, alert, job_id=job.id, now=now)
     return len(rows)
+
+
+def queue_overdue(database: Database, *, now: datetime) -> int:
+    """Queue an alert, once, about each job that has been unfinished for too long, and return how many there are.
+
+    Nothing waits silently, whatever holds it up. Of an outage and a pause people know already.
+    """
+    told = or_(ConnectionRow.paused_because != "", ConnectionRow.outage_alerted, ConnectionRow.rate_limit_alerted)
+    query = (
+        select(SyncJobRow, ConnectionRow)
+        .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
+        .where(concerns(Event.OVERDUE), ~SyncJobRow.alerted, SyncJobRow.unfinished_since <= now - OVERDUE_AFTER)
+        .where(due.is_on(SyncJobRow.entity_type), ~told)
+        .order_by(SyncJobRow.id)
+        .with_for_update(of=SyncJobRow, skip_locked=True, key_share=True)
+    )
+    with database.transaction() as session:
+        rows = session.execute(query).all()
+        for job, connection in rows:
+            play(job, Occurrence(event=Event.OVERDUE, now=now))
+            title = job.title or Record(EntityType(job.entity_type), job.record_id).name
+            addresses = tuple(connection.settings["error_emails"])
+            alert = Alert(AlertType.OVERDUE, title, _overdue(job), _OVERDUE_REMEDY, addresses, job.error_code)
+            queue_alert(session, connection.id, alert, job_id=job.id, now=now)
+    return len(rows)
+
+
+def _overdue(job: SyncJobRow) -> Message:
+    since = job.unfinished_since.astimezone(OSLO) if job.unfinished_since else job.received_at
+    sentence = msg("It has been waiting to be synced since {time}.", time=f"{since:%d.%m.%Y %H:%M}")
+    return joined(sentence, job.message, between=" ") if job.message else sentence
 
 
 def queue_digests(database: Database, *, now: datetime) -> int:

@@ -18,8 +18,9 @@ from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
 class AlertType(StrEnum):
     """What has happened, the most urgent first.
 
-    ``NEEDS_ATTENTION``, ``REMINDER`` and ``RESOLVED`` are about a record: it needs a person, needs one still,
-    does no more. ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection:
+    ``NEEDS_ATTENTION``, ``REMINDER``, ``OVERDUE`` and ``RESOLVED`` are about a record: it needs a person, needs
+    one still, has been unfinished for long, is in order.
+    ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection:
     its settings must be mended, its systems do not answer, no poll goes through, their requests are used up, it
     works again. ``CLOCK`` is about a server of the integration whose clock is wrong. ``DIGEST`` tells of the
     connection's week, ``RECONCILIATION`` whether the books of its month agree.
@@ -29,6 +30,7 @@ class AlertType(StrEnum):
     CLOCK = "clock"
     NEEDS_ATTENTION = "needs_attention"
     REMINDER = "reminder"
+    OVERDUE = "overdue"
     OUTAGE = "outage"
     STALLED = "stalled"
     RATE_LIMITED = "rate_limited"

@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from models.enums import EntityType, JobState, Record
+from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox import transitions
 from models.inbox.transitions import (
     NEW,
@@ -46,7 +46,12 @@ def concerns(event: Event) -> ColumnElement[bool]:
 
 def fresh(event: Event, *, now: datetime | Sql, outcome_unknown: bool | Sql = False) -> dict[str, Any]:
     """Give what stands in the columns of a record's job that an event brings."""
-    return {"state": NEW[event].state or JobState.QUEUED, "due_at": now, "outcome_unknown": outcome_unknown}
+    return {
+        "state": NEW[event].state or JobState.QUEUED,
+        "due_at": now,
+        "unfinished_since": now,
+        "outcome_unknown": outcome_unknown,
+    }
 
 
 def changed_by(
@@ -93,6 +98,13 @@ def changed_by(
     def alerted(cell: Transition) -> Sql:
         return {Tell.NOTHING: SyncJobRow.alerted, Tell.TROUBLE: true(), Tell.RECOVERY: false()}[cell.tell]
 
+    def since(cell: Transition) -> Sql:
+        if cell.state is None:
+            return SyncJobRow.unfinished_since
+        if cell.state not in PENDING:
+            return null()
+        return case((SyncJobRow.state.in_(PENDING), SyncJobRow.unfinished_since), else_=at)
+
     columns: Mapping[str, Callable[[Transition], Sql]] = {
         "state": lambda cell: SyncJobRow.state if cell.state is None else literal(cell.state),
         "due_at": due,
@@ -102,6 +114,7 @@ def changed_by(
         "dependency_type": waits(SyncJobRow.dependency_type, dependency.entity_type if dependency else None),
         "dependency_id": waits(SyncJobRow.dependency_id, dependency.id if dependency else None),
         "alerted": alerted,
+        "unfinished_since": since,
     }
     return {name: _by_state(TABLE[event], name, become) for name, become in columns.items()}
 
@@ -123,7 +136,7 @@ def play(row: SyncJobRow, *events: Occurrence) -> None:
     dependency = standing.dependency
     row.state, row.due_at, row.alerted = standing.state, standing.due_at, standing.alerted
     row.failed_attempts, row.worker_crashes = standing.failed_attempts, standing.worker_crashes
-    row.outcome_unknown = standing.outcome_unknown
+    row.outcome_unknown, row.unfinished_since = standing.outcome_unknown, standing.unfinished_since
     row.dependency_type = dependency.entity_type if dependency else None
     row.dependency_id = dependency.id if dependency else None
 
@@ -138,6 +151,7 @@ def standing_of(row: SyncJobRow) -> Standing:
         dependency=dependency_of(row),
         alerted=row.alerted,
         attempted_at=row.completed_at,
+        unfinished_since=row.unfinished_since,
     )
 
 

@@ -39,9 +39,10 @@ class LeaseLostError(Exception):
 class SyncJob:
     """A job that a worker has leased, with what earlier attempts left behind.
 
-    ``attempted_at`` is when it was tried last, and ``dependency`` the record that it has been waiting for, unless
-    that has got a link. ``sent_as`` is how an invoice was posted last, ``ledger`` or ``draft``; "" where it was
-    not, or nobody knows.
+    ``alerted`` says that an alert was sent and it was not synced since, ``needed_attention`` that a person was
+    needed since. ``attempted_at`` is when it was tried last, and ``dependency`` the record that it has been
+    waiting for, unless that has got a link. ``sent_as`` is how an invoice was posted last, ``ledger`` or
+    ``draft``; "" where it was not, or nobody knows.
     """
 
     id: int
@@ -50,6 +51,7 @@ class SyncJob:
     worker_crashes: int = 0
     outcome_unknown: bool = False
     alerted: bool = False
+    needed_attention: bool = False
     title: str = ""
     received_at: datetime | None = None
     attempted_at: datetime | None = None
@@ -373,6 +375,7 @@ def _job(row: SyncJobRow) -> SyncJob:
         worker_crashes=row.worker_crashes,
         outcome_unknown=row.outcome_unknown,
         alerted=row.alerted,
+        needed_attention=row.needs_attention_since is not None,
         title=row.title,
         received_at=row.received_at,
         attempted_at=row.completed_at,

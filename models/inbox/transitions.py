@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 
-from models.enums import JobState, Record
+from models.enums import PENDING, JobState, Record
 
 VERIFICATION_DELAY = timedelta(seconds=60)
 """How long after an attempt with an unknown outcome it is verified: its call may still be at work.
@@ -46,6 +46,7 @@ class Event(StrEnum):
     RULED_OUT = "ruled_out"  # retried by a person who looked: the last call took no effect
     ANSWERED = "answered"  # which record of the other system it is
     SENT_AGAIN = "sent_again"  # by the reconciliation
+    OVERDUE = "overdue"  # it has been unfinished for too long, whatever the reason
     DISMISSED = "dismissed"
     REOPENED = "reopened"
     REOPENED_UNSOLVED = "reopened_unsolved"  # what had needed attention: a person has to retry it
@@ -130,7 +131,10 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a job stands: ``due_at`` is None while it is not to be tried, ``attempted_at`` when it was last."""
+    """Where a job stands: ``due_at`` is None while it is not to be tried, ``attempted_at`` when it was last.
+
+    ``unfinished_since`` is when it last became pending, None where it is not.
+    """
 
     state: JobState
     due_at: datetime | None
@@ -140,6 +144,7 @@ class Standing:
     dependency: Record | None = None
     alerted: bool = False
     attempted_at: datetime | None = None
+    unfinished_since: datetime | None = None
 
 
 _QUEUED, _RUNNING, _WAITING, _RETRYING = JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.RETRYING
@@ -225,6 +230,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     Event.RULED_OUT: {_ATTENTION: replace(_AFRESH, due=Due.NOW, unknown=Unknown.CLEAR)},
     Event.ANSWERED: {_ATTENTION: _AFRESH},
     Event.SENT_AGAIN: _each((*_AHEAD, _DONE, _ATTENTION, _DISMISSED), replace(_AFRESH, unknown=Unknown.SET)),
+    Event.OVERDUE: _each((*_AHEAD, _RUNNING), Transition(tell=Tell.TROUBLE)),
     Event.DISMISSED: _each((*_AHEAD, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, waits=Waits.CLEAR)),
     # A person may have done it by hand meanwhile.
     Event.REOPENED: {_DISMISSED: replace(_AFRESH, unknown=Unknown.SET)},
@@ -260,6 +266,7 @@ def apply(standing: Standing | None, what: Occurrence) -> Standing | None:
         dependency={Waits.KEEP: before.dependency, Waits.SET: what.dependency, Waits.CLEAR: None}[cell.waits],
         alerted={Tell.NOTHING: before.alerted, Tell.TROUBLE: True, Tell.RECOVERY: False}[cell.tell],
         attempted_at=before.attempted_at,
+        unfinished_since=_unfinished_since(cell, standing, what),
     )
 
 
@@ -268,6 +275,12 @@ def alert_due(before: Standing, event: Event) -> Tell:
     cell = transition(event, before.state)
     tell = cell.tell if cell else Tell.NOTHING
     return tell if before.alerted is (tell is Tell.RECOVERY) else Tell.NOTHING
+
+
+def _unfinished_since(cell: Transition, before: Standing | None, what: Occurrence) -> datetime | None:
+    if before and (cell.state is None or {cell.state, before.state} <= set(PENDING)):
+        return before.unfinished_since
+    return what.now if cell.state in PENDING else None
 
 
 def _count(tries: Tries, before: int) -> int:

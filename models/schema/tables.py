@@ -117,9 +117,10 @@ class SyncJobRow(Base):
     ``revision`` counts what was received and ``leased_revision`` what the last worker saw of it: where they
     differ at the end of an attempt, the record is looked at again. It is tried at ``due_at``, whatever its
     state. ``failed_attempts`` and ``worker_crashes`` count failed attempts and vanished workers in a row;
-    ``outcome_unknown`` says that the last attempt may have saved something. :mod:`models.inbox.transitions` says
-    what becomes of these. ``sent_as`` is how an invoice was posted last, ``ledger`` or ``draft``, written before
-    the call. ``reminders`` counts the mails since ``needs_attention_since``, when it began to need a
+    ``outcome_unknown`` says that the last attempt may have saved something, ``unfinished_since`` when it last
+    became pending. :mod:`models.inbox.transitions` says what becomes of these. ``sent_as`` is how an invoice was
+    posted last, ``ledger`` or ``draft``, written before the call. ``reminders`` counts the mails since
+    ``needs_attention_since``, when it began to need a
     person. ``search_terms`` are what it is found by: its name and its numbers in both systems.
     ``dismissal_reason`` is what the person said who closed it; what was wrong stays beside it.
     """
@@ -171,6 +172,7 @@ class SyncJobRow(Base):
     outcome_unknown: Mapped[bool] = mapped_column(server_default=false())
     sent_as: Mapped[str | None]
     alerted: Mapped[bool] = mapped_column(server_default=false())
+    unfinished_since: Mapped[datetime | None]
     lease_id: Mapped[UUID | None]
     dependency_type: Mapped[str | None]
     dependency_id: Mapped[str | None]

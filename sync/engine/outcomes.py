@@ -221,6 +221,8 @@ def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]
     """Add the alert that the result calls for."""
     standing = Standing(state=JobState.RUNNING, due_at=None, alerted=job.alerted)
     tell, title = alert_due(standing, result.event), result.title or job.title or job.record.name
+    if result.state is JobState.NEEDS_ATTENTION and not job.needed_attention:
+        tell = Tell.TROUBLE  # also where an alert has told that it is overdue, which is less
     if tell is Tell.NOTHING:
         return result
     if tell is Tell.TROUBLE:

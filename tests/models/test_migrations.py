@@ -156,3 +156,45 @@ def stood(database: Database) -> dict[str, tuple[str, datetime | None]]:
     with database.transaction() as session:
         rows = session.execute(text("select record_id, state, due_at from sync_jobs"))
         return {record_id: (state, due_at) for record_id, state, due_at in rows}
+
+
+@pytest.fixture
+def before_overdue(database_url: str) -> Iterator[Database]:
+    downgrade(SecretStr(database_url), to="0019")
+    database = Database(SecretStr(database_url), pool_size=1)
+    yield database
+    database.close()
+    migrate(SecretStr(database_url))
+
+
+def test_what_was_told_of_pauses_and_since_when_jobs_are_unfinished_is_kept(
+    before_overdue: Database, database_url: str
+) -> None:
+    flags: dict[int, dict[str, Any]] = {
+        1: {"outage_alerted": True, "consecutive_failures": 1},
+        2: {"outage_alerted": True, "consecutive_failures": 4, "outage_since": NOW},
+        3: {},
+    }
+    for number, values in flags.items():
+        key = {"id": number, "name": str(number), "token_hash": str(number)}
+        write(before_overdue, ("connections", {**key, **values}))
+    for name, state in (("due", "retrying"), ("held", "running"), ("done", "done"), ("told", "needs_attention")):
+        job = {"connection_id": 1, "entity_type": "invoice", "record_id": name, "state": state}
+        write(before_overdue, ("sync_jobs", job))
+    noted = "select id, pause_alerted, outage_alerted, consecutive_failures from connections order by id"
+    since = text("select record_id, unfinished_since from sync_jobs")
+    for _ in range(2):
+        migrate(SecretStr(database_url))
+        with before_overdue.transaction() as session:
+            assert session.execute(text(noted)).all() == [
+                (1, True, False, 0),
+                (2, False, True, 4),
+                (3, False, False, 0),
+            ]
+            assert {each.record_id: each.unfinished_since for each in session.execute(since)} == {
+                "due": NOW,
+                "held": NOW,
+                "done": None,
+                "told": None,
+            }
+        downgrade(SecretStr(database_url), to="0019")

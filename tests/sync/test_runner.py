@@ -3,11 +3,11 @@ from datetime import timedelta
 
 import pytest
 
-from models.admin import job_actions
+from models.admin import job_actions, reminders
 from models.enums import EntityType, JobState, Lane, Outcome
 from models.inbox import leases
 from sync.engine import call_log
-from sync.errors import MisconfiguredError, OutcomeUnknownError, SyncError, UnavailableError
+from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
 from sync.records import CompanyDraft, Customer, ProjectDraft
 from tests import factories
 from tests.sync.conftest import World
@@ -149,6 +149,19 @@ def test_a_record_that_alone_is_never_answered_for_needs_attention_and_is_no_out
     assert job.message.startswith(error.message)
     assert world.mails() == [("needs_attention", "Customer 1 in Moment")]
     assert len(world.erp.companies) == 30
+
+
+def test_a_record_that_is_refused_after_an_alert_that_it_is_overdue_is_alerted_again(world: World) -> None:
+    world.moment.fails_before["customer"] = [UnavailableError("Away."), RejectedError("Its name is missing.")]
+    world.receive(EntityType.CUSTOMER, "1")
+    world.run()
+    world.later(hours=25)
+    assert reminders.queue_overdue(world.database, now=world.now) == 1
+    world.run()
+    world.receive(EntityType.CUSTOMER, "1")
+    world.run()
+    told = ["overdue", "needs_attention", "resolved"]
+    assert [alert for alert, _ in world.mails()] == told
 
 
 def test_what_moment_will_be_asked_for_is_read_ahead(world: World) -> None:

@@ -103,6 +103,7 @@ def _is_over(first: PendingAlert, last: PendingAlert) -> bool:
         return last.since is None
     return last.type in (AlertType.RESOLVED, AlertType.RECOVERED) and first.type in (
         AlertType.NEEDS_ATTENTION,
+        AlertType.OVERDUE,
         AlertType.OUTAGE,
         AlertType.STALLED,
         AlertType.RATE_LIMITED,

@@ -20,10 +20,18 @@ def upgrade() -> None:
         where outage_alerted and outage_since is null
         """
     )  # an alert about a pause used to be noted as that of an outage without a beginning
+    op.add_column("sync_jobs", sa.Column("unfinished_since", sa.DateTime(timezone=True)))
+    op.execute(
+        """
+        update sync_jobs set unfinished_since = received_at
+        where state in ('queued', 'running', 'waiting', 'retrying')
+        """
+    )
 
 
 def downgrade() -> None:
     """Go one version down."""
+    op.drop_column("sync_jobs", "unfinished_since")
     op.execute(
         """
         update connections set outage_alerted = true, consecutive_failures = greatest(1, consecutive_failures)

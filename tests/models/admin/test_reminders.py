@@ -16,6 +16,8 @@ from models.inbox.leases import AttemptResult
 from models.inbox.missed_webhooks import ModifiedRecord
 from models.inbox.transitions import Event
 from tests.factories import NOW, settings
+from tests.models import outages
+from tests.models.completed_jobs import completed_job
 
 DAY = timedelta(days=1)
 INVOICE = Record(EntityType.INVOICE, "9")
@@ -51,6 +53,49 @@ def test_what_needs_attention_is_reminded_of_after_one_seven_and_fourteen_days(
     days = [n for n in range(30) if reminders.queue_reminders(database, now=NOW + n * DAY)]
     assert days == [1, 7, 14]
     assert told(database) == [(AlertType.REMINDER, "Invoice 1")] * 3
+
+
+def retried(database: Database, connection: Connection) -> JobView:
+    return completed_job(
+        database, connection.id, INVOICE, event=Event.FAILED, title="Invoice 1", message="It is away."
+    )
+
+
+def test_what_is_unfinished_for_a_day_is_alerted_once(database: Database, connection: Connection) -> None:
+    retried(database, connection)
+    hours = [n for n in range(100) if reminders.queue_overdue(database, now=NOW + n * timedelta(hours=1))]
+    assert hours == [24]
+    (alert,) = alert_outbox.pending_alerts(database, "books@example.com")
+    assert (alert.type, alert.title) == (AlertType.OVERDUE, "Invoice 1")
+    assert alert.message == "It has been waiting to be synced since 02.03.2026 10:00. It is away."
+
+
+def test_what_is_off_paused_or_in_an_alerted_outage_is_not_overdue(
+    database: Database, connection: Connection, connections: Connections
+) -> None:
+    retried(database, connection)
+    later = NOW + 2 * DAY
+    connections.pause(connection.id, "for the holidays", actor="kari", now=NOW)
+    assert reminders.queue_overdue(database, now=later) == 0
+    connections.resume(connection.id, actor="kari", now=NOW)
+    connections.update(connection.id, {"entity_types": ["customer"]}, actor="kari", now=NOW)
+    assert reminders.queue_overdue(database, now=later) == 0
+    connections.update(connection.id, {"entity_types": ["invoice"]}, actor="kari", now=NOW)
+    for n in range(3):
+        outages.fail(database, connection.id, retry_after=DAY, now=NOW + n * DAY / 4)
+    assert reminders.queue_overdue(database, now=later) == 0
+    outages.recover(database, connection.id, now=later)
+    assert reminders.queue_overdue(database, now=later) == 1
+
+
+def test_an_old_record_that_is_received_again_is_not_overdue_at_once(
+    database: Database, connection: Connection
+) -> None:
+    attempt(database, connection, Outcome.SYNCED)
+    enqueue(database, connection.id, [INVOICE], now=NOW + 3 * DAY)
+    enqueue(database, connection.id, [INVOICE], now=NOW + 3 * DAY + DAY / 2)
+    assert reminders.queue_overdue(database, now=NOW + 3 * DAY + DAY / 2) == 0
+    assert reminders.queue_overdue(database, now=NOW + 4 * DAY) == 1
 
 
 def test_a_new_failure_of_the_same_record_does_not_start_the_days_anew(

@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select, update
 
 from models.connections.repository import Connection
 from models.database import Database
-from models.enums import EntityType, JobState, Record
+from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox.job_updates import changed_by, concerns
 from models.inbox.transitions import Event, Occurrence, Standing, apply
 from models.schema.tables import SyncJobRow
@@ -39,6 +39,7 @@ def standings() -> Iterator[Standing]:
             dependency=dependency,
             alerted=alerted,
             attempted_at=at,
+            unfinished_since=NOW - timedelta(days=2) if state in PENDING else None,
         )
 
 
@@ -65,6 +66,7 @@ def row(number: int, standing: Standing, connection_id: int) -> dict[str, Any]:
         "dependency_id": dependency and dependency.id,
         "alerted": standing.alerted,
         "completed_at": standing.attempted_at,
+        "unfinished_since": standing.unfinished_since,
     }
 
 
@@ -79,6 +81,7 @@ def read(row: SyncJobRow) -> Standing:
         dependency=dependency,
         alerted=row.alerted,
         attempted_at=row.completed_at,
+        unfinished_since=row.unfinished_since,
     )
 
 

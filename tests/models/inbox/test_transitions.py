@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
 
-from models.enums import EntityType, JobState, Record
+from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox.transitions import (
     NEW,
     VERIFICATION_DELAY,
@@ -128,6 +128,7 @@ def an_event_leaves_alone_what_it_does_not_concern(before: Standing, what: Occur
         Event.DISMISSED: {*AHEAD, NEEDS_ATTENTION},
         Event.REOPENED: {DISMISSED},
         Event.REOPENED_UNSOLVED: {DISMISSED},
+        Event.OVERDUE: {*AHEAD, RUNNING},
     }[what.event]
     return before.state in concerned or before == after
 
@@ -179,14 +180,15 @@ def what_is_reopened_unsolved_waits_for_a_person(before: Standing, what: Occurre
 @rule
 def a_dismissal_stands(before: Standing, what: Occurrence, after: Standing) -> bool:
     if what.event is Event.DISMISSED and before.state in {*AHEAD, NEEDS_ATTENTION}:
-        return after == replace(before, state=DISMISSED, due_at=None, dependency=None)
+        return after == replace(before, state=DISMISSED, due_at=None, dependency=None, unfinished_since=None)
     return before.state is not DISMISSED or after.state is DISMISSED or what.event in FROM_PEOPLE
 
 
 @rule
 def a_lease_takes_a_job_and_ends_with_its_worker(before: Standing, what: Occurrence, after: Standing) -> bool:
     if what.event is Event.LEASED and before.state in {*AHEAD, DONE}:
-        return after == replace(before, state=RUNNING, due_at=None)
+        since = NOW if before.state is DONE else before.unfinished_since
+        return after == replace(before, state=RUNNING, due_at=None, unfinished_since=since)
     if before.state is not RUNNING:
         return after.state is not RUNNING
     due_at, crashes = soon(before), min(before.worker_crashes + 1, 2)
@@ -234,6 +236,7 @@ def attempts_end_as_they_are_named(before: Standing, what: Occurrence, after: St
         dependency=what.dependency,
         alerted=not well and (before.alerted or state is NEEDS_ATTENTION),
         attempted_at=NOW,
+        unfinished_since=before.unfinished_since if state in PENDING else None,
     )
 
 
@@ -241,7 +244,8 @@ def attempts_end_as_they_are_named(before: Standing, what: Occurrence, after: St
 def a_dependency_that_ends_moves_what_waits_for_it(before: Standing, what: Occurrence, after: Standing) -> bool:
     moved = replace(before, state=QUEUED, due_at=NOW)
     if what.event is Event.DEPENDENCY_SYNCED and before.state in {*AHEAD, NEEDS_ATTENTION}:
-        return after == replace(moved, dependency=None)
+        since = NOW if before.state is NEEDS_ATTENTION else before.unfinished_since
+        return after == replace(moved, dependency=None, unfinished_since=since)
     if what.event is Event.DEPENDENCY_GONE and before.state in AHEAD:
         return after == moved
     return True
@@ -263,13 +267,24 @@ def trouble_is_told_once_and_its_end_after_it(before: Standing, what: Occurrence
     told = alert_due(before, what.event)
     if after.state is NEEDS_ATTENTION and before.state is not NEEDS_ATTENTION:
         return after.alerted and told is (Tell.NOTHING if before.alerted else Tell.TROUBLE)
+    if what.event is Event.OVERDUE and before.state in PENDING:
+        return after == replace(before, alerted=True) and told is (
+            Tell.NOTHING if before.alerted else Tell.TROUBLE
+        )
     if what.event in IN_STEP and before.state is RUNNING:
         return not after.alerted and told is (Tell.RECOVERY if before.alerted else Tell.NOTHING)
     return told is Tell.NOTHING and after.alerted is before.alerted
 
 
+@rule
+def a_job_is_unfinished_since_it_last_became_pending(before: Standing, _: Occurrence, after: Standing) -> bool:
+    since = before.unfinished_since if before.state in PENDING else NOW
+    return after.unfinished_since == (since if after.state in PENDING else None)
+
+
 def afresh(before: Standing, *, unknown: bool) -> Standing:
     return Standing(
+        unfinished_since=before.unfinished_since if before.state in PENDING else NOW,
         state=QUEUED,
         due_at=soon(before),
         outcome_unknown=unknown,
