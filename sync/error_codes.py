@@ -130,6 +130,17 @@ RECORD_ERRORS = {
         msg("A call broke off, and from outside nobody can see whether the draft waits in the journal."),
         msg("Look for it in the journal: mark the invoice as handled if it is there, else try it again."),
     ),
+    "set_aside": ErrorCode(
+        msg("It was synced before the links were set aside"),
+        msg(
+            "Before the connection's links were set aside, this invoice was posted or this voucher became an "
+            "expense. Where that is cannot be seen from here any more."
+        ),
+        msg(
+            "Look whether it belongs to the company that the connection leads to now: try it again by itself if "
+            "it does, else mark it as handled."
+        ),
+    ),
     "moment_value": ErrorCode(
         msg("A value in Moment cannot be read"),
         msg("A field of the record is empty or holds something that does not belong there; the message names it."),

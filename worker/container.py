@@ -115,7 +115,13 @@ class Container:
         return MomentGateway(settings, site=self._moment_site)
 
     def update_settings(
-        self, connection_id: int, values: Mapping[str, object], *, actor: str, seen: datetime | None = None
+        self,
+        connection_id: int,
+        values: Mapping[str, object],
+        *,
+        actor: str,
+        seen: datetime | None = None,
+        same_client: bool = False,
     ) -> Connection:
         """Give some settings of a connection new values, and log out of a login that it no longer has.
 
@@ -123,7 +129,9 @@ class Container:
         """
         before = self.connections.get(connection_id)
         seen = seen or before.updated_at
-        after = self.connections.update(connection_id, values, actor=actor, now=self.clock(), seen=seen)
+        after = self.connections.update(
+            connection_id, values, actor=actor, now=self.clock(), seen=seen, same_client=same_client
+        )
         if after.settings.login != before.settings.login:
             with suppress(UnavailableError):  # without Redis nobody gets at the session either
                 self.erp(before.settings).log_out()

@@ -13,7 +13,7 @@ from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, views
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record, titled
-from models.inbox import circuit_breaker, dependencies
+from models.inbox import circuit_breaker, dependencies, links
 from models.inbox.job_updates import concerns, update_by
 from models.inbox.transitions import TABLE, Event
 from models.pagination import Key, Page, following, paged
@@ -23,6 +23,9 @@ from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJob
 
 UNSEEN_DRAFT = "unseen_draft"
 """Reason of a change that may be in the journal, where only a person can look: they have, when they retry it."""
+
+SET_ASIDE = "set_aside"
+"""Reason of a change whose link was set aside: a person who retries it says that it is to be sent (again)."""
 
 SAVED_ELSEWHERE = "saved_elsewhere"
 """Notes with a number that 24SevenOffice saved the project under another: it is not saved again before a retry."""
@@ -122,12 +125,13 @@ def count(database: Database, job_filter: JobFilter) -> int:
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
     """Make changes due, also those that were closed; those in a worker's hands stay as they are.
 
-    Of an unseen draft that is retried by itself a person says by this that they have looked for it. A project that
+    Of an unseen draft that is retried by itself, or of a record whose link was set aside, a person says by this
+    that they have looked for it. A project that
     was saved under another number may be saved once more. An open circuit breaker lets one job through at once.
     """
     action = JobAction(now, actor, msg("Try again"))
     looked_for = job_filter.ids is not None and len(job_filter.ids) == 1
-    unseen = SyncJobRow.error_code == UNSEEN_DRAFT if looked_for else false()
+    unseen = SyncJobRow.error_code.in_((UNSEEN_DRAFT, SET_ASIDE)) if looked_for else false()
     reset = {"dismissal_reason": ""}
     ruled_out = _apply(database, job_filter, Event.RULED_OUT, action, reset, only=unseen)
     retried = ruled_out if ruled_out.count else _apply(database, job_filter, Event.RETRIED, action, reset)
@@ -186,6 +190,9 @@ def apply_event(
     rows = session.execute(locked(select(*NAMED_BY).where(*conditions, concerns(event)))).all()
     ids = [row.id for row in rows]
     session.execute(update_by(event, now=deed.at, **values).where(SyncJobRow.id.in_(ids)))
+    if event is Event.RULED_OUT:
+        for row in rows:
+            links.forget_former(session, row.connection_id, Record(EntityType(row.entity_type), row.record_id))
     if event is Event.RETRIED:
         noted = MatchQuestionRow.candidates.contains([{"note": SAVED_ELSEWHERE}])
         session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id.in_(ids), noted))

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from i18n.messages import Message, joined, msg
 from models.connections.alert_outbox import Alert, queue_alert
-from models.connections.settings import ConnectionSettings
+from models.connections.settings import ConnectionSettings, leads_elsewhere
 from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType, Scope
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of, within
-from models.schema.tables import AuditRow, ConnectionRow, WebhookActivityRow
+from models.schema.tables import AuditRow, ConnectionRow, LinkRow, WebhookActivityRow
 
 SECRET_FIELDS = frozenset(
     name for name, field in ConnectionSettings.model_fields.items() if field.annotation is SecretStr
@@ -37,6 +37,23 @@ class UnknownConnectionError(LookupError):
 
 class NameTakenError(ValueError):
     """Another connection has this name."""
+
+
+class LinksExistError(ValueError):
+    """Settings may lead to another company or client, whose records the connection's links do not name.
+
+    ``setting`` is the one that does.
+    """
+
+    def __init__(self, setting: str) -> None:
+        super().__init__(
+            msg(
+                "With this, the connection may lead to another company, and its links name customers, projects "
+                "and vouchers of the former one. Nothing was saved. Those who run the integration set the links "
+                "aside first (connections unlink)."
+            )
+        )
+        self.setting = setting
 
 
 class ConcurrentUpdateError(Exception):
@@ -132,12 +149,15 @@ class Connections:
         actor: str,
         now: datetime,
         seen: datetime | None = None,
+        same_client: bool = False,
     ) -> Connection:
         """Change some settings, and let a connection that paused itself work again, since someone has mended it.
 
         ``seen`` is the ``updated_at`` of the settings before their eyes, None for whatever there is.
+        ``same_client`` is their word that another login leads to the client of 24SevenOffice that it was.
 
         Raises:
+            LinksExistError: it may lead to another company or client, and there are links.
             UnknownConnectionError: there is no such connection.
             ConcurrentUpdateError: the settings have been changed since they were ``seen``.
             pydantic.ValidationError: a value does not fit.
@@ -148,6 +168,7 @@ class Connections:
                 raise ConcurrentUpdateError
             before = self._from_row(row).settings
             after = ConnectionSettings.model_validate({**_open(self._vault, row), **values})
+            _refuse_elsewhere(session, row, before, after, same_client=same_client)
             self._fill(row, after)
             row.updated_at = now
             row.paused_because = row.paused_because if row.paused_by else ""
@@ -247,6 +268,21 @@ def summaries(
         func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since),
     ).where(within(scope, ConnectionRow.id), name > after, name.icontains(like, autoescape=True))
     return [ConnectionSummary(*row) for row in database.rows(query.order_by(name).limit(limit))]
+
+
+def _refuse_elsewhere(
+    session: Session,
+    row: ConnectionRow,
+    before: ConnectionSettings,
+    after: ConnectionSettings,
+    *,
+    same_client: bool,
+) -> None:
+    setting = leads_elsewhere(before, after)
+    if setting is None or (same_client and setting != "moment_company"):
+        return
+    if session.scalar(select(LinkRow.id).where(LinkRow.connection_id == row.id).limit(1)):
+        raise LinksExistError(setting)
 
 
 def _open(vault: Vault, row: ConnectionRow) -> dict[str, Any]:

@@ -218,6 +218,20 @@ def opens_others(before: ConnectionSettings, changes: Mapping[str, object]) -> b
     return bool(_needed(before, changes))
 
 
+def leads_elsewhere(before: ConnectionSettings, after: ConnectionSettings) -> str | None:
+    """Name the setting by which settings may lead to another company or client than before, None where none does.
+
+    A new password, or an identity id for the user name that needed none, leads where the former one did.
+    """
+    if after.moment_company.lower() != before.moment_company.lower():
+        return "moment_company"
+    renamed = after.username.lower() != before.username.lower()
+    was, becomes = before.identity_id.lower(), after.identity_id.lower()
+    if becomes != was and (was or renamed):
+        return "identity_id"
+    return "username" if renamed and not becomes else None
+
+
 def _needed(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
     changed = {name for name, value in changes.items() if value != getattr(before, name)}
     return {secret: why for secret, (names, why) in PROOFS.items() if not changed.isdisjoint(names)}

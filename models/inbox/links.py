@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, delete, insert, select
+from sqlalchemy import ColumnElement, and_, delete, insert, literal, select
+from sqlalchemy.dialects.postgresql import insert as upserting
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -12,7 +13,7 @@ from i18n.messages import Message, msg
 from models.database import Database
 from models.enums import EntityType, Lane, Record
 from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
-from models.schema.tables import AuditRow, ConnectionRow, LinkRow, SyncJobRow
+from models.schema.tables import AuditRow, ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,35 @@ def release(
     )
     told = {"connection_id": connection_id, "job_id": job and job.id, "at": now, "actor": actor}
     session.execute(insert(AuditRow).values(**told, action=deed))
+
+
+def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
+    """End all links of a connection and keep them as former ones; tells how many there were."""
+    key = ("connection_id", "entity_type", "moment_id", "remote_id")
+    ended = select(*(getattr(LinkRow, name) for name in key), literal(now)).where(
+        LinkRow.connection_id == connection_id
+    )
+    kept = upserting(FormerLinkRow).from_select([*key, "set_aside_at"], ended)
+    session.execute(kept.on_conflict_do_update(index_elements=key, set_={"set_aside_at": now}))
+    gone = delete(LinkRow).where(LinkRow.connection_id == connection_id).returning(LinkRow.id)
+    return len(session.scalars(gone).all())
+
+
+def former(database: Database, connection_id: int, record: Record) -> str | None:
+    """Tell what a record was linked to before links were set aside."""
+    return database.scalar(select(FormerLinkRow.remote_id).where(_was(connection_id, record)).limit(1))
+
+
+def forget_former(session: Session, connection_id: int, record: Record) -> None:
+    """Forget what a record was linked to, as a person has looked."""
+    session.execute(delete(FormerLinkRow).where(_was(connection_id, record)))
+
+
+def _was(connection_id: int, record: Record) -> ColumnElement[bool]:
+    own = FormerLinkRow.moment_id == record.id
+    if record.entity_type is EntityType.EXPENSE:
+        own = FormerLinkRow.remote_id.startswith(f"{record.id}/", autoescape=True)
+    return and_(FormerLinkRow.connection_id == connection_id, FormerLinkRow.entity_type == record.entity_type, own)
 
 
 def save(database: Database, connection_id: int, record: Record, link: Link, *, now: datetime) -> None:

@@ -78,22 +78,39 @@ def mark_restored(
         ours = ConnectionRow.id.in_(connection_ids) if connection_ids is not None else true()
         connections = select(ConnectionRow.id).where(ours).order_by(ConnectionRow.id)  # the first to be locked
         found = session.scalars(connections.with_for_update(key_share=True)).all()
-        lanes = [
-            {"connection_id": number, "entity_type": entity_type} for number in found for entity_type in EntityType
-        ]
-        _mark_lanes(session, lanes, now=now)
+        lanes = _lanes(found)
         if since:
             _rewind_cursors(session, lanes, since=since, start=connection_ids is not None)
         if connection_ids is None:
             _end_sessions_and_skip_ids(session)
-        session.execute(
-            update(LaneRow).where(LaneRow.connection_id.in_(found)).values(lease_id=None, lease_expires_at=None)
-        )  # the lease in a backup is nobody's
-        concerned = and_(SyncJobRow.connection_id.in_(found), concerns(Event.RESTORED))
-        marked = session.scalars(locked(select(SyncJobRow.id).where(concerned))).all()
-        session.execute(update_by(Event.RESTORED, now=now, lease_id=None).where(SyncJobRow.id.in_(marked)))
+        marked = doubt(session, found, now=now)
         session.add(AuditRow(at=now, actor=actor, action=msg("told the bridge that a backup was restored")))
+    return marked
+
+
+def doubt(session: Session, connection_ids: Collection[int], *, now: datetime) -> int:
+    """Have what connections receive, and what is not done, verified before it is sent; their leases are void.
+
+    The connections' rows are locked. Tells how many changes that were not settled are looked for.
+    """
+    _mark_lanes(session, _lanes(connection_ids), now=now)
+    session.execute(
+        update(LaneRow)
+        .where(LaneRow.connection_id.in_(connection_ids))
+        .values(lease_id=None, lease_expires_at=None)
+    )  # the lease in a backup is nobody's
+    concerned = and_(SyncJobRow.connection_id.in_(connection_ids), concerns(Event.RESTORED))
+    marked = session.scalars(locked(select(SyncJobRow.id).where(concerned))).all()
+    session.execute(update_by(Event.RESTORED, now=now, lease_id=None).where(SyncJobRow.id.in_(marked)))
     return len(marked)
+
+
+def _lanes(connection_ids: Collection[int]) -> Sequence[Mapping[str, Any]]:
+    return [
+        {"connection_id": number, "entity_type": entity_type}
+        for number in connection_ids
+        for entity_type in EntityType
+    ]
 
 
 def _mark_lanes(session: Session, lanes: Sequence[Mapping[str, Any]], *, now: datetime) -> None:

@@ -246,6 +246,18 @@ class LinkRow(Base):
     updated_at: Mapped[datetime]
 
 
+class FormerLinkRow(Base):
+    """A link that was set aside: the connection was for another company or client then, or may have been."""
+
+    __tablename__ = "former_links"
+
+    connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True)
+    entity_type: Mapped[str] = mapped_column(primary_key=True)
+    moment_id: Mapped[str] = mapped_column(primary_key=True)
+    remote_id: Mapped[str] = mapped_column(primary_key=True)
+    set_aside_at: Mapped[datetime]
+
+
 class FileRow(Base):
     """This document of a voucher has been brought to that expense in Moment, under this name."""
 

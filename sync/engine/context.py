@@ -98,6 +98,10 @@ class SyncContext:
         self._known[record] = noted = replace(link, replaced_number=number)
         links.save(self.database, self.connection.id, record, noted, now=self.clock())
 
+    def former_link(self, record: Record) -> str | None:
+        """Tell what a record was linked to before the connection's links were set aside."""
+        return links.former(self.database, self.connection.id, record)
+
     def note_sending(self, jobs: Sequence[SyncJob]) -> None:
         """Note where the vouchers of jobs are about to be posted: in the ledger, or as drafts in a journal."""
         leases.note_sending(self.database, [job.id for job in jobs], sent_as=self.settings.posting)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from i18n.messages import Message, joined, msg
+from models.admin.job_actions import SET_ASIDE
 from models.enums import EntityType, Outcome, Record
 from models.inbox.leases import SyncJob
 from models.inbox.links import Link
@@ -82,9 +83,10 @@ class Expenses:
         """Read a voucher and see which expenses it should be in Moment."""
         voucher = job.record.id
         lines = self._desk.erp.supplier_voucher(voucher)
-        known = self._known(voucher, lines, outcome_unknown=job.outcome_unknown)
         name = title_of(voucher, lines)
         with naming_record(name):
+            self._refuse_set_aside(job.record)
+            known = self._known(voucher, lines, outcome_unknown=job.outcome_unknown)
             found = self._costs(lines, known)
             if not found.costs and not known:
                 return replace(_nothing_to_sync(found.left_alone), title=name)
@@ -99,6 +101,22 @@ class Expenses:
             excluded = {key_of(voucher, *place) for place in found.excluded}
             kept = [key for key in _in_moment(known) if key in excluded and key not in drafts]
             return PreparedVoucher(job, name, drafts, known, kept, files, stem, found.left_alone, again)
+
+    def _refuse_set_aside(self, voucher: Record) -> None:
+        """See that no other client's voucher is put right: an expense that Moment has may be of a former one."""
+        if former := self._desk.former_link(voucher):
+            raise RejectedError(
+                msg(
+                    "A voucher of this number became an expense in Moment ({former}) before the links of this "
+                    "connection were set aside. It may be that of another company.",
+                    former=former,
+                ),
+                error_code=SET_ASIDE,
+                remedy=msg(
+                    "If it is the same voucher, try it again by itself: the expense is put right. If not, enter "
+                    "its costs in Moment by hand and mark it as handled."
+                ),
+            )
 
     def send(self, batch: Sequence[PreparedVoucher]) -> Sequence[Success | SyncError]:
         return [error_as_value(item.title, self._sync, item) for item in batch]

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from i18n.messages import Message, msg
-from models.admin.job_actions import UNSEEN_DRAFT
+from models.admin.job_actions import SET_ASIDE, UNSEEN_DRAFT
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
@@ -58,7 +58,11 @@ class Invoices:
         with naming_record(name):
             year = self.fiscal_year(invoice.day)
             item = PreparedInvoice(job, name, self.voucher(invoice), year.number)
-            return (self._verify_earlier(item) if job.outcome_unknown else None) or item
+            former = self._desk.former_link(job.record)
+            found = self._verify_earlier(item) if former or job.outcome_unknown else None
+            if former and not found:
+                raise _set_aside(former)
+            return found or item
 
     def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
         """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls.
@@ -264,6 +268,21 @@ def _unseen(item: PreparedInvoice) -> RejectedError:
         ),
         error_code=UNSEEN_DRAFT,
         remedy=msg("Look for it in the journal: mark the invoice as handled if it is there, else try it again."),
+    )
+
+
+def _set_aside(former: str) -> RejectedError:
+    return RejectedError(
+        msg(
+            "The invoice was posted as voucher {former} before the links of this connection were set aside, and "
+            "the ledger of 24SevenOffice does not have it.",
+            former=former,
+        ),
+        error_code=SET_ASIDE,
+        remedy=msg(
+            "If it belongs in this ledger, try it again by itself, and it is posted. If the former one has it, "
+            "mark it as handled."
+        ),
     )
 
 

@@ -12,7 +12,13 @@ from i18n.messages import joined, msg
 from models.admin.operations import WORTHWHILE, Operation, OperationType
 from models.connections import repository as connections
 from models.connections import webhook_activity
-from models.connections.repository import NOT_STARTED, SECRET_FIELDS, ConcurrentUpdateError, Connection
+from models.connections.repository import (
+    NOT_STARTED,
+    SECRET_FIELDS,
+    ConcurrentUpdateError,
+    Connection,
+    LinksExistError,
+)
 from models.connections.settings import ConnectionSettings, opens_others, unproven
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import cursors, missed_webhooks
@@ -99,6 +105,8 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
         context.container.update_settings(connection_id, entered, actor=context.actor, seen=connection.updated_at)
     except ConcurrentUpdateError:
         return again(replace(draft, outdated=True), posted=True)
+    except LinksExistError as error:
+        return again(replace(draft, errors={error.setting: error.args[0]}), posted=True)
     return request_diagnostics(context, connection_id, done="saved")
 
 

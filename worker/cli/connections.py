@@ -6,10 +6,18 @@ import click
 from pydantic import ValidationError
 
 from i18n.messages import msg
-from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, ConcurrentUpdateError, Connection
+from models.admin import unlinking
+from models.connections.repository import (
+    MAX_NAME_LENGTH,
+    MAX_REASON_LENGTH,
+    ConcurrentUpdateError,
+    Connection,
+    LinksExistError,
+)
 from models.connections.settings import ConnectionSettings
 from sync.errors import MisconfiguredError
 from sync.rules.normalization import clean
+from worker import dispatch
 from worker.cli import ACTOR, connection_argument
 from worker.cli.setting_options import complaints, given, setting_options
 from worker.cli.tables import aligned
@@ -63,8 +71,13 @@ def show(connection: Connection) -> None:
 @connections.command("set")
 @connection_argument
 @setting_options(asking=False)
+@click.option(
+    "--same-client",
+    is_flag=True,
+    help="The new login or identity is for the same client of 24SevenOffice, whose records the links name",
+)
 @checking
-def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
+def set_(connection: Connection, *, same_client: bool, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
     """Change settings; an empty value is the default. A connection that paused itself works again."""
     values = given(options)
     if not values:
@@ -73,7 +86,9 @@ def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noq
     if check and (tried := _tested(settings)) != settings:
         values["identity_id"] = tried.identity_id
     try:
-        updated = get_container().update_settings(connection.id, values, actor=ACTOR)
+        updated = get_container().update_settings(connection.id, values, actor=ACTOR, same_client=same_client)
+    except LinksExistError as error:
+        raise click.ClickException(_elsewhere(error)) from None
     except ConcurrentUpdateError:
         raise click.ClickException("Somebody else has changed the settings just now. Try again.") from None
     click.echo(f"{updated.name} {'is still paused' if updated.paused_because else 'works'} with its new settings.")
@@ -112,6 +127,31 @@ def token(connection: Connection) -> None:
 def check_(connection: Connection) -> None:
     """Try a connection's settings out in both systems."""
     _tested(connection.settings)
+
+
+@connections.command()
+@connection_argument
+@click.option("--yes", is_flag=True, help="Do not ask")
+def unlink(connection: Connection, *, yes: bool) -> None:
+    """Set a paused connection's links aside, before it is led to another company or client.
+
+    Nothing is changed in Moment or 24SevenOffice. All records are identified anew, and what was not finished is
+    verified before it is sent. An invoice that was posted before, or an expense that was brought, is sent again
+    only after a person has looked.
+    """
+    container = get_container()
+    if not connection.paused_because:
+        raise click.ClickException("Pause the connection first.")
+    if not yes:
+        click.confirm(f"Set all links of {connection.name} aside? This cannot be undone.", abort=True)
+    count = unlinking.unlink(container.database, connection.id, actor=ACTOR, now=container.clock())
+    dispatch.forget(connection.id)
+    click.echo(f"Links set aside: {count}. Change the settings (connections set), then resume the connection.")
+
+
+def _elsewhere(error: LinksExistError) -> str:
+    hint = "Where it is another login for the same client of 24SevenOffice, add --same-client."
+    return str(error) if error.setting == "moment_company" else f"{error}\n{hint}"
 
 
 def _valid(values: dict[str, Any]) -> ConnectionSettings:

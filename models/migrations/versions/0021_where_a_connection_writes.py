@@ -1,4 +1,4 @@
-"""How an invoice was posted, and which company and client a connection works for."""
+"""How an invoice was posted, and the links that were set aside."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ def upgrade() -> None:
         """
     )
 
+    op.create_table(
+        "former_links",
+        sa.Column(
+            "connection_id", sa.Integer(), sa.ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True
+        ),
+        sa.Column("entity_type", sa.Text(), primary_key=True),
+        sa.Column("moment_id", sa.Text(), primary_key=True),
+        sa.Column("remote_id", sa.Text(), primary_key=True),
+        sa.Column("set_aside_at", sa.DateTime(timezone=True), nullable=False),
+    )
+
 
 def downgrade() -> None:
     """Go one version down."""
+    op.drop_table("former_links")
     op.drop_column("sync_jobs", "sent_as")

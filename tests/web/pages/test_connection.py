@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from models.admin.operations import Operation, OperationType
 from models.connections.settings import ConnectionSettings
-from models.enums import EntityType, Lane, Role
-from models.inbox import cursors, missed_webhooks
+from models.enums import EntityType, Lane, Record, Role
+from models.inbox import cursors, links, missed_webhooks
+from models.inbox.links import Link
 from models.inbox.missed_webhooks import ModifiedRecord
 from models.schema.tables import AuditRow
 from tests.factories import NOW
@@ -289,3 +290,12 @@ def test_a_login_that_cannot_be_one_is_not_tried(settings_page: SettingsPage) ->
     assert error_at(asked, "username") == "Fill this in."
     assert 'value="typed"' in asked.text
     assert messages(settings_page.container) == []
+
+
+def test_a_connection_with_links_is_not_led_to_another_company_on_its_page(web: Web, container: Container) -> None:
+    links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("10001"), now=clock())
+    address = f"/connections/{web.connection.id}"
+    answer = fill_in(web.as_(Role.ADMINISTRATOR), address, moment_company="1002")
+    assert answer.status_code == 422
+    assert "its links name customers" in error_at(answer, "moment_company")
+    assert container.connections.get(web.connection.id).settings.moment_company == "1001"

@@ -346,3 +346,19 @@ def test_help_sends_people_only_to_commands_that_exist() -> None:
     named = {each for text in texts for each in re.findall(r"`([a-z]+ [a-z]+)`", text)}
     assert {"jobs list", "jobs choose", "jobs show"} <= named
     assert named <= set(known)
+
+
+def test_a_connection_is_led_to_other_books_once_its_links_are_set_aside(
+    container: Container, connection: Connection
+) -> None:
+    links.save(container.database, connection.id, Record(EntityType.CUSTOMER, "7"), Link("10001"), now=NOW)
+    company = ("--moment-company=1002", "--no-check")
+    assert "Nothing was saved" in refused("connections", "set", connection.name, *company)
+    other = ("--username=many@example.com", "--no-check")
+    assert "add --same-client" in refused("connections", "set", connection.name, *other)
+    assert "works with its new settings" in run("connections", "set", connection.name, *other, "--same-client")
+    assert "Pause the connection first" in refused("connections", "unlink", connection.name, "--yes")
+    run("connections", "pause", connection.name)
+    assert "Links set aside: 1." in run("connections", "unlink", connection.name, typed="y\n")
+    run("connections", "set", connection.name, *company)
+    assert container.connections.get(connection.id).settings.moment_company == "1002"

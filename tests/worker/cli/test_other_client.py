@@ -33,7 +33,7 @@ class Rival:
         self.connection, _ = self.container.connections.add("Rival AS", settings(**told), actor="test", now=NOW)
 
     def enter(self, **login: object) -> None:
-        self.container.connections.update(self.connection.id, login, actor="test", now=clock())
+        self.container.connections.update(self.connection.id, login, actor="test", now=clock(), same_client=True)
 
     def sync(self) -> None:
         """Make another customer in Moment, and have it brought."""
