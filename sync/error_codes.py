@@ -459,9 +459,15 @@ SKIPPED = {
         msg("Nothing, or add the account to the settings and import the expenses of the last days once more."),
     ),
     "before_first_day": ErrorCode(
-        msg("The voucher is dated before the first day"),
-        msg("Vouchers dated before the day in the settings are left alone, for going live."),
-        msg("Nothing, or set an earlier day in the settings and import the expenses of those days."),
+        msg("It is dated before the first day"),
+        msg(
+            "Invoices and vouchers dated before the day in the settings are left alone: for going live, or since "
+            "their type was off until then."
+        ),
+        msg(
+            "Nothing, or set an earlier day in the settings. Then try the invoice again, or import the expenses "
+            "of those days."
+        ),
     ),
     "no_project": ErrorCode(
         msg("The cost is on no project"),

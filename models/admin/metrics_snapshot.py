@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, select
 from models.admin import dashboard
 from models.database import Database
 from models.enums import UNFINISHED, EntityType, JobState, Scope
-from models.inbox import circuit_breaker
+from models.inbox import circuit_breaker, due
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
 
 
@@ -70,7 +70,7 @@ def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]
     query = (
         select(SyncJobRow.entity_type, func.min(SyncJobRow.due_at))
         .join(ConnectionRow, and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)))
-        .where(SyncJobRow.due_at <= now)
+        .where(SyncJobRow.due_at <= now, due.is_on(SyncJobRow.entity_type))
         .group_by(SyncJobRow.entity_type)
     )
     return {EntityType(kind): first for kind, first in database.rows(query) if first}

@@ -1,7 +1,7 @@
 """What a connection is told: the settings of one company's pair of systems, checked where they are saved."""
 
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Literal
 
@@ -35,6 +35,9 @@ PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
 """The secrets, each with the settings that say whose books it opens, and why it must be typed again with them."""
 
 FIRST_DAY = date(2000, 1, 1)
+FIRST_DAYS = {EntityType.INVOICE: "invoice_from", EntityType.EXPENSE: "expense_from"}
+"""The settings that say from which day on records are synced; customers and projects have no day."""
+
 GUID = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
 
 
@@ -91,6 +94,12 @@ class ConnectionSettings(BaseModel):
         title=msg("Voucher number"),
         default="moment",
         description="moment: vouchers take the invoice number; series: the next number of 24SevenOffice",
+    )
+    invoice_from: date | None = Field(
+        title=msg("Invoices from"),
+        default=None,
+        ge=FIRST_DAY,
+        description="Invoices dated before this day are left alone; today where invoices are switched on again",
     )
     vat_codes: dict[AccountNumber, VatCode] = Field(
         title=msg("VAT codes"),
@@ -216,6 +225,14 @@ def unproven(before: ConnectionSettings, changes: Mapping[str, object]) -> Mappi
 def opens_others(before: ConnectionSettings, changes: Mapping[str, object]) -> bool:
     """Tell whether settings with these changes may open another company's books."""
     return bool(_needed(before, changes))
+
+
+def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object]) -> Sequence[str]:
+    """Name the first days to ask for: with these changes a type is switched on, and its day stays what it was."""
+    after = ConnectionSettings.model_validate({**dict(before), **changes})
+    on = after.entity_types - before.entity_types
+    names = [name for entity_type, name in FIRST_DAYS.items() if entity_type in on]
+    return [name for name in names if getattr(after, name) == getattr(before, name)]
 
 
 def leads_elsewhere(before: ConnectionSettings, after: ConnectionSettings) -> str | None:

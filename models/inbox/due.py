@@ -73,11 +73,12 @@ def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
 
 
 def count(database: Database, lane: Lane, *, now: datetime) -> int:
-    """Count what is due or running in a lane."""
+    """Count what is due or running in a lane; where its type is off, nothing is due."""
     query = select(func.count()).where(
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,
-        or_(SyncJobRow.due_at <= now, SyncJobRow.state == JobState.RUNNING),
+        ConnectionRow.id == SyncJobRow.connection_id,
+        or_(and_(SyncJobRow.due_at <= now, is_on(lane.entity_type)), SyncJobRow.state == JobState.RUNNING),
     )
     with database.statement() as connection:
         return connection.scalar(query) or 0

@@ -53,7 +53,7 @@ class Invoices:
             return skipped(msg("Moment does not have this invoice any more."), error_code="gone")
         self._desk.add_search_alias(Record(EntityType.CUSTOMER, invoice.customer_id))
         name = title(invoice)
-        if left := skip_reason(invoice):
+        if left := skip_reason(invoice, first_day=self._desk.settings.invoice_from):
             return replace(left, title=name)
         with naming_record(name):
             year = self.fiscal_year(invoice.day)
@@ -240,13 +240,16 @@ def title(invoice: Invoice) -> Message:
     return msg("Credit note {name}", name=number) if invoice.credit_note else titled(EntityType.INVOICE, number)
 
 
-def skip_reason(invoice: Invoice) -> Success | None:
+def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
     if not invoice.finalized:
         return skipped(msg("The invoice is not finalized yet."), error_code="not_finalized")
     if invoice.export_status is ExportStatus.DO_NOT_TRANSFER:
         return skipped(msg("Moment says: do not transfer to accounting."), error_code="do_not_transfer")
     if invoice.export_status is ExportStatus.TRANSFERRED:
         return skipped(msg("Moment says that it has been transferred already."), error_code="transferred")
+    if first_day and invoice.day < first_day:
+        day = f"{first_day:%d.%m.%Y}"
+        return skipped(msg("It is dated before {day}", day=day), error_code="before_first_day")
     return None
 
 

@@ -18,6 +18,7 @@ from models.enums import PENDING, EntityType, JobState, Lane, Record
 from models.inbox import due, links
 from models.inbox.enqueue import enqueue
 from sync.engine.context import SyncContext, whole_number
+from sync.engine.outcomes import Success
 from sync.errors import RejectedError
 from sync.flows import customers, projects
 from sync.flows.invoices import Invoices, skip_reason, title
@@ -95,7 +96,7 @@ class Backfill:
         since = datetime.combine(self.first, time(), OSLO)
         ids = {each.id for each in self.context.moment.modified(entity_type, since=since)}
         for invoice in self.invoices.values():
-            if skip_reason(invoice):
+            if self._skip_reason(invoice):
                 continue
             lines = [line.project_id for line in invoice.lines]
             ids |= {invoice.customer_id} if entity_type is EntityType.CUSTOMER else {invoice.project_id, *lines}
@@ -168,7 +169,7 @@ class Backfill:
     def _invoice(self, flow: Invoices, record: Record) -> PlannedRecord:
         invoice = self.invoices[record.id]
         name = title(invoice)
-        if left := skip_reason(invoice):
+        if left := self._skip_reason(invoice):
             return PlannedRecord(record, PlannedAction.SKIP, name, why=left.message)
         years = self.context.erp.fiscal_years()  # a voucher is looked for in a year that is locked by now as well
         year = next((year for year in years if year.starts <= invoice.day <= year.ends), None)
@@ -184,6 +185,9 @@ class Backfill:
             except RejectedError as error:
                 refusal = error.message
         return PlannedRecord(record, PlannedAction.ASK if posted else PlannedAction.REJECT, name, why=refusal)
+
+    def _skip_reason(self, invoice: Invoice) -> Success | None:
+        return skip_reason(invoice, first_day=self.context.settings.invoice_from)
 
     def _ledger(self, year: FiscalYear) -> Mapping[str, Sequence[LedgerLine]]:
         """Tell what a year's ledger holds, by invoice number; an invoice may have been posted on any day of it."""

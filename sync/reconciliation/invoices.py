@@ -156,6 +156,9 @@ class _InvoiceReconciliation:
             self.counts[invoice.export_status] += 1
             self.left.update(names)
             return
+        if self._is_early(invoice) and not names:
+            self.counts["before_first_day"] += 1
+            return
         if invoice.unreadable:
             yield _about(invoice)(DiscrepancyType.UNREADABLE, vouchers=names, because=invoice.unreadable)
             return
@@ -168,7 +171,15 @@ class _InvoiceReconciliation:
             self._expect(expected)
         yield from self._compare(invoice, expected, names)
 
+    def _is_early(self, invoice: Invoice) -> bool:
+        """Return whether the settings leave an invoice alone for its date."""
+        first_day = self.sources.context.settings.invoice_from
+        return (
+            first_day is not None and date.min < invoice.day < first_day and invoice.id not in self.sources.linked
+        )
+
     def _compare(self, invoice: Invoice, expected: Voucher, names: tuple[str, ...]) -> Iterator[Discrepancy]:
+        """Hold what an invoice is to be in the ledger against what it is."""
         standing = tuple(name for name in names if any(not line.hidden for line in self.vouchers[name]))
         lines = [line for name in standing for line in self.vouchers[name]]
         amount = expected.entries[0].amount

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response, status
 from fastapi.responses import RedirectResponse
 
+from i18n.formatting import OSLO
 from i18n.messages import joined, msg
 from models.admin.operations import WORTHWHILE, Operation, OperationType
 from models.connections import repository as connections
@@ -19,7 +20,7 @@ from models.connections.repository import (
     Connection,
     LinksExistError,
 )
-from models.connections.settings import ConnectionSettings, opens_others, unproven
+from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
 from models.enums import EntityType, Scope, plural_of
 from models.inbox import cursors, missed_webhooks
 from sync.polling import stalled
@@ -45,6 +46,7 @@ WEBHOOK_TYPES = (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)
 
 LOGIN = ("username", "password")
 UNPROVEN = msg("Enter the password again: only those who know it are shown which clients its login reaches.")
+FROM_WHICH_DAY = msg("From which day on? What is dated before is left alone. Save again if this day is right.")
 MAX_ID = 2**63 - 1
 OperationId = Annotated[int, Query(ge=0, le=MAX_ID)]
 
@@ -54,7 +56,7 @@ class Draft:
     """What stands in the form, which version of the settings it was made from, and what is wrong with it.
 
     ``clients`` is what was asked about a login that is typed but not saved. What a worker did not save stands here
-    with what is wrong, under the address that names its operation.
+    with what is wrong, under the address that names its operation. It ``asks_first_day`` of types switched on.
     """
 
     form: Typed
@@ -62,6 +64,7 @@ class Draft:
     errors: Errors = field(default_factory=dict)
     outdated: bool = False
     clients: OperationView | None = None
+    asks_first_day: bool = False
 
     @property
     def status(self) -> int:
@@ -93,6 +96,11 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
     if draft.version != _version(connection):
         return again(replace(draft, outdated=True), posted=True)
     entered, errors = _entered(context, connection, typed)
+    if not errors and text(form, "first_day") != "confirmed":
+        days = first_days_to_ask(connection.settings, entered)
+        today = context.now.astimezone(OSLO).date().isoformat()
+        draft = replace(draft, form=draft.form | dict.fromkeys(days, today), asks_first_day=bool(days))
+        errors = dict.fromkeys(days, FROM_WHICH_DAY)
     if errors:
         return again(replace(draft, errors=errors), posted=True)
     if not context.current_user.administers_all and opens_others(connection.settings, entered):

@@ -94,6 +94,7 @@ OPTIONAL = FieldFormat(lambda value: str(value or ""), lambda text: text or None
 YES_OR_NO = FieldFormat(lambda yes: "yes" if yes else "", bool)
 FORMATS: Mapping[str, FieldFormat] = {
     "factoring_id": OPTIONAL,
+    "invoice_from": OPTIONAL,
     "vat_codes": FieldFormat(_joined_pairs, _pairs),
     "accounts": FieldFormat(_joined_pairs, _bookings),
     "check_vat": YES_OR_NO,

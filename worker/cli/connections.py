@@ -5,6 +5,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from i18n.formatting import OSLO
 from i18n.messages import msg
 from models.admin import unlinking
 from models.connections.repository import (
@@ -14,7 +15,7 @@ from models.connections.repository import (
     Connection,
     LinksExistError,
 )
-from models.connections.settings import ConnectionSettings
+from models.connections.settings import FIRST_DAYS, ConnectionSettings, first_days_to_ask
 from sync.errors import MisconfiguredError
 from sync.rules.normalization import clean
 from worker import dispatch
@@ -83,6 +84,8 @@ def set_(connection: Connection, *, same_client: bool, check: bool, **options: A
     if not values:
         raise click.UsageError("Name a setting to change.")
     settings = _valid({**dict(connection.settings), **values})
+    today = get_container().clock().astimezone(OSLO).date()
+    values |= {name: today for name in first_days_to_ask(connection.settings, values) if name not in values}
     if check and (tried := _tested(settings)) != settings:
         values["identity_id"] = tried.identity_id
     try:
@@ -91,6 +94,9 @@ def set_(connection: Connection, *, same_client: bool, check: bool, **options: A
         raise click.ClickException(_elsewhere(error)) from None
     except ConcurrentUpdateError:
         raise click.ClickException("Somebody else has changed the settings just now. Try again.") from None
+    for name in FIRST_DAYS.values():
+        if values.get(name):
+            click.echo(f"What is dated before {getattr(updated.settings, name)} is left alone ({name}).")
     click.echo(f"{updated.name} {'is still paused' if updated.paused_because else 'works'} with its new settings.")
 
 

@@ -103,3 +103,17 @@ def test_after_a_restore_everybody_signs_in_again_and_no_number_comes_twice(
 def user_id(database: Database) -> int:
     rights = users.Rights(Role.VIEWER, Scope())
     return users.add(database, "anna@example.com", rights, password=None, actor="test", now=NOW).id
+
+
+def test_a_lease_in_a_backup_is_nobodys(database: Database, connection: Connection) -> None:
+    lane = Lane(connection.id, EntityType.INVOICE)
+    enqueue(database, connection.id, [INVOICE], now=NOW)
+    held = leases.acquire(database, lane, limit=1, now=NOW, until=NOW + HOUR)
+    assert held
+    restored(database)
+    ended = [leases.AttemptResult(job_id=job.id, event=Event.SYNCED) for job in held.jobs]
+    with pytest.raises(leases.LeaseLostError):
+        leases.renew(database, held, until=NOW + HOUR)
+    with pytest.raises(leases.LeaseLostError):
+        leases.complete(database, held, ended, clock=lambda: NOW)
+    assert verified_first(database, connection) == {"9": True}

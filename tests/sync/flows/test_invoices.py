@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -106,6 +106,24 @@ def test_an_invoice_that_shall_not_travel_is_skipped(
     job = world.job(EntityType.INVOICE, "9")
     assert (job.outcome, job.error_code) == (Outcome.SKIPPED, error_code)
     assert world.mails() == []
+
+
+def test_invoices_of_before_the_day_they_were_switched_on_again_are_left_alone(world: World) -> None:
+    put(world, "9", number=1, day=DAY - timedelta(days=1))
+    put(world, "10", number=2)
+    world.receive(EntityType.INVOICE, "9", "10")
+    world.change_settings(entity_types=["customer", "project"])
+    world.run()
+    assert (world.erp.vouchers, world.job(EntityType.INVOICE, "9").state) == ({}, JobState.QUEUED)
+    world.change_settings(entity_types=["customer", "project", "invoice"], invoice_from=DAY)
+    world.run()
+    assert [each.invoice_number for each in world.erp.vouchers.values()] == [2]
+    job = world.job(EntityType.INVOICE, "9")
+    assert (job.outcome, job.error_code, job.message) == (
+        Outcome.SKIPPED,
+        "before_first_day",
+        "It is dated before 02.03.2026",
+    )
 
 
 def test_the_invoices_of_a_batch_are_posted_in_one_call(world: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
+from i18n.formatting import OSLO
 from models.admin.operations import Operation, OperationType
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Lane, Record, Role
@@ -299,3 +300,19 @@ def test_a_connection_with_links_is_not_led_to_another_company_on_its_page(web: 
     assert answer.status_code == 422
     assert "its links name customers" in error_at(answer, "moment_company")
     assert container.connections.get(web.connection.id).settings.moment_company == "1001"
+
+
+def test_a_type_that_is_switched_on_again_asks_from_which_day(web: Web, container: Container) -> None:
+    number, administrator = web.connection.id, web.as_(Role.ADMINISTRATOR)
+    address, now = f"/connections/{number}", clock()
+    types = ["customer", "project", "invoice"]
+    container.connections.update(number, {"entity_types": types[:2]}, actor="test", now=now)
+    asked = fill_in(administrator, address, entity_types=types)
+    today = clock().astimezone(OSLO).date().isoformat()
+    assert (asked.status_code, fields_of(asked, address)["invoice_from"]) == (422, today)
+    assert "From which day on?" in error_at(asked, "invoice_from")
+    assert EntityType.INVOICE not in container.connections.get(number).settings.entity_types
+    answered = administrator.ask("POST", address, data=fields_of(asked, address))
+    assert answered.status_code == 303
+    saved = container.connections.get(number).settings
+    assert (str(saved.invoice_from), EntityType.INVOICE in saved.entity_types) == (today, True)

@@ -7,6 +7,7 @@ import requests
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
+from i18n.formatting import OSLO
 from models.admin import job_list, match_questions
 from models.admin.job_filter import JobFilter
 from models.connections.repository import Connection
@@ -362,3 +363,17 @@ def test_a_connection_is_led_to_other_books_once_its_links_are_set_aside(
     assert "Links set aside: 1." in run("connections", "unlink", connection.name, typed="y\n")
     run("connections", "set", connection.name, *company)
     assert container.connections.get(connection.id).settings.moment_company == "1002"
+
+
+def test_a_type_that_is_switched_on_again_begins_today_unless_a_day_is_named(
+    container: Container, connection: Connection
+) -> None:
+    off, on = ("--entity-type=customer", "--no-check"), ("--entity-type=customer", "--entity-type=invoice")
+    set_ = ("connections", "set", connection.name)
+    run(*set_, *off)
+    today = container.clock().astimezone(OSLO).date()
+    assert f"What is dated before {today} is left alone (invoice_from)." in run(*set_, *on, "--no-check")
+    assert container.connections.get(connection.id).settings.invoice_from == today
+    run(*set_, *off)
+    run(*set_, *on, "--no-check", "--invoice-from=2026-01-01")
+    assert str(container.connections.get(connection.id).settings.invoice_from) == "2026-01-01"

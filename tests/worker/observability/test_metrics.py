@@ -15,7 +15,7 @@ from models.admin import metrics_snapshot
 from models.connections.alert_outbox import Alert, AlertType, queue_connection_alert
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Lane, Record
-from models.inbox import leases
+from models.inbox import due, leases
 from models.inbox.enqueue import enqueue
 from sync.errors import RateLimitedError
 from tests.factories import settings
@@ -171,6 +171,19 @@ def test_what_a_breaker_or_a_paused_connection_holds_up_is_not_overdue(container
         assert measured(container, "moment24_connections", state=state) == 1
     assert measured(container, "moment24_jobs_overdue_seconds", entity_type="invoice") == 0
     assert (measured(container, "moment24_jobs_oldest_seconds", entity_type="invoice") or 0) >= 7200
+
+
+def test_what_waits_in_a_lane_that_is_off_is_not_overdue(container: Container, connection: Connection) -> None:
+    now, lane = clock(), Lane(connection.id, EntityType.EXPENSE)
+    enqueue(
+        container.database, connection.id, [Record(EntityType.EXPENSE, "2026-4-1")], now=now - timedelta(hours=2)
+    )
+    assert measured(container, "moment24_jobs_overdue_seconds", entity_type="expense") == 0
+    assert due.count(container.database, lane, now=now) == 0
+    on = {"entity_types": ["expense"], "expense_accounts": "4000"}
+    container.connections.update(connection.id, on, actor="test", now=now)
+    assert (measured(container, "moment24_jobs_overdue_seconds", entity_type="expense") or 0) >= 7200
+    assert due.count(container.database, lane, now=now) == 1
 
 
 def test_the_queue_and_the_last_sweep_are_measured(container: Container) -> None:
