@@ -8,8 +8,14 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from models.admin.erasure import JobsRunningError
-from models.connections.repository import NameTakenError, UnknownConnectionError
-from models.database import DatabaseUnavailableError, NoDowngradeError, downgrade, migrate
+from models.connections.repository import CompanyTakenError, NameTakenError, UnknownConnectionError
+from models.database import (
+    DatabaseUnavailableError,
+    MigrationRefusedError,
+    NoDowngradeError,
+    downgrade,
+    migrate,
+)
 from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
 from sync.errors import SyncError
@@ -38,6 +44,8 @@ class PlainSpoken(click.Group):
         except (
             DatabaseUnavailableError,
             UnknownConnectionError,
+            CompanyTakenError,
+            MigrationRefusedError,
             NameTakenError,
             UnknownUserError,
             InvalidInputError,

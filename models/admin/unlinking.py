@@ -13,7 +13,7 @@ from models.schema.tables import AuditRow, ConnectionRow, LaneRow
 
 
 def unlink(database: Database, connection_id: int, *, actor: str, now: datetime) -> int:
-    """Set the links of a paused connection aside, and tell how many there were.
+    """Set the links of a paused connection aside, and return how many there were.
 
     What follows is verified before it is sent, as after a restore.
 

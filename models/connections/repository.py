@@ -28,6 +28,9 @@ SECRET_FIELDS = frozenset(
 NOT_STARTED = msg("It has not been started yet.")
 """Why a connection is paused that was added to be looked through before anything travels."""
 
+ONE_COMPANY = "connections_moment_company"
+"""The index by which no two connections bring the records of one company in Moment."""
+
 MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
 
 
@@ -39,21 +42,36 @@ class NameTakenError(ValueError):
     """Another connection has this name."""
 
 
-class LinksExistError(ValueError):
-    """Settings may lead to another company or client, whose records the connection's links do not name.
+class SettingRefusedError(ValueError):
+    """A value fits, and cannot be that of this connection; ``setting`` is its name."""
 
-    ``setting`` is the one that does.
-    """
+    def __init__(self, setting: str, message: Message) -> None:
+        super().__init__(message)
+        self.setting = setting
+
+
+class CompanyTakenError(SettingRefusedError):
+    """Another connection is for this company in Moment; whose it is is not told."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "moment_company",
+            msg("There is a connection for this company in Moment already. Ask those who run the integration."),
+        )
+
+
+class LinksExistError(SettingRefusedError):
+    """Settings may lead to another company or client, whose records the connection's links do not name."""
 
     def __init__(self, setting: str) -> None:
         super().__init__(
+            setting,
             msg(
                 "With this, the connection may lead to another company, and its links name customers, projects "
                 "and vouchers of the former one. Nothing was saved. Those who run the integration set the links "
                 "aside first (connections unlink)."
-            )
+            ),
         )
-        self.setting = setting
 
 
 class ConcurrentUpdateError(Exception):
@@ -109,6 +127,7 @@ class Connections:
 
         Raises:
             NameTakenError: another connection has this name.
+            CompanyTakenError: another connection is for its company in Moment.
         """
         token = secrets.token_urlsafe(24)
         row = ConnectionRow(name=name, token_hash=hash_token(token), created_at=now, updated_at=now)
@@ -120,6 +139,8 @@ class Connections:
                 session.flush()
                 _audit(session, row.id, actor=actor, what=msg("added"), now=now)
         except IntegrityError as error:
+            if ONE_COMPANY in str(error.orig):
+                raise CompanyTakenError from error
             raise NameTakenError(msg("There is a connection called {name} already.", name=name)) from error
         return self._from_row(row), token
 
@@ -157,6 +178,7 @@ class Connections:
         ``same_client`` is their word that another login leads to the client of 24SevenOffice that it was.
 
         Raises:
+            CompanyTakenError: another connection is for this company in Moment.
             LinksExistError: it may lead to another company or client, and there are links.
             UnknownConnectionError: there is no such connection.
             ConcurrentUpdateError: the settings have been changed since they were ``seen``.
@@ -170,6 +192,7 @@ class Connections:
             after = ConnectionSettings.model_validate({**_open(self._vault, row), **values})
             _refuse_elsewhere(session, row, before, after, same_client=same_client)
             self._fill(row, after)
+            _refuse_taken_company(session)
             row.updated_at = now
             row.paused_because = row.paused_because if row.paused_by else ""
             for what in _differences(before, after):
@@ -268,6 +291,13 @@ def summaries(
         func.coalesce(ConnectionRow.rate_limited_since, ConnectionRow.outage_since),
     ).where(within(scope, ConnectionRow.id), name > after, name.icontains(like, autoescape=True))
     return [ConnectionSummary(*row) for row in database.rows(query.order_by(name).limit(limit))]
+
+
+def _refuse_taken_company(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise CompanyTakenError from error
 
 
 def _refuse_elsewhere(

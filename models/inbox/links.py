@@ -115,7 +115,7 @@ def release(
 
 
 def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
-    """End all links of a connection and keep them as former ones; tells how many there were."""
+    """End all links of a connection and keep them as former ones; returns how many there were."""
     key = ("connection_id", "entity_type", "moment_id", "remote_id")
     ended = select(*(getattr(LinkRow, name) for name in key), literal(now)).where(
         LinkRow.connection_id == connection_id
@@ -127,7 +127,7 @@ def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
 
 
 def former(database: Database, connection_id: int, record: Record) -> str | None:
-    """Tell what a record was linked to before links were set aside."""
+    """Find what a record was linked to before links were set aside."""
     return database.scalar(select(FormerLinkRow.remote_id).where(_was(connection_id, record)).limit(1))
 
 

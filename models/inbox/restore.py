@@ -91,7 +91,7 @@ def mark_restored(
 def doubt(session: Session, connection_ids: Collection[int], *, now: datetime) -> int:
     """Have what connections receive, and what is not done, verified before it is sent; their leases are void.
 
-    The connections' rows are locked. Tells how many changes that were not settled are looked for.
+    The connections' rows are locked. Returns how many jobs that were not done are looked for.
     """
     _mark_lanes(session, _lanes(connection_ids), now=now)
     session.execute(

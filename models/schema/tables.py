@@ -73,6 +73,9 @@ class ConnectionRow(Base):
     """
 
     __tablename__ = "connections"
+    __table_args__ = (
+        Index("connections_moment_company", text("lower(settings ->> 'moment_company')"), unique=True),
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)

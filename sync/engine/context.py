@@ -99,7 +99,7 @@ class SyncContext:
         links.save(self.database, self.connection.id, record, noted, now=self.clock())
 
     def former_link(self, record: Record) -> str | None:
-        """Tell what a record was linked to before the connection's links were set aside."""
+        """Find what a record was linked to before the connection's links were set aside."""
         return links.former(self.database, self.connection.id, record)
 
     def note_sending(self, jobs: Sequence[SyncJob]) -> None:

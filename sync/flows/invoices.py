@@ -93,7 +93,7 @@ class Invoices:
         return {job_id: answer for job_id, answer in found.items() if answer}
 
     def _lines(self, batch: Sequence[PreparedInvoice]) -> Sequence[LedgerLine]:
-        """Tell what the ledger has of these invoices, in one call for each month if those are fewer."""
+        """Read what the ledger has of these invoices, in one call for each month if those are fewer."""
         days = [item.voucher.day for item in batch]
         if len(batch) > len({(day.year, day.month) for day in days}):
             return self._desk.erp.booked(min(days), max(days), costs=AccountRanges(())).sales

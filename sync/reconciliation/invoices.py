@@ -172,7 +172,7 @@ class _InvoiceReconciliation:
         yield from self._compare(invoice, expected, names)
 
     def _is_early(self, invoice: Invoice) -> bool:
-        """Return whether the settings leave an invoice alone for its date."""
+        """Say whether the settings leave an invoice alone for its date."""
         first_day = self.sources.context.settings.invoice_from
         return (
             first_day is not None and date.min < invoice.day < first_day and invoice.id not in self.sources.linked

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 import models.enums
 from local.demo_user import eventually, expect
@@ -102,6 +102,9 @@ class Scene:
         Tells its id and the address of its webhook.
         """
         database, connections = self.container.database, self.container.connections
+        database.execute(
+            text("drop index if exists connections_moment_company")
+        )  # many of one company, to measure
         added, token = connections.add(name, firm.connection.settings, actor="bench", now=clock())
         for entity_type, moment_id in (
             (EntityType.CUSTOMER, project["customerId"]),

@@ -204,7 +204,7 @@ def test_the_autoscaler_counts_the_lanes_that_a_worker_would_take(
 ) -> None:
     now = clock()
     ids = [
-        connections.add(name, settings(), actor="test", now=now)[0].id
+        connections.add(name, settings(moment_company=name), actor="test", now=now)[0].id
         for name in ("busy", "idle", "paused", "resting", "rested")
     ]
     assert count(database) == 0
@@ -226,7 +226,7 @@ def test_the_autoscaler_counts_the_lanes_that_a_worker_would_take(
 
 
 def test_the_autoscaler_reads_only_what_is_due(database: Database, connections: Connections) -> None:
-    connection, _ = connections.add("large", settings(), actor="test", now=clock())
+    connection, _ = connections.add("large", settings(moment_company="large"), actor="test", now=clock())
     with database.transaction() as session:
         session.execute(
             text(

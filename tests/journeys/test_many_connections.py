@@ -20,7 +20,13 @@ def branches(firm: Firm) -> Iterator[list[int]]:
         update={"entity_types": frozenset({EntityType.EXPENSE}), "expense_accounts": "4000, 4300-4399, 6590"}
     )
     added = [
-        connections.add(f"Branch {number}", settings, actor="test", now=clock())[0].id for number in range(MANY)
+        connections.add(
+            f"Branch {number}",
+            settings.model_copy(update={"moment_company": f"branch-{number}"}),
+            actor="test",
+            now=clock(),
+        )[0].id
+        for number in range(MANY)
     ]
     yield added
     for branch in added:

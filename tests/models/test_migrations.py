@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from i18n.messages import Message, as_json, joined
-from models.database import Database, downgrade, migrate
+from models.database import Database, MigrationRefusedError, downgrade, migrate
 from models.schema.tables import AuditRow
 from tests.factories import NOW
 
@@ -198,3 +198,31 @@ def test_what_was_told_of_pauses_and_since_when_jobs_are_unfinished_is_kept(
                 "told": None,
             }
         downgrade(SecretStr(database_url), to="0019")
+
+
+@pytest.fixture
+def before_companies(database_url: str) -> Iterator[Database]:
+    downgrade(SecretStr(database_url), to="0020")
+    database = Database(SecretStr(database_url), pool_size=1)
+    yield database
+    database.close()
+    migrate(SecretStr(database_url))
+
+
+def test_two_connections_of_one_company_are_named_and_nothing_is_migrated(
+    before_companies: Database, database_url: str
+) -> None:
+    database = before_companies
+    companies = {1: "1001", 2: "1002", 3: "1001", 4: "1003"}
+    for number, company in companies.items():
+        told = {"id": number, "name": f"Company {number}", "token_hash": f"hash {number}"}
+        write(database, ("connections", {**told, "settings": {"moment_company": company, "posting": "draft"}}))
+    write(database, ("sync_jobs", {"connection_id": 2, "entity_type": "invoice", "record_id": "9"}))
+    with pytest.raises(MigrationRefusedError) as refused:
+        migrate(SecretStr(database_url))
+    assert "allowed no longer: Company 1, Company 3. With" in str(refused.value)
+    with database.transaction() as session:
+        session.execute(text("delete from connections where id = 3"))
+    migrate(SecretStr(database_url))
+    with database.transaction() as session:
+        assert session.scalars(text("select sent_as from sync_jobs")).all() == ["draft"]

@@ -64,7 +64,9 @@ def test_while_the_breaker_is_open_nothing_of_the_connection_is_tried(world: Wor
 
 
 def test_another_connection_does_not_notice(world: World) -> None:
-    other, _ = world.connections.add("Fjord AS", factories.settings(), actor="test", now=world.now)
+    other, _ = world.connections.add(
+        "Fjord AS", factories.settings(moment_company="fjord-as"), actor="test", now=world.now
+    )
     world.receive(EntityType.INVOICE, "1")
     fail(world)
     enqueue(world.database, other.id, [factories.record(EntityType.CUSTOMER, "7")], now=world.now)

@@ -295,7 +295,9 @@ def test_what_a_person_closed_while_it_waited_stays_closed_when_its_customer_com
 
 
 def test_the_link_of_another_company_ends_nobodys_wait(world: World) -> None:
-    other, _ = world.connections.add("Other AS", factories.settings(), actor="test", now=world.now)
+    other, _ = world.connections.add(
+        "Other AS", factories.settings(moment_company="other-as"), actor="test", now=world.now
+    )
     links.save(world.database, other.id, Record(EntityType.CUSTOMER, "7"), Link("555"), now=world.now)
     put_invoices(world, "9")
     world.receive(EntityType.INVOICE, "9")

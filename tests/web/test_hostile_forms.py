@@ -119,7 +119,9 @@ def people(web: Web, container: Container) -> Sequence[Stranger]:
     failed_job(container, web.connection)
     compared(container, web.connection)
     asked(web, container)
-    resting, _ = container.connections.add("Fjord Prosjekt AS", settings(), actor="test", now=clock())
+    resting, _ = container.connections.add(
+        "Fjord Prosjekt AS", settings(moment_company="fjord-prosjekt-as"), actor="test", now=clock()
+    )
     container.connections.pause(resting.id, "The password is wrong.", now=clock())
     gone = users.add(container.database, "gone@example.com", EVERYTHING, password=None, actor="test", now=clock())
     administrator = Administrator(web, container)

@@ -78,7 +78,9 @@ def test_working_a_lane_off_dispatches_what_follows(container: Container, connec
 
 
 def test_all_connections_that_work_are_polled(container: Container, connection: Connection) -> None:
-    paused, _ = container.connections.add("Paused AS", settings(), actor="test", now=clock())
+    paused, _ = container.connections.add(
+        "Paused AS", settings(moment_company="paused-as"), actor="test", now=clock()
+    )
     container.connections.pause(paused.id, "for a test", now=clock())
     tasks.poll_all()
     assert messages(container) == [("poll_moment", connection.id)]

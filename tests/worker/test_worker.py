@@ -80,7 +80,12 @@ def test_one_system_that_hangs_for_all_holds_up_neither_mails_nor_sweep_nor_the_
     hang = {"operation": "*", "kind": "hang", "times": 1000, "seconds": TIMEOUT_SECONDS * 2}
     requests.post(f"{fresh_systems['moment']}/faults", json=hang, timeout=10).raise_for_status()
     polled = [
-        container.connections.add(f"Branch {n}", connection.settings, actor="test", now=clock())[0]
+        container.connections.add(
+            f"Branch {n}",
+            connection.settings.model_copy(update={"moment_company": f"branch-{n}"}),
+            actor="test",
+            now=clock(),
+        )[0]
         for n in range(9)
     ]
     costs = {"entity_types": ["invoice", "expense"], "expense_accounts": "4000"}

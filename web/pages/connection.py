@@ -18,7 +18,7 @@ from models.connections.repository import (
     SECRET_FIELDS,
     ConcurrentUpdateError,
     Connection,
-    LinksExistError,
+    SettingRefusedError,
 )
 from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
 from models.enums import EntityType, Scope, plural_of
@@ -113,7 +113,7 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
         context.container.update_settings(connection_id, entered, actor=context.actor, seen=connection.updated_at)
     except ConcurrentUpdateError:
         return again(replace(draft, outdated=True), posted=True)
-    except LinksExistError as error:
+    except SettingRefusedError as error:
         return again(replace(draft, errors={error.setting: error.args[0]}), posted=True)
     return request_diagnostics(context, connection_id, done="saved")
 

@@ -10,7 +10,13 @@ from fastapi.responses import RedirectResponse
 from i18n.messages import msg
 from models.admin.operations import OperationType
 from models.connections import repository as connections
-from models.connections.repository import MAX_NAME_LENGTH, MAX_REASON_LENGTH, NOT_STARTED, NameTakenError
+from models.connections.repository import (
+    MAX_NAME_LENGTH,
+    MAX_REASON_LENGTH,
+    NOT_STARTED,
+    CompanyTakenError,
+    NameTakenError,
+)
 from models.connections.settings import ConnectionSettings
 from sync.reconciliation.compare import last_month, month_of
 from sync.rules.normalization import clean
@@ -64,6 +70,8 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
         added, _ = context.connections.add(name, settings, actor=context.actor, now=context.now, started=False)
     except NameTakenError as error:
         return _new(context, typed, {"name": error.args[0]})
+    except CompanyTakenError as error:
+        return _new(context, typed, {"moment_company": error.args[0]})
     return request_diagnostics(context, added.id, done="added")
 
 

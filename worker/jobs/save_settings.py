@@ -11,7 +11,7 @@ from datetime import datetime
 
 from i18n.messages import msg
 from models.admin.operations import WORTHWHILE, Operation, OperationResult, OperationType
-from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, LinksExistError
+from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, SettingRefusedError
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Role
 from models.users import repository as users
@@ -39,7 +39,7 @@ def save(container: Container, operation: Operation) -> OperationResult:
         now = container.connections.get(operation.connection_id).settings
         if now != _with(now, values):  # else it was this operation, whose worker was killed before it had answered
             return {"findings": [], "outdated": True}
-    except LinksExistError as error:
+    except SettingRefusedError as error:
         return {"findings": [bad(error.args[0], "", setting=error.setting).as_json()]}
     diagnostics = container.operations.request(
         OperationType.DIAGNOSTICS, operation.connection_id, actor=operation.actor, now=container.clock()

@@ -20,7 +20,9 @@ OPEN_FOR = timedelta(minutes=3)
 def ids(connections: Connections) -> dict[str, int]:
     """Connections by name, as they are added."""
     names = ("Nordlys AS", "Fjord AS", "Åsen AS", "granitt as")
-    return {name: connections.add(name, settings(), actor="test", now=NOW)[0].id for name in names}
+    return {
+        name: connections.add(name, settings(moment_company=name), actor="test", now=NOW)[0].id for name in names
+    }
 
 
 def names(database: Database, scope: Scope = EVERYTHING, *, name: str = "") -> list[str]:
@@ -77,7 +79,9 @@ def test_connections_are_found_by_a_part_of_their_name(
 def test_a_name_that_is_one_connections_own_means_that_one(
     database: Database, connections: Connections, ids: dict[str, int]
 ) -> None:
-    longer, _ = connections.add("Fjord AS avd. Bergen", settings(), actor="test", now=NOW)
+    longer, _ = connections.add(
+        "Fjord AS avd. Bergen", settings(moment_company="fjord-as-avd-bergen"), actor="test", now=NOW
+    )
     assert dashboard.find_by_name(database, EVERYTHING, "fjord as") == {ids["Fjord AS"]}
     assert dashboard.find_by_name(database, EVERYTHING, "fjord") == {ids["Fjord AS"], longer.id}
     assert dashboard.find_by_name(database, Scope(frozenset({longer.id})), "fjord as") == {longer.id}
@@ -127,7 +131,7 @@ def test_what_needs_attention_is_listed_by_its_error_code_the_most_frequent_firs
 
 def test_many_connections_are_shown_a_page_at_a_time(database: Database, connections: Connections) -> None:
     for n in range(SIZE + 3):
-        connections.add(f"Company {n:03}", settings(), actor="test", now=NOW)
+        connections.add(f"Company {n:03}", settings(moment_company=f"c{n}"), actor="test", now=NOW)
     first, second = (dashboard.connection_statuses(database, EVERYTHING, page=page) for page in (1, 2))
     assert (len(first), len(second)) == (SIZE + 1, 3)
     assert first[-1] == second[0]

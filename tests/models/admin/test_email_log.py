@@ -76,7 +76,7 @@ def test_a_long_mail_shows_how_it_begins_and_counts_the_rest(database: Database,
 def test_of_a_mail_about_several_companies_everybody_sees_their_part(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
-    other, _ = connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    other, _ = connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     queue_alert(database, connection, "Ours")
     queue_alert(database, other, "Theirs")
     theirs = Scope(frozenset({other.id}))

@@ -115,7 +115,7 @@ def test_what_was_closed_together_is_opened_together_and_nothing_else(
 def test_nobody_touches_what_is_not_in_their_scope(
     database: Database, connections: Connections, failed_job: JobView
 ) -> None:
-    other, _ = connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    other, _ = connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     theirs = Scope(frozenset({other.id}))
     for job_filter in (
         JobFilter(scope=theirs, ids=frozenset({failed_job.id})),

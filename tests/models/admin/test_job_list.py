@@ -33,7 +33,7 @@ MANY = 2 * SIZE + 20
 @pytest.fixture
 def everything(database: Database, connections: Connections) -> Sequence[JobView]:
     """Three connections with customers and invoices in all states, some received in the same instant."""
-    ids = [connections.add(name, settings(), actor="test", now=NOW)[0].id for name in NAMES]
+    ids = [connections.add(name, settings(moment_company=name), actor="test", now=NOW)[0].id for name in NAMES]
     for connection_id, entity_type in itertools.product(ids, (EntityType.CUSTOMER, EntityType.INVOICE)):
         lane, place = Lane(connection_id, entity_type), 7 * connection_id + len(entity_type)
         for n in range(MANY // 6):

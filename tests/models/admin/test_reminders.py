@@ -140,7 +140,9 @@ def test_a_completed_job_is_not_closed(database: Database, connection: Connectio
 
 @pytest.fixture
 def weekly(connections: Connections) -> Connection:
-    connection, _ = connections.add("Ukentlig AS", settings(weekly_digest=True), actor="test", now=NOW)
+    connection, _ = connections.add(
+        "Ukentlig AS", settings(moment_company="ukentlig-as", weekly_digest=True), actor="test", now=NOW
+    )
     return connection
 
 

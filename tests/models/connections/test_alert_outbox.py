@@ -127,8 +127,10 @@ def test_a_record_that_nobody_has_read_is_named_by_where_it_comes_from(entity_ty
 def test_an_alert_is_in_the_language_of_its_connection_with_its_error_code(
     database: Database, connections: Connections
 ) -> None:
-    english, _ = connections.add("Fjord AS", settings(language="en"), actor="test", now=NOW)
-    usual, _ = connections.add("Ås AS", settings(language="nb"), actor="test", now=NOW)
+    english, _ = connections.add(
+        "Fjord AS", settings(moment_company="fjord-as", language="en"), actor="test", now=NOW
+    )
+    usual, _ = connections.add("Ås AS", settings(moment_company="as-as", language="nb"), actor="test", now=NOW)
     with database.transaction() as session:
         row = session.get_one(ConnectionRow, usual.id)
         row.settings = {name: value for name, value in row.settings.items() if name != "language"}  # of before

@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 
 from models.connections.repository import (
     NOT_STARTED,
+    CompanyTakenError,
     ConcurrentUpdateError,
     Connection,
     Connections,
@@ -71,6 +72,18 @@ def test_a_new_token_ends_the_old_one(database: Database, connections: Connectio
 def test_a_name_is_given_once(connections: Connections, connection: Connection) -> None:
     with pytest.raises(NameTakenError):
         connections.add(connection.name, settings(), actor="test", now=NOW)
+
+
+def test_a_company_in_moment_has_one_connection(connections: Connections, connection: Connection) -> None:
+    other, _ = connections.add("Fjord AS", settings(moment_company="fjord"), actor="test", now=NOW)
+    for company in ("fjord", "FJORD"):
+        with pytest.raises(CompanyTakenError) as refused:
+            connections.add("Again AS", settings(moment_company=company), actor="test", now=NOW)
+        with pytest.raises(CompanyTakenError):
+            connections.update(connection.id, {"moment_company": company}, actor="test", now=NOW)
+        assert other.name not in str(refused.value)
+    assert connections.get(connection.id) == connection
+    assert connections.update(other.id, {"client_id": "7"}, actor="test", now=NOW).settings.client_id == "7"
 
 
 def test_changing_a_setting_leaves_the_others_and_ends_a_pause(
@@ -179,7 +192,9 @@ def test_settings_that_changed_meanwhile_are_not_overwritten(
 def test_connections_are_listed_by_name_to_those_who_may_see_them(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
-    other, _ = connections.add("Byggmester AS", settings(), actor="kari", now=NOW, started=False)
+    other, _ = connections.add(
+        "Byggmester AS", settings(moment_company="byggmester-as"), actor="kari", now=NOW, started=False
+    )
     assert [each.name for each in summaries(database, Scope())] == ["Byggmester AS", "Demo AS"]
     (seen,) = summaries(database, Scope(frozenset({other.id})))
     assert (seen.id, seen.moment_company, seen.paused_because) == (other.id, "1001", NOT_STARTED)

@@ -75,7 +75,7 @@ def test_what_was_given_back_untouched_is_not_counted(database: Database, connec
 def test_everybody_sees_the_numbers_of_their_connections_only(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
-    other, _ = connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    other, _ = connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     for each, number in ((connection, 2), (other, 3)):
         for n in range(number):
             completed_job(database, each.id, Record(EntityType.INVOICE, str(n)))

@@ -38,7 +38,9 @@ def test_nothing_that_writes_to_the_inbox_waits_in_a_circle(
     monkeypatch.setattr(circuit_breaker, "OUTAGE_ALERT_AFTER", timedelta())
     rng = random.Random(1)  # noqa: S311 - the same dice each time
     for number in range(CONNECTIONS):  # each has its first claims, tallies and links, which are made only once
-        connection, _ = connections.add(f"Firm {number}", settings(), actor="test", now=clock())
+        connection, _ = connections.add(
+            f"Firm {number}", settings(moment_company=f"c{number}"), actor="test", now=clock()
+        )
         notify = partial(received, database, connection.id, rng)
         run_at_once(notify, times=3)
         run_at_once(

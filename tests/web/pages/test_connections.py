@@ -27,7 +27,9 @@ NEW = {
 
 
 def test_everybody_sees_the_connections_that_are_theirs(web: Web, container: Container) -> None:
-    other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=clock(), started=False)
+    other, _ = container.connections.add(
+        "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=clock(), started=False
+    )
     everywhere = web.as_(Role.VIEWER).get("/connections").text
     assert (everywhere.count("Demo AS"), everywhere.count("Fjord AS")) == (1, 1)
     assert "not started" in everywhere
@@ -39,7 +41,9 @@ def test_everybody_sees_the_connections_that_are_theirs(web: Web, container: Con
 
 def test_many_connections_are_found_by_name_and_page_by_page(web: Web, container: Container) -> None:
     for number in range(PAGE_SIZE + 1):
-        container.connections.add(f"Firma {number:03} 100%", settings(), actor="test", now=clock())
+        container.connections.add(
+            f"Firma {number:03} 100%", settings(moment_company=f"c{number}"), actor="test", now=clock()
+        )
     viewer = web.as_(Role.VIEWER)
     found = viewer.get("/connections", name="FIRMA 00").text
     assert [f"Firma {number:03} 100%" in found for number in (0, 9, 10)] == [True, True, False]
@@ -85,6 +89,10 @@ def test_a_connection_is_added_tested_and_not_started(web: Web, container: Conta
         ({"name": " "}, "Fill this in."),
         ({"name": "Demo AS"}, "There is a connection called Demo AS already."),
         ({"moment_company": ""}, "Fill this in."),
+        (
+            {"moment_company": "1001"},
+            "There is a connection for this company in Moment already. Ask those who run the integration.",
+        ),
         ({"password": ""}, "Fill this in."),
         ({"username": "a\x1bb"}, "There are signs in it that cannot be read."),
     ],

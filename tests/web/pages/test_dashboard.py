@@ -39,13 +39,13 @@ def test_the_charts_count_what_was_synced(web: Web, container: Container) -> Non
     page = web.as_(Role.VIEWER).get("/").text
     assert page.count("<svg") == 2
     assert page.count("Came across: 3. Failed attempts: 0.") == 2
-    other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     nobody = web.as_(Role.VIEWER, connections=[other.id]).get("/").text
     assert nobody.count("Came across: 0. Failed attempts: 0.") == 2
 
 
 def test_connections_are_found_by_their_name(web: Web, container: Container) -> None:
-    container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     page = web.as_(Role.VIEWER).get("/", company="fjo").text
     assert "Fjord AS" in page
     assert "Demo AS" not in page

@@ -7,6 +7,7 @@ import requests
 
 from models.admin.operations import OperationType
 from models.enums import Role
+from tests.factories import settings
 from tests.installation import environment, installed, messages
 from tests.sandbox.serving import sandbox
 from tests.web.conftest import Person, Web
@@ -145,7 +146,9 @@ def test_what_somebody_typed_is_shown_to_nobody_else(
     work_off(container)
     assert 'value="typed"' in person.get(place).text
     assert 'value="typed"' not in web.as_(Role.ADMINISTRATOR).get(place).text
-    other, _ = container.connections.add("Other AS", web.connection.settings, actor="test", now=clock())
+    other, _ = container.connections.add(
+        "Other AS", settings(moment_company="other-as"), actor="test", now=clock()
+    )
     elsewhere = place.replace(address, f"/connections/{other.id}")
     assert person.get(elsewhere).status_code == 404
 
@@ -153,7 +156,9 @@ def test_what_somebody_typed_is_shown_to_nobody_else(
 def test_a_test_of_another_customers_connection_is_not_there(container: Container, web: Web, address: str) -> None:
     operator = web.as_(Role.OPERATOR)
     place = operator.post(f"{address}/test").headers["Location"]
-    other, _ = container.connections.add("Other AS", web.connection.settings, actor="test", now=clock())
+    other, _ = container.connections.add(
+        "Other AS", settings(moment_company="other-as"), actor="test", now=clock()
+    )
     assert operator.get(place).status_code == 200
     assert web.as_(Role.ADMINISTRATOR, connections=[other.id]).get(place).status_code == 404
     assert web.as_(Role.VIEWER).get(place).status_code == 404

@@ -89,7 +89,7 @@ def test_no_filter_lets_what_is_done_or_closed_be_tried_again_by_the_million(
 
 
 def test_what_is_ticked_and_not_ours_stays_as_it_is(web: Web, container: Container) -> None:
-    other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     job_id = failed_job(container, web.connection)
     theirs = web.as_(Role.OPERATOR, connections=[other.id])
     for fields in ({"job": str(job_id)}, {"all": "yes"}, {"all": "yes", "company": "Demo AS"}):
@@ -215,7 +215,7 @@ def test_a_number_that_cannot_be_linked_changes_nothing(
 
 def test_only_an_operator_of_the_company_ends_a_link(web: Web, container: Container) -> None:
     job_id = linked(web, container)
-    other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    other, _ = container.connections.add("Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW)
     assert web.as_(Role.OPERATOR, connections=[other.id]).post(f"/records/{job_id}/link").status_code == 404
     viewer = web.as_(Role.VIEWER)
     assert "Link anew" not in viewer.get(f"/records/{job_id}").text

@@ -21,7 +21,9 @@ HOSTILE = "</pre><script>alert(1)</script>"
 @pytest.fixture
 def other(container: Container) -> Connection:
     """Another customer, whom not everybody may see."""
-    connection, _ = container.connections.add("Fjord AS", settings(), actor="test", now=NOW)
+    connection, _ = container.connections.add(
+        "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=NOW
+    )
     failed_job(container, connection, title="Invoice 4711")
     return connection
 

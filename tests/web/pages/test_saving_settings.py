@@ -227,7 +227,9 @@ def test_who_has_lost_the_right_meanwhile_changes_nothing(page: Page, web: Web, 
     assert operation
     database, user = page.container.database, users.get_by_email(page.container.database, operation.actor)
     web.as_(Role.ADMINISTRATOR)  # somebody must be left who manages users
-    other, _ = page.container.connections.add("Other AS", settings(), actor="test", now=clock())
+    other, _ = page.container.connections.add(
+        "Other AS", settings(moment_company="other-as"), actor="test", now=clock()
+    )
     role, scope = user.rights.role, user.rights.scope
     if loses == "access":
         users.disable(database, user.id, actor="test", now=clock())

@@ -110,7 +110,9 @@ def test_the_last_administrator_stays_one(administrator: Person, container: Cont
 
 
 def test_an_administrator_of_some_connections_manages_no_users(web: Web, container: Container, per: User) -> None:
-    other, _ = container.connections.add("Rival Holding", settings(), actor="test", now=NOW)
+    other, _ = container.connections.add(
+        "Rival Holding", settings(moment_company="rival-holding"), actor="test", now=NOW
+    )
     one = web.as_(Role.ADMINISTRATOR, connections=[web.connection.id, other.id])
     assert 'href="/users"' not in one.get("/account").text
     for path in ("/users", "/users/new", f"/users/{per.id}"):

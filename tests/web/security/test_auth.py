@@ -103,7 +103,7 @@ def ours(web: Web, container: Container) -> Customer:
 @pytest.fixture
 def rival(container: Container) -> Customer:
     key, password = map(SecretStr, SECRETS)
-    own = {"username": "bridge@rival.example", "error_emails": ("books@rival.example",)}
+    own = {"moment_company": "rival", "username": "bridge@rival.example", "error_emails": ("books@rival.example",)}
     connection, token = container.connections.add(
         "Rival Holding", settings(moment_api_key=key, password=password, **own), actor="eva@rival.example", now=NOW
     )

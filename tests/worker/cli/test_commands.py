@@ -109,9 +109,11 @@ def test_secrets_need_not_stand_on_the_command_line(container: Container) -> Non
     name, user = "--moment-company=1001", "--username=demo@example.com"
     run("connections", "add", "--name=Asked", name, user, typed="moment-demo-key\ndemo-password\n")
     environ = {"CONNECTION_MOMENT_API_KEY": "moment-demo-key", "CONNECTION_PASSWORD": "demo-password"}
+    asked = container.connections.get_by_name("Asked")
+    container.connections.update(asked.id, {"moment_company": "1002"}, actor="test", now=NOW)
     run("connections", "add", "--name=Told", name, user, environ=environ)
     asked, told = (container.connections.get_by_name(each).settings for each in ("Asked", "Told"))
-    assert asked == told
+    assert asked.model_copy(update={"moment_company": "1001"}) == told
 
 
 def test_a_connection_has_a_name_and_shares_it_with_none(connection: Connection) -> None:
@@ -205,7 +207,9 @@ def test_jobs_are_tried_again_by_number_or_error_code(container: Container, conn
 def test_all_with_an_error_code_are_tried_again_whatever_their_connection(
     container: Container, connection: Connection
 ) -> None:
-    other, _ = container.connections.add("Fjord", settings(), actor="test", now=worker_container.clock())
+    other, _ = container.connections.add(
+        "Fjord", settings(moment_company="fjord"), actor="test", now=worker_container.clock()
+    )
     for each in (connection, other):
         failed_job(container, each)
     assert run("jobs", "retry", "--error-code=account") == "Changes due now: 2.\n"
@@ -377,3 +381,12 @@ def test_a_type_that_is_switched_on_again_begins_today_unless_a_day_is_named(
     run(*set_, *off)
     run(*set_, *on, "--no-check", "--invoice-from=2026-01-01")
     assert str(container.connections.get(connection.id).settings.invoice_from) == "2026-01-01"
+
+
+def test_a_company_in_moment_is_connected_once(container: Container, connection: Connection) -> None:
+    said = refused("connections", "add", "--name=Again AS", *COMPANY, *ONE)
+    assert "There is a connection for this company in Moment already." in said
+    assert connection.name not in said
+    other, _ = container.connections.add("Fjord", settings(moment_company="1002"), actor="test", now=NOW)
+    said = refused("connections", "set", other.name, "--moment-company=1001", "--no-check")
+    assert "There is a connection for this company in Moment already." in said

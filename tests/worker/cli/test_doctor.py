@@ -152,10 +152,12 @@ def test_the_command_prints_a_table_and_fails_where_anything_is_bad(practice: Pr
 
 def test_all_connections_that_are_started_are_looked_at_in_one_go_with_a_line_for_each(practice: Practice) -> None:
     connections = practice.container.connections
-    connections.add("Ny AS", settings(password="wrong"), actor="test", now=clock(), started=False)
+    connections.add(
+        "Ny AS", settings(moment_company="ny-as", password="wrong"), actor="test", now=clock(), started=False
+    )
     fine = CliRunner().invoke(main, ["doctor", "--all"])
     assert (fine.exit_code, fine.output.count("ok    Demo AS: ")) == (0, 1), fine.output
-    connections.add("Fjord AS", settings(password="wrong"), actor="test", now=clock())
+    connections.add("Fjord AS", settings(moment_company="fjord-as", password="wrong"), actor="test", now=clock())
     ill = CliRunner().invoke(main, ["doctor", "--all"])
     *lines, total = ill.output.splitlines()
     assert [line.split(":")[0] for line in lines] == ["ok    Demo AS", "BAD   Fjord AS"]
@@ -167,7 +169,9 @@ def test_a_connection_on_which_the_doctor_itself_fails_ends_the_look_at_no_other
     practice: Practice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     examine, broken = diagnostics.run_diagnostics, practice.connection.id
-    practice.container.connections.add("Fjord AS", settings(password="wrong"), actor="test", now=clock())
+    practice.container.connections.add(
+        "Fjord AS", settings(moment_company="fjord-as", password="wrong"), actor="test", now=clock()
+    )
 
     def odd(container: Container, connection: Connection) -> DiagnosticsReport:
         return examine(container, connection) if connection.id != broken else vars(connection)["password"]

@@ -187,7 +187,9 @@ def test_every_column_of_text_says_whether_it_may_name_a_person() -> None:
 
 def test_a_company_that_leaves_leaves_nothing_behind(container: Container, fresh_systems: dict[str, str]) -> None:
     now, database = clock(), container.database
-    stays, token = container.connections.add("Fjord AS", settings(), actor="test", now=now)
+    stays, token = container.connections.add(
+        "Fjord AS", settings(moment_company="fjord-as"), actor="test", now=now
+    )
     kept = dump(container).splitlines()
     known = settings(identity_id=check(container, settings()).id, entity_types=tuple(EntityType))
     leaves, leaving_token = container.connections.add("Elv AS", known, actor="test", now=now)

@@ -136,7 +136,9 @@ def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookk
     kept.send(kept.ids[1])
     run_all = ["reconcile", "--all", "--month", f"{YEAR}-10"]
     assert CliRunner().invoke(main, run_all).output.startswith("ok    Demo AS: 3 equal, 0 different\n")
-    kept.container.connections.add("Fjord AS", settings(password="wrong"), actor="test", now=clock())
+    kept.container.connections.add(
+        "Fjord AS", settings(moment_company="fjord-as", password="wrong"), actor="test", now=clock()
+    )
     kept.container.connections.add(
         "Ås AS", settings(entity_types=(EntityType.CUSTOMER,)), actor="test", now=clock()
     )

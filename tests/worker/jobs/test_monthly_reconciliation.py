@@ -19,7 +19,7 @@ EARLY, LATE, NEXT = (datetime(2026, month, day, 9, tzinfo=UTC) for month, day in
 
 @pytest.fixture
 def connection(container: Container) -> Connection:
-    container.connections.add("Not this AS", settings(), actor="test", now=EARLY)
+    container.connections.add("Not this AS", settings(moment_company="not-this-as"), actor="test", now=EARLY)
     return container.connections.add("Demo AS", settings(monthly_reconciliation=True), actor="test", now=EARLY)[0]
 
 

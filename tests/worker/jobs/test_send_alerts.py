@@ -85,7 +85,9 @@ def test_a_reminder_says_for_how_long_a_record_has_needed_a_person(
 def test_a_mail_about_several_connections_names_each(
     container: Container, connection: Connection, mailbox: Mailbox
 ) -> None:
-    other, _ = container.connections.add("Ås Prosjekt AS", settings(), actor="test", now=clock())
+    other, _ = container.connections.add(
+        "Ås Prosjekt AS", settings(moment_company="as-prosjekt-as"), actor="test", now=clock()
+    )
     for each in (connection, other):
         queue_alert(container, each)
     send_due_alerts(container)

@@ -158,7 +158,7 @@ def test_the_inbox_is_measured_by_entity_type_and_state(container: Container, co
 def test_what_a_breaker_or_a_paused_connection_holds_up_is_not_overdue(container: Container) -> None:
     now, ids = clock(), []
     for name in ("available", "paused", "in_outage", "rate_limited"):
-        connection, _ = container.connections.add(name, settings(), actor="test", now=now)
+        connection, _ = container.connections.add(name, settings(moment_company=name), actor="test", now=now)
         ids.append(connection.id)
     _, paused, down, short = ids
     container.connections.pause(paused, "Year end.", actor="test", now=now)
