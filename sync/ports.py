@@ -32,6 +32,7 @@ from sync.records import (
     LedgerLine,
     Project,
     ProjectDraft,
+    SetupPart,
     Voucher,
     VoucherFile,
     VoucherFiles,
@@ -188,8 +189,11 @@ class Erp(SupplierVouchers, Protocol):
         It takes one call for each month. What stands in a journal is not there; hidden lines are.
         """
 
-    def forget(self) -> None:
-        """Drop what was remembered of accounts and fiscal years, since someone may have mended them."""
+    def forget(self, *parts: SetupPart) -> None:
+        """Drop parts of the accounting setup from the cache, since someone may just have corrected them.
+
+        Where none is named, all that is cached is dropped, customers too.
+        """
 
     def identities(self) -> Sequence[Identity]:
         """Tell which clients the login reaches; needs no session."""

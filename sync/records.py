@@ -211,6 +211,15 @@ class Voucher:
     currency: str = NOK
 
 
+class SetupPart(StrEnum):
+    """A part of the ERP's accounting setup, which hardly ever changes and is cached."""
+
+    CHART = "chart"
+    VAT_CODES = "vat_codes"
+    FISCAL_YEARS = "fiscal_years"
+    VOUCHER_TYPE = "voucher_type"
+
+
 @dataclass(frozen=True, slots=True)
 class FiscalYear:
     """A fiscal year of 24SevenOffice, first and last day included."""

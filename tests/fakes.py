@@ -27,6 +27,7 @@ from sync.records import (
     LedgerLine,
     Project,
     ProjectDraft,
+    SetupPart,
     Voucher,
 )
 from tests.fake_remote import Remote
@@ -185,6 +186,7 @@ class FakeErp(FakeSupplierVouchers):
         self.emails: dict[int, tuple[str, ...]] = {}
         self.projects: dict[int, ProjectDraft] = {}
         self.own_project_numbers: list[int] = []
+        self.forgotten: list[SetupPart] = []
         self.client_id = ""
         self.client_ids: dict[int, str] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
@@ -307,8 +309,9 @@ class FakeErp(FakeSupplierVouchers):
             found = [each for each in self.vouchers.values() if first <= each.day <= last]
             return BookedVouchers(self._lines_of(found), self.with_costs(first, last, costs))
 
-    def forget(self) -> None:
+    def forget(self, *parts: SetupPart) -> None:
         self.calls["forget"] += 1
+        self.forgotten += parts
 
     def identities(self) -> Sequence[Identity]:
         return [Identity("0c0ffee0-0000-4000-8000-000000000001", "Demo AS")]

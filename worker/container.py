@@ -20,6 +20,7 @@ from integrations.moment.client import READ_AHEAD_THREADS, MomentSite, pooled_se
 from integrations.moment.gateway import MomentGateway
 from integrations.openid.provider import OpenIdConnectProvider
 from integrations.remote_clock import RemoteClock
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFourGateway
@@ -90,6 +91,7 @@ class Container:
         self.budget = _budget(settings, self.redis, clock=self.clock, refused=self.metrics.request_refused)
         self._soap_client = _soap_client(settings, self.budget, self.instrumentation, self.twentyfour_clock)
         login_seconds = settings.connect_seconds + settings.answer_seconds
+        self.cache = SharedCache(self.redis, self.vault)
         self._session_store = SessionStore(self.redis, self.vault, login_seconds=login_seconds)
         self.installation_metrics = InstallationMetrics(
             self.database, self.redis, budget=self.budget, clock=self.clock
@@ -132,6 +134,7 @@ class Container:
         after = self.connections.update(
             connection_id, values, actor=actor, now=self.clock(), seen=seen, same_client=same_client
         )
+        self.cache.for_connection(connection_id).clear()
         if after.settings.login != before.settings.login:
             with suppress(UnavailableError):  # without Redis nobody gets at the session either
                 self.erp(before.settings).log_out()
@@ -140,7 +143,7 @@ class Container:
     def erp(
         self, settings: ConnectionSettings, *, connection_id: int = 0, login_of: int | None = None
     ) -> TwentyFourGateway:
-        """Reach a client in 24SevenOffice, with nothing remembered of it, on a connection's account or on none.
+        """Reach a client in 24SevenOffice, on a connection's account and with its cache, or on none with its own.
 
         ``login_of`` is the connection whose login it is: a session is kept only as long as that is so.
         """
@@ -149,11 +152,12 @@ class Container:
             application_id=self.settings.application_id,
             client=self._soap_client.with_budget(self.budget.for_connection(connection_id)),
             store=self._session_store,
+            cache=self.cache.for_connection(connection_id) if connection_id else self.cache.private(),
             is_current=lambda: login_of is None or self._has_login(login_of, settings),
         )
 
     def cached_erp(self, connection: Connection) -> TwentyFourGateway:
-        """Keep one for each connection until its settings change, for what it remembers of the client.
+        """Keep one for each connection until its settings change, for what it recalls of the client.
 
         The session of a former login is forgotten: a password that was changed opens nothing any more.
         """

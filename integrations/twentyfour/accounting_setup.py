@@ -1,6 +1,6 @@
 """What one client's books look like: chart of accounts, fiscal years, the type of outgoing invoices.
 
-They hardly ever change and requests are scarce, so they are remembered for a while.
+They hardly ever change and requests are scarce, so all workers share what one of them has read.
 """
 
 import calendar
@@ -11,15 +11,30 @@ from decimal import Decimal
 from functools import wraps
 from typing import Any, TypeVar
 
+from cachetools import TTLCache
+from pydantic import TypeAdapter
+
 from i18n.messages import msg
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour.instants import day_of
-from integrations.twentyfour.session import ReadCache, Session
+from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import MisconfiguredError
-from sync.records import FiscalYear
+from sync.records import FiscalYear, SetupPart
 
 T = TypeVar("T")
 
-CACHE_SECONDS = 600
+DAY = 24 * 3600
+SECONDS = {
+    SetupPart.CHART: DAY,
+    SetupPart.VAT_CODES: DAY,
+    SetupPart.FISCAL_YEARS: 7 * DAY,
+    SetupPart.VOUCHER_TYPE: 7 * DAY,
+}
+"""How long a part is cached that no refusal casts doubt on. A year or type that has changed is refused."""
+
+RECALL_SECONDS = 5
+"""How long a process does not ask Redis again: a batch asks for each of its records, a poll for each line."""
+
 OUTGOING_INVOICE = "utgående faktura"  # part of the title of their type
 
 
@@ -31,37 +46,57 @@ class VoucherType:
     series: int
 
 
-def _remembered(read: Callable[["AccountingSetup"], T]) -> Callable[["AccountingSetup"], T]:
+TYPES: Mapping[SetupPart, TypeAdapter[Any]] = {
+    SetupPart.CHART: TypeAdapter(dict[int, str]),
+    SetupPart.VAT_CODES: TypeAdapter(dict[str, Decimal]),
+    SetupPart.FISCAL_YEARS: TypeAdapter(list[FiscalYear]),
+    SetupPart.VOUCHER_TYPE: TypeAdapter(VoucherType),
+}
 
-    @wraps(read)
-    def recall(self: "AccountingSetup") -> T:
+Read = Callable[["AccountingSetup"], T]
+
+
+def _cached(part: SetupPart) -> Callable[[Read[T]], Read[T]]:
+    def decorate(read: Read[T]) -> Read[T]:
+        @wraps(read)
+        def recall(self: "AccountingSetup") -> T:
+            with self._reading:
+                recalled: T | None = self._recalled.get(part)
+                if recalled is None:
+                    recalled = self._recalled[part] = self._load_or_read(part, read)
+                return recalled
+
+        return recall
+
+    return decorate
+
+
+class AccountingSetup(CachedReader):
+    def __init__(self, session: Session, cache: SharedCache) -> None:
+        super().__init__(session)
+        self._cache = cache
+        self._recalled: TTLCache[SetupPart, Any] = TTLCache(len(SetupPart), ttl=RECALL_SECONDS)
+
+    def forget(self, *parts: SetupPart) -> None:
+        """Have parts be read anew, by all workers."""
         with self._reading:
-            try:
-                recalled: T = self._remembered[read.__name__]
-            except KeyError:
-                recalled = self._remembered[read.__name__] = read(self)
-            return recalled
+            for part in parts:
+                self._recalled.pop(part, None)
+            self._cache.drop(*map(self._name, parts))
 
-    return recall
-
-
-class AccountingSetup(ReadCache[str, Any]):
-    def __init__(self, session: Session) -> None:
-        super().__init__(session, maxsize=4, seconds=CACHE_SECONDS)
-
-    @_remembered
+    @_cached(SetupPart.CHART)
     def tax_codes(self) -> Mapping[int, str]:
         """Tell the TaxNo of every account, empty text where it has none (GetAccountList)."""
         accounts = self._session.call("Account", "GetAccountList") or []
         return {account.AccountNo: str(account.TaxNo or "") for account in accounts}
 
-    @_remembered
+    @_cached(SetupPart.VAT_CODES)
     def vat_codes(self) -> Mapping[str, Decimal]:
         """Tell the TaxNo of every VAT code that there is, with its rate (GetTaxCodeList)."""
         codes = self._session.call("Account", "GetTaxCodeList") or []
         return {str(code.TaxNo): _percent(code.TaxRate) for code in codes}
 
-    @_remembered
+    @_cached(SetupPart.FISCAL_YEARS)
     def fiscal_years(self) -> Sequence[FiscalYear]:
         """Tell the fiscal years that are set up (GetFiscalYears)."""
         years = self._session.call("Transaction", "GetFiscalYears") or []
@@ -80,7 +115,7 @@ class AccountingSetup(ReadCache[str, Any]):
         named = (year for year in self.fiscal_years() if year.number == number)
         return next(named, _calendar_year(number))
 
-    @_remembered
+    @_cached(SetupPart.VOUCHER_TYPE)
     def outgoing_invoice(self) -> VoucherType:
         """Tell the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none."""
         types = self._session.call("Account", "GetTypeList") or []
@@ -93,6 +128,20 @@ class AccountingSetup(ReadCache[str, Any]):
             )
         plain = min(found, key=lambda each: len(each.Title))
         return VoucherType(number=plain.TypeNo, series=plain.EntrySeriesId)
+
+    def _load_or_read(self, part: SetupPart, read: Read[T]) -> T:
+        """Find a part in the cache, or read it; an empty one, which no client has, is not kept."""
+        name = self._name(part)
+        value: T | None
+        value, seen = self._cache.load(name, TYPES[part])
+        if value is None:
+            value = read(self)
+            if value:
+                self._cache.store(name, value, TYPES[part], seen=seen, seconds=SECONDS[part])
+        return value
+
+    def _name(self, part: SetupPart) -> str:
+        return f"{self._session.client_hash()}:{part}"
 
 
 def _percent(rate: Decimal | None) -> Decimal:

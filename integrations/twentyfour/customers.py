@@ -11,11 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from i18n.messages import msg
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour import error_mapping
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import instant_of, without_zone
-from integrations.twentyfour.session import ReadCache, Session
+from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import OutcomeUnknownError, SyncError
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
 
@@ -62,18 +65,28 @@ class _CachedCompany:
     changed: datetime | None
 
 
-class CustomerIndex(ReadCache[str, dict[int, _CachedCompany]]):
-    def __init__(self, session: Session) -> None:
-        super().__init__(session, maxsize=1, seconds=CACHE_SECONDS)
+_TYPE = TypeAdapter(_CachedCompany)
+
+
+class CustomerIndex(CachedReader):
+    """One client's customers and suppliers, of whom all workers share what one of them has read."""
+
+    def __init__(self, session: Session, cache: SharedCache) -> None:
+        super().__init__(session)
+        self._cache = cache
 
     def companies(self) -> Collection[Company]:
         """Tell all that there are now (GetCompanySyncList, and GetCompanies for those that are new or changed)."""
         with self._reading:
-            held = self._remembered.get("all")
+            name = self._name()
+            held = self._cache.load_members(name, _TYPE)
             if held is None:
-                held = self._remembered["all"] = self._fresh({})
+                held = self._fresh({})
+                self._cache.store_members(name, held, _TYPE, seconds=CACHE_SECONDS)
             else:
-                held.update(self._fresh(held))
+                fresh = {number: each for number, each in self._fresh(held).items() if held.get(number) != each}
+                held.update(fresh)
+                self._cache.update_members(name, fresh, _TYPE)
             return [each.company for each in held.values()]
 
     def count(self) -> tuple[int, int]:
@@ -87,18 +100,22 @@ class CustomerIndex(ReadCache[str, dict[int, _CachedCompany]]):
 
     def record_saved(self, drafts: Sequence[CompanyDraft], answers: Sequence[int | SyncError]) -> None:
         """Remember what we saved, so that it is not read again because it has changed."""
-        with self._reading:
-            held = self._remembered.get("all")
-            for draft, answer in zip(drafts, answers, strict=True):
-                if held is not None and isinstance(answer, int):
-                    held[answer] = _CachedCompany(draft.as_company(answer), None)
+        saved = {
+            answer: _CachedCompany(draft.as_company(answer), None)
+            for draft, answer in zip(drafts, answers, strict=True)
+            if isinstance(answer, int)
+        }
+        self._cache.update_members(self._name(), saved, _TYPE)
 
     def drop(self, numbers: Collection[int]) -> None:
         """Take out what turned out to be deleted, which no list of changes tells."""
-        with self._reading:
-            held = self._remembered.get("all", {})
-            for number in numbers:
-                held.pop(number, None)
+        self._cache.drop_members(self._name(), numbers)
+
+    def forget(self) -> None:
+        self._cache.drop_collection(self._name())
+
+    def _name(self) -> str:
+        return f"{self._session.client_hash()}:customers"
 
     def _fresh(self, held: Mapping[int, _CachedCompany]) -> dict[int, _CachedCompany]:
         """Read what is not held, or not as it is now."""

@@ -120,6 +120,22 @@ RULES = (
         open=True,
     ),
     Rule(
+        r"^result \w+: (.*: )?regnskapsåret \d+ er (låst|ikke opprettet)",
+        RejectedError,
+        error_code="fiscal_year",
+        message=msg("24SevenOffice refused the voucher"),
+        remedy=msg("Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand."),
+        open=True,
+    ),
+    Rule(
+        r"^result \w+: (.*: )?konto \d+ finnes ikke",
+        RejectedError,
+        error_code="unknown_account",
+        message=msg("24SevenOffice refused the voucher"),
+        remedy=msg("Open the account in 24SevenOffice or correct it where it is named, then try again."),
+        open=True,
+    ),
+    Rule(
         r"^result ",
         RejectedError,
         error_code="refused",

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import BinaryIO, Self
 from urllib.parse import quote
 
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour import attachments, customers, invoices, projects
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.customers import CustomerIndex
@@ -24,6 +25,7 @@ from sync.records import (
     FiscalYear,
     Identity,
     ProjectDraft,
+    SetupPart,
     Voucher,
     VoucherFile,
     VoucherFiles,
@@ -40,11 +42,11 @@ PAGES = {
 class TwentyFourGateway(LedgerGateway):
     """One client of 24SevenOffice; fulfils :class:`sync.ports.InspectableErp`, which says what each call does.
 
-    It is light, but remembers the books of its client: keep it for as long as the settings stay the same. Threads
-    may share it.
+    It is light, but recalls what it has read for seconds: keep it for as long as the settings stay the same.
+    Threads may share it.
 
-    ``client`` is the process's, on the connection's account. ``is_current`` tells whether the login is still the
-    connection's, so that its session is kept.
+    ``client`` is the process's, on the connection's account. ``cache`` is the connection's, or private.
+    ``is_current`` tells whether the login is still the connection's, so that its session is kept.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class TwentyFourGateway(LedgerGateway):
         application_id: str,
         client: SoapClient,
         store: SessionStore,
+        cache: SharedCache,
         is_current: Callable[[], bool] = lambda: True,
     ) -> None:
         login = Login(application_id, settings.username, settings.password, settings.identity_id)
-        super().__init__(settings, session=Session(login, client=client, store=store, is_current=is_current))
+        session = Session(login, client=client, store=store, is_current=is_current)
+        super().__init__(settings, session=session, cache=cache)
         self._client = client
-        self._customers = CustomerIndex(self._session)
+        self._customers = CustomerIndex(session, cache)
         self._numbers = ProjectNumbers(self._session, field=settings.client_id_field)
 
     def for_polls(self) -> Self:
@@ -146,9 +150,10 @@ class TwentyFourGateway(LedgerGateway):
             noted["chunk"] = attachments.chunk_size(self._session)
         return attachments.fetched(self._session, file, chunk=noted["chunk"], renew_lease=renew_lease)
 
-    def forget(self) -> None:
-        self._setup.forget()
-        self._customers.forget()
+    def forget(self, *parts: SetupPart) -> None:
+        self._setup.forget(*(parts or SetupPart))
+        if not parts:
+            self._customers.forget()
 
 
 def record_url(template: str, entity_type: EntityType, number: str, *, year: str = "") -> str:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour.accounting_setup import AccountingSetup
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of, without_zone
@@ -22,10 +23,10 @@ OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
 class LedgerGateway:
     """One client's ledger, which is only read; :mod:`sync.ports` says what each call does."""
 
-    def __init__(self, settings: ConnectionSettings, *, session: Session) -> None:
+    def __init__(self, settings: ConnectionSettings, *, session: Session, cache: SharedCache) -> None:
         self._settings = settings
         self._session = session
-        self._setup = AccountingSetup(session)
+        self._setup = AccountingSetup(session, cache)
 
     def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
         year = self._setup.year_of(day)

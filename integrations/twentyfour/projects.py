@@ -8,8 +8,10 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
+from cachetools import TTLCache
+
 from i18n.messages import msg
-from integrations.twentyfour.session import ReadCache, Session
+from integrations.twentyfour.session import CachedReader, Session
 from models.connections.settings import WHOLE_NUMBERS, ClientIdField
 from sync.errors import MisconfiguredError, RejectedError
 from sync.records import ExistingProject, ProjectDraft
@@ -63,27 +65,28 @@ def read(session: Session, number: int, *, field: ClientIdField) -> ExistingProj
     return ExistingProject(number=number, name=found.Name or "", client_id=_held_client_id(found, field))
 
 
-class ProjectNumbers(ReadCache[int, bool]):
+class ProjectNumbers(CachedReader):
     def __init__(self, session: Session, *, field: ClientIdField) -> None:
-        super().__init__(session, maxsize=100 * MAX_NUMBERS, seconds=CACHE_SECONDS)
+        super().__init__(session)
+        self._free: TTLCache[int, bool] = TTLCache(100 * MAX_NUMBERS, ttl=CACHE_SECONDS)
         self._field = field
 
     def existing(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         """Read those of the projects with these numbers that there are (GetProjectList, assumption S31)."""
         with self._reading:
-            unknown = {number for number in numbers if number not in self._remembered}
+            unknown = {number for number in numbers if number not in self._free}
             if not unknown:
                 return []
-            wanted = _with_neighbours(unknown, far=len(self._remembered) > 0)
+            wanted = _with_neighbours(unknown, far=len(self._free) > 0)
             found = [each for each in self._read(wanted) if each.number in wanted]
             taken = {each.number for each in found}
-            self._remembered.update(dict.fromkeys(wanted - taken, True))
+            self._free.update(dict.fromkeys(wanted - taken, True))
             return [each for each in found if each.number in unknown]
 
     def mark_taken(self, number: int) -> None:
         """Note that a number is not free any more, or may not be."""
         with self._reading:
-            self._remembered.pop(number, None)
+            self._free.pop(number, None)
 
     def _read(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         search = {"ProjectIds": {"int": sorted(numbers)}}

@@ -11,9 +11,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Generic, Self, TypeVar
+from typing import Self
 
-from cachetools import TTLCache
 from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
 from redis import Redis
@@ -27,9 +26,6 @@ from models.connections.vault import Vault
 from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
 from sync.rules.identities import choose_identity
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 SESSION_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
 FORGETTING_SECONDS = 2  # so long a page waits for a login in flight, which is looked at again when it is made
@@ -210,6 +206,10 @@ class Session:
             self._store.forget(name)
         self._store.forget(opened)
 
+    def client_hash(self) -> str:
+        """Hash the client and the login: what is cached is found by nobody who has another one."""
+        return self._name(self.identity_id()).rpartition(":")[2]
+
     def _name(self, identity_id: str) -> str:
         login = self._login
         password = login.password.get_secret_value()
@@ -247,23 +247,18 @@ class Session:
             ) from error
 
 
-class ReadCache(Generic[K, V]):
-    """What one client was read to hold, remembered for so many seconds; threads may share it."""
+class CachedReader:
+    """Reads what is cached; one thread at a time, so that none reads what another is reading."""
 
-    def __init__(self, session: Session, *, maxsize: int, seconds: float) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._remembered: TTLCache[K, V] = TTLCache(maxsize, ttl=seconds)
         self._reading = threading.Lock()
 
     def with_session(self, session: Session) -> Self:
-        """Give the same with the same memory, read by another session."""
+        """Give the same with the same cache, read by another session."""
         twin = copy.copy(self)
         twin._session = session  # noqa: SLF001 - its own
         return twin
-
-    def forget(self) -> None:
-        with self._reading:
-            self._remembered.clear()
 
 
 def _refused() -> MisconfiguredError:

@@ -19,10 +19,17 @@ from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, error_as_value, naming_record
 from sync.money import format_kroner
-from sync.records import ExportStatus, FiscalYear, Invoice, LedgerLine, Voucher
+from sync.records import ExportStatus, FiscalYear, Invoice, LedgerLine, SetupPart, Voucher
 from sync.rules.vouchers import check_bookings, find_posted, may_be_posted, voucher_comment, voucher_of
 
 T = TypeVar("T")
+
+OUTDATED = {
+    "unknown_account": (SetupPart.CHART,),
+    "vat_rate": (SetupPart.CHART, SetupPart.VAT_CODES),
+    "fiscal_year": (SetupPart.FISCAL_YEARS,),
+}
+"""Which part of the cached accounting setup a refusal puts in doubt, by its error code; any other all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class Invoices:
 
     def __init__(self, context: SyncContext) -> None:
         self._desk = context
+        self._forgotten: set[SetupPart] = set()
 
     def prepare(self, job: SyncJob) -> PreparedInvoice | Success:
         """Read an invoice and make its voucher, or find that there is nothing to post."""
@@ -143,6 +151,7 @@ class Invoices:
         named |= {(EntityType.PROJECT, each.project_number or 0) for each in item.voucher.entries}
         lost = [error for each in sorted(named) if (error := self._desk.lost_dependency(*each))]
         if not lost:
+            self._forget(refusal)
             return _all([item], refusal)
         return {item.job.id: lost[0].replace(title=item.title)}
 
@@ -196,8 +205,9 @@ class Invoices:
         """Tell the VAT codes of the accounts, of which those that the invoice needs are there and right."""
         try:
             return self._checked(invoice)
-        except RejectedError:
-            self._forget()  # someone may just have opened the account, or put its VAT code right
+        except RejectedError as error:
+            if not self._forget(error):  # someone may just have opened the account, or put its VAT code right
+                raise
             return self._checked(invoice)
 
     def _checked(self, invoice: Invoice) -> Mapping[int, str]:
@@ -207,17 +217,27 @@ class Invoices:
         check_bookings(invoice, rates=rates, tax_codes=tax_codes, settings=settings)
         return tax_codes
 
-    def _forget(self) -> None:
-        self._desk.erp.forget()
+    def _forget(self, refusal: SyncError) -> bool:
+        """Have read anew what a refusal puts in doubt, once in a batch; False where all of it has been."""
+        parts = [each for each in OUTDATED.get(refusal.error_code, SetupPart) if each not in self._forgotten]
+        if parts:
+            self._forgotten.update(parts)
+            self._desk.erp.forget(*parts)
+        return bool(parts)
 
     def fiscal_year(self, day: date) -> FiscalYear:
         """Tell the open fiscal year of a day. Raises :class:`RejectedError` where there is none."""
-        for fresh in (False, True):
-            if fresh:
-                self._forget()  # someone may just have opened the year
-            for year in self._desk.erp.fiscal_years():
-                if year.starts <= day <= year.ends and not year.locked:
-                    return year
+        try:
+            return self._open_year(day)
+        except RejectedError as error:
+            if not self._forget(error):  # someone may just have opened the year
+                raise
+            return self._open_year(day)
+
+    def _open_year(self, day: date) -> FiscalYear:
+        for year in self._desk.erp.fiscal_years():
+            if year.starts <= day <= year.ends and not year.locked:
+                return year
         raise RejectedError(
             msg(
                 "The invoice date is {day}, and 24SevenOffice has no open fiscal year with that day.",

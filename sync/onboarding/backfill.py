@@ -19,7 +19,7 @@ from models.inbox import due, links
 from models.inbox.enqueue import enqueue
 from sync.engine.context import SyncContext, whole_number
 from sync.engine.outcomes import Success
-from sync.errors import RejectedError
+from sync.errors import RejectedError, SyncError
 from sync.flows import customers, projects
 from sync.flows.invoices import Invoices, skip_reason, title
 from sync.onboarding.preview import NO_NUMBER, PlannedAction, PlannedRecord, refuse_writes
@@ -72,8 +72,9 @@ class PreviewContext(SyncContext):
 class PreviewInvoices(Invoices):
     """The flow without its second look at books that somebody may just have put right, which costs requests."""
 
-    def _forget(self) -> None:
-        """Keep what is known: of many invoices each would ask anew for the same."""
+    def _forget(self, refusal: SyncError) -> bool:  # noqa: ARG002 - as the flow has it
+        """Keep what is cached: nobody waits for one invoice."""
+        return False
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from vcr.request import Request
 
 from integrations.moment.client import MomentSite, pooled_session
 from integrations.moment.gateway import MomentGateway
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFourGateway
@@ -160,6 +161,7 @@ def _moment(environ: Mapping[str, str]) -> MomentGateway:
 
 def _twentyfour(environ: Mapping[str, str], redis: Redis) -> TwentyFourGateway:
     application_id, username, password = (environ[name] for name in TWENTYFOUR_KEYS)
+    vault = Vault([SecretStr(KEY)])
     client = SoapClient(
         api_url=environ.get("RECORD_API_URL", API_URL),
         web_url=environ.get("RECORD_WEB_URL", WEB_URL),
@@ -173,5 +175,6 @@ def _twentyfour(environ: Mapping[str, str], redis: Redis) -> TwentyFourGateway:
         ),
         application_id=application_id,
         client=client,
-        store=SessionStore(redis, Vault([SecretStr(KEY)]), login_seconds=70),
+        store=SessionStore(redis, vault, login_seconds=70),
+        cache=SharedCache(redis, vault).private(),
     )

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from redis import Redis
 from starlette.types import ASGIApp
 
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFourGateway
@@ -207,12 +208,14 @@ def soap_client(url: str, redis: Redis, *, answer_seconds: float = 5) -> SoapCli
 def gateway(
     url: str, redis: Redis, *, client: SoapClient | None = None, answer_seconds: float = 5, **settings: Any
 ) -> TwentyFourGateway:
-    """Make a gateway, by default as another worker would: it shares nothing but Redis and the vault's key."""
+    """Make a gateway, by default as another worker of the same connection would: it shares Redis and the key."""
+    vault = Vault([SecretStr(KEY)])
     return TwentyFourGateway(
         factories.settings(**{"identity_id": DEMO_IDENTITY, **settings}),
         application_id="00000000-0000-0000-0000-000000000000",
         client=client or soap_client(url, redis, answer_seconds=answer_seconds),
-        store=SessionStore(redis, Vault([SecretStr(KEY)]), login_seconds=5),
+        store=SessionStore(redis, vault, login_seconds=5),
+        cache=SharedCache(redis, vault).for_connection(1),
     )
 
 

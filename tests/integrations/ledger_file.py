@@ -24,6 +24,7 @@ from sync.records import (
     Identity,
     LedgerLine,
     ProjectDraft,
+    SetupPart,
     Voucher,
     VoucherFile,
     VoucherFiles,
@@ -147,7 +148,7 @@ class LedgerFile:
         """Count the customers and suppliers, which are all in use."""
         return len(self.all_companies()), 0
 
-    def forget(self) -> None:
+    def forget(self, *parts: SetupPart) -> None:
         """Forget nothing, as nothing is remembered."""
 
     def save_companies(self, drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:

@@ -7,6 +7,8 @@ import requests
 from click.testing import CliRunner
 
 from models.connections.repository import Connection
+from models.enums import EntityType, Lane, Record
+from models.inbox.enqueue import enqueue
 from sync.errors import MisconfiguredError
 from worker.__main__ import main
 from worker.container import Container, clock
@@ -86,6 +88,45 @@ def test_a_login_in_flight_while_the_password_is_changed_is_not_kept(
     worker.join(10)
     requests.put(slow, json={"seconds": 0}, timeout=10).raise_for_status()
     assert sessions(container) == []
+
+
+def test_two_workers_read_what_hardly_ever_changes_once_for_all_invoices_that_come_alone(
+    container: Container, connection: Connection, fresh_systems: Mapping[str, str]
+) -> None:
+    other = Container(container.settings)
+    drain(container, connection, Record(EntityType.CUSTOMER, "62788973"), Record(EntityType.PROJECT, "62788980"))
+    moment = requests.Session()
+    moment.auth = ("apikey", "moment-demo-key")
+    written = [invoice(moment, fresh_systems["moment"]) for _ in range(6)]
+    requests.delete(f"{fresh_systems['twentyfour']}/calls", timeout=10).raise_for_status()
+    for place, invoice_id in enumerate(written):
+        drain((container, other)[place % 2], connection, Record(EntityType.INVOICE, invoice_id))
+    other.close()
+    calls = requests.get(f"{fresh_systems['twentyfour']}/calls", timeout=10).json()
+    setup = ("GetAccountList", "GetFiscalYears", "GetTaxCodeList", "GetTypeList")
+    assert {name: calls.get(name, 0) for name in ("SaveBundleList", *setup, "Login")} == {
+        "SaveBundleList": 6,
+        **dict.fromkeys(setup, 1),
+        "Login": 0,
+    }
+
+
+def drain(container: Container, connection: Connection, *records: Record) -> None:
+    for record in records:
+        enqueue(container.database, connection.id, [record], now=container.clock())
+        container.runner.drain(Lane(connection.id, record.entity_type))
+
+
+def invoice(moment: requests.Session, address: str) -> str:
+    """Write an invoice in Moment and finalize it."""
+    account = moment.get(f"{address}/books/1001/financialAccounts", timeout=10).json()[0]["id"]
+    line = {"description": "Work", "financialAccountId": account, "quantity": 1, "unitPrice": "1000.00"}
+    written = {"customerId": 62788973, "projectId": 62788980, "invoiceLines": [line]}
+    made = moment.post(f"{address}/api/1.0/companies/1001/invoices", json=written, timeout=10)
+    made.raise_for_status()
+    number = made.json()["id"]
+    moment.post(f"{address}/companies/1001/invoices/{number}/finalize", timeout=10).raise_for_status()
+    return str(number)
 
 
 def sessions(container: Container) -> list[object]:

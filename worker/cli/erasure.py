@@ -34,6 +34,7 @@ def erase(connection: Connection, confirm: str) -> None:
     container.erp(connection.settings).log_out()
     blind = erasure.erase_connection(container.database, connection.id, actor=ACTOR, now=container.clock())
     container.erp(connection.settings).log_out()  # once more, as a login may have been on its way
+    container.cache.for_connection(connection.id).clear()
     click.echo(f"Connection {connection.id} and all that was kept of it are erased.")
     if blind:
         click.echo(f"These users see no connection any more: {', '.join(blind)}. To erase one: people erase.")

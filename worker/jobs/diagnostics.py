@@ -30,7 +30,11 @@ def check(container: Container, settings: ConnectionSettings) -> Identity:
 
 
 def run_diagnostics(container: Container, connection: Connection) -> DiagnosticsReport:
-    """Have the doctor look at a connection as it is; nothing is written anywhere."""
+    """Have the doctor look at a connection as it is; nothing is written anywhere.
+
+    What was cached of it is read anew from then on, since a person tests what they have just corrected.
+    """
+    container.cache.for_connection(connection.id).clear()
     return run_checks(target_of(container, connection))
 
 

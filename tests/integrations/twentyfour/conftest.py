@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from redis import Redis
 
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.session import Login, Session, SessionStore
@@ -38,8 +39,18 @@ def client(remote: Remote, budget: Budget) -> SoapClient:
 
 
 @pytest.fixture
-def store(redis: Redis) -> SessionStore:
-    return SessionStore(redis, Vault([SecretStr(Fernet.generate_key().decode())]), login_seconds=5)
+def vault() -> Vault:
+    return Vault([SecretStr(Fernet.generate_key().decode())])
+
+
+@pytest.fixture
+def store(redis: Redis, vault: Vault) -> SessionStore:
+    return SessionStore(redis, vault, login_seconds=5)
+
+
+@pytest.fixture
+def cache(redis: Redis, vault: Vault) -> SharedCache:
+    return SharedCache(redis, vault).for_connection(1)
 
 
 @pytest.fixture

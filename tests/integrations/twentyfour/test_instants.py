@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour.customers import CustomerIndex
 from integrations.twentyfour.instants import day_of, instant_of
 from integrations.twentyfour.session import Session
@@ -15,12 +16,12 @@ MIXED = ("2026-03-02T08:59:59", "2026-03-02T10:00:00+01:00", "2026-03-02T08:00:0
 
 
 @pytest.fixture
-def register(remote: Remote, session: Session) -> CustomerIndex:
+def register(remote: Remote, session: Session, cache: SharedCache) -> CustomerIndex:
     remote.answers["Login"] = [says("Login", "session")]
     remote.answers["GetCompanySyncList"] = [page(*MIXED)]
     found = "".join(f"<Company><Id>{number}</Id><Name>Nr. {number}</Name></Company>" for number in range(4))
     remote.answers["GetCompanies"] = [says("GetCompanies", found)]
-    return CustomerIndex(session)
+    return CustomerIndex(session, cache)
 
 
 def page(*changed: str | None) -> Answer:

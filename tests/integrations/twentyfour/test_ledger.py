@@ -3,6 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
@@ -43,40 +44,42 @@ def line(day: str, *, number: int = 40001) -> str:
     )
 
 
-def gateway(session: Session) -> LedgerGateway:
-    """Make one that remembers nothing."""
-    return LedgerGateway(settings(receivables_account=1500), session=session)
+@pytest.fixture
+def gateway(session: Session, cache: SharedCache) -> LedgerGateway:
+    return LedgerGateway(settings(receivables_account=1500), session=session, cache=cache)
 
 
-def booked(session: Session, accounts: str) -> list[str]:
+def booked(gateway: LedgerGateway, accounts: str) -> list[str]:
     march, costs = (date(2026, 3, 1), date(2026, 3, 31)), AccountRanges.parse(accounts)
-    return list(gateway(session).booked(*march, costs=costs).supplier_vouchers)
+    return list(gateway.booked(*march, costs=costs).supplier_vouchers)
 
 
-def changed(session: Session, *, accounts: str = "4300") -> list[str]:
+def changed(gateway: LedgerGateway, *, accounts: str = "4300") -> list[str]:
     since, until = (datetime(2026, 7, day, 1, 30, tzinfo=ZoneInfo("Europe/Oslo")) for day in (1, 2))
-    return list(gateway(session).changed_vouchers(AccountRanges.parse(accounts), since=since, until=until))
+    return list(gateway.changed_vouchers(AccountRanges.parse(accounts), since=since, until=until))
 
 
 def test_a_voucher_whose_costs_stand_in_another_month_is_marked_as_unbalanced(
-    remote: Remote, session: Session
+    remote: Remote, gateway: LedgerGateway
 ) -> None:
     kept = [
         line("2026-03-02", number=n) + f"<Amount>{amount}</Amount>" for n, amount in ((1, 10), (2, 10), (2, -10))
     ]
     ledger(remote, *kept)
     years(remote, ("2026-01-01", "2027-01-01"))
-    assert booked(session, "4000") == ["2026-104-1"]
-    assert booked(session, "4300") == ["2026-104-1", "2026-104-2"]
-    assert booked(session, "") == []
+    assert booked(gateway, "4000") == ["2026-104-1"]
+    assert booked(gateway, "4300") == ["2026-104-1", "2026-104-2"]
+    assert booked(gateway, "") == []
 
 
-def test_a_fiscal_year_may_begin_in_summer_or_be_longer_than_a_year(remote: Remote, session: Session) -> None:
+def test_a_fiscal_year_may_begin_in_summer_or_be_longer_than_a_year(
+    remote: Remote, gateway: LedgerGateway
+) -> None:
     ledger(remote, *(line(day) for day in ("2024-01-31", "2025-06-30", "2025-07-01", "2026-06-30")))
     years(remote, ("2024-01-01", "2025-07-01"), ("2025-07-01", "2026-07-01"))
-    assert changed(session) == ["2024-104-40001", "2025-104-40001"]
+    assert changed(gateway) == ["2024-104-40001", "2025-104-40001"]
     ledger(remote)
-    assert gateway(session).supplier_voucher("2025-104-40001") == []
+    assert gateway.supplier_voucher("2025-104-40001") == []
     asked = remote.asked[-1].body
     assert [value_of(name, asked) for name in ("DateSearchParameters", "DateStart", "DateEnd")] == [
         "EntryDate",
@@ -86,10 +89,10 @@ def test_a_fiscal_year_may_begin_in_summer_or_be_longer_than_a_year(remote: Remo
 
 
 def test_changes_are_asked_for_in_utc_on_the_lowest_to_the_highest_account(
-    remote: Remote, session: Session
+    remote: Remote, gateway: LedgerGateway
 ) -> None:
     ledger(remote)
-    assert changed(session, accounts="6590, 4000, 4300-4399") == []
+    assert changed(gateway, accounts="6590, 4000, 4300-4399") == []
     asked = remote.asked[-1].body
     names = ("DateSearchParameters", "DateStart", "DateEnd", "AccountNoStart", "AccountNoEnd")
     assert [value_of(name, asked) for name in names] == [
@@ -101,10 +104,10 @@ def test_changes_are_asked_for_in_utc_on_the_lowest_to_the_highest_account(
     ]
 
 
-def test_a_line_that_says_little_is_read_as_what_it_says(remote: Remote, session: Session) -> None:
+def test_a_line_that_says_little_is_read_as_what_it_says(remote: Remote, gateway: LedgerGateway) -> None:
     years(remote)
     not_set = "<VatCode>0</VatCode><StampNo>-2147483648</StampNo><Amount>-0.5</Amount>"
     ledger(remote, f"<Date>2026-03-01T00:00:00</Date><AccountNo>4300</AccountNo>{not_set}")
-    assert gateway(session).supplier_voucher("2026-104-40001") == [
+    assert gateway.supplier_voucher("2026-104-40001") == [
         LedgerLine(account=4300, amount=-50, day=date(2026, 3, 1))
     ]

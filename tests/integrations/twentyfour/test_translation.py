@@ -3,6 +3,7 @@ from datetime import date
 
 import pytest
 
+from integrations.shared_cache import SharedCache
 from integrations.twentyfour import customers, projects
 from integrations.twentyfour.accounting_setup import AccountingSetup, VoucherType
 from integrations.twentyfour.ledger import LedgerGateway
@@ -90,29 +91,35 @@ def test_a_project_saved_under_another_number_is_for_a_person(remote: Remote, se
     "end", ["2027-01-01T00:00:00", "2026-12-31T23:59:59", "2026-12-31T00:00:00", "2027-01-01T00:00:00+01:00"]
 )
 def test_a_fiscal_year_ends_with_a_month_however_its_end_is_written(
-    remote: Remote, session: Session, end: str
+    remote: Remote, session: Session, cache: SharedCache, end: str
 ) -> None:
     dates = "<StartingDate>2026-01-01T00:00:00</StartingDate>", f"<EndingDate>{end}</EndingDate>"
     remote.answers["GetFiscalYears"] = [says("GetFiscalYears", YEAR.format(*dates), namespace=ACCOUNTING)]
-    assert AccountingSetup(session).fiscal_years() == [
+    assert AccountingSetup(session, cache).fiscal_years() == [
         FiscalYear(date(2026, 1, 1), date(2026, 12, 31), locked=False)
     ]
 
 
-def test_the_plainest_of_the_types_of_outgoing_invoices_is_taken(remote: Remote, session: Session) -> None:
+def test_the_plainest_of_the_types_of_outgoing_invoices_is_taken(
+    remote: Remote, session: Session, cache: SharedCache
+) -> None:
     types = (TYPE.format(1, "Utgående faktura, kontant", 5, 8), TYPE.format(2, "Utgående faktura", 6, 9))
     remote.answers["GetTypeList"] = [says("GetTypeList", "".join(types))]
-    assert AccountingSetup(session).outgoing_invoice() == VoucherType(number=9, series=6)
+    assert AccountingSetup(session, cache).outgoing_invoice() == VoucherType(number=9, series=6)
 
 
-def test_a_ledger_without_a_type_of_outgoing_invoices_is_for_a_person(remote: Remote, session: Session) -> None:
+def test_a_ledger_without_a_type_of_outgoing_invoices_is_for_a_person(
+    remote: Remote, session: Session, cache: SharedCache
+) -> None:
     remote.answers["GetTypeList"] = [says("GetTypeList", TYPE.format(3, "Diverse", 5, 8))]
     with pytest.raises(MisconfiguredError) as raised:
-        AccountingSetup(session).outgoing_invoice()
+        AccountingSetup(session, cache).outgoing_invoice()
     assert "Utgående faktura" in raised.value.remedy
 
 
-def test_a_line_of_the_ledger_is_read_to_the_ore_and_on_its_day_in_oslo(remote: Remote, session: Session) -> None:
+def test_a_line_of_the_ledger_is_read_to_the_ore_and_on_its_day_in_oslo(
+    remote: Remote, session: Session, cache: SharedCache
+) -> None:
     dimension = "<Dimension><Type>{}</Type><Value>{}</Value></Dimension>"
     dimensions = (("Department", "4"), ("Customer", "10001"), ("Project", "P-1"))
     line = (
@@ -124,7 +131,7 @@ def test_a_line_of_the_ledger_is_read_to_the_ore_and_on_its_day_in_oslo(remote: 
         says("GetTransactions", f"<Transaction>{line}</Transaction>", namespace=ACCOUNTING)
     ]
     remote.answers["GetFiscalYears"] = [says("GetFiscalYears", "", namespace=ACCOUNTING)]
-    assert LedgerGateway(settings(), session=session).posted(7, day=date(2026, 3, 1)) == [
+    assert LedgerGateway(settings(), session=session, cache=cache).posted(7, day=date(2026, 3, 1)) == [
         LedgerLine(
             1500,
             -29,

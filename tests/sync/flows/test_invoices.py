@@ -10,7 +10,7 @@ from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome, Record
 from models.schema.tables import LinkRow, SyncJobRow
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
-from sync.records import Company, Entry, ExportStatus, FiscalYear, LedgerLine, ProjectDraft
+from sync.records import Company, Entry, ExportStatus, FiscalYear, LedgerLine, ProjectDraft, SetupPart
 from tests import factories
 from tests.sync.conftest import World
 
@@ -453,3 +453,39 @@ def test_an_invoice_in_euro_is_posted_in_kroner_and_still_balances(world: World)
     amounts = [entry.amount for entry in world.erp.vouchers[2026, 1].entries]
     assert amounts[0] == 112345
     assert sum(amounts) == 0
+
+
+def test_many_invoices_refused_for_one_account_have_the_chart_read_anew_once(world: World) -> None:
+    ids = [str(number) for number in range(1, 21)]
+    for number in ids:
+        put(world, number, number=int(number), lines=(factories.line(account=3999),))
+    sync(world, *ids)
+    assert {world.job(EntityType.INVOICE, each).error_code for each in ids} == {"unknown_account"}
+    assert world.erp.forgotten == [SetupPart.CHART]
+
+
+@pytest.mark.parametrize(
+    ("refused", "forgotten"),
+    [
+        ({"lines": (factories.line(account=3999),)}, [SetupPart.CHART]),
+        ({"lines": (factories.line(vat=15),)}, [SetupPart.CHART, SetupPart.VAT_CODES]),
+        ({"day": date(2024, 3, 1)}, [SetupPart.FISCAL_YEARS]),
+        ({"kid": "refuse me"}, list(SetupPart)),
+    ],
+)
+def test_a_refusal_has_read_anew_only_what_it_is_about(
+    world: World, refused: dict[str, Any], forgotten: list[SetupPart]
+) -> None:
+    put(world, **refused)
+    sync(world)
+    assert world.job(EntityType.INVOICE, "9").state is JobState.NEEDS_ATTENTION
+    assert world.erp.forgotten == forgotten
+
+
+def test_a_refusal_for_a_customer_that_is_gone_has_nothing_of_the_setup_read_anew(world: World) -> None:
+    put(world)
+    sync(world)
+    del world.erp.companies[10001]
+    put(world, "10", number=2)
+    sync(world, "10")
+    assert world.erp.forgotten == []

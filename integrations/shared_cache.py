@@ -1,0 +1,152 @@
+"""What was read from a remote system and hardly ever changes, kept in Redis for all workers.
+
+To lose any of it costs requests only: what is not there, damaged, of another version or out of reach is read anew.
+Values are encrypted, as they name customers, and a value that somebody else has written is damaged.
+"""
+
+import copy
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Self, TypeVar
+from uuid import uuid4
+
+from cryptography.fernet import InvalidToken
+from pydantic import TypeAdapter
+from redis import Redis
+from redis.exceptions import RedisError
+
+from models.connections.vault import Vault
+
+T = TypeVar("T")
+
+VERSION = 1
+"""To be raised where a value changes its shape."""
+
+DROPPED_SECONDS = 900
+"""How long it is known that a value was dropped, for those who were reading it then; no reading lasts longer."""
+
+PRIVATE_SECONDS = 600
+
+COMPLETE = "complete"
+"""The member of a collection that says that all others were stored."""
+
+CHUNK = 1000
+
+STORE = """
+if (redis.call('get', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
+
+UPDATE = """
+if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return 0 end
+for place = 2, #ARGV, 2 do redis.call('hset', KEYS[1], ARGV[place], ARGV[place + 1]) end
+return 1
+"""
+
+
+class SharedCache:
+    """Values and collections by their names: those of one connection, or of nobody else.
+
+    A value is stored only where nobody has stored or dropped it since it was looked for, so that what was read
+    before a change never replaces what was read after it. Collections are updated member by member. Nothing is
+    raised where Redis is away.
+    """
+
+    def __init__(self, redis: Redis, vault: Vault) -> None:
+        self._redis = redis
+        self._vault = vault
+        self._store, self._update = redis.register_script(STORE), redis.register_script(UPDATE)
+        self._scope, self._max_seconds = "", PRIVATE_SECONDS
+
+    def for_connection(self, connection_id: int, *, max_seconds: int = 7 * 24 * 3600) -> Self:
+        twin = copy.copy(self)
+        twin._scope, twin._max_seconds = f"cache:{connection_id}", max_seconds  # noqa: SLF001 - its own
+        return twin
+
+    def private(self) -> Self:
+        """Give an empty cache that nobody else sees."""
+        twin = copy.copy(self)
+        twin._scope = f"cache:private:{uuid4()}"  # noqa: SLF001 - its own
+        return twin
+
+    def load(self, name: str, type_: TypeAdapter[T]) -> tuple[T | None, bytes]:
+        """Return a value, or None, and what to store another one with."""
+        try:
+            stored = self._bytes(self._redis.get(self._key(name)))
+        except RedisError:
+            return None, b""
+        return self._decoded(stored, type_), stored
+
+    def store(self, name: str, value: T, type_: TypeAdapter[T], *, seen: bytes, seconds: int) -> None:
+        with suppress(RedisError):
+            self._store(keys=[self._key(name)], args=[seen, self._encoded(value, type_), self._ttl(seconds)])
+
+    def drop(self, *names: str) -> None:
+        """Have values be read anew by all workers; their processes may recall them for some seconds."""
+        with suppress(RedisError):
+            for name in names:
+                self._redis.set(self._key(name), f"dropped {uuid4()}", ex=DROPPED_SECONDS)
+
+    def load_members(self, name: str, type_: TypeAdapter[T]) -> dict[int, T] | None:
+        """Return a whole collection by the numbers of its members; None where one of them is damaged."""
+        try:
+            stored: dict[bytes, bytes] = self._redis.hgetall(self._key(name))
+        except RedisError:
+            return None
+        if stored.pop(COMPLETE.encode(), None) is None:
+            return None
+        members = {int(number): self._decoded(value, type_) for number, value in stored.items()}
+        whole = {number: value for number, value in sorted(members.items()) if value is not None}
+        return whole if len(whole) == len(members) else None
+
+    def store_members(self, name: str, members: Mapping[int, T], type_: TypeAdapter[T], *, seconds: int) -> None:
+        """Store a whole collection, also an empty one."""
+        key, encoded = self._key(name), [(str(n), self._encoded(each, type_)) for n, each in members.items()]
+        with suppress(RedisError), self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.delete(key)
+            for start in range(0, len(encoded), CHUNK):
+                pipeline.hset(key, mapping=dict(encoded[start : start + CHUNK]))
+            pipeline.hset(key, COMPLETE, "")
+            pipeline.expire(key, self._ttl(seconds))
+            pipeline.execute()
+
+    def update_members(self, name: str, members: Mapping[int, T], type_: TypeAdapter[T]) -> None:
+        """Store some members of a collection, if that is there."""
+        flat = [part for n, each in members.items() for part in (str(n), self._encoded(each, type_))]
+        with suppress(RedisError):
+            for start in range(0, len(flat), CHUNK):
+                self._update(keys=[self._key(name)], args=[COMPLETE, *flat[start : start + CHUNK]])
+
+    def drop_members(self, name: str, numbers: Collection[int]) -> None:
+        if numbers:
+            with suppress(RedisError):
+                self._redis.hdel(self._key(name), *map(str, numbers))
+
+    def drop_collection(self, name: str) -> None:
+        with suppress(RedisError):
+            self._redis.delete(self._key(name))
+
+    def clear(self) -> None:
+        """Drop all that there is of the connection, whatever client or login it was read with."""
+        with suppress(RedisError):
+            for key in self._redis.scan_iter(f"{self._scope}:*", count=CHUNK):
+                self._redis.delete(key)
+
+    def _key(self, name: str) -> str:
+        return f"{self._scope}:{VERSION}:{name}"
+
+    def _ttl(self, seconds: int) -> int:
+        return min(seconds, self._max_seconds)
+
+    def _encoded(self, value: T, type_: TypeAdapter[T]) -> str:
+        return self._vault.encrypt(type_.dump_json(value).decode())
+
+    def _decoded(self, stored: bytes, type_: TypeAdapter[T]) -> T | None:
+        try:
+            return type_.validate_json(self._vault.decrypt(stored.decode()))
+        except (InvalidToken, ValueError):  # of pydantic too
+            return None
+
+    def _bytes(self, stored: object) -> bytes:
+        return stored if isinstance(stored, bytes) else b""

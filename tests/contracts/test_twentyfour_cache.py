@@ -1,0 +1,141 @@
+"""What the workers of a connection share of what one of them has read in 24SevenOffice."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from pydantic import SecretStr
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from integrations.shared_cache import SharedCache
+from integrations.twentyfour.gateway import TwentyFourGateway
+from integrations.twentyfour.session import SessionStore
+from models.connections.vault import Vault
+from sync.errors import MisconfiguredError
+from sync.records import SetupPart
+from tests import factories
+from tests.contracts.stage_twentyfour import (
+    DEMO_IDENTITY,
+    KEY,
+    KULTURHUSET,
+    NORDLYS,
+    VOUCHER,
+    Stranger,
+    soap_client,
+)
+
+READ_BY = {
+    SetupPart.CHART: "GetAccountList",
+    SetupPart.VAT_CODES: "GetTaxCodeList",
+    SetupPart.FISCAL_YEARS: "GetFiscalYears",
+    SetupPart.VOUCHER_TYPE: "GetTypeList",
+}
+
+
+def read_all(erp: TwentyFourGateway) -> None:
+    """Read each part of the setup, as an invoice needs them."""
+    erp.tax_codes()
+    erp.vat_codes()
+    erp.fiscal_years()
+    erp.next_voucher_number(VOUCHER.day)
+
+
+def reads(stranger: Stranger) -> dict[str, int]:
+    return {operation: stranger.calls().get(operation, 0) for operation in READ_BY.values()}
+
+
+def test_what_one_worker_has_read_no_other_one_reads(stranger: Stranger) -> None:
+    first, *others = (stranger.gateway() for _ in range(3))
+    read_all(first)
+    for erp in others:
+        read_all(erp)
+        assert erp.tax_codes() == first.tax_codes()
+        assert erp.vat_codes() == first.vat_codes()
+        assert list(erp.fiscal_years()) == list(first.fiscal_years())
+    assert reads(stranger) == dict.fromkeys(READ_BY.values(), 1)
+    assert stranger.calls()["Login"] == 1
+
+
+@pytest.mark.parametrize("part", SetupPart)
+def test_a_part_that_is_dropped_is_read_once_more_and_no_other_one(stranger: Stranger, part: SetupPart) -> None:
+    first = stranger.gateway()
+    read_all(first)
+    stranger.gateway().all_companies()
+    stranger.gateway().forget(part)
+    for _ in range(2):
+        read_all(stranger.gateway())
+    stranger.gateway().all_companies()
+    assert reads(stranger) == dict.fromkeys(READ_BY.values(), 1) | {READ_BY[part]: 2}
+
+
+@pytest.mark.parametrize("changed", ["login", "identity"])
+def test_nothing_is_kept_of_a_client_that_a_connection_had_before(stranger: Stranger, changed: str) -> None:
+    many = {"username": "many@example.com", "password": "many-password"}
+    clients = {each.client: each.id for each in stranger.gateway(identity_id="", **many).identities()}
+    stranger.gateway(identity_id=clients["Demo AS"], **many).save_companies([NORDLYS])
+    before = stranger.gateway(identity_id=clients["Demo AS"], **many)
+    read_all(before)
+    assert len(before.all_companies()) == 1
+    if changed == "login":
+        after = stranger.gateway()
+        assert len(after.all_companies()) == 1
+    else:
+        after = stranger.gateway(identity_id=clients["Fjord Prosjekt AS"], **many)
+        assert len(after.all_companies()) == 0
+    read_all(after)
+    assert reads(stranger) == dict.fromkeys(READ_BY.values(), 2)
+
+
+def test_a_wrong_password_opens_nothing_that_is_cached(stranger: Stranger) -> None:
+    read_all(stranger.gateway())
+    with pytest.raises(MisconfiguredError):
+        stranger.gateway(password="wrong").tax_codes()
+
+
+def test_another_worker_asks_only_for_the_customers_that_have_changed(stranger: Stranger) -> None:
+    stranger.gateway().save_companies([replace(NORDLYS, moment_id=str(number)) for number in range(40)])
+    assert len(stranger.gateway().all_companies()) == 40
+    before = stranger.calls()
+    stranger.control("POST", "/books/1/customers", {"name": "Fjord AS"})
+    assert len(stranger.gateway().all_companies()) == 41
+    stranger.gateway().save_companies([replace(NORDLYS, moment_id="new", name="Ny AS")])
+    found = {each.number: each.name for each in stranger.gateway().all_companies()}
+    assert (len(found), found[10042]) == (42, "Ny AS")
+    calls = stranger.calls()
+    assert {each: calls[each] - before[each] for each in ("GetCompanySyncList", "GetCompanies")} == {
+        "GetCompanySyncList": 2,
+        "GetCompanies": 1,
+    }
+
+
+def test_a_customer_that_is_missing_is_taken_out_for_all_workers_and_no_other_one(stranger: Stranger) -> None:
+    stranger.gateway().save_companies([NORDLYS, replace(NORDLYS, moment_id="2")])
+    stranger.gateway().all_companies()
+    stranger.control("POST", "/reset")
+    stranger.gateway().save_companies([NORDLYS])
+    assert stranger.gateway().existing_companies([10001, 10002]) == {10001}
+    assert [each.number for each in stranger.gateway().all_companies()] == [10001]
+    assert stranger.calls()["GetCompanySyncList"] == 1
+
+
+def test_without_a_cache_in_redis_the_work_goes_on_from_24sevenoffice(stranger: Stranger) -> None:
+    away = Redis.from_url("redis://127.0.0.1:1/0", retry=Retry(NoBackoff(), 0))
+    vault = Vault([SecretStr(KEY)])
+    erp = TwentyFourGateway(
+        factories.settings(identity_id=DEMO_IDENTITY),
+        application_id="00000000-0000-0000-0000-000000000000",
+        client=soap_client(stranger.url, stranger.redis),
+        store=SessionStore(stranger.redis, vault, login_seconds=5),
+        cache=SharedCache(away, vault).for_connection(1),
+    )
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    works: list[Callable[[], object]] = [lambda: erp.post([VOUCHER], year=2026), erp.tax_codes, erp.fiscal_years]
+    for work in works:
+        work()
+    assert [each.number for each in erp.all_companies()] == [10001]
+    assert erp.existing_companies([10001]) == {10001}
+    erp.forget()
+    assert erp.tax_codes()[3000] == "3"
