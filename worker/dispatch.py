@@ -25,7 +25,7 @@ UNSENT_SECONDS = 5
 """How long a message holds up the next one until Redis has taken it: Redis may freeze in between."""
 
 OPERATION_DEBOUNCE_SECONDS = 300
-"""The same for an operation, which may itself take a while where a system does not answer."""
+"""The same for an operation; while it runs its lease keeps others from it."""
 
 
 def dispatch_lanes(lanes: Iterable[Lane]) -> None:
@@ -53,6 +53,11 @@ def clear_pending(lane: Lane) -> None:
     To be called before the lane is leased, so that no job falls between the two.
     """
     get_container().redis.delete(_key(f"sync_{lane.entity_type}s", lane.connection_id))
+
+
+def clear_operation(operation_id: int) -> None:
+    """Have the next sweep dispatch an operation again, which could not be run yet."""
+    get_container().redis.delete(_key("run_operation", operation_id))
 
 
 def forget(connection_id: int | None = None) -> None:

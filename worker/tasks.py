@@ -72,7 +72,8 @@ def poll_expenses(connection_id: int) -> None:
 
 @app.task(name="run_operation")
 def run_operation(operation_id: int) -> None:
-    operations.run(get_container(), operation_id)
+    if not operations.run(get_container(), operation_id):
+        dispatch.clear_operation(operation_id)
 
 
 @app.task(name="send_alerts")

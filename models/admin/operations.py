@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select, update
 
 from models.connections.alert_outbox import Alert, queue_alert
 from models.connections.repository import SECRET_FIELDS
@@ -38,6 +39,9 @@ class OperationType(StrEnum):
     SAVING = "saving"
     RECONCILIATION = "reconciliation"
     MONTHLY_RECONCILIATION = "monthly_reconciliation"
+
+
+RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILIATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,41 @@ class Operations:
             row = session.get(OperationRow, operation_id)
         return self._read(row) if row else None
 
+    def acquire(self, operation: Operation, *, now: datetime, until: datetime) -> UUID | None:
+        """Lease an operation to a worker; None where it has a result or runs, or another reconciliation does.
+
+        Of reconciliations one runs at a time for each connection.
+        """
+        running = exists().where(
+            OperationRow.connection_id == operation.connection_id,
+            OperationRow.type.in_(RECONCILIATIONS),
+            OperationRow.result.is_(None),
+            OperationRow.lease_expires_at > now,
+        )
+        free = OperationRow.lease_expires_at.is_(None) | (OperationRow.lease_expires_at <= now)
+        if operation.type in RECONCILIATIONS:
+            free &= ~running
+        row = OperationRow.id == operation.id, OperationRow.result.is_(None)
+        with self._database.transaction() as session:
+            session.get(ConnectionRow, operation.connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+            if session.scalar(select(OperationRow.id).where(*row, free).with_for_update()) is None:
+                return None
+            lease_id = uuid4()
+            session.execute(update(OperationRow).where(*row).values(lease_id=lease_id, lease_expires_at=until))
+        return lease_id
+
+    def renew(self, operation_id: int, lease_id: UUID, *, until: datetime) -> bool:
+        """Keep the lease of an operation that runs; False where another worker has it, or it has ended."""
+        held = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
+        kept = update(OperationRow).where(*held).values(lease_expires_at=until).returning(OperationRow.id)
+        with self._database.transaction() as session:
+            return session.scalar(kept) is not None
+
+    def release(self, operation_id: int, lease_id: UUID) -> None:
+        """Give back the lease of an operation that came to no result."""
+        held = OperationRow.id == operation_id, OperationRow.lease_id == lease_id
+        self._database.execute(update(OperationRow).where(*held).values(lease_id=None, lease_expires_at=None))
+
     def latest(self, connection_id: int, *types: OperationType) -> Operation | None:
         """Read what was asked of a connection last, of these, whether or not there is an answer."""
         asked = (OperationRow.connection_id == connection_id, OperationRow.type.in_(types))
@@ -140,6 +179,7 @@ class Operations:
             typed = self._read(row).input
             plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
             row.result, row.completed_at, row.secrets = {**result, "input": plain}, now, None
+            row.lease_id = row.lease_expires_at = None
             if alert:
                 queue_alert(session, row.connection_id, alert, job_id=None, now=now)
 

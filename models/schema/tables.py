@@ -333,6 +333,8 @@ class OperationRow(Base):
     requested_at: Mapped[datetime] = mapped_column(index=True)
     result: Mapped[dict[str, Any] | None]
     completed_at: Mapped[datetime | None]
+    lease_id: Mapped[UUID | None]
+    lease_expires_at: Mapped[datetime | None]
 
 
 class AuditRow(Base):

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from i18n.messages import msg
 from models.admin import discrepancies
 from models.admin.discrepancies import Acceptance
-from models.admin.operations import Operation, OperationType
+from models.admin.operations import RECONCILIATIONS, Operation, OperationType
 from models.enums import EntityType, Record, titled
 from sync.reconciliation.compare import without_accepted
 from sync.reconciliation.report import Discrepancy, ReconciliationReport
@@ -38,7 +38,6 @@ MAX_REASON_LENGTH = 200
 MAX_SHOWN = 200
 """Differences on a page; the command line tells all."""
 
-RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILIATION)
 TEMPLATES = {
     OperationType.DIAGNOSTICS: "operation.html",
     OperationType.SAVING: "save-settings.html",

@@ -1,7 +1,10 @@
 """Runs operations: what the pages ask of the remote systems, such as diagnostics or a reconciliation."""
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import date, timedelta
+from threading import Event, Thread
+from uuid import UUID
 
 import structlog
 from pydantic import SecretStr
@@ -20,12 +23,55 @@ from worker.jobs import diagnostics, monthly_reconciliation, save_settings
 
 log = structlog.get_logger()
 
+LEASE = timedelta(seconds=90)
+"""How long an operation is taken to run whose worker has gone silent."""
 
-def run(container: Container, operation_id: int) -> None:
-    """Run one operation and save its result; nothing where it is gone or has one."""
+RENEW_SECONDS = 20
+
+
+def run(container: Container, operation_id: int) -> bool:
+    """Run one operation and save its result; nothing where it is gone or has one.
+
+    Returns False where it is to be dispatched again: another worker runs it, or a comparison of its connection.
+    """
     operation = container.operations.get(operation_id)
     if operation is None or operation.result is not None:
-        return
+        return True
+    now = container.clock()
+    lease_id = container.operations.acquire(operation, now=now, until=now + LEASE)
+    if lease_id is None:
+        return False
+    with _kept(container, operation_id, lease_id):
+        _run(container, operation)
+    return True
+
+
+@contextmanager
+def _kept(container: Container, operation_id: int, lease_id: UUID) -> Iterator[None]:
+    """Renew the lease of an operation while it runs; what comes to no result may be run again at once.
+
+    A worker that hangs or is killed renews nothing.
+    """
+    ended = Event()
+
+    def renew() -> None:
+        while not ended.wait(RENEW_SECONDS):
+            with suppress(DatabaseUnavailableError):
+                if not container.operations.renew(operation_id, lease_id, until=container.clock() + LEASE):
+                    return
+
+    renewing = Thread(target=renew, name=f"lease of operation {operation_id}", daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        renewing.join()
+        with suppress(DatabaseUnavailableError):
+            container.operations.release(operation_id, lease_id)
+
+
+def _run(container: Container, operation: Operation) -> None:
     try:
         result = _result(container, operation)
     except SyncError as error:
@@ -33,12 +79,12 @@ def run(container: Container, operation_id: int) -> None:
     except DatabaseUnavailableError:
         raise  # no result could be saved; the next sweep has it run again
     except Exception:
-        log.exception("operation_crashed", operation=operation_id)
+        log.exception("operation_crashed", operation=operation.id)
         result = as_result(DiagnosticsReport([_crashed()]))
     alert = None
     if operation.type is OperationType.MONTHLY_RECONCILIATION:
         alert = monthly_reconciliation.report_alert(container, operation, result)
-    container.operations.complete(operation_id, result, now=container.clock(), alert=alert)
+    container.operations.complete(operation.id, result, now=container.clock(), alert=alert)
 
 
 def as_result(report: DiagnosticsReport) -> OperationResult:

@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
@@ -6,10 +7,10 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from models.admin.operations import Operations, OperationType
-from models.connections.repository import Connection
+from models.connections.repository import Connection, Connections
 from models.connections.vault import Vault
 from models.database import Database
-from tests.factories import NOW
+from tests.factories import NOW, settings
 
 TYPED = {"username": "demo@example.com", "password": "typed-password"}
 
@@ -69,3 +70,46 @@ def test_old_operations_are_neither_run_nor_kept(operations: Operations, connect
     operations.delete_old(before=NOW + timedelta(seconds=1))
     assert operations.get(number) is None
     operations.complete(number, {}, now=NOW)
+
+
+def acquire(operations: Operations, number: int, *, now: datetime = NOW) -> UUID | None:
+    operation = operations.get(number)
+    assert operation
+    return operations.acquire(operation, now=now, until=now + timedelta(seconds=90))
+
+
+def test_an_operation_that_runs_is_leased_to_nobody_else_until_its_lease_expires(
+    operations: Operations, connection: Connection
+) -> None:
+    number = operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW)
+    first, later = acquire(operations, number), NOW + timedelta(seconds=91)
+    assert first
+    assert acquire(operations, number, now=NOW + timedelta(seconds=89)) is None
+    second = acquire(operations, number, now=later)
+    assert second
+    assert not operations.renew(number, first, until=later + timedelta(hours=1))
+    assert operations.renew(number, second, until=later + timedelta(hours=1))
+    assert acquire(operations, number, now=later + timedelta(minutes=59)) is None
+    operations.release(number, first)
+    assert acquire(operations, number, now=later) is None
+    operations.complete(number, {}, now=later)
+    assert acquire(operations, number, now=later) is None
+
+
+def test_of_reconciliations_one_runs_at_a_time_for_each_connection(
+    operations: Operations, connections: Connections, connection: Connection
+) -> None:
+    other, _ = connections.add("Other AS", settings(moment_company="1002"), actor="test", now=NOW)
+    first, second, elsewhere, test = (
+        operations.request(type_, connection_id, actor="kari", now=NOW)
+        for type_, connection_id in (
+            (OperationType.MONTHLY_RECONCILIATION, connection.id),
+            (OperationType.RECONCILIATION, connection.id),
+            (OperationType.RECONCILIATION, other.id),
+            (OperationType.DIAGNOSTICS, connection.id),
+        )
+    )
+    assert acquire(operations, first)
+    assert [acquire(operations, each) is None for each in (second, elsewhere, test)] == [True, False, False]
+    operations.complete(first, {}, now=NOW)
+    assert acquire(operations, second)

@@ -1,0 +1,21 @@
+"""Which operation runs, and until when that is taken to be so."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0022"
+down_revision = "0019"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.add_column("operations", sa.Column("lease_id", sa.Uuid()))
+    op.add_column("operations", sa.Column("lease_expires_at", sa.DateTime(timezone=True)))
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.drop_column("operations", "lease_expires_at")
+    op.drop_column("operations", "lease_id")

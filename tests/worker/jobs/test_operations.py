@@ -1,0 +1,111 @@
+"""Operations that take long: what two workers make of them."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from threading import Event, Thread
+
+import pytest
+
+from models.admin.operations import OperationType
+from models.connections.repository import Connection
+from sync.reconciliation.report import ReconciliationReport
+from tests.installation import messages
+from worker import tasks
+from worker.container import Container, clock
+from worker.jobs import operations, reconciliation
+
+DAYS = {"first": "2026-10-01", "last": "2026-10-31"}
+
+
+@pytest.fixture
+def other_worker(container: Container) -> Iterator[Container]:
+    other = Container(container.settings)
+    yield other
+    other.close()
+
+
+class Comparison:
+    """One that takes as long as a test wants."""
+
+    def __init__(self) -> None:
+        self.begun, self.goes_on, self.times = Event(), Event(), 0
+
+    def __call__(
+        self, _container: Container, _connection: Connection, first: date, last: date
+    ) -> ReconciliationReport:
+        self.times += 1
+        self.begun.set()
+        assert self.goes_on.wait(10)
+        return ReconciliationReport(first, last, {"equal": 2}, [], [])
+
+
+@pytest.fixture
+def comparison(monkeypatch: pytest.MonkeyPatch) -> Comparison:
+    comparison = Comparison()
+    monkeypatch.setattr(reconciliation, "reconcile", comparison)
+    return comparison
+
+
+def request(container: Container, connection: Connection) -> int:
+    return container.operations.request(
+        OperationType.RECONCILIATION, connection.id, input_=DAYS, actor="kari", now=clock()
+    )
+
+
+def test_a_comparison_that_takes_long_is_not_begun_again_beside_itself(
+    container: Container,
+    other_worker: Container,
+    connection: Connection,
+    comparison: Comparison,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operations, "LEASE", timedelta(seconds=0.6))
+    monkeypatch.setattr(operations, "RENEW_SECONDS", 0.1)
+    long, second = request(container, connection), request(container, connection)
+    running = Thread(target=operations.run, args=(container, long))
+    running.start()
+    assert comparison.begun.wait(10)
+    comparison.begun.clear()
+    beside = Thread(target=operations.run, args=(other_worker, long))
+    assert not comparison.begun.wait(1.5)  # longer than a lease that nobody renews
+    beside.start()
+    next_one = Thread(target=operations.run, args=(other_worker, second))
+    next_one.start()
+    assert not comparison.begun.wait(0.5)
+    comparison.goes_on.set()
+    for each in (running, beside, next_one):
+        each.join(10)
+    operations.run(other_worker, second)
+    results = [container.operations.get(number) for number in (long, second)]
+    assert [each is not None and each.result is not None for each in results] == [True, True]
+    assert comparison.times == 2
+
+
+def test_a_comparison_whose_worker_was_killed_is_begun_again_when_its_lease_is_over(
+    container: Container, connection: Connection, comparison: Comparison
+) -> None:
+    number = request(container, connection)
+    operation = container.operations.get(number)
+    assert operation
+    assert container.operations.acquire(operation, now=clock(), until=clock() + operations.LEASE)
+    comparison.goes_on.set()
+    assert not operations.run(container, number)
+    container.clock = lambda: clock() + operations.LEASE
+    assert operations.run(container, number)
+    assert comparison.times == 1
+
+
+def test_a_comparison_that_has_to_wait_is_dispatched_by_the_next_sweep(
+    container: Container, connection: Connection
+) -> None:
+    first, second = request(container, connection), request(container, connection)
+    operation = container.operations.get(first)
+    assert operation
+    lease_id = container.operations.acquire(operation, now=clock(), until=clock() + operations.LEASE)
+    assert lease_id
+    tasks.dispatch_due()
+    assert ("run_operation", second) in messages(container)
+    container.redis.delete("operations")
+    tasks.run_operation(second)
+    tasks.dispatch_due()
+    assert messages(container) == [("run_operation", second)]
