@@ -91,12 +91,14 @@ class SharedCache:
     def load_members(self, name: str, type_: TypeAdapter[T]) -> dict[int, T] | None:
         """Return a whole collection by the numbers of its members; None where one of them is damaged."""
         try:
-            stored: dict[bytes, bytes] = self._redis.hgetall(self._key(name))
-        except RedisError:
+            stored = {
+                self._bytes(each): self._bytes(v) for each, v in self._redis.hgetall(self._key(name)).items()
+            }
+            if stored.pop(COMPLETE.encode(), None) is None:
+                return None
+            members = {int(number): self._decoded(value, type_) for number, value in stored.items()}
+        except (RedisError, ValueError):
             return None
-        if stored.pop(COMPLETE.encode(), None) is None:
-            return None
-        members = {int(number): self._decoded(value, type_) for number, value in stored.items()}
         whole = {number: value for number, value in sorted(members.items()) if value is not None}
         return whole if len(whole) == len(members) else None
 

@@ -151,7 +151,7 @@ class TwentyFourGateway(LedgerGateway):
         return attachments.fetched(self._session, file, chunk=noted["chunk"], renew_lease=renew_lease)
 
     def forget(self, *parts: SetupPart) -> None:
-        self._setup.forget(*(parts or SetupPart))
+        self._setup.forget(*(parts or tuple(SetupPart)))
         if not parts:
             self._customers.forget()
 

@@ -219,7 +219,9 @@ class Invoices:
 
     def _forget(self, refusal: SyncError) -> bool:
         """Have read anew what a refusal puts in doubt, once in a batch; False where all of it has been."""
-        parts = [each for each in OUTDATED.get(refusal.error_code, SetupPart) if each not in self._forgotten]
+        parts = [
+            each for each in OUTDATED.get(refusal.error_code, tuple(SetupPart)) if each not in self._forgotten
+        ]
         if parts:
             self._forgotten.update(parts)
             self._desk.erp.forget(*parts)

@@ -90,7 +90,7 @@ def test_a_login_in_flight_while_the_password_is_changed_is_not_kept(
     assert sessions(container) == []
 
 
-def test_two_workers_read_what_hardly_ever_changes_once_for_all_invoices_that_come_alone(
+def test_two_workers_read_the_setup_once_for_all_invoices_that_come_alone(
     container: Container, connection: Connection, fresh_systems: Mapping[str, str]
 ) -> None:
     other = Container(container.settings)
