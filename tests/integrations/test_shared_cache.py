@@ -72,9 +72,8 @@ def test_a_damaged_value_is_read_anew_and_replaced(
     store(cache)
     (key,) = redis.scan_iter()
     redis.set(key, VAULT.encrypt(damaged) if encrypted else damaged)
-    found, seen = cache.load("rates", RATES)
-    assert found is None
-    store(cache, "12", seen=seen)
+    assert load(cache) is None
+    store(cache, "12", seen=cache.load("rates", RATES)[1])
     assert load(cache) == {"3": Decimal(12)}
 
 

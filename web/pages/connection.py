@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from i18n.formatting import OSLO
 from i18n.messages import joined, msg
-from models.admin.operations import WORTHWHILE, Operation, OperationType
+from models.admin.operations import RECONCILIATIONS, WORTHWHILE, Operation, OperationType
 from models.connections import repository as connections
 from models.connections import webhook_activity
 from models.connections.repository import (
@@ -26,7 +26,7 @@ from models.inbox import cursors, missed_webhooks
 from sync.polling import stalled
 from sync.reconciliation.compare import last_month
 from web.dependencies import Form, text
-from web.pages.operations import RECONCILIATIONS, request_diagnostics, request_operation
+from web.pages.operations import request_diagnostics, request_operation
 from web.security.auth import Administrator, Reader, UserContext
 from web.views import settings_form
 from web.views.diagnostics import OperationView

@@ -8,11 +8,12 @@ import pytest
 
 from models.admin.operations import OperationType
 from models.connections.repository import Connection
+from sync.engine.context import SyncContext
 from sync.reconciliation.report import ReconciliationReport
 from tests.installation import messages
 from worker import tasks
 from worker.container import Container, clock
-from worker.jobs import operations, reconciliation
+from worker.jobs import operations
 
 DAYS = {"first": "2026-10-01", "last": "2026-10-31"}
 
@@ -30,9 +31,7 @@ class Comparison:
     def __init__(self) -> None:
         self.begun, self.goes_on, self.times = Event(), Event(), 0
 
-    def __call__(
-        self, _container: Container, _connection: Connection, first: date, last: date
-    ) -> ReconciliationReport:
+    def __call__(self, _context: SyncContext, first: date, last: date) -> ReconciliationReport:
         self.times += 1
         self.begun.set()
         assert self.goes_on.wait(10)
@@ -42,7 +41,7 @@ class Comparison:
 @pytest.fixture
 def comparison(monkeypatch: pytest.MonkeyPatch) -> Comparison:
     comparison = Comparison()
-    monkeypatch.setattr(reconciliation, "reconcile", comparison)
+    monkeypatch.setattr(operations, "reconcile", comparison)
     return comparison
 
 
