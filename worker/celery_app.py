@@ -9,10 +9,13 @@ the batches in hand are done; one that is killed before that has its lanes taken
 import gc
 import logging
 from contextlib import ExitStack
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 import structlog
 from celery import Celery, Task, signals
+from celery.worker.request import Request
+from celery.worker.state import revoked
 from redis.exceptions import RedisError
 
 from config.logging import configure
@@ -46,10 +49,36 @@ def configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
+class App(Celery):
+    """Tells when tasks are due and messages expire by the clock that hosts share: a wrong one ends no sweep."""
+
+    def now(self) -> datetime:
+        """Tell the present instant; Celery's own is that of the host."""
+        return get_container().clock()
+
+
+class SharedClockRequest(Request):
+    """A message in a worker's hands, which expires by the clock that hosts share."""
+
+    def maybe_expire(self) -> Literal[True] | None:
+        """Tell whether it came too late; PostgreSQL is asked only if it seems so, in Celery's own thread."""
+        container, expires = get_container(), self.expires
+        if expires is None or container.shared_clock.at_hand() <= expires or container.clock() <= expires:
+            return None
+        revoked.add(self.id)
+        return True
+
+
+class SharedClockTask(Task[..., None]):
+    """A task whose messages are taken as such."""
+
+    Request = "worker.celery_app:SharedClockRequest"
+
+
 _running: dict[str, ExitStack] = {}
 """What surrounds each task that runs, by its id: Celery tells when one begins and when it ends."""
 
-app = Celery("moment24", include=["worker.tasks"], set_as_current=False)
+app = App("moment24", task_cls=SharedClockTask, include=["worker.tasks"], set_as_current=False)
 app.steps["consumer"].add(ChannelsBeside)
 app.add_defaults(lambda: configuration(Settings()))  # read when it is first needed, not when this is imported
 

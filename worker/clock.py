@@ -30,8 +30,8 @@ class _Measurement:
 
     instant: datetime
     seconds: float
-    skew: timedelta = timedelta()
-    due_after: float = MEASURED_EVERY
+    skew: timedelta
+    due_after: float
 
 
 class Clock:
@@ -55,16 +55,22 @@ class Clock:
     ) -> None:
         self._server_time, self._wall, self._monotonic = server_time, wall, monotonic
         self._measuring = Lock()
-        self._last = _Measurement(wall(), monotonic(), due_after=0)
+        self._last = _Measurement(wall(), monotonic(), skew=timedelta(), due_after=0)
 
     def __call__(self) -> datetime:
         last = self._last
-        if self._monotonic() - last.seconds >= last.due_after and self._measuring.acquire(blocking=False):
+        is_first = last.due_after == 0  # before it nothing is known, so whoever comes meanwhile waits
+        if self._monotonic() - last.seconds >= last.due_after and self._measuring.acquire(blocking=is_first):
             try:
-                last = self._last = self._measured()
+                if self._last is last:
+                    self._last = self._measured()
             finally:
                 self._measuring.release()
-        return last.instant + timedelta(seconds=self._monotonic() - last.seconds)
+        return self.at_hand()
+
+    def at_hand(self) -> datetime:
+        """Tell the instant by what is known already, without asking PostgreSQL."""
+        return self._at(self._last)
 
     @property
     def skew(self) -> timedelta:
@@ -81,12 +87,14 @@ class Clock:
         try:
             samples = [self._sample() for _ in range(SAMPLES)]
         except DatabaseUnavailableError:
-            last, now = self._last, self._monotonic()
-            gone_on = last.instant + timedelta(seconds=now - last.seconds)
-            return _Measurement(gone_on, now, last.skew, due_after=RETRIED_EVERY)
+            last = self._last
+            return _Measurement(self._at(last), self._monotonic(), last.skew, due_after=RETRIED_EVERY)
         _, instant, seconds = min(samples, key=lambda sample: sample[0])
         skew = self._wall() - timedelta(seconds=self._monotonic() - seconds) - instant
-        return _Measurement(instant, seconds, skew)
+        return _Measurement(instant, seconds, skew, due_after=MEASURED_EVERY)
+
+    def _at(self, last: _Measurement) -> datetime:
+        return last.instant + timedelta(seconds=self._monotonic() - last.seconds)
 
     def _sample(self) -> tuple[float, datetime, float]:
         """Ask once: how long it took, and which instant it was at the end of that."""

@@ -190,6 +190,10 @@ class Crashes:
         """Count what was met, by the title of the point."""
         return Counter(each.name.rpartition(".")[0] for each in self._reached.iterdir())
 
+    def note(self, title: str) -> None:
+        """Count something else that happened in a process."""
+        (self._reached / f"{title}.{uuid4().hex}").touch()
+
     def come_to(self, point: Point) -> None:
         """Meet the point's fate if it is time."""
         if not self._is_time(point.title):

@@ -1,4 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
+from threading import Event
 
 import pytest
 
@@ -11,6 +13,7 @@ from models.inbox.due import states
 from models.inbox.enqueue import enqueue
 from tests.factories import NOW
 from worker import tasks
+from worker.celery_app import app
 from worker.clock import MEASURED_EVERY, Clock
 from worker.container import Container, clock
 
@@ -54,6 +57,25 @@ def test_a_clock_that_is_set_in_between_changes_nothing_until_it_is_noticed() ->
     assert host.clock.skew == MINUTES
 
 
+def test_nobody_goes_by_the_hosts_own_clock_while_it_is_measured_first() -> None:
+    host, asked, answered = Host(MINUTES), Event(), Event()
+
+    def server_time() -> datetime:
+        asked.set()
+        answered.wait(10)
+        return host.true()
+
+    clock = Clock(server_time, wall=lambda: host.true() + MINUTES, monotonic=lambda: host.passed)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(clock)
+        asked.wait(10)
+        second = pool.submit(lambda: (clock.is_off, clock()))
+        wait([second], timeout=0.2)
+        answered.set()
+        assert first.result() == NOW
+        assert second.result() == (True, NOW)
+
+
 def test_the_clock_goes_on_while_postgresql_is_away() -> None:
     host = Host(MINUTES)
     host.clock()
@@ -81,3 +103,8 @@ def test_what_hosts_compare_is_by_postgresqls_clock(container: Container, connec
     assert abs(container.clock() - container.database.server_time()) < timedelta(seconds=1)
     assert container.runner.clock is container.clock
     assert container.open_context(connection, lambda: None).clock is container.clock
+
+
+def test_beat_goes_by_postgresqls_clock_too(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container, "clock", lambda: NOW)
+    assert app.now() == NOW

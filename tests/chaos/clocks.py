@@ -1,0 +1,83 @@
+"""A wrong clock for the host of a worker: a file says how far it is ahead, and may change while the worker works.
+
+The machine has but one clock, so a process is made to misread it, wherever the product or Celery reads the time of
+day to compare it with that of others. How it counts seconds stays right, as on any host.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import wraps
+from pathlib import Path
+from time import time
+from typing import Any
+
+from celery import Celery
+from celery.worker import request
+from kombu.transport import redis
+
+from tests.chaos.crashes import Crashes
+from worker import container
+from worker.jobs import clock_skew
+
+CLOCK_OF = "CHAOS_CLOCK"
+"""Names, in the environment of a process, whose clock it reads."""
+
+LEFT_LANES = "clock off, lane left to others"
+"""What is counted of a worker that notices."""
+
+
+class HostClock:
+    """The clock of a host, by a file with the seconds that it is ahead of the true time."""
+
+    def __init__(self, folder: Path, host: str) -> None:
+        self._file = folder / f"clock of {host}"
+
+    def set(self, seconds: float) -> None:
+        """Set the clock so many seconds ahead; behind, where they are less than zero."""
+        changed = self._file.with_suffix(".new")
+        changed.write_text(str(seconds))
+        changed.rename(self._file)
+
+    def ahead(self) -> float:
+        return float(self._file.read_text()) if self._file.exists() else 0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead())
+
+    def install(self) -> None:
+        """Have this process read it."""
+
+        class Datetime(datetime):
+            """As Celery sees it, which compares when a message expires."""
+
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # no instance of it is needed
+                return self.now().astimezone(tz)
+
+        misread: tuple[tuple[Any, str, Any], ...] = (
+            (container, "clock", self.now),
+            (request, "datetime", Datetime),
+            (Celery, "now", lambda app: self.now().astimezone(app.timezone)),
+            (redis, "time", lambda: time() + self.ahead()),
+        )
+        for owner, name, function in misread:
+            setattr(owner, name, function)
+
+
+def count_lanes_left(crashes: Crashes) -> None:
+    """Count when a worker leaves a lane because its clock is wrong."""
+    off: Any = _counted(clock_skew.is_off, crashes)
+    clock_skew.is_off = off
+
+
+def _counted(
+    is_off: Callable[[container.Container], bool], crashes: Crashes
+) -> Callable[[container.Container], bool]:
+    @wraps(is_off)
+    def noticing(ours: container.Container) -> bool:
+        off = is_off(ours)
+        if off:
+            crashes.note(LEFT_LANES)
+        return off
+
+    return noticing
