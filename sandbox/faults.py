@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PrivateAttr
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -42,7 +42,10 @@ MAINTENANCE = (
 
 
 class Fault(BaseModel):
-    """What goes wrong with the next ``times`` calls of an operation, once ``skip`` of them have passed."""
+    """What goes wrong with the next ``times`` calls of an operation, once ``skip`` of them have passed.
+
+    With ``lasts`` it goes wrong with all of them for so many seconds from now, as when the system is down.
+    """
 
     operation: str = "*"
     kind: Kind
@@ -51,6 +54,13 @@ class Fault(BaseModel):
     seconds: float = Field(default=5, ge=0)
     headers: dict[str, str] = {}
     result: Refusal = "SystemError"
+    lasts: float = Field(default=0, ge=0)
+    _came: float = PrivateAttr(default_factory=time.monotonic)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has lasted as long as it was to."""
+        return bool(self.lasts) and time.monotonic() >= self._came + self.lasts
 
 
 class Latency(BaseModel):
@@ -67,11 +77,17 @@ class Faults:
 
     def reset(self) -> None:
         """Behave well from now on, and count from zero."""
-        self.pending: list[Fault] = []
+        self._added: list[Fault] = []
         self.played: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.longest: dict[str, float] = {}
         self.latency = 0.0
+
+    @property
+    def pending(self) -> list[Fault]:
+        """What is still to go wrong."""
+        self._added = [fault for fault in self._added if not fault.is_over]
+        return self._added
 
     def next_for(self, operation: str) -> Fault | None:
         """Count a call and return what goes wrong with it: the earliest of the faults that are meant for it."""
@@ -90,7 +106,7 @@ class Faults:
 
     def _play(self, fault: Fault) -> Fault:
         self.played[fault.kind] += 1
-        fault.times -= 1
+        fault.times -= not fault.lasts
         if not fault.times:
             self.pending.remove(fault)
         return fault

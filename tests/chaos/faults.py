@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from local.processes import Process
+from tests.chaos.clocks import HostClock
 from tests.chaos.company import Outside
 from tests.chaos.crashes import CUTS, POINTS, STOPS, VOUCHERS, Crashes, Point
 from tests.chaos.hosts import Cables
@@ -44,6 +45,12 @@ FAULTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 REFUSALS = ("SystemError", "SystemError", "Exception", "NotSaved")
 SLOW, LONGER_THAN_ANY_TIMEOUT = 0.4, 1.6
 POINTS_ARMED, CRUELTIES_DONE, CUTS_ARMED, STOPS_ARMED = 7, 6, 2, 2
+SILENCE_SECONDS = 3, 6
+"""How long a system answers nobody: long enough for the breaker to open, and for an alert to be due."""
+
+WRONG_CLOCKS = 217, -217, 1000, 45, -45
+"""How far the clock of a host is ahead from some instant on, in seconds: mostly too far for it to sync anything."""
+
 CUT_SECONDS = LEASE_SECONDS + 1, LEASE_SECONDS + 4
 """How long a host is cut off: for longer than a claim of its worker holds."""
 
@@ -89,6 +96,12 @@ class Troubles:
         for point in rng.sample(CUTS, max(1, round(CUTS_ARMED * size))):
             latest = 0 if point.sending else seconds / 2  # a whole day's vouchers may leave in a few calls
             yield rng.uniform(0, latest), partial(self._arm_a_cut, point)
+        for system in rng.sample(SYSTEMS, max(1, round(len(SYSTEMS) * size))):
+            lasts = rng.uniform(*SILENCE_SECONDS) * size
+            yield rng.uniform(0, seconds * 0.7), partial(self._silence, system, lasts)
+        for host in rng.choice(((WORKERS[-1],), ("beat",), (WORKERS[-1], "beat"))):
+            wrong = partial(self._set_clock, host, rng.choice(WRONG_CLOCKS))
+            yield rng.uniform(0, seconds * 0.7), wrong
 
     def tend(self) -> None:
         """Pull and plug cables; call it several times a second."""
@@ -133,6 +146,17 @@ class Troubles:
             more |= {"result": self._rng.choice(REFUSALS), "times": self._rng.choice((1, 2))}
         mishap = {"operation": operation, "kind": kind, **more}
         return partial(self._outside.control, system, "POST", "faults", mishap)
+
+    def _silence(self, system: str, seconds: float) -> None:
+        """Have a system hang for everybody: it answers no call, and does nothing."""
+        silence = {"kind": "hang", "lasts": seconds, "seconds": LONGER_THAN_ANY_TIMEOUT}
+        self._outside.control(system, "POST", "faults", silence)
+        self._done[f"hung for everybody: {system}"] += 1
+
+    def _set_clock(self, host: str, ahead: float) -> None:
+        """Set the clock of a host; it stays so, as nobody corrects it before the day is over."""
+        HostClock(self._stack.plan.state, host).set(ahead)
+        self._done[f"clock of {host} {ahead:+} s"] += 1
 
     def _arm_a_cut(self, point: Point) -> None:
         """Have a host cut off at a point; where the call must still be under way then, have it take its time."""

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 import models.admin.job_actions
-from models.admin import job_list
+from models.admin import job_list, match_questions
+from models.admin.job_actions import RESOLVED_BY_HAND, UNSEEN_DRAFT
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
 from models.connections import alert_outbox
@@ -16,7 +17,9 @@ from models.connections.settings import ConnectionSettings
 from models.enums import PENDING, EntityType, JobState, Lane
 from models.inbox import cursors
 from models.schema.tables import AlertRow
+from tests.chaos.company import Outside, Record
 from tests.chaos.crashes import CUTS
+from tests.chaos.people import ACTOR, DISMISSED, POSTING, RELINKED
 from worker.container import Container, clock
 from worker.jobs.diagnostics import check
 
@@ -24,18 +27,24 @@ ADDRESS = "chaos@example.com"
 MAX_JOBS = 10_000
 SOON = timedelta(minutes=10)
 VANISHED = ("killed: worker", "killed: redis", *(cut.title for cut in CUTS))
-EXPLAINED_BY = {"refused": ("refuse", "save_then_refuse"), "worker_crashes": VANISHED}
+EXPLAINED_BY = {
+    "refused": ("refuse", "save_then_refuse"),
+    "worker_crashes": VANISHED,
+    UNSEEN_DRAFT: (POSTING,),
+    "dependency_dismissed": (DISMISSED,),
+    **dict.fromkeys(match_questions.ERROR_CODES, tuple(f"{RELINKED}: {each}" for each in EntityType)),
+}
 """Reasons for which a person may rightly be asked, and the troubles one of which must have happened then."""
 
 
 class Office:
     """Looks into the bridge as its people do; raises DatabaseUnavailableError while the database is away.
 
-    ``needless`` gathers what they were asked without a trouble that explains it.
+    ``outside`` is where they look before they say something. ``needless`` gathers what they were asked without a trouble that explains it.
     """
 
-    def __init__(self, container: Container) -> None:
-        self._bridge, self._database = container, container.database
+    def __init__(self, container: Container, outside: Outside) -> None:
+        self._bridge, self._database, self._outside = container, container.database, outside
         self._asked: set[int] = set()
         self.needless: list[str] = []
 
@@ -85,11 +94,51 @@ class Office:
         if new:
             self._asked |= {view.id for view in new}
             self.needless += _unexplained(new, happened())
-            chosen = JobFilter(ids=frozenset(view.id for view in new))
-            models.admin.job_actions.retry(self._database, chosen, actor="chaos", now=clock())
+            for view in new:
+                self._act_on(view)
         if because := self._bridge.connections.get(self._connection.id).paused_because:
             self.needless.append(f"the connection was paused: {because}")
             self._bridge.connections.resume(self._connection.id, actor="chaos", now=clock())
+
+    def _act_on(self, view: JobView) -> None:
+        """Do what the alert says: look for a draft, say which record it is, or try again."""
+        only, now = JobFilter(ids=frozenset({view.id})), self._bridge.clock()
+        if view.error_code == UNSEEN_DRAFT and self._is_booked(view):
+            models.admin.job_actions.dismiss(self._database, only, because=RESOLVED_BY_HAND, actor=ACTOR, now=now)
+        elif view.error_code in match_questions.ERROR_CODES:
+            match_questions.answer(self._database, view.id, self._number(view), actor=ACTOR, now=now)
+        else:
+            models.admin.job_actions.retry(self._database, only, actor=ACTOR, now=now)
+
+    def _is_booked(self, view: JobView) -> bool:
+        """Look whether the voucher of an invoice is in the ledger or in a journal."""
+        number = next(str(each["invoiceNumber"]) for each in self._records("invoices", view))
+        return any(each["lines"][0]["invoice"] == number for each in self._outside.records("vouchers"))
+
+    def _number(self, view: JobView) -> str:
+        """Look up which number a customer or project has had all the time."""
+        name = f"{view.record.entity_type}Number"
+        return next(str(each[name]) for each in self._records(f"{view.record.entity_type}s", view))
+
+    def _records(self, resource: str, view: JobView) -> Iterator[Record]:
+        return (each for each in self._outside.moment(resource) if str(each["id"]) == view.record.id)
+
+    @property
+    def connection_id(self) -> int:
+        """The connection's number, once it is made."""
+        return self._connection.id
+
+    def clock_alerts(self) -> int:
+        """Count the alerts about a clock."""
+        with self._database.transaction() as session:
+            return len(session.scalars(select(AlertRow).where(AlertRow.type == AlertType.CLOCK)).all())
+
+    def connection_turns(self) -> list[AlertType]:
+        """Tell which alerts there were about the connection, in their order, other than about clocks."""
+        with self._database.transaction() as session:
+            of_none = AlertRow.job_id.is_(None), AlertRow.type != AlertType.CLOCK
+            alerts = session.scalars(select(AlertRow).where(*of_none).order_by(AlertRow.id))
+            return [AlertType(alert.type) for alert in alerts]
 
     def poll_again(self, *, since: datetime) -> None:
         """Have the bridge ask for everything since an instant once more."""

@@ -4,7 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.chaos.crashes import CUT_OFF, Crashes
 from tests.chaos.day import Day
 from tests.chaos.faults import Event, Troubles
 from tests.chaos.operators import Office
+from tests.chaos.people import People
 from tests.chaos.processes import environment
 from tests.chaos.stack import ChaosStack, Restarter
 from tests.chaos.verdict import CLIENT_ID, Verdict, judge
@@ -86,7 +87,7 @@ def play(chaos: Chaos, *, log: Log) -> Played:
     with TemporaryDirectory() as folder, _running(Path(folder), mistakes, silence, log) as (stack, container):
         scene = _Scene(chaos, stack, container)
         verdict = scene.play(voucher_number="moment" if guarded else "series")
-        faults, longest = scene.troubles.counted(), scene.troubles.longest()
+        faults, longest = scene.counted(), scene.troubles.longest()
         left_out = f"{CUT_OFF}: {stack.no_hosts}" if stack.no_hosts else ""
         stack.kill()
     return Played(
@@ -120,8 +121,9 @@ class _Scene:
 
     def __init__(self, chaos: Chaos, stack: ChaosStack, container: Container) -> None:
         self._chaos = chaos
-        self._restarter, self._office = Restarter(stack), Office(container)
         self._outside = Outside(stack.addresses)
+        self._restarter, self._office = Restarter(stack), Office(container, self._outside)
+        self._people = People(container, lambda: self._office.connection_id, rng=chaos.rng("people"))
         self._day = Day(self._outside, rng=chaos.rng("day"))
         crashes, rng = Crashes(stack.plan.state), chaos.rng("troubles")
         self.troubles = Troubles(stack, self._restarter, crashes, self._outside, rng=rng)
@@ -136,19 +138,38 @@ class _Scene:
         left = self._calm_down(self._unheard_of())
         self._hear_everything_again(since=morning)
         left += self._calm_down(self._unheard_of())
-        verdict = judge(self._outside, self._office, self._day)
+        verdict = judge(self._outside, self._office, self._day, happened=self.counted())
         verdict.needs_attention += left
         return verdict
 
     def _work_and_suffer(self) -> None:
         chaos = self._chaos
-        plans = (each.plan(seconds=chaos.seconds, size=chaos.size) for each in (self._day, self.troubles))
+        plans = (
+            each.plan(seconds=chaos.seconds, size=chaos.size) for each in (self._day, self._people, self.troubles)
+        )
         events = sorted((event for plan in plans for event in plan), key=lambda event: event[0])
         self._set_delivery_faults(**DELIVERY_FAULTS)
         self._run(events)
         self._set_delivery_faults()
         self._tend_while(self.troubles.pending, seconds=EVENING_SECONDS)
         self.troubles.end()
+        self._put_back()
+
+    def _put_back(self) -> None:
+        """Have people undo what they did for a while, as soon as the database lets them."""
+        back: list[bool] = []
+
+        def waits() -> bool:
+            with suppress(DatabaseUnavailableError):
+                self._people.put_back()
+                back.append(True)
+            return not back
+
+        self._tend_while(waits, seconds=CALM_SECONDS)
+
+    def counted(self) -> Counter[str]:
+        """Tell all that happened so far, by kind."""
+        return self.troubles.counted() + self._people.done
 
     def _run(self, events: Iterable[Event]) -> None:
         began = time.monotonic()
@@ -176,7 +197,7 @@ class _Scene:
 
     def _in_hand(self, unheard_of: Callable[[], list[str]]) -> list[str]:
         try:
-            self._office.see_to_it(self._day.refused, self.troubles.counted)
+            self._office.see_to_it(self._day.refused, self.counted)
             return [*unheard_of(), *self._office.unfinished()]
         except DatabaseUnavailableError:
             return ["the database is away"]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.chaos import planted_bugs
+from tests.chaos.clocks import CLOCK_OF, HostClock, count_lanes_left
 from tests.chaos.crashes import Crashes
 from tests.chaos.hosts import NAME
 from tests.chaos.short_timeouts import SETTINGS, hurry
@@ -24,4 +25,9 @@ def prepare() -> None:
     """Make this process hurry, and die or err as its environment says."""
     hurry(silence=int(os.environ[SILENCE]))
     planted_bugs.plant(filter(None, os.environ[MISTAKES].split(",")))
-    Crashes(Path(os.environ[FOLDER]), host=os.environ.get(NAME, "")).install()
+    folder, host = Path(os.environ[FOLDER]), os.environ.get(NAME, "")
+    crashes = Crashes(folder, host=host)
+    crashes.install()
+    if name := os.environ.get(CLOCK_OF):
+        HostClock(folder, name).install()
+        count_lanes_left(crashes)

@@ -10,7 +10,7 @@ from models.inbox import circuit_breaker, transitions
 from sync.engine import backoff, outcomes
 from sync.polling import polls
 from sync.polling import schedule as polling_schedule
-from worker import dispatch
+from worker import clock, dispatch
 from worker import schedule as worker_schedule
 from worker.jobs import send_alerts
 
@@ -60,6 +60,9 @@ TIMEOUTS: tuple[tuple[ModuleType, str, Any], ...] = (
     (circuit_breaker, "FAILURE_THRESHOLD", 6),  # as there are many more of them than in life
     (circuit_breaker, "FIRST_DELAY", _seconds(0.3)),
     (circuit_breaker, "MAX_DELAY", _seconds(1)),
+    (circuit_breaker, "OUTAGE_ALERT_AFTER", _seconds(2)),
+    (clock, "MEASURED_EVERY", 2),
+    (clock, "RETRIED_EVERY", 0.5),
     (polls, "OVERLAP", _seconds(2)),
     (polling_schedule, "interval", _often),
     (dispatch, "LANE_DEBOUNCE_SECONDS", 3),

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from local.processes import Process
 from local.servers import NoServerError, Server
 from local.stack import Stack
+from tests.chaos.clocks import CLOCK_OF
 from tests.chaos.hosts import NAME, NETWORK, Host, NoHostsError, hosts
 
 OURS = {"worker.celery_app": "tests.chaos.worker"}
@@ -53,10 +54,10 @@ class ChaosStack(Stack):
         os.kill(postgres.pid, signal.SIGHUP)
 
     def _process(self, name: str, arguments: Sequence[str]) -> Process:
+        env = {**self.environment, CLOCK_OF: name}
         if not (host := self.hosts.get(name)):
-            return super()._process(name, arguments)
-        env = {**self.environment, NAME: name}
-        return Process(name, arguments, env=env, log=self._log, via=host.command())
+            return Process(name, arguments, env=env, log=self._log)
+        return Process(name, arguments, env={**env, NAME: name}, log=self._log, via=host.command())
 
     def kill(self) -> None:
         """Kill everything at once, for a day that is over has nothing to finish."""

@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from models.connections.alert_outbox import AlertType
+from tests.chaos.clocks import LEFT_LANES
 from tests.chaos.company import Outside, Record
 from tests.chaos.day import Day
 from tests.chaos.operators import Office
+from tests.chaos.people import POSTING
 from tests.chaos.purchases import ACTIVITY, SUPPLIER, Purchase
 
 RECEIVABLES = 1500
@@ -39,15 +41,19 @@ class Verdict:
         self.wrong += [f"{what} {key} should not be there" for key in held.keys() - wanted.keys()]
 
 
-def judge(outside: Outside, office: Office, day: Day) -> Verdict:
-    """Compare the books of both systems, the state of all changes and the mails with what should be."""
+def judge(outside: Outside, office: Office, day: Day, *, happened: Counter[str]) -> Verdict:
+    """Compare the books of both systems, the state of all changes and the mails with what should be.
+
+    ``happened`` counts what went wrong, and what people did.
+    """
     verdict = Verdict()
     _judge_customers(verdict, outside)
     _judge_projects(verdict, outside)
-    _judge_invoices(verdict, outside, day.refused)
+    _judge_invoices(verdict, outside, day.refused, drafts=bool(happened[POSTING]))
     _judge_expenses(verdict, outside, day.purchases.made)
     _judge_jobs(verdict, office, day.refused)
     _judge_mails(verdict, outside, office, day.refused)
+    _judge_connection_alerts(verdict, office, clock_off=bool(happened[LEFT_LANES]))
     return verdict
 
 
@@ -78,11 +84,14 @@ def _judge_projects(verdict: Verdict, outside: Outside) -> None:
     verdict.compare("project", held, wanted)
 
 
-def _judge_invoices(verdict: Verdict, outside: Outside, refused: set[str]) -> None:
+def _judge_invoices(verdict: Verdict, outside: Outside, refused: set[str], *, drafts: bool) -> None:
+    """Compare vouchers with invoices; with ``drafts`` some may wait in the journal, as the settings said so then."""
     held = defaultdict(list)
     for voucher in outside.records("vouchers"):
         if voucher["type"].startswith("Utgående"):
             held[voucher["lines"][0]["invoice"]].append(_posted(voucher))
+            if not (voucher["posted"] or drafts):
+                verdict.wrong.append(f"voucher {voucher['number']} is a draft")
     accounts = {each["id"]: each["accountNumber"] for each in outside.moment("financialAccounts")}
     customers = {each["id"]: each["customerNumber"] for each in outside.moment("customers")}
     projects = {each["id"]: each["projectNumber"] for each in outside.moment("projects")}
@@ -105,7 +114,6 @@ def _posted(voucher: Record) -> Record:
     for line in lines:
         sums[line["account"]] += Decimal(line["amount"])
     return {
-        "posted": voucher["posted"],
         "sums": dict(sums),
         "days": sorted({line["date"] for line in lines}),
         "customers": sorted({str(line["customer"]) for line in lines}),
@@ -119,7 +127,6 @@ def _written(invoice: Record, accounts: Mapping[int, int], customer: str, projec
     for line in invoice["invoiceLines"]:
         sums[accounts[line["financialAccountId"]]] -= Decimal(line["amountInclVat"])
     return {
-        "posted": True,
         "sums": dict(sums),
         "days": [invoice["invoiceDate"]],
         "customers": [customer],
@@ -191,3 +198,12 @@ def _judge_mails(verdict: Verdict, outside: Outside, office: Office, refused: se
         )
         if told != due:
             verdict.wrong.append(f"{view.title} was told to be {', '.join(told)}")
+
+
+def _judge_connection_alerts(verdict: Verdict, office: Office, *, clock_off: bool) -> None:
+    """See that what was wrong with the connection was told to be over, and a wrong clock told of if there was one."""
+    turns = office.connection_turns()
+    if turns and turns[-1] is not AlertType.RECOVERED:
+        verdict.wrong.append(f"the connection was told to be {', '.join(turns)}")
+    if clock_off != bool(office.clock_alerts()):
+        verdict.unmailed.append(f"a clock that is off: {clock_off}, alerts: {office.clock_alerts()}")

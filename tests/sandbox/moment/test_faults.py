@@ -57,3 +57,13 @@ def test_the_connection_hangs_and_nothing_is_done(moment: Moment) -> None:
     with pytest.raises(requests.ConnectionError):
         moment.api("POST", "customers", json={"name": "Ås Bygg AS"})
     assert len(moment.read("customers")["content"]) == 1
+
+
+def test_a_system_that_is_down_for_a_while_answers_nobody_before_it_is_over(moment: Moment) -> None:
+    moment.control("POST", "faults", json={"kind": "hang", "seconds": 0.02, "lasts": 0.5})
+    for resource in ("customers", "projects", "customers"):
+        with pytest.raises(requests.ConnectionError):
+            moment.api("GET", resource)
+    while moment.control("GET", "faults").json()["pending"]:
+        time.sleep(0.01)
+    assert moment.api("GET", "customers").ok

@@ -1,0 +1,130 @@
+"""People who change settings, links and the states of jobs in the middle of work, and have it as it was by evening."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import Random
+
+from models.admin import job_actions, job_list
+from models.admin.job_actions import OPEN, RESOLVED_BY_HAND, RETRIABLE, UNSEEN_DRAFT
+from models.admin.job_filter import JobFilter
+from models.admin.job_list import JobView
+from models.admin.relink import TYPES, relink
+from models.database import DatabaseUnavailableError
+from models.enums import EntityType, JobState
+from models.inbox import links
+from models.inbox.links import LinkTakenError
+from tests.chaos.faults import Event
+from worker.container import Container
+
+ACTOR = "chaos"
+AWHILE = 0.5, 2.5
+"""For how many seconds a setting stays another one, or a record closed."""
+
+POSTING, TYPES_OFF = "changed: posting", "switched off: "
+DISMISSED, RELINKED = "dismissed", "relinked"
+"""What is counted of what they do."""
+
+
+class People:
+    """They do something at random instants; ``done`` counts what, and ``put_back`` undoes what they forgot.
+
+    Args:
+        bridge: a way into the integration.
+        connection_id: tells which connection is theirs.
+        rng: a random generator of their own.
+    """
+
+    def __init__(self, bridge: Container, connection_id: Callable[[], int], *, rng: Random) -> None:
+        self._bridge, self._database = bridge, bridge.database
+        self._connection_id, self._rng = connection_id, rng
+        self._closed: set[int] = set()
+        self.done: Counter[str] = Counter()
+
+    def plan(self, *, seconds: float, size: float) -> Iterator[Event]:
+        """Draw what they do on a day and the second of each; ``size`` 1 is about twenty."""
+        deeds: tuple[tuple[Callable[[], None], Callable[[], None] | None, int], ...] = (
+            (partial(self._set, POSTING, posting="draft"), partial(self._set, "", posting="ledger"), 2),
+            *((partial(self._switch_off, each), self._switch_all_on, 1) for each in EntityType),
+            (self._change_start_date, None, 2),
+            (self._relink, None, 4),
+            (self._retry_some, None, 3),
+            (self._retry_all, None, 1),
+            (self._dismiss_some, self._reopen, 3),
+        )
+        for act, undo, times in deeds:
+            for _ in range(max(1, round(times * size))):
+                at = self._rng.uniform(0, seconds * 0.9)
+                yield at, partial(_attempt, act)
+                if undo:
+                    yield at + self._rng.uniform(*AWHILE), partial(_attempt, undo)
+
+    def put_back(self) -> None:
+        """Have the settings as they were, and nothing closed. Raises DatabaseUnavailableError."""
+        self._set("", posting="ledger", entity_types=frozenset(EntityType), expense_from=None)
+        self._reopen()
+
+    def _set(self, what: str, **values: object) -> None:
+        self._bridge.update_settings(self._connection_id(), values, actor=ACTOR)
+        self.done.update([what] if what else [])
+
+    def _switch_off(self, entity_type: EntityType) -> None:
+        self._set(f"{TYPES_OFF}{entity_type}", entity_types=frozenset(EntityType) - {entity_type})
+
+    def _switch_all_on(self) -> None:
+        self._set("", entity_types=frozenset(EntityType))
+
+    def _change_start_date(self) -> None:
+        """To a day that leaves out nothing of what is bought today."""
+        today = datetime.now(UTC).date()
+        day = self._rng.choice((None, today, today - timedelta(days=40)))
+        self._set("changed: start date", expense_from=day)
+
+    def _relink(self) -> None:
+        """Say of a customer again which one it is in 24SevenOffice, or have a customer or project identified anew."""
+        linked = [view for view in self._jobs(*JobState) if view.record.entity_type in TYPES]
+        for view in self._some(linked, at_most=1):
+            link = links.find(self._database, view.connection_id, view.record)
+            says = link and view.record.entity_type is EntityType.CUSTOMER and self._rng.random() < 0.5
+            number = link.remote_id if link and says else ""
+            if relink(self._database, view.id, number, actor=ACTOR, now=self._bridge.clock()).count:
+                self.done[f"{RELINKED}: {view.record.entity_type}"] += 1
+
+    def _retry_some(self) -> None:
+        """Those of which a person sees nothing that would have to be looked for first."""
+        harmless = [view for view in self._jobs(*RETRIABLE) if view.error_code != UNSEEN_DRAFT]
+        for view in self._some(harmless, at_most=3):
+            self._count("retried", job_actions.retry, JobFilter(ids=frozenset({view.id})))
+
+    def _retry_all(self) -> None:
+        """Everything of a state at once, unseen."""
+        states = frozenset(self._rng.sample(sorted(RETRIABLE), 2))
+        self._count("retried together", job_actions.retry, JobFilter(states=states))
+
+    def _dismiss_some(self) -> None:
+        """Close what waits or needs attention; a person opens it again later, or in the evening."""
+        chosen = {view.id for view in self._some(self._jobs(*OPEN), at_most=4) if view.error_code != UNSEEN_DRAFT}
+        self._closed |= chosen
+        dismiss = partial(job_actions.dismiss, because=RESOLVED_BY_HAND)
+        self._count(DISMISSED, dismiss, JobFilter(ids=frozenset(chosen)))
+
+    def _reopen(self) -> None:
+        self._count("reopened", job_actions.reopen, JobFilter(ids=frozenset(self._closed)))
+        self._closed.clear()
+
+    def _count(self, what: str, act: Callable[..., job_actions.ActionResult], job_filter: JobFilter) -> None:
+        if count := act(self._database, job_filter, actor=ACTOR, now=self._bridge.clock()).count:
+            self.done[what] += count
+
+    def _jobs(self, *states: JobState) -> list[JobView]:
+        return list(job_list.latest(self._database, JobFilter(states=frozenset(states)), limit=1000))
+
+    def _some(self, views: list[JobView], *, at_most: int) -> list[JobView]:
+        return self._rng.sample(views, min(at_most, len(views)))
+
+
+def _attempt(act: Callable[[], None]) -> None:
+    with suppress(DatabaseUnavailableError, LinkTakenError):
+        act()
