@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from i18n.messages import Message, msg
+from models.admin.operations import OperationPendingError, TooManyOperationsError
 from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
 from models.users.passwords import TooManyPasswordsError
@@ -27,7 +28,8 @@ MESSAGES: dict[int, tuple[Message, Message]] = {
     ),
     404: (msg("There is no such page"), msg("Perhaps it has moved, or it is not for this user.")),
     413: (msg("That is too much"), msg("Nothing was changed. Enter less, and try again.")),
-    429: (msg("Too many passwords at once"), msg("Nothing was changed. Please try again in half a minute.")),
+    409: (msg("Somebody else has asked for this"), msg("Nothing was changed. Please try again in a minute.")),
+    429: (msg("Too much at once"), msg("Nothing was changed. Please try again in a while.")),
     500: (msg("Something went wrong here"), msg("It has been noted. Please try again in a while.")),
     503: (msg("The database is away"), msg("Nothing is lost. Please try again in half a minute.")),
 }
@@ -37,6 +39,8 @@ DEFAULT_MESSAGE = (msg("That cannot be read"), msg("Something in the address or 
 FAILURES: dict[type[Exception], tuple[int, str]] = {
     UnknownConnectionError: (404, "Not Found"),
     UnknownUserError: (404, "Not Found"),
+    OperationPendingError: (409, "Somebody else has asked for this."),
+    TooManyOperationsError: (429, "Too many logins were tried."),
     TooManyPasswordsError: (429, "Too many passwords at once."),
     DatabaseUnavailableError: (503, "The database is away. Please try again."),
     Exception: (500, "Something went wrong."),

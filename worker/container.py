@@ -141,16 +141,22 @@ class Container:
         return after
 
     def erp(
-        self, settings: ConnectionSettings, *, connection_id: int = 0, login_of: int | None = None
+        self,
+        settings: ConnectionSettings,
+        *,
+        connection_id: int = 0,
+        charged_to: int = 0,
+        login_of: int | None = None,
     ) -> TwentyFourGateway:
         """Reach a client in 24SevenOffice, on a connection's account and with its cache, or on none with its own.
 
+        Settings that were only typed are ``charged_to`` their connection, and have a cache of their own.
         ``login_of`` is the connection whose login it is: a session is kept only as long as that is so.
         """
         return TwentyFourGateway(
             settings,
             application_id=self.settings.application_id,
-            client=self._soap_client.with_budget(self.budget.for_connection(connection_id)),
+            client=self._soap_client.with_budget(self.budget.for_connection(connection_id or charged_to)),
             store=self._session_store,
             cache=self.cache.for_connection(connection_id) if connection_id else self.cache.private(),
             is_current=lambda: login_of is None or self._has_login(login_of, settings),

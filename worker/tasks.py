@@ -43,6 +43,7 @@ def dispatch_due() -> None:
     now = container.clock()
     dependencies.wake_satisfied(container.database, now=now)
     dispatch.dispatch_lanes(due.lanes(container.database, now=now))
+    container.operations.forget_unanswered(before=now - WORTHWHILE)
     dispatch.dispatch_operations(container.operations.pending(since=now - WORTHWHILE))
     heartbeat.record(  # last: there is none without PostgreSQL
         container.redis, every=container.settings.dispatch_seconds

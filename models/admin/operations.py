@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, func, select, update
 
 from models.connections.alert_outbox import Alert, queue_alert
 from models.connections.repository import SECRET_FIELDS
@@ -22,6 +22,9 @@ OperationResult = dict[str, Any]
 
 WORTHWHILE = timedelta(hours=1)
 """How long somebody may still wait for an answer."""
+
+MAX_LOGINS = 5
+"""How often typed logins may be tried on a connection within that time, or its clients would tell a password."""
 
 AGAIN = "again"
 """What an errand is typed with that was asked before and came to nothing."""
@@ -62,6 +65,14 @@ class Operation:
     completed_at: datetime | None = None
 
 
+class OperationPendingError(Exception):
+    """Somebody else has asked the same of the connection with other input, and no worker has begun with it."""
+
+
+class TooManyOperationsError(Exception):
+    """Typed logins were tried too often on the connection within an hour."""
+
+
 class Operations:
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
@@ -76,11 +87,34 @@ class Operations:
         actor: str,
         now: datetime,
     ) -> int:
-        row = OperationRow(connection_id=connection_id, type=type_, actor=actor, requested_at=now)
-        row.secrets = self._vault.encrypt_values(input_) if input_ else None
+        """Request an operation, unless one that asks the same has not begun, and return its number.
+
+        So that no number of clicks makes more than one wait. Who asks anew with other input replaces their own.
+
+        Raises:
+            OperationPendingError: one with other input, which somebody else has requested, has not begun.
+            TooManyOperationsError: logins were tried ``MAX_LOGINS`` times in the last hour.
+        """
+        asked, recent = input_ or {}, OperationRow.requested_at >= now - WORTHWHILE
+        same_type = OperationRow.connection_id == connection_id, OperationRow.type == type_, recent
+        waits = OperationRow.result.is_(None), OperationRow.lease_id.is_(None)
         with self._database.transaction() as session:
-            session.add(row)
-        return row.id
+            session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+            row = session.scalar(select(OperationRow).where(*same_type, *waits).limit(1).with_for_update())
+            if row and self._read(row).input == asked:
+                return row.id
+            if row and row.actor != actor:
+                raise OperationPendingError
+            if type_ is OperationType.CLIENTS and not row:
+                tried = session.scalar(select(func.count()).select_from(OperationRow).where(*same_type))
+                if tried and tried >= MAX_LOGINS:
+                    raise TooManyOperationsError
+            if row is None:
+                row = OperationRow(connection_id=connection_id, type=type_, actor=actor)
+                session.add(row)
+            row.requested_at, row.secrets = now, self._vault.encrypt_values(asked) if asked else None
+            session.flush()
+            return row.id
 
     def request_once(
         self,
@@ -182,6 +216,11 @@ class Operations:
             row.lease_id = row.lease_expires_at = None
             if alert:
                 queue_alert(session, row.connection_id, alert, job_id=None, now=now)
+
+    def forget_unanswered(self, *, before: datetime) -> None:
+        """Forget what was typed for operations that were requested before an instant and came to no result."""
+        old = OperationRow.requested_at < before, OperationRow.secrets.is_not(None)
+        self._database.execute(update(OperationRow).where(*old).values(secrets=None))
 
     def rotate_keys(self) -> None:
         typed = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)

@@ -44,7 +44,7 @@ def target_of(container: Container, connection: Connection) -> Target:
     return Target(
         connection.settings,
         moment=container.moment(connection.settings),
-        erp=container.erp(connection.settings, login_of=connection.id),
+        erp=container.erp(connection.settings, charged_to=connection.id, login_of=connection.id),
         now=container.clock(),
         last_webhooks=webhook_activity.latest(database, connection.id),
         missed_webhooks=missed_webhooks.count(database, connection.id, now=container.clock()),

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from i18n.messages import msg
 from models.admin.operations import Operation, OperationResult, OperationType
-from models.connections.settings import ConnectionSettings
+from models.connections.repository import Connection
 from models.database import DatabaseUnavailableError
 from sync.diagnostics.findings import Finding, bad, failed
 from sync.diagnostics.run_checks import DiagnosticsReport
@@ -101,7 +101,7 @@ def _result(container: Container, operation: Operation) -> OperationResult:
         case OperationType.DIAGNOSTICS:
             return as_result(diagnostics.run_diagnostics(container, connection))
         case OperationType.CLIENTS:
-            return as_result(_reachable_clients(container, connection.settings, operation.input))
+            return as_result(_reachable_clients(container, connection, operation.input))
         case OperationType.SAVING:
             return save_settings.save(container, operation)
         case OperationType.RECONCILIATION | OperationType.MONTHLY_RECONCILIATION:
@@ -111,11 +111,12 @@ def _result(container: Container, operation: Operation) -> OperationResult:
 
 
 def _reachable_clients(
-    container: Container, settings: ConnectionSettings, typed: Mapping[str, str]
+    container: Container, connection: Connection, typed: Mapping[str, str]
 ) -> DiagnosticsReport:
     """Ask which clients the login reaches that was typed; never with the saved password. Raises SyncError."""
     login = {"username": typed["username"], "password": SecretStr(typed["password"])}
-    erp = container.erp(settings.model_copy(update={**login, "identity_id": ""}))
+    settings = connection.settings.model_copy(update={**login, "identity_id": ""})
+    erp = container.erp(settings, charged_to=connection.id)
     usable = [identity for identity in erp.identities() if identity.usable]
     return DiagnosticsReport([] if usable else [_wrong_login()], clients=usable)
 

@@ -30,7 +30,8 @@ def save(container: Container, operation: Operation) -> OperationResult:
     secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
     values = {**json.loads(operation.input["changes"]), **secrets}
     settings = _with(container.connections.get(operation.connection_id).settings, values)
-    if wrong := [*_expired(container, operation)] or [*_refused(container, settings, typed=values)]:
+    refused = _refused(container, settings, typed=values, connection_id=operation.connection_id)
+    if wrong := [*_expired(container, operation)] or [*refused]:
         return {"findings": [finding.as_json() for finding in wrong]}
     seen = datetime.fromisoformat(operation.input["version"])
     try:
@@ -64,7 +65,9 @@ def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
         yield bad(msg("Whoever entered the settings may not change them any more."), "")
 
 
-def _refused(container: Container, settings: ConnectionSettings, *, typed: dict[str, object]) -> Iterator[Finding]:
+def _refused(
+    container: Container, settings: ConnectionSettings, *, typed: dict[str, object], connection_id: int
+) -> Iterator[Finding]:
     """Try each system whose secret was typed, and tell what it does not accept."""
     if "moment_api_key" in typed:
         try:
@@ -73,7 +76,7 @@ def _refused(container: Container, settings: ConnectionSettings, *, typed: dict[
             yield _failed(error, setting="moment_api_key")
     if "password" in typed:
         try:
-            log_in(container.erp(settings))
+            log_in(container.erp(settings, charged_to=connection_id))
         except SyncError as error:
             yield _failed(error, setting="password")
 

@@ -6,7 +6,14 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from models.admin.operations import Operations, OperationType
+from models.admin.operations import (
+    MAX_LOGINS,
+    WORTHWHILE,
+    OperationPendingError,
+    Operations,
+    OperationType,
+    TooManyOperationsError,
+)
 from models.connections.repository import Connection, Connections
 from models.connections.vault import Vault
 from models.database import Database
@@ -51,11 +58,76 @@ def test_an_operation_is_answered_once(operations: Operations, connection: Conne
     assert operations.pending(since=NOW) == []
 
 
+def ask(
+    operations: Operations,
+    connection: Connection,
+    *,
+    type_: OperationType = OperationType.DIAGNOSTICS,
+    actor: str = "kari",
+    input_: dict[str, str] | None = None,
+    now: datetime = NOW,
+) -> int:
+    return operations.request(type_, connection.id, input_=input_, actor=actor, now=now)
+
+
+def test_of_what_is_asked_again_and_again_one_waits_beside_the_one_that_runs(
+    operations: Operations, connections: Connections, connection: Connection
+) -> None:
+    other, _ = connections.add("Other AS", settings(moment_company="1002"), actor="test", now=NOW)
+    first = ask(operations, connection)
+    assert {ask(operations, connection, actor=f"person {number}") for number in range(120)} == {first}
+    assert acquire(operations, first)
+    second = ask(operations, connection)
+    assert {ask(operations, connection) for _ in range(120)} == {second} != {first}
+    assert ask(operations, other) not in {first, second}
+    assert len(operations.pending(since=NOW)) == 3
+
+
+def test_who_asks_anew_with_other_input_replaces_their_own_and_nobody_elses(
+    operations: Operations, connection: Connection
+) -> None:
+    saving = OperationType.SAVING
+    first = ask(operations, connection, type_=saving, input_={"username": "wrong"})
+    assert ask(operations, connection, type_=saving, input_={"username": "right"}) == first
+    replaced = operations.get(first)
+    assert replaced
+    assert replaced.input == {"username": "right"}
+    with pytest.raises(OperationPendingError):
+        ask(operations, connection, type_=saving, input_={"username": "other"}, actor="ola")
+    an_hour_later = NOW + WORTHWHILE + timedelta(seconds=1)
+    assert ask(operations, connection, type_=saving, actor="ola", now=an_hour_later) != first
+
+
+def test_typed_logins_are_tried_a_few_times_an_hour(operations: Operations, connection: Connection) -> None:
+    clients = OperationType.CLIENTS
+    for number in range(MAX_LOGINS):
+        operations.complete(
+            ask(operations, connection, type_=clients, input_={"password": str(number)}), {}, now=NOW
+        )
+    with pytest.raises(TooManyOperationsError):
+        ask(operations, connection, type_=clients, input_={"password": "once more"})
+    assert ask(operations, connection)
+    assert ask(operations, connection, type_=clients, now=NOW + WORTHWHILE + timedelta(seconds=1))
+
+
+def test_what_was_typed_is_forgotten_where_no_answer_came(
+    database: Database, operations: Operations, connection: Connection
+) -> None:
+    old = ask(operations, connection, type_=OperationType.CLIENTS, input_=TYPED)
+    operations.forget_unanswered(before=NOW)
+    assert (kept := operations.get(old))
+    assert kept.input == TYPED
+    operations.forget_unanswered(before=NOW + timedelta(seconds=1))
+    assert (kept := operations.get(old))
+    assert kept.input == {}
+    assert "gAAAA" not in rows(database)
+
+
 def test_the_last_operation_of_a_type_is_found(operations: Operations, connection: Connection) -> None:
     assert operations.latest(connection.id, OperationType.DIAGNOSTICS) is None
-    first, second = (
-        operations.request(OperationType.DIAGNOSTICS, connection.id, actor="kari", now=NOW) for _ in range(2)
-    )
+    first = ask(operations, connection)
+    operations.complete(first, {}, now=NOW)
+    second = ask(operations, connection)
     operations.request(OperationType.CLIENTS, connection.id, input_=TYPED, actor="kari", now=NOW)
     latest = operations.latest(connection.id, OperationType.DIAGNOSTICS)
     assert latest
