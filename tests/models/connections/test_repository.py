@@ -197,7 +197,7 @@ def test_connections_are_listed_by_name_to_those_who_may_see_them(
     )
     assert [each.name for each in summaries(database, Scope())] == ["Byggmester AS", "Demo AS"]
     (seen,) = summaries(database, Scope(frozenset({other.id})))
-    assert (seen.id, seen.moment_company, seen.paused_because) == (other.id, "1001", NOT_STARTED)
+    assert (seen.id, seen.moment_company, seen.paused_because) == (other.id, "byggmester-as", NOT_STARTED)
     assert summaries(database, Scope(frozenset())) == []
     assert connection.name == "Demo AS"
 

@@ -30,9 +30,7 @@ class Rival:
 
     def connect(self, **login: object) -> None:
         told = {"moment_company": "1002", "moment_api_key": KEY, "error_emails": (MAIL,), **login}
-        self.connection, _ = self.container.connections.add(
-            "Rival AS", settings(moment_company="rival-as", **told), actor="test", now=NOW
-        )
+        self.connection, _ = self.container.connections.add("Rival AS", settings(**told), actor="test", now=NOW)
 
     def enter(self, **login: object) -> None:
         self.container.connections.update(self.connection.id, login, actor="test", now=clock(), same_client=True)
