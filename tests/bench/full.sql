@@ -7,7 +7,8 @@ CREATE FUNCTION dice(n bigint, sides int) RETURNS int IMMUTABLE PARALLEL SAFE
 INSERT INTO connections (name, token_hash, settings, secrets, paused_because, consecutive_failures, outage_since, breaker_open_until,
     created_at, updated_at)
 SELECT word.name || ' ' || n || ' AS', 'token ' || n,
-    '{"moment_company": "1001", "username": "demo@example.com", "entity_types": ["customer", "project", "invoice", "expense"], "error_emails": ["books@example.com"]}',
+    '{"username": "demo@example.com", "entity_types": ["customer", "project", "invoice", "expense"], "error_emails": ["books@example.com"]}'
+        || jsonb_build_object('moment_company', (1000 + n)::text),
     '', CASE WHEN n % 100 = 7 THEN to_jsonb('24SevenOffice refuses the password.'::text) ELSE '""' END,
     CASE WHEN n % 100 = 8 THEN 5 ELSE 0 END, CASE WHEN n % 100 = 8 THEN now() - interval '9 minutes' END,
     CASE WHEN n % 100 = 8 THEN now() + interval '3 minutes' END, now() - interval '1 year', now()

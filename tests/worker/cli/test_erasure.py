@@ -34,7 +34,7 @@ WRITTEN = ("østby", "ostby", "stby", "kåre", "kare.")
 
 OTHERS = {
     "accepted_discrepancies": "key fingerprint",
-    "sync_jobs": "entity_type record_id state dependency_type dependency_id outcome error_code",
+    "sync_jobs": "entity_type record_id state dependency_type dependency_id outcome error_code sent_as",
     "connections": "token_hash secrets",
     "cursors": "entity_type",
     "restored_lanes": "entity_type",
@@ -43,6 +43,7 @@ OTHERS = {
     "missed_webhooks": "entity_type record_id",
     "lanes": "entity_type",
     "links": "entity_type moment_id remote_id fingerprint replaced_number",
+    "former_links": "entity_type moment_id remote_id",
     "nightly_polls": "entity_type",
     "webhook_activity": "entity_type",
     "match_questions": "answer",

@@ -140,7 +140,10 @@ def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookk
         "Fjord AS", settings(moment_company="fjord-as", password="wrong"), actor="test", now=clock()
     )
     kept.container.connections.add(
-        "Ås AS", settings(entity_types=(EntityType.CUSTOMER,)), actor="test", now=clock()
+        "Ås AS",
+        settings(moment_company="as-as", entity_types=(EntityType.CUSTOMER,)),
+        actor="test",
+        now=clock(),
     )
     kept.invoice(DAY)
     done = CliRunner().invoke(main, run_all)
