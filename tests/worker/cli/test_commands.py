@@ -112,8 +112,8 @@ def test_secrets_need_not_stand_on_the_command_line(container: Container) -> Non
     first = container.connections.get_by_name("Asked")
     container.connections.update(first.id, {"moment_company": "1002"}, actor="test", now=NOW)
     run("connections", "add", "--name=Told", name, user, environ=environ)
-    first, second = (container.connections.get_by_name(each).settings for each in ("Asked", "Told"))
-    assert first.model_copy(update={"moment_company": "1001"}) == second
+    asked, told = (container.connections.get_by_name(each).settings for each in ("Asked", "Told"))
+    assert asked.model_copy(update={"moment_company": "1001"}) == told
 
 
 def test_a_connection_has_a_name_and_shares_it_with_none(connection: Connection) -> None:
