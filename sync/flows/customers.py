@@ -13,7 +13,7 @@ from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import Company, CompanyDraft, Customer, CustomerDetails
 from sync.rules.matching import CustomerMatcher, Match
-from sync.rules.normalization import clean, organization_number
+from sync.rules.normalization import clean, organization_key, organization_number
 
 MAX_NAME_LENGTH = 200
 
@@ -263,7 +263,7 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
         organization_number=organization_number(customer.organization_number, country=customer.country),
         email=customer.email.strip(),
         invoice_email=customer.invoice_email.strip(),
-        is_company=customer.is_company or bool(customer.organization_number),
+        is_company=customer.is_company or bool(organization_key(customer.organization_number)),
         details=customer_details(customer) if details else None,
     )
 

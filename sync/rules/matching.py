@@ -4,18 +4,25 @@ To link the wrong one sends invoices to a stranger, and to make a second one spl
 what is certain is linked, and what is neither certain nor strange is asked of a person.
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from sync.records import Company, Customer, ExistingProject, ProjectDraft
-from sync.rules.normalization import clean, without_decoration
+from sync.rules.normalization import NORWEGIAN, clean, norwegian_number, organization_key
 
 MAX_NAME_LENGTH = 200
 
 NAME_SIMILARITY = 0.6
 """From here on two names under the same number may be one customer's; the measure is that of difflib."""
+
+LEGAL_FORMS = re.compile(
+    r"as|asa|ans|da|enk|sa|ba|nuf|ks|iks|kf|sf|se|sti|brl|bbl|aksjeselskap"
+    r"|ab|aps|oy|oyj|gmbh|ag|kg|ltd|limited|plc|inc|llc|bv|nv|sarl|srl|spa|sl"
+)
+"""What a firm's name may begin or end with or lack, and still be the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class CustomerMatcher:
         self._by_moment_id: dict[str, list[Company]] = defaultdict(list)
         self._by_organization: dict[str, list[Company]] = defaultdict(list)
         self._by_name: dict[str, list[Company]] = defaultdict(list)
+        self._by_firm: dict[str, list[Company]] = defaultdict(list)
         self._by_email: dict[str, list[Company]] = defaultdict(list)
         for company in companies:
             self.add(company)
@@ -41,19 +49,25 @@ class CustomerMatcher:
     def match(self, customer: Customer) -> Match:
         """Find a customer by Moment's id, its number, organization number, name or e-mail, in this order.
 
-        Two with different organization numbers are never the same, and a private person is never for certain one
-        who has such a number. A name alone tells a business from another unless there are several of it, but not
-        a person. An e-mail address alone tells nobody: bookkeepers and families share theirs.
+        By its organization number alone it is only certain where that is Norwegian: another country may have given
+        out the same. Two with different Norwegian ones are never the same, and a private person is never for
+        certain one who has such a number. A name alone tells a business from another unless there are several of
+        it, but not a person; the same name in another spelling is asked about. An e-mail address alone tells
+        nobody: bookkeepers and families share theirs.
         """
         if known := self.known(customer):
             return Match(known)
-        if found := self._by_organization.get(without_decoration(customer.organization_number), []):
-            return _judged(customer, found, narrowed=[each for each in found if _same_name(customer, each)])
-        if found := _compatible(customer, self._by_name.get(folded(customer.name), [])):
-            return _judged(customer, found, narrowed=[each for each in found if _same_email(customer, each)])
-        found = [each for email in _emails(customer) for each in self._by_email.get(email, [])]
-        found += self._by_moment_id.get(customer.id, []) + self._numbered(customer)
-        return Match(candidates=tuple(dict.fromkeys(_compatible(customer, found))))
+        numbered = self._by_organization.get(organization_key(customer.organization_number), [])
+        named = _compatible(customer, self._by_name.get(folded(customer.name), []))
+        certain = _only_one(customer, numbered, narrowed=[each for each in numbered if _same_name(customer, each)])
+        if not numbered:
+            certain = _only_one(customer, named, narrowed=[each for each in named if _same_email(customer, each)])
+        if certain:
+            return Match(certain.number)
+        others = [*self._spelled_otherwise(customer), *self._by_moment_id.get(customer.id, [])]
+        found = [*numbered, *named, *_compatible(customer, others + self._numbered(customer))]
+        by_email = [each for email in _emails(customer) for each in self._by_email.get(email, [])]
+        return Match(candidates=tuple(dict.fromkeys(found or _compatible(customer, by_email))))
 
     def known(self, customer: Customer) -> int | None:
         """Tell the number of the customer in use that either system names as this one, where nothing denies it."""
@@ -64,9 +78,13 @@ class CustomerMatcher:
         return min((each.number for each in named), default=None)
 
     def has_namesake(self, customer: Customer) -> bool:
-        """Tell whether somebody has its organization number, or its name and no other organization number."""
-        named = _compatible(customer, self._by_name.get(folded(customer.name), []))
-        return bool(named or self._by_organization.get(without_decoration(customer.organization_number)))
+        """Tell whether somebody has its organization number, or its name in any spelling and no other number."""
+        named = _compatible(customer, self._spelled_otherwise(customer))
+        return bool(named or self._by_organization.get(organization_key(customer.organization_number)))
+
+    def _spelled_otherwise(self, customer: Customer) -> list[Company]:
+        """Find those of its name, whatever their legal form and punctuation."""
+        return self._by_firm.get(_firm(customer.name), [])
 
     def _numbered(self, customer: Customer) -> list[Company]:
         """Find the customer that has the number which Moment knows, if it is no stranger to whom it fell."""
@@ -78,8 +96,9 @@ class CustomerMatcher:
         self.by_number[company.number] = company
         indexes = (
             (self._by_moment_id, {company.moment_id}),
-            (self._by_organization, {without_decoration(company.organization_number)}),
+            (self._by_organization, {organization_key(company.organization_number)}),
             (self._by_name, {folded(company.name)}),
+            (self._by_firm, {_firm(company.name)}),
             (self._by_email, {email.strip().casefold() for email in company.emails}),
         )
         for index, keys in indexes:
@@ -102,44 +121,59 @@ def folded(name: str) -> str:
     return clean(name, max_length=MAX_NAME_LENGTH).casefold()
 
 
-def _judged(customer: Customer, found: Sequence[Company], *, narrowed: Sequence[Company]) -> Match:
+def _firm(name: str) -> str:
+    """Bring a firm's name to what is left without spaces, punctuation and legal form."""
+    words = re.findall(r"\w+", re.sub(r"[/.']", "", folded(name)))
+    while len(words) > 1 and LEGAL_FORMS.fullmatch(words[-1]):
+        words.pop()
+    while len(words) > 1 and LEGAL_FORMS.fullmatch(words[0]):
+        words.pop(0)
+    return "".join(words)
+
+
+def _only_one(customer: Customer, found: Sequence[Company], *, narrowed: Sequence[Company]) -> Company | None:
     """Take the only one that is in use as a customer, or the only one of these that has more in common."""
     usable = [each for each in found if each.active and not each.supplier]
     left = usable if len(usable) == 1 else [each for each in usable if each in narrowed]
-    certain = (
-        len(left) == 1 and left[0].moment_id in ("", customer.id) and not _may_be_namesakes(customer, left[0])
-    )
-    return Match(left[0].number) if certain else Match(candidates=tuple(found))
+    if len(left) != 1 or left[0].moment_id not in ("", customer.id):
+        return None
+    return left[0] if _agrees(customer, left[0]) and not _may_be_namesakes(customer, left[0]) else None
 
 
 def _may_be_namesakes(customer: Customer, company: Company) -> bool:
     """Tell whether two may only be called the same: not both are businesses, and they share no e-mail address."""
     if _is_person_and_business(customer, company):
         return True
-    businesses = _is_business(customer) and (not company.person or bool(company.organization_number))
+    businesses = _is_business(customer) and (
+        not company.person or bool(organization_key(company.organization_number))
+    )
     return not businesses and not _same_email(customer, company)
 
 
 def _is_business(customer: Customer) -> bool:
-    return customer.is_company or bool(customer.organization_number)
+    return customer.is_company or bool(organization_key(customer.organization_number))
 
 
 def _is_person_and_business(customer: Customer, company: Company) -> bool:
     """Tell whether the one is a private person, and the other has an organization number."""
-    return not _is_business(customer) and bool(without_decoration(company.organization_number))
+    return not _is_business(customer) and bool(organization_key(company.organization_number))
 
 
 def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Company]:
-    """Leave out those that have another organization number."""
-    return [each for each in companies if len({*_organization_numbers(customer, each)} - {""}) <= 1]
+    return [each for each in companies if not _another_company(customer, each)]
 
 
 def _agrees(customer: Customer, company: Company) -> bool:
-    """Tell whether organization numbers, or else names, are the same; a person's is never a business's."""
+    """Tell whether two have the same Norwegian organization number, or the same name and no other number.
+
+    A person's name is never a business's.
+    """
     if _is_person_and_business(customer, company):
         return False
-    ours, theirs = _organization_numbers(customer, company)
-    return ours == theirs if ours and theirs else _same_name(customer, company)
+    if _norwegian(customer) and _norwegian(customer) == _norwegian(company):
+        return True
+    ours, theirs = (organization_key(each.organization_number) for each in (customer, company))
+    return (not ours or not theirs or ours == theirs) and _same_name(customer, company)
 
 
 def _alike(customer: Customer, company: Company) -> bool:
@@ -148,8 +182,17 @@ def _alike(customer: Customer, company: Company) -> bool:
     return _agrees(customer, company) or names.ratio() >= NAME_SIMILARITY
 
 
-def _organization_numbers(*both: Customer | Company) -> Iterator[str]:
-    return (without_decoration(each.organization_number) for each in both)
+def _another_company(customer: Customer, company: Company) -> bool:
+    """Tell whether two have different Norwegian numbers; any others may be one that is written in two ways."""
+    ours, theirs = _norwegian(customer), _norwegian(company)
+    return bool(ours and theirs and ours != theirs)
+
+
+def _norwegian(either: Customer | Company) -> str:
+    """Tell a Norwegian number, but for one digit nine times: it stands for none, though it passes modulus 11."""
+    number = norwegian_number(either.organization_number)
+    is_foreign = isinstance(either, Customer) and either.country.upper() not in NORWEGIAN
+    return "" if is_foreign or len(set(number)) == 1 else number
 
 
 def _same_name(customer: Customer, company: Company) -> bool:

@@ -6,8 +6,13 @@ import unicodedata
 from i18n.messages import msg
 from sync.errors import RejectedError
 
+NORWEGIAN = ("", "NO")
+"""Countries of a customer whose organization number has to be a Norwegian one."""
+
 _WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2)
-_DECORATION = re.compile(r"^NO|MVA$|[\s.\-]", re.IGNORECASE)
+_NINE_DIGITS = re.compile(r"[0-9]{9}")
+_WORDS_BESIDE = re.compile(r"(NO|MVA|ORG|ORGANISASJONS|NR|NUMMER|FORETAKSREGISTERET)*")
+"""What people write before and after a Norwegian organization number, with nothing else in between."""
 
 
 def clean(text: str, *, max_length: int) -> str:
@@ -22,10 +27,10 @@ def organization_number(text: str, *, country: str) -> str:
 
     Raises RejectedError for one that claims to be Norwegian and is not (modulus 11).
     """
-    if country.upper() not in ("", "NO"):
-        return clean(text, max_length=20)
-    plain = _DECORATION.sub("", text.strip())
-    if plain and not _is_norwegian(plain):
+    if country.upper() not in NORWEGIAN:
+        return clean(text, max_length=20) if organization_key(text) else ""
+    plain = norwegian_number(text)
+    if _letters_and_digits(text) and not plain:
         raise RejectedError(
             msg("“{text}” is not a Norwegian organization number.", text=clean(text, max_length=40)),
             error_code="organization_number",
@@ -36,13 +41,29 @@ def organization_number(text: str, *, country: str) -> str:
     return plain
 
 
-def without_decoration(number: str) -> str:
-    """Take spaces, dots, dashes, NO and MVA off an organization number, to compare it with others."""
-    return _DECORATION.sub("", number.strip()).upper()
+def norwegian_number(text: str) -> str:
+    """Read a Norwegian organization number, however it is written; empty where it is none."""
+    plain = _letters_and_digits(text)
+    digits = "".join(filter(str.isdigit, plain))
+    beside = "".join(c for c in plain if not c.isdigit())
+    return digits if _is_norwegian(digits) and _WORDS_BESIDE.fullmatch(beside) else ""
+
+
+def organization_key(text: str) -> str:
+    """Tell what an organization number of any country is compared by; empty where it is none, such as N/A or 0."""
+    plain = _letters_and_digits(text)
+    digits = "".join(filter(str.isdigit, plain))
+    if not digits.strip("0"):
+        return ""
+    return digits if _NINE_DIGITS.fullmatch(digits) else plain.removeprefix("NO").removesuffix("MVA")
+
+
+def _letters_and_digits(text: str) -> str:
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text))).upper()
 
 
 def _is_norwegian(digits: str) -> bool:
-    if not (digits.isascii() and digits.isdecimal() and len(digits) == len(_WEIGHTS) + 1):
+    if not (_NINE_DIGITS.fullmatch(digits) and digits.strip("0")):
         return False
     rest = -sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, digits, strict=False)) % 11
     return rest == int(digits[-1])

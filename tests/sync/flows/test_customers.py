@@ -263,12 +263,26 @@ def test_an_invoice_of_a_private_person_is_not_booked_on_a_stranger_of_the_same_
     assert [each.entries[0].customer_number for each in world.erp.vouchers.values()] == [10003]
 
 
-@pytest.mark.parametrize("organization_number", ["923609016", ""])
-def test_the_same_firm_twice_in_one_batch_does_not_become_two_customers(
-    world: World, organization_number: str
+@pytest.mark.parametrize(("number", "country", "made"), [("000 000 000", "NO", []), ("N/A", "GB", [""])])
+def test_two_strangers_without_a_number_are_not_one_customer_and_keep_their_names(
+    world: World, number: str, country: str, made: list[str]
 ) -> None:
-    for record_id in "78":
-        world.moment.put(factories.customer(record_id, organization_number=organization_number))
+    add_to_ledger(world, Company(10001, "Fjordheim Borettslag", number.replace(" ", "")))
+    world.moment.put(factories.customer("7", organization_number=number, country=country, email=""))
+    sync(world)
+    assert world.erp.companies[10001].name == "Fjordheim Borettslag"
+    assert [each.organization_number for each in world.erp.companies.values() if each.number != 10001] == made
+
+
+@pytest.mark.parametrize(
+    ("organization_number", "second"),
+    [("923609016", "Nordlys Arkitekter AS"), ("", "Nordlys Arkitekter AS"), ("", "Nordlys Arkitekter A/S")],
+)
+def test_the_same_firm_twice_in_one_batch_does_not_become_two_customers(
+    world: World, organization_number: str, second: str
+) -> None:
+    for record_id, name in (("7", "Nordlys Arkitekter AS"), ("8", second)):
+        world.moment.put(factories.customer(record_id, name=name, organization_number=organization_number))
     world.moment.put(factories.customer("9", name="Fjord AS", organization_number=""))
     sync(world, "7", "8", "9")
     assert [each.name for each in world.erp.companies.values()] == ["Nordlys Arkitekter AS", "Fjord AS"]

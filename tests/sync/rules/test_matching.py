@@ -17,7 +17,21 @@ def matched(*companies: Company, **values: Any) -> Match:
     return CustomerMatcher([*companies, NAMELESS]).match(factories.customer("7", **values))
 
 
-@pytest.mark.parametrize("written", ["923609016", "923 609 016", "NO 923.609.016 MVA", "no923609016mva"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "923609016",
+        "923 609 016",
+        "NO 923.609.016 MVA",
+        "no923609016mva",
+        "923609016\u200b",
+        "\u202a923\u00a0609\u00a0016\u202c",
+        "NO923609016MVA.",
+        "Org.nr. 923 609 016",
+        "MVA 923609016",
+        "NO 923 609 016 MVA Foretaksregisteret",
+    ],
+)
 def test_a_customer_is_known_by_its_organization_number_however_it_is_written(written: str) -> None:
     held = Company(10234, "Another name altogether", written)
     assert matched(held) == Match(10234)
@@ -31,6 +45,72 @@ def test_a_customer_is_known_by_its_name_where_either_has_no_organization_number
 
 def test_the_same_name_with_another_organization_number_is_another_company() -> None:
     assert matched(Company(10234, "Nordlys Arkitekter AS", "974760673")) == Match()
+
+
+@pytest.mark.parametrize(
+    "unreadable", ["92360901", "923609017", "923 609 016 / 974 760 673", "SE 556703-7485", "999 999 999"]
+)
+def test_the_same_name_with_a_number_that_cannot_be_read_is_asked_about(unreadable: str) -> None:
+    held = Company(10234, "Nordlys Arkitekter AS", unreadable)
+    assert matched(held) == Match(candidates=(held,))
+    assert matched(replace(held, name="Another name altogether")) == Match()
+
+
+@pytest.mark.parametrize(
+    ("number", "country"), [("N/A", "GB"), ("0", "GB"), ("none", "GB"), ("?", "GB"), ("000 000 000", "NO")]
+)
+def test_a_word_for_no_organization_number_is_none(number: str, country: str) -> None:
+    held = Company(10234, "Acme GmbH", number)
+    assert matched(held, organization_number=number, country=country) == Match()
+    assert matched(held, organization_number=number, country=country, number="10234") == Match()
+    person = replace(held, name="Ola Nordmann")
+    ola: dict[str, Any] = {"name": "Ola Nordmann", "organization_number": number, "is_company": False, "email": ""}
+    assert matched(person, **ola) == Match(candidates=(person,))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "country"),
+    [
+        ("2011204-5", "20112045", "FI"),
+        ("923609016", "923609016", "PT"),
+        ("923609016", "DE923609016", "NO"),
+        ("999 999 999", "999999999", "NO"),
+    ],
+)
+def test_a_number_that_two_countries_may_give_out_is_certain_with_the_name_only(
+    ours: str, theirs: str, country: str
+) -> None:
+    held = Company(10234, "Øresund Tømmer ApS", theirs)
+    assert matched(held, organization_number=ours, country=country) == Match(candidates=(held,))
+    named = replace(held, number=10299, name="Nordlys Arkitekter AS", organization_number="")
+    assert matched(held, named, organization_number=ours, country=country) == Match(candidates=(held, named))
+    same = replace(held, name="Nordlys Arkitekter AS")
+    assert matched(same, organization_number=ours, country=country) == Match(10234)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "NORDLYS ARKITEKTER A/S",
+        "Nordlys Arkitekter",
+        "Nordlys Arkitekter AS.",
+        "Nordlys Arkitekter, AS",
+        "Nordlys-Arkitekter ASA",
+        "AS Nordlys Arkitekter",
+    ],
+)
+def test_the_same_name_in_another_spelling_is_asked_about(name: str) -> None:
+    held = Company(10234, name)
+    assert matched(held, email="") == Match(candidates=(held,))
+    assert matched(held, email="", number="10234") == Match(candidates=(held,))
+    assert matched(replace(held, organization_number="974760673"), email="") == Match()
+    assert matched(held, replace(held, number=10235, name="Nordlys Arkitekter AS"), email="") == Match(10235)
+
+
+@pytest.mark.parametrize("name", ["Texas", "AS", "Nordlys", "Nordlys Arkitekter Bergen AS"])
+def test_a_name_is_more_than_its_legal_form(name: str) -> None:
+    assert matched(Company(10234, name), email="") == Match()
+    assert matched(Company(10234, "ASA"), name="AS", organization_number="", email="") == Match()
 
 
 def test_a_stranger_is_new() -> None:

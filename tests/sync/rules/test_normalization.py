@@ -25,13 +25,26 @@ def test_clean_text_stays_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["923609016", "923 609 016", "NO 923 609 016 MVA", "no923609016mva", "923.609.016"]
+    "text",
+    [
+        "923609016",
+        "923 609 016",
+        "NO 923 609 016 MVA",
+        "no923609016mva",
+        "923.609.016",
+        "\u200b923\u00a0609\u00a0016\u202c",
+        "NO923609016MVA.",
+        "Org.nr. 923 609 016",
+        "MVA 923609016",
+    ],
 )
 def test_a_norwegian_organization_number_is_brought_to_nine_digits(text: str) -> None:
     assert organization_number(text, country="NO") == "923609016"
 
 
-@pytest.mark.parametrize("text", ["923609017", "92360901", "9236090160", "abc", "12345678X"])
+@pytest.mark.parametrize(
+    "text", ["923609017", "92360901", "9236090160", "abc", "12345678X", "DE923609016", "000 000 000", "N/A"]
+)
 def test_what_is_no_norwegian_organization_number_is_refused(text: str) -> None:
     with pytest.raises(RejectedError):
         organization_number(text, country="")
@@ -41,5 +54,6 @@ def test_a_foreign_organization_number_is_taken_as_it_is() -> None:
     assert organization_number("SE 556703-7485", country="SE") == "SE 556703-7485"
 
 
-def test_no_organization_number_is_none() -> None:
-    assert organization_number("", country="NO") == ""
+@pytest.mark.parametrize(("text", "country"), [("", "NO"), ("-", "NO"), ("N/A", "GB"), ("0", "DE"), ("?", "SE")])
+def test_no_organization_number_is_none(text: str, country: str) -> None:
+    assert organization_number(text, country=country) == ""
