@@ -8,10 +8,11 @@ As a bookkeeper would say it:
 3. VAT lines without a code, or with one that no other line has, are for the lines with a rate that have no VAT
    lines of their own.
 4. A code without VAT lines leaves its lines as they are: they include VAT already.
-5. Output VAT (2700-2709) is what the buyer works out himself (reverse charge), and never the supplier's: lines of
-   its code are left as they are.
-6. Rate times net agrees with the VAT lines, but for rounding. Else nobody can tell what a line bears, and a person
-   looks.
+5. Output VAT (2700-2709, 2720-2729) is what the buyer works out himself (reverse charge), and never the
+   supplier's: lines of its code are left as they are.
+6. Rate times net agrees with the VAT lines, but for rounding: an øre a line, and where a code has VAT lines of its
+   own up to a krone, or two per cent in another currency, unless another rate comes as near. Else nobody can tell
+   what a line bears, and a person looks.
 """
 
 from collections import defaultdict
@@ -34,11 +35,17 @@ SUPPLIER_ACCOUNTS = range(2400, 2500)
 VAT_ACCOUNTS = range(2700, 2800)
 """Accounts of the Norwegian standard chart that hold VAT."""
 
-OUTPUT_VAT_ACCOUNTS = range(2700, 2710)
-"""Those that hold output VAT: of sales, and in a supplier's voucher of reverse charge."""
+OUTPUT_VAT_ACCOUNTS = (*range(2700, 2710), *range(2720, 2730))
+"""Those that hold output VAT: of sales, and in a supplier's voucher of reverse charge, 272x without deduction."""
 
 FOREIGN_SLACK = 10
 """By how many øre a line may be off that was rounded in another currency; one in kroner by an øre."""
+
+ROUNDED_VAT = 100
+"""By how many øre the VAT of a code may be off altogether: suppliers round it on each line of their invoices."""
+
+FOREIGN_VAT = Fraction(2, 100)
+"""By how much of it in another currency: suppliers state it in kroner, and not at the rate of the books."""
 
 
 def stamps_of(lines: Sequence[LedgerLine]) -> set[int]:
@@ -59,8 +66,8 @@ def gross_amounts(
 
     All together agree with what is owed to the supplier or was paid, to the øre.
     """
-    slack = FOREIGN_SLACK if any(line.currency != NOK for line in lines) else 1
-    voucher = _Voucher(lines, rates=rates, slack=slack, output=OUTPUT_VAT_ACCOUNTS)
+    foreign = any(line.currency != NOK for line in lines)
+    voucher = _Voucher(lines, rates=rates, foreign=foreign, output=OUTPUT_VAT_ACCOUNTS)
     amounts: list[int | Message] = [line.amount for line in voucher.costs]
     for part in voucher.parts():
         for n, share in zip(part.places, voucher.shares(part), strict=True):
@@ -71,7 +78,7 @@ def gross_amounts(
 
 def gross_revenue(lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]) -> list[tuple[LedgerLine, int]]:
     """Tell the same of an outgoing invoice's voucher; VAT that is not clear is shared by the amounts."""
-    voucher = _Voucher(lines, rates=rates, slack=1, output=())
+    voucher = _Voucher(lines, rates=rates, foreign=False, output=())
     amounts = [line.amount for line in voucher.costs]
     for part in voucher.parts():
         for n, share in zip(part.places, voucher.shares(part), strict=True):
@@ -95,13 +102,15 @@ class _Part:
 class _Voucher:
     """The lines of a voucher by what they are: those that may bear VAT, and the VAT lines by their code.
 
-    VAT lines whose code none of the others has are ``strays``.
+    VAT lines whose code none of the others has are ``strays``. Those without any code are of the only code that
+    they can be of, where there is just one.
     """
 
     def __init__(
-        self, lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal], slack: int, output: Collection[int]
+        self, lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal], foreign: bool, output: Collection[int]
     ) -> None:
-        self._rates, self._slack, self._output = rates, slack, output
+        self._rates, self._output = rates, output
+        self._slack, self._inexact = (FOREIGN_SLACK, FOREIGN_VAT) if foreign else (1, Fraction())
         self.costs: list[LedgerLine] = [line for line in lines if not _never_bears(line)]
         self._places: dict[str, list[int]] = defaultdict(list)
         for n, line in enumerate(self.costs):
@@ -113,15 +122,21 @@ class _Voucher:
                 known = _code(line) in self._places and _code(line)
                 (self._vat[_code(line)] if known else self._strays).append(line)
 
+        left = self._left()
+        is_its = self._strays and len(left) == 1 and self._rates.get(left[0])
+        if is_its and not any(_code(line) or line.account in output for line in self._strays):
+            self._vat[left[0]], self._strays = self._strays, []
+
     def parts(self) -> Iterator[_Part]:
         """Tell which lines bear which VAT."""
         for code, vat in self._vat.items():
-            reckoned = [line for line in vat if line.account in self._output]
-            yield self._reversed(code, reckoned) if reckoned else self._own(code, vat)
+            is_reversed = any(line.account in self._output for line in vat)
+            yield self._reversed(code, vat) if is_reversed else self._own(code, vat)
+        left = self._left()
+        moved = {code: part for code in left if self._output and (part := self._cancelling(code))}
+        yield from moved.values()
         if self._strays:
-            yield from self._of_strays()
-        elif self._output:
-            yield from filter(None, map(self._cancelling, self._places))
+            yield self._of_strays([code for code in left if code not in moved])
 
     def shares(self, part: _Part) -> list[int]:
         """Divide VAT to the øre: by the exact shares, else by the amounts."""
@@ -134,10 +149,19 @@ class _Voucher:
         amount, places = sum(line.amount for line in vat), self._places[code]
         slack = self._slack * (len(places) + len(vat))
         rate = self._rate(code, amount, slack=slack)
-        exact = [_of(self.costs[n].amount, rate or Decimal()) for n in places]
-        if rate is None or abs(amount - sum(exact, Fraction())) > slack:
+        if rate is None or not self._agrees(rate, amount, net=self._net(code), slack=slack):
             return _Part(amount, places, unclear=self._disagreeing(code, rate, amount))
-        return _Part(amount, places, exact)
+        return _Part(amount, places, [_of(self.costs[n].amount, rate) for n in places])
+
+    def _agrees(self, rate: Decimal, vat: int, *, net: int, slack: int) -> bool:
+        """Tell whether a rate makes this VAT to within ``slack``; or nearly, and no other rate does as well."""
+        if abs(vat - _of(net, rate)) <= slack:
+            return True
+        rates = {Decimal(), rate, *self._rates.values()}
+        return rate > 0 and [each for each in rates if self._is_near(_of(net, each), vat)] == [rate]
+
+    def _is_near(self, exact: Fraction, vat: int) -> bool:
+        return abs(vat - exact) <= max(ROUNDED_VAT, abs(exact) * self._inexact)
 
     def _rate(self, code: str, vat: int, *, slack: int) -> Decimal | None:
         """Tell a code's rate; of one that is no longer in use, the only rate that makes just this VAT."""
@@ -147,41 +171,60 @@ class _Voucher:
         possible = {rate for rate in self._rates.values() if rate and abs(vat - _of(net, rate)) <= slack}
         return possible.pop() if len(possible) == 1 else None
 
-    def _reversed(self, code: str, reckoned: Sequence[LedgerLine]) -> _Part:
-        """Leave the lines of a code with reverse charge as they are; its rate is 0, or agrees (S27)."""
-        amount, places, rate = sum(line.amount for line in reckoned), self._places[code], self._rates.get(code)
-        off = abs(amount + _of(self._net(code), rate)) if rate else 0
-        agrees = off <= self._slack * (len(places) + len(reckoned))
-        return _Part(0, places, unclear=None if agrees else self._disagreeing(code, rate, -amount))
+    def _reversed(self, code: str, vat: Sequence[LedgerLine]) -> _Part:
+        """Leave the lines of a code with reverse charge as they are.
 
-    def _of_strays(self) -> Iterator[_Part]:
-        """Divide VAT lines without a code, or with one of their own, among lines whose code has none."""
-        amount = sum(line.amount for line in self._strays)
-        if not amount and any(line.account in self._output for line in self._strays):
-            return  # reverse charge: output VAT and its deduction
-        without = [code for code in self._places if code not in self._vat]
-        places = [n for code in without for n in self._places[code]]
+        Its rate is 0 (S27), or agrees, or all of it is deducted: then it may be import VAT, which is of the
+        customs value. More is never deducted.
+        """
+        reckoned = sum(line.amount for line in vat if line.account in self._output)
+        amount, places, rate = sum(line.amount for line in vat), self._places[code], self._rates.get(code)
+        off = abs(reckoned + _of(self._net(code), rate)) if rate and amount else 0
+        agrees = off <= self._slack * (len(places) + len(vat)) and min(0, reckoned) <= amount <= max(0, reckoned)
+        return _Part(0, places, unclear=None if agrees else self._disagreeing(code, rate, -reckoned))
+
+    def _of_strays(self, codes: Sequence[str]) -> _Part:
+        """Divide VAT lines without a code, or with one of their own, among the lines of codes without any."""
+        vat = sum(line.amount for line in self._strays)
+        places = [n for code in codes for n in self._places[code]]
         exact = [_of(self.costs[n].amount, self._rates.get(_code(self.costs[n]), Decimal())) for n in places]
-        known = all(not code or code in self._rates for code in without)
-        agrees = abs(amount - sum(exact, Fraction())) <= self._slack * (len(exact) + len(self._strays))
-        if known and agrees and (any(exact) or not amount):
-            yield _Part(amount, places, exact)
-        else:
-            everywhere = places or list(range(len(self.costs)))
-            yield _Part(amount, everywhere, unclear=_stray(amount, round(sum(exact, Fraction()))))
+        slack, expected = self._slack * (len(exact) + len(self._strays)), sum(exact, Fraction())
+        output = [line.amount for line in self._strays if line.account in self._output]
+        if output and not vat:
+            return _Part(0, places)  # reverse charge: output VAT and its deduction
+        if all(not code or code in self._rates for code in codes):
+            if abs(vat - expected) <= slack and (any(exact) or not vat):
+                return _Part(vat, places, exact)
+            charged = vat - sum(output)  # by the supplier
+            off = charged - expected if charged or not any(exact) else sum(output) + expected
+            is_reversed = sum(output) * sum(self.costs[n].amount for n in places) < 0
+            if is_reversed and abs(off) <= slack and not (charged and all(exact)):
+                return _Part(charged, places, exact if charged else ())
+        return _Part(vat, places or range(len(self.costs)), unclear=_stray(vat, round(expected)))
 
     def _cancelling(self, code: str) -> _Part | None:
         """Find lines of several accounts or projects that cancel out, with no VAT line to tell if they are net."""
-        rate, places = self._rates.get(code), self._places[code]
-        if not rate or code in self._vat:
-            return None
-        slack, sums = self._slack * len(places), defaultdict[tuple[int, int | None], int](int)
-        for line in (self.costs[n] for n in places):
+        rate, amounts = self._rates.get(code), [self.costs[n].amount for n in self._places[code]]
+        slack, sums = self._slack * len(amounts), defaultdict[tuple[int, int | None], int](int)
+        for line in (self.costs[n] for n in self._places[code]):
             sums[line.account, line.project_number] += line.amount
-        if abs(_of(self._net(code), rate)) > slack or all(abs(_of(each, rate)) <= slack for each in sums.values()):
+        if not rate or abs(_of(self._net(code), rate)) > slack:
+            return None
+        by_side = [sum(each for each in amounts if each > 0), sum(each for each in amounts if each < 0)]
+        ways = [[_of(net, rate) for net in nets if net] for nets in (sums.values(), amounts, by_side)]
+        if all(abs(each) <= slack for each in ways[0]) or any(self._are_shown(each, slack) for each in ways):
             return None
         told = msg("Lines with VAT code {code} cancel out, and no VAT line tells whether they are net.", code=code)
-        return _Part(0, places, unclear=told)
+        return _Part(0, self._places[code], unclear=told)
+
+    def _are_shown(self, exact: Collection[Fraction], slack: int) -> bool:
+        """Tell whether VAT lines without a code tell each of these."""
+        shown = [line.amount for line in self._strays if line.account not in self._output]
+        return all(any(abs(vat - each) <= slack for vat in shown) for each in exact)
+
+    def _left(self) -> list[str]:
+        """Tell the codes that have no VAT lines of their own."""
+        return [code for code in self._places if code not in self._vat]
 
     def _net(self, code: str) -> int:
         return sum(self.costs[n].amount for n in self._places[code])
@@ -228,8 +271,11 @@ def _of(net: int, rate: Decimal) -> Fraction:
 def _share(vat: int, exact: Sequence[Fraction], sizes: Sequence[Fraction]) -> list[int]:
     """Divide VAT into øre by exact shares; what these lack or have too much goes to each by its size.
 
-    The øre left over go one each to the largest remainders, the larger share first.
+    The øre left over go one each to the largest remainders, the larger share first. What takes all of it back
+    takes back the same of each.
     """
+    if (vat or next(filter(None, exact), 0)) < 0:
+        return [-each for each in _share(-vat, [-each for each in exact], sizes)]
     whole, lacking = sum(sizes), vat - sum(exact)
     wanted = [share + lacking * size / whole for share, size in zip(exact, sizes, strict=True)]
     shares = [floor(each) for each in wanted]
