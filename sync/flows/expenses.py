@@ -28,6 +28,7 @@ from sync.rules.expense_mapping import (
     costs_of,
     drafts_of,
     external_id,
+    in_force,
     key_of,
     supplier_invoice_of,
     title_of,
@@ -91,7 +92,7 @@ class Expenses:
             if not found.costs and not known:
                 return replace(_nothing_to_sync(found.left_alone), title=name)
             files = self._files(lines) if found.costs else VoucherFiles()
-            again = self._recheck_after(lines[0].day) if files.pending else None
+            again = self._recheck_after(supplier_invoice_of(lines).day) if files.pending else None
             if files.held_back and not known:
                 waits = skipped(msg("Its document waits for approval"), error_code="not_approved", title=name)
                 return replace(waits, recheck_after=again)
@@ -209,10 +210,9 @@ class Expenses:
     def _supplier_invoice(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> SupplierInvoice:
         """Tell who the voucher is from: its supplier line, else its documents, else the register (S7)."""
         supplier, invoice_number = read_off(files)
-        number = next((line.customer_number for line in lines if line.account in SUPPLIER_ACCOUNTS), None)
-        named = any(line.customer_name for line in lines if line.account in SUPPLIER_ACCOUNTS)
-        if number and not supplier and not named:
-            company = self._desk.erp.company(number)
+        owed = next((line for line in in_force(lines) if line.account in SUPPLIER_ACCOUNTS), None)
+        if owed and owed.customer_number and not owed.customer_name and not supplier:
+            company = self._desk.erp.company(owed.customer_number)
             supplier = company.name if company else ""
         return supplier_invoice_of(lines, supplier=supplier, invoice_number=invoice_number)
 

@@ -38,6 +38,7 @@ from sync.rules.expense_mapping import (
     costs_of,
     drafts_of,
     external_id,
+    in_force,
     key_of,
     supplier_invoice_of,
 )
@@ -285,7 +286,8 @@ class _ExpenseReconciliation:
         return key in {key_of(name, *place) for place in self.sources.costs_of(lines).excluded}
 
     def _differences_of(self, drafted: _Drafted, held: ExistingExpense) -> tuple[FieldDifference, ...]:
-        suppliers = (line for line in drafted.supplier_voucher.lines if line.account in SUPPLIER_ACCOUNTS)
+        lines = in_force(drafted.supplier_voucher.lines)
+        suppliers = (line for line in lines if line.account in SUPPLIER_ACCOUNTS)
         nameless = not drafted.draft.supplier and any(line.customer_number for line in suppliers)
 
         def project() -> FieldDifference:

@@ -114,10 +114,19 @@ def costs_of(
     return VoucherCosts(costs, list(left_alone), stay)
 
 
+def in_force(lines: Sequence[LedgerLine]) -> Sequence[LedgerLine]:
+    """Leave out what was corrected: 24SevenOffice hides it, and books anew under the same number.
+
+    Of a voucher that is hidden altogether, all lines are left to tell what it was.
+    """
+    return [line for line in lines if not line.hidden] or lines
+
+
 def supplier_invoice_of(
     lines: Sequence[LedgerLine], *, supplier: str = "", invoice_number: str = ""
 ) -> SupplierInvoice:
     """Read who a voucher is from off its supplier line (S7), else off what is known besides."""
+    lines = in_force(lines)
     owed = next((line for line in lines if line.account in SUPPLIER_ACCOUNTS), lines[0])
     numbers = (line.invoice_number for line in (owed, *lines) if line.invoice_number)
     return SupplierInvoice(

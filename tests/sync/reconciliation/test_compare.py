@@ -131,6 +131,16 @@ def test_the_lines_of_a_voucher_may_come_in_any_order(world: World) -> None:
     assert expenses(world, FIRST, LAST).counts == {"equal": 1}
 
 
+def test_a_voucher_that_was_corrected_is_compared_as_it_was_booked_anew(world: World) -> None:
+    wrong = replace(OWED, supplier_number=20002, supplier_name="Feil AS", invoice_number="X-1", hidden=True)
+    sync_voucher(world, replace(COST, hidden=True), replace(wrong, day=FIRST), COST, OWED)
+    (expense_id,) = world.moment.expenses
+    assert expenses(world, FIRST, LAST).counts == {"equal": 1}
+    world.moment.expenses[expense_id] = replace(world.moment.expenses[expense_id], supplier="Feil AS")
+    (found,) = expenses(world, FIRST, LAST).discrepancies
+    assert found.details == ["Supplier: Feil AS in Moment, Byggmakker AS in the ledger"]
+
+
 def test_a_supplier_whom_only_the_customer_index_names_is_not_compared(world: World) -> None:
     world.erp.companies[20001] = Company(20001, "Byggmakker AS")
     sync_voucher(world, replace(COST, text=""), replace(OWED, customer_name=""))
