@@ -1,17 +1,16 @@
 """What becomes of a call to Moment that did not go well: one table from what was seen to its consequence."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
 from i18n.messages import Message, msg
+from integrations.retry_after import wait_asked_for
 from sync.errors import (
     AnswerTooLargeError,
     MisconfiguredError,
@@ -23,7 +22,6 @@ from sync.errors import (
 from sync.rules.normalization import clean
 
 _UNAVAILABLE = "moment_unavailable"
-_WAIT = re.compile(r"[0-9]{1,6}")  # seconds, at most eleven days
 _MAX_TEXT_LENGTH = 300
 _RETRYABLE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -87,14 +85,14 @@ class Call:
                 )
             case status if status in _RETRYABLE:
                 pause = msg("Moment asks for a pause ({doing}).", doing=self.doing)
-                return UnavailableError(pause, error_code=_UNAVAILABLE, retry_after=_retry_after(headers))
+                return UnavailableError(pause, error_code=_UNAVAILABLE, retry_after=wait_asked_for(headers))
             case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 said = _message_of(body) or msg("status {status}", status=status)
                 refused = msg("Moment refused this ({doing}): {said}", doing=self.doing, said=said)
                 return RejectedError(refused, error_code="moment_refused")
             case _:
                 return self.no_answer(
-                    msg("answered with status {status}", status=status), retry_after=_retry_after(headers)
+                    msg("answered with status {status}", status=status), retry_after=wait_asked_for(headers)
                 )
 
     def record_gone(self) -> SyncError:
@@ -108,17 +106,6 @@ class Call:
             error_code="moment_company",
             remedy=msg("Correct the company's id in the settings of the connection."),
         )
-
-
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Read the wait that an answer asks for; a date counts from the answer's own, as clocks need not agree."""
-    wanted = headers.get("Retry-After", "")
-    if _WAIT.fullmatch(wanted):
-        return timedelta(seconds=int(wanted))
-    try:
-        return max(timedelta(0), parsedate_to_datetime(wanted) - parsedate_to_datetime(headers["Date"]))
-    except (KeyError, TypeError, ValueError):
-        return None
 
 
 def _message_of(body: bytes) -> str:

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from i18n.formatting import OSLO
 from i18n.messages import msg
+from integrations.retry_after import wait_asked_for
 from integrations.twentyfour import budget_scripts as scripts
 from integrations.twentyfour.error_mapping import QUARANTINE
 from integrations.twentyfour.instants import instant_of
@@ -152,8 +153,8 @@ class Budget:
         How many requests are left goes along with the next one that is asked for, as it costs no time there.
         """
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            seconds = headers.get("Retry-After", "")
-            return self.block(timedelta(seconds=int(seconds[:9]) if seconds.isdecimal() else 1))
+            asked = wait_asked_for(headers)
+            return self.block(timedelta(seconds=1) if asked is None else asked)
         left, reset = headers.get("APILimitRemaining", "").strip(), headers.get("APILimitReset", "")
         if left.isdecimal() and reset:
             ends = min(self._instant(reset), self._clock() + MAX_BLOCK)

@@ -10,6 +10,7 @@ from integrations.twentyfour.budget_scripts import BLOCKED
 from sync.errors import RateLimitedError, UnavailableError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DATE = "Sun, 01 Mar 2026 12:00:00 GMT"
 
 
 def budget_of(
@@ -77,7 +78,10 @@ def test_a_block_passes(redis: Redis) -> None:
         (429, {"Retry-After": "30"}, timedelta(seconds=30)),
         (429, {}, timedelta(seconds=1)),
         (429, {"Retry-After": "Sun, 01 Mar 2026 12:01:00 GMT"}, timedelta(seconds=1)),
-        (429, {"Retry-After": "999999"}, MAX_BLOCK),
+        (429, {"Retry-After": "Sun, 01 Mar 2026 12:11:00 GMT", "Date": DATE}, timedelta(minutes=11)),
+        (429, {"Retry-After": "Sunday, 01-Mar-26 12:11:00 GMT", "Date": DATE}, timedelta(minutes=11)),
+        (429, {"Retry-After": "Mon, 01 Mar 2027 12:00:00 GMT", "Date": DATE}, MAX_BLOCK),
+        (429, {"Retry-After": "9999999"}, MAX_BLOCK),
     ],
 )
 def test_too_many_requests_are_answered_with_a_wait(

@@ -1,0 +1,19 @@
+"""How long an answer asks us to wait, in seconds or until a date (RFC 9110, 10.2.3)."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
+
+
+def wait_asked_for(headers: Mapping[str, str]) -> timedelta | None:
+    """Read the wait that an answer asks for; a date counts from the answer's own, as clocks need not agree."""
+    wanted = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(wanted):
+        return timedelta(seconds=int(wanted))
+    try:
+        return max(timedelta(0), parsedate_to_datetime(wanted) - parsedate_to_datetime(headers["Date"]))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
