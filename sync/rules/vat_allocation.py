@@ -161,7 +161,7 @@ class _Voucher:
         return rate > 0 and [each for each in rates if self._is_near(_of(net, each), vat)] == [rate]
 
     def _is_near(self, exact: Fraction, vat: int) -> bool:
-        return abs(vat - exact) <= max(ROUNDED_VAT, abs(exact) * self._inexact)
+        return abs(vat - exact) <= max(Fraction(ROUNDED_VAT), abs(exact) * self._inexact)
 
     def _rate(self, code: str, vat: int, *, slack: int) -> Decimal | None:
         """Tell a code's rate; of one that is no longer in use, the only rate that makes just this VAT."""

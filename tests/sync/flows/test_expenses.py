@@ -29,8 +29,8 @@ def world(world: World) -> World:
     return world
 
 
-def cost(amount: int, account: int = 4300, **values: Any) -> LedgerLine:
-    return LedgerLine(account, amount, DAY, **{"text": "Limtre", "project_number": 1, "stamp": 55, **values})
+def cost(amount: int, account: int = 4300, *, day: date = DAY, **values: Any) -> LedgerLine:
+    return LedgerLine(account, amount, day, **{"text": "Limtre", "project_number": 1, "stamp": 55, **values})
 
 
 def enter(world: World, *costs: LedgerLine, voucher: str = VOUCHER, vat: int = 0, **supplier: Any) -> None:
@@ -466,7 +466,7 @@ def test_an_amount_from_the_bank_bears_no_vat_of_its_costs(world: World) -> None
     assert amounts(world) == [125000]
 
 
-WRONG = {"supplier_number": 20002, "supplier_name": "Feil Leverandør AS", "invoice_number": "X-1"}
+WRONG: dict[str, Any] = {"customer_number": 20002, "customer_name": "Feil Leverandør AS", "invoice_number": "X-1"}
 
 
 def correct(world: World, *wrong: LedgerLine) -> None:
@@ -483,7 +483,7 @@ def test_a_corrected_voucher_is_the_new_suppliers_in_its_currency_and_on_its_day
     (draft,) = world.moment.expenses.values()
     assert (draft.amount, draft.description, draft.day) == (100000, "Limtre", DAY)
     assert (draft.supplier, draft.invoice_number) == ("Byggmaker Øst AS", "F-77")
-    assert "Byggmaker" in world.job(EntityType.EXPENSE, VOUCHER).name
+    assert "Byggmaker" in world.job(EntityType.EXPENSE, VOUCHER).title
 
 
 @pytest.mark.parametrize("net", [80000, 100000])
@@ -500,7 +500,7 @@ def test_a_nameless_supplier_of_a_corrected_voucher_is_found_by_the_new_number(w
     world.erp.companies[20001] = Company(20001, "Byggmaker Øst AS")
     correct(world, cost(100000), LedgerLine(2400, -100000, DAY, **WRONG))
     *lines, owed = world.erp.purchases[VOUCHER]
-    world.erp.purchases[VOUCHER] = [*lines, replace(owed, supplier_name="")]
+    world.erp.purchases[VOUCHER] = [*lines, replace(owed, customer_name="")]
     sync_voucher(world)
     assert [draft.supplier for draft in world.moment.expenses.values()] == ["Byggmaker Øst AS"]
 

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sync.money import NOK
-from sync.records import LedgerLine, PostedLine
+from sync.records import LedgerLine
 from sync.rules.vat_allocation import ROUNDED_VAT, gross_amounts, gross_revenue
 
 DAY = date(2026, 3, 2)
@@ -138,7 +138,7 @@ def test_a_credit_note_takes_back_of_each_cost_what_its_invoice_brought(
 def test_an_outgoing_credit_note_takes_back_of_each_line_what_its_invoice_charged() -> None:
     def charged(sign: int) -> list[int]:
         lines = [
-            PostedLine(1, account, amount * sign, DAY, vat_code="1")
+            LedgerLine(account, amount * sign, DAY, vat_code="1")
             for account, amount in ((3000, -33333), (3000, -33333), (2700, -16667))
         ]
         return [amount for _, amount in gross_revenue(lines, rates=RATES)]
