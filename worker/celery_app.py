@@ -45,16 +45,21 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_concurrency": settings.worker_threads,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,  # for Flower
-        "beat_schedule": beat_schedule(settings),
+        "beat_schedule": beat_schedule(settings, now=shared_now),
     }
 
 
+def shared_now() -> datetime:
+    """Tell the instant by the clock that hosts share."""
+    return get_container().clock()
+
+
 class App(Celery):
-    """Tells when tasks are due and messages expire by the clock that hosts share: a wrong one ends no sweep."""
+    """Tells when messages expire by the clock that hosts share: a wrong one ends no sweep."""
 
     def now(self) -> datetime:
         """Tell the present instant; Celery's own is that of the host."""
-        return get_container().clock()
+        return shared_now()
 
 
 class SharedClockRequest(Request):

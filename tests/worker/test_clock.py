@@ -1,3 +1,4 @@
+import pickle
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from threading import Event
@@ -106,5 +107,8 @@ def test_what_hosts_compare_is_by_postgresqls_clock(container: Container, connec
 
 
 def test_beat_goes_by_postgresqls_clock_too(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by the timetable that it reads from its file."""
     monkeypatch.setattr(container, "clock", lambda: NOW)
     assert app.now() == NOW
+    timetable = pickle.loads(pickle.dumps(app.conf.beat_schedule))  # noqa: S301 - as beat's own file
+    assert {each["schedule"].now() for each in timetable.values()} == {NOW}

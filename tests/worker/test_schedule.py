@@ -1,18 +1,18 @@
 from sync.runner import FLOWS
 from worker.celery_app import app
-from worker.container import Container
+from worker.container import Container, clock
 from worker.schedule import beat_schedule
 
 
 def test_all_that_beat_sends_is_a_task(container: Container) -> None:
     app.loader.import_default_modules()
-    assert {entry["task"] for entry in beat_schedule(container.settings).values()} <= set(app.tasks)
+    assert {entry["task"] for entry in beat_schedule(container.settings, now=clock).values()} <= set(app.tasks)
 
 
 def test_a_message_of_beat_is_dropped_a_minute_after_the_next_one_is_due(container: Container) -> None:
     assert all(
-        entry["options"]["expires"] == entry["schedule"] + 60
-        for entry in beat_schedule(container.settings).values()
+        entry["options"]["expires"] == entry["schedule"].seconds + 60
+        for entry in beat_schedule(container.settings, now=clock).values()
     )
 
 

@@ -56,7 +56,7 @@ def test_of_two_hosts_217_seconds_apart_the_wrong_one_syncs_nothing_and_loses_no
 
 def as_beat(task: str, container: Container, look: Callable[[], object]) -> Callable[[], object]:
     """Send a task as beat does, before each look."""
-    expires = beat_schedule(container.settings)[task]["options"]["expires"]
+    expires = beat_schedule(container.settings, now=clock)[task]["options"]["expires"]
 
     def send_and_look() -> object:
         app.send_task(task, expires=expires)
