@@ -19,7 +19,7 @@ from models.inbox import cursors
 from models.schema.tables import AlertRow
 from tests.chaos.company import Outside, Record
 from tests.chaos.crashes import CUTS
-from tests.chaos.people import ACTOR, DISMISSED, POSTING, RELINKED
+from tests.chaos.people import ACTOR, DISMISSED, POSTING, RELINKED, TYPES_OFF
 from worker.container import Container, clock
 from worker.jobs.diagnostics import check
 
@@ -32,6 +32,8 @@ EXPLAINED_BY = {
     "worker_crashes": VANISHED,
     UNSEEN_DRAFT: (POSTING,),
     "dependency_dismissed": (DISMISSED,),
+    "customer_number": (f"{TYPES_OFF}{EntityType.CUSTOMER}",),
+    "project_number": (f"{TYPES_OFF}{EntityType.PROJECT}",),
     **dict.fromkeys(match_questions.ERROR_CODES, tuple(f"{RELINKED}: {each}" for each in EntityType)),
 }
 """Reasons for which a person may rightly be asked, and the troubles one of which must have happened then."""
