@@ -68,7 +68,10 @@ class Flow(Protocol[W]):
         ...
 
     def send(self, works: Sequence[W]) -> Sequence[Success | SyncError]:
-        """Send what was prepared: an answer for each in the same order, or a ``SyncError`` for them all."""
+        """Send what was prepared: an answer for each in the same order.
+
+        A ``SyncError`` raised is the answer of them all, so only where nothing else is known of any.
+        """
         ...
 
 

@@ -141,19 +141,26 @@ class Invoices:
             )
             if found:
                 answers[item.job.id] = found
+            elif len(batch) == 1:
+                answers[item.job.id] = self._refused(item, refusal).replace(title=item.title)
             else:
-                answers |= self._refused(item, refusal) if len(batch) == 1 else self._post([item], year=year)
+                answers |= self._post([item], year=year)
         return answers
 
-    def _refused(self, item: PreparedInvoice, refusal: SyncError) -> dict[int, Success | SyncError]:
-        """Tell why 24SevenOffice took no voucher: it may not have the customer or a project any more."""
+    def _refused(self, item: PreparedInvoice, refusal: SyncError) -> SyncError:
+        """Say why 24SevenOffice took no voucher: it may not have the customer or a project any more.
+
+        Where that cannot be seen now, it is said of this invoice alone, since more may be known of the others.
+        """
         named = {(EntityType.CUSTOMER, each.customer_number) for each in item.voucher.entries}
         named |= {(EntityType.PROJECT, each.project_number or 0) for each in item.voucher.entries}
-        lost = [error for each in sorted(named) if (error := self._desk.lost_dependency(*each))]
+        try:
+            lost = [error for each in sorted(named) if (error := self._desk.lost_dependency(*each))]
+        except SyncError as error:
+            return _marked_unknown(error)
         if not lost:
             self._forget(refusal)
-            return _all([item], refusal)
-        return {item.job.id: lost[0].replace(title=item.title)}
+        return lost[0] if lost else refusal
 
     def _verify_earlier(self, item: PreparedInvoice) -> Success | None:
         """Find what an earlier attempt may have saved, also where posting has been changed since."""

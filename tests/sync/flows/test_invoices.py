@@ -203,6 +203,22 @@ def test_a_year_that_cannot_be_numbered_leaves_what_is_known_of_the_other(world:
     assert sorted(world.erp.vouchers) == [(2025, 1), (2026, 1)]
 
 
+def test_a_look_for_a_lost_customer_that_fails_leaves_what_is_known_of_the_others(world: World) -> None:
+    world.change_settings(voucher_number="series")
+    put(world, "1", number=1, day=date(2025, 12, 31))
+    put(world, "2", number=2, kid="refuse me")
+    world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]
+    world.erp.fails_before["existing_companies"] = [UnavailableError("Down.")]
+    sync(world, "1", "2")
+    still_at_work = world.erp.vouchers.pop((2025, 1))
+    world.later(seconds=50)
+    world.run()
+    world.erp.vouchers[2025, 7] = still_at_work
+    run_later(world)
+    assert list(world.erp.vouchers) == [(2025, 7)]
+    assert world.job(EntityType.INVOICE, "2").message == "KID is wrong."
+
+
 def test_another_voucher_under_the_same_number_is_not_touched_and_a_person_is_asked(world: World) -> None:
     put(world, amounts=("1250.00",))
     sync(world)
