@@ -57,7 +57,7 @@ class Customers:
             link = self._desk.link(job.record)
             if link is None:
                 return PreparedCustomer(job, customer, replace(draft, number=self._existing(job, customer)))
-            if link.fingerprint == fingerprint(draft):
+            if link.fingerprint == fingerprint(draft) and not job.outcome_unknown:
                 return self._return_number(job.record, customer, link)
             return PreparedCustomer(job, customer, replace(draft, number=int(link.remote_id)))
 

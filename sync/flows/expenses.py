@@ -170,8 +170,10 @@ class Expenses:
         """Bring one expense; tells its id, empty where someone deleted it, and whether anything had to be done."""
         expense_id, link = item.known.get(key, ("", None))
         sent = _fingerprint(draft)
-        if link and link.fingerprint in (MISSING, sent):
-            return (expense_id if link.fingerprint == sent else ""), False
+        if link and link.fingerprint == MISSING:
+            return "", False
+        if link and link.fingerprint == sent and not item.job.outcome_unknown:
+            return expense_id, False
         expense_id, sent = self._save(expense_id, draft, sent)
         self._desk.save_link(Record(EntityType.EXPENSE, expense_id), remote_id=key, fingerprint=sent)
         return (expense_id if sent != MISSING else ""), True

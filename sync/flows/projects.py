@@ -62,7 +62,7 @@ class Projects:
             settings = self._desk.settings
             sent = fingerprint(draft, settings.client_id_field, settings.client_id)
             link = self._desk.link(job.record)
-            if link and link.fingerprint == sent:
+            if link and link.fingerprint == sent and not job.outcome_unknown:
                 return UNCHANGED
             identified = link is not None and link.remote_id == str(draft.number)
             if not identified:
