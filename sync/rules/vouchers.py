@@ -142,7 +142,7 @@ def _outgoing(voucher: Voucher, posted: Sequence[LedgerLine]) -> Iterator[Sequen
     for line in posted:
         vouchers[line.type, line.voucher_number].append(line)
     for lines in vouchers.values():
-        if any(line.account in SUPPLIER_ACCOUNTS for line in lines):
+        if any(line.account in SUPPLIER_ACCOUNTS and line.account not in own for line in lines):
             continue
         owes = any(line.account == receivable.account and line.amount * receivable.amount > 0 for line in lines)
         paid = any(line.account in MONEY_ACCOUNTS for line in lines)

@@ -248,6 +248,17 @@ def test_what_else_has_the_invoice_number_keeps_no_invoice_out_after_a_lost_call
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
+def test_an_invoice_credited_on_a_suppliers_account_is_found_again_after_a_lost_call(world: World) -> None:
+    world.change_settings(voucher_number="series")
+    world.erp.chart[2490] = ""
+    put(world, lines=(factories.line("1250.00"), factories.line("-250.00", account=2490)))
+    world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.")]
+    sync(world)
+    run_later(world)
+    assert world.job(EntityType.INVOICE, "9").outcome is Outcome.SYNCED
+    assert list(world.erp.vouchers) == [(2026, 1)]
+
+
 def test_a_payment_is_not_taken_for_the_credit_note_whose_number_it_has(world: World) -> None:
     put(world, amounts=("-1250.00",), credit_note=True)
     world.erp.others = [posted_line(20007, *line) for line in PREPAYMENT]
