@@ -47,6 +47,7 @@ class SyncContext:
     clock: Callable[[], datetime]
     renew_lease: Callable[[], None]
     _known: dict[Record, Link | None] = field(default_factory=dict, init=False, repr=False)
+    _numbered: dict[tuple[EntityType, int], Record] = field(default_factory=dict, init=False, repr=False)
     _names: dict[Record, str] = field(default_factory=dict, init=False, repr=False)
     _search_aliases: list[str] = field(default_factory=list, init=False, repr=False)
 
@@ -179,13 +180,15 @@ class SyncContext:
     def lost_dependency(self, entity_type: EntityType, number: int | None) -> DependencyPendingError | None:
         """Release the link to a customer or project, if that is why 24SevenOffice refused what names it.
 
-        Tells then what is to be waited for.
+        The answer is then what is to be waited for, also where the link has ended since its number was taken.
         """
-        moment_id = self.moment_id(entity_type, str(number)) if number else None
-        if number is None or moment_id is None or not self.is_lost(entity_type, number):
+        record = self._numbered.get((entity_type, number or 0))
+        if record is None or number is None:
             return None
-        record = Record(entity_type, moment_id)
-        self.release_lost(record, number)
+        if self.moment_id(entity_type, str(number)) == record.id:
+            if not self.is_lost(entity_type, number):
+                return None
+            self.release_lost(record, number)
         return _pending(record)
 
     def customer_number(self, moment_id: str) -> int:
@@ -242,7 +245,10 @@ class SyncContext:
     ) -> int:
         """Take the number from the link, or from Moment's record where such records are not synced."""
         if entity_type in self.settings.entity_types:
-            return int(self._remote_id(Record(entity_type, moment_id)))
+            linked = Record(entity_type, moment_id)
+            number = int(self._remote_id(linked))
+            self._numbered[entity_type, number] = linked
+            return number
         record = read(moment_id)
         return whole_number(record.number if record else "", what=entity_type)
 

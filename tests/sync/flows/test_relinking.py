@@ -1,5 +1,7 @@
 """Customers and projects that were merged, deleted or remade on either side find their way to the right record."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from models.admin import job_actions, match_questions
@@ -8,7 +10,7 @@ from models.database import DatabaseUnavailableError
 from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import links
 from models.inbox.links import LinkTakenError
-from sync.records import Company
+from sync.records import Company, Voucher
 from tests import factories
 from tests.sync.conftest import World
 
@@ -95,6 +97,65 @@ def test_a_project_waits_for_its_customer_that_24sevenoffice_has_not_any_more(wo
     world.receive(PROJECT, "8")
     world.run()
     assert world.erp.projects[1].customer_number == 10300
+
+
+def put_three(world: World, entity_type: EntityType) -> None:
+    for each in ("1", "2", "3"):
+        invoice = factories.invoice(each, number=int(each), project_id="8" if entity_type is PROJECT else "")
+        world.moment.put(invoice)
+    world.receive(INVOICE, "1", "2", "3")
+
+
+def test_all_invoices_of_a_batch_wait_for_the_customer_that_is_lost(world: World) -> None:
+    world.begin()
+    del world.erp.companies[10001]
+    world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter AS", "923609016")
+    put_three(world, CUSTOMER)
+    world.run()
+    assert booked_on(world) == [10300, 10300, 10300]
+    assert world.mails() == []
+
+
+def test_all_invoices_of_a_batch_wait_for_the_project_that_is_lost(world: World) -> None:
+    world.begin()
+    del world.erp.projects[1]
+    put_three(world, PROJECT)
+    world.run()
+    assert len(world.erp.vouchers) == 3
+    assert world.mails() == []
+
+
+def test_all_projects_of_a_batch_wait_for_the_customer_that_is_lost(world: World) -> None:
+    world.begin()
+    del world.erp.companies[10001]
+    world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter AS", "923609016")
+    for number in ("81", "82", "83"):
+        world.moment.put(factories.project(number, number=number, name=f"Hus {number}"))
+    world.receive(PROJECT, "81", "82", "83")
+    world.run()
+    assert sorted(world.erp.projects) == [1, 81, 82, 83]
+    assert world.mails() == []
+
+
+def test_an_invoice_waits_for_a_customer_that_another_worker_just_found_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begin()
+    del world.erp.companies[10001]
+    world.erp.companies[10300] = Company(10300, "Nordlys Arkitekter AS", "923609016")
+    post_really = world.erp.post
+
+    def meanwhile(vouchers: Sequence[Voucher], *, year: int) -> None:
+        monkeypatch.undo()
+        world.moment.put(factories.customer("7", name="Nordlys Arkitekter og Co AS", number="10001"))
+        world.receive(CUSTOMER, "7")
+        world.drain(CUSTOMER)
+        post_really(vouchers, year=year)
+
+    monkeypatch.setattr(world.erp, "post", meanwhile)
+    post(world)
+    assert booked_on(world) == [10300]
+    assert world.mails() == []
 
 
 def test_a_refused_invoice_whose_customer_is_there_needs_a_person_as_ever(world: World) -> None:
