@@ -163,8 +163,14 @@ class Erp(SupplierVouchers, Protocol):
     def save_project(self, draft: ProjectDraft) -> None:
         """Create or overwrite a project; safe to repeat."""
 
+    def project(self, number: int) -> ExistingProject | None:
+        """Read a project as it is at this moment."""
+
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
-        """Read those of the projects with these numbers that there are, in one call at the most."""
+        """Read those of the projects with these numbers that there are, in one call at the most.
+
+        One whose number was free a minute ago may be left out.
+        """
 
     def tax_codes(self) -> Mapping[int, str]:
         """Tell the VAT code of every account in the chart of accounts, empty text where it has none."""
@@ -232,5 +238,3 @@ class InspectableErp(Erp, Protocol):
 
         What has changed since the last of them did is asked for as well: two calls, however many there are.
         """
-
-    def project(self, number: int) -> ExistingProject | None: ...

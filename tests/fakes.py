@@ -241,6 +241,13 @@ class FakeErp(FakeSupplierVouchers):
             if number != draft.number:
                 raise RejectedError(f"Saved under the number {number}.", error_code="project_number")
 
+    def project(self, number: int) -> ExistingProject | None:
+        with self.call("project"):
+            found = self.projects.get(number)
+            return (
+                ExistingProject(number, found.name, client_id=self.client_ids.get(number, "")) if found else None
+            )
+
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         with self.call("existing_projects"):
             found = ((self.projects[n], self.client_ids.get(n, "")) for n in numbers if n in self.projects)

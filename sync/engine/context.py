@@ -162,10 +162,13 @@ class SyncContext:
             links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=self.clock())
 
     def is_lost(self, entity_type: EntityType, number: int) -> bool:
-        """Tell whether 24SevenOffice does not have a customer or project any more."""
+        """Tell whether 24SevenOffice does not have a customer or project any more.
+
+        A project is read by itself: of those looked for together, it is remembered for a while which are free.
+        """
         if entity_type is EntityType.CUSTOMER:
             return not self.erp.existing_companies([number])
-        return not self.erp.existing_projects([number])
+        return self.erp.project(number) is None
 
     def release_lost(self, record: Record, number: int) -> None:
         """End the link to what 24SevenOffice does not have any more, and note that for the one who is asked."""

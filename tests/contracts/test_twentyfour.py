@@ -80,6 +80,13 @@ def test_those_of_the_projects_are_returned_that_are_there(seeded: Erp) -> None:
     assert seeded.existing_projects([4711]) == []
 
 
+def test_a_project_is_read_as_it_is_also_where_its_number_has_just_been_free(erp: Erp) -> None:
+    assert (erp.project(1), erp.existing_projects([1])) == (None, [])
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    assert erp.project(1) == ExistingProject(1, "Kulturhuset")
+
+
 def test_a_project_may_be_saved_twice(erp: Erp) -> None:
     erp.save_companies([NORDLYS])
     for name in ("Kulturhuset", "Kulturhuset, trinn 2"):

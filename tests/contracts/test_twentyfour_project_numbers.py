@@ -51,6 +51,14 @@ def test_a_number_that_is_taken_is_read_as_it_is_now(stranger: Stranger, erp: Tw
         assert erp.existing_projects([17]) == [ExistingProject(17, name)]
 
 
+def test_a_project_read_by_itself_is_there_though_its_number_was_just_free(
+    stranger: Stranger, erp: TwentyFourGateway
+) -> None:
+    assert erp.existing_projects([1]) == []
+    enter(stranger, 17)
+    assert (erp.existing_projects([17]), erp.project(17)) == ([], ExistingProject(17, "Brannstasjonen"))
+
+
 def test_a_number_that_we_saved_is_free_no_more(erp: TwentyFourGateway) -> None:
     erp.save_companies([NORDLYS])
     assert erp.existing_projects([1]) == []

@@ -47,13 +47,6 @@ class OpenFakeErp(FakeErp):
         in_use = sum(company.active for company in self.all_companies())
         return in_use, len(self.companies) - in_use
 
-    def project(self, number: int) -> ExistingProject | None:
-        with self.call("project"):
-            found = self.projects.get(number)
-            return (
-                ExistingProject(number, found.name, client_id=self.client_ids.get(number, "")) if found else None
-            )
-
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         names = super().changed_vouchers(accounts, since=since, until=until)
         return [*names, *(f"{year}-1-{number}" for year, number in self.vouchers)]

@@ -167,6 +167,18 @@ def test_a_refused_invoice_whose_customer_is_there_needs_a_person_as_ever(world:
     assert link_of(world, "7") == "10001"
 
 
+def test_a_project_that_another_process_has_just_made_is_not_taken_for_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begin()
+    world.moment.put(factories.invoice("9", kid="refuse me"))
+    monkeypatch.setattr(world.erp, "existing_projects", lambda _: [])  # as what was free is remembered to be so
+    world.receive(INVOICE, "9")
+    world.run()
+    assert world.job(INVOICE, "9").message == "KID is wrong."
+    assert link_of(world, "8", PROJECT) == "1"
+
+
 def test_a_customer_remade_in_moment_takes_the_place_of_the_one_that_is_gone(world: World) -> None:
     world.begin()
     world.moment.put(factories.customer("70"))
