@@ -4,16 +4,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
 from models.admin.job_actions import ActionResult, JobAction, audit_entry
 from models.database import Database
-from models.enums import EntityType, JobState, Lane, titled
+from models.enums import EntityType, JobState, Lane, Record, titled
 from models.inbox.job_updates import update_by
 from models.inbox.transitions import Event
 from models.schema.locks import locked
-from models.schema.statements import upsert
+from models.schema.statements import job_of, upsert
 from models.schema.tables import AuditRow, MatchQuestionRow, SyncJobRow
 
 NEW = "new"
@@ -83,6 +84,12 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
         deed = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
         session.execute(insert(AuditRow).values(audit_entry(job, deed)))
         return ActionResult(1, frozenset({Lane(job.connection_id, entity_type)}))
+
+
+def withdraw(session: Session, connection_id: int, record: Record) -> None:
+    """Delete what was asked and answered about a record."""
+    job = select(SyncJobRow.id).where(job_of(connection_id, record)).scalar_subquery()
+    session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id == job))
 
 
 def answer_text(entity_type: EntityType, choice: str) -> Message:

@@ -156,10 +156,15 @@ class SyncContext:
         links.remove(self.database, self.connection.id, record)
 
     def release_link(self, record: Record, *, because: Message) -> None:
-        """End a link that does not hold any more: the record is identified anew, and what needs it waits."""
+        """End a link that does not hold any more: the record is identified anew, and what needs it waits.
+
+        What a person said of one that Moment has lost was said of one that it had.
+        """
         self._known.pop(record, None)
         with self.database.transaction() as session:
             links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=self.clock())
+            if because == GONE:
+                match_questions.withdraw(session, self.connection.id, record)
 
     def is_lost(self, entity_type: EntityType, number: int) -> bool:
         """Tell whether 24SevenOffice does not have a customer or project any more.

@@ -17,6 +17,9 @@ from sync.rules.normalization import clean, organization_key, organization_numbe
 
 MAX_NAME_LENGTH = 200
 
+SAID = "said"
+"""In place of a fingerprint: a person has said which customer one is that Moment does not have any more."""
+
 MAX_NAMES_SHOWN = 5
 """Candidates that a mail names; the page tells them all."""
 
@@ -86,16 +89,21 @@ class Customers:
         return refused | {item.job.id: each for item, each in saved}
 
     def _gone(self, job: SyncJob) -> Success:
-        """Release the link of a customer that Moment does not have any more, unless a person says who it is."""
-        number = self._desk.answers([job]).get(job.id, "")
-        if number.isdecimal() and not self._desk.is_lost(EntityType.CUSTOMER, int(number)):
-            self._desk.save_link(job.record, remote_id=number)
+        """Release the link of a customer that Moment does not have any more, unless a person named it since."""
+        link = self._desk.link(job.record)
+        said = self._desk.answers([job]).get(job.id, "") if link is None else ""
+        number = link.remote_id if link and link.fingerprint == SAID else said
+        if number.isdecimal() and not self._is_taken_or_lost(job.record, number):
+            self._desk.save_link(job.record, remote_id=number, fingerprint=SAID)
             told = msg(
                 "Moment does not have this customer any more. What is left of it goes to {number}.", number=number
             )
             return Success(Outcome.SYNCED, message=told)
         self._desk.release_link(job.record, because=GONE)
         return skipped(msg("Moment does not have this customer any more."), error_code="gone")
+
+    def _is_taken_or_lost(self, record: Record, number: str) -> bool:
+        return self._desk.is_taken(record, number) or self._desk.is_lost(EntityType.CUSTOMER, int(number))
 
     def _existing(self, job: SyncJob, customer: Customer) -> int | None:
         """Find the customer that an attempt which broke off may have saved, unless a person says who it is."""

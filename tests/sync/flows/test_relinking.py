@@ -242,6 +242,58 @@ def test_an_invoice_of_a_customer_that_moment_deleted_goes_where_a_person_says(w
     assert world.job(INVOICE, "9").outcome is Outcome.SYNCED
 
 
+def match_by_hand(world: World) -> None:
+    """Have a person say which of two alike customer 7 is, and Moment lose it afterwards."""
+    for number in (10001, 10002):
+        world.erp.companies[number] = Company(number, "Nordlys Arkitekter AS", "923609016")
+    world.moment.put(factories.customer("7"))
+    world.receive(CUSTOMER, "7")
+    world.run()
+    match_questions.answer(world.database, world.job(CUSTOMER, "7").id, "10001", actor="kari", now=world.now)
+    world.run()
+    assert link_of(world, "7") == "10001"
+    del world.moment.customers["7"]
+    del world.erp.companies[10002]
+
+
+def test_who_a_customer_was_said_to_be_while_moment_had_it_does_not_hold_afterwards(world: World) -> None:
+    match_by_hand(world)
+    for _ in range(2):
+        world.receive(CUSTOMER, "7")
+        world.run()
+        assert (link_of(world, "7"), world.job(CUSTOMER, "7").error_code) == (None, "gone")
+    say(world, "7", "10001")
+    for _ in range(2):
+        world.run()
+        assert link_of(world, "7") == "10001"
+        world.receive(CUSTOMER, "7")
+
+
+def test_an_invoice_of_a_customer_merged_in_moment_needs_a_person_also_if_matched_before(world: World) -> None:
+    match_by_hand(world)
+    world.moment.put(factories.customer("70", number="10001"))
+    world.receive(CUSTOMER, "70")
+    world.run()
+    match_questions.answer(world.database, world.job(CUSTOMER, "70").id, "10001", actor="kari", now=world.now)
+    world.run()
+    post(world)
+    assert (link_of(world, "7"), link_of(world, "70")) == (None, "10001")
+    assert world.job(CUSTOMER, "7").error_code == "gone"
+    assert world.job(INVOICE, "9").error_code == "dependency_gone"
+
+
+def test_who_a_lost_customer_is_said_to_be_does_not_hold_once_another_has_the_number(world: World) -> None:
+    match_by_hand(world)
+    world.receive(CUSTOMER, "7")
+    world.run()
+    job_id = world.job(CUSTOMER, "7").id
+    relink(world.database, job_id, "10001", actor="kari", now=world.now)
+    world.moment.put(factories.customer("70", number="10001"))
+    links.save(world.database, world.connection.id, Record(CUSTOMER, "70"), links.Link("10001"), now=world.now)
+    world.run()
+    assert (link_of(world, "7"), world.job(CUSTOMER, "7").error_code) == (None, "gone")
+
+
 def test_a_link_that_cannot_be_replaced_in_full_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.begin()
 
