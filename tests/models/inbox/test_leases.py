@@ -1,7 +1,9 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, text
 
 from models.admin import job_actions
 from models.admin.job_actions import ActionResult
@@ -15,6 +17,7 @@ from models.inbox.enqueue import enqueue
 from models.inbox.leases import Lease, LeaseLostError
 from models.inbox.links import Link
 from models.inbox.transitions import Event
+from models.schema.tables import SyncJobRow
 from tests.factories import NOW
 from tests.models import outages
 from tests.models.completed_jobs import ended
@@ -264,3 +267,22 @@ def test_a_batch_that_shows_nothing_ends_no_period_of_another_lane(database: Dat
     receive(database, lane, "2")
     assert take(database, lane, now=NOW + 5 * MINUTE) == []
     assert take(database, lane, now=NOW + 10 * MINUTE) == ["2"]
+
+
+def test_what_an_outage_held_up_is_locked_in_one_order_with_what_ends_it(database: Database, lane: Lane) -> None:
+    receive(database, lane, "1")
+    lease = leased(database, lane)
+    receive(database, lane, "2", now=NOW + MINUTE)
+    outages.fail(database, lane.connection_id, retry_after=10 * MINUTE, now=NOW)
+    lock = select(SyncJobRow.record_id).with_for_update(skip_locked=True)
+    waiting = select(func.count()).select_from(text("pg_stat_activity"))
+    waiting = waiting.where(text("datname = current_database() AND wait_event_type = 'Lock'"))
+    with ThreadPoolExecutor(1) as threads:
+        with database.transaction() as another:  # which has the first, and wants the second
+            assert another.scalar(lock.where(SyncJobRow.record_id == "1"))
+            completing = threads.submit(complete, database, lease)
+            while not database.scalar(waiting) and not completing.done():
+                pass
+            assert another.scalar(lock.where(SyncJobRow.record_id == "2"))
+        completing.result()
+    assert see(database, lane, "2").due_at == NOW

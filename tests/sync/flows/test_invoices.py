@@ -8,6 +8,8 @@ from sqlalchemy import delete
 from models.admin import discrepancies, job_actions, job_list
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome, Record
+from models.inbox import links
+from models.inbox.links import Link
 from models.schema.tables import LinkRow, SyncJobRow
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError, UnavailableError
 from sync.records import Company, Entry, ExportStatus, FiscalYear, LedgerLine, ProjectDraft, SetupPart
@@ -366,6 +368,18 @@ def test_a_draft_whose_link_is_gone_is_not_posted_after_posting_changed(world: W
     )
     world.run()
     assert (world.erp.vouchers, world.job(EntityType.INVOICE, "9").error_code) == ({}, "unseen_draft")
+
+
+def test_a_draft_whose_link_could_not_be_saved_is_not_left_a_second_time(world: World) -> None:
+    world.change_settings(posting="draft")
+    world.erp.keeps_drafts = True
+    links.save(world.database, world.connection.id, Record(EntityType.INVOICE, "5"), Link("2026/1"), now=world.now)
+    put(world)
+    sync(world)
+    assert world.job(EntityType.INVOICE, "9").error_code == "taken"
+    world.later(hours=1)
+    sync(world)
+    assert (len(world.erp.drafts), world.job(EntityType.INVOICE, "9").error_code) == (1, "unseen_draft")
 
 
 def test_24sevenoffice_being_down_costs_nothing_but_time(world: World) -> None:
