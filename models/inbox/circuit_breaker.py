@@ -18,6 +18,7 @@ from i18n.messages import Message, msg
 from models.connections import repository
 from models.connections.alert_outbox import Alert, AlertType, queue_alert
 from models.database import Database
+from models.enums import EntityType, JobState, Outcome
 from models.inbox.job_updates import concerns
 from models.inbox.transitions import VERIFICATION_DELAY, Event
 from models.schema.locks import FOR_NO_KEY_UPDATE
@@ -147,14 +148,17 @@ def record_poll_failure(
         record_batch(session, connection_id, synced=False, problems=[problem], now=now, jitter=jitter)
 
 
-def record_poll_success(database: Database, connection_id: int, *, failed_polls: int, now: datetime) -> None:
-    """End an outage that nothing but ``failed_polls`` has met; nothing that waits has met it then.
+def record_poll_success(
+    database: Database, connection_id: int, *, entity_types: Collection[EntityType], now: datetime
+) -> None:
+    """End an outage, unless a job of these types has met it and waits: that may need the other system, and probes.
 
-    Where jobs have met it too, a poll proves nothing: they may need the other system, and are tried again anyway.
+    Nothing is released then, since nothing that waits has met the outage.
     """
+    failing = and_(ConnectionRow.id == connection_id, ConnectionRow.consecutive_failures > 0)
     with database.transaction() as session:
-        row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-        if 0 < row.consecutive_failures <= failed_polls:
+        row = session.scalar(select(ConnectionRow).where(failing).with_for_update(key_share=True))
+        if row and not row.paused_because and not _has_met_job(session, row, entity_types):
             _record_recovery(session, row, now=now)
 
 
@@ -211,6 +215,19 @@ def _lock_if_concerned(
     concerned: ColumnElement[bool] = true() if problems else troubled if synced else probed
     query = select(ConnectionRow).where(ConnectionRow.id == connection_id, concerned)
     return session.scalar(query.with_for_update(key_share=True))
+
+
+def _has_met_job(session: Session, row: ConnectionRow, entity_types: Collection[EntityType]) -> bool:
+    """Say whether a job that has failed since the outage began is still to be synced."""
+    ahead = or_(concerns(Event.RECOVERED), SyncJobRow.state == JobState.RUNNING)
+    query = select(SyncJobRow.id).where(
+        SyncJobRow.connection_id == row.id,
+        SyncJobRow.entity_type.in_(entity_types),
+        ahead,
+        SyncJobRow.outcome == Outcome.FAILED,
+        SyncJobRow.completed_at >= row.outage_since,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _pause(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime) -> bool:

@@ -1,10 +1,10 @@
 """Cursors: how far an entity type of a connection has been polled, how that went, and how soon it is due again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, false, func, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models.database import Database
@@ -74,10 +74,20 @@ def move(
     return database.scalar(moved.returning(table.position))
 
 
-def failures(database: Database, *lanes: Lane) -> int:
-    """Tell how many polls of these lanes have failed in a row."""
-    theirs = or_(false(), *(of_lane(CursorRow, lane) for lane in lanes))
-    return database.scalar(select(func.sum(CursorRow.failures)).where(theirs)) or 0
+def failures(database: Database, lane: Lane) -> int:
+    """Count the polls of a lane that have failed in a row."""
+    return database.scalar(select(CursorRow.failures).where(of_lane(CursorRow, lane))) or 0
+
+
+def unanswered_since(database: Database, connection_id: int, types: Collection[EntityType]) -> datetime | None:
+    """Read since when (UTC) none of these types could be polled; None where the last poll of one went through.
+
+    A want of requests does not count.
+    """
+    failed = func.max(CursorRow.failing_since).filter(CursorRow.failures > 0)
+    theirs = and_(CursorRow.connection_id == connection_id, CursorRow.entity_type.in_(types))
+    unanswered = failed > func.coalesce(func.max(CursorRow.polled_at), "-infinity")
+    return database.scalar(select(failed).where(theirs).having(unanswered))
 
 
 def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool, now: datetime) -> None:

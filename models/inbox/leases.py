@@ -148,6 +148,12 @@ def last_synced(database: Database, lane: Lane) -> datetime | None:
     return database.scalar(select(LaneRow.synced_at).where(of_lane(LaneRow, lane)))
 
 
+def has_synced(database: Database, connection_id: int, *, since: datetime) -> bool:
+    """Say whether a record of a connection was synced after an instant (UTC): both systems answered then."""
+    synced = and_(LaneRow.connection_id == connection_id, LaneRow.synced_at > since)
+    return database.scalar(select(LaneRow.synced_at).where(synced).limit(1)) is not None
+
+
 def note_sending(database: Database, job_ids: Sequence[int], *, sent_as: str) -> None:
     """Note how jobs are sent, before they are: whoever verifies them later looks in that place."""
     jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_(job_ids)))

@@ -1,24 +1,48 @@
-"""What polls say about an outage: they meet it where nothing else happens, and end what only they have met."""
+"""What polls say about an outage: they meet one where nothing else happens, and end one that no job waits for.
 
+A list that fails is no outage while its system answers anything else: another list, or a record that is synced.
+That is for :mod:`sync.polling.stalled` to report.
+"""
+
+from collections.abc import Collection
 from datetime import datetime
 
 from models.connections.alert_outbox import AlertType
+from models.connections.repository import Connection
 from models.database import Database
-from models.inbox import circuit_breaker
+from models.enums import EntityType
+from models.inbox import circuit_breaker, cursors, leases
 from sync.engine.outcomes import connection_problem
 from sync.errors import AnswerTooLargeError, SyncError
 
 
 def record_failure(
-    database: Database, connection_id: int, error: SyncError, *, now: datetime, jitter: float
+    database: Database,
+    connection: Connection,
+    polled: Collection[EntityType],
+    error: SyncError,
+    *,
+    now: datetime,
+    jitter: float,
 ) -> None:
-    """Count a poll that failed for the circuit breaker, where it says that a system is down."""
+    """Count polls of these types that ended without any answer, where the error says that a system is down."""
     problem = connection_problem(error)
-    if problem and problem.alert_type is AlertType.OUTAGE and not isinstance(error, AnswerTooLargeError):
-        circuit_breaker.record_poll_failure(database, connection_id, problem, now=now, jitter=jitter)
+    if not problem or problem.alert_type is not AlertType.OUTAGE or isinstance(error, AnswerTooLargeError):
+        return
+    if _is_unanswered(database, connection.id, polled):
+        circuit_breaker.record_poll_failure(database, connection.id, problem, now=now, jitter=jitter)
 
 
-def record_success(database: Database, connection_id: int, *, failed: int, now: datetime) -> None:
-    """Tell the circuit breaker that the polls of a system succeeded, after ``failed`` in a row that did not."""
-    if failed:
-        circuit_breaker.record_poll_success(database, connection_id, failed_polls=failed, now=now)
+def record_success(
+    database: Database, connection: Connection, polled: Collection[EntityType], *, now: datetime
+) -> None:
+    """End an outage, as a system answers the polls of these types; not while the other system answers none."""
+    types = connection.settings.entity_types
+    if not _is_unanswered(database, connection.id, types.difference(polled)):
+        circuit_breaker.record_poll_success(database, connection.id, entity_types=types, now=now)
+
+
+def _is_unanswered(database: Database, connection_id: int, types: Collection[EntityType]) -> bool:
+    """Say whether the last polls of these types have all failed, and nothing was synced since they began to."""
+    since = cursors.unanswered_since(database, connection_id, types)
+    return since is not None and not leases.has_synced(database, connection_id, since=since)

@@ -1,6 +1,6 @@
 """The polls of one connection; what goes wrong waits for the next one."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 import structlog
@@ -8,7 +8,7 @@ import structlog
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane
 from models.inbox import cursors
-from sync.errors import AnswerTooLargeError, MisconfiguredError, SyncError, UnavailableError
+from sync.errors import AnswerTooLargeError, MisconfiguredError, RateLimitedError, SyncError, UnavailableError
 from sync.polling import outages, polls, schedule
 from sync.polling.polls import PollResult
 from sync.polling.schedule import PollRound
@@ -43,31 +43,31 @@ def expenses_due(container: Container, *, every: float) -> PollRound:
 def poll_moment(container: Container, connection_id: int) -> set[Lane]:
     """Enqueue what has changed in Moment, and return the lanes that have something to do.
 
-    It ends at the first answer that says that Moment is away: the next types would only wait for it as well.
+    It ends where Moment gives no answer before it has given one: the other types would only wait for it as well.
+    Those whose polls fail go last, so that a list that is broken holds up no other.
     """
     connection = container.connections.get(connection_id)
     if not connection.is_available(container.clock()):  # it was when the poll was sent
         return set()
     types = sorted(connection.settings.entity_types - {EntityType.EXPENSE})
-    lanes, found = [Lane(connection_id, each) for each in types], set[Lane]()
-    failed, moment = cursors.failures(container.database, *lanes), container.moment(connection.settings)
-    whole = True
+    lanes = [Lane(connection_id, each) for each in types]
+    lanes.sort(key=lambda lane: cursors.failures(container.database, lane))
+    moment, answered, found = container.moment(connection.settings), False, set[Lane]()
     for lane in lanes:
         try:
             polled = polls.poll_moment(
                 container.database, moment, lane, now=container.clock(), lag=container.moment_clock.lag
             )
         except SyncError as error:
-            _failed(container, connection, error)
-            whole = False
-            if _concerns_all(error):
-                break
-            continue
-        _log_missed(lane, polled)
-        if polled.received:
-            found.add(lane)
-    if whole:
-        outages.record_success(container.database, connection.id, failed=failed, now=container.clock())
+            _failed(container, connection, types, error, answered=answered)
+            if _concerns_all(error, answered=answered):
+                return found
+        else:
+            _log_missed(lane, polled)
+            if polled.received:
+                found.add(lane)
+        answered = True
+    outages.record_success(container.database, connection, types, now=container.clock())
     return found
 
 
@@ -77,7 +77,6 @@ def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
     if not connection.is_available(container.clock()):
         return set()
     lane, erp = Lane(connection_id, EntityType.EXPENSE), container.cached_erp(connection).for_polls()
-    failed = cursors.failures(container.database, lane)
     try:
         received = polls.poll_expenses(
             container.database,
@@ -88,15 +87,17 @@ def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
             lag=container.twentyfour_clock.lag,
         )
     except SyncError as error:
-        _failed(container, connection, error)
+        _failed(container, connection, [EntityType.EXPENSE], error, answered=False)
         return set()
-    outages.record_success(container.database, connection.id, failed=failed, now=container.clock())
+    outages.record_success(container.database, connection, [EntityType.EXPENSE], now=container.clock())
     return {lane} if received else set()
 
 
-def _concerns_all(error: SyncError) -> bool:
-    """Tell whether an error is of the system or the settings, hence would meet the next poll too."""
-    return isinstance(error, UnavailableError | MisconfiguredError) and not isinstance(error, AnswerTooLargeError)
+def _concerns_all(error: SyncError, *, answered: bool) -> bool:
+    """Say whether an error would meet the next poll too: no answer is about one list where another was given."""
+    if answered or isinstance(error, AnswerTooLargeError):
+        return isinstance(error, MisconfiguredError | RateLimitedError)
+    return isinstance(error, UnavailableError | MisconfiguredError)
 
 
 def _log_missed(lane: Lane, polled: PollResult) -> None:
@@ -110,11 +111,18 @@ def _log_missed(lane: Lane, polled: PollResult) -> None:
         )
 
 
-def _failed(container: Container, connection: Connection, error: SyncError) -> None:
+def _failed(
+    container: Container,
+    connection: Connection,
+    types: Collection[EntityType],
+    error: SyncError,
+    *,
+    answered: bool,
+) -> None:
     """Leave it to the next poll, unless nothing can work before a person has corrected the settings."""
     log.warning("poll_failed", connection=connection.id, because=error.message)
+    now, random = container.clock(), container.runner.random
     if isinstance(error, MisconfiguredError):
         container.runner.pause(connection, error)
-    outages.record_failure(
-        container.database, connection.id, error, now=container.clock(), jitter=container.runner.random()
-    )
+    elif not answered:
+        outages.record_failure(container.database, connection, types, error, now=now, jitter=random())

@@ -2,68 +2,95 @@ from datetime import datetime
 
 import pytest
 
+from models.admin import job_actions
+from models.admin.job_filter import JobFilter
 from models.enums import EntityType, Lane
-from models.inbox import circuit_breaker, cursors
-from sync.engine.outcomes import connection_problem
 from sync.errors import AnswerTooLargeError, RateLimitedError, SyncError, UnavailableError
 from sync.polling import outages
 from sync.polling.polls import poll_moment
+from tests import factories
 from tests.sync.conftest import World
 
 AWAY = UnavailableError("Moment is down.")
 
 
-@pytest.fixture
-def customers(world: World) -> Lane:
-    return Lane(world.connection.id, EntityType.CUSTOMER)
-
-
-def poll(world: World, lane: Lane, error: SyncError | None = None) -> None:
-    """Poll as a worker does, a while later."""
+def poll(world: World, error: SyncError | None = None, *, entity_type: EntityType = EntityType.CUSTOMER) -> None:
+    """Poll one type as a worker does, a while later."""
     world.later(minutes=6)
-    failed = cursors.failures(world.database, lane)
+    lane = Lane(world.connection.id, entity_type)
     world.moment.fails_before["changed"] = [error]
     try:
         poll_moment(world.database, world.moment, lane, now=world.now)
     except SyncError as heard:
-        outages.record_failure(world.database, lane.connection_id, heard, now=world.now, jitter=0.5)
+        outages.record_failure(world.database, world.connection, [entity_type], heard, now=world.now, jitter=0.5)
     else:
-        outages.record_success(world.database, lane.connection_id, failed=failed, now=world.now)
+        outages.record_success(world.database, world.connection, [entity_type], now=world.now)
 
 
 def open_until(world: World) -> datetime | None:
     return world.connections.get(world.connection.id).breaker_open_until
 
 
-def test_an_outage_that_only_polls_have_met_is_ended_by_a_poll(world: World, customers: Lane) -> None:
+def test_an_outage_that_only_polls_have_met_is_ended_by_a_poll(world: World) -> None:
     for _ in range(3):
-        poll(world, customers, AWAY)
+        poll(world, AWAY)
     assert open_until(world)
     assert [alert_type for alert_type, _ in world.mails()] == ["outage"]
-    poll(world, customers)
+    poll(world)
     assert open_until(world) is None
     assert [alert_type for alert_type, _ in world.mails()] == ["outage", "recovered"]
 
 
-def test_an_outage_that_jobs_have_met_too_is_not_ended_by_a_poll(world: World, customers: Lane) -> None:
-    for _ in range(3):
-        poll(world, customers, AWAY)
-    problem = connection_problem(AWAY)
-    assert problem
-    with world.database.transaction() as session:
-        circuit_breaker.record_batch(
-            session, world.connection.id, synced=False, problems=[problem], now=world.now, jitter=0.5
+@pytest.fixture
+def met_by_a_job(world: World) -> World:
+    """An outage of 24SevenOffice, which one invoice has met that waits."""
+    world.begin()
+    world.moment.put(factories.invoice("9"))
+    world.receive(EntityType.INVOICE, "9")
+    world.erp.fails_before["post"] = [AWAY] * 4
+    for _ in range(4):
+        world.run()
+        world.later(minutes=2)
+    assert [alert_type for alert_type, _ in world.mails()] == ["outage"]
+    return world
+
+
+def test_an_outage_that_a_job_has_met_is_not_ended_by_a_poll(met_by_a_job: World) -> None:
+    poll(met_by_a_job, AWAY)
+    poll(met_by_a_job)
+    assert open_until(met_by_a_job)
+    assert [alert_type for alert_type, _ in met_by_a_job.mails()] == ["outage"]
+
+
+@pytest.mark.parametrize("by", ["dismissed", "switched off"])
+def test_an_outage_that_no_job_waits_for_any_more_is_ended_by_a_poll(met_by_a_job: World, by: str) -> None:
+    world = met_by_a_job
+    if by == "dismissed":
+        job = world.job(EntityType.INVOICE, "9").id
+        job_actions.dismiss(
+            world.database, JobFilter(ids=frozenset({job})), because="", actor="kari", now=world.now
         )
-    poll(world, customers)
-    assert open_until(world)
+    else:
+        world.change_settings(entity_types=["customer", "project"])
+    poll(world)
+    assert open_until(world) is None
+    assert [alert_type for alert_type, _ in world.mails()] == ["outage", "recovered"]
+
+
+def test_a_list_that_fails_while_records_are_synced_is_no_outage(world: World) -> None:
+    poll(world, AWAY)
+    world.later(minutes=1)
+    world.begin()
+    for _ in range(5):
+        poll(world, AWAY)
+    assert open_until(world) is None
+    assert world.mails() == []
 
 
 @pytest.mark.parametrize(
     "error", [AnswerTooLargeError("It is too much."), RateLimitedError("None are left.", error_code="budget")]
 )
-def test_a_poll_that_shows_no_outage_does_not_open_the_circuit_breaker(
-    world: World, customers: Lane, error: SyncError
-) -> None:
+def test_a_poll_that_shows_no_outage_does_not_open_the_circuit_breaker(world: World, error: SyncError) -> None:
     for _ in range(10):
-        poll(world, customers, error)
+        poll(world, error)
     assert open_until(world) is None
