@@ -51,7 +51,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 def shared_now() -> datetime:
     """Tell the instant by the clock that hosts share."""
-    return get_container().clock()
+    return get_container().shared_clock()
 
 
 class App(Celery):
@@ -67,8 +67,8 @@ class SharedClockRequest(Request):
 
     def maybe_expire(self) -> Literal[True] | None:
         """Tell whether it came too late; PostgreSQL is asked only if it seems so, in Celery's own thread."""
-        container, expires = get_container(), self.expires
-        if expires is None or container.shared_clock.at_hand() <= expires or container.clock() <= expires:
+        shared_clock, expires = get_container().shared_clock, self.expires
+        if expires is None or shared_clock.at_hand() <= expires or shared_clock() <= expires:
             return None
         revoked.add(self.id)
         return True

@@ -26,11 +26,14 @@ SAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class _Measurement:
-    """That it was an instant, in UTC, at a count of seconds; ``skew`` is how far the host was ahead."""
+    """That it was an instant, in UTC, at a count of seconds.
+
+    ``skew`` is how far the host was ahead, None where that is not known: the instant is by its own clock then.
+    """
 
     instant: datetime
     seconds: float
-    skew: timedelta
+    skew: timedelta | None
     due_after: float
 
 
@@ -55,12 +58,12 @@ class Clock:
     ) -> None:
         self._server_time, self._wall, self._monotonic = server_time, wall, monotonic
         self._measuring = Lock()
-        self._last = _Measurement(wall(), monotonic(), skew=timedelta(), due_after=0)
+        self._last = _Measurement(wall(), monotonic(), skew=None, due_after=0)
 
     def __call__(self) -> datetime:
         last = self._last
-        is_first = last.due_after == 0  # before it nothing is known, so whoever comes meanwhile waits
-        if self._monotonic() - last.seconds >= last.due_after and self._measuring.acquire(blocking=is_first):
+        unknown = last.skew is None  # so every other thread waits for the answer
+        if self._monotonic() - last.seconds >= last.due_after and self._measuring.acquire(blocking=unknown):
             try:
                 if self._last is last:
                     self._last = self._measured()
@@ -68,27 +71,39 @@ class Clock:
                 self._measuring.release()
         return self.at_hand()
 
+    def measured(self) -> datetime:
+        """Tell the instant for what is stored; raises DatabaseUnavailableError until PostgreSQL has told it."""
+        now = self()
+        if self._last.skew is None:
+            raise DatabaseUnavailableError("The database has not told the time yet.")
+        return now
+
     def at_hand(self) -> datetime:
         """Tell the instant by what is known already, without asking PostgreSQL."""
         return self._at(self._last)
 
     @property
-    def skew(self) -> timedelta:
-        """How far the host's own clock was ahead of PostgreSQL's when that was asked last; below zero: behind."""
+    def skew(self) -> timedelta | None:
+        """How far the host's own clock was ahead of PostgreSQL's when that was asked last; below zero: behind.
+
+        None where it has not answered yet.
+        """
         self()
         return self._last.skew
 
     @property
     def is_off(self) -> bool:
-        """Whether the host's own clock is so wrong that nothing should be trusted to it."""
-        return abs(self.skew) > MAX_SKEW
+        """Whether the host's own clock is so wrong that nothing should be trusted to it, or may be."""
+        skew = self.skew
+        return skew is None or abs(skew) > MAX_SKEW
 
     def _measured(self) -> _Measurement:
         try:
             samples = [self._sample() for _ in range(SAMPLES)]
         except DatabaseUnavailableError:
             last = self._last
-            return _Measurement(self._at(last), self._monotonic(), last.skew, due_after=RETRIED_EVERY)
+            pause = RETRIED_EVERY if last.skew is not None else 0
+            return _Measurement(self._at(last), self._monotonic(), last.skew, due_after=pause)
         _, instant, seconds = min(samples, key=lambda sample: sample[0])
         skew = self._wall() - timedelta(seconds=self._monotonic() - seconds) - instant
         return _Measurement(instant, seconds, skew, due_after=MEASURED_EVERY)

@@ -66,7 +66,7 @@ class Container:
         self.metrics = Metrics(settings.metrics_token)
         self.database = Database(settings.database_url, pool_size=settings.worker_threads + 2)
         self.shared_clock = Clock(self.database.server_time, wall=clock, monotonic=monotonic)
-        self.clock: Callable[[], datetime] = self.shared_clock
+        self.clock: Callable[[], datetime] = self.shared_clock.measured
         self.redis = _redis(settings.redis_url)
         self.mailer = Mailer(settings.smtp_url, timeout=settings.answer_seconds)
         self.tracer = Tracer(settings.otel_exporter_otlp_endpoint, self.redis)

@@ -77,6 +77,34 @@ def test_nobody_goes_by_the_hosts_own_clock_while_it_is_measured_first() -> None
         assert second.result() == (True, NOW)
 
 
+def test_a_clock_that_postgresql_has_told_nothing_yet_counts_as_wrong_until_it_does() -> None:
+    host = Host(MINUTES)
+    host.is_cut_off = True
+    assert host.clock.is_off
+    assert host.clock.skew is None
+    with pytest.raises(DatabaseUnavailableError):
+        host.clock.measured()
+    host.is_cut_off, host.ahead = False, timedelta()
+    assert host.clock.measured() == host.true()
+    assert not host.clock.is_off
+
+
+@pytest.mark.parametrize("ahead", [timedelta(), MINUTES])
+def test_of_several_answers_the_fastest_counts_and_its_way_takes_half_of_its_time(ahead: timedelta) -> None:
+    host, ways = Host(ahead), iter([(0, 4), (0.5, 0.5), (3, 0)])
+
+    def server_time() -> datetime:
+        there, back = next(ways)
+        host.passed += there
+        said = host.true()
+        host.passed += back
+        return said
+
+    clock = Clock(server_time, wall=lambda: host.true() + ahead, monotonic=lambda: host.passed)
+    assert clock() == host.true()
+    assert clock.skew == ahead
+
+
 def test_the_clock_goes_on_while_postgresql_is_away() -> None:
     host = Host(MINUTES)
     host.clock()
@@ -100,6 +128,19 @@ def test_a_host_whose_clock_is_off_drains_no_lane_and_is_reported_once(
     assert [each.type for each in told] == [AlertType.CLOCK]
 
 
+def test_a_worker_that_has_not_measured_its_clock_yet_drains_no_lane(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueue(container.database, connection.id, [Record(EntityType.CUSTOMER, "62788973")], now=clock())
+    host = Host(timedelta())
+    host.is_cut_off = True
+    monkeypatch.setattr(container, "shared_clock", host.clock)
+    tasks.sync_customers(connection.id)
+    lane = Lane(connection.id, EntityType.CUSTOMER)
+    assert states(container.database, lane, ["62788973"]) == {"62788973": JobState.QUEUED}
+    assert alert_outbox.pending_alerts(container.database, "books@example.com") == []
+
+
 def test_what_hosts_compare_is_by_postgresqls_clock(container: Container, connection: Connection) -> None:
     assert abs(container.clock() - container.database.server_time()) < timedelta(seconds=1)
     assert container.runner.clock is container.clock
@@ -108,7 +149,7 @@ def test_what_hosts_compare_is_by_postgresqls_clock(container: Container, connec
 
 def test_beat_goes_by_postgresqls_clock_too(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also by the timetable that it reads from its file."""
-    monkeypatch.setattr(container, "clock", lambda: NOW)
+    monkeypatch.setattr(container, "shared_clock", lambda: NOW)
     assert app.now() == NOW
     timetable = pickle.loads(pickle.dumps(app.conf.beat_schedule))  # noqa: S301 - as beat's own file
     assert {each["schedule"].now() for each in timetable.values()} == {NOW}

@@ -20,7 +20,11 @@ def is_off(container: Container) -> bool:
     """Tell whether this host is to leave lanes to others, and see to it that somebody is told why."""
     if not container.shared_clock.is_off:
         return False
-    seconds = container.shared_clock.skew.total_seconds()
+    skew = container.shared_clock.skew
+    if skew is None:
+        log.warning("clock_not_measured")
+        return True
+    seconds = skew.total_seconds()
     log.error("clock_is_off", seconds=round(seconds))
     try:
         first = container.redis.set(ALERTED, "", nx=True, ex=ALERT_SECONDS)
