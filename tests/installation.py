@@ -26,7 +26,7 @@ from models.inbox.transitions import Event
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
 from worker import container as worker_container
 from worker.container import Container
-from worker.queues import QUEUES
+from worker.queues import QUEUE_OF, QUEUES
 
 T = TypeVar("T")
 
@@ -94,6 +94,13 @@ def messages(container: Container) -> list[tuple[str, int]]:
     """What waits in the queues: tasks and the numbers of their connections, the first of each to be taken first."""
     waiting = [json.loads(each) for queue in QUEUES for each in container.redis.lrange(queue, 0, -1)]
     return [(each["headers"]["task"], json.loads(each["headers"]["argsrepr"])[0]) for each in reversed(waiting)]
+
+
+def queued_polls(container: Container) -> list[tuple[int, int]]:
+    """Read which connections Moment's polls wait for, each with its turn, the first to be taken first."""
+    waiting = [json.loads(each) for each in container.redis.lrange(QUEUE_OF["poll_moment"], 0, -1)]
+    given = [json.loads(each["headers"]["argsrepr"]) for each in reversed(waiting)]
+    return [(number, turn) for number, turn in given]
 
 
 def failed_job(

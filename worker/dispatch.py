@@ -13,7 +13,6 @@ from redis.exceptions import RedisError
 from models.enums import Lane
 from worker.celery_app import app
 from worker.container import get_container
-from worker.queues import QUEUE_OF
 from worker.schedule import GRACE_SECONDS
 
 log = structlog.get_logger()
@@ -23,6 +22,14 @@ LANE_DEBOUNCE_SECONDS = 60
 
 UNSENT_SECONDS = 5
 """How long a message holds up the next one until Redis has taken it: Redis may freeze in between."""
+
+OPERATION, POLLS = "run_operation", ("poll_moment", "poll_expenses")
+
+TURNS = "polls_sent"
+"""The key under which Redis counts the polls that are sent: the number of each is its turn."""
+
+BEGUN_SECONDS = 24 * 3600
+"""How long it is known which polls had been sent when one began: longer than any message waits."""
 
 OPERATION_DEBOUNCE_SECONDS = 300
 """The same for an operation; while it runs its lease keeps others from it."""
@@ -37,14 +44,28 @@ def dispatch_polls(task: str, intervals: Mapping[int, timedelta], *, limit: int 
     """Send connections their polls, at most so many and the first of them first.
 
     One that was sent its poll within half of its interval between two polls is passed over: it is on its way, or
-    it failed just now. What no worker has taken up after that is dropped, so that polls that hang do not pile up.
+    it failed just now. Polls are made in the order in which they were sent, however long that takes, since every
+    message has its turn (:func:`is_wanted`).
     """
     waits = ((task, number, interval.total_seconds() / 2) for number, interval in intervals.items())
     _send(waits, limit=limit)
 
 
+def is_wanted(task: str, connection_id: int, turn: int) -> bool:
+    """Say whether no other poll of the connection has begun since the message with this turn was sent.
+
+    So polls that hang do not pile up, and none is dropped before its connection was polled.
+    """
+    redis, key = get_container().redis, f"begun:{connection_id}:{task}"
+    begun, sent = (int(redis.get(each) or 0) for each in (key, TURNS))
+    if 0 < turn <= begun <= sent:  # less was sent where Redis has lost the count
+        return False
+    redis.set(key, sent, ex=BEGUN_SECONDS)
+    return True
+
+
 def dispatch_operations(operation_ids: Iterable[int]) -> None:
-    _send(("run_operation", operation_id, OPERATION_DEBOUNCE_SECONDS) for operation_id in operation_ids)
+    _send((OPERATION, operation_id, OPERATION_DEBOUNCE_SECONDS) for operation_id in operation_ids)
 
 
 def clear_pending(lane: Lane) -> None:
@@ -76,9 +97,10 @@ def _send(messages: Iterable[tuple[str, int, float]], *, limit: int | None = Non
                 return
             key, ttl = _key(task, number), max(1, int(seconds * 1000))
             if container.redis.set(key, "", nx=True, px=min(ttl, UNSENT_SECONDS * 1000)):
-                expires = seconds + GRACE_SECONDS if task in QUEUE_OF else None
+                turn = [container.redis.incr(TURNS)] if task in POLLS else []
+                expires = seconds + GRACE_SECONDS if task == OPERATION else None
                 app.send_task(
-                    task, args=[number], retry=False, expires=expires, headers=container.tracer.headers()
+                    task, args=[number, *turn], retry=False, expires=expires, headers=container.tracer.headers()
                 )
                 container.redis.pexpire(key, ttl)  # does nothing where a worker has the message already
                 sent += 1

@@ -62,13 +62,15 @@ def poll_all_expenses() -> None:
 
 
 @app.task(name="poll_moment")
-def poll_moment(connection_id: int) -> None:
-    dispatch.dispatch_lanes(polls.poll_moment(get_container(), connection_id))
+def poll_moment(connection_id: int, turn: int = 0) -> None:
+    if dispatch.is_wanted("poll_moment", connection_id, turn):
+        dispatch.dispatch_lanes(polls.poll_moment(get_container(), connection_id))
 
 
 @app.task(name="poll_expenses")
-def poll_expenses(connection_id: int) -> None:
-    dispatch.dispatch_lanes(polls.poll_expenses(get_container(), connection_id))
+def poll_expenses(connection_id: int, turn: int = 0) -> None:
+    if dispatch.is_wanted("poll_expenses", connection_id, turn):
+        dispatch.dispatch_lanes(polls.poll_expenses(get_container(), connection_id))
 
 
 @app.task(name="run_operation")

@@ -7,7 +7,7 @@ import pytest
 
 from local.servers import Server
 from models.enums import EntityType, Lane
-from tests.installation import eventually, messages
+from tests.installation import eventually, messages, queued_polls
 from worker import dispatch
 from worker.celery_app import app
 from worker.container import Container, clock
@@ -92,10 +92,42 @@ def test_without_redis_nothing_is_sent_and_nothing_breaks(container: Container, 
     assert ("sync_invoices", 1) in messages(container)
 
 
-def test_a_poll_that_nobody_took_up_before_the_next_is_dropped_and_a_lane_is_not(container: Container) -> None:
+def test_only_an_operation_is_dropped_that_nobody_took_up_before_the_next(
+    container: Container,
+) -> None:
+    dispatch.dispatch_operations([1])
     dispatch.dispatch_polls("poll_moment", {1: timedelta(minutes=5)})
     dispatch.dispatch_lanes([Lane(1, EntityType.INVOICE)])
-    (poll,), (lane,) = (container.redis.lrange(queue, 0, -1) for queue in (QUEUE_OF["poll_moment"], LANES))
-    dropped_at = datetime.fromisoformat(json.loads(poll)["headers"]["expires"])
-    assert timedelta(minutes=2) < dropped_at - clock() < timedelta(minutes=5)
-    assert json.loads(lane)["headers"]["expires"] is None
+    queues = (QUEUE_OF["run_operation"], QUEUE_OF["poll_moment"], LANES)
+    waiting = [json.loads(each) for queue in queues for each in container.redis.lrange(queue, 0, 0)]
+    operation, *others = (each["headers"]["expires"] for each in waiting)
+    assert timedelta(minutes=5) < datetime.fromisoformat(operation) - clock() < timedelta(minutes=7)
+    assert others == [None, None]
+
+
+def test_a_poll_that_begins_answers_all_that_were_sent_before_it(
+    container: Container,
+) -> None:
+    send_poll(container)
+    first, second = send_poll(container), send_poll(container)
+    assert dispatch.is_wanted("poll_moment", 1, first)
+    assert not dispatch.is_wanted("poll_moment", 1, first)
+    assert not dispatch.is_wanted("poll_moment", 1, second)
+    assert dispatch.is_wanted("poll_moment", 2, second)
+    assert dispatch.is_wanted("poll_expenses", 1, second)
+    assert dispatch.is_wanted("poll_moment", 1, send_poll(container))
+
+
+def test_polls_go_on_where_redis_has_lost_count_of_them(container: Container) -> None:
+    for _ in range(3):
+        last = send_poll(container)
+    assert dispatch.is_wanted("poll_moment", 1, last)
+    container.redis.delete(dispatch.TURNS)
+    assert dispatch.is_wanted("poll_moment", 1, send_poll(container))
+
+
+def send_poll(container: Container) -> int:
+    """Send connection 1 a poll, as if none were on its way, and tell its turn."""
+    dispatch.forget()
+    dispatch.dispatch_polls("poll_moment", {1: timedelta(minutes=5)})
+    return queued_polls(container)[-1][1]

@@ -15,10 +15,11 @@ from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import leases, missed_webhooks
 from models.inbox.enqueue import enqueue
 from tests.factories import NOW, settings
-from tests.installation import failed_job, messages
+from tests.installation import failed_job, messages, queued_polls
 from worker import heartbeat, tasks
 from worker.container import Container, clock
-from worker.jobs import diagnostics
+from worker.jobs import diagnostics, polls
+from worker.queues import QUEUE_OF
 
 CUSTOMER, PROJECT, DRAFT = "62788973", "62788980", "106939080"
 
@@ -84,6 +85,37 @@ def test_all_connections_that_work_are_polled(container: Container, connection: 
     container.connections.pause(paused.id, "for a test", now=clock())
     tasks.poll_all()
     assert messages(container) == [("poll_moment", connection.id)]
+
+
+def test_each_connection_has_its_turn_however_long_a_round_of_polls_takes(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beat asks for five rounds before the first poll ends, and for a sixth while they are made."""
+    other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=clock())
+    polled = list[int]()
+
+    def poll(_: Container, connection_id: int) -> set[Lane]:
+        polled.append(connection_id)
+        return set()
+
+    monkeypatch.setattr(polls, "poll_moment", poll)
+    for _ in range(5):
+        beat(container)
+    take(container, 3)
+    beat(container)
+    take(container, 9)
+    assert polled == [connection.id, other.id, connection.id, other.id]
+
+
+def beat(container: Container) -> None:
+    container.redis.delete(*container.redis.keys("dispatched:*") or "-")
+    tasks.poll_all()
+
+
+def take(container: Container, count: int) -> None:
+    for number, turn in queued_polls(container)[:count]:
+        container.redis.rpop(QUEUE_OF["poll_moment"])
+        tasks.poll_moment(number, turn)
 
 
 def test_a_poll_finds_what_no_webhook_reported(
