@@ -3,12 +3,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, literal_column, select, table
 
 from models.admin import job_actions
 from models.admin.job_actions import ActionResult
 from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView
+from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record
@@ -19,6 +20,7 @@ from models.inbox.links import Link
 from models.inbox.transitions import Event
 from models.schema.tables import SyncJobRow
 from tests.factories import NOW
+from tests.installation import eventually
 from tests.models import outages
 from tests.models.completed_jobs import ended
 
@@ -269,20 +271,52 @@ def test_a_batch_that_shows_nothing_ends_no_period_of_another_lane(database: Dat
     assert take(database, lane, now=NOW + 10 * MINUTE) == ["2"]
 
 
-def test_what_an_outage_held_up_is_locked_in_one_order_with_what_ends_it(database: Database, lane: Lane) -> None:
+def test_one_lane_probes_at_a_time_and_nothing_else_is_tried_meanwhile(
+    database: Database, connections: Connections, lane: Lane
+) -> None:
+    other = Lane(lane.connection_id, EntityType.CUSTOMER)
     receive(database, lane, "1")
+    receive(database, other, "2", now=NOW + timedelta(seconds=1))
+    outages.fail(database, lane.connection_id, retry_after=MINUTE, now=NOW)
+    probed = NOW + 2 * MINUTE
+    assert take(database, lane, now=probed) == ["1"]
+    assert not connections.get(lane.connection_id).is_available(probed)
+    assert take(database, other, now=probed + MINUTE / 2) == []
+    assert take(database, other, now=probed + MINUTE) == ["2"]
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_batch_pauses_its_connection_unless_the_settings_were_saved_since(
+    database: Database, connections: Connections, lane: Lane, *, saved: bool
+) -> None:
+    receive(database, lane, "1")
+    lease, connection = leased(database, lane), connections.get(lane.connection_id)
+    if saved:
+        connections.update(connection.id, {"client_id": "7"}, actor="kari", now=NOW + MINUTE)
+    refused = ended(lease.jobs[0], Event.MISCONFIGURED, problem=outages.problem(AlertType.PAUSED))
+    leases.complete(database, lease, [refused], clock=lambda: NOW, seen=connection.updated_at)
+    assert bool(connections.get(connection.id).paused_because) is not saved
+
+
+def test_the_end_of_an_outage_locks_a_batch_and_what_was_held_up_in_one_order(
+    database: Database, lane: Lane
+) -> None:
+    """Another transaction locks both in that order, and never waits for one that waits for it."""
+    receive(database, lane, "1")
+    receive(database, lane, "2", now=NOW + 5 * MINUTE)
+    outages.fail(database, lane.connection_id, retry_after=MINUTE, now=NOW - 2 * MINUTE)
     lease = leased(database, lane)
-    receive(database, lane, "2", now=NOW + MINUTE)
-    outages.fail(database, lane.connection_id, retry_after=10 * MINUTE, now=NOW)
-    lock = select(SyncJobRow.record_id).with_for_update(skip_locked=True)
-    waiting = select(func.count()).select_from(text("pg_stat_activity"))
-    waiting = waiting.where(text("datname = current_database() AND wait_event_type = 'Lock'"))
-    with ThreadPoolExecutor(1) as threads:
-        with database.transaction() as another:  # which has the first, and wants the second
-            assert another.scalar(lock.where(SyncJobRow.record_id == "1"))
-            completing = threads.submit(complete, database, lease)
-            while not database.scalar(waiting) and not completing.done():
-                pass
-            assert another.scalar(lock.where(SyncJobRow.record_id == "2"))
-        completing.result()
-    assert see(database, lane, "2").due_at == NOW
+    first, second = (select(SyncJobRow.id).where(SyncJobRow.record_id == each) for each in "12")
+    with ThreadPoolExecutor() as pool:
+        with database.transaction() as session:
+            session.scalars(first.with_for_update()).one()
+            completed = pool.submit(complete, database, lease)
+            eventually(lambda: waits_for_a_lock(database))
+            assert session.scalars(second.with_for_update(nowait=True)).one()
+        completed.result()
+    assert see(database, lane, "1").outcome is Outcome.SYNCED
+
+
+def waits_for_a_lock(database: Database) -> bool:
+    waiting = literal_column("wait_event_type") == "Lock"
+    return database.scalar(select(func.count()).select_from(table("pg_stat_activity")).where(waiting)) != 0
