@@ -41,6 +41,14 @@ def test_an_outage_that_only_polls_have_met_is_ended_by_a_poll(world: World) -> 
     assert [alert_type for alert_type, _ in world.mails()] == ["outage", "recovered"]
 
 
+def test_a_poll_that_ends_after_the_connection_was_paused_announces_no_recovery(world: World) -> None:
+    for _ in range(3):
+        poll(world, AWAY)
+    world.connections.pause(world.connection.id, "for a test", now=world.now)
+    poll(world)
+    assert [alert_type for alert_type, _ in world.mails()] == ["outage"]
+
+
 @pytest.fixture
 def met_by_a_job(world: World) -> World:
     """An outage of 24SevenOffice, which one invoice has met that waits."""

@@ -155,6 +155,28 @@ def test_two_lists_that_are_broken_are_no_outage_either(world: Polled) -> None:
     assert world.poll_moment() == [PROJECT, CUSTOMER, INVOICE]
 
 
+def test_a_list_that_breaks_in_a_round_that_was_answered_prolongs_no_outage(
+    world: Polled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One invoice has met an outage, once; two more failures would open the circuit breaker."""
+    world.begin()
+    world.moment.put(factories.invoice("9"))
+    world.receive(INVOICE, "9")
+    world.erp.fails_before["post"] = [DOWN]
+    world.run()
+    listed = world.moment.modified
+
+    def modified(*args: Any, **kwargs: Any) -> Any:
+        world.later(seconds=1)
+        return listed(*args, **kwargs)
+
+    monkeypatch.setattr(world.moment, "modified", modified)
+    for broken in (PROJECT, INVOICE, PROJECT):
+        world.break_moment(broken)
+        world.poll()
+    assert world.connections.get(world.connection.id).breaker_open_until is None
+
+
 @pytest.mark.parametrize("system", ["moment", "24sevenoffice"])
 def test_the_only_list_of_a_system_may_be_broken_while_records_are_synced(world: Polled, system: str) -> None:
     world.begin()
