@@ -33,7 +33,7 @@ def extract_all() -> Catalog:
 
 
 def updated(language: Language) -> str:
-    """Tell what the file should be: all that is said, what is no longer said left out."""
+    """Return what the file should be: all that is said, what is no longer said left out."""
     known = catalog(language)
     known.update(extract_all(), no_fuzzy_matching=True, update_creation_date=False)
     head = file_of(language).read_text().partition("\n\n")[0].strip()

@@ -38,7 +38,7 @@ def joined(*texts: str, between: str = "; ") -> Message:
 
 
 def translate(text: str, language: Language) -> str:
-    """Tell a sentence in a language; a text from elsewhere, such as a remote system's own, stays as it is."""
+    """Return a sentence in a language; a text from elsewhere, such as a remote system's own, stays as it is."""
     if not text or not isinstance(text, Message):  # to "" gettext answers with the header of the catalog
         return text
     values = _changed(text.values, partial(translate, language=language))

@@ -26,7 +26,7 @@ class RemoteClock:
         self._system, self._clock, self._lag = system, clock, timedelta()
 
     def lag(self) -> timedelta:
-        """Tell how far it is behind ours; zero where that is little, or it is ahead, or it has not said."""
+        """Return how far it is behind ours; zero where that is little, or it is ahead, or it has not said."""
         return self._lag
 
     def hear(self, headers: Mapping[str, str]) -> None:

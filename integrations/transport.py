@@ -109,7 +109,7 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def _asking(request: PreparedRequest) -> Callable[[], None] | None:
-    """Tell what is asked before each piece of a request that writes; of a file only now."""
+    """Return what is asked before each piece of a request that writes; of a file only now."""
     if isinstance(request.body, bytes | str | None):
         return write_deadline.check
     write_deadline.check()

@@ -75,7 +75,7 @@ def _engine_url(url: SecretStr) -> URL:
 
 
 def _timeouts() -> dict[str, Any]:
-    """Tell how patient either end is with the other: ours as libpq's settings, PostgreSQL's as its own."""
+    """Return how patient either end is with the other: ours as libpq's settings, PostgreSQL's as its own."""
     silence = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
     options = {
         "timezone": "UTC",
@@ -154,7 +154,7 @@ class Database:
             return connection.scalar(query)
 
     def server_time(self) -> datetime:
-        """Tell the instant (UTC) by PostgreSQL's clock, which all hosts share. Raises DatabaseUnavailableError."""
+        """Return the time (UTC) of PostgreSQL's clock, which all hosts share. Raises DatabaseUnavailableError."""
         with self.statement() as connection:
             now: datetime = connection.scalars(select_(func.clock_timestamp())).one()
         return now
@@ -215,7 +215,7 @@ def downgrade(url: SecretStr, *, to: str) -> None:
 
 
 def is_behind(database: Database) -> bool:
-    """Tell whether the tables are older than this program, or not there; newer ones are those of an upgrade."""
+    """Return whether the tables are older than this program, or not there; newer ones are those of an upgrade."""
     try:
         with database.statement() as connection:
             version = connection.scalar(text("select version_num from alembic_version"))

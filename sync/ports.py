@@ -53,7 +53,7 @@ class ProjectExpenses(Protocol):
     def find_expense(self, external_id: str) -> str | None: ...
 
     def expenses_from(self, first: date) -> Iterator[ExistingExpense]:
-        """Tell the expenses with an external id that are dated on or after a day, and perhaps some of before.
+        """Return the expenses with an external id that are dated on or after a day, and perhaps some of before.
 
         One that cannot be read comes along as ``unreadable``.
         """
@@ -72,7 +72,7 @@ class ProjectExpenses(Protocol):
         """Remove an expense; False where it no longer exists. Raises RejectedError for one that is invoiced."""
 
     def attachments(self, expense_id: str) -> Sequence[str] | None:
-        """Tell the names of an expense's files; None where the expense no longer exists."""
+        """Return the names of an expense's files; None where the expense no longer exists."""
 
     def attach(self, expense_id: str, *, name: str, media_type: str, content: BinaryIO) -> None:
         """Upload a file, read from ``content`` a piece at a time; not safe to repeat."""
@@ -82,7 +82,7 @@ class SupplierVouchers(Protocol):
     """What suppliers' vouchers look like in the ledger of the ERP."""
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
-        """Tell the vouchers with a line on these accounts created or changed in a span of UTC, in one call.
+        """Return the vouchers with a line on these accounts created or changed in a span of UTC, in one call.
 
         Perhaps also some with a line on an account between these. A voucher is named by its fiscal year, its type
         and its number: "2026-4-40001".
@@ -92,7 +92,7 @@ class SupplierVouchers(Protocol):
         """Read all lines of a voucher, hidden ones too; none where it does not exist (any more)."""
 
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
-        """Tell the documents behind stamps, the numbers that lines and their documents share (S34).
+        """Return the documents behind stamps, the numbers that lines and their documents share (S34).
 
         It takes two calls for each five hundred.
         """
@@ -122,7 +122,7 @@ class Moment(ProjectExpenses, Protocol):
         """Read one invoice, with the account number and tax code of each line."""
 
     def invoices_of(self, first: date, last: date) -> Iterator[Invoice]:
-        """Tell the finalized invoices dated in these days, both included, with lines whatever their transfer.
+        """Return the finalized invoices dated in these days, both included, with lines whatever their transfer.
 
         One that cannot be read comes along as ``unreadable``, also where that is its date.
         """
@@ -131,13 +131,13 @@ class Moment(ProjectExpenses, Protocol):
         """Set the customer number of a customer; safe to repeat."""
 
     def changed(self, entity_type: EntityType, *, since: datetime) -> Iterable[str]:
-        """Tell the ids of the records of a kind changed at or after ``since`` (UTC), and perhaps some more."""
+        """Return the ids of the records of a kind changed at or after ``since`` (UTC), and perhaps some more."""
 
     def modified(self, entity_type: EntityType, *, since: datetime) -> Iterable[ModifiedRecord]:
-        """Tell the same, with the instant at which each was modified last."""
+        """Return the same, with the instant at which each was modified last."""
 
     def invoice_url(self, record_id: str) -> str:
-        """Tell the address where a person opens the invoice in Moment."""
+        """Return the address where a person opens the invoice in Moment."""
 
 
 class Erp(SupplierVouchers, Protocol):
@@ -152,10 +152,10 @@ class Erp(SupplierVouchers, Protocol):
     def company(self, number: int) -> Company | None: ...
 
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
-        """Tell which of these customers and suppliers there are, in one call; what is gone is in no register."""
+        """Return which of these customers and suppliers there are, in one call; what is gone is in no register."""
 
     def all_companies(self) -> Collection[Company]:
-        """Tell all customers and suppliers that there are at this moment.
+        """Return all customers and suppliers that there are at this moment.
 
         It costs two calls for each thousand the first time, and later one for all that has changed since.
         """
@@ -173,24 +173,24 @@ class Erp(SupplierVouchers, Protocol):
         """
 
     def tax_codes(self) -> Mapping[int, str]:
-        """Tell the VAT code of every account in the chart of accounts, empty text where it has none."""
+        """Return the VAT code of every account in the chart of accounts, empty text where it has none."""
 
     def vat_codes(self) -> Mapping[str, Decimal]:
-        """Tell the VAT codes that there are, with their rates in percent."""
+        """Return the VAT codes that there are, with their rates in percent."""
 
     def fiscal_years(self) -> Sequence[FiscalYear]: ...
 
     def next_voucher_number(self, day: date) -> int:
-        """Tell the next number of the series of outgoing invoices in the fiscal year of ``day``."""
+        """Return the next number of the series of outgoing invoices in the fiscal year of ``day``."""
 
     def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
         """Post vouchers of one fiscal year in one call: all of them, or an error that says what may have been."""
 
     def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
-        """Tell the lines in the ledger that carry this invoice number, from the fiscal year around ``day``."""
+        """Return the lines in the ledger that carry this invoice number, from the fiscal year around ``day``."""
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Tell the lines of these days, both included, of outgoing invoices' vouchers and of vouchers with costs.
+        """Return these days' lines, both included, of outgoing invoices' vouchers and of vouchers with costs.
 
         It takes one call for each month. What stands in a journal is not there; hidden lines are.
         """
@@ -202,36 +202,36 @@ class Erp(SupplierVouchers, Protocol):
         """
 
     def identities(self) -> Sequence[Identity]:
-        """Tell which clients the login reaches; needs no session."""
+        """Return which clients the login reaches; needs no session."""
 
 
 class InspectableMoment(Moment, Protocol):
     """What the doctor looks at besides; no flow needs it."""
 
     def last_invoice_number(self, *, since: datetime) -> int | None:
-        """Tell the highest number of the invoices finalized or changed since an instant (UTC), if there is one."""
+        """Return the highest number of the invoices finalized or changed since an instant (UTC), if any."""
 
     def has_activity(self, name: str) -> bool:
-        """Tell whether some project has an open activity of this name (whatever its case)."""
+        """Return whether some project has an open activity of this name (whatever its case)."""
 
     def account_codes(self) -> Mapping[int, str]:
-        """Tell the numbers of the accounts that invoices are booked on, with the VAT code set for each (M13)."""
+        """Return the numbers of the accounts that invoices are booked on, with the VAT code set for each (M13)."""
 
     def account_numbers(self) -> Mapping[str, int]:
-        """Tell the ids of the accounts that invoices are booked on, with their numbers; two may share one."""
+        """Return the ids of the accounts that invoices are booked on, with their numbers; two may share one."""
 
 
 class InspectableErp(Erp, Protocol):
     """What the doctor looks at besides; no flow needs it."""
 
     def identity_id(self) -> str:
-        """Tell which of the clients that the login reaches is worked in.
+        """Return which of the clients that the login reaches is worked in.
 
         Raises MisconfiguredError where that is not clear.
         """
 
     def client_name(self) -> str:
-        """Tell what the client calls itself, as the one who is logged in sees it."""
+        """Return what the client calls itself, as the one who is logged in sees it."""
 
     def count_companies(self) -> tuple[int, int]:
         """Count the customers and suppliers in use and out of use that the beginning of the register tells.

@@ -358,5 +358,5 @@ class BookedVouchers:
 
 
 def is_partial(lines: Sequence[LedgerLine]) -> bool:
-    """Tell whether lines are a part of a voucher only: a whole one balances, counting what is hidden."""
+    """Return whether lines are a part of a voucher only: a whole one balances, counting what is hidden."""
     return sum(line.amount for line in lines) != 0

@@ -109,7 +109,7 @@ class Runner:
     instrumentation: Instrumentation
 
     def drain(self, lane: Lane) -> set[Lane]:
-        """Work one batch of a lane off, and tell which lanes have something to do after it."""
+        """Work one batch of a lane off, and return which lanes have something to do after it."""
         connection = self.connections.get(lane.connection_id)  # before the lease, should it not be readable
         deadline = WriteDeadline(clock=self.clock, monotonic=self.monotonic, lease_ttl=self.lease_ttl)
         now, limit = self.clock(), FLOWS[lane.entity_type].batch_size
@@ -179,7 +179,7 @@ class _Batch:
     instrumentation: Instrumentation
 
     def run(self) -> dict[int, Attempt | NotAttempted]:
-        """Prepare each job and send what is ready; tells by its id how it ended.
+        """Prepare each job and send what is ready; returns by its id how it ended.
 
         Once a system is unavailable or refuses the connection, no further record is tried on it. The lease is kept
         before each further record, since many slow reads take longer than it holds by itself.
@@ -215,7 +215,7 @@ class _Batch:
         return prepared
 
     def _send(self, ready: Sequence[tuple[Prepared, Trace]]) -> dict[int, Attempt | NotAttempted]:
-        """Send what is ready, in one go or each by itself; tells as :meth:`run` does."""
+        """Send what is ready, in one go or each by itself; returns as :meth:`run` does."""
         attempts: dict[int, Attempt | NotAttempted] = {}
         groups = [ready] if ready and self.flow.sends_together else [[each] for each in ready]
         for place, group in enumerate(groups, 1):

@@ -57,7 +57,7 @@ class Databases:
         self._shapes: dict[str, object] = {}
 
     def address(self, name: str) -> str:
-        """Tell the URL of a database."""
+        """Return the URL of a database."""
         return self._server.url.removesuffix("/postgres") + f"/{name}"
 
     def take(self) -> str:

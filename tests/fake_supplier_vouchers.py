@@ -21,7 +21,7 @@ class FakeSupplierVouchers(Remote):
         self.asked: list[tuple[datetime, datetime]] = []
 
     def with_costs(self, first: date, last: date, costs: AccountRanges) -> Mapping[str, Sequence[LedgerLine]]:
-        """Tell the lines of these days, of vouchers with costs and of those that the days cut in two."""
+        """Return the lines of these days, of vouchers with costs and of those that the days cut in two."""
         cut = {
             name: [line for line in lines if first <= line.day <= last] for name, lines in self.purchases.items()
         }

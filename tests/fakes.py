@@ -98,7 +98,7 @@ class FakeMoment(Remote):
             return list(vars(self)[f"{entity_type}s"])
 
     def modified(self, entity_type: EntityType, *, since: datetime) -> Iterable[ModifiedRecord]:
-        """Tell those, too, that were modified before, unless a test says when that was."""
+        """Return those, too, that were modified before, unless a test says when that was."""
         listed = [
             ModifiedRecord(each, self.modified_at.get(each)) for each in self.changed(entity_type, since=since)
         ]

@@ -111,7 +111,7 @@ def failed_job(
     title: str = "Invoice 1024",
     now: datetime | None = None,
 ) -> int:
-    """Have a change that needs a person, and tell its number."""
+    """Have a change that needs a person, and return its number."""
     now, database = now or worker_container.clock(), container.database
     enqueue(database, connection.id, [Record(EntityType.INVOICE, record_id)], now=now)
     lease = leases.acquire(
@@ -142,7 +142,7 @@ def compared(
     amount: int = 240000,
     with_expenses: bool = False,
 ) -> int:
-    """Have the books compared, with an invoice that is missing and a strange voucher, and tell the errand."""
+    """Have the books compared, with an invoice that is missing and a strange voucher, and return the errand."""
     now, day = worker_container.clock(), date(2026, 10, 15)
     errand = container.operations.request(
         OperationType.RECONCILIATION, connection.id, actor="kari@example.com", now=now

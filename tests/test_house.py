@@ -81,7 +81,7 @@ def dotted(path: Path) -> str:
 
 
 def imports(path: Path, modules: dict[str, Path]) -> set[str]:
-    """Tell the modules of ours that a module imports when the program runs."""
+    """Return the modules of ours that a module imports when the program runs."""
     types = {
         inner
         for node in ast.walk(ast.parse(path.read_text()))
@@ -96,7 +96,7 @@ def imports(path: Path, modules: dict[str, Path]) -> set[str]:
 
 
 def cycles(imported: dict[str, set[str]]) -> list[str]:
-    """Tell the modules that are left when those that import nothing more are taken away again and again."""
+    """Return the modules that are left when those that import nothing more are taken away again and again."""
     left = {name: set(names) for name, names in imported.items()}
     while free := [name for name, names in left.items() if not names & set(left)]:
         for name in free:
@@ -105,7 +105,7 @@ def cycles(imported: dict[str, set[str]]) -> list[str]:
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
-    """Tell the name of each function with the number of lines after its docstring."""
+    """Return the name of each function with the number of lines after its docstring."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body

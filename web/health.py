@@ -20,7 +20,7 @@ async def live() -> dict[str, str]:
 
 @router.get("/ready")
 def ready(container: ContainerDep, response: Response) -> dict[str, str]:
-    """Tell what is up; 503 without PostgreSQL, and while its tables are older than this program.
+    """Return what is up; 503 without PostgreSQL, and while its tables are older than this program.
 
     Without Redis or workers notifications are taken all the same, so that is told and no more.
     """

@@ -50,7 +50,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 
 def shared_now() -> datetime:
-    """Tell the instant by the clock that hosts share."""
+    """Return the instant by the clock that hosts share."""
     return get_container().shared_clock()
 
 
@@ -58,7 +58,7 @@ class App(Celery):
     """Tells when messages expire by the clock that hosts share: a wrong one ends no sweep."""
 
     def now(self) -> datetime:
-        """Tell the present instant; Celery's own is that of the host."""
+        """Return the present instant; Celery's own is that of the host."""
         return shared_now()
 
 
@@ -66,7 +66,7 @@ class SharedClockRequest(Request):
     """A message in a worker's hands, which expires by the clock that hosts share."""
 
     def maybe_expire(self) -> Literal[True] | None:
-        """Tell whether it came too late; PostgreSQL is asked only if it seems so, in Celery's own thread."""
+        """Return whether it came too late; PostgreSQL is asked only if it seems so, in Celery's own thread."""
         shared_clock, expires = get_container().shared_clock, self.expires
         if expires is None or shared_clock.at_hand() <= expires or shared_clock() <= expires:
             return None
@@ -98,7 +98,7 @@ def _log(**_: object) -> None:
 
 
 def _briefly(record: logging.LogRecord) -> bool:
-    """Tell in a line what beat tells with its whole stack, whenever Redis is not there to take a message."""
+    """Log in a line what beat logs with its whole stack, whenever Redis is not there to take a message."""
     if record.exc_info and isinstance(record.args, tuple):
         record.msg, record.args, record.exc_info = "%s", record.args[:1], None
     return True

@@ -72,14 +72,14 @@ class Clock:
         return self.at_hand()
 
     def measured(self) -> datetime:
-        """Tell the instant for what is stored; raises DatabaseUnavailableError until PostgreSQL has told it."""
+        """Return the instant for what is stored; raises DatabaseUnavailableError until PostgreSQL has told it."""
         now = self()
         if self._last.skew is None:
             raise DatabaseUnavailableError("The database has not told the time yet.")
         return now
 
     def at_hand(self) -> datetime:
-        """Tell the instant by what is known already, without asking PostgreSQL."""
+        """Return the instant by what is known already, without asking PostgreSQL."""
         return self._at(self._last)
 
     @property

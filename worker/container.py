@@ -100,7 +100,7 @@ class Container:
         self._erps_lock = Lock()
 
     def is_alive(self) -> bool:
-        """Tell whether beat, Redis and a worker have swept lately. Raises RedisError."""
+        """Return whether beat, Redis and a worker have swept lately. Raises RedisError."""
         return heartbeat.is_alive(self.redis)
 
     def record_urls(self, job: JobView) -> RecordUrls:

@@ -23,7 +23,7 @@ def is_alive(redis: Redis) -> bool:
 
 
 def is_unresponsive(app: Celery, redis: Redis) -> bool:
-    """Tell whether the worker on this host gives no answer, although Redis is there to bring it."""
+    """Return whether the worker on this host gives no answer, although Redis is there to bring it."""
     try:
         redis.ping()
         return not app.control.ping(destination=[default_nodename("")], timeout=PING_SECONDS)

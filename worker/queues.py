@@ -37,7 +37,7 @@ QUEUE_OF = {task: queue for queue, tasks in TASKS.items() for task in tasks}
 
 
 def threads_beside(lane_threads: int) -> Mapping[str, int]:
-    """Tell how many threads each queue but that of the lanes has."""
+    """Return how many threads each queue but that of the lanes has."""
     half = lane_threads // 2
     polls_of_moment, others = half // 2, half // 4
     return {

@@ -18,7 +18,7 @@ EXPENSE_SECONDS = 10
 
 
 def beat_schedule(settings: Settings, *, now: Callable[[], datetime]) -> dict[str, dict[str, Any]]:
-    """Tell which task comes round how often; one that was not run long after its next turn is dropped.
+    """Return which task comes round how often; one that was not run long after its next turn is dropped.
 
     ``now`` tells the instant by which that is: a function of a module, as beat keeps its timetable in a file.
     """

@@ -82,7 +82,7 @@ class AlertEmail:
         return max(0, len(self.alerts) - MAX_ALERTS_SHOWN)
 
     def by_company(self) -> dict[str, list[PendingAlert]]:
-        """Tell what is shown under the name of each company, the one with the most urgent first."""
+        """Return what is shown under the name of each company, the one with the most urgent first."""
         shown: dict[str, list[PendingAlert]] = {}
         for alert in self.alerts[:MAX_ALERTS_SHOWN]:
             shown.setdefault(alert.connection, []).append(alert)

@@ -85,7 +85,7 @@ class ReadCache(Generic[K, V]):
         self._lock = Lock()
 
     def get(self, key: K, *, read: Callable[[], V | None], suffices: Callable[[V], bool] = bool) -> V | None:
-        """Tell what was read, or read it anew where that does not suffice; what is not there is not remembered."""
+        """Return what was read, or read it anew where that does not suffice; what is missing is not remembered."""
         with self._lock:
             value = self._values.get(key)
         if value is None or not suffices(value):

@@ -40,7 +40,7 @@ class Call:
     def no_answer(
         self, what: Message, *, answered: bool = True, retry_after: timedelta | None = None
     ) -> SyncError:
-        """Tell the consequence where no readable answer came: ``what`` says what Moment did instead.
+        """Return the consequence where no readable answer came: ``what`` says what Moment did instead.
 
         ``answered`` says that Moment is done with the call, however badly.
         """
@@ -54,7 +54,7 @@ class Call:
         return OutcomeUnknownError(unsure, error_code="moment_uncertain", otherwise=away if answered else None)
 
     def too_large(self, limit: int) -> SyncError:
-        """Tell the consequence where an answer was broken off at ``limit`` bytes."""
+        """Return the consequence where an answer was broken off at ``limit`` bytes."""
         what = msg("sent more than {size} MiB", size=limit // 1024**2)
         if not self.repeatable:
             return self.no_answer(what)
@@ -100,7 +100,7 @@ class Call:
         return RejectedError(gone, error_code="moment_gone")
 
     def no_such_company(self) -> SyncError:
-        """Tell the consequence where even a list is not found."""
+        """Return the consequence where even a list is not found."""
         return MisconfiguredError(
             msg("Moment has no company {company}.", company=self.company),
             error_code="moment_company",
@@ -109,7 +109,7 @@ class Call:
 
 
 def _message_of(body: bytes) -> str:
-    """Tell what Moment says of a refusal. How it says it is not documented, hence every text in the JSON."""
+    """Return what Moment says of a refusal. How it says it is not documented, hence every text in the JSON."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

@@ -61,7 +61,7 @@ class ExpenseGateway:
         return self._make_activity(project_id, name)
 
     def has_activity(self, name: str) -> bool:
-        """Tell whether some project has an open activity of this name.
+        """Return whether some project has an open activity of this name.
 
         One written with other capitals may not pass Moment's filter, so some of all activities are looked at too.
         """
@@ -170,7 +170,7 @@ def _values(draft: ExpenseDraft) -> dict[str, object]:
 
 
 def _ledger_values(draft: ExpenseDraft) -> dict[str, object]:
-    """Tell what the ledger decides of an expense, for as long as it is there."""
+    """Return what the ledger decides of an expense, for as long as it is there."""
     return {
         "projectId": _reference(draft.project_id),
         "description": draft.description,

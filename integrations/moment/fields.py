@@ -25,7 +25,7 @@ _MAX_SHOWN_LENGTH = 80
 
 
 def record_id(value: object) -> str:
-    """Tell an id as text, empty for what cannot be one; the text is safe in a path."""
+    """Return an id as text, empty for what cannot be one; the text is safe in a path."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if 0 < value < _MAX_ID else ""
     return value if isinstance(value, str) and _ID.fullmatch(value) else ""

@@ -86,7 +86,7 @@ class MomentGateway(ExpenseGateway):
         self._client.write("PATCH", path, {"customerNumber": str(number)}, repeatable=True)
 
     def changed(self, entity_type: EntityType, *, since: datetime) -> Iterable[str]:
-        """Tell the ids of what changed; of invoices, only the finalized ones."""
+        """Return the ids of what changed; of invoices, only the finalized ones."""
         return (each.id for each in self.modified(entity_type, since=since))
 
     def modified(self, entity_type: EntityType, *, since: datetime) -> Iterable[ModifiedRecord]:
@@ -178,7 +178,7 @@ def _may_have_changed(values: Mapping[str, object], since: datetime) -> bool:
 
 
 def _instant(values: Mapping[str, object]) -> datetime | None:
-    """Tell when a record was modified last; None where it says no more than a day, or no zone."""
+    """Return when a record was modified last; None where it says no more than a day, or no zone."""
     try:
         changed = datetime.fromisoformat(str(values.get("lastModifiedDate")))
     except ValueError:

@@ -28,12 +28,12 @@ _ACCOUNT_REMEDY = msg("Correct the financial account in Moment, then try again."
 
 
 def is_finalized(values: Mapping[str, object]) -> bool:
-    """Tell whether an invoice is past changing. A state that we do not know is not: it may still become so."""
+    """Return whether an invoice is past changing. A state that we do not know is not: it may still become so."""
     return values.get("invoiceState") == FINALIZED
 
 
 def number_of(values: Mapping[str, object]) -> int | None:
-    """Tell an invoice's number, if it has one. Raises RejectedError for one that is no number."""
+    """Return an invoice's number, if it has one. Raises RejectedError for one that is no number."""
     return Fields(values, _REMEDY, record=values.get("id")).whole("invoiceNumber")
 
 
@@ -156,12 +156,12 @@ def _lines(fields: Fields, account: Chart) -> Iterator[InvoiceLine]:
 
 
 def chart(rows: Iterable[Mapping[str, object]]) -> dict[str, Fields]:
-    """Tell the financial accounts by their ids, as two may share a number."""
+    """Return the financial accounts by their ids, as two may share a number."""
     return {record_id(values.get("id")): _account(values) for values in rows}
 
 
 def account_codes(rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
-    """Tell the numbers of accounts with their VAT codes, empty text where they have none (assumption M13).
+    """Return the numbers of accounts with their VAT codes, empty text where they have none (assumption M13).
 
     One without a number is left out, as no invoice can be booked on it. Raises RejectedError for a value that
     does not fit.
@@ -171,7 +171,7 @@ def account_codes(rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
 
 
 def account_numbers(rows: Iterable[Mapping[str, object]]) -> dict[str, int]:
-    """Tell the ids of accounts with their numbers; leaves out and raises as :func:`account_codes`."""
+    """Return the ids of accounts with their numbers; leaves out and raises as :func:`account_codes`."""
     found = chart(rows).items()
     return {account_id: number for account_id, each in found if (number := each.whole("accountNumber"))}
 

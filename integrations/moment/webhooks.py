@@ -12,7 +12,7 @@ from models.enums import Record
 
 
 def read(body: bytes) -> Record | None:
-    """Tell which record a notification is about, None where it names none. Raises ValueError for no JSON."""
+    """Return which record a notification is about, None where it names none. Raises ValueError for no JSON."""
     try:
         notification = json.loads(body)
     except RecursionError as error:

@@ -122,7 +122,7 @@ class OpenIdConnectProvider:
         return told
 
     def _proven(self, id_token: str, *, nonce: str, keys: Any) -> dict[str, Any]:  # noqa: ANN401 - as JSON has it
-        """Tell what an ID token claims, once it is proven: by the provider, for us, now, for this sign-in."""
+        """Return what an ID token claims, once it is proven: by the provider, for us, now, for this sign-in."""
         claims = jwt.decode(id_token, KeySet.import_key_set(keys), algorithms=ALGORITHMS).claims
         jwt.JWTClaimsRegistry(
             now=int(self._clock().timestamp()),

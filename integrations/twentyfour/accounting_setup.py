@@ -86,19 +86,19 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.CHART)
     def tax_codes(self) -> Mapping[int, str]:
-        """Tell the TaxNo of every account, empty text where it has none (GetAccountList)."""
+        """Return the TaxNo of every account, empty text where it has none (GetAccountList)."""
         accounts = self._session.call("Account", "GetAccountList") or []
         return {account.AccountNo: str(account.TaxNo or "") for account in accounts}
 
     @_cached(SetupPart.VAT_CODES)
     def vat_codes(self) -> Mapping[str, Decimal]:
-        """Tell the TaxNo of every VAT code that there is, with its rate (GetTaxCodeList)."""
+        """Return the TaxNo of every VAT code that there is, with its rate (GetTaxCodeList)."""
         codes = self._session.call("Account", "GetTaxCodeList") or []
         return {str(code.TaxNo): _percent(code.TaxRate) for code in codes}
 
     @_cached(SetupPart.FISCAL_YEARS)
     def fiscal_years(self) -> Sequence[FiscalYear]:
-        """Tell the fiscal years that are set up (GetFiscalYears)."""
+        """Return the fiscal years that are set up (GetFiscalYears)."""
         years = self._session.call("Transaction", "GetFiscalYears") or []
         return [
             FiscalYear(starts=day_of(year.StartingDate), ends=_last_day(year.EndingDate), locked=year.IsLocked)
@@ -106,18 +106,18 @@ class AccountingSetup(CachedReader):
         ]
 
     def year_of(self, day: date) -> FiscalYear:
-        """Tell the fiscal year around a day, or the calendar year where none is set up."""
+        """Return the fiscal year around a day, or the calendar year where none is set up."""
         around = (year for year in self.fiscal_years() if year.starts <= day <= year.ends)
         return next(around, _calendar_year(day.year))
 
     def year_numbered(self, number: int) -> FiscalYear:
-        """Tell the fiscal year of this number, or the calendar year where none is set up."""
+        """Return the fiscal year of this number, or the calendar year where none is set up."""
         named = (year for year in self.fiscal_years() if year.number == number)
         return next(named, _calendar_year(number))
 
     @_cached(SetupPart.VOUCHER_TYPE)
     def outgoing_invoice(self) -> VoucherType:
-        """Tell the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none."""
+        """Return the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none."""
         types = self._session.call("Account", "GetTypeList") or []
         found = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
         if not found:
@@ -155,6 +155,6 @@ def _calendar_year(number: int) -> FiscalYear:
 
 
 def _last_day(end: datetime) -> date:
-    """Tell the last day of a year: it comes before ``end``, and is the last of its month in any case."""
+    """Return the last day of a year: it comes before ``end``, and is the last of its month in any case."""
     last = day_of(end - timedelta(seconds=1))
     return last.replace(day=calendar.monthrange(last.year, last.month)[1])

@@ -20,14 +20,14 @@ MIN_CHUNK = 1024  # bytes, should 24SevenOffice tell no sensible length
 
 
 def chunk_size(session: Session) -> int:
-    """Tell how many bytes of a file fit into an answer, where base64 makes a third more (GetMaxRequestLength)."""
+    """Return how many bytes of a file fit into one answer, base64 adding a third (GetMaxRequestLength)."""
     kilobytes: int = session.call("Attachment", "GetMaxRequestLength")
     fitting = (kilobytes * 1024 - ENVELOPE_BYTES) // 4 * 3
     return min(max(fitting, MIN_CHUNK), MAX_CHUNK)
 
 
 def of_stamps(session: Session, stamps: Collection[int]) -> dict[int, VoucherFiles]:
-    """Tell the documents behind stamps, in the order of their ids (GetFileInfo, assumption S34).
+    """Return the documents behind stamps, in the order of their ids (GetFileInfo, assumption S34).
 
     What is found does not say whether it is approved. So it takes two calls, one of them for those that are, but
     only one where there are no documents.
@@ -67,7 +67,7 @@ def fetched(
 def _download(
     session: Session, file: VoucherFile, content: BinaryIO, *, chunk: int, renew_lease: Callable[[], None]
 ) -> bytes:
-    """Write a document to ``content``, and tell its md5; one that ends before its size is told by that."""
+    """Write a document to ``content``, and return its md5; one that ends before its size is told by that."""
     size: int = session.call("Attachment", "GetSize", file=file.handle)
     checksum = md5(usedforsecurity=False)
     while (offset := content.tell()) < size:
@@ -90,7 +90,7 @@ def _agrees(checksum: str | None, digest: bytes) -> bool:
 
 @contextmanager
 def _explaining_if_gone(session: Session, file: VoucherFile) -> Iterator[None]:
-    """Tell a document that is gone from a service that fails: no fault says which, but the register does."""
+    """Distinguish a document that is gone from a service that fails: no fault says which, the register does."""
     try:
         yield
     except UnavailableError as error:

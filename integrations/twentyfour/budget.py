@@ -137,7 +137,7 @@ class Budget:
         self._redis.delete(f"{scripts.OF_CONNECTION}{self._connection_id}")
 
     def usage(self) -> Usage | None:
-        """Tell how the budget stands; None while Redis is away."""
+        """Return how the budget stands; None while Redis is away."""
         try:
             hour, events, polls, left, reserved, blocked, now = self._look(
                 keys=scripts.KEYS[:4], args=[self._ticks(), *self._hour()]
@@ -148,7 +148,7 @@ class Budget:
         return Usage(hour, max(0, left), events, polls, reserved, until)
 
     def record_response(self, status: int, headers: Mapping[str, str]) -> timedelta | None:
-        """Obey what an answer says of the limit, and tell how long to wait if it was refused for it.
+        """Obey what an answer says of the limit, and return how long to wait if it was refused for it.
 
         How many requests are left goes along with the next one that is asked for, as it costs no time there.
         """
@@ -212,7 +212,7 @@ class Budget:
         return RateLimitedError(message, error_code="budget", retry_after=wait)
 
     def _hour(self) -> tuple[int, int]:
-        """Tell the limit of an hour and how many of it are reserved."""
+        """Return the limit of an hour and how many of it are reserved."""
         limit = self._limits.per_hour
         return limit, limit * self._limits.reserve_percent // 100
 

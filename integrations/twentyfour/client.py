@@ -180,7 +180,7 @@ def _operation(request: requests.PreparedRequest) -> str:
 
 
 def _record(operation: str, message: bytes, answer: bytes | str) -> None:
-    """Tell what was said, save where it is a password or a document."""
+    """Return what was said, save where it is a password or a document."""
     if operation not in {"Login", "GetIdentitiesWithCredential"}:
         call_log.record_call(
             operation, request=message, response="a chunk" if operation == "DownloadChunk" else answer
@@ -197,7 +197,7 @@ def _body(response: requests.Response) -> bytes:
 
 
 def _never_sent(error: requests.RequestException) -> bool:
-    """Tell whether no connection was made, so that 24SevenOffice cannot have heard anything."""
+    """Return whether no connection was made, so that 24SevenOffice cannot have heard anything."""
     cause = error.args[0] if error.args else None
     refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
     return refused or isinstance(error, requests.ConnectTimeout)

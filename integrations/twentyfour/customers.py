@@ -76,7 +76,7 @@ class CustomerIndex(CachedReader):
         self._cache = cache
 
     def companies(self) -> Collection[Company]:
-        """Tell all that there are now (GetCompanySyncList, and GetCompanies for those that are new or changed)."""
+        """Return all that there are (GetCompanySyncList, and GetCompanies for those that are new or changed)."""
         with self._reading:
             name = self._name()
             held = self._cache.load_members(name, _TYPE)
@@ -146,7 +146,7 @@ class CustomerIndex(CachedReader):
 
 
 def _is_current(item: SoapValue, held: _CachedCompany | None) -> bool:
-    """Tell whether nothing has to be read: what we saved is not what anybody will be matched with again."""
+    """Return whether nothing has to be read: what we saved is not what anybody will be matched with again."""
     if held is None:
         return False
     ours = bool(item.ExternalId) and item.ExternalId == held.company.moment_id
@@ -234,7 +234,7 @@ def _search(
 
 
 def _emails(addresses: SoapValue) -> tuple[str, ...]:
-    """Tell each e-mail address once, whatever it is for."""
+    """Return each e-mail address once, whatever it is for."""
     uses = ("Primary", "Invoice", "Work", "Home", "Alternative")
     given = [getattr(addresses, use) for use in uses] if addresses else []
     return tuple(dict.fromkeys(each.Value for each in given if each and each.Value))

@@ -107,7 +107,7 @@ class TwentyFourGateway(LedgerGateway):
         return customers.read(self._session, number)
 
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
-        """Tell which of these customers there are; what is not there is taken out of the customer index."""
+        """Return which of these customers there are; what is not there is taken out of the customer index."""
         found = {company.number for company in customers.detailed(self._session, list(numbers))}
         self._customers.drop(set(numbers) - found)
         return found

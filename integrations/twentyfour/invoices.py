@@ -40,7 +40,7 @@ def post(
 
 
 def next_number(session: Session, day: date, *, voucher_type: VoucherType) -> int:
-    """Tell the next number of the series of outgoing invoices in the fiscal year of ``day`` (GetEntryId)."""
+    """Return the next number of the series of outgoing invoices in the fiscal year of ``day`` (GetEntryId)."""
     entry_id = {"Date": datetime.combine(day, time()), "SortNo": voucher_type.series, "EntryNo": 0}
     answer = session.call("Account", "GetEntryId", argEntryId=entry_id)
     number: int = answer.EntryNo if answer is not None else -1

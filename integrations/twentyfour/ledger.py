@@ -33,7 +33,7 @@ class LedgerGateway:
         return list(map(_ledger_line, self._dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Tell outgoing invoices, whoever entered them (S32), and costs from one reading: requests are scarce.
+        """Return outgoing invoices, whoever entered them (S32), and costs from one reading: requests are scarce.
 
         Where no account is named, nobody wants to know of costs.
         """
@@ -73,7 +73,7 @@ class LedgerGateway:
         return f"{self._setup.year_of(day_of(line.Date)).number}-{line.TransactionTypeId}-{line.TransactionNo}"
 
     def _is_outgoing(self, lines: Sequence[LedgerLine]) -> bool:
-        """Tell an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""
+        """Return an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""
         accounts = {line.account for line in lines}
         invoiced = any(line.system_type in OUTGOING for line in lines)
         return invoiced or (
@@ -123,7 +123,7 @@ def _ledger_line(line: SoapValue) -> LedgerLine:
 
 
 def _dimension(line: SoapValue, type_: str) -> tuple[int | None, str]:
-    """Tell number and name of the customer, supplier or project that a line is on."""
+    """Return number and name of the customer, supplier or project that a line is on."""
     for each in line.Dimensions.Dimension if line.Dimensions else ():
         if each.Type == type_ and (each.Value or "").isdecimal():
             return int(each.Value), each.Name or ""

@@ -113,7 +113,7 @@ def _with_neighbours(numbers: set[int], *, far: bool) -> set[int]:
 
 
 def _held_client_id(project: Any, field: ClientIdField) -> str:  # noqa: ANN401 - what zeep makes of a Project
-    """Tell what a project of 24SevenOffice holds in the field for the client id, empty text where nothing."""
+    """Return what a project of 24SevenOffice holds in the field for the client id, empty text where nothing."""
     held = project[field]
     return "" if held in UNSET else str(held)
 

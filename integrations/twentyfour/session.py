@@ -178,14 +178,14 @@ class Session:
             ) from error
 
     def identities(self) -> Sequence[Identity]:
-        """Tell which clients the login reaches (GetIdentitiesWithCredential); needs no session."""
+        """Return which clients the login reaches (GetIdentitiesWithCredential); needs no session."""
         found = self._authenticate("GetIdentitiesWithCredential") or []
         if found:
             self._store.forget_refusals([self._name(each.Id) for each in found])
         return [Identity(each.Id, each.Client.Name if each.Client else "", not each.IsDisabled) for each in found]
 
     def identity_id(self) -> str:
-        """Tell which client the calls are made in: the login's own, or the only one that it reaches.
+        """Return which client the calls are made in: the login's own, or the only one that it reaches.
 
         Raises MisconfiguredError where that is not clear.
         """

@@ -29,7 +29,7 @@ class AuditEntry:
 
 
 def page(database: Database, scope: Scope, *, users: bool = False, key: Key | None = None) -> Page[AuditEntry]:
-    """Tell a page of what was done to the connections of a scope; to ``users`` as well where it is all of them."""
+    """Return a page of what was done to the connections of a scope; to ``users`` too where it is all of them."""
     query = select(*AuditRow.__table__.c, ConnectionRow.name.label("connection"))
     query = query.outerjoin(ConnectionRow, ConnectionRow.id == AuditRow.connection_id).where(
         within(scope, AuditRow.connection_id)
@@ -45,7 +45,7 @@ def page(database: Database, scope: Scope, *, users: bool = False, key: Key | No
 
 
 def secret_saved_at(database: Database, connection_id: int, setting: str) -> datetime | None:
-    """Tell when a secret setting of a connection got its present value (UTC); None where it is not noted."""
+    """Return when a secret setting of a connection got its present value (UTC); None where it is not noted."""
     title = ConnectionSettings.model_fields[setting].title
     wording = [msg("added"), msg("{setting}: changed", setting=title)]
     query = (

@@ -78,7 +78,7 @@ def totals(database: Database, scope: Scope) -> Totals:
 
 
 def error_code_counts(database: Database, scope: Scope) -> Sequence[ErrorCodeCount]:
-    """Tell for which reasons changes need a person, the most frequent first."""
+    """Return for which reasons changes need a person, the most frequent first."""
     number = func.count()
     query = (
         select(SyncJobRow.error_code, number)
@@ -92,7 +92,7 @@ def error_code_counts(database: Database, scope: Scope) -> Sequence[ErrorCodeCou
 def connection_statuses(
     database: Database, scope: Scope, *, name: str = "", page: int = 1
 ) -> Sequence[ConnectionStatus]:
-    """Tell a page of the connections whose name holds a text, and one more where there is another page."""
+    """Return a page of the connections whose name holds a text, and one more where there is another page."""
     query = _status_query(scope, name).offset((page - 1) * SIZE).limit(SIZE + 1)
     with database.transaction() as session:
         rows = session.execute(query).all()
@@ -139,7 +139,7 @@ def _synced(session: Session, ids: Iterable[int]) -> dict[int, dict[EntityType, 
 
 
 def _problems(session: Session, ids: Iterable[int]) -> dict[int, str]:
-    """Tell what the systems of connections that rest were last heard to say."""
+    """Return what the systems of connections that rest were last heard to say."""
     query = (
         select(SyncJobRow.connection_id, SyncJobRow.message)
         .where(SyncJobRow.connection_id.in_(ids), SyncJobRow.state == JobState.RETRYING)

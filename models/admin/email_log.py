@@ -66,7 +66,7 @@ def page(database: Database, scope: Scope, *, key: Key | None = None) -> Page[Em
 
 
 def pending(database: Database, scope: Scope) -> Sequence[Email]:
-    """Tell the mails that wait, the oldest first."""
+    """Return the mails that wait, the oldest first."""
     query = _emails(scope).where(AlertRow.ended_at.is_(None)).order_by(func.min(AlertRow.created_at))
     with database.transaction() as session:
         return _read(session, query.limit(MAX_PENDING_SHOWN), scope)

@@ -57,7 +57,7 @@ class ErasureResult:
 
 
 def erase_connection(database: Database, connection_id: int, *, actor: str, now: datetime) -> Sequence[str]:
-    """Erase a connection that is paused, and tell which users see none any more.
+    """Erase a connection that is paused, and return which users see none any more.
 
     Raises JobsRunningError where a worker still has records in hand; nothing was erased.
     """

@@ -88,7 +88,7 @@ def show(database: Database, job_id: int) -> JobView | None:
 
 
 def record_name(database: Database, connection_id: int, record: Record) -> str:
-    """Tell the name of a record without what kind it is, "" where nobody has read it."""
+    """Return the name of a record without what kind it is, "" where nobody has read it."""
     return name_in(database.scalar(select(SyncJobRow.title).where(job_of(connection_id, record))) or "")
 
 
@@ -111,13 +111,13 @@ def attempts_page(database: Database, job_id: int, *, key: Key | None) -> Page[A
 
 
 def actions(database: Database, job_id: int) -> Sequence[JobAction]:
-    """Tell what people did about a change, the latest first."""
+    """Return what people did about a change, the latest first."""
     query = select(AuditRow.at, AuditRow.actor, AuditRow.action).where(AuditRow.job_id == job_id)
     return [made_of(JobAction, row) for row in database.rows(query.order_by(AuditRow.id.desc()))]
 
 
 def count(database: Database, job_filter: JobFilter) -> int:
-    """Tell how many changes are wanted; for what a person may do something about, which is never most of them."""
+    """Return how many jobs are wanted; for what a person may do something about, which is never most of them."""
     query = select(func.count()).select_from(SyncJobRow).where(*job_filter.conditions(SyncJobRow))
     return database.scalar(query) or 0
 

@@ -47,7 +47,7 @@ def ask(database: Database, job_id: int, candidates: Sequence[Candidate], *, now
 
 
 def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
-    """Tell the candidates of a change whose question is open; none where it waits for no answer."""
+    """Return the candidates of a change whose question is open; none where it waits for no answer."""
     query = select(MatchQuestionRow.candidates).join(SyncJobRow, SyncJobRow.id == MatchQuestionRow.job_id)
     open_ = SyncJobRow.state == JobState.NEEDS_ATTENTION, SyncJobRow.error_code.in_(ERROR_CODES)
     found = database.scalar(query.where(MatchQuestionRow.job_id == job_id, *open_))
@@ -55,7 +55,7 @@ def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:
 
 
 def unanswered(database: Database, job_id: int) -> Sequence[Candidate]:
-    """Tell the candidates of a change of which nobody has said anything since they were asked about."""
+    """Return the candidates of a change of which nobody has said anything since they were asked about."""
     query = select(MatchQuestionRow.candidates).where(MatchQuestionRow.job_id == job_id)
     found = database.scalar(query.where(MatchQuestionRow.answer.is_(None)))
     return [Candidate(**each) for each in found or ()]

@@ -66,7 +66,7 @@ def _job_counts(database: Database) -> dict[tuple[EntityType, JobState], tuple[i
 
 
 def _overdue(database: Database, *, now: datetime) -> dict[EntityType, datetime]:
-    """Tell since when the first change of each kind has been due that nothing holds up but us."""
+    """Return since when the first change of each kind has been due that nothing holds up but us."""
     query = (
         select(SyncJobRow.entity_type, func.min(SyncJobRow.due_at))
         .join(ConnectionRow, and_(ConnectionRow.id == SyncJobRow.connection_id, circuit_breaker.is_available(now)))

@@ -198,7 +198,7 @@ class Operations:
         return self._read(row) if row else None
 
     def pending(self, *, since: datetime) -> Sequence[int]:
-        """Tell the errands that were asked from this instant on and have no answer yet."""
+        """Return the errands that were asked from this instant on and have no answer yet."""
         query = select(OperationRow.id).where(OperationRow.requested_at >= since, OperationRow.result.is_(None))
         return self._database.scalars(query.order_by(OperationRow.id))
 

@@ -64,13 +64,13 @@ class Person:
             raise ValueError(f"A name has at least {MIN_NAME_LENGTH} letters.")
 
     def is_in(self, value: Any) -> bool:  # noqa: ANN401 - whatever JSON can hold
-        """Tell whether a text, or any text in what JSON holds, names the person."""
+        """Return whether a text, or any text in what JSON holds, names the person."""
         if isinstance(value, dict | list):
             return any(self.is_in(each) for each in (value.values() if isinstance(value, dict) else value))
         return isinstance(value, str) and any(name in _normalized(value) for name in self._plain)
 
     def finds(self, words: str | None) -> bool:
-        """Tell whether what a change is found by, as PostgreSQL writes it, are all words of a name."""
+        """Return whether what a change is found by, as PostgreSQL writes it, are all words of a name."""
         return any(all(f"'{word}'" in (words or "") for word in search_terms(name)) for name in self.names)
 
     def redacted(self, value: Any) -> Any:  # noqa: ANN401 - the same
@@ -138,5 +138,5 @@ def _normalized(text: str) -> str:
 
 
 def _core(plain: str) -> str:
-    """Tell the longest part of a name that is written the same everywhere."""
+    """Return the longest part of a name that is written the same everywhere."""
     return max(re.findall(r"[a-z0-9]+", plain), key=len, default="")

@@ -27,7 +27,7 @@ _OVERDUE_REMEDY = msg("It is retried automatically. The record's page shows what
 
 
 def queue_reminders(database: Database, *, now: datetime) -> int:
-    """Queue the reminders that are due, and tell how many changes they are about."""
+    """Queue the reminders that are due, and return how many changes they are about."""
     lengths = enumerate(REMINDER_DELAYS)
     remind_at = case(
         *((SyncJobRow.reminders == n, SyncJobRow.needs_attention_since + after) for n, after in lengths),

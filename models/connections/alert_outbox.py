@@ -110,7 +110,7 @@ def queue_connection_alert(database: Database, connection_id: int, alert: Alert,
 
 
 def recipients_due(database: Database, *, now: datetime, pause: timedelta) -> Sequence[str]:
-    """Tell the addresses with something unsent to which no mail was sent for ``pause``, nor refused."""
+    """Return the addresses with something unsent to which no mail was sent for ``pause``, nor refused."""
     lately = select(AlertRow.recipient).where(
         AlertRow.ended_at > now - pause, AlertRow.status != DeliveryStatus.WITHDRAWN
     )

@@ -108,7 +108,7 @@ class Connection:
     breaker_open_until: datetime | None = None
 
     def is_available(self, now: datetime) -> bool:
-        """Tell whether anything is to be tried at ``now`` (UTC)."""
+        """Return whether anything is to be tried at ``now`` (UTC)."""
         return not self.paused_because and (self.breaker_open_until is None or self.breaker_open_until <= now)
 
 
@@ -224,7 +224,7 @@ class Connections:
             _audit(session, connection_id, actor=actor, what=msg("resumed"), now=now)
 
     def rotate_keys(self) -> int:
-        """Encrypt all secrets anew with the newest key; tells how many connections there are."""
+        """Encrypt all secrets anew with the newest key; returns how many connections there are."""
         with self._database.transaction() as session:
             every = select(ConnectionRow).order_by(ConnectionRow.id).with_for_update(key_share=True)
             rows = session.scalars(every).all()
@@ -331,7 +331,7 @@ def _audit(session: Session, connection_id: int, *, actor: str, what: str, now: 
 
 
 def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Message]:
-    """Tell what was changed, from what to what; of a secret, and of the client of a login, only that it was."""
+    """Return what was changed, from what to what; of a secret, and of the client of a login, only that it was."""
     for name, field in ConnectionSettings.model_fields.items():
         old, new = getattr(before, name), getattr(after, name)
         if old == new:

@@ -202,7 +202,7 @@ class ConnectionSettings(BaseModel):
 
 
 def contradictions(settings: ConnectionSettings) -> Mapping[str, Message]:
-    """Tell which settings do not go together, under the name of the one to correct."""
+    """Return which settings do not go together, under the name of the one to correct."""
     found: dict[str, Message] = {}
     if not settings.entity_types:
         found["entity_types"] = msg("Nothing travels: choose at least one kind of record.")
@@ -218,12 +218,12 @@ def contradictions(settings: ConnectionSettings) -> Mapping[str, Message]:
 
 
 def unproven(before: ConnectionSettings, changes: Mapping[str, object]) -> Mapping[str, Message]:
-    """Tell which secrets must be typed again, since with these changes they may open another company's books."""
+    """Return which secrets must be typed again, since with these changes they may open another company's books."""
     return {secret: why for secret, why in _needed(before, changes).items() if secret not in changes}
 
 
 def opens_others(before: ConnectionSettings, changes: Mapping[str, object]) -> bool:
-    """Tell whether settings with these changes may open another company's books."""
+    """Return whether settings with these changes may open another company's books."""
     return bool(_needed(before, changes))
 
 

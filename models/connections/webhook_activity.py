@@ -21,7 +21,7 @@ def record(database: Database, lane: Lane, *, now: datetime) -> None:
 
 
 def latest(database: Database, connection_id: int) -> Mapping[EntityType, datetime]:
-    """Tell when the last one of each kind came (UTC, to the minute) to the webhook's present address."""
+    """Return when the last one of each kind came (UTC, to the minute) to the webhook's present address."""
     query = select(WebhookActivityRow.entity_type, WebhookActivityRow.at).where(
         WebhookActivityRow.connection_id == connection_id
     )

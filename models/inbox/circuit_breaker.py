@@ -194,7 +194,7 @@ def end_open_period(database: Database, connection_ids: Collection[int], *, now:
 
 
 def open_for(failures: int, *, jitter: float) -> timedelta:
-    """Tell how long to stay open: not at all at first, then longer and longer, less up to a quarter by chance."""
+    """Return how long to stay open: not at first, then longer and longer, up to a quarter less by chance."""
     if failures < FAILURE_THRESHOLD:
         return timedelta()
     grown = FIRST_DELAY * 2.0 ** min(failures - FAILURE_THRESHOLD, 10)

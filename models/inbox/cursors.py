@@ -31,12 +31,12 @@ class FailingPoll:
 
 
 def position(database: Database, lane: Lane) -> datetime | None:
-    """Tell up to which instant (UTC) changes have been received; None before the first poll."""
+    """Return up to which instant (UTC) changes have been received; None before the first poll."""
     return database.scalar(select(CursorRow.position).where(of_lane(CursorRow, lane)))
 
 
 def start(database: Database, lane: Lane, *, at: datetime, table: CursorTable = CursorRow) -> datetime:
-    """Tell the same; before the first poll it is ``at``, and stays so until a poll has been through."""
+    """Return the same; before the first poll it is ``at``, and stays so until a poll has been through."""
     database.execute(insert(table).values(**asdict(lane), position=at).on_conflict_do_nothing())
     return database.scalar(select(table.position).where(of_lane(table, lane))) or at
 
@@ -48,7 +48,7 @@ def set_future_back(database: Database, lane: Lane, *, now: datetime) -> None:
 
 
 def positions(database: Database, entity_type: EntityType) -> Mapping[int, datetime]:
-    """Tell the same of all connections, by their number, where they have been polled for a kind."""
+    """Return the same of all connections, by their number, where they have been polled for a kind."""
     query = select(CursorRow.connection_id, CursorRow.position).where(CursorRow.entity_type == entity_type)
     return dict(database.rows(query))
 
@@ -122,7 +122,7 @@ def mark_unpolled(database: Database, *, before: datetime, now: datetime) -> Non
 
 
 def take_stalled(database: Database, *, before: datetime) -> Sequence[FailingPoll]:
-    """Tell of the polls that have failed since before an instant (UTC) and nobody was told of; each once."""
+    """Return the polls that have failed since before an instant (UTC) and nobody was told of; each once."""
     stalled = and_(CursorRow.failing_since < before, ~CursorRow.failure_alerted, _is_synced())
     taken = update(CursorRow).where(stalled).values(failure_alerted=True).returning(CursorRow)
     with database.transaction() as session:
@@ -130,7 +130,7 @@ def take_stalled(database: Database, *, before: datetime) -> Sequence[FailingPol
 
 
 def take_recovered(database: Database) -> Sequence[int]:
-    """Tell of the connections whose polls go through again after somebody was told otherwise; each once."""
+    """Return the connections whose polls go through again after somebody was told otherwise; each once."""
     over = and_(CursorRow.failing_since.is_(None), CursorRow.failure_alerted)
     with database.transaction() as session:
         taken = update(CursorRow).where(over).values(failure_alerted=False).returning(CursorRow.connection_id)
@@ -138,7 +138,7 @@ def take_recovered(database: Database) -> Sequence[int]:
 
 
 def failing(database: Database, connection_id: int, *, before: datetime) -> Sequence[FailingPoll]:
-    """Tell of the polls of a connection that have failed since before an instant (UTC)."""
+    """Return the polls of a connection that have failed since before an instant (UTC)."""
     query = select(CursorRow).where(
         CursorRow.connection_id == connection_id, CursorRow.failing_since < before, _is_synced()
     )
@@ -147,7 +147,7 @@ def failing(database: Database, connection_id: int, *, before: datetime) -> Sequ
 
 
 def last_received(database: Database) -> Mapping[int, datetime]:
-    """Tell when (UTC) a change of each connection was last received, by its number, where any was.
+    """Return when (UTC) a change of each connection was last received, by its number, where any was.
 
     It takes one look into an index for each lane, however many changes there are, and locks nothing.
     """

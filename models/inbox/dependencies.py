@@ -52,12 +52,12 @@ class Dependency:
     closed_because: str
 
     def is_in_vain(self, wait: Wait) -> bool:
-        """Tell whether it has ended: by a person's word, or without a link by an attempt since the job waits."""
+        """Return whether it has ended: by a person's word, or without a link by an attempt since the job waits."""
         attempted = self.state is JobState.DONE and wait.again
         return self.state is JobState.DISMISSED or (attempted and not self.linked)
 
 
-def enqueue_awaited(
+def enqueue_dependencies(
     database: Database, connection_id: int, waits: Sequence[Wait], *, now: datetime
 ) -> Mapping[int, Dependency]:
     """Put into the inbox what jobs are to wait for; tells, by the job's id, what would be waited for in vain.
@@ -80,7 +80,7 @@ def enqueue_awaited(
 
 
 def wake(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
-    """Make due what waits for those of these records that have a link; tells the lanes to dispatch.
+    """Make due what waits for those of these records that have a link; returns the lanes to dispatch.
 
     What needs attention since such a record had none goes on as well.
     """
@@ -100,12 +100,12 @@ def wake_satisfied(database: Database, *, now: datetime) -> None:
 
 
 def end_wait(database: Database, connection_id: int, records: Collection[Record], *, now: datetime) -> set[Lane]:
-    """Make due what waits for these records, which have ended without a link; tells the lanes to dispatch."""
+    """Make due what waits for these records, which have ended without a link; returns the lanes to dispatch."""
     return _awaken(database, connection_id, records, Event.DEPENDENCY_GONE, now=now)
 
 
 def end_dismissed(database: Database, connection_id: int, *, now: datetime) -> set[Lane]:
-    """Make due what waits for records that a person has dismissed; tells the lanes to dispatch."""
+    """Make due what waits for records that a person has dismissed; returns the lanes to dispatch."""
     dismissed = aliased(SyncJobRow)
     waits = (
         select(dismissed.entity_type, dismissed.record_id)
@@ -126,7 +126,7 @@ def end_dismissed(database: Database, connection_id: int, *, now: datetime) -> s
 
 
 def _find(database: Database, connection_id: int, records: Collection[Record]) -> Mapping[Record, Dependency]:
-    """Tell how those of these records stand that are in the inbox."""
+    """Return how those of these records stand that are in the inbox."""
     linked = exists().where(
         LinkRow.connection_id == SyncJobRow.connection_id,
         LinkRow.entity_type == SyncJobRow.entity_type,
@@ -157,7 +157,7 @@ def _awaken(
     *conditions: ColumnElement[bool],
     now: datetime,
 ) -> set[Lane]:
-    """Play an event on what depends on these records and meets the conditions, and tell its lanes."""
+    """Play an event on what depends on these records and meets the conditions, and return its lanes."""
     if not records:
         return set()
     waits = select(SyncJobRow.id).where(

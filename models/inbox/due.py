@@ -38,7 +38,7 @@ def may_probe(now: datetime) -> ColumnElement[bool]:
 
 
 def lanes(database: Database, *, now: datetime) -> Sequence[Lane]:
-    """Tell the lanes with something to do: due jobs and no worker, a vanished worker, or the next probe."""
+    """Return the lanes with something to do: due jobs and no worker, a vanished worker, or the next probe."""
     idle = or_(LaneRow.lease_id.is_(None), LaneRow.lease_expires_at <= now)
     with database.transaction() as session:
         rows = session.execute(
@@ -112,7 +112,7 @@ def count_unfinished(database: Database, lane: Lane) -> int:
 
 
 def states(database: Database, lane: Lane, record_ids: Sequence[str]) -> dict[str, JobState]:
-    """Tell how those of a lane's records stand of which the inbox knows, by their ids."""
+    """Return how those of a lane's records stand of which the inbox knows, by their ids."""
     query = select(SyncJobRow.record_id, SyncJobRow.state).where(
         SyncJobRow.connection_id == lane.connection_id,
         SyncJobRow.entity_type == lane.entity_type,

@@ -11,13 +11,13 @@ from models.schema.tables import FileRow
 
 
 def synced(database: Database, connection_id: int, expense_id: str) -> dict[str, str]:
-    """Tell the files that an expense has: the name in Moment by the id in 24SevenOffice."""
+    """Return the files that an expense has: the name in Moment by the id in 24SevenOffice."""
     ours = (FileRow.connection_id == connection_id, FileRow.expense_id == expense_id)
     return dict(database.rows(select(FileRow.file_id, FileRow.name).where(*ours)))
 
 
 def erased_name(name: str) -> str:
-    """Tell what stands for a name that was erased: it is still known as taken, and cannot be read."""
+    """Return what stands for a name that was erased: it is still known as taken, and cannot be read."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 

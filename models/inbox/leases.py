@@ -247,7 +247,7 @@ def _complete_jobs(session: Session, lease: Lease, results: Sequence[AttemptResu
 
 
 def _wake(database: Database, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> set[Lane]:
-    """Wake what waited for records that are synced now or never will be; tells the lanes to dispatch.
+    """Wake what waited for records that are synced now or never will be; returns the lanes to dispatch.
 
     Those of records that jobs have come to wait for are told too. It is no part of the transaction, since it locks
     jobs of other lanes, out of the order that the lease's own are locked in. A crash before it costs time and no

@@ -68,14 +68,14 @@ def moment_id(database: Database, connection_id: int, entity_type: EntityType, r
 
 
 def latest(database: Database, connection_id: int, entity_type: EntityType) -> Record | None:
-    """Tell the Moment record of a kind that was linked or sent anew last."""
+    """Return the Moment record of a kind that was linked or sent anew last."""
     query = select(LinkRow.moment_id).where(of_lane(LinkRow, Lane(connection_id, entity_type)))
     moment_id = database.scalar(query.order_by(LinkRow.updated_at.desc()).limit(1))
     return None if moment_id is None else Record(entity_type, moment_id)
 
 
 def references(database: Database, connection_id: int, record: Record) -> RecordReferences:
-    """Tell what a record is in both systems, as far as it is in both."""
+    """Return what a record is in both systems, as far as it is in both."""
     expense = record.entity_type is EntityType.EXPENSE
     which = link_of(connection_id, record)
     if expense:

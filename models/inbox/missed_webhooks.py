@@ -61,7 +61,7 @@ def withdraw(database: Database, lane: Lane, *, detected_at: datetime) -> None:
 
 
 def count(database: Database, connection_id: int, *, now: datetime) -> Mapping[EntityType, int]:
-    """Tell of how many changes no notification told in the last seven days, where something came of the find."""
+    """Return how many changes no notification told in the last seven days, where something came of the find."""
     with database.transaction() as session:
         return count_last_week(session, connection_id, now=now)
 
@@ -92,7 +92,7 @@ def delete_old(database: Database, *, before: datetime) -> None:
 
 
 def nightly_position(database: Database, lane: Lane, *, at: datetime) -> datetime:
-    """Tell up to when (UTC) the nightly polls have looked; before the first one it is ``at``, and stays so."""
+    """Return up to when (UTC) the nightly polls have looked; before the first one it is ``at``, and stays so."""
     return cursors.start(database, lane, at=at, table=NightlyPollRow)
 
 

@@ -44,7 +44,7 @@ def delete_done_jobs(database: Database, *, before: datetime) -> int:
 
 
 def _delete_in_batches(database: Database, table: RetainedRow, old: ColumnElement[bool]) -> int:
-    """Drop rows until there are no more, and tell how many; one somebody writes to is left to the next time."""
+    """Drop rows until there are no more, and return how many; one somebody writes to is left to the next time."""
     ids, dropped, last = select(table.id).where(old).limit(BATCH_SIZE), 0, BATCH_SIZE
     while last == BATCH_SIZE:
         with database.transaction() as session:

@@ -25,12 +25,12 @@ class Granularity(StrEnum):
     DAY = "day"
 
     def start_of(self, at: datetime) -> datetime:
-        """Tell when the hour or day began that an instant is in, in Oslo's time."""
+        """Return when the hour or day began that an instant is in, in Oslo's time."""
         hour = at.astimezone(OSLO).replace(minute=0, second=0, microsecond=0)
         return hour if self is Granularity.HOUR else hour.replace(hour=0, fold=0)
 
     def last(self, number: int, *, now: datetime) -> Sequence[datetime]:
-        """Tell when each of the last so many began, the oldest first and the present one last."""
+        """Return when each of the last so many began, the oldest first and the present one last."""
         present, back = self.start_of(now), reversed(range(number))
         if self is Granularity.DAY:
             return [present - timedelta(days=n) for n in back]  # by the calendar: a day may have 23 hours
@@ -88,7 +88,7 @@ _UPSERT = _upsert()
 def last_periods(
     database: Database, granularity: Granularity, number: int, *, scope: Scope, now: datetime
 ) -> Sequence[PeriodStatistics]:
-    """Tell how the last hours or days went at all connections of a scope together, the oldest first."""
+    """Return how the last hours or days went at all connections of a scope together, the oldest first."""
     begins = granularity.last(number, now=now)
     sums = [func.sum(STATISTICS.c[name]) for name in (*Outcome, "total_seconds")]
     query = (

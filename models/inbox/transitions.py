@@ -246,7 +246,7 @@ def transition(event: Event, state: JobState | None) -> Transition | None:
 
 
 def apply(standing: Standing | None, what: Occurrence) -> Standing | None:
-    """Tell where a job stands after an event; as before where the table has no cell for it."""
+    """Return where a job stands after an event; as before where the table has no cell for it."""
     cell = transition(what.event, standing.state if standing else None)
     if cell is None:
         return standing
@@ -271,7 +271,7 @@ def apply(standing: Standing | None, what: Occurrence) -> Standing | None:
 
 
 def alert_due(before: Standing, event: Event) -> Tell:
-    """Tell which alert an event calls for: trouble once, and its end only after the alert."""
+    """Return which alert an event calls for: trouble once, and its end only after the alert."""
     cell = transition(event, before.state)
     tell = cell.tell if cell else Tell.NOTHING
     return tell if before.alerted is (tell is Tell.RECOVERY) else Tell.NOTHING

@@ -29,7 +29,7 @@ class SearchTerms(TypeDecorator[list[str]]):
 
 
 def search_terms(*texts: str) -> list[str]:
-    """Tell the different words of texts, in small letters, a sentence of ours in each language."""
+    """Return the different words of texts, in small letters, a sentence of ours in each language."""
     told = " ".join(translate(text, language) for text in texts for language in Language)
     return sorted(set(_split(told)))
 

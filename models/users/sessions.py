@@ -25,7 +25,7 @@ SEEN_RESOLUTION = timedelta(minutes=1)
 
 
 def start(database: Database, user_id: int, *, now: datetime, instead_of: str = "") -> str:
-    """Sign a user in, and tell the token of the new session, known to nobody else.
+    """Sign a user in, and return the token of the new session, known to nobody else.
 
     ``instead_of`` is the token of the session that they had before, which ends.
     """
@@ -37,7 +37,7 @@ def start(database: Database, user_id: int, *, now: datetime, instead_of: str = 
 
 
 def find(database: Database, token: str, *, now: datetime) -> User | None:
-    """Tell whose session this token is; None where there is none, or it has ended."""
+    """Return whose session this token is; None where there is none, or it has ended."""
     with database.transaction() as session:
         found = session.execute(
             select(SessionRow, UserRow)

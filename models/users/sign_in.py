@@ -29,14 +29,14 @@ class OpenIdProvider(Protocol):
     """An OpenID provider; both verbs raise SignInRefusedError, or UnavailableError where it does not answer."""
 
     def begin(self) -> tuple[str, dict[str, str]]:
-        """Tell where to send somebody, and what to keep until they are back."""
+        """Return where to send somebody, and what to keep until they are back."""
 
     def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
-        """Tell who has come back with this code, having begun with what was kept."""
+        """Return who has come back with this code, having begun with what was kept."""
 
 
 def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> int:
-    """Tell the id of the user whose password this is; it takes as long for one whom nobody knows.
+    """Return the id of the user whose password this is; it takes as long for one whom nobody knows.
 
     Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
     """
@@ -57,7 +57,7 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
 
 
 def by_openid(database: Database, identity: Identity) -> int:
-    """Tell the id of the user whom a provider names: by its own name for them, or the first time by their address.
+    """Return the id of the user whom a provider names: by its own name for them, at first by their address.
 
     Nobody becomes a user by signing in. Raises SignInRefusedError.
     """

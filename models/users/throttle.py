@@ -33,7 +33,7 @@ class TooManySignInsError(Exception):
 
 
 def caller(email: str, address: str) -> Caller:
-    """Tell who tries, as it is counted. What is no e-mail address may be a password, and is not kept."""
+    """Return who tries, as it is counted. What is no e-mail address may be a password, and is not kept."""
     return Caller(email.strip().lower() if "@" in email else "", _subscriber(address))
 
 

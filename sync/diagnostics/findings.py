@@ -110,7 +110,7 @@ def crashed(check: str, error: Exception) -> Finding:
 
 
 def safely(check: str, steps: Iterator[Finding]) -> Iterator[Finding]:
-    """Tell what steps find; an error ends them and is a finding too, so that what follows them is done as well."""
+    """Return what steps find; an error ends them and is a finding too, so that what follows them is done too."""
     try:
         yield from steps
     except SyncError as error:
@@ -144,5 +144,5 @@ FAULT = "fault"
 
 
 def blocks_system(error: SyncError) -> bool:
-    """Tell whether nothing else would work in that system either."""
+    """Return whether nothing else would work in that system either."""
     return error.error_code in ACCESS_ERRORS or (isinstance(error, UnavailableError) and error.error_code != FAULT)

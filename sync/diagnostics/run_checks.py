@@ -86,7 +86,7 @@ class DiagnosticsReport:
 
 
 def run_checks(target: Target) -> DiagnosticsReport:
-    """Look at everything, and tell what was found; a check that fails itself is found to, and ends no other."""
+    """Look at everything, and return what was found; a check that fails itself is found to, and ends no other."""
     closed: dict[System, SyncError] = {}
     findings: list[Finding] = []
     for check in CHECKS:

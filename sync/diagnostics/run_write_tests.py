@@ -16,7 +16,7 @@ from sync.diagnostics.write_tests.artifacts import NAME, WriteTestArtifacts, Wri
 
 
 def plan(target: Target) -> Iterator[Message]:
-    """Tell what a rehearsal makes, and what of it stays."""
+    """Return what a rehearsal makes, and what of it stays."""
     yield msg(
         "In 24SevenOffice, called “{name}”: a customer, and project {number}; both stay.",
         name=NAME,

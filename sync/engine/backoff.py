@@ -43,7 +43,7 @@ def policy_of(error: SyncError) -> RetryPolicy:
 
 
 def delay(error: SyncError, failed_attempts: int, *, random: Callable[[], float]) -> timedelta:
-    """Tell how long to wait after an error, with ``failed_attempts`` before it.
+    """Return how long to wait after an error, with ``failed_attempts`` before it.
 
     Full jitter, but never less than was asked for: a random part of the whole wait (and not of its end only)
     spreads a crowd that failed together.

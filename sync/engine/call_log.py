@@ -55,7 +55,7 @@ def record_call(operation: str, *, request: bytes | str, response: bytes | str) 
 
 
 def replay(calls: Iterable[RemoteCall]) -> None:
-    """Tell what was heard elsewhere, in the thread of whoever it was for."""
+    """Return what was heard elsewhere, in the thread of whoever it was for."""
     listener = _calls.get()
     if listener is not None:
         listener += calls

@@ -113,7 +113,7 @@ class SyncContext:
             raise _taken(record, remote_id)
 
     def is_taken(self, record: Record, remote_id: str) -> bool:
-        """Tell whether a record of 24SevenOffice is linked to another one that Moment still has."""
+        """Return whether a record of 24SevenOffice is linked to another one that Moment still has."""
         holder = self.moment_id(record.entity_type, remote_id)
         return holder not in (None, record.id) and self._is_in_moment(Record(record.entity_type, holder or ""))
 
@@ -122,12 +122,12 @@ class SyncContext:
         match_questions.ask(self.database, job.id, candidates, now=self.clock())
 
     def noted(self, job: SyncJob, note: str) -> str:
-        """Tell of which number this was noted for as long as no person has acted; "" where of none."""
+        """Return the number for which this was noted as long as no person has acted; "" where of none."""
         asked = match_questions.unanswered(self.database, job.id)
         return next((each.number for each in asked if each.note == note), "")
 
     def answers(self, jobs: Sequence[SyncJob]) -> Mapping[int, str]:
-        """Tell what persons answered about those jobs of which something was asked, by the job's id."""
+        """Return what persons answered about those jobs of which something was asked, by the job's id."""
         return match_questions.answers(self.database, [job.id for job in jobs])
 
     def add_search_alias(self, record: Record) -> None:
@@ -137,7 +137,7 @@ class SyncContext:
         self._search_aliases.append(name)
 
     def take_search_aliases(self) -> tuple[str, ...]:
-        """Tell what has been added since this was asked last."""
+        """Return what has been added since this was asked last."""
         aliases = tuple(self._search_aliases)
         self._search_aliases.clear()
         return aliases
@@ -167,7 +167,7 @@ class SyncContext:
                 match_questions.withdraw(session, self.connection.id, record)
 
     def is_lost(self, entity_type: EntityType, number: int) -> bool:
-        """Tell whether 24SevenOffice does not have a customer or project any more.
+        """Return whether 24SevenOffice does not have a customer or project any more.
 
         A project is read by itself: of those looked for together, it is remembered for a while which are free.
         """
@@ -200,7 +200,7 @@ class SyncContext:
         return _pending(record)
 
     def customer_number(self, moment_id: str) -> int:
-        """Tell the customer number of a Moment customer.
+        """Return the customer number of a Moment customer.
 
         Raises:
             DependencyPendingError: the customer has yet to be synced.
@@ -214,7 +214,7 @@ class SyncContext:
         return self._number_of(EntityType.CUSTOMER, moment_id, read=self.moment.customer)
 
     def project_of_costs(self, number: int) -> str | None:
-        """Tell the Moment project whose costs are those on a project number, None where there is none.
+        """Return the Moment project whose costs are those on a project number, None where there is none.
 
         Raises :class:`DependencyPendingError` while it is not clear that the number is that project's.
         """
@@ -235,7 +235,7 @@ class SyncContext:
         return found
 
     def project_number(self, moment_id: str) -> int:
-        """Tell the project number of a Moment project; raises as :meth:`customer_number` does."""
+        """Return the project number of a Moment project; raises as :meth:`customer_number` does."""
         return self._number_of(EntityType.PROJECT, moment_id, read=self.moment.project)
 
     def _is_in_moment(self, record: Record) -> bool:
@@ -245,7 +245,7 @@ class SyncContext:
         return record.entity_type is not EntityType.PROJECT or self.moment.project(record.id) is not None
 
     def _is_read_from_moment(self, record: Record) -> bool:
-        """Tell whether Moment will be asked: an invoice that is linked never changes."""
+        """Return whether Moment will be asked: an invoice that is linked never changes."""
         return record.entity_type is not EntityType.INVOICE or self._known[record] is None
 
     def _number_of(
@@ -304,7 +304,7 @@ def whole_number(text: str, *, what: EntityType) -> int:
 
 
 def is_int32(text: str) -> bool:
-    """Tell whether a text is a whole number from 1 on that fits into 32 bits."""
+    """Return whether a text is a whole number from 1 on that fits into 32 bits."""
     return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_INT32)) and 0 < int(text) <= MAX_INT32
 
 

@@ -118,7 +118,7 @@ def attempt_results(
 
 
 def connection_problem(error: SyncError) -> ConnectionProblem | None:
-    """Tell what an error shows to be wrong with the whole connection; None where it is about its record."""
+    """Return what an error shows to be wrong with the whole connection; None where it is about its record."""
     alert_type: ProblemType
     match error:
         case MisconfiguredError():
@@ -183,7 +183,7 @@ def _error_result(
 def _meaning(
     job: SyncJob, error: SyncError, *, probing: bool, random: Callable[[], float]
 ) -> tuple[Event, timedelta | None, Record | None]:
-    """Tell which event an error is, how long the job then waits, and for which record."""
+    """Return which event an error is, how long the job then waits, and for which record."""
     match error:
         case DependencyEndedError():
             return Event.DEPENDENCY_ENDED, None, error.dependency
@@ -208,7 +208,7 @@ def _failure_event(job: SyncJob, error: SyncError, *, probing: bool) -> Event:
 
 
 def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -> datetime:
-    """Tell when those are due that an error at another record has kept from being tried: as after a first failure.
+    """Return when those are due that an error at another record kept from being tried: as after a first failure.
 
     How often that other record has failed before says nothing of them.
     """
@@ -288,7 +288,7 @@ def _is_outage(error: SyncError) -> bool:
 def _ended_dependencies(
     database: Database, lease: Lease, attempts: Mapping[int, Attempt | NotAttempted], *, now: datetime
 ) -> Mapping[int, DependencyEndedError]:
-    """Have what jobs come to wait for looked at; tells the errors of those that would wait in vain."""
+    """Have what jobs come to wait for looked at; returns the errors of those that would wait in vain."""
     pending = {
         job_id: attempt.answer
         for job_id, attempt in attempts.items()
@@ -299,7 +299,7 @@ def _ended_dependencies(
         for job in lease.jobs
         if job.id in pending
     ]
-    in_vain = dependencies.enqueue_awaited(database, lease.lane.connection_id, waits, now=now)
+    in_vain = dependencies.enqueue_dependencies(database, lease.lane.connection_id, waits, now=now)
     return {job_id: _ended(pending[job_id], dependency) for job_id, dependency in in_vain.items()}
 
 

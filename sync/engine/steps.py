@@ -34,7 +34,7 @@ class Steps:
 
 
 def _combined(errors: Sequence[SyncError]) -> SyncError:
-    """Tell several errors as one.
+    """Return several errors as one.
 
     What is tried again by itself comes before what a person corrects, who is asked when only that is left.
     """

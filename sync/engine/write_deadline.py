@@ -36,7 +36,7 @@ class WriteDeadline:
         self.renewed_at, self._tick = self._clock(), self._monotonic()
 
     def has_passed(self) -> bool:
-        """Tell whether nothing may be sent any more."""
+        """Return whether nothing may be sent any more."""
         seconds = max((self._clock() - self.renewed_at).total_seconds(), self._monotonic() - self._tick)
         return seconds >= self._longest.total_seconds()
 

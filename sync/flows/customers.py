@@ -48,16 +48,16 @@ class Customers:
     sends_together = True
 
     def __init__(self, context: SyncContext) -> None:
-        self._desk = context
+        self._context = context
 
     def prepare(self, job: SyncJob) -> PreparedCustomer | Success:
         """Read a customer and see what has to be saved; a number that Moment lacks is returned at once."""
-        customer = self._desk.moment.customer(job.record.id)
+        customer = self._context.moment.customer(job.record.id)
         if customer is None:
             return self._gone(job)
         with naming_record(title(customer)):
-            draft = draft_of(customer, details=self._desk.settings.customer_details == "always")
-            link = self._desk.link(job.record)
+            draft = draft_of(customer, details=self._context.settings.customer_details == "always")
+            link = self._context.link(job.record)
             if link is None:
                 return PreparedCustomer(job, customer, replace(draft, number=self._existing(job, customer)))
             if link.fingerprint == fingerprint(draft) and not job.outcome_unknown:
@@ -90,38 +90,38 @@ class Customers:
 
     def _gone(self, job: SyncJob) -> Success:
         """Release the link of a customer that Moment does not have any more, unless a person named it since."""
-        link = self._desk.link(job.record)
-        said = self._desk.answers([job]).get(job.id, "") if link is None else ""
+        link = self._context.link(job.record)
+        said = self._context.answers([job]).get(job.id, "") if link is None else ""
         number = link.remote_id if link and link.fingerprint == SAID else said
         if number.isdecimal() and not self._is_taken_or_lost(job.record, number):
-            self._desk.save_link(job.record, remote_id=number, fingerprint=SAID)
+            self._context.save_link(job.record, remote_id=number, fingerprint=SAID)
             told = msg(
                 "Moment does not have this customer any more. What is left of it goes to {number}.", number=number
             )
             return Success(Outcome.SYNCED, message=told)
-        self._desk.release_link(job.record, because=GONE)
+        self._context.release_link(job.record, because=GONE)
         return skipped(msg("Moment does not have this customer any more."), error_code="gone")
 
     def _is_taken_or_lost(self, record: Record, number: str) -> bool:
-        return self._desk.is_taken(record, number) or self._desk.is_lost(EntityType.CUSTOMER, int(number))
+        return self._context.is_taken(record, number) or self._context.is_lost(EntityType.CUSTOMER, int(number))
 
     def _existing(self, job: SyncJob, customer: Customer) -> int | None:
         """Find the customer that an attempt which broke off may have saved, unless a person says who it is."""
-        if not job.outcome_unknown or self._desk.answers([job]).get(job.id, NEW) != NEW:
+        if not job.outcome_unknown or self._context.answers([job]).get(job.id, NEW) != NEW:
             return None
-        found = self._desk.erp.find_company(customer.id)
+        found = self._context.erp.find_company(customer.id)
         return found.number if found else None
 
     def _without_lost(self, batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer]:
         """Take the numbers off those whom 24SevenOffice does not have any more: to save one would make it anew."""
-        linked = {item.draft.number for item in batch if item.draft.number and self._desk.link(item.job.record)}
-        there = self._desk.erp.existing_companies(linked) if linked else ()
+        linked = {item.draft.number for item in batch if item.draft.number and self._context.link(item.job.record)}
+        there = self._context.erp.existing_companies(linked) if linked else ()
         return [
             self._without_number(item) if item.draft.number in linked.difference(there) else item for item in batch
         ]
 
     def _without_number(self, item: PreparedCustomer) -> PreparedCustomer:
-        self._desk.release_lost(item.job.record, item.draft.number or 0)
+        self._context.release_lost(item.job.record, item.draft.number or 0)
         return replace(item, draft=replace(item.draft, number=None))
 
     def _identified(self, batch: Sequence[PreparedCustomer]) -> Mapping[SyncJob, PreparedCustomer | SyncError]:
@@ -129,8 +129,8 @@ class Customers:
         strangers = [item.job for item in batch if item.draft.number is None]
         if not strangers:
             return {item.job: item for item in batch}
-        answers = self._desk.answers(strangers)
-        matcher = CustomerMatcher(self._desk.erp.all_companies())
+        answers = self._context.answers(strangers)
+        matcher = CustomerMatcher(self._context.erp.all_companies())
         given = {item.draft.number for item in batch if item.draft.number is not None}
         return {
             item.job: error_as_value(
@@ -146,7 +146,7 @@ class Customers:
     ) -> PreparedCustomer:
         match, number = _answered(matcher, item.customer, answer), None
         if match.number is not None:
-            taken = match.number in given or self._desk.is_taken(item.job.record, str(match.number))
+            taken = match.number in given or self._context.is_taken(item.job.record, str(match.number))
             number = None if taken else match.number
             match = replace(match, candidates=(matcher.by_number[match.number],) if taken else ())
         if match.candidates:
@@ -167,7 +167,7 @@ class Customers:
                 error_code="customer_number",
                 remedy=msg("Open the record and enter the number of a customer that 24SevenOffice has."),
             )
-        if lost := self._desk.noted(job, GONE_THERE):
+        if lost := self._context.noted(job, GONE_THERE):
             raise RejectedError(
                 msg("24SevenOffice had this customer under number {number}, and has not any more.", number=lost),
                 error_code="which_customer",
@@ -179,9 +179,9 @@ class Customers:
         taken = {
             company.number
             for company in companies
-            if company.number in given or self._desk.is_taken(item.job.record, str(company.number))
+            if company.number in given or self._context.is_taken(item.job.record, str(company.number))
         }
-        self._desk.ask_for_match(item.job, [_candidate(each, taken=each.number in taken) for each in companies])
+        self._context.ask_for_match(item.job, [_candidate(each, taken=each.number in taken) for each in companies])
         names = [f"{company.number} {company.name}" for company in companies[:MAX_NAMES_SHOWN]]
         raise RejectedError(
             msg("24SevenOffice has customers that this one may be: {names}.", names=joined(*names)),
@@ -192,16 +192,16 @@ class Customers:
     def _saved(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
         if not batch:
             return []
-        self._desk.renew_lease()
-        answers = self._desk.erp.save_companies([self._sent(item) for item in batch])
+        self._context.renew_lease()
+        answers = self._context.erp.save_companies([self._sent(item) for item in batch])
         return [
             error_as_value(item.title, self._finish, item, answer)
             for item, answer in zip(batch, answers, strict=True)
         ]
 
     def _sent(self, item: PreparedCustomer) -> CompanyDraft:
-        """Tell what is saved: of one that 24SevenOffice has yet to number, there are no details kept by hand."""
-        if item.draft.number is None and self._desk.settings.customer_details == "new":
+        """Return what is saved: of one that 24SevenOffice has yet to number, there are no details kept by hand."""
+        if item.draft.number is None and self._context.settings.customer_details == "new":
             return replace(item.draft, details=customer_details(item.customer))
         return item.draft
 
@@ -209,8 +209,8 @@ class Customers:
         if isinstance(answer, SyncError):
             raise answer
         sent = fingerprint(replace(item.draft, number=None))
-        self._desk.save_link(item.job.record, remote_id=str(answer), fingerprint=sent)
-        if link := self._desk.link(item.job.record):
+        self._context.save_link(item.job.record, remote_id=str(answer), fingerprint=sent)
+        if link := self._context.link(item.job.record):
             self._return_number(item.job.record, item.customer, link)
         return Success(Outcome.SYNCED, item.title, msg("Customer number {number}.", number=answer))
 
@@ -222,13 +222,13 @@ class Customers:
         number = int(link.remote_id)
         if customer.number == link.remote_id:
             if link.replaced_number is not None:
-                self._desk.note_replaced(record, link, None)
+                self._context.note_replaced(record, link, None)
             return UNCHANGED
         if customer.number == link.replaced_number:
             raise _number_kept(customer, number)
-        self._desk.renew_lease()
-        self._desk.moment.write_customer_number(customer.id, number)
-        self._desk.note_replaced(record, link, customer.number)
+        self._context.renew_lease()
+        self._context.moment.write_customer_number(customer.id, number)
+        self._context.note_replaced(record, link, customer.number)
         returned = msg("Customer number {number} returned to Moment.", number=number)
         return Success(Outcome.SYNCED, title(customer), returned)
 
@@ -277,7 +277,7 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
 
 
 def customer_details(customer: Customer) -> CustomerDetails | None:
-    """Tell address, country and phone of a customer; None where Moment has none of them."""
+    """Return address, country and phone of a customer; None where Moment has none of them."""
     details = CustomerDetails(phone=customer.phone, country=customer.country, addresses=customer.addresses)
     return details if details != CustomerDetails() else None
 

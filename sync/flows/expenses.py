@@ -78,12 +78,12 @@ class Expenses:
     sends_together = False
 
     def __init__(self, context: SyncContext) -> None:
-        self._desk = context
+        self._context = context
 
     def prepare(self, job: SyncJob) -> PreparedVoucher | Success:
         """Read a voucher and see which expenses it should be in Moment."""
         voucher = job.record.id
-        lines = self._desk.erp.supplier_voucher(voucher)
+        lines = self._context.erp.supplier_voucher(voucher)
         name = title_of(voucher, lines)
         with naming_record(name):
             self._refuse_set_aside(job.record)
@@ -97,7 +97,7 @@ class Expenses:
                 waits = skipped(msg("Its document waits for approval"), error_code="not_approved", title=name)
                 return replace(waits, recheck_after=again)
             supply = self._supplier_invoice(lines, files) if found.costs else None
-            drafts = drafts_of(voucher, found.costs, supply, settings=self._desk.settings) if supply else {}
+            drafts = drafts_of(voucher, found.costs, supply, settings=self._context.settings) if supply else {}
             stem = stem_of(supply.name if supply else "", voucher)
             excluded = {key_of(voucher, *place) for place in found.excluded}
             kept = [key for key in _in_moment(known) if key in excluded and key not in drafts]
@@ -105,7 +105,7 @@ class Expenses:
 
     def _refuse_set_aside(self, voucher: Record) -> None:
         """See that no other client's voucher is put right: an expense that Moment has may be of a former one."""
-        if former := self._desk.former_link(voucher):
+        if former := self._context.former_link(voucher):
             raise RejectedError(
                 msg(
                     "A voucher of this number became an expense in Moment ({former}) before the links of this "
@@ -125,28 +125,30 @@ class Expenses:
     def _known(
         self, voucher: str, lines: Sequence[LedgerLine], *, outcome_unknown: bool
     ) -> Mapping[str, tuple[str, Link]]:
-        """Tell the expenses that the voucher has in Moment, by our key.
+        """Return the expenses that the voucher has in Moment, by our key.
 
         One that an attempt which broke off has made is linked first: its cost may have been taken back since.
         """
-        known = self._desk.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
+        known = self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
         if not outcome_unknown:
             return known
         keys = {key_of(voucher, line.project_number, line.account) for line in lines if line.project_number}
         for key in sorted(keys - known.keys()):
-            if found := self._desk.moment.find_expense(external_id(key)):
-                self._desk.save_link(Record(EntityType.EXPENSE, found), remote_id=key)
-        return self._desk.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
+            if found := self._context.moment.find_expense(external_id(key)):
+                self._context.save_link(Record(EntityType.EXPENSE, found), remote_id=key)
+        return self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
 
     def _costs(self, lines: Sequence[LedgerLine], known: Mapping[str, tuple[str, Link]]) -> VoucherCosts:
-        """Tell what becomes of the lines.
+        """Return what becomes of the lines.
 
         Raises :class:`RejectedError` where that is not clear: a person says what becomes of the expenses.
         """
         if not lines and _in_moment(known):
             raise _voucher_gone()
-        rates = self._desk.erp.vat_codes() if needs_rates(lines) else {}
-        found = costs_of(lines, settings=self._desk.settings, project_id=self._desk.project_of_costs, rates=rates)
+        rates = self._context.erp.vat_codes() if needs_rates(lines) else {}
+        found = costs_of(
+            lines, settings=self._context.settings, project_id=self._context.project_of_costs, rates=rates
+        )
         if found.unclear:
             raise _vat_unclear(found.unclear)
         return found
@@ -162,12 +164,12 @@ class Expenses:
         for key, (expense_id, link) in item.known.items():
             if key not in item.drafts and key not in item.kept:
                 changed |= bool(steps.take(self._remove, expense_id, link))
-        changed |= sync_files(self._desk, expense_ids, item.files.approved, stem=item.stem, steps=steps)
+        changed |= sync_files(self._context, expense_ids, item.files.approved, stem=item.stem, steps=steps)
         steps.raise_errors()
         return _success(item, changed=changed)
 
     def _sync_one(self, item: PreparedVoucher, key: str, draft: ExpenseDraft) -> tuple[str, bool]:
-        """Bring one expense; tells its id, empty where someone deleted it, and whether anything had to be done."""
+        """Bring one expense; returns its id, empty where someone deleted it, and whether anything was done."""
         expense_id, link = item.known.get(key, ("", None))
         sent = _fingerprint(draft)
         if link and link.fingerprint == MISSING:
@@ -175,14 +177,14 @@ class Expenses:
         if link and link.fingerprint == sent and not item.job.outcome_unknown:
             return expense_id, False
         expense_id, sent = self._save(expense_id, draft, sent)
-        self._desk.save_link(Record(EntityType.EXPENSE, expense_id), remote_id=key, fingerprint=sent)
+        self._context.save_link(Record(EntityType.EXPENSE, expense_id), remote_id=key, fingerprint=sent)
         return (expense_id if sent != MISSING else ""), True
 
     def _save(self, expense_id: str, draft: ExpenseDraft, sent: str) -> tuple[str, str]:
         """Create an expense or put it right; the answer is its id, and the fingerprint for its link."""
-        moment, name = self._desk.moment, self._desk.settings.expense_activity
+        moment, name = self._context.moment, self._context.settings.expense_activity
         known = expense_id or moment.find_expense(draft.external_id)
-        self._desk.renew_lease()
+        self._context.renew_lease()
         if not known:
             activity = moment.activity(draft.project_id, name)
             return moment.create_expense(replace(draft, activity_id=activity)), sent
@@ -196,36 +198,36 @@ class Expenses:
         """Remove an expense whose line is no longer in the ledger, hidden or on another project."""
         if link.fingerprint == MISSING:
             return False
-        self._desk.renew_lease()
+        self._context.renew_lease()
         try:
-            self._desk.moment.delete_expense(expense_id)
+            self._context.moment.delete_expense(expense_id)
         except RejectedError as error:
             raise _too_late(error, msg("In the ledger it is no longer there.")) from error
-        self._desk.remove_link(Record(EntityType.EXPENSE, expense_id))
+        self._context.remove_link(Record(EntityType.EXPENSE, expense_id))
         return True
 
     def _files(self, lines: Sequence[LedgerLine]) -> VoucherFiles:
         stamps = sorted(stamps_of(lines))
-        files = self._desk.erp.files_of(stamps)
+        files = self._context.erp.files_of(stamps)
         return merged(files[stamp] for stamp in stamps)
 
     def _supplier_invoice(self, lines: Sequence[LedgerLine], files: VoucherFiles) -> SupplierInvoice:
-        """Tell who the voucher is from: its supplier line, else its documents, else the register (S7)."""
+        """Return who the voucher is from: its supplier line, else its documents, else the register (S7)."""
         supplier, invoice_number = read_off(files)
         owed = next((line for line in in_force(lines) if line.account in SUPPLIER_ACCOUNTS), None)
         if owed and owed.customer_number and not owed.customer_name and not supplier:
-            company = self._desk.erp.company(owed.customer_number)
+            company = self._context.erp.company(owed.customer_number)
             supplier = company.name if company else ""
         return supplier_invoice_of(lines, supplier=supplier, invoice_number=invoice_number)
 
     def _recheck_after(self, day: date) -> timedelta | None:
         """Look often at a new voucher and seldom at an old one, until nobody can expect it any more."""
-        age = timedelta(days=(self._desk.clock().date() - day).days)
+        age = timedelta(days=(self._context.clock().date() - day).days)
         return min(max(timedelta(hours=1), age / 4), timedelta(days=1)) if age <= APPROVAL_TIMEOUT else None
 
 
 def _in_moment(known: Mapping[str, tuple[str, Link]]) -> list[str]:
-    """Tell those expenses that nobody has deleted in Moment, as far as is known."""
+    """Return those expenses that nobody has deleted in Moment, as far as is known."""
     return [key for key, (_, link) in known.items() if link.fingerprint != MISSING]
 
 
@@ -247,7 +249,7 @@ def _success(item: PreparedVoucher, *, changed: bool) -> Success:
 
 
 def _nothing_to_sync(left_alone: Sequence[SkippedLine]) -> Success:
-    """Tell why a voucher becomes nothing; in short, what comes nearest to becoming an expense."""
+    """Return why a voucher becomes nothing; in short, what comes nearest to becoming an expense."""
     if not left_alone:
         return skipped(msg("It has no costs, or is not in the ledger"), error_code="no_costs")
     error_code = max((each.error_code for each in left_alone), key=CLOSEST_FIRST.index)

@@ -49,24 +49,24 @@ class Invoices:
     sends_together = True
 
     def __init__(self, context: SyncContext) -> None:
-        self._desk = context
+        self._context = context
         self._forgotten: set[SetupPart] = set()
 
     def prepare(self, job: SyncJob) -> PreparedInvoice | Success:
         """Read an invoice and make its voucher, or find that there is nothing to post."""
-        if self._desk.link(job.record):
+        if self._context.link(job.record):
             return UNCHANGED
-        invoice = self._desk.moment.invoice(job.record.id)
+        invoice = self._context.moment.invoice(job.record.id)
         if invoice is None:
             return skipped(msg("Moment does not have this invoice any more."), error_code="gone")
-        self._desk.add_search_alias(Record(EntityType.CUSTOMER, invoice.customer_id))
+        self._context.add_search_alias(Record(EntityType.CUSTOMER, invoice.customer_id))
         name = title(invoice)
-        if left := skip_reason(invoice, first_day=self._desk.settings.invoice_from):
+        if left := skip_reason(invoice, first_day=self._context.settings.invoice_from):
             return replace(left, title=name)
         with naming_record(name):
             year = self.fiscal_year(invoice.day)
             item = PreparedInvoice(job, name, self.voucher(invoice), year.number)
-            former = self._desk.former_link(job.record)
+            former = self._context.former_link(job.record)
             found = self._verify_earlier(item) if former or job.outcome_unknown else None
             if former and not found:
                 raise _set_aside(former)
@@ -91,7 +91,7 @@ class Invoices:
         What may have been saved by an earlier attempt has been verified by itself.
         """
         new = [item for item in batch if not item.job.outcome_unknown]
-        if not new or self._desk.settings.voucher_number == "moment":
+        if not new or self._context.settings.voucher_number == "moment":
             return {}
         try:
             lines = self._lines(new)
@@ -104,8 +104,8 @@ class Invoices:
         """Read what the ledger has of these invoices, in one call for each month if those are fewer."""
         days = [item.voucher.day for item in batch]
         if len(batch) > len({(day.year, day.month) for day in days}):
-            return self._desk.erp.booked(min(days), max(days), costs=AccountRanges(())).sales
-        posted = (self._desk.erp.posted(item.voucher.invoice_number, day=item.voucher.day) for item in batch)
+            return self._context.erp.booked(min(days), max(days), costs=AccountRanges(())).sales
+        posted = (self._context.erp.posted(item.voucher.invoice_number, day=item.voucher.day) for item in batch)
         return [line for lines in posted for line in lines]
 
     def _post(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
@@ -115,9 +115,9 @@ class Invoices:
         except SyncError as error:
             return _all(batch, error)
         try:
-            self._desk.renew_lease()
-            self._desk.note_sending([item.job for item in batch])
-            self._desk.erp.post([item.voucher for item in batch], year=year)
+            self._context.renew_lease()
+            self._context.note_sending([item.job for item in batch])
+            self._context.erp.post([item.voucher for item in batch], year=year)
         except (OutcomeUnknownError, RejectedError) as error:
             refusal = error.otherwise if isinstance(error, OutcomeUnknownError) else error
             if refusal:
@@ -137,7 +137,7 @@ class Invoices:
         answers: dict[int, Success | SyncError] = {}
         for item in batch:
             found = _marked_unknown(
-                error_as_value(item.title, self._verify, item, sent_as=self._desk.settings.posting)
+                error_as_value(item.title, self._verify, item, sent_as=self._context.settings.posting)
             )
             if found:
                 answers[item.job.id] = found
@@ -155,7 +155,7 @@ class Invoices:
         named = {(EntityType.CUSTOMER, each.customer_number) for each in item.voucher.entries}
         named |= {(EntityType.PROJECT, each.project_number or 0) for each in item.voucher.entries}
         try:
-            lost = [error for each in sorted(named) if (error := self._desk.lost_dependency(*each))]
+            lost = [error for each in sorted(named) if (error := self._context.lost_dependency(*each))]
         except SyncError as error:
             return _marked_unknown(error)
         if not lost:
@@ -164,7 +164,7 @@ class Invoices:
 
     def _verify_earlier(self, item: PreparedInvoice) -> Success | None:
         """Find what an earlier attempt may have saved, also where posting has been changed since."""
-        return self._verify(item, sent_as=item.job.sent_as or self._desk.settings.posting)
+        return self._verify(item, sent_as=item.job.sent_as or self._context.settings.posting)
 
     def _verify(self, item: PreparedInvoice, *, sent_as: str) -> Success | None:
         """Find a voucher that an earlier call may have saved.
@@ -172,7 +172,7 @@ class Invoices:
         The ledger also has what was left as a draft and posted by a person since. Raises :class:`RejectedError`
         where it is another one, or where it may be a draft that nobody has posted.
         """
-        posted = self._desk.erp.posted(item.voucher.invoice_number, day=item.voucher.day)
+        posted = self._context.erp.posted(item.voucher.invoice_number, day=item.voucher.day)
         found = self._judge(item, posted)
         if found is None and sent_as == "draft":
             raise _unseen(item)
@@ -187,7 +187,7 @@ class Invoices:
         return None if number is None else self._save(item, number)
 
     def _save(self, item: PreparedInvoice, number: int) -> Success:
-        self._desk.save_link(item.job.record, remote_id=f"{item.year}/{number}")
+        self._context.save_link(item.job.record, remote_id=f"{item.year}/{number}")
         amount = format_kroner(item.voucher.entries[0].amount)
         told = msg("Voucher {number} of {year}, {amount} kroner.", number=number, year=item.year, amount=amount)
         return Success(Outcome.SYNCED, item.title, told)
@@ -197,7 +197,7 @@ class Invoices:
 
         Raises :class:`RejectedError`, or what its customer and projects raise.
         """
-        context, settings = self._desk, self._desk.settings
+        context, settings = self._context, self._context.settings
         address = context.moment.invoice_url(invoice.id)
         return voucher_of(
             invoice,
@@ -209,7 +209,7 @@ class Invoices:
         )
 
     def _tax_codes(self, invoice: Invoice) -> Mapping[int, str]:
-        """Tell the VAT codes of the accounts, of which those that the invoice needs are there and right."""
+        """Return the VAT codes of the accounts, of which those that the invoice needs are there and right."""
         try:
             return self._checked(invoice)
         except RejectedError as error:
@@ -218,7 +218,7 @@ class Invoices:
             return self._checked(invoice)
 
     def _checked(self, invoice: Invoice) -> Mapping[int, str]:
-        erp, settings = self._desk.erp, self._desk.settings
+        erp, settings = self._context.erp, self._context.settings
         rates = erp.vat_codes() if settings.check_vat else {}
         tax_codes = erp.tax_codes()
         check_bookings(invoice, rates=rates, tax_codes=tax_codes, settings=settings)
@@ -231,11 +231,11 @@ class Invoices:
         ]
         if parts:
             self._forgotten.update(parts)
-            self._desk.erp.forget(*parts)
+            self._context.erp.forget(*parts)
         return bool(parts)
 
     def fiscal_year(self, day: date) -> FiscalYear:
-        """Tell the open fiscal year of a day. Raises :class:`RejectedError` where there is none."""
+        """Return the open fiscal year of a day. Raises :class:`RejectedError` where there is none."""
         try:
             return self._open_year(day)
         except RejectedError as error:
@@ -244,7 +244,7 @@ class Invoices:
             return self._open_year(day)
 
     def _open_year(self, day: date) -> FiscalYear:
-        for year in self._desk.erp.fiscal_years():
+        for year in self._context.erp.fiscal_years():
             if year.starts <= day <= year.ends and not year.locked:
                 return year
         raise RejectedError(
@@ -258,9 +258,9 @@ class Invoices:
 
     def _numbered(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:
         """Give the vouchers the numbers of the series, where the connection does not keep Moment's (S1)."""
-        if self._desk.settings.voucher_number == "moment":
+        if self._context.settings.voucher_number == "moment":
             return batch
-        first = self._desk.erp.next_voucher_number(batch[0].voucher.day)
+        first = self._context.erp.next_voucher_number(batch[0].voucher.day)
         return [replace(item, voucher=replace(item.voucher, number=first + n)) for n, item in enumerate(batch)]
 
 

@@ -44,24 +44,24 @@ class Projects:
     sends_together = False
 
     def __init__(self, context: SyncContext) -> None:
-        self._desk = context
+        self._context = context
         self._strangers: dict[int, list[SyncJob]] = defaultdict(list)
         self._held: Mapping[int, ExistingProject] | None = None
         self._answers: Mapping[int, str] = {}
 
     def prepare(self, job: SyncJob) -> PreparedProject | Success:
         """Read a project and see whether anything in it has to be saved."""
-        project = self._desk.moment.project(job.record.id)
+        project = self._context.moment.project(job.record.id)
         if project is None:
-            self._desk.release_link(job.record, because=GONE)
+            self._context.release_link(job.record, because=GONE)
             return skipped(msg("Moment does not have this project any more."), error_code="gone")
-        self._desk.add_search_alias(Record(EntityType.CUSTOMER, project.customer_id))
+        self._context.add_search_alias(Record(EntityType.CUSTOMER, project.customer_id))
         with naming_record(title(project)):
             of = project.customer_id
-            draft = draft_of(project, customer_number=self._desk.customer_number(of) if of else None)
-            settings = self._desk.settings
+            draft = draft_of(project, customer_number=self._context.customer_number(of) if of else None)
+            settings = self._context.settings
             sent = fingerprint(draft, settings.client_id_field, settings.client_id)
-            link = self._desk.link(job.record)
+            link = self._context.link(job.record)
             if link and link.fingerprint == sent and not job.outcome_unknown:
                 return UNCHANGED
             identified = link is not None and link.remote_id == str(draft.number)
@@ -77,20 +77,22 @@ class Projects:
             try:
                 self._identify(item)
             except RejectedError:
-                self._desk.release_link(item.job.record, because=DISPUTED)
+                self._context.release_link(item.job.record, because=DISPUTED)
                 raise
         number = str(item.draft.number)
-        if self._desk.noted(item.job, SAVED_ELSEWHERE) == number:
+        if self._context.noted(item.job, SAVED_ELSEWHERE) == number:
             raise _saved_elsewhere(number)
-        self._desk.renew_lease()
+        self._context.renew_lease()
         try:
-            self._desk.erp.save_project(item.draft)
+            self._context.erp.save_project(item.draft)
         except RejectedError as error:
             if error.error_code == "project_number":  # it is saved: another try would make one more
                 asked = Candidate(number, item.draft.name, note=SAVED_ELSEWHERE)
-                self._desk.ask_for_match(item.job, [asked])
-            raise self._desk.lost_dependency(EntityType.CUSTOMER, item.draft.customer_number) or error from error
-        self._desk.save_link(item.job.record, remote_id=number, fingerprint=item.fingerprint)
+                self._context.ask_for_match(item.job, [asked])
+            raise (
+                self._context.lost_dependency(EntityType.CUSTOMER, item.draft.customer_number) or error
+            ) from error
+        self._context.save_link(item.job.record, remote_id=number, fingerprint=item.fingerprint)
         return Success(Outcome.SYNCED, item.title, msg("“{name}” saved.", name=item.draft.name))
 
     def _identify(self, item: PreparedProject) -> None:
@@ -99,10 +101,10 @@ class Projects:
         Raises :class:`RejectedError` where it is not.
         """
         number, job = item.draft.number, item.job
-        self._desk.refuse_taken(job.record, str(number))
+        self._context.refuse_taken(job.record, str(number))
         if self._held is None:
-            held = self._desk.erp.existing_projects(self._strangers.keys())
-            self._answers = self._desk.answers([*chain.from_iterable(self._strangers.values())])
+            held = self._context.erp.existing_projects(self._strangers.keys())
+            self._answers = self._context.answers([*chain.from_iterable(self._strangers.values())])
             self._held = {each.number: each for each in held}
         there = self._held.get(number)
         if there is None or same_project(item.draft, there) or self._may_have_saved(job, there):
@@ -111,12 +113,12 @@ class Projects:
             self._ask_for_match(job, there)
 
     def _may_have_saved(self, job: SyncJob, held: ExistingProject) -> bool:
-        """Tell whether it is what a call of ours saved that lost its answer, and was renamed in Moment since."""
-        ours = self._desk.settings.client_id
+        """Return whether it is what a call of ours saved that lost its answer, and was renamed in Moment since."""
+        ours = self._context.settings.client_id
         return job.outcome_unknown and ours != "" and held.client_id == ours
 
     def _ask_for_match(self, job: SyncJob, held: ExistingProject) -> None:
-        self._desk.ask_for_match(
+        self._context.ask_for_match(
             job, [Candidate(str(held.number), held.name, customer_number=str(held.customer_number or ""))]
         )
         raise RejectedError(

@@ -58,7 +58,7 @@ class PreviewContext(SyncContext):
         return str(self._number(record.id)) if record.entity_type is EntityType.PROJECT else str(NO_NUMBER)
 
     def _number(self, project_id: str) -> int:
-        """Tell the number that a project will have: its own in Moment."""
+        """Return the number that a project will have: its own in Moment."""
         if project_id not in self._numbers:
             project = self.moment.project(project_id)
             self._numbers[project_id] = whole_number(project.number if project else "", what=EntityType.PROJECT)
@@ -88,7 +88,7 @@ class Backfill:
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def records(self, entity_type: EntityType) -> Sequence[Record]:
-        """Tell the invoices of these days, or the customers or projects that they name or that changed since.
+        """Return the invoices of these days, or the customers or projects that they name or that changed since.
 
         Moment tells no more than the last change of a record: one changed after the period may be of it as well.
         """
@@ -110,7 +110,7 @@ class Backfill:
         return {each.id: each for each in sorted(listed, key=lambda each: (each.day, each.number or 0))}
 
     def plan(self, entity_type: EntityType, records: Sequence[Record]) -> Sequence[PlannedRecord]:
-        """Tell what becomes of those of a kind's records that are neither linked nor in the inbox; writes nothing.
+        """Return what becomes of the records of a type that are neither linked nor in the inbox; writes nothing.
 
         The ledger is read once for each fiscal year, a call for each month.
         """
@@ -121,7 +121,7 @@ class Backfill:
         return [self._invoice(flow, record) for record in new]
 
     def preview(self, entity_type: EntityType, records: Sequence[Record]) -> Iterator[PlannedRecord]:
-        """Tell the same for a person: a customer or project is read in Moment, and a voucher's customer named.
+        """Return the same for a person: a customer or project is read in Moment, and a voucher's customer named.
 
         Raises ``SyncError`` where a system is away or refuses the connection.
         """
@@ -161,7 +161,7 @@ class Backfill:
         return True
 
     def _known(self, entity_type: EntityType, records: Sequence[Record]) -> set[str]:
-        """Tell the ids of those that are linked, on their way, or left to a person or by one."""
+        """Return the ids of those that are linked, on their way, or left to a person or by one."""
         lane, ids = Lane(self.context.connection.id, entity_type), [record.id for record in records]
         states = due.states(self.context.database, lane, ids)
         held = {record_id for record_id, state in states.items() if state is not JobState.DONE}
@@ -191,7 +191,7 @@ class Backfill:
         return skip_reason(invoice, first_day=self.context.settings.invoice_from)
 
     def _ledger(self, year: FiscalYear) -> Mapping[str, Sequence[LedgerLine]]:
-        """Tell what a year's ledger holds, by invoice number; an invoice may have been posted on any day of it."""
+        """Return what a year's ledger holds, by invoice number; an invoice may be posted on any day of it."""
         if year.number not in self._ledgers:
             lines: dict[str, list[LedgerLine]] = {}
             booked = self.context.erp.booked(year.starts, year.ends, costs=AccountRanges(()))

@@ -22,7 +22,7 @@ MAX_NUMBERS = 200
 
 
 def plan(context: SyncContext) -> Sequence[PlannedRecord]:
-    """Tell what would become of every customer and project of Moment that travels; the desk is only read from."""
+    """Return what would become of every customer and project of Moment that is synced; nothing is written."""
     entity_types = context.settings.entity_types
     found = list(_customers(context)) if EntityType.CUSTOMER in entity_types else []
     numbers = {each.record.id: int(each.remote_id) for each in found if each.remote_id}

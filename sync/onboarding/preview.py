@@ -53,7 +53,7 @@ class PlannedRecord:
 
 
 def preview_expenses(context: SyncContext, *, since: datetime, now: datetime) -> Iterator[PlannedRecord]:
-    """Tell what would come of each voucher that has changed since an instant (UTC); nothing is written."""
+    """Return what would come of each voucher that has changed since an instant (UTC); nothing is written."""
     flow = Expenses(context)
     slices = changed_vouchers(context.erp, context.settings, since=since, until=now)
     for voucher in dict.fromkeys(voucher for _, vouchers in slices for voucher in vouchers):

@@ -180,7 +180,7 @@ def changed_vouchers(
 
 
 def poll_states(database: Database, connections: Iterable[Connection], *, now: datetime) -> Sequence[PollState]:
-    """Tell what decides when the connections that bring expenses, and work, are polled next."""
+    """Return what decides when the connections that bring expenses, and work, are polled next."""
     last, news = cursors.positions(database, EntityType.EXPENSE), cursors.last_received(database)
     return [
         PollState(
@@ -210,7 +210,7 @@ def _slices(found: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _night(database: Database, lane: Lane, *, start: datetime, now: datetime) -> datetime:
-    """Tell up to when the nightly polls have looked, also where a wrong clock had said something else."""
+    """Return up to when the nightly polls have looked, also where a wrong clock had said something else."""
     night = missed_webhooks.nightly_position(database, lane, at=start)
     return night if night <= now + cursors.CLOCK_TOLERANCE else now - cursors.STEP_BACK
 
@@ -221,7 +221,7 @@ def _past(polled_at: datetime | None, *, now: datetime) -> datetime | None:
 
 
 def _last_nightly(now: datetime) -> datetime:
-    """Tell when the last night's polls became due."""
+    """Return when the last night's polls became due."""
     there = now.astimezone(OSLO)
     tonight = datetime.combine(there.date(), NIGHTLY_AT, OSLO)
     return tonight if tonight <= there else datetime.combine(there.date() - timedelta(days=1), NIGHTLY_AT, OSLO)

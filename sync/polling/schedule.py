@@ -99,13 +99,13 @@ def next_round(
 
 
 def interval(poll_state: PollState, *, now: datetime) -> timedelta:
-    """Tell how long a connection is left alone while there are requests enough for all."""
+    """Return how long a connection is left alone while there are requests enough for all."""
     times = INTERVAL_FACTORS[activity(poll_state, now=now), is_office_hours(now)]
     return max(poll_state.configured_interval, min(poll_state.configured_interval * times, MAX_INTERVAL))
 
 
 def activity(poll_state: PollState, *, now: datetime) -> Activity:
-    """Tell how much goes on; a connection that has seen nothing yet is new, and somebody looks at it."""
+    """Return how much goes on; a connection that has seen nothing yet is new, and somebody looks at it."""
     if poll_state.changed_at is None:
         return Activity.RECENT
     silence = now - poll_state.changed_at
@@ -124,5 +124,5 @@ def _weight(poll_state: PollState, now: datetime) -> float:
 
 
 def _lateness(poll_state: PollState, wait: timedelta, *, now: datetime) -> float:
-    """Tell how many of its intervals have gone by since its last poll."""
+    """Return how many of its intervals have gone by since its last poll."""
     return (now - poll_state.polled_at) / wait if poll_state.polled_at else math.inf

@@ -75,7 +75,7 @@ def compare_voucher(
 def compare_expense(
     draft: ExpenseDraft, held: ExistingExpense, *, project: Callable[[], FieldDifference], nameless: bool
 ) -> Iterator[FieldDifference]:
-    """Tell what is another, but activity and billing: once an expense is there, the project decides of those.
+    """Return what is another, but activity and billing: once an expense is there, the project decides of those.
 
     ``project`` says what is told where the project is another. Of a supplier who is ``nameless``, as only the
     register may name it (S7), nothing is said, nor of a description that may be made of that name.
@@ -109,7 +109,7 @@ def expected_parts(expected: Voucher) -> list[RevenuePart]:
 
 
 def parts_of(lines: Iterable[LedgerLine], *, rates: Mapping[str, Decimal]) -> list[RevenuePart]:
-    """Tell the revenue of a voucher as it is posted; none of the lines is what the customer owes."""
+    """Return the revenue of a voucher as it is posted; none of the lines is what the customer owes."""
     coded = [replace(line, vat_code=_code(line.vat_code)) for line in lines]
     return [
         RevenuePart(line.account, line.vat_code, line.project_number, amount)
@@ -127,7 +127,7 @@ def day_or_nothing(day: date | None) -> str:
 
 
 def _owed(expected: Voucher, held: Sequence[LedgerLine]) -> list[LedgerLine]:
-    """Tell the lines of what the customer owes, also where they are on a wrong account."""
+    """Return the lines of what the customer owes, also where they are on a wrong account."""
     receivable = expected.entries[0]
     right = [line for line in held if line.account == receivable.account]
     revenue = {entry.account for entry in expected.entries[1:]}
@@ -197,7 +197,7 @@ def _of_parts(
 
 
 def _slack(held: Sequence[LedgerLine]) -> int | None:
-    """Tell by how many øre a sum may be off; None where only what stands there can be compared, not how much."""
+    """Return by how many øre a sum may be off; None where only what stands there can be compared, not how much."""
     vat = {_code(line.vat_code) for line in held if line.account in VAT_ACCOUNTS}
     codes = {_code(line.vat_code) for line in held if line.account not in VAT_ACCOUNTS}
     if not vat:

@@ -75,7 +75,7 @@ class ExpenseSources:
         self._files: dict[int, VoucherFiles] = {}
 
     def report(self, supplier_vouchers: Mapping[str, Sequence[LedgerLine]]) -> ReconciliationReport:
-        """Compare, and tell what differs, voucher by voucher; expenses whose cost is not in the ledger come last.
+        """Yield what differs, voucher by voucher; expenses whose cost is not in the ledger come last.
 
         ``supplier_vouchers`` are the lines of vouchers with costs, of these days and perhaps of others, by name.
         """
@@ -84,14 +84,14 @@ class ExpenseSources:
         return _ExpenseReconciliation(self, supplier_vouchers, complete).report()
 
     def in_part(self, booked: BookedVouchers) -> bool:
-        """Tell whether other days have a part of some voucher with costs."""
+        """Return whether other days have a part of some voucher with costs."""
         return any(
             is_partial(lines) and any(line.account in self.listed for line in lines)
             for lines in booked.supplier_vouchers.values()
         )
 
     def concerns(self, day: date | None) -> bool:
-        """Tell whether a day is one of these; one that could not be read may be."""
+        """Return whether a day is one of these; one that could not be read may be."""
         return day is None or self.first <= day <= self.last
 
     def project_number(self, project_id: str) -> str:
@@ -181,7 +181,7 @@ class _ExpenseReconciliation:
         )
 
     def _purchase(self, name: str, lines: Sequence[LedgerLine]) -> _SupplierVoucher | None:
-        """Tell a voucher's costs, where it or an expense of it is of these days, and which documents matter."""
+        """Return a voucher's costs, where it or an expense of it is of these days, and which documents matter."""
         sources, visible = self.sources, [line for line in lines if not line.hidden]
         supply = supplier_invoice_of(lines)
         inside = sources.concerns(supply.day)
@@ -200,7 +200,7 @@ class _ExpenseReconciliation:
         return _SupplierVoucher(name, lines, found.costs, stamps) if found.costs else None
 
     def _is_synced(self, name: str, costs: Sequence[Cost]) -> bool:
-        """Tell whether all of a voucher's costs are in Moment, so that it need not be approved any more."""
+        """Return whether all of a voucher's costs are in Moment, so that it need not be approved any more."""
         keys = [key_of(name, cost.project_number, cost.account) for cost in costs]
         return all(external_id(key) in self.sources.expenses for key in keys)
 
@@ -251,7 +251,7 @@ class _ExpenseReconciliation:
             yield drafted.about(DiscrepancyType.NOT_IN_MOMENT, moment_id=expense_id)
 
     def _only_in_moment(self, key: str, held: Sequence[ExistingExpense]) -> Iterator[Discrepancy]:
-        """Tell of an expense that no cost of the ledger is to become, unless other days are about it."""
+        """Report an expense that no cost of the ledger is to become, unless other days are about it."""
         expense = next((each for each in held if self.sources.concerns(each.day)), None)
         if expense is None:
             return
@@ -280,7 +280,7 @@ class _ExpenseReconciliation:
         )
 
     def _kept(self, key: str) -> bool:
-        """Tell whether the cost of an expense is in the ledger, and it would only be left out by now."""
+        """Return whether the cost of an expense is in the ledger, and it would only be left out by now."""
         name = key.partition("/")[0]
         lines = self.supplier_vouchers.get(name, ())
         return key in {key_of(name, *place) for place in self.sources.costs_of(lines).excluded}

@@ -45,7 +45,7 @@ class InvoiceSources:
         )
 
     def report(self, sales: Sequence[LedgerLine]) -> ReconciliationReport:
-        """Compare, and tell what differs, by invoice number; vouchers that no invoice has come last.
+        """Compare, and return what differs, by invoice number; vouchers that no invoice has come last.
 
         ``sales`` are the outgoing invoices' lines in the ledger, of these days and of as many others.
         """
@@ -64,12 +64,12 @@ class InvoiceSources:
         )
 
     def year_of(self, day: date) -> int:
-        """Tell the number of the fiscal year around a day."""
+        """Return the number of the fiscal year around a day."""
         years = (year.number for year in self._years if year.starts <= day <= year.ends)
         return next(years, day.year)
 
     def _numbers(self, entity_type: EntityType, ids: Collection[str]) -> Mapping[str, int]:
-        """Tell the numbers of customers or projects by their Moment ids, of those that have one."""
+        """Return the numbers of customers or projects by their Moment ids, of those that have one."""
         known = sorted(filter(None, ids))
         if entity_type in self.context.settings.entity_types:
             return {key: int(number) for key, number in self._linked(entity_type, known).items()}
@@ -138,12 +138,12 @@ class _InvoiceReconciliation:
         return by_number, by_link
 
     def _names(self, invoice: Invoice) -> tuple[str, ...]:
-        """Tell the vouchers of an invoice: those with its number, else the one that it was posted as."""
+        """Return the vouchers of an invoice: those with its number, else the one that it was posted as."""
         numbered = tuple(self.by_number.get(str(invoice.number), ()))
         return numbered or tuple(self.by_link.get(self.sources.linked.get(invoice.id, ""), ()))
 
     def _concerned(self, day: date, names: Iterable[str]) -> bool:
-        """Tell whether an invoice or its voucher is of these days; one whose day cannot be read may be."""
+        """Return whether an invoice or its voucher is of these days; one whose day cannot be read may be."""
         nearby = chain.from_iterable(self.vouchers[name] for name in names)
         own = day == day.min or self.sources.first <= day <= self.sources.last
         return own or any(map(self._inside, nearby))

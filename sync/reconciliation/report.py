@@ -150,7 +150,7 @@ class Discrepancy:
 
     @property
     def expense_to_unlink(self) -> str:
-        """Tell our key of the expense whose link is in the way of bringing it again, empty where none is."""
+        """Return our key of the expense whose link is in the way of bringing it again, empty where none is."""
         return self.expense if self.type is not DiscrepancyType.MOMENT_ONLY else ""
 
     @property

@@ -36,7 +36,7 @@ def merged(several: Iterable[VoucherFiles]) -> VoucherFiles:
 
 
 def read_off(files: VoucherFiles) -> tuple[str, str]:
-    """Tell the supplier and the invoice number that were read off the first document that has either (S7)."""
+    """Return the supplier and the invoice number that were read off the first document that has either (S7)."""
     read = (file for file in files.approved if file.supplier or file.invoice_number)
     return next(((file.supplier, file.invoice_number) for file in read), ("", ""))
 
@@ -58,7 +58,7 @@ def sync_files(
     stem: str,
     steps: Steps,
 ) -> bool:
-    """Bring what a voucher's expenses lack of its documents, in their order; tells whether they lacked any.
+    """Bring what a voucher's expenses lack of its documents, in their order; returns whether they lacked any.
 
     Each document is downloaded once. One that an attempt which broke off has brought is known by its name in
     Moment; so an expense that does not get one gets none of those after it, whose names would be others. An

@@ -83,7 +83,7 @@ def costs_of(
     project_id: Callable[[int], str | None],
     rates: Mapping[str, Decimal],
 ) -> VoucherCosts:
-    """Tell the costs that become expenses, and the reasons why other lines do not.
+    """Return the costs that become expenses, and the reasons why other lines do not.
 
     ``lines`` are all of the voucher, and ``project_id`` finds the Moment project with a project number. ``rates``
     are those of the VAT codes in percent, where the lines need them (``needs_rates``).
@@ -163,7 +163,7 @@ def key_of(voucher: str, project_number: int, account: int) -> str:
 
 
 def external_id(key: str) -> str:
-    """Tell the name under which Moment keeps an expense for us."""
+    """Return the name under which Moment keeps an expense for us."""
     return f"24so:{key}"
 
 

@@ -70,7 +70,7 @@ class CustomerMatcher:
         return Match(candidates=tuple(dict.fromkeys(found or _compatible(customer, by_email))))
 
     def known(self, customer: Customer) -> int | None:
-        """Tell the number of the customer in use that either system names as this one, where nothing denies it."""
+        """Return the number of the customer in use that either system names as this one, if nothing denies it."""
         named = [
             each for each in self._by_moment_id.get(customer.id, []) if each.active and _agrees(customer, each)
         ]
@@ -78,7 +78,7 @@ class CustomerMatcher:
         return min((each.number for each in named), default=None)
 
     def has_namesake(self, customer: Customer) -> bool:
-        """Tell whether somebody has its organization number, or its name in any spelling and no other number."""
+        """Return whether somebody has its organization number, or its name in any spelling and no other number."""
         named = _compatible(customer, self._spelled_otherwise(customer))
         return bool(named or self._by_organization.get(organization_key(customer.organization_number)))
 
@@ -107,12 +107,12 @@ class CustomerMatcher:
 
 
 def is_same(customer: Customer, company: Company) -> bool:
-    """Tell whether a customer that 24SevenOffice has under the same number is the same one, by number or name."""
+    """Return whether a customer that 24SevenOffice has under the same number is the same, by number or name."""
     return company.moment_id in ("", customer.id) and _agrees(customer, company)
 
 
 def same_project(draft: ProjectDraft, held: ExistingProject) -> bool:
-    """Tell whether the project that has the number is the same one: of its name, and of no other customer."""
+    """Return whether the project that has the number is the same one: of its name, and of no other customer."""
     of_another = held.customer_number and draft.customer_number not in (None, held.customer_number)
     return folded(held.name) == folded(draft.name) and not of_another
 
@@ -141,7 +141,7 @@ def _only_one(customer: Customer, found: Sequence[Company], *, narrowed: Sequenc
 
 
 def _may_be_namesakes(customer: Customer, company: Company) -> bool:
-    """Tell whether two may only be called the same: not both are businesses, and they share no e-mail address."""
+    """Return whether two may only share a name: not both are businesses, and they share no e-mail address."""
     if _is_person_and_business(customer, company):
         return True
     businesses = _is_business(customer) and (
@@ -155,7 +155,7 @@ def _is_business(customer: Customer) -> bool:
 
 
 def _is_person_and_business(customer: Customer, company: Company) -> bool:
-    """Tell whether the one is a private person, and the other has an organization number."""
+    """Return whether the one is a private person, and the other has an organization number."""
     return not _is_business(customer) and bool(organization_key(company.organization_number))
 
 
@@ -164,7 +164,7 @@ def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Compan
 
 
 def _agrees(customer: Customer, company: Company) -> bool:
-    """Tell whether two have the same Norwegian organization number, or the same name and no other number.
+    """Return whether two have the same Norwegian organization number, or the same name and no other number.
 
     A person's name is never a business's.
     """
@@ -177,19 +177,19 @@ def _agrees(customer: Customer, company: Company) -> bool:
 
 
 def _alike(customer: Customer, company: Company) -> bool:
-    """Tell whether two may be one by their organization numbers or, nearly, by their names."""
+    """Return whether two may be one by their organization numbers or, nearly, by their names."""
     names = SequenceMatcher(None, folded(customer.name), folded(company.name))
     return _agrees(customer, company) or names.ratio() >= NAME_SIMILARITY
 
 
 def _another_company(customer: Customer, company: Company) -> bool:
-    """Tell whether two have different Norwegian numbers; any others may be one that is written in two ways."""
+    """Return whether two have different Norwegian numbers; any others may be one that is written in two ways."""
     ours, theirs = _norwegian(customer), _norwegian(company)
     return bool(ours and theirs and ours != theirs)
 
 
 def _norwegian(either: Customer | Company) -> str:
-    """Tell a Norwegian number, but for one digit nine times: it stands for none, though it passes modulus 11."""
+    """Return a Norwegian number, but for one digit nine times: it stands for none, though it passes modulus 11."""
     number = norwegian_number(either.organization_number)
     is_foreign = isinstance(either, Customer) and either.country.upper() not in NORWEGIAN
     return "" if is_foreign or len(set(number)) == 1 else number

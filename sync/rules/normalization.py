@@ -50,7 +50,7 @@ def norwegian_number(text: str) -> str:
 
 
 def organization_key(text: str) -> str:
-    """Tell what an organization number of any country is compared by; empty where it is none, such as N/A or 0."""
+    """Return what an organization number of any country is compared by; empty where it is none, as N/A or 0."""
     plain = _letters_and_digits(text)
     digits = "".join(filter(str.isdigit, plain))
     if not digits.strip("0"):

@@ -49,12 +49,12 @@ FOREIGN_VAT = Fraction(2, 100)
 
 
 def stamps_of(lines: Sequence[LedgerLine]) -> set[int]:
-    """Tell the stamps that a voucher shares with its documents."""
+    """Return the stamps that a voucher shares with its documents."""
     return {line.stamp for line in lines if line.stamp and not line.hidden}
 
 
 def needs_rates(lines: Sequence[LedgerLine]) -> bool:
-    """Tell whether what the lines bear depends on the rates of VAT codes: there are VAT lines, or some cancel."""
+    """Return whether what lines bear depends on the rates of VAT codes: there are VAT lines, or some cancel."""
     signs = {line.amount > 0 for line in lines if _code(line)}
     return len(signs) > 1 or any(line.account in VAT_ACCOUNTS for line in lines)
 
@@ -62,7 +62,7 @@ def needs_rates(lines: Sequence[LedgerLine]) -> bool:
 def gross_amounts(
     lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]
 ) -> list[tuple[LedgerLine, int | Message]]:
-    """Tell what each line but money, debt and VAT comes to with its VAT, in øre, or why nobody can tell.
+    """Return what each line but money, debt and VAT comes to with its VAT, in øre, or why nobody can tell.
 
     All together agree with what is owed to the supplier or was paid, to the øre.
     """
@@ -77,7 +77,7 @@ def gross_amounts(
 
 
 def gross_revenue(lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]) -> list[tuple[LedgerLine, int]]:
-    """Tell the same of an outgoing invoice's voucher; VAT that is not clear is shared by the amounts."""
+    """Return the same of an outgoing invoice's voucher; VAT that is not clear is shared by the amounts."""
     voucher = _Voucher(lines, rates=rates, foreign=False, output=())
     amounts = [line.amount for line in voucher.costs]
     for part in voucher.parts():
@@ -128,7 +128,7 @@ class _Voucher:
             self._vat[left[0]], self._strays = self._strays, []
 
     def parts(self) -> Iterator[_Part]:
-        """Tell which lines bear which VAT."""
+        """Return which lines bear which VAT."""
         for code, vat in self._vat.items():
             is_reversed = any(line.account in self._output for line in vat)
             yield self._reversed(code, vat) if is_reversed else self._own(code, vat)
@@ -154,7 +154,7 @@ class _Voucher:
         return _Part(amount, places, [_of(self.costs[n].amount, rate) for n in places])
 
     def _agrees(self, rate: Decimal, vat: int, *, net: int, slack: int) -> bool:
-        """Tell whether a rate makes this VAT to within ``slack``; or nearly, and no other rate does as well."""
+        """Return whether a rate makes this VAT to within ``slack``; or nearly, and no other rate does as well."""
         if abs(vat - _of(net, rate)) <= slack:
             return True
         rates = {Decimal(), rate, *self._rates.values()}
@@ -164,7 +164,7 @@ class _Voucher:
         return abs(vat - exact) <= max(Fraction(ROUNDED_VAT), abs(exact) * self._inexact)
 
     def _rate(self, code: str, vat: int, *, slack: int) -> Decimal | None:
-        """Tell a code's rate; of one that is no longer in use, the only rate that makes just this VAT."""
+        """Return a code's rate; of one that is no longer in use, the only rate that makes just this VAT."""
         if code in self._rates:
             return self._rates[code]
         net = self._net(code)
@@ -218,12 +218,12 @@ class _Voucher:
         return _Part(0, self._places[code], unclear=told)
 
     def _are_shown(self, exact: Collection[Fraction], slack: int) -> bool:
-        """Tell whether VAT lines without a code tell each of these."""
+        """Return whether VAT lines without a code tell each of these."""
         shown = [line.amount for line in self._strays if line.account not in self._output]
         return all(any(abs(vat - each) <= slack for vat in shown) for each in exact)
 
     def _left(self) -> list[str]:
-        """Tell the codes that have no VAT lines of their own."""
+        """Return the codes that have no VAT lines of their own."""
         return [code for code in self._places if code not in self._vat]
 
     def _net(self, code: str) -> int:

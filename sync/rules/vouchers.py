@@ -73,7 +73,7 @@ def voucher_of(
 def account_and_vat_code(
     line: InvoiceLine, tax_codes: Mapping[int, str], settings: ConnectionSettings
 ) -> tuple[int, str]:
-    """Tell the account that a line is booked on, and its VAT code (S4).
+    """Return the account that a line is booked on, and its VAT code (S4).
 
     The code is the one that the settings name for Moment's account, else for the account, else the one that Moment
     names (M13), else that of the chart of accounts, empty where that has none.
@@ -120,7 +120,7 @@ def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:
 
 
 def may_be_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> bool:
-    """Tell whether the ledger has another voucher that may be this one, changed since: a person compares the two.
+    """Return whether the ledger has another voucher that may be this one, changed since: a person compares them.
 
     That is one of the same customer, or one of which only the customer is another.
     """
@@ -156,7 +156,7 @@ def _is_receivable(line: LedgerLine, voucher: Voucher) -> bool:
 
 
 def _is_customers(lines: Sequence[LedgerLine], voucher: Voucher) -> bool:
-    """Tell whether lines are of the voucher's customer, or of nobody that the ledger names."""
+    """Return whether lines are of the voucher's customer, or of nobody that the ledger names."""
     customers = {line.customer_number for line in lines} - {None}
     return not customers or voucher.entries[0].customer_number in customers
 
@@ -177,7 +177,7 @@ def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: Con
 def _amounts(
     invoice: Invoice, tax_codes: Mapping[int, str], settings: ConnectionSettings
 ) -> tuple[int, dict[tuple[int, str, str], int]]:
-    """Tell the total and what falls on each account, VAT code and project, all in øre."""
+    """Return the total and what falls on each account, VAT code and project, all in øre."""
     sums: dict[tuple[int, str, str], Decimal] = defaultdict(Decimal)
     for line in invoice.lines:
         account, code = account_and_vat_code(line, tax_codes, settings)

@@ -18,13 +18,13 @@ class Row:
     peers: Mapping[str, Figures] = field(default_factory=dict)
 
     def report(self) -> dict[str, Any]:
-        """Tell it as the report has it."""
+        """Return it as the report has it."""
         beside = {"peers": {name: _rounded(each) for name, each in self.peers.items()}} if self.peers else {}
         return {"reached": self.reached, "goal": self.goal, **_rounded(self.figures), **beside}
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Tell what so many percent of the values stay below."""
+    """Return what so many percent of the values stay below."""
     return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 

@@ -96,7 +96,7 @@ def pages() -> Row:
 
 
 def _measured(person: requests.Session, url: str, addresses: Sequence[str], *, times: int) -> list[float]:
-    """Tell the seconds of looking at every address so many times, after one time that is not counted."""
+    """Return the seconds of looking at every address so many times, after one time that is not counted."""
     seconds: list[float] = []
     for address in addresses:
         _look(person, url + address)

@@ -155,7 +155,7 @@ class Scene:
         eventually(lambda: expect("changes in hand", self.in_hand(), 0), seconds=TIMEOUT_SECONDS)
 
     def registered(self, firm: Firm) -> dict[int, float]:
-        """Tell when each invoice came into the ledger, by its number."""
+        """Return when each invoice came into the ledger, by its number."""
         lines = [
             line for voucher in firm.records("vouchers") for line in voucher["lines"] if line["account"] == 1500
         ]
@@ -173,7 +173,7 @@ class Scene:
         return found
 
     def cpu(self) -> float:
-        """Tell the seconds of CPU that all of our processes have taken so far."""
+        """Return the seconds of CPU that all of our processes have taken so far."""
         return sum(part.cpu for part in self.parts().values())
 
 

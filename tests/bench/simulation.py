@@ -148,7 +148,7 @@ class _AgainError(Exception):
 
 
 def max_within(times: Iterable[int], span: int) -> int:
-    """Tell the most instants within any span of milliseconds."""
+    """Return the most instants within any span of milliseconds."""
     ordered, start, limit = sorted(times), 0, 0
     for end, at in enumerate(ordered):
         while at - ordered[start] >= span:
@@ -158,7 +158,7 @@ def max_within(times: Iterable[int], span: int) -> int:
 
 
 def arrivals(left: Iterable[int], *, rng: random.Random) -> list[int]:
-    """Tell when requests reach 24SevenOffice: most at once, one in fifty after up to fifteen seconds."""
+    """Return when requests reach 24SevenOffice: most at once, one in fifty after up to fifteen seconds."""
     return [at + rng.randrange(15 * SECOND if rng.random() < 1 / 50 else SECOND // 2) for at in left]
 
 

@@ -107,7 +107,7 @@ def wait_for_a_password(running_system: RunningSystem, name: str) -> None:
 
 
 def special(person: Person, connection: str) -> dict[str, str]:
-    """Tell the addresses of pages that show more than the plainest of their route, by a name for each."""
+    """Return the addresses of pages that show more than the plainest of their route, by a name for each."""
     stuck = {"change": "fiscal_year", "question": "which_customer"}
     told = {name: _first_record(person, error_code) for name, error_code in stuck.items()}
     person.open(connection)
@@ -139,14 +139,14 @@ def add_user(
 
 
 def paths(running_system: RunningSystem) -> dict[str, dict[str, object]]:
-    """Tell the paths of all routes, with their parameters in braces, and the methods of each."""
+    """Return the paths of all routes, with their parameters in braces, and the methods of each."""
     with installed(running_system.stack.environment), own_logging():
         described: dict[str, dict[str, object]] = create_app().openapi()["paths"]
     return described
 
 
 def routes(running_system: RunningSystem) -> list[str]:
-    """Tell the paths that pages are at."""
+    """Return the paths that pages are at."""
     return [
         path
         for path, methods in paths(running_system).items()
@@ -155,7 +155,7 @@ def routes(running_system: RunningSystem) -> list[str]:
 
 
 def addresses(running_system: RunningSystem, person: Person) -> dict[str, str]:
-    """Tell the plainest address of each route that the pages lead to, as this person sees them, who has a connection tested."""
+    """Return the plainest address of each route that the pages lead to, as this person sees them, who has a connection tested."""
     session = requests.Session()
     for cookie in person.context.cookies():
         session.cookies.set(cookie["name"], cookie["value"])

@@ -55,7 +55,7 @@ class Person:
         self.page: Page = self.context.new_page()
 
     def open(self, path: str) -> Response:
-        """Type an address of ours, and tell the answer."""
+        """Type an address of ours, and return the answer."""
         answer = self.page.goto(self.url + path)
         assert answer
         return answer

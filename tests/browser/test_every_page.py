@@ -109,7 +109,7 @@ def the_connection(running_system: RunningSystem) -> str:
 
 
 def faults(person: Person) -> Iterator[str]:
-    """Tell what is wrong with the page that is open, once all that can be unfolded is."""
+    """Return what is wrong with the page that is open, once all that can be unfolded is."""
     page = person.page
     unfold(person)
     for violation in Axe().run(page).response["violations"]:

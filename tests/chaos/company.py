@@ -45,7 +45,7 @@ class Outside:
         self.control("moment", "PATCH", f"api/1.0/companies/{COMPANY}/{resource}/{record_id}", values)
 
     def press(self, button: str, invoice_id: int) -> Record:
-        """Finalize or credit an invoice in Moment; tells the invoice or the credit note."""
+        """Finalize or credit an invoice in Moment; returns the invoice or the credit note."""
         record: Record = self.control("moment", "POST", f"companies/{COMPANY}/invoices/{invoice_id}/{button}")
         return record
 

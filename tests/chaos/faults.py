@@ -108,7 +108,7 @@ class Troubles:
         self._cables.tend()
 
     def pending(self) -> bool:
-        """Tell whether anything is still to go wrong with calls, or a host is cut off."""
+        """Return whether anything is still to go wrong with calls, or a host is cut off."""
         return self._cables.pending() or any(self._faults(system)["pending"] for system in SYSTEMS)
 
     def end(self) -> None:
@@ -122,14 +122,14 @@ class Troubles:
             self._second_beat = None
 
     def counted(self) -> Counter[str]:
-        """Tell what really happened so far, by kind."""
+        """Return what really happened so far, by kind."""
         deliveries = self._outside.deliveries()
         lost = Counter({"notification lost": sum(each["state"] == "lost" for each in deliveries)})
         played = sum((Counter[str](self._faults(system)["played"]) for system in SYSTEMS), Counter[str]())
         return self._done + played + self._crashes.reached() + lost
 
     def longest(self) -> float:
-        """Tell how many seconds after it came in the last of the calls that write was done."""
+        """Return how many seconds after it came in the last of the calls that write was done."""
         times = self._outside.control("twentyfour", "GET", "longest")
         writes = (seconds for operation, seconds in times.items() if operation.startswith("Save"))
         return float(max(writes, default=0))

@@ -45,7 +45,7 @@ class Host:
             raise NoHostsError(str(getattr(error, "stderr", "") or error).strip()) from error
 
     def command(self, *arguments: str) -> tuple[str, ...]:
-        """Tell the command that runs another one on this host."""
+        """Return the command that runs another one on this host."""
         return ("nsenter", f"--net=/proc/{self._holder.pid}/ns/net", *arguments)
 
     def cut_off(self) -> None:
@@ -107,7 +107,7 @@ class Cables:
                 self._plug_in(name)
 
     def pending(self) -> bool:
-        """Tell whether any host is cut off."""
+        """Return whether any host is cut off."""
         return bool(self._back)
 
     def end(self) -> None:

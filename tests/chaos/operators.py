@@ -51,7 +51,7 @@ class Office:
         self.needless: list[str] = []
 
     def connect(self, **settings: object) -> str:
-        """Make the connection, and tell the address of its webhook."""
+        """Make the connection, and return the address of its webhook."""
         wanted = {"entity_types": tuple(EntityType), "error_emails": (ADDRESS,), "language": "en", **settings}
         valid = ConnectionSettings.model_validate(wanted)
         valid = valid.model_copy(update={"identity_id": check(self._bridge, valid).id})
@@ -59,7 +59,7 @@ class Office:
         return f"{self._bridge.settings.public_url}/webhooks/moment/{token}"
 
     def unfinished(self) -> list[str]:
-        """Tell what is still going to happen by itself: changes, and mails."""
+        """Return what is still going to happen by itself: changes, and mails."""
         views = [view for state in PENDING for view in self._jobs(state)]
         in_hand = [
             f"{view.title} is {view.state}: {view.message}"
@@ -71,15 +71,15 @@ class Office:
         ]
 
     def unpolled(self, since: datetime) -> list[str]:
-        """Tell which kinds have not been polled since an instant."""
+        """Return which kinds have not been polled since an instant."""
         return [f"no poll of {lane.entity_type}s" for lane in self._lanes() if not self._polled(lane, since)]
 
     def needs_attention(self) -> Sequence[JobView]:
-        """Tell the changes that need a person."""
+        """Return the changes that need a person."""
         return self._jobs(JobState.NEEDS_ATTENTION)
 
     def turns(self) -> Iterator[tuple[JobView, list[AlertType]]]:
-        """Tell of each change that anybody was told of how it turned, in that order."""
+        """Return each record whose trouble or end was mailed, in that order."""
         told = defaultdict(list)
         with self._database.transaction() as session:
             for alert in session.scalars(select(AlertRow).order_by(AlertRow.id)):
@@ -136,7 +136,7 @@ class Office:
             return len(session.scalars(select(AlertRow).where(AlertRow.type == AlertType.CLOCK)).all())
 
     def connection_turns(self) -> list[AlertType]:
-        """Tell which alerts there were about the connection, in their order, other than about clocks."""
+        """Return which alerts there were about the connection, in their order, other than about clocks."""
         with self._database.transaction() as session:
             of_none = AlertRow.job_id.is_(None), AlertRow.type != AlertType.CLOCK
             alerts = session.scalars(select(AlertRow).where(*of_none).order_by(AlertRow.id))

@@ -168,7 +168,7 @@ class _Scene:
         self._tend_while(waits, seconds=CALM_SECONDS)
 
     def counted(self) -> Counter[str]:
-        """Tell all that happened so far, by kind."""
+        """Return all that happened so far, by kind."""
         return self.troubles.counted() + self._people.done
 
     def _run(self, events: Iterable[Event]) -> None:
@@ -185,7 +185,7 @@ class _Scene:
             time.sleep(0.05)
 
     def _calm_down(self, unheard_of: Callable[[], list[str]]) -> list[str]:
-        """Wait until nothing is in hand, and tell what still is when patience ends."""
+        """Wait until nothing is in hand, and return what still is when patience ends."""
         left: list[str] = []
 
         def look() -> bool:
@@ -212,7 +212,7 @@ class _Scene:
         return [f"on its way: {each['body']}" for each in waiting]
 
     def _hear_everything_again(self, *, since: datetime) -> None:
-        """Tell and poll everything once more; nothing may come of it."""
+        """Receive and poll everything once more; nothing may come of it."""
         for each in self._outside.deliveries():
             self._outside.notify(each["body"])
         self._office.poll_again(since=since)

@@ -14,7 +14,7 @@ FOLDER, MISTAKES, SILENCE = "CHAOS_FOLDER", "CHAOS_MISTAKES", "CHAOS_SILENCE"
 
 
 def environment(folder: Path, mistakes: Iterable[str], *, silence: int) -> dict[str, str]:
-    """Tell what the processes are to find in their environment.
+    """Return what the processes are to find in their environment.
 
     ``silence`` is the seconds after which a connection to PostgreSQL is given up where nothing comes back.
     """

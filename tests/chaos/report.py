@@ -12,12 +12,12 @@ FINDINGS = ("lost", "duplicated", "wrong", "stuck", "unmailed")
 
 
 def is_clean(day: Played) -> bool:
-    """Tell whether everything was right after a day."""
+    """Return whether everything was right after a day."""
     return not any(asdict(day.verdict).values())
 
 
 def told(day: Played) -> str:
-    """Tell one day on the terminal."""
+    """Return one day on the terminal."""
     faults = ", ".join(f"{kind} {times}" for kind, times in sorted(day.faults.items()))
     ended = "ok" if is_clean(day) else "NOT OK"
     heading = f"Seed {day.seed}: {ended} after {day.faults.total()} faults in {day.seconds:.0f} s ({faults})"

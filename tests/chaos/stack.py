@@ -86,5 +86,5 @@ class Restarter:
                     self.let_lie(name, 1)
 
     def all_well(self) -> bool:
-        """Tell whether every part lives."""
+        """Return whether every part lives."""
         return all(part.alive for part in self._stack.parts.values())

@@ -108,7 +108,7 @@ def _judge_invoices(verdict: Verdict, outside: Outside, refused: set[str], *, dr
 
 
 def _posted(voucher: Record) -> Record:
-    """Tell of a voucher what must agree with its invoice: kroner by account, debit above zero."""
+    """Return a voucher what must agree with its invoice: kroner by account, debit above zero."""
     lines = voucher["lines"]
     sums: dict[int, Decimal] = defaultdict(Decimal)
     for line in lines:
@@ -122,7 +122,7 @@ def _posted(voucher: Record) -> Record:
 
 
 def _written(invoice: Record, accounts: Mapping[int, int], customer: str, project: str) -> Record:
-    """Tell the same of an invoice."""
+    """Return the same of an invoice."""
     sums = defaultdict(Decimal, {RECEIVABLES: Decimal(invoice["totalAmountInclVat"])})
     for line in invoice["invoiceLines"]:
         sums[accounts[line["financialAccountId"]]] -= Decimal(line["amountInclVat"])

@@ -53,7 +53,7 @@ SOME = 5
 
 
 def record(environ: Mapping[str, str], folder: Path, *, now: datetime) -> list[str]:
-    """Record both systems, as far as their keys are there, and tell what differs from the sandbox."""
+    """Record both systems, as far as their keys are there, and return what differs from the sandbox."""
     told: list[str] = []
     if all(environ.get(key) for key in MOMENT_KEYS):
         with _tape(folder / "moment"):

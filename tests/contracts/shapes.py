@@ -43,7 +43,7 @@ def blanked(body: bytes) -> bytes:
 
 
 def recorded(folder: Path) -> Mapping[str, Shape]:
-    """Tell the shapes of the answers that went well in a folder of cassettes, by the operation."""
+    """Return the shapes of the answers that went well in a folder of cassettes, by the operation."""
     shapes: dict[str, Shape] = defaultdict(lambda: defaultdict(set))
     for path in sorted(folder.glob("*.yaml")):
         for each in yaml.safe_load(path.read_text())["interactions"]:
@@ -55,7 +55,7 @@ def recorded(folder: Path) -> Mapping[str, Shape]:
 
 
 def differences(theirs: Mapping[str, Shape], ours: Mapping[str, Shape]) -> list[str]:
-    """Tell in what the answers of another system differ from those of ours, for the operations that both know.
+    """Return where the answers of another system differ from those of ours, for the operations that both know.
 
     What XML leaves out or leaves empty says nothing, as .NET does so with what is unset; in JSON that is null.
     """

@@ -88,7 +88,7 @@ DOCUMENT = VoucherFile(
 
 
 def purchase_line(account: int, amount: int, **more: Any) -> LedgerLine:
-    """Tell a line of the voucher that :func:`furnish` enters as the gateway does."""
+    """Return a line of the voucher that :func:`furnish` enters as the gateway does."""
     return LedgerLine(
         account=account,
         amount=amount,

@@ -40,7 +40,7 @@ def only(erp: TwentyFourGateway) -> VoucherFile:
 
 
 def ids(erp: TwentyFourGateway) -> tuple[list[str], bool]:
-    """Tell which files are approved, and whether others wait."""
+    """Return which files are approved, and whether others wait."""
     files = erp.files_of([STAMP])[STAMP]
     return [file.id for file in files.approved], files.pending
 

@@ -61,7 +61,7 @@ def copied(erp: TwentyFourGateway) -> FakeErp:
 
 
 def amounts(lines: Sequence[LedgerLine]) -> dict[tuple[int, int | None], int]:
-    """Tell what the expenses come to, VAT included, by account and project."""
+    """Return what the expenses come to, VAT included, by account and project."""
     found = gross_amounts(lines, rates={"1": Decimal(25)})
     return {(line.account, line.project_number): amount for line, amount in found if isinstance(amount, int)}
 

@@ -27,7 +27,7 @@ class Image:
 
 
 def images() -> Mapping[str, Image]:
-    """Read the Dockerfile; tells the image of each target."""
+    """Read the Dockerfile; returns the image of each target."""
     _, *stages = re.split(r"^FROM ", (ROOT / "deploy" / "Dockerfile").read_text(), flags=re.MULTILINE)
     found = {}
     for stage in stages:
@@ -49,7 +49,7 @@ def example_filled_in() -> dict[str, str]:
 
 
 def environment(service: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Tell what compose puts into the environment of a service where .env holds these values."""
+    """Return what compose puts into the environment of a service where .env holds these values."""
     told = dict(values) if "env_file" in SERVICES[service] else {}
     own = SERVICES[service].get("environment", {})
     return told | {name: interpolated(text, values) for name, text in own.items()}

@@ -60,7 +60,7 @@ def probes() -> Iterator[tuple[str, Manifest]]:
 
 
 def told() -> dict[str, set[str]]:
-    """Tell which environment variables each pod is given."""
+    """Return which environment variables each pod is given."""
     (generated,) = LISTED["configMapGenerator"]
     every = {literal.partition("=")[0] for literal in generated["literals"]}
     every |= {each["name"] for each in EVERY_POD["containers"][0]["env"]}

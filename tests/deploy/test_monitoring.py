@@ -25,7 +25,7 @@ QUANTILES = {"le"}
 
 
 def metrics() -> Iterator[tuple[str, set[str]]]:
-    """Tell the series that there are with their labels, from the page that is held against the code."""
+    """Return the series that there are with their labels, from the page that is held against the code."""
     page = (ROOT / "docs" / "metrics.md").read_text()
     for name, kind, labels in re.findall(r"^\| `(moment24_\w+)` \| (\w+) \| ([^|]*) \|", page, re.MULTILINE):
         for suffix in SUFFIXES.get(kind, ("",)):

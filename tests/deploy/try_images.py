@@ -69,7 +69,7 @@ class Containers:
         return self.compose("exec", "-T", *told, "web", "python", "-m", "worker", *arguments)
 
     def states(self) -> dict[str, str]:
-        """Tell of each service what its container does, the exit code, and the health where that is checked."""
+        """Return what the container of each service does, the exit code, and the health where that is checked."""
         shape = (
             '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{.State.ExitCode}}'
             "{{if .State.Health}} {{.State.Health.Status}}{{end}}"

@@ -103,7 +103,7 @@ class Bare:
         return output(command, cwd=self._work(service), env=env, seconds=START_SECONDS)
 
     def _environment(self, service: str) -> dict[str, str]:
-        """Tell all that a process of the service finds in its environment: nothing of ours."""
+        """Return all that a process of the service finds in its environment: nothing of ours."""
         told = environment(service, self._values)
         programs = self._folder / _target(service) / "venv" / "bin"
         return {"PATH": f"{programs}:{os.defpath}"} | dict(zip(told, self._here(told.values()), strict=True))

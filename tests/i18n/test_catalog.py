@@ -130,7 +130,7 @@ def bare_words(template: str) -> Iterator[str]:
 
 
 def outside(tokens: list[Token]) -> Iterator[str]:
-    """Tell the template's own text outside of trans blocks."""
+    """Return the template's own text outside of trans blocks."""
     translated = False
     for (_, kind, value), (_, _, following) in pairwise([*tokens, (0, "", "")]):
         if kind == "block_begin":
@@ -140,7 +140,7 @@ def outside(tokens: list[Token]) -> Iterator[str]:
 
 
 def unsaid(tokens: list[Token]) -> Iterator[str]:
-    """Tell the texts in expressions that begin with a capital, but for those that are handed to gettext."""
+    """Return the texts in expressions that begin with a capital, but for those that are handed to gettext."""
     handed: list[bool] = []
     for (_, _, previous), (_, kind, value) in pairwise([(0, "", ""), *tokens]):
         if (kind, value) == ("operator", "("):

@@ -58,7 +58,7 @@ class LedgerFile:
         return [_ledger_line(row) for row in self._rows() if _name(row) == voucher]
 
     def files_of(self, stamps: Collection[int]) -> Mapping[int, VoucherFiles]:
-        """Tell that there are no documents."""
+        """There are none."""
         return dict.fromkeys(stamps, VoucherFiles())
 
     def fetch(self, file: VoucherFile, *, renew_lease: Callable[[], None]) -> AbstractContextManager[BinaryIO]:  # noqa: ARG002 - the same
@@ -66,7 +66,7 @@ class LedgerFile:
         return BytesIO()
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Tell the lines of invoices dated in these days, and the vouchers with costs on these accounts, whole."""
+        """Return the lines of invoices dated in these days, and the vouchers with costs on these accounts, whole."""
         vouchers: dict[str, list[LedgerLine]] = defaultdict(list)
         for row in self._rows():
             vouchers[_name(row)].append(_ledger_line(row))
@@ -88,60 +88,60 @@ class LedgerFile:
         return Company(number, found["name"], found["organization_number"]) if found else None
 
     def existing_companies(self, numbers: Collection[int]) -> Collection[int]:
-        """Tell which of these lines are on."""
+        """Return which of these lines are on."""
         return [number for number in numbers if self.company(number)]
 
     def all_companies(self) -> Collection[Company]:
-        """Tell the customers and suppliers that lines are on."""
+        """Return the customers and suppliers that lines are on."""
         numbers = {int(row["customer"]) for row in self._rows() if row["customer"]}
         return [found for number in numbers if (found := self.company(number))]
 
     def tax_codes(self) -> Mapping[int, str]:
-        """Tell the VAT code of every account."""
+        """Return the VAT code of every account."""
         with (self._path.parent / "accounts.csv").open(newline="") as file:
             return {int(row["account"]): row["vat"] for row in csv.DictReader(file)}
 
     def vat_codes(self) -> Mapping[str, Decimal]:
-        """Tell the VAT codes that accounts have, with their rates."""
+        """Return the VAT codes that accounts have, with their rates."""
         with (self._path.parent / "accounts.csv").open(newline="") as file:
             return {row["vat"]: Decimal(row["rate"]) for row in csv.DictReader(file) if row["vat"]}
 
     def fiscal_years(self) -> Sequence[FiscalYear]:
-        """Tell the years that the ledger has lines of."""
+        """Return the years that the ledger has lines of."""
         years = sorted({int(row["year"]) for row in self._rows()})
         return [FiscalYear(date(year, 1, 1), date(year, 12, 31), locked=False) for year in years]
 
     def next_voucher_number(self, day: date) -> int:
-        """Tell the number after the last invoice of the year."""
+        """Return the number after the last invoice of the year."""
         invoices = (
             row for row in self._rows() if row["type"] == OUTGOING_INVOICE and row["year"] == str(day.year)
         )
         return 1 + max((int(row["number"]) for row in invoices), default=0)
 
     def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
-        """Tell the lines of a year with this invoice number."""
+        """Return the lines of a year with this invoice number."""
         rows = (row for row in self._rows() if row["year"] == str(day.year))
         return [_ledger_line(row) for row in rows if row["invoice"] == str(invoice_number)]
 
     def project(self, number: int) -> ExistingProject | None:
-        """Tell of a project that lines are on; the file does not know its name."""
+        """Return a project that lines are on; the file does not know its name."""
         known = any(row["project"] == str(number) for row in self._rows())
         return ExistingProject(number, "") if known else None
 
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
-        """Tell of those projects that lines are on."""
+        """Return those projects that lines are on."""
         return [found for number in numbers if (found := self.project(number))]
 
     def identities(self) -> Sequence[Identity]:
-        """Tell the one there is: a file needs no login."""
+        """Return the one there is: a file needs no login."""
         return [IDENTITY]
 
     def identity_id(self) -> str:
-        """Tell the one there is."""
+        """Return the one there is."""
         return IDENTITY.id
 
     def client_name(self) -> str:
-        """Tell the name of the file."""
+        """Return the name of the file."""
         return self._path.stem
 
     def count_companies(self) -> tuple[int, int]:

@@ -63,7 +63,7 @@ def test_a_request_that_only_reads_needs_no_write_deadline() -> None:
 
 
 def heard(server: socket.socket) -> bytes:
-    """Tell what came in over the first connection until it ended; nothing where none was made."""
+    """Return what came in over the first connection until it ended; nothing where none was made."""
     try:
         wire, _ = server.accept()
     except TimeoutError:
@@ -73,7 +73,7 @@ def heard(server: socket.socket) -> bytes:
 
 
 def user_timeout(sock: socket.socket | None) -> int:
-    """Tell how many milliseconds a socket waits for an acknowledgement; where that cannot be set, what was wanted."""
+    """Return how many milliseconds a socket waits for an acknowledgement; where that cannot be set, what was wanted."""
     assert sock is not None
     if sys.platform != "linux":
         return 2500

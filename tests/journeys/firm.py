@@ -102,7 +102,7 @@ class Firm:
         self.let_pass(timedelta(minutes=2))
 
     def calls(self) -> Record:
-        """Tell the calls to 24SevenOffice since the connection was made."""
+        """Return the calls to 24SevenOffice since the connection was made."""
         calls: Record = self.control("twentyfour", "GET", "calls")
         return calls
 
@@ -146,7 +146,7 @@ class Firm:
         return finalized
 
     def notify(self, invoice: Record) -> int:
-        """Bring an invoice's notification to the webhook; tells the status of the answer."""
+        """Bring an invoice's notification to the webhook; returns the status of the answer."""
         return self.post(json.dumps({"event": "CREATE_NEW", "invoice": {"id": invoice["id"]}}).encode())
 
     def post(self, body: bytes) -> int:
@@ -200,7 +200,7 @@ class Firm:
         return [mail for mail in self.control("mail", "GET", "mails") if mail["to"] == [self.address]]
 
     def expect_mails(self, count: int) -> list[Record]:
-        """Wait until the firm has had so many mails and nothing waits to be told; tells the mails."""
+        """Wait until the firm has had so many mails and nothing waits to be told; returns the mails."""
 
         def holds() -> None:
             expect("mails", len(self.mails()), count)
@@ -220,7 +220,7 @@ class Firm:
             session.execute(update(SyncJobRow).where(mine[SyncJobRow]).values(due_at=due))
 
     def in_hand(self) -> list[str]:
-        """Tell the changes that something is soon to happen to."""
+        """Return the changes that something is soon to happen to."""
         soon = clock() + timedelta(minutes=10)
         views = [view for state in PENDING for view in self._jobs(state)]
         return [
@@ -230,7 +230,7 @@ class Firm:
         ]
 
     def working(self) -> list[str]:
-        """Tell the records that are in a worker's hands."""
+        """Return the records that are in a worker's hands."""
         return [view.record.id for view in self._jobs(JobState.RUNNING)]
 
     def expect_vouchers(self, invoices: Iterable[Record], *, tend: Callable[[], None] = lambda: None) -> None:
@@ -248,7 +248,7 @@ class Firm:
         eventually(holds)
 
     def vouchers(self) -> list[tuple[int, str]]:
-        """Tell the invoices in the ledger: number, and what the customer owes, in kroner."""
+        """Return the invoices in the ledger: number, and what the customer owes, in kroner."""
         lines = [line for voucher in self.records("vouchers") for line in voucher["lines"]]
         return sorted((int(each["invoice"]), each["amount"]) for each in lines if each["account"] == 1500)
 

@@ -27,7 +27,7 @@ class Purchasing:
         self.poll()  # the first one sets out
 
     def enter(self, *costs: Record, total: str, files: Iterable[bytes] = (), **more: Any) -> Record:
-        """Enter a supplier's invoice dated today, on which ``total`` kroner are owed; tells the voucher."""
+        """Enter a supplier's invoice dated today, on which ``total`` kroner are owed; returns the voucher."""
         owed = {"account": 2400, "customer": SUPPLIER, "amount": f"-{total}".replace("--", "")}
         voucher = {
             "date": datetime.now(UTC).date().isoformat(),

@@ -60,7 +60,7 @@ def live(new_firm: Callable[..., Firm]) -> Live:
 
 
 def needing_attention(firm: Firm) -> dict[str, JobView]:
-    """Tell what needs a person, by the name of the record."""
+    """Return what needs a person, by the name of the record."""
     job_filter = JobFilter(connection_id=firm.connection.id, states=frozenset({JobState.NEEDS_ATTENTION}))
     return {str(view.title): view for view in job_list.latest(firm.container.database, job_filter)}
 

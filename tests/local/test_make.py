@@ -52,7 +52,7 @@ class Clone:
         )
 
     def asked(self, *arguments: str) -> list[str]:
-        """Tell what Python was asked for a target."""
+        """Return what Python was asked for a target."""
         (self.folder / "asked").unlink(missing_ok=True)
         done = self.make(*arguments)
         assert done.returncode == 0, done.stderr

@@ -35,7 +35,7 @@ def completed_job(
     at: datetime = NOW,
     **values: Any,
 ) -> JobView:
-    """Receive a record, have it attempted in the same instant, and tell how it stands."""
+    """Receive a record, have it attempted in the same instant, and return how it stands."""
     enqueue(database, connection_id, [record], now=at)
     with database.transaction() as session:  # whatever its settings say by default
         row = session.get_one(ConnectionRow, connection_id)

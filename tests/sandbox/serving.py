@@ -13,7 +13,7 @@ from sandbox.servers import Server
 
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
-    """Serve an app on a free port of its own thread, and tell its address."""
+    """Serve an app on a free port of its own thread, and return its address."""
     server = Server(app, host="127.0.0.1", port=0)
     thread = Thread(target=server.run)
     thread.start()
@@ -55,7 +55,7 @@ class Host:
 
 @contextmanager
 def sandbox(*arguments: str) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
-    """Run the whole sandbox on free ports, and tell its addresses."""
+    """Run the whole sandbox on free ports, and return its addresses."""
     ports = [f"--{server}-port=0" for server in ("moment", "twentyfour", "mail", "smtp")]
     command = [sys.executable, "-W", "error", "-m", "sandbox", *ports, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -36,7 +36,7 @@ ERRORS = {
 
 
 def error_codes(given: ast.expr) -> Iterator[str]:
-    """Tell the reasons that an argument may be; one that is passed on from elsewhere is seen there."""
+    """Return the reasons that an argument may be; one that is passed on from elsewhere is seen there."""
     match given:
         case ast.Constant(value=str(error_code)):
             yield error_code

@@ -74,7 +74,7 @@ class Web:
         return Person(self.url, token=sessions.start(self._bridge.database, user.id, now=clock()))
 
     def nobody(self) -> Person:
-        """Tell of somebody who is not signed in."""
+        """Return somebody who is not signed in."""
         return Person(self.url)
 
     def notify(self, body: bytes) -> requests.Response:

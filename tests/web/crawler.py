@@ -54,7 +54,7 @@ class Surfer:
             ahead += self._ways_on(address, page)
 
     def forms(self) -> list[Form]:
-        """Tell the forms, one of each kind: same route, same fields."""
+        """Return the forms, one of each kind: same route, same fields."""
         found: dict[Any, Form] = {}
         for address, page in self.pages.items():
             for form in self._forms(address, page):
@@ -62,7 +62,7 @@ class Surfer:
         return list(found.values())
 
     def again(self, form: Form) -> Form:
-        """Tell a form as its page shows it now; where it is gone, as it was, with the proof that others carry."""
+        """Return a form as its page shows it now; where it is gone, as it was, with the proof that others carry."""
         shown = list(self._forms(form.page, self.session.get(self.url + form.page, timeout=10)))
         stale = replace(
             form, fields={**form.fields, "csrf": shown[0].fields.get("csrf", ("",)) if shown else ("",)}
@@ -70,13 +70,13 @@ class Surfer:
         return next((each for each in shown if each.action == form.action), stale)
 
     def route(self, address: str) -> str:
-        """Tell which route answers at an address; where two do, the one that names it more exactly."""
+        """Return which route answers at an address; where two do, the one that names it more exactly."""
         path = urlsplit(address).path
         fitting = [each for each in self.routes if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path)]
         return min(fitting, key=lambda each: each.count("{"), default="")
 
     def _ways_on(self, address: str, page: requests.Response) -> Iterator[str]:
-        """Tell where a page leads by its links, and by its forms that only ask, filled in as they are offered."""
+        """Return where a page leads by its links, and by its forms that only ask, filled in as they are offered."""
         for link in _tree(page).xpath("//a/@href") if _is_page(page) else ():
             there = urlsplit(urljoin(page.url, link))
             if f"{there.scheme}://{there.netloc}" == self.url and not there.path.startswith("/static"):

@@ -17,7 +17,7 @@ def form_of(page: requests.Response, action: str) -> FormElement:
 
 
 def fields_of(page: requests.Response, action: str) -> dict[str, Any]:
-    """Tell what a browser would send if nothing were entered."""
+    """Return what a browser would send if nothing were entered."""
     fields: dict[str, list[str]] = {}
     for name, value in form_of(page, action).form_values():
         fields.setdefault(name, []).append(value)
@@ -42,6 +42,6 @@ def error_at(page: requests.Response, name: str) -> str:
 
 
 def forms_to(page: requests.Response, action: str) -> list[str]:
-    """Tell what the buttons of all forms to an address would choose."""
+    """Return what the buttons of all forms to an address would choose."""
     forms = [form for form in lxml.html.document_fromstring(page.content).forms if form.action == action]
     return [str(button.get("value")) for form in forms for button in form.iter("button")]

@@ -36,13 +36,13 @@ class Browser:
         return self.ask("POST", path, data={"csrf": csrf, "email": email, "password": password})
 
     def form(self, path: str = "/sign-in") -> str:
-        """Load a page with a form, and tell what proves that the form is its own."""
+        """Load a page with a form, and return what proves that the form is its own."""
         found = re.search(r'name="csrf" value="(\w+)"', self.ask("GET", path).text)
         assert found
         return found[1]
 
 
 def cookies_of(answer: requests.Response) -> Iterator[Morsel[str]]:
-    """Tell the cookies that an answer sets, with all that it says of them."""
+    """Return the cookies that an answer sets, with all that it says of them."""
     for header in answer.raw.headers.getlist("Set-Cookie"):
         yield from SimpleCookie(header).values()

@@ -152,7 +152,7 @@ def fill_in_often(person: Stranger, form: Form) -> None:
 
 
 def filled(fields: Mapping[str, Sequence[str]]) -> SearchStrategy[Pairs]:
-    """Tell ways to fill in a form: some fields with hostile values, left out or twice, the others as offered."""
+    """Return ways to fill in a form: some fields with hostile values, left out or twice, the others as offered."""
     anything = st.sampled_from(HOSTILE) | st.text(max_size=40)
 
     def field(name: str, *, hit: bool) -> SearchStrategy[Pairs]:

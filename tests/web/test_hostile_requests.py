@@ -39,7 +39,7 @@ def test_no_request_makes_an_endpoint_fail(mode: GenerationMode, *, known: bool,
 
 
 def cases(mode: GenerationMode) -> SearchStrategy[Case[Any]]:
-    """Tell the requests to any of the endpoints; each has what it reads described, and something that it does not."""
+    """Return the requests to any of the endpoints; each has what it reads described, and something that it does not."""
     described: dict[str, Any] = create_app().openapi()
     endpoints = [
         (path, method)

@@ -55,7 +55,7 @@ class Outlays:
         return dict(self._call("twentyfour", "GET", "calls", None))
 
     def enter(self, *lines: dict[str, Any], day: date = DAY, **more: Any) -> str:
-        """Enter a supplier's voucher, by default one of 1250 kroner on project 1, and tell its name."""
+        """Enter a supplier's voucher, by default one of 1250 kroner on project 1, and return its name."""
         told = {"date": day.isoformat(), "invoice": f"F-{day.day}", "lines": lines or (COST, VAT, OWED), **more}
         return f"{day.year}-104-{self.office('POST', 'vouchers', told)['number']}"
 
@@ -112,7 +112,7 @@ class Outlays:
         self.office("POST", "vouchers/40002/files?type=4", scan)
 
     def compared(self, first: date = FIRST, last: date = LAST) -> ReconciliationReport:
-        """Compare, and tell what was found of expenses."""
+        """Compare, and return what was found of expenses."""
         report = reconcile(self.container.open_context(self.connection, refuse_writes), first, last)
         assert report.expenses
         return report.expenses

@@ -55,7 +55,7 @@ class Bookkeeping:
         return answer.json() if answer.content else None
 
     def invoice(self, day: date, **values: Any) -> str:
-        """Finalize an invoice of 2400 kroner in Moment, on two accounts, and tell its id."""
+        """Finalize an invoice of 2400 kroner in Moment, on two accounts, and return its id."""
         lines = [
             {"financialAccountId": 501, "amountInclVat": 1250, "projectId": PROJECT},
             {"financialAccountId": 502, "amountInclVat": 1150, "projectId": PROJECT},

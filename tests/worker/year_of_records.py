@@ -46,16 +46,16 @@ class Thousands:
     addresses: dict[str, str]
 
     def invoice(self, number: int) -> Voucher:
-        """Tell the voucher of an invoice."""
+        """Return the voucher of an invoice."""
         return self.client.vouchers[11, YEAR, number]
 
     def purchase(self, number: int) -> Voucher:
-        """Tell the voucher of a supplier."""
+        """Return the voucher of a supplier."""
         return self.client.vouchers[13, YEAR, 40000 + number]
 
     @property
     def expenses(self) -> dict[int, ProjectExpense]:
-        """Tell Moment's expenses by their ids."""
+        """Return Moment's expenses by their ids."""
         return self.moment.state.company("1001").project_expenses
 
 

@@ -209,7 +209,7 @@ def _entered(context: UserContext, connection: Connection, typed: Typed) -> tupl
 
 
 def _chart(context: UserContext, connection: Connection, entered: ConnectionSettings) -> list[int]:
-    """Tell the accounts that the last test found; none where it did not get there, or at another client."""
+    """Return the accounts that the last test found; none where it did not get there, or at another client."""
     last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
     if last is None or last.completed_at is None or last.completed_at < context.now - CHART_CACHED_FOR:
         return []

@@ -205,7 +205,7 @@ def _action(given: ImmutableMultiDict[str, str]) -> str:
 
 
 def _filter_of(context: UserContext, name: str, given: ImmutableMultiDict[str, str]) -> JobFilter:
-    """Tell which jobs are meant: those ticked, those closed together, or all that the filter lets through."""
+    """Return which jobs are meant: those ticked, those closed together, or all that the filter lets through."""
     action, scope, until = ACTIONS[name], context.scope, _instant(given.get("until", ""))
     if dismissed_at := _instant(given.get("dismissed_at", "")):
         return JobFilter(scope=scope, dismissed_at=dismissed_at, states=action.for_selected)
@@ -231,7 +231,7 @@ def _hidden_fields(given: ImmutableMultiDict[str, str]) -> list[tuple[str, str]]
 
 
 def _back(given: ImmutableMultiDict[str, str], *, done: str = "") -> str:
-    """Tell where somebody came from: one record, the expenses, or the list of records as it was filtered."""
+    """Return where somebody came from: one record, the expenses, or the list of records as it was filtered."""
     ticked = _selected_ids(given)
     if given.get("from") == "record" and ticked:
         return f"/records/{int(ticked[0])}" + (f"?done={done}" if done else "")

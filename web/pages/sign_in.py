@@ -104,7 +104,7 @@ def sign_out(context: Reader) -> Response:
 
 
 def local_url(address: str) -> str:
-    """Tell where to go on: within these pages, whatever an address from elsewhere says."""
+    """Return where to go on: within these pages, whatever an address from elsewhere says."""
     within = address.startswith("/") and not address.startswith("//") and "\\" not in address
     return address if within and address.isprintable() and len(address) <= MAX_URL_LENGTH else "/"
 
@@ -114,7 +114,7 @@ def requested_url(request: Request) -> str:
 
 
 def client_address(request: Request) -> str:
-    """Tell where a request comes from; behind a proxy, what uvicorn believes of its headers."""
+    """Return where a request comes from; behind a proxy, what uvicorn believes of its headers."""
     return request.client.host if request.client else ""
 
 

@@ -118,7 +118,7 @@ Open = Depends(allow_all)
 
 
 def _may_see(current_user: User, named: Mapping[str, str]) -> bool:
-    """Tell whether the ids in an address can be ids at all, and its connection is one that they see."""
+    """Return whether the ids in an address can be ids at all, and its connection is one that they see."""
     if not all(_is_number(name, value) for name, value in named.items() if name.endswith("_id")):
         return False
     return "connection_id" not in named or current_user.scope.allows(int(named["connection_id"]))
@@ -130,7 +130,7 @@ def _is_number(name: str, value: str) -> bool:
 
 
 def _sign_in(request: Request) -> str:
-    """Tell where to sign in, and back from there to a page that was asked for."""
+    """Return where to sign in, and back from there to a page that was asked for."""
     if request.method not in READING or request.url.path == "/":
         return "/sign-in"
     return f"/sign-in?next={quote(request.url.path + (f'?{request.url.query}' if request.url.query else ''))}"

@@ -33,7 +33,7 @@ class Cookie:
 
 
 def is_https(container: Container) -> bool:
-    """Tell whether this installation is reached over https; only on one's own machine it is not."""
+    """Return whether this installation is reached over https; only on one's own machine it is not."""
     return container.settings.public_url.startswith("https:")
 
 

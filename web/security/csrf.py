@@ -19,13 +19,13 @@ def csrf_token(token: str) -> str:
 
 
 def has_valid_token(request: Request, form: FormData, token: str) -> bool:
-    """Tell whether a form came from a page of ours that was shown to the holder of this token."""
+    """Return whether a form came from a page of ours that was shown to the holder of this token."""
     given = text(form, "csrf").encode()
     return bool(token) and is_same_origin(request) and hmac.compare_digest(given, csrf_token(token).encode())
 
 
 def is_same_origin(request: Request) -> bool:
-    """Tell whether the browser says that a page of ours sent this; one that says nothing is believed."""
+    """Return whether the browser says that a page of ours sent this; one that says nothing is believed."""
     if request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
         return False
     origin = request.headers.get("Origin")

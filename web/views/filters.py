@@ -47,7 +47,7 @@ class Filter:
         return {name: value for name, value in asdict(self).items() if value}
 
     def url(self, path: str, **more: object) -> str:
-        """Tell the address of a list that is filtered so; what is empty in ``more`` is left out."""
+        """Return the address of a list that is filtered so; what is empty in ``more`` is left out."""
         query = self.as_params | {name: str(value) for name, value in more.items() if value}
         return f"{path}?{urlencode(query)}" if query else path
 

@@ -136,14 +136,14 @@ def without_secrets(typed: Mapping[str, str]) -> Typed:
 
 
 def typed(form: FormData) -> Typed:
-    """Tell what was typed; boxes of one name that are ticked are put behind each other."""
+    """Return what was typed; boxes of one name that are ticked are put behind each other."""
     return {name: ",".join(map(str, form.getlist(name))).strip() for name in FIELDS}
 
 
 def read(
     typed: Mapping[str, str], *, known: Mapping[str, Any], names: Collection[str] = FIELDS
 ) -> tuple[dict[str, Any], Errors]:
-    """Tell which settings were entered, and what is wrong with them.
+    """Return which settings were entered, and what is wrong with them.
 
     Args:
         typed: what stands in the fields.
@@ -167,7 +167,7 @@ def read(
 
 
 def unknown_accounts(before: ConnectionSettings, entered: ConnectionSettings, chart: Collection[int]) -> Errors:
-    """Tell which newly entered accounts are not in the chart of accounts, as far as that is known."""
+    """Return which newly entered accounts are not in the chart of accounts, as far as that is known."""
     accounts = {
         "receivables_account": str(entered.receivables_account),
         "expense_accounts": entered.expense_accounts,

@@ -147,7 +147,7 @@ def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report:
 
 
 def has_room(container: Container, lane: Lane) -> bool:
-    """Tell whether a lane may have more now: few changes are due, the connection works, and requests are to spare.
+    """Return whether a lane may have more now: few jobs are due, the connection works, and requests are left.
 
     To spare are those beyond the reserve for events, also where that has been used: what is brought over counts as
     events do. Raises ClickException where the connection is paused.
@@ -160,7 +160,7 @@ def has_room(container: Container, lane: Lane) -> bool:
 
 
 def has_spare_requests(container: Container) -> bool:
-    """Tell whether there are requests to 24SevenOffice beyond the reserve for events; not where Redis is away."""
+    """Return whether there are requests to 24SevenOffice beyond the reserve for events; no if Redis is away."""
     usage = container.budget.usage()
     if usage is None or not usage.available_for_polls:
         return False

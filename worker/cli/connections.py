@@ -38,7 +38,7 @@ def connections() -> None:
 @setting_options(asking=True)
 @checking
 def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
-    """Add a connection, and tell the address of its webhook."""
+    """Add a connection, and return the address of its webhook."""
     if not (name := clean(name, max_length=MAX_NAME_LENGTH)):
         raise click.UsageError("A connection needs a name.")
     settings = _valid(given(options))

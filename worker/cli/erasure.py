@@ -58,7 +58,7 @@ person_argument = click.argument("person", metavar="NAMES...", nargs=-1, require
 @people.command()
 @person_argument
 def show(person: Person) -> None:
-    """Tell as JSON each text that holds one of these names or e-mail addresses."""
+    """Return as JSON each text that holds one of these names or e-mail addresses."""
     found = [
         {"table": match.table, "row": match.key, "column": match.column, "text": match.value}
         for match in personal_data.find(get_container().database, person)

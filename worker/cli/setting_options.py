@@ -28,7 +28,7 @@ def setting_options(*, asking: bool) -> Callable[[Command], Command]:
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell the settings that were given; an empty value sets one back to its default."""
+    """Return the settings that were given; an empty value sets one back to its default."""
     fields = ConnectionSettings.model_fields
     return {name: _value(fields[name], value) for name, value in options.items() if value not in (None, ())}
 

@@ -17,7 +17,7 @@ ALERT_SECONDS = 24 * 3600
 
 
 def is_off(container: Container) -> bool:
-    """Tell whether this host is to leave lanes to others, and see to it that somebody is told why."""
+    """Return whether this host is to leave lanes to others, and see to it that somebody is told why."""
     if not container.shared_clock.is_off:
         return False
     skew = container.shared_clock.skew

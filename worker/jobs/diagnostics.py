@@ -14,7 +14,7 @@ from worker.container import Container
 
 
 def check(container: Container, settings: ConnectionSettings) -> Identity:
-    """Ask Moment something, log in to 24SevenOffice, and tell which client of it the settings lead to.
+    """Ask Moment something, log in to 24SevenOffice, and return which client of it the settings lead to.
 
     Where they name none, it is the only one that the login reaches.
 

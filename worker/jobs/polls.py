@@ -27,7 +27,7 @@ def moment_due(container: Container) -> Mapping[int, timedelta]:
 
 
 def expenses_due(container: Container, *, every: float) -> PollRound:
-    """Tell the connections that are to ask 24SevenOffice for costs, where that is asked so often, in seconds."""
+    """Return the connections that are to ask 24SevenOffice for costs, where that is asked so often, in seconds."""
     now, usage = container.clock(), container.budget.usage()
     if usage is None:
         return schedule.NO_POLLS
@@ -72,7 +72,7 @@ def poll_moment(container: Container, connection_id: int) -> set[Lane]:
 
 
 def poll_expenses(container: Container, connection_id: int) -> set[Lane]:
-    """Receive the vouchers with costs that have changed in 24SevenOffice; tells as :func:`poll_moment` does."""
+    """Receive the vouchers with costs that have changed in 24SevenOffice; returns as :func:`poll_moment` does."""
     connection = container.connections.get(connection_id)
     if not connection.is_available(container.clock()):
         return set()

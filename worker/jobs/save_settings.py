@@ -68,7 +68,7 @@ def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
 def _refused(
     container: Container, settings: ConnectionSettings, *, typed: dict[str, object], connection_id: int
 ) -> Iterator[Finding]:
-    """Try each system whose secret was typed, and tell what it does not accept."""
+    """Try each system whose secret was typed, and return what it does not accept."""
     if "moment_api_key" in typed:
         try:
             next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)

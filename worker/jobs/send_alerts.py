@@ -37,7 +37,7 @@ def send_due_alerts(container: Container) -> None:
 
 
 def latest_per_subject(pending: Sequence[PendingAlert]) -> list[PendingAlert]:
-    """Tell which of an address's alerts, given oldest first, are worth a mail: of each matter the latest.
+    """Return which of an address's alerts, given oldest first, are worth a mail: of each matter the latest.
 
     What mended itself before anybody heard of it is not told at all, nor what a person has closed meanwhile.
     """
@@ -91,7 +91,7 @@ def _message_id(pending: Sequence[PendingAlert], *, sender: str) -> str:
 
 
 def _subject(alert: PendingAlert) -> Hashable:
-    """Tell what an alert is about: a record, or of a connection whether it works, or its week."""
+    """Return what an alert is about: a record, or of a connection whether it works, or its week."""
     return alert.job_id or (
         alert.connection_id,
         alert.type in {AlertType.CLOCK, AlertType.DIGEST, AlertType.RECONCILIATION} and alert.type,

@@ -83,7 +83,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def is_authorized(self, authorization: str) -> bool:
-        """Tell whether a request's ``Authorization`` names our token; nothing does, where there is none."""
+        """Return whether a request's ``Authorization`` names our token; nothing does, where there is none."""
         return bool(self._token) and compare_digest(f"Bearer {self._token}".encode(), authorization.encode())
 
 

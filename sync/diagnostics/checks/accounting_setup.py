@@ -237,7 +237,7 @@ def revenue_accounts(target: Target) -> Iterator[Finding]:
 
 
 def missing_accounts(listed: str, chart: Collection[int]) -> str:
-    """Tell which of the accounts and intervals that somebody listed the chart has nothing for; empty for none."""
+    """Return the accounts and intervals that somebody listed and the chart has nothing for."""
     intervals = AccountRanges.parse(listed).intervals
     return str(AccountRanges(tuple(each for each in intervals if not any(account in each for account in chart))))
 

@@ -45,7 +45,7 @@ def recipients(target: Target) -> Iterator[Finding]:
 
 
 def webhooks(target: Target) -> Iterator[Finding]:
-    """Tell when the last notification of each kind came to the webhook's present address."""
+    """Return when the last notification of each kind came to the webhook's present address."""
     wanted = [
         entity_type
         for entity_type in (EntityType.CUSTOMER, EntityType.PROJECT, EntityType.INVOICE)

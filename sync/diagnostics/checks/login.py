@@ -42,7 +42,7 @@ def services(target: Target) -> Iterator[Finding]:
 
 
 def not_visible(what: Message, error: SyncError, *, tests: str = "") -> Finding:
-    """Tell of something that 24SevenOffice does not show us, though the login is accepted."""
+    """Report something that 24SevenOffice does not show us, though the login is accepted."""
     return bad(
         msg("24SevenOffice does not show us {what}: {error}", what=what, error=error.message),
         msg("If it stays so, give the user the right to {what} in 24SevenOffice.", what=what),
@@ -51,7 +51,7 @@ def not_visible(what: Message, error: SyncError, *, tests: str = "") -> Finding:
 
 
 def _reads(target: Target) -> Iterator[tuple[Message, Callable[[], object], str]]:
-    """Tell what the services are about, and something cheap to read of each."""
+    """Return what the services are about, and something cheap to read of each."""
     erp = target.erp
     yield msg("the company's own data"), erp.client_name, ""
     yield msg("the chart of accounts"), erp.tax_codes, ""

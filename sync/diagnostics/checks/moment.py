@@ -109,7 +109,7 @@ def _absent(target: Target) -> Finding:
 
 
 def not_shown(what: Message, *, tests: str = "") -> Finding:
-    """Tell of something that the key may not read, though it may read the company."""
+    """Report something that the key may not read, though it may read the company."""
     return bad(
         msg("Moment's API key does not let us read {what}.", what=what),
         msg("Give the key the right to {what} in Moment, or make a new one.", what=what),
@@ -121,7 +121,7 @@ def not_shown(what: Message, *, tests: str = "") -> Finding:
 def read_finding(
     entity_type: EntityType, look: Callable[[], Collection[object] | str | None], tests: str
 ) -> Finding:
-    """Tell whether records of a kind can be read, going by whether ``look`` does; it answers with what it saw."""
+    """Return whether records of a kind can be read, going by whether ``look`` does; its answer is what it saw."""
     try:
         seen = look()
     except MisconfiguredError:

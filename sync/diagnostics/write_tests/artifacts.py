@@ -50,6 +50,6 @@ class WriteTestContext:
 
 
 def write_failed(error: SyncError, *, tests: str) -> Finding:
-    """Tell of a call that saves and failed; where the other system answered, by what its answer means."""
+    """Report a call that saves and failed; where the other system answered, by what its answer means."""
     answered = error.otherwise if isinstance(error, OutcomeUnknownError) else None
     return failed(answered or error, tests=tests)

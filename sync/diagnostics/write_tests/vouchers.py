@@ -56,7 +56,7 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
 
 
 def _account(target: Target) -> tuple[int, str] | None:
-    """Tell a revenue account with its VAT code: one of Moment's before others, one with VAT before others."""
+    """Return a revenue account with its VAT code: one of Moment's before others, one with VAT before others."""
     chart = target.erp.tax_codes()
     try:
         theirs: Mapping[int, str] = target.moment.account_codes()
@@ -130,7 +130,7 @@ class _VoucherTest:
         )
 
     def _not_posted(self, error: SyncError) -> Finding:
-        """Tell of a refusal; the voucher is not there where the answer was clear, or the ledger would show it."""
+        """Report a refusal; the voucher is not there where the answer was clear, or the ledger would show it."""
         answered = isinstance(error, OutcomeUnknownError) and not error.no_answer
         if (answered and self.settings.posting == "ledger") or not error.outcome_unknown:
             self.context.artifacts.removed("voucher")

@@ -39,7 +39,7 @@ class Peer:
         self._events.flush()
 
     def cpu(self) -> float:
-        """Tell the seconds of CPU that its processes have taken so far."""
+        """Return the seconds of CPU that its processes have taken so far."""
         family = [self._worker, *self._worker.children(recursive=True)]
         return sum(each.cpu_times().user + each.cpu_times().system for each in family)
 

@@ -115,7 +115,7 @@ def _flood() -> Sequence[tuple[int, int]]:
 
 
 def _pace(polls: Sequence[Polled]) -> Figures:
-    """Tell how polls came after the first hour, in which the morning's disorder settles."""
+    """Return how polls came after the first hour, in which the morning's disorder settles."""
     together = defaultdict(list)
     for poll in polls:
         if poll.at >= polls[0].at + HOUR:

@@ -53,7 +53,7 @@ def _with_others(records: Sequence[Record], count: int) -> list[int]:
 
 
 def _each_second(running_system: Scene, firm: Firm, invoices: Sequence[Record]) -> list[float]:
-    """Notify one each second; tells how long each took from its 202 into the ledger."""
+    """Notify one each second; returns how long each took from its 202 into the ledger."""
     accepted, began = [], time.time()
     for number, invoice in enumerate(invoices):
         time.sleep(max(began + number - time.time(), 0))

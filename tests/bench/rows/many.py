@@ -57,7 +57,7 @@ def many() -> Row:
 
 
 def _connections(running_system: Scene, firm: Firm) -> dict[int, list[Request]]:
-    """Add connections of the firm's own company, and tell what each is to send."""
+    """Add connections of the firm's own company, and return what each is to send."""
     project = running_system.project(firm)
     written = iter(running_system.write(firm, [project] * (CONNECTIONS * INVOICES)))
     waiting = {}
@@ -80,7 +80,7 @@ def _keep_going(running_system: Scene, waiting: dict[int, list[Request]]) -> Non
 
 
 def _remote(firm: Firm) -> tuple[float, float]:
-    """Tell the calls to 24SevenOffice and the seconds of both systems that an invoice took."""
+    """Return the calls to 24SevenOffice and the seconds of both systems that an invoice took."""
     moment, twentyfour = (
         sum(firm.control(system, "GET", "calls").values()) / (CONNECTIONS * INVOICES)
         for system in ("moment", "twentyfour")
@@ -89,7 +89,7 @@ def _remote(firm: Firm) -> tuple[float, float]:
 
 
 def _rate(times: list[float]) -> float:
-    """Tell how many came in a second, without the edges."""
+    """Return how many came in a second, without the edges."""
     edge = int(len(times) * EDGE)
     inner = times[edge : len(times) - edge]
     return (len(inner) - 1) / (inner[-1] - inner[0])

@@ -20,7 +20,7 @@ AT = datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
 def alert(
     title: str = "Invoice 1024", *, alert_type: AlertType = AlertType.NEEDS_ATTENTION, **values: Any
 ) -> PendingAlert:
-    """Tell of an invoice, or where the turn is a connection's, of that."""
+    """Return an invoice, or where the turn is a connection's, of that."""
     defaults = {
         "id": 1,
         "connection_id": 1,

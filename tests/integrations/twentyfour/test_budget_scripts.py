@@ -33,7 +33,7 @@ class Day:
         return datetime.fromtimestamp(self.at / SECOND, UTC)
 
     def ask(self, connection_id: int = 1, *, poll: bool = False) -> UnavailableError | int:
-        """Tell after how many milliseconds the request left, or why it did not; the clock stands still.
+        """Return after how many milliseconds the request left, or why it did not; the clock stands still.
 
         So a poll that would have to ask again does not.
         """
@@ -46,7 +46,7 @@ class Day:
         return self._slept
 
     def take(self, limit: int, connection_id: int = 1, *, poll: bool = False, gap: int = 10) -> int:
-        """Ask so many times, and tell how many were given."""
+        """Ask so many times, and return how many were given."""
         got = 0
         for _ in range(limit):
             got += isinstance(self.ask(connection_id, poll=poll), int)
@@ -65,7 +65,7 @@ class Day:
 
 
 def max_within(left: list[int], span: int) -> int:
-    """Tell the most requests that left within any span of milliseconds."""
+    """Return the most requests that left within any span of milliseconds."""
     times, start, limit = sorted(left), 0, 0
     for end, at in enumerate(times):
         while at - times[start] >= span:

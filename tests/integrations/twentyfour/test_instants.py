@@ -25,7 +25,7 @@ def register(remote: Remote, session: Session, cache: SharedCache) -> CustomerIn
 
 
 def page(*changed: str | None) -> Answer:
-    """Tell as many customers, each last changed at an instant, or at none that is told."""
+    """Return as many customers, each last changed at an instant, or at none that is told."""
     items = "".join(
         f"<SyncCompany><CompanyId>{number}</CompanyId>"
         + (f"<DateChanged>{at}</DateChanged>" if at else "")

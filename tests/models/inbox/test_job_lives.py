@@ -173,7 +173,7 @@ class Lives(RuleBasedStateMachine):
         ]
         if waits and self.state(CUSTOMER) in {None, JobState.DONE}:
             self.may_be_tried(CUSTOMER)
-        in_vain = dependencies.enqueue_awaited(self.database, self.connection_id, waits, now=self.now)
+        in_vain = dependencies.enqueue_dependencies(self.database, self.connection_id, waits, now=self.now)
         events |= dict.fromkeys(in_vain, Event.DEPENDENCY_ENDED)
         self.end(worker, [self.result(job, events[job.id], unknown=unknown) for job in worker.lease.jobs])
 

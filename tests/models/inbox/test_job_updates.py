@@ -23,7 +23,7 @@ CUSTOMER, PROJECT = Record(EntityType.CUSTOMER, "1"), Record(EntityType.PROJECT,
 
 
 def standings() -> Iterator[Standing]:
-    """Tell every state with every mark, due never, before and after now, tried never, just now and long ago."""
+    """Return every state with every mark, due never, before and after now, tried never, just now and long ago."""
     times = (None, NOW - timedelta(hours=1), NOW + timedelta(hours=1))
     tried = (None, NOW - timedelta(seconds=10), NOW - timedelta(hours=1))
     marks = (False, True)
@@ -131,7 +131,7 @@ def test_the_architecture_page_shows_the_table_as_it_is() -> None:
 
 
 def writes(source: str) -> Iterator[str]:
-    """Tell where a column is written that the table decides: by assignment, keyword or in a dictionary."""
+    """Return where a column is written that the table decides: by assignment, keyword or in a dictionary."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Attribute(attr=name, ctx=ast.Store()):

@@ -40,7 +40,7 @@ FROM_PEOPLE = {Event.RETRIED, Event.SENT_AGAIN, Event.REOPENED, Event.REOPENED_U
 
 
 def occurrences(event: Event) -> Iterator[Occurrence]:
-    """Tell how an event may come: with and without what it carries."""
+    """Return how an event may come: with and without what it carries."""
     failed = event in {Event.FAILED, Event.PROBED, Event.RATE_LIMITED, Event.DEPENDENCY_PENDING, Event.UNTRIED}
     proposals = (PROPOSED,) if failed else (None, PROPOSED) if event in IN_STEP else (None,)
     dependency = CUSTOMER if event in {Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED} else None
@@ -88,7 +88,7 @@ def rule(check: Rule) -> Rule:
 
 
 def soon(before: Standing) -> datetime:
-    """Tell when a job may be tried at the earliest: at once, or when a call that may be at work has ended."""
+    """Return when a job may be tried at the earliest: at once, or when a call that may be at work has ended."""
     at_work = before.outcome_unknown and before.attempted_at
     return max(NOW, at_work + VERIFICATION_DELAY) if at_work else NOW
 
@@ -294,7 +294,7 @@ def afresh(before: Standing, *, unknown: bool) -> Standing:
 
 
 def first_breach() -> str:
-    """Tell the first step in the walk that breaks a rule, "" for none."""
+    """Return the first step in the walk that breaks a rule, "" for none."""
     for before, what, after in edges():
         for check in RULES:
             if not check(before, what, after):
@@ -303,7 +303,7 @@ def first_breach() -> str:
 
 
 def dead_end() -> Standing | None:
-    """Tell a standing from which no worker comes to an end, where a person has nothing to do either."""
+    """Return a standing from which no worker comes to an end, where a person has nothing to do either."""
     for before in walk():
         step = apply(before, Occurrence(event=Event.LEASED, now=NOW)) if before.due_at else before
         stuck = before.state not in IDLE | {DONE} and (not step or step.state is not RUNNING)

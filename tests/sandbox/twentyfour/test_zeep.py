@@ -24,15 +24,15 @@ class Services:
     """Each service by its name, all in one HTTP session."""
 
     def __init__(self, soap: SoapClient) -> None:
-        self._desk = soap
+        self._context = soap
 
     def __getattr__(self, name: str) -> Any:
-        transport: Any = Transport(session=self._desk.http)
+        transport: Any = Transport(session=self._context.http)
         client: Any = zeep.Client(str(FOLDER / f"{name}.wsdl"), transport=transport)
         [binding] = client.wsdl.bindings
         [service] = client.wsdl.services.values()
         [port] = service.ports.values()
-        return client.create_service(binding, self._desk.url + urlsplit(port.binding_options["address"]).path)
+        return client.create_service(binding, self._context.url + urlsplit(port.binding_options["address"]).path)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ SILENT, ANSWERED = OutcomeUnknownError("Nothing came."), OutcomeUnknownError("It
 
 
 def verdicts(findings: Sequence[Finding]) -> dict[CheckStatus, set[str]]:
-    """Tell which assumptions were found so."""
+    """Return which assumptions were found so."""
     return {
         verdict: {number for each in findings if each.status is verdict for number in each.tests.split(", ")}
         for verdict in CheckStatus

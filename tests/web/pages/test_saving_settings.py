@@ -65,7 +65,7 @@ class Page:
         self.container.connections.update(self.number, changes, actor="test", now=clock())
 
     def save(self, **entered: str) -> str:
-        """Save settings that may open other books, and tell the address of what becomes of them."""
+        """Save settings that may open other books, and return the address of what becomes of them."""
         asked = fill_in(self.person, self.address, **entered)
         assert asked.status_code == 303
         return asked.headers["Location"]

@@ -54,7 +54,7 @@ class Rule:
         return re.sub(r"\{(\w+)\}", lambda found: str(of.ids[found[1]]), self.path)
 
     def allows(self, status: int, role: Role | None, *, everywhere: bool = False) -> bool:
-        """Tell whether this is what such a person is to be answered; a form is sent without its proof."""
+        """Return whether this is what such a person is to be answered; a form is sent without its proof."""
         if self.may is None:
             return status < 500
         if role is None:
@@ -234,7 +234,7 @@ def forms(one: Person) -> list[Form]:
 
 
 def held(container: Container, of: Customer | None = None) -> dict[str, str]:
-    """Tell what the database holds, of one customer or of all, but for who is signed in."""
+    """Return what the database holds, of one customer or of all, but for who is signed in."""
     seen = "SELECT md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM {} t {}"
     with container.database.transaction() as session:
         return {table: session.scalar(text(seen.format(table, which))) for table, which in tables(of)}

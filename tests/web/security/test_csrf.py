@@ -40,7 +40,7 @@ class Page:
         return fill_in(self.person, self.address, **entered)
 
     def tested(self, *clients: dict[str, str]) -> int:
-        """Have a test that found these clients, and tell its number."""
+        """Have a test that found these clients, and return its number."""
         errand = self.container.operations.request(
             OperationType.DIAGNOSTICS, self.number, actor="test", now=clock()
         )

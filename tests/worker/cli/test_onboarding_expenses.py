@@ -36,7 +36,7 @@ def connection(container: Container, fresh_systems: dict[str, str]) -> Connectio
 def enter(
     fresh_systems: dict[str, str], *, account: int = 4300, amount: str = "1250.50", project: int | None = 1
 ) -> int:
-    """Enter a voucher with a document, and tell its number."""
+    """Enter a voucher with a document, and return its number."""
     lines = [
         {"account": account, "amount": amount, "project": project},
         {"account": 2400, "amount": f"-{amount}", "customer": SUPPLIER},

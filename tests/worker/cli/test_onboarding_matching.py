@@ -16,7 +16,7 @@ KEY = ("apikey", "moment-demo-key")
 
 
 def enter(fresh_systems: dict[str, str], name: str, *numbers: int) -> int:
-    """Enter a customer in Moment, and as many of the name in 24SevenOffice; tells its id in Moment."""
+    """Enter a customer in Moment, and as many of the name in 24SevenOffice; returns its id in Moment."""
     for number in numbers:
         customer = {"name": name, "number": number}
         requests.post(

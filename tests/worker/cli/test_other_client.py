@@ -57,7 +57,7 @@ def sync_now(container: Container, connection: Connection, customer: str) -> Non
 
 
 def names(fresh_systems: Mapping[str, str], client: int = 1) -> list[str]:
-    """Tell the customers that a client of 24SevenOffice has."""
+    """Return the customers that a client of 24SevenOffice has."""
     found = requests.get(f"{fresh_systems['twentyfour']}/books/{client}/customers", timeout=10).json()
     return [each["name"] for each in found]
 

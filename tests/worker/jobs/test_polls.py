@@ -45,7 +45,7 @@ class Polled(World):
     moment: Moment
 
     def poll_moment(self) -> list[EntityType]:
-        """Poll Moment, and tell which lists were asked for."""
+        """Poll Moment, and return which lists were asked for."""
         self.moment.asked.clear()
         polls.poll_moment(self.container, self.connection.id)
         return list(self.moment.asked)

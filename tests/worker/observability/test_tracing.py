@@ -96,7 +96,7 @@ def received_webhook(environ: Mapping[str, str]) -> Iterator[tuple[Container, st
 
 
 def worked_off(environ: Mapping[str, str], fresh_systems: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Let a worker bring the customer across and end, and tell what it logged."""
+    """Let a worker bring the customer across and end, and return what it logged."""
     with process("celery", "-A", "worker.celery_app", "--quiet", "worker", *ALONE, environ=environ) as worker:
         eventually(lambda: numbered(fresh_systems))
         worker.send_signal(signal.SIGTERM)
