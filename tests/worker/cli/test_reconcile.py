@@ -137,7 +137,10 @@ def test_all_connections_are_compared_in_one_go_with_a_line_for_each(kept: Bookk
     run_all = ["reconcile", "--all", "--month", f"{YEAR}-10"]
     assert CliRunner().invoke(main, run_all).output.startswith("ok    Demo AS: 3 equal, 0 different\n")
     kept.container.connections.add(
-        "Fjord AS", settings(moment_company="fjord-as", password="wrong"), actor="test", now=clock()
+        "Fjord AS",
+        settings(moment_company="1002", moment_api_key="moment-other-key", password="wrong"),
+        actor="test",
+        now=clock(),
     )
     kept.container.connections.add(
         "Ås AS",
