@@ -10,7 +10,6 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
-from models.connections import webhook_activity
 from models.enums import Lane, Record
 from models.inbox import webhook_intake
 from web.dependencies import ContainerDep, body_deadline
@@ -86,6 +85,6 @@ def _connection(container: Container, token: str) -> int:
 def _record_activity(container: Container, token: str, lane: Lane) -> None:
     """Note that a webhook came, unless this process has just done so: the instant is kept to the minute."""
     now, last = container.clock(), _recorded.get((token, lane))
-    if last is None or now - last >= webhook_activity.RESOLUTION:
-        webhook_activity.record(container.database, lane, now=now)
+    if last is None or now - last >= webhook_intake.ACTIVITY_RESOLUTION:
+        webhook_intake.record_activity(container.database, lane, now=now)
         _recorded[token, lane] = now

@@ -14,6 +14,7 @@ from models.database import Database
 from models.schema.search_terms import SearchTerms, matches, search_terms
 from models.schema.tables import Base, LocalizedText
 
+NAMING_TYPES = LocalizedText | JSONB | SearchTerms
 NAMING_COLUMNS = frozenset(
     {
         "accepted_discrepancies.actor",
@@ -89,14 +90,16 @@ class Person:
         """Say in SQL that a column may name the person; what it holds tells whether it does."""
         if isinstance(column.type, SearchTerms):
             return or_(*(matches(column, name, whole=True) for name in self.names))
-        said = cast(column, Text)
-        return or_(*(said.icontains(_core(name), autoescape=True) for name in self._plain))
+        # the longest part of each name that is written the same everywhere
+        cores = [max(re.findall(r"[a-z0-9]+", name), key=len, default="") for name in self._plain]
+        return or_(*(cast(column, Text).icontains(core, autoescape=True) for core in cores))
 
 
 def find(database: Database, person: Person) -> Iterator[PersonalDataMatch]:
     """Find all traces of a person, table by table, a slice of rows at a time."""
     for table in Base.metadata.sorted_tables:
-        if columns := [column for column in table.c if _may_name(column)]:
+        columns = [each for each in table.c if isinstance(each.type, NAMING_TYPES) or str(each) in NAMING_COLUMNS]
+        if columns:
             yield from _in_table(database, person, table, columns)
 
 
@@ -123,10 +126,6 @@ def _read_batch(database: Database, query: Select[*tuple[Any, ...]]) -> Sequence
         return session.execute(query).all()
 
 
-def _may_name(column: Column[Any]) -> bool:
-    return isinstance(column.type, LocalizedText | JSONB | SearchTerms) or str(column) in NAMING_COLUMNS
-
-
 def _raw(column: Column[Any]) -> ColumnElement[Any]:
     return type_coerce(column, JSONB) if isinstance(column.type, LocalizedText) else column
 
@@ -135,8 +134,3 @@ def _normalized(text: str) -> str:
     """Undo how JSON, XML and addresses write a text, and forget about capitals and white space."""
     unescaped = ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
     return " ".join(unquote_plus(html.unescape(unescaped)).casefold().split())
-
-
-def _core(plain: str) -> str:
-    """Return the longest part of a name that is written the same everywhere."""
-    return max(re.findall(r"[a-z0-9]+", plain), key=len, default="")

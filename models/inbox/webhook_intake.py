@@ -1,7 +1,8 @@
-"""Where a webhook's address leads: it holds a token, of which only the hash is kept."""
+"""Webhooks: where an address leads, by the hash of the token in it, and when Moment last told of each type."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, bindparam, exists, func, literal, select
@@ -9,13 +10,17 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from models.connections.vault import hash_token
 from models.database import Database
-from models.enums import EntityType, Record
+from models.enums import EntityType, Lane, Record
 from models.inbox import restore
 from models.inbox.due import DEFAULT_ENTITY_TYPES
 from models.inbox.enqueue import JOBS, merge_into_existing
 from models.inbox.job_updates import fresh
 from models.inbox.transitions import Event
-from models.schema.tables import ConnectionRow
+from models.schema.statements import upsert
+from models.schema.tables import ConnectionRow, WebhookActivityRow
+
+ACTIVITY_RESOLUTION = timedelta(minutes=1)
+"""An instant that is newer by less is not written down, for notifications come in storms."""
 
 CONNECTIONS = ConnectionRow.metadata.tables["connections"]
 
@@ -83,6 +88,18 @@ def _enqueue_statement() -> Select[*tuple[Any, ...]]:
     rows = insert(JOBS).from_select(list(row), select(*columns).where(hook.c.travels))
     put = merge_into_existing(rows, Event.RECEIVED).returning(JOBS.c.connection_id).cte("put")
     return select(hook.c.id, exists(select(put.c.connection_id)))
+
+
+def record_activity(database: Database, lane: Lane, *, now: datetime) -> None:
+    older = WebhookActivityRow.at < now - ACTIVITY_RESOLUTION
+    database.execute(upsert(WebhookActivityRow, asdict(lane), {"at": now}, where=older))
+
+
+def latest_activity(database: Database, connection_id: int) -> Mapping[EntityType, datetime]:
+    """Return when the last one of each type came (UTC, to the minute) to the webhook's present address."""
+    rows = WebhookActivityRow.entity_type, WebhookActivityRow.at
+    ours = WebhookActivityRow.connection_id == connection_id
+    return {EntityType(entity_type): at for entity_type, at in database.rows(select(*rows).where(ours))}
 
 
 _ENQUEUE = _enqueue_statement()

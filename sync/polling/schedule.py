@@ -93,7 +93,7 @@ def next_round(
     late = {poll_state: _lateness(poll_state, wait, now=now) for poll_state, wait in intervals.items()}
     due = sorted(
         (poll_state for poll_state in late if late[poll_state] >= 1),
-        key=lambda each: -late[each] * _weight(each, now),
+        key=lambda each: -late[each] * (OFFICE_HOURS_WEIGHT if activity(each, now=now) is Activity.ACTIVE else 1),
     )
     return PollRound({poll_state.connection_id: intervals[poll_state] for poll_state in due}, limit)
 
@@ -117,10 +117,6 @@ def activity(poll_state: PollState, *, now: datetime) -> Activity:
 def is_office_hours(now: datetime) -> bool:
     there = now.astimezone(OSLO)
     return there.weekday() < SATURDAY and FIRST_HOUR <= there.time() < LAST_HOUR
-
-
-def _weight(poll_state: PollState, now: datetime) -> float:
-    return OFFICE_HOURS_WEIGHT if activity(poll_state, now=now) is Activity.ACTIVE else 1
 
 
 def _lateness(poll_state: PollState, wait: timedelta, *, now: datetime) -> float:

@@ -8,8 +8,8 @@ from typing import Any
 import requests
 from sqlalchemy import delete
 
-from models.connections import webhook_activity
 from models.enums import EntityType, Lane
+from models.inbox import webhook_intake
 from models.schema.tables import WebhookActivityRow
 from sync.diagnostics.findings import Finding
 from tests.factories import settings
@@ -73,7 +73,7 @@ class Practice:
         database, lane = self.container.database, Lane(self.connection.id, entity_type)
         with database.transaction() as session:
             session.execute(delete(WebhookActivityRow).where(WebhookActivityRow.entity_type == entity_type))
-        webhook_activity.record(database, lane, now=clock() - timedelta(days=days_ago))
+        webhook_intake.record_activity(database, lane, now=clock() - timedelta(days=days_ago))
 
     def invoice_in(self, currency: str, *, rate: float) -> None:
         """Finalize an invoice in another currency; the series of 24SevenOffice goes on after it."""

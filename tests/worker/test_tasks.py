@@ -7,12 +7,12 @@ from integrations.twentyfour.budget_scripts import OF_CONNECTION
 from local.servers import Server
 from models.admin import job_actions, job_list
 from models.admin.job_filter import JobFilter
-from models.connections import alert_outbox, webhook_activity
+from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection
 from models.database import DatabaseUnavailableError
 from models.enums import EntityType, JobState, Lane, Record
-from models.inbox import leases, missed_webhooks
+from models.inbox import leases, missed_webhooks, webhook_intake
 from models.inbox.enqueue import enqueue
 from tests.factories import NOW, settings
 from tests.installation import failed_job, messages, queued_polls
@@ -136,7 +136,7 @@ def test_what_a_poll_found_is_reported_by_the_doctor_where_webhooks_arrive(
     assert missed_webhooks.count(container.database, connection.id, now=clock()) == {EntityType.CUSTOMER: 1}
     told = "of which Moment had sent no notification: customers 1."
     assert told not in findings(container, connection)
-    webhook_activity.record(container.database, Lane(connection.id, EntityType.CUSTOMER), now=clock())
+    webhook_intake.record_activity(container.database, Lane(connection.id, EntityType.CUSTOMER), now=clock())
     assert told in findings(container, connection)
 
 

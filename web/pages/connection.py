@@ -12,7 +12,6 @@ from i18n.formatting import OSLO
 from i18n.messages import joined, msg
 from models.admin.operations import RECONCILIATIONS, WORTHWHILE, Operation, OperationType
 from models.connections import repository as connections
-from models.connections import webhook_activity
 from models.connections.repository import (
     NOT_STARTED,
     SECRET_FIELDS,
@@ -22,7 +21,7 @@ from models.connections.repository import (
 )
 from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
 from models.enums import EntityType, Scope, plural_of
-from models.inbox import cursors, missed_webhooks
+from models.inbox import cursors, missed_webhooks, webhook_intake
 from sync.polling import stalled
 from sync.reconciliation.compare import last_month
 from web.dependencies import Form, text
@@ -148,7 +147,7 @@ def _page(
     last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
     (standing,) = connections.summaries(context.database, Scope(frozenset({connection.id})))
     failing = cursors.failing(context.database, connection.id, before=context.now - stalled.SHOWN_AFTER)
-    notified = webhook_activity.latest(context.database, connection.id)
+    notified = webhook_intake.latest_activity(context.database, connection.id)
     missed = missed_webhooks.count(context.database, connection.id, now=context.now)
     tested = OperationView(last).clients if last and last.requested_at >= connection.updated_at else []
     # Which clients the saved login reaches is for administrators of all connections to know.

@@ -1,11 +1,10 @@
 """The doctor's visits: what it looks at is gathered here, and its findings are made ready to be kept."""
 
 from models.admin import audit_log
-from models.connections import webhook_activity
 from models.connections.repository import Connection
 from models.connections.settings import ConnectionSettings
 from models.enums import EntityType, Lane
-from models.inbox import due, links, missed_webhooks
+from models.inbox import due, links, missed_webhooks, webhook_intake
 from sync.diagnostics.checks.login import log_in
 from sync.diagnostics.findings import Target
 from sync.diagnostics.run_checks import DiagnosticsReport, run_checks
@@ -46,7 +45,7 @@ def target_of(container: Container, connection: Connection) -> Target:
         moment=container.moment(connection.settings),
         erp=container.erp(connection.settings, charged_to=connection.id, login_of=connection.id),
         now=container.clock(),
-        last_webhooks=webhook_activity.latest(database, connection.id),
+        last_webhooks=webhook_intake.latest_activity(database, connection.id),
         missed_webhooks=missed_webhooks.count(database, connection.id, now=container.clock()),
         pending_invoices=due.count_unfinished(database, invoices),
         last_invoice=links.latest(database, connection.id, EntityType.INVOICE),

@@ -118,15 +118,12 @@ def _reachable_clients(
     settings = connection.settings.model_copy(update={**login, "identity_id": ""})
     erp = container.erp(settings, charged_to=connection.id)
     usable = [identity for identity in erp.identities() if identity.usable]
-    return DiagnosticsReport([] if usable else [_wrong_login()], clients=usable)
-
-
-def _wrong_login() -> Finding:
-    return bad(
+    wrong_login = bad(
         msg("24SevenOffice refused the user name or password, or the login reaches no client that can be used."),
         msg("Correct user name and password."),
         setting="password",
     )
+    return DiagnosticsReport([] if usable else [wrong_login], clients=usable)
 
 
 def _crashed() -> Finding:

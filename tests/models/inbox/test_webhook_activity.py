@@ -1,9 +1,9 @@
 from datetime import timedelta
 
-from models.connections import webhook_activity
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import EntityType, Lane
+from models.inbox import webhook_intake
 from tests.factories import NOW
 
 
@@ -12,7 +12,9 @@ def test_the_last_webhook_of_each_entity_type_is_known_to_the_minute(
 ) -> None:
     lane = Lane(connection.id, EntityType.INVOICE)
     for seconds in (0, 30, 90, 100):
-        webhook_activity.record(database, lane, now=NOW + timedelta(seconds=seconds))
-    assert webhook_activity.latest(database, connection.id) == {EntityType.INVOICE: NOW + timedelta(seconds=90)}
+        webhook_intake.record_activity(database, lane, now=NOW + timedelta(seconds=seconds))
+    assert webhook_intake.latest_activity(database, connection.id) == {
+        EntityType.INVOICE: NOW + timedelta(seconds=90)
+    }
     connections.new_token(connection.id, actor="kari", now=NOW)
-    assert webhook_activity.latest(database, connection.id) == {}
+    assert webhook_intake.latest_activity(database, connection.id) == {}
