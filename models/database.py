@@ -60,10 +60,6 @@ class DatabaseUnavailableError(Exception):
     """PostgreSQL cannot be reached or broke off; what was under way is rolled back."""
 
 
-class MigrationRefusedError(Exception):
-    """The tables hold what a newer version does not allow: a person decides, with the older program."""
-
-
 class NoDowngradeError(Exception):
     """The tables were never at that version, or are at an older one."""
 

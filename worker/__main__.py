@@ -11,7 +11,6 @@ from models.admin.erasure import JobsRunningError
 from models.connections.repository import CompanyTakenError, NameTakenError, UnknownConnectionError
 from models.database import (
     DatabaseUnavailableError,
-    MigrationRefusedError,
     NoDowngradeError,
     downgrade,
     migrate,
@@ -45,7 +44,6 @@ class PlainSpoken(click.Group):
             DatabaseUnavailableError,
             UnknownConnectionError,
             CompanyTakenError,
-            MigrationRefusedError,
             NameTakenError,
             UnknownUserError,
             InvalidInputError,

@@ -192,6 +192,7 @@ class Connections:
             after = ConnectionSettings.model_validate({**_open(self._vault, row), **values})
             _refuse_elsewhere(session, row, before, after, same_client=same_client)
             self._fill(row, after)
+            row.shares_company = row.shares_company and before.moment_company == after.moment_company
             _refuse_taken_company(session)
             row.updated_at = now
             row.paused_because = row.paused_because if row.paused_by else ""
@@ -215,10 +216,11 @@ class Connections:
             return pause(session, _row(session, connection_id, lock=True), because, actor=actor, now=now)
 
     def resume(self, connection_id: int, *, actor: str, now: datetime) -> None:
-        """Let the connection work again; what waited goes through."""
+        """Let the connection work again; what waited goes through. Raises :class:`CompanyTakenError`."""
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
-            row.paused_because = row.paused_by = ""
+            row.paused_because, row.paused_by, row.shares_company = "", "", False
+            _refuse_taken_company(session)
             if row.breaker_open_until:
                 row.breaker_open_until = min(row.breaker_open_until, now)
             _audit(session, connection_id, actor=actor, what=msg("resumed"), now=now)

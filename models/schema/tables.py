@@ -69,12 +69,18 @@ class ConnectionRow(Base):
     answers in a row, ``outage_since`` is when they began, ``breaker_open_until`` when the next one may be
     risked, and ``outage_alerted`` says that the addresses have been told. ``rate_limited_since`` and
     ``rate_limit_alerted`` say the same of requests that are used up, and ``pause_alerted`` that the addresses
-    have been told of a pause and nothing was synced since.
+    have been told of a pause and nothing was synced since. One that ``shares_company`` is from before each company
+    in Moment had one connection, and may not be resumed as long as another one has it.
     """
 
     __tablename__ = "connections"
     __table_args__ = (
-        Index("connections_moment_company", text("lower(settings ->> 'moment_company')"), unique=True),
+        Index(
+            "connections_moment_company",
+            text("lower(settings ->> 'moment_company')"),
+            unique=True,
+            postgresql_where=text("not shares_company"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -84,6 +90,7 @@ class ConnectionRow(Base):
     secrets: Mapped[str]
     paused_because: Mapped[LocalizedOrEmpty]
     paused_by: Mapped[str] = mapped_column(server_default="")
+    shares_company: Mapped[bool] = mapped_column(server_default=false())
     consecutive_failures: Mapped[int] = mapped_column(server_default="0")
     outage_since: Mapped[datetime | None]
     breaker_open_until: Mapped[datetime | None]

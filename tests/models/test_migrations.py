@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from i18n.messages import Message, as_json, joined
-from models.database import Database, MigrationRefusedError, downgrade, migrate
+from models.database import Database, downgrade, migrate
 from models.schema.tables import AuditRow
 from tests.factories import NOW
 
@@ -209,20 +209,27 @@ def before_companies(database_url: str) -> Iterator[Database]:
     migrate(SecretStr(database_url))
 
 
-def test_two_connections_of_one_company_are_named_and_nothing_is_migrated(
+def test_of_two_connections_of_one_company_the_older_one_goes_on(
     before_companies: Database, database_url: str
 ) -> None:
     database = before_companies
-    companies = {1: "1001", 2: "1002", 3: "1001", 4: "1003"}
+    companies = {1: "1001", 2: "1002", 3: "1001", 4: "1003", 5: "1001"}
     for number, company in companies.items():
         told = {"id": number, "name": f"Company {number}", "token_hash": f"hash {number}"}
-        write(database, ("connections", {**told, "settings": {"moment_company": company, "posting": "draft"}}))
+        paused = {"paused_because": '"by hand"', "paused_by": "kari"} if number == 5 else {}
+        settings = {"moment_company": company, "posting": "draft"}
+        write(database, ("connections", {**told, **paused, "settings": settings}))
     write(database, ("sync_jobs", {"connection_id": 2, "entity_type": "invoice", "record_id": "9"}))
-    with pytest.raises(MigrationRefusedError) as refused:
+    paused_by = text("select id, paused_by, paused_because ->> 0 from connections order by id")
+    for _ in range(2):
         migrate(SecretStr(database_url))
-    assert "allowed no longer: Company 1, Company 3. With" in str(refused.value)
-    with database.transaction() as session:
-        session.execute(text("delete from connections where id = 3"))
-    migrate(SecretStr(database_url))
-    with database.transaction() as session:
-        assert session.scalars(text("select sent_as from sync_jobs")).all() == ["draft"]
+        with database.transaction() as session:
+            assert session.scalars(text("select sent_as from sync_jobs")).all() == ["draft"]
+            assert {id_: by for id_, by, _ in session.execute(paused_by)} == {
+                1: "",
+                2: "",
+                3: "the upgrade",
+                4: "",
+                5: "kari",
+            }
+        downgrade(SecretStr(database_url), to="0020")

@@ -36,6 +36,7 @@ router = APIRouter(prefix="/connections")
 DONE = {
     "paused": msg("The connection is paused. What comes in meanwhile waits."),
     "resumed": msg("The connection works. What waited goes through now."),
+    "taken": msg("There is a connection for this company in Moment already. Ask those who run the integration."),
 }
 CHART_CACHED_FOR = timedelta(days=1)
 """How long a chart of accounts that was read is held against what is entered."""

@@ -91,7 +91,10 @@ def pause(context: Operator, connection_id: int, form: Form) -> Response:
 @router.post("/{connection_id}/resume")
 def resume(context: Operator, connection_id: int) -> Response:
     """Let the connection work again, or for the first time."""
-    context.connections.resume(connection_id, actor=context.actor, now=context.now)
+    try:
+        context.connections.resume(connection_id, actor=context.actor, now=context.now)
+    except CompanyTakenError:
+        return _back(connection_id, "taken")
     return _back(connection_id, "resumed")
 
 

@@ -5,17 +5,24 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from models.database import MigrationRefusedError
-
 revision = "0021"
 down_revision = "0020"
+
+BECAUSE = "Another connection is for the same company in Moment: with two, everything would be posted twice."
 
 
 def upgrade() -> None:
     """Go one version up."""
-    refuse_doubles()
+    op.add_column(
+        "connections", sa.Column("shares_company", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    pause_doubles()
     op.create_index(
-        "connections_moment_company", "connections", [sa.text("lower(settings ->> 'moment_company')")], unique=True
+        "connections_moment_company",
+        "connections",
+        [sa.text("lower(settings ->> 'moment_company')")],
+        unique=True,
+        postgresql_where=sa.text("not shares_company"),
     )
     op.add_column("sync_jobs", sa.Column("sent_as", sa.Text()))
     op.execute(
@@ -38,25 +45,27 @@ def upgrade() -> None:
     )
 
 
-def refuse_doubles() -> None:
-    """Leave all as it is where two connections are for one company: which one stays is for a person to say."""
-    doubles = op.get_bind().execute(
-        sa.text(
-            """
-            select string_agg(name, ', ' order by id) from connections
-            group by lower(settings ->> 'moment_company') having count(settings ->> 'moment_company') > 1
-            """
-        )
+def pause_doubles() -> None:
+    """Let the oldest connection of each company go on, and pause the others until a person has erased some."""
+    op.execute(
+        """
+        update connections set shares_company = true from connections as older
+        where older.id < connections.id
+            and lower(older.settings ->> 'moment_company') = lower(connections.settings ->> 'moment_company')
+        """
     )
-    if named := "; ".join(sorted(doubles.scalars())):
-        raise MigrationRefusedError(
-            f"These connections are for the same company in Moment, which is allowed no longer: {named}. With the "
-            "release from before, erase all but one of each (connections erase), then upgrade."
-        )
+    paused = sa.text(
+        """
+        update connections set paused_because = to_jsonb(cast(:because as text)), paused_by = 'the upgrade'
+        where shares_company and paused_because = '""'::jsonb
+        """
+    )
+    op.get_bind().execute(paused, {"because": BECAUSE})
 
 
 def downgrade() -> None:
     """Go one version down."""
     op.drop_index("connections_moment_company", table_name="connections")
+    op.drop_column("connections", "shares_company")
     op.drop_table("former_links")
     op.drop_column("sync_jobs", "sent_as")

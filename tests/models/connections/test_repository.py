@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from models.connections.repository import (
     NOT_STARTED,
@@ -21,7 +21,7 @@ from models.database import Database
 from models.enums import Scope
 from models.inbox import webhook_intake
 from models.inbox.webhook_intake import WebhookTarget
-from models.schema.tables import AuditRow
+from models.schema.tables import AuditRow, ConnectionRow
 from tests.factories import NOW, settings
 
 
@@ -84,6 +84,24 @@ def test_a_company_in_moment_has_one_connection(connections: Connections, connec
         assert other.name not in str(refused.value)
     assert connections.get(connection.id) == connection
     assert connections.update(other.id, {"client_id": "7"}, actor="test", now=NOW).settings.client_id == "7"
+
+
+def test_a_second_connection_from_before_is_not_resumed_beside_the_first(
+    connections: Connections, connection: Connection, database: Database
+) -> None:
+    second, _ = connections.add("Again AS", settings(moment_company="2"), actor="test", now=NOW)
+    double = {"shares_company": True, "paused_because": "Another one.", "paused_by": "the upgrade"}
+    double["settings"] = ConnectionRow.settings.op("||")({"moment_company": connection.settings.moment_company})
+    database.execute(update(ConnectionRow).where(ConnectionRow.id == second.id).values(**double))
+    connections.update(second.id, {"client_id": "7"}, actor="test", now=NOW)
+    with pytest.raises(CompanyTakenError):
+        connections.resume(second.id, actor="test", now=NOW)
+    assert connections.get(second.id).paused_because == "Another one."
+    connections.update(connection.id, {"moment_company": "3"}, actor="test", now=NOW)
+    connections.resume(second.id, actor="test", now=NOW)
+    assert connections.get(second.id).paused_because == ""
+    with pytest.raises(CompanyTakenError):
+        connections.update(connection.id, {"moment_company": "1001"}, actor="test", now=NOW)
 
 
 def test_changing_a_setting_leaves_the_others_and_ends_a_pause(
