@@ -23,15 +23,15 @@ from models.inbox import transitions
 from models.inbox.transitions import (
     NEW,
     TABLE,
+    AlertDue,
+    DependencyEffect,
     Due,
     Event,
     Occurrence,
     Standing,
-    Tell,
     Transition,
     Tries,
     Unknown,
-    Waits,
     apply,
 )
 from models.schema.tables import SyncJobRow
@@ -92,11 +92,17 @@ def changed_by(
     def tries(column: Sql, effect: Tries) -> Sql:
         return {Tries.KEEP: column, Tries.COUNT: column + 1, Tries.RESET: literal(0)}[effect]
 
-    def waits(column: Sql, value: str | None) -> Callable[[Transition], Sql]:
-        return lambda cell: {Waits.KEEP: column, Waits.SET: literal(value), Waits.CLEAR: null()}[cell.waits]
+    def depends_on(column: Sql, value: str | None) -> Callable[[Transition], Sql]:
+        return lambda cell: {
+            DependencyEffect.KEEP: column,
+            DependencyEffect.SET: literal(value),
+            DependencyEffect.CLEAR: null(),
+        }[cell.dependency]
 
     def alerted(cell: Transition) -> Sql:
-        return {Tell.NOTHING: SyncJobRow.alerted, Tell.TROUBLE: true(), Tell.RECOVERY: false()}[cell.tell]
+        return {AlertDue.NOTHING: SyncJobRow.alerted, AlertDue.TROUBLE: true(), AlertDue.RECOVERY: false()}[
+            cell.alert
+        ]
 
     def since(cell: Transition) -> Sql:
         if cell.state is None:
@@ -111,8 +117,8 @@ def changed_by(
         "failed_attempts": lambda cell: tries(SyncJobRow.failed_attempts, cell.tries),
         "worker_crashes": lambda cell: tries(SyncJobRow.worker_crashes, cell.crashes),
         "outcome_unknown": unknown,
-        "dependency_type": waits(SyncJobRow.dependency_type, dependency.entity_type if dependency else None),
-        "dependency_id": waits(SyncJobRow.dependency_id, dependency.id if dependency else None),
+        "dependency_type": depends_on(SyncJobRow.dependency_type, dependency.entity_type if dependency else None),
+        "dependency_id": depends_on(SyncJobRow.dependency_id, dependency.id if dependency else None),
         "alerted": alerted,
         "unfinished_since": since,
     }

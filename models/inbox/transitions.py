@@ -81,7 +81,7 @@ class Unknown(Enum):
     CLEAR = auto()
 
 
-class Waits(Enum):
+class DependencyEffect(Enum):
     """What becomes of the dependency."""
 
     KEEP = auto()
@@ -89,7 +89,7 @@ class Waits(Enum):
     CLEAR = auto()
 
 
-class Tell(Enum):
+class AlertDue(Enum):
     """Whether an alert is due: that the job needs attention, or that it is well again after such an alert."""
 
     NOTHING = auto()
@@ -106,8 +106,8 @@ class Transition:
     tries: Tries = Tries.KEEP
     crashes: Tries = Tries.KEEP
     unknown: Unknown = Unknown.KEEP
-    waits: Waits = Waits.KEEP
-    tell: Tell = Tell.NOTHING
+    dependency: DependencyEffect = DependencyEffect.KEEP
+    alert: AlertDue = AlertDue.NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,16 +157,26 @@ def _each(states: Iterable[JobState], transition: Transition) -> dict[JobState, 
 
 
 _AFRESH = Transition(
-    state=_QUEUED, due=Due.SOON, tries=Tries.RESET, crashes=Tries.RESET, unknown=Unknown.ADD, waits=Waits.CLEAR
+    state=_QUEUED,
+    due=Due.SOON,
+    tries=Tries.RESET,
+    crashes=Tries.RESET,
+    unknown=Unknown.ADD,
+    dependency=DependencyEffect.CLEAR,
 )
 _NOTED = Transition(unknown=Unknown.ADD)
 _TROUBLED = Transition(
-    state=_ATTENTION, due=Due.NEVER, crashes=Tries.RESET, unknown=Unknown.ADD, waits=Waits.CLEAR, tell=Tell.TROUBLE
+    state=_ATTENTION,
+    due=Due.NEVER,
+    crashes=Tries.RESET,
+    unknown=Unknown.ADD,
+    dependency=DependencyEffect.CLEAR,
+    alert=AlertDue.TROUBLE,
 )
 _PUT_BACK = Transition(
-    state=_RETRYING, due=Due.PROPOSED, crashes=Tries.RESET, unknown=Unknown.ADD, waits=Waits.CLEAR
+    state=_RETRYING, due=Due.PROPOSED, crashes=Tries.RESET, unknown=Unknown.ADD, dependency=DependencyEffect.CLEAR
 )
-_DOUBTED = Transition(unknown=Unknown.SET)
+_UNCERTAIN = Transition(unknown=Unknown.SET)
 
 NEW: Mapping[Event, Transition] = dict.fromkeys(
     (Event.RECEIVED, Event.NEEDED, Event.SENT_AGAIN),
@@ -187,8 +197,8 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
             tries=Tries.RESET,
             crashes=Tries.RESET,
             unknown=Unknown.CLEAR,
-            waits=Waits.CLEAR,
-            tell=Tell.RECOVERY,
+            dependency=DependencyEffect.CLEAR,
+            alert=AlertDue.RECOVERY,
         )
     },
     # A record that is rightly left alone was not looked for: what was unknown stays so.
@@ -198,13 +208,13 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
             due=Due.RECHECK,
             tries=Tries.RESET,
             crashes=Tries.RESET,
-            waits=Waits.CLEAR,
-            tell=Tell.RECOVERY,
+            dependency=DependencyEffect.CLEAR,
+            alert=AlertDue.RECOVERY,
         )
     },
-    Event.DEPENDENCY_PENDING: {_RUNNING: replace(_PUT_BACK, state=_WAITING, waits=Waits.SET)},
+    Event.DEPENDENCY_PENDING: {_RUNNING: replace(_PUT_BACK, state=_WAITING, dependency=DependencyEffect.SET)},
     # It keeps what it waits for, and goes on should that be synced after all.
-    Event.DEPENDENCY_ENDED: {_RUNNING: replace(_TROUBLED, waits=Waits.SET)},
+    Event.DEPENDENCY_ENDED: {_RUNNING: replace(_TROUBLED, dependency=DependencyEffect.SET)},
     Event.REJECTED: {_RUNNING: replace(_TROUBLED, tries=Tries.COUNT)},
     Event.FAILED: {_RUNNING: replace(_PUT_BACK, tries=Tries.COUNT)},
     Event.EXHAUSTED: {_RUNNING: replace(_TROUBLED, tries=Tries.COUNT)},
@@ -218,24 +228,26 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     },
     # No call of what waits is at work: its last attempt ended before there was one.
     Event.DEPENDENCY_SYNCED: _each(
-        (*_AHEAD, _ATTENTION), Transition(state=_QUEUED, due=Due.NOW, waits=Waits.CLEAR)
+        (*_AHEAD, _ATTENTION), Transition(state=_QUEUED, due=Due.NOW, dependency=DependencyEffect.CLEAR)
     ),
     # It keeps in mind what it waited for, so that it does not wait for it again.
     Event.DEPENDENCY_GONE: _each(_AHEAD, Transition(state=_QUEUED, due=Due.NOW)),
     Event.RECOVERED: _each((_QUEUED, _RETRYING), Transition(due=Due.SOONER)),
     # The lease in a backup is nobody's. What was done since the backup was made is not known.
-    Event.RESTORED: _each((*_AHEAD, _ATTENTION, _DISMISSED), _DOUBTED)
+    Event.RESTORED: _each((*_AHEAD, _ATTENTION, _DISMISSED), _UNCERTAIN)
     | {_RUNNING: Transition(state=_QUEUED, due=Due.SOON, unknown=Unknown.SET)},
     Event.RETRIED: _each((*_AHEAD, _DONE, _ATTENTION, _DISMISSED), _AFRESH),
     Event.RULED_OUT: {_ATTENTION: replace(_AFRESH, due=Due.NOW, unknown=Unknown.CLEAR)},
     Event.ANSWERED: {_ATTENTION: _AFRESH},
     Event.SENT_AGAIN: _each((*_AHEAD, _DONE, _ATTENTION, _DISMISSED), replace(_AFRESH, unknown=Unknown.SET)),
-    Event.OVERDUE: _each((*_AHEAD, _RUNNING), Transition(tell=Tell.TROUBLE)),
-    Event.DISMISSED: _each((*_AHEAD, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, waits=Waits.CLEAR)),
+    Event.OVERDUE: _each((*_AHEAD, _RUNNING), Transition(alert=AlertDue.TROUBLE)),
+    Event.DISMISSED: _each(
+        (*_AHEAD, _ATTENTION), Transition(state=_DISMISSED, due=Due.NEVER, dependency=DependencyEffect.CLEAR)
+    ),
     # A person may have done it by hand meanwhile.
     Event.REOPENED: {_DISMISSED: replace(_AFRESH, unknown=Unknown.SET)},
     Event.REOPENED_UNSOLVED: {
-        _DISMISSED: Transition(state=_ATTENTION, due=Due.NEVER, unknown=Unknown.SET, tell=Tell.TROUBLE)
+        _DISMISSED: Transition(state=_ATTENTION, due=Due.NEVER, unknown=Unknown.SET, alert=AlertDue.TROUBLE)
     },
 }
 
@@ -263,18 +275,22 @@ def apply(standing: Standing | None, what: Occurrence) -> Standing | None:
         failed_attempts=_count(cell.tries, before.failed_attempts),
         worker_crashes=_count(cell.crashes, before.worker_crashes),
         outcome_unknown=unknown,
-        dependency={Waits.KEEP: before.dependency, Waits.SET: what.dependency, Waits.CLEAR: None}[cell.waits],
-        alerted={Tell.NOTHING: before.alerted, Tell.TROUBLE: True, Tell.RECOVERY: False}[cell.tell],
+        dependency={
+            DependencyEffect.KEEP: before.dependency,
+            DependencyEffect.SET: what.dependency,
+            DependencyEffect.CLEAR: None,
+        }[cell.dependency],
+        alerted={AlertDue.NOTHING: before.alerted, AlertDue.TROUBLE: True, AlertDue.RECOVERY: False}[cell.alert],
         attempted_at=before.attempted_at,
         unfinished_since=_unfinished_since(cell, standing, what),
     )
 
 
-def alert_due(before: Standing, event: Event) -> Tell:
+def alert_due(before: Standing, event: Event) -> AlertDue:
     """Return which alert an event calls for: trouble once, and its end only after the alert."""
     cell = transition(event, before.state)
-    tell = cell.tell if cell else Tell.NOTHING
-    return tell if before.alerted is (tell is Tell.RECOVERY) else Tell.NOTHING
+    due = cell.alert if cell else AlertDue.NOTHING
+    return due if before.alerted is (due is AlertDue.RECOVERY) else AlertDue.NOTHING
 
 
 def _unfinished_since(cell: Transition, before: Standing | None, what: Occurrence) -> datetime | None:

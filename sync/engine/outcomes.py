@@ -12,7 +12,7 @@ from models.inbox import dependencies, leases
 from models.inbox.circuit_breaker import ConnectionProblem, ProblemType
 from models.inbox.dependencies import Dependency, Wait
 from models.inbox.leases import AttemptResult, Lease, SyncJob
-from models.inbox.transitions import Event, Standing, Tell, alert_due
+from models.inbox.transitions import AlertDue, Event, Standing, alert_due
 from sync.engine.backoff import delay, policy_of
 from sync.engine.call_log import RemoteCall
 from sync.error_codes import ERROR_CODES
@@ -220,12 +220,12 @@ def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -
 def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]) -> AttemptResult:
     """Add the alert that the result calls for."""
     standing = Standing(state=JobState.RUNNING, due_at=None, alerted=job.alerted)
-    tell, title = alert_due(standing, result.event), result.title or job.title or job.record.name
+    due, title = alert_due(standing, result.event), result.title or job.title or job.record.name
     if result.state is JobState.NEEDS_ATTENTION and not job.needed_attention:
-        tell = Tell.TROUBLE  # also where an alert has told that it is overdue, which is less
-    if tell is Tell.NOTHING:
+        due = AlertDue.TROUBLE  # also where an alert has said that it is overdue, which is less
+    if due is AlertDue.NOTHING:
         return result
-    if tell is Tell.TROUBLE:
+    if due is AlertDue.TROUBLE:
         alert = Alert(
             type=AlertType.NEEDS_ATTENTION,
             title=title,

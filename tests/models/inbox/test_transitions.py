@@ -10,10 +10,10 @@ from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox.transitions import (
     NEW,
     VERIFICATION_DELAY,
+    AlertDue,
     Event,
     Occurrence,
     Standing,
-    Tell,
     alert_due,
     apply,
 )
@@ -266,14 +266,14 @@ def an_outage_that_ended_and_a_backup_hold_nothing_up(before: Standing, what: Oc
 def trouble_is_told_once_and_its_end_after_it(before: Standing, what: Occurrence, after: Standing) -> bool:
     told = alert_due(before, what.event)
     if after.state is NEEDS_ATTENTION and before.state is not NEEDS_ATTENTION:
-        return after.alerted and told is (Tell.NOTHING if before.alerted else Tell.TROUBLE)
+        return after.alerted and told is (AlertDue.NOTHING if before.alerted else AlertDue.TROUBLE)
     if what.event is Event.OVERDUE and before.state in PENDING:
         return after == replace(before, alerted=True) and told is (
-            Tell.NOTHING if before.alerted else Tell.TROUBLE
+            AlertDue.NOTHING if before.alerted else AlertDue.TROUBLE
         )
     if what.event in IN_STEP and before.state is RUNNING:
-        return not after.alerted and told is (Tell.RECOVERY if before.alerted else Tell.NOTHING)
-    return told is Tell.NOTHING and after.alerted is before.alerted
+        return not after.alerted and told is (AlertDue.RECOVERY if before.alerted else AlertDue.NOTHING)
+    return told is AlertDue.NOTHING and after.alerted is before.alerted
 
 
 @rule
