@@ -22,6 +22,7 @@ from sync.records import ExpenseDraft, LedgerLine, VoucherFiles
 from sync.rules.documents import merged, read_off, stem_of, sync_files
 from sync.rules.expense_mapping import (
     MISSING,
+    REMOVING,
     SkippedLine,
     SupplierInvoice,
     VoucherCosts,
@@ -127,16 +128,22 @@ class Expenses:
     ) -> Mapping[str, tuple[str, Link]]:
         """Return the expenses that the voucher has in Moment, by our key.
 
-        One that an attempt which broke off has made is linked first: its cost may have been taken back since.
+        One that an attempt which broke off has made is linked first: its cost may have been taken back since. One
+        that it has removed loses its link: its cost may be back.
         """
         known = self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
-        if not outcome_unknown:
-            return known
-        keys = {key_of(voucher, line.project_number, line.account) for line in lines if line.project_number}
-        for key in sorted(keys - known.keys()):
-            if found := self._context.moment.find_expense(external_id(key)):
+        unclear = {key for key, (_, link) in known.items() if link.fingerprint == REMOVING}
+        if outcome_unknown:
+            keys = {key_of(voucher, line.project_number, line.account) for line in lines if line.project_number}
+            unclear |= keys - known.keys()
+        for key in sorted(unclear):
+            linked = known[key][0] if key in known else None
+            found = self._context.moment.find_expense(external_id(key))
+            if linked and linked != found:
+                self._context.remove_link(Record(EntityType.EXPENSE, linked))
+            if found and linked != found:
                 self._context.save_link(Record(EntityType.EXPENSE, found), remote_id=key)
-        return self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
+        return self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/") if unclear else known
 
     def _costs(self, lines: Sequence[LedgerLine], known: Mapping[str, tuple[str, Link]]) -> VoucherCosts:
         """Return what becomes of the lines.
@@ -195,15 +202,20 @@ class Expenses:
             raise _too_late(error, now) from error
 
     def _remove(self, expense_id: str, link: Link) -> bool:
-        """Remove an expense whose line is no longer in the ledger, hidden or on another project."""
+        """Remove an expense whose line is no longer in the ledger, hidden or on another project.
+
+        That it is ours to remove is noted first: should the answer be lost, nobody else has deleted it.
+        """
         if link.fingerprint == MISSING:
             return False
+        record = Record(EntityType.EXPENSE, expense_id)
         self._context.renew_lease()
+        self._context.save_link(record, remote_id=link.remote_id, fingerprint=REMOVING)
         try:
             self._context.moment.delete_expense(expense_id)
         except RejectedError as error:
             raise _too_late(error, msg("In the ledger it is no longer there.")) from error
-        self._context.remove_link(Record(EntityType.EXPENSE, expense_id))
+        self._context.remove_link(record)
         return True
 
     def _files(self, lines: Sequence[LedgerLine]) -> VoucherFiles:

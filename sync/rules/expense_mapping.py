@@ -20,6 +20,8 @@ MAX_DESCRIPTION_LENGTH = 250
 MISSING = "gone"
 """Fingerprint of a link whose expense was deleted in Moment."""
 
+REMOVING = "removing"
+"""Fingerprint of a link whose expense the integration is removing, as the ledger has its cost no more."""
 
 VAT_UNCLEAR = "vat_unclear"
 """Error code of a cost whose VAT does not agree with its rate."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.enums import EntityType, JobState, Outcome
-from sync.errors import OutcomeUnknownError, RejectedError, UnavailableError
+from sync.errors import OutcomeUnknownError, RejectedError, SyncError, UnavailableError
 from sync.records import Company, LedgerLine, VoucherFile, VoucherFiles
 from tests import factories
 from tests.sync.conftest import World
@@ -236,6 +236,36 @@ def test_a_reversed_voucher_takes_its_expense_away_and_brings_it_back_when_it_re
     enter(world, cost(125000))
     sync_voucher(world)
     assert amounts(world) == [125000]
+
+
+@pytest.mark.parametrize("lost", [OutcomeUnknownError("No answer."), UnavailableError("Moment is down.")])
+def test_a_cost_that_returns_after_a_lost_removal_is_brought_again(world: World, lost: SyncError) -> None:
+    enter(world, cost(125000))
+    sync_voucher(world)
+    world.moment.fails_after["delete_expense"] = [lost]
+    enter(world, cost(125000, hidden=True))
+    sync_voucher(world)
+    assert amounts(world) == []
+    enter(world, cost(125000))
+    world.later(hours=1)
+    world.run()
+    assert amounts(world) == [125000]
+    assert world.job(EntityType.EXPENSE, VOUCHER).outcome is Outcome.SYNCED
+    sync_voucher(world)
+    assert amounts(world) == [125000]
+
+
+def test_a_cost_that_returns_after_a_removal_that_failed_is_not_doubled(world: World) -> None:
+    enter(world, cost(125000))
+    sync_voucher(world)
+    world.moment.fails_before["delete_expense"] = [OutcomeUnknownError("No answer.")]
+    enter(world, cost(125000, hidden=True))
+    sync_voucher(world)
+    enter(world, cost(99000))
+    world.later(hours=1)
+    world.run()
+    assert list(world.moment.expenses) == ["700"]
+    assert amounts(world) == [99000]
 
 
 @pytest.mark.parametrize("line", [cost(99000), cost(125000, hidden=True)])
