@@ -73,20 +73,15 @@ class Customers:
         batch = self._without_lost(batch)
         while left := [item for item in batch if item.job.id not in ended]:
             try:
-                ended |= self._sent_first(left)
+                told = self._identified(left)
+                ended |= {job.id: each for job, each in told.items() if isinstance(each, SyncError)}
+                ready = _without_twins([each for each in told.values() if isinstance(each, PreparedCustomer)])
+                ended |= {item.job.id: each for item, each in zip(ready, self._saved(ready), strict=True)}
             except SyncError as error:
-                if not ended:
-                    raise
-                ended |= {item.job.id: error for item in left}
+                ended |= {
+                    item.job.id: error.replace(title=item.title) for item in left if item.job.id not in ended
+                }
         return [ended[item.job.id] for item in batch]
-
-    def _sent_first(self, batch: Sequence[PreparedCustomer]) -> Mapping[int, Success | SyncError]:
-        """Save all but those new ones that may be the same as one before them; an answer for each by its job."""
-        told = self._identified(batch)
-        refused = {job.id: each for job, each in told.items() if isinstance(each, SyncError)}
-        ready = _without_twins([each for each in told.values() if isinstance(each, PreparedCustomer)])
-        saved = zip(ready, self._saved(ready), strict=True)
-        return refused | {item.job.id: each for item, each in saved}
 
     def _gone(self, job: SyncJob) -> Success:
         """Release the link of a customer that Moment does not have any more, unless a person named it since."""
@@ -209,7 +204,10 @@ class Customers:
         if isinstance(answer, SyncError):
             raise answer
         sent = fingerprint(replace(item.draft, number=None))
-        self._context.save_link(item.job.record, remote_id=str(answer), fingerprint=sent)
+        try:
+            self._context.save_link(item.job.record, remote_id=str(answer), fingerprint=sent)
+        except SyncError as error:  # it is saved, under a number that no link has
+            raise error.replace(outcome_unknown=True) from error
         if link := self._context.link(item.job.record):
             self._return_number(item.job.record, item.customer, link)
         return Success(Outcome.SYNCED, item.title, msg("Customer number {number}.", number=answer))

@@ -2,7 +2,7 @@ import pytest
 
 from models.admin import match_questions
 from models.enums import EntityType, JobState, Outcome
-from sync.errors import OutcomeUnknownError, UnavailableError
+from sync.errors import OutcomeUnknownError, SyncError, UnavailableError
 from sync.records import Company
 from tests import factories
 from tests.sync.conftest import World
@@ -309,6 +309,34 @@ def test_what_is_saved_stays_so_where_the_look_for_the_second_of_a_batch_fails(w
     sync(world, "7", "8")
     assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.SYNCED
     assert world.job(EntityType.CUSTOMER, "8").state is JobState.RETRYING
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknownError("No answer."), UnavailableError("24SevenOffice is down.")])
+def test_a_question_stands_where_the_save_of_the_others_fails(world: World, error: SyncError) -> None:
+    add_to_ledger(world, *BRANCHES)
+    world.moment.put(factories.customer("7"))
+    world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))
+    world.erp.fails_before["save_companies"] = [error]
+    sync(world, "7", "8")
+    asked = world.job(EntityType.CUSTOMER, "7")
+    assert (asked.state, asked.error_code) == (JobState.NEEDS_ATTENTION, "which_customer")
+    assert world.job(EntityType.CUSTOMER, "8").state is JobState.RETRYING
+    assert world.erp.calls["save_companies"] == 1
+
+
+def test_a_customer_that_was_saved_but_not_linked_is_found_again(world: World) -> None:
+    world.moment.put(factories.customer("7"))
+    sync(world)
+    world.erp.companies.clear()  # so that the next one gets the same number
+    del world.moment.customers["7"]
+    world.moment.put(factories.customer("8", name="Fjord AS", organization_number=""))
+    world.moment.fails_before["customer"] = [None, UnavailableError("Moment is down.")]
+    sync(world, "8")
+    assert world.job(EntityType.CUSTOMER, "8").state is JobState.RETRYING
+    world.moment.put(factories.customer("8", name="Fjell AS", organization_number=""))
+    world.later(hours=1)
+    world.run()
+    assert world.erp.companies == {10001: Company(10001, "Fjell AS", "", "8")}
 
 
 @pytest.mark.parametrize("own", ["501", ""])
