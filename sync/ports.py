@@ -190,7 +190,7 @@ class Erp(SupplierVouchers, Protocol):
         """Return the lines in the ledger that carry this invoice number, from the fiscal year around ``day``."""
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Return these days' lines, both included, of outgoing invoices' vouchers and of vouchers with costs.
+        """Return these days' lines, both included: of outgoing invoices, with an invoice number, and with costs.
 
         It takes one call for each month. What stands in a journal is not there; hidden lines are.
         """

@@ -343,11 +343,12 @@ class BookedVouchers:
 
     ``sales`` are the lines of outgoing invoices' vouchers. ``supplier_vouchers`` are, by name, the vouchers with
     a line on the accounts asked for, and those of which other days have a part, as their lines of these days do
-    not balance.
+    not balance. ``numbered`` are all lines with an invoice number, whatever their voucher is.
     """
 
     sales: Sequence[LedgerLine] = ()
     supplier_vouchers: Mapping[str, Sequence[LedgerLine]] = field(default_factory=dict)
+    numbered: Sequence[LedgerLine] = ()
 
     def within(self, before: BookedVouchers, after: BookedVouchers) -> BookedVouchers:
         """Put what other days have of it around it."""

@@ -314,7 +314,9 @@ class FakeErp(FakeSupplierVouchers):
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
         with self.call("booked_vouchers"):
             found = [each for each in self.vouchers.values() if first <= each.day <= last]
-            return BookedVouchers(self._lines_of(found), self.with_costs(first, last, costs))
+            sales = self._lines_of(found)
+            others = [each for each in self.others if each.invoice_number and first <= each.day <= last]
+            return BookedVouchers(sales, self.with_costs(first, last, costs), numbered=sales + others)
 
     def forget(self, *parts: SetupPart) -> None:
         self.calls["forget"] += 1

@@ -33,7 +33,7 @@ class LedgerGateway:
         return list(map(_ledger_line, self._dated(year.starts, year.ends, InvoiceNo=str(invoice_number))))
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
-        """Return outgoing invoices, whoever entered them (S32), and costs from one reading: requests are scarce.
+        """Return outgoing invoices, whoever entered them (S32), costs, and what :meth:`posted` finds: one reading.
 
         Where no account is named, nobody wants to know of costs.
         """
@@ -47,6 +47,7 @@ class LedgerGateway:
                 for voucher, lines in vouchers.items()
                 if costs.intervals and (any(line.account in costs for line in lines) or is_partial(lines))
             },
+            numbered=[line for lines in vouchers.values() for line in lines if line.invoice_number],
         )
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:

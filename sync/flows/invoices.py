@@ -101,10 +101,10 @@ class Invoices:
         return {job_id: answer for job_id, answer in found.items() if answer}
 
     def _lines(self, batch: Sequence[PreparedInvoice]) -> Sequence[LedgerLine]:
-        """Read what the ledger has of these invoices, in one call for each month if those are fewer."""
+        """Read what the ledger has under these invoice numbers, in one call for each month if those are fewer."""
         days = [item.voucher.day for item in batch]
         if len(batch) > len({(day.year, day.month) for day in days}):
-            return self._context.erp.booked(min(days), max(days), costs=AccountRanges(())).sales
+            return self._context.erp.booked(min(days), max(days), costs=AccountRanges(())).numbered
         posted = (self._context.erp.posted(item.voucher.invoice_number, day=item.voucher.day) for item in batch)
         return [line for lines in posted for line in lines]
 

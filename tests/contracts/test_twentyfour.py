@@ -125,8 +125,10 @@ def test_the_ledger_tells_the_vouchers_of_days_both_included(seeded: Erp) -> Non
     nothing = AccountRanges(())
     told = seeded.booked(date(2026, 2, 1), date(2026, 3, 31), costs=nothing)
     assert list(told.sales) == [*lines_of(vouchers[1], NORDLYS.name), *lines_of(vouchers[2], NORDLYS.name)]
+    assert list(told.numbered) == [line for line in told.sales if line.invoice_number]
     assert not told.supplier_vouchers
-    assert seeded.booked(date(2026, 4, 2), date(2026, 4, 30), costs=nothing) == BookedVouchers([])
+    empty = BookedVouchers([], numbered=[])
+    assert seeded.booked(date(2026, 4, 2), date(2026, 4, 30), costs=nothing) == empty
 
 
 def test_the_next_voucher_number_follows_the_last_one_of_its_year(seeded: Erp) -> None:

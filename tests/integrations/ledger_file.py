@@ -76,7 +76,8 @@ class LedgerFile:
             if any(line.account in costs and first <= line.day <= last for line in lines)
         }
         dated = [line for lines in vouchers.values() for line in lines if first <= line.day <= last]
-        return BookedVouchers([line for line in dated if line.invoice_number], costly)
+        numbered = [line for line in dated if line.invoice_number]
+        return BookedVouchers(numbered, costly, numbered=numbered)
 
     def find_company(self, moment_id: str) -> Company | None:  # noqa: ARG002 - the file knows none of them
         """Find nobody, as the file does not know Moment's ids."""

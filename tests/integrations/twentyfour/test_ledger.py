@@ -7,7 +7,8 @@ from integrations.shared_cache import SharedCache
 from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
-from sync.records import LedgerLine
+from sync.records import Entry, LedgerLine, Voucher
+from sync.rules.vouchers import find_posted
 from tests.factories import settings
 from tests.integrations.twentyfour.remote import ACCOUNTING, Answer, Remote, says, value_of
 
@@ -70,6 +71,26 @@ def test_a_voucher_whose_costs_stand_in_another_month_is_marked_as_unbalanced(
     assert booked(gateway, "4000") == ["2026-104-1"]
     assert booked(gateway, "4300") == ["2026-104-1", "2026-104-2"]
     assert booked(gateway, "") == []
+
+
+@pytest.mark.parametrize("account", [3000, 2900, 2400])
+def test_an_invoice_is_found_before_posting_on_whatever_account_it_is_credited(
+    remote: Remote, gateway: LedgerGateway, account: int
+) -> None:
+    day = date(2026, 3, 2)
+    entries = (Entry(1500, 100000, customer_number=10001), Entry(account, -100000, customer_number=10001))
+    ledger(
+        remote,
+        *(
+            f"<Date>{day}T00:00:00</Date><AccountNo>{each.account}</AccountNo><InvoiceNo>501</InvoiceNo>"
+            f"<Amount>{each.amount // 100}</Amount><TransactionNo>7</TransactionNo>"
+            for each in entries
+        ),
+    )
+    years(remote, ("2026-01-01", "2027-01-01"))
+    voucher = Voucher(number=8, invoice_number=501, day=day, due=day, entries=entries)
+    booked = gateway.booked(day, day, costs=AccountRanges(()))
+    assert find_posted(voucher, booked.numbered) == 7
 
 
 def test_a_fiscal_year_may_begin_in_summer_or_be_longer_than_a_year(
