@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models.database import Database
 from models.enums import EntityType, Lane
+from models.inbox.due import is_on
 from models.schema.statements import of_lane, upsert
 from models.schema.tables import ConnectionRow, CursorRow, NightlyPollRow, SyncJobRow
 
@@ -91,8 +92,11 @@ def unanswered_since(database: Database, connection_id: int, types: Collection[E
 
 
 def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool, now: datetime) -> None:
-    """Note that a poll of a lane has failed; ``counts`` says that it was no mere want of requests."""
-    since = func.coalesce(CursorRow.failing_since, now)
+    """Note that a poll of a lane has failed; ``counts`` says that it was no mere want of requests.
+
+    One that got further before has been answered: what fails begins with the next.
+    """
+    since = case((CursorRow.polled_at >= now, None), else_=func.coalesce(CursorRow.failing_since, now))
     values = {"failing_since": since, "failures": CursorRow.failures + int(counts), "problem": problem}
     database.execute(update(CursorRow).where(of_lane(CursorRow, lane)).values(values))
 
@@ -163,12 +167,7 @@ def _last_of(entity_type: EntityType) -> ScalarSelect[datetime]:
 
 def _is_synced() -> ColumnElement[bool]:
     """Say in SQL that the connection of a cursor brings its entity type; where not, nobody polls it."""
-    types = ConnectionRow.settings["entity_types"]
-    return (
-        select(ConnectionRow.id)
-        .where(ConnectionRow.id == CursorRow.connection_id, types.has_key(CursorRow.entity_type))
-        .exists()
-    )
+    return exists().where(ConnectionRow.id == CursorRow.connection_id, is_on(CursorRow.entity_type))
 
 
 def _failing(row: CursorRow) -> FailingPoll:

@@ -1,7 +1,9 @@
 import pytest
+from sqlalchemy import update
 
 from models.enums import EntityType, Lane
 from models.inbox import cursors
+from models.schema.tables import ConnectionRow
 from sync.errors import RateLimitedError, UnavailableError
 from sync.polling import stalled
 from sync.polling.polls import poll_moment
@@ -13,6 +15,7 @@ from tests.sync.conftest import World
 def invoices(world: World) -> Lane:
     lane = Lane(world.connection.id, EntityType.INVOICE)
     poll_moment(world.database, world.moment, lane, now=world.now)
+    world.later(seconds=1)
     return lane
 
 
@@ -58,6 +61,14 @@ def test_a_connection_that_nobody_polls_is_reported(world: World, invoices: Lane
     world.later(seconds=STALLED_AFTER.total_seconds() + 1)
     assert tell(world) == ["stalled"]
     assert cursors.failing(world.database, invoices.connection_id, before=world.now)
+
+
+def test_settings_that_name_no_types_have_their_polls_reported(world: World, invoices: Lane) -> None:
+    without = ConnectionRow.settings.op("-")("entity_types")
+    world.database.execute(update(ConnectionRow).values(settings=without))
+    fail(world, invoices, UnavailableError("Moment is down."))
+    world.later(hours=4)
+    assert tell(world) == ["stalled"]
 
 
 def test_a_paused_connection_and_a_type_that_is_off_are_not_reported(world: World, invoices: Lane) -> None:

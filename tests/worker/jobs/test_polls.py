@@ -177,6 +177,18 @@ def test_a_list_that_breaks_in_a_round_that_was_answered_prolongs_no_outage(
     assert world.connections.get(world.connection.id).breaker_open_until is None
 
 
+@pytest.mark.parametrize(("answered", "alerts"), [(4, {}), (1, {"outage": 1})])
+def test_a_catch_up_that_gets_some_answers_is_no_outage_and_hides_none_after_it(
+    world: Polled, answered: int, alerts: dict[str, int]
+) -> None:
+    world.later(days=40)
+    for turn in range(4):
+        world.later(minutes=6)
+        world.erp.fails_before["changed_vouchers"] = [None, DOWN] if turn < answered else [DOWN]
+        polls.poll_expenses(world.container, world.connection.id)
+    assert world.alerts() == alerts
+
+
 @pytest.mark.parametrize("system", ["moment", "24sevenoffice"])
 def test_the_only_list_of_a_system_may_be_broken_while_records_are_synced(world: Polled, system: str) -> None:
     world.begin()
