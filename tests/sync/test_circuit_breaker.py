@@ -225,7 +225,7 @@ def test_an_outage_after_a_pause_is_mailed_and_so_is_its_end(world: World, befor
     assert world.mails() == (outage if before else []) + [("paused", "Demo AS")]
     world.later(hours=3)
     told = world.mails()
-    world.change_settings(username="someone@example.com")
+    world.change_settings(password="another")
     fail(world)
     assert world.mails() == told  # it may be a hiccup
     world.later(minutes=5)

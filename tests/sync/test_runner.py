@@ -36,7 +36,7 @@ def test_a_record_synced_just_before_a_pause_does_not_take_its_mail_back(world: 
     world.run()
     assert world.job(EntityType.CUSTOMER, "1").outcome is Outcome.SYNCED
     assert world.mails() == [("paused", "Demo AS")]
-    world.change_settings(username="someone@example.com")
+    world.change_settings(password="another")
     world.run()
     assert world.mails() == [("paused", "Demo AS"), ("recovered", "Demo AS")]
 
@@ -61,7 +61,7 @@ def test_everything_that_waited_goes_through_when_the_settings_are_corrected(wor
     world.erp.fails_before["save_companies"] = [MisconfiguredError("The password is wrong.")]
     world.receive(EntityType.CUSTOMER, *"123")
     world.run()
-    world.change_settings(username="someone@example.com")
+    world.change_settings(password="another")
     world.run()
     assert len(world.erp.companies) == 3
     assert world.mails() == [("paused", "Demo AS"), ("recovered", "Demo AS")]
