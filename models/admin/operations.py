@@ -89,7 +89,8 @@ class Operations:
     ) -> int:
         """Request an operation, unless one that asks the same has not begun, and return its number.
 
-        So that no number of clicks makes more than one wait. Who asks anew with other input replaces their own.
+        So that no number of clicks makes more than one wait. Who asks anew with other input replaces their own,
+        unless it is settings to be saved.
 
         Raises:
             OperationPendingError: one with other input, which somebody else has requested, has not begun.
@@ -103,6 +104,8 @@ class Operations:
             row = session.scalar(select(OperationRow).where(*same_type, *waits).limit(1).with_for_update())
             if row and self._read(row).input == asked:
                 return row.id
+            if row and type_ is OperationType.SAVING:
+                row = None  # of two forms the first is saved, and the second one is told so
             if row and row.actor != actor:
                 raise OperationPendingError
             if type_ is OperationType.CLIENTS and not row:

@@ -91,7 +91,7 @@ def test_each_connection_has_its_turn_however_long_a_round_of_polls_takes(
     container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beat asks for five rounds before the first poll ends, and for a sixth while they are made."""
-    other, _ = container.connections.add("Fjord AS", settings(), actor="test", now=clock())
+    other, _ = container.connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=clock())
     polled = list[int]()
 
     def poll(_: Container, connection_id: int) -> set[Lane]:

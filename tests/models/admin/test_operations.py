@@ -86,16 +86,22 @@ def test_of_what_is_asked_again_and_again_one_waits_beside_the_one_that_runs(
 def test_who_asks_anew_with_other_input_replaces_their_own_and_nobody_elses(
     operations: Operations, connection: Connection
 ) -> None:
-    saving = OperationType.SAVING
-    first = ask(operations, connection, type_=saving, input_={"username": "wrong"})
-    assert ask(operations, connection, type_=saving, input_={"username": "right"}) == first
+    clients = OperationType.CLIENTS
+    first = ask(operations, connection, type_=clients, input_={"username": "wrong"})
+    assert ask(operations, connection, type_=clients, input_={"username": "right"}) == first
     replaced = operations.get(first)
     assert replaced
     assert replaced.input == {"username": "right"}
     with pytest.raises(OperationPendingError):
-        ask(operations, connection, type_=saving, input_={"username": "other"}, actor="ola")
+        ask(operations, connection, type_=clients, input_={"username": "other"}, actor="ola")
     an_hour_later = NOW + WORTHWHILE + timedelta(seconds=1)
-    assert ask(operations, connection, type_=saving, actor="ola", now=an_hour_later) != first
+    assert ask(operations, connection, type_=clients, actor="ola", now=an_hour_later) != first
+
+
+def test_settings_to_be_saved_replace_no_others(operations: Operations, connection: Connection) -> None:
+    saving = OperationType.SAVING
+    first, second = (ask(operations, connection, type_=saving, input_={"client_id": each}) for each in "12")
+    assert (first != second, ask(operations, connection, type_=saving, input_={"client_id": "1"})) == (True, first)
 
 
 def test_typed_logins_are_tried_a_few_times_an_hour(operations: Operations, connection: Connection) -> None:
