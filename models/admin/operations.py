@@ -44,6 +44,9 @@ class OperationType(StrEnum):
     MONTHLY_RECONCILIATION = "monthly_reconciliation"
 
 
+LOGINS = (OperationType.CLIENTS, OperationType.SAVING)
+"""What is asked with a login that somebody has typed."""
+
 RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILIATION)
 
 
@@ -221,8 +224,9 @@ class Operations:
                 queue_alert(session, row.connection_id, alert, job_id=None, now=now)
 
     def forget_unanswered(self, *, before: datetime) -> None:
-        """Forget what was typed for operations that were requested before an instant and came to no result."""
-        old = OperationRow.requested_at < before, OperationRow.secrets.is_not(None)
+        """Forget the logins that were typed before an instant and came to no result."""
+        typed = OperationRow.type.in_(LOGINS), OperationRow.secrets.is_not(None)
+        old = OperationRow.requested_at < before, *typed
         self._database.execute(update(OperationRow).where(*old).values(secrets=None))
 
     def rotate_keys(self) -> None:

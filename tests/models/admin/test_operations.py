@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from models.admin.operations import (
     MAX_LOGINS,
+    RECONCILIATIONS,
     WORTHWHILE,
     OperationPendingError,
     Operations,
@@ -116,10 +117,11 @@ def test_typed_logins_are_tried_a_few_times_an_hour(operations: Operations, conn
     assert ask(operations, connection, type_=clients, now=NOW + WORTHWHILE + timedelta(seconds=1))
 
 
-def test_what_was_typed_is_forgotten_where_no_answer_came(
-    database: Database, operations: Operations, connection: Connection
+@pytest.mark.parametrize("type_", [OperationType.CLIENTS, OperationType.SAVING])
+def test_a_typed_login_is_forgotten_where_no_answer_came(
+    database: Database, operations: Operations, connection: Connection, type_: OperationType
 ) -> None:
-    old = ask(operations, connection, type_=OperationType.CLIENTS, input_=TYPED)
+    old = ask(operations, connection, type_=type_, input_=TYPED)
     operations.forget_unanswered(before=NOW)
     assert (kept := operations.get(old))
     assert kept.input == TYPED
@@ -127,6 +129,17 @@ def test_what_was_typed_is_forgotten_where_no_answer_came(
     assert (kept := operations.get(old))
     assert kept.input == {}
     assert "gAAAA" not in rows(database)
+
+
+@pytest.mark.parametrize("type_", RECONCILIATIONS)
+def test_a_comparison_that_waits_for_long_still_knows_its_days(
+    operations: Operations, connection: Connection, type_: OperationType
+) -> None:
+    days = {"first": "2026-02-01", "last": "2026-02-28"}
+    number = ask(operations, connection, type_=type_, input_=days)
+    operations.forget_unanswered(before=NOW + timedelta(days=1))
+    assert (waiting := operations.get(number))
+    assert waiting.input == days
 
 
 def test_the_last_operation_of_a_type_is_found(operations: Operations, connection: Connection) -> None:
