@@ -161,28 +161,35 @@ class Operations:
             row = session.get(OperationRow, operation_id)
         return self._read(row) if row else None
 
-    def acquire(self, operation: Operation, *, now: datetime, until: datetime) -> UUID | None:
-        """Lease an operation to a worker; None where it has a result or runs, or another reconciliation does.
+    def acquire(self, operation_id: int, *, now: datetime, until: datetime) -> tuple[Operation, UUID] | None:
+        """Lease an operation to a worker, and return it as it is from now on: nobody replaces what runs.
 
-        Of reconciliations one runs at a time for each connection.
+        None where it is gone, has a result or runs, or another reconciliation of the connection does: of those one
+        runs at a time.
         """
-        running = exists().where(
-            OperationRow.connection_id == operation.connection_id,
-            OperationRow.type.in_(RECONCILIATIONS),
-            OperationRow.result.is_(None),
-            OperationRow.lease_expires_at > now,
-        )
-        free = OperationRow.lease_expires_at.is_(None) | (OperationRow.lease_expires_at <= now)
-        if operation.type in RECONCILIATIONS:
-            free &= ~running
-        row = OperationRow.id == operation.id, OperationRow.result.is_(None)
         with self._database.transaction() as session:
-            session.get(ConnectionRow, operation.connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-            if session.scalar(select(OperationRow.id).where(*row, free).with_for_update()) is None:
+            known = session.get(OperationRow, operation_id)
+            if known is None:
+                return None
+            session.get(ConnectionRow, known.connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+            running = exists().where(
+                OperationRow.connection_id == known.connection_id,
+                OperationRow.type.in_(RECONCILIATIONS),
+                OperationRow.result.is_(None),
+                OperationRow.lease_expires_at > now,
+            )
+            free = OperationRow.lease_expires_at.is_(None) | (OperationRow.lease_expires_at <= now)
+            if known.type in RECONCILIATIONS:
+                free &= ~running
+            query = select(OperationRow).where(
+                OperationRow.id == operation_id, OperationRow.result.is_(None), free
+            )
+            row = session.scalar(query.with_for_update().execution_options(populate_existing=True))
+            if row is None:
                 return None
             lease_id = uuid4()
-            session.execute(update(OperationRow).where(*row).values(lease_id=lease_id, lease_expires_at=until))
-        return lease_id
+            row.lease_id, row.lease_expires_at = lease_id, until
+        return self._read(row), lease_id
 
     def renew(self, operation_id: int, lease_id: UUID, *, until: datetime) -> bool:
         """Keep the lease of an operation that runs; False where another worker has it, or it has ended."""

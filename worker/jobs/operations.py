@@ -38,9 +38,10 @@ def run(container: Container, operation_id: int) -> bool:
     if operation is None or operation.result is not None:
         return True
     now = container.clock()
-    lease_id = container.operations.acquire(operation, now=now, until=now + LEASE)
-    if lease_id is None:
+    leased = container.operations.acquire(operation_id, now=now, until=now + LEASE)
+    if leased is None:
         return False
+    operation, lease_id = leased
     with _kept(container, operation_id, lease_id):
         _run(container, operation)
     return True

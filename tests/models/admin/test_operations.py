@@ -164,9 +164,8 @@ def test_old_operations_are_neither_run_nor_kept(operations: Operations, connect
 
 
 def acquire(operations: Operations, number: int, *, now: datetime = NOW) -> UUID | None:
-    operation = operations.get(number)
-    assert operation
-    return operations.acquire(operation, now=now, until=now + timedelta(seconds=90))
+    leased = operations.acquire(number, now=now, until=now + timedelta(seconds=90))
+    return leased[1] if leased else None
 
 
 def test_an_operation_that_runs_is_leased_to_nobody_else_until_its_lease_expires(

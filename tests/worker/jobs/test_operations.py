@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,7 @@ def test_a_comparison_that_takes_long_is_not_begun_again_beside_itself(
     assert comparison.begun.wait(10)
     second = request(container, connection)
     comparison.begun.clear()
+    second = request(container, connection)
     beside = Thread(target=operations.run, args=(other_worker, long))
     assert not comparison.begun.wait(1.5)  # longer than a lease that nobody renews
     beside.start()
@@ -85,9 +87,7 @@ def test_a_comparison_whose_worker_was_killed_is_begun_again_when_its_lease_is_o
     container: Container, connection: Connection, comparison: Comparison
 ) -> None:
     number = request(container, connection)
-    operation = container.operations.get(number)
-    assert operation
-    assert container.operations.acquire(operation, now=clock(), until=clock() + operations.LEASE)
+    assert container.operations.acquire(number, now=clock(), until=clock() + operations.LEASE)
     comparison.goes_on.set()
     assert not operations.run(container, number)
     container.clock = lambda: clock() + operations.LEASE
@@ -98,14 +98,33 @@ def test_a_comparison_whose_worker_was_killed_is_begun_again_when_its_lease_is_o
 def test_a_comparison_that_has_to_wait_is_dispatched_by_the_next_sweep(
     container: Container, connection: Connection
 ) -> None:
-    first, second = request(container, connection), request(container, connection)
-    operation = container.operations.get(first)
-    assert operation
-    lease_id = container.operations.acquire(operation, now=clock(), until=clock() + operations.LEASE)
-    assert lease_id
+    first = request(container, connection)
+    assert container.operations.acquire(first, now=clock(), until=clock() + operations.LEASE)
+    second = request(container, connection)
     tasks.dispatch_due()
     assert ("run_operation", second) in messages(container)
     container.redis.delete("operations")
     tasks.run_operation(second)
     tasks.dispatch_due()
     assert messages(container) == [("run_operation", second)]
+
+
+def test_a_login_that_is_replaced_just_before_it_is_tried_is_the_one_that_is_tried(
+    container: Container, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def typed(username: str) -> int:
+        login = {"username": username, "password": "typed-password"}
+        return container.operations.request(
+            OperationType.CLIENTS, connection.id, input_=login, actor="kari", now=clock()
+        )
+
+    def acquire_once_replaced(*args: Any, **named: Any) -> object:
+        assert typed("right@example.com") == number
+        return acquire(*args, **named)
+
+    number, acquire, tried = typed("wrong@example.com"), container.operations.acquire, list[str]()
+    monkeypatch.setattr(container.operations, "acquire", acquire_once_replaced)
+    monkeypatch.setattr(operations, "_result", lambda _, asked: tried.append(asked.input["username"]) or {})
+    assert operations.run(container, number)
+    assert (answered := container.operations.get(number))
+    assert (tried, answered.input) == (["right@example.com"], {"username": "right@example.com"})
