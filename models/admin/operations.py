@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, exists, select, update
 
 from models.connections.alert_outbox import Alert, queue_alert
 from models.connections.repository import SECRET_FIELDS
@@ -25,6 +25,9 @@ WORTHWHILE = timedelta(hours=1)
 
 MAX_LOGINS = 5
 """How often typed logins may be tried on a connection within that time, or its clients would tell a password."""
+
+LOGIN_TRIED = "login_tried"
+"""What the result of a saving has along with which a password was typed, of which nothing else is kept."""
 
 AGAIN = "again"
 """What an errand is typed with that was asked before and came to nothing."""
@@ -111,9 +114,10 @@ class Operations:
                 row = None  # of two forms the first is saved, and the second one is told so
             if row and row.actor != actor:
                 raise OperationPendingError
-            if type_ is OperationType.CLIENTS and not row:
-                tried = session.scalar(select(func.count()).select_from(OperationRow).where(*same_type))
-                if tried and tried >= MAX_LOGINS:
+            if type_ in LOGINS and asked.get("password"):
+                logins = OperationRow.connection_id == connection_id, OperationRow.type.in_(LOGINS), recent
+                others = [each for each in session.scalars(select(OperationRow).where(*logins)) if each is not row]
+                if sum(map(self._tries_login, others)) >= MAX_LOGINS:
                     raise TooManyOperationsError
             if row is None:
                 row = OperationRow(connection_id=connection_id, type=type_, actor=actor)
@@ -225,7 +229,8 @@ class Operations:
                 return
             typed = self._read(row).input
             plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
-            row.result, row.completed_at, row.secrets = {**result, "input": plain}, now, None
+            tried = {LOGIN_TRIED: True} if row.type == OperationType.SAVING and typed.get("password") else {}
+            row.result, row.completed_at, row.secrets = {**result, **tried, "input": plain}, now, None
             row.lease_id = row.lease_expires_at = None
             if alert:
                 queue_alert(session, row.connection_id, alert, job_id=None, now=now)
@@ -244,6 +249,11 @@ class Operations:
 
     def delete_old(self, *, before: datetime) -> None:
         self._database.execute(delete(OperationRow).where(OperationRow.requested_at < before))
+
+    def _tries_login(self, row: OperationRow) -> bool:
+        if row.type == OperationType.CLIENTS or LOGIN_TRIED in (row.result or {}):
+            return True
+        return bool(self._read(row).input.get("password"))
 
     def _read(self, row: OperationRow) -> Operation:
         typed = (row.result or {}).get("input", {})

@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from itertools import cycle
 from uuid import UUID
 
 import pytest
@@ -106,15 +107,40 @@ def test_settings_to_be_saved_replace_no_others(operations: Operations, connecti
 
 
 def test_typed_logins_are_tried_a_few_times_an_hour(operations: Operations, connection: Connection) -> None:
-    clients = OperationType.CLIENTS
+    clients, saving = OperationType.CLIENTS, OperationType.SAVING
+    for number, type_ in zip(range(MAX_LOGINS), cycle([clients, saving]), strict=False):
+        operations.complete(
+            ask(operations, connection, type_=type_, input_={"password": str(number)}), {}, now=NOW
+        )
+    for type_ in (clients, saving):
+        with pytest.raises(TooManyOperationsError):
+            ask(operations, connection, type_=type_, input_={"password": "once more"})
+    assert ask(operations, connection)
+    later = NOW + WORTHWHILE + timedelta(seconds=1)
+    assert ask(operations, connection, type_=saving, input_={"password": "once more"}, now=later)
+
+
+def test_settings_that_are_saved_without_a_password_try_no_login(
+    operations: Operations, connection: Connection
+) -> None:
+    typed = {"username": "demo@example.com", "password": ""}
+    for number in range(MAX_LOGINS + 1):
+        asked = ask(operations, connection, type_=OperationType.SAVING, input_=typed | {"field": str(number)})
+        operations.complete(asked, {}, now=NOW)
+    assert ask(operations, connection, type_=OperationType.CLIENTS, input_=TYPED)
+
+
+def test_a_login_that_takes_the_place_of_what_tries_none_counts_as_tried(
+    operations: Operations, connection: Connection
+) -> None:
+    saving = OperationType.SAVING
     for number in range(MAX_LOGINS):
         operations.complete(
-            ask(operations, connection, type_=clients, input_={"password": str(number)}), {}, now=NOW
+            ask(operations, connection, type_=saving, input_={"password": str(number)}), {}, now=NOW
         )
+    ask(operations, connection, type_=saving, input_={"password": ""})
     with pytest.raises(TooManyOperationsError):
-        ask(operations, connection, type_=clients, input_={"password": "once more"})
-    assert ask(operations, connection)
-    assert ask(operations, connection, type_=clients, now=NOW + WORTHWHILE + timedelta(seconds=1))
+        ask(operations, connection, type_=saving, input_={"password": "once more"})
 
 
 @pytest.mark.parametrize("type_", [OperationType.CLIENTS, OperationType.SAVING])
