@@ -5,7 +5,7 @@ That is for :mod:`sync.polling.stalled` to report.
 """
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from models.connections.alert_outbox import AlertType
 from models.connections.repository import Connection
@@ -14,6 +14,9 @@ from models.enums import EntityType
 from models.inbox import circuit_breaker, cursors, leases
 from sync.engine.outcomes import connection_problem
 from sync.errors import AnswerTooLargeError, SyncError
+
+QUIET = timedelta(hours=1)
+"""How long nothing is synced before that no longer tells that the systems answer, though a list fails."""
 
 
 def record_failure(
@@ -29,7 +32,7 @@ def record_failure(
     problem = connection_problem(error)
     if not problem or problem.alert_type is not AlertType.OUTAGE or isinstance(error, AnswerTooLargeError):
         return
-    if _is_unanswered(database, connection.id, polled):
+    if _is_unanswered(database, connection.id, polled, now=now):
         circuit_breaker.record_poll_failure(database, connection.id, problem, now=now, jitter=jitter)
 
 
@@ -38,11 +41,13 @@ def record_success(
 ) -> None:
     """End an outage, as a system answers the polls of these types; not while the other system answers none."""
     types = connection.settings.entity_types
-    if not _is_unanswered(database, connection.id, types.difference(polled)):
+    if not _is_unanswered(database, connection.id, types.difference(polled), now=now):
         circuit_breaker.record_poll_success(database, connection.id, entity_types=types, now=now)
 
 
-def _is_unanswered(database: Database, connection_id: int, types: Collection[EntityType]) -> bool:
-    """Say whether the last polls of these types have all failed, and nothing was synced since they began to."""
+def _is_unanswered(
+    database: Database, connection_id: int, types: Collection[EntityType], *, now: datetime
+) -> bool:
+    """Say whether the last polls of these types have all failed, and nothing was synced meanwhile or lately."""
     since = cursors.unanswered_since(database, connection_id, types)
-    return since is not None and not leases.has_synced(database, connection_id, since=since)
+    return since is not None and not leases.has_synced(database, connection_id, since=max(since, now - QUIET))

@@ -95,6 +95,17 @@ def test_a_list_that_fails_while_records_are_synced_is_no_outage(world: World) -
     assert world.mails() == []
 
 
+@pytest.mark.parametrize("first", [AWAY, RateLimitedError("None are left.", error_code="budget")])
+def test_an_outage_that_begins_where_something_is_synced_still_is_noticed(world: World, first: SyncError) -> None:
+    poll(world, first)
+    world.later(minutes=1)
+    world.begin()
+    for _ in range(14):
+        poll(world, AWAY)
+    assert open_until(world)
+    assert [alert_type for alert_type, _ in world.mails()] == ["outage"]
+
+
 @pytest.mark.parametrize(
     "error", [AnswerTooLargeError("It is too much."), RateLimitedError("None are left.", error_code="budget")]
 )
