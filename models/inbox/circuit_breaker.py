@@ -131,6 +131,8 @@ def record_batch(  # noqa: PLR0913 - all by name
         _pause(session, row, misconfigured, now=now)
     recovered = synced and not misconfigured and _record_recovery(session, row, now=now)
     if outage := first.get(AlertType.OUTAGE):
+        if row.breaker_open_until == probe_until:
+            row.breaker_open_until = None
         _record_failure(session, row, outage, now=now, jitter=jitter)
         return recovered  # a batch that also synced something is the first of its outage
     if rate_limit := first.get(AlertType.RATE_LIMITED):
@@ -239,12 +241,18 @@ def _pause(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, 
 def _record_failure(
     session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime, jitter: float
 ) -> None:
-    row.consecutive_failures, row.rate_limited_since = row.consecutive_failures + 1, None
+    """Stay open for longer and longer, and never for less than a rate limit asks for."""
+    limited_until = row.breaker_open_until if row.rate_limited_since else None
+    row.consecutive_failures += 1
     row.outage_since = since = row.outage_since or now
     wait = max(open_for(row.consecutive_failures, jitter=jitter), problem.retry_after or timedelta())
     row.breaker_open_until = now + wait if wait else None
+    if limited_until and limited_until > now + wait:
+        row.breaker_open_until = limited_until
+    else:
+        row.rate_limited_since = None
     is_long = row.consecutive_failures >= FAILURE_THRESHOLD and now - since >= OUTAGE_ALERT_AFTER
-    if is_long and not row.outage_alerted:
+    if is_long and not (row.outage_alerted or row.paused_because):  # of a pause people know already
         row.outage_alerted = True
         remedy = msg("Nothing. Everything waits, and is tried again by itself until it has come across.")
         alert = _alert(row, problem, message=_nothing_since(since, problem), remedy=remedy)

@@ -2,7 +2,12 @@ from datetime import timedelta
 
 import pytest
 
+from models.connections.alert_outbox import AlertType
+from models.connections.repository import Connection, Connections
+from models.database import Database
 from models.inbox.circuit_breaker import MAX_DELAY, open_for
+from tests.factories import NOW
+from tests.models import outages
 
 
 @pytest.mark.parametrize(
@@ -12,3 +17,14 @@ def test_open_periods_grow_up_to_the_longest(failures: int, seconds: int) -> Non
     assert open_for(failures, jitter=0) == timedelta(seconds=seconds)
     assert open_for(failures, jitter=1) == timedelta(seconds=seconds) * 3 / 4
     assert open_for(failures, jitter=0) <= MAX_DELAY
+
+
+def test_an_outage_does_not_shorten_the_wait_that_a_rate_limit_asks_for(
+    database: Database, connections: Connections, connection: Connection
+) -> None:
+    wait, soon = timedelta(minutes=30), NOW + timedelta(seconds=5)
+    limited = AlertType.RATE_LIMITED
+    outages.fail(database, connection.id, alert_type=limited, retry_after=wait, now=NOW)
+    outages.fail(database, connection.id, retry_after=timedelta(0), now=soon)
+    outages.fail(database, connection.id, retry_after=timedelta(0), now=soon)
+    assert connections.get(connection.id).breaker_open_until == NOW + wait

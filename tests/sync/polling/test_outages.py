@@ -49,6 +49,14 @@ def test_a_poll_that_ends_after_the_connection_was_paused_announces_no_recovery(
     assert [alert_type for alert_type, _ in world.mails()] == ["outage"]
 
 
+def test_a_poll_that_fails_after_the_connection_was_paused_announces_no_outage(world: World) -> None:
+    for _ in range(2):
+        poll(world, AWAY)
+    world.connections.pause(world.connection.id, "for a test", now=world.now)
+    poll(world, AWAY)
+    assert world.mails() == []
+
+
 @pytest.fixture
 def met_by_a_job(world: World) -> World:
     """An outage of 24SevenOffice, which one invoice has met that waits."""
