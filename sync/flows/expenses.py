@@ -18,7 +18,7 @@ from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.money import format_kroner
-from sync.records import ExpenseDraft, LedgerLine, VoucherFiles
+from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherFiles
 from sync.rules.documents import merged, read_off, stem_of, sync_files
 from sync.rules.expense_mapping import (
     MISSING,
@@ -80,6 +80,7 @@ class Expenses:
 
     def __init__(self, context: SyncContext) -> None:
         self._context = context
+        self._rates_are_new = False
 
     def prepare(self, job: SyncJob) -> PreparedVoucher | Success:
         """Read a voucher and see which expenses it should be in Moment."""
@@ -152,13 +153,20 @@ class Expenses:
         """
         if not lines and _in_moment(known):
             raise _voucher_gone()
-        rates = self._context.erp.vat_codes() if needs_rates(lines) else {}
-        found = costs_of(
-            lines, settings=self._context.settings, project_id=self._context.project_of_costs, rates=rates
-        )
+        found = self._costs_by_rates(lines)
+        if found.unclear and not self._rates_are_new:  # someone may just have set up a VAT code
+            self._context.erp.forget(SetupPart.VAT_CODES)
+            self._rates_are_new = True
+            found = self._costs_by_rates(lines)
         if found.unclear:
             raise _vat_unclear(found.unclear)
         return found
+
+    def _costs_by_rates(self, lines: Sequence[LedgerLine]) -> VoucherCosts:
+        rates = self._context.erp.vat_codes() if needs_rates(lines) else {}
+        return costs_of(
+            lines, settings=self._context.settings, project_id=self._context.project_of_costs, rates=rates
+        )
 
     def _sync(self, item: PreparedVoucher) -> Success:
         """Bring, put right or remove each expense; what fails for one is told after the others are done."""

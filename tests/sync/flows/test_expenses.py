@@ -1,13 +1,16 @@
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from models.enums import EntityType, JobState, Outcome
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, UnavailableError
-from sync.records import Company, LedgerLine, VoucherFile, VoucherFiles
+from sync.records import Company, LedgerLine, SetupPart, VoucherFile, VoucherFiles
 from tests import factories
+from tests.fakes import FakeErp
 from tests.sync.conftest import World
 
 DAY = date(2026, 2, 20)
@@ -481,6 +484,40 @@ def test_vat_that_does_not_add_up_is_for_a_person_before_anything_is_brought(wor
     enter(world, cost(100000, vat_code="1"), cost(1000, 6590), vat=25000)
     sync_voucher(world)
     assert amounts(world) == [125000, 1000]
+
+
+class RemembersRates(FakeErp):
+    """Tells the rates that it had when they were last read anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remembered = dict(self.rates)
+
+    def vat_codes(self) -> Mapping[str, Decimal]:
+        return self.remembered
+
+    def forget(self, *parts: SetupPart) -> None:
+        super().forget(*parts)
+        if SetupPart.VAT_CODES in parts:
+            self.remembered = dict(self.rates)
+
+
+def test_a_vat_code_set_up_meanwhile_needs_nobody(world: World) -> None:
+    world.erp = RemembersRates()
+    world.erp.rates["14"] = Decimal("12.5")
+    enter(world, cost(100000, vat_code="14"), vat=12500)
+    sync_voucher(world)
+    assert amounts(world) == [112500]
+    assert world.erp.forgotten == [SetupPart.VAT_CODES]
+
+
+def test_many_vouchers_with_unclear_vat_have_the_rates_read_anew_once(world: World) -> None:
+    for n in range(5):
+        enter(world, cost(100000, vat_code="1"), vat=15000, voucher=f"2026-4-4000{n}")
+        world.receive(EntityType.EXPENSE, f"2026-4-4000{n}")
+    world.run()
+    assert world.job(EntityType.EXPENSE, "2026-4-40004").error_code == "vat_unclear"
+    assert world.erp.forgotten == [SetupPart.VAT_CODES]
 
 
 def test_vat_that_does_not_add_up_on_other_lines_holds_nothing_up(world: World) -> None:
