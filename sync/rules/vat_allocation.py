@@ -13,6 +13,8 @@ As a bookkeeper would say it:
 6. Rate times net agrees with the VAT lines, but for rounding: an øre a line, and where a code has VAT lines of its
    own up to a krone, or two per cent in another currency, unless another rate comes as near. Else nobody can tell
    what a line bears, and a person looks.
+7. Where accounts or projects are on both sides, it agrees in debit and in credit; or there is VAT of what they
+   come to together, and no other rate comes near it.
 """
 
 from collections import defaultdict
@@ -46,6 +48,10 @@ ROUNDED_VAT = 100
 
 FOREIGN_VAT = Fraction(2, 100)
 """By how much of it in another currency: suppliers state it in kroner, and not at the rate of the books."""
+
+
+_Sides = Sequence[tuple[int, int]]
+"""Net and VAT, of debit and of credit or of all lines."""
 
 
 def stamps_of(lines: Sequence[LedgerLine]) -> set[int]:
@@ -149,19 +155,51 @@ class _Voucher:
         amount, places = sum(line.amount for line in vat), self._places[code]
         slack = self._slack * (len(places) + len(vat))
         rate = self._rate(code, amount, slack=slack)
-        if rate is None or not self._agrees(rate, amount, net=self._net(code), slack=slack):
+        if rate is None:
             return _Part(amount, places, unclear=self._disagreeing(code, rate, amount))
-        return _Part(amount, places, [_of(self.costs[n].amount, rate) for n in places])
+        exact = [_of(self.costs[n].amount, rate) for n in places]
+        if self._agrees(rate, places, [line.amount for line in vat]):
+            return _Part(amount, places, exact)
+        if abs(amount - sum(exact, Fraction())) > slack or not all(_sides(self._sums(places))):
+            return _Part(amount, places, unclear=self._disagreeing(code, rate, amount))
+        return _Part(amount, places, exact, unclear=_on_both_sides(code, rate))
 
-    def _agrees(self, rate: Decimal, vat: int, *, net: int, slack: int) -> bool:
-        """Return whether a rate makes this VAT to within ``slack``; or nearly, and no other rate does as well."""
-        if abs(vat - _of(net, rate)) <= slack:
+    def _agrees(self, rate: Decimal, places: Sequence[int], vat: Sequence[int]) -> bool:
+        """Return whether a rate makes these VAT lines.
+
+        Where accounts or projects are on both sides, it makes those of debit and of credit, each apart; or there
+        is VAT of what they come to together, and no other rate makes that.
+        """
+        lines = len(places) + len(vat)
+        sums, amounts = self._sums(places), [self.costs[n].amount for n in places]
+        whole = [(sum(amounts), sum(vat))]
+        if not all(_sides(sums)):
+            return self._makes(rate, whole, lines) or self._alone_is_near(rate, whole, lines)
+        apart = [list(zip(_sides(nets), _sides(vat), strict=True)) for nets in (sums, amounts)]
+        if any(self._makes(rate, each, lines) or self._alone_is_near(rate, each, lines) for each in apart):
             return True
-        rates = {Decimal(), rate, *self._rates.values()}
-        return rate > 0 and [each for each in rates if self._is_near(_of(net, each), vat)] == [rate]
+        return not all(_sides(vat)) and self._alone_is_near(rate, whole, lines)
 
-    def _is_near(self, exact: Fraction, vat: int) -> bool:
-        return abs(vat - exact) <= max(Fraction(ROUNDED_VAT), abs(exact) * self._inexact)
+    def _makes(self, rate: Decimal, sides: _Sides, lines: int) -> bool:
+        """Return whether a rate makes the VAT of each side but for an øre a line."""
+        return all(abs(vat - _of(net, rate)) <= lines for net, vat in sides)
+
+    def _alone_is_near(self, rate: Decimal, sides: _Sides, lines: int) -> bool:
+        """Return whether a rate nearly makes the VAT of each side, and no other rate does."""
+        rates = {Decimal(), rate, *self._rates.values()}
+        near = [each for each in rates if all(self._is_near(_of(net, each), vat, lines) for net, vat in sides)]
+        return rate > 0 and near == [rate]
+
+    def _is_near(self, exact: Fraction, vat: int, lines: int) -> bool:
+        rounding = Fraction(max(ROUNDED_VAT, self._slack * lines))
+        return abs(vat - exact) <= max(rounding, abs(exact) * self._inexact)
+
+    def _sums(self, places: Sequence[int]) -> Collection[int]:
+        """Return what lines come to on each account and project."""
+        sums = defaultdict[tuple[int, int | None], int](int)
+        for line in (self.costs[n] for n in places):
+            sums[line.account, line.project_number] += line.amount
+        return sums.values()
 
     def _rate(self, code: str, vat: int, *, slack: int) -> Decimal | None:
         """Return a code's rate; of one that is no longer in use, the only rate that makes just this VAT."""
@@ -205,13 +243,11 @@ class _Voucher:
     def _cancelling(self, code: str) -> _Part | None:
         """Find lines of several accounts or projects that cancel out, with no VAT line to tell if they are net."""
         rate, amounts = self._rates.get(code), [self.costs[n].amount for n in self._places[code]]
-        slack, sums = self._slack * len(amounts), defaultdict[tuple[int, int | None], int](int)
-        for line in (self.costs[n] for n in self._places[code]):
-            sums[line.account, line.project_number] += line.amount
+        slack = self._slack * len(amounts)
         if not rate or abs(_of(self._net(code), rate)) > slack:
             return None
-        by_side = [sum(each for each in amounts if each > 0), sum(each for each in amounts if each < 0)]
-        ways = [[_of(net, rate) for net in nets if net] for nets in (sums.values(), amounts, by_side)]
+        nets_by_way = (self._sums(self._places[code]), amounts, _sides(amounts))
+        ways = [[_of(net, rate) for net in nets if net] for nets in nets_by_way]
         if all(abs(each) <= slack for each in ways[0]) or any(self._are_shown(each, slack) for each in ways):
             return None
         told = msg("Lines with VAT code {code} cancel out, and no VAT line tells whether they are net.", code=code)
@@ -262,6 +298,20 @@ def _never_bears(line: LedgerLine) -> bool:
 
 def _code(line: LedgerLine) -> str:
     return "" if line.vat_code == "0" else line.vat_code
+
+
+def _on_both_sides(code: str, rate: Decimal) -> Message:
+    return msg(
+        "Lines with VAT code {code} are in debit and in credit, and their VAT does not show "
+        "that {rate} % is right.",
+        code=code,
+        rate=format_rate(rate),
+    )
+
+
+def _sides(amounts: Collection[int]) -> tuple[int, int]:
+    """Return what is in debit and what in credit."""
+    return sum(each for each in amounts if each > 0), sum(each for each in amounts if each < 0)
 
 
 def _of(net: int, rate: Decimal) -> Fraction:
