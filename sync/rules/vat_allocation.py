@@ -231,14 +231,44 @@ class _Voucher:
         if output and not vat:
             return _Part(0, places)  # reverse charge: output VAT and its deduction
         if all(not code or code in self._rates for code in codes):
+            doubt = self._doubt(codes, slack)
             if abs(vat - expected) <= slack and (any(exact) or not vat):
-                return _Part(vat, places, exact)
+                return _Part(vat, places, exact, unclear=doubt)
             charged = vat - sum(output)  # by the supplier
             off = charged - expected if charged or not any(exact) else sum(output) + expected
             is_reversed = sum(output) * sum(self.costs[n].amount for n in places) < 0
             if is_reversed and abs(off) <= slack and not (charged and all(exact)):
-                return _Part(charged, places, exact if charged else ())
+                return _Part(charged, places, exact, unclear=doubt) if charged else _Part(0, places)
         return _Part(vat, places or range(len(self.costs)), unclear=_stray(vat, round(expected)))
+
+    def _doubt(self, codes: Sequence[str], slack: int) -> Message | None:
+        """Return why VAT lines without a code do not tell that the rates of lines on both sides are right.
+
+        They do where debit and credit agree apart, of each line, account and project, or code. What a code comes
+        to must be so much that no other rate makes its VAT.
+        """
+        rates = {code: rate for code in codes if (rate := self._rates.get(code))}
+        mixed = [code for code in rates if all(_sides(self._sums(self._places[code])))]
+        told = _sides([line.amount for line in self._strays if line.account not in self._output])
+        ways: list[Mapping[str, Collection[int]]] = [
+            {code: [self.costs[n].amount for n in self._places[code]] for code in rates},
+            {code: self._sums(self._places[code]) for code in rates},
+        ]
+        if not any(self._is_of_any_rate(code, slack) for code in mixed):
+            ways.append({code: [self._net(code)] for code in rates})
+        for nets in ways:
+            off = [Fraction(each) for each in told]
+            for code, rate in rates.items():
+                off = [vat - _of(net, rate) for vat, net in zip(off, _sides(nets[code]), strict=True)]
+            if all(abs(each) <= slack for each in off):
+                return None
+        return _on_both_sides(mixed[0], rates[mixed[0]]) if mixed else None
+
+    def _is_of_any_rate(self, code: str, slack: int) -> bool:
+        """Return whether another rate than a code's makes the same VAT of what its lines come to."""
+        own = self._rates[code]
+        others = {Decimal(), *self._rates.values()} - {own}
+        return any(abs(_of(self._net(code), own - each)) <= slack for each in others)
 
     def _cancelling(self, code: str) -> _Part | None:
         """Find lines of several accounts or projects that cancel out, with no VAT line to tell if they are net."""

@@ -67,7 +67,7 @@ def test_a_cost_comes_to_what_the_table_says(voucher: list[tuple[LedgerLine, int
 
 
 def test_the_table_is_whole() -> None:
-    assert [int(head.split(".")[0]) for head in vouchers()] == list(range(1, 50))
+    assert [int(head.split(".")[0]) for head in vouchers()] == list(range(1, 53))
 
 
 def test_why_a_person_is_asked_is_reported_with_the_amounts() -> None:
@@ -197,16 +197,18 @@ def test_rounding_never_makes_a_wrong_code_right(
     nets=st.lists(st.one_of(AMOUNT, st.sampled_from([1_000_000, -1_000_000])), min_size=1, max_size=6),
     codes=st.permutations(["1", "11", "13"]),
     apart=st.booleans(),
+    coded=st.booleans(),
     currency=st.sampled_from([NOK, "EUR"]),
 )
 def test_costs_on_both_sides_bear_no_wrong_rate(
-    nets: list[int], codes: list[str], *, apart: bool, currency: str
+    nets: list[int], codes: list[str], *, apart: bool, coded: bool, currency: str
 ) -> None:
     """VAT at the rate of one code, of each line or of all, is booked with another, also where lines cancel out."""
     right, booked, _ = codes
     costs = [LedgerLine(4300, net, DAY, booked, project_number=n, currency=currency) for n, net in enumerate(nets)]
     vat = [round(net * RATES[right] / 100) for net in (nets if apart else [sum(nets)])]
-    lines = [*costs, *(LedgerLine(2711, each, DAY, booked) for each in vat)]
-    for line, amount in gross_amounts(lines, rates=RATES):
+    beside = [] if coded else [LedgerLine(7140, 500, DAY)]
+    lines = [*costs, *beside, *(LedgerLine(2711, each, DAY, booked if coded else "") for each in vat)]
+    for line, amount in gross_amounts(lines, rates=RATES)[: len(costs)]:
         exact = line.amount * (1 + RATES[right] / 100)
-        assert isinstance(amount, Message) or abs(amount - exact) <= 3 * len(lines)
+        assert isinstance(amount, Message) or abs(amount - exact) <= (3 if coded else 30) * len(lines)
