@@ -13,7 +13,7 @@ from models.admin.job_filter import JobFilter
 from models.admin.job_list import JobView, views
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record, titled
-from models.inbox import circuit_breaker, dependencies, links
+from models.inbox import circuit_breaker, dependencies, links, questions
 from models.inbox.job_updates import concerns, update_by
 from models.inbox.transitions import TABLE, Event
 from models.pagination import Key, Page, following, paged
@@ -26,9 +26,6 @@ UNSEEN_DRAFT = "unseen_draft"
 
 SET_ASIDE = "set_aside"
 """Reason of a change whose link was set aside: a person who retries it says that it is to be sent (again)."""
-
-SAVED_ELSEWHERE = "saved_elsewhere"
-"""Notes with a number that 24SevenOffice saved the project under another: it is not saved again before a retry."""
 
 ATTEMPTS_PER_PAGE = 20
 """Attempts on a page; each may hold many long exchanges."""
@@ -194,8 +191,8 @@ def apply_event(
         for row in rows:
             links.forget_former(session, row.connection_id, Record(EntityType(row.entity_type), row.record_id))
     if event is Event.RETRIED:
-        noted = MatchQuestionRow.candidates.contains([{"note": SAVED_ELSEWHERE}])
-        session.execute(delete(MatchQuestionRow).where(MatchQuestionRow.job_id.in_(ids), noted))
+        noted = MatchQuestionRow.job_id.in_(ids), questions.noted_as_saved_elsewhere()
+        session.execute(delete(MatchQuestionRow).where(*noted))
     if rows:
         session.execute(insert(AuditRow), [audit_entry(row, deed) for row in rows])
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))

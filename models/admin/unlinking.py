@@ -7,7 +7,7 @@ from sqlalchemy import select
 from i18n.messages import msg
 from models.admin.erasure import JobsRunningError
 from models.database import Database
-from models.inbox import links, restore
+from models.inbox import links, questions, restore
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import AuditRow, ConnectionRow, LaneRow
 
@@ -15,7 +15,7 @@ from models.schema.tables import AuditRow, ConnectionRow, LaneRow
 def unlink(database: Database, connection_id: int, *, actor: str, now: datetime) -> int:
     """Set the links of a paused connection aside, and return how many there were.
 
-    What follows is verified before it is sent, as after a restore.
+    What follows is verified before it is sent, as after a restore, and what persons said of matches is void.
 
     Raises:
         JobsRunningError: a worker still has records in hand; nothing was done.
@@ -27,6 +27,7 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
             raise JobsRunningError("A worker has some of its records in hand. Try again in a few minutes.")
         count = links.set_aside(session, connection_id, now=now)
         restore.doubt(session, [connection_id], now=now)
+        questions.void_all(session, connection_id, now=now)
         what = msg("set {count} links aside", count=count)
         session.add(AuditRow(connection_id=connection_id, at=now, actor=actor, action=what))
     return count

@@ -17,6 +17,7 @@ from models.connections.settings import ConnectionSettings, leads_elsewhere
 from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType, Scope
+from models.inbox import questions
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of, within
 from models.schema.tables import AuditRow, ConnectionRow, LinkRow, WebhookActivityRow
@@ -190,7 +191,7 @@ class Connections:
                 raise ConcurrentUpdateError
             before = self._from_row(row).settings
             after = ConnectionSettings.model_validate({**_open(self._vault, row), **values})
-            _refuse_elsewhere(session, row, before, after, same_client=same_client)
+            _lead_elsewhere(session, row, before, after, same_client=same_client, now=now)
             self._fill(row, after)
             row.shares_company = row.shares_company and before.moment_company == after.moment_company
             _refuse_taken_company(session)
@@ -302,19 +303,22 @@ def _refuse_taken_company(session: Session) -> None:
         raise CompanyTakenError from error
 
 
-def _refuse_elsewhere(
+def _lead_elsewhere(
     session: Session,
     row: ConnectionRow,
     before: ConnectionSettings,
     after: ConnectionSettings,
     *,
     same_client: bool,
+    now: datetime,
 ) -> None:
+    """Refuse that other settings lead elsewhere while there are links; else what was asked and said is void."""
     setting = leads_elsewhere(before, after)
     if setting is None or (same_client and setting != "moment_company"):
         return
     if session.scalar(select(LinkRow.id).where(LinkRow.connection_id == row.id).limit(1)):
         raise LinksExistError(setting)
+    questions.void_all(session, row.id, now=now)
 
 
 def _open(vault: Vault, row: ConnectionRow) -> dict[str, Any]:

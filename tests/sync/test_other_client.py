@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from models.admin import job_actions, unlinking
+from models.admin import job_actions, match_questions, unlinking
 from models.admin.erasure import JobsRunningError
 from models.admin.job_filter import JobFilter
-from models.connections.repository import LinksExistError
+from models.connections.repository import Connections, LinksExistError
+from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import leases, links
-from sync.records import Company
+from sync.records import Company, ProjectDraft
 from tests import factories
 from tests.fakes import FakeErp
 from tests.sync.conftest import World
@@ -86,6 +87,76 @@ def test_numbers_of_the_former_client_overwrite_nobody_in_the_next(world: World)
     world.run()
     assert world.erp.companies[10001].name == "Sykehuset HF"
     assert [each.entries[0].customer_number for each in world.erp.vouchers.values()] == [10002]
+
+
+def name_alike(world: World) -> int:
+    """Have a person asked which customer one is, and return the number of the job that waits."""
+    world.erp.companies[20002] = Company(20002, "Nordlys Arkitekter AS", "", "")
+    world.moment.put(
+        factories.customer("6", name="Nordlys Arkitekter", organization_number="", email="", number="")
+    )
+    world.receive(EntityType.CUSTOMER, "6")
+    world.run()
+    job = world.job(EntityType.CUSTOMER, "6")
+    assert job.error_code == "which_customer"
+    return job.id
+
+
+def stranger(number: int) -> Company:
+    return Company(number, "Sykehuset HF", "983658776", "")
+
+
+@pytest.mark.parametrize("answered", ["20002", ""], ids=["answered", "open"])
+def test_what_was_said_of_the_former_client_names_nobody_in_the_next(world: World, answered: str) -> None:
+    job_id = name_alike(world)
+    if answered:
+        match_questions.answer(world.database, job_id, answered, actor="kari", now=world.now)
+        world.run()
+    world.later(days=1)
+    lead_elsewhere(world)
+    world.erp.companies[20002] = stranger(20002)
+    match_questions.answer(world.database, job_id, "20002", actor="kari", now=world.now)
+    if answered:
+        world.receive(EntityType.CUSTOMER, "6")
+    world.later(minutes=5)
+    world.run()
+    assert world.erp.companies[20002] == stranger(20002)
+    assert world.job(EntityType.CUSTOMER, "6").outcome is Outcome.SYNCED
+
+
+def test_a_project_that_was_said_to_be_the_same_is_asked_about_in_the_next_client(world: World) -> None:
+    project = factories.project("5", number="500", customer_id="")
+    world.moment.put(project)
+    world.erp.projects[500] = ProjectDraft(500, "Tilbygg")
+    world.receive(EntityType.PROJECT, "5")
+    world.run()
+    match_questions.answer(
+        world.database, world.job(EntityType.PROJECT, "5").id, "500", actor="kari", now=world.now
+    )
+    world.run()
+    world.later(days=1)
+    lead_elsewhere(world)
+    world.erp.projects[500] = ProjectDraft(500, "Sykehuset, nybygg")
+    world.receive(EntityType.PROJECT, "5")
+    world.run()
+    assert world.erp.projects[500].name == "Sykehuset, nybygg"
+    assert world.job(EntityType.PROJECT, "5").error_code == "project_taken"
+
+
+def test_a_question_of_a_client_that_nothing_was_linked_to_is_void_in_the_next(
+    database: Database, connections: Connections
+) -> None:
+    connection, _ = connections.add("Demo AS", factories.settings(), actor="test", now=factories.NOW)
+    world = World(database, connections, connection)
+    world.change_settings(identity_id=FORMER)
+    job_id = name_alike(world)
+    world.change_settings(identity_id=OTHER)
+    world.erp.companies[20002] = stranger(20002)
+    match_questions.answer(database, job_id, "20002", actor="kari", now=world.now)
+    world.later(minutes=5)
+    world.run()
+    assert world.erp.companies[20002] == stranger(20002)
+    assert world.job(EntityType.CUSTOMER, "6").outcome is Outcome.SYNCED
 
 
 def test_what_was_posted_at_the_former_client_is_posted_again_by_a_person_only(world: World) -> None:
