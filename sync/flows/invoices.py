@@ -66,11 +66,9 @@ class Invoices:
         with naming_record(name):
             year = self.fiscal_year(invoice.day)
             item = PreparedInvoice(job, name, self.voucher(invoice), year.number)
-            former = self._context.former_link(job.record)
-            found = self._verify_earlier(item) if former or job.outcome_unknown else None
-            if former and not found:
-                raise _set_aside(former)
-            return found or item
+            if former := self._context.former_link(job.record):
+                return self._verify_set_aside(item, former)
+            return (self._verify_earlier(item) if job.outcome_unknown else None) or item
 
     def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
         """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls.
@@ -161,6 +159,13 @@ class Invoices:
         if not lost:
             self._forget(refusal)
         return lost[0] if lost else refusal
+
+    def _verify_set_aside(self, item: PreparedInvoice, former: str) -> Success:
+        """Find what was posted before links were set aside. Raises :class:`RejectedError` where it is gone."""
+        found = self._verify(item, sent_as="ledger")  # a draft is asked about along with the rest
+        if found is None:
+            raise _set_aside(former)
+        return found
 
     def _verify_earlier(self, item: PreparedInvoice) -> Success | None:
         """Find what an earlier attempt may have saved, also where posting has been changed since."""
@@ -312,8 +317,8 @@ def _set_aside(former: str) -> RejectedError:
         ),
         error_code=SET_ASIDE,
         remedy=msg(
-            "If it belongs in this ledger, try it again by itself, and it is posted. If the former one has it, "
-            "mark it as handled."
+            "If it belongs in this ledger and is no draft in its journal, try it again by itself, and it is "
+            "posted. Otherwise mark it as handled."
         ),
     )
 

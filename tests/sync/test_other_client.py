@@ -171,6 +171,18 @@ def test_what_was_posted_at_the_former_client_is_posted_again_by_a_person_only(w
     assert list(world.erp.vouchers) == [(2026, 1)]
 
 
+def test_what_was_left_as_a_draft_is_not_taken_for_one_in_the_next_client(world: World) -> None:
+    world.change_settings(posting="draft")
+    world.moment.put(factories.invoice("10", number=2))
+    world.receive(EntityType.INVOICE, "10")
+    world.run()
+    lead_elsewhere(world)
+    world.receive(EntityType.INVOICE, "10")
+    world.run()
+    job = world.job(EntityType.INVOICE, "10")
+    assert (world.erp.vouchers, job.state, job.error_code) == ({}, JobState.NEEDS_ATTENTION, "set_aside")
+
+
 def test_at_the_same_client_everything_is_found_again_once_links_are_set_aside(world: World) -> None:
     assert unlink(world) == 3
     world.receive(EntityType.CUSTOMER, "7")
