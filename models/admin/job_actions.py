@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, false, func, insert, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, false, func, insert, select, true
 from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
@@ -26,6 +26,9 @@ UNSEEN_DRAFT = "unseen_draft"
 
 SET_ASIDE = "set_aside"
 """Reason of a change whose link was set aside: a person who retries it says that it is to be sent (again)."""
+
+RESET = {"dismissal_reason": ""}
+"""What is forgotten of a change that is opened or tried again."""
 
 ATTEMPTS_PER_PAGE = 20
 """Attempts on a page; each may hold many long exchanges."""
@@ -129,11 +132,24 @@ def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetim
     action = JobAction(now, actor, msg("Try again"))
     looked_for = job_filter.ids is not None and len(job_filter.ids) == 1
     unseen = SyncJobRow.error_code.in_((UNSEEN_DRAFT, SET_ASIDE)) if looked_for else false()
-    reset = {"dismissal_reason": ""}
-    ruled_out = _apply(database, job_filter, Event.RULED_OUT, action, reset, only=unseen)
-    retried = ruled_out if ruled_out.count else _apply(database, job_filter, Event.RETRIED, action, reset)
+    expense = SyncJobRow.entity_type == EntityType.EXPENSE
+    ruled_out = _apply(database, job_filter, Event.RULED_OUT, action, RESET, only=and_(unseen, ~expense))
+    ruled_out = ruled_out if ruled_out.count else _resume(database, job_filter, action, only=and_(unseen, expense))
+    retried = ruled_out if ruled_out.count else _apply(database, job_filter, Event.RETRIED, action, RESET)
     circuit_breaker.end_open_period(database, {lane.connection_id for lane in retried.lanes}, now=now)
     return retried
+
+
+def _resume(
+    database: Database, job_filter: JobFilter, action: JobAction, *, only: ColumnElement[bool]
+) -> ActionResult:
+    """Retry the expenses of a voucher whose links were set aside: they hold again, so that all are put right."""
+    with database.transaction() as session:
+        which = (*job_filter.conditions(SyncJobRow), only, concerns(Event.RULED_OUT))
+        for row in session.execute(locked(select(*NAMED_BY).where(*which))):
+            record = Record(EntityType(row.entity_type), row.record_id)
+            links.resume_former(session, row.connection_id, record, now=action.at)
+        return apply_event(session, which, Event.RETRIED, action, RESET)
 
 
 def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: str, now: datetime) -> ActionResult:
@@ -155,10 +171,10 @@ def reopen(database: Database, job_filter: JobFilter, *, actor: str, now: dateti
 
     What somebody may have done by hand meanwhile is looked for before anything is sent.
     """
-    action, reset = JobAction(now, actor, msg("Opened again")), {"dismissal_reason": ""}
+    action = JobAction(now, actor, msg("Opened again"))
     unsolved = SyncJobRow.needs_attention_since.is_not(None)
-    listed = _apply(database, job_filter, Event.REOPENED_UNSOLVED, action, reset, only=unsolved)
-    due = _apply(database, job_filter, Event.REOPENED, action, reset, only=~unsolved)
+    listed = _apply(database, job_filter, Event.REOPENED_UNSOLVED, action, RESET, only=unsolved)
+    due = _apply(database, job_filter, Event.REOPENED, action, RESET, only=~unsolved)
     return ActionResult(listed.count + due.count, listed.lanes | due.lanes)
 
 

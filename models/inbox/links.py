@@ -15,6 +15,9 @@ from models.enums import EntityType, Lane, Record
 from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
 from models.schema.tables import AuditRow, ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
+RESUMED = "resumed"
+"""In place of a fingerprint: a former link that holds again, if what it leads to is still there."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordReferences:
@@ -134,6 +137,22 @@ def former(database: Database, connection_id: int, record: Record) -> str | None
 def forget_former(session: Session, connection_id: int, record: Record) -> None:
     """Forget what a record was linked to, as a person has looked."""
     session.execute(delete(FormerLinkRow).where(_was(connection_id, record)))
+
+
+def resume_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
+    """Link a record as it was before links were set aside, as a person says that it is the same."""
+    was = select(
+        FormerLinkRow.connection_id,
+        FormerLinkRow.entity_type,
+        FormerLinkRow.moment_id,
+        FormerLinkRow.remote_id,
+        literal(RESUMED),
+        literal(now),
+    ).where(_was(connection_id, record))
+    names = ("connection_id", "entity_type", "moment_id", "remote_id", "fingerprint", "updated_at")
+    again = upserting(LinkRow).from_select(names, was.order_by(FormerLinkRow.set_aside_at.desc()))
+    session.execute(again.on_conflict_do_nothing())
+    forget_former(session, connection_id, record)
 
 
 def _was(connection_id: int, record: Record) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from i18n.messages import Message, joined, msg
 from models.admin.job_actions import SET_ASIDE
 from models.enums import EntityType, Outcome, Record
 from models.inbox.leases import SyncJob
-from models.inbox.links import Link
+from models.inbox.links import RESUMED, Link
 from sync.engine.context import SyncContext, fingerprint
 from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
@@ -130,10 +130,10 @@ class Expenses:
         """Return the expenses that the voucher has in Moment, by our key.
 
         One that an attempt which broke off has made is linked first: its cost may have been taken back since. One
-        that it has removed loses its link: its cost may be back.
+        that it has removed loses its link: its cost may be back. So does a former one that is not there any more.
         """
         known = self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
-        unclear = {key for key, (_, link) in known.items() if link.fingerprint == REMOVING}
+        unclear = {key for key, (_, link) in known.items() if link.fingerprint in (REMOVING, RESUMED)}
         if outcome_unknown:
             keys = {key_of(voucher, line.project_number, line.account) for line in lines if line.project_number}
             unclear |= keys - known.keys()

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from models.admin import job_actions, unlinking
+from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, UnavailableError
 from sync.records import Company, LedgerLine, SetupPart, VoucherFile, VoucherFiles
@@ -238,6 +240,41 @@ def test_a_reversed_voucher_takes_its_expense_away_and_brings_it_back_when_it_re
     assert world.job(EntityType.EXPENSE, VOUCHER).error_code == "removed"
     enter(world, cost(125000))
     sync_voucher(world)
+    assert amounts(world) == [125000]
+
+
+def retry(world: World, *job_ids: int) -> None:
+    chosen = JobFilter(ids=frozenset(job_ids)) if job_ids else JobFilter(connection_id=world.connection.id)
+    job_actions.retry(world.database, chosen, actor="kari", now=world.now)
+    world.later(minutes=5)
+    world.run()
+
+
+@pytest.mark.parametrize(
+    ("moved", "left"), [([cost(125000, project_number=2)], ["9"]), ([], [])], ids=["moved", "taken back"]
+)
+def test_a_set_aside_expense_is_put_right_by_a_person_only(
+    world: World, moved: list[LedgerLine], left: list[str]
+) -> None:
+    enter(world, cost(125000))
+    sync_voucher(world)
+    unlinking.unlink(world.database, world.connection.id, actor="kari", now=world.now)
+    enter(world, cost(125000, hidden=True), *moved)
+    sync_voucher(world)
+    retry(world)
+    job = world.job(EntityType.EXPENSE, VOUCHER)
+    assert (job.state, job.error_code, amounts(world)) == (JobState.NEEDS_ATTENTION, "set_aside", [125000])
+    retry(world, job.id)
+    assert [draft.project_id for draft in world.moment.expenses.values()] == left
+
+
+def test_a_set_aside_expense_that_is_gone_from_moment_is_brought_again(world: World) -> None:
+    enter(world, cost(125000))
+    sync_voucher(world)
+    unlinking.unlink(world.database, world.connection.id, actor="kari", now=world.now)
+    world.moment.expenses.clear()
+    sync_voucher(world)
+    retry(world, world.job(EntityType.EXPENSE, VOUCHER).id)
     assert amounts(world) == [125000]
 
 
