@@ -23,8 +23,7 @@ def test_an_outage_does_not_shorten_the_wait_that_a_rate_limit_asks_for(
     database: Database, connections: Connections, connection: Connection
 ) -> None:
     wait, soon = timedelta(minutes=30), NOW + timedelta(seconds=5)
-    limited = AlertType.RATE_LIMITED
-    outages.fail(database, connection.id, alert_type=limited, retry_after=wait, now=NOW)
+    outages.fail(database, connection.id, alert_type=AlertType.RATE_LIMITED, retry_after=wait, now=NOW)
     outages.fail(database, connection.id, retry_after=timedelta(0), now=soon)
     outages.fail(database, connection.id, retry_after=timedelta(0), now=soon)
     assert connections.get(connection.id).breaker_open_until == NOW + wait

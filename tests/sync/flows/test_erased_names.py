@@ -7,7 +7,7 @@ from models.schema.tables import FileRow
 from sync.records import VoucherFiles
 from tests import factories
 from tests.sync.conftest import World
-from tests.sync.flows.test_expenses import PDF, PNG, cost, enter, sync_voucher
+from tests.sync.flows.supplier_vouchers import PDF, PNG, cost, enter, sync_voucher
 
 
 def test_a_document_beside_one_whose_name_was_erased_is_brought_under_another(world: World) -> None:

@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,48 +10,18 @@ from models.admin import job_actions, unlinking
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, UnavailableError
-from sync.records import Company, LedgerLine, SetupPart, VoucherFile, VoucherFiles
+from sync.records import Company, LedgerLine, SetupPart, VoucherFiles
 from tests import factories
 from tests.fakes import FakeErp
 from tests.sync.conftest import World
-
-DAY = date(2026, 2, 20)
-VOUCHER = "2026-4-40001"
-PDF, PNG = VoucherFile("1", "pdf"), VoucherFile("2", "png")
+from tests.sync.flows.supplier_vouchers import DAY, PDF, PNG, VOUCHER, amounts, cost, enter, prepare, sync_voucher
 
 NOT_LISTED, ON_NO_PROJECT = "Account 4000 is not listed for expenses", "The cost on account 4300 is on no project"
 
 
 @pytest.fixture
 def world(world: World) -> World:
-    world.change_settings(
-        entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300, 6590"
-    )
-    world.moment.put(factories.project("8", number="1", customer_id=""))
-    world.moment.put(factories.project("9", number="2", customer_id=""))
-    world.erp.stamps[55] = VoucherFiles((PDF,))
-    world.erp.contents |= {"1": b"%PDF", "2": b"PNG"}
-    return world
-
-
-def cost(amount: int, account: int = 4300, *, day: date = DAY, **values: Any) -> LedgerLine:
-    return LedgerLine(account, amount, day, **{"text": "Limtre", "project_number": 1, "stamp": 55, **values})
-
-
-def enter(world: World, *costs: LedgerLine, voucher: str = VOUCHER, vat: int = 0, **supplier: Any) -> None:
-    tax = [LedgerLine(2711, vat, DAY, costs[0].vat_code)] if vat else []
-    owed = -sum(line.amount for line in (*costs, *tax))
-    known = {"customer_number": 20001, "customer_name": "Byggmaker Øst AS", "invoice_number": "F-77"}
-    world.erp.purchases[voucher] = [*costs, *tax, LedgerLine(2400, owed, DAY, **{**known, **supplier})]
-
-
-def sync_voucher(world: World, voucher: str = VOUCHER) -> None:
-    world.receive(EntityType.EXPENSE, voucher)
-    world.run()
-
-
-def amounts(world: World) -> list[int]:
-    return [draft.amount for draft in world.moment.expenses.values()]
+    return prepare(world)
 
 
 def test_a_posted_cost_becomes_an_expense_with_its_document(world: World) -> None:
@@ -568,52 +538,3 @@ def test_an_amount_from_the_bank_bears_no_vat_of_its_costs(world: World) -> None
     world.erp.purchases[VOUCHER] = lines
     sync_voucher(world)
     assert amounts(world) == [125000]
-
-
-WRONG: dict[str, Any] = {"customer_number": 20002, "customer_name": "Feil Leverandør AS", "invoice_number": "X-1"}
-
-
-def correct(world: World, *wrong: LedgerLine) -> None:
-    """Book a voucher anew as 24SevenOffice does: what was wrong and what annuls it is hidden, and the number stays."""
-    annulled = [replace(line, amount=sign * line.amount, hidden=True) for sign in (1, -1) for line in wrong]
-    enter(world, cost(80000, vat_code="1"), vat=20000)
-    world.erp.purchases[VOUCHER] = [*annulled, *world.erp.purchases[VOUCHER]]
-
-
-def test_a_corrected_voucher_is_the_new_suppliers_in_its_currency_and_on_its_day(world: World) -> None:
-    day = DAY - timedelta(days=20)
-    correct(world, cost(100000, day=day), LedgerLine(2400, -100000, day, **WRONG, currency="EUR"))
-    sync_voucher(world)
-    (draft,) = world.moment.expenses.values()
-    assert (draft.amount, draft.description, draft.day) == (100000, "Limtre", DAY)
-    assert (draft.supplier, draft.invoice_number) == ("Byggmaker Øst AS", "F-77")
-    assert "Byggmaker" in world.job(EntityType.EXPENSE, VOUCHER).title
-
-
-@pytest.mark.parametrize("net", [80000, 100000])
-def test_a_correction_of_the_supplier_is_brought_to_the_expense_that_exists(world: World, net: int) -> None:
-    enter(world, cost(net, vat_code="1"), vat=net // 4, **WRONG)
-    sync_voucher(world)
-    correct(world, *world.erp.purchases[VOUCHER])
-    sync_voucher(world)
-    (draft,) = world.moment.expenses.values()
-    assert (draft.amount, draft.supplier, draft.invoice_number) == (100000, "Byggmaker Øst AS", "F-77")
-
-
-def test_a_nameless_supplier_of_a_corrected_voucher_is_found_by_the_new_number(world: World) -> None:
-    world.erp.companies[20001] = Company(20001, "Byggmaker Øst AS")
-    correct(world, cost(100000), LedgerLine(2400, -100000, DAY, **WRONG))
-    *lines, owed = world.erp.purchases[VOUCHER]
-    world.erp.purchases[VOUCHER] = [*lines, replace(owed, customer_name="")]
-    sync_voucher(world)
-    assert [draft.supplier for draft in world.moment.expenses.values()] == ["Byggmaker Øst AS"]
-
-
-def test_a_corrected_voucher_is_as_old_as_what_was_booked_anew(world: World) -> None:
-    world.erp.stamps[55] = VoucherFiles(pending=True)
-    correct(world, cost(100000, day=DAY - timedelta(days=140)), LedgerLine(2400, -100000, DAY))
-    sync_voucher(world)
-    world.erp.stamps[55] = VoucherFiles((PDF,))
-    world.later(days=1)
-    world.run()
-    assert amounts(world) == [100000]

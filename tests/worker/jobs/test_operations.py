@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.admin.operations import OperationType
+from models.admin.operations import Operation, OperationResult, OperationType
 from models.connections.repository import Connection
 from sync.engine.context import SyncContext
 from sync.reconciliation.report import ReconciliationReport
@@ -122,9 +122,13 @@ def test_a_login_that_is_replaced_just_before_it_is_tried_is_the_one_that_is_tri
         assert typed("right@example.com") == number
         return acquire(*args, **named)
 
+    def result(_: Container, asked: Operation) -> OperationResult:
+        tried.append(asked.input["username"])
+        return {}
+
     number, acquire, tried = typed("wrong@example.com"), container.operations.acquire, list[str]()
     monkeypatch.setattr(container.operations, "acquire", acquire_once_replaced)
-    monkeypatch.setattr(operations, "_result", lambda _, asked: tried.append(asked.input["username"]) or {})
+    monkeypatch.setattr(operations, "_result", result)
     assert operations.run(container, number)
     assert (answered := container.operations.get(number))
     assert (tried, answered.input) == (["right@example.com"], {"username": "right@example.com"})

@@ -1,0 +1,45 @@
+"""Vouchers of a supplier as a bookkeeper enters them, for the tests of expenses."""
+
+from datetime import date
+from typing import Any
+
+from models.enums import EntityType
+from sync.records import LedgerLine, VoucherFile, VoucherFiles
+from tests import factories
+from tests.sync.conftest import World
+
+DAY = date(2026, 2, 20)
+VOUCHER = "2026-4-40001"
+PDF, PNG = VoucherFile("1", "pdf"), VoucherFile("2", "png")
+
+
+def prepare(world: World) -> World:
+    """Have costs on two accounts synced for two projects, with a document."""
+    world.change_settings(
+        entity_types=["customer", "project", "invoice", "expense"], expense_accounts="4300, 6590"
+    )
+    world.moment.put(factories.project("8", number="1", customer_id=""))
+    world.moment.put(factories.project("9", number="2", customer_id=""))
+    world.erp.stamps[55] = VoucherFiles((PDF,))
+    world.erp.contents |= {"1": b"%PDF", "2": b"PNG"}
+    return world
+
+
+def cost(amount: int, account: int = 4300, *, day: date = DAY, **values: Any) -> LedgerLine:
+    return LedgerLine(account, amount, day, **{"text": "Limtre", "project_number": 1, "stamp": 55, **values})
+
+
+def enter(world: World, *costs: LedgerLine, voucher: str = VOUCHER, vat: int = 0, **supplier: Any) -> None:
+    tax = [LedgerLine(2711, vat, DAY, costs[0].vat_code)] if vat else []
+    owed = -sum(line.amount for line in (*costs, *tax))
+    known = {"customer_number": 20001, "customer_name": "Byggmaker Øst AS", "invoice_number": "F-77"}
+    world.erp.purchases[voucher] = [*costs, *tax, LedgerLine(2400, owed, DAY, **{**known, **supplier})]
+
+
+def sync_voucher(world: World, voucher: str = VOUCHER) -> None:
+    world.receive(EntityType.EXPENSE, voucher)
+    world.run()
+
+
+def amounts(world: World) -> list[int]:
+    return [draft.amount for draft in world.moment.expenses.values()]

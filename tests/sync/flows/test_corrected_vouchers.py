@@ -1,0 +1,63 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from models.enums import EntityType
+from sync.records import Company, LedgerLine, VoucherFiles
+from tests.sync.conftest import World
+from tests.sync.flows.supplier_vouchers import DAY, PDF, VOUCHER, amounts, cost, enter, prepare, sync_voucher
+
+WRONG: dict[str, Any] = {"customer_number": 20002, "customer_name": "Feil Leverandør AS", "invoice_number": "X-1"}
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    return prepare(world)
+
+
+def correct(world: World, *wrong: LedgerLine) -> None:
+    """Book a voucher anew as 24SevenOffice does: what was wrong and what annuls it is hidden, and the number stays."""
+    annulled = [replace(line, amount=sign * line.amount, hidden=True) for sign in (1, -1) for line in wrong]
+    enter(world, cost(80000, vat_code="1"), vat=20000)
+    world.erp.purchases[VOUCHER] = [*annulled, *world.erp.purchases[VOUCHER]]
+
+
+def test_a_corrected_voucher_is_the_new_suppliers_in_its_currency_and_on_its_day(world: World) -> None:
+    day = DAY - timedelta(days=20)
+    correct(world, cost(100000, day=day), LedgerLine(2400, -100000, day, **WRONG, currency="EUR"))
+    sync_voucher(world)
+    (draft,) = world.moment.expenses.values()
+    assert (draft.amount, draft.description, draft.day) == (100000, "Limtre", DAY)
+    assert (draft.supplier, draft.invoice_number) == ("Byggmaker Øst AS", "F-77")
+    assert "Byggmaker" in world.job(EntityType.EXPENSE, VOUCHER).title
+
+
+@pytest.mark.parametrize("net", [80000, 100000])
+def test_a_correction_of_the_supplier_is_brought_to_the_expense_that_exists(world: World, net: int) -> None:
+    enter(world, cost(net, vat_code="1"), vat=net // 4, **WRONG)
+    sync_voucher(world)
+    correct(world, *world.erp.purchases[VOUCHER])
+    sync_voucher(world)
+    (draft,) = world.moment.expenses.values()
+    assert (draft.amount, draft.supplier, draft.invoice_number) == (100000, "Byggmaker Øst AS", "F-77")
+
+
+def test_a_nameless_supplier_of_a_corrected_voucher_is_found_by_the_new_number(world: World) -> None:
+    world.erp.companies[20001] = Company(20001, "Byggmaker Øst AS")
+    correct(world, cost(100000), LedgerLine(2400, -100000, DAY, **WRONG))
+    *lines, owed = world.erp.purchases[VOUCHER]
+    world.erp.purchases[VOUCHER] = [*lines, replace(owed, customer_name="")]
+    sync_voucher(world)
+    assert [draft.supplier for draft in world.moment.expenses.values()] == ["Byggmaker Øst AS"]
+
+
+def test_a_corrected_voucher_is_as_old_as_what_was_booked_anew(world: World) -> None:
+    world.erp.stamps[55] = VoucherFiles(pending=True)
+    correct(world, cost(100000, day=DAY - timedelta(days=140)), LedgerLine(2400, -100000, DAY))
+    sync_voucher(world)
+    world.erp.stamps[55] = VoucherFiles((PDF,))
+    world.later(days=1)
+    world.run()
+    assert amounts(world) == [100000]
