@@ -176,9 +176,10 @@ class _Voucher:
         if not all(_sides(sums)):
             return self._makes(rate, whole, lines) or self._alone_is_near(rate, whole, lines)
         apart = [list(zip(_sides(nets), _sides(vat), strict=True)) for nets in (sums, amounts)]
-        if any(self._makes(rate, each, lines) or self._alone_is_near(rate, each, lines) for each in apart):
-            return True
-        return not all(_sides(vat)) and self._alone_is_near(rate, whole, lines)
+        near = apart if all(_sides(vat)) else [whole]
+        return any(self._makes(rate, each, lines) for each in apart) or any(
+            self._alone_is_near(rate, each, lines) for each in near
+        )
 
     def _makes(self, rate: Decimal, sides: _Sides, lines: int) -> bool:
         """Return whether a rate makes the VAT of each side but for an øre a line."""
