@@ -88,6 +88,33 @@ def test_what_is_off_paused_or_in_an_alerted_outage_is_not_overdue(
     assert reminders.queue_overdue(database, now=later) == 1
 
 
+@pytest.mark.parametrize("by", ["resumed", "corrected", "switched on"])
+def test_what_was_held_up_is_overdue_a_day_after_it_could_go_on(
+    database: Database, connection: Connection, connections: Connections, by: str
+) -> None:
+    retried(database, connection)
+    then = NOW + 3 * DAY
+    if by == "switched on":
+        connections.update(connection.id, {"entity_types": ["customer"]}, actor="kari", now=NOW)
+        connections.update(connection.id, {"entity_types": ["customer", "invoice"]}, actor="kari", now=then)
+    elif by == "resumed":
+        connections.pause(connection.id, "for the holidays", actor="kari", now=NOW)
+        connections.resume(connection.id, actor="kari", now=then)
+    else:
+        connections.pause(connection.id, "The login is refused.", now=NOW)
+        connections.update(connection.id, {"username": "corrected@example.com"}, actor="kari", now=then)
+    assert reminders.queue_overdue(database, now=then + DAY / 2) == 0
+    assert reminders.queue_overdue(database, now=then + DAY) == 1
+
+
+def test_a_setting_that_holds_up_nothing_leaves_what_is_overdue(
+    database: Database, connection: Connection, connections: Connections
+) -> None:
+    retried(database, connection)
+    connections.update(connection.id, {"weekly_digest": True}, actor="kari", now=NOW + DAY / 2)
+    assert reminders.queue_overdue(database, now=NOW + DAY) == 1
+
+
 def test_an_old_record_that_is_received_again_is_not_overdue_at_once(
     database: Database, connection: Connection
 ) -> None:
