@@ -224,7 +224,7 @@ class Connections:
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
             if row.paused_because:
-                _count_from(session, connection_id, EntityType, now=now)
+                _count_from(session, connection_id, [*EntityType], now=now)
             row.paused_because, row.paused_by, row.shares_company = "", "", False
             _refuse_taken_company(session)
             if row.breaker_open_until:
