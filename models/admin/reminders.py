@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from i18n.formatting import OSLO
@@ -13,7 +13,7 @@ from models.enums import EntityType, JobState, Outcome, Record
 from models.inbox import due, missed_webhooks
 from models.inbox.job_updates import concerns, play
 from models.inbox.transitions import Event, Occurrence
-from models.schema.tables import AttemptRow, ConnectionRow, SyncJobRow
+from models.schema.tables import AlertRow, AttemptRow, ConnectionRow, SyncJobRow
 
 REMINDER_DELAYS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
 """How long after a change began to need a person each reminder of it is sent."""
@@ -53,13 +53,19 @@ def queue_reminders(database: Database, *, now: datetime) -> int:
 def queue_overdue(database: Database, *, now: datetime) -> int:
     """Queue an alert, once, about each job that has been unfinished for too long, and return how many there are.
 
-    Nothing waits silently, whatever holds it up. Of an outage and a pause people know already.
+    Nothing waits silently, whatever holds it up, nor what a person has tried again. Of an outage and a pause
+    people know already.
     """
     told = or_(ConnectionRow.paused_because != "", ConnectionRow.outage_alerted, ConnectionRow.rate_limit_alerted)
+    alerted = exists().where(
+        AlertRow.job_id == SyncJobRow.id,
+        AlertRow.type == AlertType.OVERDUE,
+        AlertRow.created_at >= SyncJobRow.unfinished_since,
+    )
     query = (
         select(SyncJobRow, ConnectionRow)
         .join(ConnectionRow, ConnectionRow.id == SyncJobRow.connection_id)
-        .where(concerns(Event.OVERDUE), ~SyncJobRow.alerted, SyncJobRow.unfinished_since <= now - OVERDUE_AFTER)
+        .where(concerns(Event.OVERDUE), SyncJobRow.unfinished_since <= now - OVERDUE_AFTER, ~alerted)
         .where(due.is_on(SyncJobRow.entity_type), ~told)
         .order_by(SyncJobRow.id)
         .with_for_update(of=SyncJobRow, skip_locked=True, key_share=True)

@@ -115,6 +115,22 @@ def test_a_setting_that_holds_up_nothing_leaves_what_is_overdue(
     assert reminders.queue_overdue(database, now=NOW + DAY) == 1
 
 
+@pytest.mark.parametrize("by", ["retried", "reopened"])
+def test_what_is_stuck_once_more_after_a_person_helped_it_is_overdue_again(
+    database: Database, connection: Connection, by: str
+) -> None:
+    if by == "retried":
+        job = attempt(database, connection, Outcome.FAILED)
+        job_actions.retry(database, only(job), actor="kari", now=NOW + 2 * DAY)
+    else:
+        job = retried(database, connection)
+        assert reminders.queue_overdue(database, now=NOW + DAY) == 1
+        job_actions.dismiss(database, only(job), because="", actor="kari", now=NOW + DAY)
+        job_actions.reopen(database, only(job), actor="kari", now=NOW + 2 * DAY)
+    days = [n for n in range(2, 10) if reminders.queue_overdue(database, now=NOW + n * DAY)]
+    assert days == [3]
+
+
 def test_an_old_record_that_is_received_again_is_not_overdue_at_once(
     database: Database, connection: Connection
 ) -> None:
