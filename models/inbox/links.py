@@ -1,10 +1,10 @@
 """Links: this Moment record is that 24SevenOffice record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, insert, literal, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import insert as upserting
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -26,6 +26,10 @@ class RecordReferences:
     company: str
     moment: Sequence[str]
     remote: Sequence[str]
+
+
+class LedElsewhereError(Exception):
+    """The connection leads to another company or client by now, whose number this is not."""
 
 
 class LinkTakenError(Exception):
@@ -162,11 +166,30 @@ def _was(connection_id: int, record: Record) -> ColumnElement[bool]:
     return and_(FormerLinkRow.connection_id == connection_id, FormerLinkRow.entity_type == record.entity_type, own)
 
 
-def save(database: Database, connection_id: int, record: Record, link: Link, *, now: datetime) -> None:
-    """Link a Moment record, or put its link right. Raises :class:`LinkTakenError`."""
+def save(
+    database: Database,
+    connection_id: int,
+    record: Record,
+    link: Link,
+    *,
+    now: datetime,
+    client: Mapping[str, str] | None = None,
+) -> None:
+    """Link a Moment record, or put its link right; ``client`` are the settings that named whose number it is.
+
+    Raises:
+        LedElsewhereError: the connection leads to another client than that by now.
+        LinkTakenError: another Moment record is linked to it.
+    """
     values = {**asdict(link), "updated_at": now}
     key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}
     try:
-        database.execute(upsert(LinkRow, key, values))
+        with database.transaction() as session:
+            names = {name: func.coalesce(ConnectionRow.settings[name].astext, "") for name in client or {}}
+            still = [names[name] == value for name, value in (client or {}).items()]
+            here = select(ConnectionRow.id).where(ConnectionRow.id == connection_id, *still)
+            if client and session.scalar(here.with_for_update(read=True)) is None:
+                raise LedElsewhereError(f"{link.remote_id} is a number of the client that it led to before.")
+            session.execute(upsert(LinkRow, key, values))
     except IntegrityError as error:
         raise LinkTakenError(f"{link.remote_id} is linked to another {record.entity_type} already.") from error

@@ -14,8 +14,8 @@ from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import EntityType, Lane, Record, titled
 from models.inbox import leases, links
-from models.inbox.leases import SyncJob
-from models.inbox.links import Link, LinkTakenError
+from models.inbox.leases import LeaseLostError, SyncJob
+from models.inbox.links import LedElsewhereError, Link, LinkTakenError
 from sync.errors import DependencyPendingError, RejectedError
 from sync.ports import Erp, Moment
 from sync.records import Customer, Project
@@ -85,19 +85,27 @@ class SyncContext:
         replaced = known.replaced_number if known and known.remote_id == remote_id else None
         link = Link(remote_id, fingerprint, replaced)
         try:
-            links.save(self.database, self.connection.id, record, link, now=self.clock())
+            self._write(record, link)
         except LinkTakenError as error:
             holder = self.moment_id(record.entity_type, remote_id)
             if holder is None or self._is_in_moment(Record(record.entity_type, holder)):
                 raise _taken(record, remote_id) from error
             self.release_link(Record(record.entity_type, holder), because=GONE)
-            links.save(self.database, self.connection.id, record, link, now=self.clock())
+            self._write(record, link)
         self._known[record] = link
 
     def note_replaced(self, record: Record, link: Link, number: str | None) -> None:
         """Note which number Moment had when that of a link was returned to it; None once that has been seen."""
         self._known[record] = noted = replace(link, replaced_number=number)
-        links.save(self.database, self.connection.id, record, noted, now=self.clock())
+        self._write(record, noted)
+
+    def _write(self, record: Record, link: Link) -> None:
+        """Write a link, unless the connection leads to another client since its lease ended, unnoticed here."""
+        named = {name: getattr(self.settings, name) for name in ("moment_company", "identity_id", "username")}
+        try:
+            links.save(self.database, self.connection.id, record, link, now=self.clock(), client=named)
+        except LedElsewhereError as error:
+            raise LeaseLostError(str(error)) from error
 
     def former_link(self, record: Record) -> str | None:
         """Find what a record was linked to before the connection's links were set aside."""

@@ -1,5 +1,6 @@
 """A connection is led to another client of 24SevenOffice, or its links are set aside for the same one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from models.connections.repository import Connections, LinksExistError
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import leases, links
-from sync.records import Company, ProjectDraft
+from sync.errors import SyncError
+from sync.records import Company, CompanyDraft, ProjectDraft
 from tests import factories
 from tests.fakes import FakeErp
 from tests.sync.conftest import World
@@ -169,6 +171,25 @@ def test_what_was_posted_at_the_former_client_is_posted_again_by_a_person_only(w
     job_actions.retry(world.database, chosen, actor="kari", now=world.now)
     world.run()
     assert list(world.erp.vouchers) == [(2026, 1)]
+
+
+def test_a_late_answer_of_the_former_client_links_nothing_in_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = world.erp
+    save = former.save_companies
+
+    def answer_late(drafts: Sequence[CompanyDraft]) -> Sequence[int | SyncError]:
+        numbers = save(drafts)
+        world.later(minutes=5)
+        lead_elsewhere(world)
+        return numbers
+
+    monkeypatch.setattr(former, "save_companies", answer_late)
+    world.moment.put(factories.customer("6", name="Fjordbygg AS", organization_number="", email="", number=""))
+    world.receive(EntityType.CUSTOMER, "6")
+    world.drain(EntityType.CUSTOMER)
+    assert links.find(world.database, world.connection.id, Record(EntityType.CUSTOMER, "6")) is None
 
 
 def test_what_was_left_as_a_draft_is_not_taken_for_one_in_the_next_client(world: World) -> None:
