@@ -1,13 +1,13 @@
 """Connections: kept with their secrets encrypted, found by the token in the webhook's address."""
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,9 +18,10 @@ from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType, Scope
 from models.inbox import questions
-from models.schema.locks import FOR_NO_KEY_UPDATE, locked
+from models.inbox.job_updates import count_unfinished_from
+from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of, within
-from models.schema.tables import AuditRow, ConnectionRow, LinkRow, SyncJobRow, WebhookActivityRow
+from models.schema.tables import AuditRow, ConnectionRow, LinkRow, WebhookActivityRow
 
 SECRET_FIELDS = frozenset(
     name for name, field in ConnectionSettings.model_fields.items() if field.annotation is SecretStr
@@ -198,7 +199,7 @@ class Connections:
             row.updated_at = now
             switched_on = after.entity_types - before.entity_types
             goes_on = row.paused_because and not row.paused_by
-            _count_from(session, row.id, after.entity_types if goes_on else switched_on, now=now)
+            count_unfinished_from(session, row.id, after.entity_types if goes_on else switched_on, now=now)
             row.paused_because = row.paused_because if row.paused_by else ""
             for what in _differences(before, after):
                 _audit(session, row.id, actor=actor, what=what, now=now)
@@ -224,7 +225,7 @@ class Connections:
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
             if row.paused_because:
-                _count_from(session, connection_id, [*EntityType], now=now)
+                count_unfinished_from(session, connection_id, [*EntityType], now=now)
             row.paused_because, row.paused_by, row.shares_company = "", "", False
             _refuse_taken_company(session)
             if row.breaker_open_until:
@@ -335,20 +336,6 @@ def _row(session: Session, connection_id: int, *, lock: bool = False) -> Connect
     if row is None:
         raise UnknownConnectionError(f"There is no connection with the number {connection_id}.")
     return row
-
-
-def _count_from(
-    session: Session, connection_id: int, entity_types: Collection[EntityType], *, now: datetime
-) -> None:
-    """Count how long jobs of these types are unfinished from now on: before, they could not go on."""
-    jobs = select(SyncJobRow.id).where(
-        SyncJobRow.connection_id == connection_id,
-        SyncJobRow.entity_type.in_(entity_types),
-        SyncJobRow.unfinished_since < now,
-    )
-    if entity_types:
-        held_up = update(SyncJobRow).where(SyncJobRow.id.in_(locked(jobs)))
-        session.execute(held_up.values(unfinished_since=now).execution_options(synchronize_session=False))
 
 
 def _audit(session: Session, connection_id: int, *, actor: str, what: str, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """The table of transitions at work on rows: on one job at hand, or as SQL on many in one statement."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +14,11 @@ from sqlalchemy import (
     literal,
     null,
     or_,
+    select,
     true,
     update,
 )
+from sqlalchemy.orm import Session
 
 from models.enums import PENDING, EntityType, JobState, Record
 from models.inbox import transitions
@@ -34,6 +36,7 @@ from models.inbox.transitions import (
     Unknown,
     apply,
 )
+from models.schema.locks import locked
 from models.schema.tables import SyncJobRow
 
 Sql = SQLColumnExpression[Any]
@@ -132,6 +135,23 @@ def update_by(event: Event, *, now: datetime, **columns: object) -> Update:
     """
     change = update(SyncJobRow).values(**changed_by(event, now=now), **columns)
     return change.execution_options(synchronize_session=False)
+
+
+def count_unfinished_from(
+    session: Session, connection_id: int, entity_types: Collection[EntityType], *, now: datetime
+) -> None:
+    """Count how long jobs of these types are unfinished from now on: before, they could not go on.
+
+    That is no event of a job: where it stands stays as it is.
+    """
+    jobs = select(SyncJobRow.id).where(
+        SyncJobRow.connection_id == connection_id,
+        SyncJobRow.entity_type.in_(entity_types),
+        SyncJobRow.unfinished_since < now,
+    )
+    if entity_types:
+        held_up = update(SyncJobRow).where(SyncJobRow.id.in_(locked(jobs)))
+        session.execute(held_up.values(unfinished_since=now).execution_options(synchronize_session=False))
 
 
 def play(row: SyncJobRow, *events: Occurrence) -> None:
