@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     worker_threads: int = Field(8, ge=1)
     """Lanes that one worker process drains at a time"""
     metrics_token: SecretStr = SecretStr("")
-    """What Prometheus says to be told the metrics; without it nobody is"""
+    """Token that Prometheus sends to read the metrics; without one, they are not served"""
     worker_metrics_port: int = Field(0, ge=0, le=65535)
     """Port at which a worker tells its metrics; 0 for none"""
     otel_exporter_otlp_endpoint: str = ""
