@@ -23,9 +23,9 @@ PLAIN = f"The login reaches several clients of 24SevenOffice: {CHOICES}."
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """A database as the version before left it."""
-    downgrade(SecretStr(database_url), to="0014")
+def database(database_url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A database as an earlier version left it, by default 0014."""
+    downgrade(SecretStr(database_url), to=getattr(request, "param", "0014"))
     database = Database(SecretStr(database_url), pool_size=1)
     yield database
     database.close()
@@ -104,17 +104,9 @@ def dump(database: Database) -> str:
     return "\n".join(row for each in found for row in each)
 
 
-@pytest.fixture
-def before_transitions(database_url: str) -> Iterator[Database]:
-    downgrade(SecretStr(database_url), to="0016")
-    database = Database(SecretStr(database_url), pool_size=1)
-    yield database
-    database.close()
-    migrate(SecretStr(database_url))
-
-
-def test_jobs_come_into_the_states_of_the_table_and_back(before_transitions: Database, database_url: str) -> None:
-    database, later = before_transitions, NOW + timedelta(hours=1)
+@pytest.mark.parametrize("database", ["0016"], indirect=True)
+def test_jobs_come_into_the_states_of_the_table_and_back(database: Database, database_url: str) -> None:
+    later = NOW + timedelta(hours=1)
     write(database, ("connections", {"id": 1, "name": "Demo AS", "token_hash": "hash"}))
     waits = {"outcome": "failed", "dependency_type": "customer", "dependency_id": "7", "due_at": later}
     recheck = {"outcome": "skipped", "completed_at": NOW, "due_at": later}
@@ -158,17 +150,9 @@ def stood(database: Database) -> dict[str, tuple[str, datetime | None]]:
         return {record_id: (state, due_at) for record_id, state, due_at in rows}
 
 
-@pytest.fixture
-def before_overdue(database_url: str) -> Iterator[Database]:
-    downgrade(SecretStr(database_url), to="0019")
-    database = Database(SecretStr(database_url), pool_size=1)
-    yield database
-    database.close()
-    migrate(SecretStr(database_url))
-
-
+@pytest.mark.parametrize("database", ["0019"], indirect=True)
 def test_what_was_told_of_pauses_and_since_when_jobs_are_unfinished_is_kept(
-    before_overdue: Database, database_url: str
+    database: Database, database_url: str
 ) -> None:
     flags: dict[int, dict[str, Any]] = {
         1: {"outage_alerted": True, "consecutive_failures": 1},
@@ -177,15 +161,15 @@ def test_what_was_told_of_pauses_and_since_when_jobs_are_unfinished_is_kept(
     }
     for number, values in flags.items():
         key = {"id": number, "name": str(number), "token_hash": str(number)}
-        write(before_overdue, ("connections", {**key, **values}))
+        write(database, ("connections", {**key, **values}))
     for name, state in (("due", "retrying"), ("held", "running"), ("done", "done"), ("told", "needs_attention")):
         job = {"connection_id": 1, "entity_type": "invoice", "record_id": name, "state": state}
-        write(before_overdue, ("sync_jobs", job))
+        write(database, ("sync_jobs", job))
     noted = "select id, pause_alerted, outage_alerted, consecutive_failures from connections order by id"
     since = text("select record_id, unfinished_since from sync_jobs")
     for _ in range(2):
         migrate(SecretStr(database_url))
-        with before_overdue.transaction() as session:
+        with database.transaction() as session:
             assert session.execute(text(noted)).all() == [
                 (1, True, False, 0),
                 (2, False, True, 4),
@@ -200,19 +184,8 @@ def test_what_was_told_of_pauses_and_since_when_jobs_are_unfinished_is_kept(
         downgrade(SecretStr(database_url), to="0019")
 
 
-@pytest.fixture
-def before_companies(database_url: str) -> Iterator[Database]:
-    downgrade(SecretStr(database_url), to="0020")
-    database = Database(SecretStr(database_url), pool_size=1)
-    yield database
-    database.close()
-    migrate(SecretStr(database_url))
-
-
-def test_of_two_connections_of_one_company_the_older_one_goes_on(
-    before_companies: Database, database_url: str
-) -> None:
-    database = before_companies
+@pytest.mark.parametrize("database", ["0020"], indirect=True)
+def test_of_two_connections_of_one_company_the_older_one_goes_on(database: Database, database_url: str) -> None:
     companies = {1: "1001", 2: "1002", 3: "1001", 4: "1003", 5: "1001"}
     for number, company in companies.items():
         told = {"id": number, "name": f"Company {number}", "token_hash": f"hash {number}"}
