@@ -27,11 +27,12 @@ def save(container: Container, operation: Operation) -> OperationResult:
 
     The answer tells the ``diagnostics`` that follows, or that somebody else was faster, or what is wrong.
     """
+    if wrong := [*_expired(container, operation)]:  # then what was typed may be forgotten already
+        return {"findings": [finding.as_json() for finding in wrong]}
     secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
     values = {**json.loads(operation.input["changes"]), **secrets}
     settings = _with(container.connections.get(operation.connection_id).settings, values)
-    refused = _refused(container, settings, typed=values, connection_id=operation.connection_id)
-    if wrong := [*_expired(container, operation)] or [*refused]:
+    if wrong := [*_refused(container, settings, typed=values, connection_id=operation.connection_id)]:
         return {"findings": [finding.as_json() for finding in wrong]}
     seen = datetime.fromisoformat(operation.input["version"])
     try:
