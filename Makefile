@@ -47,10 +47,10 @@ test-thousands: $(VENV)/installed-dev ## Run the tests that count in thousands o
 .PHONY: test-browser
 test-browser: $(VENV)/installed-dev ## Run the tests that use the pages in a browser; ARGS as for `make test`
 	@$(BIN)/python -m tests.browser.chromium
-	@$(BIN)/python -m pytest tests/browser $(ARGS)
+	@$(BIN)/python -m pytest tests/browser $(PARALLEL) $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(VENV)/installed-dev ## Send 10,000 requests to the endpoints, and as many forms, that mean harm
+fuzz: $(VENV)/installed-dev ## Send 10,000 requests to the endpoints, and thousands of forms, that mean harm
 	@$(BIN)/python -m pytest tests/web/test_hostile_requests.py tests/web/test_hostile_forms.py --hypothesis-profile=fuzz --timeout=3600 $(ARGS)
 
 .PHONY: screenshots

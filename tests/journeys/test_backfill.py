@@ -14,7 +14,7 @@ from tests.journeys.firm import Firm, Record
 from worker import dispatch
 from worker.container import clock
 
-MANY = 1000
+MANY = 500
 """Invoices, some of them credit notes."""
 
 BY_HAND = 40
@@ -91,8 +91,8 @@ def kill_after(firm: Firm, posts: int, *, worker: bool = False) -> None:
 
 @pytest.mark.kills
 def test_a_backfill_that_is_killed_twice_brings_each_invoice_once(firm: Firm, invoices: list[Record]) -> None:
-    kill_after(firm, 10)
-    kill_after(firm, 25, worker=True)
+    kill_after(firm, 6)
+    kill_after(firm, 13, worker=True)
     before = len(firm.vouchers())
     assert BY_HAND < before < len(invoices)
 

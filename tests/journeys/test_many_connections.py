@@ -9,7 +9,7 @@ from worker.container import clock
 from worker.jobs import polls
 from worker.queues import QUEUE_OF
 
-MANY = 300
+MANY = 120
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_an_outage_of_six_hours_ends_when_it_is_over(world: World, error: SyncEr
     while world.now - began < timedelta(hours=6):
         for lane in due.lanes(world.database, now=world.now):
             world.runner().drain(lane)
-        world.later(seconds=15)
+        world.later(seconds=30)
     jobs = [world.job(EntityType.INVOICE, str(n)) for n in range(1, 41)]
     assert {job.state for job in jobs} <= {JobState.QUEUED, JobState.RETRYING}
     assert max(job.failed_attempts for job in jobs) <= FAILURE_THRESHOLD
