@@ -13,7 +13,7 @@ from i18n.messages import msg
 from models.connections.repository import Connection, Connections
 from models.database import Database, DatabaseUnavailableError
 from models.enums import EntityType, Lane
-from models.inbox import circuit_breaker, leases
+from models.inbox import circuit_breaker, leases, webhook_limit
 from models.inbox.leases import CRASHED, AttemptResult, Lease, LeaseLostError, SyncJob
 from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
@@ -156,7 +156,13 @@ class Runner:
         seen, jitter = connection.updated_at, self.random()
         lanes = leases.complete(self.database, lease, results, clock=self.clock, jitter=jitter, seen=seen)
         self.instrumentation.completed(lease, results, now=self.clock())
+        if any(result.error_code == webhook_limit.GONE for result in results):
+            self._watch_webhook(connection)
         return lanes
+
+    def _watch_webhook(self, connection: Connection) -> None:
+        if webhook_limit.limit_where_flooded(self.database, connection.id, now=self.clock()):
+            log.warning("webhook_limited", connection=connection.id)
 
     def _renew_lease(self, lease: Lease, deadline: WriteDeadline) -> None:
         deadline.renew()

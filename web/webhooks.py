@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
 
 import structlog
 from fastapi import APIRouter, HTTPException, Request, status
@@ -11,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
 from models.enums import Lane, Record
-from models.inbox import webhook_intake
+from models.inbox import webhook_intake, webhook_limit
 from web.dependencies import ContainerDep, body_deadline
 from web.security.auth import Open
 from worker import dispatch
@@ -23,6 +24,13 @@ router = APIRouter(dependencies=[Open])
 DISPATCH_DEBOUNCE_SECONDS = 0.05
 """Between two wake-ups of a lane: what comes meanwhile waits for the second, so that a storm costs no more."""
 
+LIMITED_POLL_INTERVAL = timedelta(minutes=2)
+"""Half of it is the least time between two polls that a limited webhook brings about."""
+
+WATCHED_EVERY = 100
+"""Webhooks of a connection to a process, after which it is asked whether they are too many."""
+
+_received: Counter[int] = Counter()
 _recorded: dict[tuple[str, Lane], datetime] = {}
 _dispatched_at: dict[Lane, float] = {}
 """When the last wake-up of each lane was sent, or is going to be."""
@@ -59,6 +67,9 @@ def _enqueue(container: Container, token: str, body: bytes) -> Lane | None:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     lane = Lane(received.connection_id, record.entity_type)
     _record_activity(container, token, lane)
+    _watch(container, lane.connection_id)
+    if received.limited and not received.enqueued:
+        dispatch.dispatch_polls("poll_moment", {lane.connection_id: LIMITED_POLL_INTERVAL})
     if not received.enqueued:
         log.info("webhook_ignored", connection=lane.connection_id, entity_type=lane.entity_type, bytes=len(body))
         return None
@@ -88,3 +99,12 @@ def _record_activity(container: Container, token: str, lane: Lane) -> None:
     if last is None or now - last >= webhook_intake.ACTIVITY_RESOLUTION:
         webhook_intake.record_activity(container.database, lane, now=now)
         _recorded[token, lane] = now
+
+
+def _watch(container: Container, connection_id: int) -> None:
+    """Have a webhook limited in the middle of a flood: a paused connection finds out nothing of its records."""
+    _received[connection_id] += 1
+    if _received[connection_id] % WATCHED_EVERY:
+        return
+    if webhook_limit.limit_where_flooded(container.database, connection_id, now=container.clock()):
+        log.warning("webhook_limited", connection=connection_id)

@@ -31,6 +31,7 @@ _SINGULAR = {
     AlertType.CLOCK: msg("The clock of a server is wrong"),
     AlertType.OUTAGE: msg("The connection is interrupted"),
     AlertType.STALLED: msg("Changes are not received"),
+    AlertType.WEBHOOK: msg("The webhook names records that do not exist"),
     AlertType.RATE_LIMITED: msg("The connection waits for requests"),
     AlertType.RECOVERED: msg("The connection works again"),
     AlertType.RECONCILIATION: msg("The books of the month"),

@@ -22,7 +22,8 @@ class AlertType(StrEnum):
     one still, has been unfinished for long, is in order.
     ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection:
     its settings must be mended, its systems do not answer, no poll goes through, their requests are used up, it
-    works again. ``CLOCK`` is about a server of the integration whose clock is wrong. ``DIGEST`` tells of the
+    works again. ``WEBHOOK`` says that its webhook names what is not there.
+    ``CLOCK`` is about a server of the integration whose clock is wrong. ``DIGEST`` tells of the
     connection's week, ``RECONCILIATION`` whether the books of its month agree.
     """
 
@@ -31,6 +32,7 @@ class AlertType(StrEnum):
     NEEDS_ATTENTION = "needs_attention"
     REMINDER = "reminder"
     OVERDUE = "overdue"
+    WEBHOOK = "webhook"
     OUTAGE = "outage"
     STALLED = "stalled"
     RATE_LIMITED = "rate_limited"

@@ -98,7 +98,8 @@ class Connection:
     """One company's pair of systems; instants in UTC.
 
     It is paused where ``paused_because`` says why, by the person ``paused_by`` or by the bridge itself, and rests
-    until ``breaker_open_until`` while its systems do not answer. Its settings were changed last at ``updated_at``.
+    until ``breaker_open_until`` while its systems do not answer; what limits its webhook is said in
+    :mod:`models.inbox.webhook_limit`. Its settings were changed last at ``updated_at``.
     """
 
     id: int
@@ -108,6 +109,7 @@ class Connection:
     paused_because: str = ""
     paused_by: str = ""
     breaker_open_until: datetime | None = None
+    webhook_limited_until: datetime | None = None
 
     def is_available(self, now: datetime) -> bool:
         """Return whether anything is to be tried at ``now`` (UTC)."""
@@ -209,7 +211,8 @@ class Connections:
         """Give the webhook a new address, for when the old one has become known; the old one ends at once."""
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
-            _row(session, connection_id, lock=True).token_hash = hash_token(token)
+            row = _row(session, connection_id, lock=True)
+            row.token_hash, row.webhook_limited_until = hash_token(token), None
             told = WebhookActivityRow.connection_id == connection_id
             session.execute(delete(WebhookActivityRow).where(told))
             _audit(session, connection_id, actor=actor, what=msg("gave the webhook a new address"), now=now)

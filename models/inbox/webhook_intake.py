@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, bindparam, exists, func, literal, select
+from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, exists, false, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from models.connections.vault import hash_token
 from models.database import Database
 from models.enums import EntityType, Lane, Record
-from models.inbox import restore
+from models.inbox import restore, webhook_limit
 from models.inbox.due import DEFAULT_ENTITY_TYPES
 from models.inbox.enqueue import JOBS, merge_into_existing
 from models.inbox.job_updates import fresh
@@ -35,10 +35,14 @@ class WebhookTarget:
 
 @dataclass(frozen=True, slots=True)
 class WebhookReceipt:
-    """On which connection a notification came, and whether its record is in the inbox: a kind that travels is."""
+    """On which connection a webhook came, and whether its record is in the inbox now.
+
+    It is not where its type is not synced, and where the webhook is ``limited`` and the record is new.
+    """
 
     connection_id: int
     enqueued: bool
+    limited: bool = False
 
 
 def find_target(database: Database, token: str) -> WebhookTarget | None:
@@ -69,7 +73,11 @@ def _enqueue_statement() -> Select[*tuple[Any, ...]]:
         CONNECTIONS.c.settings["entity_types"], literal(sorted(DEFAULT_ENTITY_TYPES), JSONB), type_=JSONB
     )
     hook = (
-        select(CONNECTIONS.c.id, kinds.has_key(kind).label("travels"))
+        select(
+            CONNECTIONS.c.id,
+            kinds.has_key(kind).label("travels"),
+            func.coalesce(CONNECTIONS.c.webhook_limited_until > now, false()).label("limited"),
+        )
         .where(CONNECTIONS.c.token_hash == bindparam("token_hash"))
         .cte("hook")
     )
@@ -85,9 +93,16 @@ def _enqueue_statement() -> Select[*tuple[Any, ...]]:
         ),
     }
     columns: list[ColumnElement[Any]] = [literal(each) if isinstance(each, str) else each for each in row.values()]
-    rows = insert(JOBS).from_select(list(row), select(*columns).where(hook.c.travels))
+    known = exists().where(
+        JOBS.c.connection_id == hook.c.id,
+        JOBS.c.entity_type == kind,
+        JOBS.c.record_id == bindparam("record_id", type_=Text),
+        JOBS.c.error_code != webhook_limit.GONE,
+    )
+    allowed = and_(hook.c.travels, or_(~hook.c.limited, known))
+    rows = insert(JOBS).from_select(list(row), select(*columns).where(allowed))
     put = merge_into_existing(rows, Event.RECEIVED).returning(JOBS.c.connection_id).cte("put")
-    return select(hook.c.id, exists(select(put.c.connection_id)))
+    return select(hook.c.id, exists(select(put.c.connection_id)), and_(hook.c.travels, hook.c.limited))
 
 
 def record_activity(database: Database, lane: Lane, *, now: datetime) -> None:

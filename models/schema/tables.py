@@ -71,6 +71,7 @@ class ConnectionRow(Base):
     ``rate_limit_alerted`` say the same of requests that are used up, and ``pause_alerted`` that the addresses
     have been told of a pause and nothing was synced since. One that ``shares_company`` is from before each company
     in Moment had one connection, and may not be resumed as long as another one has it.
+    Until ``webhook_limited_until`` what is new here is left to the polls.
     """
 
     __tablename__ = "connections"
@@ -99,6 +100,7 @@ class ConnectionRow(Base):
     rate_limit_alerted: Mapped[bool] = mapped_column(server_default=false())
     pause_alerted: Mapped[bool] = mapped_column(server_default=false())
     digest_at: Mapped[datetime | None]
+    webhook_limited_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -1,6 +1,7 @@
 import json
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -10,7 +11,8 @@ import requests
 from local.servers import Server
 from models.admin import job_list
 from models.admin.job_filter import JobFilter
-from models.enums import EntityType, JobState, Lane, Record
+from models.enums import EntityType, JobState, Lane, Record, Role
+from models.inbox import webhook_limit
 from tests.installation import eventually, messages
 from tests.web.conftest import Web
 from web import webhooks
@@ -157,3 +159,30 @@ def test_the_address_of_a_webhook_is_never_logged(web: Web, capfd: pytest.Captur
     web.notify(DOCUMENTED)
     web.notify(b"{")
     assert web.hook.rpartition("/")[2] not in "".join(capfd.readouterr())
+
+
+def test_a_flood_of_new_records_ends_in_a_poll_of_moment_instead(
+    web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_limit, "MAX_UNTRIED", 5)
+    monkeypatch.setattr(webhooks, "WATCHED_EVERY", 5)
+    monkeypatch.setattr(webhooks, "_received", Counter())
+    container.connections.pause(web.connection.id, "The password is wrong.", now=clock())
+    received = [web.notify(b'{"invoice": {"id": %d}}' % number).json()["received"] for number in range(1, 10)]
+    assert received == [True] * 5 + [False] * 4
+    assert len(job_list.latest(container.database, JobFilter())) == 5
+    assert eventually(lambda: [each for each in messages(container) if each[0] == "poll_moment"]) == [
+        ("poll_moment", web.connection.id)
+    ]
+
+
+def test_the_page_of_a_connection_says_that_its_webhook_is_limited(
+    web: Web, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = f"/connections/{web.connection.id}"
+    person = web.as_(Role.ADMINISTRATOR)
+    assert "Make a new address, as somebody else" not in person.get(page).text
+    monkeypatch.setattr(webhook_limit, "MAX_UNTRIED", 1)
+    web.notify(DOCUMENTED)
+    assert webhook_limit.limit_where_flooded(container.database, web.connection.id, now=clock())
+    assert "Make a new address, as somebody else" in person.get(page).text

@@ -148,6 +148,7 @@ def _page(
     last = context.operations.latest(connection.id, OperationType.DIAGNOSTICS)
     (standing,) = connections.summaries(context.database, Scope(frozenset({connection.id})))
     failing = cursors.failing(context.database, connection.id, before=context.now - stalled.SHOWN_AFTER)
+    limited = connection.webhook_limited_until
     notified = webhook_intake.latest_activity(context.database, connection.id)
     missed = missed_webhooks.count(context.database, connection.id, now=context.now)
     tested = OperationView(last).clients if last and last.requested_at >= connection.updated_at else []
@@ -166,6 +167,7 @@ def _page(
         clients=draft.clients.clients if draft.clients else clients,
         client=next((each["name"] for each in tested if each["id"] == connection.settings.identity_id), ""),
         webhooks=[(plural_of(each), notified.get(each), missed.get(each, 0)) for each in WEBHOOK_TYPES],
+        webhook_limited=bool(limited and limited > context.now),
         draft=draft,
         entity_types=joined(
             *(plural_of(each) for each in EntityType if each in connection.settings.entity_types), between=", "

@@ -15,6 +15,9 @@ from worker.container import Container
 
 log = structlog.get_logger()
 
+OF_THEIR_OWN = {AlertType.CLOCK, AlertType.WEBHOOK, AlertType.DIGEST, AlertType.RECONCILIATION}
+"""Alerts about a connection that say nothing of whether it works."""
+
 PAUSE_BETWEEN_EMAILS = timedelta(minutes=5)
 """Between two mails to an address: what happens meanwhile is told in one."""
 
@@ -91,10 +94,10 @@ def _message_id(pending: Sequence[PendingAlert], *, sender: str) -> str:
 
 
 def _subject(alert: PendingAlert) -> Hashable:
-    """Return what an alert is about: a record, or of a connection whether it works, or its week."""
+    """Return what an alert is about: a record, or of a connection whether it works, or something of its own."""
     return alert.job_id or (
         alert.connection_id,
-        alert.type in {AlertType.CLOCK, AlertType.DIGEST, AlertType.RECONCILIATION} and alert.type,
+        alert.type in OF_THEIR_OWN and alert.type,
     )
 
 

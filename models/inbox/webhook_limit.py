@@ -1,0 +1,72 @@
+"""What bounds a webhook whose address has become known, since each made-up record costs a request and a row.
+
+While a webhook is limited, records that are new here are left to the polls of Moment: so nothing is lost.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import Session
+
+from i18n.messages import msg
+from models.connections.alert_outbox import Alert, AlertType, queue_alert
+from models.database import Database
+from models.enums import JobState
+from models.schema.locks import FOR_NO_KEY_UPDATE
+from models.schema.tables import ConnectionRow, SyncJobRow
+
+GONE = "gone"
+"""The error code of a record that Moment does not have."""
+
+MAX_MADE_UP = 100
+"""Records in a day that Moment has never had, after which the webhook is limited and an alert is sent."""
+
+MAX_UNTRIED = 5000
+"""Records that nobody has tried yet, after which it is limited as well: they may be real, of an import."""
+
+DAY = timedelta(days=1)
+
+UNTRIED_LIMIT = timedelta(minutes=10)
+"""How long it is limited for those, unless there are still as many."""
+
+
+def limit_where_flooded(database: Database, connection_id: int, *, now: datetime) -> bool:
+    """Limit the webhook of a connection that names too much which is not there, or too much at once.
+
+    Returns whether that was necessary just now.
+    """
+    made_up = and_(SyncJobRow.error_code == GONE, SyncJobRow.title == "", SyncJobRow.completed_at > now - DAY)
+    untried = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.completed_at.is_(None))
+    with database.transaction() as session:
+        if _has(session, connection_id, made_up, at_least=MAX_MADE_UP):
+            return _limit(session, connection_id, until=now + DAY, alert=True, now=now)
+        if _has(session, connection_id, untried, at_least=MAX_UNTRIED):
+            return _limit(session, connection_id, until=now + UNTRIED_LIMIT, alert=False, now=now)
+    return False
+
+
+def _has(session: Session, connection_id: int, which: ColumnElement[bool], *, at_least: int) -> bool:
+    some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id, which).limit(at_least)
+    return session.scalar(select(func.count()).select_from(some.subquery())) == at_least
+
+
+def _limit(session: Session, connection_id: int, *, until: datetime, alert: bool, now: datetime) -> bool:
+    row = session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+    if row is None or (row.webhook_limited_until and row.webhook_limited_until > now):
+        return False
+    row.webhook_limited_until = until
+    if alert:
+        flooded = Alert(
+            type=AlertType.WEBHOOK,
+            title=row.name,
+            message=msg(
+                "In one day {number} records were announced to the webhook that Moment does not have. Somebody "
+                "else may know its address. For a day, new records are synced when Moment is asked for them, "
+                "which may take some minutes longer.",
+                number=MAX_MADE_UP,
+            ),
+            remedy=msg("Make a new address on the connection's page, and enter it in Moment."),
+            recipients=tuple(row.settings["error_emails"]),
+        )
+        queue_alert(session, connection_id, flooded, job_id=None, now=now)
+    return True

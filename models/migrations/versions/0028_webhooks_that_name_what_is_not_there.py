@@ -1,0 +1,19 @@
+"""Until when a webhook's unknown records are left to the polls."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0028"
+down_revision = "0022"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.add_column("connections", sa.Column("webhook_limited_until", sa.DateTime(timezone=True)))
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.drop_column("connections", "webhook_limited_until")
