@@ -103,7 +103,7 @@ def record_failure(database: Database, lane: Lane, *, problem: str, counts: bool
 
 def record_progress(database: Database, lane: Lane, *, now: datetime, finished: bool) -> None:
     """Note that a poll got further; before one has ``finished``, the next still asks for less at a time."""
-    left = 0 if finished else func.greatest(CursorRow.failures - 1, 0)
+    left = 0 if finished else func.least(CursorRow.failures, func.greatest(CursorRow.failures - 1, 1))
     values = {"polled_at": now, "failing_since": None, "failures": left, "problem": ""}
     database.execute(update(CursorRow).where(of_lane(CursorRow, lane)).values(values))
 
@@ -135,7 +135,7 @@ def take_stalled(database: Database, *, before: datetime) -> Sequence[FailingPol
 
 def take_recovered(database: Database) -> Sequence[int]:
     """Return the connections whose polls go through again after somebody was told otherwise; each once."""
-    over = and_(CursorRow.failing_since.is_(None), CursorRow.failure_alerted)
+    over = and_(CursorRow.failing_since.is_(None), CursorRow.failures == 0, CursorRow.failure_alerted)
     with database.transaction() as session:
         taken = update(CursorRow).where(over).values(failure_alerted=False).returning(CursorRow.connection_id)
         return sorted(set(session.scalars(taken)))

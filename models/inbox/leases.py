@@ -322,6 +322,9 @@ def _suspect(row: SyncJobRow) -> bool:
 
 def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, number: str, *, now: datetime) -> None:
     """Write down what becomes of one job, whose record has this ``number`` in the other system."""
+    alert = (
+        result.alert if row.alerted or not result.is_success else None
+    )  # it may be overdue only since the lease
     row.lease_id = None
     row.completed_at = now if result.outcome else row.completed_at
     events = [
@@ -348,8 +351,8 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
     row.outcome = result.outcome
     row.error_code, row.message, row.remedy = result.error_code, result.message, result.remedy
     session.add(_attempt(result, now=now))
-    if result.alert:
-        queue_alert(session, row.connection_id, result.alert, job_id=row.id, now=now)
+    if alert:
+        queue_alert(session, row.connection_id, alert, job_id=row.id, now=now)
 
 
 def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:

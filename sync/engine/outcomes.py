@@ -218,8 +218,8 @@ def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -
 
 
 def _with_alert(job: SyncJob, result: AttemptResult, recipients: tuple[str, ...]) -> AttemptResult:
-    """Add the alert that the result calls for."""
-    standing = Standing(state=JobState.RUNNING, due_at=None, alerted=job.alerted)
+    """Add the alert that the result calls for; of a success it is sent only if there was trouble before."""
+    standing = Standing(state=JobState.RUNNING, due_at=None, alerted=job.alerted or result.is_success)
     due, title = alert_due(standing, result.event), result.title or job.title or job.record.name
     if result.state is JobState.NEEDS_ATTENTION and not job.needed_attention:
         due = AlertDue.TROUBLE  # also where an alert has said that it is overdue, which is less

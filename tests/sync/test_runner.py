@@ -164,6 +164,23 @@ def test_a_record_that_is_refused_after_an_alert_that_it_is_overdue_is_alerted_a
     assert [alert for alert, _ in world.mails()] == told
 
 
+def test_a_record_that_is_overdue_only_since_a_worker_has_it_is_resolved_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, overdue = world.moment.customer, []
+
+    def customer(record_id: str) -> Customer | None:
+        world.later(hours=25)
+        overdue.append(reminders.queue_overdue(world.database, now=world.now))
+        return read(record_id)
+
+    world.receive(EntityType.CUSTOMER, "1")
+    monkeypatch.setattr(world.moment, "customer", customer)
+    world.run()
+    assert overdue == [1]
+    assert [alert for alert, _ in world.mails()] == ["overdue", "resolved"]
+
+
 def test_what_moment_will_be_asked_for_is_read_ahead(world: World) -> None:
     world.receive(EntityType.CUSTOMER, *"123")
     world.run()

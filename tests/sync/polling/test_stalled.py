@@ -55,6 +55,18 @@ def test_a_poll_that_goes_through_again_is_reported_to_those_who_had_heard(world
     assert tell(world) == ["stalled", "recovered"]
 
 
+def test_polls_that_have_caught_up_in_part_only_are_not_reported_to_go_through(
+    world: World, invoices: Lane
+) -> None:
+    fail(world, invoices, UnavailableError("Moment is down."))
+    world.later(hours=4)
+    tell(world)
+    cursors.record_progress(world.database, invoices, now=world.now, finished=False)
+    assert tell(world) == ["stalled"]
+    cursors.record_progress(world.database, invoices, now=world.now, finished=True)
+    assert tell(world) == ["stalled", "recovered"]
+
+
 def test_a_connection_that_nobody_polls_is_reported(world: World, invoices: Lane) -> None:
     world.later(seconds=UNPOLLED_AFTER.total_seconds() + 1)
     assert tell(world) == []
