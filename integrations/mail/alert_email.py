@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, formataddr, parseaddr
 from functools import cache, partial
 from pathlib import Path
 
-from email_validator import validate_email
+import idna
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from i18n.catalog import Language, translations
@@ -104,8 +104,9 @@ def compose(
     email = AlertEmail(sorted(alerts, key=lambda alert: (_URGENCY[alert.type], alert.at)), public_url)
     mail = EmailMessage()
     mail["Subject"] = email.subject
-    mail["From"] = sender
-    mail["To"] = _to(to)
+    name, address = parseaddr(sender)
+    mail["From"] = formataddr((name, in_ascii(address)))
+    mail["To"] = in_ascii(to)
     mail["Date"] = format_datetime(sent.astimezone(OSLO))
     mail["Message-ID"] = message_id
     mail["Auto-Submitted"] = "auto-generated"  # no out-of-office answers, please
@@ -154,10 +155,10 @@ def _plural_headline(alert_type: AlertType, count: int, *, language: Language) -
     return news.format(count=count)
 
 
-def _to(address: str) -> str:
+def in_ascii(address: str) -> str:
     """Spell a domain such as blåbær.no as every mail server knows it."""
-    known = validate_email(address, check_deliverability=False)
-    return f"{known.local_part}@{known.ascii_domain}"
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
 
 
 def _oslo(at: datetime) -> str:

@@ -2,7 +2,10 @@
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
@@ -13,6 +16,32 @@ from sync.errors import RejectedError, UnavailableError
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _NO_SUCH_ADDRESS = (550, 551, 553)
 _POLICY = b"5.7."  # such an answer is about us or our server: the same address may be taken tomorrow
+
+_GOODBYE_SECONDS = 2
+
+
+class _Utf8(str):
+    """Text that smtplib, which asks for ASCII, sends as UTF-8 (RFC 4616)."""
+
+    __slots__ = ()
+
+    def encode(self, _encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return super().encode("utf-8", errors)
+
+
+class _Smtp(smtplib.SMTP):
+    """Takes user names and passwords of any letters."""
+
+    def auth(self, mechanism: str, authobject: Any, *, initial_response_ok: bool = True) -> tuple[int, bytes]:  # noqa: ANN401 - as smtplib has it
+        def answer(challenge: bytes | None = None) -> Any:  # noqa: ANN401 - as smtplib has it
+            said = authobject(challenge)
+            return None if said is None else _Utf8(said)
+
+        return super().auth(mechanism, answer, initial_response_ok=initial_response_ok)
+
+
+class _SmtpOverTls(_Smtp, smtplib.SMTP_SSL):
+    """The same over TLS from the start."""
 
 
 class Mailer:
@@ -29,7 +58,7 @@ class Mailer:
         self._scheme = url.scheme
         self._host = url.hostname
         self._port = url.port or _PORTS[url.scheme]
-        self._login = (unquote(url.username), unquote(url.password or "")) if url.username else None
+        self._login = (_Utf8(unquote(url.username)), _Utf8(unquote(url.password or ""))) if url.username else None
         self._timeout = timeout
 
     def send(self, message: EmailMessage) -> None:
@@ -39,25 +68,61 @@ class Mailer:
         one Message-ID. Raises RejectedError where one of its addresses does not exist; all others have it.
         """
         try:
-            with self._connect() as server:
-                if self._scheme == "smtp+starttls":
-                    server.starttls(context=ssl.create_default_context())
-                if self._login:
-                    server.login(*self._login)
-                refused = server.send_message(message)
+            with self._connected() as server:
+                refused = _send(server, message)
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
         except (smtplib.SMTPException, OSError) as error:
-            down = msg("The mail server {server} did not take a mail.", server=self._host)
+            down = msg(
+                "The mail server {server} did not take a mail: {cause}", server=self._host, cause=_cause(error)
+            )
             raise UnavailableError(down, error_code="mail") from error
         if refused:
             raise _refusal(refused)
 
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        """Connect and log in. How the server says goodbye does not matter: what it has taken is on its way."""
+        server = self._connect()
+        try:
+            if self._scheme == "smtp+starttls":
+                server.starttls(context=ssl.create_default_context())
+            if self._login:
+                server.login(*self._login)
+            yield server
+            with suppress(smtplib.SMTPException, OSError):
+                if server.sock:
+                    server.sock.settimeout(_GOODBYE_SECONDS)
+                server.quit()
+        finally:
+            server.close()
+
     def _connect(self) -> smtplib.SMTP:
         if self._scheme == "smtps":
             trusted = ssl.create_default_context()
-            return smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=trusted)
-        return smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+            return _SmtpOverTls(self._host, self._port, timeout=self._timeout, context=trusted)
+        return _Smtp(self._host, self._port, timeout=self._timeout)
+
+
+def _send(server: smtplib.SMTP, message: EmailMessage) -> dict[str, tuple[int, bytes]]:
+    try:
+        return server.send_message(message)
+    except smtplib.SMTPNotSupportedError as error:
+        raise RejectedError(
+            msg(
+                "The mail server takes no address with letters but a to z: {address}.",
+                address=message["To"],
+            ),
+            error_code="mail_address",
+            remedy=msg("Correct the e-mail addresses in the settings of the connection."),
+        ) from error
+
+
+def _cause(error: smtplib.SMTPException | OSError) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        said = error.smtp_error
+        return f"{error.smtp_code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
+    return str(error) or type(error).__name__
 
 
 def _refusal(refused: dict[str, tuple[int, bytes]]) -> RejectedError | UnavailableError:

@@ -208,6 +208,10 @@ def contradictions(settings: ConnectionSettings) -> Mapping[str, Message]:
         found["entity_types"] = msg("Nothing travels: choose at least one kind of record.")
     if EntityType.EXPENSE in settings.entity_types and not settings.expense_accounts:
         found["expense_accounts"] = msg("Expenses are on, but no account is named whose costs would come.")
+    if foreign := [each for each in settings.error_emails if not each.rpartition("@")[0].isascii()]:
+        found["error_emails"] = msg(
+            "Many mail servers take no letters but a to z before the @: {addresses}.", addresses=", ".join(foreign)
+        )
     if settings.client_id_field in WHOLE_NUMBERS and settings.client_id and not settings.client_id.isdecimal():
         found["client_id"] = msg(
             "The field {field} of projects takes whole numbers only, and “{client_id}” is none.",

@@ -7,7 +7,7 @@ from email.utils import parseaddr
 import structlog
 from redis.exceptions import LockError
 
-from integrations.mail.alert_email import compose
+from integrations.mail.alert_email import compose, in_ascii
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType, DeliveryStatus, PendingAlert
 from sync.errors import RejectedError, UnavailableError
@@ -89,7 +89,7 @@ def _send(
 
 def _message_id(pending: Sequence[PendingAlert], *, sender: str) -> str:
     """Name a mail by the alerts behind it, so that one sent twice after a crash is known as the same."""
-    host = parseaddr(sender)[1].rpartition("@")[2]
+    host = in_ascii(parseaddr(sender)[1]).rpartition("@")[2]
     return f"<alerts-{pending[0].id}-{pending[-1].id}@{host}>"
 
 

@@ -1,5 +1,6 @@
 """A mail server that a test can have refuse what it likes."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Postbox:
-    """Takes every mail, unless ``answers`` says otherwise for an address, or for "DATA"."""
+    """Takes every mail, unless ``answers`` says otherwise for an address, for "DATA" or for "QUIT"."""
 
     def __init__(self) -> None:
         self.mails: list[Envelope] = []
@@ -29,6 +30,14 @@ class Postbox:
             return self.answers["DATA"]
         self.mails.append(envelope)
         return "250 OK"
+
+    async def handle_QUIT(self, server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802 - the same
+        goodbye = self.answers.get("QUIT", "221 Bye")
+        if goodbye == "closes" and server.transport:
+            server.transport.close()
+        if goodbye == "says nothing":
+            await asyncio.sleep(1)
+        return goodbye
 
 
 @contextmanager

@@ -36,11 +36,13 @@ def alert(
     return PendingAlert(**{"title": title, "type": alert_type, **defaults, **of_connection, **values})
 
 
-def mail(*alerts: PendingAlert, to: str = "kari@example.com") -> EmailMessage:
+def mail(
+    *alerts: PendingAlert, to: str = "kari@example.com", sender: str = "Bridge <bridge@example.com>"
+) -> EmailMessage:
     return compose(
         alerts,
         public_url="https://bridge.example.com",
-        sender="Bridge <bridge@example.com>",
+        sender=sender,
         to=to,
         message_id="<alert-7@example.com>",
         sent=AT,
@@ -189,7 +191,11 @@ def test_names_of_any_letters_and_length_arrive() -> None:
 
 
 def test_a_domain_with_norwegian_letters_is_spelt_for_every_server() -> None:
-    assert mail(alert(), to="post@blåbær.no")["To"] == "post@xn--blbr-roah.no"
+    message = mail(alert(), to="post@blåbær.no", sender="Blåbær AS <varsel@blåbær.no>")
+    assert message["To"] == "post@xn--blbr-roah.no"
+    (sender,) = message["From"].addresses
+    assert (sender.display_name, sender.addr_spec) == ("Blåbær AS", "varsel@xn--blbr-roah.no")
+    assert mail(alert(), sender="bridge@localhost")["From"] == "bridge@localhost"
 
 
 def test_a_mail_can_be_known_again_and_asks_for_no_automatic_answer() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
+from integrations.mail import mailer
 from integrations.mail.mailer import Mailer
 from sync.errors import RejectedError, UnavailableError
 from tests.integrations.mail.postbox import Postbox, listening
@@ -113,7 +115,9 @@ def test_a_server_that_nobody_vouches_for_gets_no_password(
 def test_a_wrong_password_is_shown_without_the_password(postbox: Postbox, tls: ssl.SSLContext) -> None:
     with (
         listening(postbox, tls_context=tls, auth_required=True, authenticator=let_in) as port,
-        pytest.raises(UnavailableError, match=r"^The mail server 127\.0\.0\.1 did not take a mail\.$"),
+        pytest.raises(
+            UnavailableError, match=r"^The mail server 127\.0\.0\.1 did not take a mail: 535 5\.7\.8 [\w ]+$"
+        ),
     ):
         send(f"smtp+starttls://post:wrong@127.0.0.1:{port}")
 
@@ -166,3 +170,45 @@ def test_a_server_that_says_nothing_means_later() -> None:
 def test_another_address_than_a_mail_servers_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="the mail server is given as"):
         Mailer(SecretStr(url), timeout=1)
+
+
+@pytest.mark.parametrize("goodbye", ["250 Bye", "421 Too late", "500 What?", "closes", "says nothing"])
+def test_a_mail_that_was_taken_is_sent_whatever_the_server_says_goodbye_with(
+    postbox: Postbox, port: int, goodbye: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailer, "_GOODBYE_SECONDS", 0.1)
+    postbox.answers["QUIT"] = goodbye
+    send(f"smtp://127.0.0.1:{port}")
+    assert len(postbox.mails) == 1
+
+
+@pytest.mark.parametrize("password", ["blåbær", "pass@word:/#", "pa%ss"])
+def test_a_user_name_and_a_password_may_have_any_letters(
+    postbox: Postbox, tls: ssl.SSLContext, password: str
+) -> None:
+    heard: list[LoginPassword] = []
+
+    def authenticate(
+        _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: LoginPassword
+    ) -> AuthResult:
+        heard.append(login)
+        return AuthResult(success=True)
+
+    with listening(postbox, tls_context=tls, auth_required=True, authenticator=authenticate) as port:
+        send(f"smtp+starttls://{quote('bjørn')}:{quote(password, safe='')}@127.0.0.1:{port}")
+    assert heard == [LoginPassword("bjørn".encode(), password.encode())]
+    assert len(postbox.mails) == 1
+
+
+def test_an_address_that_the_server_cannot_spell_is_refused_and_not_tried_for_ever(postbox: Postbox) -> None:
+    with (
+        listening(postbox, enable_SMTPUTF8=False) as port,
+        pytest.raises(RejectedError, match=r"no address with letters but a to z: bjørn@example\.com"),
+    ):
+        send(f"smtp://127.0.0.1:{port}", mail("bjørn@example.com"))
+
+
+def test_what_the_server_said_is_told(postbox: Postbox, port: int) -> None:
+    postbox.answers["DATA"] = "451 Disk full"
+    with pytest.raises(UnavailableError, match=r"did not take a mail: 451 Disk full$"):
+        send(f"smtp://127.0.0.1:{port}")

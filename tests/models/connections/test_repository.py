@@ -225,6 +225,7 @@ def test_connections_are_listed_by_name_to_those_who_may_see_them(
     [
         ({"entity_types": ()}, "entity_types"),
         ({"entity_types": ("expense",)}, "expense_accounts"),
+        ({"error_emails": ("kari@example.com", "bjørn@example.com")}, "error_emails"),
         ({"client_id": "1001-M", "client_id_field": "TypeId"}, "client_id"),
     ],
 )
