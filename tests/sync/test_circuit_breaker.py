@@ -202,13 +202,13 @@ def test_a_lane_whose_only_record_always_fails_does_not_keep_the_others_from_pro
 def test_a_probe_that_shows_nothing_is_not_repeated_before_it_is_due(world: World) -> None:
     world.receive(EntityType.INVOICE, "1")
     fail(world)
-    world.erp.fails_before["post"] = [RuntimeError("A bug.")] * 10
+    failed = JobFilter(entity_type=EntityType.INVOICE)
+    job_actions.dismiss(world.database, failed, because="By hand.", actor="test", now=world.now)
+    world.receive(EntityType.INVOICE, "2")
+    world.moment.fails_before["invoice"] = [RuntimeError("A bug.")] * 3
     world.later(minutes=5)
-    tried = world.erp.calls["post"]
     world.run()
-    world.later(seconds=90)
-    world.run()
-    assert world.erp.calls["post"] == tried + 1
+    assert world.job(EntityType.INVOICE, "2").failed_attempts == 1
 
 
 REFUSED = MisconfiguredError("The password is wrong.")
