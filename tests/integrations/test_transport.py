@@ -18,7 +18,7 @@ def test_a_request_that_nobody_acknowledges_is_given_up_by_the_kernel_too(*, thr
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/"
         request = requests.Request("GET", address).prepare()
-        adapter = BoundedAdapter(seconds=2.5, pool_maxsize=1)
+        adapter = BoundedAdapter(seconds=2.5, max_bytes=1000, pool_maxsize=1)
         proxies = {"http": address} if through_proxy else {}
         pool: Any = adapter.get_connection_with_tls_context(request, verify=True, proxies=proxies)
         wire = pool.ConnectionCls(pool.host, pool.port, **pool.conn_kw)
@@ -36,7 +36,9 @@ def test_a_request_that_writes_is_not_sent_after_its_write_deadline(
     deadline = WriteDeadline(clock=lambda: NOW, monotonic=lambda: monotonic[0], lease_ttl=timedelta(minutes=5))
     monotonic[0] = 100 - connecting
     with socket.create_server(("127.0.0.1", 0)) as server, enforced(deadline), requests.Session() as session:
-        adapter = BoundedAdapter(seconds=2, pool_maxsize=1, writes=lambda request: request.method == "POST")
+        adapter = BoundedAdapter(
+            seconds=2, max_bytes=1000, pool_maxsize=1, writes=lambda request: request.method == "POST"
+        )
         session.mount("http://", adapter)
         connect = HTTPConnection.connect
 
@@ -56,7 +58,9 @@ def test_a_request_that_only_reads_needs_no_write_deadline() -> None:
     monotonic = iter([0.0, 100.0])
     deadline = WriteDeadline(clock=lambda: NOW, monotonic=lambda: next(monotonic), lease_ttl=timedelta(minutes=5))
     with socket.create_server(("127.0.0.1", 0)) as server, enforced(deadline), requests.Session() as session:
-        session.mount("http://", BoundedAdapter(seconds=2, pool_maxsize=1, writes=lambda _request: False))
+        session.mount(
+            "http://", BoundedAdapter(seconds=2, max_bytes=1000, pool_maxsize=1, writes=lambda _request: False)
+        )
         with pytest.raises(requests.ReadTimeout):
             session.get(f"http://127.0.0.1:{server.getsockname()[1]}/", timeout=0.1)
         assert heard(server).startswith(b"GET / ")
