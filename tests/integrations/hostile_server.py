@@ -2,6 +2,7 @@
 
 import gzip
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -70,7 +71,7 @@ TOO_LARGE = {
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[str]:
+def serving(answer: Answer, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Give the address of a system that answers so, each connection once."""
     ending = False
 
@@ -90,13 +91,15 @@ def serving(answer: Answer) -> Iterator[str]:
             while True:
                 wire, _ = server.accept()
                 wire.settimeout(5)
+                if tls:
+                    wire = tls.wrap_socket(wire, server_side=True)
                 Thread(target=serve, args=[wire], daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = Thread(target=listen, daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+            yield f"http{'s' if tls else ''}://127.0.0.1:{server.getsockname()[1]}"
         finally:
             ending = True
             server.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,8 @@
 import socket
 import sys
+import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from integrations.transport import BoundedAdapter
 from sync.engine.write_deadline import WriteDeadline, enforced
 from sync.errors import UnavailableError
 from tests.factories import NOW
+from tests.integrations import certificate
+from tests.integrations.hostile_server import TOO_SLOW, sends, serving
 
 
 @pytest.mark.parametrize("through_proxy", [False, True])
@@ -82,3 +86,25 @@ def user_timeout(sock: socket.socket | None) -> int:
     if sys.platform != "linux":
         return 2500
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> Path:
+    return certificate.made_in(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["status", "body", "trailer"])
+def test_the_deadline_of_a_call_holds_through_tls_too(pem: Path, name: str) -> None:
+    with serving(TOO_SLOW[name], tls=certificate.of_server(pem)) as url, requests.Session() as session:
+        session.mount("https://", BoundedAdapter(seconds=2, max_bytes=20_000, pool_maxsize=1))
+        began = time.monotonic()
+        with pytest.raises(requests.ReadTimeout):
+            session.post(url, data=b"x" * 50_000, timeout=(1, 0.3), verify=str(pem))
+        assert time.monotonic() - began < 2.5
+
+
+def test_an_answer_through_tls_is_read_to_its_end(pem: Path) -> None:
+    answer = sends(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"whole")
+    with serving(answer, tls=certificate.of_server(pem)) as url, requests.Session() as session:
+        session.mount("https://", BoundedAdapter(seconds=2, max_bytes=1000, pool_maxsize=1))
+        assert session.get(url, timeout=(1, 2), verify=str(pem)).content == b"whole"
