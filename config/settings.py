@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     connect_seconds: float = Field(10, gt=0)
     """Time-out for reaching a remote system, and for a request to arrive there"""
     answer_seconds: float = Field(60, gt=0)
-    """Time-out for an answer of a remote system"""
+    """How long a call to a remote system may take, up to the last byte of its answer"""
 
     public_url: str = "http://127.0.0.1:8000"
     """Where this installation is reached: webhooks, links in mails"""

@@ -246,6 +246,14 @@ RECORD_ERRORS = {
         msg("It was taken away from the voucher while it was being brought."),
         msg("Attach it to the voucher anew if it is still needed, else mark this as handled."),
     ),
+    "file_too_large": ErrorCode(
+        msg("A document is too large"),
+        msg("24SevenOffice says of a document on the voucher that it has more than 100 MiB. It is not brought."),
+        msg(
+            "Attach a smaller one to the voucher, or add it to the expense in Moment by hand and mark this as "
+            "handled."
+        ),
+    ),
     "worker_crashes": ErrorCode(
         msg("The bridge broke down over this record"),
         msg("The bridge stopped several times with this record in hand, so it was set aside to spare the others."),
@@ -326,6 +334,12 @@ _LOOKED_AT_FIRST = msg(
 )
 
 
+_LESS_AT_A_TIME = msg(
+    "Nothing at first: where it can be, less is asked for at a time. If it stays, look for a record with very "
+    "many lines and divide it, or send this error code to the support of the system that the message names."
+)
+
+
 TEMPORARY = {
     "dependency_pending": ErrorCode(
         msg("Another record must come first"),
@@ -356,6 +370,54 @@ TEMPORARY = {
         msg("The answer of 24SevenOffice cannot be read"),
         msg("Something came back that is no answer to what was asked, such as an error page."),
         _LOOKED_AT_FIRST,
+    ),
+    "too_slow": ErrorCode(
+        msg("The answer did not come in time"),
+        msg(
+            "Moment or 24SevenOffice was asked, and its answer was not complete in time: in a minute, unless "
+            "whoever runs the integration has set something else."
+        ),
+        msg(
+            "Nothing: it is tried again by itself, and what was sent is looked for first. If it happens often, "
+            "ask the support of that system; whoever runs the integration may allow more time (ANSWER_SECONDS)."
+        ),
+    ),
+    "too_large": ErrorCode(
+        msg("The answer is too large"),
+        msg("Moment or 24SevenOffice sent more than 16 MiB in one answer. It was broken off and not used."),
+        _LESS_AT_A_TIME,
+    ),
+    "too_many_rows": ErrorCode(
+        msg("The answer has too many rows"),
+        msg("Moment or 24SevenOffice sent far more in one answer than the integration reads at a time."),
+        _LESS_AT_A_TIME,
+    ),
+    "too_many_pages": ErrorCode(
+        msg("The list has too many pages"),
+        msg(
+            "Moment or 24SevenOffice says of a list that it has more pages than any company has, or goes on "
+            "without anything new. Nothing of it was used."
+        ),
+        msg(
+            "Nothing at first: it is tried again by itself. If it stays, send this error code to the support of "
+            "the system that the message names."
+        ),
+    ),
+    "too_deep": ErrorCode(
+        msg("The answer is nested too deeply"),
+        msg("Moment or 24SevenOffice sent an answer with so many levels that it cannot be one to what was asked."),
+        msg(
+            "Nothing at first: it is tried again by itself, and what was sent is looked for first. If it stays, "
+            "send this error code to the support of the system that the message names."
+        ),
+    ),
+    "too_many_warnings": ErrorCode(
+        msg("24SevenOffice sends much that is unknown"),
+        msg(
+            "Answers of 24SevenOffice have more than 20 parts that the integration has not seen before. They are "
+            "left out, and the log names no more of them until tomorrow."
+        ),
+        msg("Nothing, if you only use the integration. Whoever runs it sees whether there is a newer version."),
     ),
     "http_error": ErrorCode(
         msg("24SevenOffice answered with a technical error"),

@@ -21,12 +21,13 @@ CLIENT = ("bridge", "given-by-the-provider")
 
 
 class Organization:
-    """What its provider says; a test changes ``claims``, ``key`` or ``userinfo`` for it to say something else."""
+    """What its provider says; a test changes ``claims``, ``key``, ``userinfo`` or ``moved`` for it to say something else."""
 
     def __init__(self) -> None:
         self.issuer = ""
         self.claims: dict[str, Any] = {"sub": "anna-4711", "email": "Anna@example.com", "email_verified": True}
         self.userinfo: dict[str, Any] = {}
+        self.moved: dict[str, str] = {}
         self.published: Key = RSAKey.generate_key(2048, {"kid": "first"})
         self.key: Key = self.published
         self.algorithm = "RS256"
@@ -48,7 +49,8 @@ class Organization:
     def _describe(self) -> dict[str, Any]:
         parts = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
         asked = {"userinfo_endpoint": "userinfo"} if self.userinfo else {}
-        return {"issuer": self.issuer} | {name: f"{self.issuer}/{path}" for name, path in (parts | asked).items()}
+        known = {name: f"{self.issuer}/{path}" for name, path in (parts | asked).items()}
+        return {"issuer": self.issuer} | known | self.moved
 
     def _authorize(self, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> RedirectResponse:
         code = secrets.token_urlsafe()

@@ -1,7 +1,6 @@
 """HTTP to Moment: every call has a time-out and a size limit, is made once, and ends in JSON or in our errors."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,15 +18,15 @@ import requests
 from cachetools import TTLCache
 from pydantic import SecretStr
 from requests.auth import HTTPBasicAuth
-from urllib3.exceptions import HTTPError
 
 from i18n.messages import Message, msg
+from integrations.moment.bounded_json import MAX_VALUES, TooDeepError, TooManyValuesError, parse
 from integrations.moment.error_mapping import Call
 from integrations.moment.field_labels import LIST_LABELS
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.remote_clock import RemoteClock
-from integrations.transport import BoundedAdapter, OnCall, ignore_call
+from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call
 from sync.engine import call_log
 from sync.errors import AnswerTooLargeError
 
@@ -39,6 +38,10 @@ Access = tuple[str, SecretStr]
 """A company with the key that opens it: what one key has read is shown only to who has that key."""
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+MAX_ROWS = 200_000
+"""Rows of a list that are read, and that it may claim to have."""
+_MAX_IDLE_PAGES = 10
+"""Pages in a row that may bring nothing new."""
 _CHUNK = 64 * 1024
 _PLAIN = frozenset(" -_.,&()+")
 _PAGE_SIZES = (100, 50, 25, 5, 1)
@@ -67,6 +70,7 @@ def pooled_session(
     for scheme in ("http://", "https://"):
         adapter = BoundedAdapter(
             seconds=connect_seconds,
+            max_bytes=MAX_RESPONSE_BYTES,
             pool_maxsize=connections,
             name=_operation,
             writes=lambda request: request.method != "GET",
@@ -101,7 +105,7 @@ class MomentSite:
     """Moment as all connections of a process reach it.
 
     ``record_url`` is where a person opens a record, with ``{company}``, ``{kind}`` and ``{id}``.
-    ``answer_seconds`` is the time-out for each silence before and within an answer, and for its body as a whole.
+    ``answer_seconds`` is how long a call may take in all, the connection and the last byte of its answer included.
     ``charts`` are the financial accounts of companies by id; a changed tax code takes effect that much later.
     """
 
@@ -195,10 +199,10 @@ class MomentClient:
 
         Where a page is too large, smaller ones are asked for from there on. Where the list has become shorter
         between two pages, what stood behind has moved up, perhaps past them: it is read once more. No record is
-        told twice.
+        told twice. A list that is longer than any, or goes on without anything new, is given up.
         """
         call, sizes, number, restarts = self._read_call(resource), iter(_PAGE_SIZES), 0, 0
-        size, elements, seen = next(sizes), 0, set[str]()
+        size, elements, seen, idle = next(sizes), 0, set[str](), 0
         while True:
             try:
                 page = self._page(call, resource, filters, number=number, size=size)
@@ -211,13 +215,16 @@ class MomentClient:
             if page.elements < elements and restarts < _MAX_RESTARTS:
                 number, elements, restarts = 0, 0, restarts + 1
                 continue
-            for row in page.rows:
-                record_id = id_of(row.get("id"))
-                if not record_id or record_id not in seen:
-                    yield row
-                seen.add(record_id)
+            fresh = [row for row in page.rows if _is_new(row, seen)]
+            yield from fresh
             if number + 1 >= page.total_pages:
                 return
+            idle = 0 if fresh or restarts else idle + 1  # what is read once more is nothing new
+            if idle == _MAX_IDLE_PAGES or max(page.total_pages, number + 1) * size > MAX_ROWS:
+                raise call.too_large(
+                    msg("claims to have a list of {count} pages", count=page.total_pages),
+                    error_code="too_many_pages",
+                )
             number, elements = number + 1, page.elements
 
     def _page(self, call: Call, resource: str, filters: Mapping[str, str], *, number: int, size: int) -> _Page:
@@ -288,11 +295,14 @@ class MomentClient:
                 headers=_describing(body),
                 auth=self._auth,
                 timeout=(self._site.connect_seconds, self._site.answer_seconds),
-                stream=True,
                 allow_redirects=False,  # the key is for this host only, and a redirected write becomes a read
             ) as response:
-                answer = self._answer(call, response)
-        except (requests.RequestException, HTTPError) as error:
+                answer = response.content
+        except OversizedAnswerError as error:
+            call_log.record_call(f"{method} {path}", request=said, response=str(error))
+            sizes = msg("sent more than {size} MiB", size=error.limit // 1024**2)
+            raise call.too_large(sizes, error_code="too_large") from error
+        except requests.RequestException as error:
             call_log.record_call(f"{method} {path}", request=said, response="no answer")
             raise call.connection_failed(error) from error
         call_log.record_call(f"{method} {path}", request=said, response=answer)
@@ -303,19 +313,6 @@ class MomentClient:
         if response.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
             raise call.error_status(response.status_code, answer, response.headers)
         return _read(call, answer)
-
-    def _answer(self, call: Call, response: requests.Response) -> bytes:
-        """Read an answer as it arrives, so that one that is endless or drips for ever is given up."""
-        deadline = time.monotonic() + self._site.answer_seconds
-        body = bytearray()
-        response.raw.decode_content = True
-        while chunk := response.raw.read1(_CHUNK):
-            body += chunk
-            if len(body) > MAX_RESPONSE_BYTES:
-                raise call.too_large(MAX_RESPONSE_BYTES)
-            if time.monotonic() > deadline:
-                raise call.no_answer(msg("did not answer in time"), answered=False)
-        return bytes(body)
 
 
 def _operation(request: requests.PreparedRequest) -> str:
@@ -336,9 +333,19 @@ def _found(call: Call, saved: Values | None) -> Values:
 
 def _rows(call: Call, answer: Values) -> Sequence[Values]:
     rows = answer.get("content")
-    if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-        return rows
-    raise call.no_answer(msg("answered with something else than a list"))
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise call.no_answer(msg("answered with something else than a list"))
+    if len(rows) > MAX_ROWS:
+        raise call.too_large(msg("sent more than {count} rows", count=MAX_ROWS), error_code="too_many_rows")
+    return rows
+
+
+def _is_new(row: Values, seen: set[str]) -> bool:
+    """Note a record, and return whether it was not told yet, as far as it has an id."""
+    record_id = id_of(row.get("id"))
+    known = bool(record_id) and record_id in seen
+    seen.add(record_id)
+    return not known
 
 
 def _describing(body: bytes | Upload | None) -> dict[str, str]:
@@ -358,16 +365,17 @@ def _written(values: Values) -> bytes:
 
 def _read(call: Call, body: bytes) -> Values:
     try:
-        values = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        values = parse(body)
+    except TooManyValuesError as error:
+        many = msg("sent an answer with more than {count} values", count=MAX_VALUES)
+        raise call.too_large(many, error_code="too_many_rows") from error
+    except TooDeepError as error:
+        raise call.no_answer(msg("sent an answer that is nested too deeply"), error_code="too_deep") from error
+    except ValueError as error:
         raise call.no_answer(msg("sent an answer that could not be read")) from error
     if not isinstance(values, dict):
         raise call.no_answer(msg("sent an answer that could not be read"))
     return values
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _remaining(content: BinaryIO) -> int:

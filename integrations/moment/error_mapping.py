@@ -1,16 +1,16 @@
 """What becomes of a call to Moment that did not go well: one table from what was seen to its consequence."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
 from i18n.messages import Message, msg
+from integrations.moment.bounded_json import parse
 from integrations.retry_after import wait_asked_for
+from integrations.transport import was_sent
 from sync.errors import (
     AnswerTooLargeError,
     MisconfiguredError,
@@ -38,38 +38,47 @@ class Call:
     repeatable: bool = True
 
     def no_answer(
-        self, what: Message, *, answered: bool = True, retry_after: timedelta | None = None
+        self,
+        what: Message,
+        *,
+        answered: bool = True,
+        retry_after: timedelta | None = None,
+        error_code: str = _UNAVAILABLE,
     ) -> SyncError:
         """Return the consequence where no readable answer came: ``what`` says what Moment did instead.
 
         ``answered`` says that Moment is done with the call, however badly.
         """
         down = msg("Moment {what} ({doing}).", what=what, doing=self.doing)
-        away = UnavailableError(down, error_code=_UNAVAILABLE, retry_after=retry_after)
+        away = UnavailableError(down, error_code=error_code, retry_after=retry_after)
+        return self._unless_saved(away, what, answered=answered)
+
+    def too_large(self, what: Message, *, error_code: str) -> SyncError:
+        """Return the consequence where an answer went beyond a limit: ``what`` says which."""
+        away = AnswerTooLargeError(
+            msg("Moment {what} ({doing}).", what=what, doing=self.doing), error_code=error_code
+        )
+        return self._unless_saved(away, what, answered=True)
+
+    def _unless_saved(self, away: UnavailableError, what: Message, *, answered: bool) -> SyncError:
         if self.repeatable:
             return away
         unsure = msg(
             "Moment {what} ({doing}), so that nobody knows whether it was saved.", what=what, doing=self.doing
         )
-        return OutcomeUnknownError(unsure, error_code="moment_uncertain", otherwise=away if answered else None)
-
-    def too_large(self, limit: int) -> SyncError:
-        """Return the consequence where an answer was broken off at ``limit`` bytes."""
-        what = msg("sent more than {size} MiB", size=limit // 1024**2)
-        if not self.repeatable:
-            return self.no_answer(what)
-        return AnswerTooLargeError(
-            msg("Moment {what} ({doing}).", what=what, doing=self.doing), error_code=_UNAVAILABLE
+        return OutcomeUnknownError(
+            unsure,
+            error_code="moment_uncertain" if away.error_code == _UNAVAILABLE else away.error_code,
+            otherwise=away if answered else None,
         )
 
-    def connection_failed(self, error: Exception) -> SyncError:
-        cause = getattr(error.args[0], "reason", None) if error.args else None
-        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+    def connection_failed(self, error: requests.RequestException) -> SyncError:
+        if not was_sent(error):
             return UnavailableError(
                 msg("Moment could not be reached ({doing}).", doing=self.doing), error_code=_UNAVAILABLE
             )
-        if isinstance(error, requests.Timeout | ReadTimeoutError):
-            return self.no_answer(msg("did not answer in time"), answered=False)
+        if isinstance(error, requests.Timeout):
+            return self.no_answer(msg("did not answer in time"), answered=False, error_code="too_slow")
         return self.no_answer(msg("broke off the connection"), answered=False)
 
     def error_status(self, status: int, body: bytes, headers: Mapping[str, str]) -> SyncError:
@@ -111,8 +120,8 @@ class Call:
 def _message_of(body: bytes) -> str:
     """Return what Moment says of a refusal. How it says it is not documented, hence every text in the JSON."""
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = parse(body)
+    except ValueError:
         return ""
     texts = [text for text in answer.values() if isinstance(text, str)] if isinstance(answer, dict) else []
     return clean("; ".join(texts), max_length=_MAX_TEXT_LENGTH)

@@ -21,6 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import SecretStr
 
+from integrations.transport import BoundedAdapter, OversizedAnswerError
 from models.users.sign_in import Identity, SignInRefusedError
 from sync.errors import UnavailableError
 
@@ -34,6 +35,8 @@ VERIFIED_CLAIMS = ("email_verified", "xms_edov")
 """The claims by which a provider vouches for an address: the standard's, and Microsoft's."""
 TRUE_VALUES = (True, "1", "true")
 
+MAX_RESPONSE_BYTES = 256 * 1024
+
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -42,8 +45,8 @@ class OpenIdConnectProvider:
 
     ``issuer`` is its address as it writes it itself, ``client`` what it calls this installation and the secret
     that it gave it, and ``callback_url`` where it sends people back to. ``timeout`` are seconds for reaching it
-    and for its answer. Raises ValueError where the issuer's address is not an https one, or what it gave us is
-    missing.
+    and for a call as a whole. Raises ValueError where the issuer's address is not an https one, or what it gave us
+    is missing.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class OpenIdConnectProvider:
         self._client_id, self._secret = client
         self._back = callback_url
         self._timeout = timeout
+        self._adapter = BoundedAdapter(seconds=timeout[0], max_bytes=MAX_RESPONSE_BYTES, pool_maxsize=10)
         self._clock = clock
         self._known: TTLCache[Any, Mapping[str, Any]] = TTLCache(1, CACHE_SECONDS)
         self._lock = Lock()
@@ -97,7 +101,7 @@ class OpenIdConnectProvider:
     def _session(self, where: Mapping[str, Any]) -> OAuth2Session:
         basic, post = "client_secret_basic", "client_secret_post"
         methods = where.get("token_endpoint_auth_methods_supported", [basic])
-        return OAuth2Session(
+        session = OAuth2Session(
             self._client_id,
             self._secret.get_secret_value(),
             token_endpoint_auth_method=basic if basic in methods else post,
@@ -106,6 +110,13 @@ class OpenIdConnectProvider:
             code_challenge_method="S256",
             default_timeout=self._timeout,
         )
+        self._bound(session)
+        return session
+
+    def _bound(self, session: requests.Session) -> None:
+        session.max_redirects = 0
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, self._adapter)
 
     @cachedmethod(attrgetter("_known"), lock=attrgetter("_lock"))
     def _description(self) -> Mapping[str, Any]:
@@ -116,7 +127,9 @@ class OpenIdConnectProvider:
         return told
 
     def _get(self, address: str) -> dict[str, Any]:
-        answer = requests.get(address, timeout=self._timeout, allow_redirects=False)
+        session = requests.Session()
+        self._bound(session)
+        answer = session.get(address, timeout=self._timeout, allow_redirects=False)
         answer.raise_for_status()
         told: dict[str, Any] = answer.json()
         return told
@@ -141,7 +154,7 @@ class OpenIdConnectProvider:
 def _translating() -> Iterator[None]:
     try:
         yield
-    except requests.RequestException as error:
+    except (requests.RequestException, OversizedAnswerError) as error:
         raise UnavailableError("The OpenID provider does not answer.") from error
-    except (AuthlibBaseError, JoseError, KeyError, TypeError, ValueError) as error:
+    except (AuthlibBaseError, JoseError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise SignInRefusedError(str(error)) from error

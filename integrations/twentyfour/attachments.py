@@ -16,6 +16,7 @@ from sync.records import VoucherFile, VoucherFiles
 ENVELOPE_BYTES = 4096  # bytes of an answer that are not the chunk's, at the most
 MAX_CHUNK = 3 * 1024 * 1024  # bytes; lxml takes no text over 10 MB, and each thread holds copies of one
 MAX_STAMPS = 500  # that a call asks for: a megabyte of documents' names, or two
+MAX_FILE_BYTES = 100 * 1024 * 1024  # bytes of a document; a scanned invoice has a hundredth of that
 MIN_CHUNK = 1024  # bytes, should 24SevenOffice tell no sensible length
 
 
@@ -69,8 +70,22 @@ def _download(
 ) -> bytes:
     """Write a document to ``content``, and return its md5; one that ends before its size is told by that."""
     size: int = session.call("Attachment", "GetSize", file=file.handle)
+    if size > MAX_FILE_BYTES:
+        raise RejectedError(
+            msg(
+                "A document ({type}, id {id}) has {size} MiB, more than is brought to Moment.",
+                type=file.type,
+                id=file.id,
+                size=size // 1024**2,
+            ),
+            error_code="file_too_large",
+            remedy=msg("Attach a smaller one to the voucher in 24SevenOffice, or add it to the expense by hand."),
+        )
     checksum = md5(usedforsecurity=False)
-    while (offset := content.tell()) < size:
+    for _ in range(2 * (size // chunk + 1)):  # where each chunk is but a part of what was asked for, it is broken
+        offset = content.tell()
+        if offset >= size:
+            break
         wanted = min(chunk, size - offset)
         renew_lease()
         part = session.call("Attachment", "DownloadChunk", file=file.handle, offset=offset, bufferSize=wanted)

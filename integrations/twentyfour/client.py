@@ -8,6 +8,7 @@ saved, after that it may have been.
 import copy
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -20,14 +21,12 @@ from urllib.parse import urlsplit
 import requests
 import zeep
 from lxml import etree
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 from zeep.wsdl import Document
 
 from integrations.remote_clock import RemoteClock
-from integrations.transport import BoundedAdapter, OnCall, ignore_call
+from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call, was_sent
 from integrations.twentyfour import error_mapping
 from integrations.twentyfour.budget import Budget
-from integrations.twentyfour.error_mapping import UnreadableError
 from integrations.twentyfour.schema_drift import SchemaDrift
 from sync.engine import call_log
 from sync.errors import SyncError
@@ -36,8 +35,13 @@ SoapValue: TypeAlias = Any  # zeep makes the types of what it reads from the WSD
 
 WSDLS = Path(__file__).parent / "wsdl"
 WRITE_OPERATIONS = frozenset({"SaveCompanies", "SaveProject", "SaveBundleList"})
-MAX_RESPONSE_BYTES = 32 * 1024 * 1024  # bytes; a year of a busy ledger is a tenth of that
-CHUNK_BYTES = 64 * 1024
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024  # bytes; a year of a busy ledger is a fifth of that
+MAX_TAGS = 1_000_000
+"""Tags of an answer: 22,000 lines of the ledger, which take 8 s to read and 200 MB."""
+LARGE_BYTES = 1024 * 1024
+_reading_large = threading.Lock()
+"""Held while a large answer is read: one at a time takes its memory, and several would be no faster."""
+_TOO_DEEP = "Excessive depth"  # as libxml2 words it, beyond 256 elements
 SETTINGS = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
 
 
@@ -61,7 +65,7 @@ class SoapClient:
     """Calls operations of 24SevenOffice's services.
 
     ``connect_seconds`` is the time-out for reaching a host and for a request to arrive there, ``answer_seconds``
-    that for each part of an answer. ``threads`` may call at a time without waiting for a connection.
+    that for a call as a whole. ``threads`` may call at a time without waiting for a connection.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -90,6 +94,7 @@ class SoapClient:
         for scheme in ("http://", "https://"):
             adapter = BoundedAdapter(
                 seconds=connect_seconds,
+                max_bytes=MAX_RESPONSE_BYTES,
                 pool_maxsize=threads,
                 name=_operation,
                 writes=lambda request: _operation(request) in WRITE_OPERATIONS,
@@ -132,13 +137,13 @@ class SoapClient:
             headers["Cookie"] = f"ASP.NET_SessionId={session_id}"
         try:
             with self._session.post(
-                called.address, message, headers=headers, timeout=self._timeout, stream=True, allow_redirects=False
+                called.address, message, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
-                answer = _Answer(response.status_code, response.headers, _body(response))
+                answer = _Answer(response.status_code, response.headers, response.content)
         except requests.RequestException as error:
             _record(operation, message, "no answer")
-            raise _error_of("unsent" if _never_sent(error) else "silent", operation) from error
-        except UnreadableError as error:
+            raise _error_of(_silence(error), operation) from error
+        except OversizedAnswerError as error:
             _record(operation, message, str(error))
             raise _error_of(f"too large: {error}", operation) from error
         _record(operation, message, answer.content)
@@ -148,13 +153,18 @@ class SoapClient:
         retry_after = self._budget.record_response(answer.status_code, answer.headers)
         if answer.status_code not in {HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR}:
             raise _error_of(f"http {answer.status_code}", operation, retry_after=retry_after)
+        if answer.content.count(b"<") > MAX_TAGS:
+            raise _error_of(f"too many: more than {MAX_TAGS} tags", operation)
         try:
-            return called.binding.process_reply(called.client, called.binding.get(operation), answer)
+            with _reading_large if len(answer.content) > LARGE_BYTES else nullcontext():
+                return called.binding.process_reply(called.client, called.binding.get(operation), answer)
         except zeep.exceptions.Fault as fault:
             heard = error_mapping.of_fault(fault.code, fault.message)
             raise _error_of(heard, operation, retry_after=self._budget.record_quarantine(heard)) from fault
         except Exception as error:  # however an answer breaks the reader, it cannot be read
-            raise _error_of(f"unreadable: HTTP {answer.status_code}", operation) from error
+            too_deep = _TOO_DEEP in str(error.__context__)
+            way = "too deep" if too_deep else f"unreadable: HTTP {answer.status_code}"
+            raise _error_of(way, operation) from error
 
     def _service(self, name: str) -> _Service:
         with self._loading:
@@ -187,20 +197,10 @@ def _record(operation: str, message: bytes, answer: bytes | str) -> None:
         )
 
 
-def _body(response: requests.Response) -> bytes:
-    content = bytearray()
-    for piece in response.iter_content(CHUNK_BYTES):
-        content += piece
-        if len(content) > MAX_RESPONSE_BYTES:
-            raise UnreadableError(f"more than {MAX_RESPONSE_BYTES} bytes")
-    return bytes(content)
-
-
-def _never_sent(error: requests.RequestException) -> bool:
-    """Return whether no connection was made, so that 24SevenOffice cannot have heard anything."""
-    cause = error.args[0] if error.args else None
-    refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
-    return refused or isinstance(error, requests.ConnectTimeout)
+def _silence(error: requests.RequestException) -> str:
+    if not was_sent(error):
+        return "unsent"
+    return "late" if isinstance(error, requests.Timeout) else "silent"
 
 
 def _error_of(heard: str, operation: str, *, retry_after: timedelta | None = None) -> SyncError:

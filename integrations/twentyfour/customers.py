@@ -19,7 +19,7 @@ from integrations.twentyfour import error_mapping
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import instant_of, without_zone
 from integrations.twentyfour.session import CachedReader, Session
-from sync.errors import OutcomeUnknownError, SyncError
+from sync.errors import AnswerTooLargeError, OutcomeUnknownError, SyncError, UnavailableError
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
 
 MAX_NAME_LENGTH = 200
@@ -29,6 +29,9 @@ MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
 
 CACHE_SECONDS = 3600
 """After so long all of it is read again, since what was deleted is in no list of changes."""
+
+MAX_PAGES = 500
+"""Pages of a thousand customers that a list may claim to have."""
 
 OVERLAP = timedelta(minutes=10)
 """So far back changes are looked for once more, should one have been saved after a later one."""
@@ -135,9 +138,19 @@ class CustomerIndex(CachedReader):
     def _pages(self, since: Mapping[str, datetime]) -> Iterator[SoapValue]:
         """Read page after page; what number the first one has is for 24SevenOffice to say."""
         page = self._page(since)
+        if page.TotalPages > MAX_PAGES:
+            raise AnswerTooLargeError(
+                msg("24SevenOffice claims to have {count} pages of customers.", count=page.TotalPages),
+                error_code="too_many_pages",
+            )
         yield page
-        for _ in range(page.TotalPages - 1):
-            page = self._page({**since, "Page": page.CurrentPage + 1})
+        for number in range(page.CurrentPage + 1, page.CurrentPage + page.TotalPages):
+            page = self._page({**since, "Page": number})
+            if page.CurrentPage != number:
+                raise UnavailableError(
+                    msg("24SevenOffice answered with another page of customers than the one asked for."),
+                    error_code="unreadable",
+                )
             yield page
 
     def _page(self, parameters: Mapping[str, datetime | int]) -> SoapValue:

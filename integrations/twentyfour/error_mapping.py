@@ -46,6 +46,9 @@ class Rule:
     open: bool = False
 
 
+MAX_TEXT_LENGTH = 1000
+"""Characters that are kept of what 24SevenOffice says."""
+
 ITS_OWN = r"^fault \S*: (.*[:.] )?"
 """What comes before a sentence of 24SevenOffice's own; a text of a record that it repeats stands in quotes."""
 
@@ -178,10 +181,31 @@ RULES = (
         open=True,
     ),
     Rule(
+        r"^late",
+        UnavailableError,
+        error_code="too_slow",
+        message=msg("24SevenOffice did not answer in time"),
+        open=True,
+    ),
+    Rule(
         r"^too large",
         AnswerTooLargeError,
-        error_code="unreadable",
+        error_code="too_large",
         message=msg("24SevenOffice gave an answer that is too large"),
+        open=True,
+    ),
+    Rule(
+        r"^too many",
+        AnswerTooLargeError,
+        error_code="too_many_rows",
+        message=msg("24SevenOffice gave an answer with too many rows"),
+        open=True,
+    ),
+    Rule(
+        r"^too deep",
+        UnavailableError,
+        error_code="too_deep",
+        message=msg("24SevenOffice gave an answer that is nested too deeply"),
         open=True,
     ),
     Rule(
@@ -214,14 +238,15 @@ def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) ->
 
 
 def of_fault(code: str | None, message: str | None) -> str:
-    return f"fault {code}: {innermost(message)}"
+    return f"fault {innermost(code)}: {innermost(message)}"
 
 
 def of_exception(exception: Any) -> str:  # noqa: ANN401 - what zeep makes of an APIException, or None
     """Put the ``APIException`` of a company into a line; empty where it says nothing."""
     if exception is None or not (exception.Type or exception.Message):
         return ""
-    return f"company {exception.Type}: {innermost(exception.Message) or exception.Type}"
+    type_ = innermost(exception.Type)
+    return f"company {type_}: {innermost(exception.Message) or type_}"
 
 
 def of_result(result: Any) -> str:  # noqa: ANN401 - what zeep makes of a SaveResponse, or None
@@ -234,4 +259,4 @@ def of_result(result: Any) -> str:  # noqa: ANN401 - what zeep makes of a SaveRe
 def innermost(message: str | None) -> str:
     """Take the last of messages nested with `` ---> ``, which is the one that says it, without its stack trace."""
     last = (message or "").rpartition(" ---> ")[2]
-    return last.strip().partition("\n")[0].strip()
+    return last.strip().partition("\n")[0][:MAX_TEXT_LENGTH].strip()

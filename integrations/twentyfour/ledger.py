@@ -12,6 +12,7 @@ from integrations.twentyfour.instants import day_of, without_zone
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
+from sync.errors import AnswerTooLargeError
 from sync.money import NOK, to_ore
 from sync.records import BookedVouchers, LedgerLine, is_partial
 from sync.rules.vouchers import REVENUE_ACCOUNTS
@@ -82,11 +83,20 @@ class LedgerGateway:
         )
 
     def _between(self, first: date, last: date) -> Iterator[SoapValue]:
-        """Find all lines of these days, a call for each month, so that no answer is too large."""
+        """Find all lines of these days, a call for each month, and by halves where an answer is too large."""
         while first <= last:
             end = min(last, first.replace(day=monthrange(first.year, first.month)[1]))
-            yield from self._dated(first, end)
+            yield from self._halved(first, end)
             first = end + timedelta(days=1)
+
+    def _halved(self, first: date, last: date) -> Sequence[SoapValue]:
+        try:
+            return self._dated(first, last)
+        except AnswerTooLargeError:
+            if first == last:
+                raise
+        middle = first + (last - first) // 2
+        return [*self._halved(first, middle), *self._halved(middle + timedelta(days=1), last)]
 
     def _dated(self, first: date, last: date, **parameters: str | int) -> Sequence[SoapValue]:
         start, end = datetime.combine(first, time()), datetime.combine(last, END_OF_DAY)

@@ -2,10 +2,12 @@
 
 zeep either fails on an element that the WSDL does not know or loses all that follow it. So unknown elements are
 taken out and known ones put in the order of the schema, and each is reported once, since the WSDL should then be
-brought up to date. On the same walk the values that .NET writes for "not set" are emptied, to be read as None.
+brought up to date; of very many only some a day, and that there are more. On the same walk the values that .NET
+writes for "not set" are emptied, to be read as None.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -23,6 +25,9 @@ Schema: TypeAlias = Mapping[Any, tuple[int, Definition]]  # the elements of a ty
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+MAX_WARNINGS_PER_DAY = 20
+DAY = 24 * 3600.0  # seconds
+MAX_NAME_LENGTH = 100
 NOT_SET = {
     "int": "-2147483648",
     "short": "-32768",
@@ -37,6 +42,7 @@ class SchemaDrift(Plugin):
 
     def __init__(self) -> None:
         self._reported: set[tuple[str, str]] = set()
+        self._day, self._warnings = time.monotonic(), 0
 
     def ingress(
         self, envelope: etree._Element, http_headers: object, operation: Definition
@@ -56,36 +62,40 @@ class SchemaDrift(Plugin):
                 node.text = None
             return
         node.attrib.pop(XSI_TYPE, None)  # no type of our WSDLs is derived from another
-        known = _known(definition)
-        children = list(node)
-        kept = sorted(_fitting(children, known), key=lambda child: known[child.tag][0])
-        if kept != children:
-            self._report(node, children, kept, operation)
-            node[:] = kept
-        for child in kept:
+        known, seen = _known(definition), set[object]()
+        kept: list[etree._Element] = []
+        for child in node:
+            if child.tag not in known or (child.tag in seen and not known[child.tag][1].accepts_multiple):
+                self._report(node, child.tag, operation)
+                continue
+            seen.add(child.tag)
+            kept.append(child)
+        ordered = sorted(kept, key=lambda child: known[child.tag][0])
+        if ordered != kept:
+            self._report(node, "order", operation)
+        if ordered != kept or len(kept) != len(node):
+            node[:] = ordered
+        for child in ordered:
             self._fit(child, known[child.tag][1].type, operation)
 
-    def _report(
-        self, node: etree._Element, children: list[etree._Element], kept: list[etree._Element], operation: str
-    ) -> None:
-        parent = etree.QName(node).localname
-        strays = [str(child.tag).rpartition("}")[2] for child in set(children).difference(kept)]
-        for name in strays or ["order"]:
-            drift = (operation, f"{parent}/{name}")
-            if drift not in self._reported:
-                self._reported.add(drift)
-                log.warning("schema_drift", operation=operation, element=drift[1])
+    def _report(self, node: etree._Element, tag: object, operation: str) -> None:
+        name = str(tag).rpartition("}")[2][:MAX_NAME_LENGTH]
+        drift = (operation, f"{etree.QName(node).localname}/{name}")
+        if drift not in self._reported and self._may_warn(operation):
+            self._reported.add(drift)
+            log.warning("schema_drift", operation=operation, element=drift[1])
+
+    def _may_warn(self, operation: str) -> bool:
+        """Count a warning; the first that is one too many of its day says that there are more."""
+        now = time.monotonic()
+        if now - self._day >= DAY:
+            self._day, self._warnings = now, 0
+        self._warnings += 1
+        if self._warnings == MAX_WARNINGS_PER_DAY + 1:
+            log.warning("schema_drift_goes_on", operation=operation, error_code="too_many_warnings")
+        return self._warnings <= MAX_WARNINGS_PER_DAY
 
 
 @cache
 def _known(definition: Definition) -> Schema:
     return {element.qname.text: (place, element) for place, (_, element) in enumerate(definition.elements)}
-
-
-def _fitting(children: Iterable[etree._Element], known: Schema) -> Iterator[etree._Element]:
-    """Give the children that the schema knows; of one that it takes once, the first."""
-    seen = set()
-    for child in children:
-        if child.tag in known and (known[child.tag][1].accepts_multiple or child.tag not in seen):
-            seen.add(child.tag)
-            yield child

@@ -7,6 +7,7 @@ per call.
 """
 
 import copy
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ from sync.errors import MisconfiguredError, RejectedError, UnavailableError
 from sync.records import Identity
 from sync.rules.identities import choose_identity
 
+SESSION_ID = re.compile(r"[!-:<-~]{1,500}")  # what may stand in a cookie; it goes along with each call
 SESSION_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
 FORGETTING_SECONDS = 2  # so long a page waits for a login in flight, which is looked at again when it is made
 REFUSAL_SECONDS = 60  # a password that was just refused is not sent again by the workers that wait
@@ -228,7 +230,12 @@ class Session:
         return kept
 
     def _log_in(self) -> str:
-        return self._authenticate("Login", IdentityId=self.identity_id()) or ""
+        session_id = self._authenticate("Login", IdentityId=self.identity_id()) or ""
+        if session_id and not SESSION_ID.fullmatch(session_id):
+            raise UnavailableError(
+                msg("24SevenOffice gave a session that cannot be used."), error_code="unreadable"
+            )
+        return session_id
 
     def _authenticate(self, operation: str, **identity: str) -> SoapValue:
         credential = {

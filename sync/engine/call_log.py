@@ -63,7 +63,8 @@ def replay(calls: Iterable[RemoteCall]) -> None:
 
 
 def _text(value: bytes | str) -> str:
-    text = value[: 4 * MAX_TEXT_LENGTH].decode(errors="replace") if isinstance(value, bytes) else value
+    some = value[: 4 * MAX_TEXT_LENGTH]
+    text = some.decode(errors="replace") if isinstance(some, bytes) else some
     text = NATIONAL_ID.sub("*" * 11, text)
     cut = text if len(text) <= MAX_TEXT_LENGTH else f"{text[:MAX_TEXT_LENGTH]} … ({len(value)} in all)"
     return cut.replace("\x00", "\ufffd")  # PostgreSQL's JSON takes no NUL

@@ -15,9 +15,13 @@ _WORDS_BESIDE = re.compile(r"(NO|MVA|ORG|ORGANISASJONS|NR|NUMMER|FORETAKSREGISTE
 """What people write before and after a Norwegian organization number, with nothing else in between."""
 
 
+_MAX_FACTOR = 20
+"""How much longer than what is kept a text may be to be looked at as a whole."""
+
+
 def clean(text: str, *, max_length: int) -> str:
     """Take out control characters and surrogates, fold white space, and cut at ``max_length`` characters (NFC)."""
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", text[: _MAX_FACTOR * max_length])
     kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
     return " ".join(kept.split())[:max_length].rstrip()
 

@@ -1,6 +1,8 @@
 import socket
 import sys
+import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from integrations.transport import BoundedAdapter
 from sync.engine.write_deadline import WriteDeadline, enforced
 from sync.errors import UnavailableError
 from tests.factories import NOW
+from tests.integrations import certificate
+from tests.integrations.hostile_server import TOO_SLOW, sends, serving
 
 
 @pytest.mark.parametrize("through_proxy", [False, True])
@@ -18,7 +22,7 @@ def test_a_request_that_nobody_acknowledges_is_given_up_by_the_kernel_too(*, thr
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/"
         request = requests.Request("GET", address).prepare()
-        adapter = BoundedAdapter(seconds=2.5, pool_maxsize=1)
+        adapter = BoundedAdapter(seconds=2.5, max_bytes=1000, pool_maxsize=1)
         proxies = {"http": address} if through_proxy else {}
         pool: Any = adapter.get_connection_with_tls_context(request, verify=True, proxies=proxies)
         wire = pool.ConnectionCls(pool.host, pool.port, **pool.conn_kw)
@@ -36,7 +40,9 @@ def test_a_request_that_writes_is_not_sent_after_its_write_deadline(
     deadline = WriteDeadline(clock=lambda: NOW, monotonic=lambda: monotonic[0], lease_ttl=timedelta(minutes=5))
     monotonic[0] = 100 - connecting
     with socket.create_server(("127.0.0.1", 0)) as server, enforced(deadline), requests.Session() as session:
-        adapter = BoundedAdapter(seconds=2, pool_maxsize=1, writes=lambda request: request.method == "POST")
+        adapter = BoundedAdapter(
+            seconds=2, max_bytes=1000, pool_maxsize=1, writes=lambda request: request.method == "POST"
+        )
         session.mount("http://", adapter)
         connect = HTTPConnection.connect
 
@@ -56,7 +62,9 @@ def test_a_request_that_only_reads_needs_no_write_deadline() -> None:
     monotonic = iter([0.0, 100.0])
     deadline = WriteDeadline(clock=lambda: NOW, monotonic=lambda: next(monotonic), lease_ttl=timedelta(minutes=5))
     with socket.create_server(("127.0.0.1", 0)) as server, enforced(deadline), requests.Session() as session:
-        session.mount("http://", BoundedAdapter(seconds=2, pool_maxsize=1, writes=lambda _request: False))
+        session.mount(
+            "http://", BoundedAdapter(seconds=2, max_bytes=1000, pool_maxsize=1, writes=lambda _request: False)
+        )
         with pytest.raises(requests.ReadTimeout):
             session.get(f"http://127.0.0.1:{server.getsockname()[1]}/", timeout=0.1)
         assert heard(server).startswith(b"GET / ")
@@ -78,3 +86,25 @@ def user_timeout(sock: socket.socket | None) -> int:
     if sys.platform != "linux":
         return 2500
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> Path:
+    return certificate.made_in(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["status", "body", "trailer"])
+def test_the_deadline_of_a_call_holds_through_tls_too(pem: Path, name: str) -> None:
+    with serving(TOO_SLOW[name], tls=certificate.of_server(pem)) as url, requests.Session() as session:
+        session.mount("https://", BoundedAdapter(seconds=2, max_bytes=20_000, pool_maxsize=1))
+        began = time.monotonic()
+        with pytest.raises(requests.ReadTimeout):
+            session.post(url, data=b"x" * 50_000, timeout=(1, 0.3), verify=str(pem))
+        assert time.monotonic() - began < 2.5
+
+
+def test_an_answer_through_tls_is_read_to_its_end(pem: Path) -> None:
+    answer = sends(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"whole")
+    with serving(answer, tls=certificate.of_server(pem)) as url, requests.Session() as session:
+        session.mount("https://", BoundedAdapter(seconds=2, max_bytes=1000, pool_maxsize=1))
+        assert session.get(url, timeout=(1, 2), verify=str(pem)).content == b"whole"

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 ELEMENT = re.compile(r"<[^>]*>?|[^<]+")
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"?|[{}\[\],:]|[^\s{}\[\],:"]+')
 LETTER = re.compile(r"\\u00([a-f][0-9a-f])", re.IGNORECASE)
+MAX_LENGTH = 64_000
+"""Characters that a text is laid out to: what is nested deeply would be mostly the space before its lines."""
 CUT = " … ("
 """Begins the remark that a text was longer."""
 
@@ -14,15 +16,28 @@ def formatted(text: str) -> str:
     """Break XML and JSON into indented lines, and leave anything else as it is.
 
     It goes by the tokens, without a parser: amounts stay as they were written, and a text whose end was cut off is
-    laid out as well.
+    laid out as well. One that would become very long stays as it is.
     """
     body, cut, remark = text.partition(CUT)
     match body.lstrip()[:1]:
         case "<":
-            return "".join(_xml(body)).lstrip() + cut + remark
+            laid_out = _bounded(_xml(body))
         case "{" | "[":
-            return "".join(_json(body)).lstrip() + cut + remark
-    return text
+            laid_out = _bounded(_json(body))
+        case _:
+            return text
+    return laid_out.lstrip() + cut + remark if laid_out else text
+
+
+def _bounded(parts: Iterator[str]) -> str:
+    """Join them, to nothing at all where they are more than is shown."""
+    joined, length = [], 0
+    for part in parts:
+        length += len(part)
+        if length > MAX_LENGTH:
+            return ""
+        joined.append(part)
+    return "".join(joined)
 
 
 def _xml(text: str) -> Iterator[str]:

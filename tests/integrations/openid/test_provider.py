@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from integrations.openid.provider import OpenIdConnectProvider
 from models.users.sign_in import Identity, SignInRefusedError
 from sync.errors import UnavailableError
+from tests.integrations.hostile_server import TOO_LARGE, TOO_SLOW, Answer, sends, serving
 from tests.openid_organization import CLIENT, Organization, organization
 from worker.container import clock
 
@@ -22,9 +23,9 @@ def there() -> Iterator[Organization]:
         yield there
 
 
-def provider(issuer: str, *, secret: str = CLIENT[1]) -> OpenIdConnectProvider:
+def provider(issuer: str, *, secret: str = CLIENT[1], seconds: float = 5) -> OpenIdConnectProvider:
     client = (CLIENT[0], SecretStr(secret))
-    return OpenIdConnectProvider(issuer, client=client, callback_url=BACK, timeout=(5, 5), clock=clock)
+    return OpenIdConnectProvider(issuer, client=client, callback_url=BACK, timeout=(5, seconds), clock=clock)
 
 
 def sign_in(there: Organization, ours: OpenIdConnectProvider, **changed: str) -> Identity:
@@ -113,6 +114,44 @@ def test_a_provider_that_calls_itself_otherwise_is_not_believed(there: Organizat
 def test_a_silent_provider_is_unavailable() -> None:
     with pytest.raises(UnavailableError):
         provider("http://127.0.0.1:1").begin()
+
+
+HOSTILE = {name: TOO_SLOW[name] for name in ("header", "continue", "body")} | {
+    name: TOO_LARGE[name] for name in ("claimed length", "body without length", "packed twice")
+}
+
+
+@pytest.mark.parametrize("answer", HOSTILE.values(), ids=HOSTILE)
+def test_a_provider_whose_answer_never_ends_is_unavailable(answer: Answer) -> None:
+    began = time.monotonic()
+    with serving(answer) as url, pytest.raises(UnavailableError):
+        provider(url, seconds=0.5).begin()
+    assert time.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize("part", ["token_endpoint", "jwks_uri", "userinfo_endpoint"])
+def test_no_part_of_a_provider_is_waited_for_for_ever(there: Organization, part: str) -> None:
+    began = time.monotonic()
+    with serving(TOO_SLOW["body"]) as url:
+        there.moved, there.claims = {part: url}, {"sub": "anna-4711"}
+        with pytest.raises(UnavailableError):
+            sign_in(there, provider(there.issuer, seconds=0.5))
+    assert time.monotonic() - began < 2.5
+
+
+def test_an_answer_that_is_nested_deeply_proves_nothing() -> None:
+    body = b"[" * 100_000
+    answer = sends(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body)
+    with serving(answer) as url, pytest.raises(SignInRefusedError):
+        provider(url).begin()
+
+
+def test_a_provider_is_not_followed_to_another_address(there: Organization) -> None:
+    elsewhere = b"HTTP/1.1 307 Elsewhere\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"
+    with serving(sends(elsewhere)) as url:
+        there.moved = {"token_endpoint": url}
+        with pytest.raises(UnavailableError):
+            sign_in(there, provider(there.issuer))
 
 
 def test_a_provider_without_https_or_without_what_it_gave_us_is_not_taken() -> None:

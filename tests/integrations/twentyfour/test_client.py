@@ -92,7 +92,7 @@ def test_an_answer_that_does_not_come_in_time_leaves_open_what_was_saved(budget:
 
 def test_an_answer_without_end_is_cut_off(remote: Remote, client: SoapClient) -> None:
     remote.answers[READ] = [sends(b" " * (MAX_RESPONSE_BYTES + 1))]
-    assert error_of(client, READ).error_code == "unreadable"
+    assert error_of(client, READ).error_code == "too_large"
 
 
 @pytest.mark.parametrize(

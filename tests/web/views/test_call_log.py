@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.views.call_log import formatted
+from web.views.call_log import MAX_LENGTH, formatted
 
 
 def test_each_element_of_xml_has_a_line_with_its_text() -> None:
@@ -44,6 +44,12 @@ def test_any_other_text_stays_as_it_is(text: str) -> None:
 
 def test_a_text_that_was_cut_off_is_laid_out_as_far_as_it_goes() -> None:
     assert formatted('{"a": [1, "b … (9000 in all)') == '{\n  "a": [\n    1,\n    "b … (9000 in all)'
+
+
+@pytest.mark.parametrize("text", ["[" * 8000, "<a>" * 2600, '{"a":' * 1600, "[" * 20 + "1," * 3990])
+def test_a_text_that_is_nested_deeply_makes_no_page_of_megabytes(text: str) -> None:
+    assert len(formatted(text)) <= MAX_LENGTH
+    assert formatted(text).startswith(text[:3])
 
 
 @given(st.text('<>/{}[]",:\\ ab1\n', max_size=80))

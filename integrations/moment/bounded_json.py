@@ -1,0 +1,47 @@
+"""JSON as Moment sends it, read within limits: in memory a value takes up to a hundred times its bytes."""
+
+import json
+from decimal import Decimal
+
+MAX_VALUES = 500_000
+"""Values of an answer; a page of a hundred invoices with a hundred lines each has fewer."""
+
+MAX_DEPTH = 50
+"""Lists and objects within each other."""
+
+
+class TooManyValuesError(ValueError):
+    """There are more than :data:`MAX_VALUES`."""
+
+
+class TooDeepError(ValueError):
+    """They are nested deeper than :data:`MAX_DEPTH`."""
+
+
+def parse(body: bytes) -> object:
+    """Read numbers exactly. Raises ValueError for what is not JSON, or beyond a limit."""
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:  # each value comes after one of these
+        raise TooManyValuesError
+    try:
+        value = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+    except RecursionError as error:
+        raise TooDeepError from error
+    _check_depth(value)
+    return value
+
+
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner = [
+            each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)
+        ]
+        if not inner:
+            return
+        level = [each for several in inner for each in several]
+    if any(isinstance(each, dict | list) for each in level):
+        raise TooDeepError
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
