@@ -19,9 +19,10 @@ from models.database import Database
 from models.enums import EntityType, Scope
 from models.inbox import questions
 from models.inbox.job_updates import count_unfinished_from
+from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of, within
-from models.schema.tables import AuditRow, ConnectionRow, LinkRow, WebhookActivityRow
+from models.schema.tables import ConnectionRow, LinkRow, WebhookActivityRow
 
 SECRET_FIELDS = frozenset(
     name for name, field in ConnectionSettings.model_fields.items() if field.annotation is SecretStr
@@ -339,7 +340,7 @@ def _row(session: Session, connection_id: int, *, lock: bool = False) -> Connect
 
 
 def _audit(session: Session, connection_id: int, *, actor: str, what: str, now: datetime) -> None:
-    session.add(AuditRow(connection_id=connection_id, at=now, actor=actor, action=what))
+    add_entry(session, connection_id=connection_id, at=now, actor=actor, action=what)
 
 
 def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Message]:
