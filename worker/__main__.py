@@ -79,13 +79,13 @@ for command in (connections, jobs, expenses, users, doctor, restore, people, aud
 @click.option("--back-to", metavar="VERSION", help="Take it back to the one of an older release instead, say 0010")
 def migrate_(back_to: str | None) -> None:
     """Bring the database to the newest version; harmless where it is."""
-    database_url = get_container().settings.database_url
+    database_url, vault = get_container().settings.database_url, get_container().vault
     if back_to:
         click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
-        downgrade(database_url, to=back_to)
+        downgrade(database_url, vault, to=back_to)
         click.echo(f"The database is back at version {back_to}: start the older release.")
     else:
-        migrate(database_url)
+        migrate(database_url, vault)
         click.echo("The database is up to date.")
 
 

@@ -38,6 +38,9 @@ PAGE_EXPIRED = msg("The page was open for too long. Please try again.")
 OPENID_CONCURRENCY = CapacityLimiter(4)
 """Questions to the provider at once: should it be silent, notifications must not wait behind them."""
 
+COOKIE = "cookie.openid"
+"""What that which is kept meanwhile is encrypted for."""
+
 OPENID_MAX_AGE = timedelta(seconds=600)
 """How long somebody may take at the provider."""
 
@@ -77,7 +80,7 @@ async def start_openid(request: Request, container: ContainerDep) -> Response:
         return _openid_failed(request, error)
     kept |= {"next": requested_url(request), "until": (container.clock() + OPENID_MAX_AGE).isoformat()}
     response = RedirectResponse(address, status.HTTP_303_SEE_OTHER)
-    OPENID.write(request, response, container.vault.encrypt_values(kept))
+    OPENID.write(request, response, container.vault.encrypt_values(kept, COOKIE))
     return response
 
 
@@ -169,7 +172,7 @@ def _provider(container: Container) -> users_sign_in.OpenIdProvider:
 def _kept(request: Request, container: Container, state: str) -> dict[str, str]:
     """Return what the cookie keeps. Raises SignInRefusedError where they did not begin here, or too long ago."""
     try:
-        kept = container.vault.decrypt_values(OPENID.read(request))
+        kept = container.vault.decrypt_values(OPENID.read(request), COOKIE)
     except InvalidToken:
         raise users_sign_in.SignInRefusedError("They did not begin here.") from None
     if datetime.fromisoformat(kept["until"]) <= container.clock():
