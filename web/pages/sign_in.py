@@ -23,6 +23,7 @@ from web.dependencies import ContainerDep, Form, container_of, text
 from web.security.auth import Guest, GuestContext, Open, Reader
 from web.security.cookies import OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
+from web.security.proxy import client_address
 from worker.container import Container
 
 log = structlog.get_logger()
@@ -114,11 +115,6 @@ def local_url(address: str) -> str:
 
 def requested_url(request: Request) -> str:
     return local_url(request.query_params.get("next", "/"))
-
-
-def client_address(request: Request) -> str:
-    """Return where a request comes from; behind a proxy, what uvicorn believes of its headers."""
-    return request.client.host if request.client else ""
 
 
 def start_session(request: Request, user_id: int, address: str) -> Response:
