@@ -45,6 +45,8 @@ class Settings(BaseSettings):
 
     public_url: str = "http://127.0.0.1:8000"
     """Where this installation is reached: webhooks, links in mails"""
+    forwarded_allow_ips: str = ""
+    """Proxies that are believed for whom they ask: addresses or networks, comma separated; as it is for uvicorn"""
     openid_issuer: str = ""
     """OpenID provider that people may sign in by, as its issuer writes its address"""
     openid_client_id: str = ""

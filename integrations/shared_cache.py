@@ -19,8 +19,11 @@ from models.connections.vault import Vault
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 """To be raised where a value changes its shape."""
+
+PURPOSE = "cache"
+"""What values are encrypted for, with their key and the number of a member."""
 
 DROPPED_SECONDS = 900
 """How long it is known that a value was dropped, for those who were reading it then; no reading lasts longer."""
@@ -76,11 +79,12 @@ class SharedCache:
             stored = self._bytes(self._redis.get(self._key(name)))
         except RedisError:
             return None, b""
-        return self._decoded(stored, type_), stored
+        return self._decoded(stored, type_, self._key(name)), stored
 
     def store(self, name: str, value: T, type_: TypeAdapter[T], *, seen: bytes, seconds: int) -> None:
+        key = self._key(name)
         with suppress(RedisError):
-            self._store(keys=[self._key(name)], args=[seen, self._encoded(value, type_), self._ttl(seconds)])
+            self._store(keys=[key], args=[seen, self._encoded(value, type_, key), self._ttl(seconds)])
 
     def drop(self, *names: str) -> None:
         """Have values be read anew by all workers; their processes may recall them for some seconds."""
@@ -96,7 +100,7 @@ class SharedCache:
             }
             if stored.pop(COMPLETE.encode(), None) is None:
                 return None
-            members = {int(number): self._decoded(value, type_) for number, value in stored.items()}
+            members = {int(n): self._decoded(value, type_, self._key(name), int(n)) for n, value in stored.items()}
         except (RedisError, ValueError):
             return None
         whole = {number: value for number, value in sorted(members.items()) if value is not None}
@@ -104,7 +108,8 @@ class SharedCache:
 
     def store_members(self, name: str, members: Mapping[int, T], type_: TypeAdapter[T], *, seconds: int) -> None:
         """Store a whole collection, also an empty one."""
-        key, encoded = self._key(name), [(str(n), self._encoded(each, type_)) for n, each in members.items()]
+        key = self._key(name)
+        encoded = [(str(n), self._encoded(each, type_, key, n)) for n, each in members.items()]
         with suppress(RedisError), self._redis.pipeline(transaction=True) as pipeline:
             pipeline.delete(key)
             for start in range(0, len(encoded), CHUNK):
@@ -115,10 +120,11 @@ class SharedCache:
 
     def update_members(self, name: str, members: Mapping[int, T], type_: TypeAdapter[T]) -> None:
         """Store some members of a collection, if that is there."""
-        flat = [part for n, each in members.items() for part in (str(n), self._encoded(each, type_))]
+        key = self._key(name)
+        flat = [part for n, each in members.items() for part in (str(n), self._encoded(each, type_, key, n))]
         with suppress(RedisError):
             for start in range(0, len(flat), CHUNK):
-                self._update(keys=[self._key(name)], args=[COMPLETE, *flat[start : start + CHUNK]])
+                self._update(keys=[key], args=[COMPLETE, *flat[start : start + CHUNK]])
 
     def drop_members(self, name: str, numbers: Collection[int]) -> None:
         if numbers:
@@ -141,12 +147,13 @@ class SharedCache:
     def _ttl(self, seconds: int) -> int:
         return min(seconds, self._max_seconds)
 
-    def _encoded(self, value: T, type_: TypeAdapter[T]) -> str:
-        return self._vault.encrypt(type_.dump_json(value).decode())
+    def _encoded(self, value: T, type_: TypeAdapter[T], *place: object) -> str:
+        return self._vault.encrypt(type_.dump_json(value).decode(), PURPOSE, *place)
 
-    def _decoded(self, stored: bytes, type_: TypeAdapter[T]) -> T | None:
+    def _decoded(self, stored: bytes, type_: TypeAdapter[T], *place: object) -> T | None:
+        """Read a value that was stored in this place; None for one that stood in another."""
         try:
-            return type_.validate_json(self._vault.decrypt(stored.decode()))
+            return type_.validate_json(self._vault.decrypt(stored.decode(), PURPOSE, *place))
         except (InvalidToken, ValueError):  # of pydantic too
             return None
 

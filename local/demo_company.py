@@ -7,11 +7,9 @@ from typing import Protocol
 
 import requests
 from cryptography.fernet import InvalidToken
-from pydantic import SecretStr
 
 from local.stack import ACTOR, NotRunningError, Stack
 from models.connections.repository import Connections, UnknownConnectionError
-from models.connections.vault import Vault
 from models.enums import EntityType
 
 NAME = "Demo AS"
@@ -60,9 +58,8 @@ def connect(system: System, *, address: str = "") -> str:
 
 def new_address(stack: Stack, *, now: datetime) -> str:
     """Give the webhook a new address, as nobody knows the one of an earlier start; empty where there is none."""
-    vault = Vault([SecretStr(key) for key in stack.environment["SECRET_KEYS"].split(",")])
     with closing(stack.database()) as database:
-        connections = Connections(database, vault)
+        connections = Connections(database, stack.vault())
         try:
             token = connections.new_token(connections.get_by_name(NAME).id, actor=ACTOR, now=now)
         except UnknownConnectionError:

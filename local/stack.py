@@ -12,12 +12,13 @@ from http import HTTPStatus
 from pathlib import Path
 
 import requests
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr, ValidationError
 
 from config.settings import Settings
 from local import servers
 from local.processes import ROOT, Child, Log, Process, commands
+from models.connections.vault import Vault
 from models.database import Database, migrate
 
 USUAL_PORTS = {"web": 8000, "flower": 5555, "moment": 8101, "twentyfour": 8102, "mail": 8103, "smtp": 8104}
@@ -89,6 +90,10 @@ class Stack:
         """Open the database, for one at a time; whoever opens it closes it."""
         return Database(SecretStr(self.environment["DATABASE_URL"]), pool_size=1)
 
+    def vault(self) -> Vault:
+        """Give what opens what is encrypted in it."""
+        return Vault([SecretStr(key) for key in self.environment["SECRET_KEYS"].split(",")])
+
     def command(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
         """Run a command of the integration, as a person would, and return its output.
 
@@ -133,7 +138,10 @@ class Stack:
 
     def _start_processes(self, until_the_end: ExitStack) -> None:
         self._log("local", "Bringing the database up to date ...")
-        migrate(SecretStr(self.environment["DATABASE_URL"]))
+        try:
+            migrate(SecretStr(self.environment["DATABASE_URL"]), self.vault())
+        except InvalidToken:
+            raise NotRunningError("None of the SECRET_KEYS opens what was encrypted.") from None
         if self.plan.environ.get("RESTORED") == "1":
             self._log("restore", self.command("restore").strip())
         lines = self.command_lines()

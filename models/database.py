@@ -34,6 +34,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
+from models.connections.vault import Vault
+
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
 
@@ -194,18 +196,22 @@ def _ask_where_something_waits(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
-def migrate(url: SecretStr) -> None:
-    """Bring the tables to the newest version; harmless where they are, and safe when several processes try."""
-    command.upgrade(_migrations(url), "head")
+def migrate(url: SecretStr, vault: Vault | None = None) -> None:
+    """Bring the tables to the newest version; harmless where they are, and safe when several processes try.
+
+    The vault is what opens the secrets of connections; a database without any needs none. Raises InvalidToken
+    where it opens them not, and nothing was changed.
+    """
+    command.upgrade(_migrations(url, vault), "head")
 
 
-def downgrade(url: SecretStr, *, to: str) -> None:
+def downgrade(url: SecretStr, vault: Vault | None = None, *, to: str) -> None:
     """Take the tables back to an older version, such as ``0010``, and forget what only newer ones hold.
 
-    Raises NoDowngradeError where there is no such version, or it is not older.
+    Raises NoDowngradeError where there is no such version, or it is not older, and else as :func:`migrate` does.
     """
     try:
-        command.downgrade(_migrations(url), to)
+        command.downgrade(_migrations(url, vault), to)
     except CommandError as error:
         raise NoDowngradeError(f"There is no way back to version {to} of the database.") from error
 
@@ -226,8 +232,8 @@ def _older_versions() -> frozenset[str]:
     return frozenset(script.revision for script in scripts.walk_revisions()) - set(scripts.get_heads())
 
 
-def _migrations(url: SecretStr) -> Config:
+def _migrations(url: SecretStr, vault: Vault | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", MIGRATIONS)
-    config.attributes["address"] = _engine_url(url)
+    config.attributes["address"], config.attributes["vault"] = _engine_url(url), vault
     return config

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import structlog
@@ -67,10 +67,16 @@ def installed(environ: Mapping[str, str]) -> Iterator[Container]:
 @contextmanager
 def own_logging() -> Iterator[None]:
     """Let a process configure its logging here, and undo it."""
-    root = logging.getLogger()
+    root, configure = logging.getLogger(), structlog.configure
     before, level = list(root.handlers), root.level
+
+    def configure_for_now(**options: Any) -> None:
+        configure(**options | {"cache_logger_on_first_use": False})
+
     try:
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(structlog, "configure", configure_for_now)
+            yield
     finally:
         root.handlers[:], root.level = before, level
         structlog.reset_defaults()

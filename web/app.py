@@ -3,6 +3,7 @@
 import gc
 from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
@@ -21,8 +22,11 @@ from web.pages import (
     sign_in,
     users,
 )
+from web.security.cookies import is_https
 from web.security.headers import SecureApp
 from worker.container import get_container
+
+log = structlog.get_logger()
 
 ROUTERS = (
     webhooks.router,
@@ -44,6 +48,8 @@ ROUTERS = (
 def create_app() -> FastAPI:
     container = get_container()
     configure(container.settings.log_format, level=container.settings.log_level)
+    if is_https(container) and not container.settings.forwarded_allow_ips:
+        log.warning("proxy_not_named", public_url=container.settings.public_url)
     app = SecureApp(container)
     for router in ROUTERS:
         app.include_router(router)

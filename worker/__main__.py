@@ -1,5 +1,6 @@
 """The command line: ``python -m worker``."""
 
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -7,6 +8,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
+from config.logging import configure
+from config.settings import Settings
 from models.admin.erasure import JobsRunningError
 from models.connections.repository import CompanyTakenError, NameTakenError, UnknownConnectionError
 from models.database import (
@@ -20,6 +23,7 @@ from models.users.repository import UnknownUserError
 from sync.errors import SyncError
 from worker import heartbeat
 from worker.celery_app import app
+from worker.cli.audit import audit
 from worker.cli.backfill import backfill
 from worker.cli.connections import connections
 from worker.cli.doctor import doctor
@@ -67,7 +71,7 @@ def main() -> None:
 
 for command in (match_, backfill, erase):
     connections.add_command(command)
-for command in (connections, jobs, expenses, users, doctor, restore, people, reconcile):
+for command in (connections, jobs, expenses, users, doctor, restore, people, audit, reconcile):
     main.add_command(command)
 
 
@@ -75,13 +79,13 @@ for command in (connections, jobs, expenses, users, doctor, restore, people, rec
 @click.option("--back-to", metavar="VERSION", help="Take it back to the one of an older release instead, say 0010")
 def migrate_(back_to: str | None) -> None:
     """Bring the database to the newest version; harmless where it is."""
-    database_url = get_container().settings.database_url
+    database_url, vault = get_container().settings.database_url, get_container().vault
     if back_to:
         click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
-        downgrade(database_url, to=back_to)
+        downgrade(database_url, vault, to=back_to)
         click.echo(f"The database is back at version {back_to}: start the older release.")
     else:
-        migrate(database_url)
+        migrate(database_url, vault)
         click.echo("The database is up to date.")
 
 
@@ -118,4 +122,7 @@ def rotate() -> None:
 
 
 if __name__ == "__main__":
+    with suppress(ValidationError):  # the command says which settings are wrong, if it needs any
+        settings = Settings()
+        configure(settings.log_format, level=settings.log_level)
     main(prog_name="python -m worker")

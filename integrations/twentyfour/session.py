@@ -29,6 +29,7 @@ from sync.records import Identity
 from sync.rules.identities import choose_identity
 
 SESSION_ID = re.compile(r"[!-:<-~]{1,500}")  # what may stand in a cookie; it goes along with each call
+PREFIX = "twentyfour:session:2"  # to be raised where values change, as two versions may run beside each other
 SESSION_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
 FORGETTING_SECONDS = 2  # so long a page waits for a login in flight, which is looked at again when it is made
 REFUSAL_SECONDS = 60  # a password that was just refused is not sent again by the workers that wait
@@ -68,21 +69,21 @@ class SessionStore:
         self._login_seconds = login_seconds
 
     def name_of(self, *credentials: str) -> str:
-        return f"twentyfour:session:{self._vault.keyed_hash(*credentials)}"
+        return f"{PREFIX}:{self._vault.keyed_hash(*credentials)}"
 
     @_redis_needed()
     def get(self, name: str) -> str:
         """Read a session id, empty where there is none."""
         stored = self._redis.get(name)
         try:
-            return self._vault.decrypt(stored.decode() if isinstance(stored, bytes) else str(stored or ""))
+            return self._vault.decrypt(stored.decode() if isinstance(stored, bytes) else "", PREFIX, name)
         except InvalidToken:
             return ""  # nothing there, or encrypted with a key that is gone
 
     @_redis_needed()
     def put(self, name: str, value: str) -> None:
         """Keep a session id, or another value, encrypted."""
-        self._redis.set(name, self._vault.encrypt(value), ex=SESSION_SECONDS)
+        self._redis.set(name, self._vault.encrypt(value, PREFIX, name), ex=SESSION_SECONDS)
 
     @_redis_needed()
     def renew(self, name: str, *, expired: str, log_in: Callable[[], str], keeps: Callable[[str], bool]) -> str:

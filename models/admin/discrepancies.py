@@ -13,8 +13,9 @@ from models.database import Database
 from models.enums import EntityType, Lane, Record
 from models.inbox.job_updates import changed_by, concerns, fresh
 from models.inbox.transitions import Event
+from models.schema.audit_entries import add_entry
 from models.schema.statements import link_of, made_of, of_lane, upsert
-from models.schema.tables import AcceptanceRow, AuditRow, LinkRow, SyncJobRow
+from models.schema.tables import AcceptanceRow, LinkRow, SyncJobRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def resend(  # noqa: PLR0913 - all by name
             return ActionResult(0)
         session.execute(delete(LinkRow).where(linked))
         what = msg("Sent by the comparison of the books: {record}", record=name)
-        session.add(AuditRow(connection_id=connection_id, job_id=job_id, at=now, actor=actor, action=what))
+        add_entry(session, connection_id=connection_id, job_id=job_id, at=now, actor=actor, action=what)
     return ActionResult(1, frozenset({lane}))
 
 
@@ -68,7 +69,7 @@ def accept(database: Database, connection_id: int, key: str, acceptance: Accepta
     what = msg("Accepted a difference in the books: {record} ({why})", record=name, why=acceptance.why)
     with database.transaction() as session:
         session.execute(put)
-        session.add(AuditRow(connection_id=connection_id, at=acceptance.at, actor=acceptance.actor, action=what))
+        add_entry(session, connection_id=connection_id, at=acceptance.at, actor=acceptance.actor, action=what)
 
 
 def accepted(database: Database, connection_id: int) -> Mapping[str, Acceptance]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningDelete
 
 from i18n.messages import as_json, from_json, msg
 from models.admin import personal_data
@@ -18,6 +19,7 @@ from models.admin.personal_data import REDACTED, Person, PersonalDataMatch
 from models.database import Database
 from models.enums import EntityType, Record
 from models.inbox import files
+from models.schema.audit_entries import add_entry, allow_erasure, allow_redaction
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.search_terms import search_terms
 from models.schema.statements import link_of
@@ -68,15 +70,16 @@ def erase_connection(database: Database, connection_id: int, *, actor: str, now:
         )
     some = select(SyncJobRow.id).where(SyncJobRow.connection_id == connection_id).limit(BATCH_SIZE)
     erase_some = delete(SyncJobRow).where(SyncJobRow.id.in_(some)).returning(SyncJobRow.id)
-    while database.scalars(erase_some):
+    while _erase_some(database, connection_id, erase_some):
         pass
     with database.transaction() as session:
+        allow_erasure(session, connection_id)
         row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
         blind = session.scalars(_users_of_only(connection_id)).all()
         session.delete(row)
         _forget_name(session, row.name)
         what = msg("erased connection {number} and all that was kept of it", number=connection_id)
-        session.add(AuditRow(connection_id=None, at=now, actor=actor, action=what))
+        add_entry(session, at=now, actor=actor, action=what)
     return blind
 
 
@@ -93,8 +96,15 @@ def erase_person(database: Database, person: Person, *, actor: str, now: datetim
             _redact(database, trace, person)
             count += 1
     what = msg("erased a person from {count} texts", count=count)
-    database.execute(insert(AuditRow).values(at=now, actor=actor, action=what))
+    with database.transaction() as session:
+        add_entry(session, at=now, actor=actor, action=what)
     return ErasureResult(count, left)
+
+
+def _erase_some(database: Database, connection_id: int, statement: ReturningDelete[int]) -> bool:
+    with database.transaction() as session:
+        allow_erasure(session, connection_id)
+        return bool(session.scalars(statement).all())
 
 
 def _forget_name(session: Session, name: str) -> None:
@@ -102,6 +112,7 @@ def _forget_name(session: Session, name: str) -> None:
     if len(name) < personal_data.MIN_NAME_LENGTH:
         return
     company = Person([name])
+    allow_redaction(session)
     for line in session.scalars(select(AuditRow).where(AuditRow.connection_id.is_(None))):
         line.action = from_json(company.redacted(as_json(line.action)))
 
@@ -132,6 +143,7 @@ def _redact(database: Database, trace: PersonalDataMatch, person: Person) -> Non
 def _write(session: Session, trace: PersonalDataMatch, value: Any) -> None:  # noqa: ANN401 - text, or what JSON holds
     table = Base.metadata.tables[trace.table]
     plain = f"{trace.table}.{trace.column}" in personal_data.NAMING_COLUMNS
+    allow_redaction(session)
     written = value if plain else literal(value, JSONB)
     session.execute(update(table).where(_is(trace)).values({trace.column: written}))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, false, func, insert, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, false, func, select, true
 from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
@@ -17,6 +17,7 @@ from models.inbox import circuit_breaker, dependencies, links, questions
 from models.inbox.job_updates import concerns, update_by
 from models.inbox.transitions import TABLE, Event
 from models.pagination import Key, Page, following, paged
+from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
 from models.schema.statements import job_of, made_of
 from models.schema.tables import AttemptRow, AuditRow, MatchQuestionRow, SyncJobRow
@@ -209,8 +210,8 @@ def apply_event(
     if event is Event.RETRIED:
         noted = MatchQuestionRow.job_id.in_(ids), questions.noted_as_saved_elsewhere()
         session.execute(delete(MatchQuestionRow).where(*noted))
-    if rows:
-        session.execute(insert(AuditRow), [audit_entry(row, deed) for row in rows])
+    for row in rows:
+        add_entry(session, **audit_entry(row, deed))
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from i18n.messages import Message, msg
@@ -13,9 +13,10 @@ from models.database import Database
 from models.enums import EntityType, JobState, Lane, Record, titled
 from models.inbox.job_updates import update_by
 from models.inbox.transitions import Event
+from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
 from models.schema.statements import job_of, upsert
-from models.schema.tables import AuditRow, MatchQuestionRow, SyncJobRow
+from models.schema.tables import MatchQuestionRow, SyncJobRow
 
 NEW = "new"
 """The answer that it is none of the candidates."""
@@ -82,7 +83,7 @@ def answer(database: Database, job_id: int, choice: str, *, actor: str, now: dat
         session.execute(update_by(Event.ANSWERED, now=now).where(SyncJobRow.id == job_id))
         entity_type = EntityType(job.entity_type)
         deed = JobAction(at=now, actor=actor, action=answer_text(entity_type, choice))
-        session.execute(insert(AuditRow).values(audit_entry(job, deed)))
+        add_entry(session, **audit_entry(job, deed))
         return ActionResult(1, frozenset({Lane(job.connection_id, entity_type)}))
 
 

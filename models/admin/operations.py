@@ -20,6 +20,9 @@ from models.schema.tables import ConnectionRow, OperationRow
 OperationResult = dict[str, Any]
 """What JSON can hold; sentences are in it as :func:`i18n.messages.as_json` has them."""
 
+PURPOSE = "operations.secrets"
+"""What is typed is encrypted for, with the ids of the connection and of the operation."""
+
 WORTHWHILE = timedelta(hours=1)
 """How long somebody may still wait for an answer."""
 
@@ -122,8 +125,9 @@ class Operations:
             if row is None:
                 row = OperationRow(connection_id=connection_id, type=type_, actor=actor)
                 session.add(row)
-            row.requested_at, row.secrets = now, self._vault.encrypt_values(asked) if asked else None
+            row.requested_at = now
             session.flush()
+            row.secrets = self._locked(row, asked) if asked else None
             return row.id
 
     def request_once(
@@ -155,8 +159,9 @@ class Operations:
                     return before.id
                 if "report" in before.result or again is None or before.requested_at >= again:
                     return None
-            row.secrets = self._vault.encrypt_values({**input_, AGAIN: "yes"} if before else input_)
             session.add(row)
+            session.flush()
+            row.secrets = self._locked(row, {**input_, AGAIN: "yes"} if before else input_)
         return row.id
 
     def get(self, operation_id: int) -> Operation | None:
@@ -245,7 +250,7 @@ class Operations:
         typed = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
         with self._database.transaction() as session:
             for row in session.scalars(typed.with_for_update()):
-                row.secrets = self._vault.encrypt(self._vault.decrypt(row.secrets or ""))
+                row.secrets = self._locked(row, self._opened(row))
 
     def delete_old(self, *, before: datetime) -> None:
         self._database.execute(delete(OperationRow).where(OperationRow.requested_at < before))
@@ -258,5 +263,11 @@ class Operations:
     def _read(self, row: OperationRow) -> Operation:
         typed = (row.result or {}).get("input", {})
         if row.secrets is not None:
-            typed = self._vault.decrypt_values(row.secrets)
+            typed = self._opened(row)
         return made_of(Operation, row, type=OperationType(row.type), input=typed)
+
+    def _locked(self, row: OperationRow, typed: Mapping[str, str]) -> str:
+        return self._vault.encrypt_values(typed, PURPOSE, row.connection_id, row.id)
+
+    def _opened(self, row: OperationRow) -> dict[str, str]:
+        return self._vault.decrypt_values(row.secrets or "", PURPOSE, row.connection_id, row.id)

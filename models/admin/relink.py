@@ -13,9 +13,10 @@ from models.enums import EntityType, JobState, Lane, Record, titled
 from models.inbox import circuit_breaker, links
 from models.inbox.links import LinkTakenError
 from models.inbox.transitions import Event
+from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
 from models.schema.statements import job_of, of_lane
-from models.schema.tables import AuditRow, LinkRow, MatchQuestionRow, SyncJobRow
+from models.schema.tables import LinkRow, MatchQuestionRow, SyncJobRow
 
 TYPES = frozenset({EntityType.CUSTOMER, EntityType.PROJECT})
 """What can be linked anew; the link of an invoice or an expense keeps it from being brought twice."""
@@ -45,8 +46,8 @@ def relink(database: Database, job_id: int, number: str, *, actor: str, now: dat
             session.execute(insert(MatchQuestionRow).values(said))
             name = job.title or record.name
             deed = msg("{record} is to be number {number} in 24SevenOffice", record=name, number=number)
-            told = {"connection_id": job.connection_id, "job_id": job_id, "at": now, "actor": actor}
-            session.execute(insert(AuditRow).values(**told, action=deed))
+            of_job = {"connection_id": job.connection_id, "job_id": job_id}
+            add_entry(session, **of_job, at=now, actor=actor, action=deed)
         again = JobAction(now, actor, msg("Try again"))
         retried = job_actions.apply_event(session, free, Event.RETRIED, again, {"dismissal_reason": ""})
     circuit_breaker.end_open_period(database, {job.connection_id}, now=now)

@@ -8,8 +8,9 @@ from i18n.messages import msg
 from models.admin.erasure import JobsRunningError
 from models.database import Database
 from models.inbox import links, questions, restore
+from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.tables import AuditRow, ConnectionRow, LaneRow
+from models.schema.tables import ConnectionRow, LaneRow
 
 
 def unlink(database: Database, connection_id: int, *, actor: str, now: datetime) -> int:
@@ -29,5 +30,5 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
         restore.doubt(session, [connection_id], now=now)
         questions.void_all(session, connection_id, now=now)
         what = msg("set {count} links aside", count=count)
-        session.add(AuditRow(connection_id=connection_id, at=now, actor=actor, action=what))
+        add_entry(session, connection_id=connection_id, at=now, actor=actor, action=what)
     return count

@@ -19,13 +19,17 @@ from models.database import Database
 from models.enums import EntityType, Scope
 from models.inbox import questions
 from models.inbox.job_updates import count_unfinished_from
+from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of, within
-from models.schema.tables import AuditRow, ConnectionRow, LinkRow, WebhookActivityRow
+from models.schema.tables import ConnectionRow, LinkRow, WebhookActivityRow
 
 SECRET_FIELDS = frozenset(
     name for name, field in ConnectionSettings.model_fields.items() if field.annotation is SecretStr
 )
+
+PURPOSE = "connections.secrets"
+"""What the secrets of a connection are encrypted for, with its id."""
 
 NOT_STARTED = msg("It has not been started yet.")
 """Why a connection is paused that was added to be looked through before anything travels."""
@@ -136,11 +140,12 @@ class Connections:
         token = secrets.token_urlsafe(24)
         row = ConnectionRow(name=name, token_hash=hash_token(token), created_at=now, updated_at=now)
         row.paused_because, row.paused_by = ("", "") if started else (NOT_STARTED, actor)
-        self._fill(row, settings)
+        row.settings, row.secrets = _plain(settings), ""
         try:
             with self._database.transaction() as session:
                 session.add(row)
                 session.flush()
+                row.secrets = self._locked(row.id, settings)
                 _audit(session, row.id, actor=actor, what=msg("added"), now=now)
         except IntegrityError as error:
             if ONE_COMPANY in str(error.orig):
@@ -195,7 +200,7 @@ class Connections:
             before = self._from_row(row).settings
             after = ConnectionSettings.model_validate({**_open(self._vault, row), **values})
             _lead_elsewhere(session, row, before, after, same_client=same_client, now=now)
-            self._fill(row, after)
+            row.settings, row.secrets = _plain(after), self._locked(row.id, after)
             row.shares_company = row.shares_company and before.moment_company == after.moment_company
             _refuse_taken_company(session)
             row.updated_at = now
@@ -241,13 +246,13 @@ class Connections:
             every = select(ConnectionRow).order_by(ConnectionRow.id).with_for_update(key_share=True)
             rows = session.scalars(every).all()
             for row in rows:
-                row.secrets = self._vault.encrypt_values(self._vault.decrypt_values(row.secrets))
+                secrets_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.id)
+                row.secrets = self._vault.encrypt_values(secrets_, PURPOSE, row.id)
         return len(rows)
 
-    def _fill(self, row: ConnectionRow, settings: ConnectionSettings) -> None:
-        values = settings.model_dump(mode="json", exclude=set(SECRET_FIELDS))
+    def _locked(self, connection_id: int, settings: ConnectionSettings) -> str:
         hidden = {name: getattr(settings, name).get_secret_value() for name in SECRET_FIELDS}
-        row.settings, row.secrets = values, self._vault.encrypt_values(hidden)
+        return self._vault.encrypt_values(hidden, PURPOSE, connection_id)
 
     def _from_row(self, row: ConnectionRow) -> Connection:
         return made_of(Connection, row, settings=self._settings(row))
@@ -330,8 +335,12 @@ def _lead_elsewhere(
     questions.void_all(session, row.id, now=now)
 
 
+def _plain(settings: ConnectionSettings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude=set(SECRET_FIELDS))
+
+
 def _open(vault: Vault, row: ConnectionRow) -> dict[str, Any]:
-    return {**row.settings, **vault.decrypt_values(row.secrets)}
+    return {**row.settings, **vault.decrypt_values(row.secrets, PURPOSE, row.id)}
 
 
 def _row(session: Session, connection_id: int, *, lock: bool = False) -> ConnectionRow:
@@ -342,7 +351,7 @@ def _row(session: Session, connection_id: int, *, lock: bool = False) -> Connect
 
 
 def _audit(session: Session, connection_id: int, *, actor: str, what: str, now: datetime) -> None:
-    session.add(AuditRow(connection_id=connection_id, at=now, actor=actor, action=what))
+    add_entry(session, connection_id=connection_id, at=now, actor=actor, action=what)
 
 
 def _differences(before: ConnectionSettings, after: ConnectionSettings) -> Iterator[Message]:

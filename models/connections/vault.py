@@ -1,15 +1,18 @@
 """Secrets at rest: tokens hashed, the rest encrypted with the newest key and readable with every one still given.
 
+What is encrypted is bound to what it is for and to its row: anywhere else it is refused like something damaged.
 The newest key also hashes what nobody may guess from a name.
 """
 
 import hashlib
 import hmac
 import json
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from pydantic import SecretStr
 
 
@@ -18,27 +21,51 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+BOUND = "v2:"
+"""What the encrypted begins with; without it, it was encrypted before version 0026 and could stand anywhere."""
+
+
 class Vault:
-    """Encrypts with the first of several Fernet keys, decrypts what any of them did, else raises InvalidToken."""
+    """Encrypts with the first of several Fernet keys, decrypts what any of them did, else raises InvalidToken.
+
+    ``purpose`` says what a value is, such as its table and column, and ``place`` where, such as the id of its row.
+    They are no secret, and each pair of them has keys of its own.
+    """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
-        self._fernet = MultiFernet([Fernet(key.get_secret_value()) for key in keys])
-        newest = urlsafe_b64decode(keys[0].get_secret_value())
-        self._hash_key = hmac.digest(newest, b"keyed hash", "sha256")  # apart from what Fernet signs with
+        self._unbound = MultiFernet([Fernet(key.get_secret_value()) for key in keys])
+        self._keys = [urlsafe_b64decode(key.get_secret_value()) for key in keys]
+        self._hash_key = hmac.digest(self._keys[0], b"keyed hash", "sha256")  # apart from what Fernet signs with
 
-    def encrypt(self, text: str) -> str:
-        return self._fernet.encrypt(text.encode()).decode()
+    def encrypt(self, text: str, purpose: str, *place: object) -> str:
+        return BOUND + self._fernet(purpose, *place).encrypt(text.encode()).decode()
 
-    def decrypt(self, locked: str) -> str:
-        return self._fernet.decrypt(locked.encode()).decode()
+    def decrypt(self, locked: str, purpose: str, *place: object) -> str:
+        """Decrypt what was encrypted for the same purpose and place. Raises InvalidToken."""
+        if not locked.startswith(BOUND):
+            raise InvalidToken
+        return self._fernet(purpose, *place).decrypt(locked.removeprefix(BOUND).encode()).decode()
+
+    def bind(self, locked: str, purpose: str, *place: object) -> str:
+        """Encrypt anew what stood in this place before version 0026. Raises InvalidToken."""
+        return self.encrypt(self._unbound.decrypt(locked.encode()).decode(), purpose, *place)
+
+    def unbind(self, locked: str, purpose: str, *place: object) -> str:
+        """Encrypt as versions before 0026 read it. Raises InvalidToken."""
+        return self._unbound.encrypt(self.decrypt(locked, purpose, *place).encode()).decode()
 
     def keyed_hash(self, *texts: str) -> str:
         """Hash texts with the newest key: without it nobody can try out what they might be."""
         return hmac.digest(self._hash_key, json.dumps(texts).encode(), "sha256").hex()
 
-    def encrypt_values(self, values: Mapping[str, str]) -> str:
-        return self.encrypt(json.dumps(dict(values)))
+    def encrypt_values(self, values: Mapping[str, str], purpose: str, *place: object) -> str:
+        return self.encrypt(json.dumps(dict(values)), purpose, *place)
 
-    def decrypt_values(self, locked: str) -> dict[str, str]:
-        values: dict[str, str] = json.loads(self.decrypt(locked))
+    def decrypt_values(self, locked: str, purpose: str, *place: object) -> dict[str, str]:
+        values: dict[str, str] = json.loads(self.decrypt(locked, purpose, *place))
         return values
+
+    def _fernet(self, purpose: str, *place: object) -> MultiFernet:
+        info = json.dumps(["encryption", purpose, *map(str, place)]).encode()
+        derived = (HKDFExpand(SHA256(), length=32, info=info).derive(key) for key in self._keys)
+        return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in derived])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, and_, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upserting
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from i18n.messages import Message, msg
 from models.database import Database
 from models.enums import EntityType, Lane, Record
+from models.schema.audit_entries import add_entry
 from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
-from models.schema.tables import AuditRow, ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
+from models.schema.tables import ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
 RESUMED = "resumed"
 """In place of a fingerprint: a former link that holds again, if what it leads to is still there."""
@@ -117,8 +118,8 @@ def release(
         number=remote_id,
         why=because,
     )
-    told = {"connection_id": connection_id, "job_id": job and job.id, "at": now, "actor": actor}
-    session.execute(insert(AuditRow).values(**told, action=deed))
+    job_id = job.id if job else None
+    add_entry(session, connection_id=connection_id, job_id=job_id, at=now, actor=actor, action=deed)
 
 
 def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:

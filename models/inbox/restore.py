@@ -17,10 +17,10 @@ from models.database import Database
 from models.enums import EntityType
 from models.inbox.job_updates import concerns, update_by
 from models.inbox.transitions import Event
+from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
 from models.schema.tables import (
     AlertRow,
-    AuditRow,
     ConnectionRow,
     CursorRow,
     LaneRow,
@@ -84,7 +84,7 @@ def mark_restored(
         if connection_ids is None:
             _end_sessions_and_skip_ids(session)
         marked = doubt(session, found, now=now)
-        session.add(AuditRow(at=now, actor=actor, action=msg("told the bridge that a backup was restored")))
+        add_entry(session, at=now, actor=actor, action=msg("told the bridge that a backup was restored"))
     return marked
 
 

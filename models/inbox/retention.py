@@ -1,11 +1,15 @@
 """What has been kept long enough is dropped, a slice at a time, so that the first time takes no lock for long."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import ColumnElement, and_, delete, exists, select
+from sqlalchemy.orm import Session
 
 from models.database import Database
 from models.enums import EntityType, JobState
+from models.schema.audit_entries import allow_deletion
 from models.schema.tables import AlertRow, AttemptRow, AuditRow, SyncJobRow
 
 RetainedRow = type[AlertRow | AttemptRow | AuditRow | SyncJobRow]
@@ -25,7 +29,8 @@ def delete_alerts(database: Database, *, before: datetime) -> int:
 
 
 def delete_audit_entries(database: Database, *, before: datetime) -> int:
-    return _delete_in_batches(database, AuditRow, AuditRow.at < before)
+    allow = partial(allow_deletion, before=before)
+    return _delete_in_batches(database, AuditRow, AuditRow.at < before, allow=allow)
 
 
 def delete_done_jobs(database: Database, *, before: datetime) -> int:
@@ -43,13 +48,21 @@ def delete_done_jobs(database: Database, *, before: datetime) -> int:
     return _delete_in_batches(database, SyncJobRow, and_(SyncJobRow.state == JobState.DONE, old, ~touched))
 
 
-def _delete_in_batches(database: Database, table: RetainedRow, old: ColumnElement[bool]) -> int:
+def _delete_in_batches(
+    database: Database,
+    table: RetainedRow,
+    old: ColumnElement[bool],
+    *,
+    allow: Callable[[Session], None] = lambda _: None,
+) -> int:
     """Drop rows until there are no more, and return how many; one somebody writes to is left to the next time."""
     ids, dropped, last = select(table.id).where(old).limit(BATCH_SIZE), 0, BATCH_SIZE
     while last == BATCH_SIZE:
         with database.transaction() as session:
+            allow(session)
             found = session.scalars(ids.with_for_update(skip_locked=True)).all()
-            session.execute(delete(table).where(table.id.in_(found)))
+            # once more, as somebody may just have done something about a job, which keeps it
+            session.execute(delete(table).where(table.id.in_(found), old))
         last = len(found)
         dropped += last
     return dropped

@@ -14,7 +14,8 @@ from i18n.catalog import Language
 from i18n.messages import msg
 from models.database import Database
 from models.enums import Role, Scope
-from models.schema.tables import AuditRow, ConnectionRow, GrantRow, SessionRow, UserRow
+from models.schema.audit_entries import add_entry
+from models.schema.tables import ConnectionRow, GrantRow, SessionRow, UserRow
 from models.users import passwords
 from models.users.passwords import InvalidInputError
 
@@ -251,4 +252,4 @@ def _user(row: UserRow, scope: Scope) -> User:
 
 
 def _note(session: Session, what: str, *, actor: str, now: datetime) -> None:
-    session.add(AuditRow(connection_id=None, at=now, actor=actor, action=what))
+    add_entry(session, at=now, actor=actor, action=what)

@@ -22,7 +22,7 @@ SUBNET_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who tries to sign in: the account that they name, and the address that they come from."""
+    """Who tries to sign in: the account that they name, and the address that they come from; empty if unknown."""
 
     email: str
     address: str
@@ -40,6 +40,7 @@ def caller(email: str, address: str) -> Caller:
 def record_attempt(database: Database, caller: Caller, *, now: datetime) -> None:
     """Count a sign-in as refused before it is tried, so that many at once do not slip through.
 
+    All whose address is unknown are not kept out together, but only of one account.
     Raises TooManySignInsError for one that is not to be tried. It does not count: the door opens again by itself.
     """
     of_account, of_address = FailedSignInRow.email == caller.email, FailedSignInRow.address == caller.address
@@ -52,7 +53,7 @@ def record_attempt(database: Database, caller: Caller, *, now: datetime) -> None
         both, address, account = session.execute(counts).one()
         if (
             both >= MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
-            or address >= MAX_FAILURES_PER_ADDRESS
+            or (caller.address and address >= MAX_FAILURES_PER_ADDRESS)
             or account >= MAX_FAILURES_PER_ACCOUNT
         ):
             raise TooManySignInsError

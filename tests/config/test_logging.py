@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from config.logging import configure
+from models.connections.vault import Vault
 from models.database import Database
 from models.schema.tables import UserRow
 from tests.factories import NOW
@@ -56,7 +57,7 @@ def test_a_field_with_a_telling_name_is_masked(name: str, capsys: pytest.Capture
 
 def test_what_looks_like_a_secret_is_masked_wherever_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
     log = Log(capsys)
-    locked = Fernet(Fernet.generate_key()).encrypt(b"hunter2").decode()
+    locked = Vault([SecretStr(Fernet.generate_key().decode())]).encrypt("hunter2", "connections.secrets", 17)
     logger = structlog.get_logger()
     logger.info("stored", value=f"row {locked}", key=SecretStr("hunter2"))
     logger.info(
@@ -64,7 +65,7 @@ def test_what_looks_like_a_secret_is_masked_wherever_it_stands(capsys: pytest.Ca
     )
     logger.info("called", path="/webhooks/moment/8f7Gs-_k3?x=1")
     stored, connected, called = log.events()
-    assert (stored["value"], stored["key"]) == ("row ***", "***")
+    assert (stored["value"], stored["key"]) == ("row v2:***", "***")
     assert (connected["to"], connected["database"]) == (
         "redis://***@127.0.0.1:6379/0",
         "postgresql://***@db/bridge",

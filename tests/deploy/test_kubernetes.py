@@ -31,7 +31,7 @@ LISTED: Manifest = yaml.safe_load((BASE / "kustomization.yaml").read_text())
 MANIFESTS: list[Manifest] = [
     manifest for name in LISTED["resources"] for manifest in yaml.safe_load_all((BASE / name).read_text())
 ]
-OTHERS = {"FLOWER_BASIC_AUTH": "flower", "FORWARDED_ALLOW_IPS": "uvicorn"}
+OTHERS = {"FLOWER_BASIC_AUTH": "flower"}
 """What the processes are told that is no setting of ours, and whose it is."""
 
 HERE = commands(host="0.0.0.0", web_port=8000, flower_port=5555, schedule=Path("/tmp/beat"))  # noqa: S104, S108 - within a container

@@ -11,7 +11,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from integrations.shared_cache import SharedCache
+from integrations.shared_cache import PURPOSE, SharedCache
 from models.connections.vault import Vault
 from sync.records import Company, FiscalYear
 
@@ -71,10 +71,24 @@ def test_a_damaged_value_is_read_anew_and_replaced(
     damaged = damaged.replace("25", "a quarter") if encrypted else damaged
     store(cache)
     (key,) = redis.scan_iter()
-    redis.set(key, VAULT.encrypt(damaged) if encrypted else damaged)
+    redis.set(key, VAULT.encrypt(damaged, PURPOSE, key.decode()) if encrypted else damaged)
     assert load(cache) is None
     store(cache, "12", seen=cache.load("rates", RATES)[1])
     assert load(cache) == {"3": Decimal(12)}
+
+
+def test_what_somebody_moved_in_redis_is_read_anew(redis: Redis, cache: SharedCache) -> None:
+    store(cache)
+    cache.store_members("companies", {10001: NORDLYS, 10002: FJORD}, COMPANIES, seconds=60)
+    for key in redis.scan_iter():
+        redis.copy(key, key.replace(b"cache:1:", b"cache:2:"))
+    other = SharedCache(redis, VAULT).for_connection(2)
+    assert load(other) is None
+    assert other.load_members("companies", COMPANIES) is None
+    (companies,) = redis.scan_iter("cache:1:*companies")
+    redis.hset(companies, "10001", redis.hget(companies, "10002"))
+    assert cache.load_members("companies", COMPANIES) is None
+    assert load(cache)
 
 
 def test_what_was_read_before_a_drop_does_not_replace_what_is_read_after_it(cache: SharedCache) -> None:

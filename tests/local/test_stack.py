@@ -27,7 +27,7 @@ def test_a_secret_that_came_later_is_made_beside_those_that_are_there(tmp_path: 
 
 def test_the_key_fits_the_vault(tmp_path: Path) -> None:
     vault = Vault([SecretStr(kept_secrets(tmp_path / "secrets.env")["SECRET_KEYS"])])
-    assert vault.decrypt(vault.encrypt("blåbær")) == "blåbær"
+    assert vault.decrypt(vault.encrypt("blåbær", "test"), "test") == "blåbær"
 
 
 def test_only_settings_that_exist_are_given() -> None:

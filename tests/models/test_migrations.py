@@ -1,18 +1,24 @@
 """Migrations of rows that earlier versions have written."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 from sqlalchemy import Column, MetaData, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
 
 from i18n.messages import Message, as_json, joined
+from models.admin.operations import Operations
+from models.connections.repository import Connections
+from models.connections.vault import Vault
 from models.database import Database, downgrade, migrate
 from models.schema.tables import AuditRow
-from tests.factories import NOW
+from tests.factories import NOW, settings
 
 RIVALS = "9b2f0a52-1f0e-5c55-8f6b-0c1e6c3f4711"
 CHOICES = f'Rival "Nord" AS ({RIVALS}), Rival Sør AS ({RIVALS})'
@@ -206,3 +212,34 @@ def test_of_two_connections_of_one_company_the_older_one_goes_on(database: Datab
                 5: "kari",
             }
         downgrade(SecretStr(database_url), to="0020")
+
+
+@pytest.mark.parametrize("database", ["0025"], indirect=True)
+def test_secrets_are_bound_to_their_row_and_taken_back(database: Database, database_url: str) -> None:
+    old, new, lost = (SecretStr(Fernet.generate_key().decode()) for _ in range(3))
+    vault, url = Vault([new, old]), SecretStr(database_url)
+
+    def locked(value: object, key: SecretStr = old) -> str:
+        return Fernet(key.get_secret_value()).encrypt(json.dumps(value).encode()).decode()
+
+    known = settings()
+    secrets = {name: getattr(known, name).get_secret_value() for name in ("moment_api_key", "password")}
+    plain = known.model_dump(mode="json", exclude=set(secrets))
+    write(database, ("connections", {"id": 1, "name": "Demo AS", "settings": plain, "secrets": locked(secrets)}))
+    typed = {"connection_id": 1, "type": "clients", "actor": "kari", "requested_at": NOW}
+    for number, value in {1: locked({"username": "anna"}), 2: locked({}, lost), 3: None}.items():
+        write(database, ("operations", {"id": number, "secrets": value, **typed}))
+    with pytest.raises(InvalidToken):
+        migrate(url, Vault([lost]))
+    for _ in range(2):
+        migrate(url, vault)
+        assert Connections(database, vault).get(1).settings == known
+        read = [Operations(database, vault).get(number) for number in (1, 2, 3)]
+        assert [each and each.input for each in read] == [{"username": "anna"}, {}, {}]
+        with pytest.raises(IntegrityError), database.transaction() as session:
+            session.execute(text("update connections set secrets = :older"), {"older": locked(secrets)})
+        downgrade(url, vault, to="0025")
+        with database.transaction() as session:
+            stored = session.scalars(text("select secrets from connections")).one()
+        assert json.loads(Fernet(new.get_secret_value()).decrypt(stored.encode())) == secrets
+    migrate(url, vault)

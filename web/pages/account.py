@@ -13,9 +13,10 @@ from models.users import sessions, sign_in
 from models.users.passwords import InvalidInputError
 from models.users.throttle import TooManySignInsError
 from web.dependencies import Form, text
-from web.pages.sign_in import TOO_MANY, client_address
+from web.pages.sign_in import TOO_MANY
 from web.security.auth import Reader, UserContext
 from web.security.cookies import SESSION
+from web.security.proxy import client_address
 
 router = APIRouter()
 

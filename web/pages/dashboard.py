@@ -12,6 +12,7 @@ from models.inbox import statistics as inbox_statistics
 from models.inbox.statistics import Granularity, PeriodStatistics
 from sync.error_codes import ERROR_CODES
 from web.security.auth import Reader, UserContext
+from web.security.proxy import unbelieved_proxy
 from web.views.filters import Filter
 from web.views.templates import duration
 
@@ -67,6 +68,7 @@ def show(context: Reader, company: str = "", page: str = "") -> Response:
         records_url=lambda **given: Filter(**given).url("/records"),
         page_url=lambda number: Filter(company=name).url("/", page=number) + "#connections",
         periods=[_period(context, *each) for each in PERIODS],
+        proxy=unbelieved_proxy(context.request) if context.current_user.administers_all else "",
         budget=context.container.budget.usage() if context.scope.connections is None else None,
     )
 

@@ -1,10 +1,12 @@
 """The audit log: who changed which setting and pressed what; and the email log: who was told what and when."""
 
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 
 from models.admin import audit_log, email_log
+from models.enums import Scope
 from models.pagination import Key
-from web.security.auth import Reader
+from web.security.auth import Reader, UserContext
 from web.views.filters import Filter
 
 router = APIRouter()
@@ -12,11 +14,18 @@ router = APIRouter()
 
 @router.get("/audit-log")
 def show_audit_log(context: Reader, page: str = "") -> Response:
-    asked = Filter(company=Filter.read(context.request.query_params).company)
-    scope = asked.job_filter(context.database, context.scope).scope
-    users = context.current_user.administers_all and not asked.company
+    asked, scope, users = _asked(context)
     found = audit_log.page(context.database, scope, users=users, key=Key.parse(page))
     return context.render("audit-log.html", filter=asked, page=found)
+
+
+@router.get("/audit-log/export")
+def export_audit_log(context: Reader) -> Response:
+    """Send all that the page shows, on its later pages too, as JSON lines."""
+    _, scope, users = _asked(context)
+    lines = audit_log.export(context.database, scope, users=users)
+    headers = {"Content-Disposition": 'attachment; filename="audit-log.jsonl"'}
+    return StreamingResponse(lines, media_type="application/jsonl", headers=headers)
 
 
 @router.get("/email-log")
@@ -26,3 +35,10 @@ def show_email_log(context: Reader, page: str = "") -> Response:
     found = email_log.page(database, context.scope, key=key)
     waiting = () if found.newer else email_log.pending(database, context.scope)
     return context.render("email-log.html", page=found, pending=waiting)
+
+
+def _asked(context: UserContext) -> tuple[Filter, Scope, bool]:
+    """Return what of the audit log is asked for: which connections, and whether what was done to users too."""
+    asked = Filter(company=Filter.read(context.request.query_params).company)
+    users = context.current_user.administers_all and not asked.company
+    return asked, asked.job_filter(context.database, context.scope).scope, users

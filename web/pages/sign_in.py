@@ -23,6 +23,7 @@ from web.dependencies import ContainerDep, Form, container_of, text
 from web.security.auth import Guest, GuestContext, Open, Reader
 from web.security.cookies import OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
+from web.security.proxy import client_address
 from worker.container import Container
 
 log = structlog.get_logger()
@@ -37,6 +38,9 @@ PAGE_EXPIRED = msg("The page was open for too long. Please try again.")
 
 OPENID_CONCURRENCY = CapacityLimiter(4)
 """Questions to the provider at once: should it be silent, notifications must not wait behind them."""
+
+COOKIE = "cookie.openid"
+"""What that which is kept meanwhile is encrypted for."""
 
 OPENID_MAX_AGE = timedelta(seconds=600)
 """How long somebody may take at the provider."""
@@ -77,7 +81,7 @@ async def start_openid(request: Request, container: ContainerDep) -> Response:
         return _openid_failed(request, error)
     kept |= {"next": requested_url(request), "until": (container.clock() + OPENID_MAX_AGE).isoformat()}
     response = RedirectResponse(address, status.HTTP_303_SEE_OTHER)
-    OPENID.write(request, response, container.vault.encrypt_values(kept))
+    OPENID.write(request, response, container.vault.encrypt_values(kept, COOKIE))
     return response
 
 
@@ -111,11 +115,6 @@ def local_url(address: str) -> str:
 
 def requested_url(request: Request) -> str:
     return local_url(request.query_params.get("next", "/"))
-
-
-def client_address(request: Request) -> str:
-    """Return where a request comes from; behind a proxy, what uvicorn believes of its headers."""
-    return request.client.host if request.client else ""
 
 
 def start_session(request: Request, user_id: int, address: str) -> Response:
@@ -169,7 +168,7 @@ def _provider(container: Container) -> users_sign_in.OpenIdProvider:
 def _kept(request: Request, container: Container, state: str) -> dict[str, str]:
     """Return what the cookie keeps. Raises SignInRefusedError where they did not begin here, or too long ago."""
     try:
-        kept = container.vault.decrypt_values(OPENID.read(request))
+        kept = container.vault.decrypt_values(OPENID.read(request), COOKIE)
     except InvalidToken:
         raise users_sign_in.SignInRefusedError("They did not begin here.") from None
     if datetime.fromisoformat(kept["until"]) <= container.clock():

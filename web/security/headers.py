@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.metrics import RequestMetrics
 from web.security.cookies import is_https
+from web.security.proxy import ProxyCheck
 from worker.container import Container
 
 MAX_BODY_BYTES = 64 * 1024
@@ -34,7 +35,7 @@ class SecureApp(FastAPI):
         """Put the headers around everything, the last resort for errors too, and count what is answered."""
         container: Container = self.state.container
         protected = _SecurityHeaders(app=super().build_middleware_stack(), https=is_https(container))
-        return RequestMetrics(app=protected, container=container)
+        return RequestMetrics(app=ProxyCheck(app=protected), container=container)
 
 
 @dataclass(frozen=True, kw_only=True)

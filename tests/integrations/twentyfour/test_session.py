@@ -250,6 +250,20 @@ def test_a_new_key_costs_one_login_and_opens_nothing(
     assert error_of(wrong).error_code == "login_refused"
 
 
+def test_a_session_that_somebody_moved_in_redis_is_not_used(
+    remote: Remote, login: Login, client: SoapClient, redis: Redis, store: SessionStore
+) -> None:
+    remote.answers = {"Login": lets_in("mine", "theirs"), "GetTypeList": [says("GetTypeList", "")]}
+    reads(Session(login, client=client, store=store))
+    (mine,) = redis.scan_iter("twentyfour:session:*")
+    others = replace(login, username="other@example.com", password=SecretStr("other"))
+    reads(Session(others, client=client, store=store))
+    (theirs,) = set(redis.scan_iter("twentyfour:session:*")) - {mine}
+    redis.copy(theirs, mine, replace=True)
+    reads(Session(login, client=client, store=store))
+    assert remote.times("Login") == 3
+
+
 def test_without_redis_nobody_logs_in(remote: Remote, login: Login, client: SoapClient) -> None:
     with Redis(host="127.0.0.1", port=9, retry=Retry(NoBackoff(), 0)) as away:
         store = SessionStore(away, Vault([SecretStr(Fernet.generate_key().decode())]), login_seconds=5)

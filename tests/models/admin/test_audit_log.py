@@ -1,19 +1,42 @@
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
+
 from models.admin import audit_log
-from models.connections.repository import Connection
+from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Scope
 from models.pagination import SIZE
-from models.schema.tables import AuditRow
-from tests.factories import NOW
+from models.schema.audit_entries import add_entry, allow_deletion, allow_erasure, allow_redaction
+from tests.factories import NOW, settings
 
 
 def note(database: Database, what: str, connection: Connection | None = None) -> None:
     with database.transaction() as session:
-        session.add(AuditRow(connection_id=connection and connection.id, at=NOW, actor="kari", action=what))
+        number = connection.id if connection else None
+        add_entry(session, connection_id=number, at=NOW, actor="kari", action=what)
 
 
 def told(database: Database, scope: Scope, *, users: bool = False) -> list[str]:
     return [line.action for line in audit_log.page(database, scope, users=users).lines]
+
+
+def run(database: Database, statement: str, *, allow: Callable[[Session], None] = lambda _: None) -> None:
+    with database.transaction() as session:
+        allow(session)
+        session.execute(text(statement))
+
+
+def refused(database: Database, statement: str, *, allow: Callable[[Session], None] = lambda _: None) -> None:
+    with pytest.raises(ProgrammingError, match=r"The audit log only grows\."):
+        run(database, statement, allow=allow)
 
 
 def test_what_was_done_to_users_is_shown_to_those_who_manage_them(
@@ -33,3 +56,108 @@ def test_the_audit_is_paged_both_ways(database: Database, connection: Connection
     second = audit_log.page(database, Scope(), key=first.older)
     assert [line.action for line in second.lines] == ["4", "3", "2", "1", "0", "added"]
     assert audit_log.page(database, Scope(), key=second.newer) == first
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update audit_log set actor = '\"ola\"'",
+        "delete from audit_log",
+        "truncate audit_log",
+        "delete from connections",
+    ],
+)
+def test_what_is_in_the_audit_log_is_neither_changed_nor_deleted(
+    database: Database, connection: Connection, statement: str
+) -> None:
+    refused(database, statement)
+    assert told(database, Scope(frozenset({connection.id}))) == ["added"]
+
+
+def test_retention_deletes_no_entry_that_is_not_old_enough(database: Database, connection: Connection) -> None:
+    refused(database, "delete from audit_log", allow=partial(allow_deletion, before=NOW))
+    refused(database, "truncate audit_log", allow=partial(allow_deletion, before=NOW + timedelta(days=1)))
+    run(database, "delete from audit_log", allow=partial(allow_deletion, before=NOW + timedelta(microseconds=1)))
+    assert told(database, Scope(frozenset({connection.id}))) == []
+
+
+def test_what_one_transaction_may_the_next_one_may_not(database: Database, connection: Connection) -> None:
+    with database.transaction() as session:
+        allow_deletion(session, before=NOW + timedelta(days=1))
+        allow_erasure(session, connection.id)
+        allow_redaction(session)
+    for statement in ("delete from audit_log", "update audit_log set actor = '\"ola\"'"):
+        refused(database, statement)
+
+
+def test_erasing_a_connection_spares_the_entries_of_others(
+    connections: Connections, database: Database, connection: Connection
+) -> None:
+    other, _ = connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
+    refused(database, "delete from audit_log", allow=partial(allow_erasure, connection_id=other.id))
+    erase = partial(allow_erasure, connection_id=other.id)
+    run(database, "delete from connections where name = 'Fjord AS'", allow=erase)
+    assert told(database, Scope()) == ["added"]
+    assert audit_log.page(database, Scope()).lines[0].connection_id == connection.id
+
+
+def test_of_an_entry_only_names_are_taken_out(database: Database, connection: Connection) -> None:
+    refused(database, "update audit_log set at = now()", allow=allow_redaction)
+    refused(database, "update audit_log set connection_id = null", allow=allow_redaction)
+    run(database, "update audit_log set actor = '\"…\"'", allow=allow_redaction)
+    (line,) = audit_log.page(database, Scope(frozenset({connection.id}))).lines
+    assert (line.at, line.actor) == (NOW, "…")
+
+
+def test_an_entry_is_logged_once_it_is_committed(database: Database, connection: Connection) -> None:
+    with capture_logs() as logs, database.transaction() as session:
+        add_entry(session, connection_id=connection.id, at=NOW, actor="kari", action="paused")
+        session.flush()
+        assert logs == []
+    number = audit_log.page(database, Scope()).lines[0].id
+    assert logs == [
+        {
+            "event": "audit_entry",
+            "log_level": "info",
+            "entry": number,
+            "actor": "kari",
+            "action": "paused",
+            "connection": connection.id,
+            "job": None,
+        }
+    ]
+
+
+def test_an_entry_that_is_rolled_back_is_not_logged(database: Database) -> None:
+    def pause() -> None:
+        with database.transaction() as session:
+            add_entry(session, at=NOW, actor="kari", action="paused")
+            session.flush()
+            raise ZeroDivisionError
+
+    with capture_logs() as logs, pytest.raises(ZeroDivisionError):
+        pause()
+    assert logs == []
+
+
+def test_the_export_is_a_line_of_json_for_each_entry_that_one_sees(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "BATCH_SIZE", 2)
+    note(database, "blåbær\n“paused”", connection)
+    note(database, "ola@example.com: added")
+    lines = list(audit_log.export(database, Scope(), users=True))
+    assert all(line.endswith("}\n") and line.count("\n") == 1 for line in lines)
+    entries = [json.loads(line) for line in lines]
+    assert [entry["action"] for entry in entries] == ["added", "blåbær\n“paused”", "ola@example.com: added"]
+    assert entries[1] == {
+        "id": entries[0]["id"] + 1,
+        "at": "2026-03-02T09:00:00+00:00",
+        "actor": "kari",
+        "action": "blåbær\n“paused”",
+        "connection_id": connection.id,
+        "connection": connection.name,
+        "job_id": None,
+    }
+    assert list(audit_log.export(database, Scope(frozenset({connection.id})))) == lines[:2]
+    assert list(audit_log.export(database, Scope(frozenset({connection.id + 1})))) == []

@@ -1,9 +1,10 @@
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import cycle
 from uuid import UUID
 
 import pytest
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -47,6 +48,30 @@ def test_what_was_typed_is_known_until_there_is_an_answer_and_then_without_its_s
     assert answered
     assert answered.input == {"username": "demo@example.com"}
     assert answered.result == {"clients": [], "input": {"username": "demo@example.com"}}
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        "update operations set secrets = (select min(secrets) from operations)",
+        "update operations set connection_id = (select max(id) from connections)",
+        "update operations set secrets = (select secrets from connections where id = operations.id)",
+    ],
+)
+def test_what_was_typed_is_refused_where_somebody_put_it(database: Database, moved: str) -> None:
+    vault = Vault([SecretStr(Fernet.generate_key().decode())])
+    connections, operations = Connections(database, vault), Operations(database, vault)
+    one, _ = connections.add("Demo AS", settings(), actor="test", now=NOW)
+    first = operations.request(OperationType.CLIENTS, one.id, input_=TYPED, actor="kari", now=NOW)
+    other, _ = connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
+    second = operations.request(OperationType.CLIENTS, other.id, input_=TYPED, actor="ola", now=NOW)
+    with database.transaction() as session:
+        session.execute(text(moved))
+    opened = []
+    for number in (first, second):
+        with suppress(InvalidToken):
+            opened.append(operations.get(number))
+    assert len(opened) < 2
 
 
 def test_an_operation_is_answered_once(operations: Operations, connection: Connection) -> None:

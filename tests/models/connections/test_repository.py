@@ -52,6 +52,18 @@ def test_a_newer_key_reads_what_an_older_one_wrote(database: Database) -> None:
         Connections(database, Vault([new])).get(connection.id)
 
 
+def test_secrets_that_somebody_put_into_another_row_are_refused(
+    connections: Connections, database: Database, connection: Connection
+) -> None:
+    other, _ = connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
+    with database.transaction() as session:
+        rows = {row.id: row for row in session.scalars(select(ConnectionRow))}
+        rows[other.id].secrets = rows[connection.id].secrets
+    with pytest.raises(InvalidToken):
+        connections.get(other.id)
+    assert connections.get(connection.id) == connection
+
+
 def test_a_connection_is_found_by_its_token_only(database: Database, connections: Connections) -> None:
     connection, token = connections.add("Demo AS", settings(), actor="test", now=NOW)
     assert webhook_intake.find_target(database, token) == WebhookTarget(

@@ -1,8 +1,10 @@
-from cryptography.fernet import Fernet
+import pytest
+from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
 from models.connections.vault import Vault
 
+SECRET, PLACE = "demo-password", ("connections.secrets", 17)
 OLD, NEW = (SecretStr(Fernet.generate_key().decode()) for _ in range(2))
 
 
@@ -17,3 +19,39 @@ def test_a_hash_is_that_of_the_newest_key_and_of_the_texts_as_they_are_divided()
     ]
     assert hashed not in others
     assert len(set(others)) == len(others)
+
+
+def test_what_is_encrypted_is_opened_by_any_of_the_keys() -> None:
+    locked = Vault([OLD]).encrypt(SECRET, *PLACE)
+    assert SECRET not in locked
+    assert Vault([NEW, OLD]).decrypt(locked, *PLACE) == SECRET
+    with pytest.raises(InvalidToken):
+        Vault([NEW]).decrypt(locked, *PLACE)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("connections.secrets",),
+        ("connections.secrets", 18),
+        ("connections.secrets", 17, 1),
+        ("connections.secrets", 1, 7),
+        ("operations.secrets", 17),
+        ("connections.secrets:17",),
+    ],
+)
+def test_what_is_encrypted_is_opened_in_its_place_only(place: tuple[str, int]) -> None:
+    vault = Vault([NEW])
+    with pytest.raises(InvalidToken):
+        vault.decrypt(vault.encrypt(SECRET, *PLACE), *place)
+
+
+def test_what_is_bound_to_no_place_is_refused_however_it_is_dressed_up() -> None:
+    vault = Vault([NEW])
+    older = Fernet(NEW.get_secret_value()).encrypt(SECRET.encode()).decode()
+    for locked in (older, f"v2:{older}", ""):
+        with pytest.raises(InvalidToken):
+            vault.decrypt(locked, *PLACE)
+    with pytest.raises(InvalidToken):
+        vault.bind(vault.encrypt(SECRET, *PLACE).removeprefix("v2:"), "connections.secrets", 18)
+    assert vault.decrypt(vault.bind(older, *PLACE), *PLACE) == SECRET

@@ -31,6 +31,7 @@ from models.inbox.enqueue import enqueue
 from models.inbox.leases import AttemptResult, Lease, LeaseLostError, SyncJob
 from models.inbox.links import Link
 from models.inbox.transitions import VERIFICATION_DELAY, Event
+from models.schema.audit_entries import allow_erasure
 from models.schema.tables import (
     AlertRow,
     AttemptRow,
@@ -102,6 +103,7 @@ class Lives(RuleBasedStateMachine):
         self.before: dict[Record, SyncJobRow] = {}
         tables = AlertRow, AttemptRow, MatchQuestionRow, SyncJobRow, LaneRow, LinkRow, RestoredLaneRow
         with self.database.transaction() as session:
+            allow_erasure(session, self.connection_id)  # what was done about jobs goes with them
             for table in tables:
                 session.execute(delete(table))
             row = session.get_one(ConnectionRow, self.connection_id)

@@ -53,6 +53,15 @@ def test_an_address_that_tries_many_accounts_is_closed_to_all(database: Database
     assert is_open(database, address=THERE)
 
 
+def test_where_addresses_are_unknown_one_account_is_closed_and_not_all(database: Database) -> None:
+    for number in range(MAX_FAILURES_PER_ADDRESS):
+        refuse(database, 1, email=f"{number}@example.com", address="")
+    refuse(database, MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS, address="")
+    assert not is_open(database, address="")
+    assert is_open(database, email="per@example.com", address="")
+    assert is_open(database)
+
+
 def test_an_account_that_many_addresses_try_is_closed(database: Database) -> None:
     for number in range(MAX_FAILURES_PER_ACCOUNT):
         refuse(database, 1, address=f"198.51.100.{number}")

@@ -100,7 +100,7 @@ def test_nobody_is_sent_elsewhere(web: Web, there: Organization, anna: User) -> 
 def test_what_is_kept_meanwhile_is_for_our_eyes_only(web: Web) -> None:
     (kept,) = cookies_of(Browser(web.url).ask("GET", "/sign-in/openid"))
     assert (kept.key, kept["httponly"], kept["secure"], kept["max-age"]) == ("__Host-openid", True, True, "600")
-    assert kept.value.startswith("gAAAA")
+    assert kept.value.startswith("v2:gAAAA")
 
 
 def test_a_silent_organization_is_reported(database_url: str, redis_url: str) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import requests
 
-from models.admin import audit_log
+from models.admin import audit_log, erasure
 from models.admin.operations import WORTHWHILE, OperationType
 from models.connections.repository import Connection, UnknownConnectionError
 from models.connections.settings import ConnectionSettings
@@ -271,8 +271,7 @@ def test_what_was_typed_is_kept_without_secrets_and_shown_to_who_typed_it_only(p
 
 def test_a_connection_that_is_erased_meanwhile_stays_so(page: Page) -> None:
     place = page.save(identity_id=page.rivals, password="many-password")
-    with page.container.database.transaction() as session:
-        session.connection().exec_driver_sql("DELETE FROM connections")
+    erasure.erase_connection(page.container.database, page.number, actor="test", now=clock())
     with suppress(UnknownConnectionError):
         operations.run(page.container, int(place.rpartition("/")[2]))
     assert page.container.connections.all() == []

@@ -1,0 +1,134 @@
+"""PostgreSQL and Redis over TLS: verified with the authority that is set, and refused where it does not vouch."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from celery import Celery
+from kombu.exceptions import OperationalError
+from pydantic import SecretStr
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from local.processes import ROOT
+from local.servers import Server, free_ports
+from models.database import Database, DatabaseUnavailableError, is_behind, migrate
+from tests.installation import environment, eventually, installed
+from tests.tls import HOST, Certificates, TlsFront, make_certificates, running
+from tests.worker.test_flower import OURS, answers
+from worker.queues import broker_configuration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fronts:
+    """The servers of the tests behind TLS."""
+
+    certificates: Certificates
+    postgres: TlsFront
+    redis: TlsFront
+
+    def database_url(self, plain: str, *, host: str = HOST, authority: str = "authority") -> str:
+        parts, file = urlsplit(plain), getattr(self.certificates, authority)
+        place = f"{parts.username}:{parts.password}@{host}:{self.postgres.port}{parts.path}"
+        return f"postgresql://{place}?sslmode=verify-full&sslrootcert={file}"
+
+    def redis_url(self, plain: str, *, host: str = HOST, authority: str = "authority") -> str:
+        file = getattr(self.certificates, authority)
+        return f"{self.redis_url_without_options(plain, host=host)}?ssl_ca_certs={file}"
+
+    def redis_url_without_options(self, plain: str, *, host: str = HOST) -> str:
+        return f"rediss://:{urlsplit(plain).password}@{host}:{self.redis.port}/0"
+
+
+@pytest.fixture(scope="module")
+def fronts(postgres: Server, redis_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronts]:
+    certificates = make_certificates(tmp_path_factory.mktemp("certificates"))
+    made = Fronts(
+        certificates=certificates,
+        postgres=TlsFront(certificates, postgres.port, postgres=True),
+        redis=TlsFront(certificates, redis_server.port, postgres=False),
+    )
+    with running(made.postgres, made.redis):
+        yield made
+
+
+WRONG = pytest.mark.parametrize("wrong", [{"authority": "stranger"}, {"host": "127.0.0.1"}], ids=["ca", "name"])
+
+
+def test_postgresql_is_reached_over_tls(fronts: Fronts, database_url: str) -> None:
+    url = SecretStr(fronts.database_url(database_url))
+    migrate(url)
+    database = Database(url, pool_size=1)
+    assert not is_behind(database)
+    database.close()
+
+
+@WRONG
+def test_a_postgresql_that_is_not_vouched_for_is_refused(
+    fronts: Fronts, database_url: str, wrong: dict[str, str]
+) -> None:
+    database = Database(SecretStr(fronts.database_url(database_url, **wrong)), pool_size=1)
+    with pytest.raises(DatabaseUnavailableError) as refused:
+        database.server_time()
+    assert "certificate" in str(refused.value.__cause__)
+    database.close()
+
+
+def test_redis_is_reached_over_tls(fronts: Fronts, database_url: str, redis_url: str) -> None:
+    with installed(environment(database_url, fronts.redis_url(redis_url))) as container:
+        assert container.redis.ping()
+
+
+@WRONG
+def test_a_redis_that_is_not_vouched_for_is_refused(
+    fronts: Fronts, database_url: str, redis_url: str, wrong: dict[str, str]
+) -> None:
+    with (
+        installed(environment(database_url, fronts.redis_url(redis_url, **wrong))) as container,
+        pytest.raises(RedisConnectionError, match=r"CERTIFICATE_VERIFY_FAILED"),
+    ):
+        container.redis.ping()
+
+
+def connect_as_celery_does(redis_url: str) -> None:
+    app = Celery("test", set_as_current=False)
+    app.conf.update(broker_configuration(redis_url))
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=5)
+
+
+def test_celery_reaches_its_broker_over_tls(fronts: Fronts, redis_url: str) -> None:
+    connect_as_celery_does(fronts.redis_url(redis_url))
+
+
+@WRONG
+def test_a_broker_that_is_not_vouched_for_is_refused(
+    fronts: Fronts, redis_url: str, wrong: dict[str, str]
+) -> None:
+    with pytest.raises(OperationalError, match=r"CERTIFICATE_VERIFY_FAILED"):
+        connect_as_celery_does(fronts.redis_url(redis_url, **wrong))
+
+
+def test_celery_takes_no_certificate_unverified_where_no_authority_is_set(fronts: Fronts, redis_url: str) -> None:
+    with pytest.raises(OperationalError, match=r"CERTIFICATE_VERIFY_FAILED"):
+        connect_as_celery_does(fronts.redis_url_without_options(redis_url))
+
+
+def test_flower_looks_into_a_broker_over_tls(fronts: Fronts, redis_url: str) -> None:
+    [port] = free_ports(0)
+    url = f"http://127.0.0.1:{port}"
+    environ = {"PATH": os.environ["PATH"], "FLOWER_BASIC_AUTH": ":".join(OURS)}
+    environ["REDIS_URL"] = fronts.redis_url(redis_url)
+    command = [sys.executable, "-m", "celery", "-A", "worker.flower", "--quiet", "flower"]
+    command += ["--address=127.0.0.1", f"--port={port}", "--logging=error"]
+    with subprocess.Popen(command, cwd=ROOT, env=environ) as flower:
+        try:
+            eventually(lambda: answers(url))
+            lengths = requests.get(f"{url}/api/queues/length", auth=OURS, timeout=20)
+        finally:
+            flower.kill()
+    assert {"name": "sync", "messages": 0} in lengths.json()["active_queues"]

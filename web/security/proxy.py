@@ -1,0 +1,39 @@
+"""Whether a visitor's address is known, or only that of a proxy that uvicorn was not told to believe."""
+
+from dataclasses import dataclass
+
+import structlog
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+log = structlog.get_logger()
+
+
+def unbelieved_proxy(request: HTTPConnection) -> str:
+    """Return the address of who says for whom it asks and is not believed; empty where there is no such.
+
+    Where uvicorn believes it, the client is one of those that it says.
+    """
+    peer = request.client.host if request.client else ""
+    said = ",".join(request.headers.getlist("X-Forwarded-For")).replace(" ", "").split(",")
+    believed = any(each == peer or each.startswith((f"{peer}:", f"[{peer}]")) for each in said)
+    return peer if any(said) and not believed else ""
+
+
+def client_address(request: HTTPConnection) -> str:
+    """Return where a request comes from; empty where that is unknown, as a proxy is not believed."""
+    return "" if request.client is None or unbelieved_proxy(request) else request.client.host
+
+
+@dataclass(kw_only=True)
+class ProxyCheck:
+    """Logs the first request of a proxy that is not believed."""
+
+    app: ASGIApp
+    logged: bool = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self.logged and (proxy := unbelieved_proxy(HTTPConnection(scope))):
+            self.logged = True
+            log.warning("proxy_not_believed", proxy=proxy)
+        await self.app(scope, receive, send)
