@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from models.admin.erasure import JobsRunningError
-from models.connections.repository import CompanyTakenError, NameTakenError, UnknownConnectionError
+from models.connections.repository import NameTakenError, SettingRefusedError, UnknownConnectionError
 from models.database import (
     DatabaseUnavailableError,
     NoDowngradeError,
@@ -43,8 +43,8 @@ class PlainSpoken(click.Group):
         except (
             DatabaseUnavailableError,
             UnknownConnectionError,
-            CompanyTakenError,
             NameTakenError,
+            SettingRefusedError,
             UnknownUserError,
             InvalidInputError,
             JobsRunningError,

@@ -71,13 +71,28 @@ def test_a_login_that_leads_to_the_same_client_is_changed(world: World, change: 
     assert links.find(world.database, world.connection.id, INVOICE)
 
 
-def test_the_word_of_a_person_tells_that_another_login_is_for_the_same_client(world: World) -> None:
-    change = {"username": "new@example.com", "identity_id": OTHER}
-    world.connections.update(world.connection.id, change, actor="kari", now=world.now, same_client=True)
+def test_where_a_login_leads_is_believed_and_not_how_it_looks(world: World) -> None:
+    connection, now = world.connections.get(world.connection.id), world.now
+    other = {"username": "new@example.com", "identity_id": OTHER}
+    with pytest.raises(LinksExistError):  # nobody knows yet which client the links are of
+        world.connections.update(connection.id, other, actor="kari", now=now, client_number=7)
+    world.connections.note_client(connection.id, connection.settings, 7)
     with pytest.raises(LinksExistError):
-        world.connections.update(
-            world.connection.id, {"moment_company": "1002"}, actor="kari", now=world.now, same_client=True
-        )
+        world.connections.update(connection.id, {"password": "newer"}, actor="kari", now=now, client_number=8)
+    company = {"moment_company": "1002"}
+    with pytest.raises(LinksExistError):
+        world.connections.update(connection.id, company, actor="kari", now=now, client_number=7)
+    changed = world.connections.update(connection.id, other, actor="kari", now=now, client_number=7)
+    assert (changed.settings.username, changed.client_number) == ("new@example.com", 7)
+    assert links.find(world.database, connection.id, INVOICE)
+
+
+def test_once_its_links_are_set_aside_a_connection_works_where_its_login_leads(world: World) -> None:
+    connection = world.connections.get(world.connection.id)
+    world.connections.note_client(connection.id, connection.settings, 7)
+    unlink(world)
+    world.connections.note_client(connection.id, connection.settings, 8)
+    assert world.connections.get(connection.id).client_number == 8
 
 
 def test_numbers_of_the_former_client_overwrite_nobody_in_the_next(world: World) -> None:
