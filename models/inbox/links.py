@@ -1,6 +1,7 @@
 """Links: this Moment record is that 24SevenOffice record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from i18n.messages import Message, msg
 from models.database import Database
 from models.enums import EntityType, Lane, Record
+from models.inbox.leases import LeaseLostError
 from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
 from models.schema.tables import AuditRow, ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
@@ -28,8 +30,17 @@ class RecordReferences:
     remote: Sequence[str]
 
 
-class LedElsewhereError(Exception):
-    """The connection leads to another company or client by now, whose number this is not."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where something was read: the settings of a connection that lead there, and its client if that was known."""
+
+    connection_id: int
+    settings: Mapping[str, str]
+    client_number: int | None
+
+
+class LedElsewhereError(LeaseLostError):
+    """The connection leads to another company or client by now, as a lease has ended unnoticed."""
 
 
 class LinkTakenError(Exception):
@@ -97,16 +108,47 @@ def references(database: Database, connection_id: int, record: Record) -> Record
     )
 
 
-def remove(database: Database, connection_id: int, record: Record) -> None:
-    database.execute(delete(LinkRow).where(link_of(connection_id, record)))
+@contextmanager
+def noting(database: Database, origin: Origin) -> Iterator[Session]:
+    """Open a transaction to note what was read, during which the connection leads there still.
+
+    Raises :class:`LedElsewhereError` where it does not.
+    """
+    with database.transaction() as session:
+        _refuse_elsewhere(session, origin)
+        yield session
 
 
-def release(
-    session: Session, connection_id: int, record: Record, *, because: Message, actor: str, now: datetime
+def _refuse_elsewhere(session: Session, origin: Origin) -> None:
+    names = {name: func.coalesce(ConnectionRow.settings[name].astext, "") for name in origin.settings}
+    still = [names[name] == value for name, value in origin.settings.items()]
+    if origin.client_number is not None:
+        still.append(ConnectionRow.client_number == origin.client_number)
+    here = select(ConnectionRow.id).where(ConnectionRow.id == origin.connection_id, *still)
+    if session.scalar(here.with_for_update(read=True)) is None:
+        raise LedElsewhereError(f"Connection {origin.connection_id} leads elsewhere than before.")
+
+
+def remove(session: Session, connection_id: int, record: Record) -> None:
+    session.execute(delete(LinkRow).where(link_of(connection_id, record)))
+
+
+def release(  # noqa: PLR0913 - all by name
+    session: Session,
+    connection_id: int,
+    record: Record,
+    *,
+    because: Message,
+    actor: str,
+    now: datetime,
+    known: Link | None = None,
 ) -> None:
-    """End a link that does not hold any more, and write into the audit log why."""
+    """End a link that does not hold any more, and write into the audit log why.
+
+    Where it is ``known`` and leads to something else by now, it stays.
+    """
     ended = delete(LinkRow).where(link_of(connection_id, record)).returning(LinkRow.remote_id)
-    remote_id = session.scalar(ended)
+    remote_id = session.scalar(ended.where(LinkRow.remote_id == known.remote_id) if known else ended)
     if remote_id is None:
         return
     named = select(SyncJobRow.id, SyncJobRow.title).where(job_of(connection_id, record))
@@ -173,9 +215,9 @@ def save(
     link: Link,
     *,
     now: datetime,
-    client: Mapping[str, str] | None = None,
+    origin: Origin | None = None,
 ) -> None:
-    """Link a Moment record, or put its link right; ``client`` are the settings that named whose number it is.
+    """Link a Moment record, or put its link right; ``origin`` is where its number was read.
 
     Raises:
         LedElsewhereError: the connection leads to another client than that by now.
@@ -185,11 +227,8 @@ def save(
     key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}
     try:
         with database.transaction() as session:
-            names = {name: func.coalesce(ConnectionRow.settings[name].astext, "") for name in client or {}}
-            still = [names[name] == value for name, value in (client or {}).items()]
-            here = select(ConnectionRow.id).where(ConnectionRow.id == connection_id, *still)
-            if client and session.scalar(here.with_for_update(read=True)) is None:
-                raise LedElsewhereError(f"{link.remote_id} is a number of the client that it led to before.")
+            if origin:
+                _refuse_elsewhere(session, origin)
             session.execute(upsert(LinkRow, key, values))
     except IntegrityError as error:
         raise LinkTakenError(f"{link.remote_id} is linked to another {record.entity_type} already.") from error

@@ -194,7 +194,8 @@ class Lives(RuleBasedStateMachine):
         waits = event in {Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED}
         asked = event is Event.REJECTED and job.record == CUSTOMER
         if asked:
-            match_questions.ask(self.database, job.id, [Candidate("10", "Nordlys AS")], now=self.now)
+            with self.database.transaction() as session:
+                match_questions.ask(session, job.id, [Candidate("10", "Nordlys AS")], now=self.now)
         if event is Event.SYNCED:
             links.save(self.database, self.connection_id, job.record, Link(job.record.id, "", None), now=self.now)
         return AttemptResult(
