@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import insert as upserting
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
 from models.schema.tables import AuditRow, ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
 RESUMED = "resumed"
-"""In place of a fingerprint: a former link that holds again, if what it leads to is still there."""
+"""In place of a fingerprint: a former link of another company that holds again, if what it leads to is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +166,17 @@ def release(  # noqa: PLR0913 - all by name
 def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
     """End all links of a connection and keep them as former ones; returns how many there were."""
     key = ("connection_id", "entity_type", "moment_id", "remote_id")
-    ended = select(*(getattr(LinkRow, name) for name in key), literal(now)).where(
-        LinkRow.connection_id == connection_id
+    known = {
+        "fingerprint": LinkRow.fingerprint,
+        "moment_company": _company_of(connection_id),
+        "set_aside_at": literal(now),
+    }
+    ended = select(*(getattr(LinkRow, name) for name in key), *known.values())
+    kept = upserting(FormerLinkRow).from_select(
+        [*key, *known], ended.where(LinkRow.connection_id == connection_id)
     )
-    kept = upserting(FormerLinkRow).from_select([*key, "set_aside_at"], ended)
-    session.execute(kept.on_conflict_do_update(index_elements=key, set_={"set_aside_at": now}))
+    again = {name: kept.excluded[name] for name in known}
+    session.execute(kept.on_conflict_do_update(index_elements=key, set_=again))
     gone = delete(LinkRow).where(LinkRow.connection_id == connection_id).returning(LinkRow.id)
     return len(session.scalars(gone).all())
 
@@ -186,19 +192,28 @@ def forget_former(session: Session, connection_id: int, record: Record) -> None:
 
 
 def resume_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
-    """Link a record as it was before links were set aside, as a person says that it is the same."""
+    """Link a record as it was before links were set aside, as a person says that it is the same.
+
+    In the same company in Moment all is known of it that was known, such as that a person has deleted an expense.
+    """
+    there = func.lower(FormerLinkRow.moment_company) == func.lower(_company_of(connection_id))
     was = select(
         FormerLinkRow.connection_id,
         FormerLinkRow.entity_type,
         FormerLinkRow.moment_id,
         FormerLinkRow.remote_id,
-        literal(RESUMED),
+        case((there, FormerLinkRow.fingerprint), else_=RESUMED),
         literal(now),
     ).where(_was(connection_id, record))
     names = ("connection_id", "entity_type", "moment_id", "remote_id", "fingerprint", "updated_at")
     again = upserting(LinkRow).from_select(names, was.order_by(FormerLinkRow.set_aside_at.desc()))
     session.execute(again.on_conflict_do_nothing())
     forget_former(session, connection_id, record)
+
+
+def _company_of(connection_id: int) -> ScalarSelect[str]:
+    company = ConnectionRow.settings["moment_company"].astext
+    return select(company).where(ConnectionRow.id == connection_id).scalar_subquery()
 
 
 def _was(connection_id: int, record: Record) -> ColumnElement[bool]:

@@ -260,7 +260,11 @@ class LinkRow(Base):
 
 
 class FormerLinkRow(Base):
-    """A link that was set aside: the connection was for another company or client then, or may have been."""
+    """A link that was set aside: the connection was for another company or client then, or may have been.
+
+    ``moment_company`` is the one that it was for. Of those that an earlier version set aside, neither it nor the
+    ``fingerprint`` is known.
+    """
 
     __tablename__ = "former_links"
 
@@ -268,6 +272,8 @@ class FormerLinkRow(Base):
     entity_type: Mapped[str] = mapped_column(primary_key=True)
     moment_id: Mapped[str] = mapped_column(primary_key=True)
     remote_id: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(server_default="")
+    moment_company: Mapped[str] = mapped_column(server_default="")
     set_aside_at: Mapped[datetime]
 
 
