@@ -339,6 +339,9 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.connection().paused_because)
     @rule()
     def resume(self) -> None:
+        if self.connection().paused_because:  # whoever resumes it knows; what waits has its time from now on
+            for known in self.known.values():
+                known.pending_since = None
         self.connections.resume(self.connection_id, actor="kari", now=self.now)
 
     @rule()
