@@ -308,6 +308,25 @@ SETTINGS_ERRORS = {
         msg("The identity is blocked or disabled in 24SevenOffice."),
         msg("Unblock it in 24SevenOffice, or choose another client in the settings."),
     ),
+    "other_client": ErrorCode(
+        msg("The login leads to another client"),
+        msg(
+            "The connection has worked in another client of 24SevenOffice, and its links name customers, projects "
+            "and vouchers of that one. So nothing was written."
+        ),
+        msg(
+            "Enter a login for the former client in the settings. If the new one is right, those who run the "
+            "integration set the links aside first."
+        ),
+    ),
+    "client_taken": ErrorCode(
+        msg("Another connection is for this client"),
+        msg(
+            "Two connections for one client of 24SevenOffice would mix their customers, projects and vouchers, so "
+            "nothing was written."
+        ),
+        msg("Enter a login for another client, or ask those who run the integration which connection stays."),
+    ),
     "client_id": ErrorCode(
         msg("The client id does not fit its field"),
         msg("The field that the settings choose for the client id takes whole numbers only."),

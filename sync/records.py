@@ -236,11 +236,15 @@ class FiscalYear:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One client (a company's books) that a login of 24SevenOffice reaches."""
+    """One client (a company's books) that a login of 24SevenOffice reaches.
+
+    ``client_number`` is the same for all who reach the client, 0 where it is not told; ``id`` is this user's own.
+    """
 
     id: str
     client: str
     usable: bool = True
+    client_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

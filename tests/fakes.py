@@ -1,5 +1,6 @@
 """Both remote systems in memory, for tests of what the product does with them."""
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -206,7 +207,8 @@ class FakeErp(FakeSupplierVouchers):
     def _save_company(self, draft: CompanyDraft) -> int | SyncError:
         if draft.name == "Refused AS":
             return RejectedError("24SevenOffice does not like the name.")
-        number = draft.number or 10001 + len(self.companies)
+        free = (each for each in itertools.count(10001 + len(self.companies)) if each not in self.companies)
+        number = draft.number or next(free)
         self.details.setdefault(number, []).append(draft.details)
         self.emails[number] = tuple(email for email in (draft.email, draft.invoice_email) if email)
         self.companies[number] = replace(draft.as_company(number), emails=())

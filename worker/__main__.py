@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from config.logging import configure
 from config.settings import Settings
 from models.admin.erasure import JobsRunningError
-from models.connections.repository import CompanyTakenError, NameTakenError, UnknownConnectionError
+from models.connections.repository import NameTakenError, SettingRefusedError, UnknownConnectionError
 from models.database import (
     DatabaseUnavailableError,
     NoDowngradeError,
@@ -47,8 +47,8 @@ class PlainSpoken(click.Group):
         except (
             DatabaseUnavailableError,
             UnknownConnectionError,
-            CompanyTakenError,
             NameTakenError,
+            SettingRefusedError,
             UnknownUserError,
             InvalidInputError,
             JobsRunningError,

@@ -31,6 +31,7 @@ from models.connections.repository import Connection, Connections, UnknownConnec
 from models.connections.settings import ConnectionSettings
 from models.connections.vault import Vault
 from models.database import Database
+from sync.engine.client_check import verify_client
 from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
 from sync.runner import Runner
@@ -96,7 +97,7 @@ class Container:
         self.installation_metrics = InstallationMetrics(
             self.database, self.redis, budget=self.budget, clock=self.clock
         )
-        self._erps: dict[int, tuple[ConnectionSettings, TwentyFourGateway]] = {}
+        self._erps: dict[int, tuple[Connection, TwentyFourGateway]] = {}
         self._erps_lock = Lock()
 
     def is_alive(self) -> bool:
@@ -123,7 +124,7 @@ class Container:
         *,
         actor: str,
         seen: datetime | None = None,
-        same_client: bool = False,
+        client_number: int | None = None,
     ) -> Connection:
         """Give some settings of a connection new values, and log out of a login that it no longer has.
 
@@ -132,7 +133,7 @@ class Container:
         before = self.connections.get(connection_id)
         seen = seen or before.updated_at
         after = self.connections.update(
-            connection_id, values, actor=actor, now=self.clock(), seen=seen, same_client=same_client
+            connection_id, values, actor=actor, now=self.clock(), seen=seen, client_number=client_number
         )
         self.cache.for_connection(connection_id).clear()
         if after.settings.login != before.settings.login:
@@ -151,8 +152,10 @@ class Container:
         """Reach a client in 24SevenOffice, on a connection's account and with its cache, or on none with its own.
 
         Settings that were only typed are ``charged_to`` their connection, and have a cache of their own.
-        ``login_of`` is the connection whose login it is: a session is kept only as long as that is so.
+        ``login_of`` is the connection whose login it is: a session is kept only as long as that is so, and nothing
+        is called in one that works in another client than the connection's.
         """
+        verify = partial(verify_client, self.connections, login_of, settings) if login_of is not None else None
         return TwentyFourGateway(
             settings,
             application_id=self.settings.application_id,
@@ -160,20 +163,22 @@ class Container:
             store=self._session_store,
             cache=self.cache.for_connection(connection_id) if connection_id else self.cache.private(),
             is_current=lambda: login_of is None or self._has_login(login_of, settings),
+            verify_client=verify,
         )
 
     def cached_erp(self, connection: Connection) -> TwentyFourGateway:
-        """Keep one for each connection until its settings change, for what it recalls of the client.
+        """Keep one for each connection until its settings or client change, for what it recalls of the client.
 
         The session of a former login is forgotten: a password that was changed opens nothing any more.
         """
         with self._erps_lock:
-            settings, former = self._erps.get(connection.id, (None, None))
-            if former and settings == connection.settings:
+            known, former = self._erps.get(connection.id, (None, None))
+            if former and known and _works_alike(known, connection):
+                self._erps[connection.id] = (connection, former)
                 return former
             erp = self.erp(connection.settings, connection_id=connection.id, login_of=connection.id)
-            self._erps[connection.id] = (connection.settings, erp)
-        if former and settings and settings.login != connection.settings.login:
+            self._erps[connection.id] = (connection, erp)
+        if former and known and known.settings.login != connection.settings.login:
             with suppress(UnavailableError):  # without Redis nobody gets at the session either
                 former.log_out()
         return erp
@@ -194,6 +199,11 @@ class Container:
 def get_container() -> Container:
     """Return this process's own, made from the environment; to be asked for once before there are threads."""
     return Container(Settings())
+
+
+def _works_alike(former: Connection, connection: Connection) -> bool:
+    """Return whether a connection has its settings still, and its client or has learned which it is."""
+    return former.settings == connection.settings and former.client_number in (None, connection.client_number)
 
 
 def _openid(settings: Settings) -> OpenIdConnectProvider | None:

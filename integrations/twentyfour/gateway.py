@@ -46,10 +46,11 @@ class TwentyFourGateway(LedgerGateway):
     Threads may share it.
 
     ``client`` is the process's, on the connection's account. ``cache`` is the connection's, or private.
-    ``is_current`` tells whether the login is still the connection's, so that its session is kept.
+    ``is_current`` tells whether the login is still the connection's, so that its session is kept, and
+    ``verify_client`` raises where the login leads to another client than the connection's, whose number it gets.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all by name
         self,
         settings: ConnectionSettings,
         *,
@@ -58,9 +59,10 @@ class TwentyFourGateway(LedgerGateway):
         store: SessionStore,
         cache: SharedCache,
         is_current: Callable[[], bool] = lambda: True,
+        verify_client: Callable[[int], None] | None = None,
     ) -> None:
         login = Login(application_id, settings.username, settings.password, settings.identity_id)
-        session = Session(login, client=client, store=store, is_current=is_current)
+        session = Session(login, client=client, store=store, is_current=is_current, verify_client=verify_client)
         super().__init__(settings, session=session, cache=cache)
         self._client = client
         self._customers = CustomerIndex(session, cache)

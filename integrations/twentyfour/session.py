@@ -117,7 +117,17 @@ class SessionStore:
         """Forget a session, and that its login was refused, after a login in flight if that is made soon."""
         with suppress(LockError), self._lock(name, wait=FORGETTING_SECONDS):
             pass  # what the login in flight has stored is there now
-        self._redis.delete(name, _refusal(name))
+        self._redis.delete(name, _refusal(name), _client(name))
+
+    def client_number(self, name: str, session_id: str, *, ask: Callable[[], int]) -> int:
+        """Return which client a session works in, asked for once for all who share the session."""
+        asked_for, _, number = self.get(_client(name)).partition(" ")
+        if asked_for == session_id:
+            return int(number)
+        found = ask()
+        if self.get(name) == session_id:
+            self.put(_client(name), f"{session_id} {found}")
+        return found
 
     @_redis_needed()
     def forget_refusals(self, names: Sequence[str]) -> None:
@@ -136,6 +146,8 @@ class Session:
     """One login's way to call 24SevenOffice.
 
     ``is_current`` tells whether it is still the login of whom it was made for; else its session is its own alone.
+    ``verify_client`` gets the number of the client that a session works in, before anything is called in it, and
+    raises where it is another than it should be. It is left out where 24SevenOffice does not tell the number.
     """
 
     def __init__(
@@ -145,14 +157,17 @@ class Session:
         client: SoapClient,
         store: SessionStore,
         is_current: Callable[[], bool] = lambda: True,
+        verify_client: Callable[[int], None] | None = None,
     ) -> None:
         self._login = login
         self._client = client
         self._store = store
         self._is_current = is_current
-        # Shared by the copies, as the lock is; ``session_id`` is one that was not kept.
-        self._noted = {"identity_id": login.identity_id, "session_id": ""}
-        self._choosing = threading.Lock()
+        self._verify_client = verify_client
+        # Shared by the copies, as the locks are; ``session_id`` is one that was not kept, ``verified`` one whose
+        # client is the right one.
+        self._noted = {"identity_id": login.identity_id, "session_id": "", "verified": ""}
+        self._choosing, self._verifying = threading.Lock(), threading.Lock()
 
     def for_polls(self) -> Self:
         twin = copy.copy(self)
@@ -163,14 +178,16 @@ class Session:
         """Call an operation in a session, after a login where there is none or it is refused.
 
         Raises what :meth:`~integrations.twentyfour.client.SoapClient.call` raises, but MisconfiguredError for a
-        session that is refused right after a login.
+        session that is refused right after a login, and what ``verify_client`` raises.
         """
         name = self._name(self.identity_id())
         session_id = self._store.get(name) or self._noted["session_id"] or self._renew(name, dead="")
+        self._verify(name, session_id)
         try:
             return self._client.call(service, operation, session_id=session_id, **arguments)
         except SessionRefusedError:
             session_id = self._renew(name, dead=session_id)
+        self._verify(name, session_id)
         try:
             return self._client.call(service, operation, session_id=session_id, **arguments)
         except SessionRefusedError as error:
@@ -185,7 +202,7 @@ class Session:
         found = self._authenticate("GetIdentitiesWithCredential") or []
         if found:
             self._store.forget_refusals([self._name(each.Id) for each in found])
-        return [Identity(each.Id, each.Client.Name if each.Client else "", not each.IsDisabled) for each in found]
+        return [_identity(each) for each in found]
 
     def identity_id(self) -> str:
         """Return which client the calls are made in: the login's own, or the only one that it reaches.
@@ -230,6 +247,20 @@ class Session:
         self._noted["session_id"] = "" if kept else session_id
         return kept
 
+    def _verify(self, name: str, session_id: str) -> None:
+        """See once for each session that it works in the right client; nothing is called in it before."""
+        if self._verify_client is None or self._noted["verified"] == session_id:
+            return
+        with self._verifying:
+            if self._noted["verified"] == session_id:
+                return
+            if number := self._store.client_number(name, session_id, ask=self._client_number):
+                self._verify_client(number)
+            self._noted["verified"] = session_id
+
+    def _client_number(self) -> int:
+        return choose_identity(self.identities(), self.identity_id()).client_number
+
     def _log_in(self) -> str:
         session_id = self._authenticate("Login", IdentityId=self.identity_id()) or ""
         if session_id and not SESSION_ID.fullmatch(session_id):
@@ -269,6 +300,16 @@ class CachedReader:
         return twin
 
 
+def _identity(told: SoapValue) -> Identity:
+    client = told.Client
+    return Identity(
+        told.Id,
+        client.Name if client else "",
+        usable=not told.IsDisabled,
+        client_number=client.Id or 0 if client else 0,
+    )
+
+
 def _refused() -> MisconfiguredError:
     return MisconfiguredError(
         msg("24SevenOffice refused the user name or password."),
@@ -279,3 +320,7 @@ def _refused() -> MisconfiguredError:
 
 def _refusal(name: str) -> str:
     return f"{name}:refused"
+
+
+def _client(name: str) -> str:
+    return f"{name}:client"

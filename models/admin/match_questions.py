@@ -41,10 +41,10 @@ class Candidate:
     note: str = ""
 
 
-def ask(database: Database, job_id: int, candidates: Sequence[Candidate], *, now: datetime) -> None:
+def ask(session: Session, job_id: int, candidates: Sequence[Candidate], *, now: datetime) -> None:
     """Ask which of the candidates the record of a change is; what was answered before is void."""
     asked = {"asked_at": now, "candidates": [asdict(each) for each in candidates], "answer": None}
-    database.execute(upsert(MatchQuestionRow, {"job_id": job_id}, asked))
+    session.execute(upsert(MatchQuestionRow, {"job_id": job_id}, asked))
 
 
 def candidates_of(database: Database, job_id: int) -> Sequence[Candidate]:

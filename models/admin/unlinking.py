@@ -16,19 +16,21 @@ from models.schema.tables import ConnectionRow, LaneRow
 def unlink(database: Database, connection_id: int, *, actor: str, now: datetime) -> int:
     """Set the links of a paused connection aside, and return how many there were.
 
-    What follows is verified before it is sent, as after a restore, and what persons said of matches is void.
+    What follows is verified before it is sent, as after a restore, and what persons said of matches is void. Which
+    client of 24SevenOffice the connection works in is what its next login leads to.
 
     Raises:
         JobsRunningError: a worker still has records in hand; nothing was done.
     """
     with database.transaction() as session:
-        session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
+        row = session.get_one(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
         held = (LaneRow.connection_id == connection_id, LaneRow.lease_expires_at > now)
         if session.scalar(select(LaneRow.entity_type).where(*held).limit(1)):
             raise JobsRunningError("A worker has some of its records in hand. Try again in a few minutes.")
         count = links.set_aside(session, connection_id, now=now)
         restore.doubt(session, [connection_id], now=now)
         questions.void_all(session, connection_id, now=now)
+        row.client_number = None
         what = msg("set {count} links aside", count=count)
         add_entry(session, connection_id=connection_id, at=now, actor=actor, action=what)
     return count

@@ -34,8 +34,8 @@ PURPOSE = "connections.secrets"
 NOT_STARTED = msg("It has not been started yet.")
 """Why a connection is paused that was added to be looked through before anything travels."""
 
-ONE_COMPANY = "connections_moment_company"
-"""The index by which no two connections bring the records of one company in Moment."""
+ONE_COMPANY, ONE_CLIENT = "connections_moment_company", "connections_client_number"
+"""The indexes by which no two connections are for one company in Moment, or one client of 24SevenOffice."""
 
 MAX_NAME_LENGTH, MAX_REASON_LENGTH = 100, 200
 
@@ -64,6 +64,20 @@ class CompanyTakenError(SettingRefusedError):
             "moment_company",
             msg("There is a connection for this company in Moment already. Ask those who run the integration."),
         )
+
+
+class ClientTakenError(SettingRefusedError):
+    """Another connection is for this client of 24SevenOffice; whose it is is not told."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "identity_id",
+            msg("Another connection is for this client of 24SevenOffice. Ask those who run the integration."),
+        )
+
+
+class OtherClientError(Exception):
+    """A login leads to another client of 24SevenOffice than the connection's."""
 
 
 class LinksExistError(SettingRefusedError):
@@ -104,6 +118,7 @@ class Connection:
     It is paused where ``paused_because`` says why, by the person ``paused_by`` or by the bridge itself, and rests
     until ``breaker_open_until`` while its systems do not answer; what limits its webhook is said in
     :mod:`models.inbox.webhook_limit`. Its settings were changed last at ``updated_at``.
+    ``client_number`` is None until a login has shown which client of 24SevenOffice it is.
     """
 
     id: int
@@ -114,6 +129,7 @@ class Connection:
     paused_by: str = ""
     breaker_open_until: datetime | None = None
     webhook_limited_until: datetime | None = None
+    client_number: int | None = None
 
     def is_available(self, now: datetime) -> bool:
         """Return whether anything is to be tried at ``now`` (UTC)."""
@@ -127,18 +143,28 @@ class Connections:
         self._opened: dict[int, tuple[dict[str, Any], str, ConnectionSettings]] = {}
 
     def add(
-        self, name: str, settings: ConnectionSettings, *, actor: str, now: datetime, started: bool = True
+        self,
+        name: str,
+        settings: ConnectionSettings,
+        *,
+        actor: str,
+        now: datetime,
+        started: bool = True,
+        client_number: int | None = None,
     ) -> tuple[Connection, str]:
         """Add a connection; the answer's second part is the token of its webhook address, told only here.
 
-        One that is not ``started`` is paused until somebody resumes it.
+        One that is not ``started`` is paused until somebody resumes it. ``client_number`` is what the login was
+        seen to lead to, None where nobody has looked.
 
         Raises:
             NameTakenError: another connection has this name.
             CompanyTakenError: another connection is for its company in Moment.
+            ClientTakenError: another connection is for its client of 24SevenOffice.
         """
         token = secrets.token_urlsafe(24)
         row = ConnectionRow(name=name, token_hash=hash_token(token), created_at=now, updated_at=now)
+        row.client_number = client_number
         row.paused_because, row.paused_by = ("", "") if started else (NOT_STARTED, actor)
         row.settings, row.secrets = _plain(settings), ""
         try:
@@ -148,8 +174,8 @@ class Connections:
                 row.secrets = self._locked(row.id, settings)
                 _audit(session, row.id, actor=actor, what=msg("added"), now=now)
         except IntegrityError as error:
-            if ONE_COMPANY in str(error.orig):
-                raise CompanyTakenError from error
+            if taken := _taken(error):
+                raise taken from error
             raise NameTakenError(msg("There is a connection called {name} already.", name=name)) from error
         return self._from_row(row), token
 
@@ -179,15 +205,16 @@ class Connections:
         actor: str,
         now: datetime,
         seen: datetime | None = None,
-        same_client: bool = False,
+        client_number: int | None = None,
     ) -> Connection:
         """Change some settings, and let a connection that paused itself work again, since someone has mended it.
 
         ``seen`` is the ``updated_at`` of the settings before their eyes, None for whatever there is.
-        ``same_client`` is their word that another login leads to the client of 24SevenOffice that it was.
+        ``client_number`` is what the login was seen to lead to with these settings, None where nobody has looked.
 
         Raises:
             CompanyTakenError: another connection is for this company in Moment.
+            ClientTakenError: another connection is for this client of 24SevenOffice.
             LinksExistError: it may lead to another company or client, and there are links.
             UnknownConnectionError: there is no such connection.
             ConcurrentUpdateError: the settings have been changed since they were ``seen``.
@@ -199,10 +226,10 @@ class Connections:
                 raise ConcurrentUpdateError
             before = self._from_row(row).settings
             after = ConnectionSettings.model_validate({**_open(self._vault, row), **values})
-            _lead_elsewhere(session, row, before, after, same_client=same_client, now=now)
+            _lead_elsewhere(session, row, before, after, client_number=client_number, now=now)
             row.settings, row.secrets = _plain(after), self._locked(row.id, after)
             row.shares_company = row.shares_company and before.moment_company == after.moment_company
-            _refuse_taken_company(session)
+            _refuse_taken(session)
             row.updated_at = now
             switched_on = after.entity_types - before.entity_types
             goes_on = row.paused_because and not row.paused_by
@@ -211,6 +238,26 @@ class Connections:
             for what in _differences(before, after):
                 _audit(session, row.id, actor=actor, what=what, now=now)
         return self._from_row(row)
+
+    def note_client(self, connection_id: int, settings: ConnectionSettings, client_number: int) -> None:
+        """Note the client that the login in ``settings`` leads to, unless the connection has another login by now.
+
+        Raises:
+            ClientTakenError: another connection is for this client of 24SevenOffice.
+            OtherClientError: the connection is for another client.
+        """
+        with self._database.transaction() as session:
+            row = _row(session, connection_id)
+            if row.client_number != client_number:
+                row = _row(session, connection_id, lock=True)
+            login = settings.username, settings.identity_id
+            has_login = login == (row.settings["username"], row.settings["identity_id"])
+            if row.client_number == client_number or not has_login:
+                return
+            if row.client_number is not None:
+                raise OtherClientError(f"Connection {connection_id} is for another client of 24SevenOffice.")
+            row.client_number = client_number
+            _refuse_taken(session)
 
     def new_token(self, connection_id: int, *, actor: str, now: datetime) -> str:
         """Give the webhook a new address, for when the old one has become known; the old one ends at once."""
@@ -235,7 +282,7 @@ class Connections:
             if row.paused_because:
                 count_unfinished_from(session, connection_id, [*EntityType], now=now)
             row.paused_because, row.paused_by, row.shares_company = "", "", False
-            _refuse_taken_company(session)
+            _refuse_taken(session)
             if row.breaker_open_until:
                 row.breaker_open_until = min(row.breaker_open_until, now)
             _audit(session, connection_id, actor=actor, what=msg("resumed"), now=now)
@@ -310,11 +357,17 @@ def summaries(
     return [ConnectionSummary(*row) for row in database.rows(query.order_by(name).limit(limit))]
 
 
-def _refuse_taken_company(session: Session) -> None:
+def _refuse_taken(session: Session) -> None:
     try:
         session.flush()
     except IntegrityError as error:
-        raise CompanyTakenError from error
+        raise _taken(error) or error from error
+
+
+def _taken(error: IntegrityError) -> SettingRefusedError | None:
+    if ONE_COMPANY in str(error.orig):
+        return CompanyTakenError()
+    return ClientTakenError() if ONE_CLIENT in str(error.orig) else None
 
 
 def _lead_elsewhere(
@@ -323,16 +376,22 @@ def _lead_elsewhere(
     before: ConnectionSettings,
     after: ConnectionSettings,
     *,
-    same_client: bool,
+    client_number: int | None,
     now: datetime,
 ) -> None:
-    """Refuse that other settings lead elsewhere while there are links; else what was asked and said is void."""
-    setting = leads_elsewhere(before, after)
-    if setting is None or (same_client and setting != "moment_company"):
+    """Refuse that other settings lead elsewhere while there are links; else what was asked and said is void.
+
+    A client that nobody has looked at is noted at the next login.
+    """
+    known = None not in (client_number, row.client_number)
+    setting = leads_elsewhere(before, after, same_client=client_number == row.client_number if known else None)
+    if setting is None:
+        row.client_number = client_number or row.client_number
         return
     if session.scalar(select(LinkRow.id).where(LinkRow.connection_id == row.id).limit(1)):
         raise LinksExistError(setting)
     questions.void_all(session, row.id, now=now)
+    row.client_number = client_number
 
 
 def _plain(settings: ConnectionSettings) -> dict[str, Any]:

@@ -239,13 +239,18 @@ def first_days_to_ask(before: ConnectionSettings, changes: Mapping[str, object])
     return [name for name in names if getattr(after, name) == getattr(before, name)]
 
 
-def leads_elsewhere(before: ConnectionSettings, after: ConnectionSettings) -> str | None:
+def leads_elsewhere(
+    before: ConnectionSettings, after: ConnectionSettings, *, same_client: bool | None = None
+) -> str | None:
     """Name the setting by which settings may lead to another company or client than before, None where none does.
 
-    A new password, or an identity id for the user name that needed none, leads where the former one did.
+    ``same_client`` is whether 24SevenOffice has shown that the login leads to the same client. Where nobody knows,
+    a new password, or an identity id for the user name that needed none, is taken to lead there.
     """
     if after.moment_company.lower() != before.moment_company.lower():
         return "moment_company"
+    if same_client is not None:
+        return None if same_client else "identity_id"
     renamed = after.username.lower() != before.username.lower()
     was, becomes = before.identity_id.lower(), after.identity_id.lower()
     if becomes != was and (was or renamed):

@@ -1,10 +1,11 @@
 """Links: this Moment record is that 24SevenOffice record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upserting
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -12,12 +13,13 @@ from sqlalchemy.orm import Session
 from i18n.messages import Message, msg
 from models.database import Database
 from models.enums import EntityType, Lane, Record
+from models.inbox.leases import LeaseLostError
 from models.schema.audit_entries import add_entry
 from models.schema.statements import job_of, link_of, made_of, of_lane, upsert
 from models.schema.tables import ConnectionRow, FormerLinkRow, LinkRow, SyncJobRow
 
 RESUMED = "resumed"
-"""In place of a fingerprint: a former link that holds again, if what it leads to is still there."""
+"""In place of a fingerprint: a former link of another company that holds again, if what it leads to is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,17 @@ class RecordReferences:
     remote: Sequence[str]
 
 
-class LedElsewhereError(Exception):
-    """The connection leads to another company or client by now, whose number this is not."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where something was read: the settings of a connection that lead there, and its client if that was known."""
+
+    connection_id: int
+    settings: Mapping[str, str]
+    client_number: int | None
+
+
+class LedElsewhereError(LeaseLostError):
+    """The connection leads to another company or client by now, as a lease has ended unnoticed."""
 
 
 class LinkTakenError(Exception):
@@ -98,16 +109,47 @@ def references(database: Database, connection_id: int, record: Record) -> Record
     )
 
 
-def remove(database: Database, connection_id: int, record: Record) -> None:
-    database.execute(delete(LinkRow).where(link_of(connection_id, record)))
+@contextmanager
+def noting(database: Database, origin: Origin) -> Iterator[Session]:
+    """Open a transaction to note what was read, during which the connection leads there still.
+
+    Raises :class:`LedElsewhereError` where it does not.
+    """
+    with database.transaction() as session:
+        _refuse_elsewhere(session, origin)
+        yield session
 
 
-def release(
-    session: Session, connection_id: int, record: Record, *, because: Message, actor: str, now: datetime
+def _refuse_elsewhere(session: Session, origin: Origin) -> None:
+    names = {name: func.coalesce(ConnectionRow.settings[name].astext, "") for name in origin.settings}
+    still = [names[name] == value for name, value in origin.settings.items()]
+    if origin.client_number is not None:
+        still.append(ConnectionRow.client_number == origin.client_number)
+    here = select(ConnectionRow.id).where(ConnectionRow.id == origin.connection_id, *still)
+    if session.scalar(here.with_for_update(read=True)) is None:
+        raise LedElsewhereError(f"Connection {origin.connection_id} leads elsewhere than before.")
+
+
+def remove(session: Session, connection_id: int, record: Record) -> None:
+    session.execute(delete(LinkRow).where(link_of(connection_id, record)))
+
+
+def release(  # noqa: PLR0913 - all by name
+    session: Session,
+    connection_id: int,
+    record: Record,
+    *,
+    because: Message,
+    actor: str,
+    now: datetime,
+    known: Link | None = None,
 ) -> None:
-    """End a link that does not hold any more, and write into the audit log why."""
+    """End a link that does not hold any more, and write into the audit log why.
+
+    Where it is ``known`` and leads to something else by now, it stays.
+    """
     ended = delete(LinkRow).where(link_of(connection_id, record)).returning(LinkRow.remote_id)
-    remote_id = session.scalar(ended)
+    remote_id = session.scalar(ended.where(LinkRow.remote_id == known.remote_id) if known else ended)
     if remote_id is None:
         return
     named = select(SyncJobRow.id, SyncJobRow.title).where(job_of(connection_id, record))
@@ -125,11 +167,17 @@ def release(
 def set_aside(session: Session, connection_id: int, *, now: datetime) -> int:
     """End all links of a connection and keep them as former ones; returns how many there were."""
     key = ("connection_id", "entity_type", "moment_id", "remote_id")
-    ended = select(*(getattr(LinkRow, name) for name in key), literal(now)).where(
-        LinkRow.connection_id == connection_id
+    known = {
+        "fingerprint": LinkRow.fingerprint,
+        "moment_company": _company_of(connection_id),
+        "set_aside_at": literal(now),
+    }
+    ended = select(*(getattr(LinkRow, name) for name in key), *known.values())
+    kept = upserting(FormerLinkRow).from_select(
+        [*key, *known], ended.where(LinkRow.connection_id == connection_id)
     )
-    kept = upserting(FormerLinkRow).from_select([*key, "set_aside_at"], ended)
-    session.execute(kept.on_conflict_do_update(index_elements=key, set_={"set_aside_at": now}))
+    again = {name: kept.excluded[name] for name in known}
+    session.execute(kept.on_conflict_do_update(index_elements=key, set_=again))
     gone = delete(LinkRow).where(LinkRow.connection_id == connection_id).returning(LinkRow.id)
     return len(session.scalars(gone).all())
 
@@ -145,19 +193,28 @@ def forget_former(session: Session, connection_id: int, record: Record) -> None:
 
 
 def resume_former(session: Session, connection_id: int, record: Record, *, now: datetime) -> None:
-    """Link a record as it was before links were set aside, as a person says that it is the same."""
+    """Link a record as it was before links were set aside, as a person says that it is the same.
+
+    In the same company in Moment all is known of it that was known, such as that a person has deleted an expense.
+    """
+    there = func.lower(FormerLinkRow.moment_company) == func.lower(_company_of(connection_id))
     was = select(
         FormerLinkRow.connection_id,
         FormerLinkRow.entity_type,
         FormerLinkRow.moment_id,
         FormerLinkRow.remote_id,
-        literal(RESUMED),
+        case((there, FormerLinkRow.fingerprint), else_=RESUMED),
         literal(now),
     ).where(_was(connection_id, record))
     names = ("connection_id", "entity_type", "moment_id", "remote_id", "fingerprint", "updated_at")
     again = upserting(LinkRow).from_select(names, was.order_by(FormerLinkRow.set_aside_at.desc()))
     session.execute(again.on_conflict_do_nothing())
     forget_former(session, connection_id, record)
+
+
+def _company_of(connection_id: int) -> ScalarSelect[str]:
+    company = ConnectionRow.settings["moment_company"].astext
+    return select(company).where(ConnectionRow.id == connection_id).scalar_subquery()
 
 
 def _was(connection_id: int, record: Record) -> ColumnElement[bool]:
@@ -174,9 +231,9 @@ def save(
     link: Link,
     *,
     now: datetime,
-    client: Mapping[str, str] | None = None,
+    origin: Origin | None = None,
 ) -> None:
-    """Link a Moment record, or put its link right; ``client`` are the settings that named whose number it is.
+    """Link a Moment record, or put its link right; ``origin`` is where its number was read.
 
     Raises:
         LedElsewhereError: the connection leads to another client than that by now.
@@ -186,11 +243,8 @@ def save(
     key = {"connection_id": connection_id, "entity_type": record.entity_type, "moment_id": record.id}
     try:
         with database.transaction() as session:
-            names = {name: func.coalesce(ConnectionRow.settings[name].astext, "") for name in client or {}}
-            still = [names[name] == value for name, value in (client or {}).items()]
-            here = select(ConnectionRow.id).where(ConnectionRow.id == connection_id, *still)
-            if client and session.scalar(here.with_for_update(read=True)) is None:
-                raise LedElsewhereError(f"{link.remote_id} is a number of the client that it led to before.")
+            if origin:
+                _refuse_elsewhere(session, origin)
             session.execute(upsert(LinkRow, key, values))
     except IntegrityError as error:
         raise LinkTakenError(f"{link.remote_id} is linked to another {record.entity_type} already.") from error

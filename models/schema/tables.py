@@ -70,7 +70,8 @@ class ConnectionRow(Base):
     risked, and ``outage_alerted`` says that the addresses have been told. ``rate_limited_since`` and
     ``rate_limit_alerted`` say the same of requests that are used up, and ``pause_alerted`` that the addresses
     have been told of a pause and nothing was synced since. One that ``shares_company`` is from before each company
-    in Moment had one connection, and may not be resumed as long as another one has it.
+    in Moment had one connection, and may not be resumed as long as another one has it. ``client_number`` names the
+    client in 24SevenOffice, which no other connection has; None until a login has shown it.
     Until ``webhook_limited_until`` what is new here is left to the polls.
     """
 
@@ -82,6 +83,7 @@ class ConnectionRow(Base):
             unique=True,
             postgresql_where=text("not shares_company"),
         ),
+        Index("connections_client_number", "client_number", unique=True),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -92,6 +94,7 @@ class ConnectionRow(Base):
     paused_because: Mapped[LocalizedOrEmpty]
     paused_by: Mapped[str] = mapped_column(server_default="")
     shares_company: Mapped[bool] = mapped_column(server_default=false())
+    client_number: Mapped[int | None] = mapped_column(BigInteger)
     consecutive_failures: Mapped[int] = mapped_column(server_default="0")
     outage_since: Mapped[datetime | None]
     breaker_open_until: Mapped[datetime | None]
@@ -259,7 +262,11 @@ class LinkRow(Base):
 
 
 class FormerLinkRow(Base):
-    """A link that was set aside: the connection was for another company or client then, or may have been."""
+    """A link that was set aside: the connection was for another company or client then, or may have been.
+
+    ``moment_company`` is the one that it was for. Of those that an earlier version set aside, neither it nor the
+    ``fingerprint`` is known.
+    """
 
     __tablename__ = "former_links"
 
@@ -267,6 +274,8 @@ class FormerLinkRow(Base):
     entity_type: Mapped[str] = mapped_column(primary_key=True)
     moment_id: Mapped[str] = mapped_column(primary_key=True)
     remote_id: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(server_default="")
+    moment_company: Mapped[str] = mapped_column(server_default="")
     set_aside_at: Mapped[datetime]
 
 

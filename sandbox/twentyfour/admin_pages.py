@@ -10,9 +10,17 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 from fastapi.templating import Jinja2Templates
 
-from sandbox.twentyfour import json_views
+from sandbox.twentyfour import json_views, seed
 from sandbox.twentyfour.dependencies import Now, TheServer, TheState, found
-from sandbox.twentyfour.forms import LoginChange, NewCustomer, NewProject, SeriesChange, YearChange
+from sandbox.twentyfour.forms import (
+    LoginChange,
+    Move,
+    NewClient,
+    NewCustomer,
+    NewProject,
+    SeriesChange,
+    YearChange,
+)
 from sandbox.twentyfour.limits import Allowance
 from sandbox.twentyfour.sessions import SessionTimeout
 from sandbox.twentyfour.state import Year
@@ -33,6 +41,15 @@ async def page(request: Request, state: TheState, client: int = 1) -> Response:
 async def list_clients(state: TheState) -> dict[str, list[dict[str, Any]]]:
     """List the clients."""
     return {"clients": [{"id": client.id, "name": client.name} for client in state.clients.values()]}
+
+
+@router.put("/books/{client_id}")
+async def set_up_client(client_id: int, new: NewClient, state: TheState, now: Now) -> dict[str, str]:
+    """Set up a client with a chart of accounts and no vouchers, and a login that reaches only it."""
+    added = seed.add_client(
+        state, client_id, name=new.name, username=new.username, password=new.password, today=now.date()
+    )
+    return {"identity_id": added.id}
 
 
 @router.get("/books/{client_id}/{shelf}")
@@ -107,6 +124,14 @@ async def change_login(username: str, change: LoginChange, state: TheState) -> N
     login = found(state.logins, username)
     for name, value in change.model_dump(exclude_none=True).items():
         setattr(login, name, value)
+
+
+@router.put("/logins/{username}/client", status_code=204)
+async def move_login(username: str, move: Move, state: TheState) -> None:
+    """Let a user into another client, and no longer into those of before; open sessions go on."""
+    found(state.logins, username).identities = [
+        seed.identity(username, found(state.clients, move.client).id, default=True)
+    ]
 
 
 @router.put("/limits")

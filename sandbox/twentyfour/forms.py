@@ -7,6 +7,14 @@ from typing import Literal
 from pydantic import Base64Bytes, BaseModel
 
 
+class NewClient(BaseModel):
+    """A client and its only user."""
+
+    name: str
+    username: str
+    password: str
+
+
 class NewCustomer(BaseModel):
     """A customer or supplier; without a number it gets the next one."""
 
@@ -114,3 +122,9 @@ class LoginChange(BaseModel):
 
     password: str | None = None
     blocked: bool | None = None
+
+
+class Move(BaseModel):
+    """The client that a user belongs to from now on."""
+
+    client: int

@@ -65,18 +65,26 @@ def initial_state(today: date) -> State:
         _client(3, "Gammel AS", "987654325", today.year),
     )
     logins = (
-        Login("demo@example.com", "demo-password", [_identity("demo", 1, default=True)]),
+        Login("demo@example.com", "demo-password", [identity("demo", 1, default=True)]),
         Login(
             "many@example.com",
             "many-password",
             [
-                _identity("many", 1, default=True),
-                _identity("many", 2),
-                _identity("many", 3, disabled=True),
+                identity("many", 1, default=True),
+                identity("many", 2),
+                identity("many", 3, disabled=True),
             ],
         ),
     )
     return State({client.id: client for client in clients}, {login.username: login for login in logins})
+
+
+def add_client(state: State, number: int, *, name: str, username: str, password: str, today: date) -> Identity:
+    """Set up one more client with the same chart, or an old one anew, and the login of its only user."""
+    own = identity(username, number, default=True)
+    state.clients[number] = _client(number, name, f"{910_000_000 + number}", today.year)
+    state.logins[username] = Login(username, password, [own])
+    return own
 
 
 def _client(number: int, name: str, organization_number: str, year: int) -> Client:
@@ -103,7 +111,7 @@ def _client(number: int, name: str, organization_number: str, year: int) -> Clie
     )
 
 
-def _identity(user: str, client: int, *, default: bool = False, disabled: bool = False) -> Identity:
+def identity(user: str, client: int, *, default: bool = False, disabled: bool = False) -> Identity:
     return Identity(_guid(f"{user} at client {client}"), client, default=default, disabled=disabled)
 
 

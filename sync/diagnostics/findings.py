@@ -126,6 +126,8 @@ SETTING_OF = {
     "login_refused": "password",
     "identity": "identity_id",
     "identity_blocked": "identity_id",
+    "other_client": "identity_id",
+    "client_taken": "identity_id",
     "voucher_type_missing": "voucher_number",
     "no_voucher_number": "voucher_number",
 }
@@ -135,6 +137,8 @@ ACCESS_ERRORS = {
     "login_refused",
     "identity",
     "identity_blocked",
+    "other_client",
+    "client_taken",
     "session_refused",
     "moment_key",
     "moment_company",

@@ -14,8 +14,8 @@ from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import EntityType, Lane, Record, titled
 from models.inbox import leases, links
-from models.inbox.leases import LeaseLostError, SyncJob
-from models.inbox.links import LedElsewhereError, Link, LinkTakenError
+from models.inbox.leases import SyncJob
+from models.inbox.links import Link, LinkTakenError, Origin
 from sync.errors import DependencyPendingError, RejectedError
 from sync.ports import Erp, Moment
 from sync.records import Customer, Project
@@ -101,11 +101,11 @@ class SyncContext:
 
     def _write(self, record: Record, link: Link) -> None:
         """Write a link, unless the connection leads to another client since its lease ended, unnoticed here."""
+        links.save(self.database, self.connection.id, record, link, now=self.clock(), origin=self._origin())
+
+    def _origin(self) -> Origin:
         named = {name: getattr(self.settings, name) for name in ("moment_company", "identity_id", "username")}
-        try:
-            links.save(self.database, self.connection.id, record, link, now=self.clock(), client=named)
-        except LedElsewhereError as error:
-            raise LeaseLostError(str(error)) from error
+        return Origin(self.connection.id, named, self.connection.client_number)
 
     def former_link(self, record: Record) -> str | None:
         """Find what a record was linked to before the connection's links were set aside."""
@@ -126,8 +126,13 @@ class SyncContext:
         return holder not in (None, record.id) and self._is_in_moment(Record(record.entity_type, holder or ""))
 
     def ask_for_match(self, job: SyncJob, candidates: Sequence[Candidate]) -> None:
-        """Ask a person which of these the record of a job is; whoever calls tells them so by an error."""
-        match_questions.ask(self.database, job.id, candidates, now=self.clock())
+        """Ask a person which of these the record of a job is; whoever calls tells them so by an error.
+
+        A worker that has taken over asks by itself, and may have been answered.
+        """
+        self.renew_lease()
+        with links.noting(self.database, self._origin()) as session:
+            match_questions.ask(session, job.id, candidates, now=self.clock())
 
     def noted(self, job: SyncJob, note: str) -> str:
         """Return the number for which this was noted as long as no person has acted; "" where of none."""
@@ -161,16 +166,18 @@ class SyncContext:
     def remove_link(self, record: Record) -> None:
         """Take a link away, after what it led to was taken away."""
         self._known.pop(record, None)
-        links.remove(self.database, self.connection.id, record)
+        with links.noting(self.database, self._origin()) as session:
+            links.remove(session, self.connection.id, record)
 
     def release_link(self, record: Record, *, because: Message) -> None:
         """End a link that does not hold any more: the record is identified anew, and what needs it waits.
 
         What a person said of one that Moment has lost was said of one that it had.
         """
-        self._known.pop(record, None)
-        with self.database.transaction() as session:
-            links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=self.clock())
+        known, now = self._known.pop(record, None), self.clock()
+        self.renew_lease()
+        with links.noting(self.database, self._origin()) as session:
+            links.release(session, self.connection.id, record, because=because, actor=ITSELF, now=now, known=known)
             if because == GONE:
                 match_questions.withdraw(session, self.connection.id, record)
 
@@ -191,7 +198,8 @@ class SyncContext:
             lost = Candidate(
                 str(number), job_actions.record_name(self.database, self.connection.id, record), note=GONE_THERE
             )
-            match_questions.ask(self.database, job.id, [lost], now=self.clock())
+            with links.noting(self.database, self._origin()) as session:
+                match_questions.ask(session, job.id, [lost], now=self.clock())
 
     def lost_dependency(self, entity_type: EntityType, number: int | None) -> DependencyPendingError | None:
         """Release the link to a customer or project, if that is why 24SevenOffice refused what names it.

@@ -130,7 +130,7 @@ class Expenses:
         """Return the expenses that the voucher has in Moment, by our key.
 
         One that an attempt which broke off has made is linked first: its cost may have been taken back since. One
-        that it has removed loses its link: its cost may be back. So does a former one that is not there any more.
+        that it has removed loses its link: its cost may be back. So does a former one that another company had.
         """
         known = self._context.links_by_prefix(EntityType.EXPENSE, f"{voucher}/")
         unclear = {key for key, (_, link) in known.items() if link.fingerprint in (REMOVING, RESUMED)}

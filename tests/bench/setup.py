@@ -102,9 +102,8 @@ class Scene:
         Tells its id and the address of its webhook.
         """
         database, connections = self.container.database, self.container.connections
-        database.execute(
-            text("drop index if exists connections_moment_company")
-        )  # many of one company, to measure
+        for index in ("connections_moment_company", "connections_client_number"):
+            database.execute(text(f"drop index if exists {index}"))  # many of one company, to measure
         added, token = connections.add(name, firm.connection.settings, actor="bench", now=clock())
         for entity_type, moment_id in (
             (EntityType.CUSTOMER, project["customerId"]),

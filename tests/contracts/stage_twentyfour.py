@@ -119,7 +119,7 @@ class Scene:
 
 
 SCENES = {
-    "identities": Scene(TwentyFourGateway.identities, [Identity(DEMO_IDENTITY, "Demo AS")]),
+    "identities": Scene(TwentyFourGateway.identities, [Identity(DEMO_IDENTITY, "Demo AS", client_number=1)]),
     "identity_id": Scene(TwentyFourGateway.identity_id, DEMO_IDENTITY, {"identity_id": ""}),
     "tax_codes": Scene(
         lambda erp: {1500: "", 3000: "3", 3100: "5"}.items() <= erp.tax_codes().items(), gives=True

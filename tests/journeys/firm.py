@@ -1,5 +1,6 @@
 """A firm on both sides of the bridge, and all that is done and seen there from outside."""
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -10,7 +11,6 @@ from typing import Any
 import requests
 from sqlalchemy import update
 
-from local.demo_company import CLIENT
 from local.demo_user import eventually, expect
 from local.stack import Stack
 from models.admin import job_list
@@ -26,13 +26,15 @@ from worker.jobs.diagnostics import check
 
 Record = dict[str, Any]
 
-API_KEY = "journey-key"
+API_KEY, PASSWORD = "journey-key", "journey-password"
+FIRST_CLIENT = 101
+_clients = itertools.count(FIRST_CLIENT)
 TIMEOUT_SECONDS = 60
 SALE_ACCOUNTS = ({"accountNumber": 3000, "currentVatPercentage": 25}, {"accountNumber": 3100})
 
 
 class Firm:
-    """A company of its own in Moment, and fresh books in 24SevenOffice; :meth:`connect` brings them together.
+    """A company of its own in Moment, and a client of its own in 24SevenOffice; :meth:`connect` brings them together.
 
     Args:
         stack: the system that runs.
@@ -44,6 +46,7 @@ class Firm:
     def __init__(self, stack: Stack, container: Container, *, beat: Callable[..., None], company: str) -> None:
         self.stack, self.container, self.beat = stack, container, beat
         self.company, self.name, self.address = company, f"Firm {company}", f"firm-{company}@example.com"
+        self.client, self.username = next(_clients), f"firm-{company}@24so.example.com"
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.auth = ("apikey", API_KEY)
@@ -51,6 +54,8 @@ class Firm:
             self.control(system, "DELETE", "faults")
             self.control(system, "PUT", "latency", {"seconds": 0})
         self.control("twentyfour", "POST", "reset")
+        login = {"username": self.username, "password": PASSWORD}
+        self.control("twentyfour", "PUT", f"books/{self.client}", {"name": self.name, **login})
         if remembered := container.redis.keys(
             "twentyfour:*"
         ):  # sessions that are over, and passwords once refused
@@ -63,8 +68,8 @@ class Firm:
             {
                 "moment_company": self.company,
                 "moment_api_key": API_KEY,
-                "username": "demo@example.com",
-                "password": "demo-password",
+                "username": self.username,
+                "password": PASSWORD,
                 "error_emails": (self.address,),
                 "language": "en",
                 **more,
@@ -192,7 +197,7 @@ class Firm:
 
     def records(self, shelf: str) -> list[Record]:
         """Read the books in 24SevenOffice."""
-        records: list[Record] = self.control("twentyfour", "GET", f"books/{CLIENT}/{shelf}")
+        records: list[Record] = self.control("twentyfour", "GET", f"books/{self.client}/{shelf}")
         return records
 
     def mails(self) -> list[Record]:

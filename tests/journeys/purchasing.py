@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from hashlib import md5
 from typing import Any
 
-from local.demo_company import CLIENT
 from local.demo_user import eventually, expect
 from models.enums import EntityType
 from tests.journeys.firm import Firm, Record
@@ -76,7 +75,7 @@ class Purchasing:
         return sorted((numbers[each["projectId"]], str(each["amountInclVat"])) for each in expenses)
 
     def _control(self, method: str, path: str, body: object) -> Record:
-        record: Record = self.firm.control("twentyfour", method, f"books/{CLIENT}/{path}", body)
+        record: Record = self.firm.control("twentyfour", method, f"books/{self.firm.client}/{path}", body)
         return record
 
 

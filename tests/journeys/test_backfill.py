@@ -67,7 +67,7 @@ def enter_by_hand(firm: Firm, invoices: Sequence[Record], *, customer: int) -> N
             "invoice": str(invoice["invoiceNumber"]),
             "lines": lines,
         }
-        firm.control("twentyfour", "POST", "books/1/vouchers", voucher)
+        firm.control("twentyfour", "POST", f"books/{firm.client}/vouchers", voucher)
 
 
 def backfill(firm: Firm, *more: str) -> tuple[str, ...]:

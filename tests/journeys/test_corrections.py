@@ -5,7 +5,7 @@ from worker.jobs.send_alerts import PAUSE_BETWEEN_EMAILS
 def test_a_wrong_password_pauses_with_one_mail_and_all_is_synced_once_corrected(firm: Firm) -> None:
     project = firm.project()
     firm.expect_vouchers([first := firm.invoice(project)])
-    firm.control("twentyfour", "PATCH", "logins/demo@example.com", {"password": "a-new-one"})
+    firm.control("twentyfour", "PATCH", f"logins/{firm.username}", {"password": "a-new-one"})
     firm.control("twentyfour", "DELETE", "sessions")
     invoices = [first, *(firm.invoice(project) for _ in range(5))]
     (mail,) = firm.expect_mails(1)
@@ -29,7 +29,7 @@ def test_a_refused_invoice_holds_up_no_other_and_a_mail_says_when_it_is_correcte
     firm.beat("send_alerts")
     assert f"Invoice {bad['invoiceNumber']}" in firm.expect_mails(1)[0]["text"]
 
-    firm.control("twentyfour", "PUT", f"books/1/years/{locked}", {"locked": False})
+    firm.control("twentyfour", "PUT", f"books/{firm.client}/years/{locked}", {"locked": False})
     firm.stack.command("jobs", "retry", "--connection", firm.name)
     firm.expect_vouchers([*good, bad])
     firm.let_pass(PAUSE_BETWEEN_EMAILS)

@@ -38,20 +38,23 @@ def live(new_firm: Callable[..., Firm]) -> Live:
         by_number, by_both = place % 3 == 0, place % 3 == 1  # and else by the name alone
         dressed = f"NO {number[:3]} {number[3:6]} {number[6:]} MVA" if by_number or by_both else ""
         there = {"name": f"Gamle {name}" if by_number else name.upper(), "organization_number": dressed}
-        firm.control("twentyfour", "POST", "books/1/customers", there)
+        firm.control("twentyfour", "POST", f"books/{firm.client}/customers", there)
         entered[name] = firm.enter("customers", name=name, organizationNumber=number)
     for name in ("Tvilling AS", "Dobbel AS"):
         for _ in range(2):
-            firm.control("twentyfour", "POST", "books/1/customers", {"name": name})
+            firm.control("twentyfour", "POST", f"books/{firm.client}/customers", {"name": name})
         entered[name] = firm.enter("customers", name=name)
     number = next(numbers)
     firm.control(
-        "twentyfour", "POST", "books/1/customers", {"name": "Navnebror AS", "organization_number": number}
+        "twentyfour",
+        "POST",
+        f"books/{firm.client}/customers",
+        {"name": "Navnebror AS", "organization_number": number},
     )
     entered["Navnebror AS"] = firm.enter("customers", name="Navnebror AS", organizationNumber=next(numbers))
     for place in range(1, PROJECTS + 1):
         of_customer = {"name": f"PROSJEKT {place}", "number": place, "customer_number": 10000 + place}
-        firm.control("twentyfour", "POST", "books/1/projects", of_customer)
+        firm.control("twentyfour", "POST", f"books/{firm.client}/projects", of_customer)
         name = "Et annet prosjekt" if place == PROJECTS else f"Prosjekt {place}"
         customer = entered[f"Kunde {place - 1} AS"]["id"]
         entered[name] = firm.enter("projects", name=name, projectNumber=str(place), customerId=customer)

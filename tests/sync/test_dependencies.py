@@ -368,7 +368,8 @@ def wake_satisfied_and_run(world: World) -> None:
 
 def close_as_handled_without_link(world: World, record_id: str) -> None:
     """Let it be as if a person had posted the voucher: it is there, and no link says so."""
-    links.remove(world.database, world.connection.id, Record(EntityType.INVOICE, record_id))
+    with world.database.transaction() as session:
+        links.remove(session, world.connection.id, Record(EntityType.INVOICE, record_id))
     row = SyncJobRow.id == world.job(EntityType.INVOICE, record_id).id
     with world.database.transaction() as session:
         session.execute(

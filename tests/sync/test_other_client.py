@@ -1,6 +1,6 @@
 """A connection is led to another client of 24SevenOffice, or its links are set aside for the same one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -8,10 +8,14 @@ import pytest
 from models.admin import job_actions, match_questions, unlinking
 from models.admin.erasure import JobsRunningError
 from models.admin.job_filter import JobFilter
+from models.admin.match_questions import Candidate
 from models.connections.repository import Connections, LinksExistError
 from models.database import Database
 from models.enums import EntityType, JobState, Lane, Outcome, Record
 from models.inbox import leases, links
+from models.inbox.leases import LeaseLostError, SyncJob
+from models.inbox.links import Link
+from sync.engine.context import GONE, SyncContext
 from sync.errors import SyncError
 from sync.records import Company, CompanyDraft, ProjectDraft
 from tests import factories
@@ -71,13 +75,28 @@ def test_a_login_that_leads_to_the_same_client_is_changed(world: World, change: 
     assert links.find(world.database, world.connection.id, INVOICE)
 
 
-def test_the_word_of_a_person_tells_that_another_login_is_for_the_same_client(world: World) -> None:
-    change = {"username": "new@example.com", "identity_id": OTHER}
-    world.connections.update(world.connection.id, change, actor="kari", now=world.now, same_client=True)
+def test_where_a_login_leads_is_believed_and_not_how_it_looks(world: World) -> None:
+    connection, now = world.connections.get(world.connection.id), world.now
+    other = {"username": "new@example.com", "identity_id": OTHER}
+    with pytest.raises(LinksExistError):  # nobody knows yet which client the links are of
+        world.connections.update(connection.id, other, actor="kari", now=now, client_number=7)
+    world.connections.note_client(connection.id, connection.settings, 7)
     with pytest.raises(LinksExistError):
-        world.connections.update(
-            world.connection.id, {"moment_company": "1002"}, actor="kari", now=world.now, same_client=True
-        )
+        world.connections.update(connection.id, {"password": "newer"}, actor="kari", now=now, client_number=8)
+    company = {"moment_company": "1002"}
+    with pytest.raises(LinksExistError):
+        world.connections.update(connection.id, company, actor="kari", now=now, client_number=7)
+    changed = world.connections.update(connection.id, other, actor="kari", now=now, client_number=7)
+    assert (changed.settings.username, changed.client_number) == ("new@example.com", 7)
+    assert links.find(world.database, connection.id, INVOICE)
+
+
+def test_once_its_links_are_set_aside_a_connection_works_where_its_login_leads(world: World) -> None:
+    connection = world.connections.get(world.connection.id)
+    world.connections.note_client(connection.id, connection.settings, 7)
+    unlink(world)
+    world.connections.note_client(connection.id, connection.settings, 8)
+    assert world.connections.get(connection.id).client_number == 8
 
 
 def test_numbers_of_the_former_client_overwrite_nobody_in_the_next(world: World) -> None:
@@ -190,6 +209,61 @@ def test_a_late_answer_of_the_former_client_links_nothing_in_the_next(
     world.receive(EntityType.CUSTOMER, "6")
     world.drain(EntityType.CUSTOMER)
     assert links.find(world.database, world.connection.id, Record(EntityType.CUSTOMER, "6")) is None
+
+
+CUSTOMER = Record(EntityType.CUSTOMER, "7")
+LATE: dict[str, Callable[[SyncContext, SyncJob], None]] = {
+    "saved": lambda context, _: context.save_link(CUSTOMER, remote_id="10007"),
+    "removed": lambda context, _: context.remove_link(CUSTOMER),
+    "released": lambda context, _: context.release_link(CUSTOMER, because=GONE),
+    "lost": lambda context, _: context.release_lost(CUSTOMER, 10001),
+    "asked": lambda context, job: context.ask_for_match(job, [Candidate("10001", "Nordlys AS")]),
+}
+
+
+@pytest.mark.parametrize("settings_change", [True, False], ids=["other login", "same login"])
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_a_late_worker_changes_neither_links_nor_answers_in_the_next_client(
+    world: World, late: Callable[[SyncContext, SyncJob], None], *, settings_change: bool
+) -> None:
+    world.connections.note_client(world.connection.id, world.connection.settings, 7)
+    job_id, lane = name_alike(world), Lane(world.connection.id, EntityType.CUSTOMER)
+    world.receive(EntityType.CUSTOMER, "6")
+    lease = leases.acquire(world.database, lane, limit=1, now=world.now, until=world.now)
+    assert lease
+    context = world.open_context(world.connections.get(world.connection.id), lambda: None)
+    unlink(world)
+    if settings_change:
+        world.change_settings(identity_id=OTHER)
+    there = Link("10001", fingerprint="of the next client")
+    links.save(world.database, world.connection.id, CUSTOMER, there, now=world.now)
+    with pytest.raises(LeaseLostError):
+        late(context, lease.jobs[0])
+    assert links.find(world.database, world.connection.id, CUSTOMER) == there
+    assert match_questions.unanswered(world.database, job_id) == []
+
+
+def test_who_has_lost_the_lease_asks_nothing_that_a_person_has_answered(world: World) -> None:
+    job_id, lane = name_alike(world), Lane(world.connection.id, EntityType.CUSTOMER)
+    match_questions.answer(world.database, job_id, "20002", actor="kari", now=world.now)
+    world.later(minutes=5)
+    lease = leases.acquire(world.database, lane, limit=1, now=world.now, until=world.now)
+    assert lease
+
+    def renew_lease() -> None:
+        raise LeaseLostError
+
+    with pytest.raises(LeaseLostError):
+        world.open_context(world.connection, renew_lease).ask_for_match(lease.jobs[0], [])
+    assert match_questions.answers(world.database, [job_id]) == {job_id: "20002"}
+
+
+def test_a_link_that_was_renewed_meanwhile_is_not_released_for_what_it_was(world: World) -> None:
+    context = world.open_context(world.connection, lambda: None)
+    assert context.link(CUSTOMER)
+    links.save(world.database, world.connection.id, CUSTOMER, Link("10009"), now=world.now)
+    context.release_lost(CUSTOMER, 10001)
+    assert links.find(world.database, world.connection.id, CUSTOMER) == Link("10009")
 
 
 def test_what_was_left_as_a_draft_is_not_taken_for_one_in_the_next_client(world: World) -> None:

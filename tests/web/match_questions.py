@@ -29,5 +29,6 @@ def asked(
         title="It",
         error_code=error_code,
     ).id
-    match_questions.ask(container.database, job_id, candidates or CANDIDATES, now=NOW)
+    with container.database.transaction() as session:
+        match_questions.ask(session, job_id, candidates or CANDIDATES, now=NOW)
     return job_id

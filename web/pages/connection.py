@@ -17,6 +17,7 @@ from models.connections.repository import (
     SECRET_FIELDS,
     ConcurrentUpdateError,
     Connection,
+    LinksExistError,
     SettingRefusedError,
 )
 from models.connections.settings import ConnectionSettings, first_days_to_ask, opens_others, unproven
@@ -88,7 +89,7 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
     """Save the settings and have them tested, unless something does not fit or somebody else was faster.
 
     Those that may open another client a worker saves, once it has tried them; administrators of all connections
-    need not wait for it.
+    need not wait for it, unless there are links, which another login for the same client keeps.
     """
     connection, typed = context.connections.get(connection_id), settings_form.typed(form)
     draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
@@ -103,19 +104,32 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
         errors = dict.fromkeys(days, FROM_WHICH_DAY)
     if errors:
         return again(replace(draft, errors=errors), posted=True)
-    if not context.current_user.administers_all and opens_others(connection.settings, entered):
-        after = ConnectionSettings.model_validate({**dict(connection.settings), **entered})
-        changes = after.model_dump_json(include=set(entered) - SECRET_FIELDS)
-        asked = typed | {"version": draft.version, "changes": changes}
-        operation_id = request_operation(context, OperationType.SAVING, connection_id, input_=asked)
-        return RedirectResponse(f"/operations/{operation_id}", status.HTTP_303_SEE_OTHER)
+    awaits_worker = not context.current_user.administers_all and opens_others(connection.settings, entered)
     try:
-        context.container.update_settings(connection_id, entered, actor=context.actor, seen=connection.updated_at)
+        if not awaits_worker:
+            context.container.update_settings(
+                connection_id, entered, actor=context.actor, seen=connection.updated_at
+            )
     except ConcurrentUpdateError:
         return again(replace(draft, outdated=True), posted=True)
     except SettingRefusedError as error:
-        return again(replace(draft, errors={error.setting: error.args[0]}), posted=True)
+        awaits_worker = isinstance(error, LinksExistError) and error.setting != "moment_company"
+        if not awaits_worker:
+            return again(replace(draft, errors={error.setting: error.args[0]}), posted=True)
+    if awaits_worker:
+        return _have_saved(context, connection, typed, entered)
     return request_diagnostics(context, connection_id, done="saved")
+
+
+def _have_saved(
+    context: UserContext, connection: Connection, typed: Typed, entered: dict[str, Any]
+) -> RedirectResponse:
+    """Have a worker save settings once it has seen where they lead."""
+    after = ConnectionSettings.model_validate({**dict(connection.settings), **entered})
+    changes = after.model_dump_json(include=set(entered) - SECRET_FIELDS)
+    asked = typed | {"version": _version(connection), "changes": changes}
+    operation_id = request_operation(context, OperationType.SAVING, connection.id, input_=asked)
+    return RedirectResponse(f"/operations/{operation_id}", status.HTTP_303_SEE_OTHER)
 
 
 @router.post("/{connection_id}/clients")

@@ -13,7 +13,6 @@ from models.connections.repository import (
     MAX_REASON_LENGTH,
     ConcurrentUpdateError,
     Connection,
-    LinksExistError,
 )
 from models.connections.settings import FIRST_DAYS, ConnectionSettings, first_days_to_ask
 from sync.errors import MisconfiguredError
@@ -41,11 +40,13 @@ def add(name: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the
     """Add a connection, and return the address of its webhook."""
     if not (name := clean(name, max_length=MAX_NAME_LENGTH)):
         raise click.UsageError("A connection needs a name.")
-    settings = _valid(given(options))
+    settings, client_number = _valid(given(options)), None
     if check:
-        settings = _tested(settings)
+        settings, client_number = _tested(settings)
     container = get_container()
-    connection, token = container.connections.add(name, settings, actor=ACTOR, now=container.clock())
+    connection, token = container.connections.add(
+        name, settings, actor=ACTOR, now=container.clock(), client_number=client_number
+    )
     click.echo(f"{name} is connection {connection.id}.")
     _print_webhook_url(token)
 
@@ -72,13 +73,8 @@ def show(connection: Connection) -> None:
 @connections.command("set")
 @connection_argument
 @setting_options(asking=False)
-@click.option(
-    "--same-client",
-    is_flag=True,
-    help="The new login or identity is for the same client of 24SevenOffice, whose records the links name",
-)
 @checking
-def set_(connection: Connection, *, same_client: bool, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
+def set_(connection: Connection, *, check: bool, **options: Any) -> None:  # noqa: ANN401 (the settings check them)
     """Change settings; an empty value is the default. A connection that paused itself works again."""
     values = given(options)
     if not values:
@@ -86,12 +82,12 @@ def set_(connection: Connection, *, same_client: bool, check: bool, **options: A
     settings = _valid({**dict(connection.settings), **values})
     today = get_container().clock().astimezone(OSLO).date()
     values |= {name: today for name in first_days_to_ask(connection.settings, values) if name not in values}
-    if check and (tried := _tested(settings)) != settings:
-        values["identity_id"] = tried.identity_id
+    client_number = None
+    if check:
+        tried, client_number = _tested(settings)
+        values |= {"identity_id": tried.identity_id} if tried != settings else {}
     try:
-        updated = get_container().update_settings(connection.id, values, actor=ACTOR, same_client=same_client)
-    except LinksExistError as error:
-        raise click.ClickException(_elsewhere(error)) from None
+        updated = get_container().update_settings(connection.id, values, actor=ACTOR, client_number=client_number)
     except ConcurrentUpdateError:
         raise click.ClickException("Somebody else has changed the settings just now. Try again.") from None
     for name in FIRST_DAYS.values():
@@ -155,11 +151,6 @@ def unlink(connection: Connection, *, yes: bool) -> None:
     click.echo(f"Links set aside: {count}. Change the settings (connections set), then resume the connection.")
 
 
-def _elsewhere(error: LinksExistError) -> str:
-    hint = "Where it is another login for the same client of 24SevenOffice, add --same-client."
-    return str(error) if error.setting == "moment_company" else f"{error}\n{hint}"
-
-
 def _valid(values: dict[str, Any]) -> ConnectionSettings:
     try:
         return ConnectionSettings.model_validate(values)
@@ -167,8 +158,8 @@ def _valid(values: dict[str, Any]) -> ConnectionSettings:
         raise click.UsageError(complaints(error)) from None  # its own text shows what was entered
 
 
-def _tested(settings: ConnectionSettings) -> ConnectionSettings:
-    """Try settings out, and complete them with the identity where they leave it open.
+def _tested(settings: ConnectionSettings) -> tuple[ConnectionSettings, int | None]:
+    """Try settings out, and complete them with the identity where they leave it open; also the client's number.
 
     Where none or a wrong one is chosen, it prints those there are: who runs commands may know them all.
     """
@@ -179,7 +170,7 @@ def _tested(settings: ConnectionSettings) -> ConnectionSettings:
             _print_clients(settings)
         raise
     click.echo(f"Moment answers, and the login leads to {identity.client} in 24SevenOffice ({identity.id}).")
-    return settings.model_copy(update={"identity_id": identity.id})
+    return settings.model_copy(update={"identity_id": identity.id}), identity.client_number or None
 
 
 def _print_clients(settings: ConnectionSettings) -> None:

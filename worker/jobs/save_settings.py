@@ -1,18 +1,20 @@
 """Has settings that may open another client take effect, once both systems have accepted them.
 
 They are those of an administrator of some connections, who must not leave a client of somebody else behind with a
-wrong password: whoever corrected the password alone would have that client written to. Until then, and where a
-system refuses them, the connection stays as it is.
+wrong password: whoever corrected the password alone would have that client written to. And those of anybody where
+there are links, which another login keeps if it leads to the same client. Until then, and where a system refuses
+them, the connection stays as it is.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from i18n.messages import msg
 from models.admin.operations import WORTHWHILE, Operation, OperationResult, OperationType
-from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, SettingRefusedError
-from models.connections.settings import ConnectionSettings
+from models.connections.repository import SECRET_FIELDS, ConcurrentUpdateError, Connection, SettingRefusedError
+from models.connections.settings import ConnectionSettings, unproven
 from models.enums import EntityType, Role
 from models.users import repository as users
 from sync.diagnostics.checks.login import log_in
@@ -20,6 +22,14 @@ from sync.diagnostics.findings import Finding, bad, failed
 from sync.errors import SyncError, UnavailableError
 from worker import dispatch
 from worker.container import Container
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSettings:
+    """What the systems do not accept, and the client of 24SevenOffice that the login leads to, if it was tried."""
+
+    refused: Sequence[Finding]
+    client_number: int | None
 
 
 def save(container: Container, operation: Operation) -> OperationResult:
@@ -31,12 +41,15 @@ def save(container: Container, operation: Operation) -> OperationResult:
         return {"findings": [finding.as_json() for finding in wrong]}
     secrets = {name: operation.input[name] for name in SECRET_FIELDS if operation.input[name]}
     values = {**json.loads(operation.input["changes"]), **secrets}
-    settings = _with(container.connections.get(operation.connection_id).settings, values)
-    if wrong := [*_refused(container, settings, typed=values, connection_id=operation.connection_id)]:
-        return {"findings": [finding.as_json() for finding in wrong]}
-    seen = datetime.fromisoformat(operation.input["version"])
+    connection = container.connections.get(operation.connection_id)
+    checked = _check(container, operation, connection, values)
+    if checked.refused:
+        return {"findings": [finding.as_json() for finding in checked.refused]}
+    seen, client_number = datetime.fromisoformat(operation.input["version"]), checked.client_number
     try:
-        container.update_settings(operation.connection_id, values, actor=operation.actor, seen=seen)
+        container.update_settings(
+            connection.id, values, actor=operation.actor, seen=seen, client_number=client_number
+        )
     except ConcurrentUpdateError:
         now = container.connections.get(operation.connection_id).settings
         if now != _with(now, values):  # else it was this operation, whose worker was killed before it had answered
@@ -57,29 +70,39 @@ def _with(settings: ConnectionSettings, values: dict[str, object]) -> Connection
 def _expired(container: Container, operation: Operation) -> Iterator[Finding]:
     if operation.requested_at < container.clock() - WORTHWHILE:
         yield bad(msg("It took too long until the settings were checked."), msg("Save them again."))
-    try:
-        user = users.get_by_email(container.database, operation.actor)
-    except users.UnknownUserError:
-        user = None
-    rights = user.rights if user and not user.disabled else None
+    user = _user(container, operation)
+    rights = user.rights if user else None
     if not (rights and rights.role.covers(Role.ADMINISTRATOR) and rights.scope.allows(operation.connection_id)):
         yield bad(msg("Whoever entered the settings may not change them any more."), "")
 
 
-def _refused(
-    container: Container, settings: ConnectionSettings, *, typed: dict[str, object], connection_id: int
-) -> Iterator[Finding]:
-    """Try each system whose secret was typed, and return what it does not accept."""
-    if "moment_api_key" in typed:
+def _user(container: Container, operation: Operation) -> users.User | None:
+    try:
+        user = users.get_by_email(container.database, operation.actor)
+    except users.UnknownUserError:
+        return None
+    return None if user.disabled else user
+
+
+def _check(
+    container: Container, operation: Operation, connection: Connection, values: dict[str, object]
+) -> CheckedSettings:
+    """Try each system whose secret was typed or whose login is another one."""
+    before, refused, client_number = connection.settings, [], None
+    user, settings = _user(container, operation), _with(before, values)
+    if user and not user.administers_all:
+        refused += [bad(why, "", setting=name) for name, why in unproven(before, values).items()]
+    if not refused and "moment_api_key" in values:
         try:
             next(iter(container.moment(settings).changed(EntityType.CUSTOMER, since=container.clock())), None)
         except SyncError as error:
-            yield _failed(error, setting="moment_api_key")
-    if "password" in typed:
+            refused.append(_failed(error, setting="moment_api_key"))
+    if not refused and ("password" in values or settings.login != before.login):
         try:
-            log_in(container.erp(settings, charged_to=connection_id))
+            client_number = log_in(container.erp(settings, charged_to=connection.id)).client_number or None
         except SyncError as error:
-            yield _failed(error, setting="password")
+            refused.append(_failed(error, setting="password"))
+    return CheckedSettings(refused, client_number)
 
 
 def _failed(error: SyncError, *, setting: str) -> Finding:

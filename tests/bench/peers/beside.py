@@ -12,7 +12,7 @@ import psutil
 
 from local.processes import ROOT, end, spawn
 from tests.bench.setup import Scene
-from tests.journeys.firm import API_KEY, Firm
+from tests.journeys.firm import API_KEY, PASSWORD, Firm
 
 SLOTS = 8
 PEERS: Mapping[str, tuple[str, ...]] = {
@@ -54,8 +54,8 @@ def beside(scene: Scene, firm: Firm, name: str, *, log: IO[bytes]) -> Iterator[P
         "PEER_TWENTYFOUR": scene.stack.addresses["twentyfour"],
         "PEER_COMPANY": firm.company,
         "PEER_API_KEY": API_KEY,
-        "PEER_USERNAME": "demo@example.com",
-        "PEER_PASSWORD": "demo-password",
+        "PEER_USERNAME": firm.username,
+        "PEER_PASSWORD": PASSWORD,
         "NO_PROXY": "127.0.0.1",
     }
     words = [word.format(module=module) for word in PEERS[name]]

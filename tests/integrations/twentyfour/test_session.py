@@ -44,8 +44,8 @@ def knows(session_id: str) -> Answer:
     return answer
 
 
-def reaches(*identities: tuple[str, str, str]) -> Answer:
-    listed = (IDENTITY.format(id_, 1, name, FLAGS, disabled) for id_, name, disabled in identities)
+def reaches(*identities: tuple[str, str, str], client_number: int = 1) -> Answer:
+    listed = (IDENTITY.format(id_, client_number, name, FLAGS, disabled) for id_, name, disabled in identities)
     return says("GetIdentitiesWithCredential", "".join(listed))
 
 
@@ -212,9 +212,9 @@ def test_of_several_clients_only_the_number_is_shown_to_those_who_did_not_ask(
     assert "The login reaches 2 clients of 24SevenOffice" in error.message
     assert not [told for told in (DEMO, FJORD, "Demo AS", "Fjord AS") if told in error.message + error.remedy]
     assert session.identities() == [
-        Identity(DEMO, "Demo AS"),
-        Identity(FJORD, "Fjord AS"),
-        Identity(GAMMEL, "Gammel AS", usable=False),
+        Identity(DEMO, "Demo AS", client_number=1),
+        Identity(FJORD, "Fjord AS", client_number=1),
+        Identity(GAMMEL, "Gammel AS", usable=False, client_number=1),
     ]
     assert remote.times("Login") == 0
 
@@ -311,3 +311,41 @@ def test_what_another_process_has_opened_is_left_without_asking_which_client_it_
     reads(Session(open_login, client=client, store=store))
     Session(open_login, client=client, store=store).log_out()
     assert (remote.times("GetIdentitiesWithCredential"), redis.keys("twentyfour:session:*")) == (1, [])
+
+
+def test_which_client_a_session_works_in_is_seen_at_each_login_before_anything_is_called(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {
+        "Login": lets_in("first", "second"),
+        "GetIdentitiesWithCredential": [
+            reaches((DEMO, "Demo AS", "false"), client_number=7),
+            reaches((DEMO, "Demo AS", "false"), client_number=8),
+        ],
+        "GetTypeList": [knows("first"), knows("first"), knows("second")],
+    }
+    seen: list[int] = []
+
+    def verify(number: int) -> None:
+        seen.append(number)
+        if number != 7:
+            raise MisconfiguredError("another client", error_code="other_client")
+
+    for _ in range(2):
+        reads(Session(login, client=client, store=store, verify_client=verify))
+    assert (seen, remote.times("GetIdentitiesWithCredential")) == ([7, 7], 1)
+    session = Session(login, client=client, store=store, verify_client=verify)
+    for _ in range(2):
+        assert error_of(session).error_code == "other_client"
+    assert (seen[2:], remote.times("Login"), remote.times("GetTypeList")) == ([7, 8, 8], 2, 3)
+
+
+def test_a_client_whose_number_is_not_told_is_verified_by_nobody(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {
+        "Login": lets_in("first"),
+        "GetIdentitiesWithCredential": [reaches((DEMO, "Demo AS", "false"), client_number=0)],
+        "GetTypeList": [knows("first")],
+    }
+    reads(Session(login, client=client, store=store, verify_client=lambda number: pytest.fail(str(number))))

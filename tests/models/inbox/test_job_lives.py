@@ -196,7 +196,8 @@ class Lives(RuleBasedStateMachine):
         waits = event in {Event.DEPENDENCY_PENDING, Event.DEPENDENCY_ENDED}
         asked = event is Event.REJECTED and job.record == CUSTOMER
         if asked:
-            match_questions.ask(self.database, job.id, [Candidate("10", "Nordlys AS")], now=self.now)
+            with self.database.transaction() as session:
+                match_questions.ask(session, job.id, [Candidate("10", "Nordlys AS")], now=self.now)
         if event is Event.SYNCED:
             links.save(self.database, self.connection_id, job.record, Link(job.record.id, "", None), now=self.now)
         return AttemptResult(
@@ -340,6 +341,9 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.connection().paused_because)
     @rule()
     def resume(self) -> None:
+        if self.connection().paused_because:  # whoever resumes it knows; what waits has its time from now on
+            for known in self.known.values():
+                known.pending_since = None
         self.connections.resume(self.connection_id, actor="kari", now=self.now)
 
     @rule()

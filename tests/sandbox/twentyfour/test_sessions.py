@@ -108,3 +108,14 @@ def test_a_changed_password_is_needed_for_the_next_login(demo: SoapClient) -> No
     assert has_session(demo)
     assert demo.login() == ""
     assert demo.login(password="new")
+
+
+def test_a_user_is_moved_to_a_client_that_was_set_up(soap: SoapClient) -> None:
+    user = {"username": "ny@example.com", "password": "ny-password"}
+    made = soap.control("PUT", "/books/7", {"name": "Ny AS", **user})
+    soap.login("ny", identity=made["identity_id"])
+    assert client(soap) == "Ny AS"
+    soap.control("PUT", "/logins/ny@example.com/client", {"client": 2}, expect=204)
+    assert client(soap) == "Ny AS"
+    assert list(identities(soap, "ny")) == ["Fjord Prosjekt AS"]
+    assert "does not belong" in soap.fault("Login", credential("ny", identity=made["identity_id"]))

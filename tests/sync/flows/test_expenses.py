@@ -238,11 +238,30 @@ def test_a_set_aside_expense_is_put_right_by_a_person_only(
     assert [draft.project_id for draft in world.moment.expenses.values()] == left
 
 
-def test_a_set_aside_expense_that_is_gone_from_moment_is_brought_again(world: World) -> None:
+@pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "unnoticed"])
+def test_a_set_aside_expense_that_a_person_deleted_is_not_brought_again(world: World, *, noticed: bool) -> None:
+    enter(world, cost(125000))
+    sync_voucher(world)
+    if noticed:
+        world.moment.expenses.clear()
+        enter(world, cost(130000))
+        sync_voucher(world)
+    unlinking.unlink(world.database, world.connection.id, actor="kari", now=world.now)
+    world.moment.expenses.clear()
+    for amount in (130000, 140000):
+        enter(world, cost(amount))
+        sync_voucher(world)
+        retry(world, world.job(EntityType.EXPENSE, VOUCHER).id)
+        assert amounts(world) == []
+    assert world.job(EntityType.EXPENSE, VOUCHER).state is JobState.DONE
+
+
+def test_a_set_aside_expense_that_another_company_in_moment_had_is_brought_again(world: World) -> None:
     enter(world, cost(125000))
     sync_voucher(world)
     unlinking.unlink(world.database, world.connection.id, actor="kari", now=world.now)
     world.moment.expenses.clear()
+    world.change_settings(moment_company="1002")
     sync_voucher(world)
     retry(world, world.job(EntityType.EXPENSE, VOUCHER).id)
     assert amounts(world) == [125000]

@@ -11,7 +11,8 @@ from models.admin import audit_log, erasure
 from models.admin.operations import WORTHWHILE, OperationType
 from models.connections.repository import Connection, UnknownConnectionError
 from models.connections.settings import ConnectionSettings
-from models.enums import Role, Scope
+from models.enums import EntityType, Record, Role, Scope
+from models.inbox import links
 from models.users import repository as users
 from models.users.repository import Rights
 from tests.factories import settings
@@ -122,6 +123,20 @@ def test_a_connection_that_paused_itself_works_again_with_what_is_accepted(page:
     assert page.connection.paused_because == ""
 
 
+def test_another_user_of_the_same_client_is_saved_though_there_are_links(page: Page) -> None:
+    page.person = page.web.as_(Role.ADMINISTRATOR)
+    page.container.cached_erp(page.connection).client_name()
+    links.save(
+        page.container.database, page.number, Record(EntityType.CUSTOMER, "7"), links.Link("10001"), now=clock()
+    )
+    other = {"username": "demo@example.com", "password": "demo-password", "identity_id": ""}
+    page.save(**other)
+    page.work_off()
+    assert page.saved.username == "demo@example.com"
+    form = page.refused(**MANY, identity_id=page.rivals)
+    assert "its links name customers" in form.text
+
+
 @pytest.mark.parametrize("other_books", [False, True])
 def test_who_saves_a_new_password_ends_the_session_of_the_former_one(page: Page, *, other_books: bool) -> None:
     page.container.cached_erp(page.connection).client_name()
@@ -195,7 +210,7 @@ def test_what_another_person_saves_while_it_is_checked_stays(page: Page) -> None
     assert fill_in(page.web.as_(Role.ADMINISTRATOR), page.address, client_id="88").status_code == 303
     before = page.connection
     page.work_off()
-    assert page.connection == before
+    assert (page.saved, page.connection.updated_at) == (before.settings, before.updated_at)
     assert "somebody else has changed these settings" in page.person.get(place).text
 
 

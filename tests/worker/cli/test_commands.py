@@ -360,13 +360,23 @@ def test_a_connection_is_led_to_other_books_once_its_links_are_set_aside(
     company = ("--moment-company=1002", "--no-check")
     assert "Nothing was saved" in refused("connections", "set", connection.name, *company)
     other = ("--username=many@example.com", "--no-check")
-    assert "add --same-client" in refused("connections", "set", connection.name, *other)
-    assert "works with its new settings" in run("connections", "set", connection.name, *other, "--same-client")
+    assert "Nothing was saved" in refused("connections", "set", connection.name, *other)
     assert "Pause the connection first" in refused("connections", "unlink", connection.name, "--yes")
     run("connections", "pause", connection.name)
     assert "Links set aside: 1." in run("connections", "unlink", connection.name, typed="y\n")
     run("connections", "set", connection.name, *company)
     assert container.connections.get(connection.id).settings.moment_company == "1002"
+
+
+def test_another_user_of_the_same_client_is_entered_though_there_are_links(
+    container: Container, connection: Connection
+) -> None:
+    container.cached_erp(connection).tax_codes()
+    links.save(container.database, connection.id, Record(EntityType.CUSTOMER, "7"), Link("10001"), now=NOW)
+    demo, fjord, _ = container.erp(settings(username="many@example.com", password="many-password")).identities()
+    set_ = ("connections", "set", connection.name, *MANY)
+    assert "Nothing was saved" in refused(*set_, f"--identity-id={fjord.id}")
+    assert "works with its new settings" in run(*set_, f"--identity-id={demo.id}")
 
 
 def test_a_type_that_is_switched_on_again_begins_today_unless_a_day_is_named(

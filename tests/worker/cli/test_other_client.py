@@ -11,6 +11,7 @@ from models.connections.repository import Connection
 from models.enums import EntityType, Record
 from models.inbox.enqueue import enqueue
 from tests.factories import NOW, settings
+from tests.installation import installed
 from tests.worker.cli.test_erasure import dump
 from worker import tasks
 from worker.container import Container, clock
@@ -33,7 +34,7 @@ class Rival:
         self.connection, _ = self.container.connections.add("Rival AS", settings(**told), actor="test", now=NOW)
 
     def enter(self, **login: object) -> None:
-        self.container.connections.update(self.connection.id, login, actor="test", now=clock(), same_client=True)
+        self.container.connections.update(self.connection.id, login, actor="test", now=clock())
 
     def sync(self) -> None:
         """Make another customer in Moment, and have it brought."""
@@ -111,19 +112,42 @@ def test_with_a_login_of_its_own_nothing_gets_into_the_ledger_of_another_company
     assert first.settings.username != rival.connection.settings.username
 
 
-def test_a_login_that_both_companies_know_is_one_session(
-    fresh_systems: dict[str, str], first: Connection, rival: Rival, identity: str
+@pytest.mark.parametrize("user", ["demo", "many"])
+def test_two_companies_do_not_work_in_one_client_whoever_logs_in(
+    container: Container, fresh_systems: dict[str, str], first: Connection, rival: Rival, user: str
 ) -> None:
-    rival.connect(username=first.settings.username, password=first.settings.password, identity_id=identity)
+    theirs, login = names(fresh_systems), {"username": f"{user}@example.com", "password": f"{user}-password"}
+    reached = container.erp(settings(**login)).identities()
+    rival.connect(**login, identity_id=next(each.id for each in reached if each.client == "Demo AS"))
     rival.sync()
-    assert (names(fresh_systems)[-1], logins(fresh_systems)) == (CUSTOMERS[0], 1)
+    assert (names(fresh_systems), rival.mails()) == (theirs, ["client_taken"])
+    assert "another connection for this client" in rival.paused_because
+    assert first.name not in rival.paused_because
+    container.connections.resume(rival.connection.id, actor="test", now=clock())
+    rival.sync()
+    assert (names(fresh_systems), bool(rival.paused_because)) == (theirs, True)
+    assert container.connections.get(first.id).is_available(clock())
+
+
+def test_a_user_who_is_moved_to_another_client_takes_no_connection_along(
+    environ: Mapping[str, str], fresh_systems: dict[str, str], rival: Rival
+) -> None:
+    rival.connect(username="demo@example.com", password="demo-password")
+    rival.sync()
+    move = f"{fresh_systems['twentyfour']}/logins/demo@example.com/client"
+    requests.put(move, json={"client": 2}, timeout=10).raise_for_status()
+    with installed(environ) as started_anew:
+        rival.container = started_anew
+        rival.sync()
+    assert (names(fresh_systems, 2), rival.mails()) == ([], ["other_client"])
+    assert "another client of 24SevenOffice than before" in rival.paused_because
 
 
 def test_a_password_may_be_changed_to_a_wrong_one_and_back(
-    fresh_systems: dict[str, str], first: Connection, rival: Rival, identity: str
+    fresh_systems: dict[str, str], rival: Rival, identity: str
 ) -> None:
-    login: dict[str, Any] = {"username": first.settings.username, "identity_id": identity}
-    rival.connect(**login, password=first.settings.password)
+    login: dict[str, Any] = {"username": "demo@example.com", "identity_id": identity}
+    rival.connect(**login, password="demo-password")
     for password, paused in (("wrong", True), ("demo-password", False), ("wrong", True), ("demo-password", False)):
         rival.enter(password=password)
         rival.sync()
@@ -143,7 +167,9 @@ def test_which_clients_a_login_reaches_is_written_nowhere_only_how_many(
     rival.enter(identity_id=reached[1].id)
     rival.sync()
     assert sorted(names(fresh_systems, 2)) == sorted(CUSTOMERS[:3])
-    rival.enter(identity_id="")
+    number = container.connections.get(rival.connection.id).client_number
+    login = {"username": "demo@example.com", "identity_id": ""}
+    container.connections.update(rival.connection.id, login, actor="test", now=clock(), client_number=number)
     told = dump(container)
     assert "The login reaches {number} clients" in told
     assert [each.id for each in reached if each.id in told] == []

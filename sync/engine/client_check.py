@@ -1,0 +1,40 @@
+"""Which client of the ERP a connection works in: its own, and that of no other connection."""
+
+from i18n.messages import msg
+from models.connections.repository import (
+    ClientTakenError,
+    Connections,
+    OtherClientError,
+    UnknownConnectionError,
+)
+from models.connections.settings import ConnectionSettings
+from sync.errors import MisconfiguredError
+
+
+def verify_client(
+    connections: Connections, connection_id: int, settings: ConnectionSettings, client_number: int
+) -> None:
+    """See that a login leads to the connection's client; one that has none yet has this one from now on.
+
+    Raises:
+        MisconfiguredError: it is another client than the connection's, or that of another connection.
+    """
+    try:
+        connections.note_client(connection_id, settings, client_number)
+    except OtherClientError as error:
+        raise MisconfiguredError(
+            msg("The login leads to another client of 24SevenOffice than before, so nothing was done there."),
+            error_code="other_client",
+            remedy=msg(
+                "Enter a login for the former client in the connection's settings. If the new one is right, those "
+                "who run the integration set the links aside first."
+            ),
+        ) from error
+    except ClientTakenError as error:
+        raise MisconfiguredError(
+            msg("There is another connection for this client of 24SevenOffice, so nothing was done there."),
+            error_code="client_taken",
+            remedy=msg("Enter a login for another client, or ask those who run the integration which one stays."),
+        ) from error
+    except UnknownConnectionError:
+        return  # erased meanwhile
