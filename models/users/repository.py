@@ -81,14 +81,16 @@ def add(
 ) -> User:
     """Add a user; one without a password signs in by OpenID Connect only.
 
-    Raises InvalidInputError where the address is none or taken, the password too short, or a connection unknown.
+    Raises InvalidInputError where the address is none or taken, the password too short or too easily
+    guessed, or a connection unknown.
     """
+    address = _address(email)
     row = UserRow(
-        email=_address(email),
+        email=address,
         role=rights.role,
         everywhere=rights.scope.connections is None,
         language=Language.NORWEGIAN,
-        password_hash=None if password is None else passwords.hash_new(password),
+        password_hash=None if password is None else passwords.hash_new(password, email=address),
         created_at=now,
     )
     try:
@@ -173,7 +175,7 @@ def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> No
 
 def set_password(database: Database, user_id: int, password: str, *, actor: str, now: datetime) -> None:
     """Give a user another password, and end their sessions. Raises UnknownUserError or InvalidInputError."""
-    password_hash = passwords.hash_new(password)
+    password_hash = passwords.hash_new(password, email=get(database, user_id).email)
     with database.transaction() as session:
         row = _row(session, user_id)
         row.password_hash = password_hash

@@ -46,7 +46,7 @@ def test_the_own_password_is_changed_by_whoever_knows_the_present_one(browser: B
 def test_what_does_not_fit_is_shown_and_changes_nothing(browser: Browser) -> None:
     assert "This is not your present password." in change(browser, present="guess")
     assert "This is not the same password as above." in change(browser, again="typed wrong")
-    assert "A password has 12 to 200 characters." in change(browser, password="short", again="short")
+    assert "A password has 15 to 200 characters." in change(browser, password="short", again="short")
     assert Browser(browser.url).sign_in(EMAIL, PASSWORD).status_code == 303
 
 

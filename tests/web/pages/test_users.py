@@ -58,8 +58,8 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
     [
         ({"email": "eva"}, "This is not an e-mail address."),
         ({"email": "per@example.com"}, "There is a user with this e-mail address already."),
-        ({"password": "short"}, "12 to 200 characters"),
-        ({"password": ""}, "12 to 200 characters"),
+        ({"password": "short"}, "15 to 200 characters"),
+        ({"password": ""}, "15 to 200 characters"),
         ({"everywhere": []}, "Choose all connections, or at least one"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_user_gets_other_rights(administrator: Person, container: Container, p
 def test_a_user_gets_a_new_password(administrator: Person, container: Container, per: User) -> None:
     address = f"/users/{per.id}/password"
     page = fill_in(administrator, f"/users/{per.id}", to=address, password="short")
-    assert (page.status_code, "12 to 200 characters" in page.text) == (422, True)
+    assert (page.status_code, "15 to 200 characters" in page.text) == (422, True)
     fill_in(administrator, f"/users/{per.id}", to=address, password="another horse battery")
     assert knows(container, per.email, "another horse battery")
     assert not knows(container, per.email, PASSWORD)

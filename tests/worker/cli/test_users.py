@@ -44,7 +44,7 @@ def test_a_password_of_ones_own_is_not_shown(container: Container) -> None:
     assert "horse" not in run("add", "b@example.com", "--role=viewer", "--password", typed="correct horse 2\n")
     assert knows(container, "a@example.com", "correct horse battery")
     assert knows(container, "b@example.com", "correct horse 2")
-    assert "12 to 200 characters" in refused("password", "a@example.com", "--password=short")
+    assert "15 to 200 characters" in refused("password", "a@example.com", "--password=short")
     run("password", "a@example.com", password="another horse battery")
     assert knows(container, "a@example.com", "another horse battery")
     assert not knows(container, "a@example.com", "correct horse battery")
