@@ -13,7 +13,7 @@ from models.database import DatabaseUnavailableError
 from models.users.passwords import TooManyPasswordsError
 from models.users.repository import UnknownUserError
 from web.dependencies import container_of
-from web.security.auth import GuestContext, signed_in_user
+from web.security.auth import GuestContext, current_session
 
 RETRY_AFTER = {"Retry-After": "30"}
 """Seconds."""
@@ -86,6 +86,6 @@ async def _answer(request: Request, status_code: int, detail: str, headers: dict
 def _context(request: Request) -> GuestContext:
     container = container_of(request)
     try:
-        return GuestContext(request=request, container=container, current_user=signed_in_user(request, container))
+        return GuestContext(request=request, container=container, session=current_session(request, container))
     except DatabaseUnavailableError:
-        return GuestContext(request=request, container=container, current_user=None)
+        return GuestContext(request=request, container=container, session=None)

@@ -42,7 +42,11 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may sign in unless they are ``disabled``; without a password they do by OpenID Connect only."""
+    """Somebody who may sign in unless they are ``disabled``; without a password they do by OpenID Connect only.
+
+    One whose ``password_is_temporary`` has it from somebody else. ``has_factor`` says that the password alone does
+    not let them in.
+    """
 
     id: int
     email: str
@@ -50,6 +54,8 @@ class User:
     language: Language
     disabled: bool
     has_password: bool
+    password_is_temporary: bool = False
+    has_factor: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -79,7 +85,7 @@ class User:
 def add(
     database: Database, email: str, rights: Rights, *, password: str | None, actor: str, now: datetime
 ) -> User:
-    """Add a user; one without a password signs in by OpenID Connect only.
+    """Add a user, who changes the password at the first sign-in; one without signs in by OpenID Connect only.
 
     Raises InvalidInputError where the address is none or taken, the password too short or too easily
     guessed, or a connection unknown.
@@ -91,6 +97,7 @@ def add(
         everywhere=rights.scope.connections is None,
         language=Language.NORWEGIAN,
         password_hash=None if password is None else passwords.hash_new(password, email=address),
+        password_is_temporary=password is not None,
         created_at=now,
     )
     try:
@@ -173,14 +180,41 @@ def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> No
         _note(session, msg("enabled the user {email}", email=row.email), actor=actor, now=now)
 
 
+def sign_out(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
+    """End all sessions of a user. Raises :class:`UnknownUserError`."""
+    with database.transaction() as session:
+        row = _row(session, user_id)
+        _end_sessions(session, user_id)
+        _note(session, msg("signed out the user {email} everywhere", email=row.email), actor=actor, now=now)
+
+
 def set_password(database: Database, user_id: int, password: str, *, actor: str, now: datetime) -> None:
-    """Give a user another password, and end their sessions. Raises UnknownUserError or InvalidInputError."""
+    """Give a user another password, to be changed at the next sign-in, and end their sessions.
+
+    Raises UnknownUserError or InvalidInputError.
+    """
     password_hash = passwords.hash_new(password, email=get(database, user_id).email)
     with database.transaction() as session:
         row = _row(session, user_id)
-        row.password_hash = password_hash
+        row.password_hash, row.password_is_temporary = password_hash, True
         _end_sessions(session, user_id)
         _note(session, msg("set a new password for the user {email}", email=row.email), actor=actor, now=now)
+
+
+def choose_password(database: Database, user: User, password: str, *, session_id: int, now: datetime) -> None:
+    """Give a user the password that they chose, and end their other sessions. Raises InvalidInputError."""
+    password_hash = passwords.hash_new(password, email=user.email)
+    with database.transaction() as session:
+        row = _row(session, user.id)
+        row.password_hash, row.password_is_temporary = password_hash, False
+        _end_sessions(session, user.id, but=session_id)
+        _note(session, msg("changed their own password"), actor=user.email, now=now)
+
+
+def keep_password(database: Database, user_id: int) -> None:
+    """Let a user keep the password that they were given. Raises :class:`UnknownUserError`."""
+    with database.transaction() as session:
+        _row(session, user_id).password_is_temporary = False
 
 
 def remove(session: Session, user_id: int) -> None:
@@ -237,8 +271,8 @@ def _described(session: Session, rights: Rights) -> str:
     return msg("{role} of {connections}", role=role, connections=", ".join(session.scalars(names)))
 
 
-def _end_sessions(session: Session, user_id: int) -> None:
-    session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+def _end_sessions(session: Session, user_id: int, *, but: int = 0) -> None:
+    session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.id != but))
 
 
 def _user(row: UserRow, scope: Scope) -> User:
@@ -249,6 +283,8 @@ def _user(row: UserRow, scope: Scope) -> User:
         language=Language(row.language),
         disabled=row.disabled_at is not None,
         has_password=row.password_hash is not None,
+        password_is_temporary=row.password_is_temporary,
+        has_factor=row.factor_secret is not None,
     )
 
 

@@ -135,6 +135,7 @@ def add_user(
     rights = Rights(role, Scope(None if connections is None else frozenset(connections)))
     database = running_system.container.database
     user = users.add(database, email, rights, password=PASSWORD, actor="test", now=clock())
+    users.keep_password(database, user.id)
     users.set_language(database, user.id, language)
 
 

@@ -17,12 +17,14 @@ from i18n.messages import msg
 from models.users import repository as users
 from models.users import sessions
 from models.users import sign_in as users_sign_in
+from models.users.sessions import Beginning
 from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, Form, container_of, text
 from web.security.auth import Guest, GuestContext, Open, Reader
 from web.security.cookies import OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
+from web.security.devices import device_name
 from worker.container import Container
 
 log = structlog.get_logger()
@@ -88,7 +90,7 @@ async def finish_openid(request: Request, container: ContainerDep, code: str = "
         kept = _kept(request, container, state)
         identity = await to_thread.run_sync(partial(provider.finish, code, kept=kept), limiter=OPENID_CONCURRENCY)
         user_id = await run_in_threadpool(users_sign_in.by_openid, container.database, identity)
-        response = await run_in_threadpool(start_session, request, user_id, kept["next"])
+        response = await run_in_threadpool(start_session, request, user_id, kept["next"], by_openid=True)
     except (UnavailableError, users_sign_in.SignInRefusedError) as error:
         response = _openid_failed(request, error)
     OPENID.clear(request, response)
@@ -118,10 +120,11 @@ def client_address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def start_session(request: Request, user_id: int, address: str) -> Response:
+def start_session(request: Request, user_id: int, address: str, *, by_openid: bool = False) -> Response:
     """Begin a session, instead of any that there was, and go on to a local address."""
-    container = container_of(request)
-    token = sessions.start(container.database, user_id, now=container.clock(), instead_of=SESSION.read(request))
+    container, former = container_of(request), SESSION.read(request)
+    how = Beginning(device=device_name(request), by_openid=by_openid)
+    token = sessions.start(container.database, user_id, now=container.clock(), how=how, instead_of=former)
     if (language := request.query_params.get("language")) in set(Language):
         users.set_language(container.database, user_id, Language(language))
     log.info("signed_in", user=user_id, address=client_address(request))
@@ -138,7 +141,7 @@ def show_form_again(
     if because is not None:  # the account is not named, as people type passwords into the wrong field
         log.info("sign_in_refused", address=client_address(request), because=because)
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
-    context = GuestContext(request=request, container=container_of(request), current_user=None)
+    context = GuestContext(request=request, container=container_of(request), session=None)
     response = context.render(
         "sign-in.html",
         status=status_code,

@@ -8,6 +8,7 @@ from i18n.messages import msg
 from models.connections import repository as connections
 from models.enums import Role, Scope
 from models.users import repository as users
+from models.users import sessions
 from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
 from web.dependencies import Form, text
@@ -18,7 +19,10 @@ router = APIRouter()
 DONE = {
     "added": msg("The user is added. Give them their password by telephone or in person."),
     "changed": msg("Saved."),
-    "password": msg("The new password holds from now on, and the user is signed out everywhere."),
+    "password": msg(
+        "The new password holds until the user signs in and chooses another. They are signed out everywhere."
+    ),
+    "signed-out": msg("The user is signed out everywhere."),
     "disabled": msg("The user is signed out everywhere and cannot sign in any more."),
     "enabled": msg("The user can sign in again."),
 }
@@ -73,6 +77,12 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
     return _done(user_id, "password")
 
 
+@router.post("/users/{user_id}/sign-out")
+def sign_out(context: AdministratorEverywhere, user_id: int) -> Response:
+    users.sign_out(context.database, user_id, actor=context.actor, now=context.now)
+    return _done(user_id, "signed-out")
+
+
 @router.post("/users/{user_id}/disable")
 def disable(context: AdministratorEverywhere, user_id: int) -> Response:
     try:
@@ -113,7 +123,9 @@ def _one(
     done: str = "",
 ) -> Response:
     user = users.get(context.database, user_id)
-    return _form(context, "user.html", error, rights=entered or user.rights, user=user, done=DONE.get(done))
+    signed_in = sessions.of_user(context.database, user, now=context.now)
+    values = {"user": user, "sessions": signed_in, "this_session": None, "done": DONE.get(done)}
+    return _form(context, "user.html", error, rights=entered or user.rights, **values)
 
 
 def _form(context: UserContext, template: str, error: InvalidInputError | None, **values: object) -> Response:

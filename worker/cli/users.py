@@ -35,7 +35,7 @@ def users() -> None:
 @connections_option("Only for this one (may be repeated) [all]")
 @password_option
 def add(email: str, role: str, connections: Sequence[Connection], password: str | None) -> None:
-    """Add a user."""
+    """Add a user, who chooses another password at the first sign-in."""
     container, given = get_container(), password or passwords.generate()
     rights = Rights(Role(role), Scope(frozenset(each.id for each in connections) or None))
     user = models.add(container.database, email, rights, password=given, actor=ACTOR, now=container.clock())
@@ -55,7 +55,7 @@ def list_() -> None:
 @click.argument("email")
 @password_option
 def password_(email: str, password: str | None) -> None:
-    """Give a user a new password, and sign them out everywhere."""
+    """Give a user a new password until they sign in and choose another, and sign them out everywhere."""
     container, given = get_container(), password or passwords.generate()
     models.set_password(container.database, _id(email), given, actor=ACTOR, now=container.clock())
     click.echo(f"{email} has a new password.")

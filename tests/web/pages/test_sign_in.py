@@ -22,9 +22,16 @@ EMAIL, PASSWORD = "anna@example.com", "correct horse battery"
 RIGHTS = Rights(Role.ADMINISTRATOR, Scope())
 
 
+def add(container: Container, email: str = EMAIL) -> User:
+    """Add somebody with a password of their own."""
+    user = users.add(container.database, email, RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    users.keep_password(container.database, user.id)
+    return users.get(container.database, user.id)
+
+
 @pytest.fixture
 def anna(container: Container) -> User:
-    return users.add(container.database, EMAIL, RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    return add(container)
 
 
 @pytest.fixture
@@ -102,7 +109,7 @@ def test_signing_out_ends_the_session_also_for_whoever_has_copied_it(browser: Br
 
 
 def test_too_many_attempts_wait_and_others_do_not(browser: Browser, container: Container) -> None:
-    users.add(container.database, "per@example.com", RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    add(container, "per@example.com")
     assert {browser.sign_in(EMAIL, "guess").status_code for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS)} == {
         403
     }
@@ -179,7 +186,7 @@ def test_nobody_is_sent_elsewhere(browser: Browser, address: str) -> None:
 
 
 def test_a_disabled_user_is_out_at_once(browser: Browser, container: Container, anna: User) -> None:
-    users.add(container.database, "per@example.com", RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    add(container, "per@example.com")
     browser.sign_in(EMAIL, PASSWORD)
     users.disable(container.database, anna.id, actor="test", now=NOW)
     assert browser.ask("GET", "/account").status_code == 303
