@@ -7,9 +7,11 @@ from typing import Protocol
 
 from sqlalchemy import select, update
 
+from models.connections.vault import Vault
 from models.database import Database
 from models.schema.tables import UserRow
-from models.users import passwords, throttle
+from models.users import passwords, second_factor, throttle
+from models.users.repository import User
 
 
 class SignInRefusedError(Exception):
@@ -38,22 +40,34 @@ class OpenIdProvider(Protocol):
 def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> int:
     """Return the id of the user whose password this is; it takes as long for one whom nobody knows.
 
+    Where they have a second factor too, the attempt counts as refused until that is given.
     Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
     """
     caller = throttle.caller(email, address)
     throttle.record_attempt(database, caller, now=now)
     enabled = (UserRow.email == caller.email, UserRow.disabled_at.is_(None))
-    user_id, password_hash = database.row(select(UserRow.id, UserRow.password_hash).where(*enabled)) or (
-        None,
-        None,
-    )
+    known = select(UserRow.id, UserRow.password_hash, UserRow.factor_secret.is_not(None)).where(*enabled)
+    user_id, password_hash, has_factor = database.row(known) or (None, None, False)
     if not passwords.verify(password_hash, password) or user_id is None or password_hash is None:
         raise SignInRefusedError("The password is not right.")
     if passwords.needs_rehash(password_hash):
         same = (UserRow.id == user_id, UserRow.password_hash == password_hash)  # unless it was changed meanwhile
         database.execute(update(UserRow).where(*same).values(password_hash=passwords.hash_password(password)))
-    throttle.clear(database, caller)
+    if not has_factor:
+        throttle.clear(database, caller)
     return user_id
+
+
+def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> None:
+    """Take the second factor of a user whose password was right, or who is to confirm who they are.
+
+    Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
+    """
+    caller = throttle.caller(user.email, address)
+    throttle.record_attempt(database, caller, now=now)
+    if not second_factor.accepts(database, vault, user.id, code, now=now):
+        raise SignInRefusedError("The code is not right.")
+    throttle.clear(database, caller)
 
 
 def by_openid(database: Database, identity: Identity) -> int:

@@ -14,11 +14,13 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from pyotp import TOTP
 
 from models.enums import Role, Scope
 from models.users import repository as users
-from models.users import sessions
+from models.users import second_factor, sessions
 from models.users.repository import Rights
+from models.users.sessions import Beginning
 from tests.factories import settings
 from tests.installation import compared, failed_job
 from tests.web.conftest import Web
@@ -26,6 +28,7 @@ from tests.web.crawler import Form, Surfer
 from tests.web.match_questions import asked
 from web.app import create_app
 from web.dependencies import FORM_MEDIA_TYPE
+from web.security.auth import SET_UP_FACTOR
 from web.security.cookies import SESSION, SIGN_IN
 from worker.container import Container, clock
 
@@ -75,7 +78,8 @@ ORDINARY = ("", "1", "2026-01-01", "kari@example.com", "correct horse battery")
 
 WEBHOOKS = "/webhooks/"
 CSRF_FIELD = "csrf"
-EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
+ENTER_CODE = "/sign-in/code"
+EVERYTHING, VIEWING = (Rights(role, Scope()) for role in (Role.ADMINISTRATOR, Role.VIEWER))
 
 
 class Stranger:
@@ -115,6 +119,32 @@ class Administrator(Stranger):
         return surfer
 
 
+class WithFactor(Stranger):
+    """Somebody with a second factor who looks at its pages only: at first without having given it, then with it."""
+
+    def __init__(self, web: Web, container: Container, *, awaits_code: bool) -> None:
+        super().__init__(web)
+        self._container, self._how = container, Beginning(awaits_code=awaits_code)
+        email = f"eva-{awaits_code}@example.com".lower()
+        self._user = users.add(container.database, email, VIEWING, password=None, actor="test", now=clock())
+
+    def surfer(self) -> Surfer:
+        """Sign in, with a factor again."""
+        database, vault, now = self._container.database, self._container.vault, clock()
+        if not users.get(database, self._user.id).has_factor:
+            offered = second_factor.offer(vault, self._user)
+            key, _ = second_factor.app_key(vault, self._user, offered)
+            second_factor.set_up(database, vault, self._user, offered, TOTP(key).at(now), now=now)
+            users.set_password(database, self._user.id, "correct horse battery", actor="test", now=now)
+            users.keep_password(database, self._user.id)
+        surfer = super().surfer()
+        surfer.routes = [path for path in paths() if path.startswith((SET_UP_FACTOR, ENTER_CODE))]
+        token = sessions.start(database, self._user.id, now=now, how=self._how)
+        surfer.session.cookies.set(SESSION.full_name(https=True), token)
+        surfer.look_around(ENTER_CODE if self._how.awaits_code else SET_UP_FACTOR)
+        return surfer
+
+
 @pytest.fixture
 def people(web: Web, container: Container) -> Sequence[Stranger]:
     """A stranger and an administrator at an installation where every form is called for somewhere."""
@@ -128,7 +158,7 @@ def people(web: Web, container: Container) -> Sequence[Stranger]:
     gone = users.add(container.database, "gone@example.com", EVERYTHING, password=None, actor="test", now=clock())
     administrator = Administrator(web, container)
     users.disable(container.database, gone.id, actor="test", now=clock())
-    return Stranger(web), administrator
+    return Stranger(web), *(WithFactor(web, container, awaits_code=each) for each in (True, False)), administrator
 
 
 def test_every_route_that_takes_a_form_has_a_form_on_some_page(people: Sequence[Stranger]) -> None:

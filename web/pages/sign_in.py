@@ -17,11 +17,11 @@ from i18n.messages import msg
 from models.users import repository as users
 from models.users import sessions
 from models.users import sign_in as users_sign_in
-from models.users.sessions import Beginning
+from models.users.sessions import Beginning, UserSession
 from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, Form, container_of, text
-from web.security.auth import Guest, GuestContext, Open, Reader
+from web.security.auth import Guest, GuestContext, Open, Reader, leading_back
 from web.security.cookies import OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
 from web.security.devices import device_name
@@ -46,6 +46,7 @@ OPENID_MAX_AGE = timedelta(seconds=600)
 UNKNOWN = msg(
     "You are not a user here, or your organization did not say who you are. An administrator can add you."
 )
+WRONG_CODE = msg("The code is not right, or was used already. Take the one that the app shows now.")
 NO_ANSWER = msg("Your organization's sign-in does not answer. Please try again in a while.")
 
 
@@ -68,6 +69,31 @@ def sign_in(request: Request, form: Form) -> Response:
         return refuse(REFUSED, because=str(error), status_code=status.HTTP_403_FORBIDDEN)
     except TooManySignInsError:
         return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
+
+
+@router.get("/sign-in/code", dependencies=[Open])
+def show_code_form(request: Request) -> Response:
+    session = _awaiting_code(request)
+    return code_form(request) if session else _to_sign_in(request)
+
+
+@router.post("/sign-in/code", dependencies=[Open])
+def enter_code(request: Request, form: Form) -> Response:
+    """Sign somebody in whose password was right, by their second factor."""
+    container, session = container_of(request), _awaiting_code(request)
+    if session is None:
+        return _to_sign_in(request)
+    refuse = partial(code_form, request)
+    if not has_valid_token(request, form, SESSION.read(request)):
+        return refuse(PAGE_EXPIRED, status_code=status.HTTP_403_FORBIDDEN)
+    code, address, now = text(form, "code"), client_address(request), container.clock()
+    try:
+        users_sign_in.by_code(container.database, container.vault, session.user, code, address=address, now=now)
+    except users_sign_in.SignInRefusedError as error:
+        return refuse(WRONG_CODE, because=str(error), status_code=status.HTTP_403_FORBIDDEN)
+    except TooManySignInsError:
+        return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
+    return start_session(request, session.user.id, requested_url(request))
 
 
 @router.get("/sign-in/openid", dependencies=[Open])
@@ -125,8 +151,7 @@ def start_session(request: Request, user_id: int, address: str, *, by_openid: bo
     container, former = container_of(request), SESSION.read(request)
     how = Beginning(device=device_name(request), by_openid=by_openid)
     token = sessions.start(container.database, user_id, now=container.clock(), how=how, instead_of=former)
-    if (language := request.query_params.get("language")) in set(Language):
-        users.set_language(container.database, user_id, Language(language))
+    _keep_language(request, user_id)
     log.info("signed_in", user=user_id, address=client_address(request))
     response = RedirectResponse(address, status.HTTP_303_SEE_OTHER)
     SESSION.write(request, response, token)
@@ -155,12 +180,46 @@ def show_form_again(
     return response
 
 
+def code_form(
+    request: Request, message: str = "", *, because: str | None = None, status_code: int = 200
+) -> Response:
+    """Ask for the second factor, and say what was wrong with the last code."""
+    if because is not None:
+        log.info("sign_in_refused", address=client_address(request), because=because)
+    context = GuestContext(request=request, container=container_of(request), session=None)
+    token, address = csrf_token(SESSION.read(request)), requested_url(request)
+    return context.render("sign-in-code.html", status=status_code, message=message, csrf_token=token, next=address)
+
+
 def _enter(request: Request, email: str, password: str) -> Response:
+    """Begin the session of somebody whose password this is, or ask for their second factor."""
     container = container_of(request)
     user_id = users_sign_in.by_password(
         container.database, email, password, address=client_address(request), now=container.clock()
     )
-    return start_session(request, user_id, requested_url(request))
+    if not users.get(container.database, user_id).has_factor:
+        return start_session(request, user_id, requested_url(request))
+    _keep_language(request, user_id)
+    how, former = Beginning(device=device_name(request), awaits_code=True), SESSION.read(request)
+    token = sessions.start(container.database, user_id, now=container.clock(), how=how, instead_of=former)
+    response = RedirectResponse(leading_back("/sign-in/code", requested_url(request)), status.HTTP_303_SEE_OTHER)
+    SESSION.write(request, response, token)
+    return response
+
+
+def _keep_language(request: Request, user_id: int) -> None:
+    """Show a user the pages in the language that they chose for signing in."""
+    if (language := request.query_params.get("language")) in set(Language):
+        users.set_language(container_of(request).database, user_id, Language(language))
+
+
+def _awaiting_code(request: Request) -> UserSession | None:
+    container, token = container_of(request), SESSION.read(request)
+    return sessions.find(container.database, token, now=container.clock(), awaiting_code=True) if token else None
+
+
+def _to_sign_in(request: Request) -> Response:
+    return RedirectResponse(leading_back("/sign-in", requested_url(request)), status.HTTP_303_SEE_OTHER)
 
 
 def _provider(container: Container) -> users_sign_in.OpenIdProvider:

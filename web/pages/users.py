@@ -8,7 +8,7 @@ from i18n.messages import msg
 from models.connections import repository as connections
 from models.enums import Role, Scope
 from models.users import repository as users
-from models.users import sessions
+from models.users import second_factor, sessions
 from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
 from web.dependencies import Form, text
@@ -22,6 +22,7 @@ DONE = {
     "password": msg(
         "The new password holds until the user signs in and chooses another. They are signed out everywhere."
     ),
+    "reset-factor": msg("The second factor is taken away, and the user is signed out everywhere."),
     "signed-out": msg("The user is signed out everywhere."),
     "disabled": msg("The user is signed out everywhere and cannot sign in any more."),
     "enabled": msg("The user can sign in again."),
@@ -75,6 +76,12 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
     except InvalidInputError as error:
         return _one(context, user_id, error)
     return _done(user_id, "password")
+
+
+@router.post("/users/{user_id}/reset-factor")
+def reset_factor(context: AdministratorEverywhere, user_id: int) -> Response:
+    second_factor.reset(context.database, user_id, actor=context.actor, now=context.now)
+    return _done(user_id, "reset-factor")
 
 
 @router.post("/users/{user_id}/sign-out")

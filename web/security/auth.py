@@ -23,6 +23,7 @@ from web.views.templates import preferred_language, render
 
 READING = {"GET", "HEAD"}
 CHOOSE_PASSWORD = "/account/password"  # noqa: S105 - a path
+SET_UP_FACTOR = "/account/second-factor"
 BEFORE_ALL_ELSE = {"/sign-out", "/account/language"}
 """What may be done while a step is due."""
 SHORT_DIGITS, LONG_DIGITS = 9, 18
@@ -67,7 +68,10 @@ class GuestContext:
         """The page with what this person must do before anything else; empty where there is nothing."""
         if self.session is None or self.session.by_openid:
             return ""
-        return CHOOSE_PASSWORD if self.session.user.password_is_temporary else ""
+        user, required = self.session.user, self.container.settings.require_second_factor
+        if user.password_is_temporary:
+            return CHOOSE_PASSWORD
+        return SET_UP_FACTOR if required and user.is_administrator and not user.has_factor else ""
 
     def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         user = self.current_user
@@ -118,12 +122,10 @@ class RequireRole:
     async def __call__(self, guest: Guest, form: Form) -> UserContext:
         request, session = guest.request, guest.session
         if session is None:
-            raise HTTPException(
-                status.HTTP_303_SEE_OTHER, headers={"Location": _leading_back("/sign-in", request)}
-            )
+            raise HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": _back_from("/sign-in", request)})
         if guest.step_due and request.url.path not in BEFORE_ALL_ELSE | {guest.step_due}:
             raise HTTPException(
-                status.HTTP_303_SEE_OTHER, headers={"Location": _leading_back(guest.step_due, request)}
+                status.HTTP_303_SEE_OTHER, headers={"Location": _back_from(guest.step_due, request)}
             )
         current_user = session.user
         allowed = current_user.rights.role.covers(self.role) and _may_see(current_user, request.path_params)
@@ -161,8 +163,12 @@ def _is_number(name: str, value: str) -> bool:
     return value.isascii() and value.isdecimal() and len(value) <= limit
 
 
-def _leading_back(step: str, request: Request) -> str:
-    """Return the address of a page that comes first, and from there leads back to the one that was asked for."""
-    if request.method not in READING or request.url.path == "/":
-        return step
-    return f"{step}?next={quote(request.url.path + (f'?{request.url.query}' if request.url.query else ''))}"
+def leading_back(step: str, address: str) -> str:
+    """Return the address of a page that comes first and leads on to ``address`` from there."""
+    return step if address == "/" else f"{step}?next={quote(address)}"
+
+
+def _back_from(step: str, request: Request) -> str:
+    """Return the same for the page that is asked for; what was posted is to be filled in again."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return leading_back(step, request.url.path + query if request.method in READING else "/")
