@@ -13,6 +13,7 @@ from models.database import DatabaseUnavailableError
 from models.users.passwords import TooManyPasswordsError
 from models.users.repository import UnknownUserError
 from web.dependencies import container_of
+from web.pages.confirmation import ConfirmationNeededError, ask_for_confirmation
 from web.security.auth import GuestContext, current_session
 
 RETRY_AFTER = {"Retry-After": "30"}
@@ -50,6 +51,7 @@ FAILURES: dict[type[Exception], tuple[int, str]] = {
 
 def add_error_pages(app: FastAPI) -> None:
     app.exception_handlers |= dict.fromkeys(FAILURES, _failed) | {
+        ConfirmationNeededError: ask_for_confirmation,
         StarletteHTTPException: _refused,
         RequestValidationError: _unreadable,
     }

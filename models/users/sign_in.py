@@ -20,18 +20,25 @@ class SignInRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an OpenID provider says that somebody is: its name for them, and their address if it vouches for it."""
+    """Who an OpenID provider says that somebody is: its name for them, and their address if it vouches for it.
+
+    ``proved_at`` is when they proved that to it (UTC), None where it does not say.
+    """
 
     issuer: str
     subject: str
     email: str
+    proved_at: datetime | None = None
 
 
 class OpenIdProvider(Protocol):
     """An OpenID provider; both verbs raise SignInRefusedError, or UnavailableError where it does not answer."""
 
-    def begin(self) -> tuple[str, dict[str, str]]:
-        """Return where to send somebody, and what to keep until they are back."""
+    def begin(self, *, fresh: bool = False) -> tuple[str, dict[str, str]]:
+        """Return where to send somebody, and what to keep until they are back.
+
+        ``fresh`` asks that they prove who they are, also where the provider knows them already.
+        """
 
     def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
         """Return who has come back with this code, having begun with what was kept."""

@@ -5,6 +5,7 @@ is tried without anybody thinking of it.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import chain
 from urllib.parse import urlencode
 
@@ -87,6 +88,7 @@ class Stranger:
 
     def __init__(self, web: Web) -> None:
         self.url = web.url
+        self.start = "/"
 
     def surfer(self) -> Surfer:
         """Begin anew, as if nothing had been done before."""
@@ -125,6 +127,7 @@ class WithFactor(Stranger):
     def __init__(self, web: Web, container: Container, *, awaits_code: bool) -> None:
         super().__init__(web)
         self._container, self._how = container, Beginning(awaits_code=awaits_code)
+        self.start = ENTER_CODE if awaits_code else SET_UP_FACTOR
         email = f"eva-{awaits_code}@example.com".lower()
         self._user = users.add(container.database, email, VIEWING, password=None, actor="test", now=clock())
 
@@ -138,10 +141,9 @@ class WithFactor(Stranger):
             users.set_password(database, self._user.id, "correct horse battery", actor="test", now=now)
             users.keep_password(database, self._user.id)
         surfer = super().surfer()
-        surfer.routes = [path for path in paths() if path.startswith((SET_UP_FACTOR, ENTER_CODE))]
+        surfer.routes = [path for path in paths() if path.startswith(self.start)]
         token = sessions.start(database, self._user.id, now=now, how=self._how)
         surfer.session.cookies.set(SESSION.full_name(https=True), token)
-        surfer.look_around(ENTER_CODE if self._how.awaits_code else SET_UP_FACTOR)
         return surfer
 
 
@@ -221,10 +223,11 @@ def send(surfer: Surfer, form: Form, pairs: Pairs, content_type: str) -> None:
 
 def look_around(person: Stranger) -> Surfer:
     surfer = person.surfer()
-    surfer.look_around("/")
+    surfer.look_around(person.start)
     return surfer
 
 
+@cache
 def paths() -> dict[str, dict[str, object]]:
     described: dict[str, dict[str, object]] = create_app().openapi()["paths"]
     return described

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from i18n.messages import msg
 from models.users import second_factor
 from web.dependencies import Form, text
+from web.pages.confirmation import confirm_identity
 from web.pages.sign_in import requested_url
 from web.security.auth import SET_UP_FACTOR, Reader, UserContext
 
@@ -31,6 +32,7 @@ def set_up(context: Reader, form: Form) -> Response:
     container, offered = context.container, text(form, "offered")
     if not context.current_user.has_password:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
+    confirm_identity(context, form)
     try:
         codes = second_factor.set_up(
             context.database, container.vault, context.current_user, offered, text(form, "code"), now=context.now
@@ -43,7 +45,8 @@ def set_up(context: Reader, form: Form) -> Response:
 
 
 @router.post("/recovery-codes")
-def make_recovery_codes(context: Reader) -> Response:
+def make_recovery_codes(context: Reader, form: Form) -> Response:
+    confirm_identity(context, form)
     if not context.current_user.has_factor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     return _show_codes(
@@ -52,7 +55,8 @@ def make_recovery_codes(context: Reader) -> Response:
 
 
 @router.post("/remove")
-def remove(context: Reader) -> Response:
+def remove(context: Reader, form: Form) -> Response:
+    confirm_identity(context, form)
     second_factor.remove(context.database, context.current_user, now=context.now)
     return RedirectResponse(f"{SET_UP_FACTOR}?done=removed", status.HTTP_303_SEE_OTHER)
 

@@ -97,10 +97,11 @@ def enter_code(request: Request, form: Form) -> Response:
 
 
 @router.get("/sign-in/openid", dependencies=[Open])
-async def start_openid(request: Request, container: ContainerDep) -> Response:
+async def start_openid(request: Request, container: ContainerDep, fresh: str = "") -> Response:
     """Send somebody to the provider, with a cookie that tells them apart when they come back."""
     try:
-        address, kept = await to_thread.run_sync(_provider(container).begin, limiter=OPENID_CONCURRENCY)
+        begin = partial(_provider(container).begin, fresh=bool(fresh))
+        address, kept = await to_thread.run_sync(begin, limiter=OPENID_CONCURRENCY)
     except (UnavailableError, users_sign_in.SignInRefusedError) as error:
         return _openid_failed(request, error)
     kept |= {"next": requested_url(request), "until": (container.clock() + OPENID_MAX_AGE).isoformat()}
@@ -116,7 +117,7 @@ async def finish_openid(request: Request, container: ContainerDep, code: str = "
         kept = _kept(request, container, state)
         identity = await to_thread.run_sync(partial(provider.finish, code, kept=kept), limiter=OPENID_CONCURRENCY)
         user_id = await run_in_threadpool(users_sign_in.by_openid, container.database, identity)
-        response = await run_in_threadpool(start_session, request, user_id, kept["next"], by_openid=True)
+        response = await run_in_threadpool(start_session, request, user_id, kept["next"], identity=identity)
     except (UnavailableError, users_sign_in.SignInRefusedError) as error:
         response = _openid_failed(request, error)
     OPENID.clear(request, response)
@@ -146,10 +147,16 @@ def client_address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def start_session(request: Request, user_id: int, address: str, *, by_openid: bool = False) -> Response:
-    """Begin a session, instead of any that there was, and go on to a local address."""
+def start_session(
+    request: Request, user_id: int, address: str, *, identity: users_sign_in.Identity | None = None
+) -> Response:
+    """Begin a session, instead of any that there was, and go on to a local address.
+
+    ``identity`` is what their organization says, None where they have given their password here.
+    """
     container, former = container_of(request), SESSION.read(request)
-    how = Beginning(device=device_name(request), by_openid=by_openid)
+    proved_at = min(identity.proved_at, container.clock()) if identity and identity.proved_at else None
+    how = Beginning(device=device_name(request), by_openid=identity is not None, proved_at=proved_at)
     token = sessions.start(container.database, user_id, now=container.clock(), how=how, instead_of=former)
     _keep_language(request, user_id)
     log.info("signed_in", user=user_id, address=client_address(request))

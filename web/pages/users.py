@@ -12,6 +12,7 @@ from models.users import second_factor, sessions
 from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
 from web.dependencies import Form, text
+from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext
 
 router = APIRouter()
@@ -45,6 +46,7 @@ def new_form(context: AdministratorEverywhere) -> Response:
 @router.post("/users/new")
 def add(context: AdministratorEverywhere, form: Form) -> Response:
     """Add a user with a first password, which may be left out where there is another way to sign in."""
+    confirm_identity(context, form)
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
     given = None if context.container.openid and not password else password
     try:
@@ -61,6 +63,7 @@ def show(context: AdministratorEverywhere, user_id: int, done: str = "") -> Resp
 
 @router.post("/users/{user_id}")
 def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
     rights = _rights(form)
     try:
         users.update(context.database, user_id, rights, actor=context.actor, now=context.now)
@@ -71,6 +74,7 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
 
 @router.post("/users/{user_id}/password")
 def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
     try:
         users.set_password(context.database, user_id, text(form, "password"), actor=context.actor, now=context.now)
     except InvalidInputError as error:
@@ -79,7 +83,8 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
 
 
 @router.post("/users/{user_id}/reset-factor")
-def reset_factor(context: AdministratorEverywhere, user_id: int) -> Response:
+def reset_factor(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
     second_factor.reset(context.database, user_id, actor=context.actor, now=context.now)
     return _done(user_id, "reset-factor")
 
@@ -91,7 +96,8 @@ def sign_out(context: AdministratorEverywhere, user_id: int) -> Response:
 
 
 @router.post("/users/{user_id}/disable")
-def disable(context: AdministratorEverywhere, user_id: int) -> Response:
+def disable(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
     try:
         users.disable(context.database, user_id, actor=context.actor, now=context.now)
     except InvalidInputError as error:
@@ -100,7 +106,8 @@ def disable(context: AdministratorEverywhere, user_id: int) -> Response:
 
 
 @router.post("/users/{user_id}/enable")
-def enable(context: AdministratorEverywhere, user_id: int) -> Response:
+def enable(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
     users.enable(context.database, user_id, actor=context.actor, now=context.now)
     return _done(user_id, "enabled")
 
