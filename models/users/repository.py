@@ -106,7 +106,7 @@ def add(
             session.flush()
             _grant(session, row, rights.scope)
             what = msg("added the user {email}: {rights}", email=row.email, rights=_described(session, rights))
-            _note(session, what, actor=actor, now=now)
+            note(session, what, actor=actor, now=now)
             return _user(row, rights.scope)
     except IntegrityError as error:
         raise InvalidInputError("email", msg("There is a user with this e-mail address already.")) from error
@@ -159,7 +159,7 @@ def update(database: Database, user_id: int, rights: Rights, *, actor: str, now:
         _grant(session, row, rights.scope)
         _expect_administrator(session)
         what = msg("changed the user {email}: {rights}", email=row.email, rights=_described(session, rights))
-        _note(session, what, actor=actor, now=now)
+        note(session, what, actor=actor, now=now)
 
 
 def disable(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
@@ -169,7 +169,7 @@ def disable(database: Database, user_id: int, *, actor: str, now: datetime) -> N
         row.disabled_at = now
         _end_sessions(session, user_id)
         _expect_administrator(session)
-        _note(session, msg("disabled the user {email}", email=row.email), actor=actor, now=now)
+        note(session, msg("disabled the user {email}", email=row.email), actor=actor, now=now)
 
 
 def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
@@ -177,7 +177,7 @@ def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> No
     with database.transaction() as session:
         row = _row(session, user_id)
         row.disabled_at = None
-        _note(session, msg("enabled the user {email}", email=row.email), actor=actor, now=now)
+        note(session, msg("enabled the user {email}", email=row.email), actor=actor, now=now)
 
 
 def sign_out(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
@@ -185,7 +185,7 @@ def sign_out(database: Database, user_id: int, *, actor: str, now: datetime) -> 
     with database.transaction() as session:
         row = _row(session, user_id)
         _end_sessions(session, user_id)
-        _note(session, msg("signed out the user {email} everywhere", email=row.email), actor=actor, now=now)
+        note(session, msg("signed out the user {email} everywhere", email=row.email), actor=actor, now=now)
 
 
 def set_password(database: Database, user_id: int, password: str, *, actor: str, now: datetime) -> None:
@@ -198,7 +198,7 @@ def set_password(database: Database, user_id: int, password: str, *, actor: str,
         row = _row(session, user_id)
         row.password_hash, row.password_is_temporary = password_hash, True
         _end_sessions(session, user_id)
-        _note(session, msg("set a new password for the user {email}", email=row.email), actor=actor, now=now)
+        note(session, msg("set a new password for the user {email}", email=row.email), actor=actor, now=now)
 
 
 def choose_password(database: Database, user: User, password: str, *, session_id: int, now: datetime) -> None:
@@ -208,7 +208,7 @@ def choose_password(database: Database, user: User, password: str, *, session_id
         row = _row(session, user.id)
         row.password_hash, row.password_is_temporary = password_hash, False
         _end_sessions(session, user.id, but=session_id)
-        _note(session, msg("changed their own password"), actor=user.email, now=now)
+        note(session, msg("changed their own password"), actor=user.email, now=now)
 
 
 def keep_password(database: Database, user_id: int) -> None:
@@ -227,6 +227,11 @@ def set_language(database: Database, user_id: int, language: Language) -> None:
     """Show a user the pages in a language. Raises :class:`UnknownUserError`."""
     with database.transaction() as session:
         _row(session, user_id).language = language
+
+
+def note(session: Session, what: str, *, actor: str, now: datetime) -> None:
+    """Note in the audit log what somebody did to users, or about their own account."""
+    session.add(AuditRow(connection_id=None, at=now, actor=actor, action=what))
 
 
 def _address(email: str) -> str:
@@ -286,7 +291,3 @@ def _user(row: UserRow, scope: Scope) -> User:
         password_is_temporary=row.password_is_temporary,
         has_factor=row.factor_secret is not None,
     )
-
-
-def _note(session: Session, what: str, *, actor: str, now: datetime) -> None:
-    session.add(AuditRow(connection_id=None, at=now, actor=actor, action=what))

@@ -15,7 +15,8 @@ from i18n.messages import msg
 from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.tables import AuditRow, RecoveryCodeRow, UserRow
+from models.schema.tables import RecoveryCodeRow, UserRow
+from models.users import account_alerts
 from models.users import repository as users
 from models.users.repository import User
 
@@ -62,7 +63,8 @@ def set_up(
         if row.factor_secret is not None:
             raise WrongCodeError
         row.factor_secret, row.factor_used, row.wrong_codes = offered, period, 0
-        _note(session, msg("set up a second factor"), actor=user.email, now=now)
+        users.note(session, msg("set up a second factor"), actor=user.email, now=now)
+        account_alerts.queue_factor_added(session, user.email, now=now)
         return _renew_recovery_codes(session, user.id)
 
 
@@ -81,7 +83,7 @@ def new_recovery_codes(database: Database, user: User, *, now: datetime) -> Sequ
     """Return recovery codes in the place of those that there were."""
     with database.transaction() as session:
         session.get_one(UserRow, user.id, with_for_update=FOR_NO_KEY_UPDATE)
-        _note(session, msg("made new recovery codes"), actor=user.email, now=now)
+        users.note(session, msg("made new recovery codes"), actor=user.email, now=now)
         return _renew_recovery_codes(session, user.id)
 
 
@@ -94,7 +96,8 @@ def remove(database: Database, user: User, *, now: datetime) -> None:
     """Ask a user for no second factor any more, as they wish."""
     with database.transaction() as session:
         _remove(session, session.get_one(UserRow, user.id, with_for_update=FOR_NO_KEY_UPDATE))
-        _note(session, msg("removed their second factor"), actor=user.email, now=now)
+        users.note(session, msg("removed their second factor"), actor=user.email, now=now)
+        account_alerts.queue_factor_removed(session, user.email, now=now)
 
 
 def reset(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
@@ -103,7 +106,8 @@ def reset(database: Database, user_id: int, *, actor: str, now: datetime) -> Non
     with database.transaction() as session:
         _remove(session, session.get_one(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE))
         what = msg("took the second factor from the user {email}", email=user.email)
-        _note(session, what, actor=actor, now=now)
+        users.note(session, what, actor=actor, now=now)
+        account_alerts.queue_factor_removed(session, user.email, now=now)
     users.sign_out(database, user_id, actor=actor, now=now)
 
 
@@ -166,7 +170,3 @@ def _open(vault: Vault, user_id: int, sealed: str) -> str:
     if values.get("factor_of") != str(user_id):
         raise InvalidToken
     return values["secret"]
-
-
-def _note(session: Session, what: str, *, actor: str, now: datetime) -> None:
-    session.add(AuditRow(connection_id=None, at=now, actor=actor, action=what))

@@ -35,8 +35,13 @@ MAX_DIGITS = 18
 @router.get("")
 def show(context: Reader, done: str = "") -> Response:
     signed_in = sessions.of_user(context.database, context.current_user, now=context.now)
-    values = {"sessions": signed_in, "this_session": context.session.id}
-    return context.render("account.html", languages=LANGUAGES, done=DONE.get(done), **values)
+    return context.render(
+        "account.html",
+        languages=LANGUAGES,
+        sessions=signed_in,
+        this_session=context.session.id,
+        done=DONE.get(done),
+    )
 
 
 @router.get("/password")

@@ -22,7 +22,7 @@ from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, Form, container_of, text
 from web.security.auth import Guest, GuestContext, Open, Reader, leading_back
-from web.security.cookies import OPENID, SESSION, SIGN_IN
+from web.security.cookies import DEVICE, OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
 from web.security.devices import device_name
 from worker.container import Container
@@ -116,7 +116,9 @@ async def finish_openid(request: Request, container: ContainerDep, code: str = "
     try:
         kept = _kept(request, container, state)
         identity = await to_thread.run_sync(partial(provider.finish, code, kept=kept), limiter=OPENID_CONCURRENCY)
-        user_id = await run_in_threadpool(users_sign_in.by_openid, container.database, identity)
+        user_id = await run_in_threadpool(
+            users_sign_in.by_openid, container.database, identity, now=container.clock()
+        )
         response = await run_in_threadpool(start_session, request, user_id, kept["next"], identity=identity)
     except (UnavailableError, users_sign_in.SignInRefusedError) as error:
         response = _openid_failed(request, error)
@@ -157,11 +159,15 @@ def start_session(
     container, former = container_of(request), SESSION.read(request)
     proved_at = min(identity.proved_at, container.clock()) if identity and identity.proved_at else None
     how = Beginning(device=device_name(request), by_openid=identity is not None, proved_at=proved_at)
-    token = sessions.start(container.database, user_id, now=container.clock(), how=how, instead_of=former)
+    device_token, now = DEVICE.read(request) or secrets.token_urlsafe(32), container.clock()
+    token = users_sign_in.enter(
+        container.database, user_id, how=how, device_token=device_token, instead_of=former, now=now
+    )
     _keep_language(request, user_id)
     log.info("signed_in", user=user_id, address=client_address(request))
     response = RedirectResponse(address, status.HTTP_303_SEE_OTHER)
     SESSION.write(request, response, token)
+    DEVICE.write(request, response, device_token)
     SIGN_IN.clear(request, response)
     return response
 

@@ -91,7 +91,9 @@ def _message_id(pending: Sequence[PendingAlert], *, sender: str) -> str:
 
 
 def _subject(alert: PendingAlert) -> Hashable:
-    """Return what an alert is about: a record, or of a connection whether it works, or its week."""
+    """Return what an alert is about: a record, an account, or of a connection whether it works, or its week."""
+    if alert.type is AlertType.ACCOUNT:
+        return (alert.type, alert.id)
     return alert.job_id or (
         alert.connection_id,
         alert.type in {AlertType.CLOCK, AlertType.DIGEST, AlertType.RECONCILIATION} and alert.type,

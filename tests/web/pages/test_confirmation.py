@@ -1,6 +1,7 @@
 import html
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import requests
@@ -88,9 +89,9 @@ def test_secrets_users_and_webhooks_are_changed_by_whoever_has_lately_proved_who
         assert isinstance(route.original_route, APIRoute)
         if not any(isinstance(each.call, RequireRole) for each in route.dependant.dependencies):
             continue
-        address = re.sub(r"\{(\w+)\}", lambda found: str(ids.get(found[1], 4711)), route.path)
+        address = re.sub(r"\{(\w+)\}", lambda found: str(ids.get(found[1], 4711)), str(route.path))
         if address != "/sign-out" and ASKED in anna.post(address).text:
-            asked.add(route.path)
+            asked.add(str(route.path))
     assert asked == CONFIRMED
 
 
@@ -107,9 +108,8 @@ def test_what_was_entered_goes_on_after_the_password(anna: Person, container: Co
 
 
 def test_several_boxes_of_a_form_go_on_too(anna: Person, container: Container, web: Web) -> None:
-    asked = fill_in(
-        anna, "/users/new", **NEW_USER | {"everywhere": [], "connections": [str(web.connection.id)] * 2}
-    )
+    chosen: dict[str, Any] = {**NEW_USER, "everywhere": [], "connections": [str(web.connection.id)] * 2}
+    asked = fill_in(anna, "/users/new", **chosen)
     assert go_on(anna, asked, PASSWORD).status_code == 303
     eva = users.get_by_email(container.database, "eva@example.com")
     assert eva.scope == Scope(frozenset({web.connection.id}))

@@ -6,6 +6,9 @@ import requests
 from pyotp import TOTP
 
 from i18n.catalog import Language
+from i18n.messages import translate
+from models.admin import audit_log
+from models.connections import alert_outbox
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users import sessions
@@ -77,6 +80,32 @@ def test_a_factor_is_set_up_and_asked_for_from_then_on(browser: Browser) -> None
     phoneless = Browser(browser.url)
     phoneless.sign_in(EMAIL, PASSWORD)
     assert enter(phoneless, codes[0]).headers["Location"] == "/"
+
+
+def test_what_becomes_of_a_factor_stands_in_the_audit_log_and_is_mailed(
+    browser: Browser, container: Container
+) -> None:
+    set_up(browser)
+    other = Browser(browser.url)
+    other.sign_in(EMAIL, PASSWORD)
+    enter(other, "000000")
+    data = {"csrf": browser.form(PAGE)}
+    browser.ask("POST", f"{PAGE}/recovery-codes", data=data)
+    browser.ask("POST", f"{PAGE}/remove", data=data)
+    noted = audit_log.page(container.database, Scope(), users=True).lines
+    assert [translate(entry.action, Language.ENGLISH) for entry in noted if entry.actor == EMAIL] == [
+        "removed their second factor",
+        "made new recovery codes",
+        "was refused: the code was not right",
+        "set up a second factor",
+        "signed in with an unknown device",
+    ]
+    told = alert_outbox.pending_alerts(container.database, EMAIL)
+    assert [str(alert.title) for alert in told] == [
+        "Your account was used on a new device",
+        "Your account has a second factor",
+        "Your account has no second factor any more",
+    ]
 
 
 def test_the_picture_is_drawn_without_what_the_policy_forbids(browser: Browser) -> None:
