@@ -24,8 +24,7 @@ from web.views.templates import preferred_language, render
 READING = {"GET", "HEAD"}
 CHOOSE_PASSWORD = "/account/password"  # noqa: S105 - a path
 SET_UP_FACTOR = "/account/second-factor"
-BEFORE_ALL_ELSE = {"/sign-out", "/account/language"}
-"""What may be done while a step is due."""
+SIGN_OUT = "/sign-out"
 SHORT_DIGITS, LONG_DIGITS = 9, 18
 """What PostgreSQL's integer and bigint hold in any case."""
 
@@ -123,7 +122,7 @@ class RequireRole:
         request, session = guest.request, guest.session
         if session is None:
             raise HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": _back_from("/sign-in", request)})
-        if guest.step_due and request.url.path not in BEFORE_ALL_ELSE | {guest.step_due}:
+        if guest.step_due and request.url.path not in (SIGN_OUT, guest.step_due):
             raise HTTPException(
                 status.HTTP_303_SEE_OTHER, headers={"Location": _back_from(guest.step_due, request)}
             )

@@ -75,7 +75,7 @@ def go_on(person: Person, asked: requests.Response, proof: str) -> requests.Resp
     return person.ask("POST", found[1], data={**fields_of(asked, found[1]), "proof": proof})
 
 
-def test_secrets_users_and_webhooks_are_changed_by_whoever_has_lately_proved_who_they_are(
+def test_who_changes_secrets_users_or_webhooks_has_lately_proved_who_they_are(
     web: Web, container: Container, anna: Person, user: User
 ) -> None:
     offered = second_factor.offer(container.vault, user)
