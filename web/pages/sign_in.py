@@ -245,9 +245,10 @@ def _kept(request: Request, container: Container, state: str) -> dict[str, str]:
     """Return what the cookie keeps. Raises SignInRefusedError where they did not begin here, or too long ago."""
     try:
         kept = container.vault.decrypt_values(OPENID.read(request))
-    except InvalidToken:
+        until = datetime.fromisoformat(kept["until"])
+    except (InvalidToken, KeyError):  # a KeyError: it was encrypted here for something else
         raise users_sign_in.SignInRefusedError("They did not begin here.") from None
-    if datetime.fromisoformat(kept["until"]) <= container.clock():
+    if until <= container.clock():
         raise users_sign_in.SignInRefusedError("It took too long.")
     if not compare_digest(kept["state"].encode(), state.encode()):
         raise users_sign_in.SignInRefusedError("It was another sign-in that they began here.")

@@ -6,7 +6,7 @@ import pytest
 
 from models.enums import Role, Scope
 from models.users import repository as users
-from models.users import sessions
+from models.users import second_factor, sessions
 from models.users.repository import Rights, User
 from tests.factories import NOW
 from tests.installation import environment, installed, own_logging
@@ -110,6 +110,14 @@ def test_a_way_back_is_good_once(web: Web, there: Organization, anna: User) -> N
     again.cookies = kept
     assert again.ask("GET", link).status_code == 403
     assert anna.email
+
+
+def test_what_was_encrypted_for_something_else_begins_no_sign_in(
+    web: Web, container: Container, anna: User
+) -> None:
+    browser = Browser(web.url)
+    browser.cookies["__Host-openid"] = second_factor.offer(container.vault, anna)
+    assert browser.ask("GET", "/sign-in/openid/back?code=1&state=2").status_code == 403
 
 
 def test_nobody_is_sent_elsewhere(web: Web, there: Organization, anna: User) -> None:
