@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """What the OpenID provider calls this installation"""
     openid_client_secret: SecretStr = SecretStr("")
     """What the OpenID provider gave this installation to prove itself"""
+    require_second_factor: bool = False
+    """Whether administrators who sign in by password must have a second factor"""
     smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
     """Mail server: smtp://, smtp+starttls:// or smtps://, with user:password@ where it asks"""
     mail_from: str = "bridge@localhost"

@@ -84,7 +84,8 @@ def _create_administrator(stack: Stack, *, now: datetime) -> str:
         if users.all_users(database):
             return f"Sign in as {ADMIN_EMAIL} or another user."
         rights = Rights(Role.ADMINISTRATOR, Scope())
-        users.add(database, ADMIN_EMAIL, rights, password=password, actor=ACTOR, now=now)
+        user = users.add(database, ADMIN_EMAIL, rights, password=password, actor=ACTOR, now=now)
+        users.keep_password(database, user.id)  # nobody else has given it: it is this installation's own secret
     return f"Sign in as {ADMIN_EMAIL} with the password {password}."
 
 

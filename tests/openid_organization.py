@@ -52,9 +52,13 @@ class Organization:
         known = {name: f"{self.issuer}/{path}" for name, path in (parts | asked).items()}
         return {"issuer": self.issuer} | known | self.moved
 
-    def _authorize(self, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> RedirectResponse:
+    def _authorize(
+        self, redirect_uri: str, state: str, nonce: str, code_challenge: str, max_age: int | None = None
+    ) -> RedirectResponse:
         code = secrets.token_urlsafe()
         self._begun[code] = {"nonce": nonce, "challenge": code_challenge, "back": redirect_uri}
+        if max_age is not None:  # then it must say when they signed in
+            self.claims.setdefault("auth_time", int(time.time()))
         return RedirectResponse(f"{redirect_uri}?{urlencode({'code': code, 'state': state})}", 303)
 
     def _token(

@@ -34,6 +34,7 @@ OF_ENVIRONMENT = {name.upper() for name in Settings.model_fields}
 OTHER_NAMES = {
     *("connection", "entity_type", "record", "job", "jobs", "task", "task_id", "lease_id"),  # fields of the log
     *("user", "error_code", "outcome", "found", "actor", "action", "entry", "proxy"),  # and more of them
+    *("prompt=login", "max_age", "auth_time"),  # what OpenID Connect calls it
     *("ledger", "draft", "series"),  # choices of settings
     *("retry", "noeviction", "look", "BAD", "SANDBOX=0"),
 }

@@ -19,6 +19,7 @@ from web.pages import (
     logs,
     operations,
     records,
+    second_factor,
     sign_in,
     users,
 )
@@ -39,6 +40,7 @@ ROUTERS = (
     connection.router,  # after the one before, which has /connections/new
     operations.router,
     account.router,
+    second_factor.router,
     error_codes.router,
     sign_in.router,
     users.router,

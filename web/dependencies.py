@@ -1,10 +1,12 @@
 """What FastAPI passes to endpoints: the container of this process, and the fields of a posted form."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
+from cryptography.fernet import InvalidToken
 from fastapi import Depends, HTTPException, Request, status
 from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect
@@ -15,6 +17,9 @@ MAX_BODY_SECONDS = 10
 """How long a body may take to arrive."""
 
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+CSRF, SEALED = "csrf", "sealed"
+"""The fields with the proof that a form is ours, and with what was posted before and waits."""
 
 
 async def get_container(request: Request) -> Container:
@@ -48,7 +53,23 @@ async def read_form(request: Request) -> FormData:
         form = await request.form()
     if any("\0" in str(value) for _, value in form.multi_items()):
         raise HTTPException(status.HTTP_400_BAD_REQUEST)
-    return form
+    return _unsealed(request, form) if SEALED in form else form
+
+
+def sealed(request: Request, form: FormData, *, but: str) -> str:
+    """Encrypt what was posted here ``but`` for one field, for a page from which it is posted once more."""
+    fields = [pair for pair in form.multi_items() if pair[0] not in (but, CSRF)]
+    return container_of(request).vault.encrypt(json.dumps(fields), SEALED, request.url.path)
+
+
+def _unsealed(request: Request, form: FormData) -> FormData:
+    """Return what was posted before with what is posted now. What was not sealed here is refused: 400."""
+    try:
+        kept = container_of(request).vault.decrypt(text(form, SEALED), SEALED, request.url.path)
+    except InvalidToken:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
+    before = [(name, value) for name, value in json.loads(kept)]
+    return FormData([*before, *(pair for pair in form.multi_items() if pair[0] != SEALED)])
 
 
 ContainerDep = Annotated[Container, Depends(get_container)]

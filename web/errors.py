@@ -13,7 +13,8 @@ from models.database import DatabaseUnavailableError
 from models.users.passwords import TooManyPasswordsError
 from models.users.repository import UnknownUserError
 from web.dependencies import container_of
-from web.security.auth import GuestContext, signed_in_user
+from web.pages.confirmation import ConfirmationNeededError, ask_for_confirmation
+from web.security.auth import GuestContext, current_session
 
 RETRY_AFTER = {"Retry-After": "30"}
 """Seconds."""
@@ -50,6 +51,7 @@ FAILURES: dict[type[Exception], tuple[int, str]] = {
 
 def add_error_pages(app: FastAPI) -> None:
     app.exception_handlers |= dict.fromkeys(FAILURES, _failed) | {
+        ConfirmationNeededError: ask_for_confirmation,
         StarletteHTTPException: _refused,
         RequestValidationError: _unreadable,
     }
@@ -86,6 +88,6 @@ async def _answer(request: Request, status_code: int, detail: str, headers: dict
 def _context(request: Request) -> GuestContext:
     container = container_of(request)
     try:
-        return GuestContext(request=request, container=container, current_user=signed_in_user(request, container))
+        return GuestContext(request=request, container=container, session=current_session(request, container))
     except DatabaseUnavailableError:
-        return GuestContext(request=request, container=container, current_user=None)
+        return GuestContext(request=request, container=container, session=None)

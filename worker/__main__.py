@@ -18,6 +18,7 @@ from models.database import (
     downgrade,
     migrate,
 )
+from models.users import second_factor
 from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
 from sync.errors import SyncError
@@ -118,6 +119,7 @@ def rotate() -> None:
     """Encrypt all secrets anew with the first of SECRET_KEYS, so that older keys may be taken out."""
     container = get_container()
     container.operations.rotate_keys()
+    second_factor.rotate_keys(container.database, container.vault)
     click.echo(f"Connections under the first key now: {container.connections.rotate_keys()}.")
 
 

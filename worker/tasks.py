@@ -6,7 +6,7 @@ from models.admin import reminders
 from models.admin.operations import WORTHWHILE
 from models.enums import EntityType, Lane
 from models.inbox import dependencies, due, missed_webhooks, retention, statistics
-from models.users import sessions, throttle
+from models.users import sessions, sign_in, throttle
 from sync.polling import stalled
 from worker import dispatch, heartbeat
 from worker.celery_app import app
@@ -110,6 +110,7 @@ def delete_old() -> None:
     statistics.delete_old(database, now=now)
     sessions.delete_ended(database, now=now)
     throttle.delete_old(database, now=now)
+    sign_in.forget_devices(database, before=now - sign_in.DEVICE_KNOWN_FOR)
 
 
 def _drain(lane: Lane) -> None:

@@ -26,6 +26,11 @@ _MAX_COMPANY = 40
 _MAX_BODY = 1000
 _URGENCY = {alert_type: place for place, alert_type in enumerate(AlertType)}
 
+FOR_A_USER = msg("Sent by the integration between Moment and 24SevenOffice, as you are a user of it.")
+FOR_THE_LISTED = msg(
+    "Sent by the bridge between Moment and 24SevenOffice, as your address is one of those that hear of errors."
+)
+
 _SINGULAR = {
     AlertType.PAUSED: msg("The connection is paused"),
     AlertType.CLOCK: msg("The clock of a server is wrong"),
@@ -38,6 +43,7 @@ _SINGULAR = {
     AlertType.DIGEST: msg("The week in short"),
 }
 _PLURAL = _SINGULAR | {
+    AlertType.ACCOUNT: msg("News of your account"),
     AlertType.PAUSED: msg("Connections are paused"),
     AlertType.OUTAGE: msg("Connections are interrupted"),
     AlertType.RATE_LIMITED: msg("Connections wait for requests"),
@@ -73,6 +79,10 @@ class AlertEmail:
         words = translations(self.language)
         whom = words.ngettext("{count} company", "{count} companies", len(companies)).format(count=len(companies))
         return f"{self.headline} \N{EN DASH} {whom}"
+
+    @property
+    def why_sent(self) -> str:
+        return FOR_A_USER if all(alert.type is AlertType.ACCOUNT for alert in self.alerts) else FOR_THE_LISTED
 
     @property
     def companies(self) -> int:
@@ -129,6 +139,8 @@ def headline(alert: PendingAlert, *, language: Language) -> str:
                 "{title} still needs you after {days} day", "{title} still needs you after {days} days", days
             )
             return still.format(title=title, days=days)
+        case AlertType.ACCOUNT:
+            return title
         case AlertType.OVERDUE:
             return translate(msg("{title} has not been synced yet", title=title), language)
         case AlertType.RESOLVED:

@@ -6,7 +6,7 @@ Nothing of what the provider gives is kept but who it is: no access token, no re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from threading import Lock
 from typing import Any
@@ -72,7 +72,8 @@ class OpenIdConnectProvider:
         self._known: TTLCache[Any, Mapping[str, Any]] = TTLCache(1, CACHE_SECONDS)
         self._lock = Lock()
 
-    def begin(self) -> tuple[str, dict[str, str]]:
+    def begin(self, *, fresh: bool = False) -> tuple[str, dict[str, str]]:
+        anew = {"prompt": "login", "max_age": "0"} if fresh else {}
         kept = {name: secrets.token_urlsafe(32) for name in ("state", "nonce", "verifier")}
         with _translating():
             where = self._description()
@@ -81,6 +82,7 @@ class OpenIdConnectProvider:
                 state=kept["state"],
                 nonce=kept["nonce"],
                 code_verifier=kept["verifier"],
+                **anew,
             )
         return address, kept
 
@@ -96,7 +98,13 @@ class OpenIdConnectProvider:
                 told = session.get(where["userinfo_endpoint"]).json()
                 claims |= told if told.get("sub") == claims["sub"] else {}  # of somebody else it says nothing
         verified = any(claims.get(name) in TRUE_VALUES for name in VERIFIED_CLAIMS)
-        return Identity(self._issuer, claims["sub"], str(claims.get("email", "")) if verified else "")
+        email, proved_at = str(claims.get("email", "")) if verified else "", claims.get("auth_time")
+        return Identity(
+            self._issuer,
+            claims["sub"],
+            email,
+            proved_at=datetime.fromtimestamp(proved_at, UTC) if isinstance(proved_at, int) else None,
+        )
 
     def _session(self, where: Mapping[str, Any]) -> OAuth2Session:
         basic, post = "client_secret_basic", "client_secret_post"

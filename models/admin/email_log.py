@@ -32,12 +32,12 @@ TOGETHER = (AlertRow.ended_at, AlertRow.recipient, AlertRow.status)
 
 @dataclass(frozen=True, slots=True)
 class EmailItem:
-    """One thing that is told in a mail; ``job_id`` is None where it is about the connection."""
+    """One thing that is told in a mail, about a record, a connection, or the account of whom it is sent to."""
 
     type: AlertType
     title: str
-    connection_id: int
-    connection: str
+    connection_id: int | None
+    connection: str | None
     job_id: int | None
 
 
@@ -111,7 +111,7 @@ def _read(session: Session, query: Select[*tuple[Any, ...]], scope: Scope) -> Se
 
 
 def _alerts() -> Select[*tuple[Any, ...]]:
-    return select(*AlertRow.__table__.c, ConnectionRow.name.label("connection")).join(
+    return select(*AlertRow.__table__.c, ConnectionRow.name.label("connection")).outerjoin(
         ConnectionRow, ConnectionRow.id == AlertRow.connection_id
     )
 

@@ -5,19 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.orm import Session
 
 from i18n.catalog import Language
 from models.database import Database
 from models.enums import EntityType, JobState
 from models.schema.statements import made_of
-from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
+from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow, UserRow
+
+ALL_CONNECTIONS = "Moment ⇄ 24SevenOffice"
+"""What stands in the place of a company's name where an alert is about none."""
 
 
 class AlertType(StrEnum):
     """What has happened, the most urgent first.
 
+    ``ACCOUNT`` is about the own account of a user.
     ``NEEDS_ATTENTION``, ``REMINDER``, ``OVERDUE`` and ``RESOLVED`` are about a record: it needs a person, needs
     one still, has been unfinished for long, is in order.
     ``PAUSED``, ``OUTAGE``, ``STALLED``, ``RATE_LIMITED`` and ``RECOVERED`` are about a connection:
@@ -27,6 +31,7 @@ class AlertType(StrEnum):
     connection's week, ``RECONCILIATION`` whether the books of its month agree.
     """
 
+    ACCOUNT = "account"
     PAUSED = "paused"
     CLOCK = "clock"
     NEEDS_ATTENTION = "needs_attention"
@@ -67,14 +72,14 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class PendingAlert:
-    """An alert that waits for its mail, in the language of its connection's mails; instants in UTC.
+    """An alert that waits for its mail, in the language of its connection's mails or of its user; instants in UTC.
 
-    ``job_id`` and ``entity_type`` are None where it is about the whole connection, and ``since`` where its record
-    needs nobody by now.
+    ``connection_id`` is None where it is about an account, ``job_id`` and ``entity_type`` where it is about the
+    whole connection, and ``since`` where its record needs nobody by now.
     """
 
     id: int
-    connection_id: int
+    connection_id: int | None
     connection: str
     job_id: int | None
     type: AlertType
@@ -88,7 +93,9 @@ class PendingAlert:
     language: Language = Language.NORWEGIAN
 
 
-def queue_alert(session: Session, connection_id: int, alert: Alert, *, job_id: int | None, now: datetime) -> None:
+def queue_alert(
+    session: Session, connection_id: int | None, alert: Alert, *, job_id: int | None, now: datetime
+) -> None:
     """Put an alert beside whatever else the transaction writes, once for each address."""
     session.add_all(
         AlertRow(
@@ -127,10 +134,12 @@ def recipients_due(database: Database, *, now: datetime, pause: timedelta) -> Se
 
 def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]:
     since = case((SyncJobRow.state == JobState.DISMISSED, None), else_=SyncJobRow.needs_attention_since)
-    language = ConnectionRow.settings["language"].astext
+    language = func.coalesce(ConnectionRow.settings["language"].astext, UserRow.language)
+    name = func.coalesce(ConnectionRow.name, ALL_CONNECTIONS)
     query = (
-        select(AlertRow, ConnectionRow.name, language, SyncJobRow.entity_type, since)
-        .join(ConnectionRow, ConnectionRow.id == AlertRow.connection_id)
+        select(AlertRow, name, language, SyncJobRow.entity_type, since)
+        .outerjoin(ConnectionRow, ConnectionRow.id == AlertRow.connection_id)
+        .outerjoin(UserRow, and_(UserRow.email == AlertRow.recipient, AlertRow.connection_id.is_(None)))
         .outerjoin(SyncJobRow, SyncJobRow.id == AlertRow.job_id)
         .where(AlertRow.recipient == recipient, AlertRow.ended_at.is_(None))
         .order_by(AlertRow.id)

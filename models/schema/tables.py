@@ -310,7 +310,10 @@ class CursorRow(KeyedByLane, Base):
 
 
 class AlertRow(Base):
-    """What one address is told, gathered with others into a mail; ``status`` says how that ended."""
+    """What one address is told, gathered with others into a mail; ``status`` says how that ended.
+
+    It is about a connection, or about the account of the user with that address where ``connection_id`` is None.
+    """
 
     __tablename__ = "alerts"
     __table_args__ = (
@@ -321,7 +324,7 @@ class AlertRow(Base):
     )
 
     id: Mapped[BigId]
-    connection_id: Mapped[ConnectionId]
+    connection_id: Mapped[ConnectionId | None]
     job_id: Mapped[JobId | None]
     recipient: Mapped[str]
     type: Mapped[str]
@@ -432,6 +435,9 @@ class UserRow(Base):
     """Who may see the pages; ``everywhere`` gives all connections, else they are in :class:`GrantRow`.
 
     ``subject`` is who they are to the OpenID provider, ``password_hash`` argon2's; a user has one or both.
+    One whose ``password_is_temporary`` must choose another before anything else. ``factor_secret`` is encrypted,
+    and None where there is no second factor; ``factor_used`` is the period of the last code that was taken, and
+    ``wrong_codes`` counts those that were refused since then.
     """
 
     __tablename__ = "users"
@@ -442,6 +448,10 @@ class UserRow(Base):
     everywhere: Mapped[bool] = mapped_column(server_default=false())
     language: Mapped[str]
     password_hash: Mapped[str | None]
+    password_is_temporary: Mapped[bool] = mapped_column(server_default=false())
+    factor_secret: Mapped[str | None]
+    factor_used: Mapped[int | None] = mapped_column(BigInteger)
+    wrong_codes: Mapped[int] = mapped_column(server_default="0")
     subject: Mapped[str | None] = mapped_column(unique=True)
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
@@ -454,13 +464,42 @@ class GrantRow(Base):
     connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True, index=True)
 
 
+class RecoveryCodeRow(Base):
+    """A code that stands in for the second factor, once."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    code_hash: Mapped[str] = mapped_column(primary_key=True)
+
+
+class DeviceRow(Base):
+    """A browser that a user has signed in from, known by the hash of what a cookie holds."""
+
+    __tablename__ = "devices"
+
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime]
+
+
 class SessionRow(Base):
+    """Somebody who is signed in, or who ``awaits_code``: they have given the password and not the second factor.
+
+    ``device`` says in a few words what they use, and ``confirmed_at`` is when they last proved who they are.
+    """
+
     __tablename__ = "sessions"
 
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), unique=True)
     token_hash: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[UserId] = mapped_column(index=True)
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    device: Mapped[str] = mapped_column(server_default="")
+    by_openid: Mapped[bool] = mapped_column(server_default=false())
+    awaits_code: Mapped[bool] = mapped_column(server_default=false())
+    confirmed_at: Mapped[datetime | None]
 
 
 class FailedSignInRow(Base):

@@ -1,5 +1,9 @@
-"""Passwords: hashed by argon2, with the library's present parameters; older hashes are renewed at sign-in."""
+"""Passwords: chosen as NIST SP 800-63B advises, hashed by argon2 with the library's present parameters.
 
+Older hashes are renewed at sign-in.
+"""
+
+import re
 import secrets
 import unicodedata
 from collections.abc import Iterator
@@ -9,14 +13,27 @@ from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
+from zxcvbn import zxcvbn
 
 from i18n.messages import msg
 
-MIN_LENGTH, MAX_LENGTH = 12, 200
-"""Characters of a password; there is no other rule."""
+MIN_LENGTH, MAX_LENGTH = 15, 200
+"""Characters of a password; which ones is for people to say."""
+
+MIN_GUESSES = 10**8
+"""Tries that it must take somebody who begins with the commonest passwords, and with what is known of the user."""
+
+JUDGED_LENGTH = 20
+"""Characters of which that is judged: of more, a hostile mixture would take seconds."""
+
+OWN_WORDS = ("moment", "24sevenoffice")
 
 AT_ONCE, IN_LINE = 2, 12
 """Passwords that a process hashes at once, at 64 MiB each, and threads that it lets work at or wait for one."""
+
+EASILY_GUESSED = msg(
+    "This password would be guessed early: it is a common one, a simple pattern, or made from the e-mail address."
+)
 
 _hasher = PasswordHasher()
 _at_once, _in_line = BoundedSemaphore(AT_ONCE), BoundedSemaphore(IN_LINE)
@@ -35,12 +52,18 @@ class InvalidInputError(ValueError):
         self.message = message
 
 
-def hash_new(password: str) -> str:
-    """Hash a password that somebody chose. Raises InvalidInputError where it is too short or too long."""
+def hash_new(password: str, *, email: str) -> str:
+    """Hash a password that somebody chose for the user with this address.
+
+    Raises InvalidInputError where it is too short, too long or easily guessed, and TooManyPasswordsError.
+    """
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise InvalidInputError(
             "password", msg("A password has {fewest} to {most} characters.", fewest=MIN_LENGTH, most=MAX_LENGTH)
         )
+    with _turn():
+        if _is_easily_guessed(_plain(password), email):
+            raise InvalidInputError("password", EASILY_GUESSED)
     return hash_password(password)
 
 
@@ -80,6 +103,12 @@ def _turn() -> Iterator[None]:
             yield
     finally:
         _in_line.release()
+
+
+def _is_easily_guessed(password: str, email: str) -> bool:
+    known = [email, *(word for word in re.split(r"[^a-z0-9]+", email) if word), *OWN_WORDS]
+    judged = zxcvbn(password[:JUDGED_LENGTH], user_inputs=[word[:JUDGED_LENGTH] for word in known])
+    return bool(judged["guesses"] < MIN_GUESSES)
 
 
 def _plain(password: str) -> str:

@@ -43,7 +43,11 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may sign in unless they are ``disabled``; without a password they do by OpenID Connect only."""
+    """Somebody who may sign in unless they are ``disabled``; without a password they do by OpenID Connect only.
+
+    One whose ``password_is_temporary`` has it from somebody else. ``has_factor`` says that the password alone does
+    not let them in.
+    """
 
     id: int
     email: str
@@ -51,6 +55,8 @@ class User:
     language: Language
     disabled: bool
     has_password: bool
+    password_is_temporary: bool = False
+    has_factor: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -80,16 +86,19 @@ class User:
 def add(
     database: Database, email: str, rights: Rights, *, password: str | None, actor: str, now: datetime
 ) -> User:
-    """Add a user; one without a password signs in by OpenID Connect only.
+    """Add a user, who changes the password at the first sign-in; one without signs in by OpenID Connect only.
 
-    Raises InvalidInputError where the address is none or taken, the password too short, or a connection unknown.
+    Raises InvalidInputError where the address is none or taken, the password too short or too easily
+    guessed, or a connection unknown.
     """
+    address = _address(email)
     row = UserRow(
-        email=_address(email),
+        email=address,
         role=rights.role,
         everywhere=rights.scope.connections is None,
         language=Language.NORWEGIAN,
-        password_hash=None if password is None else passwords.hash_new(password),
+        password_hash=None if password is None else passwords.hash_new(password, email=address),
+        password_is_temporary=password is not None,
         created_at=now,
     )
     try:
@@ -98,7 +107,7 @@ def add(
             session.flush()
             _grant(session, row, rights.scope)
             what = msg("added the user {email}: {rights}", email=row.email, rights=_described(session, rights))
-            _note(session, what, actor=actor, now=now)
+            note(session, what, actor=actor, now=now)
             return _user(row, rights.scope)
     except IntegrityError as error:
         raise InvalidInputError("email", msg("There is a user with this e-mail address already.")) from error
@@ -151,7 +160,7 @@ def update(database: Database, user_id: int, rights: Rights, *, actor: str, now:
         _grant(session, row, rights.scope)
         _expect_administrator(session)
         what = msg("changed the user {email}: {rights}", email=row.email, rights=_described(session, rights))
-        _note(session, what, actor=actor, now=now)
+        note(session, what, actor=actor, now=now)
 
 
 def disable(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
@@ -161,7 +170,7 @@ def disable(database: Database, user_id: int, *, actor: str, now: datetime) -> N
         row.disabled_at = now
         _end_sessions(session, user_id)
         _expect_administrator(session)
-        _note(session, msg("disabled the user {email}", email=row.email), actor=actor, now=now)
+        note(session, msg("disabled the user {email}", email=row.email), actor=actor, now=now)
 
 
 def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
@@ -169,17 +178,44 @@ def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> No
     with database.transaction() as session:
         row = _row(session, user_id)
         row.disabled_at = None
-        _note(session, msg("enabled the user {email}", email=row.email), actor=actor, now=now)
+        note(session, msg("enabled the user {email}", email=row.email), actor=actor, now=now)
+
+
+def sign_out(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
+    """End all sessions of a user. Raises :class:`UnknownUserError`."""
+    with database.transaction() as session:
+        row = _row(session, user_id)
+        _end_sessions(session, user_id)
+        note(session, msg("signed out the user {email} everywhere", email=row.email), actor=actor, now=now)
 
 
 def set_password(database: Database, user_id: int, password: str, *, actor: str, now: datetime) -> None:
-    """Give a user another password, and end their sessions. Raises UnknownUserError or InvalidInputError."""
-    password_hash = passwords.hash_new(password)
+    """Give a user another password, to be changed at the next sign-in, and end their sessions.
+
+    Raises UnknownUserError or InvalidInputError.
+    """
+    password_hash = passwords.hash_new(password, email=get(database, user_id).email)
     with database.transaction() as session:
         row = _row(session, user_id)
-        row.password_hash = password_hash
+        row.password_hash, row.password_is_temporary = password_hash, True
         _end_sessions(session, user_id)
-        _note(session, msg("set a new password for the user {email}", email=row.email), actor=actor, now=now)
+        note(session, msg("set a new password for the user {email}", email=row.email), actor=actor, now=now)
+
+
+def choose_password(database: Database, user: User, password: str, *, session_id: int, now: datetime) -> None:
+    """Give a user the password that they chose, and end their other sessions. Raises InvalidInputError."""
+    password_hash = passwords.hash_new(password, email=user.email)
+    with database.transaction() as session:
+        row = _row(session, user.id)
+        row.password_hash, row.password_is_temporary = password_hash, False
+        _end_sessions(session, user.id, but=session_id)
+        note(session, msg("changed their own password"), actor=user.email, now=now)
+
+
+def keep_password(database: Database, user_id: int) -> None:
+    """Let a user keep the password that they were given. Raises :class:`UnknownUserError`."""
+    with database.transaction() as session:
+        _row(session, user_id).password_is_temporary = False
 
 
 def remove(session: Session, user_id: int) -> None:
@@ -192,6 +228,11 @@ def set_language(database: Database, user_id: int, language: Language) -> None:
     """Show a user the pages in a language. Raises :class:`UnknownUserError`."""
     with database.transaction() as session:
         _row(session, user_id).language = language
+
+
+def note(session: Session, what: str, *, actor: str, now: datetime) -> None:
+    """Note in the audit log what somebody did to users, or about their own account."""
+    add_entry(session, at=now, actor=actor, action=what)
 
 
 def _address(email: str) -> str:
@@ -236,8 +277,8 @@ def _described(session: Session, rights: Rights) -> str:
     return msg("{role} of {connections}", role=role, connections=", ".join(session.scalars(names)))
 
 
-def _end_sessions(session: Session, user_id: int) -> None:
-    session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+def _end_sessions(session: Session, user_id: int, *, but: int = 0) -> None:
+    session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.id != but))
 
 
 def _user(row: UserRow, scope: Scope) -> User:
@@ -248,8 +289,6 @@ def _user(row: UserRow, scope: Scope) -> User:
         language=Language(row.language),
         disabled=row.disabled_at is not None,
         has_password=row.password_hash is not None,
+        password_is_temporary=row.password_is_temporary,
+        has_factor=row.factor_secret is not None,
     )
-
-
-def _note(session: Session, what: str, *, actor: str, now: datetime) -> None:
-    add_entry(session, at=now, actor=actor, action=what)

@@ -2,14 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
+from i18n.messages import msg
+from models.connections.vault import Vault, hash_token
 from models.database import Database
-from models.schema.tables import UserRow
-from models.users import passwords, throttle
+from models.schema.statements import upsert
+from models.schema.tables import DeviceRow, UserRow
+from models.users import account_alerts, passwords, second_factor, sessions, throttle
+from models.users import repository as users
+from models.users.repository import User
+from models.users.sessions import Beginning
+
+DEVICE_KNOWN_FOR = timedelta(days=365)
+"""How long a browser that is not used is known."""
+
+WRONG_PASSWORD = msg("was refused: the password was not right")
+WRONG_CODE = msg("was refused: the code was not right")
+DISABLED = msg("was refused: the user is disabled")
 
 
 class SignInRefusedError(Exception):
@@ -18,18 +31,25 @@ class SignInRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an OpenID provider says that somebody is: its name for them, and their address if it vouches for it."""
+    """Who an OpenID provider says that somebody is: its name for them, and their address if it vouches for it.
+
+    ``proved_at`` is when they proved that to it (UTC), None where it does not say.
+    """
 
     issuer: str
     subject: str
     email: str
+    proved_at: datetime | None = None
 
 
 class OpenIdProvider(Protocol):
     """An OpenID provider; both verbs raise SignInRefusedError, or UnavailableError where it does not answer."""
 
-    def begin(self) -> tuple[str, dict[str, str]]:
-        """Return where to send somebody, and what to keep until they are back."""
+    def begin(self, *, fresh: bool = False) -> tuple[str, dict[str, str]]:
+        """Return where to send somebody, and what to keep until they are back.
+
+        ``fresh`` asks that they prove who they are, also where the provider knows them already.
+        """
 
     def finish(self, code: str, *, kept: Mapping[str, str]) -> Identity:
         """Return who has come back with this code, having begun with what was kept."""
@@ -38,25 +58,68 @@ class OpenIdProvider(Protocol):
 def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> int:
     """Return the id of the user whose password this is; it takes as long for one whom nobody knows.
 
+    What is refused to a user stands in the audit log.
+
+    Where they have a second factor too, the attempt counts as refused until that is given.
     Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
     """
     caller = throttle.caller(email, address)
     throttle.record_attempt(database, caller, now=now)
-    enabled = (UserRow.email == caller.email, UserRow.disabled_at.is_(None))
-    user_id, password_hash = database.row(select(UserRow.id, UserRow.password_hash).where(*enabled)) or (
-        None,
-        None,
-    )
-    if not passwords.verify(password_hash, password) or user_id is None or password_hash is None:
+    is_enabled, has_factor_ = UserRow.disabled_at.is_(None), UserRow.factor_secret.is_not(None)
+    known = select(UserRow.id, UserRow.password_hash, is_enabled, has_factor_).where(UserRow.email == caller.email)
+    user_id, password_hash, enabled, has_factor = database.row(known) or (None, None, False, False)
+    right = passwords.verify(password_hash, password)
+    if not (right and enabled) or user_id is None or password_hash is None:
+        if user_id is not None:
+            _note(database, caller.email, WRONG_PASSWORD if enabled else DISABLED, now=now)
         raise SignInRefusedError("The password is not right.")
     if passwords.needs_rehash(password_hash):
         same = (UserRow.id == user_id, UserRow.password_hash == password_hash)  # unless it was changed meanwhile
         database.execute(update(UserRow).where(*same).values(password_hash=passwords.hash_password(password)))
-    throttle.clear(database, caller)
+    if not has_factor:
+        throttle.clear(database, caller)
     return user_id
 
 
-def by_openid(database: Database, identity: Identity) -> int:
+def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> None:
+    """Take the second factor of a user whose password was right, or who is to confirm who they are.
+
+    Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
+    """
+    caller = throttle.caller(user.email, address)
+    throttle.record_attempt(database, caller, now=now)
+    if not second_factor.accepts(database, vault, user.id, code, now=now):
+        _note(database, user.email, WRONG_CODE, now=now)
+        raise SignInRefusedError("The code is not right.")
+    throttle.clear(database, caller)
+
+
+def enter(
+    database: Database, user_id: int, *, how: Beginning, device_token: str, instead_of: str, now: datetime
+) -> str:
+    """Sign a user in as :func:`sessions.start` does, note it in the audit log, and mail them of a new device.
+
+    ``device_token`` is what the browser has kept since it was used here first.
+    """
+    with database.transaction() as session:
+        email, device = session.get_one(UserRow, user_id).email, how.device or account_alerts.UNKNOWN_DEVICE
+        what = msg("signed in with {device}", device=device)
+        if how.by_openid:
+            what = msg("signed in through their organization, with {device}", device=device)
+        users.note(session, what, actor=email, now=now)
+        key = {"user_id": user_id, "token_hash": hash_token(device_token)}
+        if session.get(DeviceRow, key) is None:
+            account_alerts.queue_new_device(session, email, device, now=now)
+        session.execute(upsert(DeviceRow, key, {"seen_at": now}))
+    return sessions.start(database, user_id, now=now, how=how, instead_of=instead_of)
+
+
+def forget_devices(database: Database, *, before: datetime) -> None:
+    """Forget the browsers that nobody has used since then."""
+    database.execute(delete(DeviceRow).where(DeviceRow.seen_at < before))
+
+
+def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
     """Return the id of the user whom a provider names: by its own name for them, at first by their address.
 
     Nobody becomes a user by signing in. Raises SignInRefusedError.
@@ -68,7 +131,16 @@ def by_openid(database: Database, identity: Identity) -> int:
         if row is None and identity.email:
             new_here = UserRow.subject.is_(None) | ~known_here
             row = session.scalar(select(UserRow).where(UserRow.email == identity.email.lower(), new_here))
-        if row is None or row.disabled_at is not None:
-            raise SignInRefusedError("They are not one of our users.")
-        row.subject = subject
-        return row.id
+        refused = row is None or row.disabled_at is not None
+        if row is not None and refused:
+            users.note(session, DISABLED, actor=row.email, now=now)
+        elif row is not None:
+            row.subject = subject
+    if row is None or refused:
+        raise SignInRefusedError("They are not one of our users.")
+    return row.id
+
+
+def _note(database: Database, email: str, what: str, *, now: datetime) -> None:
+    with database.transaction() as session:
+        users.note(session, what, actor=email, now=now)

@@ -135,6 +135,7 @@ def add_user(
     rights = Rights(role, Scope(None if connections is None else frozenset(connections)))
     database = running_system.container.database
     user = users.add(database, email, rights, password=PASSWORD, actor="test", now=clock())
+    users.keep_password(database, user.id)
     users.set_language(database, user.id, language)
 
 
@@ -160,7 +161,7 @@ def addresses(running_system: RunningSystem, person: Person) -> dict[str, str]:
     for cookie in person.context.cookies():
         session.cookies.set(cookie["name"], cookie["value"])
     surfer = Surfer(person.url, paths(running_system), session)
-    surfer.look_around("/records?state=needs_attention", "/connections", "/", "/sign-in")
+    surfer.look_around("/records?state=needs_attention", "/connections", "/", "/sign-in", "/sign-in/code")
     test = next(form for form in surfer.forms() if form.action.endswith("/test"))
     answer = session.post(
         person.url + test.action, {name: values[0] for name, values in test.fields.items()}, timeout=10

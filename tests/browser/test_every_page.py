@@ -5,14 +5,19 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
+from pyotp import TOTP
 
 from i18n.catalog import Language
+from models.users import repository as users
+from models.users import sessions
 from tests.browser.filled import PASSWORD, add_user, addresses, filled_system, routes, show
 from tests.browser.person import WINDOWS, Person
 from tests.installation import compared
 from tests.journeys.running_system import RunningSystem
+from worker.container import clock
 
 ANNE, KARI = "anne@example.com", "kari@example.com"
+GIVEN = "given by telephone"
 SERIOUS = {"serious", "critical"}
 HARDLY = 1
 """Pixels that rounding may add to a width."""
@@ -102,6 +107,45 @@ def test_what_only_comes_of_a_form_is_in_order(
     found += faults(person)
     person.open("/nowhere")
     assert [*found, *faults(person)] == []
+
+
+@in_every_window
+def test_the_pages_of_an_account_that_follow_on_a_form_are_in_order(
+    window: str, one_system: RunningSystem, sit_down: Callable[..., Person]
+) -> None:
+    person, email = sit_down(**WINDOWS[window]), f"{window.replace(' ', '-')}@example.com"
+    database, page, found = one_system.container.database, person.page, list[str]()
+    add_user(one_system, email)
+    user = users.get_by_email(database, email)
+    users.set_password(database, user.id, GIVEN, actor="test", now=clock())
+    person.sign_in(email, GIVEN)
+    found += faults(person)
+    send(person, "Change password", present=GIVEN, password=PASSWORD, again=PASSWORD)
+    person.open("/account/second-factor")
+    key = page.locator("code").inner_text().replace(" ", "")
+    send(person, "Set up the second factor", code=TOTP(key).at(clock()))
+    found += faults(person)
+    recovery_code = page.locator("code").first.inner_text()
+    person.open("/account/second-factor")
+    found += faults(person)
+    person.context.clear_cookies()
+    person.sign_in(email, PASSWORD)
+    found += faults(person)
+    send(person, "Sign in", code=recovery_code)
+    (session, *_) = sessions.of_user(database, user, now=clock())
+    sessions.confirm(database, session.id, now=clock() - sessions.CONFIRMED_FOR)
+    person.open("/account/second-factor")
+    send(person, "Make new recovery codes")
+    assert page.get_by_role("heading", name="Is it you?").is_visible()
+    assert [*found, *faults(person)] == []
+
+
+def send(person: Person, button: str, **entered: str) -> None:
+    """Fill in the form of a page and send it."""
+    for name, value in entered.items():
+        person.page.locator(f"input[name={name}]").fill(value)
+    with person.page.expect_navigation():
+        person.page.get_by_role("button", name=button).click()
 
 
 def the_connection(running_system: RunningSystem) -> str:

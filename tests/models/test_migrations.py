@@ -15,9 +15,10 @@ from sqlalchemy.exc import IntegrityError
 from i18n.messages import Message, as_json, joined
 from models.admin.operations import Operations
 from models.connections.repository import Connections
-from models.connections.vault import Vault
+from models.connections.vault import Vault, hash_token
 from models.database import Database, downgrade, migrate
 from models.schema.tables import AuditRow
+from models.users import account_alerts, sessions
 from tests.factories import NOW, settings
 
 RIVALS = "9b2f0a52-1f0e-5c55-8f6b-0c1e6c3f4711"
@@ -243,3 +244,21 @@ def test_secrets_are_bound_to_their_row_and_taken_back(database: Database, datab
             stored = session.scalars(text("select secrets from connections")).one()
         assert json.loads(Fernet(new.get_secret_value()).decrypt(stored.encode())) == secrets
     migrate(url, vault)
+
+
+@pytest.mark.parametrize("database", ["0023"], indirect=True)
+def test_earlier_sessions_go_on_and_half_a_sign_in_does_not_go_back(database: Database, database_url: str) -> None:
+    write(database, ("users", {"id": 1, "email": "anna@example.com", "role": "viewer", "language": "en"}))
+    write(database, ("sessions", {"token_hash": hash_token("before"), "user_id": 1}))
+    migrate(SecretStr(database_url))
+    session = sessions.find(database, "before", now=NOW)
+    assert session
+    assert not session.is_confirmed(NOW)
+    assert (session.user.password_is_temporary, session.user.has_factor) == (False, False)
+    sessions.start(database, 1, now=NOW, how=sessions.Beginning(awaits_code=True))
+    with database.transaction() as transaction:
+        account_alerts.queue_factor_added(transaction, "anna@example.com", now=NOW)
+    downgrade(SecretStr(database_url), to="0023")
+    with database.transaction() as transaction:
+        left = [transaction.scalar(text(f"select count(*) from {each}")) for each in ("sessions", "alerts")]  # noqa: S608 - two names
+    assert left == [1, 0]

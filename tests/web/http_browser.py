@@ -18,10 +18,11 @@ class Browser:
     def __init__(self, url: str) -> None:
         self.url = url
         self.cookies: dict[str, str] = {}
+        self.headers = {"Accept-Language": "en"}
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = {"Cookie": cookies, "Accept-Language": "en"} | options.pop("headers", {})
+        headers = {"Cookie": cookies, **self.headers} | options.pop("headers", {})
         answer = requests.request(
             method, self.url + path, headers=headers, allow_redirects=False, timeout=10, **options
         )

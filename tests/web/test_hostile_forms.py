@@ -5,6 +5,7 @@ is tried without anybody thinking of it.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import chain
 from urllib.parse import urlencode
 
@@ -14,11 +15,13 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from pyotp import TOTP
 
 from models.enums import Role, Scope
 from models.users import repository as users
-from models.users import sessions
+from models.users import second_factor, sessions
 from models.users.repository import Rights
+from models.users.sessions import Beginning
 from tests.factories import settings
 from tests.installation import compared, failed_job
 from tests.web.conftest import Web
@@ -26,6 +29,7 @@ from tests.web.crawler import Form, Surfer
 from tests.web.match_questions import asked
 from web.app import create_app
 from web.dependencies import FORM_MEDIA_TYPE
+from web.security.auth import SET_UP_FACTOR
 from web.security.cookies import SESSION, SIGN_IN
 from worker.container import Container, clock
 
@@ -75,7 +79,8 @@ ORDINARY = ("", "1", "2026-01-01", "kari@example.com", "correct horse battery")
 
 WEBHOOKS = "/webhooks/"
 CSRF_FIELD = "csrf"
-EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
+ENTER_CODE = "/sign-in/code"
+EVERYTHING, VIEWING = (Rights(role, Scope()) for role in (Role.ADMINISTRATOR, Role.VIEWER))
 
 
 class Stranger:
@@ -83,6 +88,7 @@ class Stranger:
 
     def __init__(self, web: Web) -> None:
         self.url = web.url
+        self.start = "/"
 
     def surfer(self) -> Surfer:
         """Begin anew, as if nothing had been done before."""
@@ -103,13 +109,41 @@ class Administrator(Stranger):
         )
 
     def surfer(self) -> Surfer:
-        """Sign in, with all rights again."""
+        """Sign in, with all rights again, here and elsewhere."""
+        sessions.start(self._database, self._user.id, now=clock())
         users.enable(self._database, self._user.id, actor="test", now=clock())
+        users.keep_password(self._database, self._user.id)
         users.update(self._database, self._user.id, EVERYTHING, actor="test", now=clock())
         surfer = super().surfer()
         surfer.session.cookies.set(
             SESSION.full_name(https=True), sessions.start(self._database, self._user.id, now=clock())
         )
+        return surfer
+
+
+class WithFactor(Stranger):
+    """Somebody with a second factor who looks at its pages only: at first without having given it, then with it."""
+
+    def __init__(self, web: Web, container: Container, *, awaits_code: bool) -> None:
+        super().__init__(web)
+        self._container, self._how = container, Beginning(awaits_code=awaits_code)
+        self.start = ENTER_CODE if awaits_code else SET_UP_FACTOR
+        email = f"eva-{awaits_code}@example.com".lower()
+        self._user = users.add(container.database, email, VIEWING, password=None, actor="test", now=clock())
+
+    def surfer(self) -> Surfer:
+        """Sign in, with a factor again."""
+        database, vault, now = self._container.database, self._container.vault, clock()
+        if not users.get(database, self._user.id).has_factor:
+            offered = second_factor.offer(vault, self._user)
+            key, _ = second_factor.app_key(vault, self._user, offered)
+            second_factor.set_up(database, vault, self._user, offered, TOTP(key).at(now), now=now)
+            users.set_password(database, self._user.id, "correct horse battery", actor="test", now=now)
+            users.keep_password(database, self._user.id)
+        surfer = super().surfer()
+        surfer.routes = [path for path in paths() if path.startswith(self.start)]
+        token = sessions.start(database, self._user.id, now=now, how=self._how)
+        surfer.session.cookies.set(SESSION.full_name(https=True), token)
         return surfer
 
 
@@ -126,7 +160,7 @@ def people(web: Web, container: Container) -> Sequence[Stranger]:
     gone = users.add(container.database, "gone@example.com", EVERYTHING, password=None, actor="test", now=clock())
     administrator = Administrator(web, container)
     users.disable(container.database, gone.id, actor="test", now=clock())
-    return Stranger(web), administrator
+    return Stranger(web), *(WithFactor(web, container, awaits_code=each) for each in (True, False)), administrator
 
 
 def test_every_route_that_takes_a_form_has_a_form_on_some_page(people: Sequence[Stranger]) -> None:
@@ -189,10 +223,11 @@ def send(surfer: Surfer, form: Form, pairs: Pairs, content_type: str) -> None:
 
 def look_around(person: Stranger) -> Surfer:
     surfer = person.surfer()
-    surfer.look_around("/")
+    surfer.look_around(person.start)
     return surfer
 
 
+@cache
 def paths() -> dict[str, dict[str, object]]:
     described: dict[str, dict[str, object]] = create_app().openapi()["paths"]
     return described

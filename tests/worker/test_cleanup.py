@@ -11,9 +11,9 @@ from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Role, Scope
 from models.inbox import links
 from models.inbox.enqueue import enqueue
-from models.schema.tables import AlertRow, AttemptRow, AuditRow, FailedSignInRow, SessionRow
+from models.schema.tables import AlertRow, AttemptRow, AuditRow, DeviceRow, FailedSignInRow, SessionRow
 from models.users import repository as users
-from models.users import sessions, throttle
+from models.users import sessions, sign_in, throttle
 from models.users.repository import Rights
 from tests.installation import failed_job
 from worker import tasks
@@ -28,10 +28,15 @@ def test_what_is_left_of_sign_ins_is_dropped_once_it_is_of_no_use(container: Con
     for at in (now - sessions.MAX_SESSION_AGE, now):
         sessions.start(container.database, user.id, now=at)
         throttle.record_attempt(container.database, caller, now=at)
+    for at in (now - sign_in.DEVICE_KNOWN_FOR - timedelta(days=1), now):
+        key = {"user_id": user.id, "token_hash": at.isoformat()}
+        with container.database.transaction() as session:
+            session.add(DeviceRow(**key, seen_at=at))
     tasks.delete_old()
+    tables = (SessionRow, FailedSignInRow, DeviceRow)
     with container.database.transaction() as session:
-        left = [session.scalar(select(func.count()).select_from(table)) for table in (SessionRow, FailedSignInRow)]
-    assert left == [1, 1]
+        left = [session.scalar(select(func.count()).select_from(table)) for table in tables]
+    assert left == [1, 1, 1]
 
 
 def test_what_is_kept_long_enough_is_dropped_and_links_are_kept_for_good(

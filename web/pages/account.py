@@ -1,9 +1,9 @@
-"""What people change about themselves: their password and the language of their pages."""
+"""What people see to themselves: their password, the language of their pages, and where they are signed in."""
 
 from collections.abc import Mapping
 from functools import partial
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, HTTPException, Response, status
 from fastapi.responses import RedirectResponse
 
 from i18n.catalog import Language
@@ -13,59 +13,94 @@ from models.users import sessions, sign_in
 from models.users.passwords import InvalidInputError
 from models.users.throttle import TooManySignInsError
 from web.dependencies import Form, text
-from web.pages.sign_in import TOO_MANY
+from web.pages.sign_in import TOO_MANY, requested_url
 from web.security.auth import Reader, UserContext
-from web.security.cookies import SESSION
 from web.security.proxy import client_address
 
-router = APIRouter()
+router = APIRouter(prefix="/account")
 
 LANGUAGES = ((Language.NORWEGIAN, "Norsk bokmål"), (Language.ENGLISH, "English"))
 DONE = {
     "password": msg("The new password holds from now on. You are signed out everywhere else."),
     "language": msg("The pages are in this language now."),
+    "ended": msg("That session has ended."),
+    "others": msg("You are signed out everywhere else."),
 }
 WRONG_PASSWORD = msg("This is not your present password.")
 PASSWORDS_DIFFER = msg("This is not the same password as above.")
+SAME_PASSWORD = msg("Choose another one than the present password.")
+MAX_DIGITS = 18
+"""What PostgreSQL's bigint holds in any case."""
 
 
-@router.get("/account")
+@router.get("")
 def show(context: Reader, done: str = "") -> Response:
-    return _page(context, done=DONE.get(done))
+    signed_in = sessions.of_user(context.database, context.current_user, now=context.now)
+    return context.render(
+        "account.html",
+        languages=LANGUAGES,
+        sessions=signed_in,
+        this_session=context.session.id,
+        done=DONE.get(done),
+    )
 
 
-@router.post("/account/password")
+@router.get("/password")
+def show_password_form(context: Reader) -> Response:
+    return _password_form(context)
+
+
+@router.post("/password")
 def change_password(context: Reader, form: Form) -> Response:
-    """Take a new password from somebody who knows the present one; it ends all sessions but a new one here."""
-    answer = partial(_page, context)
-    if text(form, "password") != text(form, "again"):
+    """Take a new password from somebody who knows the present one; it ends all sessions but this one."""
+    answer = partial(_password_form, context)
+    present, password = text(form, "present"), text(form, "password")
+    if password != text(form, "again"):
         return answer(errors={"again": PASSWORDS_DIFFER})
-    database, email, now = context.database, context.actor, context.now
+    if password == present:
+        return answer(errors={"password": SAME_PASSWORD})
+    database, user, now = context.database, context.current_user, context.now
     address = client_address(context.request)
     try:
-        sign_in.by_password(database, email, text(form, "present"), address=address, now=now)
-        users.set_password(database, context.current_user.id, text(form, "password"), actor=email, now=now)
+        sign_in.by_password(database, user.email, present, address=address, now=now)
+        users.choose_password(database, user, password, session_id=context.session.id, now=now)
     except InvalidInputError as error:
         return answer(errors={error.field: error.message})
     except sign_in.SignInRefusedError:
         return answer(errors={"present": WRONG_PASSWORD})
     except TooManySignInsError:
         return answer(errors={"present": TOO_MANY})
-    response = RedirectResponse("/account?done=password", status.HTTP_303_SEE_OTHER)
-    SESSION.write(context.request, response, sessions.start(database, context.current_user.id, now=now))
-    return response
+    done = requested_url(context.request) if user.password_is_temporary else "/account?done=password"
+    return RedirectResponse(done, status.HTTP_303_SEE_OTHER)
 
 
-@router.post("/account/language")
+@router.post("/language")
 def change_language(context: Reader, form: Form) -> Response:
     if (language := text(form, "language")) in set(Language):
         users.set_language(context.database, context.current_user.id, Language(language))
-    return RedirectResponse("/account?done=language", status.HTTP_303_SEE_OTHER)
+    return _done("language")
 
 
-def _page(context: UserContext, *, done: str | None = None, errors: Mapping[str, str] | None = None) -> Response:
+@router.post("/sessions/end")
+def end_session(context: Reader, form: Form) -> Response:
+    """End one of the own sessions, as its row in the list has it. One that the page cannot have offered: 400."""
+    number = text(form, "session")
+    if not (number.isascii() and number.isdecimal() and len(number) <= MAX_DIGITS):
+        raise HTTPException(status.HTTP_400_BAD_REQUEST)
+    sessions.end_one(context.database, context.current_user.id, int(number))
+    return _done("ended")
+
+
+@router.post("/sessions/end-others")
+def end_other_sessions(context: Reader) -> Response:
+    sessions.end_others(context.database, context.current_user.id, but=context.session.id)
+    return _done("others")
+
+
+def _password_form(context: UserContext, *, errors: Mapping[str, str] | None = None) -> Response:
     code = status.HTTP_422_UNPROCESSABLE_CONTENT if errors else status.HTTP_200_OK
-    user = users.get(context.database, context.current_user.id)
-    return context.render(
-        "account.html", status=code, user=user, languages=LANGUAGES, done=done, errors=errors or {}
-    )
+    return context.render("account-password.html", status=code, errors=errors or {})
+
+
+def _done(what: str) -> Response:
+    return RedirectResponse(f"/account?done={what}", status.HTTP_303_SEE_OTHER)

@@ -26,6 +26,7 @@ from models.inbox import cursors, missed_webhooks, webhook_intake
 from sync.polling import stalled
 from sync.reconciliation.compare import last_month
 from web.dependencies import Form, text
+from web.pages.confirmation import confirm_identity
 from web.pages.operations import request_diagnostics, request_operation
 from web.security.auth import Administrator, Reader, UserContext
 from web.views import settings_form
@@ -104,6 +105,8 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
         errors = dict.fromkeys(days, FROM_WHICH_DAY)
     if errors:
         return again(replace(draft, errors=errors), posted=True)
+    if opens_others(connection.settings, entered) or not SECRET_FIELDS.isdisjoint(entered):
+        confirm_identity(context, form)
     awaits_worker = not context.current_user.administers_all and opens_others(connection.settings, entered)
     try:
         if not awaits_worker:

@@ -21,6 +21,7 @@ from models.connections.settings import ConnectionSettings
 from sync.reconciliation.compare import last_month, month_of
 from sync.rules.normalization import clean
 from web.dependencies import Form, text
+from web.pages.confirmation import confirm_identity
 from web.pages.operations import request_diagnostics, request_operation
 from web.security.auth import Administrator, AdministratorEverywhere, Operator, Reader, UserContext
 from web.views import settings_form
@@ -58,6 +59,7 @@ def new_form(context: AdministratorEverywhere) -> Response:
 @router.post("/new")
 def add(context: AdministratorEverywhere, form: Form) -> Response:
     """Add a connection that is not started yet, and have it tested."""
+    confirm_identity(context, form)
     name = clean(text(form, "name"), max_length=MAX_NAME_LENGTH)
     typed = settings_form.typed(form) | {"name": name}
     entered, errors = settings_form.read(typed, known={}, names=settings_form.REQUIRED)
@@ -99,9 +101,10 @@ def resume(context: Operator, connection_id: int) -> Response:
 
 
 @router.post("/{connection_id}/token")
-def token(context: Administrator, connection_id: int) -> Response:
+def token(context: Administrator, connection_id: int, form: Form) -> Response:
     """Give the webhook a new address and show it: now or never, since only its hash is kept, hence no redirect."""
     connection = context.connections.get(connection_id)
+    confirm_identity(context, form)
     made = context.connections.new_token(connection_id, actor=context.actor, now=context.now)
     address = f"{context.container.settings.public_url}/webhooks/moment/{made}"
     return context.render("webhook.html", connection=connection, address=address)

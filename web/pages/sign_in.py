@@ -17,12 +17,14 @@ from i18n.messages import msg
 from models.users import repository as users
 from models.users import sessions
 from models.users import sign_in as users_sign_in
+from models.users.sessions import Beginning, UserSession
 from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
 from web.dependencies import ContainerDep, Form, container_of, text
-from web.security.auth import Guest, GuestContext, Open, Reader
-from web.security.cookies import OPENID, SESSION, SIGN_IN
+from web.security.auth import Guest, GuestContext, Open, Reader, leading_back
+from web.security.cookies import DEVICE, OPENID, SESSION, SIGN_IN
 from web.security.csrf import csrf_token, has_valid_token
+from web.security.devices import device_name
 from web.security.proxy import client_address
 from worker.container import Container
 
@@ -48,6 +50,7 @@ OPENID_MAX_AGE = timedelta(seconds=600)
 UNKNOWN = msg(
     "You are not a user here, or your organization did not say who you are. An administrator can add you."
 )
+WRONG_CODE = msg("The code is not right, or was used already. Take the one that the app shows now.")
 NO_ANSWER = msg("Your organization's sign-in does not answer. Please try again in a while.")
 
 
@@ -72,11 +75,37 @@ def sign_in(request: Request, form: Form) -> Response:
         return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
 
 
+@router.get("/sign-in/code", dependencies=[Open])
+def show_code_form(request: Request) -> Response:
+    session = _awaiting_code(request)
+    return code_form(request) if session else _to_sign_in(request)
+
+
+@router.post("/sign-in/code", dependencies=[Open])
+def enter_code(request: Request, form: Form) -> Response:
+    """Sign somebody in whose password was right, by their second factor."""
+    container, session = container_of(request), _awaiting_code(request)
+    if session is None:
+        return _to_sign_in(request)
+    refuse = partial(code_form, request)
+    if not has_valid_token(request, form, SESSION.read(request)):
+        return refuse(PAGE_EXPIRED, status_code=status.HTTP_403_FORBIDDEN)
+    code, address, now = text(form, "code"), client_address(request), container.clock()
+    try:
+        users_sign_in.by_code(container.database, container.vault, session.user, code, address=address, now=now)
+    except users_sign_in.SignInRefusedError as error:
+        return refuse(WRONG_CODE, because=str(error), status_code=status.HTTP_403_FORBIDDEN)
+    except TooManySignInsError:
+        return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
+    return start_session(request, session.user.id, requested_url(request))
+
+
 @router.get("/sign-in/openid", dependencies=[Open])
-async def start_openid(request: Request, container: ContainerDep) -> Response:
+async def start_openid(request: Request, container: ContainerDep, fresh: str = "") -> Response:
     """Send somebody to the provider, with a cookie that tells them apart when they come back."""
     try:
-        address, kept = await to_thread.run_sync(_provider(container).begin, limiter=OPENID_CONCURRENCY)
+        begin = partial(_provider(container).begin, fresh=bool(fresh))
+        address, kept = await to_thread.run_sync(begin, limiter=OPENID_CONCURRENCY)
     except (UnavailableError, users_sign_in.SignInRefusedError) as error:
         return _openid_failed(request, error)
     kept |= {"next": requested_url(request), "until": (container.clock() + OPENID_MAX_AGE).isoformat()}
@@ -91,8 +120,10 @@ async def finish_openid(request: Request, container: ContainerDep, code: str = "
     try:
         kept = _kept(request, container, state)
         identity = await to_thread.run_sync(partial(provider.finish, code, kept=kept), limiter=OPENID_CONCURRENCY)
-        user_id = await run_in_threadpool(users_sign_in.by_openid, container.database, identity)
-        response = await run_in_threadpool(start_session, request, user_id, kept["next"])
+        user_id = await run_in_threadpool(
+            users_sign_in.by_openid, container.database, identity, now=container.clock()
+        )
+        response = await run_in_threadpool(start_session, request, user_id, kept["next"], identity=identity)
     except (UnavailableError, users_sign_in.SignInRefusedError) as error:
         response = _openid_failed(request, error)
     OPENID.clear(request, response)
@@ -117,15 +148,25 @@ def requested_url(request: Request) -> str:
     return local_url(request.query_params.get("next", "/"))
 
 
-def start_session(request: Request, user_id: int, address: str) -> Response:
-    """Begin a session, instead of any that there was, and go on to a local address."""
-    container = container_of(request)
-    token = sessions.start(container.database, user_id, now=container.clock(), instead_of=SESSION.read(request))
-    if (language := request.query_params.get("language")) in set(Language):
-        users.set_language(container.database, user_id, Language(language))
+def start_session(
+    request: Request, user_id: int, address: str, *, identity: users_sign_in.Identity | None = None
+) -> Response:
+    """Begin a session, instead of any that there was, and go on to a local address.
+
+    ``identity`` is what their organization says, None where they have given their password here.
+    """
+    container, former = container_of(request), SESSION.read(request)
+    proved_at = min(identity.proved_at, container.clock()) if identity and identity.proved_at else None
+    how = Beginning(device=device_name(request), by_openid=identity is not None, proved_at=proved_at)
+    device_token, now = DEVICE.read(request) or secrets.token_urlsafe(32), container.clock()
+    token = users_sign_in.enter(
+        container.database, user_id, how=how, device_token=device_token, instead_of=former, now=now
+    )
+    _keep_language(request, user_id)
     log.info("signed_in", user=user_id, address=client_address(request))
     response = RedirectResponse(address, status.HTTP_303_SEE_OTHER)
     SESSION.write(request, response, token)
+    DEVICE.write(request, response, device_token)
     SIGN_IN.clear(request, response)
     return response
 
@@ -137,7 +178,7 @@ def show_form_again(
     if because is not None:  # the account is not named, as people type passwords into the wrong field
         log.info("sign_in_refused", address=client_address(request), because=because)
     token = SIGN_IN.read(request) or secrets.token_urlsafe(32)
-    context = GuestContext(request=request, container=container_of(request), current_user=None)
+    context = GuestContext(request=request, container=container_of(request), session=None)
     response = context.render(
         "sign-in.html",
         status=status_code,
@@ -151,12 +192,46 @@ def show_form_again(
     return response
 
 
+def code_form(
+    request: Request, message: str = "", *, because: str | None = None, status_code: int = 200
+) -> Response:
+    """Ask for the second factor, and say what was wrong with the last code."""
+    if because is not None:
+        log.info("sign_in_refused", address=client_address(request), because=because)
+    context = GuestContext(request=request, container=container_of(request), session=None)
+    token, address = csrf_token(SESSION.read(request)), requested_url(request)
+    return context.render("sign-in-code.html", status=status_code, message=message, csrf_token=token, next=address)
+
+
 def _enter(request: Request, email: str, password: str) -> Response:
+    """Begin the session of somebody whose password this is, or ask for their second factor."""
     container = container_of(request)
     user_id = users_sign_in.by_password(
         container.database, email, password, address=client_address(request), now=container.clock()
     )
-    return start_session(request, user_id, requested_url(request))
+    if not users.get(container.database, user_id).has_factor:
+        return start_session(request, user_id, requested_url(request))
+    _keep_language(request, user_id)
+    how, former = Beginning(device=device_name(request), awaits_code=True), SESSION.read(request)
+    token = sessions.start(container.database, user_id, now=container.clock(), how=how, instead_of=former)
+    response = RedirectResponse(leading_back("/sign-in/code", requested_url(request)), status.HTTP_303_SEE_OTHER)
+    SESSION.write(request, response, token)
+    return response
+
+
+def _keep_language(request: Request, user_id: int) -> None:
+    """Show a user the pages in the language that they chose for signing in."""
+    if (language := request.query_params.get("language")) in set(Language):
+        users.set_language(container_of(request).database, user_id, Language(language))
+
+
+def _awaiting_code(request: Request) -> UserSession | None:
+    container, token = container_of(request), SESSION.read(request)
+    return sessions.find(container.database, token, now=container.clock(), awaiting_code=True) if token else None
+
+
+def _to_sign_in(request: Request) -> Response:
+    return RedirectResponse(leading_back("/sign-in", requested_url(request)), status.HTTP_303_SEE_OTHER)
 
 
 def _provider(container: Container) -> users_sign_in.OpenIdProvider:
@@ -169,9 +244,10 @@ def _kept(request: Request, container: Container, state: str) -> dict[str, str]:
     """Return what the cookie keeps. Raises SignInRefusedError where they did not begin here, or too long ago."""
     try:
         kept = container.vault.decrypt_values(OPENID.read(request), COOKIE)
+        until = datetime.fromisoformat(kept["until"])
     except InvalidToken:
         raise users_sign_in.SignInRefusedError("They did not begin here.") from None
-    if datetime.fromisoformat(kept["until"]) <= container.clock():
+    if until <= container.clock():
         raise users_sign_in.SignInRefusedError("It took too long.")
     if not compare_digest(kept["state"].encode(), state.encode()):
         raise users_sign_in.SignInRefusedError("It was another sign-in that they began here.")

@@ -8,9 +8,11 @@ from i18n.messages import msg
 from models.connections import repository as connections
 from models.enums import Role, Scope
 from models.users import repository as users
+from models.users import second_factor, sessions
 from models.users.passwords import InvalidInputError
 from models.users.repository import ROLES, Rights
 from web.dependencies import Form, text
+from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext
 
 router = APIRouter()
@@ -18,7 +20,11 @@ router = APIRouter()
 DONE = {
     "added": msg("The user is added. Give them their password by telephone or in person."),
     "changed": msg("Saved."),
-    "password": msg("The new password holds from now on, and the user is signed out everywhere."),
+    "password": msg(
+        "The new password holds until the user signs in and chooses another. They are signed out everywhere."
+    ),
+    "reset-factor": msg("The second factor is taken away, and the user is signed out everywhere."),
+    "signed-out": msg("The user is signed out everywhere."),
     "disabled": msg("The user is signed out everywhere and cannot sign in any more."),
     "enabled": msg("The user can sign in again."),
 }
@@ -40,6 +46,7 @@ def new_form(context: AdministratorEverywhere) -> Response:
 @router.post("/users/new")
 def add(context: AdministratorEverywhere, form: Form) -> Response:
     """Add a user with a first password, which may be left out where there is another way to sign in."""
+    confirm_identity(context, form)
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
     given = None if context.container.openid and not password else password
     try:
@@ -56,6 +63,7 @@ def show(context: AdministratorEverywhere, user_id: int, done: str = "") -> Resp
 
 @router.post("/users/{user_id}")
 def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
     rights = _rights(form)
     try:
         users.update(context.database, user_id, rights, actor=context.actor, now=context.now)
@@ -66,6 +74,7 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
 
 @router.post("/users/{user_id}/password")
 def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
     try:
         users.set_password(context.database, user_id, text(form, "password"), actor=context.actor, now=context.now)
     except InvalidInputError as error:
@@ -73,8 +82,22 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
     return _done(user_id, "password")
 
 
+@router.post("/users/{user_id}/reset-factor")
+def reset_factor(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
+    second_factor.reset(context.database, user_id, actor=context.actor, now=context.now)
+    return _done(user_id, "reset-factor")
+
+
+@router.post("/users/{user_id}/sign-out")
+def sign_out(context: AdministratorEverywhere, user_id: int) -> Response:
+    users.sign_out(context.database, user_id, actor=context.actor, now=context.now)
+    return _done(user_id, "signed-out")
+
+
 @router.post("/users/{user_id}/disable")
-def disable(context: AdministratorEverywhere, user_id: int) -> Response:
+def disable(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
     try:
         users.disable(context.database, user_id, actor=context.actor, now=context.now)
     except InvalidInputError as error:
@@ -83,7 +106,8 @@ def disable(context: AdministratorEverywhere, user_id: int) -> Response:
 
 
 @router.post("/users/{user_id}/enable")
-def enable(context: AdministratorEverywhere, user_id: int) -> Response:
+def enable(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
+    confirm_identity(context, form)
     users.enable(context.database, user_id, actor=context.actor, now=context.now)
     return _done(user_id, "enabled")
 
@@ -113,7 +137,9 @@ def _one(
     done: str = "",
 ) -> Response:
     user = users.get(context.database, user_id)
-    return _form(context, "user.html", error, rights=entered or user.rights, user=user, done=DONE.get(done))
+    signed_in = sessions.of_user(context.database, user, now=context.now)
+    values = {"user": user, "sessions": signed_in, "this_session": None, "done": DONE.get(done)}
+    return _form(context, "user.html", error, rights=entered or user.rights, **values)
 
 
 def _form(context: UserContext, template: str, error: InvalidInputError | None, **values: object) -> Response:

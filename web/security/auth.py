@@ -15,28 +15,36 @@ from models.database import Database
 from models.enums import Role, Scope
 from models.users import sessions
 from models.users.repository import User
+from models.users.sessions import UserSession
 from web.dependencies import ContainerDep, Form
 from web.security.cookies import SESSION
 from web.security.csrf import csrf_token, has_valid_token
 from web.views.templates import preferred_language, render
 
 READING = {"GET", "HEAD"}
+CHOOSE_PASSWORD = "/account/password"  # noqa: S105 - a path
+SET_UP_FACTOR = "/account/second-factor"
+SIGN_OUT = "/sign-out"
 SHORT_DIGITS, LONG_DIGITS = 9, 18
 """What PostgreSQL's integer and bigint hold in any case."""
 
 
-def signed_in_user(request: Request, container: ContainerDep) -> User | None:
+def current_session(request: Request, container: ContainerDep) -> UserSession | None:
     token = SESSION.read(request)
     return sessions.find(container.database, token, now=container.clock()) if token else None
 
 
 @dataclass(frozen=True)
 class GuestContext:
-    """What a page works with that is open to all; ``current_user`` is None where nobody is signed in."""
+    """What a page works with that is open to all; ``session`` is None where nobody is signed in."""
 
     request: Request
     container: ContainerDep
-    current_user: Annotated[User | None, Depends(signed_in_user)]
+    session: Annotated[UserSession | None, Depends(current_session)]
+
+    @property
+    def current_user(self) -> User | None:
+        return self.session.user if self.session else None
 
     @property
     def now(self) -> datetime:
@@ -54,10 +62,26 @@ class GuestContext:
     def operations(self) -> Operations:
         return self.container.operations
 
+    @property
+    def step_due(self) -> str:
+        """The page with what this person must do before anything else; empty where there is nothing."""
+        if self.session is None or self.session.by_openid:
+            return ""
+        user, required = self.session.user, self.container.settings.require_second_factor
+        if user.password_is_temporary:
+            return CHOOSE_PASSWORD
+        return SET_UP_FACTOR if required and user.is_administrator and not user.has_factor else ""
+
     def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-        language = self.current_user.language if self.current_user else preferred_language(self.request)
-        token = csrf_token(SESSION.read(self.request)) if self.current_user else ""
-        known = {"path": self.request.url.path, "current_user": self.current_user, "csrf_token": token}
+        user = self.current_user
+        language = user.language if user else preferred_language(self.request)
+        token = csrf_token(SESSION.read(self.request)) if user else ""
+        known = {
+            "path": self.request.url.path,
+            "current_user": user,
+            "csrf_token": token,
+            "step_due": self.step_due,
+        }
         return HTMLResponse(render(template, language, **(known | values)), status)
 
 
@@ -65,7 +89,11 @@ class GuestContext:
 class UserContext(GuestContext):
     """What a page works with that asks for a role; ``actor`` is who does it, as the audit log has it."""
 
-    current_user: User
+    session: UserSession
+
+    @property
+    def current_user(self) -> User:
+        return self.session.user
 
     @property
     def actor(self) -> str:
@@ -83,23 +111,28 @@ Guest = Annotated[GuestContext, Depends()]
 class RequireRole:
     """Lets those through who have at least ``role``: ``everywhere``, or for the connection that the address names.
 
-    Whoever is not signed in is sent to do so. What somebody may not do or see is not there: 404. A form that is
-    not proven to come from our own page is refused: 403.
+    Whoever is not signed in is sent to do so, and whoever must do something first to that page. What somebody may
+    not do or see is not there: 404. A form that is not proven to come from our own page is refused: 403.
     """
 
     role: Role
     everywhere: bool = False
 
     async def __call__(self, guest: Guest, form: Form) -> UserContext:
-        request, current_user = guest.request, guest.current_user
-        if current_user is None:
-            raise HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": _sign_in(request)})
+        request, session = guest.request, guest.session
+        if session is None:
+            raise HTTPException(status.HTTP_303_SEE_OTHER, headers={"Location": _back_from("/sign-in", request)})
+        if guest.step_due and request.url.path not in (SIGN_OUT, guest.step_due):
+            raise HTTPException(
+                status.HTTP_303_SEE_OTHER, headers={"Location": _back_from(guest.step_due, request)}
+            )
+        current_user = session.user
         allowed = current_user.rights.role.covers(self.role) and _may_see(current_user, request.path_params)
         if not allowed or (self.everywhere and current_user.scope.connections is not None):
             raise HTTPException(status.HTTP_404_NOT_FOUND)
         if request.method not in READING and not has_valid_token(request, form, SESSION.read(request)):
             raise HTTPException(status.HTTP_403_FORBIDDEN)
-        return UserContext(request=request, container=guest.container, current_user=current_user)
+        return UserContext(request=request, container=guest.container, session=session)
 
 
 Reader = Annotated[UserContext, Depends(RequireRole(Role.VIEWER))]
@@ -129,8 +162,12 @@ def _is_number(name: str, value: str) -> bool:
     return value.isascii() and value.isdecimal() and len(value) <= limit
 
 
-def _sign_in(request: Request) -> str:
-    """Return where to sign in, and back from there to a page that was asked for."""
-    if request.method not in READING or request.url.path == "/":
-        return "/sign-in"
-    return f"/sign-in?next={quote(request.url.path + (f'?{request.url.query}' if request.url.query else ''))}"
+def leading_back(step: str, address: str) -> str:
+    """Return the address of a page that comes first and leads on to ``address`` from there."""
+    return step if address == "/" else f"{step}?next={quote(address)}"
+
+
+def _back_from(step: str, request: Request) -> str:
+    """Return the same for the page that is asked for; what was posted is to be filled in again."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return leading_back(step, request.url.path + query if request.method in READING else "/")

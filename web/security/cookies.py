@@ -40,5 +40,7 @@ def is_https(container: Container) -> bool:
 SESSION = Cookie("session")
 SIGN_IN = Cookie("signing-in")
 """What proves that the form for signing in was ours, before there is a session."""
+DEVICE = Cookie("device", seconds=365 * 24 * 3600)
+"""By what a browser is known that somebody has signed in from."""
 OPENID = Cookie("openid", seconds=600)
 """What is kept while somebody is at their OpenID provider."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from starlette.datastructures import FormData
 
-from web.dependencies import container_of, text
+from web.dependencies import CSRF, container_of, text
 
 OWN_SITES = {"same-origin", "none"}
 """What browsers say of a request from one of our pages, and of one that a person began themselves."""
@@ -20,7 +20,7 @@ def csrf_token(token: str) -> str:
 
 def has_valid_token(request: Request, form: FormData, token: str) -> bool:
     """Return whether a form came from a page of ours that was shown to the holder of this token."""
-    given = text(form, "csrf").encode()
+    given = text(form, CSRF).encode()
     return bool(token) and is_same_origin(request) and hmac.compare_digest(given, csrf_token(token).encode())
 
 

@@ -6,7 +6,7 @@ import click
 
 from models.connections.repository import Connection
 from models.enums import Role, Scope
-from models.users import passwords
+from models.users import passwords, second_factor
 from models.users import repository as models
 from models.users.repository import Rights, User
 from worker.cli import ACTOR, connections_option
@@ -35,7 +35,7 @@ def users() -> None:
 @connections_option("Only for this one (may be repeated) [all]")
 @password_option
 def add(email: str, role: str, connections: Sequence[Connection], password: str | None) -> None:
-    """Add a user."""
+    """Add a user, who chooses another password at the first sign-in."""
     container, given = get_container(), password or passwords.generate()
     rights = Rights(Role(role), Scope(frozenset(each.id for each in connections) or None))
     user = models.add(container.database, email, rights, password=given, actor=ACTOR, now=container.clock())
@@ -55,7 +55,7 @@ def list_() -> None:
 @click.argument("email")
 @password_option
 def password_(email: str, password: str | None) -> None:
-    """Give a user a new password, and sign them out everywhere."""
+    """Give a user a new password until they sign in and choose another, and sign them out everywhere."""
     container, given = get_container(), password or passwords.generate()
     models.set_password(container.database, _id(email), given, actor=ACTOR, now=container.clock())
     click.echo(f"{email} has a new password.")
@@ -80,6 +80,15 @@ def enable(email: str) -> None:
     click.echo(f"{email} can sign in again.")
 
 
+@users.command()
+@click.argument("email")
+def reset_factor(email: str) -> None:
+    """Take the second factor from a user who has lost it, and sign them out everywhere."""
+    container = get_container()
+    second_factor.reset(container.database, _id(email), actor=ACTOR, now=container.clock())
+    click.echo(f"{email} signs in with the password alone, until they set up a second factor.")
+
+
 def _id(email: str) -> int:
     return models.get_by_email(get_container().database, email).id
 
@@ -92,4 +101,5 @@ def _print_password(password: str, *, made_up: bool) -> None:
 def _row(user: User, names: dict[int, str]) -> tuple[str, ...]:
     ids = user.rights.scope.connections
     of = "all connections" if ids is None else ", ".join(sorted(names[each] for each in ids))
-    return (user.email, user.rights.role, of, "disabled" if user.disabled else "")
+    states = {"disabled": user.disabled, "second factor": user.has_factor}
+    return (user.email, user.rights.role, of, ", ".join(name for name, holds in states.items() if holds))

@@ -94,7 +94,9 @@ def _message_id(pending: Sequence[PendingAlert], *, sender: str) -> str:
 
 
 def _subject(alert: PendingAlert) -> Hashable:
-    """Return what an alert is about: a record, or of a connection whether it works, or something of its own."""
+    """Return what an alert is about: a record, an account, whether a connection works, or another matter of it."""
+    if alert.type is AlertType.ACCOUNT:
+        return (alert.type, alert.id)
     return alert.job_id or (
         alert.connection_id,
         alert.type in OF_THEIR_OWN and alert.type,

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, Lock
@@ -5,7 +6,7 @@ from threading import Barrier, Event, Lock
 import pytest
 
 from models.users import passwords
-from models.users.passwords import AT_ONCE, IN_LINE, MAX_LENGTH, TooManyPasswordsError
+from models.users.passwords import AT_ONCE, IN_LINE, MAX_LENGTH, InvalidInputError, TooManyPasswordsError
 
 
 class SlowHasher:
@@ -45,7 +46,7 @@ def test_few_passwords_are_hashed_at_once_and_a_long_line_is_turned_away(hasher:
     def ask(number: int) -> None:
         ready.wait(20)
         if number % 2:
-            passwords.hash_new("correct horse battery")
+            passwords.hash_new("correct horse battery", email="")
         else:
             passwords.verify("hash", "correct horse battery")
 
@@ -67,3 +68,35 @@ def test_few_passwords_are_hashed_at_once_and_a_long_line_is_turned_away(hasher:
 def test_a_password_that_nobody_can_have_is_refused_without_being_hashed(hasher: SlowHasher) -> None:
     assert not passwords.verify("hash", "x" * (MAX_LENGTH + 1))
     assert hasher.asked == 0
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "passwordpassword",
+        "password12345678",
+        "qwertyuiopasdfgh",
+        "123456789012345",
+        "aaaaaaaaaaaaaaaa",
+        "iloveyouforever1",
+        "moment24sevenoffice",
+        "anna.nordmann@firm.no",
+        "ANNA.NORDMANN@FIRM.NO",
+    ],
+)
+def test_what_would_be_guessed_first_is_no_password(password: str) -> None:
+    with pytest.raises(InvalidInputError, match="would be guessed early"):
+        passwords.hash_new(password, email="anna.nordmann@firm.no")
+
+
+@pytest.mark.parametrize(
+    "password", ["correct horse battery", "blåbær med fløte", "4 2 7 1 9 3 8 6 5 0", passwords.generate()]
+)
+def test_nothing_is_said_of_which_characters_a_password_has(password: str) -> None:
+    assert passwords.verify(passwords.hash_new(password, email="anna.nordmann@firm.no"), password)
+
+
+def test_a_hostile_mixture_is_judged_in_no_time() -> None:
+    before = time.process_time()
+    passwords.hash_new("4@8({[<369&#!1/|0$5+7%2/" * 8, email="anna.nordmann@firm.no")
+    assert time.process_time() - before < 1  # all its characters would take minutes

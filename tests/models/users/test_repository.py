@@ -58,7 +58,7 @@ def test_an_address_is_taken_once(database: Database) -> None:
 @pytest.mark.parametrize("password", ["", "short", "x" * 201])
 def test_a_password_is_neither_short_nor_endless(database: Database, password: str) -> None:
     user = add(database)
-    with pytest.raises(InvalidInputError, match="12 to 200"):
+    with pytest.raises(InvalidInputError, match="15 to 200"):
         users.set_password(database, user.id, password, actor="test", now=NOW)
     assert sign_in(database) == user.id
 

@@ -8,6 +8,7 @@ from models.schema.tables import SessionRow
 from models.users import repository as users
 from models.users import sessions
 from models.users.repository import Rights, User
+from models.users.sessions import Beginning
 from tests.factories import NOW
 
 EVERYTHING = Rights(Role.ADMINISTRATOR, Scope())
@@ -28,6 +29,34 @@ def test_a_session_ends_when_nobody_comes_back_and_when_it_has_lasted_long_enoug
     assert sessions.find(database, token, now=NOW + sessions.MAX_SESSION_AGE) is None
     idle = sessions.start(database, user.id, now=NOW)
     assert sessions.find(database, idle, now=NOW + sessions.IDLE_TIMEOUT) is None
+
+
+def test_an_organization_is_asked_each_day_whether_somebody_is_still_one_of_its_own(database: Database) -> None:
+    user = add(database)
+    token = sessions.start(database, user.id, now=NOW, how=Beginning(by_openid=True))
+    late = NOW + timedelta(hours=11)
+    assert sessions.find(database, token, now=late)
+    assert sessions.find(database, token, now=late + timedelta(hours=11))
+    day = NOW + timedelta(days=1)
+    assert sessions.find(database, token, now=day) is None
+    assert sessions.of_user(database, user, now=day) == []
+    sessions.delete_ended(database, now=day)
+    assert sessions.find(database, token, now=late) is None
+
+
+def test_whoever_has_not_given_their_second_factor_is_not_signed_in(database: Database) -> None:
+    user = add(database)
+    token = sessions.start(database, user.id, now=NOW, how=Beginning(awaits_code=True))
+    assert sessions.find(database, token, now=NOW) is None
+    assert sessions.of_user(database, user, now=NOW) == []
+    found = sessions.find(database, token, now=NOW, awaiting_code=True)
+    assert found
+    assert found.user == user
+    later = NOW + sessions.MAX_CODE_WAIT
+    assert sessions.find(database, token, now=later, awaiting_code=True) is None
+    signed_in = sessions.start(database, user.id, now=NOW, instead_of=token)
+    assert sessions.find(database, signed_in, now=NOW, awaiting_code=True) is None
+    assert sessions.find(database, token, now=NOW, awaiting_code=True) is None
 
 
 def test_it_is_noted_each_minute_that_somebody_is_there(database: Database) -> None:

@@ -1,25 +1,33 @@
+import re
 from threading import BoundedSemaphore
 
 import pytest
 
 from i18n.catalog import Language
 from models.enums import Role, Scope
-from models.users import passwords
+from models.users import passwords, sessions
 from models.users import repository as users
 from models.users.repository import Rights
 from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
 from tests.factories import NOW
 from tests.web.conftest import Web
 from tests.web.http_browser import Browser
-from worker.container import Container
+from worker.container import Container, clock
 
 EMAIL, PASSWORD, ANOTHER = "anna@example.com", "correct horse battery", "another horse battery"
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+SAFARI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.5 Mobile/15E148 Safari/604.1"
+)
 
 
 @pytest.fixture
 def browser(web: Web, container: Container) -> Browser:
     rights = Rights(Role.VIEWER, Scope())
     user = users.add(container.database, EMAIL, rights, password=PASSWORD, actor="test", now=NOW)
+    users.keep_password(container.database, user.id)
     users.set_language(container.database, user.id, Language.ENGLISH)
     browser = Browser(web.url)
     browser.sign_in(EMAIL, PASSWORD)
@@ -29,7 +37,7 @@ def browser(web: Web, container: Container) -> Browser:
 def change(browser: Browser, *, present: str = PASSWORD, password: str = ANOTHER, again: str = ANOTHER) -> str:
     """Change the password, and return what the next page says."""
     entered = {"present": present, "password": password, "again": again}
-    answer = browser.ask("POST", "/account/password", data={"csrf": browser.form("/account"), **entered})
+    answer = browser.ask("POST", "/account/password", data={"csrf": browser.form("/account/password"), **entered})
     page = browser.ask("GET", answer.headers["Location"]) if answer.status_code == 303 else answer
     return page.text
 
@@ -46,8 +54,64 @@ def test_the_own_password_is_changed_by_whoever_knows_the_present_one(browser: B
 def test_what_does_not_fit_is_shown_and_changes_nothing(browser: Browser) -> None:
     assert "This is not your present password." in change(browser, present="guess")
     assert "This is not the same password as above." in change(browser, again="typed wrong")
-    assert "A password has 12 to 200 characters." in change(browser, password="short", again="short")
+    assert "A password has 15 to 200 characters." in change(browser, password="short", again="short")
     assert Browser(browser.url).sign_in(EMAIL, PASSWORD).status_code == 303
+
+
+def test_the_present_password_is_not_chosen_again(browser: Browser) -> None:
+    assert "Choose another one than the present password." in change(browser, password=PASSWORD, again=PASSWORD)
+
+
+def test_a_password_of_somebody_else_is_changed_before_anything_else(
+    browser: Browser, container: Container
+) -> None:
+    user = users.get_by_email(container.database, EMAIL)
+    users.set_password(container.database, user.id, "given by telephone", actor="eva@example.com", now=NOW)
+    signed_in = browser.sign_in(EMAIL, "given by telephone", path="/sign-in?next=/records%3Fstate%3Dqueued")
+    assert signed_in.headers["Location"] == "/records?state=queued"
+    for method, path in (
+        ("GET", "/records?state=queued"),
+        ("GET", "/account"),
+        ("POST", "/account/sessions/end-others"),
+    ):
+        kept_away = browser.ask(method, path)
+        assert (kept_away.status_code, kept_away.headers["Location"].partition("?")[0]) == (
+            303,
+            "/account/password",
+        )
+    page = browser.ask("GET", "/records?state=queued").headers["Location"]
+    assert "Choose your own password" in browser.ask("GET", page).text
+    assert 'href="/records"' not in browser.ask("GET", page).text
+    entered = {"present": "given by telephone", "password": ANOTHER, "again": ANOTHER}
+    answer = browser.ask("POST", page, data={"csrf": browser.form(page), **entered})
+    assert answer.headers["Location"] == "/records?state=queued"
+    assert browser.ask("GET", "/records?state=queued").status_code == 200
+    assert not users.get(container.database, user.id).password_is_temporary
+
+
+def test_sessions_are_listed_with_their_device_and_ended_one_or_all(browser: Browser, web: Web) -> None:
+    elsewhere, phone = Browser(web.url), Browser(web.url)
+    for other, agent in ((elsewhere, FIREFOX), (phone, SAFARI)):
+        other.headers["User-Agent"] = agent
+        other.sign_in(EMAIL, PASSWORD)
+    page = browser.ask("GET", "/account").text
+    assert [device in page for device in ("Firefox, Windows", "Safari, iPhone", "Unknown device")] == [True] * 3
+    assert page.count(">this one<") == 1
+    ((number, _),) = re.findall(r'name="session" value="(\d+)">End<span class="hidden"> (Firefox, Windows)', page)
+    data = {"csrf": browser.form("/account"), "session": number}
+    assert browser.ask("POST", "/account/sessions/end", data=data).status_code == 303
+    assert [each.ask("GET", "/account").status_code for each in (browser, elsewhere, phone)] == [200, 303, 200]
+    browser.ask("POST", "/account/sessions/end-others", data=data)
+    assert [each.ask("GET", "/account").status_code for each in (browser, elsewhere, phone)] == [200, 303, 303]
+
+
+def test_nobody_ends_a_session_of_somebody_else(browser: Browser, web: Web, container: Container) -> None:
+    other = web.as_(Role.VIEWER)
+    (theirs,) = sessions.of_user(container.database, users.get_by_email(container.database, EMAIL), now=clock())
+    assert other.post("/account/sessions/end", session=str(theirs.id)).status_code == 303
+    for nonsense in ("x", "9" * 19, ""):
+        assert other.post("/account/sessions/end", session=nonsense).status_code == 400
+    assert browser.ask("GET", "/account").status_code == 200
 
 
 def test_the_present_password_cannot_be_guessed_there_either(browser: Browser) -> None:
@@ -65,9 +129,10 @@ def test_the_pages_speak_the_language_that_was_chosen(browser: Browser) -> None:
 
 
 def test_whoever_signs_in_by_their_organization_has_no_password_to_change(web: Web) -> None:
-    page = web.as_(Role.VIEWER).get("/account").text
-    assert "and have no password here" in page
-    assert 'type="password"' not in page
+    for address in ("/account", "/account/password"):
+        page = web.as_(Role.VIEWER).get(address).text
+        assert "and have no password here" in page
+        assert 'type="password"' not in page
 
 
 def test_too_many_passwords_at_once_are_turned_away_and_change_nothing(
@@ -76,7 +141,9 @@ def test_too_many_passwords_at_once_are_turned_away_and_change_nothing(
     monkeypatch.setattr(passwords, "_in_line", BoundedSemaphore(1))
     with passwords._turn():  # noqa: SLF001 - somebody else's
         entered = {"present": PASSWORD, "password": ANOTHER, "again": ANOTHER}
-        answer = browser.ask("POST", "/account/password", data={"csrf": browser.form("/account"), **entered})
+        answer = browser.ask(
+            "POST", "/account/password", data={"csrf": browser.form("/account/password"), **entered}
+        )
         refused = Browser(browser.url).sign_in(EMAIL, PASSWORD)
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "30")
     assert "Too much at once" in answer.text

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -5,6 +6,7 @@ import pytest
 
 from models.enums import Role, Scope
 from models.users import repository as users
+from models.users import second_factor, sessions
 from models.users.repository import Rights, User
 from tests.factories import NOW
 from tests.installation import environment, installed, own_logging
@@ -13,7 +15,7 @@ from tests.sandbox.serving import serving
 from tests.web.conftest import Web
 from tests.web.http_browser import Browser, cookies_of
 from web.app import create_app
-from worker.container import Container
+from worker.container import Container, clock
 
 UNKNOWN = "You are not a user here"
 
@@ -38,9 +40,9 @@ def anna(container: Container) -> User:
     return users.add(container.database, "anna@example.com", rights, password=None, actor="test", now=NOW)
 
 
-def come_back(browser: Browser, there: Organization, *, wanted: str = "/account") -> str:
+def come_back(browser: Browser, there: Organization, *, wanted: str = "/account", asked: str = "") -> str:
     """Go to the organization, and tell where it sends the browser back to."""
-    leaving = browser.ask("GET", f"/sign-in/openid?next={wanted}")
+    leaving = browser.ask("GET", asked or f"/sign-in/openid?next={wanted}")
     assert leaving.status_code == 303
     back = urlsplit(there.send_back(leaving.headers["Location"]))
     assert f"{back.scheme}://{back.netloc}{back.path}" == "https://bridge.example/sign-in/openid/back"
@@ -54,6 +56,25 @@ def test_whoever_the_organization_vouches_for_comes_in(web: Web, there: Organiza
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
     assert anna.email in browser.ask("GET", "/account").text
     assert "openid" not in " ".join(browser.cookies)
+
+
+@pytest.mark.parametrize(
+    ("told", "confirmed"), [(None, True), (0, False), (3600, False)], ids=["at once", "without a time", "long ago"]
+)
+def test_a_fresh_sign_in_there_proves_who_they_are(
+    web: Web, container: Container, there: Organization, anna: User, told: int | None, *, confirmed: bool
+) -> None:
+    browser = Browser(web.url)
+    browser.ask("GET", come_back(browser, there))
+    (session,) = sessions.of_user(container.database, anna, now=clock())
+    assert session.by_openid
+    assert not session.is_confirmed(clock())
+    if told is not None:
+        there.claims["auth_time"] = int(time.time()) - told if told else None
+    link = come_back(browser, there, asked="/sign-in/openid?fresh=yes&next=/account")
+    assert browser.ask("GET", link).headers["Location"] == "/account"
+    (session,) = sessions.of_user(container.database, anna, now=clock())
+    assert session.is_confirmed(clock()) is confirmed
 
 
 def test_nobody_else_does(web: Web, there: Organization, anna: User) -> None:
@@ -89,6 +110,14 @@ def test_a_way_back_is_good_once(web: Web, there: Organization, anna: User) -> N
     again.cookies = kept
     assert again.ask("GET", link).status_code == 403
     assert anna.email
+
+
+def test_what_was_encrypted_for_something_else_begins_no_sign_in(
+    web: Web, container: Container, anna: User
+) -> None:
+    browser = Browser(web.url)
+    browser.cookies["__Host-openid"] = second_factor.offer(container.vault, anna)
+    assert browser.ask("GET", "/sign-in/openid/back?code=1&state=2").status_code == 403
 
 
 def test_nobody_is_sent_elsewhere(web: Web, there: Organization, anna: User) -> None:

@@ -1,8 +1,13 @@
+from functools import partial
 from urllib.parse import quote
 
 import pytest
 import requests
 
+from i18n.catalog import Language
+from i18n.messages import translate
+from models.admin import audit_log
+from models.connections import alert_outbox
 from models.enums import Role, Scope
 from models.users import repository as users
 from models.users.repository import Rights, User
@@ -22,9 +27,16 @@ EMAIL, PASSWORD = "anna@example.com", "correct horse battery"
 RIGHTS = Rights(Role.ADMINISTRATOR, Scope())
 
 
+def add(container: Container, email: str = EMAIL) -> User:
+    """Add somebody with a password of their own."""
+    user = users.add(container.database, email, RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    users.keep_password(container.database, user.id)
+    return users.get(container.database, user.id)
+
+
 @pytest.fixture
 def anna(container: Container) -> User:
-    return users.add(container.database, EMAIL, RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    return add(container)
 
 
 @pytest.fixture
@@ -102,7 +114,7 @@ def test_signing_out_ends_the_session_also_for_whoever_has_copied_it(browser: Br
 
 
 def test_too_many_attempts_wait_and_others_do_not(browser: Browser, container: Container) -> None:
-    users.add(container.database, "per@example.com", RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    add(container, "per@example.com")
     assert {browser.sign_in(EMAIL, "guess").status_code for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS)} == {
         403
     }
@@ -179,8 +191,59 @@ def test_nobody_is_sent_elsewhere(browser: Browser, address: str) -> None:
 
 
 def test_a_disabled_user_is_out_at_once(browser: Browser, container: Container, anna: User) -> None:
-    users.add(container.database, "per@example.com", RIGHTS, password=PASSWORD, actor="test", now=NOW)
+    add(container, "per@example.com")
     browser.sign_in(EMAIL, PASSWORD)
     users.disable(container.database, anna.id, actor="test", now=NOW)
     assert browser.ask("GET", "/account").status_code == 303
     assert browser.sign_in(EMAIL, PASSWORD).status_code == 403
+
+
+def audit(container: Container) -> list[str]:
+    entries = audit_log.page(container.database, Scope(), users=True).lines
+    return [f"{entry.actor}: {translate(entry.action, Language.ENGLISH)}" for entry in reversed(entries)]
+
+
+def test_sign_ins_and_refusals_stand_in_the_audit_log(browser: Browser, container: Container, anna: User) -> None:
+    before = len(audit(container))
+    browser.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    browser.sign_in(EMAIL, "guess")
+    browser.sign_in("what is no address", PASSWORD)
+    browser.sign_in("nobody@example.com", PASSWORD)
+    browser.sign_in(EMAIL, PASSWORD)
+    add(container, "per@example.com")
+    users.disable(container.database, anna.id, actor="test", now=NOW)
+    browser.sign_in(EMAIL, PASSWORD)
+    assert audit(container)[before:] == [
+        "anna@example.com: was refused: the password was not right",
+        "anna@example.com: signed in with Firefox, Linux",
+        "test: added the user per@example.com: administrator of all connections",
+        "test: disabled the user anna@example.com",
+        "anna@example.com: was refused: the user is disabled",
+    ]
+
+
+def test_a_device_that_is_new_is_told_by_mail_once(browser: Browser, container: Container) -> None:
+    told = partial(alert_outbox.pending_alerts, container.database, EMAIL)
+    assert browser.sign_in(EMAIL, PASSWORD).status_code == 303
+    for _ in range(2):  # signing out, or closing the browser, makes it no other device
+        del browser.cookies[SESSION]
+        browser.sign_in(EMAIL, PASSWORD)
+    assert [str(alert.title) for alert in told()] == ["Your account was used on a new device"]
+    other = Browser(browser.url)
+    other.headers["User-Agent"] = (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    )
+    (cookie,) = (each for each in cookies_of(other.sign_in(EMAIL, PASSWORD)) if "device" in each.key)
+    assert (cookie["httponly"], cookie["secure"], cookie["max-age"]) == (True, True, str(365 * 24 * 3600))
+    assert [translate(alert.message, Language.ENGLISH) for alert in told()] == [
+        "Somebody signed in as anna@example.com with an unknown device.",
+        "Somebody signed in as anna@example.com with Firefox, Windows.",
+    ]
+
+
+def test_a_device_of_somebody_else_is_new_to_a_user(browser: Browser, container: Container) -> None:
+    add(container, "per@example.com")
+    for email in (EMAIL, "per@example.com"):
+        browser.cookies.pop(SESSION, None)
+        browser.sign_in(email, PASSWORD)
+    assert len(alert_outbox.pending_alerts(container.database, "per@example.com")) == 1

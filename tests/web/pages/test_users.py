@@ -2,8 +2,9 @@ import pytest
 
 from models.enums import Role, Scope
 from models.users import repository as users
-from models.users import sign_in
+from models.users import sessions, sign_in
 from models.users.repository import Rights, User
+from models.users.sessions import Beginning
 from tests.factories import NOW, settings
 from tests.web.conftest import Person, Web
 from tests.web.form_filling import fill_in
@@ -51,6 +52,7 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
     eva = users.get_by_email(container.database, "eva@example.com")
     assert eva.rights == Rights(Role.OPERATOR, Scope(frozenset({web.connection.id})))
     assert knows(container, "eva@example.com", PASSWORD)
+    assert eva.password_is_temporary
 
 
 @pytest.mark.parametrize(
@@ -58,8 +60,8 @@ def test_a_user_is_added_and_signs_in(administrator: Person, web: Web, container
     [
         ({"email": "eva"}, "This is not an e-mail address."),
         ({"email": "per@example.com"}, "There is a user with this e-mail address already."),
-        ({"password": "short"}, "12 to 200 characters"),
-        ({"password": ""}, "12 to 200 characters"),
+        ({"password": "short"}, "15 to 200 characters"),
+        ({"password": ""}, "15 to 200 characters"),
         ({"everywhere": []}, "Choose all connections, or at least one"),
     ],
 )
@@ -85,7 +87,7 @@ def test_a_user_gets_other_rights(administrator: Person, container: Container, p
 def test_a_user_gets_a_new_password(administrator: Person, container: Container, per: User) -> None:
     address = f"/users/{per.id}/password"
     page = fill_in(administrator, f"/users/{per.id}", to=address, password="short")
-    assert (page.status_code, "12 to 200 characters" in page.text) == (422, True)
+    assert (page.status_code, "15 to 200 characters" in page.text) == (422, True)
     fill_in(administrator, f"/users/{per.id}", to=address, password="another horse battery")
     assert knows(container, per.email, "another horse battery")
     assert not knows(container, per.email, PASSWORD)
@@ -97,6 +99,17 @@ def test_a_user_is_shut_out_and_let_in_again(administrator: Person, container: C
     assert "disabled" in administrator.get("/users").text
     fill_in(administrator, f"/users/{per.id}", to=f"/users/{per.id}/enable")
     assert knows(container, per.email, PASSWORD)
+
+
+def test_a_user_is_signed_out_everywhere(administrator: Person, container: Container, per: User, web: Web) -> None:
+    how = Beginning(device="Firefox, Windows")
+    thief = Person(web.url, token=sessions.start(container.database, per.id, now=clock(), how=how))
+    users.keep_password(container.database, per.id)
+    assert thief.get("/account").status_code == 200
+    assert "Firefox, Windows" in administrator.get(f"/users/{per.id}").text
+    fill_in(administrator, f"/users/{per.id}", to=f"/users/{per.id}/sign-out")
+    assert thief.get("/account").status_code == 303
+    assert "signed out the user per@example.com everywhere" in administrator.get("/audit-log").text
 
 
 def test_the_last_administrator_stays_one(administrator: Person, container: Container) -> None:

@@ -1,28 +1,33 @@
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 import click
 import pytest
 import requests
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
+from pyotp import TOTP
 
 from i18n.formatting import OSLO
 from models.admin import job_list, match_questions
 from models.admin.job_filter import JobFilter
 from models.connections.repository import Connection
-from models.enums import EntityType, JobState, Record
+from models.enums import EntityType, JobState, Record, Role, Scope
 from models.inbox import links, webhook_intake
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from models.inbox.webhook_intake import WebhookTarget
+from models.users import repository as users
+from models.users import second_factor
+from models.users.repository import Rights
 from tests.factories import NOW, settings
 from tests.installation import failed_job, installed, process
 from tests.models.completed_jobs import completed_job
 from worker import container as worker_container
 from worker import tasks
 from worker.__main__ import main
-from worker.container import Container
+from worker.container import Container, clock
 
 COMPANY = ("--moment-company=1001", "--moment-api-key=moment-demo-key")
 ONE = ("--username=demo@example.com", "--password=demo-password")
@@ -263,12 +268,26 @@ def test_the_calls_to_both_systems_are_shown_where_they_are_asked_for(
     assert '"invoiceState": "finalized"' in said
 
 
+def with_factor(container: Container) -> str:
+    """Add a user with a second factor, and return the secret of their app."""
+    database, vault, rights = container.database, container.vault, Rights(Role.VIEWER, Scope())
+    user = users.add(database, "anna@example.com", rights, password=None, actor="test", now=clock())
+    offered = second_factor.offer(vault, user)
+    key, _ = second_factor.app_key(vault, user, offered)
+    second_factor.set_up(database, vault, user, offered, TOTP(key).at(clock()), now=clock())
+    return key
+
+
 def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connection) -> None:
     new = run("keys", "new").strip()
+    with installed(environ) as container:
+        key = with_factor(container)
     with installed({**environ, "SECRET_KEYS": f"{new},{environ['SECRET_KEYS']}"}):
         assert "now: 1." in run("keys", "rotate")
     with installed({**environ, "SECRET_KEYS": new}) as moved:
         assert moved.connections.get(connection.id).settings == connection.settings
+        user, later = users.get_by_email(moved.database, "anna@example.com"), clock() + timedelta(minutes=1)
+        assert second_factor.accepts(moved.database, moved.vault, user.id, TOTP(key).at(later), now=later)
     with installed({**environ, "SECRET_KEYS": Fernet.generate_key().decode()}):
         assert "None of the SECRET_KEYS" in refused("connections", "list")
 

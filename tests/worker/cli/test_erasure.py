@@ -47,12 +47,14 @@ OTHERS = {
     "nightly_polls": "entity_type",
     "webhook_activity": "entity_type",
     "match_questions": "answer",
-    "sessions": "token_hash",
+    "devices": "token_hash",
+    "recovery_codes": "code_hash",
+    "sessions": "token_hash device",
     "statistics": "granularity",
     "alerts": "type error_code status message_id",
     "attempts": "outcome error_code",
     "failed_sign_ins": "address",
-    "users": "role language password_hash subject",
+    "users": "role language password_hash factor_secret subject",
 }
 """Columns of plain text that name nobody: words of ours, ids, hashes, and what is encrypted."""
 

@@ -2,10 +2,11 @@ import re
 
 import pytest
 from click.testing import CliRunner
+from pyotp import TOTP
 
 from models.enums import Role
 from models.users import repository as users
-from models.users import sign_in
+from models.users import second_factor, sign_in
 from tests.factories import NOW, settings
 from worker.__main__ import main
 from worker.container import Container
@@ -44,7 +45,7 @@ def test_a_password_of_ones_own_is_not_shown(container: Container) -> None:
     assert "horse" not in run("add", "b@example.com", "--role=viewer", "--password", typed="correct horse 2\n")
     assert knows(container, "a@example.com", "correct horse battery")
     assert knows(container, "b@example.com", "correct horse 2")
-    assert "12 to 200 characters" in refused("password", "a@example.com", "--password=short")
+    assert "15 to 200 characters" in refused("password", "a@example.com", "--password=short")
     run("password", "a@example.com", password="another horse battery")
     assert knows(container, "a@example.com", "another horse battery")
     assert not knows(container, "a@example.com", "correct horse battery")
@@ -70,3 +71,16 @@ def test_a_user_is_disabled_and_enabled_but_not_the_last_administrator() -> None
     assert "no user c@example.com" in refused("disable", "c@example.com")
     assert "already" in refused("add", "a@example.com", "--role=viewer")
     assert "not an e-mail address" in refused("add", "c", "--role=viewer")
+
+
+def test_a_lost_second_factor_is_taken_away(container: Container) -> None:
+    run("add", "a@example.com", "--role=administrator")
+    user, vault = users.get_by_email(container.database, "a@example.com"), container.vault
+    offered = second_factor.offer(vault, user)
+    key, _ = second_factor.app_key(vault, user, offered)
+    second_factor.set_up(container.database, vault, user, offered, TOTP(key).at(NOW), now=NOW)
+    assert "second factor" in run("list")
+    assert "the password alone" in run("reset-factor", "a@example.com")
+    assert not users.get(container.database, user.id).has_factor
+    assert "second factor" not in run("list")
+    assert "no user c@example.com" in refused("reset-factor", "c@example.com")

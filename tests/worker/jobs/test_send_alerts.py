@@ -5,12 +5,17 @@ import pytest
 import requests
 from pydantic import SecretStr
 
+from i18n.catalog import Language
 from integrations.mail.mailer import Mailer
-from models.admin import job_actions, reminders
+from models.admin import email_log, job_actions, reminders
 from models.admin.job_filter import JobFilter
 from models.connections import alert_outbox
 from models.connections.alert_outbox import Alert, AlertType
 from models.connections.repository import Connection
+from models.enums import Role, Scope
+from models.users import account_alerts
+from models.users import repository as users
+from models.users.repository import Rights
 from tests.factories import settings
 from tests.installation import failed_job
 from tests.integrations.mail.postbox import Postbox, listening
@@ -159,3 +164,28 @@ def test_two_who_send_at_once_send_one_mail(
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(send_due_alerts, [container] * 4))
     assert len(mailbox.mails()) == 1
+
+
+def test_a_user_hears_of_each_thing_about_their_account_in_their_language(
+    container: Container, mailbox: Mailbox
+) -> None:
+    email, rights = "anna@example.com", Rights(Role.VIEWER, Scope())
+    user = users.add(container.database, email, rights, password=None, actor="test", now=clock())
+    users.set_language(container.database, user.id, Language.ENGLISH)
+    for device in ("Firefox, Windows", "Safari, iPhone"):
+        with container.database.transaction() as session:
+            account_alerts.queue_new_device(session, email, device, now=clock())
+    send_due_alerts(container)
+    (mail,) = mailbox.mails()
+    assert mail["to"] == [email]
+    assert mail["subject"] == "News of your account \N{EN DASH} Moment ⇄ 24SevenOffice"
+    for words in (
+        "with Firefox, Windows.",
+        "with Safari, iPhone.",
+        "If it was not you",
+        "as you are a user of it",
+    ):
+        assert words in mail["text"]
+    (told,) = email_log.page(container.database, Scope()).lines
+    assert (told.recipient, told.count, told.items[0].connection) == (email, 2, None)
+    assert email_log.page(container.database, Scope(frozenset({4711}))).lines == []

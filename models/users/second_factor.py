@@ -1,0 +1,171 @@
+"""The second factor: the codes of an app (TOTP, RFC 6238), and recovery codes that stand in for it, each once."""
+
+import secrets
+from base64 import b32encode
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography.fernet import InvalidToken
+from pyotp import TOTP, random_base32
+from pyotp.exceptions import OTPVerificationError
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from i18n.messages import msg
+from models.connections.vault import Vault, hash_token
+from models.database import Database
+from models.schema.locks import FOR_NO_KEY_UPDATE
+from models.schema.tables import RecoveryCodeRow, UserRow
+from models.users import account_alerts
+from models.users import repository as users
+from models.users.repository import User
+
+ISSUER = "Moment - 24SevenOffice"
+"""What the app calls this installation."""
+
+NEIGHBOURS = 1
+"""Periods of half a minute by which the clock of a phone may be wrong."""
+
+PURPOSE = "users.factor_secret"
+
+MAX_WRONG_CODES = 50
+"""Codes in a row that are refused; then the app's count no more, so that they cannot be guessed with patience."""
+
+RECOVERY_CODES, RECOVERY_BYTES, GROUP = 10, 15, 6
+
+
+class WrongCodeError(Exception):
+    """The code is not one that the app shows now, or was used already."""
+
+
+def offer(vault: Vault, user: User) -> str:
+    """Make the secret of a second factor that nobody has yet, encrypted for a form of this user."""
+    return _seal(vault, user.id, random_base32())
+
+
+def app_key(vault: Vault, user: User, offered: str) -> tuple[str, str]:
+    """Return an offered secret as a person types it into the app, and as the address that a QR code holds.
+
+    Raises InvalidToken where it was not offered to this user.
+    """
+    secret = _open(vault, user.id, offered)
+    return secret, TOTP(secret, name=user.email, issuer=ISSUER).provisioning_uri()
+
+
+def set_up(
+    database: Database, vault: Vault, user: User, offered: str, code: str, *, now: datetime
+) -> Sequence[str]:
+    """Ask this user for a second factor from now on, and return the recovery codes, known to nobody else.
+
+    Raises WrongCodeError where the code does not show that their app knows the offered secret, or InvalidToken.
+    """
+    period = _period(_open(vault, user.id, offered), code, now)
+    with database.transaction() as session:
+        row = session.get_one(UserRow, user.id, with_for_update=FOR_NO_KEY_UPDATE)
+        if row.factor_secret is not None:
+            raise WrongCodeError
+        row.factor_secret, row.factor_used, row.wrong_codes = offered, period, 0
+        users.note(session, msg("set up a second factor"), actor=user.email, now=now)
+        account_alerts.queue_factor_added(session, user.email, now=now)
+        return _renew_recovery_codes(session, user.id)
+
+
+def accepts(database: Database, vault: Vault, user_id: int, code: str, *, now: datetime) -> bool:
+    """Return whether this is a code of the user's app or a recovery code; it counts from now on as used."""
+    with database.transaction() as session:
+        row = session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)
+        if row is None or row.factor_secret is None:
+            return False
+        taken = _take_app_code(vault, row, code, now) or _take_recovery_code(session, user_id, code)
+        row.wrong_codes = 0 if taken else row.wrong_codes + 1
+    return taken
+
+
+def new_recovery_codes(database: Database, user: User, *, now: datetime) -> Sequence[str]:
+    """Return recovery codes in the place of those that there were."""
+    with database.transaction() as session:
+        session.get_one(UserRow, user.id, with_for_update=FOR_NO_KEY_UPDATE)
+        users.note(session, msg("made new recovery codes"), actor=user.email, now=now)
+        return _renew_recovery_codes(session, user.id)
+
+
+def recovery_codes_left(database: Database, user_id: int) -> int:
+    query = select(func.count()).select_from(RecoveryCodeRow).where(RecoveryCodeRow.user_id == user_id)
+    return database.scalar(query) or 0
+
+
+def remove(database: Database, user: User, *, now: datetime) -> None:
+    """Ask a user for no second factor any more, as they wish."""
+    with database.transaction() as session:
+        _remove(session, session.get_one(UserRow, user.id, with_for_update=FOR_NO_KEY_UPDATE))
+        users.note(session, msg("removed their second factor"), actor=user.email, now=now)
+        account_alerts.queue_factor_removed(session, user.email, now=now)
+
+
+def reset(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
+    """Take the second factor from a user who has lost it, and sign them out. Raises users.UnknownUserError."""
+    user = users.get(database, user_id)
+    with database.transaction() as session:
+        _remove(session, session.get_one(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE))
+        what = msg("took the second factor from the user {email}", email=user.email)
+        users.note(session, what, actor=actor, now=now)
+        account_alerts.queue_factor_removed(session, user.email, now=now)
+    users.sign_out(database, user_id, actor=actor, now=now)
+
+
+def rotate_keys(database: Database, vault: Vault) -> None:
+    """Encrypt all secrets anew with the newest key."""
+    with database.transaction() as session:
+        known = select(UserRow).where(UserRow.factor_secret.is_not(None)).order_by(UserRow.id)
+        for row in session.scalars(known.with_for_update(key_share=True)):
+            row.factor_secret = _seal(vault, row.id, _open(vault, row.id, row.factor_secret or ""))
+
+
+def _take_app_code(vault: Vault, row: UserRow, code: str, now: datetime) -> bool:
+    if row.wrong_codes >= MAX_WRONG_CODES:
+        return False
+    try:
+        period = _period(_open(vault, row.id, row.factor_secret or ""), code, now)
+    except (WrongCodeError, InvalidToken):
+        return False
+    if period <= (row.factor_used or 0):
+        return False
+    row.factor_used = period
+    return True
+
+
+def _take_recovery_code(session: Session, user_id: int, code: str) -> bool:
+    plain = "".join(filter(str.isalnum, code)).lower()
+    theirs = (RecoveryCodeRow.user_id == user_id, RecoveryCodeRow.code_hash == hash_token(plain))
+    taken = session.scalar(delete(RecoveryCodeRow).where(*theirs).returning(RecoveryCodeRow.user_id))
+    return taken is not None
+
+
+def _renew_recovery_codes(session: Session, user_id: int) -> Sequence[str]:
+    session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user_id == user_id))
+    codes = [b32encode(secrets.token_bytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
+    session.add_all(RecoveryCodeRow(user_id=user_id, code_hash=hash_token(code)) for code in codes)
+    return ["-".join(code[at : at + GROUP] for at in range(0, len(code), GROUP)) for code in codes]
+
+
+def _remove(session: Session, row: UserRow) -> None:
+    row.factor_secret, row.factor_used, row.wrong_codes = None, None, 0
+    session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user_id == row.id))
+
+
+def _period(secret: str, code: str, now: datetime) -> int:
+    """Return which half a minute a code is for. Raises WrongCodeError for one of another time."""
+    try:
+        digits, at = "".join(code.split()), int(now.timestamp())
+        return TOTP(secret).verify_and_get_timecode(digits, for_time=at, valid_window=NEIGHBOURS)
+    except OTPVerificationError:
+        raise WrongCodeError from None
+
+
+def _seal(vault: Vault, user_id: int, secret: str) -> str:
+    return vault.encrypt(secret, PURPOSE, user_id)
+
+
+def _open(vault: Vault, user_id: int, sealed: str) -> str:
+    """Return a secret. Raises InvalidToken where it is that of another user, or none."""
+    return vault.decrypt(sealed, PURPOSE, user_id)

@@ -1,0 +1,180 @@
+import html
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from fastapi.routing import APIRoute, iter_route_contexts
+from pyotp import TOTP
+from starlette.routing import Mount
+
+from i18n.catalog import Language
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users import second_factor, sessions
+from models.users.repository import Rights, User
+from models.users.sessions import CONFIRMED_FOR, Beginning
+from models.users.throttle import MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
+from tests.factories import NOW
+from tests.web.conftest import Person, Web
+from tests.web.form_filling import fields_of, fill_in
+from web.app import create_app
+from web.security.auth import RequireRole
+from worker.container import Container, clock
+
+EMAIL, PASSWORD, TYPED = "anna@example.com", "correct horse battery", "typed-secret-4711"
+ASKED = "Is it you?"
+CONFIRMED = {
+    "/connections/new",
+    "/connections/{connection_id}/token",
+    "/account/second-factor",
+    "/account/second-factor/recovery-codes",
+    "/account/second-factor/remove",
+    "/users/new",
+    "/users/{user_id}",
+    "/users/{user_id}/password",
+    "/users/{user_id}/disable",
+    "/users/{user_id}/enable",
+    "/users/{user_id}/reset-factor",
+}
+"""The forms that change secrets, users or the address of a webhook, whatever is in them."""
+NEW_USER = {
+    "email": "eva@example.com",
+    "password": "another horse battery",
+    "role": "operator",
+    "everywhere": "yes",
+}
+
+
+@pytest.fixture
+def user(container: Container) -> User:
+    everything = Rights(Role.ADMINISTRATOR, Scope())
+    user = users.add(container.database, EMAIL, everything, password=PASSWORD, actor="test", now=NOW)
+    users.keep_password(container.database, user.id)
+    users.set_language(container.database, user.id, Language.ENGLISH)
+    return users.get(container.database, user.id)
+
+
+@pytest.fixture
+def anna(web: Web, container: Container, user: User) -> Person:
+    """An administrator who signed in a quarter of an hour ago."""
+    return returning(web, container, user)
+
+
+def returning(web: Web, container: Container, user: User, *, how: Beginning | None = None) -> Person:
+    token = sessions.start(container.database, user.id, now=clock() - CONFIRMED_FOR, how=how)
+    return Person(web.url, token=token)
+
+
+def go_on(person: Person, asked: requests.Response, proof: str) -> requests.Response:
+    """Answer the page that asks."""
+    assert (asked.status_code, ASKED in asked.text) == (403, True), asked.text
+    found = re.search(r'<form method="post" action="([^"]+)" class="narrow">', asked.text)
+    assert found
+    return person.ask("POST", found[1], data={**fields_of(asked, found[1]), "proof": proof})
+
+
+def test_who_changes_secrets_users_or_webhooks_has_lately_proved_who_they_are(
+    web: Web, container: Container, anna: Person, user: User
+) -> None:
+    offered = second_factor.offer(container.vault, user)
+    key, _ = second_factor.app_key(container.vault, user, offered)
+    second_factor.set_up(container.database, container.vault, user, offered, TOTP(key).at(clock()), now=clock())
+    other = users.add(container.database, "per@example.com", user.rights, password=None, actor="test", now=NOW)
+    asked, ids = set(), {"connection_id": web.connection.id, "user_id": other.id}
+    for route in iter_route_contexts(create_app().routes):
+        if isinstance(route.original_route, Mount) or "POST" not in (route.methods or ()):
+            continue
+        assert isinstance(route.original_route, APIRoute)
+        if not any(isinstance(each.call, RequireRole) for each in route.dependant.dependencies):
+            continue
+        address = re.sub(r"\{(\w+)\}", lambda found: str(ids.get(found[1], 4711)), str(route.path))
+        if address != "/sign-out" and ASKED in anna.post(address).text:
+            asked.add(str(route.path))
+    assert asked == CONFIRMED
+
+
+def test_what_was_entered_goes_on_after_the_password(anna: Person, container: Container) -> None:
+    asked = fill_in(anna, "/users/new", **NEW_USER)
+    assert NEW_USER["password"] not in asked.text
+    assert users.all_users(container.database) == [users.get_by_email(container.database, EMAIL)]
+    wrong = go_on(anna, asked, "guess")
+    assert "The password is not right." in wrong.text
+    assert go_on(anna, wrong, PASSWORD).status_code == 303
+    eva = users.get_by_email(container.database, "eva@example.com")
+    assert eva.rights == Rights(Role.OPERATOR, Scope())
+    assert fill_in(anna, f"/users/{eva.id}", to=f"/users/{eva.id}/disable").status_code == 303
+
+
+def test_several_boxes_of_a_form_go_on_too(anna: Person, container: Container, web: Web) -> None:
+    chosen: dict[str, Any] = {**NEW_USER, "everywhere": [], "connections": [str(web.connection.id)] * 2}
+    asked = fill_in(anna, "/users/new", **chosen)
+    assert go_on(anna, asked, PASSWORD).status_code == 303
+    eva = users.get_by_email(container.database, "eva@example.com")
+    assert eva.scope == Scope(frozenset({web.connection.id}))
+
+
+def test_a_new_secret_of_a_connection_waits_encrypted(anna: Person, container: Container, web: Web) -> None:
+    address = f"/connections/{web.connection.id}"
+    harmless = fill_in(anna, address, receivables_account="1501")
+    assert harmless.status_code == 303
+    asked = fill_in(anna, address, password=TYPED, receivables_account="1502")
+    assert TYPED not in asked.text
+    assert container.connections.get(web.connection.id).settings.receivables_account == 1501
+    assert go_on(anna, asked, PASSWORD).status_code == 303
+    settings = container.connections.get(web.connection.id).settings
+    assert (settings.password.get_secret_value(), settings.receivables_account) == (TYPED, 1502)
+    assert ASKED not in fill_in(anna, address, username="other@example.com").text
+
+
+def test_other_books_need_it_as_a_secret_does(anna: Person, web: Web) -> None:
+    for entered in ({"username": "other@example.com"}, {"moment_company": "1002"}, {"moment_api_key": TYPED}):
+        assert ASKED in fill_in(anna, f"/connections/{web.connection.id}", **entered).text
+
+
+def test_whoever_has_a_factor_gives_a_code(web: Web, container: Container, user: User) -> None:
+    offered = second_factor.offer(container.vault, user)
+    key, _ = second_factor.app_key(container.vault, user, offered)
+    now = clock()
+    second_factor.set_up(container.database, container.vault, user, offered, TOTP(key).at(now), now=now)
+    anna = returning(web, container, user)
+    asked = fill_in(anna, "/users/new", **NEW_USER)
+    for wrong in (PASSWORD, TOTP(key).at(now)):
+        asked = go_on(anna, asked, wrong)
+        assert "The code is not right" in asked.text
+    assert go_on(anna, asked, TOTP(key).at(now + timedelta(seconds=30))).status_code == 303
+
+
+def test_it_cannot_be_guessed_there_either(anna: Person) -> None:
+    asked = fill_in(anna, "/users/new", **NEW_USER)
+    for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS):
+        asked = go_on(anna, asked, "guess")
+    assert "Too many attempts." in go_on(anna, asked, PASSWORD).text
+
+
+def test_whoever_came_by_their_organization_signs_in_there_again(
+    web: Web, container: Container, user: User
+) -> None:
+    anna = returning(web, container, user, how=Beginning(by_openid=True))
+    headers = {"Referer": f"{web.url}/users/new", **anna.cookies}
+    asked = anna.ask(
+        "POST", "/users/new", data={"csrf": anna.csrf, **NEW_USER, "proof": PASSWORD}, headers=headers
+    )
+    assert 'href="/sign-in/openid?fresh=yes&amp;next=/users/new"' in asked.text
+    assert 'type="password"' not in asked.text
+    assert "does not say when you signed in" in asked.text
+    proved = Beginning(by_openid=True, proved_at=clock())
+    back = returning(web, container, user, how=proved)
+    assert fill_in(back, "/users/new", **NEW_USER).status_code == 303
+
+
+def test_only_what_was_sealed_for_this_form_is_taken(anna: Person, container: Container) -> None:
+    asked = fill_in(anna, "/users/new", **NEW_USER)
+    found = re.search(r'name="sealed" value="([^"]+)"', asked.text)
+    assert found
+    sealed = html.unescape(found[1])
+    others = container.vault.encrypt_values({"password": TYPED}, "else")
+    for path, value in (("/connections/new", sealed), ("/users/new", others), ("/users/new", "x")):
+        assert anna.post(path, sealed=value, proof=PASSWORD).status_code == 400
+    assert anna.post("/users/new", sealed=sealed, proof=PASSWORD, csrf="").status_code == 403

@@ -1,0 +1,189 @@
+import re
+from datetime import timedelta
+
+import pytest
+import requests
+from pyotp import TOTP
+
+from i18n.catalog import Language
+from i18n.messages import translate
+from models.admin import audit_log
+from models.connections import alert_outbox
+from models.enums import Role, Scope
+from models.users import repository as users
+from models.users import sessions
+from models.users.repository import Rights, User
+from tests.factories import NOW
+from tests.installation import environment, installed, own_logging
+from tests.sandbox.serving import serving
+from tests.web.conftest import Web
+from tests.web.http_browser import Browser
+from web.app import create_app
+from worker.container import Container, clock
+
+EMAIL, PASSWORD = "anna@example.com", "correct horse battery"
+PAGE = "/account/second-factor"
+
+
+def add(container: Container, role: Role = Role.ADMINISTRATOR, email: str = EMAIL) -> User:
+    user = users.add(container.database, email, Rights(role, Scope()), password=PASSWORD, actor="test", now=NOW)
+    users.keep_password(container.database, user.id)
+    users.set_language(container.database, user.id, Language.ENGLISH)
+    return users.get(container.database, user.id)
+
+
+def shown_secret(page: requests.Response) -> str:
+    found = re.search(r"Or enter this key: <code>([A-Z2-7 ]+)</code>", page.text)
+    assert found
+    return found[1].replace(" ", "")
+
+
+def set_up(browser: Browser, *, code: str = "", path: str = PAGE) -> tuple[requests.Response, str]:
+    """Set up a factor on its page, with the code of the app or another; return what is answered, and the secret."""
+    page = browser.ask("GET", path)
+    secret, offered = shown_secret(page), re.search(r'name="offered" value="([^"]+)"', page.text)
+    assert offered
+    data = {"csrf": browser.form(path), "offered": offered[1], "code": code or TOTP(secret).at(clock())}
+    return browser.ask("POST", path, data=data), secret
+
+
+def enter(browser: Browser, code: str, *, path: str = "/sign-in/code") -> requests.Response:
+    return browser.ask("POST", path, data={"csrf": browser.form(path), "code": code})
+
+
+@pytest.fixture
+def browser(web: Web, container: Container) -> Browser:
+    add(container)
+    browser = Browser(web.url)
+    browser.sign_in(EMAIL, PASSWORD)
+    return browser
+
+
+def test_a_factor_is_set_up_and_asked_for_from_then_on(browser: Browser) -> None:
+    wrong, _ = set_up(browser, code="000000")
+    assert (wrong.status_code, "The app does not show this code now." in wrong.text) == (422, True)
+    answer, secret = set_up(browser)
+    codes = re.findall(r"<code>([a-z2-7-]{27})</code>", answer.text)
+    assert len(codes) == 10
+    assert "10 recovery codes are left." in browser.ask("GET", PAGE).text
+    elsewhere = Browser(browser.url)
+    asked = elsewhere.sign_in(EMAIL, PASSWORD, path="/sign-in?next=/records")
+    assert asked.headers["Location"] == "/sign-in/code?next=/records"
+    assert elsewhere.ask("GET", "/records").headers["Location"] == "/sign-in?next=/records"
+    assert enter(elsewhere, "000000").status_code == 403
+    before = dict(elsewhere.cookies)
+    there = enter(elsewhere, TOTP(secret).at(clock() + timedelta(seconds=30)), path="/sign-in/code?next=/records")
+    assert there.headers["Location"] == "/records"
+    assert elsewhere.ask("GET", "/records").status_code == 200
+    elsewhere.cookies = before
+    assert elsewhere.ask("GET", "/sign-in/code").headers["Location"] == "/sign-in"
+    phoneless = Browser(browser.url)
+    phoneless.sign_in(EMAIL, PASSWORD)
+    assert enter(phoneless, codes[0]).headers["Location"] == "/"
+
+
+def test_what_becomes_of_a_factor_stands_in_the_audit_log_and_is_mailed(
+    browser: Browser, container: Container
+) -> None:
+    set_up(browser)
+    other = Browser(browser.url)
+    other.sign_in(EMAIL, PASSWORD)
+    enter(other, "000000")
+    data = {"csrf": browser.form(PAGE)}
+    browser.ask("POST", f"{PAGE}/recovery-codes", data=data)
+    browser.ask("POST", f"{PAGE}/remove", data=data)
+    noted = audit_log.page(container.database, Scope(), users=True).lines
+    assert [translate(entry.action, Language.ENGLISH) for entry in noted if entry.actor == EMAIL] == [
+        "removed their second factor",
+        "made new recovery codes",
+        "was refused: the code was not right",
+        "set up a second factor",
+        "signed in with an unknown device",
+    ]
+    told = alert_outbox.pending_alerts(container.database, EMAIL)
+    assert [str(alert.title) for alert in told] == [
+        "Your account was used on a new device",
+        "Your account has a second factor",
+        "Your account has no second factor any more",
+    ]
+
+
+def test_the_picture_is_drawn_without_what_the_policy_forbids(browser: Browser) -> None:
+    page = browser.ask("GET", PAGE).text
+    assert "<svg" in page
+    assert "style=" not in page
+    assert "data:" not in page
+
+
+def test_new_recovery_codes_end_the_old_ones_and_a_factor_is_removed(
+    browser: Browser, container: Container
+) -> None:
+    old, _ = set_up(browser)
+    data = {"csrf": browser.form(PAGE)}
+    new = browser.ask("POST", f"{PAGE}/recovery-codes", data=data)
+    first, second = (re.findall(r"<code>([a-z2-7-]{27})</code>", page.text) for page in (old, new))
+    assert not {*first} & {*second}
+    assert browser.ask("POST", f"{PAGE}/remove", data=data).status_code == 303
+    assert "with the password alone" in browser.ask("GET", f"{PAGE}?done=removed").text
+    assert browser.ask("POST", f"{PAGE}/recovery-codes", data=data).status_code == 404
+    assert Browser(browser.url).sign_in(EMAIL, PASSWORD).headers["Location"] == "/"
+    assert not users.get_by_email(container.database, EMAIL).has_factor
+
+
+def test_a_code_form_of_elsewhere_or_too_late_signs_nobody_in(
+    browser: Browser, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, secret = set_up(browser)
+    other = Browser(browser.url)
+    other.sign_in(EMAIL, PASSWORD)
+    code = TOTP(secret).at(clock() + timedelta(seconds=30))
+    assert other.ask("POST", "/sign-in/code", data={"csrf": "0" * 64, "code": code}).status_code == 403
+    monkeypatch.setattr(container, "clock", lambda: clock() + sessions.MAX_CODE_WAIT)
+    assert other.ask("POST", "/sign-in/code", data={"code": code}).headers["Location"] == "/sign-in"
+    assert Browser(browser.url).ask("GET", "/sign-in/code").headers["Location"] == "/sign-in"
+
+
+def test_an_administrator_takes_the_factor_of_a_lost_phone_away(
+    browser: Browser, container: Container, web: Web
+) -> None:
+    set_up(browser)
+    eva, anna = web.as_(Role.ADMINISTRATOR), users.get_by_email(container.database, EMAIL)
+    assert "Take the second factor away" in eva.get(f"/users/{anna.id}").text
+    assert eva.post(f"/users/{anna.id}/reset-factor").status_code == 303
+    assert "took the second factor from the user anna@example.com" in eva.get("/audit-log").text
+    assert browser.ask("GET", PAGE).status_code == 303
+    assert Browser(web.url).sign_in(EMAIL, PASSWORD).headers["Location"] == "/"
+
+
+def test_whoever_signs_in_by_their_organization_has_no_factor_here(web: Web, container: Container) -> None:
+    one = web.as_(Role.VIEWER)
+    page = one.get(PAGE).text
+    assert "You sign in through your organization" in page
+    assert "<svg" not in page
+    assert one.post(PAGE, offered="x", code="1").status_code == 404
+    token = sessions.start(container.database, add(container).id, now=clock())
+    browser = Browser(web.url)
+    browser.cookies["__Host-session"] = token
+    assert browser.ask("POST", PAGE, data={"csrf": browser.form(PAGE), "offered": "x"}).status_code == 400
+
+
+def test_an_administrator_who_must_have_a_factor_can_do_nothing_before(database_url: str, redis_url: str) -> None:
+    environ = environment(database_url, redis_url) | {"REQUIRE_SECOND_FACTOR": "yes"}
+    with installed(environ) as container, own_logging(), serving(create_app()) as url:
+        add(container)
+        add(container, Role.OPERATOR, "per@example.com")
+        browser, operator = Browser(url), Browser(url)
+        operator.sign_in("per@example.com", PASSWORD)
+        assert operator.ask("GET", "/records").status_code == 200
+        browser.sign_in(EMAIL, PASSWORD)
+        for method, path in (("GET", "/users"), ("GET", "/account/password"), ("POST", "/users/new")):
+            assert browser.ask(method, path).headers["Location"].partition("?")[0] == PAGE
+        led = browser.ask("GET", "/users").headers["Location"]
+        assert 'href="/users"' not in browser.ask("GET", led).text
+        answer, _ = set_up(browser, path=led)
+        assert 'href="/users">I have kept them' in answer.text
+        assert browser.ask("GET", "/users").status_code == 200
+        by_openid = sessions.Beginning(by_openid=True)
+        eva = add(container, email="eva@example.com")
+        browser.cookies["__Host-session"] = sessions.start(container.database, eva.id, now=clock(), how=by_openid)
+        assert browser.ask("GET", "/users").status_code == 200

@@ -1,0 +1,70 @@
+"""Before secrets, users and the addresses of webhooks change, people prove again who they are.
+
+What they posted waits in the page that asks, encrypted: nothing typed is lost, and no secret stands in a page.
+"""
+
+from urllib.parse import quote, urlsplit
+
+from fastapi import Request, Response, status
+from starlette.datastructures import FormData
+
+from i18n.messages import msg
+from models.users import sessions, sign_in
+from models.users.throttle import TooManySignInsError
+from web.dependencies import sealed, text
+from web.pages.sign_in import TOO_MANY, WRONG_CODE, local_url
+from web.security.auth import UserContext
+from web.security.proxy import client_address
+
+PROOF = "proof"
+"""The field with the password or code, of a name that no other form uses."""
+
+WRONG_PASSWORD = msg("The password is not right.")
+
+
+class ConfirmationNeededError(Exception):
+    """Somebody is to prove who they are before what they ask for is done; nothing was changed."""
+
+    def __init__(self, context: UserContext, form: FormData, message: str = "") -> None:
+        super().__init__(message)
+        self.context, self.form, self.message = context, form, message
+
+
+def confirm_identity(context: UserContext, form: FormData) -> None:
+    """Let those go on who have lately proved who they are, or do so in this form.
+
+    Raises ConfirmationNeededError for all others.
+    """
+    if context.session.is_confirmed(context.now):
+        return
+    proof = text(form, PROOF)
+    if not proof or context.session.by_openid:
+        raise ConfirmationNeededError(context, form)
+    user, address = context.current_user, client_address(context.request)
+    database, vault, now = context.database, context.container.vault, context.now
+    try:
+        if user.has_factor:
+            sign_in.by_code(database, vault, user, proof, address=address, now=now)
+        else:
+            sign_in.by_password(database, user.email, proof, address=address, now=now)
+    except sign_in.SignInRefusedError:
+        raise ConfirmationNeededError(context, form, WRONG_CODE if user.has_factor else WRONG_PASSWORD) from None
+    except TooManySignInsError:
+        raise ConfirmationNeededError(context, form, TOO_MANY) from None
+    sessions.confirm(database, context.session.id, now=now)
+
+
+async def ask_for_confirmation(request: Request, error: Exception) -> Response:
+    """Show the page that asks, and on which the form waits."""
+    assert isinstance(error, ConfirmationNeededError)  # noqa: S101 - it is what this is registered for
+    came_from = local_url(urlsplit(request.headers.get("Referer", "")).path)
+    return error.context.render(
+        "confirm-identity.html",
+        status=status.HTTP_403_FORBIDDEN,
+        action=request.url.path,
+        field_name=PROOF,
+        sealed=sealed(request, error.form, but=PROOF),
+        errors={PROOF: error.message} if error.message else {},
+        session=error.context.session,
+        organization=f"/sign-in/openid?fresh=yes&next={quote(came_from)}",
+    )

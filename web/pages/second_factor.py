@@ -1,0 +1,80 @@
+"""The own second factor: set up with an app, its recovery codes made anew, removed."""
+
+from collections.abc import Sequence
+
+import segno
+from cryptography.fernet import InvalidToken
+from fastapi import APIRouter, HTTPException, Response, status
+from fastapi.responses import RedirectResponse
+from markupsafe import Markup
+
+from i18n.messages import msg
+from models.users import second_factor
+from web.dependencies import Form, text
+from web.pages.confirmation import confirm_identity
+from web.pages.sign_in import requested_url
+from web.security.auth import SET_UP_FACTOR, Reader, UserContext
+
+router = APIRouter(prefix=SET_UP_FACTOR)
+
+DONE = {"removed": msg("You sign in with the password alone from now on.")}
+WRONG_CODE = msg("The app does not show this code now. Is the phone's clock right?")
+
+
+@router.get("")
+def show(context: Reader, done: str = "") -> Response:
+    return _page(context, second_factor.offer(context.container.vault, context.current_user), done=done)
+
+
+@router.post("")
+def set_up(context: Reader, form: Form) -> Response:
+    """Take the code that shows that the app knows the secret, and show the recovery codes: now or never."""
+    container, offered = context.container, text(form, "offered")
+    if not context.current_user.has_password:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    confirm_identity(context, form)
+    try:
+        codes = second_factor.set_up(
+            context.database, container.vault, context.current_user, offered, text(form, "code"), now=context.now
+        )
+    except second_factor.WrongCodeError:
+        return _page(context, offered, error=WRONG_CODE)
+    except InvalidToken:
+        raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
+    return _show_codes(context, codes)
+
+
+@router.post("/recovery-codes")
+def make_recovery_codes(context: Reader, form: Form) -> Response:
+    confirm_identity(context, form)
+    if not context.current_user.has_factor:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    return _show_codes(
+        context, second_factor.new_recovery_codes(context.database, context.current_user, now=context.now)
+    )
+
+
+@router.post("/remove")
+def remove(context: Reader, form: Form) -> Response:
+    confirm_identity(context, form)
+    second_factor.remove(context.database, context.current_user, now=context.now)
+    return RedirectResponse(f"{SET_UP_FACTOR}?done=removed", status.HTTP_303_SEE_OTHER)
+
+
+def _page(context: UserContext, offered: str, *, done: str = "", error: str = "") -> Response:
+    user = context.current_user
+    key, address = second_factor.app_key(context.container.vault, user, offered)
+    return context.render(
+        "second-factor.html",
+        status=status.HTTP_422_UNPROCESSABLE_CONTENT if error else status.HTTP_200_OK,
+        offered=offered,
+        key=" ".join(key[at : at + 4] for at in range(0, len(key), 4)),
+        picture=Markup(segno.make(address, micro=False).svg_inline(scale=4, dark="#000", light="#fff")),  # noqa: S704 - drawn here
+        codes_left=second_factor.recovery_codes_left(context.database, user.id),
+        errors={"code": error} if error else {},
+        done=DONE.get(done),
+    )
+
+
+def _show_codes(context: UserContext, codes: Sequence[str]) -> Response:
+    return context.render("recovery-codes.html", codes=codes, next=requested_url(context.request))
