@@ -6,8 +6,8 @@ from models.admin import dashboard, job_actions
 from models.admin.job_filter import JobFilter
 from models.connections import alert_outbox
 from models.connections.alert_outbox import AlertType
-from models.enums import EntityType, JobState, Outcome, Scope
-from models.inbox import due
+from models.enums import EntityType, JobState, Lane, Outcome, Scope
+from models.inbox import due, leases
 from models.inbox.circuit_breaker import FAILURE_THRESHOLD, MAX_DELAY, RATE_LIMIT_ALERT_AFTER
 from models.inbox.enqueue import enqueue
 from sync.engine.backoff import UNAVAILABLE
@@ -197,6 +197,18 @@ def test_a_lane_whose_only_record_always_fails_does_not_keep_the_others_from_pro
     world.later(minutes=5)
     world.run()
     assert len(world.erp.vouchers) == 3
+
+
+def test_a_lane_that_a_worker_has_does_not_keep_the_others_from_probing(world: World) -> None:
+    world.receive(EntityType.CUSTOMER, "9", "10")
+    lane, hour = Lane(world.connection.id, EntityType.CUSTOMER), timedelta(hours=1)
+    assert leases.acquire(world.database, lane, limit=1, now=world.now, until=world.now + hour)
+    world.receive(EntityType.INVOICE, "1")
+    fail(world)
+    world.erp.fails_before["post"] = []
+    world.later(minutes=5)
+    world.run()
+    assert len(world.erp.vouchers) == 1
 
 
 def test_a_probe_that_shows_nothing_is_not_repeated_before_it_is_due(world: World) -> None:
