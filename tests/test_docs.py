@@ -51,9 +51,10 @@ def test_links_lead_somewhere() -> None:
     assert links == []
 
 
-def test_every_path_in_the_architecture_page_exists() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    paths = {name for name in re.findall(r"`([\w./-]+/[\w./-]*)`", page) if not name.startswith("/")}
+@pytest.mark.parametrize("name", ["architecture.md", "threat-model.md"])
+def test_every_path_in_a_page_that_leads_through_the_code_exists(name: str) -> None:
+    page = (ROOT / "docs" / name).read_text()
+    paths = {path for path in re.findall(r"`([\w./-]+/[\w./-]*)`", page) if not path.startswith("/")}
     assert len(paths) > 30
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
 
