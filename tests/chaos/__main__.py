@@ -1,10 +1,12 @@
 """``make chaos``: days full of troubles, one for each seed, and a report of what became of the books."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 
 import click
+import structlog
 
 from local.processes import ROOT, end_on_signals
 from tests.chaos.play import Chaos, Played, play
@@ -20,6 +22,7 @@ FOLDER = ROOT / "var" / "chaos"
 def main(seed: int, seeds: int, mistakes: tuple[str, ...]) -> None:
     """Play chaotic days, and fail unless nothing was lost, duplicated, wrong, stuck or unmailed on any of them."""
     end_on_signals()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     FOLDER.mkdir(parents=True, exist_ok=True)
     days: list[Played] = []
     for each in range(seed, seed + seeds):
