@@ -1,4 +1,4 @@
-"""What is filled in on 24SevenOffice's own pages, with the meaning of each voucher field in :mod:`.paperwork`."""
+"""What is filled in on 24SevenOffice's own pages; :mod:`.voucher_admin` has the meaning of a voucher's fields."""
 
 import datetime as dt
 from decimal import Decimal
@@ -54,7 +54,7 @@ class NewVoucher(BaseModel):
 
     lines: list[NewLine]
     date: dt.date
-    type: int = 4
+    type: int = 14
     number: int | None = None
     due: dt.date | None = None
     invoice: str = ""

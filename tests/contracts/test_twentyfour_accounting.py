@@ -72,9 +72,9 @@ def test_a_client_id_that_the_field_cannot_hold_is_for_a_person(stranger: Strang
 
 
 def test_one_refused_customer_does_not_hold_up_the_others(stranger: Stranger) -> None:
-    answers = stranger.gateway().save_companies([replace(NORDLYS, number=55), replace(NORDLYS, moment_id="2")])
+    answers = stranger.gateway().save_companies([replace(NORDLYS, name=""), replace(NORDLYS, moment_id="2")])
     assert isinstance(answers[0], RejectedError)
-    assert "Company 55 does not exist." in answers[0].message
+    assert "Property Name is missing." in answers[0].message
     assert answers[1] == 10001
 
 
