@@ -25,6 +25,7 @@ class NewProject(BaseModel):
     name: str
     number: int
     customer_number: int | None = None
+    closed: bool = False
 
 
 class NewLine(BaseModel):
