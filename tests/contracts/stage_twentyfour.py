@@ -88,12 +88,24 @@ VOUCHER = Voucher(
     comment="Moment: Invoice 1 https://moment.example/invoices/106939080",
 )
 SCAN = b"%PDF-1.7 F-77"
+SEEN = [{"Key": "CustomerName", "Value": "Byggmakker AS"}, {"Key": "InvoiceNo", "Value": "F-77"}]
 DOCUMENT = VoucherFile(
     id="1",
     type="pdf",
     supplier="Byggmakker AS",
     invoice_number="F-77",
-    handle={"Id": 1, "Type": "Pdf", "StampNo": 501},
+    handle={
+        "Id": 1,
+        "Type": "Pdf",
+        "StampNo": 501,
+        "StampMeta": {"KeyValuePair": SEEN},
+        "FrameInfo": {
+            "ImageFrameInfo": [
+                {"Id": 1, "Uri": None, "StampNo": 501, "MetaData": {"KeyValuePair": SEEN}, "Status": 0}
+            ]
+        },
+        "ContactId": None,
+    },
 )
 
 
@@ -184,7 +196,7 @@ SCENES = {
 def furnish(stranger: Stranger) -> None:
     """Enter what the scenes find there: the voucher of a supplier, with its document."""
     suppliers.add_supplier(stranger)
-    seen = {"CustomerName": "Byggmakker AS", "InvoiceNo": "F-77"}
+    seen = {pair["Key"]: pair["Value"] for pair in SEEN}
     suppliers.enter(stranger, files=[suppliers.scanned(SCAN, meta=seen)])
 
 

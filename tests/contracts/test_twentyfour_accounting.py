@@ -21,8 +21,10 @@ def test_customers_and_projects_stand_in_the_ledger_as_they_were_sent(stranger: 
     erp.save_project(KULTURHUSET)
     company, consumer = stranger.records("customers")
     assert (company["type"], consumer["type"]) == ("Business", "Consumer")
-    assert company["emails"] == {"Primary": "post@nordlys.example", "Invoice": "faktura@nordlys.example"}
-    assert (company["country"], company["phones"]) == ("NO", {"Primary": "77 00 00 00"})
+    assert company["emails"] == {"Work": "post@nordlys.example", "Invoice": "faktura@nordlys.example"}
+    assert consumer["emails"] == {"Primary": "post@nordlys.example", "Invoice": "faktura@nordlys.example"}
+    assert (company["country"], company["phones"]) == ("NO", {"Work": "77 00 00 00"})
+    assert consumer["phones"] == {"Primary": "77 00 00 00"}
     post = {"Street": "Storgata 1", "PostalCode": "9008", "PostalArea": "Tromsø", "Country": "NO"}
     assert company["addresses"] == {"Post": post}
     [project] = stranger.records("projects")
