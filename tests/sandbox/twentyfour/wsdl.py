@@ -38,6 +38,14 @@ class Wsdl:
             yield child, declaration
             yield from self.walk(child, declaration.get("type", "").partition(":")[2])
 
+    def paths(self, name: str, type_: str = "") -> Iterator[str]:
+        """Give the path of each part that a message may have."""
+        for part, declaration in self._types.get(type_ or name, {}).items():
+            if declaration.get("name") != name or type_:
+                yield f"{name}/{part}"
+                inside = self.paths(part, declaration.get("type", "").partition(":")[2] or "none")
+                yield from (f"{name}/{path}" for path in inside)
+
     def defaults_in(self, message: etree._Element) -> list[str]:
         """Name the parts of a message that .NET would leave out, as they are equal to their default."""
         return [
