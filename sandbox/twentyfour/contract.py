@@ -216,7 +216,7 @@ class Contract:
         if field.default is not None and value in {None, field.default}:
             return
         tag = self._tag(field)
-        if value is None and field.nillable:
+        if value is None and field.nillable and not field.optional:
             etree.SubElement(parent, tag, {NIL: "true"})
         elif value is not None and field.type in self._types:
             self._write_type(etree.SubElement(parent, tag), field.type, value)

@@ -1,7 +1,7 @@
 """Answers as .NET may write them too: what the sandbox does not write, and our client must read all the same.
 
-The sandbox leaves out what is equal to its default, as .NET does. Beyond that a service of .NET may leave out what is
-nil or an empty list, write a day at the offset of its zone, and an instant with seven digits of a second.
+The sandbox leaves out what is equal to its default, as .NET does. Beyond that a service of .NET may leave out an empty
+list, write a day at the offset of its zone, and an instant with seven digits of a second.
 """
 
 import re
@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.sandbox.twentyfour.wsdl import Wsdl
 
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
-XSI = "http://www.w3.org/2001/XMLSchema-instance"
-NAMESPACES = {"soap": SOAP[1:-1], "xsi": XSI, "xsd": "http://www.w3.org/2001/XMLSchema"}
+XSD = "http://www.w3.org/2001/XMLSchema"
+NAMESPACES = {"soap": SOAP[1:-1], "xsi": f"{XSD}-instance", "xsd": XSD}
 OSLO = ZoneInfo("Europe/Oslo")
 
 
@@ -63,10 +63,7 @@ def rewrite(answer: bytes, wsdls: list[Wsdl]) -> bytes:
 def _rewrite(part: etree._Element, declaration: etree._Element) -> None:
     parent = part.getparent()
     assert parent is not None
-    bare = part.get(f"{{{XSI}}}nil") == "true" or (
-        not len(part) and not part.text and declaration.get("type", "").startswith("tns:ArrayOf")
-    )
-    if bare and declaration.get("minOccurs") == "0":
+    if not len(part) and declaration.get("type", "").startswith("tns:ArrayOf"):
         parent.remove(part)
     elif declaration.get("type") == "xsd:dateTime":
         part.text = _moment(part.text or "")

@@ -45,12 +45,12 @@ def test_a_call_that_is_not_valid_gets_a_fault() -> None:
     assert "Not what the WSDL asks for" in answer.text
 
 
-def test_an_answer_is_rewritten_without_nils_with_offsets_and_seven_digits() -> None:
+def test_an_answer_is_rewritten_with_offsets_and_seven_digits_and_no_empty_list() -> None:
     project = (
-        f'<GetProjectListResponse {NAMESPACE} xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"<GetProjectListResponse {NAMESPACE}>"
         "<GetProjectListResult><Project><Id>1</Id><NameDisplay>Plain</NameDisplay>"
         "<DateChanged>2026-03-04T10:11:12.5</DateChanged><DateStart>2026-07-01T00:00:00</DateStart>"
-        '<DepartmentId xsi:nil="true"/><TimeReg>WorkType</TimeReg><Participants/></Project></GetProjectListResult>'
+        "<TimeReg>WorkType</TimeReg><Participants/></Project></GetProjectListResult>"
         "</GetProjectListResponse>"
     )
     rewritten = etree.fromstring(rewrite(b"<?xml version='1.0'?>" + SOAP.format(project).encode(), DESCRIBED))
