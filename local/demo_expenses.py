@@ -12,7 +12,7 @@ from i18n.formatting import OSLO
 from local import demo_company
 from local.demo_user import DemoUser, Record, eventually, expect
 
-INVOICE, CREDIT_NOTE = 4, 5
+INVOICE, CREDIT_NOTE = 14, 15
 INCOMING_VAT, SUPPLIERS = 2711, 2400
 INTERNAL = 77
 """A project that is in 24SevenOffice only."""

@@ -167,7 +167,7 @@ class Erp(SupplierVouchers, Protocol):
         """Read a project as it is at this moment."""
 
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
-        """Read those of the projects with these numbers that there are, in one call at the most.
+        """Read those of the projects with these numbers that there are, closed ones too, in two calls at the most.
 
         One whose number was free a minute ago may be left out.
         """

@@ -174,12 +174,16 @@ class ProjectDraft:
 
 @dataclass(frozen=True, slots=True)
 class ExistingProject:
-    """A project as 24SevenOffice holds it; ``client_id`` is what stands in the field for that."""
+    """A project as 24SevenOffice holds it; ``client_id`` is what stands in the field for that.
+
+    Of one that is ``closed`` a list tells number and name only.
+    """
 
     number: int
     name: str
     customer_number: int | None = None
     client_id: str = ""
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

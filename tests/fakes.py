@@ -186,6 +186,7 @@ class FakeErp(FakeSupplierVouchers):
         self.details: dict[int, list[CustomerDetails | None]] = {}
         self.emails: dict[int, tuple[str, ...]] = {}
         self.projects: dict[int, ProjectDraft] = {}
+        self.closed_projects: set[int] = set()
         self.own_project_numbers: list[int] = []
         self.forgotten: list[SetupPart] = []
         self.client_id = ""
@@ -252,8 +253,13 @@ class FakeErp(FakeSupplierVouchers):
 
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         with self.call("existing_projects"):
-            found = ((self.projects[n], self.client_ids.get(n, "")) for n in numbers if n in self.projects)
-            return [ExistingProject(each.number, each.name, each.customer_number, held) for each, held in found]
+            return [self._existing_project(number) for number in numbers if number in self.projects]
+
+    def _existing_project(self, number: int) -> ExistingProject:
+        project = self.projects[number]
+        if number in self.closed_projects:
+            return ExistingProject(number, project.name, closed=True)
+        return ExistingProject(number, project.name, project.customer_number, self.client_ids.get(number, ""))
 
     def tax_codes(self) -> Mapping[int, str]:
         return self.chart

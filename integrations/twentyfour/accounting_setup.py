@@ -119,7 +119,8 @@ class AccountingSetup(CachedReader):
     def outgoing_invoice(self) -> VoucherType:
         """Return the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none."""
         types = self._session.call("Account", "GetTypeList") or []
-        found = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
+        named = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
+        found = [each for each in named if each.TypeNo > 0]  # the others are the system's own
         if not found:
             raise MisconfiguredError(
                 msg("24SevenOffice has no voucher type for outgoing invoices."),

@@ -7,6 +7,8 @@ from hashlib import md5
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
+from zeep.helpers import serialize_object
+
 from i18n.messages import msg
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.session import Session
@@ -136,7 +138,7 @@ def _file(file: SoapValue) -> VoucherFile:
         type=file.Type.lower(),
         supplier=seen.get("CustomerName", ""),
         invoice_number=seen.get("InvoiceNo", ""),
-        handle={"Id": file.Id, "Type": file.Type, "StampNo": file.StampNo},
+        handle=serialize_object(file, dict),  # to be handed back as it came
     )
 
 

@@ -89,6 +89,7 @@ class SoapClient:
         self._services: dict[str, _Service] = {}
         self._loading = threading.Lock()
         self._session = requests.Session()
+        self._session.headers["User-Agent"] = "moment-24sevenoffice"
         # Sessions of 24SevenOffice belong to a login, so no cookie may stay on what all connections share.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):

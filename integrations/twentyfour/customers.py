@@ -136,7 +136,7 @@ class CustomerIndex(CachedReader):
         return fresh
 
     def _pages(self, since: Mapping[str, datetime]) -> Iterator[SoapValue]:
-        """Read page after page; what number the first one has is for 24SevenOffice to say."""
+        """Read page after page: the first is 1, and each says its own number."""
         page = self._page(since)
         if page.TotalPages > MAX_PAGES:
             raise AnswerTooLargeError(
@@ -154,7 +154,8 @@ class CustomerIndex(CachedReader):
             yield page
 
     def _page(self, parameters: Mapping[str, datetime | int]) -> SoapValue:
-        wanted = {"Active": None, **parameters}  # neither only those in use nor only the others (assumption S30)
+        # Neither only those in use nor only the others (assumption S30).
+        wanted = {"Page": 1, "Active": None, **parameters}
         return self._session.call("Company", "GetCompanySyncList", syncSearchParameters=wanted)
 
 
@@ -172,7 +173,7 @@ def _changed(item: SoapValue) -> datetime | None:
 
 
 def _company(draft: CompanyDraft) -> dict[str, Any]:
-    emails = {"Primary": draft.email, "Invoice": draft.invoice_email}
+    emails = {_main_use(draft): draft.email, "Invoice": draft.invoice_email}
     return {
         "Id": draft.number,
         "ExternalId": draft.moment_id,
@@ -180,16 +181,21 @@ def _company(draft: CompanyDraft) -> dict[str, Any]:
         "Name": draft.name[:MAX_NAME_LENGTH],
         "EmailAddresses": {use: {"Value": address} for use, address in emails.items() if address} or None,
         "Type": "Business" if draft.is_company else "Consumer",
-        **(_details(draft.details) if draft.details else {}),
+        **(_details(draft.details, phone_use=_main_use(draft)) if draft.details else {}),
     }
 
 
-def _details(details: CustomerDetails) -> dict[str, Any]:
+def _main_use(draft: CompanyDraft) -> str:
+    """Return under what e-mail and phone are shown: “Primary” is not in use for businesses (assumption S44)."""
+    return "Work" if draft.is_company else "Primary"
+
+
+def _details(details: CustomerDetails, *, phone_use: str) -> dict[str, Any]:
     """Put what there is; of several addresses for one use the first."""
     addresses = {each.use.capitalize(): _address(each) for each in reversed(details.addresses)}
     return {
         "Addresses": addresses or None,
-        "PhoneNumbers": {"Primary": {"Value": details.phone}} if details.phone else None,
+        "PhoneNumbers": {phone_use: {"Value": details.phone}} if details.phone else None,
         "Country": details.country or None,
     }
 
@@ -248,6 +254,6 @@ def _search(
 
 def _emails(addresses: SoapValue) -> tuple[str, ...]:
     """Return each e-mail address once, whatever it is for."""
-    uses = ("Primary", "Invoice", "Work", "Home", "Alternative")
+    uses = ("Work", "Primary", "Invoice", "Home", "Alternative")
     given = [getattr(addresses, use) for use in uses] if addresses else []
     return tuple(dict.fromkeys(each.Value for each in given if each and each.Value))

@@ -59,6 +59,13 @@ QUARANTINE = (
 
 RULES = (
     Rule(
+        r"^company \S*\.(DataBaseServer|Sql)Exception",  # an Id beside it tells that the row may be there
+        UnavailableError,
+        error_code="system_error",
+        message=msg("24SevenOffice has a technical problem"),
+        open=True,
+    ),
+    Rule(
         r"^company ",
         RejectedError,
         error_code="refused",

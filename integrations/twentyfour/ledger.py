@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
 from integrations.shared_cache import SharedCache
+from integrations.twentyfour import error_mapping
 from integrations.twentyfour.accounting_setup import AccountingSetup
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of, without_zone
@@ -109,6 +110,9 @@ class LedgerGateway:
 
 
 def _ledger_line(line: SoapValue) -> LedgerLine:
+    """Read a line. Raises UnavailableError where it has no amount, which is not the same as nothing."""
+    if line.Amount is None:
+        raise error_mapping.error_of("unreadable: a line of the ledger without an amount", saves=False)
     customer_number, customer_name = _dimension(line, "Customer")
     project_number, _ = _dimension(line, "Project")
     department, _ = _dimension(line, "Department")

@@ -20,7 +20,10 @@ UNSET = (None, "", 0, -(2**31))
 """What .NET says of a field that holds nothing."""
 
 CACHE_SECONDS = 60
-"""How long a number that was free is taken to be so; who enters projects in both systems seldom is that fast."""
+"""How long a number that was free is taken to be so, and a project that was open not to be closed.
+
+Who enters projects in both systems seldom is that fast.
+"""
 
 BLOCK, MAX_NUMBERS = 100, 1000
 """Neighbours share all digits but two, or but three where one project follows the other, as on a first day.
@@ -69,10 +72,11 @@ class ProjectNumbers(CachedReader):
     def __init__(self, session: Session, *, field: ClientIdField) -> None:
         super().__init__(session)
         self._free: TTLCache[int, bool] = TTLCache(100 * MAX_NUMBERS, ttl=CACHE_SECONDS)
+        self._closed: TTLCache[str, Sequence[ExistingProject]] = TTLCache(1, ttl=CACHE_SECONDS)
         self._field = field
 
     def existing(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
-        """Read those of the projects with these numbers that there are (GetProjectList, assumption S31)."""
+        """Read those of the projects with these numbers that there are, open or closed (assumption S31)."""
         with self._reading:
             unknown = {number for number in numbers if number not in self._free}
             if not unknown:
@@ -89,16 +93,27 @@ class ProjectNumbers(CachedReader):
             self._free.pop(number, None)
 
     def _read(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
+        """Read the open ones with these numbers (GetProjectList), then all that are closed."""
         search = {"ProjectIds": {"int": sorted(numbers)}}
-        return [
+        found = [
             ExistingProject(
                 number=found.Id,
-                name=found.RawName or found.Name or "",
+                name=found.Name or "",
                 customer_number=found.CustomerId or None,
                 client_id=_held_client_id(found, self._field),
             )
             for found in self._session.call("Project", "GetProjectList", Ps=search) or []
         ]
+        return [*found, *self._read_closed(besides={each.number for each in found})]
+
+    def _read_closed(self, *, besides: Collection[int]) -> Sequence[ExistingProject]:
+        """Read number and name of the projects that are closed (GetDeactivatedProjectNameList)."""
+        closed = self._closed.get("closed")
+        if closed is None:
+            answer = self._session.call("Project", "GetDeactivatedProjectNameList") or []
+            closed = [ExistingProject(each.Id, each.Name or "", closed=True) for each in answer if each.Id]
+            self._closed["closed"] = closed
+        return [each for each in closed if each.number not in besides]
 
 
 def _with_neighbours(numbers: set[int], *, far: bool) -> set[int]:

@@ -29,8 +29,8 @@ ERROR_CODES = frozenset({"which_customer", "project_taken"})
 class Candidate:
     """A record of 24SevenOffice that may be meant; ``email`` may be several. A project has a customer's number.
 
-    ``note`` says what speaks against it: supplier, inactive or taken (by another record of Moment); or what a flow
-    has to keep in mind until a person has acted.
+    ``note`` says what speaks against it: supplier, inactive, closed or taken (by another record of Moment); or
+    what a flow has to keep in mind until a person has acted.
     """
 
     number: str

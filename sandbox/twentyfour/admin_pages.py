@@ -23,7 +23,7 @@ from sandbox.twentyfour.forms import (
 )
 from sandbox.twentyfour.limits import Allowance
 from sandbox.twentyfour.sessions import SessionTimeout
-from sandbox.twentyfour.state import Year
+from sandbox.twentyfour.state import Fields, Year
 
 TEMPLATES = Jinja2Templates(Path(__file__).parents[1] / "templates")
 
@@ -63,12 +63,13 @@ async def add_customer(client_id: int, new: NewCustomer, state: TheState, now: N
     """Enter a customer or supplier by hand."""
     client = found(state.clients, client_id)
     number = new.number or client.new_customer()
+    use = "Primary" if new.type == "Consumer" else "Work"
     client.customers[number] = {
         "Id": number,
         "Name": new.name,
         "Type": new.type,
         "OrganizationNumber": new.organization_number,
-        "EmailAddresses": {"Primary": {"Value": new.email}} if new.email else {},
+        "EmailAddresses": {use: {"Value": new.email}} if new.email else {},
         "ExternalId": new.external_id,
         "Active": new.active,
         "DateCreated": now,
@@ -80,7 +81,8 @@ async def add_customer(client_id: int, new: NewCustomer, state: TheState, now: N
 @router.post("/books/{client_id}/projects", status_code=201)
 async def add_project(client_id: int, new: NewProject, state: TheState, now: Now) -> dict[str, int]:
     """Enter a project by hand."""
-    fields = {"Id": new.number, "Name": new.name, "NameDisplay": "Plain", "TimeReg": "WorkType"}
+    fields: Fields = {"Id": new.number, "Name": new.name, "NameDisplay": "Plain", "TimeReg": "WorkType"}
+    fields["Closed"] = new.closed
     if new.customer_number is not None:
         fields["CustomerId"] = new.customer_number
     found(state.clients, client_id).projects[new.number] = fields | {"DateRegistered": now, "DateChanged": now}

@@ -38,9 +38,13 @@ def create_app(state: State, *, wsdl: Path, faults: Faults, clock: Callable[[], 
     async def call(request: Request) -> Response:
         return server.answer(request, await request.body())
 
+    async def describe(request: Request) -> Response:
+        return server.describe(request)
+
     app = FastAPI(title="24SevenOffice", openapi_url=None)
     for path in PATHS:
         app.add_route(path, call, methods=["POST"])
+        app.add_route(path, describe, methods=["GET"])
     app.state.data, app.state.server, app.state.clock = state, server, clock
     app.include_router(admin_pages.router)
     app.include_router(voucher_admin.router)

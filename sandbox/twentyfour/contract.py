@@ -1,12 +1,18 @@
-"""What the WSDL of a service says, put to use: requests are held against it, and answers are written by it."""
+"""What the WSDL of a service says, put to use as .NET does: requests are read and answers written by it.
 
+.NET's serializer is lenient where a schema is not. It takes elements in any order, the first of two, skips those
+that it does not know, and has a value for each that is missing. What it cannot hold, it refuses. An element that
+is equal to its default it does not write.
+"""
+
+import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from uuid import UUID
 
 from lxml import etree
 
@@ -24,43 +30,97 @@ UNSET: dict[str, Value] = {
     "decimal": Decimal(-79228162514264337593543950335),
     "dateTime": datetime.fromisoformat("0001-01-01T00:00:00"),
     "date": date(1, 1, 1),
-    "guid": "00000000-0000-0000-0000-000000000000",
+    "guid": str(UUID(int=0)),
 }
-"""The values that .NET has where there is none: so they are sent, and so they are understood."""
+"""The values that 24SevenOffice has where there is none: so they are sent, and so they are understood."""
+
+ZERO: dict[str, Value] = {
+    "int": 0,
+    "short": 0,
+    "long": 0,
+    "unsignedByte": 0,
+    "decimal": Decimal(),
+    "boolean": False,
+    "dateTime": UNSET["dateTime"],
+    "guid": UNSET["guid"],
+}
+"""The values that .NET has where a request leaves out what must be there."""
+
+
+class InvalidRequestError(Exception):
+    """The request holds what .NET cannot read."""
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]+", text):
+            raise ValueError(MISSHAPEN)
+        if not lowest <= int(text) <= highest:
+            raise ValueError("Value was either too large or too small.")
+        return int(text)
+
+    return read
 
 
 def _decimal(text: str) -> Decimal:
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", text):
+        raise ValueError(MISSHAPEN)
     value = Decimal(text)
     if abs(value) > -UNSET["decimal"]:
         raise ValueError("Value was either too large or too small for a Decimal.")
     return value
 
 
+def _truth(text: str) -> bool:
+    if text not in TRUTHS:
+        raise ValueError(f"The string '{text}' is not a valid Boolean value.")
+    return TRUTHS[text]
+
+
+def _moment(text: str) -> datetime:
+    """Read a date with a time, or a day, which is its midnight."""
+    if not re.fullmatch(MOMENT, text):
+        raise ValueError(f"The string '{text}' is not a valid AllXsd value.")
+    return datetime.fromisoformat(text)
+
+
+def _guid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError("Guid should contain 32 digits with 4 dashes.") from None
+
+
+MISSHAPEN = "Input string was not in a correct format."
+TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,7})?)?(Z|[+-]\d\d:\d\d)?",
+    re.ASCII,
+)
 READERS: dict[str, Callable[[str], Value]] = {
-    "int": int,
-    "short": int,
-    "long": int,
-    "unsignedByte": int,
+    "int": _whole(-(2**31), 2**31 - 1),
+    "short": _whole(-(2**15), 2**15 - 1),
+    "long": _whole(-(2**63), 2**63 - 1),
+    "unsignedByte": _whole(0, 255),
     "decimal": _decimal,
-    "boolean": lambda text: text in {"true", "1"},
-    "dateTime": datetime.fromisoformat,
+    "boolean": _truth,
+    "dateTime": _moment,
+    "date": lambda text: _moment(text).date(),
+    "guid": _guid,
 }
-"""How a value in a request is read by its type; every other type is text."""
-
-
-class InvalidRequestError(Exception):
-    """The request is not what the contract says."""
+"""How a value is read by its type; every other type is text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One element in a sequence."""
+    """One element in a sequence; ``default`` is what is not written."""
 
     name: str
     type: str
     optional: bool
     nillable: bool
     many: bool
+    default: Value
 
 
 class Contract:
@@ -71,64 +131,78 @@ class Contract:
 
     def __init__(self, path: Path) -> None:
         root = etree.parse(path).getroot()
-        schemas = list(root.iter(f"{XSD}schema"))
         self.namespace = root.get("targetNamespace", "")
         self.actions = dict(_actions(root))
-        self._schema = _validator(schemas)
+        named = [node for schema in root.iter(f"{XSD}schema") for node in schema]
+        self._choices = {
+            node.get("name", ""): [choice.get("value", "") for choice in node.iter(f"{XSD}enumeration")]
+            for node in named
+            if node.find(f".//{XSD}enumeration") is not None
+        }
         self._types = {
             node.get("name", ""): [
                 _field(element) for element in node.iter(f"{XSD}element") if element is not node
             ]
-            for schema in schemas
-            for node in schema
+            for node in named
             if node.tag in {f"{XSD}element", f"{XSD}complexType"}
         }
 
     def read(self, name: str, element: etree._Element) -> Fields:
-        """Read the request ``name``; what is unset is left out.
+        """Read the request ``name``; what is unset is left out. Another element is a request without arguments.
 
         Raises:
-            InvalidRequestError: it is another element, or the vendor's schema would refuse it.
+            InvalidRequestError: .NET cannot hold a value in it.
         """
-        if element.tag != f"{{{self.namespace}}}{name}":
-            raise InvalidRequestError(
-                f"({element.sourceline}, 1). ---> Instance validation error: {name} was expected."
-            )
-        if not self._schema.validate(element):
-            error = self._schema.error_log[0]
-            raise InvalidRequestError(
-                f"({error.line}, {error.column}). ---> Instance validation error: {error.message}"
-            )
-        fields: Fields = self._read_type(element, name)
+        expected = f"{{{self.namespace}}}{name}"
+        fields: Fields = self._read_type(element if element.tag == expected else etree.Element(expected), name)
         return fields
 
     def _read_type(self, element: etree._Element, name: str) -> Value:
-        fields = {field.name: field for field in self._types[name]}
-        values = [
-            (field, self._read_value(child, field))
-            for child in element.iterchildren(tag=etree.Element)
-            if (field := fields[etree.QName(child).localname])
-        ]
-        if any(field.many for field in fields.values()):
-            return [value for _, value in values if value is not None]
-        return {field.name: value for field, value in values if value is not None}
+        fields = self._types[name]
+        children: dict[str, list[etree._Element]] = {}
+        for child in element.iterchildren(tag=etree.Element):
+            children.setdefault(str(child.tag), []).append(child)
+        for field in fields:
+            if field.many:
+                found = children.get(self._tag(field), [])
+                return [value for child in found if (value := self._read_value(child, field)) is not None]
+        read = {field.name: self._read_first(children.get(self._tag(field), ()), field) for field in fields}
+        return {field: value for field, value in read.items() if value is not None}
+
+    def _tag(self, field: Field) -> str:
+        return f"{{{self.namespace}}}{field.name}"
+
+    def _read_first(self, found: Sequence[etree._Element], field: Field) -> Value:
+        """Read the first of the elements for a field, and without any what .NET has there then."""
+        if found:
+            value = self._read_value(found[0], field)
+            return None if field.optional and value == UNSET.get(field.type) else value
+        if field.optional or field.nillable:
+            return None
+        return self._choices[field.type][0] if field.type in self._choices else ZERO.get(field.type)
 
     def _read_value(self, element: etree._Element, field: Field) -> Value:
-        if element.get(NIL) in {"true", "1"}:
+        """Read one element; what is equal to its default is None, as what is nil."""
+        empty = not len(element) and not element.text
+        is_nil = element.get(NIL) in {"true", "1"}
+        if (is_nil and field.nillable) or (empty and field.default is not None):
             return None
         if field.type in self._types:
             return self._read_type(element, field.type)
-        text = element.text or ""
         try:
-            value = READERS[field.type](text.strip()) if field.type in READERS else text
+            value = self._value(element.text or "", field)
         except ValueError as error:
-            raise InvalidRequestError(
-                f"({element.sourceline}, 1). ---> Instance validation error: {error}"
-            ) from error
-        return None if value == UNSET.get(field.type) else value
+            raise InvalidRequestError(f"({element.sourceline}, 1). ---> {error}") from error
+        return None if value == field.default else value
 
-    def write(self, name: str, value: Value) -> etree._Element:
-        """Write the element ``name`` of the contract, with .NET's placeholders where a value is unset."""
+    def _value(self, text: str, field: Field) -> Value:
+        choices = self._choices.get(field.type)
+        if choices and text not in choices:
+            raise ValueError(f"Instance validation error: '{text}' is not a valid value for {field.type}.")
+        return READERS[field.type](text.strip()) if field.type in READERS else text
+
+    def write(self, name: str, value: Mapping[str, Value]) -> etree._Element:
+        """Write the element ``name`` of the contract as .NET does, without what is equal to its default."""
         element = etree.Element(f"{{{self.namespace}}}{name}", nsmap={None: self.namespace, "xsi": NIL[1:-4]})
         self._write_type(element, name, value)
         return element
@@ -139,15 +213,17 @@ class Contract:
                 self._write_field(element, field, item)
 
     def _write_field(self, parent: etree._Element, field: Field, value: Value) -> None:
-        tag = f"{{{self.namespace}}}{field.name}"
-        if value is None and field.nillable:
+        if field.default is not None and value in {None, field.default}:
+            return
+        tag = self._tag(field)
+        if value is None and field.nillable and not field.optional:
             etree.SubElement(parent, tag, {NIL: "true"})
         elif value is not None and field.type in self._types:
             self._write_type(etree.SubElement(parent, tag), field.type, value)
-        elif value is not None or field.type in UNSET:
-            etree.SubElement(parent, tag).text = _text(UNSET[field.type] if value is None else value)
+        elif value is not None:
+            etree.SubElement(parent, tag).text = _text(value)
         elif not field.optional:
-            raise LookupError(f"{field.name} is required in the answer and has no value")
+            etree.SubElement(parent, tag).text = _text(UNSET[field.type])
 
 
 def _actions(root: etree._Element) -> Iterable[tuple[str, str]]:
@@ -158,34 +234,16 @@ def _actions(root: etree._Element) -> Iterable[tuple[str, str]]:
 
 
 def _field(element: etree._Element) -> Field:
+    kind = element.get("type", "").rpartition(":")[2]
+    default = element.get("default")
     return Field(
         name=element.get("name", ""),
-        type=element.get("type", "").rpartition(":")[2],
+        type=kind,
         optional=element.get("minOccurs") == "0",
         nillable=element.get("nillable") == "true",
         many=element.get("maxOccurs") == "unbounded",
+        default=READERS[kind](default) if default is not None and kind in READERS else default,
     )
-
-
-class _Inside(etree.Resolver):
-    """Finds the schemas that stand inside a WSDL, by their place in it."""
-
-    def __init__(self, schemas: list[etree._Element]) -> None:
-        self._schemas = [etree.tostring(schema) for schema in schemas]
-
-    def resolve(self, system_url: str | None, _public_id: str | None, context: Any) -> Any:  # noqa: ANN401 (lxml's own)
-        place = int((system_url or "").rpartition("/")[2])
-        return self.resolve_string(self._schemas[place], context)
-
-
-def _validator(schemas: list[etree._Element]) -> etree.XMLSchema:
-    parser = etree.XMLParser()
-    parser.resolvers.add(_Inside(schemas))
-    imports = "".join(
-        f'<xsd:import namespace="{schema.get("targetNamespace")}" schemaLocation="wsdl:///{place}"/>'
-        for place, schema in enumerate(schemas)
-    )
-    return etree.XMLSchema(etree.fromstring(f'<xsd:schema xmlns:xsd="{XSD[1:-1]}">{imports}</xsd:schema>', parser))
 
 
 def _text(value: Value) -> str:
@@ -196,8 +254,9 @@ def _text(value: Value) -> str:
             return f"{value:f}"
         case bytes():
             return b64encode(value).decode()
-        case datetime() if value.tzinfo:
-            return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+        case datetime():
+            moment = (value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).isoformat()
+            return moment.rstrip("0") if "." in moment else moment
         case date():
             return value.isoformat()
         case _:

@@ -1,23 +1,28 @@
 """The Company service: customers and suppliers, in one register."""
 
+import re
+
 from sandbox.twentyfour.dates import instant
 from sandbox.twentyfour.search import Tests, passes
 from sandbox.twentyfour.sessions import ServiceCall, needed
 from sandbox.twentyfour.soap import SoapFaultError
-from sandbox.twentyfour.state import Client, Fields
+from sandbox.twentyfour.state import Fields
 
 PAGE_SIZE = 1000
 MAX_LENGTHS = {"Name": 200, "OrganizationNumber": 20}
 
 
 def save_companies(call: ServiceCall, request: Fields) -> list[Fields]:
-    """Create or overwrite customers; one that is refused says why in its place and does not stop the others."""
+    """Create or overwrite customers; one that is refused says why in its place and does not stop the others.
+
+    A number that is free is taken for the customer that it comes with.
+    """
     return [_save(call, company) for company in needed(request, "companies")]
 
 
 def _save(call: ServiceCall, company: Fields) -> Fields:
     client = call.client
-    problem = _problem(client, company)
+    problem = _problem(company)
     if problem:
         return company | {"APIException": {"Type": "ArgumentException", "Message": problem}}
     number = company.get("Id") or client.new_customer()
@@ -27,7 +32,7 @@ def _save(call: ServiceCall, company: Fields) -> Fields:
     return client.customers[number]
 
 
-def _problem(client: Client, company: Fields) -> str:
+def _problem(company: Fields) -> str:
     if company.get("Type", "None") == "None":
         return "Property Type is missing."
     if not company.get("Name"):
@@ -37,18 +42,15 @@ def _problem(client: Client, company: Fields) -> str:
             return f"Property {name} is longer than {most} characters."
     if company.get("FirstName") and company["Type"] != "Consumer":
         return "Property FirstName is for consumers only."
-    unknown = "Id" in company and company["Id"] not in client.customers
-    if unknown and not company.get("ExplicitlySpecifyNewCompanyId"):
-        return f"Company {company['Id']} does not exist."
     return ""
 
 
 def get_companies(call: ServiceCall, request: Fields) -> list[Fields]:
-    """Find customers by every search parameter that is given, with only the properties that are named."""
+    """Find customers by every search parameter that is given; number and name come with what is asked for."""
     wanted = {name: value for name, value in needed(request, "searchParams").items() if value not in ("", [])}
     if not wanted:
         raise SoapFaultError("Please specify at least one search parameter")
-    names = request.get("returnProperties", [])
+    names = {"Id", "Name", *request.get("returnProperties", [])}
     return [
         {name: company[name] for name in names if name in company}
         for company in call.client.customers.values()
@@ -63,13 +65,19 @@ def _matches(company: Fields, wanted: Fields) -> bool:
         "ExternalId": lambda value: company.get("ExternalId") == value,
         "CompanyId": lambda value: company["Id"] == value,
         "CompanyIds": lambda value: company["Id"] in value,
-        "CompanyName": lambda value: value.lower() in company["Name"].lower(),
+        "CompanyName": lambda value: _fits(value, company["Name"]),
         "ChangedAfter": lambda value: company["DateChanged"] > instant(value),
         "CompanyEmail": lambda value: value in emails,
         "CompanyPhone": lambda value: value in phones,
         "OrganizationNumber": lambda value: company.get("OrganizationNumber") == value,
     }
     return passes(tests, wanted)
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Compare names, in which ``%`` stands for anything and case does not count."""
+    parts = ".*".join(map(re.escape, pattern.split("%")))
+    return re.fullmatch(parts, name, re.IGNORECASE | re.DOTALL) is not None
 
 
 def get_company_sync_list(call: ServiceCall, request: Fields) -> Fields:

@@ -1,4 +1,4 @@
-"""What is filled in on 24SevenOffice's own pages, with the meaning of each voucher field in :mod:`.paperwork`."""
+"""What is filled in on 24SevenOffice's own pages; :mod:`.voucher_admin` has the meaning of a voucher's fields."""
 
 import datetime as dt
 from decimal import Decimal
@@ -33,6 +33,7 @@ class NewProject(BaseModel):
     name: str
     number: int
     customer_number: int | None = None
+    closed: bool = False
 
 
 class NewLine(BaseModel):
@@ -62,7 +63,7 @@ class NewVoucher(BaseModel):
 
     lines: list[NewLine]
     date: dt.date
-    type: int = 4
+    type: int = 14
     number: int | None = None
     due: dt.date | None = None
     invoice: str = ""

@@ -94,6 +94,7 @@ SERVICES = (
             "SaveProject": projects.save_project,
             "GetSingleProject": projects.get_single_project,
             "GetProjectList": projects.get_project_list,
+            "GetDeactivatedProjectNameList": projects.get_deactivated_project_name_list,
         },
     ),
     Service("Client", "/Client/V001/ClientService.asmx", {"GetClientInformation": get_client_information}),

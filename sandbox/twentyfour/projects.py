@@ -28,15 +28,21 @@ def _check(call: ServiceCall, number: int, project: Fields) -> None:
 
 
 def get_single_project(call: ServiceCall, request: Fields) -> Fields | None:
-    """Read one project; the answer is empty where there is none with that number."""
+    """Read one project, closed or not; the answer is empty where there is none with that number."""
     project = call.client.projects.get(request["projectId"])
     return project and _shown(call, project)
 
 
 def get_project_list(call: ServiceCall, request: Fields) -> list[Fields]:
-    """Find projects by every search parameter that is given; without any, list them all."""
+    """Find open projects by every search parameter that is given; without any, list them all."""
     wanted = request.get("Ps", {})
-    return [_shown(call, project) for project in call.client.projects.values() if _matches(project, wanted)]
+    projects = call.client.projects.values()
+    return [_shown(call, each) for each in projects if not each.get("Closed") and _matches(each, wanted)]
+
+
+def get_deactivated_project_name_list(call: ServiceCall, _request: Fields) -> list[Fields]:
+    """List the projects that are closed; the contract has a number and a name for each."""
+    return [project for project in call.client.projects.values() if project.get("Closed")]
 
 
 def _matches(project: Fields, wanted: Fields) -> bool:

@@ -36,22 +36,23 @@ TAX_CODES = (
     ("52", "Utførsel, 0 %", "0", True, None),
 )
 
+# Numbers of series, TypeNo and TypeId have none in common, so that one is never taken for another.
 SERIES = (
-    (11, "Utgående faktura", 1),
-    (12, "Innbetaling", 20001),
-    (13, "Inngående faktura", 40001),
-    (14, "Utbetaling", 60001),
-    (15, "Diverse", 80001),
+    (1, "Utgående faktura", 1),
+    (2, "Innbetaling", 20001),
+    (3, "Inngående faktura", 40001),
+    (4, "Utbetaling", 60001),
+    (5, "Diverse", 80001),
 )
 
 TYPES = (
-    (101, 1, "Utgående faktura", 11, "InvoiceCustomer"),
-    (102, 2, "Utgående kreditnota", 11, "CreditnoteCustomer"),
-    (103, 3, "Innbetaling", 12, "Payment"),
-    (104, 4, "Inngående faktura", 13, "InvoiceSupplier"),
-    (105, 5, "Inngående kreditnota", 13, "CreditnoteSupplier"),
-    (106, 6, "Utbetaling", 14, "Disbursment"),
-    (107, 7, "Diverse", 15, "Miscellaneous"),
+    (101, 11, "Utgående faktura", 1, "InvoiceCustomer"),
+    (102, 12, "Utgående kreditnota", 1, "CreditnoteCustomer"),
+    (103, 13, "Innbetaling", 2, "Payment"),
+    (104, 14, "Inngående faktura", 3, "InvoiceSupplier"),
+    (105, 15, "Inngående kreditnota", 3, "CreditnoteSupplier"),
+    (106, 16, "Utbetaling", 4, "Disbursment"),
+    (107, 17, "Diverse", 5, "Miscellaneous"),
 )
 
 DEPARTMENTS = ((7, "Oslo"), (10, "Tromsø"))

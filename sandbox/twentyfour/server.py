@@ -1,5 +1,6 @@
 """Answers SOAP calls: limits, contract, session, operation, and the contract again, in this order."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -32,14 +33,22 @@ class SoapServer:
         self.limits = Limits()
         self._books = state
         self._clock = clock
-        self._services = {
-            service.path: (service, Contract(next(wsdl.glob(f"{service.name}*.wsdl")))) for service in SERVICES
-        }
+        paths = {service.path: next(wsdl.glob(f"{service.name}*.wsdl")) for service in SERVICES}
+        self._wsdls = {path: file.read_text() for path, file in paths.items()}
+        self._services = {service.path: (service, Contract(paths[service.path])) for service in SERVICES}
 
     def start_over(self) -> None:
         """Forget who is logged in and how often anybody has called."""
         self.sessions = Sessions()
         self.limits = Limits()
+
+    def describe(self, request: Request) -> Response:
+        """Give the WSDL of a service to whoever asks for it, with the address that it was asked at."""
+        if "wsdl" not in {name.lower() for name in request.query_params}:
+            return Response(status_code=405, headers={"Allow": "POST"})
+        service, _ = self._services[request.url.path]
+        text = re.sub(r"https://\w+\.invalid(?=/)", str(request.base_url).rstrip("/"), self._wsdls[service.path])
+        return Response(text, media_type="text/xml; charset=utf-8")
 
     def answer(self, request: Request, body: bytes) -> Response:
         """Answer one call, whatever comes of it."""
@@ -57,8 +66,8 @@ class SoapServer:
     def _perform(self, request: Request, body: bytes, now: datetime) -> Response:
         service, contract = self._services[request.url.path]
         version = soap.version_of(request.headers)
-        operation = _operation(contract, soap.action_of(request.headers))
         element = soap.unwrap(body, version=version)
+        operation = _operation(contract, soap.action_of(request.headers), element, version=version)
         fields = _read(contract, operation, element)
         call = self._visit(request, now, needs_session=service.needs_session)
         result = _played(request.state.fault, operation, lambda: service.operations[operation](call, fields))
@@ -86,7 +95,11 @@ def fault_response(request: Request, fault: SoapFaultError) -> Response:
     return Response(soap.wrap_fault(fault, version=version), 500, media_type=soap.MEDIA_TYPE[version])
 
 
-def _operation(contract: Contract, action: str) -> str:
+def _operation(contract: Contract, action: str, element: etree._Element, *, version: str) -> str:
+    """Tell the operation by the SOAPAction, without which SOAP 1.2 goes by the body."""
+    name = soap.name_of(element)
+    if version == "1.2" and not action and name in contract.actions.values():
+        return name
     if action not in contract.actions:
         raise SoapFaultError(
             f"Server did not recognize the value of HTTP Header SOAPAction: {action}.", code="Client"

@@ -26,10 +26,15 @@ def version_of(headers: Headers) -> str:
 
 
 def action_of(headers: Headers) -> str:
-    """Return the SOAPAction of a request, which in SOAP 1.2 is a parameter of the media type."""
+    """Return the SOAPAction of a request, in SOAP 1.2 a parameter of the media type that may be left out."""
     if version_of(headers) == "1.1":
         return headers.get("soapaction", "").strip('" ')
     return headers["content-type"].partition("action=")[2].partition(";")[0].strip('" ')
+
+
+def name_of(request: etree._Element) -> str:
+    """Return the name of a request in a body, which is its operation's."""
+    return etree.QName(request).localname
 
 
 def unwrap(body: bytes, *, version: str) -> etree._Element:
@@ -39,7 +44,9 @@ def unwrap(body: bytes, *, version: str) -> etree._Element:
         SoapFaultError: the body is no envelope with one request in it.
     """
     try:
-        root = etree.fromstring(body, etree.XMLParser(resolve_entities=False))
+        root = etree.fromstring(
+            body, etree.XMLParser(resolve_entities=False, remove_comments=True, remove_pis=True)
+        )
     except etree.XMLSyntaxError as error:
         raise SoapFaultError(f"There is an error in XML document. ---> {error}", code="Client") from error
     requests = root.findall(f"{{{ENVELOPE[version]}}}Body/*")

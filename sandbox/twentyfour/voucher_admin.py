@@ -2,19 +2,19 @@
 
 A voucher is entered as::
 
-    {"type": 4, "number": null, "date": "2026-03-01", "due": "2026-03-31", "invoice": "F-77", "posted": true,
+    {"type": 14, "number": null, "date": "2026-03-01", "due": "2026-03-31", "invoice": "F-77", "posted": true,
      "currency": "NOK", "rate": "1",
      "lines": [{"account": 4300, "amount": "1000.00", "tax": "1", "project": 1, "customer": null, "comment": "",
                 "hidden": false}],
      "files": [{"type": "Pdf", "content": "<base64>", "approved": true, "frames": 1,
                 "meta": {"InvoiceNo": "F-77"}}]}
 
-``type`` is the number of a voucher type (4 is Inngående faktura, 5 Inngående kreditnota). Without a ``number`` it
-gets the next of its series. Amounts are kroner, whatever the currency. What stands outside the lines holds for all
-of them, and where there are files, all lines carry their common stamp. A voucher is held to the same rules as one
-that the API brings, and answered with 422 and the reason where it breaks one.
+``type`` is the number of a voucher type (14 is Inngående faktura, 15 Inngående kreditnota). Without a ``number``
+it gets the next of its series. Amounts are kroner, whatever the currency. What stands outside the lines holds for
+all of them, and where there are files, all lines carry their common stamp. A voucher is held to the same rules as
+one that the API brings, and answered with 422 and the reason where it breaks one.
 
-Where its number alone does not tell which voucher is meant, ``?type=4&year=2026`` does.
+Where its number alone does not tell which voucher is meant, ``?type=14&year=2026`` does.
 """
 
 from dataclasses import replace

@@ -118,11 +118,17 @@ class Projects:
         return job.outcome_unknown and ours != "" and held.client_id == ours
 
     def _ask_for_match(self, job: SyncJob, held: ExistingProject) -> None:
-        self._context.ask_for_match(
-            job, [Candidate(str(held.number), held.name, customer_number=str(held.customer_number or ""))]
+        customer = str(held.customer_number or "")
+        note = "closed" if held.closed else ""
+        asked = Candidate(str(held.number), held.name, customer_number=customer, note=note)
+        self._context.ask_for_match(job, [asked])
+        taken = (
+            msg("24SevenOffice has a closed project {number}: “{name}”.", number=held.number, name=held.name)
+            if held.closed
+            else msg("24SevenOffice has another project {number}: “{name}”.", number=held.number, name=held.name)
         )
         raise RejectedError(
-            msg("24SevenOffice has another project {number}: “{name}”.", number=held.number, name=held.name),
+            taken,
             error_code="project_taken",
             remedy=msg(
                 "Give the project another number in Moment, or open it in the bridge and say that it is the same."

@@ -76,7 +76,7 @@ def leave_discrepancies(running_system: RunningSystem, demo_user: DemoUser) -> N
 def correct(running_system: RunningSystem, number: int, lines: Iterable[Mapping[str, object]]) -> None:
     """Correct the voucher of an invoice by hand in 24SevenOffice."""
     address = (
-        f"{running_system.stack.addresses['twentyfour']}/books/{demo_company.CLIENT}/vouchers/{number}?type=1"
+        f"{running_system.stack.addresses['twentyfour']}/books/{demo_company.CLIENT}/vouchers/{number}?type=11"
     )
     requests.patch(address, json={"lines": lines}, timeout=10).raise_for_status()
 

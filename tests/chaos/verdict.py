@@ -61,7 +61,7 @@ def _judge_customers(verdict: Verdict, outside: Outside) -> None:
     held = defaultdict(list)
     for each in outside.records("customers"):
         if each["type"] != "Supplier":
-            emails = each["emails"].get("Primary", "")
+            emails = each["emails"].get("Work" if each["type"] == "Business" else "Primary", "")
             values = (str(each["number"]), each["name"], each["organization_number"], emails)
             held[each["external_id"]].append(values)
     wanted = {

@@ -1,22 +1,20 @@
-"""The sandbox's 24SevenOffice, with seeded books for each test."""
+"""The sandbox's 24SevenOffice, with seeded books for each test, in each way of writing answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 
 import pytest
-from redis import Redis
 
-from tests.contracts.stage_twentyfour import Stranger, serving_twentyfour
+from tests.contracts.stage_twentyfour import AROUND, Stranger, serving_twentyfour
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with serving_twentyfour() as url:
-        yield url
+def urls() -> Iterator[Mapping[str, str]]:
+    with ExitStack() as stack:
+        yield {way: stack.enter_context(serving_twentyfour(around=around)) for way, around in AROUND.items()}
 
 
-@pytest.fixture
-def stranger(url: str, redis_url: str) -> Iterator[Stranger]:
-    with Redis.from_url(redis_url) as redis:
-        stranger = Stranger(url, redis)
-        stranger.control("POST", "/reset")
+@pytest.fixture(params=AROUND)
+def stranger(request: pytest.FixtureRequest, urls: Mapping[str, str], redis_url: str) -> Iterator[Stranger]:
+    with Stranger.arriving(urls[request.param], redis_url) as stranger:
         yield stranger

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 from cryptography.fernet import Fernet
@@ -44,10 +44,20 @@ from sync.records import (
 )
 from tests import factories
 from tests.contracts import suppliers
+from tests.contracts.dotnet import as_dotnet
+from tests.contracts.strictness import strict
 from tests.fakes import lines_of
 from tests.sandbox.serving import serving
+from tests.sandbox.twentyfour.wsdl import Wsdl
 
 WSDLS = Path(__file__).parents[2] / "integrations/twentyfour/wsdl"
+DESCRIBED = [Wsdl(path) for path in sorted(WSDLS.glob("*.wsdl"))]
+AROUND: dict[str, Callable[[ASGIApp], ASGIApp]] = {
+    "sandbox": lambda app: app,
+    "dotnet": lambda app: as_dotnet(app, DESCRIBED),
+}
+"""The ways in which answers are written that our client must read."""
+
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEY = Fernet.generate_key().decode()
 DEMO_IDENTITY = "3d0c54c8-e786-58cf-8fe5-bcfdde9d4a67"
@@ -78,12 +88,24 @@ VOUCHER = Voucher(
     comment="Moment: Invoice 1 https://moment.example/invoices/106939080",
 )
 SCAN = b"%PDF-1.7 F-77"
+SEEN = [{"Key": "CustomerName", "Value": "Byggmakker AS"}, {"Key": "InvoiceNo", "Value": "F-77"}]
 DOCUMENT = VoucherFile(
     id="1",
     type="pdf",
     supplier="Byggmakker AS",
     invoice_number="F-77",
-    handle={"Id": 1, "Type": "Pdf", "StampNo": 501},
+    handle={
+        "Id": 1,
+        "Type": "Pdf",
+        "StampNo": 501,
+        "StampMeta": {"KeyValuePair": SEEN},
+        "FrameInfo": {
+            "ImageFrameInfo": [
+                {"Id": 1, "Uri": None, "StampNo": 501, "MetaData": {"KeyValuePair": SEEN}, "Status": 0}
+            ]
+        },
+        "ContactId": None,
+    },
 )
 
 
@@ -174,7 +196,7 @@ SCENES = {
 def furnish(stranger: Stranger) -> None:
     """Enter what the scenes find there: the voucher of a supplier, with its document."""
     suppliers.add_supplier(stranger)
-    seen = {"CustomerName": "Byggmakker AS", "InvoiceNo": "F-77"}
+    seen = {pair["Key"]: pair["Value"] for pair in SEEN}
     suppliers.enter(stranger, files=[suppliers.scanned(SCAN, meta=seen)])
 
 
@@ -187,7 +209,10 @@ def content_of(erp: TwentyFourGateway, document: VoucherFile) -> bytes:
 def serving_twentyfour(
     clock: Callable[[], datetime] | None = None, *, around: Callable[[ASGIApp], ASGIApp] = lambda app: app
 ) -> Iterator[str]:
-    """Serve 24SevenOffice with the books of March 2026; its clock by default goes on by a second with each call."""
+    """Serve 24SevenOffice with the books of March 2026; its clock by default goes on by a second with each call.
+
+    It takes only what is valid to the letter.
+    """
     seconds = count()
     app = create_app(
         seed.initial_state(MORNING.date()),
@@ -195,7 +220,7 @@ def serving_twentyfour(
         faults=Faults(),
         clock=clock or (lambda: MORNING + timedelta(seconds=next(seconds))),
     )
-    with serving(around(app)) as url:
+    with serving(strict(around(app), DESCRIBED)) as url:
         yield url
 
 
@@ -225,6 +250,15 @@ class Stranger:
     def __init__(self, url: str, redis: Redis) -> None:
         self.url = url
         self.redis = redis
+
+    @classmethod
+    @contextmanager
+    def arriving(cls, url: str, redis_url: str) -> Iterator[Self]:
+        """Begin with the seeded books and an empty Redis."""
+        with Redis.from_url(redis_url) as redis:
+            stranger = cls(url, redis)
+            stranger.control("POST", "/reset")
+            yield stranger
 
     def gateway(self, **settings: Any) -> TwentyFourGateway:
         return gateway(self.url, self.redis, **settings)

@@ -60,6 +60,8 @@ def test_what_differs_is_named_by_its_element_and_type(
 ) -> None:
     altering.texts = {
         b"<TaxName>": b"<TaxGroup>7</TaxGroup><TaxName>",
+        # In the WSDL, though the sandbox has none:
+        b"<IsCurrent>": b"<Servers><Server><Id>1</Id><Type>2</Type></Server></Servers><IsCurrent>",
         b'"projectNumber": "1"': b'"projectNumber": 1',
         b'"currencyRate": 1, ': b"",
     }

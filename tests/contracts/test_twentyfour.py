@@ -1,5 +1,6 @@
 """What the flows rely on: held by the gateway against the sandbox, and by the fake that stands in for both."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -10,7 +11,7 @@ from models.connections.account_ranges import AccountRanges
 from sync.errors import OutcomeUnknownError, RejectedError
 from sync.ports import Erp
 from sync.records import BookedVouchers, Company, ExistingProject, FiscalYear, Voucher
-from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER, Stranger
+from tests.contracts.stage_twentyfour import AROUND, KULTURHUSET, NORDLYS, VOUCHER, Stranger
 from tests.fakes import FakeErp, lines_of
 
 DAY = VOUCHER.day
@@ -18,12 +19,13 @@ UNBALANCED = replace(VOUCHER, entries=VOUCHER.entries[:2])
 SECOND = replace(VOUCHER, number=2, invoice_number=2)
 
 
-@pytest.fixture(params=["fake", "sandbox"])
-def erp(request: pytest.FixtureRequest) -> Erp:
+@pytest.fixture(params=["fake", *AROUND])
+def erp(request: pytest.FixtureRequest, urls: Mapping[str, str], redis_url: str) -> Iterator[Erp]:
     if request.param == "fake":
-        return FakeErp()
-    stranger: Stranger = request.getfixturevalue("stranger")
-    return stranger.gateway()
+        yield FakeErp()
+        return
+    with Stranger.arriving(urls[request.param], redis_url) as stranger:
+        yield stranger.gateway()
 
 
 @pytest.fixture
@@ -45,6 +47,11 @@ def test_a_customer_with_a_number_is_overwritten(erp: Erp) -> None:
     erp.save_companies([NORDLYS])
     assert erp.save_companies([replace(NORDLYS, number=10001, name="Nordlys AS")]) == [10001]
     assert erp.company(10001) == Company(10001, "Nordlys AS", "923609016", NORDLYS.moment_id)
+
+
+def test_a_customer_is_saved_under_a_number_that_is_free(erp: Erp) -> None:
+    assert erp.save_companies([replace(NORDLYS, number=777)]) == [777]
+    assert erp.company(777) == Company(777, NORDLYS.name, "923609016", NORDLYS.moment_id)
 
 
 def test_a_customer_that_is_not_there_is_not_found(erp: Erp) -> None:

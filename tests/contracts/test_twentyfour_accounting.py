@@ -21,8 +21,10 @@ def test_customers_and_projects_stand_in_the_ledger_as_they_were_sent(stranger: 
     erp.save_project(KULTURHUSET)
     company, consumer = stranger.records("customers")
     assert (company["type"], consumer["type"]) == ("Business", "Consumer")
-    assert company["emails"] == {"Primary": "post@nordlys.example", "Invoice": "faktura@nordlys.example"}
-    assert (company["country"], company["phones"]) == ("NO", {"Primary": "77 00 00 00"})
+    assert company["emails"] == {"Work": "post@nordlys.example", "Invoice": "faktura@nordlys.example"}
+    assert consumer["emails"] == {"Primary": "post@nordlys.example", "Invoice": "faktura@nordlys.example"}
+    assert (company["country"], company["phones"]) == ("NO", {"Work": "77 00 00 00"})
+    assert consumer["phones"] == {"Primary": "77 00 00 00"}
     post = {"Street": "Storgata 1", "PostalCode": "9008", "PostalArea": "Tromsø", "Country": "NO"}
     assert company["addresses"] == {"Post": post}
     [project] = stranger.records("projects")
@@ -72,9 +74,9 @@ def test_a_client_id_that_the_field_cannot_hold_is_for_a_person(stranger: Strang
 
 
 def test_one_refused_customer_does_not_hold_up_the_others(stranger: Stranger) -> None:
-    answers = stranger.gateway().save_companies([replace(NORDLYS, number=55), replace(NORDLYS, moment_id="2")])
+    answers = stranger.gateway().save_companies([replace(NORDLYS, name=""), replace(NORDLYS, moment_id="2")])
     assert isinstance(answers[0], RejectedError)
-    assert "Company 55 does not exist." in answers[0].message
+    assert "Property Name is missing." in answers[0].message
     assert answers[1] == 10001
 
 

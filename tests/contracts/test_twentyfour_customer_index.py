@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from integrations.twentyfour.gateway import TwentyFourGateway
+from sandbox.twentyfour import customers
 from sync.records import Company
 from tests.contracts.stage_twentyfour import NORDLYS, Stranger
 
@@ -38,10 +39,12 @@ def test_customers_and_suppliers_are_returned_with_what_they_are_recognized_by(
     ]
 
 
-def test_a_customer_index_of_several_pages_is_read_to_its_end(stranger: Stranger, erp: TwentyFourGateway) -> None:
-    drafts = [replace(NORDLYS, moment_id=str(number)) for number in range(2001)]
-    stranger.gateway().save_companies(drafts)
-    assert len(erp.all_companies()) == 2001
+def test_a_customer_index_of_several_pages_is_read_to_its_end(
+    stranger: Stranger, erp: TwentyFourGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(customers, "PAGE_SIZE", 2)
+    stranger.gateway().save_companies([replace(NORDLYS, moment_id=str(number)) for number in range(5)])
+    assert len(erp.all_companies()) == 5
     assert reads(stranger) == (3, 3)
 
 

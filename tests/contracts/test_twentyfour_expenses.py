@@ -1,6 +1,7 @@
 """Suppliers' vouchers as the gateway finds them in the ledger of the sandbox."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from integrations.twentyfour.gateway import TwentyFourGateway
 from models.connections.account_ranges import AccountRanges
 from sync.records import LedgerLine
 from sync.rules.vat_allocation import gross_amounts
-from tests.contracts.stage_twentyfour import PURCHASE, Stranger, furnish, serving_twentyfour
+from tests.contracts.stage_twentyfour import AROUND, PURCHASE, Stranger, furnish, serving_twentyfour
 from tests.contracts.suppliers import OWED, add_supplier, enter, scanned
 from tests.fakes import FakeErp
 from tests.sandbox.twentyfour.soap_client import Clock
@@ -29,9 +30,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="module")
-def url(clock: Clock) -> Iterator[str]:
-    with serving_twentyfour(clock) as url:
-        yield url
+def urls(clock: Clock) -> Iterator[Mapping[str, str]]:
+    with ExitStack() as stack:
+        yield {
+            way: stack.enter_context(serving_twentyfour(clock, around=around)) for way, around in AROUND.items()
+        }
 
 
 @pytest.fixture
@@ -158,7 +161,7 @@ def test_a_foreign_invoice_is_in_kroner_and_names_its_currency(bookkeeper: Stran
 
 
 def test_a_credit_note_is_below_zero(bookkeeper: Stranger) -> None:
-    enter(bookkeeper, cost("-100.00", project=2), {**OWED, "amount": "100.00"}, type=5)
+    enter(bookkeeper, cost("-100.00", project=2), {**OWED, "amount": "100.00"}, type=15)
     assert amounts(bookkeeper.gateway().supplier_voucher("2026-105-40001")) == {(4300, 2): -10000}
 
 
@@ -193,9 +196,9 @@ def test_vouchers_with_costs_come_whole_from_the_calls_that_read_the_invoices(
     bookkeeper.control("POST", "/books/1/customers", {"name": "Kunde AS", "number": 10001})
     for day in ("2026-02-28", "2026-03-01", "2026-03-31", "2026-04-01"):
         enter(bookkeeper, date=day)
-    enter(bookkeeper, {"account": 7140, "amount": "1.00"}, {"account": 1920, "amount": "-1.00"}, type=7)
+    enter(bookkeeper, {"account": 7140, "amount": "1.00"}, {"account": 1920, "amount": "-1.00"}, type=17)
     revenue = [{"account": 1500, "amount": "1.00", "customer": 10001}, {"account": 3000, "amount": "-1.00"}]
-    enter(bookkeeper, *revenue, type=1, invoice="1")
+    enter(bookkeeper, *revenue, type=11, invoice="1")
     erp = bookkeeper.gateway()
     booked = erp.booked(date(2026, 3, 1), date(2026, 3, 31), costs=ACCOUNTS)
     names = ["2026-104-40002", "2026-104-40003"]

@@ -14,9 +14,9 @@ def erp(stranger: Stranger) -> TwentyFourGateway:
     return stranger.gateway()
 
 
-def enter(stranger: Stranger, number: int, name: str = "Brannstasjonen") -> None:
+def enter(stranger: Stranger, number: int, name: str = "Brannstasjonen", **more: object) -> None:
     """Enter a project by hand, as a bookkeeper does."""
-    stranger.control("POST", "/books/1/projects", {"number": number, "name": name})
+    stranger.control("POST", "/books/1/projects", {"number": number, "name": name, **more})
 
 
 def looks(stranger: Stranger) -> int:
@@ -43,6 +43,17 @@ def test_where_one_project_follows_the_other_their_thousand_is_looked_for(
     assert erp.existing_projects([555]) == [ExistingProject(555, "Brannstasjonen")]
     assert erp.existing_projects([1001]) == erp.existing_projects([1999]) == []
     assert looks(stranger) == 4
+
+
+def test_a_closed_project_holds_its_number_though_no_list_of_projects_has_it(
+    stranger: Stranger, erp: TwentyFourGateway
+) -> None:
+    enter(stranger, 17, closed=True)
+    enter(stranger, 18)
+    held = ExistingProject(17, "Brannstasjonen", closed=True)
+    assert erp.existing_projects([1, 17, 18]) == [ExistingProject(18, "Brannstasjonen"), held]
+    assert erp.existing_projects([17, 205]) == [held]
+    assert stranger.calls()["GetDeactivatedProjectNameList"] == 1
 
 
 def test_a_number_that_is_taken_is_read_as_it_is_now(stranger: Stranger, erp: TwentyFourGateway) -> None:

@@ -20,7 +20,7 @@ MANY = 500
 BY_HAND = 40
 """Invoices that a bookkeeper had entered before; the first one with another amount."""
 
-OUTGOING = 1
+OUTGOING = 11
 
 TIMEOUT_SECONDS = dispatch.LANE_DEBOUNCE_SECONDS + 60
 """Who is killed just before a nudge is sent leaves it to the next sweep after its time."""

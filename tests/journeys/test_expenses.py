@@ -28,7 +28,7 @@ def test_a_voucher_of_two_projects_is_an_expense_on_each_however_the_ledger_keep
 
 
 def test_a_credit_note_of_a_supplier_is_a_negative_expense(purchasing: Purchasing) -> None:
-    purchasing.enter({**COST, "amount": "-1250.00", "project": 1}, total="-1250.00", type=5)
+    purchasing.enter({**COST, "amount": "-1250.00", "project": 1}, total="-1250.00", type=15)
     purchasing.poll()
     purchasing.expect_expenses((1, "-1250.00"))
 

@@ -22,7 +22,7 @@ IN_THE_LEDGER: list[Sickness] = [
     ),
     (
         "no type of outgoing invoices",
-        lambda ill: [ill.control("twentyfour", "DELETE", f"books/1/types/{number}") for number in (1, 2)],
+        lambda ill: [ill.control("twentyfour", "DELETE", f"books/1/types/{number}") for number in (11, 12)],
         "24SevenOffice has no voucher type for outgoing invoices.",
         "Set up the type “Utgående faktura”",
         "voucher_number",

@@ -17,7 +17,7 @@ from worker.container import Container, clock
 from worker.jobs import diagnostics
 
 API = "api/1.0/companies/1001"
-OUTGOING = 11
+OUTGOING = 1
 """The series of outgoing invoices."""
 CUSTOMER, PROJECT, DRAFT = "62788973", "62788980", "106939080"
 EVERYTHING = {"entity_types": tuple(EntityType), "expense_accounts": "4000, 4300-4599", "client_id": "1001-M"}

@@ -63,11 +63,11 @@ class Outlays:
         """Correct a line of the second voucher in the ledger after it was brought; the bridge does not look."""
         self.sync_now(SECOND)
         line = self._second()["lines"][place]
-        self.office("PATCH", "vouchers/40002?type=4", {"lines": [{"id": line["id"], **fields}]})
+        self.office("PATCH", "vouchers/40002?type=14", {"lines": [{"id": line["id"], **fields}]})
 
     def hide(self) -> None:
         self.sync_now(SECOND)
-        self.office("POST", "vouchers/40002/reverse?type=4", {"way": "hide"})
+        self.office("POST", "vouchers/40002/reverse?type=14", {"way": "hide"})
 
     def sync_now(self, *vouchers: str) -> None:
         """Have the bridge bring vouchers."""
@@ -109,7 +109,7 @@ class Outlays:
 
     def lose_approval(self) -> None:
         scan = {"content": b64encode(b"%PDF").decode(), "approved": False}
-        self.office("POST", "vouchers/40002/files?type=4", scan)
+        self.office("POST", "vouchers/40002/files?type=14", scan)
 
     def compared(self, first: date = FIRST, last: date = LAST) -> ReconciliationReport:
         """Compare, and return what was found of expenses."""

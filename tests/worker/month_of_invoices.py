@@ -83,7 +83,7 @@ class Bookkeeping:
         """Enter a voucher by hand, by default the one that invoice 2 should have."""
         common = {"customer": 10001, "project": 1}
         voucher = {
-            "type": 1,
+            "type": 11,
             "date": day.isoformat(),
             "invoice": invoice,
             **more,
@@ -103,13 +103,13 @@ class Bookkeeping:
 
     def reverse(self, way: str) -> None:
         self.send(self.ids[1])
-        self.control("twentyfour", "POST", "books/1/vouchers/2/reverse?type=1", {"way": way})
+        self.control("twentyfour", "POST", "books/1/vouchers/2/reverse?type=11", {"way": way})
 
     def renumber(self, invoice: str = "77") -> None:
         self.send(self.ids[1])
         (voucher,) = [each for each in self.vouchers() if each["number"] == 2]
         lines = [{"id": line["id"], "invoice": invoice} for line in voucher["lines"]]
-        self.control("twentyfour", "PATCH", "books/1/vouchers/2?type=1", {"lines": lines})
+        self.control("twentyfour", "PATCH", "books/1/vouchers/2?type=11", {"lines": lines})
 
     def move(self) -> None:
         """Send invoice 2 with one department, and want it on another."""

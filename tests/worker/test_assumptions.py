@@ -25,7 +25,7 @@ NUMBERS = re.findall(r"^\| ([SM]\d+) \|", PAGE, re.MULTILINE)
 def lived_in(container: Container, fresh_systems: dict[str, str]) -> Practice:
     """A connection over which an invoice has come, and which has one in euros."""
     practice = healthy(container, fresh_systems)
-    practice.control("twentyfour", "PUT", "books/1/series/11", {"start": 1})
+    practice.control("twentyfour", "PUT", "books/1/series/1", {"start": 1})
     records = [
         Record(EntityType.CUSTOMER, CUSTOMER),
         Record(EntityType.PROJECT, PROJECT),

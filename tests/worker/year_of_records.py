@@ -47,11 +47,11 @@ class Thousands:
 
     def invoice(self, number: int) -> Voucher:
         """Return the voucher of an invoice."""
-        return self.client.vouchers[11, YEAR, number]
+        return self.client.vouchers[1, YEAR, number]
 
     def purchase(self, number: int) -> Voucher:
         """Return the voucher of a supplier."""
-        return self.client.vouchers[13, YEAR, 40000 + number]
+        return self.client.vouchers[3, YEAR, 40000 + number]
 
     @property
     def expenses(self) -> dict[int, ProjectExpense]:
@@ -91,11 +91,11 @@ def _fill(moment: MomentBooks, client: Client, invoices: int, purchases: int) ->
     for n in range(1, invoices + 1):
         day = FIRST + timedelta(days=n % 365)
         company.invoices[INVOICES + n] = _invoice(n, day)
-        client.vouchers[11, YEAR, n] = _voucher(client, 1, n, day, str(n), SPLIT, 10001)
+        client.vouchers[1, YEAR, n] = _voucher(client, 11, n, day, str(n), SPLIT, 10001)
     for n in range(1, purchases + 1):
         day = FIRST + timedelta(days=n % 365)
         company.project_expenses[EXPENSES + n] = _expense(n, day)
-        client.vouchers[13, YEAR, 40000 + n] = _voucher(client, 4, 40000 + n, day, f"F-{n}", BOUGHT, SUPPLIER)
+        client.vouchers[3, YEAR, 40000 + n] = _voucher(client, 14, 40000 + n, day, f"F-{n}", BOUGHT, SUPPLIER)
         client.files[n] = File(n, 1000 + n, "Pdf", b"%PDF", registered=MORNING, changed=MORNING)
     client.customers[SUPPLIER] = {"Id": SUPPLIER, "Name": "Byggmakker AS", "Type": "Supplier"}
 
@@ -151,12 +151,12 @@ def _voucher(  # noqa: PLR0913, PLR0917 - as a voucher has them
             changed=MORNING,
             registered=MORNING,
             due=day + timedelta(days=14) if account == 1500 else None,
-            customer=customer if account in {1500, 2400} or kind == 1 else None,
-            project=1 if kind == 1 or account == 4300 else None,
+            customer=customer if account in {1500, 2400} or kind == 11 else None,
+            project=1 if kind == 11 or account == 4300 else None,
             invoice=invoice,
             tax=tax,
             comment="Gips" if account == 4300 else "",
-            stamp=1000 + number - 40000 if kind == 4 else None,
+            stamp=1000 + number - 40000 if kind == 14 else None,
         )
         for place, (account, amount, tax) in enumerate(split)
     ]

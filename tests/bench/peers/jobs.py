@@ -25,7 +25,7 @@ PATHS = {
     "Company": "/CRM/Company/V001/CompanyService.asmx",
     "Project": "/Project/V001/ProjectService.asmx",
 }
-RECEIVABLES, OUTGOING_INVOICE = 1500, 1
+RECEIVABLES, OUTGOING_INVOICE = 1500, 11
 
 
 class NotYetError(Exception):

@@ -19,6 +19,7 @@ class Asked:
     operation: str
     cookie: str
     body: str
+    user_agent: str
 
 
 @dataclass
@@ -75,7 +76,8 @@ def serving() -> Iterator[Remote]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             operation = self.headers["SOAPAction"].strip('"').rpartition("/")[2]
-            remote.asked.append(Asked(operation, self.headers.get("Cookie", ""), body))
+            agent = self.headers.get("User-Agent", "")
+            remote.asked.append(Asked(operation, self.headers.get("Cookie", ""), body, agent))
             answers = remote.answers.get(operation) or [sends(b"not found", status=404)]
             (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 

@@ -90,7 +90,7 @@ def test_what_would_be_guessed_first_is_no_password(password: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["correct horse battery", "blåbær med fløte", "4 2 7 1 9 3 8 6 5 0", passwords.generate()]
+    "password", ["correct horse battery", "blåbær med fløte", "4 2 7 1 9 3 8 6 5 0", "t9Zf_uhvbwlJb0oZNbDx"]
 )
 def test_nothing_is_said_of_which_characters_a_password_has(password: str) -> None:
     assert passwords.verify(passwords.hash_new(password, email="anna.nordmann@firm.no"), password)

@@ -16,8 +16,8 @@ FOLDER = Path("integrations/twentyfour/wsdl")
 
 
 @pytest.fixture(scope="session")
-def contract(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Operation]:
-    return operations(FOLDER, tmp_path_factory.mktemp("schemas"))
+def contract() -> dict[str, Operation]:
+    return operations(FOLDER)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import requests
 from lxml import etree
 
-XSD = "http://www.w3.org/2001/XMLSchema"
-WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
+from tests.sandbox.twentyfour.wsdl import Wsdl
+
 SOAP = "{http://schemas.xmlsoap.org/wsdl/soap/}"
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 ENVELOPE = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://www.w3.org/2003/05/soap-envelope"}
@@ -43,41 +43,20 @@ class Operation:
     path: str
     namespace: str
     action: str
-    schema: etree.XMLSchema
+    wsdl: Wsdl
 
 
-def operations(folder: Path, schemas: Path) -> dict[str, Operation]:
-    return {
-        one.name: one for path in sorted(folder.glob("*.wsdl")) for one in _operations(path, schemas / path.stem)
-    }
+def operations(folder: Path) -> dict[str, Operation]:
+    return {one.name: one for path in sorted(folder.glob("*.wsdl")) for one in _operations(Wsdl(path))}
 
 
-def _operations(path: Path, schemas: Path) -> list[Operation]:
-    root = etree.parse(path).getroot()
-    [address] = root.iter(f"{SOAP}address")
-    schema = _schema(root, schemas)
+def _operations(wsdl: Wsdl) -> list[Operation]:
+    [address] = wsdl.root.iter(f"{SOAP}address")
+    path = urlsplit(address.get("location", "")).path
     return [
-        Operation(
-            name=operation.get("name", ""),
-            path=urlsplit(address.get("location", "")).path,
-            namespace=root.get("targetNamespace", ""),
-            action=operation[0].get("soapAction", ""),
-            schema=schema,
-        )
-        for operation in root.iterfind(f"{WSDL}binding/{WSDL}operation")
+        Operation(name=name, path=path, namespace=wsdl.namespace, action=action, wsdl=wsdl)
+        for name, action in wsdl.bindings()
     ]
-
-
-def _schema(root: etree._Element, folder: Path) -> etree.XMLSchema:
-    """Put the schemas of a WSDL into files, where lxml finds one from the other."""
-    folder.mkdir()
-    index = etree.Element(f"{{{XSD}}}schema")
-    for place, schema in enumerate(root.iter(f"{{{XSD}}}schema")):
-        (folder / f"{place}.xsd").write_bytes(etree.tostring(schema))
-        found = {"namespace": schema.get("targetNamespace", ""), "schemaLocation": f"{place}.xsd"}
-        etree.SubElement(index, f"{{{XSD}}}import", found)
-    (folder / "index.xsd").write_bytes(etree.tostring(index))
-    return etree.XMLSchema(file=folder / "index.xsd")
 
 
 class Answer:
@@ -94,6 +73,14 @@ class Answer:
     def __contains__(self, path: str) -> bool:
         return self._element.find(f".//{path}") is not None
 
+    def text(self, path: str) -> str:
+        """Return a text, empty where the answer leaves it out."""
+        return self._element.findtext(f".//{path}", "")
+
+    def parts(self) -> dict[str, str]:
+        """Return all that stands in it."""
+        return {str(part.tag): part.text or "" for part in self._element}
+
     def all(self, path: str) -> list[Answer]:
         return [Answer(found) for found in self._element.iterfind(f".//{path}")]
 
@@ -108,24 +95,28 @@ class SoapClient:
     http: requests.Session
 
     def post(
-        self, name: str, inner: str = "", *, version: str = "1.1", action: str | None = None
+        self, name: str, inner: str = "", *, version: str = "1.1", action: str | None = None, element: str = ""
     ) -> requests.Response:
         operation = self.operations[name]
         action = operation.action if action is None else action
         headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{action}"'}
         if version == "1.2":
-            headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"'}
-        request = f'<{name} xmlns="{operation.namespace}" {XSI}>{inner}</{name}>'
+            parameter = f'; action="{action}"' if action else ""
+            headers = {"Content-Type": f"application/soap+xml; charset=utf-8{parameter}"}
+        request = element or f'<{name} xmlns="{operation.namespace}" {XSI}>{inner}</{name}>'
         body = f'<s:Envelope xmlns:s="{ENVELOPE[version]}"><s:Body>{request}</s:Body></s:Envelope>'
         return self.http.post(self.url + operation.path, body.encode(), headers=headers, timeout=10)
 
-    def call(self, name: str, inner: str = "", *, version: str = "1.1") -> Answer:
-        """Call an operation and give its answer."""
-        response = self.post(name, inner, version=version)
+    def call(self, name: str, inner: str = "", **how: Any) -> Answer:
+        """Call an operation and give its answer, which is valid and holds nothing that .NET leaves out."""
+        response = self.post(name, inner, **how)
+        version = how.get("version", "1.1")
         assert response.status_code == 200, response.text
         [answer] = etree.fromstring(response.content).findall(f"{{{ENVELOPE[version]}}}Body/*")
-        self.operations[name].schema.assertValid(answer)
+        wsdl = self.operations[name].wsdl
+        wsdl.schema.assertValid(answer)
         assert etree.QName(answer).localname == f"{name}Response"
+        assert wsdl.defaults_in(answer) == []
         return Answer(without_namespaces(answer))
 
     def fault(self, name: str, inner: str = "") -> str:
@@ -193,7 +184,7 @@ def entry(
     )
 
 
-def voucher(number: int, *entries: str, sort: int = 1) -> str:
+def voucher(number: int, *entries: str, sort: int = 11) -> str:
     lines = "".join(entries or (entry(1500, "125.00"), entry(3000, "-125.00")))
     return (
         f"<Voucher><TransactionNo>{number}</TransactionNo><Entries>{lines}</Entries><Sort>{sort}</Sort></Voucher>"

@@ -50,7 +50,7 @@ def test_a_project_is_kept_with_its_customer_and_the_fields_for_a_client_id(demo
     ]
     found = demo.call("GetSingleProject", "<projectId>1</projectId>")
     assert found["CustomerName"] == "Kunde AS"
-    assert found["DateStop"] == "0001-01-01T00:00:00"
+    assert "DateStop" not in found
 
 
 def test_a_project_with_a_known_number_is_changed_where_the_caller_says_so(demo: SoapClient) -> None:
@@ -73,6 +73,18 @@ def test_a_project_that_cannot_be_is_refused_with_a_fault(
 ) -> None:
     assert demo.fault("SaveProject", project(**fields)) == message
     assert demo.records("projects") == []
+
+
+def test_a_closed_project_is_in_a_list_of_its_own_by_number_and_name(demo: SoapClient) -> None:
+    save(demo)
+    demo.control("POST", "/books/1/projects", {"number": 2, "name": "Riving", "closed": True}, expect=201)
+    assert listed(demo, "") == ["1"]
+    assert listed(demo, "<ProjectIds><int>2</int></ProjectIds>") == []
+    [closed] = demo.call("GetDeactivatedProjectNameList").all("ProjectShort")
+    assert closed.parts() == {"Id": "2", "Name": "Riving"}
+    save(demo, number=2, name="Ombygging")
+    assert demo.call("GetDeactivatedProjectNameList")["Name"] == "Ombygging"
+    assert demo.call("GetSingleProject", "<projectId>2</projectId>")["Name"] == "Ombygging"
 
 
 def test_a_project_that_is_not_there_is_an_empty_answer(demo: SoapClient) -> None:

@@ -7,7 +7,7 @@ from tests.sandbox.twentyfour.soap_client import SoapClient, credential
 
 def identities(soap: SoapClient, user: str = "many") -> dict[str, tuple[str, str]]:
     found = soap.call("GetIdentitiesWithCredential", credential(user)).all("Identity")
-    return {one["Client/Name"]: (one["Id"], one["IsDisabled"]) for one in found}
+    return {one["Client/Name"]: (one["Id"], one.text("IsDisabled") or "false") for one in found}
 
 
 def has_session(soap: SoapClient) -> bool:

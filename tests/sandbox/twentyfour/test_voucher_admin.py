@@ -105,12 +105,12 @@ def test_a_voucher_is_taken_back_by_a_counter_voucher(office: SoapClient) -> Non
 def test_a_number_that_is_used_twice_needs_type_or_year(office: SoapClient) -> None:
     office.save_company()
     office.save_vouchers(voucher(40001, entry(1500, "1.00"), entry(3000, "-1.00")))
-    enter(office, date="2025-03-01", number=40001, type=5)
+    enter(office, date="2025-03-01", number=40001, type=15)
     office.control("POST", f"{VOUCHER}/reverse", {}, expect=409)
     office.control("POST", f"{VOUCHER}/reverse?year=2026", {}, expect=409)
     office.control("POST", f"{VOUCHER}/reverse?year=2027", {}, expect=404)
-    office.control("POST", f"{VOUCHER}/reverse?type=5", {})
-    office.control("POST", f"{VOUCHER}/reverse?type=1&year=2026", {})
+    office.control("POST", f"{VOUCHER}/reverse?type=15", {})
+    office.control("POST", f"{VOUCHER}/reverse?type=11&year=2026", {})
     hidden = {(one["year"], one["type"]): one["lines"][0]["hidden"] for one in office.records("vouchers")}
     assert hidden == {
         (2026, "Inngående faktura"): False,

@@ -50,7 +50,7 @@ def test_a_day_of_work_by_zeep(services: Services, soap: SoapClient) -> None:
     common = {"CustomerId": company["Id"], "ProjectId": number, "Date": MARCH}
     debit = common | {"AccountNo": 1500, "Amount": Decimal("125.00"), "InvoiceReferenceNo": "1"}
     credit = common | {"AccountNo": 3000, "Amount": Decimal("-125.00"), "TaxNo": "3"}
-    voucher = {"TransactionNo": 1, "Sort": 1, "Entries": {"Entry": [debit, credit]}}
+    voucher = {"TransactionNo": 1, "Sort": 11, "Entries": {"Entry": [debit, credit]}}
     bundle = {"YearId": 2026, "Vouchers": {"Voucher": [voucher]}}
     saved = services.Account.SaveBundleList({"Bundles": {"Bundle": [bundle]}, "SaveOption": 0})
     assert saved["Type"] == "Ok"
@@ -77,4 +77,4 @@ def test_empty_lists_and_unset_values_reach_zeep_as_net_has_them(services: Servi
     assert services.Project.GetProjectList() is None
     assert services.Account.GetTaxCodeList()[0]["AccountNo"] is None
     company = services.Company.SaveCompanies({"Company": [{"Name": "Kunde AS", "Type": "Business"}]})[0]
-    assert company["Status"] == -(2**31)
+    assert (company["Id"], company["Status"]) == (10001, None)

@@ -114,6 +114,18 @@ def test_a_project_whose_number_another_one_has_is_asked_about_before_it_overwri
     assert world.erp.projects[1].customer_number == 10001
 
 
+def test_a_closed_project_is_asked_about_as_such_before_it_is_overwritten(world: World) -> None:
+    held(world, name="Brannstasjonen")
+    world.erp.closed_projects.add(1)
+    world.moment.put(factories.project("8", customer_id=""))
+    sync(world)
+    job = world.job(EntityType.PROJECT, "8")
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "project_taken")
+    assert job.message == "24SevenOffice has a closed project 1: “Brannstasjonen”."
+    assert [each.note for each in match_questions.candidates_of(world.database, job.id)] == ["closed"]
+    assert world.erp.projects[1].name == "Brannstasjonen"
+
+
 def test_a_project_that_gets_another_number_in_moment_goes_through(world: World) -> None:
     held(world, name="Brannstasjonen")
     world.moment.put(factories.project("8", customer_id=""))
