@@ -22,8 +22,6 @@ from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import OutcomeUnknownError, SyncError
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
 
-MAX_NAME_LENGTH = 200
-MAX_ORGANIZATION_NUMBER_LENGTH = 20
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
 
@@ -163,8 +161,8 @@ def _company(draft: CompanyDraft) -> dict[str, Any]:
     return {
         "Id": draft.number,
         "ExternalId": draft.moment_id,
-        "OrganizationNumber": draft.organization_number[:MAX_ORGANIZATION_NUMBER_LENGTH] or None,
-        "Name": draft.name[:MAX_NAME_LENGTH],
+        "OrganizationNumber": draft.organization_number or None,
+        "Name": draft.name,
         "EmailAddresses": {use: {"Value": address} for use, address in emails.items() if address} or None,
         "Type": "Business" if draft.is_company else "Consumer",
         **(_details(draft.details) if draft.details else {}),

@@ -13,7 +13,10 @@ from difflib import SequenceMatcher
 from sync.records import Company, Customer, ExistingProject, ProjectDraft
 from sync.rules.normalization import NORWEGIAN, clean, norwegian_number, organization_key
 
-MAX_NAME_LENGTH = 200
+MAX_NAME_LENGTH = 100
+"""Characters that 24SevenOffice keeps of a customer's name (S50): a longer one is the same as what it was cut to."""
+
+MAX_PROJECT_NAME_LENGTH = 200
 
 NAME_SIMILARITY = 0.6
 """From here on two names under the same number may be one customer's; the measure is that of difflib."""
@@ -114,7 +117,8 @@ def is_same(customer: Customer, company: Company) -> bool:
 def same_project(draft: ProjectDraft, held: ExistingProject) -> bool:
     """Return whether the project that has the number is the same one: of its name, and of no other customer."""
     of_another = held.customer_number and draft.customer_number not in (None, held.customer_number)
-    return folded(held.name) == folded(draft.name) and not of_another
+    theirs, ours = (clean(each.name, max_length=MAX_PROJECT_NAME_LENGTH).casefold() for each in (held, draft))
+    return theirs == ours and not of_another
 
 
 def folded(name: str) -> str:

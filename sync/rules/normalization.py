@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from i18n.messages import msg
+from i18n.messages import Message, msg
 from sync.errors import RejectedError
 
 NORWEGIAN = ("", "NO")
@@ -20,6 +20,17 @@ def clean(text: str, *, max_length: int) -> str:
     text = unicodedata.normalize("NFC", text)
     kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
     return " ".join(kept.split())[:max_length].rstrip()
+
+
+def cut_warning(what: str, text: str, *, max_length: int) -> Message | None:
+    """Warn that a text, ``what``, is cut at ``max_length`` characters for 24SevenOffice; None where it fits."""
+    if len(clean(text, max_length=max_length + 1)) <= max_length:
+        return None
+    return msg(
+        "{what} is longer than the {most} characters that 24SevenOffice takes, and is cut there.",
+        what=what,
+        most=max_length,
+    )
 
 
 def organization_number(text: str, *, country: str) -> str:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import RejectedError
-from sync.rules.normalization import clean, organization_number
+from sync.rules.normalization import clean, cut_warning, organization_number
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,13 @@ from sync.rules.normalization import clean, organization_number
 )
 def test_text_is_cleaned_of_what_xml_cannot_hold(text: str, kept: str) -> None:
     assert clean(text, max_length=200) == kept
+
+
+def test_a_text_that_is_cut_gives_a_warning_and_one_that_fits_gives_none() -> None:
+    assert cut_warning("The name", " Fjord \n AS ", max_length=8) is None
+    assert cut_warning("The name", "Fjord Bygg AS", max_length=8) == (
+        "The name is longer than the 8 characters that 24SevenOffice takes, and is cut there."
+    )
 
 
 @given(st.text())
