@@ -26,11 +26,6 @@ RECORD_ERRORS = {
         msg("A customer or project has no name in Moment, and 24SevenOffice takes none without."),
         msg("Give it a name in Moment; it then comes across by itself."),
     ),
-    "organization_number": ErrorCode(
-        msg("The organization number is not valid"),
-        msg("A Norwegian organization number has nine digits, of which the last one checks the others."),
-        msg("Correct the number of the customer in Moment, or set the country if the customer is foreign."),
-    ),
     "customer_number": ErrorCode(
         msg("The customer number cannot be used"),
         msg(

@@ -21,6 +21,7 @@ from integrations.twentyfour.instants import instant_of, without_zone
 from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import OutcomeUnknownError, SyncError
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
+from sync.rules.normalization import holds_identity_number
 
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
@@ -220,7 +221,7 @@ def _search(
         Company(
             number=answer.Id,
             name=answer.Name or "",
-            organization_number=answer.OrganizationNumber or "",
+            organization_number=_organization_number(answer.OrganizationNumber or ""),
             moment_id=answer.ExternalId or "",
             emails=_emails(answer.EmailAddresses),
             supplier=answer.Type == "Supplier",
@@ -229,6 +230,11 @@ def _search(
         for answer in answers
         if answer.Id
     ]
+
+
+def _organization_number(text: str) -> str:
+    """Leave out an identity number: it is not to be cached, nor offered with a candidate."""
+    return "" if holds_identity_number(text) else text
 
 
 def _emails(addresses: SoapValue) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from sync.engine.context import GONE, GONE_THERE, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails
-from sync.rules.matching import CustomerMatcher, Match
-from sync.rules.normalization import clean, cut_warning, organization_key, organization_number
+from sync.rules.matching import CustomerMatcher, Match, is_business
+from sync.rules.normalization import clean, cut_warning, organization_number, organization_number_warning
 
 MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100
 MAX_STREET_LENGTH = 250
@@ -278,7 +278,7 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
         organization_number=organization_number(customer.organization_number, country=customer.country),
         email=customer.email.strip(),
         invoice_email=customer.invoice_email.strip(),
-        is_company=customer.is_company or bool(organization_key(customer.organization_number)),
+        is_company=is_business(customer),
         details=customer_details(customer) if details else None,
     )
 
@@ -291,8 +291,11 @@ def customer_details(customer: Customer) -> CustomerDetails | None:
 
 
 def warnings_of(customer: Customer, *, details: bool) -> tuple[Message, ...]:
-    """Return what is cut of a customer, with its address if ``details`` are sent."""
-    found = [cut_warning(msg("The name"), customer.name, max_length=MAX_NAME_LENGTH)]
+    """Return what is cut or wrong of a customer, with its address if ``details`` are sent."""
+    found = [
+        organization_number_warning(customer.organization_number, country=customer.country),
+        cut_warning(msg("The name"), customer.name, max_length=MAX_NAME_LENGTH),
+    ]
     for each in customer.addresses if details else ():
         found += (
             cut_warning(msg("The street"), each.street, max_length=MAX_STREET_LENGTH),

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from sync.records import Company, Customer, ExistingProject, ProjectDraft
-from sync.rules.normalization import NORWEGIAN, clean, norwegian_number, organization_key
+from sync.rules.normalization import clean, is_norwegian, norwegian_number, organization_key
 
 MAX_NAME_LENGTH = 100
-"""Characters that 24SevenOffice keeps of a customer's name (S50): a longer one is the same as what it was cut to."""
+"""Characters that 24SevenOffice keeps of a customer's name (S50); a longer one is the same as what is kept."""
 
 MAX_PROJECT_NAME_LENGTH = 200
 
@@ -148,19 +148,21 @@ def _may_be_namesakes(customer: Customer, company: Company) -> bool:
     """Return whether two may only share a name: not both are businesses, and they share no e-mail address."""
     if _is_person_and_business(customer, company):
         return True
-    businesses = _is_business(customer) and (
+    businesses = is_business(customer) and (
         not company.person or bool(organization_key(company.organization_number))
     )
     return not businesses and not _same_email(customer, company)
 
 
-def _is_business(customer: Customer) -> bool:
-    return customer.is_company or bool(organization_key(customer.organization_number))
+def is_business(customer: Customer) -> bool:
+    """Return whether Moment says so, or it has an organization number; one of Norway has to be valid."""
+    read = norwegian_number if is_norwegian(customer.country) else organization_key
+    return customer.is_company or bool(read(customer.organization_number))
 
 
 def _is_person_and_business(customer: Customer, company: Company) -> bool:
     """Return whether the one is a private person, and the other has an organization number."""
-    return not _is_business(customer) and bool(organization_key(company.organization_number))
+    return not is_business(customer) and bool(organization_key(company.organization_number))
 
 
 def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Company]:
@@ -195,7 +197,7 @@ def _another_company(customer: Customer, company: Company) -> bool:
 def _norwegian(either: Customer | Company) -> str:
     """Return a Norwegian number, but for one digit nine times: it stands for none, though it passes modulus 11."""
     number = norwegian_number(either.organization_number)
-    is_foreign = isinstance(either, Customer) and either.country.upper() not in NORWEGIAN
+    is_foreign = isinstance(either, Customer) and not is_norwegian(either.country)
     return "" if is_foreign or len(set(number)) == 1 else number
 
 

@@ -206,3 +206,23 @@ def test_of_two_connections_of_one_company_the_older_one_goes_on(database: Datab
                 5: "kari",
             }
         downgrade(SecretStr(database_url), to="0020")
+
+
+@pytest.mark.parametrize("database", ["0028"], indirect=True)
+def test_identity_numbers_that_earlier_versions_quoted_are_taken_out(
+    database: Database, database_url: str
+) -> None:
+    wrong = "“{text}” is not a Norwegian organization number."
+    person, firm = (Message(wrong, {"text": text}) for text in ("010190 12345", "923609017"))
+    write(database, ("connections", {"id": 1, "name": "Demo AS", "token_hash": "hash"}))
+    for number, message in ((1, person), (2, firm)):
+        told = {"message": message, "error_code": "organization_number"}
+        job = {"id": number, "connection_id": 1, "entity_type": "customer", "record_id": str(number), **told}
+        write(database, ("sync_jobs", job), ("attempts", {"job_id": number, **told}))
+        write(database, ("alerts", {"job_id": number, "connection_id": 1, **told}))
+    candidates = [{"number": str(n), "organization_number": text} for n, text in enumerate(("01019012345", "923"))]
+    write(database, ("match_questions", {"job_id": 1, "candidates": candidates}))
+    migrate(SecretStr(database_url))
+    left = dump(database)
+    assert [text for text in ("010190 12345", "01019012345") if text in left] == []
+    assert (left.count("“{text}” is not"), left.count("923609017"), left.count('"923"')) == (6, 3, 1)
