@@ -7,6 +7,7 @@ per call.
 """
 
 import copy
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from redis import Redis
 from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
-from i18n.messages import msg
+from i18n.messages import as_json, from_json, joined, msg
 from integrations.twentyfour.client import SoapClient, SoapValue
 from integrations.twentyfour.error_mapping import SessionRefusedError
 from models.connections.vault import Vault
@@ -29,7 +30,7 @@ from sync.rules.identities import choose_identity
 
 SESSION_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
 FORGETTING_SECONDS = 2  # so long a page waits for a login in flight, which is looked at again when it is made
-REFUSAL_SECONDS = 60  # a password that was just refused is not sent again by the workers that wait
+REFUSAL_SECONDS = 1800  # so long a login that was refused is not tried again, or 24SevenOffice may block the user
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +90,51 @@ class SessionStore:
         Args:
             name: whose session it is.
             expired: the session id that was refused, empty where there was none; it is forgotten.
-            log_in: gives a session id, empty where the login is refused; not tried again for a minute then.
+            log_in: gives a session id; not called again for a while once it has raised MisconfiguredError.
             keeps: tells of the new session id whether it may be kept, or was left while the login was made.
 
-        Raises MisconfiguredError where the login is refused, and what ``log_in`` raises.
+        Raises what ``log_in`` raises, or has raised lately.
         """
         with self._lock(name, wait=self._login_seconds):
             current = self.get(name)
             if current and current != expired:
                 return current
             self._redis.delete(name)
-            if self._redis.exists(_refusal(name)):
-                raise _refused()
-            fresh = log_in()
-            if not fresh:
-                self._redis.set(_refusal(name), "", ex=REFUSAL_SECONDS)
-                raise _refused()
+            with self.remembering_refusal(name):
+                fresh = log_in()
             if keeps(fresh):
                 self.put(name, fresh)
             return fresh
+
+    @contextmanager
+    def remembering_refusal(self, name: str) -> Iterator[None]:
+        """Make a login inside, unless it was refused lately: that is raised once more instead.
+
+        A changed login has another name, and is tried at once.
+        """
+        self._raise_remembered(name)
+        try:
+            yield
+        except MisconfiguredError as error:
+            told = {"error_code": error.error_code, "message": as_json(error.message)}
+            stored = self._vault.encrypt(json.dumps({**told, "remedy": as_json(error.remedy)}))
+            with _redis_needed():
+                self._redis.set(_refusal(name), stored, ex=REFUSAL_SECONDS)
+            raise
+
+    @_redis_needed()
+    def _raise_remembered(self, name: str) -> None:
+        stored, seconds = self._redis.get(_refusal(name)), self._redis.ttl(_refusal(name))
+        try:
+            told = json.loads(self._vault.decrypt(stored.decode() if isinstance(stored, bytes) else ""))
+        except InvalidToken:
+            return  # nothing there, or encrypted with a key that is gone
+        again = msg(
+            "It is tried again in {minutes} minutes; at once when it is changed, or the connection tested.",
+            minutes=max(1, -(-int(seconds) // 60)),
+        )
+        message, error_code = joined(from_json(told["message"]), again, between=" "), told["error_code"]
+        raise MisconfiguredError(message, error_code=error_code, remedy=from_json(told["remedy"]))
 
     @_redis_needed()
     def forget(self, name: str) -> None:
@@ -181,7 +208,7 @@ class Session:
         """Return which clients the login reaches (GetIdentitiesWithCredential); needs no session."""
         found = self._authenticate("GetIdentitiesWithCredential") or []
         if found:
-            self._store.forget_refusals([self._name(each.Id) for each in found])
+            self._store.forget_refusals([self._name(each) for each in ("", *(each.Id for each in found))])
         return [Identity(each.Id, each.Client.Name if each.Client else "", not each.IsDisabled) for each in found]
 
     def identity_id(self) -> str:
@@ -191,7 +218,8 @@ class Session:
         """
         with self._choosing:
             if not self._noted["identity_id"]:
-                identity_id = choose_identity(self.identities(), "").id
+                with self._store.remembering_refusal(self._name("")):
+                    identity_id = choose_identity(self.identities(), "").id
                 self._store.put(self._name(""), self._name(identity_id))
                 self._noted["identity_id"] = identity_id
             return self._noted["identity_id"]
@@ -228,7 +256,9 @@ class Session:
         return kept
 
     def _log_in(self) -> str:
-        return self._authenticate("Login", IdentityId=self.identity_id()) or ""
+        if session_id := self._authenticate("Login", IdentityId=self.identity_id()):
+            return str(session_id)
+        raise _refused()
 
     def _authenticate(self, operation: str, **identity: str) -> SoapValue:
         credential = {
