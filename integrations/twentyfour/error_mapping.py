@@ -56,6 +56,13 @@ QUARANTINE = (
 
 RULES = (
     Rule(
+        r"^company \S*DataBaseServerException",  # also beside the number of a customer that it may have saved
+        UnavailableError,
+        error_code="system_error",
+        message=msg("24SevenOffice has a technical problem"),
+        open=True,
+    ),
+    Rule(
         r"^company ",
         RejectedError,
         error_code="refused",
@@ -209,7 +216,7 @@ def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) ->
         error = rule.error(message, error_code=rule.error_code, remedy=rule.remedy)
     if not (saves and rule.open):
         return error
-    answered = way.startswith(("fault", "result"))
+    answered = way.startswith(("fault", "result", "company"))
     return OutcomeUnknownError(message, error_code=rule.error_code, otherwise=error if answered else None)
 
 

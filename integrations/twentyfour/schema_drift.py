@@ -23,6 +23,7 @@ Schema: TypeAlias = Mapping[Any, tuple[int, Definition]]  # the elements of a ty
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 NOT_SET = {
     "int": "-2147483648",
     "short": "-32768",
@@ -41,7 +42,10 @@ class SchemaDrift(Plugin):
     def ingress(
         self, envelope: etree._Element, http_headers: object, operation: Definition
     ) -> tuple[etree._Element, object]:
-        """Mend one answer in place. Raises UnreadableError where it is not an answer of this operation at all."""
+        """Mend one answer in place.
+
+        Raises UnreadableError where it is not an answer of this operation, or an item of a list says nothing.
+        """
         answer = next(envelope.iterfind(f"{{{ENVELOPE}}}Body/{{*}}*"), None)
         expected = operation.output.body
         if answer is None or answer.tag not in {expected.qname.text, f"{{{ENVELOPE}}}Fault"}:
@@ -63,7 +67,16 @@ class SchemaDrift(Plugin):
             self._report(node, children, kept, operation)
             node[:] = kept
         for child in kept:
+            self._see_that_it_says_something(child, known[child.tag][1], operation)
             self._fit(child, known[child.tag][1].type, operation)
+
+    def _see_that_it_says_something(self, child: etree._Element, element: Definition, operation: str) -> None:
+        """Raise UnreadableError for an item of a list that is nil: what it stands for is not known."""
+        is_item = element.accepts_multiple and isinstance(element.type, ComplexType)
+        if is_item and child.get(XSI_NIL, "").strip() in {"true", "1"}:
+            name = etree.QName(child).localname
+            log.warning("schema_drift", operation=operation, element=f"{name} is nil")
+            raise UnreadableError(f"{name} is nil")
 
     def _report(
         self, node: etree._Element, children: list[etree._Element], kept: list[etree._Element], operation: str
