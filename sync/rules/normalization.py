@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from i18n.messages import Message, msg
 
@@ -90,9 +91,7 @@ def is_norwegian(country: str) -> bool:
 
 def holds_identity_number(text: str) -> bool:
     """Return whether a Norwegian national identity number stands in a text, however it is written."""
-    written = unicodedata.normalize("NFKC", text)
-    together = re.sub(r"(?<=\d)[\W_]+(?=\d)", "", written)
-    return any(_is_checked(found[0]) for each in (written, together) for found in NATIONAL_ID.finditer(each))
+    return any(map(_is_checked, _like_identity_numbers(text)))
 
 
 def norwegian_number(text: str) -> str:
@@ -119,8 +118,15 @@ def organization_key(text: str) -> str:
 
 def _is_identity_number(text: str, *, country: str) -> bool:
     """Return whether it is one, or may be one with a wrong digit: no organization number of Norway has eleven."""
-    eleven = sum(map(str.isdigit, text)) == NATIONAL_ID_LENGTH
-    return holds_identity_number(text) or (is_norwegian(country) and eleven)
+    if not is_norwegian(country):
+        return holds_identity_number(text)
+    return sum(map(str.isdigit, text)) == NATIONAL_ID_LENGTH or any(_like_identity_numbers(text))
+
+
+def _like_identity_numbers(text: str) -> Iterator[str]:
+    written = unicodedata.normalize("NFKC", text)
+    for each in (written, re.sub(r"(?<=\d)[\W_]+(?=\d)", "", written)):
+        yield from (found[0] for found in NATIONAL_ID.finditer(each))
 
 
 def _is_checked(number: str) -> bool:

@@ -85,6 +85,7 @@ def test_a_number_that_is_too_long_is_not_cut_but_left_out_with_a_warning(text: 
         ("15076500565", "SE"),
         ("NO 150765-00565", "DE"),
         ("923609016 / 150765 00565", "NO"),
+        ("010190 12345 (2)", ""),
     ],
 )
 def test_an_identity_number_is_neither_sent_nor_quoted(text: str, country: str) -> None:
