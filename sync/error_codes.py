@@ -26,10 +26,10 @@ RECORD_ERRORS = {
         msg("A customer or project has no name in Moment, and 24SevenOffice takes none without."),
         msg("Give it a name in Moment; it then comes across by itself."),
     ),
-    "organization_number": ErrorCode(
-        msg("The organization number is not valid"),
-        msg("A Norwegian organization number has nine digits, of which the last one checks the others."),
-        msg("Correct the number of the customer in Moment, or set the country if the customer is foreign."),
+    "no_amount": ErrorCode(
+        msg("A line in the ledger has no amount"),
+        msg("24SevenOffice shows a line of the voucher without an amount, so nothing can be said of the whole."),
+        msg("Look at the voucher in 24SevenOffice, then try again."),
     ),
     "customer_number": ErrorCode(
         msg("The customer number cannot be used"),

@@ -8,7 +8,7 @@ from integrations.moment.fields import Fields
 from sync.records import Address, Customer
 from sync.rules.normalization import clean
 
-MAX_LENGTH = 200
+MAX_LENGTH = 1000
 _REMEDY = msg("Correct the customer in Moment; it then comes across by itself.")
 
 

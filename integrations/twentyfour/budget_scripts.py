@@ -8,6 +8,9 @@ minutes at least: an hour, and a minute for those that wait for their turn or fo
 *The hour that counts.* Ours, or that of 24SevenOffice where it says that fewer are left: these and what was given
 since its hour began. The reserve shrinks with it, or polls would wait for a reserve that is not there.
 
+*The next hour.* It begins when 24SevenOffice says, or each request counts for an hour of its own (S22). Where
+fewer were left than we believed, one request goes every five seconds from then on until an answer tells.
+
 *What polls leave alone.* The reserve as far as events have not used it yet, and always a tenth of the hour.
 
 *A connection's share.* So many times of what is left that it comes to the given part of the hour while nobody
@@ -37,10 +40,10 @@ blocked = tonumber(blocked) or 0
 """
 
 _REPORTED = """
--- What 24SevenOffice said was left, less what was given out since.
-local told = redis.call('HMGET', KEYS[2], 'left', 'until')
-local told_left, told_until = tonumber(told[1]), tonumber(told[2])
-if told_until and told_until <= now then told_left, told_until = nil, nil end
+-- What 24SevenOffice said was left, less what was given out since; what it said of an hour that has ended is past.
+local told = redis.call('HMGET', KEYS[2], 'left', 'until', 'probe')
+local told_left, told_until, past_left = tonumber(told[1]), tonumber(told[2]), nil
+if told_until and told_until <= now then past_left, told_left, told_until = told_left, nil, nil end
 """
 
 _STATE = """
@@ -85,7 +88,7 @@ if heard_until and heard_until > now then
   if later or (heard_until == told_until and heard_left < told_left) then
     told_left, told_until = heard_left, heard_until
     redis.call('HSET', KEYS[2], 'left', told_left, 'until', ARGV[10])
-    redis.call('PEXPIRE', KEYS[2], told_until - now)
+    redis.call('PEXPIRE', KEYS[2], told_until - now + 3720000)
   end
 end
 """
@@ -95,6 +98,9 @@ local share, gap, burst, patience = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumb
 local polling = ARGV[8] == '1'
 
 if blocked > now then return {tonumber(why), blocked - now} end
+local feels = not told_left and past_left and past_left < left
+local probe = tonumber(told[3]) or 0
+if feels and probe > now then return {2, probe - now} end
 if left < 1 or (polling and left <= reserved) then return {2, relief} end
 local own, own_leave = count(KEYS[6])
 if own * (100 - share) >= left * share then return {3, math.min(relief, own_leave)} end
@@ -113,6 +119,7 @@ for _, key in ipairs({polling and KEYS[4] or KEYS[3], KEYS[6]}) do
   redis.call('PEXPIRE', key, (minutes + 1) * 60000)
 end
 if told_left then redis.call('HINCRBY', KEYS[2], 'left', -1) end
+if feels then redis.call('HSET', KEYS[2], 'probe', string.format('%.0f', now + 5000)) end
 return {0, math.max(turn - now, 0)}
 """
 )

@@ -21,9 +21,8 @@ from integrations.twentyfour.instants import instant_of, without_zone
 from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import AnswerTooLargeError, OutcomeUnknownError, SyncError, UnavailableError
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
+from sync.rules.normalization import holds_identity_number
 
-MAX_NAME_LENGTH = 200
-MAX_ORGANIZATION_NUMBER_LENGTH = 20
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
 
@@ -177,8 +176,8 @@ def _company(draft: CompanyDraft) -> dict[str, Any]:
     return {
         "Id": draft.number,
         "ExternalId": draft.moment_id,
-        "OrganizationNumber": draft.organization_number[:MAX_ORGANIZATION_NUMBER_LENGTH] or None,
-        "Name": draft.name[:MAX_NAME_LENGTH],
+        "OrganizationNumber": draft.organization_number or None,
+        "Name": draft.name,
         "EmailAddresses": {use: {"Value": address} for use, address in emails.items() if address} or None,
         "Type": "Business" if draft.is_company else "Consumer",
         **(_details(draft.details, phone_use=_main_use(draft)) if draft.details else {}),
@@ -241,7 +240,7 @@ def _search(
         Company(
             number=answer.Id,
             name=answer.Name or "",
-            organization_number=answer.OrganizationNumber or "",
+            organization_number=_organization_number(answer.OrganizationNumber or ""),
             moment_id=answer.ExternalId or "",
             emails=_emails(answer.EmailAddresses),
             supplier=answer.Type == "Supplier",
@@ -250,6 +249,11 @@ def _search(
         for answer in answers
         if answer.Id
     ]
+
+
+def _organization_number(text: str) -> str:
+    """Leave out an identity number: it is not to be cached, nor offered with a candidate."""
+    return "" if holds_identity_number(text) else text
 
 
 def _emails(addresses: SoapValue) -> tuple[str, ...]:

@@ -240,7 +240,7 @@ def error_of(text: str, *, saves: bool, retry_after: timedelta | None = None) ->
         error = rule.error(message, error_code=rule.error_code, remedy=rule.remedy)
     if not (saves and rule.open):
         return error
-    answered = way.startswith(("fault", "result"))
+    answered = way.startswith(("fault", "result", "company"))
     return OutcomeUnknownError(message, error_code=rule.error_code, otherwise=error if answered else None)
 
 

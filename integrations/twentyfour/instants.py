@@ -3,7 +3,8 @@
 Either may come with a zone or without, also in one answer. All that is compared goes through here first.
 """
 
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from i18n.formatting import OSLO
 
@@ -13,14 +14,29 @@ def instant_of(written: datetime) -> datetime:
     return _at(written, UTC) if written.tzinfo else written.replace(tzinfo=UTC)
 
 
+CLOCKS = (OSLO, ZoneInfo("Europe/Helsinki"))
+"""By which 24SevenOffice may read what comes without a zone (S52); it fails on an hour that they skip."""
+
+
 def day_of(written: datetime) -> date:
     """Read a day of Oslo, which it is already where it names no zone."""
     return (_at(written, OSLO) if written.tzinfo else written).date()
 
 
-def without_zone(instant: datetime) -> datetime:
-    """Write an instant as requests have it: in UTC, without a zone."""
-    return instant.astimezone(UTC).replace(tzinfo=None)
+def without_zone(instant: datetime, *, ends: bool = False) -> datetime:
+    """Write an instant as requests have it: in UTC, without a zone.
+
+    One that no clock shows is moved by two hours, earlier or, where a span of time ``ends``, later.
+    """
+    written = instant.astimezone(UTC).replace(tzinfo=None)
+    if any(_is_skipped(written, clock) for clock in CLOCKS):
+        written += timedelta(hours=2 if ends else -2)
+    return written
+
+
+def _is_skipped(written: datetime, clock: tzinfo) -> bool:
+    there = written.replace(tzinfo=clock)
+    return there.astimezone(UTC).astimezone(clock).replace(tzinfo=None) != written
 
 
 def _at(written: datetime, zone: tzinfo) -> datetime:

@@ -5,15 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
+from i18n.messages import msg
 from integrations.shared_cache import SharedCache
-from integrations.twentyfour import error_mapping
 from integrations.twentyfour.accounting_setup import AccountingSetup
 from integrations.twentyfour.client import SoapValue
 from integrations.twentyfour.instants import day_of, without_zone
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
-from sync.errors import AnswerTooLargeError
+from sync.errors import AnswerTooLargeError, RejectedError
 from sync.money import NOK, to_ore
 from sync.records import BookedVouchers, LedgerLine, is_partial
 from sync.rules.vouchers import REVENUE_ACCOUNTS
@@ -62,7 +62,7 @@ class LedgerGateway:
         if not accounts.intervals:
             return []
         hull = {"AccountNoStart": accounts.intervals[0].start, "AccountNoEnd": accounts.intervals[-1].stop - 1}
-        lines = self._search("DateChangedUTC", without_zone(since), without_zone(until), **hull)
+        lines = self._search("DateChangedUTC", without_zone(since), without_zone(until, ends=True), **hull)
         return list(dict.fromkeys(map(self._voucher_of, lines)))
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
@@ -110,9 +110,8 @@ class LedgerGateway:
 
 
 def _ledger_line(line: SoapValue) -> LedgerLine:
-    """Read a line. Raises UnavailableError where it has no amount, which is not the same as nothing."""
     if line.Amount is None:
-        raise error_mapping.error_of("unreadable: a line of the ledger without an amount", saves=False)
+        raise _without_amount(line)
     customer_number, customer_name = _dimension(line, "Customer")
     project_number, _ = _dimension(line, "Project")
     department, _ = _dimension(line, "Department")
@@ -134,6 +133,18 @@ def _ledger_line(line: SoapValue) -> LedgerLine:
         department=department,
         stamp=line.StampNo or None,
         hidden=line.Hidden,
+    )
+
+
+def _without_amount(line: SoapValue) -> RejectedError:
+    return RejectedError(
+        msg(
+            "Voucher {number} in 24SevenOffice has a line without an amount, on account {account}.",
+            number=line.TransactionNo or 0,
+            account=line.AccountNo or 0,
+        ),
+        error_code="no_amount",
+        remedy=msg("Look at the voucher in 24SevenOffice, and try again once its lines have amounts."),
     )
 
 

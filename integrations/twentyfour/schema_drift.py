@@ -28,6 +28,7 @@ XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 MAX_WARNINGS_PER_DAY = 20
 DAY = 24 * 3600.0  # seconds
 MAX_NAME_LENGTH = 100
+XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 NOT_SET = {
     "int": "-2147483648",
     "short": "-32768",
@@ -47,7 +48,10 @@ class SchemaDrift(Plugin):
     def ingress(
         self, envelope: etree._Element, http_headers: object, operation: Definition
     ) -> tuple[etree._Element, object]:
-        """Mend one answer in place. Raises UnreadableError where it is not an answer of this operation at all."""
+        """Mend one answer in place.
+
+        Raises UnreadableError where it is not an answer of this operation, or an item of a list says nothing.
+        """
         answer = next(envelope.iterfind(f"{{{ENVELOPE}}}Body/{{*}}*"), None)
         expected = operation.output.body
         if answer is None or answer.tag not in {expected.qname.text, f"{{{ENVELOPE}}}Fault"}:
@@ -76,7 +80,16 @@ class SchemaDrift(Plugin):
         if ordered != kept or len(kept) != len(node):
             node[:] = ordered
         for child in ordered:
+            self._see_that_it_says_something(child, known[child.tag][1], operation)
             self._fit(child, known[child.tag][1].type, operation)
+
+    def _see_that_it_says_something(self, child: etree._Element, element: Definition, operation: str) -> None:
+        """Raise UnreadableError for an item of a list that is nil: what it stands for is not known."""
+        is_item = element.accepts_multiple and isinstance(element.type, ComplexType)
+        if is_item and child.get(XSI_NIL, "").strip() in {"true", "1"}:
+            name = etree.QName(child).localname
+            self._report(child, "nil", operation)
+            raise UnreadableError(f"{name} is nil")
 
     def _report(self, node: etree._Element, tag: object, operation: str) -> None:
         name = str(tag).rpartition("}")[2][:MAX_NAME_LENGTH]

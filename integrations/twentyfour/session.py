@@ -7,6 +7,7 @@ per call.
 """
 
 import copy
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from redis import Redis
 from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
-from i18n.messages import msg
+from i18n.messages import as_json, from_json, joined, msg
 from integrations.twentyfour.client import SoapClient, SoapValue
 from integrations.twentyfour.error_mapping import SessionRefusedError
 from models.connections.vault import Vault
@@ -32,7 +33,7 @@ SESSION_ID = re.compile(r"[!-:<-~]{1,500}")  # what may stand in a cookie; it go
 PREFIX = "twentyfour:session:2"  # to be raised where values change, as two versions may run beside each other
 SESSION_SECONDS = 24 * 3600  # longer than a session lives; for those whose connection is gone
 FORGETTING_SECONDS = 2  # so long a page waits for a login in flight, which is looked at again when it is made
-REFUSAL_SECONDS = 60  # a password that was just refused is not sent again by the workers that wait
+REFUSAL_SECONDS = 1800  # so long a login that was refused is not tried again, or 24SevenOffice may block the user
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +93,54 @@ class SessionStore:
         Args:
             name: whose session it is.
             expired: the session id that was refused, empty where there was none; it is forgotten.
-            log_in: gives a session id, empty where the login is refused; not tried again for a minute then.
+            log_in: gives a session id; not called again for a while once it has raised MisconfiguredError.
             keeps: tells of the new session id whether it may be kept, or was left while the login was made.
 
-        Raises MisconfiguredError where the login is refused, and what ``log_in`` raises.
+        Raises what ``log_in`` raises, or has raised lately.
         """
         with self._lock(name, wait=self._login_seconds):
             current = self.get(name)
             if current and current != expired:
                 return current
             self._redis.delete(name)
-            if self._redis.exists(_refusal(name)):
-                raise _refused()
-            fresh = log_in()
-            if not fresh:
-                self._redis.set(_refusal(name), "", ex=REFUSAL_SECONDS)
-                raise _refused()
+            with self.remembering_refusal(name):
+                fresh = log_in()
             if keeps(fresh):
                 self.put(name, fresh)
             return fresh
+
+    @contextmanager
+    def remembering_refusal(self, name: str) -> Iterator[None]:
+        """Make a login inside, unless it was refused lately: that is raised once more instead.
+
+        A changed login has another name, and is tried at once.
+        """
+        self._raise_remembered(name)
+        try:
+            yield
+        except MisconfiguredError as error:
+            told = {"error_code": error.error_code, "message": as_json(error.message)}
+            stored = self._vault.encrypt(
+                json.dumps({**told, "remedy": as_json(error.remedy)}), PREFIX, _refusal(name)
+            )
+            with _redis_needed():
+                self._redis.set(_refusal(name), stored, ex=REFUSAL_SECONDS)
+            raise
+
+    @_redis_needed()
+    def _raise_remembered(self, name: str) -> None:
+        stored, seconds = self._redis.get(_refusal(name)), self._redis.ttl(_refusal(name))
+        try:
+            locked = stored.decode() if isinstance(stored, bytes) else ""
+            told = json.loads(self._vault.decrypt(locked, PREFIX, _refusal(name)))
+        except InvalidToken:
+            return  # nothing there, or encrypted with a key that is gone
+        again = msg(
+            "It is tried again in {minutes} minutes; at once when it is changed, or the connection tested.",
+            minutes=max(1, -(-int(seconds) // 60)),
+        )
+        message, error_code = joined(from_json(told["message"]), again, between=" "), told["error_code"]
+        raise MisconfiguredError(message, error_code=error_code, remedy=from_json(told["remedy"]))
 
     @_redis_needed()
     def forget(self, name: str) -> None:
@@ -201,7 +231,7 @@ class Session:
         """Return which clients the login reaches (GetIdentitiesWithCredential); needs no session."""
         found = self._authenticate("GetIdentitiesWithCredential") or []
         if found:
-            self._store.forget_refusals([self._name(each.Id) for each in found])
+            self._store.forget_refusals([self._name(each) for each in ("", *(each.Id for each in found))])
         return [_identity(each) for each in found]
 
     def identity_id(self) -> str:
@@ -211,7 +241,8 @@ class Session:
         """
         with self._choosing:
             if not self._noted["identity_id"]:
-                identity_id = choose_identity(self.identities(), "").id
+                with self._store.remembering_refusal(self._name("")):
+                    identity_id = choose_identity(self.identities(), "").id
                 self._store.put(self._name(""), self._name(identity_id))
                 self._noted["identity_id"] = identity_id
             return self._noted["identity_id"]
@@ -262,8 +293,10 @@ class Session:
         return choose_identity(self.identities(), self.identity_id()).client_number
 
     def _log_in(self) -> str:
-        session_id = self._authenticate("Login", IdentityId=self.identity_id()) or ""
-        if session_id and not SESSION_ID.fullmatch(session_id):
+        session_id = str(self._authenticate("Login", IdentityId=self.identity_id()) or "")
+        if not session_id:
+            raise _refused()
+        if not SESSION_ID.fullmatch(session_id):
             raise UnavailableError(
                 msg("24SevenOffice gave a session that cannot be used."), error_code="unreadable"
             )

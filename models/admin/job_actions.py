@@ -62,6 +62,7 @@ class AttemptView:
     outcome: Outcome
     error_code: str
     message: str
+    warnings: tuple[str, ...]
     calls: Sequence[Mapping[str, str]]
 
 

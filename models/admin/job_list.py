@@ -55,6 +55,7 @@ class JobView:
     error_code: str
     message: str
     remedy: str
+    warnings: tuple[str, ...]
     dismissal_reason: str
     failed_attempts: int
     due_at: datetime | None

@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.database import Database
 from models.schema.search_terms import SearchTerms, matches, search_terms
-from models.schema.tables import Base, LocalizedText
+from models.schema.tables import Base, LocalizedText, LocalizedTexts
 
-NAMING_TYPES = LocalizedText | JSONB | SearchTerms
+NAMING_TYPES = LocalizedText | LocalizedTexts | JSONB | SearchTerms
 NAMING_COLUMNS = frozenset(
     {
         "accepted_discrepancies.actor",
@@ -127,7 +127,7 @@ def _read_batch(database: Database, query: Select[*tuple[Any, ...]]) -> Sequence
 
 
 def _raw(column: Column[Any]) -> ColumnElement[Any]:
-    return type_coerce(column, JSONB) if isinstance(column.type, LocalizedText) else column
+    return type_coerce(column, JSONB) if isinstance(column.type, LocalizedText | LocalizedTexts) else column
 
 
 def _normalized(text: str) -> str:

@@ -106,8 +106,9 @@ def queue_digests(database: Database, *, now: datetime) -> int:
 
 
 def _week(session: Session, connection_id: int, now: datetime) -> Message:
+    jobs = func.count(func.distinct(SyncJobRow.id))
     came = (
-        select(SyncJobRow.entity_type, func.count(func.distinct(SyncJobRow.id)))
+        select(SyncJobRow.entity_type, jobs, jobs.filter(func.jsonb_array_length(AttemptRow.warnings) > 0))
         .join(AttemptRow, AttemptRow.job_id == SyncJobRow.id)
         .where(SyncJobRow.connection_id == connection_id, AttemptRow.at > now - WEEK)
         .where(AttemptRow.outcome == Outcome.SYNCED)
@@ -116,7 +117,8 @@ def _week(session: Session, connection_id: int, now: datetime) -> Message:
     stuck = select(func.count()).where(
         SyncJobRow.connection_id == connection_id, SyncJobRow.state == JobState.NEEDS_ATTENTION
     )
-    counts = {EntityType(kind): count for kind, count in session.execute(came)}
+    rows = session.execute(came).all()
+    counts = {EntityType(entity_type): count for entity_type, count, _ in rows}
     week = msg(
         "Came across: customers {customers}, projects {projects}, invoices {invoices}, vouchers with costs "
         "{expenses}. Records that need a person: {waiting}.",
@@ -126,6 +128,8 @@ def _week(session: Session, connection_id: int, now: datetime) -> Message:
         expenses=counts.get(EntityType.EXPENSE, 0),
         waiting=session.scalar(stuck),
     )
+    if warned := sum(count for *_, count in rows):
+        week = msg("{week} Of those that came across, with a warning: {warned}.", week=week, warned=warned)
     missed = sum(missed_webhooks.count_last_week(session, connection_id, now=now).values())
     if not missed:
         return week

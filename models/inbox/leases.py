@@ -76,7 +76,8 @@ class Lease:
 class AttemptResult:
     """How one job ended: by an ``event``, with what it carries. ``outcome`` is None for one that was not tried.
 
-    ``due_at`` is when backoff would try it next, or when what is done is looked at again. ``problem`` is what the
+    ``due_at`` is when backoff would try it next, or when what is done is looked at again. ``warnings`` are what
+    should be looked at though it stopped nothing; None leaves those of before. ``problem`` is what the
     attempt shows to be wrong with the whole connection, ``calls`` are dataclasses that tell what was said to the
     remote systems in ``seconds``, and ``search_aliases`` the names of others that the record is found by.
     """
@@ -90,6 +91,7 @@ class AttemptResult:
     error_code: str = ""
     message: str = ""
     remedy: str = ""
+    warnings: tuple[str, ...] | None = None
     dependency: Record | None = None
     problem: ConnectionProblem | None = None
     seconds: float = 0
@@ -350,6 +352,7 @@ def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, numb
         row.search_terms = search_terms(row.title, row.record_id, number, *result.search_aliases)
     row.outcome = result.outcome
     row.error_code, row.message, row.remedy = result.error_code, result.message, result.remedy
+    row.warnings = row.warnings if result.warnings is None else result.warnings
     session.add(_attempt(result, now=now))
     if alert:
         queue_alert(session, row.connection_id, alert, job_id=row.id, now=now)
@@ -363,6 +366,7 @@ def _attempt(result: AttemptResult, *, now: datetime) -> AttemptRow:
         outcome=result.outcome or "",
         error_code=result.error_code,
         message=result.message,
+        warnings=result.warnings or (),
         calls=[asdict(call) for call in result.calls],
     )
 

@@ -1,5 +1,6 @@
 """The tables. Only the verbs beside this module read and write them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
@@ -38,6 +39,19 @@ class LocalizedText(TypeDecorator[str]):
         return None if value is None else from_json(value)
 
 
+class LocalizedTexts(TypeDecorator[tuple[str, ...]]):
+    """Several of these."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - as SQLAlchemy calls it
+        return None if value is None else [as_json(each) for each in value]
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ANN401, ARG002 - the same
+        return None if value is None else tuple(map(from_json, value))
+
+
 class Base(DeclarativeBase):
     """The tables. Text needs no length, instants carry a zone, dictionaries are JSON."""
 
@@ -55,6 +69,7 @@ JobId = Annotated[int, mapped_column(ForeignKey("sync_jobs.id", ondelete="CASCAD
 UserId = Annotated[int, mapped_column(ForeignKey("users.id", ondelete="CASCADE"))]
 Localized = Annotated[str, mapped_column(LocalizedText)]
 LocalizedOrEmpty = Annotated[str, mapped_column(LocalizedText, server_default=text("'\"\"'::jsonb"))]
+Warnings = Annotated[tuple[str, ...], mapped_column(LocalizedTexts, server_default=text("'[]'::jsonb"))]
 
 
 class KeyedByLane:
@@ -137,7 +152,8 @@ class SyncJobRow(Base):
     posted last, ``ledger`` or ``draft``, written before the call. ``reminders`` counts the mails since
     ``needs_attention_since``, when it began to need a
     person. ``search_terms`` are what it is found by: its name and its numbers in both systems.
-    ``dismissal_reason`` is what the person said who closed it; what was wrong stays beside it.
+    ``dismissal_reason`` is what the person said who closed it; what was wrong stays beside it. ``warnings`` are
+    those of the last attempt that said anything of them.
     """
 
     __tablename__ = "sync_jobs"
@@ -197,6 +213,7 @@ class SyncJobRow(Base):
     error_code: Mapped[str] = mapped_column(server_default="")
     message: Mapped[LocalizedOrEmpty]
     remedy: Mapped[LocalizedOrEmpty]
+    warnings: Mapped[Warnings]
     received_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
     dismissal_reason: Mapped[LocalizedOrEmpty]
@@ -216,6 +233,7 @@ class AttemptRow(Base):
     outcome: Mapped[str]
     error_code: Mapped[str]
     message: Mapped[Localized]
+    warnings: Mapped[Warnings]
     calls: Mapped[list[dict[str, str]]] = mapped_column(server_default="[]")
 
 

@@ -4,23 +4,18 @@ The gateways tell, whoever works on a record listens; where nobody listens, noth
 or a session is never told.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from sync.rules.normalization import NATIONAL_ID
 
 MAX_TEXT_LENGTH = 8000
 """Characters of a request or a response that are kept."""
 
 MAX_CALLS = 20
 """Exchanges that are kept of one attempt, the last ones: a long file is hundreds of chunks."""
-
-
-NATIONAL_ID = re.compile(
-    r"(?<!\d)(?:[04][1-9]|[1256]\d|[37][01])(?:[048][1-9]|[159][0-2])\d\d ?\d{5}(?!\d)", re.ASCII
-)
-"""A Norwegian national identity number, also a D, H or test number: eleven digits, first a day and a month."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,17 +38,21 @@ MAX_FAILURES_ALONE = 5
 class Success:
     """A good end: the record is in step, or rightly left alone for an ``error_code`` that ``message`` explains.
 
-    ``recheck_after`` is given where something is still to come of which nobody will tell.
+    ``warnings`` are sentences (``msg``) about what stopped nothing and should be looked at, such as a text that
+    was cut: they stand on the record's page and in the lists until an attempt gives others, and are counted in the
+    weekly digest, but mailed to nobody. None leaves those of before: nothing was sent. ``recheck_after`` is given
+    where something is still to come of which nobody will tell.
     """
 
     outcome: Outcome
     title: str = ""
     message: str = ""
     error_code: str = ""
+    warnings: tuple[str, ...] | None = ()
     recheck_after: timedelta | None = None
 
 
-UNCHANGED = Success(Outcome.UNCHANGED)
+UNCHANGED = Success(Outcome.UNCHANGED, warnings=None)
 
 
 def skipped(message: str, *, error_code: str, title: str = "") -> Success:
@@ -158,6 +162,7 @@ def _success_result(job: SyncJob, success: Success, *, now: datetime) -> Attempt
         title=success.title,
         error_code=success.error_code,
         message=success.message,
+        warnings=success.warnings,
     )
 
 

@@ -11,11 +11,14 @@ from models.inbox.links import Link
 from sync.engine.context import GONE, GONE_THERE, SyncContext, fingerprint
 from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
-from sync.records import Company, CompanyDraft, Customer, CustomerDetails
-from sync.rules.matching import CustomerMatcher, Match
-from sync.rules.normalization import clean, organization_key, organization_number
+from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails
+from sync.rules.matching import CustomerMatcher, Match, is_business
+from sync.rules.normalization import clean, cut_warning, organization_number, organization_number_warning
 
-MAX_NAME_LENGTH = 200
+MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100
+MAX_STREET_LENGTH = 250
+MAX_POSTAL_CODE_LENGTH = 16
+"""Characters that 24SevenOffice takes (S50)."""
 
 SAID = "said"
 """In place of a fingerprint: a person has said which customer one is that Moment does not have any more."""
@@ -61,7 +64,8 @@ class Customers:
             if link is None:
                 return PreparedCustomer(job, customer, replace(draft, number=self._existing(job, customer)))
             if link.fingerprint == fingerprint(draft) and not job.outcome_unknown:
-                return self._return_number(job.record, customer, link)
+                returned = self._return_number(job.record, customer, link)
+                return replace(returned, warnings=self._warnings(customer))
             return PreparedCustomer(job, customer, replace(draft, number=int(link.remote_id)))
 
     def send(self, batch: Sequence[PreparedCustomer]) -> Sequence[Success | SyncError]:
@@ -210,7 +214,12 @@ class Customers:
             raise error.replace(outcome_unknown=True) from error
         if link := self._context.link(item.job.record):
             self._return_number(item.job.record, item.customer, link)
-        return Success(Outcome.SYNCED, item.title, msg("Customer number {number}.", number=answer))
+        told = msg("Customer number {number}.", number=answer)
+        return Success(Outcome.SYNCED, item.title, told, warnings=self._warnings(item.customer))
+
+    def _warnings(self, customer: Customer) -> tuple[Message, ...]:
+        """Return what of a customer should be looked at, as long as it is so in Moment."""
+        return warnings_of(customer, details=self._context.settings.customer_details != "never")
 
     def _return_number(self, record: Record, customer: Customer, link: Link) -> Success:
         """Give Moment the number that 24SevenOffice made, unless it has it; its echo then changes nothing.
@@ -269,15 +278,40 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
         organization_number=organization_number(customer.organization_number, country=customer.country),
         email=customer.email.strip(),
         invoice_email=customer.invoice_email.strip(),
-        is_company=customer.is_company or bool(organization_key(customer.organization_number)),
+        is_company=is_business(customer),
         details=customer_details(customer) if details else None,
     )
 
 
 def customer_details(customer: Customer) -> CustomerDetails | None:
     """Return address, country and phone of a customer; None where Moment has none of them."""
-    details = CustomerDetails(phone=customer.phone, country=customer.country, addresses=customer.addresses)
+    addresses = tuple(map(_cut, customer.addresses))
+    details = CustomerDetails(phone=customer.phone, country=customer.country, addresses=addresses)
     return details if details != CustomerDetails() else None
+
+
+def warnings_of(customer: Customer, *, details: bool) -> tuple[Message, ...]:
+    """Return what is cut or wrong of a customer, with its address if ``details`` are sent."""
+    found = [
+        organization_number_warning(customer.organization_number, country=customer.country),
+        cut_warning(msg("The name"), customer.name, max_length=MAX_NAME_LENGTH),
+    ]
+    for each in customer.addresses if details else ():
+        found += (
+            cut_warning(msg("The street"), each.street, max_length=MAX_STREET_LENGTH),
+            cut_warning(msg("The postal code"), each.postal_code, max_length=MAX_POSTAL_CODE_LENGTH),
+            cut_warning(msg("The town"), each.city, max_length=MAX_CITY_LENGTH),
+        )
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _cut(address: Address) -> Address:
+    return replace(
+        address,
+        street=clean(address.street, max_length=MAX_STREET_LENGTH),
+        postal_code=clean(address.postal_code, max_length=MAX_POSTAL_CODE_LENGTH),
+        city=clean(address.city, max_length=MAX_CITY_LENGTH),
+    )
 
 
 def _without_twins(batch: Sequence[PreparedCustomer]) -> Sequence[PreparedCustomer]:

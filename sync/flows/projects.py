@@ -15,7 +15,7 @@ from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import ExistingProject, Project, ProjectDraft
 from sync.rules.matching import same_project
-from sync.rules.normalization import clean
+from sync.rules.normalization import clean, cut_warning
 
 MAX_NAME_LENGTH = 200
 
@@ -31,6 +31,7 @@ class PreparedProject:
     draft: ProjectDraft
     fingerprint: str
     identified: bool
+    warnings: tuple[Message, ...] = ()
 
     @property
     def title(self) -> Message:
@@ -67,7 +68,8 @@ class Projects:
             identified = link is not None and link.remote_id == str(draft.number)
             if not identified:
                 self._strangers[draft.number].append(job)
-            return PreparedProject(job, draft, sent, identified=identified)
+            cut = cut_warning(msg("The name"), project.name, max_length=MAX_NAME_LENGTH)
+            return PreparedProject(job, draft, sent, identified=identified, warnings=(cut,) if cut else ())
 
     def send(self, batch: Sequence[PreparedProject]) -> Sequence[Success | SyncError]:
         return [error_as_value(item.title, self._save, item) for item in batch]
@@ -93,7 +95,8 @@ class Projects:
                 self._context.lost_dependency(EntityType.CUSTOMER, item.draft.customer_number) or error
             ) from error
         self._context.save_link(item.job.record, remote_id=number, fingerprint=item.fingerprint)
-        return Success(Outcome.SYNCED, item.title, msg("“{name}” saved.", name=item.draft.name))
+        told = msg("“{name}” saved.", name=item.draft.name)
+        return Success(Outcome.SYNCED, item.title, told, warnings=item.warnings)
 
     def _identify(self, item: PreparedProject) -> None:
         """See that the number is free, or is this very project's.

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from sync.records import Company, Customer, ExistingProject, ProjectDraft
-from sync.rules.normalization import NORWEGIAN, clean, norwegian_number, organization_key
+from sync.rules.normalization import clean, is_norwegian, norwegian_number, organization_key
 
-MAX_NAME_LENGTH = 200
+MAX_NAME_LENGTH = 100
+"""Characters that 24SevenOffice keeps of a customer's name (S50); a longer one is the same as what is kept."""
+
+MAX_PROJECT_NAME_LENGTH = 200
 
 NAME_SIMILARITY = 0.6
 """From here on two names under the same number may be one customer's; the measure is that of difflib."""
@@ -114,7 +117,8 @@ def is_same(customer: Customer, company: Company) -> bool:
 def same_project(draft: ProjectDraft, held: ExistingProject) -> bool:
     """Return whether the project that has the number is the same one: of its name, and of no other customer."""
     of_another = held.customer_number and draft.customer_number not in (None, held.customer_number)
-    return folded(held.name) == folded(draft.name) and not of_another
+    theirs, ours = (clean(each.name, max_length=MAX_PROJECT_NAME_LENGTH).casefold() for each in (held, draft))
+    return theirs == ours and not of_another
 
 
 def folded(name: str) -> str:
@@ -144,19 +148,21 @@ def _may_be_namesakes(customer: Customer, company: Company) -> bool:
     """Return whether two may only share a name: not both are businesses, and they share no e-mail address."""
     if _is_person_and_business(customer, company):
         return True
-    businesses = _is_business(customer) and (
+    businesses = is_business(customer) and (
         not company.person or bool(organization_key(company.organization_number))
     )
     return not businesses and not _same_email(customer, company)
 
 
-def _is_business(customer: Customer) -> bool:
-    return customer.is_company or bool(organization_key(customer.organization_number))
+def is_business(customer: Customer) -> bool:
+    """Return whether Moment says so, or it has an organization number; one of Norway has to be valid."""
+    read = norwegian_number if is_norwegian(customer.country) else organization_key
+    return customer.is_company or bool(read(customer.organization_number))
 
 
 def _is_person_and_business(customer: Customer, company: Company) -> bool:
     """Return whether the one is a private person, and the other has an organization number."""
-    return not _is_business(customer) and bool(organization_key(company.organization_number))
+    return not is_business(customer) and bool(organization_key(company.organization_number))
 
 
 def _compatible(customer: Customer, companies: Iterable[Company]) -> list[Company]:
@@ -191,7 +197,7 @@ def _another_company(customer: Customer, company: Company) -> bool:
 def _norwegian(either: Customer | Company) -> str:
     """Return a Norwegian number, but for one digit nine times: it stands for none, though it passes modulus 11."""
     number = norwegian_number(either.organization_number)
-    is_foreign = isinstance(either, Customer) and either.country.upper() not in NORWEGIAN
+    is_foreign = isinstance(either, Customer) and not is_norwegian(either.country)
     return "" if is_foreign or len(set(number)) == 1 else number
 
 

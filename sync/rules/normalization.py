@@ -2,17 +2,40 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
-from i18n.messages import msg
-from sync.errors import RejectedError
+from i18n.messages import Message, msg
 
-NORWEGIAN = ("", "NO")
+NORWEGIAN = ("", "NO", "NOR", "NORGE", "NORWAY", "SJ")
 """Countries of a customer whose organization number has to be a Norwegian one."""
 
+MAX_ORGANIZATION_NUMBER_LENGTH = 20
+"""Characters that 24SevenOffice takes, whatever they are (S51)."""
+
+_BETWEEN = r"[ .\-\u00a0\u2010-\u2015\u2212]?"
+NATIONAL_ID = re.compile(
+    r"(?<!\d)(?:[04]~[1-9]|[1256]~\d|[37]~[01])~(?:[048]~[1-9]|[159]~[0-2])(?:~\d){7}(?!\d)".replace(
+        "~", _BETWEEN
+    ),
+    re.ASCII,
+)
+"""A Norwegian national identity number, also a D, H or test number: eleven digits, first a day and a month."""
+
+NATIONAL_ID_LENGTH = 11
+
+MAX_READ_LENGTH = 200
+"""Characters in which an organization number is looked for."""
+
 _WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2)
+_ID_WEIGHTS = ((3, 7, 6, 1, 8, 9, 4, 5, 2, 1), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
 _NINE_DIGITS = re.compile(r"[0-9]{9}")
-_WORDS_BESIDE = re.compile(r"(NO|MVA|ORG|ORGANISASJONS|NR|NUMMER|FORETAKSREGISTERET)*")
+_LABELS = r"(?:ORGANISASJONS|ORG|NUMMER|NR|NO|VAT|MVA|F[OØ]RETAKSREGISTERET)*"
+_WORDS_BESIDE = re.compile(_LABELS)
 """What people write before and after a Norwegian organization number, with nothing else in between."""
+
+_BARE = re.compile(rf"{_LABELS}(.*?){_LABELS}")
+_VAT_NUMBER = re.compile(r"SE([0-9]{10})(?:01)?|(?:DK|FI)([0-9]{8})")
+"""A VAT number that is the organization number with something around it (Sweden, Denmark, Finland)."""
 
 
 _MAX_FACTOR = 20
@@ -21,28 +44,58 @@ _MAX_FACTOR = 20
 
 def clean(text: str, *, max_length: int) -> str:
     """Take out control characters and surrogates, fold white space, and cut at ``max_length`` characters (NFC)."""
-    text = unicodedata.normalize("NFC", text[: _MAX_FACTOR * max_length])
-    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
-    return " ".join(kept.split())[:max_length].rstrip()
+    return _cleaned(text[: _MAX_FACTOR * max_length])[:max_length].rstrip()
+
+
+def cut_warning(what: str, text: str, *, max_length: int) -> Message | None:
+    """Warn that a text, ``what``, is cut at ``max_length`` characters for 24SevenOffice; None where it fits."""
+    if len(_cleaned(text[: _MAX_FACTOR * max_length])) <= max_length:
+        return None
+    return msg(
+        "{what} is longer than the {most} characters that 24SevenOffice takes, and is cut there.",
+        what=what,
+        most=max_length,
+    )
 
 
 def organization_number(text: str, *, country: str) -> str:
-    """Bring an organization number to its plain form.
+    """Bring an organization number to what is sent; empty where there is none, or none that may be sent.
 
-    Raises RejectedError for one that claims to be Norwegian and is not (modulus 11).
+    A Norwegian one is brought to its nine digits. Any other stays as it is written.
     """
-    if country.upper() not in NORWEGIAN:
-        return clean(text, max_length=20) if organization_key(text) else ""
-    plain = norwegian_number(text)
-    if _letters_and_digits(text) and not plain:
-        raise RejectedError(
-            msg("“{text}” is not a Norwegian organization number.", text=clean(text, max_length=40)),
-            error_code="organization_number",
-            remedy=msg(
-                "Correct the organization number of the customer in Moment (nine digits), or set its country."
-            ),
+    if not organization_key(text) or _is_identity_number(text, country=country):
+        return ""
+    norwegian = norwegian_number(text) if is_norwegian(country) else ""
+    as_written = _cleaned(text)
+    return norwegian or (as_written if len(as_written) <= MAX_ORGANIZATION_NUMBER_LENGTH else "")
+
+
+def organization_number_warning(text: str, *, country: str) -> Message | None:
+    """Say what a person should look at in an organization number, without quoting an identity number."""
+    shown, sent = clean(text, max_length=40), organization_number(text, country=country)
+    if _is_identity_number(text, country=country):
+        return msg(
+            "Moment has an identity number in place of the organization number. It was not sent: remove it in "
+            "Moment."
         )
-    return plain
+    if organization_key(text) and not sent:
+        return msg("The organization number “{text}” is too long, and was not sent.", text=shown)
+    if sent and is_norwegian(country) and not norwegian_number(text):
+        return msg(
+            "“{text}” is not a Norwegian organization number. It was sent all the same: correct it in Moment, or "
+            "set the customer's country.",
+            text=shown,
+        )
+    return None
+
+
+def is_norwegian(country: str) -> bool:
+    return country.strip().upper() in NORWEGIAN
+
+
+def holds_identity_number(text: str) -> bool:
+    """Return whether a Norwegian national identity number stands in a text, however it is written."""
+    return any(map(_is_checked, _like_identity_numbers(text)))
 
 
 def norwegian_number(text: str) -> str:
@@ -57,13 +110,45 @@ def organization_key(text: str) -> str:
     """Return what an organization number of any country is compared by; empty where it is none, as N/A or 0."""
     plain = _letters_and_digits(text)
     digits = "".join(filter(str.isdigit, plain))
-    if not digits.strip("0"):
+    if not digits.strip("0") or holds_identity_number(text):
         return ""
-    return digits if _NINE_DIGITS.fullmatch(digits) else plain.removeprefix("NO").removesuffix("MVA")
+    if _NINE_DIGITS.fullmatch(digits):
+        return digits
+    bare = _BARE.fullmatch(plain)
+    plain = bare[1] if bare else plain
+    vat_number = _VAT_NUMBER.fullmatch(plain)
+    return (vat_number[1] or vat_number[2]) if vat_number else plain
+
+
+def _is_identity_number(text: str, *, country: str) -> bool:
+    """Return whether it is one, or may be one with a wrong digit: no organization number of Norway has eleven."""
+    if not is_norwegian(country):
+        return holds_identity_number(text)
+    return sum(map(str.isdigit, text)) == NATIONAL_ID_LENGTH or any(_like_identity_numbers(text))
+
+
+def _like_identity_numbers(text: str) -> Iterator[str]:
+    written = unicodedata.normalize("NFKC", text)
+    for each in (written, re.sub(r"(?<=\d)[\W_]+(?=\d)", "", written)):
+        yield from (found[0] for found in NATIONAL_ID.finditer(each))
+
+
+def _is_checked(number: str) -> bool:
+    """Return whether the last two of eleven digits check the others (modulus 11)."""
+    digits = [int(each) for each in number if each.isdigit()]
+    return not any(
+        sum(weight * digit for weight, digit in zip(weights, digits, strict=False)) % 11 for weights in _ID_WEIGHTS
+    )
+
+
+def _cleaned(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
+    return " ".join(kept.split())
 
 
 def _letters_and_digits(text: str) -> str:
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text))).upper()
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text[:MAX_READ_LENGTH]))).upper()
 
 
 def _is_norwegian(digits: str) -> bool:

@@ -262,3 +262,23 @@ def test_earlier_sessions_go_on_and_half_a_sign_in_does_not_go_back(database: Da
     with database.transaction() as transaction:
         left = [transaction.scalar(text(f"select count(*) from {each}")) for each in ("sessions", "alerts")]  # noqa: S608 - two names
     assert left == [1, 0]
+
+
+@pytest.mark.parametrize("database", ["0028"], indirect=True)
+def test_identity_numbers_that_earlier_versions_quoted_are_taken_out(
+    database: Database, database_url: str
+) -> None:
+    wrong = "“{text}” is not a Norwegian organization number."
+    person, firm = (Message(wrong, {"text": text}) for text in ("010190 12345", "923609017"))
+    write(database, ("connections", {"id": 1, "name": "Demo AS", "token_hash": "hash"}))
+    for number, message in ((1, person), (2, firm)):
+        told = {"message": message, "error_code": "organization_number"}
+        job = {"id": number, "connection_id": 1, "entity_type": "customer", "record_id": str(number), **told}
+        write(database, ("sync_jobs", job), ("attempts", {"job_id": number, **told}))
+        write(database, ("alerts", {"job_id": number, "connection_id": 1, **told}))
+    candidates = [{"number": str(n), "organization_number": text} for n, text in enumerate(("01019012345", "923"))]
+    write(database, ("match_questions", {"job_id": 1, "candidates": candidates}))
+    migrate(SecretStr(database_url))
+    left = dump(database)
+    assert [text for text in ("010190 12345", "01019012345") if text in left] == []
+    assert (left.count("“{text}” is not"), left.count("923609017"), left.count('"923"')) == (6, 3, 1)

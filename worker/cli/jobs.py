@@ -57,7 +57,7 @@ def show(job_id: int, *, calls: bool) -> None:
     """Show one change with all its attempts."""
     view = _view(job_id)
     click.echo(f"{view.title} of {view.connection} ({view.record.entity_type} {view.record.id}): {view.state}")
-    click.echo("\n".join(filter(None, (view.dismissal_reason, view.message, view.remedy))))
+    click.echo("\n".join(filter(None, (view.dismissal_reason, view.message, view.remedy, *view.warnings))))
     if candidates := match_questions.candidates_of(get_container().database, job_id):
         click.echo(aligned([CANDIDATE, *map(_candidate, candidates)]))
     attempts = job_actions.attempts(get_container().database, job_id)

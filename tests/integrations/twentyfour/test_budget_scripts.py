@@ -210,7 +210,7 @@ def test_where_the_limit_of_24sevenoffice_is_below_ours_polls_get_fewer_and_even
         left = theirs - 1 - len(given)
     assert polls * 0.95 - 1 <= len(given) <= polls
     assert len([second for second in given if second < 1200]) == pytest.approx(len(given) / 3, abs=2)
-    assert day.take(1000, OTHER + 1) >= polls * 0.9 - 2
+    assert day.take(1000, OTHER + 1, gap=1) >= polls * 0.9 - 2  # within their hour
 
 
 def test_what_was_reported_earlier_or_of_the_last_hour_changes_nothing(redis: Redis) -> None:
@@ -221,6 +221,48 @@ def test_what_was_reported_earlier_or_of_the_last_hour_changes_nothing(redis: Re
         )
         day.take(1)
     assert day.usage().remaining == 27
+
+
+@pytest.mark.parametrize(("left", "given"), [(0, 1), (30, 1), (7000, 20)])
+def test_where_fewer_were_left_than_we_believed_one_request_feels_whether_the_next_hour_has_begun(
+    redis: Redis, left: int, given: int
+) -> None:
+    """With the hour all of the limit may be left, or nothing yet where each request counts for an hour."""
+    day = Day(redis, per_hour=1000)
+    day.at += 30 * MINUTE
+    for _ in range(2):  # what was said goes along with the next request
+        day.budget.record_response(
+            200, {"APILimitRemaining": str(left or 1), "APILimitReset": "2026-03-02T13:00:00Z"}
+        )
+        day.ask()
+    day.at += 30 * MINUTE
+    assert day.take(20) == given
+    day.at += 5 * SECOND
+    day.budget.record_response(200, {"APILimitRemaining": "900", "APILimitReset": "2026-03-02T14:00:00Z"})
+    assert day.take(20) == 20
+
+
+@pytest.mark.slow
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(arrivals=st.lists(REQUESTS, max_size=30), begins=st.integers(0, 59))
+def test_the_limit_holds_whichever_hour_24sevenoffice_counts(
+    redis: Redis, arrivals: list[tuple[int, int, int, bool]], begins: int
+) -> None:
+    """Any hour, or its own, whenever that begins; it tells what is left of its own."""
+    day, theirs = Day(redis, per_hour=40), begins * MINUTE
+    for pause, many, connection_id, poll in arrivals:
+        day.at += pause
+        for _ in range(many):
+            day.ask(connection_id, poll=poll)
+            began = day.at - (day.at - theirs) % HOUR
+            left = 40 - sum(at >= began for at in day.left)
+            ends = datetime.fromtimestamp((began + HOUR) / SECOND, UTC)
+            day.budget.record_response(
+                200, {"APILimitRemaining": str(max(left, 1)), "APILimitReset": ends.isoformat()}
+            )
+    assert max_within(day.left, HOUR) <= 40
+    by_hour = [(at - theirs) // HOUR for at in day.left]
+    assert max(map(by_hour.count, by_hour), default=0) <= 40
 
 
 def test_that_more_are_left_than_we_believe_is_not_believed(redis: Redis) -> None:

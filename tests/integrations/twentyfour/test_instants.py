@@ -6,7 +6,7 @@ import pytest
 
 from integrations.shared_cache import SharedCache
 from integrations.twentyfour.customers import CustomerIndex
-from integrations.twentyfour.instants import day_of, instant_of
+from integrations.twentyfour.instants import day_of, instant_of, without_zone
 from integrations.twentyfour.session import Session
 from tests.integrations.twentyfour.remote import Answer, Remote, says, value_of
 
@@ -80,6 +80,24 @@ def test_an_instant_without_a_zone_is_in_utc_and_an_offset_is_honoured(written: 
 )
 def test_a_day_without_a_zone_is_one_of_oslo_already(written: str, day: date) -> None:
     assert day_of(datetime.fromisoformat(written)) == day
+
+
+@pytest.mark.parametrize(
+    ("at", "starts", "ends"),
+    [
+        ("01:59", "01:59", "01:59"),
+        ("02:00", "00:00", "04:00"),  # skipped in Oslo
+        ("03:59", "01:59", "05:59"),  # in Helsinki
+        ("04:00", "04:00", "04:00"),
+    ],
+)
+def test_an_instant_that_clocks_skip_in_spring_is_moved_out_of_a_span_of_time(
+    at: str, starts: str, ends: str
+) -> None:
+    instant = datetime.fromisoformat(f"2026-03-29T{at}:00Z")
+    assert without_zone(instant) == datetime.fromisoformat(f"2026-03-29T{starts}:00")
+    assert without_zone(instant, ends=True) == datetime.fromisoformat(f"2026-03-29T{ends}:00")
+    assert without_zone(instant - timedelta(days=7)) == (instant - timedelta(days=7)).replace(tzinfo=None)
 
 
 @pytest.mark.parametrize("written", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])

@@ -7,6 +7,7 @@ from integrations.shared_cache import SharedCache
 from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
+from sync.errors import RejectedError
 from sync.records import Entry, LedgerLine, Voucher
 from sync.rules.vouchers import find_posted
 from tests.factories import settings
@@ -123,6 +124,19 @@ def test_changes_are_asked_for_in_utc_on_the_lowest_to_the_highest_account(
         "4000",
         "6590",
     ]
+
+
+def test_a_line_without_an_amount_is_an_error_that_names_its_voucher(
+    remote: Remote, gateway: LedgerGateway
+) -> None:
+    years(remote)
+    ledger(remote, line("2026-03-01"))
+    with pytest.raises(RejectedError) as raised:
+        gateway.supplier_voucher("2026-104-40001")
+    assert raised.value.error_code == "no_amount"
+    assert raised.value.message == (
+        "Voucher 40001 in 24SevenOffice has a line without an amount, on account 4300."
+    )
 
 
 def test_a_line_that_says_little_is_read_as_what_it_says(remote: Remote, gateway: LedgerGateway) -> None:

@@ -11,7 +11,7 @@ from integrations.twentyfour.customers import CustomerIndex
 from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
-from sync.errors import OutcomeUnknownError, UnavailableError
+from sync.errors import OutcomeUnknownError
 from sync.records import Company, CompanyDraft, LedgerLine
 from tests.factories import settings
 from tests.integrations.twentyfour.remote import ACCOUNTING, Answer, Remote, says
@@ -97,15 +97,6 @@ def test_the_customer_is_found_among_other_dimensions(
     line = read(remote, session, cache, LINE.format(date="2026-03-01T00:00:00", more=more))
     assert (line.customer_number, line.customer_name, line.project_number) == (7, "Byggmakker AS", None)
     assert line.system_type == "InvoiceLoss"
-
-
-def test_a_line_without_an_amount_is_no_line_of_nothing(
-    remote: Remote, session: Session, cache: SharedCache
-) -> None:
-    line = LINE.format(date="2026-03-01T00:00:00", more="").replace("<Amount>100.0000</Amount>", "")
-    with pytest.raises(UnavailableError, match="a line of the ledger without an amount") as raised:
-        read(remote, session, cache, line)
-    assert raised.value.error_code == "unreadable"
 
 
 def test_a_change_is_found_by_an_instant_with_seven_digits_of_a_second(

@@ -4,6 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from integrations.twentyfour.client import SoapClient
+from sync.errors import UnavailableError
 from tests.integrations.twentyfour.remote import ACCOUNTING, Remote, says
 
 LINE = "<Transaction>{}</Transaction>"
@@ -30,6 +31,19 @@ def test_an_element_that_the_wsdl_does_not_know_costs_no_field_and_is_reported_o
             "log_level": "warning",
         }
     ]
+
+
+@pytest.mark.parametrize("nil", ["true", "1"])
+def test_an_item_that_is_nil_is_an_answer_that_cannot_be_read(
+    remote: Remote, client: SoapClient, nil: str
+) -> None:
+    declared = f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="{nil}"'
+    lines = f"<Transaction><Amount>1.00</Amount>{FLAGS}</Transaction><Transaction {declared}/>"
+    remote.answers["GetTransactions"] = [says("GetTransactions", lines, namespace=ACCOUNTING)]
+    with pytest.raises(UnavailableError) as raised, capture_logs() as logs:
+        client.call("Transaction", "GetTransactions", searchParams={})
+    assert raised.value.error_code == "unreadable"
+    assert [log["element"] for log in logs] == ["Transaction is nil"]
 
 
 def test_elements_out_of_order_lose_no_field(remote: Remote, client: SoapClient) -> None:

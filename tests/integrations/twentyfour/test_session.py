@@ -154,6 +154,35 @@ def test_a_refused_password_is_not_sent_again_by_those_who_waited_but_another_on
     reads(Session(replace(login, password=SecretStr("corrected")), client=client, store=store))
 
 
+def test_a_login_that_was_refused_is_tried_again_after_half_an_hour(
+    remote: Remote, session: Session, redis: Redis
+) -> None:
+    remote.answers = {"Login": lets_in("", "first"), "GetTypeList": [knows("first")]}
+    error_of(session)
+    assert "It is tried again in 30 minutes" in error_of(session).message
+    (refusal,) = redis.keys("twentyfour:session:*:refused")
+    assert 29 * 60 < redis.ttl(refusal) <= 30 * 60
+    redis.delete(refusal)
+    reads(session)
+
+
+def test_a_refused_login_without_a_client_asks_once_which_clients_it_reaches(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
+    remote.answers = {
+        "GetIdentitiesWithCredential": [reaches(), reaches((DEMO, "Demo AS", "false"))],
+        "Login": lets_in("first"),
+        "GetTypeList": [knows("first")],
+    }
+    undecided = replace(login, identity_id="")
+    for _ in range(3):
+        assert error_of(Session(undecided, client=client, store=store)).error_code == "login_refused"
+    assert remote.times("GetIdentitiesWithCredential") == 1
+    session = Session(undecided, client=client, store=store)
+    assert session.identities()  # a person has the connection tested
+    reads(session)
+
+
 def test_a_password_that_is_right_by_now_is_not_refused_for_what_it_was(
     remote: Remote, login: Login, client: SoapClient, store: SessionStore
 ) -> None:
@@ -178,12 +207,18 @@ def test_a_refused_login_leaves_no_session_behind(
         assert error_of(Session(login, client=client, store=store)).error_code == "login_refused"
 
 
-def test_a_login_that_is_blocked_or_wrongly_put_is_for_a_person(remote: Remote, session: Session) -> None:
+def test_a_login_that_is_blocked_or_wrongly_put_is_for_a_person(
+    remote: Remote, login: Login, client: SoapClient, store: SessionStore
+) -> None:
     blocked = faults("The login failed. ---&gt; The provided IdentityId is blocked")
     malformed = faults("Instance validation error: no guid", code="soap:Client")
     strange = faults("The login failed. ---&gt; The provided IdentityId does not belong to the user")
     remote.answers["Login"] = [blocked, malformed, strange]
-    assert [error_of(session).error_code for _ in range(3)] == ["identity_blocked", "login_refused", "identity"]
+    sessions = [Session(replace(login, username=each), client=client, store=store) for each in "abc"]
+    refused = ["identity_blocked", "login_refused", "identity"]
+    assert [error_of(session).error_code for session in sessions] == refused
+    assert [error_of(session).error_code for session in sessions] == refused  # without being tried again
+    assert remote.times("Login") == 3
 
 
 def test_the_only_usable_client_is_found_by_itself_and_once(

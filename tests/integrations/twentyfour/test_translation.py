@@ -50,6 +50,28 @@ def test_numbers_are_read_by_moment_id_when_they_come_in_another_order(remote: R
     assert saved(remote, session, *both) == [10001, 10002]
 
 
+@pytest.mark.parametrize("number", [None, 10001])
+def test_a_server_error_at_a_customer_is_not_the_customers_fault_and_may_have_saved_it(
+    remote: Remote, session: Session, number: int | None
+) -> None:
+    said = company(number, problem="SQL Server encountered an error with severity level 14 of 25.")
+    said = said.replace("ArgumentException", "Office24Seven.Library.Data.DataBaseServerException")
+    assert saved(remote, session, said, company(10002)) == [(OutcomeUnknownError, "system_error"), 10002]
+    (answer, _) = customers.save(session, [ONE, TWO])
+    assert isinstance(answer, OutcomeUnknownError)
+    assert not answer.no_answer  # no outage: it has answered
+
+
+def test_an_identity_number_of_a_customer_is_not_read(remote: Remote, session: Session) -> None:
+    numbers = "".join(
+        f"<Company><Id>{number}</Id><OrganizationNumber>{text}</OrganizationNumber></Company>"
+        for number, text in ((1, "150765 00565"), (2, "923 609 016"))
+    )
+    remote.answers["GetCompanies"] = [says("GetCompanies", numbers)]
+    found = customers.detailed(session, [1, 2])
+    assert [each.organization_number for each in found] == ["", "923 609 016"]
+
+
 def test_numbers_are_read_by_place_when_no_moment_id_comes_back(remote: Remote, session: Session) -> None:
     assert saved(remote, session, company(10001), company(10002)) == [10001, 10002]
 

@@ -198,6 +198,19 @@ def test_the_week_tells_what_polls_found_without_a_webhook(database: Database, w
     assert told.endswith("since Moment had sent no notification of them: 1.")
 
 
+def test_the_week_counts_the_records_that_came_across_with_a_warning(
+    database: Database, weekly: Connection
+) -> None:
+    for record_id, warnings in (("7", ("The name was cut.",)), ("7", ("The name was cut.",)), ("8", ())):
+        completed_job(
+            database, weekly.id, Record(EntityType.CUSTOMER, record_id), at=NOW + 3 * DAY, warnings=warnings
+        )
+    reminders.queue_digests(database, now=NOW + 7 * DAY)
+    (told,) = [each.message for each in alert_outbox.pending_alerts(database, "books@example.com")]
+    assert told.startswith("Came across: customers 2,")
+    assert told.endswith("Of those that came across, with a warning: 1.")
+
+
 def test_who_wants_it_hears_once_a_week_how_it_went(
     database: Database, connection: Connection, weekly: Connection
 ) -> None:

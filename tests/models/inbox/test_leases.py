@@ -64,6 +64,30 @@ def test_a_record_received_three_times_is_one_job(database: Database, lane: Lane
     assert take(database, lane) == ["1"]
 
 
+@pytest.mark.parametrize(
+    ("event", "warnings", "left"),
+    [
+        (Event.SYNCED, ("The street was cut.",), ("The street was cut.",)),
+        (Event.SYNCED, (), ()),
+        (Event.SYNCED, None, ("The name was cut.",)),
+        (Event.REJECTED, None, ("The name was cut.",)),
+    ],
+)
+def test_warnings_stay_on_a_job_until_an_attempt_gives_others(
+    database: Database, lane: Lane, event: Event, warnings: tuple[str, ...] | None, left: tuple[str, ...]
+) -> None:
+    receive(database, lane, "1")
+    complete(database, leased(database, lane), warnings=("The name was cut.",))
+    receive(database, lane, "1")
+    complete(database, leased(database, lane), event, warnings=warnings)
+    job = see(database, lane, "1")
+    assert job.warnings == left
+    assert [each.warnings for each in job_actions.attempts(database, job.id)] == [
+        ("The name was cut.",),
+        warnings or (),
+    ]
+
+
 def test_jobs_are_leased_in_the_order_of_their_arrival(database: Database, lane: Lane) -> None:
     for n, record_id in enumerate("cab"):
         receive(database, lane, record_id, now=NOW + n * timedelta(seconds=1))

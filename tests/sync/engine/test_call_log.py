@@ -12,7 +12,17 @@ def kept(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "number", ["01019012345", "010190 12345", "41019012345", "01419012345", "01819012345", "71129299999"]
+    "number",
+    [
+        "01019012345",
+        "010190 12345",
+        "010190-12345",
+        "01.01.90 123 45",
+        "41019012345",
+        "01419012345",
+        "01819012345",
+        "71129299999",
+    ],
 )
 def test_a_national_identity_number_is_not_kept(number: str) -> None:
     assert kept(f"<Reference>{number}</Reference>") == "<Reference>***********</Reference>"

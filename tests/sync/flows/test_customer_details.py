@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from models.enums import EntityType, Outcome
-from sync.records import Address, CustomerDetails
+from sync.records import Address, Company, CustomerDetails
 from tests import factories
 from tests.sync.conftest import World
 
@@ -42,6 +42,28 @@ def test_a_customer_that_is_as_it_was_is_saved_once(world: World, setting: str) 
         sync(world, HOME)
     assert world.erp.calls["save_companies"] == 1
     assert world.job(EntityType.CUSTOMER, "7").outcome is Outcome.UNCHANGED
+
+
+def test_what_is_too_long_of_a_customer_is_cut_with_a_warning(world: World) -> None:
+    long = Address("post", "S" * 251, "P" * 17, "T" * 101, "NO")
+    for _ in range(2):  # nor does the echo of its number take the warnings away
+        sync(world, CustomerDetails("", "", (HOME.addresses[0], long)), name="N" * 101)
+    (details,) = world.erp.details[10001]
+    assert details
+    assert details.addresses[1] == Address("post", "S" * 250, "P" * 16, "T" * 100, "NO")
+    assert world.erp.companies[10001].name == "N" * 100
+    told = [(each.split(" is longer")[0], "cut" in each) for each in world.job(EntityType.CUSTOMER, "7").warnings]
+    assert told == [("The name", True), ("The street", True), ("The postal code", True), ("The town", True)]
+    assert world.mails() == []
+
+
+def test_a_name_that_24sevenoffice_has_cut_is_the_same_name(world: World) -> None:
+    long = "Interkommunalt selskap for vann og avløp i " + "N" * 100
+    world.erp.companies[10001] = Company(10001, long[:100])
+    world.moment.put(factories.customer("7", name=long, organization_number=""))
+    world.receive(EntityType.CUSTOMER, "7")
+    world.run()
+    assert list(world.erp.companies) == [10001]
 
 
 def test_a_customer_without_details_has_none_saved(world: World) -> None:

@@ -25,6 +25,14 @@ def test_a_project_brings_its_customer_across_first(world: World) -> None:
     assert world.erp.projects[1].name == "Kulturhuset"
 
 
+def test_a_name_that_is_too_long_is_cut_with_a_warning(world: World) -> None:
+    world.moment.put(factories.project("8", name="N" * 201, customer_id=""))
+    for _ in range(2):
+        sync(world)
+    assert world.erp.projects[1].name == "N" * 200
+    assert [each.split(" is longer")[0] for each in world.job(EntityType.PROJECT, "8").warnings] == ["The name"]
+
+
 def test_a_project_without_a_customer_needs_none(world: World) -> None:
     world.moment.put(factories.project("8", customer_id=""))
     sync(world)

@@ -37,6 +37,30 @@ def test_a_customer_is_known_by_its_organization_number_however_it_is_written(wr
     assert matched(held) == Match(10234)
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "country"),
+    [
+        ("SE556703485901", "556703-4859", "SE"),
+        ("SE 556703-4859", "Org.nr. 556703\u20134859", "SE"),
+        ("DK12345678", "12345678", "DK"),
+        ("FI12345671", "1234567-1", "FI"),
+        ("GB 123 4567 89", "GB123456789", "GB"),
+    ],
+)
+def test_a_vat_number_and_the_organization_number_in_it_are_the_same_firm(
+    ours: str, theirs: str, country: str
+) -> None:
+    for moment, held in ((ours, theirs), (theirs, ours)):
+        company = Company(10234, "Skånska Bygg AB", held)
+        values = {"name": "Skånska Bygg AB", "organization_number": moment, "country": country}
+        assert matched(company, **values) == Match(10234)
+
+
+def test_an_identity_number_is_no_organization_number_to_be_known_by() -> None:
+    held = Company(10234, "Another name altogether", "15076500565")
+    assert matched(held, organization_number="150765 00565", is_company=False) == Match()
+
+
 @pytest.mark.parametrize("name", ["NORDLYS ARKITEKTER AS", "  Nordlys   Arkitekter AS ", "Nordlys Arkitekter\tas"])
 def test_a_customer_is_known_by_its_name_where_either_has_no_organization_number(name: str) -> None:
     assert matched(Company(10234, name)) == Match(10234)

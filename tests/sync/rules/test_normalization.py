@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import RejectedError
-from sync.rules.normalization import clean, organization_number
+from sync.rules.normalization import clean, cut_warning, organization_number, organization_number_warning
 
 
 @pytest.mark.parametrize(
@@ -23,6 +22,14 @@ def test_of_a_text_without_end_only_the_beginning_is_looked_at() -> None:
     assert clean("x" + " " * 50_000_000 + "y", max_length=200) == "x"
 
 
+def test_a_text_that_is_cut_gives_a_warning_and_one_that_fits_gives_none() -> None:
+    assert cut_warning("The name", " Fjord \n AS ", max_length=8) is None
+    for most in (5, 8):
+        assert cut_warning("The name", "Fjord Bygg AS", max_length=most) == (
+            f"The name is longer than the {most} characters that 24SevenOffice takes, and is cut there."
+        )
+
+
 @given(st.text())
 def test_clean_text_stays_as_it_is(text: str) -> None:
     assert clean(clean(text, max_length=50), max_length=50) == clean(text, max_length=50)
@@ -40,24 +47,71 @@ def test_clean_text_stays_as_it_is(text: str) -> None:
         "NO923609016MVA.",
         "Org.nr. 923 609 016",
         "MVA 923609016",
+        "923 609 016 MVA Foretaksregisteret",
+        "NO923609016MVA (Føretaksregisteret)",
+        "923\u2013609\u2014016",
+        "VAT no. 923\u2011609\u2212016",
     ],
 )
 def test_a_norwegian_organization_number_is_brought_to_nine_digits(text: str) -> None:
-    assert organization_number(text, country="NO") == "923609016"
+    for country in ("NO", "Norge", "NOR", ""):
+        assert organization_number(text, country=country) == "923609016"
+        assert organization_number_warning(text, country=country) is None
+
+
+@pytest.mark.parametrize("text", ["923609017", "92360901", "9236090160", "12345678X", "DE923609016"])
+def test_a_norwegian_number_that_is_none_is_sent_as_it_is_with_a_warning(text: str) -> None:
+    assert organization_number(text, country="") == text
+    assert organization_number_warning(text, country="") == (
+        f"“{text}” is not a Norwegian organization number. It was sent all the same: correct it in Moment, or set "
+        "the customer's country."
+    )
 
 
 @pytest.mark.parametrize(
-    "text", ["923609017", "92360901", "9236090160", "abc", "12345678X", "DE923609016", "000 000 000", "N/A"]
+    ("text", "country"), [("923609017 in the old register", "NO"), ("Companies House 01234567", "GB")]
 )
-def test_what_is_no_norwegian_organization_number_is_refused(text: str) -> None:
-    with pytest.raises(RejectedError):
-        organization_number(text, country="")
+def test_a_number_that_is_too_long_is_not_cut_but_left_out_with_a_warning(text: str, country: str) -> None:
+    assert organization_number(text, country=country) == ""
+    assert organization_number_warning(text, country=country) == (
+        f"The organization number “{text}” is too long, and was not sent."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("01019012345", "NO"),
+        ("010190 12345", ""),
+        ("010190-12345", "NO"),
+        ("f.nr. 01.01.90 123 45", "NO"),
+        ("99999999999", ""),
+        ("15076500565", "SE"),
+        ("NO 150765-00565", "DE"),
+        ("923609016 / 150765 00565", "NO"),
+        ("010190 12345 (2)", ""),
+    ],
+)
+def test_an_identity_number_is_neither_sent_nor_quoted(text: str, country: str) -> None:
+    assert organization_number(text, country=country) == ""
+    warning = organization_number_warning(text, country=country)
+    assert warning == (
+        "Moment has an identity number in place of the organization number. It was not sent: remove it in Moment."
+    )
+
+
+def test_a_foreign_number_of_eleven_digits_that_is_no_identity_number_is_sent() -> None:
+    assert organization_number("IT 01234567890", country="IT") == "IT 01234567890"
+    assert organization_number_warning("IT 01234567890", country="IT") is None
 
 
 def test_a_foreign_organization_number_is_taken_as_it_is() -> None:
     assert organization_number("SE 556703-7485", country="SE") == "SE 556703-7485"
 
 
-@pytest.mark.parametrize(("text", "country"), [("", "NO"), ("-", "NO"), ("N/A", "GB"), ("0", "DE"), ("?", "SE")])
+@pytest.mark.parametrize(
+    ("text", "country"), [("", "NO"), ("-", "NO"), ("N/A", ""), ("N/A", "GB"), ("0", "DE"), ("000 000 000", "NO")]
+)
 def test_no_organization_number_is_none(text: str, country: str) -> None:
     assert organization_number(text, country=country) == ""
+    assert organization_number_warning(text, country=country) is None

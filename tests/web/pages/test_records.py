@@ -3,11 +3,13 @@ from typing import Any
 import pytest
 
 from i18n.catalog import Language
+from i18n.messages import msg
 from models.connections.repository import Connection
 from models.enums import EntityType, Record, Role
 from models.inbox import links
 from models.inbox.links import Link
 from sync.engine.call_log import RemoteCall
+from sync.rules.normalization import cut_warning
 from tests.factories import NOW, settings
 from tests.installation import failed_job
 from tests.models.completed_jobs import completed_job
@@ -43,6 +45,25 @@ def test_a_synced_record_names_its_voucher(web: Web, container: Container) -> No
     links.save(container.database, web.connection.id, record, Link("2026/40017"), now=NOW)
     job = completed_job(container.database, web.connection.id, record)
     assert "Voucher 40017 of 2026" in web.as_(Role.VIEWER).get(f"/records/{job.id}").text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (Language.ENGLISH, ("in order, with a warning", "The name is longer than the 100 characters")),
+        (Language.NORWEGIAN, ("i orden, med advarsel", "Navnet er lengre enn de 100 tegnene")),
+    ],
+)
+def test_warnings_stand_on_the_records_page_and_in_the_lists(
+    web: Web, container: Container, language: Language, words: tuple[str, ...]
+) -> None:
+    warning = cut_warning(msg("The name"), "Fjord " * 30, max_length=100)
+    assert warning
+    job = completed_job(container.database, web.connection.id, title="Invoice 1", warnings=(warning,))
+    person = web.as_(Role.VIEWER, language=language)
+    pages = [person.get(path).text for path in ("/records", f"/records/{job.id}")]
+    assert [word in page for page in pages for word in words] == [True] * 4
+    assert pages[1].count(words[1]) == 2  # of the record as it stands, and in its timeline
 
 
 def test_an_expense_names_its_voucher_and_each_expense_that_it_became(web: Web, container: Container) -> None:

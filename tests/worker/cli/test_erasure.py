@@ -22,6 +22,7 @@ from models.users import sessions, throttle
 from models.users.repository import Rights
 from tests.factories import settings
 from tests.installation import failed_job
+from tests.models.completed_jobs import completed_job
 from worker import tasks
 from worker.__main__ import main
 from worker.container import Container, clock
@@ -102,6 +103,7 @@ def customer(container: Container, connection: Connection, fresh_systems: dict[s
     tasks.sync_customers(connection.id)
     tasks.sync_projects(connection.id)
     failed_job(container, connection, title=f"Invoice of {KARI.upper()}")
+    completed_job(database, connection.id, Record(EntityType.INVOICE, "77"), warnings=(f"{KARI} is cut.",))
     reminders.queue_reminders(database, now=now)
     rights = Rights(Role.ADMINISTRATOR, Scope())
     for email in ("boss@example.com", MAIL):
@@ -124,6 +126,8 @@ def test_what_is_known_of_a_person_is_shown(container: Container) -> None:
     assert {(each["table"], each["column"]) for each in told} >= {
         ("alerts", "title"),
         ("attempts", "calls"),
+        ("attempts", "warnings"),
+        ("sync_jobs", "warnings"),
         ("audit_log", "action"),
         ("sync_jobs", "title"),
         ("sync_jobs", "search_terms"),
