@@ -43,7 +43,7 @@ def test_an_item_that_is_nil_is_an_answer_that_cannot_be_read(
     with pytest.raises(UnavailableError) as raised, capture_logs() as logs:
         client.call("Transaction", "GetTransactions", searchParams={})
     assert raised.value.error_code == "unreadable"
-    assert [log["element"] for log in logs] == ["Transaction is nil"]
+    assert [log["element"] for log in logs] == ["Transaction/nil"]
 
 
 def test_elements_out_of_order_lose_no_field(remote: Remote, client: SoapClient) -> None:
