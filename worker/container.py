@@ -82,6 +82,7 @@ class Container:
             clock=self.clock,
             monotonic=monotonic,
             random=SystemRandom().random,
+            sleep=time.sleep,
             lease_ttl=timedelta(seconds=settings.lease_seconds),
             instrumentation=self.instrumentation,
         )
