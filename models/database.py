@@ -34,6 +34,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
+from models.outage_causes import UNKNOWN, cause_of
+
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
 
@@ -57,7 +59,11 @@ READ_ONLY = psycopg2.errors.ReadOnlySqlTransaction
 
 
 class DatabaseUnavailableError(Exception):
-    """PostgreSQL cannot be reached or broke off; what was under way is rolled back."""
+    """PostgreSQL cannot be reached or broke off; what was under way is rolled back. ``cause`` is why, in a word."""
+
+    def __init__(self, message: str = UNKNOWN.sentence, *, cause: str = UNKNOWN.name) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class NoDowngradeError(Exception):
@@ -164,11 +170,16 @@ def _translating_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise DatabaseUnavailableError("The database cannot be reached.") from error
+        raise _unavailable(error) from error
     except DBAPIError as error:
         if not isinstance(error.orig, READ_ONLY):
             raise
-        raise DatabaseUnavailableError("The database takes no writes now.") from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> DatabaseUnavailableError:
+    cause = cause_of(error)
+    return DatabaseUnavailableError(cause.sentence, cause=cause.name)
 
 
 def _ask_where_something_waits(engine: Engine) -> None:

@@ -33,7 +33,7 @@ ROUTES = [
 OF_ENVIRONMENT = {name.upper() for name in Settings.model_fields}
 OTHER_NAMES = {
     *("connection", "entity_type", "record", "job", "jobs", "task", "task_id", "lease_id"),  # fields of the log
-    *("user", "error_code", "outcome", "found"),  # and more of them
+    *("user", "error_code", "outcome", "found", "cause", "disk_full", "read_only"),  # and more of them
     *("ledger", "draft", "series"),  # choices of settings
     *("retry", "noeviction", "look", "BAD", "SANDBOX=0"),
 }

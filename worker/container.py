@@ -31,12 +31,13 @@ from models.connections.repository import Connection, Connections, UnknownConnec
 from models.connections.settings import ConnectionSettings
 from models.connections.vault import Vault
 from models.database import Database
+from models.inbox import webhook_intake
 from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
 from sync.runner import Runner
 from worker import heartbeat
 from worker.clock import Clock
-from worker.observability.installation_metrics import InstallationMetrics
+from worker.observability.installation_metrics import InstallationMetrics, Intake
 from worker.observability.instrumentation import Instrumentation
 from worker.observability.metrics import Metrics
 from worker.observability.tracing import Tracer
@@ -94,8 +95,9 @@ class Container:
         login_seconds = settings.connect_seconds + settings.answer_seconds
         self.cache = SharedCache(self.redis, self.vault)
         self._session_store = SessionStore(self.redis, self.vault, login_seconds=login_seconds)
+        self.intake = Intake(lambda: webhook_intake.try_intake(self.database, now=self.clock()))
         self.installation_metrics = InstallationMetrics(
-            self.database, self.redis, budget=self.budget, clock=self.clock
+            self.database, self.redis, budget=self.budget, clock=self.clock, intake=self.intake
         )
         self._erps: dict[int, tuple[ConnectionSettings, TwentyFourGateway]] = {}
         self._erps_lock = Lock()
