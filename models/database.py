@@ -1,10 +1,11 @@
 """The database itself: its tables' base class, its transactions and its migrations."""
 
 import select
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -34,7 +35,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
-from models.outage_causes import UNKNOWN, cause_of
+from models.outage_causes import LOCKED, UNKNOWN, cause_of
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
@@ -46,6 +47,9 @@ The kernel's own patience is a quarter of an hour with what was sent, and two ho
 """
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
+
+MIGRATION_LOCK_SECONDS, MIGRATION_PAUSE_SECONDS, MIGRATION_TRIES = 2.0, 5.0, 100
+"""How long a migration waits for a lock, with all others behind it; then it lets them pass, and tries again."""
 
 IDLE_SECONDS = 15
 """How long PostgreSQL waits for the next statement of a transaction.
@@ -59,7 +63,7 @@ READ_ONLY = psycopg2.errors.ReadOnlySqlTransaction
 
 
 class DatabaseUnavailableError(Exception):
-    """PostgreSQL cannot be reached or broke off; what was under way is rolled back. ``cause`` is why, in a word."""
+    """PostgreSQL cannot be reached or broke off; what was under way is rolled back. ``cause`` says why."""
 
     def __init__(self, message: str = UNKNOWN.sentence, *, cause: str = UNKNOWN.name) -> None:
         super().__init__(message)
@@ -205,20 +209,40 @@ def _ask_where_something_waits(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
-def migrate(url: SecretStr) -> None:
-    """Bring the tables to the newest version; harmless where they are, and safe when several processes try."""
-    command.upgrade(_migrations(url), "head")
+def migrate(url: SecretStr, *, on_wait: Callable[[], object] = lambda: None) -> None:
+    """Bring the tables to the newest version; harmless where they are, and safe when several processes try.
+
+    ``on_wait`` is called once where somebody else's lock has to be waited for. Raises DatabaseUnavailableError,
+    also where that takes too long.
+    """
+    _retrying(partial(command.upgrade, _migrations(url), "head"), on_wait)
 
 
-def downgrade(url: SecretStr, *, to: str) -> None:
+def downgrade(url: SecretStr, *, to: str, on_wait: Callable[[], object] = lambda: None) -> None:
     """Take the tables back to an older version, such as ``0010``, and forget what only newer ones hold.
 
-    Raises NoDowngradeError where there is no such version, or it is not older.
+    Raises NoDowngradeError where there is no such version, or it is not older, and as :func:`migrate` does.
     """
     try:
-        command.downgrade(_migrations(url), to)
+        _retrying(partial(command.downgrade, _migrations(url), to), on_wait)
     except CommandError as error:
         raise NoDowngradeError(f"There is no way back to version {to} of the database.") from error
+
+
+def _retrying(step: Callable[[], None], on_wait: Callable[[], object]) -> None:
+    """Begin again, after a pause in which others get on, as long as somebody else's lock is in the way."""
+    for tries in range(MIGRATION_TRIES):
+        if tries == 1:
+            on_wait()
+        if tries:
+            time.sleep(MIGRATION_PAUSE_SECONDS)
+        try:
+            with _translating_errors():
+                step()
+            break
+        except DatabaseUnavailableError as error:
+            if error.cause != LOCKED.name or tries + 1 == MIGRATION_TRIES:
+                raise
 
 
 def is_behind(database: Database) -> bool:
@@ -241,4 +265,5 @@ def _migrations(url: SecretStr) -> Config:
     config = Config()
     config.set_main_option("script_location", MIGRATIONS)
     config.attributes["address"] = _engine_url(url)
+    config.attributes["lock_milliseconds"] = round(MIGRATION_LOCK_SECONDS * 1000)
     return config

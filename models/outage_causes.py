@@ -25,9 +25,8 @@ _TOO_MANY = Cause(
     "too_many_connections",
     "PostgreSQL or its pooler has no connection left. Allow more there, or run fewer processes or WORKER_THREADS.",
 )
-_TIMED_OUT = Cause(
-    "timed_out", "The database did not answer in time, or another statement held a lock for too long."
-)
+LOCKED = Cause("locked", "Another session holds a lock in the database for too long: a backup, or one left open.")
+_TIMED_OUT = Cause("timed_out", "The database did not answer in time.")
 _RESTARTING = Cause("restarting", "PostgreSQL is starting or shutting down.")
 
 _BY_SQLSTATE = {
@@ -35,7 +34,7 @@ _BY_SQLSTATE = {
     "25006": _READ_ONLY,
     "53300": _TOO_MANY,
     "57014": _TIMED_OUT,
-    "55P03": _TIMED_OUT,
+    "55P03": LOCKED,
     "57P01": _RESTARTING,
     "57P02": _RESTARTING,
     "57P03": _RESTARTING,

@@ -1,5 +1,6 @@
 """The command line: ``python -m worker``."""
 
+from functools import partial
 from typing import Any
 
 import click
@@ -76,12 +77,13 @@ for command in (connections, jobs, expenses, users, doctor, restore, people, rec
 def migrate_(back_to: str | None) -> None:
     """Bring the database to the newest version; harmless where it is."""
     database_url = get_container().settings.database_url
+    waits = partial(click.echo, "Another session holds a lock, perhaps a backup: waiting for it.", err=True)
     if back_to:
         click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
-        downgrade(database_url, to=back_to)
+        downgrade(database_url, to=back_to, on_wait=waits)
         click.echo(f"The database is back at version {back_to}: start the older release.")
     else:
-        migrate(database_url)
+        migrate(database_url, on_wait=waits)
         click.echo("The database is up to date.")
 
 
