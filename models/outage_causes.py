@@ -60,6 +60,16 @@ _BY_WORDS = (  # of whom no connection could be made to: libpq tells no code
         Cause("unknown_database", "PostgreSQL has no database of the name in DATABASE_URL. Correct or create it."),
     ),
     (
+        r"unsupported startup parameter",
+        Cause(
+            "pooler", "The pooler in DATABASE_URL refuses a parameter: see “Behind a pooler” in docs/runbook.md."
+        ),
+    ),
+    (
+        r"server login|server_login_retry|cannot connect to server|query_wait_timeout|server conn crashed",
+        Cause("pooler_alone", "The pooler in DATABASE_URL answers, and does not reach PostgreSQL: see its log."),
+    ),
+    (
         r"no pg_hba\.conf entry|pg_hba\.conf rejects",
         Cause("not_allowed", "PostgreSQL does not let this host, user or database in. Allow it in pg_hba.conf."),
     ),

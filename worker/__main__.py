@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 from cryptography.fernet import Fernet, InvalidToken
-from pydantic import ValidationError
 from redis.exceptions import RedisError
 
+from config.settings import WrongSettingsError
 from models.admin.erasure import JobsRunningError
 from models.connections.repository import CompanyTakenError, NameTakenError, UnknownConnectionError
 from models.database import (
@@ -19,7 +19,7 @@ from models.database import (
 from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
 from sync.errors import SyncError
-from worker import heartbeat
+from worker import heartbeat, redis_problems
 from worker.celery_app import app
 from worker.cli.backfill import backfill
 from worker.cli.connections import connections
@@ -50,15 +50,13 @@ class PlainSpoken(click.Group):
             InvalidInputError,
             JobsRunningError,
             NoDowngradeError,
+            WrongSettingsError,
         ) as error:
             raise click.ClickException(str(error)) from error
         except RedisError as error:
-            raise click.ClickException("Redis cannot be reached.") from error
+            raise click.ClickException(redis_problems.sentence(error)) from error
         except InvalidToken as error:
             raise click.ClickException("None of the SECRET_KEYS opens what was encrypted.") from error
-        except ValidationError as error:
-            missing = ", ".join(str(each["loc"][0]).upper() for each in error.errors(include_input=False))
-            raise click.ClickException(f"These settings are missing or wrong: {missing}.") from None
 
 
 @click.group(cls=PlainSpoken)

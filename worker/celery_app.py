@@ -19,7 +19,7 @@ from celery.worker.state import revoked
 from redis.exceptions import RedisError
 
 from config.logging import configure
-from config.settings import Settings
+from config.settings import Settings, WrongSettingsError, read_settings
 from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
 from worker.container import get_container
@@ -47,6 +47,14 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_send_task_events": True,  # for Flower
         "beat_schedule": beat_schedule(settings, now=shared_now),
     }
+
+
+def _settings() -> Settings:
+    """Read the settings, or end with a sentence: Celery would tell a stack, or start without them."""
+    try:
+        return read_settings()
+    except WrongSettingsError as error:
+        raise SystemExit(f"Error: {error}") from None
 
 
 def shared_now() -> datetime:
@@ -85,12 +93,12 @@ _running: dict[str, ExitStack] = {}
 
 app = App("moment24", task_cls=SharedClockTask, include=["worker.tasks"], set_as_current=False)
 app.steps["consumer"].add(ChannelsBeside)
-app.add_defaults(lambda: configuration(Settings()))  # read when it is first needed, not when this is imported
+app.add_defaults(lambda: configuration(_settings()))  # read when it is first needed, not when this is imported
 
 
 @signals.setup_logging.connect
 def _log(**_: object) -> None:
-    settings = Settings()
+    settings = _settings()
     configure(settings.log_format, level=settings.log_level)
     logging.getLogger("celery.beat").addFilter(_briefly)
     # Celery warns of what its next version will do whenever it loses its connection.

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config.settings import Settings
+from config.settings import Settings, WrongSettingsError, read_settings
 from integrations.mail.mailer import Mailer
 from integrations.moment import webhooks
 from integrations.moment.client import READ_AHEAD_THREADS, MomentSite, pooled_session
@@ -195,8 +195,15 @@ class Container:
 
 @cache
 def get_container() -> Container:
-    """Return this process's own, made from the environment; to be asked for once before there are threads."""
-    return Container(Settings())
+    """Return this process's own, made from the environment; to be asked for once before there are threads.
+
+    Raises WrongSettingsError.
+    """
+    settings = read_settings()
+    try:
+        return Container(settings)
+    except ValueError as error:
+        raise WrongSettingsError(f"A setting makes no sense: {error}.") from error
 
 
 def _openid(settings: Settings) -> OpenIdConnectProvider | None:
