@@ -20,7 +20,7 @@ from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
 from sync.errors import SyncError
 from worker import heartbeat, redis_problems
-from worker.celery_app import app
+from worker.alive import NO_SWEEP, SILENT
 from worker.cli.backfill import backfill
 from worker.cli.connections import connections
 from worker.cli.doctor import doctor
@@ -92,10 +92,10 @@ def migrate_(back_to: str | None) -> None:
 def alive(*, here: bool) -> None:
     """Fail unless beat, Redis and a worker have been at work within the last minute."""
     if here:
-        if heartbeat.is_unresponsive(app, get_container().redis):
-            raise click.ClickException("The worker on this host does not answer.")
+        if heartbeat.is_unresponsive(get_container().redis):
+            raise click.ClickException(SILENT)
     elif not get_container().is_alive():
-        raise click.ClickException("There has been no sweep within the last minute.")
+        raise click.ClickException(NO_SWEEP)
 
 
 @main.group()

@@ -10,10 +10,12 @@ import gc
 import logging
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 import structlog
 from celery import Celery, Task, signals
+from celery.bootsteps import StartStopStep
 from celery.worker.request import Request
 from celery.worker.state import revoked
 from redis.exceptions import RedisError
@@ -22,6 +24,7 @@ from config.logging import configure
 from config.settings import Settings, WrongSettingsError, read_settings
 from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
+from worker import heartbeat
 from worker.container import get_container
 from worker.observability.metrics import serve
 from worker.queues import QUEUE_OF, ChannelsBeside, broker_configuration
@@ -88,11 +91,28 @@ class SharedClockTask(Task[..., None]):
     Request = "worker.celery_app:SharedClockRequest"
 
 
+class SignOfLife(StartStopStep):
+    """Gives the worker's sign of life in the loop that takes messages: there is none where that stands still."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+    _repeated: Any = None
+
+    def start(self, worker: Any) -> None:  # noqa: ANN401 - celery.worker.consumer.Consumer, of which there are no types
+        record = partial(heartbeat.record_worker, get_container().redis)
+        record()
+        self._repeated = worker.timer.call_repeatedly(heartbeat.WORKER_SECONDS, record)
+
+    def stop(self, worker: Any) -> None:  # noqa: ANN401, ARG002 - as above
+        if self._repeated:
+            self._repeated.cancel()
+
+
 _running: dict[str, ExitStack] = {}
 """What surrounds each task that runs, by its id: Celery tells when one begins and when it ends."""
 
 app = App("moment24", task_cls=SharedClockTask, include=["worker.tasks"], set_as_current=False)
 app.steps["consumer"].add(ChannelsBeside)
+app.steps["consumer"].add(SignOfLife)
 app.add_defaults(lambda: configuration(_settings()))  # read when it is first needed, not when this is imported
 
 
