@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy import (
     URL,
     Connection,
+    Dialect,
     Engine,
     ExceptionContext,
     Executable,
@@ -30,12 +31,13 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import select as select_
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
-from models.outage_causes import LOCKED, UNKNOWN, cause_of
+from models.outage_causes import LOCKED, POOLER, UNKNOWN, cause_of
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
@@ -80,14 +82,21 @@ def _engine_url(url: SecretStr) -> URL:
     return address.set(drivername="postgresql+psycopg2")
 
 
-def _timeouts() -> dict[str, Any]:
-    """Return how patient either end is with the other: ours as libpq's settings, PostgreSQL's as its own."""
-    silence = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-    options = {
+def _session_settings() -> dict[str, str]:
+    """Return how PostgreSQL is to treat our sessions; behind a pooler it knows that by the role alone."""
+    return {
         "timezone": "UTC",
         "statement_timeout": "30s",
         "lock_timeout": "10s",
         "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    }
+
+
+def _timeouts() -> dict[str, Any]:
+    """Return how patient either end is with the other: ours as libpq's settings, PostgreSQL's as its own."""
+    silence = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    options = {
+        **_session_settings(),
         "tcp_user_timeout": f"{SERVER_SILENCE_SECONDS}s",
         **{f"tcp_{name}": value for name, value in silence.items()},
     }
@@ -113,6 +122,7 @@ class Database:
             executemany_mode="values_plus_batch",  # the rows of a batch are changed in one round trip
         )
         _ask_where_something_waits(self._engine)
+        _do_without_options_where_refused(self._engine)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -165,6 +175,18 @@ class Database:
             now: datetime = connection.scalars(select_(func.clock_timestamp())).one()
         return now
 
+    def lax_settings(self) -> list[str]:
+        """Return which settings of our sessions do not hold: no pooler passed them on, nor has the role them.
+
+        Raises DatabaseUnavailableError.
+        """
+        wanted = _session_settings()
+        query = text("select name, setting from pg_settings where lower(name) = any(:names)")
+        with self.statement() as connection:
+            found = {name.lower(): said for name, said in connection.execute(query, {"names": list(wanted)})}
+        lax = (name for name, said in found.items() if said == "0" or (name == "timezone" and said != "UTC"))
+        return sorted(lax)
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -184,6 +206,25 @@ def _translating_errors() -> Iterator[None]:
 def _unavailable(error: Exception) -> DatabaseUnavailableError:
     cause = cause_of(error)
     return DatabaseUnavailableError(cause.sentence, cause=cause.name)
+
+
+def _do_without_options_where_refused(engine: Engine) -> None:
+    """Connect without ``options`` from the first time on that a pooler refuses them: PgBouncer does."""
+    refused = False
+
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        dialect: Dialect, _record: object, arguments: tuple[Any, ...], settings: dict[str, Any]
+    ) -> DBAPIConnection:
+        nonlocal refused
+        plain = {name: value for name, value in settings.items() if name != "options"}
+        try:
+            return dialect.connect(*arguments, **(plain if refused else settings))
+        except psycopg2.OperationalError as error:
+            if refused or cause_of(error) != POOLER:
+                raise
+            refused = True
+            return dialect.connect(*arguments, **plain)
 
 
 def _ask_where_something_waits(engine: Engine) -> None:

@@ -27,6 +27,9 @@ _TOO_MANY = Cause(
 )
 LOCKED = Cause("locked", "Another session holds a lock in the database for too long: a backup, or one left open.")
 _TIMED_OUT = Cause("timed_out", "The database did not answer in time.")
+POOLER = Cause(
+    "pooler", "The pooler in DATABASE_URL refuses a parameter: see “Behind a pooler” in docs/runbook.md."
+)
 _RESTARTING = Cause("restarting", "PostgreSQL is starting or shutting down.")
 
 _BY_SQLSTATE = {
@@ -59,12 +62,7 @@ _BY_WORDS = (  # of whom no connection could be made to: libpq tells no code
         r"database .* does not exist|no such database",
         Cause("unknown_database", "PostgreSQL has no database of the name in DATABASE_URL. Correct or create it."),
     ),
-    (
-        r"unsupported startup parameter",
-        Cause(
-            "pooler", "The pooler in DATABASE_URL refuses a parameter: see “Behind a pooler” in docs/runbook.md."
-        ),
-    ),
+    (r"unsupported startup parameter", POOLER),
     (
         r"server login|server_login_retry|cannot connect to server|query_wait_timeout|server conn crashed",
         Cause("pooler_alone", "The pooler in DATABASE_URL answers, and does not reach PostgreSQL: see its log."),

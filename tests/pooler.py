@@ -55,7 +55,7 @@ def _start(client: socket.socket) -> dict[str, str]:
         length, code = struct.unpack("!II", client.recv(8, socket.MSG_WAITALL))
         if code not in ENCRYPTION:
             words = client.recv(length - 8, socket.MSG_WAITALL).decode().split("\0")
-            return dict(zip(words[::2], words[1::2], strict=False))
+            return {name: value for name, value in zip(words[::2], words[1::2], strict=False) if name}
         client.sendall(b"N")
 
 

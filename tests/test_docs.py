@@ -35,7 +35,17 @@ OTHER_NAMES = {
     *("connection", "entity_type", "record", "job", "jobs", "task", "task_id", "lease_id"),  # fields of the log
     *("user", "error_code", "outcome", "found", "cause", "disk_full", "read_only"),  # and more of them
     *("ledger", "draft", "series"),  # choices of settings
-    *("worker.alive", "retry", "noeviction", "look", "BAD", "SANDBOX=0"),
+    *(
+        "worker.alive",
+        "options",
+        "settings",
+        "statement",
+        "RECONNECT",
+        "default_pool_size",
+        "query_wait_timeout",
+        "server_login_retry",
+    ),
+    *("retry", "noeviction", "look", "BAD", "SANDBOX=0"),
 }
 COMMAND = re.compile(r'`worker ([^`]+)`|make worker [^"\n]*ARGS="([^"]+)"|python -m worker (\w[^`.\n]+)')
 

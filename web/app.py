@@ -44,6 +44,7 @@ ROUTERS = (
 def create_app() -> FastAPI:
     container = get_container()
     configure(container.settings.log_format, level=container.settings.log_level)
+    container.warn_of_lax_settings()
     app = SecureApp(container)
     for router in ROUTERS:
         app.include_router(router)

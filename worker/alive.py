@@ -1,8 +1,8 @@
 """The health check of the containers: ``python -S -m worker.alive`` fails unless there is a sign of life in Redis.
 
 It runs twice a minute beside each process, so it imports nothing but the standard library: what the processes
-import takes a hundred times as long as the question. ``--here`` asks for the worker on this host, and blames it for
-nothing else. :mod:`worker.heartbeat` gives the signs.
+import takes a hundred times as long as the question. ``--here`` asks for the worker on this host, and blames it
+for nothing else. :mod:`worker.heartbeat` gives the signs.
 """
 
 import os

@@ -135,6 +135,7 @@ def _briefly(record: logging.LogRecord) -> bool:
 @signals.worker_init.connect
 def _worker_started(**_: object) -> None:
     settings = get_container().settings  # made before there are threads
+    get_container().warn_of_lax_settings()
     gc.freeze()  # what is loaded stays; to look through it for garbage would stop all threads
     if settings.worker_metrics_port:
         try:

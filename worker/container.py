@@ -8,6 +8,7 @@ from functools import cache, partial
 from random import SystemRandom
 from threading import Lock
 
+import structlog
 from pydantic import SecretStr
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -30,7 +31,7 @@ from models.admin.operations import Operations
 from models.connections.repository import Connection, Connections, UnknownConnectionError
 from models.connections.settings import ConnectionSettings
 from models.connections.vault import Vault
-from models.database import Database
+from models.database import Database, DatabaseUnavailableError
 from models.inbox import webhook_intake
 from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
@@ -43,6 +44,8 @@ from worker.observability.metrics import Metrics
 from worker.observability.tracing import Tracer
 from worker.queues import threads_beside
 from worker.record_urls import RecordUrls, find_record_urls
+
+log = structlog.get_logger()
 
 REDIS_SECONDS = 2
 """Patience with Redis: what is not said to it now is said again by beat."""
@@ -105,6 +108,12 @@ class Container:
     def is_alive(self) -> bool:
         """Return whether beat, Redis and a worker have swept lately. Raises RedisError."""
         return heartbeat.is_alive(self.redis)
+
+    def warn_of_lax_settings(self) -> None:
+        """Log which settings PostgreSQL does not know of our sessions, as behind a pooler; called at the start."""
+        with suppress(DatabaseUnavailableError):
+            if lax := self.database.lax_settings():
+                log.warning("session_settings_missing", settings=lax)
 
     def record_urls(self, job: JobView) -> RecordUrls:
         return find_record_urls(self.database, self.settings, job)

@@ -18,7 +18,8 @@ with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
     with context.begin_transaction():
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        lock_timeout = {"milliseconds": str(given["lock_milliseconds"])}
-        connection.execute(text("select set_config('lock_timeout', :milliseconds, true)"), lock_timeout)
+        for name, milliseconds in {"lock_timeout": given["lock_milliseconds"], "statement_timeout": 0}.items():
+            values = {"name": name, "value": str(milliseconds)}  # whatever the role has for the processes
+            connection.execute(text("select set_config(:name, :value, true)"), values)
         context.run_migrations()
 engine.dispose()
