@@ -23,7 +23,7 @@ def lone_redis(folder: Path, *, told: str) -> Iterator[int]:
     """Run a Redis without a password that is told to be something else than a server."""
     (port,) = free_ports(0)
     (folder / "conf").write_text(f'bind 127.0.0.1\nport {port}\nsave ""\n{told}\n')
-    command = [redis_binary({}), "conf", *(["--sentinel"] if told == SENTINEL else [])]
+    command = [str(redis_binary({})), "conf", *(["--sentinel"] if told == SENTINEL else [])]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as server:
         try:
             eventually(lambda: answers(port))
