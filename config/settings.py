@@ -1,9 +1,21 @@
 """The settings of an installation, from its environment, with production defaults; secrets show as asterisks."""
 
+import binascii
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Iterator
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+KEY_BYTES = 32
+MISSING = "These settings are missing: "
+
+
+class WrongSettingsError(Exception):
+    """Some settings are missing or wrong; the message says which, and why."""
 
 
 class Settings(BaseSettings):
@@ -14,7 +26,7 @@ class Settings(BaseSettings):
     database_url: SecretStr
     """PostgreSQL, as postgresql://user:password@host:port/name"""
     redis_url: SecretStr
-    """Redis with noeviction, as redis://:password@host:port/0"""
+    """Redis with noeviction, as redis://:password@host:port/0; a single server, no Sentinel and no Cluster"""
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     """Fernet keys for passwords at rest, newest first, comma separated; older ones still open"""
 
@@ -101,7 +113,78 @@ class Settings(BaseSettings):
             raise ValueError("has braces that stand for nothing") from error
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr) -> SecretStr:
+        if not re.match(r"postgres(ql)?(\+\w+)?://", value.get_secret_value()):
+            raise ValueError("has to begin with postgresql://")
+        return _with_port(value)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _single_redis(cls, value: SecretStr) -> SecretStr:
+        scheme, _, rest = value.get_secret_value().partition("://")
+        if "sentinel" in scheme or "cluster" in scheme or "," in rest.partition("/")[0]:
+            raise ValueError(
+                "leads to Sentinels or a Cluster, which are not supported; give the address of a single server, "
+                "or of a proxy that follows the primary, as redis://:password@host:port/0"
+            )
+        if scheme not in {"redis", "rediss"}:
+            raise ValueError("has to begin with redis://, or rediss:// for TLS")
+        return _with_port(value)
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr) -> SecretStr:
+        if not re.match(r"(smtp|smtp\+starttls|smtps)://.", value.get_secret_value()):
+            raise ValueError("has to be smtp://, smtp+starttls:// or smtps:// and the name of the mail server")
+        return _with_port(value)
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _fernet_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for place, key in enumerate(value, 1):
+            try:
+                length = len(urlsafe_b64decode(key.get_secret_value()))
+            except (binascii.Error, ValueError):
+                length = 0
+            if length != KEY_BYTES:
+                raise ValueError(
+                    f"number {place} of {len(value)} is no key; `python -m worker keys new` makes one"
+                )
+        return value
+
     @field_validator("secret_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+def read_settings() -> Settings:
+    """Read them from the environment. Raises WrongSettingsError."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise WrongSettingsError("\n".join(problems(error))) from None
+
+
+def problems(error: ValidationError) -> Iterator[str]:
+    """Say which settings are missing or wrong and why, a line for all that are missing and one for each other."""
+    found = error.errors(include_input=False, include_url=False)
+    missing = [str(each["loc"][0]).upper() for each in found if each["type"] == "missing"]
+    if missing:
+        yield f"{MISSING}{', '.join(missing)}."
+    for each in found:
+        if each["type"] != "missing":
+            yield f"{str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
+
+
+def _with_port(address: SecretStr) -> SecretStr:
+    try:
+        url = urlsplit(address.get_secret_value())
+        _ = url.port, (url.hostname or "").encode("idna")
+    except ValueError:
+        raise ValueError(
+            "cannot be read; in user and password, special characters are written percent-encoded"
+        ) from None
+    return address

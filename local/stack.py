@@ -15,7 +15,7 @@ import requests
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr, ValidationError
 
-from config.settings import Settings
+from config.settings import MISSING, Settings, problems
 from local import servers
 from local.processes import ROOT, Child, Log, Process, commands
 from models.connections.vault import Vault
@@ -220,12 +220,11 @@ def read_values(file: Path) -> dict[str, str]:
 
 def wrong_settings(environ: Mapping[str, str]) -> list[str]:
     """The settings that no process starts with, a line for each and without its value."""
-    made_here = dict.fromkeys(("database_url", "redis_url", "secret_keys"), "made here")
     given = {name.lower(): value for name, value in environ.items() if name.lower() in Settings.model_fields}
     try:
-        Settings.model_validate(made_here | given)
+        Settings.model_validate(given)
     except ValidationError as error:
-        return [f"{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors(include_input=False)]
+        return [each for each in problems(error) if not each.startswith(MISSING)]  # which are made here
     return []
 
 

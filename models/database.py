@@ -1,10 +1,11 @@
 """The database itself: its tables' base class, its transactions and its migrations."""
 
 import select
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -18,6 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy import (
     URL,
     Connection,
+    Dialect,
     Engine,
     ExceptionContext,
     Executable,
@@ -29,12 +31,14 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import select as select_
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from models.connections.vault import Vault
+from models.outage_causes import LOCKED, POOLER, UNKNOWN, cause_of
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
@@ -46,6 +50,9 @@ The kernel's own patience is a quarter of an hour with what was sent, and two ho
 """
 
 MIGRATIONS = str(Path(__file__).parent / "migrations")
+
+MIGRATION_LOCK_SECONDS, MIGRATION_PAUSE_SECONDS, MIGRATION_TRIES = 2.0, 5.0, 100
+"""How long a migration waits for a lock, with all others behind it; then it lets them pass, and tries again."""
 
 IDLE_SECONDS = 15
 """How long PostgreSQL waits for the next statement of a transaction.
@@ -59,7 +66,11 @@ READ_ONLY = psycopg2.errors.ReadOnlySqlTransaction
 
 
 class DatabaseUnavailableError(Exception):
-    """PostgreSQL cannot be reached or broke off; what was under way is rolled back."""
+    """PostgreSQL cannot be reached or broke off; what was under way is rolled back. ``cause`` says why."""
+
+    def __init__(self, message: str = UNKNOWN.sentence, *, cause: str = UNKNOWN.name) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class NoDowngradeError(Exception):
@@ -72,14 +83,21 @@ def _engine_url(url: SecretStr) -> URL:
     return address.set(drivername="postgresql+psycopg2")
 
 
-def _timeouts() -> dict[str, Any]:
-    """Return how patient either end is with the other: ours as libpq's settings, PostgreSQL's as its own."""
-    silence = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-    options = {
+def _session_settings() -> dict[str, str]:
+    """Return how PostgreSQL is to treat our sessions; behind a pooler it knows that by the role alone."""
+    return {
         "timezone": "UTC",
         "statement_timeout": "30s",
         "lock_timeout": "10s",
         "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    }
+
+
+def _timeouts() -> dict[str, Any]:
+    """Return how patient either end is with the other: ours as libpq's settings, PostgreSQL's as its own."""
+    silence = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    options = {
+        **_session_settings(),
         "tcp_user_timeout": f"{SERVER_SILENCE_SECONDS}s",
         **{f"tcp_{name}": value for name, value in silence.items()},
     }
@@ -105,6 +123,7 @@ class Database:
             executemany_mode="values_plus_batch",  # the rows of a batch are changed in one round trip
         )
         _ask_where_something_waits(self._engine)
+        _do_without_options_where_refused(self._engine)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -157,6 +176,18 @@ class Database:
             now: datetime = connection.scalars(select_(func.clock_timestamp())).one()
         return now
 
+    def lax_settings(self) -> list[str]:
+        """Return which settings of our sessions do not hold: no pooler passed them on, nor has the role them.
+
+        Raises DatabaseUnavailableError.
+        """
+        wanted = _session_settings()
+        query = text("select name, setting from pg_settings where lower(name) = any(:names)")
+        with self.statement() as connection:
+            found = {name.lower(): said for name, said in connection.execute(query, {"names": list(wanted)})}
+        lax = (name for name, said in found.items() if said == "0" or (name == "timezone" and said != "UTC"))
+        return sorted(lax)
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -166,11 +197,35 @@ def _translating_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise DatabaseUnavailableError("The database cannot be reached.") from error
+        raise _unavailable(error) from error
     except DBAPIError as error:
         if not isinstance(error.orig, READ_ONLY):
             raise
-        raise DatabaseUnavailableError("The database takes no writes now.") from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> DatabaseUnavailableError:
+    cause = cause_of(error)
+    return DatabaseUnavailableError(cause.sentence, cause=cause.name)
+
+
+def _do_without_options_where_refused(engine: Engine) -> None:
+    """Connect without ``options`` from the first time on that a pooler refuses them: PgBouncer does."""
+    refused = False
+
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        dialect: Dialect, _record: object, arguments: tuple[Any, ...], settings: dict[str, Any]
+    ) -> DBAPIConnection:
+        nonlocal refused
+        plain = {name: value for name, value in settings.items() if name != "options"}
+        try:
+            return dialect.connect(*arguments, **(plain if refused else settings))
+        except psycopg2.OperationalError as error:
+            if refused or cause_of(error) != POOLER:
+                raise
+            refused = True
+            return dialect.connect(*arguments, **plain)
 
 
 def _ask_where_something_waits(engine: Engine) -> None:
@@ -196,24 +251,43 @@ def _ask_where_something_waits(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
-def migrate(url: SecretStr, vault: Vault | None = None) -> None:
+def migrate(url: SecretStr, vault: Vault | None = None, *, on_wait: Callable[[], object] = lambda: None) -> None:
     """Bring the tables to the newest version; harmless where they are, and safe when several processes try.
 
-    The vault is what opens the secrets of connections; a database without any needs none. Raises InvalidToken
-    where it opens them not, and nothing was changed.
+    The vault is what opens the secrets of connections; a database without any needs none. ``on_wait`` is called
+    once where somebody else's lock has to be waited for. Raises InvalidToken where the vault does not open the
+    secrets, and nothing was changed; DatabaseUnavailableError, also where waiting takes too long.
     """
-    command.upgrade(_migrations(url, vault), "head")
+    _retrying(partial(command.upgrade, _migrations(url, vault), "head"), on_wait)
 
 
-def downgrade(url: SecretStr, vault: Vault | None = None, *, to: str) -> None:
+def downgrade(
+    url: SecretStr, vault: Vault | None = None, *, to: str, on_wait: Callable[[], object] = lambda: None
+) -> None:
     """Take the tables back to an older version, such as ``0010``, and forget what only newer ones hold.
 
     Raises NoDowngradeError where there is no such version, or it is not older, and else as :func:`migrate` does.
     """
     try:
-        command.downgrade(_migrations(url, vault), to)
+        _retrying(partial(command.downgrade, _migrations(url, vault), to), on_wait)
     except CommandError as error:
         raise NoDowngradeError(f"There is no way back to version {to} of the database.") from error
+
+
+def _retrying(step: Callable[[], None], on_wait: Callable[[], object]) -> None:
+    """Begin again, after a pause in which others get on, as long as somebody else's lock is in the way."""
+    for tries in range(MIGRATION_TRIES):
+        if tries == 1:
+            on_wait()
+        if tries:
+            time.sleep(MIGRATION_PAUSE_SECONDS)
+        try:
+            with _translating_errors():
+                step()
+            break
+        except DatabaseUnavailableError as error:
+            if error.cause != LOCKED.name or tries + 1 == MIGRATION_TRIES:
+                raise
 
 
 def is_behind(database: Database) -> bool:
@@ -236,4 +310,5 @@ def _migrations(url: SecretStr, vault: Vault | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", MIGRATIONS)
     config.attributes["address"], config.attributes["vault"] = _engine_url(url), vault
+    config.attributes["lock_milliseconds"] = round(MIGRATION_LOCK_SECONDS * 1000)
     return config

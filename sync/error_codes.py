@@ -259,6 +259,11 @@ RECORD_ERRORS = {
         msg("The bridge stopped several times with this record in hand, so it was set aside to spare the others."),
         msg("Tell whoever runs the bridge. Trying again does no harm: the other system is looked at first."),
     ),
+    "broken_off": ErrorCode(
+        msg("The database was away for a while"),
+        msg("The database of the integration went away while this record was being synced."),
+        msg("Nothing. It is tried again by itself, and the other system is looked at first."),
+    ),
     "fails_alone": ErrorCode(
         msg("A system does not answer for this record"),
         msg(

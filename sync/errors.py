@@ -122,7 +122,13 @@ class CrashError(SyncError):
     outcome_unknown = True
 
 
-CONNECTION_ERRORS = (UnavailableError, MisconfiguredError)
+class BrokenOffError(SyncError):
+    """Our own database went away in the middle of it: no fault of the record, nor of its connection."""
+
+    error_code = "broken_off"
+
+
+CONNECTION_ERRORS = (UnavailableError, MisconfiguredError, BrokenOffError)
 """After these no further record of the connection is prepared; what is ready is still sent."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -19,7 +19,14 @@ from sync.engine.call_log import recording_calls
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import Attempt, NotAttempted, Success, Trace, attempt_results, connection_problem
 from sync.engine.write_deadline import WriteDeadline, enforced
-from sync.errors import CONNECTION_ERRORS, CrashError, MisconfiguredError, RejectedError, SyncError
+from sync.errors import (
+    CONNECTION_ERRORS,
+    BrokenOffError,
+    CrashError,
+    MisconfiguredError,
+    RejectedError,
+    SyncError,
+)
 from sync.flows.customers import Customers
 from sync.flows.expenses import Expenses
 from sync.flows.invoices import Invoices
@@ -37,8 +44,8 @@ FLOWS: Mapping[EntityType, type[Customers | Projects | Invoices | Expenses]] = {
 MAX_WORKER_CRASHES = 3
 """Workers that may vanish over one record before it is set aside, for it may be what kills them."""
 
-_NOT_ABOUT_RECORDS = (LeaseLostError, DatabaseUnavailableError)
-"""Nothing can be completed after these, so the lease expires and the jobs are leased again."""
+OUTAGE_RETRY_SECONDS = 1
+"""Between two looks at PostgreSQL while a worker has a lease to give back."""
 
 W = TypeVar("W", bound="Prepared")
 T = TypeVar("T")
@@ -96,7 +103,7 @@ class Runner:
     """Takes lanes through their stations.
 
     ``open_context`` gives a flow the two systems of a connection, and gets what renews the lease. ``monotonic``
-    counts seconds, also while the machine sleeps; ``random`` gives a number from 0 up to 1.
+    counts seconds, also while the machine sleeps; ``random`` gives a number from 0 up to 1, and ``sleep`` waits.
     """
 
     database: Database
@@ -105,6 +112,7 @@ class Runner:
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
     random: Callable[[], float]
+    sleep: Callable[[float], None]
     lease_ttl: timedelta
     instrumentation: Instrumentation
 
@@ -118,7 +126,8 @@ class Runner:
             return set()
         with self.instrumentation.draining(lease), enforced(deadline):
             try:
-                return self._complete(lease, connection, self._execute(lease, connection, deadline))
+                attempts = self._execute(lease, connection, deadline)
+                return self._outlasting(lease, partial(self._complete, lease, connection, attempts))
             except LeaseLostError:
                 log.warning("lease_lost", connection=lane.connection_id, entity_type=lane.entity_type)
                 return set()
@@ -131,19 +140,46 @@ class Runner:
         ):
             log.warning("connection_paused", connection=connection.id, error_code=error.error_code)
 
-    def _execute(self, lease: Lease, connection: Connection, deadline: WriteDeadline) -> list[AttemptResult]:
-        """Run the flow over the jobs of a lease, and decide what becomes of each."""
-        context = self.open_context(connection, partial(self._renew_lease, lease, deadline))
+    def _execute(
+        self, lease: Lease, connection: Connection, deadline: WriteDeadline
+    ) -> Mapping[int, Attempt | NotAttempted]:
+        """Run the flow over the jobs of a lease; returns by its id how each ended."""
+        held = _HeldLease(self.database, lease, deadline, clock=self.clock, ttl=self.lease_ttl)
+        context = self.open_context(connection, held.renew_to_write)
         batch = _Batch(
             flow=FLOWS[lease.lane.entity_type](context),
             lease=lease,
             context=context,
-            keep_lease=partial(self._keep_lease, lease, deadline),
+            held=held,
             instrumentation=self.instrumentation,
         )
-        with context.reading_ahead(lease.lane, [job.record for job in lease.jobs]):
-            attempts = batch.run()
-        return attempt_results(
+        try:
+            with context.reading_ahead(lease.lane, [job.record for job in lease.jobs]):
+                return batch.run()
+        except DatabaseUnavailableError as error:  # before the first was tried
+            return {job.id: NotAttempted(because=_broken_off(error)) for job in lease.jobs}
+
+    def _outlasting(self, lease: Lease, complete: Callable[[], set[Lane]]) -> set[Lane]:
+        """Complete a lease, however long PostgreSQL is away: nobody else may say that this worker has vanished."""
+        outage = False
+        while True:
+            try:
+                return complete()
+            except DatabaseUnavailableError as error:
+                if not outage:
+                    log.warning("database_awaited", because=str(error))
+                outage = True
+                self.sleep(OUTAGE_RETRY_SECONDS)
+            except LeaseLostError:
+                if outage:
+                    leases.take_back_crash(self.database, lease, now=self.clock())
+                raise
+
+    def _complete(
+        self, lease: Lease, connection: Connection, attempts: Mapping[int, Attempt | NotAttempted]
+    ) -> set[Lane]:
+        """Decide what becomes of each job, and write it down."""
+        results = attempt_results(
             self.database,
             lease,
             attempts,
@@ -151,8 +187,6 @@ class Runner:
             random=self.random,
             recipients=connection.settings.error_emails,
         )
-
-    def _complete(self, lease: Lease, connection: Connection, results: Sequence[AttemptResult]) -> set[Lane]:
         seen, jitter = connection.updated_at, self.random()
         lanes = leases.complete(self.database, lease, results, clock=self.clock, jitter=jitter, seen=seen)
         self.instrumentation.completed(lease, results, now=self.clock())
@@ -164,14 +198,31 @@ class Runner:
         if webhook_limit.limit_where_flooded(self.database, connection.id, now=self.clock()):
             log.warning("webhook_limited", connection=connection.id)
 
-    def _renew_lease(self, lease: Lease, deadline: WriteDeadline) -> None:
-        deadline.renew()
-        leases.renew(self.database, lease, until=self.clock() + self.lease_ttl)
 
-    def _keep_lease(self, lease: Lease, deadline: WriteDeadline) -> None:
-        """Renew the lease where a tenth of its time is over; called while records are read."""
-        if self.clock() - deadline.renewed_at >= self.lease_ttl / 10:
-            self._renew_lease(lease, deadline)
+@dataclass(slots=True)
+class _HeldLease:
+    """A lease with its write deadline; ``writes`` counts how often something may have been written since."""
+
+    database: Database
+    lease: Lease
+    deadline: WriteDeadline
+    clock: Callable[[], datetime] = field(kw_only=True)
+    ttl: timedelta = field(kw_only=True)
+    writes: int = field(default=0, init=False)
+
+    def renew_to_write(self) -> None:
+        """Renew it; called before each remote write."""
+        self._renew()
+        self.writes += 1
+
+    def keep(self) -> None:
+        """Renew it where a tenth of its time is over; called while records are read."""
+        if self.clock() - self.deadline.renewed_at >= self.ttl / 10:
+            self._renew()
+
+    def _renew(self) -> None:
+        self.deadline.renew()
+        leases.renew(self.database, self.lease, until=self.clock() + self.ttl)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,20 +232,17 @@ class _Batch:
     flow: Flow[Any]
     lease: Lease
     context: SyncContext
-    keep_lease: Callable[[], None]
+    held: _HeldLease
     instrumentation: Instrumentation
 
     def run(self) -> dict[int, Attempt | NotAttempted]:
         """Prepare each job and send what is ready; returns by its id how it ended.
 
-        Once a system is unavailable or refuses the connection, no further record is tried on it. The lease is kept
-        before each further record, since many slow reads take longer than it holds by itself.
+        Once a system is unavailable or refuses the connection, no further record is tried on it.
         """
         attempts: dict[int, Attempt | NotAttempted] = {}
         ready: list[tuple[Prepared, Trace]] = []
         for place, job in enumerate(self.lease.jobs):
-            if place:
-                self.keep_lease()
             with self.instrumentation.attempting(self.lease, "prepare", [job]):
                 answer, trace = self._try(partial(self._prepare, job))
             if isinstance(answer, Success | SyncError):
@@ -208,6 +256,7 @@ class _Batch:
         return attempts | self._send(ready)
 
     def _prepare(self, job: SyncJob) -> Prepared | Success:
+        self.held.keep()  # since many slow reads take longer than it holds by itself
         if job.worker_crashes >= MAX_WORKER_CRASHES:
             raise RejectedError(
                 msg(
@@ -241,22 +290,29 @@ class _Batch:
         return attempts
 
     def _try(self, step: Callable[[], T]) -> tuple[T | SyncError, Trace]:
-        """Take a step and catch how it ends, unless that is not about the jobs of the lease."""
-        began = self.context.clock()
+        """Take a step and catch how it ends, unless another worker has the lane."""
+        began, writes = self.context.clock(), self.held.writes
         answer: T | SyncError
         with recording_calls() as calls:
             try:
                 answer = step()
-            except _NOT_ABOUT_RECORDS:
+            except LeaseLostError:
                 raise
             except SyncError as error:
                 answer = error
+            except DatabaseUnavailableError as error:
+                answer = _broken_off(error).replace(outcome_unknown=self.held.writes > writes)
             except Exception as error:
                 log.exception("flow_crashed")
                 answer = _crash(error)
         seconds = (self.context.clock() - began).total_seconds()
         aliases = self.context.take_search_aliases()
         return answer, Trace(calls=tuple(calls), seconds=seconds, search_aliases=aliases)
+
+
+def _broken_off(error: DatabaseUnavailableError) -> BrokenOffError:
+    log.warning("batch_broke_off", because=str(error))
+    return BrokenOffError(msg("The database of the integration went away while this record was being synced."))
 
 
 def _crash(error: Exception) -> CrashError:

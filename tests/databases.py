@@ -90,6 +90,15 @@ class Databases:
         else:
             self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
+    def cut_off(self, name: str) -> None:
+        """Have PostgreSQL refuse whoever reaches for a database, and break off whoever is connected."""
+        self.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        self.execute(DISCONNECT.replace("current_database()", f"'{name}'"))
+
+    def bring_back(self, name: str) -> None:
+        """Undo :meth:`cut_off`."""
+        self.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
     def execute(self, statement: str) -> None:
         """Run a statement outside of any of them."""
         with self._open("postgres") as sql:

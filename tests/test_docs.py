@@ -34,8 +34,19 @@ OF_ENVIRONMENT = {name.upper() for name in Settings.model_fields}
 OTHER_NAMES = {
     *("connection", "entity_type", "record", "job", "jobs", "task", "task_id", "lease_id"),  # fields of the log
     *("user", "error_code", "outcome", "found", "actor", "action", "entry", "proxy"),  # and more of them
+    *("cause", "disk_full", "read_only"),  # and more
     *("prompt=login", "max_age", "auth_time"),  # what OpenID Connect calls it
     *("ledger", "draft", "series"),  # choices of settings
+    *(
+        "worker.alive",
+        "options",
+        "settings",
+        "statement",
+        "RECONNECT",
+        "default_pool_size",
+        "query_wait_timeout",
+        "server_login_retry",
+    ),
     *("retry", "noeviction", "look", "BAD", "SANDBOX=0"),
 }
 COMMAND = re.compile(r'`worker ([^`]+)`|make worker [^"\n]*ARGS="([^"]+)"|python -m worker (\w[^`.\n]+)')

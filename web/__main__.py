@@ -3,6 +3,7 @@
 import click
 import uvicorn
 
+from config.settings import WrongSettingsError, read_settings
 from web.server import OPTIONS
 
 
@@ -12,6 +13,10 @@ from web.server import OPTIONS
 @click.option("--app", default="web.app:create_app", hidden=True)
 def serve(host: str, port: int, app: str) -> None:
     """Serve the pages and the webhooks until SIGTERM."""
+    try:
+        read_settings()
+    except WrongSettingsError as error:
+        raise click.ClickException(str(error)) from None
     uvicorn.run(app, host=host, port=port, **OPTIONS)
 
 

@@ -50,6 +50,7 @@ ROUTERS = (
 def create_app() -> FastAPI:
     container = get_container()
     configure(container.settings.log_format, level=container.settings.log_level)
+    container.warn_of_lax_settings()
     if is_https(container) and not container.settings.forwarded_allow_ips:
         log.warning("proxy_not_named", public_url=container.settings.public_url)
     app = SecureApp(container)

@@ -20,7 +20,7 @@ async def live() -> dict[str, str]:
 
 @router.get("/ready")
 def ready(container: ContainerDep, response: Response) -> dict[str, str]:
-    """Return what is up; 503 without PostgreSQL, and while its tables are older than this program.
+    """Return what is up; 503 without PostgreSQL, where it takes no webhooks, and while its tables are too old.
 
     Without Redis or workers notifications are taken all the same, so that is told and no more.
     """
@@ -28,6 +28,9 @@ def ready(container: ContainerDep, response: Response) -> dict[str, str]:
     if is_behind(container.database):
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
         told["tables"] = "behind"
+    elif cause := container.intake.refusal():
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+        told["postgresql"] = cause
     with suppress(RedisError):
         told |= {"workers": "up" if container.is_alive() else "silent", "redis": "up"}
     return told

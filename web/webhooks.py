@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
+from models.database import DatabaseUnavailableError
 from models.enums import Lane, Record
 from models.inbox import webhook_intake, webhook_limit
 from web.dependencies import ContainerDep, body_deadline
@@ -41,7 +42,12 @@ async def moment(token: str, request: Request, container: ContainerDep) -> JSONR
     """Note which record of Moment needs a look. 202 once that is committed, whether or not Redis is there."""
     async with body_deadline():
         body = await request.body()
-    lane = await run_in_threadpool(_enqueue, container, token, body)
+    try:
+        lane = await run_in_threadpool(_enqueue, container, token, body)
+    except DatabaseUnavailableError as error:
+        container.metrics.webhooks_refused.labels(error.cause).inc()
+        log.error("webhook_refused", cause=error.cause, because=str(error))  # noqa: TRY400 - no bug of ours
+        raise
     afterwards = BackgroundTask(_dispatch, lane) if lane else None
     return JSONResponse({"received": lane is not None}, status.HTTP_202_ACCEPTED, background=afterwards)
 

@@ -1,15 +1,15 @@
 """The command line: ``python -m worker``."""
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import click
 from cryptography.fernet import Fernet, InvalidToken
-from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from config.logging import configure
-from config.settings import Settings
+from config.settings import WrongSettingsError, read_settings
 from models.admin.erasure import JobsRunningError
 from models.connections.repository import NameTakenError, SettingRefusedError, UnknownConnectionError
 from models.database import (
@@ -22,8 +22,8 @@ from models.users import second_factor
 from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
 from sync.errors import SyncError
-from worker import heartbeat
-from worker.celery_app import app
+from worker import heartbeat, redis_problems
+from worker.alive import NO_SWEEP, SILENT
 from worker.cli.audit import audit
 from worker.cli.backfill import backfill
 from worker.cli.connections import connections
@@ -54,15 +54,13 @@ class PlainSpoken(click.Group):
             InvalidInputError,
             JobsRunningError,
             NoDowngradeError,
+            WrongSettingsError,
         ) as error:
             raise click.ClickException(str(error)) from error
         except RedisError as error:
-            raise click.ClickException("Redis cannot be reached.") from error
+            raise click.ClickException(redis_problems.sentence(error)) from error
         except InvalidToken as error:
             raise click.ClickException("None of the SECRET_KEYS opens what was encrypted.") from error
-        except ValidationError as error:
-            missing = ", ".join(str(each["loc"][0]).upper() for each in error.errors(include_input=False))
-            raise click.ClickException(f"These settings are missing or wrong: {missing}.") from None
 
 
 @click.group(cls=PlainSpoken)
@@ -81,12 +79,13 @@ for command in (connections, jobs, expenses, users, doctor, restore, people, aud
 def migrate_(back_to: str | None) -> None:
     """Bring the database to the newest version; harmless where it is."""
     database_url, vault = get_container().settings.database_url, get_container().vault
+    waits = partial(click.echo, "Another session holds a lock, perhaps a backup: waiting for it.", err=True)
     if back_to:
         click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
-        downgrade(database_url, vault, to=back_to)
+        downgrade(database_url, vault, to=back_to, on_wait=waits)
         click.echo(f"The database is back at version {back_to}: start the older release.")
     else:
-        migrate(database_url, vault)
+        migrate(database_url, vault, on_wait=waits)
         click.echo("The database is up to date.")
 
 
@@ -97,10 +96,10 @@ def migrate_(back_to: str | None) -> None:
 def alive(*, here: bool) -> None:
     """Fail unless beat, Redis and a worker have been at work within the last minute."""
     if here:
-        if heartbeat.is_unresponsive(app, get_container().redis):
-            raise click.ClickException("The worker on this host does not answer.")
+        if heartbeat.is_unresponsive(get_container().redis):
+            raise click.ClickException(SILENT)
     elif not get_container().is_alive():
-        raise click.ClickException("There has been no sweep within the last minute.")
+        raise click.ClickException(NO_SWEEP)
 
 
 @main.group()
@@ -124,7 +123,7 @@ def rotate() -> None:
 
 
 if __name__ == "__main__":
-    with suppress(ValidationError):  # the command says which settings are wrong, if it needs any
-        settings = Settings()
+    with suppress(WrongSettingsError):  # the command says which settings are wrong, if it needs any
+        settings = read_settings()
         configure(settings.log_format, level=settings.log_level)
     main(prog_name="python -m worker")

@@ -10,18 +10,21 @@ import gc
 import logging
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 import structlog
 from celery import Celery, Task, signals
+from celery.bootsteps import StartStopStep
 from celery.worker.request import Request
 from celery.worker.state import revoked
 from redis.exceptions import RedisError
 
 from config.logging import configure
-from config.settings import Settings
+from config.settings import Settings, WrongSettingsError, read_settings
 from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
+from worker import heartbeat
 from worker.container import get_container
 from worker.observability.metrics import serve
 from worker.queues import QUEUE_OF, ChannelsBeside, broker_configuration
@@ -47,6 +50,14 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_send_task_events": True,  # for Flower
         "beat_schedule": beat_schedule(settings, now=shared_now),
     }
+
+
+def _settings() -> Settings:
+    """Read the settings, or end with a sentence: Celery would tell a stack, or start without them."""
+    try:
+        return read_settings()
+    except WrongSettingsError as error:
+        raise SystemExit(f"Error: {error}") from None
 
 
 def shared_now() -> datetime:
@@ -80,17 +91,34 @@ class SharedClockTask(Task[..., None]):
     Request = "worker.celery_app:SharedClockRequest"
 
 
+class SignOfLife(StartStopStep):
+    """Gives the worker's sign of life in the loop that takes messages: there is none where that stands still."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+    _repeated: Any = None
+
+    def start(self, worker: Any) -> None:  # noqa: ANN401 - celery.worker.consumer.Consumer, of which there are no types
+        record = partial(heartbeat.record_worker, get_container().redis)
+        record()
+        self._repeated = worker.timer.call_repeatedly(heartbeat.WORKER_SECONDS, record)
+
+    def stop(self, worker: Any) -> None:  # noqa: ANN401, ARG002 - as above
+        if self._repeated:
+            self._repeated.cancel()
+
+
 _running: dict[str, ExitStack] = {}
 """What surrounds each task that runs, by its id: Celery tells when one begins and when it ends."""
 
 app = App("moment24", task_cls=SharedClockTask, include=["worker.tasks"], set_as_current=False)
 app.steps["consumer"].add(ChannelsBeside)
-app.add_defaults(lambda: configuration(Settings()))  # read when it is first needed, not when this is imported
+app.steps["consumer"].add(SignOfLife)
+app.add_defaults(lambda: configuration(_settings()))  # read when it is first needed, not when this is imported
 
 
 @signals.setup_logging.connect
 def _log(**_: object) -> None:
-    settings = Settings()
+    settings = _settings()
     configure(settings.log_format, level=settings.log_level)
     logging.getLogger("celery.beat").addFilter(_briefly)
     # Celery warns of what its next version will do whenever it loses its connection.
@@ -107,6 +135,7 @@ def _briefly(record: logging.LogRecord) -> bool:
 @signals.worker_init.connect
 def _worker_started(**_: object) -> None:
     settings = get_container().settings  # made before there are threads
+    get_container().warn_of_lax_settings()
     gc.freeze()  # what is loaded stays; to look through it for garbage would stop all threads
     if settings.worker_metrics_port:
         try:

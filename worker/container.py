@@ -8,12 +8,13 @@ from functools import cache, partial
 from random import SystemRandom
 from threading import Lock
 
+import structlog
 from pydantic import SecretStr
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config.settings import Settings
+from config.settings import Settings, WrongSettingsError, read_settings
 from integrations.mail.mailer import Mailer
 from integrations.moment import webhooks
 from integrations.moment.client import READ_AHEAD_THREADS, MomentSite, pooled_session
@@ -30,19 +31,22 @@ from models.admin.operations import Operations
 from models.connections.repository import Connection, Connections, UnknownConnectionError
 from models.connections.settings import ConnectionSettings
 from models.connections.vault import Vault
-from models.database import Database
+from models.database import Database, DatabaseUnavailableError
+from models.inbox import webhook_intake
 from sync.engine.client_check import verify_client
 from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
 from sync.runner import Runner
 from worker import heartbeat
 from worker.clock import Clock
-from worker.observability.installation_metrics import InstallationMetrics
+from worker.observability.installation_metrics import InstallationMetrics, Intake
 from worker.observability.instrumentation import Instrumentation
 from worker.observability.metrics import Metrics
 from worker.observability.tracing import Tracer
 from worker.queues import threads_beside
 from worker.record_urls import RecordUrls, find_record_urls
+
+log = structlog.get_logger()
 
 REDIS_SECONDS = 2
 """Patience with Redis: what is not said to it now is said again by beat."""
@@ -83,6 +87,7 @@ class Container:
             clock=self.clock,
             monotonic=monotonic,
             random=SystemRandom().random,
+            sleep=time.sleep,
             lease_ttl=timedelta(seconds=settings.lease_seconds),
             instrumentation=self.instrumentation,
         )
@@ -94,8 +99,9 @@ class Container:
         login_seconds = settings.connect_seconds + settings.answer_seconds
         self.cache = SharedCache(self.redis, self.vault)
         self._session_store = SessionStore(self.redis, self.vault, login_seconds=login_seconds)
+        self.intake = Intake(lambda: webhook_intake.try_intake(self.database, now=self.clock()))
         self.installation_metrics = InstallationMetrics(
-            self.database, self.redis, budget=self.budget, clock=self.clock
+            self.database, self.redis, budget=self.budget, clock=self.clock, intake=self.intake
         )
         self._erps: dict[int, tuple[Connection, TwentyFourGateway]] = {}
         self._erps_lock = Lock()
@@ -103,6 +109,12 @@ class Container:
     def is_alive(self) -> bool:
         """Return whether beat, Redis and a worker have swept lately. Raises RedisError."""
         return heartbeat.is_alive(self.redis)
+
+    def warn_of_lax_settings(self) -> None:
+        """Log which settings PostgreSQL does not know of our sessions, as behind a pooler; called at the start."""
+        with suppress(DatabaseUnavailableError):
+            if lax := self.database.lax_settings():
+                log.warning("session_settings_missing", settings=lax)
 
     def record_urls(self, job: JobView) -> RecordUrls:
         return find_record_urls(self.database, self.settings, job)
@@ -197,8 +209,15 @@ class Container:
 
 @cache
 def get_container() -> Container:
-    """Return this process's own, made from the environment; to be asked for once before there are threads."""
-    return Container(Settings())
+    """Return this process's own, made from the environment; to be asked for once before there are threads.
+
+    Raises WrongSettingsError.
+    """
+    settings = read_settings()
+    try:
+        return Container(settings)
+    except ValueError as error:
+        raise WrongSettingsError(f"A setting makes no sense: {error}.") from error
 
 
 def _works_alike(former: Connection, connection: Connection) -> bool:

@@ -1,31 +1,37 @@
 """Signs of life: beat, Redis and a worker have all taken part in a sweep lately; and that of one worker."""
 
-from celery import Celery
-from celery.utils.nodenames import default_nodename
-from kombu.exceptions import OperationalError
+from contextlib import suppress
+
 from redis import Redis
 from redis.exceptions import RedisError
 
-KEY = "heartbeat"
+from worker.alive import SWEEP, worker_key
+
 TTL_SECONDS = 60
 """How long a sign lasts, or three sweeps where these are rare."""
-PING_SECONDS = 5
-"""How long a worker may take to answer; it does so beside its work."""
+
+WORKER_SECONDS = 15
+"""How often a worker gives its own."""
 
 
 def record(redis: Redis, *, every: float) -> None:
     """Give a sign that lasts a minute, or longer where a sweep comes ``every`` so many seconds only."""
-    redis.set(KEY, "", ex=max(TTL_SECONDS, int(3 * every)))
+    redis.set(SWEEP, "", ex=max(TTL_SECONDS, int(3 * every)))
 
 
 def is_alive(redis: Redis) -> bool:
-    return bool(redis.exists(KEY))
+    return bool(redis.exists(SWEEP))
 
 
-def is_unresponsive(app: Celery, redis: Redis) -> bool:
-    """Return whether the worker on this host gives no answer, although Redis is there to bring it."""
+def record_worker(redis: Redis) -> None:
+    """Give the sign of the worker on this host; without Redis nobody misses it."""
+    with suppress(RedisError):
+        redis.set(worker_key(), "", ex=TTL_SECONDS)
+
+
+def is_unresponsive(redis: Redis) -> bool:
+    """Return whether the worker on this host gives no sign, although Redis is there to keep it."""
     try:
-        redis.ping()
-        return not app.control.ping(destination=[default_nodename("")], timeout=PING_SECONDS)
-    except (RedisError, OperationalError):
+        return not redis.exists(worker_key())
+    except RedisError:
         return False

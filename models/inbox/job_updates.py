@@ -92,9 +92,6 @@ def changed_by(
             Due.RECHECK: proposed,
         }[cell.due]
 
-    def tries(column: Sql, effect: Tries) -> Sql:
-        return {Tries.KEEP: column, Tries.COUNT: column + 1, Tries.RESET: literal(0)}[effect]
-
     def depends_on(column: Sql, value: str | None) -> Callable[[Transition], Sql]:
         return lambda cell: {
             DependencyEffect.KEEP: column,
@@ -117,8 +114,8 @@ def changed_by(
     columns: Mapping[str, Callable[[Transition], Sql]] = {
         "state": lambda cell: SyncJobRow.state if cell.state is None else literal(cell.state),
         "due_at": due,
-        "failed_attempts": lambda cell: tries(SyncJobRow.failed_attempts, cell.tries),
-        "worker_crashes": lambda cell: tries(SyncJobRow.worker_crashes, cell.crashes),
+        "failed_attempts": lambda cell: _count(SyncJobRow.failed_attempts, cell.tries),
+        "worker_crashes": lambda cell: _count(SyncJobRow.worker_crashes, cell.crashes),
         "outcome_unknown": unknown,
         "dependency_type": depends_on(SyncJobRow.dependency_type, dependency.entity_type if dependency else None),
         "dependency_id": depends_on(SyncJobRow.dependency_id, dependency.id if dependency else None),
@@ -183,6 +180,15 @@ def standing_of(row: SyncJobRow) -> Standing:
 
 def dependency_of(row: SyncJobRow) -> Record | None:
     return Record(EntityType(row.dependency_type), row.dependency_id or "") if row.dependency_type else None
+
+
+def _count(column: Sql, effect: Tries) -> Sql:
+    return {
+        Tries.KEEP: column,
+        Tries.COUNT: column + 1,
+        Tries.TAKE_BACK: func.greatest(column - 1, 0),
+        Tries.RESET: literal(0),
+    }[effect]
 
 
 def _by_state(cells: Mapping[JobState, Transition], name: str, become: Callable[[Transition], Sql]) -> Sql:

@@ -208,6 +208,13 @@ def complete(
     return (woken | {lane}) if _is_due(database, lane, now=clock()) else woken
 
 
+def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
+    """Count a worker as none that vanished over these jobs, where another one had taken it for one."""
+    event = Event.WORKER_RETURNED
+    jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_([job.id for job in lease.jobs]), concerns(event)))
+    database.execute(update_by(event, now=now).where(SyncJobRow.id.in_(jobs)))
+
+
 def _give_back(session: Session, lease: Lease, results: Sequence[AttemptResult], *, now: datetime) -> None:
     freed = update(LaneRow).where(_held(lease)).values(lease_id=None, lease_expires_at=None)
     if any(result.outcome is Outcome.SYNCED for result in results):

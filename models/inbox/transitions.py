@@ -38,6 +38,7 @@ class Event(StrEnum):
     MISCONFIGURED = "misconfigured"
     UNTRIED = "untried"  # the batch ended before it
     LEASE_EXPIRED = "lease_expired"  # the worker vanished
+    WORKER_RETURNED = "worker_returned"  # it had not vanished: PostgreSQL was away for longer than its lease
     DEPENDENCY_SYNCED = "dependency_synced"
     DEPENDENCY_GONE = "dependency_gone"  # what it waits for has ended without a link: see what to do without
     RECOVERED = "recovered"  # an outage is over
@@ -65,10 +66,11 @@ class Due(Enum):
 
 
 class Tries(Enum):
-    """What becomes of the count of failed attempts."""
+    """What becomes of a count, of failed attempts or of vanished workers."""
 
     KEEP = auto()
     COUNT = auto()
+    TAKE_BACK = auto()
     RESET = auto()
 
 
@@ -226,6 +228,7 @@ TABLE: Mapping[Event, Mapping[JobState, Transition]] = {
     Event.LEASE_EXPIRED: {
         _RUNNING: Transition(state=_QUEUED, due=Due.SOON, crashes=Tries.COUNT, unknown=Unknown.SET)
     },
+    Event.WORKER_RETURNED: _each((*_AHEAD, _RUNNING), Transition(crashes=Tries.TAKE_BACK)),
     # No call of what waits is at work: its last attempt ended before there was one.
     Event.DEPENDENCY_SYNCED: _each(
         (*_AHEAD, _ATTENTION), Transition(state=_QUEUED, due=Due.NOW, dependency=DependencyEffect.CLEAR)
@@ -300,7 +303,8 @@ def _unfinished_since(cell: Transition, before: Standing | None, what: Occurrenc
 
 
 def _count(tries: Tries, before: int) -> int:
-    return {Tries.KEEP: before, Tries.COUNT: before + 1, Tries.RESET: 0}[tries]
+    changed = {Tries.KEEP: before, Tries.COUNT: before + 1, Tries.TAKE_BACK: max(before - 1, 0), Tries.RESET: 0}
+    return changed[tries]
 
 
 def _due(due: Due, before: Standing, what: Occurrence) -> datetime | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, exists, false, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -65,6 +66,20 @@ def enqueue_webhook(database: Database, token: str, record: Record, *, now: date
     values = {"entity_type": record.entity_type, "record_id": record.id, "now": now}
     row = database.row(_ENQUEUE, {**values, "token_hash": hash_token(token)})
     return None if row is None else WebhookReceipt(*row)
+
+
+def try_intake(database: Database, *, now: datetime) -> None:
+    """See whether a webhook could be noted: a job is made of no record, as one makes it, and taken back.
+
+    Raises DatabaseUnavailableError where it could not, for example since the disk is full.
+    """
+    row = {"entity_type": EntityType.CUSTOMER, "record_id": uuid4().hex, "received_at": now}
+    values = [literal(each) for each in (row | fresh(Event.RECEIVED, now=now)).values()]
+    names = ["connection_id", *row, *fresh(Event.RECEIVED, now=now)]
+    made = insert(JOBS).from_select(names, select(CONNECTIONS.c.id, *values).limit(1))
+    with database.transaction() as session:
+        session.execute(made)
+        session.rollback()
 
 
 def _enqueue_statement() -> Select[*tuple[Any, ...]]:

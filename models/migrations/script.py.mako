@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
+contracts = ()  # tables and table.columns that it takes away or changes: the release before must not use them any more
 
 
 def upgrade() -> None:

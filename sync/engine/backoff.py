@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from models.inbox.transitions import VERIFICATION_DELAY
-from sync.errors import OutcomeUnknownError, RateLimitedError, SyncError, UnavailableError
+from sync.errors import BrokenOffError, OutcomeUnknownError, RateLimitedError, SyncError, UnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ RATE_LIMITED = RetryPolicy(
 OUTCOME_UNKNOWN = RetryPolicy(
     timedelta(seconds=15), factor=3, max_delay=timedelta(hours=1), max_attempts=8, min_delay=VERIFICATION_DELAY
 )
+BROKEN_OFF = replace(UNAVAILABLE, min_delay=VERIFICATION_DELAY)
 CRASH = RetryPolicy(timedelta(seconds=20), factor=6, max_delay=timedelta(hours=1), max_attempts=3)
 
 
@@ -37,7 +38,9 @@ def policy_of(error: SyncError) -> RetryPolicy:
     """Choose the policy by what the error means for the record."""
     if isinstance(error, RateLimitedError):
         return RATE_LIMITED
-    if isinstance(error, UnavailableError):
+    if isinstance(error, BrokenOffError) and error.outcome_unknown:
+        return BROKEN_OFF
+    if isinstance(error, UnavailableError | BrokenOffError):
         return UNAVAILABLE
     return OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknownError) else CRASH
 

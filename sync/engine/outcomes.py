@@ -17,6 +17,7 @@ from sync.engine.backoff import delay, policy_of
 from sync.engine.call_log import RemoteCall
 from sync.error_codes import ERROR_CODES
 from sync.errors import (
+    BrokenOffError,
     DependencyEndedError,
     DependencyPendingError,
     MisconfiguredError,
@@ -217,8 +218,8 @@ def _next_try(error: SyncError, *, now: datetime, random: Callable[[], float]) -
 
     How often that other record has failed before says nothing of them.
     """
-    if isinstance(error, MisconfiguredError):
-        return now  # the connection pauses
+    if isinstance(error, MisconfiguredError | BrokenOffError):
+        return now  # the connection pauses, or PostgreSQL is back
     return now + delay(error, 0, random=random)
 
 

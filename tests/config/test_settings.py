@@ -1,14 +1,16 @@
 from collections.abc import Mapping
 
 import pytest
+from cryptography.fernet import Fernet
 from pydantic import ValidationError
 
-from config.settings import Settings
+from config.settings import Settings, WrongSettingsError, read_settings
 
+NEWEST, OLDER = (Fernet.generate_key().decode() for _ in range(2))
 ENVIRONMENT = {
     "DATABASE_URL": "postgresql://bridge:hunter2@db/bridge",
     "REDIS_URL": "redis://:hunter2@redis/0",
-    "SECRET_KEYS": "newest, older ,",
+    "SECRET_KEYS": f"{NEWEST}, {OLDER} ,",
 }
 
 
@@ -21,7 +23,7 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
 
 @pytest.mark.usefixtures("environ")
 def test_several_keys_stand_in_one_setting_newest_first() -> None:
-    assert [key.get_secret_value() for key in Settings().secret_keys] == ["newest", "older"]
+    assert [key.get_secret_value() for key in Settings().secret_keys] == [NEWEST, OLDER]
 
 
 @pytest.mark.usefixtures("environ")
@@ -59,3 +61,35 @@ def test_an_address_with_braces_that_stand_for_nothing_is_refused(
     monkeypatch.setenv(name, address)
     with pytest.raises(ValidationError, match="braces"):
         Settings()
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SECRET_KEYS", f"{NEWEST},hunter2", "number 2 of 2 is no key; `python -m worker keys new` makes one"),
+        ("SECRET_KEYS", "hunter2=", "number 1 of 1 is no key; `python -m worker keys new` makes one"),
+        ("DATABASE_URL", "mysql://bridge:hunter2@db/bridge", "has to begin with postgresql://"),
+        (
+            "DATABASE_URL",
+            "postgresql://bridge:hunter2#@db/bridge",
+            "special characters are written percent-encoded",
+        ),
+        ("REDIS_URL", "redis+sentinel://:hunter2@one:26379/0", "Sentinels or a Cluster, which are not supported"),
+        ("REDIS_URL", "redis://:hunter2@one:6379,two:6379/0", "Sentinels or a Cluster, which are not supported"),
+        ("REDIS_URL", "redis-cluster://:hunter2@one:6379/0", "Sentinels or a Cluster, which are not supported"),
+        ("REDIS_URL", "http://:hunter2@one:6379/0", "has to begin with redis://"),
+        ("SMTP_URL", "mail.example.com:hunter2", "has to be smtp://"),
+        ("LEASE_SECONDS", "hunter2", "should be a valid integer"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_line_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(WrongSettingsError) as caught:
+        read_settings()
+    assert str(caught.value).startswith(f"{name}: ")
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)

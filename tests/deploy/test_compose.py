@@ -41,6 +41,13 @@ def test_what_the_containers_need_stands_in_the_example() -> None:
     assert wanted == example.keys()
 
 
+def test_what_is_copied_into_an_image_is_compiled_there() -> None:
+    """Its processes write nothing there, so whatever is not compiled is compiled anew at each start."""
+    _, *stages = re.split(r"^FROM ", (ROOT / "deploy" / "Dockerfile").read_text(), flags=re.MULTILINE)
+    compiling = [stage.rpartition("\nCOPY ")[2].count("compileall") for stage in stages if "\nCOPY " in stage]
+    assert compiling == [1] * len(images())
+
+
 def test_ports_are_open_to_this_machine_only() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []

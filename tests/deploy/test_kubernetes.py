@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 from sqlalchemy import text
 
 from config.settings import Settings
@@ -20,7 +19,6 @@ from models.schema.tables import SyncJobRow
 from tests.factories import settings
 from tests.models import outages
 from web import health, metrics
-from worker.__main__ import main
 from worker.container import clock
 
 Manifest = dict[str, Any]
@@ -135,9 +133,7 @@ def test_a_probe_asks_for_a_page_that_there_is() -> None:
 
 def test_a_probe_runs_a_command_that_there_is() -> None:
     ran = {tuple(probe["exec"]["command"]) for name, probe in probes() if "exec" in probe and name == "worker"}
-    assert {each[:3] for each in ran} == {("python", "-m", "worker")}
-    for command in ran:
-        assert CliRunner().invoke(main, [*command[3:], "--help"]).exit_code == 0
+    assert ran == {("python", "-S", "-m", "worker.alive", "--here")}
     (beats,) = [probe["exec"]["command"][-1] for name, probe in probes() if name == "beat"]
     assert 'find /tmp -name "beat*"' in beats
     assert "/tmp/beat" in PROCESSES["beat"]  # noqa: S108 - within a container

@@ -69,6 +69,7 @@ class Reader:
             clock=lambda: NOW,
             monotonic=lambda: 0,
             random=lambda: 0.5,
+            sleep=lambda _: None,
             lease_ttl=timedelta(minutes=3),
             instrumentation=QuietInstrumentation(),
         )

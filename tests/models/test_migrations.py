@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
@@ -80,7 +81,16 @@ def rows() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "errands", {"connection_id": 1, "kind": "examination", "who": "test", "answer": answer}
 
 
-FILLED_WITH: dict[type, object] = {bool: False, int: 0, float: 0, str: "", datetime: NOW, dict: {}, list: []}
+FILLED_WITH: dict[type, object] = {
+    bool: False,
+    int: 0,
+    float: 0,
+    str: "",
+    datetime: NOW,
+    dict: {},
+    list: [],
+    UUID: UUID(int=0),
+}
 """What stands in the columns of which a test says nothing, where they have to hold something."""
 
 
@@ -100,7 +110,7 @@ def write(database: Database, *rows: tuple[str, dict[str, Any]]) -> None:
 
 
 def filling(column: Column[Any]) -> object:
-    return {} if isinstance(column.type, JSONB) else FILLED_WITH[column.type.python_type]
+    return {} if isinstance(column.type, JSONB) else FILLED_WITH.get(column.type.python_type, "")
 
 
 def dump(database: Database) -> str:

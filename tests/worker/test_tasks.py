@@ -16,7 +16,7 @@ from models.inbox import leases, missed_webhooks, webhook_intake
 from models.inbox.enqueue import enqueue
 from tests.factories import NOW, settings
 from tests.installation import failed_job, messages, queued_polls
-from worker import heartbeat, tasks
+from worker import alive, heartbeat, tasks
 from worker.container import Container, clock
 from worker.jobs import diagnostics, polls
 from worker.queues import QUEUE_OF
@@ -49,9 +49,9 @@ def test_a_sweep_that_does_not_reach_postgresql_gives_no_sign_of_life(
 
 def test_a_sign_of_life_outlasts_the_next_sweeps_however_rare_they_are(container: Container) -> None:
     heartbeat.record(container.redis, every=0.5)
-    often = container.redis.ttl(heartbeat.KEY)
+    often = container.redis.ttl(alive.SWEEP)
     heartbeat.record(container.redis, every=120)
-    assert (often, container.redis.ttl(heartbeat.KEY)) == (60, 360)
+    assert (often, container.redis.ttl(alive.SWEEP)) == (60, 360)
 
 
 def test_a_sweep_finds_the_lane_of_a_worker_that_has_vanished(

@@ -19,7 +19,7 @@ from models.connections.repository import Connection
 from models.enums import EntityType, Lane, Record
 from models.inbox.enqueue import enqueue
 from tests.installation import TIMEOUT_SECONDS, eventually, failed_job, process
-from worker import dispatch, heartbeat
+from worker import alive, dispatch, heartbeat
 from worker.celery_app import app
 from worker.container import Container, clock
 
@@ -54,8 +54,9 @@ def test_a_wake_up_brings_an_invoice_into_the_ledger(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_worker_answers_whoever_asks_on_its_host(container: Container) -> None:
-    assert not heartbeat.is_unresponsive(app, container.redis)
+def test_a_worker_answers_whoever_asks_on_its_host(container: Container, environ: Mapping[str, str]) -> None:
+    eventually(lambda: not heartbeat.is_unresponsive(container.redis))
+    assert alive.main(["--here"], environ) == ""
 
 
 def test_a_worker_tells_its_metrics_where_it_is_configured_to(environ: Mapping[str, str]) -> None:

@@ -23,15 +23,42 @@ from worker.queues import QUEUES
 CACHE_SECONDS = 5
 """How long an answer is given again, so that no number of questions is a burden."""
 
+TRIED_SECONDS = 10.0
+"""How long it is believed that a webhook can be written."""
+
 UNACKED = "unacked"
 """Where Celery keeps in Redis the messages that a worker has taken; those of a queue stand under its name."""
+
+
+class Intake:
+    """Tells why PostgreSQL would refuse a webhook now; ``attempt`` finds out, seldom while all is well."""
+
+    def __init__(self, attempt: Callable[[], None]) -> None:
+        self._attempt = attempt
+        self._attempting = Lock()
+        self._refusal, self._attempted_at = "", -TRIED_SECONDS
+
+    def refusal(self) -> str:
+        """Return the cause, "" where a webhook would be taken."""
+        with self._attempting:
+            if self._refusal or time.monotonic() - self._attempted_at >= TRIED_SECONDS:
+                try:
+                    self._attempt()
+                    self._refusal = ""
+                except DatabaseUnavailableError as error:
+                    self._refusal = error.cause
+                self._attempted_at = time.monotonic()
+            return self._refusal
 
 
 class InstallationMetrics(Collector):
     """Reads how the installation stands: the inbox in PostgreSQL, the queue and the request budget in Redis."""
 
-    def __init__(self, database: Database, redis: Redis, *, budget: Budget, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, redis: Redis, *, budget: Budget, clock: Callable[[], datetime], intake: Intake
+    ) -> None:
         self._database, self._redis, self._budget, self._clock = database, redis, budget, clock
+        self._intake = intake
         self._reading = Lock()
         self._read: Sequence[Metric] = ()
         self._read_at = 0.0
@@ -51,7 +78,12 @@ class InstallationMetrics(Collector):
         inbox: Sequence[Metric] = ()
         with suppress(DatabaseUnavailableError):
             inbox = _inbox_metrics(metrics_snapshot.read(self._database, now=self._clock()))
-        return [Gauge("moment24_postgresql_up", "Whether PostgreSQL answers", int(bool(inbox))), *inbox]
+        takes = int(not self._intake.refusal())
+        return [
+            Gauge("moment24_postgresql_up", "Whether PostgreSQL answers", int(bool(inbox))),
+            Gauge("moment24_postgresql_takes_webhooks", "Whether a webhook could be written", takes),
+            *inbox,
+        ]
 
     def _of_redis(self) -> Sequence[Metric]:
         told: Sequence[Metric] = ()

@@ -74,6 +74,11 @@ class Metrics:
         self.request_seconds = histogram(
             "moment24_http_request_seconds", "How long the web took to answer", ("part",)
         )
+        self.webhooks_refused = counter(
+            "moment24_webhooks_refused", "Webhooks that PostgreSQL did not take", ("cause",)
+        )
+        for cause in ("disk_full", "read_only", "unreachable"):
+            self.webhooks_refused.labels(cause)
         self.requests = counter("moment24_http_requests", "Answers of the web", ("part", "status"))
 
     def request_refused(self, poll: bool, error_code: str) -> None:  # noqa: FBT001 - as the budget tells it

@@ -129,6 +129,7 @@ def an_event_leaves_alone_what_it_does_not_concern(before: Standing, what: Occur
         Event.REOPENED: {DISMISSED},
         Event.REOPENED_UNSOLVED: {DISMISSED},
         Event.OVERDUE: {*AHEAD, RUNNING},
+        Event.WORKER_RETURNED: {*AHEAD, RUNNING},
     }[what.event]
     return before.state in concerned or before == after
 
@@ -198,6 +199,13 @@ def a_lease_takes_a_job_and_ends_with_its_worker(before: Standing, what: Occurre
     if what.event is Event.RESTORED:
         return after == back
     return after.state is not RUNNING if what.event in FROM_WORKERS else after.state is RUNNING
+
+
+@rule
+def a_worker_that_returns_takes_back_one_crash(before: Standing, what: Occurrence, after: Standing) -> bool:
+    if what.event is not Event.WORKER_RETURNED or before.state not in {*AHEAD, RUNNING}:
+        return True
+    return after == replace(before, worker_crashes=max(before.worker_crashes - 1, 0))
 
 
 @rule

@@ -30,7 +30,19 @@ from worker.observability.metrics import Metrics, serve
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 CUSTOMER = "62788973"
-LABELS = {"entity_type", "outcome", "error_code", "system", "operation", "status", "for", "task", "part", "le"}
+LABELS = {
+    "entity_type",
+    "outcome",
+    "error_code",
+    "system",
+    "operation",
+    "status",
+    "for",
+    "task",
+    "part",
+    "le",
+    "cause",
+}
 OF_INSTALLATION = {"entity_type", "state", "for"}
 
 
@@ -51,7 +63,7 @@ def all_labels(said: bytes) -> set[str]:
 def measured(container: Container, name: str, **labels: str) -> float | None:
     """Read one number of the installation as it is at this moment."""
     fresh = installation_metrics.InstallationMetrics(
-        container.database, container.redis, budget=container.budget, clock=clock
+        container.database, container.redis, budget=container.budget, clock=clock, intake=container.intake
     )
     return told(fresh.text(), name, **labels)
 

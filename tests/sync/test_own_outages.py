@@ -1,0 +1,151 @@
+"""PostgreSQL goes away while a worker has a lane in hand, and comes back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from models.enums import EntityType, JobState, Lane, Outcome
+from models.inbox import leases
+from sync.errors import RejectedError
+from sync.records import Customer
+from tests import factories
+from tests.databases import Databases
+from tests.sync.conftest import World
+
+INVOICE, CUSTOMER = EntityType.INVOICE, EntityType.CUSTOMER
+
+
+class Outages:
+    """Outages of the database of a test: each ends when somebody has waited for a while."""
+
+    def __init__(self, databases: Databases, url: str) -> None:
+        self._databases, self._name = databases, url.rpartition("/")[2]
+        self.left, self.waited = 0, 0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def after(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Have one begin when a call has ended, as long as there are any left."""
+
+        def breaking_off(*args: Any, **kwargs: Any) -> Any:
+            answer = call(*args, **kwargs)
+            if self.left:
+                self.left -= 1
+                self.begin()
+            return answer
+
+        return breaking_off
+
+    def begin(self) -> None:
+        self._databases.cut_off(self._name)
+
+    def sleep(self, _seconds: float) -> None:
+        self.waited += 1
+        if self.waited % 2 == 0:  # not at the first look
+            self._databases.bring_back(self._name)
+            self.meanwhile()
+
+
+@pytest.fixture
+def outages(world: World, databases: Databases, database_url: str) -> Outages:
+    outages = Outages(databases, database_url)
+    world.sleep = outages.sleep
+    for record_id in "123":
+        world.moment.put(factories.customer(record_id, name=f"Kunde {record_id} AS", organization_number=""))
+    return outages
+
+
+def test_a_lane_goes_on_as_soon_as_postgresql_answers_and_nothing_is_posted_twice(
+    world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begin()
+    for number in (21, 22):
+        world.moment.put(factories.invoice(str(number), number=number))
+    monkeypatch.setattr(world.erp, "post", outages.after(world.erp.post))
+    outages.left = 1
+    world.receive(INVOICE, "21")
+    world.drain(INVOICE)
+    first = world.job(INVOICE, "21")
+    assert (first.state, first.error_code) == (JobState.RETRYING, "broken_off")
+    assert world.wait(INVOICE, "21") >= timedelta(minutes=1)  # its call may still be at work
+    world.receive(INVOICE, "22")
+    world.run()
+    assert world.job(INVOICE, "22").outcome is Outcome.SYNCED
+    world.later(minutes=2)
+    world.run()
+    assert world.job(INVOICE, "21").outcome is Outcome.SYNCED
+    assert world.erp.calls["post"] == 2
+    assert world.mails() == []
+
+
+def test_a_record_that_nothing_was_written_of_is_tried_again_without_a_doubt(
+    world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.moment, "customer", outages.after(world.moment.customer))
+    outages.left = 1
+    world.receive(CUSTOMER, *"123")
+    world.drain(CUSTOMER)
+    waits = [world.wait(CUSTOMER, each) for each in "123"]
+    assert waits == [timedelta(seconds=2.5)] * 3
+    world.later(seconds=5)
+    assert [job.outcome_unknown for job in leased(world).jobs] == [False] * 3
+
+
+def leased(world: World) -> leases.Lease:
+    lane = Lane(world.connection.id, CUSTOMER)
+    lease = leases.acquire(world.database, lane, limit=9, now=world.now, until=world.now + timedelta(minutes=1))
+    assert lease
+    return lease
+
+
+def test_what_was_found_out_before_postgresql_went_away_is_written_down_when_it_is_back(
+    world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_record_id: str) -> Customer:
+        outages.begin()
+        raise RejectedError("Its name is missing.")
+
+    monkeypatch.setattr(world.moment, "customer", refuse)
+    world.receive(CUSTOMER, "1")
+    world.drain(CUSTOMER)
+    assert (world.job(CUSTOMER, "1").state, world.job(CUSTOMER, "1").message) == (
+        JobState.NEEDS_ATTENTION,
+        "Its name is missing.",
+    )
+    assert outages.waited == 2
+
+
+def test_outages_of_postgresql_never_set_a_sound_record_aside(
+    world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.erp, "save_companies", outages.after(world.erp.save_companies))
+    outages.left = 4
+    world.receive(CUSTOMER, "1")
+    for _ in range(6):
+        world.run()
+        world.later(minutes=10)
+    assert outages.left == 0
+    assert world.job(CUSTOMER, "1").outcome is Outcome.SYNCED
+    assert len(world.erp.companies) == 1
+    assert world.mails() == []
+
+
+def test_a_worker_that_outlives_its_lease_in_an_outage_counts_as_none_that_vanished(
+    world: World, outages: Outages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one takes over first when PostgreSQL is back, and counts: that is taken back."""
+    monkeypatch.setattr(world.moment, "customer", outages.after(world.moment.customer))
+    taken: list[leases.Lease] = []
+
+    def take_over() -> None:
+        world.later(hours=1)
+        taken.append(leased(world))
+
+    outages.left, outages.meanwhile = 1, take_over
+    world.receive(CUSTOMER, "1")
+    assert world.drain(CUSTOMER) == set()
+    (lease,) = taken
+    assert [job.worker_crashes for job in lease.jobs] == [1]
+    world.later(hours=1)
+    assert [job.worker_crashes for job in leased(world).jobs] == [1]  # of the second one, which did vanish

@@ -1,0 +1,99 @@
+"""A setting that is wrong, or leads nowhere, is told in a sentence: no process shows a stack for it."""
+
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+from local.servers import free_ports, redis_binary
+from tests.installation import eventually, installed, process
+from tests.worker.cli.test_commands import refused
+
+CLUSTER = "cluster-enabled yes"
+SENTINEL = "sentinel monitor one 127.0.0.1 1 1"
+
+
+@contextmanager
+def lone_redis(folder: Path, *, told: str) -> Iterator[int]:
+    """Run a Redis without a password that is told to be something else than a server."""
+    (port,) = free_ports(0)
+    (folder / "conf").write_text(f'bind 127.0.0.1\nport {port}\nsave ""\n{told}\n')
+    command = [str(redis_binary({})), "conf", *(["--sentinel"] if told == SENTINEL else [])]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as server:
+        try:
+            eventually(lambda: answers(port))
+            yield port
+        finally:
+            server.kill()
+
+
+def answers(port: int) -> bool:
+    try:
+        with Redis(port=port) as client:
+            return bool(client.ping())
+    except RedisError:
+        return False
+
+
+def resolve(host: str, port: int, *_: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+    """Look a name up without asking a name server."""
+    if host != "127.0.0.1":
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port))]
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("redis://:hunter2@127.0.0.1:{port}/0", "refuses the user or the password in REDIS_URL. Correct them"),
+        ("redis://127.0.0.1:{port}/0", "refuses the user or the password in REDIS_URL. Correct them"),
+        ("redis://nowhere.example:1/0", "no host of the name in REDIS_URL. Correct it"),
+        ("redis://127.0.0.1:1/0", "Nothing listens at the host and port in REDIS_URL. Start Redis, or correct"),
+    ],
+)
+def test_what_is_wrong_with_the_address_of_redis_is_told(
+    environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, address: str, said: str
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    port = environ["REDIS_URL"].rpartition(":")[2].partition("/")[0]
+    with installed({**environ, "REDIS_URL": address.format(port=port)}):
+        told = refused("alive")
+    assert said in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(("told", "said"), [(CLUSTER, "a node of a Redis Cluster"), (SENTINEL, "a Sentinel")])
+def test_a_cluster_or_sentinel_at_the_address_of_redis_is_refused(
+    environ: Mapping[str, str], tmp_path: Path, told: str, said: str
+) -> None:
+    with (
+        lone_redis(tmp_path, told=told) as port,
+        installed({**environ, "REDIS_URL": f"redis://127.0.0.1:{port}/0"}),
+    ):
+        assert f"REDIS_URL leads to {said}, which is not supported." in refused("alive")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("worker", "connections", "list"),
+        ("web", "--port", "1"),
+        ("celery", "-A", "worker.celery_app", "worker"),
+        ("celery", "-A", "worker.celery_app", "beat"),
+    ],
+)
+def test_every_process_ends_with_a_sentence_where_a_setting_is_wrong(
+    environ: Mapping[str, str], command: tuple[str, ...]
+) -> None:
+    with process(*command, environ={**environ, "SECRET_KEYS": "hunter2", "LEASE_SECONDS": "no"}) as running:
+        said, _ = running.communicate(timeout=30)
+    lines = [line for line in said.splitlines() if "RuntimeWarning" not in line]
+    assert running.returncode == 1
+    assert lines[0].startswith("Error: SECRET_KEYS: number 1 of 1 is no key")
+    assert lines[1].startswith("LEASE_SECONDS: ")
+    assert len(lines) == 2

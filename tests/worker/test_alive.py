@@ -1,0 +1,75 @@
+"""The health check of the containers: what it says, and that it costs next to nothing."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from redis import Redis
+
+from local.processes import ROOT
+from worker import alive, heartbeat
+
+COSTS = """
+import os, sys
+_, status, used = os.wait4(os.posix_spawn(sys.executable, [sys.executable, *sys.argv[1:]], os.environ), 0)
+print(status, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+"""
+"""Runs a program from a process that is itself small, or what it takes would count."""
+
+
+def check(redis_url: str, *arguments: str) -> str:
+    return alive.main(arguments, {"REDIS_URL": redis_url})
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as redis:
+        yield redis
+
+
+def test_it_tells_whether_there_was_a_sweep(redis: Redis, redis_url: str) -> None:
+    assert check(redis_url) == "There has been no sweep within the last minute."
+    heartbeat.record(redis, every=5)
+    assert check(redis_url) == ""
+
+
+def test_it_tells_of_the_worker_of_this_host_alone(redis: Redis, redis_url: str) -> None:
+    assert check(redis_url, "--here") == "The worker on this host does not answer."
+    heartbeat.record_worker(redis)
+    assert check(redis_url, "--here") == ""
+    assert check("redis://127.0.0.1:1/0", "--here") == ""
+
+
+def test_it_looks_where_the_address_leads(redis_url: str) -> None:
+    address = redis_url.removesuffix("/0") + "/5"
+    with Redis.from_url(address) as fifth:
+        heartbeat.record(fifth, every=5)
+    assert [check(each) for each in (redis_url, address)] == [alive.NO_SWEEP, ""]
+
+
+def test_a_user_with_an_odd_password_is_let_in(redis: Redis, redis_url: str) -> None:
+    redis.acl_setuser("looker", enabled=True, passwords=["+p@ss/wörd"], keys=["*"], commands=["+exists"])
+    try:
+        heartbeat.record(redis, every=5)
+        user = urlsplit(redis_url)._replace(
+            netloc=f"looker:p%40ss%2Fw%C3%B6rd@127.0.0.1:{urlsplit(redis_url).port}"
+        )
+        assert check(user.geturl()) == ""
+        assert "WRONGPASS" in check(user.geturl().replace("p%40ss", "pass"))
+    finally:
+        redis.acl_deluser("looker")
+
+
+def test_it_takes_a_tenth_of_a_second_and_twenty_mebibytes_at_most(redis: Redis, redis_url: str) -> None:
+    heartbeat.record(redis, every=5)
+    runs = []
+    for _ in range(2):
+        launched = [sys.executable, "-S", "-c", COSTS, "-S", "-m", "worker.alive"]
+        said = subprocess.check_output(launched, cwd=ROOT, env={**os.environ, "REDIS_URL": redis_url}, text=True)
+        runs.append([float(each) for each in said.split()])
+    status, seconds, mebibytes = min(runs)  # the first one may have compiled it
+    assert status == 0
+    assert (seconds <= 0.1, mebibytes <= 20) == (True, True), (seconds, mebibytes)

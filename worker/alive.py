@@ -1,0 +1,85 @@
+"""The health check of the containers: ``python -S -m worker.alive`` fails unless there is a sign of life in Redis.
+
+It runs twice a minute beside each process, so it imports nothing but the standard library: what the processes
+import takes a hundred times as long as the question. ``--here`` asks for the worker on this host, and blames it
+for nothing else. :mod:`worker.heartbeat` gives the signs.
+"""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+SWEEP = "heartbeat"
+"""The key in Redis of what beat, Redis and a worker did together."""
+
+NO_SWEEP = "There has been no sweep within the last minute."
+SILENT = "The worker on this host does not answer."
+
+SECONDS = 2
+"""How long each step may take."""
+
+
+def worker_key() -> str:
+    """Return the key of the worker on this host."""
+    return f"worker:{socket.gethostname()}"
+
+
+def is_there(redis_url: str, key: str) -> bool:
+    """Return whether a key is in Redis. Raises OSError where that cannot be asked."""
+    url = urlsplit(redis_url)
+    questions = [["EXISTS", key]]
+    if url.path.strip("/0"):
+        questions.insert(0, ["SELECT", url.path.strip("/")])
+    if url.password:
+        questions.insert(0, ["AUTH", *(unquote(each) for each in (url.username, url.password) if each)])
+    with _connected(url) as connection, connection.makefile("rb") as answers:
+        for question in questions:
+            connection.sendall(_encoded(question))
+            answer = answers.readline()
+            if answer[:1] not in {b"+", b":"}:
+                raise OSError(answer.decode(errors="replace").strip() or "no answer")
+    return answer == b":1\r\n"
+
+
+def _connected(url: SplitResult) -> socket.socket:
+    host, options = url.hostname or "localhost", dict(parse_qsl(url.query))
+    connection = socket.create_connection((host, url.port or 6379), timeout=SECONDS)
+    return _encrypted(connection, host, options) if url.scheme == "rediss" else connection
+
+
+def _encrypted(connection: socket.socket, host: str, options: Mapping[str, str]) -> socket.socket:
+    """Speak TLS, with the options that redis-py takes in its address."""
+    import ssl  # noqa: PLC0415 - nobody else waits for it
+
+    context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"), capath=options.get("ssl_ca_path"))
+    context.check_hostname = options.get("ssl_check_hostname", "true").lower() in {"true", "yes", "1"}
+    if options.get("ssl_cert_reqs") == "none":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if "ssl_certfile" in options:
+        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+    return context.wrap_socket(connection, server_hostname=host)
+
+
+def _encoded(words: Sequence[str]) -> bytes:
+    said = b"*%d\r\n" % len(words)
+    for word in words:
+        said += b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode())
+    return said
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return what is wrong, "" where all is well."""
+    here = "--here" in arguments
+    try:
+        found = is_there(environ["REDIS_URL"], worker_key() if here else SWEEP)
+    except OSError as error:
+        return "" if here else f"Redis cannot be asked: {error}"
+    if found:
+        return ""
+    return SILENT if here else NO_SWEEP
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ) or None)
