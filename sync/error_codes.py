@@ -72,19 +72,19 @@ RECORD_ERRORS = {
         msg("Give one of the two another number in Moment, then try again."),
     ),
     "invoice_number": ErrorCode(
-        msg("The invoice number is missing"),
-        msg("The invoice is finalized in Moment but has no number, which its voucher needs."),
-        msg("Look at the invoice in Moment. Ask Moment's support if it is finalized and still has no number."),
+        msg("The invoice number cannot be used"),
+        msg("The invoice is finalized in Moment and has no number, or one that is too high for a voucher."),
+        msg("Look at the invoice in Moment. Post it by hand and mark it as handled, or ask Moment's support."),
     ),
     "unbalanced": ErrorCode(
         msg("The voucher would not balance"),
-        msg("The lines of the invoice add up to something else than its total, so debit and credit differ."),
-        msg("Credit the invoice in Moment and make a new one, or post it by hand and mark it as handled."),
-    ),
-    "nothing_to_post": ErrorCode(
-        msg("The invoice has no amounts"),
-        msg("Every line of the invoice is zero, so that there is nothing to post."),
-        msg("Set the invoice to “do not transfer” in Moment if that is right, else credit it and make a new one."),
+        msg(
+            "The lines of the invoice are off its total by more than half an øre a line: debit and credit differ."
+        ),
+        msg(
+            "Credit the invoice in Moment and make a new one, or post it by hand and mark it as handled. If its "
+            "total is rounded to a whole krone, enter the account for rounding in the settings."
+        ),
     ),
     "currency_rate": ErrorCode(
         msg("The rate of the currency is missing"),
@@ -105,6 +105,74 @@ RECORD_ERRORS = {
             "does not have, so that the ledger would show other VAT than the invoice."
         ),
         msg("Name the right VAT code for the account in the settings, or correct the account in 24SevenOffice."),
+    ),
+    "vat_account": ErrorCode(
+        msg("The VAT code has no account for its VAT"),
+        msg(
+            "VAT stands on lines of its own in a voucher, on the account that 24SevenOffice names for the VAT "
+            "code, and for this one it names none."
+        ),
+        msg("Set the account of the VAT code in 24SevenOffice, or name another VAT code for the revenue account."),
+    ),
+    "vat_not_balanced": ErrorCode(
+        msg("24SevenOffice misses the VAT of the voucher"),
+        msg(
+            "A line has a VAT code, and the VAT lines of the voucher are not there or are not what its rate makes "
+            "(the warning vatisnotinbalance)."
+        ),
+        msg(
+            "Choose the other way for the VAT of vouchers in the settings; a test by writing says which is right. "
+            "If only some invoices are refused, compare the rates of their VAT codes."
+        ),
+    ),
+    "vat_without_base": ErrorCode(
+        msg("24SevenOffice finds VAT without its base"),
+        msg(
+            "The voucher has VAT on an account, and no line with the VAT code that belongs to it (the warning "
+            "vatismissingfoundation)."
+        ),
+        msg("See that each VAT code in 24SevenOffice has the account of its own VAT, then try again."),
+    ),
+    "vat_differs": ErrorCode(
+        msg("The ledger has the VAT of the voucher otherwise"),
+        msg(
+            "The first voucher with each VAT code is read back from the ledger. This one has its revenue or its "
+            "VAT on other accounts or in other amounts than the invoice, so that nothing more is posted."
+        ),
+        msg(
+            "Correct the voucher in 24SevenOffice, choose the other way for the VAT of vouchers in the settings, "
+            "and resume the connection. Then try the invoice again, or mark it as handled."
+        ),
+    ),
+    "invoice_exists": ErrorCode(
+        msg("24SevenOffice has the invoice number already"),
+        msg(
+            "The customer has an invoice with this number in 24SevenOffice (the warning invoicealreadyexists), "
+            "and the ledger shows none that is this one."
+        ),
+        msg("Look for the number in the customer's ledger. If it is there, mark it as handled, else post it."),
+    ),
+    "bank_account": ErrorCode(
+        msg("24SevenOffice has another bank account on the customer"),
+        msg(
+            "The bank account in the voucher is not the customer's own (the warning customermismatchbankaccount)."
+        ),
+        msg("Correct the bank account of the customer in 24SevenOffice, then try again."),
+    ),
+    "sign": ErrorCode(
+        msg("The amount is on the wrong side"),
+        msg("A credit note must be below zero in Moment, and an invoice not, or they are booked the wrong way."),
+        msg("Credit it in Moment and make it anew, or post it by hand and mark it as handled."),
+    ),
+    "kid": ErrorCode(
+        msg("The KID is too long"),
+        msg("A KID has 25 digits at most. One that is cut would lead the customer's payment astray."),
+        msg("Credit the invoice in Moment and make it anew, or post it by hand and mark it as handled."),
+    ),
+    "due_date": ErrorCode(
+        msg("The due date is before the invoice date"),
+        msg("The customer would be reminded of an invoice before it was written."),
+        msg("Credit the invoice in Moment and make it anew, or post it by hand and mark it as handled."),
     ),
     "fiscal_year": ErrorCode(
         msg("The fiscal year is not open"),
@@ -401,6 +469,14 @@ TEMPORARY = {
             "the limit or the share in its settings."
         ),
     ),
+    "vat_not_seen": ErrorCode(
+        msg("The ledger does not show the first voucher yet"),
+        msg(
+            "The first voucher with each VAT code is read back from the ledger before another is posted, and "
+            "24SevenOffice does not show it there."
+        ),
+        msg("Nothing at first. If it stays, look for the voucher in 24SevenOffice."),
+    ),
     "session": ErrorCode(
         msg("The session has ended"),
         msg("24SevenOffice did not know the session of the login any more."),
@@ -433,6 +509,11 @@ TEMPORARY = {
 
 
 SKIPPED = {
+    "nothing_to_post": ErrorCode(
+        msg("There is nothing to post"),
+        msg("What is charged and what is taken off come to nothing on each account, or every line is zero."),
+        msg("Nothing."),
+    ),
     "do_not_transfer": ErrorCode(
         msg("Do not transfer"),
         msg("Somebody has said that the invoice is not to be transferred to accounting."),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import BinaryIO
 
 from models.connections.account_ranges import AccountRanges
@@ -18,6 +18,7 @@ from sync.records import (
     CompanyDraft,
     Customer,
     CustomerDetails,
+    Entry,
     ExistingExpense,
     ExistingProject,
     ExpenseDraft,
@@ -28,6 +29,7 @@ from sync.records import (
     Project,
     ProjectDraft,
     SetupPart,
+    VatCode,
     Voucher,
 )
 from tests.fake_remote import Remote
@@ -41,6 +43,8 @@ RATES = {
     "5": Decimal(0),
     "86": Decimal(25),
 }
+VAT_ACCOUNTS = {"1": 2711, "11": 2712, "3": 2701, "31": 2702, "86": 2711}
+VAT_CODES = {number: VatCode(rate, VAT_ACCOUNTS.get(number)) for number, rate in RATES.items()}
 CHART = {1500: "", 1920: "", 3000: "3", 3020: "31", 3100: "5"}
 
 
@@ -191,6 +195,7 @@ class FakeErp(FakeSupplierVouchers):
         self.client_ids: dict[int, str] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
         self.keeps_drafts = False
+        self.leaves_vat = False
         self.drafts: list[Voucher] = []
         self.others: list[LedgerLine] = []
         self.chart = dict(CHART)
@@ -256,8 +261,8 @@ class FakeErp(FakeSupplierVouchers):
     def tax_codes(self) -> Mapping[int, str]:
         return self.chart
 
-    def vat_codes(self) -> Mapping[str, Decimal]:
-        return self.rates
+    def vat_codes(self) -> Mapping[str, VatCode]:
+        return {number: VatCode(rate, VAT_ACCOUNTS.get(number)) for number, rate in self.rates.items()}
 
     def fiscal_years(self) -> Sequence[FiscalYear]:
         return self.years
@@ -293,6 +298,17 @@ class FakeErp(FakeSupplierVouchers):
         if refusal:
             raise OutcomeUnknownError(refusal, otherwise=RejectedError(refusal))
 
+    def voucher_name(self, day: date, *, type_: int, number: int) -> str:
+        return f"{day.year}-{type_}-{number}"
+
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
+        year, _, number = voucher.split("-")
+        ours = self.vouchers.get((int(year), int(number)))
+        if ours is None or voucher in self.purchases:
+            return super().supplier_voucher(voucher)
+        with self.call("supplier_voucher"):
+            return self._lines_of([ours])
+
     def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
         with self.call("posted"):
             found = [
@@ -308,7 +324,9 @@ class FakeErp(FakeSupplierVouchers):
         return [
             line
             for voucher in vouchers
-            for line in lines_of(voucher, customers.get(voucher.entries[0].customer_number, ""))
+            for line in lines_of(
+                voucher, customers.get(voucher.entries[0].customer_number, ""), split=not self.leaves_vat
+            )
         ]
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
@@ -326,8 +344,8 @@ class FakeErp(FakeSupplierVouchers):
         return [Identity("0c0ffee0-0000-4000-8000-000000000001", "Demo AS")]
 
 
-def lines_of(voucher: Voucher, customer_name: str = "") -> list[LedgerLine]:
-    """How the ledger shows a voucher."""
+def lines_of(voucher: Voucher, customer_name: str = "", *, split: bool = True) -> list[LedgerLine]:
+    """How the ledger shows a voucher: where its VAT is to be split off, that is done line by line."""
     return [
         LedgerLine(
             voucher_number=voucher.number,
@@ -345,8 +363,17 @@ def lines_of(voucher: Voucher, customer_name: str = "") -> list[LedgerLine]:
             due=None if place else voucher.due,
             department=entry.department,
         )
-        for place, entry in enumerate(voucher.entries)
+        for place, entry in enumerate(_split(voucher) if split and voucher.splits_vat else voucher.entries)
     ]
+
+
+def _split(voucher: Voucher) -> Iterator[Entry]:
+    for entry in voucher.entries:
+        rate, account = RATES.get(entry.tax_code), VAT_ACCOUNTS.get(entry.tax_code)
+        vat = int((entry.amount * rate / (100 + rate)).quantize(Decimal(1), ROUND_HALF_UP)) if rate else 0
+        yield replace(entry, amount=entry.amount - vat)
+        if vat and account:
+            yield replace(entry, account=account, amount=vat, project_number=None)
 
 
 class QuietInstrumentation:

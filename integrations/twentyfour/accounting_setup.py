@@ -19,7 +19,7 @@ from integrations.shared_cache import SharedCache
 from integrations.twentyfour.instants import day_of
 from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import MisconfiguredError
-from sync.records import FiscalYear, SetupPart
+from sync.records import FiscalYear, SetupPart, VatCode
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class VoucherType:
 
 TYPES: Mapping[SetupPart, TypeAdapter[Any]] = {
     SetupPart.CHART: TypeAdapter(dict[int, str]),
-    SetupPart.VAT_CODES: TypeAdapter(dict[str, Decimal]),
+    SetupPart.VAT_CODES: TypeAdapter(dict[str, VatCode]),
     SetupPart.FISCAL_YEARS: TypeAdapter(list[FiscalYear]),
     SetupPart.VOUCHER_TYPE: TypeAdapter(VoucherType),
 }
@@ -91,10 +91,13 @@ class AccountingSetup(CachedReader):
         return {account.AccountNo: str(account.TaxNo or "") for account in accounts}
 
     @_cached(SetupPart.VAT_CODES)
-    def vat_codes(self) -> Mapping[str, Decimal]:
-        """Return the TaxNo of every VAT code that there is, with its rate (GetTaxCodeList)."""
+    def vat_codes(self) -> Mapping[str, VatCode]:
+        """Return the VAT codes that there are by their TaxNo, which is not their TaxId (GetTaxCodeList)."""
         codes = self._session.call("Account", "GetTaxCodeList") or []
-        return {str(code.TaxNo): _percent(code.TaxRate) for code in codes}
+        return {
+            str(code.TaxNo): VatCode(_percent(code.TaxRate), code.AccountNo or None, id=code.TaxId or 0)
+            for code in codes
+        }
 
     @_cached(SetupPart.FISCAL_YEARS)
     def fiscal_years(self) -> Sequence[FiscalYear]:
@@ -117,9 +120,14 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.VOUCHER_TYPE)
     def outgoing_invoice(self) -> VoucherType:
-        """Return the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none."""
+        """Return the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none.
+
+        Types with a TypeNo below 1 are the system's own, and no voucher may be of one (assumption S10).
+        """
         types = self._session.call("Account", "GetTypeList") or []
-        found = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
+        found = [
+            each for each in types if OUTGOING_INVOICE in (each.Title or "").lower() and (each.TypeNo or 0) > 0
+        ]
         if not found:
             raise MisconfiguredError(
                 msg("24SevenOffice has no voucher type for outgoing invoices."),

@@ -4,7 +4,6 @@ import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
-from decimal import Decimal
 from typing import BinaryIO, Self
 from urllib.parse import quote
 
@@ -26,6 +25,7 @@ from sync.records import (
     Identity,
     ProjectDraft,
     SetupPart,
+    VatCode,
     Voucher,
     VoucherFile,
     VoucherFiles,
@@ -123,7 +123,7 @@ class TwentyFourGateway(LedgerGateway):
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         return self._numbers.existing(numbers)
 
-    def vat_codes(self) -> Mapping[str, Decimal]:
+    def vat_codes(self) -> Mapping[str, VatCode]:
         return self._setup.vat_codes()
 
     def tax_codes(self) -> Mapping[int, str]:

@@ -69,9 +69,12 @@ class LedgerGateway:
         wanted = {"TransactionNoStart": number, "TransactionNoEnd": number, "TransactionTypeId": type_}
         return list(map(_ledger_line, self._dated(year.starts, year.ends, **wanted)))
 
+    def voucher_name(self, day: date, *, type_: int, number: int) -> str:
+        return f"{self._setup.year_of(day).number}-{type_}-{number}"
+
     def _voucher_of(self, line: SoapValue) -> str:
         """Name the voucher that a line is of, by fiscal year, type and number (S21)."""
-        return f"{self._setup.year_of(day_of(line.Date)).number}-{line.TransactionTypeId}-{line.TransactionNo}"
+        return self.voucher_name(day_of(line.Date), type_=line.TransactionTypeId, number=line.TransactionNo)
 
     def _is_outgoing(self, lines: Sequence[LedgerLine]) -> bool:
         """Return an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""

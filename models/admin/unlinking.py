@@ -7,7 +7,7 @@ from sqlalchemy import select
 from i18n.messages import msg
 from models.admin.erasure import JobsRunningError
 from models.database import Database
-from models.inbox import links, questions, restore
+from models.inbox import links, questions, restore, vat_checks
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import AuditRow, ConnectionRow, LaneRow
 
@@ -28,6 +28,7 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
         count = links.set_aside(session, connection_id, now=now)
         restore.doubt(session, [connection_id], now=now)
         questions.void_all(session, connection_id, now=now)
+        vat_checks.forget(session, connection_id)
         what = msg("set {count} links aside", count=count)
         session.add(AuditRow(connection_id=connection_id, at=now, actor=actor, action=what))
     return count

@@ -12,7 +12,7 @@ from fastapi.templating import Jinja2Templates
 
 from sandbox.twentyfour import json_views
 from sandbox.twentyfour.dependencies import Now, TheServer, TheState, found
-from sandbox.twentyfour.forms import LoginChange, NewCustomer, NewProject, SeriesChange, YearChange
+from sandbox.twentyfour.forms import LoginChange, NewCustomer, NewProject, SeriesChange, VatChange, YearChange
 from sandbox.twentyfour.limits import Allowance
 from sandbox.twentyfour.sessions import SessionTimeout
 from sandbox.twentyfour.state import Year
@@ -84,6 +84,13 @@ async def remove_year(client_id: int, year: int, state: TheState) -> None:
     years = found(state.clients, client_id).years
     found(years, year)
     del years[year]
+
+
+@router.put("/books/{client_id}/vat")
+async def change_vat(client_id: int, change: VatChange, state: TheState) -> VatChange:
+    """Set whether VAT is split off what is posted at once."""
+    found(state.clients, client_id).splits_vat = change.splits_vat
+    return change
 
 
 @router.delete("/books/{client_id}/types/{number}", status_code=204)

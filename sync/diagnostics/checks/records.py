@@ -14,7 +14,7 @@ from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good,
 from sync.engine.context import whole_number
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.money import NOK
-from sync.records import Invoice, LedgerLine, Project, VoucherFiles
+from sync.records import Invoice, LedgerLine, Project, VoucherFiles, rates_of
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS, gross_amounts
 
 MAX_PROJECTS, MAX_INVOICES, MAX_VOUCHERS = 5, 10, 3
@@ -103,7 +103,7 @@ def supplier_vouchers(target: Target) -> Iterator[Finding]:
             tests="S5, S6, S7, S21",
         )
         return
-    yield from (_whole(vouchers), _vat(vouchers, target.erp.vat_codes()), _suppliers(vouchers))
+    yield from (_whole(vouchers), _vat(vouchers, rates_of(target.erp.vat_codes())), _suppliers(vouchers))
     yield from _documents(target, vouchers)
 
 

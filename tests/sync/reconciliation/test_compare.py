@@ -8,10 +8,10 @@ import pytest
 from models.enums import EntityType
 from sync.reconciliation.compare import reconcile
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport
-from sync.records import Company, Invoice, LedgerLine, VoucherFile, VoucherFiles
+from sync.records import Chart, Company, Invoice, LedgerLine, VoucherFile, VoucherFiles
 from sync.rules.vouchers import voucher_of
 from tests import factories
-from tests.fakes import CHART
+from tests.fakes import CHART, VAT_CODES
 from tests.sync.conftest import World
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
@@ -40,7 +40,7 @@ def post(world: World, *invoices: Invoice) -> None:
             each,
             customer_number=10001,
             project_number=lambda _: 1,
-            tax_codes=CHART,
+            chart=Chart(CHART, VAT_CODES),
             settings=factories.settings(),
             comment="",
         )
