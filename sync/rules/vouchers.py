@@ -13,7 +13,7 @@ from sync.money import NOK, format_kroner, format_rate, to_ore
 from sync.records import Chart, Entry, Invoice, InvoiceLine, LedgerLine, VatCode, Voucher
 from sync.rules.normalization import clean
 from sync.rules.output_vat import BookedLine, as_records, lies_between_lines_and_total, split
-from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS
+from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
 
 REVENUE_ACCOUNTS = range(3000, 4000)
 """Accounts of the Norwegian standard chart that hold revenue (S32)."""
@@ -162,8 +162,8 @@ def _outgoing(voucher: Voucher, posted: Sequence[LedgerLine]) -> Iterator[Sequen
     What is not certain counts, for an invoice must not be posted twice: the ledger may show only its receivable,
     and a person may have moved its revenue.
     """
-    receivable = voucher.entries[0]
-    own = {part.account for part in voucher.revenue if part.gross}
+    receivable, *credited = voucher.entries
+    own = {entry.account for entry in credited} - {*VAT_ACCOUNTS}
     vouchers: dict[tuple[int, int], list[LedgerLine]] = defaultdict(list)
     for line in posted:
         vouchers[line.type, line.voucher_number].append(line)
