@@ -11,6 +11,7 @@ Every call may raise :class:`~sync.errors.UnavailableError` (nothing was saved) 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
+from decimal import Decimal
 from typing import BinaryIO, Protocol
 
 from models.connections.account_ranges import AccountRanges
@@ -180,6 +181,9 @@ class Erp(SupplierVouchers, Protocol):
 
     def vat_codes(self) -> Mapping[str, VatCode]:
         """Return the VAT codes that there are, each with its rate and the account of its VAT."""
+
+    def currency_rates(self) -> Mapping[str, Decimal]:
+        """Return kroner for one unit of each currency that the ERP knows a rate of."""
 
     def fiscal_years(self) -> Sequence[FiscalYear]: ...
 

@@ -249,6 +249,7 @@ class SetupPart(StrEnum):
     VAT_CODES = "vat_codes"
     FISCAL_YEARS = "fiscal_years"
     VOUCHER_TYPE = "voucher_type"
+    CURRENCIES = "currencies"
 
 
 @dataclass(frozen=True, slots=True)

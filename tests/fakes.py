@@ -200,6 +200,7 @@ class FakeErp(FakeSupplierVouchers):
         self.others: list[LedgerLine] = []
         self.chart = dict(CHART)
         self.rates = dict(RATES)
+        self.currencies = {"EUR": Decimal("11.5"), "JPY": Decimal("0.071")}
         self.years = [
             FiscalYear(date(year, 1, 1), date(year, 12, 31), locked=year == 2024) for year in (2024, 2025, 2026)
         ]
@@ -263,6 +264,10 @@ class FakeErp(FakeSupplierVouchers):
 
     def vat_codes(self) -> Mapping[str, VatCode]:
         return {number: VatCode(rate, VAT_ACCOUNTS.get(number)) for number, rate in self.rates.items()}
+
+    def currency_rates(self) -> Mapping[str, Decimal]:
+        with self.call("currency_rates"):
+            return self.currencies
 
     def fiscal_years(self) -> Sequence[FiscalYear]:
         return self.years

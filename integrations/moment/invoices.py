@@ -131,7 +131,7 @@ def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) 
         project_id=fields.key("projectId"),
         credit_note=fields.enum_value("invoiceType", CREDIT_NOTE, missing=False),
         kid=fields.text("kid"),
-        currency=fields.text("currencyCode") or NOK,
+        currency=fields.text("currencyCode").upper() or NOK,
         rate=fields.number("currencyRate"),
         description=fields.text("description"),
         your_reference=fields.text("yourReference"),

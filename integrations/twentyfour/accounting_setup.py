@@ -29,6 +29,7 @@ SECONDS = {
     SetupPart.VAT_CODES: DAY,
     SetupPart.FISCAL_YEARS: 7 * DAY,
     SetupPart.VOUCHER_TYPE: 7 * DAY,
+    SetupPart.CURRENCIES: 7 * DAY,
 }
 """How long a part is cached that no refusal casts doubt on. A year or type that has changed is refused."""
 
@@ -51,6 +52,7 @@ TYPES: Mapping[SetupPart, TypeAdapter[Any]] = {
     SetupPart.VAT_CODES: TypeAdapter(dict[str, VatCode]),
     SetupPart.FISCAL_YEARS: TypeAdapter(list[FiscalYear]),
     SetupPart.VOUCHER_TYPE: TypeAdapter(VoucherType),
+    SetupPart.CURRENCIES: TypeAdapter(dict[str, Decimal]),
 }
 
 Read = Callable[["AccountingSetup"], T]
@@ -97,6 +99,16 @@ class AccountingSetup(CachedReader):
         return {
             str(code.TaxNo): VatCode(_percent(code.TaxRate), code.AccountNo or None, id=code.TaxId or 0)
             for code in codes
+        }
+
+    @_cached(SetupPart.CURRENCIES)
+    def currency_rates(self) -> Mapping[str, Decimal]:
+        """Return kroner for one unit of each currency, however many its rate is for (GetCurrencyList)."""
+        listed = self._session.call("Client", "GetCurrencyList") or []
+        return {
+            each.Symbol.upper(): each.Rate / each.Unit
+            for each in listed
+            if each.Symbol and each.Rate and each.Unit
         }
 
     @_cached(SetupPart.FISCAL_YEARS)

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
+from decimal import Decimal
 from typing import BinaryIO, Self
 from urllib.parse import quote
 
@@ -125,6 +126,9 @@ class TwentyFourGateway(LedgerGateway):
 
     def vat_codes(self) -> Mapping[str, VatCode]:
         return self._setup.vat_codes()
+
+    def currency_rates(self) -> Mapping[str, Decimal]:
+        return self._setup.currency_rates()
 
     def tax_codes(self) -> Mapping[int, str]:
         return self._setup.tax_codes()

@@ -28,9 +28,9 @@ from sync.errors import (
     naming_record,
 )
 from sync.flows.first_vouchers import FirstVouchers
-from sync.money import format_kroner
+from sync.money import NOK, format_kroner
 from sync.records import Chart, ExportStatus, FiscalYear, Invoice, LedgerLine, SetupPart, Voucher
-from sync.rules.vouchers import check_bookings, find_posted, may_be_posted, voucher_comment, voucher_of
+from sync.rules.vouchers import check_bookings, check_rate, find_posted, may_be_posted, voucher_comment, voucher_of
 
 T = TypeVar("T")
 
@@ -258,6 +258,8 @@ class Invoices:
         Raises :class:`RejectedError`, or what its customer and projects raise.
         """
         context, settings = self._context, self._context.settings
+        if invoice.currency != NOK:
+            check_rate(invoice, listed=context.erp.currency_rates())
         address = context.moment.invoice_url(invoice.id)
         return voucher_of(
             invoice,

@@ -27,6 +27,9 @@ MAX_INVOICE_NUMBER = 2**31 - 1
 MAX_KID_DIGITS, MAX_KID_LENGTH = 25, 32
 """What a KID has at most in Norway, and what 24SevenOffice holds of one."""
 
+MAX_RATE_FACTOR = 3
+"""By how much a rate may be off the one that 24SevenOffice lists, which may be some years old."""
+
 HALF_A_KRONE = Decimal("0.5")
 
 _BY_HAND = msg("Credit it in Moment and make it anew, or post it by hand and mark it as handled.")
@@ -131,6 +134,26 @@ def check_bookings(
         rate = _rate_of(line, code, chart)
         if settings.voucher_vat == "net" and (rate is None or (rate and (known is None or not known.account))):
             raise _no_vat_account(account, code)
+
+
+def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
+    """See that a rate is kroner for one unit, as far as 24SevenOffice lists the currency (S40).
+
+    Raises :class:`RejectedError` for one that is more than three times as much, or less than a third: a rate for
+    a hundred units, such as banks quote for SEK, DKK and JPY, or a slip.
+    """
+    known, rate = listed.get(invoice.currency), invoice.rate
+    if known and rate and not known / MAX_RATE_FACTOR <= rate <= known * MAX_RATE_FACTOR:
+        raise RejectedError(
+            msg(
+                "The invoice has {rate} kroner for one {currency}, and 24SevenOffice has {known}.",
+                rate=format_rate(rate),
+                currency=invoice.currency,
+                known=format_rate(round(known, 6)),
+            ),
+            error_code="currency_rate",
+            remedy=_BY_HAND,
+        )
 
 
 def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:

@@ -112,6 +112,10 @@ class LedgerFile:
         with (self._path.parent / "accounts.csv").open(newline="") as file:
             return {row["vat"]: VatCode(Decimal(row["rate"]), 2700) for row in csv.DictReader(file) if row["vat"]}
 
+    def currency_rates(self) -> Mapping[str, Decimal]:
+        """Know no rates."""
+        return {}
+
     def fiscal_years(self) -> Sequence[FiscalYear]:
         """Return the years that the ledger has lines of."""
         years = sorted({int(row["year"]) for row in self._rows()})

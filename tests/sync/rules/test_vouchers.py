@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.errors import RejectedError
 from sync.money import format_kroner
 from sync.records import Chart, InvoiceLine, LedgerLine, Voucher
-from sync.rules.vouchers import find_posted, voucher_of
+from sync.rules.vouchers import check_rate, find_posted, voucher_of
 from tests import factories
 from tests.fakes import CHART, VAT_CODES, lines_of
 
@@ -95,3 +96,25 @@ def test_a_payment_with_the_same_invoice_number_does_not_hide_the_voucher() -> N
 
 def test_kroner_are_written_as_in_norway() -> None:
     assert [format_kroner(amount) for amount in (123456789, -5, 0)] == ["1 234 567,89", "-0,05", "0,00"]
+
+
+@pytest.mark.parametrize(
+    ("currency", "rate", "is_refused"),
+    [
+        ("SEK", "1.03", False),
+        ("SEK", "0.5", False),
+        ("SEK", "103.5", True),
+        ("SEK", "0.01", True),
+        ("JPY", "7.1", True),
+        ("CHF", "103.5", False),
+    ],
+)
+def test_a_rate_for_a_hundred_units_is_refused(currency: str, rate: str, is_refused: bool) -> None:  # noqa: FBT001 - a case
+    invoice = factories.invoice(currency=currency, rate=Decimal(rate))
+    listed = {"SEK": Decimal("1.035"), "JPY": Decimal("0.071")}
+    if not is_refused:
+        check_rate(invoice, listed=listed)
+        return
+    with pytest.raises(RejectedError) as refused:
+        check_rate(invoice, listed=listed)
+    assert refused.value.error_code == "currency_rate"
