@@ -108,29 +108,19 @@ RECORD_ERRORS = {
     ),
     "vat_account": ErrorCode(
         msg("The VAT code has no account for its VAT"),
-        msg(
-            "VAT stands on lines of its own in a voucher, on the account that 24SevenOffice names for the VAT "
-            "code, and for this one it names none."
-        ),
+        msg("24SevenOffice names none for it, and a voucher has its VAT on lines of its own."),
         msg("Set the account of the VAT code in 24SevenOffice, or name another VAT code for the revenue account."),
     ),
     "vat_not_balanced": ErrorCode(
         msg("24SevenOffice misses the VAT of the voucher"),
         msg(
-            "A line has a VAT code, and the VAT lines of the voucher are not there or are not what its rate makes "
-            "(the warning vatisnotinbalance)."
+            "Its VAT lines are missing, or not what the rate of the VAT code makes (the warning vatisnotinbalance)."
         ),
-        msg(
-            "Choose the other way for the VAT of vouchers in the settings; a test by writing says which is right. "
-            "If only some invoices are refused, compare the rates of their VAT codes."
-        ),
+        msg("Choose the other way for the VAT of vouchers in the settings, or compare the rate of the VAT code."),
     ),
     "vat_without_base": ErrorCode(
         msg("24SevenOffice finds VAT without its base"),
-        msg(
-            "The voucher has VAT on an account, and no line with the VAT code that belongs to it (the warning "
-            "vatismissingfoundation)."
-        ),
+        msg("It has VAT without a line that this is the VAT of (the warning vatismissingfoundation)."),
         msg("See that each VAT code in 24SevenOffice has the account of its own VAT, then try again."),
     ),
     "vat_differs": ErrorCode(
@@ -147,16 +137,13 @@ RECORD_ERRORS = {
     "invoice_exists": ErrorCode(
         msg("24SevenOffice has the invoice number already"),
         msg(
-            "The customer has an invoice with this number in 24SevenOffice (the warning invoicealreadyexists), "
-            "and the ledger shows none that is this one."
+            "The customer has one with this number (invoicealreadyexists), and the ledger shows none that is this one."
         ),
         msg("Look for the number in the customer's ledger. If it is there, mark it as handled, else post it."),
     ),
     "bank_account": ErrorCode(
         msg("24SevenOffice has another bank account on the customer"),
-        msg(
-            "The bank account in the voucher is not the customer's own (the warning customermismatchbankaccount)."
-        ),
+        msg("The voucher has another one than the customer (the warning customermismatchbankaccount)."),
         msg("Correct the bank account of the customer in 24SevenOffice, then try again."),
     ),
     "sign": ErrorCode(
@@ -176,7 +163,7 @@ RECORD_ERRORS = {
     ),
     "fiscal_year": ErrorCode(
         msg("The fiscal year is not open"),
-        msg("24SevenOffice has no open fiscal year with the date of the invoice: it is locked or not set up yet."),
+        msg("It is locked or not set up for the invoice's date, or two fiscal years begin in one calendar year."),
         msg("Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand."),
     ),
     "no_voucher_number": ErrorCode(
@@ -471,10 +458,7 @@ TEMPORARY = {
     ),
     "vat_not_seen": ErrorCode(
         msg("The ledger does not show the first voucher yet"),
-        msg(
-            "The first voucher with each VAT code is read back from the ledger before another is posted, and "
-            "24SevenOffice does not show it there."
-        ),
+        msg("The first voucher with each VAT code is read back from the ledger before another one is posted."),
         msg("Nothing at first. If it stays, look for the voucher in 24SevenOffice."),
     ),
     "session": ErrorCode(

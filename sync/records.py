@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -289,6 +289,23 @@ class FiscalYear:
     def number(self) -> int:
         """The year's number as vouchers name it (``Bundle.YearId``)."""
         return self.starts.year
+
+
+def is_ambiguous(year: FiscalYear, years: Iterable[FiscalYear]) -> bool:
+    """Return whether another fiscal year has the same number, as it begins in the same calendar year."""
+    return any(each.number == year.number and each.starts != year.starts for each in years)
+
+
+def year_name(day: date, years: Sequence[FiscalYear]) -> str:
+    """Name the fiscal year around a day, or the calendar year where none is set up: "2026".
+
+    Of two that begin in one calendar year, the later one is named by its first day: "20260701".
+    """
+    around = next((year for year in years if year.starts <= day <= year.ends), None)
+    if around is None:
+        return str(day.year)
+    is_later = any(each.number == around.number and each.starts < around.starts for each in years)
+    return f"{around.starts:%Y%m%d}" if is_later else str(around.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from integrations.shared_cache import SharedCache
 from integrations.twentyfour.instants import day_of
 from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import MisconfiguredError
-from sync.records import FiscalYear, SetupPart, VatCode
+from sync.records import FiscalYear, SetupPart, VatCode, year_name
 
 T = TypeVar("T")
 
@@ -125,10 +125,15 @@ class AccountingSetup(CachedReader):
         around = (year for year in self.fiscal_years() if year.starts <= day <= year.ends)
         return next(around, _calendar_year(day.year))
 
-    def year_numbered(self, number: int) -> FiscalYear:
-        """Return the fiscal year of this number, or the calendar year where none is set up."""
-        named = (year for year in self.fiscal_years() if year.number == number)
-        return next(named, _calendar_year(number))
+    def year_name(self, day: date) -> str:
+        """Name the fiscal year around a day, or the calendar year where none is set up."""
+        return year_name(day, self.fiscal_years())
+
+    def year_named(self, name: str) -> FiscalYear:
+        """Return the fiscal year of this name, or the calendar year where none is set up."""
+        years = self.fiscal_years()
+        named = (year for year in years if year_name(year.starts, years) == name)
+        return next(named, _calendar_year(int(name[:4])))
 
     @_cached(SetupPart.VOUCHER_TYPE)
     def outgoing_invoice(self) -> VoucherType:

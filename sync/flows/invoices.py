@@ -29,7 +29,7 @@ from sync.errors import (
 )
 from sync.flows.first_vouchers import FirstVouchers
 from sync.money import NOK, format_kroner
-from sync.records import Chart, ExportStatus, FiscalYear, Invoice, LedgerLine, SetupPart, Voucher
+from sync.records import Chart, ExportStatus, FiscalYear, Invoice, LedgerLine, SetupPart, Voucher, is_ambiguous
 from sync.rules.vouchers import check_bookings, check_rate, find_posted, may_be_posted, voucher_comment, voucher_of
 
 T = TypeVar("T")
@@ -306,7 +306,7 @@ class Invoices:
     def _open_year(self, day: date) -> FiscalYear:
         for year in self._context.erp.fiscal_years():
             if year.starts <= day <= year.ends and not year.locked:
-                return year
+                return self._unambiguous(year)
         raise RejectedError(
             msg(
                 "The invoice date is {day}, and 24SevenOffice has no open fiscal year with that day.",
@@ -314,6 +314,19 @@ class Invoices:
             ),
             error_code="fiscal_year",
             remedy=msg("Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand."),
+        )
+
+    def _unambiguous(self, year: FiscalYear) -> FiscalYear:
+        """Refuse a fiscal year whose number another one has as well: a voucher names its year by that."""
+        if not is_ambiguous(year, self._context.erp.fiscal_years()):
+            return year
+        raise RejectedError(
+            msg(
+                "Two fiscal years begin in {number}, and a voucher names its fiscal year by that number alone.",
+                number=year.number,
+            ),
+            error_code="fiscal_year",
+            remedy=msg("Post the invoice by hand, and mark it as handled."),
         )
 
     def _numbered(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:

@@ -20,7 +20,7 @@ from sync.reconciliation.differences import (
     vat_is_rounded_otherwise,
 )
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
-from sync.records import Chart, ExportStatus, Invoice, LedgerLine, Voucher, rates_of
+from sync.records import Chart, ExportStatus, Invoice, LedgerLine, Voucher, rates_of, year_name
 from sync.rules.vouchers import voucher_of
 
 MARGIN = timedelta(days=31)
@@ -70,10 +70,9 @@ class InvoiceSources:
             comment="",
         )
 
-    def year_of(self, day: date) -> int:
-        """Return the number of the fiscal year around a day."""
-        years = (year.number for year in self._years if year.starts <= day <= year.ends)
-        return next(years, day.year)
+    def year_of(self, day: date) -> str:
+        """Return the name of the fiscal year around a day."""
+        return year_name(day, self._years)
 
     def _numbers(self, entity_type: EntityType, ids: Collection[str]) -> Mapping[str, int]:
         """Return the numbers of customers or projects by their Moment ids, of those that have one."""

@@ -17,7 +17,17 @@ from sync.diagnostics.write_tests.artifacts import WriteTestContext, write_faile
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError
 from sync.flows.first_vouchers import VAT_WARNINGS
 from sync.money import format_kroner
-from sync.records import Chart, FiscalYear, Invoice, InvoiceLine, LedgerLine, Revenue, VatCode, Voucher
+from sync.records import (
+    Chart,
+    FiscalYear,
+    Invoice,
+    InvoiceLine,
+    LedgerLine,
+    Revenue,
+    VatCode,
+    Voucher,
+    is_ambiguous,
+)
 from sync.rules.output_vat import differences
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 from sync.rules.vouchers import MAX_COMMENT_LENGTH, REVENUE_ACCOUNTS, find_posted, voucher_of
@@ -43,7 +53,8 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
     """
     target = context.target
     years = [each for each in target.erp.fiscal_years() if each.starts <= target.today <= each.ends]
-    year = next((each for each in years if not each.locked), None)
+    all_years = target.erp.fiscal_years()
+    year = next((each for each in years if not each.locked and not is_ambiguous(each, all_years)), None)
     account = _account(target)
     if year is None or account is None:
         yield unknown(

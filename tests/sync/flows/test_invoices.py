@@ -503,6 +503,26 @@ def test_a_year_opened_meanwhile_lets_the_invoice_through(world: World) -> None:
     assert list(world.erp.vouchers) == [(2027, 1)]
 
 
+def test_into_a_fiscal_year_whose_number_another_one_has_nothing_is_posted(world: World) -> None:
+    world.erp.years = [
+        FiscalYear(date(2025, 1, 1), date(2025, 6, 30), locked=False),
+        FiscalYear(date(2025, 7, 1), date(2026, 6, 30), locked=False),
+        FiscalYear(date(2026, 7, 1), date(2027, 6, 30), locked=False),
+    ]
+    for number, day in ((1, date(2025, 6, 20)), (2, date(2025, 7, 20)), (3, date(2026, 7, 20))):
+        put(world, str(number), number=number, day=day)
+    sync(world, "1", "2", "3")
+    assert [world.job(EntityType.INVOICE, each).error_code for each in "123"] == ["fiscal_year", "fiscal_year", ""]
+    assert list(world.erp.vouchers) == [(2026, 3)]
+
+
+@pytest.mark.parametrize(("rate", "error_code"), [("11.43", ""), ("1143", "currency_rate")])
+def test_a_rate_is_held_against_that_of_24sevenoffice(world: World, rate: str, error_code: str) -> None:
+    put(world, currency="EUR", rate=Decimal(rate))
+    sync(world)
+    assert world.job(EntityType.INVOICE, "9").error_code == error_code
+
+
 def test_an_invoice_in_euro_is_posted_in_kroner_and_still_balances(world: World) -> None:
     lines = (factories.line("33.33"), factories.line("33.33", account=3020), factories.line("33.34", account=3100))
     put(world, lines=lines, currency="EUR", rate=Decimal("11.2345"))
