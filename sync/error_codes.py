@@ -113,9 +113,7 @@ RECORD_ERRORS = {
     ),
     "vat_not_balanced": ErrorCode(
         msg("24SevenOffice misses the VAT of the voucher"),
-        msg(
-            "Its VAT lines are missing, or not what the rate of the VAT code makes (the warning vatisnotinbalance)."
-        ),
+        msg("Its VAT lines are missing, or not what the VAT code makes (the warning vatisnotinbalance)."),
         msg("Choose the other way for the VAT of vouchers in the settings, or compare the rate of the VAT code."),
     ),
     "vat_without_base": ErrorCode(
@@ -136,9 +134,7 @@ RECORD_ERRORS = {
     ),
     "invoice_exists": ErrorCode(
         msg("24SevenOffice has the invoice number already"),
-        msg(
-            "The customer has one with this number (invoicealreadyexists), and the ledger shows none that is this one."
-        ),
+        msg("The customer has one with it (invoicealreadyexists), and the ledger shows none that is this one."),
         msg("Look for the number in the customer's ledger. If it is there, mark it as handled, else post it."),
     ),
     "bank_account": ErrorCode(

@@ -22,7 +22,7 @@ from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import OutcomeUnknownError, SyncError
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
 
-MAX_NAME_LENGTH = 200
+MAX_NAME_LENGTH = 100
 MAX_ORGANIZATION_NUMBER_LENGTH = 20
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")

@@ -15,7 +15,8 @@ from sync.records import Company, CompanyDraft, Customer, CustomerDetails
 from sync.rules.matching import CustomerMatcher, Match
 from sync.rules.normalization import clean, organization_key, organization_number
 
-MAX_NAME_LENGTH = 200
+MAX_NAME_LENGTH = 100
+MAX_STREET_LENGTH = 250
 
 SAID = "said"
 """In place of a fingerprint: a person has said which customer one is that Moment does not have any more."""
@@ -210,7 +211,8 @@ class Customers:
             raise error.replace(outcome_unknown=True) from error
         if link := self._context.link(item.job.record):
             self._return_number(item.job.record, item.customer, link)
-        return Success(Outcome.SYNCED, item.title, msg("Customer number {number}.", number=answer))
+        told = [msg("Customer number {number}.", number=answer), *cut_short(item.customer)]
+        return Success(Outcome.SYNCED, item.title, joined(*told, between=" "))
 
     def _return_number(self, record: Record, customer: Customer, link: Link) -> Success:
         """Give Moment the number that 24SevenOffice made, unless it has it; its echo then changes nothing.
@@ -274,9 +276,22 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
     )
 
 
+def cut_short(customer: Customer) -> list[Message]:
+    """Return what 24SevenOffice does not take whole of a customer."""
+    told = []
+    if len(clean(customer.name, max_length=MAX_NAME_LENGTH + 1)) > MAX_NAME_LENGTH:
+        told.append(msg("The name is longer than {most} characters, and was cut.", most=MAX_NAME_LENGTH))
+    if any(len(each.street) > MAX_STREET_LENGTH for each in customer.addresses):
+        told.append(msg("A street is longer than {most} characters, and was cut.", most=MAX_STREET_LENGTH))
+    return told
+
+
 def customer_details(customer: Customer) -> CustomerDetails | None:
     """Return address, country and phone of a customer; None where Moment has none of them."""
-    details = CustomerDetails(phone=customer.phone, country=customer.country, addresses=customer.addresses)
+    addresses = tuple(
+        replace(each, street=each.street[:MAX_STREET_LENGTH].rstrip()) for each in customer.addresses
+    )
+    details = CustomerDetails(phone=customer.phone, country=customer.country, addresses=addresses)
     return details if details != CustomerDetails() else None
 
 
