@@ -146,3 +146,14 @@ def test_a_line_that_says_little_is_read_as_what_it_says(remote: Remote, gateway
     assert gateway.supplier_voucher("2026-104-40001") == [
         LedgerLine(account=4300, amount=-50, day=date(2026, 3, 1))
     ]
+
+
+def test_a_type_that_the_contract_does_not_list_is_read(remote: Remote, gateway: LedgerGateway) -> None:
+    years(remote)
+    ledger(
+        remote,
+        "<Date>2026-03-01T00:00:00</Date><AccountNo>7830</AccountNo><Amount>1</Amount>"
+        "<TransactionTypeId>104</TransactionTypeId><TransactionNo>40001</TransactionNo>"
+        "<SystemType>InvoiceLoss</SystemType>",
+    )
+    assert [each.system_type for each in gateway.supplier_voucher("2026-104-40001")] == ["InvoiceLoss"]
