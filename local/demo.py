@@ -315,7 +315,8 @@ def _totals(lines: Iterable[Record]) -> Totals:
     sums: dict[int, Decimal] = defaultdict(Decimal)
     for line in lines:
         sums[line["account"]] += Decimal(line["amount"])
-    return dict(sums), {(line["customer"], line["project"]) for line in lines}
+    booked = [line for line in lines if line["account"] not in demo_company.OUTPUT_VAT.values()]
+    return dict(sums), {(line["customer"], line["project"]) for line in booked}
 
 
 def _expected_totals(demo_user: DemoUser) -> dict[str, Totals]:
@@ -326,7 +327,10 @@ def _expected_totals(demo_user: DemoUser) -> dict[str, Totals]:
     for invoice in demo_user.moment("invoices"):
         sums = defaultdict(Decimal, {demo_company.RECEIVABLES: Decimal(invoice["totalAmountInclVat"])})
         for line in invoice["invoiceLines"]:
-            sums[accounts[line["financialAccountId"]]] -= Decimal(line["amountInclVat"])
+            net, gross = Decimal(line["amountExclVat"]), Decimal(line["amountInclVat"])
+            sums[accounts[line["financialAccountId"]]] -= net
+            if gross != net:
+                sums[demo_company.OUTPUT_VAT[int(line["vatPercentage"])]] -= gross - net
         parties = {(customers[invoice["customerId"]], projects[invoice["projectId"]])}
         expected[str(invoice["invoiceNumber"])] = dict(sums), parties
     return expected

@@ -19,6 +19,9 @@ CUSTOMER, PROJECT, DRAFT = 62788973, 62788980, 106939080
 """The records that Moment holds of it from the start; the invoice becomes number 1 when it is finalized."""
 CLIENT_ID = "1001-M"
 RECEIVABLES = 1500
+
+OUTPUT_VAT = {25: 2701, 15: 2702}
+"""The accounts of VAT by its rate; VAT is on no project."""
 NOT_BILLABLE = 3
 """The project whose expenses nobody is charged for."""
 BOOKKEEPER = "bookkeeper@example.com"

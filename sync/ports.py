@@ -33,6 +33,7 @@ from sync.records import (
     Project,
     ProjectDraft,
     SetupPart,
+    VatCode,
     Voucher,
     VoucherFile,
     VoucherFiles,
@@ -87,6 +88,9 @@ class SupplierVouchers(Protocol):
         Perhaps also some with a line on an account between these. A voucher is named by its fiscal year, its type
         and its number: "2026-4-40001".
         """
+
+    def voucher_name(self, day: date, *, type_: int, number: int) -> str:
+        """Name a voucher of a day by its fiscal year, type and number."""
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         """Read all lines of a voucher, hidden ones too; none where it does not exist (any more)."""
@@ -175,8 +179,11 @@ class Erp(SupplierVouchers, Protocol):
     def tax_codes(self) -> Mapping[int, str]:
         """Return the VAT code of every account in the chart of accounts, empty text where it has none."""
 
-    def vat_codes(self) -> Mapping[str, Decimal]:
-        """Return the VAT codes that there are, with their rates in percent."""
+    def vat_codes(self) -> Mapping[str, VatCode]:
+        """Return the VAT codes that there are, each with its rate and the account of its VAT."""
+
+    def currency_rates(self) -> Mapping[str, Decimal]:
+        """Return kroner for one unit of each currency that the ERP knows a rate of."""
 
     def fiscal_years(self) -> Sequence[FiscalYear]: ...
 

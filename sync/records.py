@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -66,7 +66,7 @@ class InvoiceLine:
     """What one line adds to a revenue account: ``amount`` including VAT, in the invoice's own currency.
 
     ``account_id`` is Moment's id of the account, as two may share a number; ``vat`` is the rate in percent that
-    Moment charged, None where it does not tell.
+    Moment charged and ``net`` the amount without VAT, None where it does not tell.
     """
 
     amount: Decimal
@@ -75,6 +75,7 @@ class InvoiceLine:
     project_id: str = ""
     account_id: str = ""
     vat: Decimal | None = None
+    net: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ class ExistingProject:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a voucher: ``amount`` in øre including VAT, above zero in debit and below in credit."""
+    """One line of a voucher as it is sent: ``amount`` in øre, above zero in debit and below in credit."""
 
     account: int
     amount: int
@@ -199,10 +200,37 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Revenue:
+    """What an account, VAT code and project get of an invoice: øre with and without VAT, in credit below zero."""
+
+    account: int
+    tax_code: str
+    project_number: int | None
+    gross: int
+    net: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputVat:
+    """The VAT that an invoice charges by a VAT code: øre, in credit below zero, on the code's account.
+
+    ``account`` is None where 24SevenOffice tells none. By up to ``slack`` øre 24SevenOffice rounds it otherwise
+    where it splits the VAT off line by line.
+    """
+
+    tax_code: str
+    account: int | None
+    amount: int
+    slack: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Voucher:
     """What one invoice becomes in the journal of 24SevenOffice; the first entry is the receivable.
 
-    ``currency`` names what the invoice was written in. The amounts are kroner (in øre) whatever it is.
+    ``currency`` names what the invoice was written in. The amounts are kroner (in øre) whatever it is. ``revenue``
+    and ``vat`` tell what is to stand in the ledger, however it is sent: with VAT in entries of its own, or, where
+    ``splits_vat``, in entries that 24SevenOffice splits the VAT off.
     """
 
     number: int
@@ -213,6 +241,9 @@ class Voucher:
     kid: str = ""
     comment: str = ""
     currency: str = NOK
+    revenue: tuple[Revenue, ...] = ()
+    vat: tuple[OutputVat, ...] = ()
+    splits_vat: bool = False
 
 
 class SetupPart(StrEnum):
@@ -222,6 +253,32 @@ class SetupPart(StrEnum):
     VAT_CODES = "vat_codes"
     FISCAL_YEARS = "fiscal_years"
     VOUCHER_TYPE = "voucher_type"
+    CURRENCIES = "currencies"
+
+
+@dataclass(frozen=True, slots=True)
+class VatCode:
+    """A VAT code of 24SevenOffice: its rate in percent, and the account of its VAT, None where it tells none.
+
+    ``id`` is 24SevenOffice's own of it, which no voucher names.
+    """
+
+    rate: Decimal
+    account: int | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The chart of accounts: the VAT code of each, empty where it has none, and what stands behind the codes."""
+
+    accounts: Mapping[int, str]
+    vat_codes: Mapping[str, VatCode]
+
+
+def rates_of(codes: Mapping[str, VatCode]) -> dict[str, Decimal]:
+    """Return the rates of VAT codes, in percent."""
+    return {number: code.rate for number, code in codes.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +293,23 @@ class FiscalYear:
     def number(self) -> int:
         """The year's number as vouchers name it (``Bundle.YearId``)."""
         return self.starts.year
+
+
+def is_ambiguous(year: FiscalYear, years: Iterable[FiscalYear]) -> bool:
+    """Return whether another fiscal year has the same number, as it begins in the same calendar year."""
+    return any(each.number == year.number and each.starts != year.starts for each in years)
+
+
+def year_name(day: date, years: Sequence[FiscalYear]) -> str:
+    """Name the fiscal year around a day, or the calendar year where none is set up: "2026".
+
+    Of two that begin in one calendar year, the later one is named by its first day: "20260701".
+    """
+    around = next((year for year in years if year.starts <= day <= year.ends), None)
+    if around is None:
+        return str(day.year)
+    is_later = any(each.number == around.number and each.starts < around.starts for each in years)
+    return f"{around.starts:%Y%m%d}" if is_later else str(around.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Records with defaults, so that a test names only what it is about."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -61,9 +61,10 @@ def invoice(
     record_id: str = "9", *, number: int | None = 1, amounts: tuple[str, ...] = ("1250.00",), **values: Any
 ) -> Invoice:
     lines = tuple(line(amount) for amount in amounts)
+    day = values.get("day", date(2026, 3, 2))
     defaults = {
-        "day": date(2026, 3, 2),
-        "due": date(2026, 3, 16),
+        "day": day,
+        "due": day + timedelta(days=14),
         "lines": lines,
         "customer_id": "7",
         "project_id": "8",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import BinaryIO
 
 from models.connections.account_ranges import AccountRanges
@@ -19,6 +19,7 @@ from sync.records import (
     CompanyDraft,
     Customer,
     CustomerDetails,
+    Entry,
     ExistingExpense,
     ExistingProject,
     ExpenseDraft,
@@ -29,6 +30,7 @@ from sync.records import (
     Project,
     ProjectDraft,
     SetupPart,
+    VatCode,
     Voucher,
 )
 from tests.fake_remote import Remote
@@ -42,6 +44,8 @@ RATES = {
     "5": Decimal(0),
     "86": Decimal(25),
 }
+VAT_ACCOUNTS = {"1": 2711, "11": 2712, "3": 2701, "31": 2702, "86": 2711}
+VAT_CODES = {number: VatCode(rate, VAT_ACCOUNTS.get(number)) for number, rate in RATES.items()}
 CHART = {1500: "", 1920: "", 3000: "3", 3020: "31", 3100: "5"}
 
 
@@ -193,10 +197,12 @@ class FakeErp(FakeSupplierVouchers):
         self.client_ids: dict[int, str] = {}
         self.vouchers: dict[tuple[int, int], Voucher] = {}
         self.keeps_drafts = False
+        self.leaves_vat = False
         self.drafts: list[Voucher] = []
         self.others: list[LedgerLine] = []
         self.chart = dict(CHART)
         self.rates = dict(RATES)
+        self.currencies = {"EUR": Decimal("11.5"), "JPY": Decimal("0.071")}
         self.years = [
             FiscalYear(date(year, 1, 1), date(year, 12, 31), locked=year == 2024) for year in (2024, 2025, 2026)
         ]
@@ -264,8 +270,12 @@ class FakeErp(FakeSupplierVouchers):
     def tax_codes(self) -> Mapping[int, str]:
         return self.chart
 
-    def vat_codes(self) -> Mapping[str, Decimal]:
-        return self.rates
+    def vat_codes(self) -> Mapping[str, VatCode]:
+        return {number: VatCode(rate, VAT_ACCOUNTS.get(number)) for number, rate in self.rates.items()}
+
+    def currency_rates(self) -> Mapping[str, Decimal]:
+        with self.call("currency_rates"):
+            return self.currencies
 
     def fiscal_years(self) -> Sequence[FiscalYear]:
         return self.years
@@ -301,6 +311,17 @@ class FakeErp(FakeSupplierVouchers):
         if refusal:
             raise OutcomeUnknownError(refusal, otherwise=RejectedError(refusal))
 
+    def voucher_name(self, day: date, *, type_: int, number: int) -> str:
+        return f"{day.year}-{type_}-{number}"
+
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
+        year, _, number = voucher.split("-")
+        ours = self.vouchers.get((int(year), int(number)))
+        if ours is None or voucher in self.purchases:
+            return super().supplier_voucher(voucher)
+        with self.call("supplier_voucher"):
+            return self._lines_of([ours])
+
     def posted(self, invoice_number: int, *, day: date) -> Sequence[LedgerLine]:
         with self.call("posted"):
             found = [
@@ -316,7 +337,9 @@ class FakeErp(FakeSupplierVouchers):
         return [
             line
             for voucher in vouchers
-            for line in lines_of(voucher, customers.get(voucher.entries[0].customer_number, ""))
+            for line in lines_of(
+                voucher, customers.get(voucher.entries[0].customer_number, ""), split=not self.leaves_vat
+            )
         ]
 
     def booked(self, first: date, last: date, *, costs: AccountRanges) -> BookedVouchers:
@@ -334,8 +357,8 @@ class FakeErp(FakeSupplierVouchers):
         return [Identity("0c0ffee0-0000-4000-8000-000000000001", "Demo AS")]
 
 
-def lines_of(voucher: Voucher, customer_name: str = "") -> list[LedgerLine]:
-    """How the ledger shows a voucher."""
+def lines_of(voucher: Voucher, customer_name: str = "", *, split: bool = True) -> list[LedgerLine]:
+    """How the ledger shows a voucher: where its VAT is to be split off, that is done line by line."""
     return [
         LedgerLine(
             voucher_number=voucher.number,
@@ -353,8 +376,17 @@ def lines_of(voucher: Voucher, customer_name: str = "") -> list[LedgerLine]:
             due=None if place else voucher.due,
             department=entry.department,
         )
-        for place, entry in enumerate(voucher.entries)
+        for place, entry in enumerate(_split(voucher) if split and voucher.splits_vat else voucher.entries)
     ]
+
+
+def _split(voucher: Voucher) -> Iterator[Entry]:
+    for entry in voucher.entries:
+        rate, account = RATES.get(entry.tax_code), VAT_ACCOUNTS.get(entry.tax_code)
+        vat = int((entry.amount * rate / (100 + rate)).quantize(Decimal(1), ROUND_HALF_UP)) if rate else 0
+        yield replace(entry, amount=entry.amount - vat)
+        if vat and account:
+            yield replace(entry, account=account, amount=vat, project_number=None)
 
 
 class QuietInstrumentation:

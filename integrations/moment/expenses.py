@@ -34,8 +34,15 @@ class ExpenseGateway:
 
     def project_numbered(self, number: int) -> str | None:
         """Find a project by its number; one that moves to another project is found there five minutes later."""
-        read = partial(self._client.find, "projects", "projectNumber", str(number))
-        return self._site.project_ids.get((self._access, number), read=read)
+        return self._site.project_ids.get((self._access, number), read=partial(self._project_numbered, number))
+
+    def _project_numbered(self, number: int) -> str | None:
+        """Find a project by its number as it is, and as Moment's addresses have it, with zeros before it."""
+        for text in (str(number), f"{number:07}"):
+            for row in self._client.pages("projects", {"projectNumber": text}):
+                if str(row.get("projectNumber") or "").lstrip("0") == str(number):
+                    return id_of(row.get("id"))
+        return None
 
     def activity(self, project_id: str, name: str) -> str:
         """Find a project's activity, or make it; of several with this name the first that is open."""

@@ -20,6 +20,9 @@ T = TypeVar("T")
 MAX_DAYS_AHEAD = timedelta(days=366)
 """How long before its date an invoice may have been touched last: none is written more than a year ahead."""
 
+MAX_DIGITS = 18
+"""Digits before the decimal point of an amount that is believed."""
+
 _REMEDY = msg(
     "A finalized invoice cannot be corrected in Moment. Credit it and write it anew, or enter its voucher in "
     "the accounts by hand and set the invoice to “do not transfer”."
@@ -128,7 +131,7 @@ def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) 
         project_id=fields.key("projectId"),
         credit_note=fields.enum_value("invoiceType", CREDIT_NOTE, missing=False),
         kid=fields.text("kid"),
-        currency=fields.text("currencyCode") or NOK,
+        currency=fields.text("currencyCode").upper() or NOK,
         rate=fields.number("currencyRate"),
         description=fields.text("description"),
         your_reference=fields.text("yourReference"),
@@ -152,7 +155,16 @@ def _lines(fields: Fields, account: Chart) -> Iterator[InvoiceLine]:
             project_id=row.key("projectId"),
             account_id=account_id,
             vat=row.number("vatPercentage"),
+            net=_net(row.values.get("amountExclVat")),
         )
+
+
+def _net(value: object) -> Decimal | None:
+    """Read what a line comes to without VAT, where Moment tells it to the øre; no invoice is refused for it."""
+    if not isinstance(value, int | Decimal) or isinstance(value, bool):
+        return None
+    net = Decimal(value)
+    return net if net.is_finite() and net.adjusted() < MAX_DIGITS and net == round(net, 2) else None
 
 
 def chart(rows: Iterable[Mapping[str, object]]) -> dict[str, Fields]:

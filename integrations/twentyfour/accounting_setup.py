@@ -19,7 +19,7 @@ from integrations.shared_cache import SharedCache
 from integrations.twentyfour.instants import day_of
 from integrations.twentyfour.session import CachedReader, Session
 from sync.errors import MisconfiguredError
-from sync.records import FiscalYear, SetupPart
+from sync.records import FiscalYear, SetupPart, VatCode, year_name
 
 T = TypeVar("T")
 
@@ -29,6 +29,7 @@ SECONDS = {
     SetupPart.VAT_CODES: DAY,
     SetupPart.FISCAL_YEARS: 7 * DAY,
     SetupPart.VOUCHER_TYPE: 7 * DAY,
+    SetupPart.CURRENCIES: 7 * DAY,
 }
 """How long a part is cached that no refusal casts doubt on. A year or type that has changed is refused."""
 
@@ -48,9 +49,10 @@ class VoucherType:
 
 TYPES: Mapping[SetupPart, TypeAdapter[Any]] = {
     SetupPart.CHART: TypeAdapter(dict[int, str]),
-    SetupPart.VAT_CODES: TypeAdapter(dict[str, Decimal]),
+    SetupPart.VAT_CODES: TypeAdapter(dict[str, VatCode]),
     SetupPart.FISCAL_YEARS: TypeAdapter(list[FiscalYear]),
     SetupPart.VOUCHER_TYPE: TypeAdapter(VoucherType),
+    SetupPart.CURRENCIES: TypeAdapter(dict[str, Decimal]),
 }
 
 Read = Callable[["AccountingSetup"], T]
@@ -91,10 +93,23 @@ class AccountingSetup(CachedReader):
         return {account.AccountNo: str(account.TaxNo or "") for account in accounts}
 
     @_cached(SetupPart.VAT_CODES)
-    def vat_codes(self) -> Mapping[str, Decimal]:
-        """Return the TaxNo of every VAT code that there is, with its rate (GetTaxCodeList)."""
+    def vat_codes(self) -> Mapping[str, VatCode]:
+        """Return the VAT codes that there are by their TaxNo, which is not their TaxId (GetTaxCodeList)."""
         codes = self._session.call("Account", "GetTaxCodeList") or []
-        return {str(code.TaxNo): _percent(code.TaxRate) for code in codes}
+        return {
+            str(code.TaxNo): VatCode(_percent(code.TaxRate), code.AccountNo or None, id=code.TaxId or 0)
+            for code in codes
+        }
+
+    @_cached(SetupPart.CURRENCIES)
+    def currency_rates(self) -> Mapping[str, Decimal]:
+        """Return kroner for one unit of each currency, however many its rate is for (GetCurrencyList)."""
+        listed = self._session.call("Client", "GetCurrencyList") or []
+        return {
+            each.Symbol.upper(): each.Rate / each.Unit
+            for each in listed
+            if each.Symbol and each.Rate and each.Unit
+        }
 
     @_cached(SetupPart.FISCAL_YEARS)
     def fiscal_years(self) -> Sequence[FiscalYear]:
@@ -110,17 +125,25 @@ class AccountingSetup(CachedReader):
         around = (year for year in self.fiscal_years() if year.starts <= day <= year.ends)
         return next(around, _calendar_year(day.year))
 
-    def year_numbered(self, number: int) -> FiscalYear:
-        """Return the fiscal year of this number, or the calendar year where none is set up."""
-        named = (year for year in self.fiscal_years() if year.number == number)
-        return next(named, _calendar_year(number))
+    def year_name(self, day: date) -> str:
+        """Name the fiscal year around a day, or the calendar year where none is set up."""
+        return year_name(day, self.fiscal_years())
+
+    def year_named(self, name: str) -> FiscalYear:
+        """Return the fiscal year of this name, or the calendar year where none is set up."""
+        years = self.fiscal_years()
+        named = (year for year in years if year_name(year.starts, years) == name)
+        return next(named, _calendar_year(int(name[:4])))
 
     @_cached(SetupPart.VOUCHER_TYPE)
     def outgoing_invoice(self) -> VoucherType:
-        """Return the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none."""
+        """Return the type of outgoing invoices (GetTypeList). Raises MisconfiguredError where there is none.
+
+        Types with a TypeNo below 1 are the system's own, and no voucher may be of one (assumption S10).
+        """
         types = self._session.call("Account", "GetTypeList") or []
         named = [each for each in types if OUTGOING_INVOICE in (each.Title or "").lower()]
-        found = [each for each in named if each.TypeNo > 0]  # the others are the system's own
+        found = [each for each in named if (each.TypeNo or 0) > 0]
         if not found:
             raise MisconfiguredError(
                 msg("24SevenOffice has no voucher type for outgoing invoices."),

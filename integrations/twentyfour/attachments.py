@@ -119,11 +119,17 @@ def _explaining_if_gone(session: Session, file: VoucherFile) -> Iterator[None]:
 
 def _files(stamp: int, found: Sequence[SoapValue], approved: Sequence[SoapValue]) -> VoucherFiles:
     ids = {file.Id for file in approved}
-    own = sorted((file for file in approved if file.StampNo == stamp), key=lambda file: int(file.Id))
+    own = sorted((file for file in approved if file.StampNo == stamp), key=_page_and_id)
     return VoucherFiles(
         approved=tuple(map(_file, own)),
         pending=any(file.Id not in ids for file in found if file.StampNo == stamp),
     )
+
+
+def _page_and_id(file: SoapValue) -> tuple[int, int]:
+    """Return the page that a file is of its document, if it says so (PageNo), and its id."""
+    page = _read_off(file).get("PageNo", "")
+    return (int(page) if page.isdecimal() else 0, int(file.Id))
 
 
 def _search(session: Session, **parameters: object) -> Sequence[SoapValue]:

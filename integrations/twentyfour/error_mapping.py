@@ -146,6 +146,47 @@ RULES = (
         open=True,
     ),
     Rule(
+        r"^result .*vat ?is ?not ?in ?balance",
+        RejectedError,
+        error_code="vat_not_balanced",
+        message=msg("24SevenOffice misses the VAT of the voucher in lines of its own"),
+        remedy=msg(
+            "Choose the other way for the VAT of vouchers in the connection's settings. If it is chosen already, "
+            "compare the rate of the VAT code in 24SevenOffice with that of the invoice. Then try again."
+        ),
+        open=True,
+    ),
+    Rule(
+        r"^result .*vat ?is ?missing ?foundation",
+        RejectedError,
+        error_code="vat_without_base",
+        message=msg("24SevenOffice finds VAT in the voucher without what it is the VAT of"),
+        remedy=msg(
+            "See that the VAT code of the account has the account of its own VAT in 24SevenOffice, or choose the "
+            "other way for the VAT of vouchers in the connection's settings. Then try again."
+        ),
+        open=True,
+    ),
+    Rule(
+        r"^result .*invoice ?already ?exists",
+        RejectedError,
+        error_code="invoice_exists",
+        message=msg("24SevenOffice has an invoice with this number already"),
+        remedy=msg(
+            "Look for the invoice number in the customer's ledger in 24SevenOffice. If it is this invoice, mark "
+            "it as handled; otherwise post it by hand."
+        ),
+        open=True,
+    ),
+    Rule(
+        r"^result .*customer ?mismatch ?bank ?account",
+        RejectedError,
+        error_code="bank_account",
+        message=msg("24SevenOffice has another bank account on the customer"),
+        remedy=msg("Correct the bank account of the customer in 24SevenOffice, then try again."),
+        open=True,
+    ),
+    Rule(
         r"^result ",
         RejectedError,
         error_code="refused",

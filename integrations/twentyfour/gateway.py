@@ -26,6 +26,7 @@ from sync.records import (
     Identity,
     ProjectDraft,
     SetupPart,
+    VatCode,
     Voucher,
     VoucherFile,
     VoucherFiles,
@@ -125,8 +126,11 @@ class TwentyFourGateway(LedgerGateway):
     def existing_projects(self, numbers: Collection[int]) -> Sequence[ExistingProject]:
         return self._numbers.existing(numbers)
 
-    def vat_codes(self) -> Mapping[str, Decimal]:
+    def vat_codes(self) -> Mapping[str, VatCode]:
         return self._setup.vat_codes()
+
+    def currency_rates(self) -> Mapping[str, Decimal]:
+        return self._setup.currency_rates()
 
     def tax_codes(self) -> Mapping[int, str]:
         return self._setup.tax_codes()

@@ -66,14 +66,18 @@ class LedgerGateway:
         return list(dict.fromkeys(map(self._voucher_of, lines)))
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
-        year_number, type_, number = map(int, voucher.split("-"))
-        year = self._setup.year_numbered(year_number)
-        wanted = {"TransactionNoStart": number, "TransactionNoEnd": number, "TransactionTypeId": type_}
-        return list(map(_ledger_line, self._dated(year.starts, year.ends, **wanted)))
+        name, type_, number = voucher.split("-")
+        year = self._setup.year_named(name)
+        span = {"TransactionNoStart": int(number), "TransactionNoEnd": int(number)}
+        lines = self._dated(year.starts, year.ends, **span, TransactionTypeId=int(type_))
+        return list(map(_ledger_line, lines))
+
+    def voucher_name(self, day: date, *, type_: int, number: int) -> str:
+        return f"{self._setup.year_name(day)}-{type_}-{number}"
 
     def _voucher_of(self, line: SoapValue) -> str:
         """Name the voucher that a line is of, by fiscal year, type and number (S21)."""
-        return f"{self._setup.year_of(day_of(line.Date)).number}-{line.TransactionTypeId}-{line.TransactionNo}"
+        return self.voucher_name(day_of(line.Date), type_=line.TransactionTypeId, number=line.TransactionNo)
 
     def _is_outgoing(self, lines: Sequence[LedgerLine]) -> bool:
         """Return an outgoing invoice's voucher by its type, or because it lets someone owe for revenue (S32)."""

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from i18n.messages import msg
 from models.admin.erasure import JobsRunningError
 from models.database import Database
-from models.inbox import links, questions, restore
+from models.inbox import links, questions, restore, vat_checks
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import ConnectionRow, LaneRow
@@ -30,6 +30,7 @@ def unlink(database: Database, connection_id: int, *, actor: str, now: datetime)
         count = links.set_aside(session, connection_id, now=now)
         restore.doubt(session, [connection_id], now=now)
         questions.void_all(session, connection_id, now=now)
+        vat_checks.forget(session, connection_id)
         row.client_number = None
         what = msg("set {count} links aside", count=count)
         add_entry(session, connection_id=connection_id, at=now, actor=actor, action=what)

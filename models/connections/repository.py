@@ -17,7 +17,7 @@ from models.connections.settings import ConnectionSettings, leads_elsewhere
 from models.connections.vault import Vault, hash_token
 from models.database import Database
 from models.enums import EntityType, Scope
-from models.inbox import questions
+from models.inbox import questions, vat_checks
 from models.inbox.job_updates import count_unfinished_from
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
@@ -391,6 +391,7 @@ def _lead_elsewhere(
     if session.scalar(select(LinkRow.id).where(LinkRow.connection_id == row.id).limit(1)):
         raise LinksExistError(setting)
     questions.void_all(session, row.id, now=now)
+    vat_checks.forget(session, row.id)
     row.client_number = client_number
 
 

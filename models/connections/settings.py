@@ -85,10 +85,20 @@ class ConnectionSettings(BaseModel):
     receivables_account: AccountNumber = Field(
         title=msg("Receivables account"), default=1500, description="Account that invoices are debited on"
     )
+    rounding_account: AccountNumber | None = Field(
+        title=msg("Account for rounding"),
+        default=None,
+        description="Account of what an invoice is rounded by to a whole krone; empty where none is rounded",
+    )
     posting: Literal["ledger", "draft"] = Field(
         title=msg("Posting"),
         default="ledger",
         description="ledger: vouchers are posted at once; draft: a person posts them in 24SevenOffice",
+    )
+    voucher_vat: Literal["net", "gross"] = Field(
+        title=msg("VAT of vouchers"),
+        default="net",
+        description="net: revenue without VAT, VAT in lines of its own; gross: 24SevenOffice splits the VAT off",
     )
     voucher_number: Literal["moment", "series"] = Field(
         title=msg("Voucher number"),

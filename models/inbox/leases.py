@@ -42,7 +42,7 @@ class SyncJob:
     ``alerted`` says that an alert was sent and it was not synced since, ``needed_attention`` that a person was
     needed since. ``attempted_at`` is when it was tried last, and ``dependency`` the record that it has been
     waiting for, unless that has got a link. ``sent_as`` is how an invoice was posted last, ``ledger`` or
-    ``draft``; "" where it was not, or nobody knows.
+    ``draft``, and ``sent_vat`` how its VAT was sent; "" where it was not, or nobody knows.
     """
 
     id: int
@@ -57,6 +57,7 @@ class SyncJob:
     attempted_at: datetime | None = None
     dependency: Record | None = None
     sent_as: str = ""
+    sent_vat: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +157,10 @@ def has_synced(database: Database, connection_id: int, *, since: datetime) -> bo
     return database.scalar(select(LaneRow.synced_at).where(synced).limit(1)) is not None
 
 
-def note_sending(database: Database, job_ids: Sequence[int], *, sent_as: str) -> None:
+def note_sending(database: Database, job_ids: Sequence[int], *, sent_as: str, sent_vat: str) -> None:
     """Note how jobs are sent, before they are: whoever verifies them later looks in that place."""
     jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_(job_ids)))
-    database.execute(update(SyncJobRow).where(SyncJobRow.id.in_(jobs)).values(sent_as=sent_as))
+    database.execute(update(SyncJobRow).where(SyncJobRow.id.in_(jobs)).values(sent_as=sent_as, sent_vat=sent_vat))
 
 
 def complete(
@@ -401,4 +402,5 @@ def _job(row: SyncJobRow) -> SyncJob:
         attempted_at=row.completed_at,
         dependency=dependency_of(row),
         sent_as=row.sent_as or "",
+        sent_vat=row.sent_vat or "",
     )

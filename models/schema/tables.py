@@ -149,9 +149,9 @@ class SyncJobRow(Base):
     state. ``failed_attempts`` and ``worker_crashes`` count failed attempts and vanished workers in a row;
     ``outcome_unknown`` says that the last attempt may have saved something, ``unfinished_since`` when it last
     became pending. :mod:`models.inbox.transitions` says what becomes of these. ``sent_as`` is how an invoice was
-    posted last, ``ledger`` or ``draft``, written before the call. ``reminders`` counts the mails since
-    ``needs_attention_since``, when it began to need a
-    person. ``search_terms`` are what it is found by: its name and its numbers in both systems.
+    posted last, ``ledger`` or ``draft``, and ``sent_vat`` how its VAT was sent, both written before the call.
+    ``reminders`` counts the mails since ``needs_attention_since``, when it began to need a person.
+    ``search_terms`` are what it is found by: its name and its numbers in both systems.
     ``dismissal_reason`` is what the person said who closed it; what was wrong stays beside it. ``warnings`` are
     those of the last attempt that said anything of them.
     """
@@ -202,6 +202,7 @@ class SyncJobRow(Base):
     worker_crashes: Mapped[int] = mapped_column(server_default="0")
     outcome_unknown: Mapped[bool] = mapped_column(server_default=false())
     sent_as: Mapped[str | None]
+    sent_vat: Mapped[str | None]
     alerted: Mapped[bool] = mapped_column(server_default=false())
     unfinished_since: Mapped[datetime | None]
     lease_id: Mapped[UUID | None]
@@ -325,6 +326,22 @@ class CursorRow(KeyedByLane, Base):
     failures: Mapped[int] = mapped_column(server_default="0")
     problem: Mapped[LocalizedOrEmpty]
     failure_alerted: Mapped[bool] = mapped_column(server_default=false())
+
+
+class VatCheckRow(Base):
+    """What is known of a VAT code that a connection posts with, by the first voucher that had it.
+
+    ``way`` is how the VAT was sent, ``record_id`` the invoice of that voucher.
+    """
+
+    __tablename__ = "vat_checks"
+
+    connection_id: Mapped[ConnectionId] = mapped_column(primary_key=True)
+    way: Mapped[str] = mapped_column(primary_key=True)
+    vat_code: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    record_id: Mapped[str]
+    checked_at: Mapped[datetime]
 
 
 class AlertRow(Base):

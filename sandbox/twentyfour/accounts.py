@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from uuid import uuid4
 
-from sandbox.twentyfour.bookkeeping_rules import Allowed, RefusedError, enter
+from sandbox.twentyfour.bookkeeping_rules import Allowed, RefusedError, enter, split_vat
 from sandbox.twentyfour.dates import day
 from sandbox.twentyfour.sessions import ServiceCall, needed
 from sandbox.twentyfour.state import Fields, Line, Voucher, VoucherType
@@ -16,10 +16,12 @@ TO_A_JOURNAL = 1
 def save_bundle_list(call: ServiceCall, request: Fields) -> Fields:
     """Save vouchers to the ledger or to a journal: all that the call brings, or none of them.
 
-    Lines are kept as they are sent, amounts with their VAT; the VAT itself is not posted as lines of its own.
+    In the ledger lines are kept as they are sent, and a VAT code is warned of that has no VAT lines, unless the
+    client is one whose VAT is split off. In a journal it is, where BundleDirectAccounting does not forbid it.
     """
     bundles = needed(request, "BundleList")
     leniency = Allowed(
+        vat=_to_journal(bundles) or call.client.splits_vat,
         difference=bundles.get("AllowDifference", False) and _to_journal(bundles),
         direct_ledger=bundles.get("DirectLedger", False),
         warnings=bundles.get("IgnoreWarnings", []),
@@ -39,13 +41,17 @@ def _vouchers(call: ServiceCall, bundles: Fields) -> Iterator[Voucher]:
     customer = bundles.get("DefaultCustomerId") or None
     for bundle in bundles.get("Bundles", []):
         for voucher in bundle.get("Vouchers", []):
-            yield Voucher(
+            made = Voucher(
                 number=voucher["TransactionNo"],
                 year=bundle.get("YearId", 0),
                 type=_type(call, voucher["Sort"] or bundle.get("Sort", 0)),
                 lines=[_line(call, entry, customer) for entry in voucher.get("Entries", [])],
                 posted=not _to_journal(bundles),
             )
+            by_itself = not bundle.get("BundleDirectAccounting", False)
+            if by_itself if _to_journal(bundles) else call.client.splits_vat:
+                split_vat(call.client, made)
+            yield made
 
 
 def _type(call: ServiceCall, number: int) -> VoucherType:

@@ -19,6 +19,7 @@ from sandbox.twentyfour.forms import (
     NewCustomer,
     NewProject,
     SeriesChange,
+    VatChange,
     YearChange,
 )
 from sandbox.twentyfour.limits import Allowance
@@ -103,6 +104,13 @@ async def remove_year(client_id: int, year: int, state: TheState) -> None:
     years = found(state.clients, client_id).years
     found(years, year)
     del years[year]
+
+
+@router.put("/books/{client_id}/vat")
+async def change_vat(client_id: int, change: VatChange, state: TheState) -> VatChange:
+    """Set whether VAT is split off what is posted at once."""
+    found(state.clients, client_id).splits_vat = change.splits_vat
+    return change
 
 
 @router.delete("/books/{client_id}/types/{number}", status_code=204)

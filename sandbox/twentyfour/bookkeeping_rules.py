@@ -6,10 +6,10 @@ Refusals are in Norwegian, as 24SevenOffice's users read them.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from uuid import uuid4
 
-from sandbox.twentyfour.state import Client, Line, Voucher
+from sandbox.twentyfour.state import Client, Line, TaxCode, Voucher
 
 FIRST_REVENUE_ACCOUNT, FIRST_COST_ACCOUNT = 3000, 4000
 ORE = Decimal("0.01")
@@ -26,8 +26,9 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Allowed:
-    """What the one who enters vouchers may leave undone."""
+    """What the one who enters vouchers may leave undone; ``vat`` is to be split off, or a person's own affair."""
 
+    vat: bool = True
     difference: bool = False
     direct_ledger: bool = False
     warnings: Collection[str] = ()
@@ -54,9 +55,24 @@ def enter(client: Client, vouchers: Sequence[Voucher], *, leniency: Allowed) -> 
             _check_balance(voucher)
         if "invoicealreadyexists" not in leniency.warnings:
             _check_references(voucher, known)
+        if not leniency.vat:
+            _check_vat(client, voucher, ignored=leniency.warnings)
         new[voucher.key] = voucher
         known |= _references(voucher)
     client.vouchers |= new
+
+
+def split_vat(client: Client, voucher: Voucher) -> None:
+    """Split the VAT off the lines with a VAT code that has a rate, line by line; it goes on the code's account."""
+    lines: list[Line] = []
+    for line in voucher.lines:
+        code = client.tax_codes.get(line.tax)
+        lines.append(line)
+        if code and code.rate and code.account and line.account != code.account:
+            vat = (line.amount * code.rate / (100 + code.rate)).quantize(ORE, ROUND_HALF_UP)
+            line.amount -= vat
+            lines.append(replace(line, id=str(uuid4()), account=code.account, amount=vat, project=None, due=None))
+    voucher.lines = lines
 
 
 def post(client: Client, voucher: Voucher, *, now: datetime) -> None:
@@ -196,3 +212,21 @@ def _check_references(voucher: Voucher, known: Collection[tuple[int, str]]) -> N
 
 def _references(voucher: Voucher) -> set[tuple[int, str]]:
     return {(line.customer, line.invoice) for line in voucher.lines if line.invoice and line.customer is not None}
+
+
+def _check_vat(client: Client, voucher: Voucher, *, ignored: Collection[str]) -> None:
+    """Warn of a VAT code without its VAT lines, and of VAT lines without what they are the VAT of."""
+    for code in client.tax_codes.values():
+        if code.rate and code.account:
+            _check_vat_of(voucher, code, ignored)
+
+
+def _check_vat_of(voucher: Voucher, code: TaxCode, ignored: Collection[str]) -> None:
+    where = f"Bilag {voucher.number}"
+    based = [line.amount for line in voucher.lines if line.tax == code.number and line.account != code.account]
+    vat = [line.amount for line in voucher.lines if line.account == code.account and line.tax in {code.number, ""}]
+    if vat and not based and "vatismissingfoundation" not in ignored:
+        raise RefusedError(f"{where}: mva på konto {code.account} mangler grunnlag (vatismissingfoundation).")
+    off = abs(sum(vat) - sum(based) * code.rate / 100)
+    if based and off > ORE * (len(based) + len(vat)) and "vatisnotinbalance" not in ignored:
+        raise RefusedError(f"{where}: mva for mva-kode {code.number} er ikke i balanse (vatisnotinbalance).")

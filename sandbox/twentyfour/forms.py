@@ -118,6 +118,12 @@ class SeriesChange(BaseModel):
     start: int
 
 
+class VatChange(BaseModel):
+    """What is set for the VAT of a client."""
+
+    splits_vat: bool
+
+
 class LoginChange(BaseModel):
     """What is changed of a login."""
 

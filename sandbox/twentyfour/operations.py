@@ -2,10 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sandbox.twentyfour import accounts, attachments, customers, identities, projects, transactions
 from sandbox.twentyfour.sessions import ServiceCall
 from sandbox.twentyfour.state import Fields, Value
+
+CURRENCIES = (
+    ("NOK", "1", 1),
+    ("EUR", "11.5", 1),
+    ("USD", "10.5", 1),
+    ("GBP", "13.4", 1),
+    ("SEK", "103.5", 100),
+    ("DKK", "154.1", 100),
+    ("JPY", "7.1", 100),
+)
+"""Each currency with its rate and unit, as a bank quotes them."""
 
 Operation = Callable[[ServiceCall, Fields], Value]
 
@@ -21,7 +33,7 @@ class Service:
 
 
 def get_client_information(call: ServiceCall, _request: Fields) -> Fields:
-    """Return whose ledger the session is for; the only operation of the Client service that is here."""
+    """Return whose ledger the session is for."""
     client = call.client
     return {
         "Country": "NO",
@@ -34,6 +46,14 @@ def get_client_information(call: ServiceCall, _request: Fields) -> Fields:
         "OrganizationNumber": client.organization_number,
         "DefaultCurrency": "NOK",
     }
+
+
+def get_currency_list(_call: ServiceCall, _request: Fields) -> list[Fields]:
+    """List the currencies: kroner for so many units of each."""
+    return [
+        {"Symbol": symbol, "Id": number, "Rate": Decimal(rate), "Unit": unit}
+        for number, (symbol, rate, unit) in enumerate(CURRENCIES, 1)
+    ]
 
 
 SERVICES = (
@@ -97,5 +117,9 @@ SERVICES = (
             "GetDeactivatedProjectNameList": projects.get_deactivated_project_name_list,
         },
     ),
-    Service("Client", "/Client/V001/ClientService.asmx", {"GetClientInformation": get_client_information}),
+    Service(
+        "Client",
+        "/Client/V001/ClientService.asmx",
+        {"GetClientInformation": get_client_information, "GetCurrencyList": get_currency_list},
+    ),
 )

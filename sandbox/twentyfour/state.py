@@ -146,7 +146,10 @@ class File:
 
 @dataclass
 class Client:
-    """One company's ledger."""
+    """One company's ledger.
+
+    ``splits_vat`` says that VAT is split off what is posted at once; nobody knows whether 24SevenOffice does that.
+    """
 
     id: int
     name: str
@@ -156,6 +159,7 @@ class Client:
     types: dict[int, VoucherType]
     series: dict[int, Series]
     years: dict[int, Year]
+    splits_vat: bool = False
     departments: dict[int, str] = field(default_factory=dict)
     customers: dict[int, Fields] = field(default_factory=dict)
     projects: dict[int, Fields] = field(default_factory=dict)

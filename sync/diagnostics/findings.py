@@ -130,6 +130,8 @@ SETTING_OF = {
     "client_taken": "identity_id",
     "voucher_type_missing": "voucher_number",
     "no_voucher_number": "voucher_number",
+    "vat_not_balanced": "voucher_vat",
+    "vat_without_base": "voucher_vat",
 }
 """The setting that a person looks at first, by the reason of an error."""
 

@@ -112,8 +112,13 @@ class SyncContext:
         return links.former(self.database, self.connection.id, record)
 
     def note_sending(self, jobs: Sequence[SyncJob]) -> None:
-        """Note where the vouchers of jobs are about to be posted: in the ledger, or as drafts in a journal."""
-        leases.note_sending(self.database, [job.id for job in jobs], sent_as=self.settings.posting)
+        """Note how the vouchers of jobs are about to be posted: in the ledger or a journal, and their VAT."""
+        leases.note_sending(
+            self.database,
+            [job.id for job in jobs],
+            sent_as=self.settings.posting,
+            sent_vat=self.settings.voucher_vat,
+        )
 
     def refuse_taken(self, record: Record, remote_id: str) -> None:
         """Raise :class:`RejectedError` where a record of 24SevenOffice is linked to another one of Moment's."""

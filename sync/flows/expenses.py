@@ -18,7 +18,7 @@ from sync.engine.outcomes import Success, skipped
 from sync.engine.steps import Steps
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.money import format_kroner
-from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherFiles
+from sync.records import ExpenseDraft, LedgerLine, SetupPart, VoucherFiles, rates_of
 from sync.rules.documents import merged, read_off, stem_of, sync_files
 from sync.rules.expense_mapping import (
     MISSING,
@@ -163,7 +163,7 @@ class Expenses:
         return found
 
     def _costs_by_rates(self, lines: Sequence[LedgerLine]) -> VoucherCosts:
-        rates = self._context.erp.vat_codes() if needs_rates(lines) else {}
+        rates = rates_of(self._context.erp.vat_codes()) if needs_rates(lines) else {}
         return costs_of(
             lines, settings=self._context.settings, project_id=self._context.project_of_costs, rates=rates
         )

@@ -4,7 +4,7 @@ Nobody knows what a call that went wrong has saved (S8), so the ledger is looked
 again, and a voucher that is there but differs is left to a person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
@@ -17,16 +17,31 @@ from models.enums import EntityType, Outcome, Record, titled
 from models.inbox.leases import SyncJob
 from sync.engine.context import SyncContext
 from sync.engine.outcomes import UNCHANGED, Success, skipped
-from sync.errors import OutcomeUnknownError, RejectedError, SyncError, error_as_value, naming_record
-from sync.money import format_kroner
-from sync.records import ExportStatus, FiscalYear, Invoice, LedgerLine, SetupPart, Voucher
-from sync.rules.vouchers import check_bookings, find_posted, may_be_posted, voucher_comment, voucher_of
+from sync.errors import (
+    DependencyPendingError,
+    MisconfiguredError,
+    OutcomeUnknownError,
+    RejectedError,
+    SyncError,
+    UnavailableError,
+    error_as_value,
+    naming_record,
+)
+from sync.flows.first_vouchers import FirstVouchers
+from sync.money import NOK, format_kroner
+from sync.records import Chart, ExportStatus, FiscalYear, Invoice, LedgerLine, SetupPart, Voucher, is_ambiguous
+from sync.rules.vouchers import check_bookings, check_rate, find_posted, may_be_posted, voucher_comment, voucher_of
 
 T = TypeVar("T")
+
+NOTHING_TO_POST = skipped(
+    msg("Nothing falls on any account, so that there is nothing to post."), error_code="nothing_to_post"
+)
 
 OUTDATED = {
     "unknown_account": (SetupPart.CHART,),
     "vat_rate": (SetupPart.CHART, SetupPart.VAT_CODES),
+    "vat_account": (SetupPart.CHART, SetupPart.VAT_CODES),
     "fiscal_year": (SetupPart.FISCAL_YEARS,),
 }
 """Which part of the cached accounting setup a refusal puts in doubt, by its error code; any other all of them."""
@@ -51,11 +66,12 @@ class Invoices:
     def __init__(self, context: SyncContext) -> None:
         self._context = context
         self._forgotten: set[SetupPart] = set()
+        self._first = FirstVouchers(context, self.voucher)
 
     def prepare(self, job: SyncJob) -> PreparedInvoice | Success:
         """Read an invoice and make its voucher, or find that there is nothing to post."""
         if self._context.link(job.record):
-            return UNCHANGED
+            return self._read_back_again(job)
         invoice = self._context.moment.invoice(job.record.id)
         if invoice is None:
             return skipped(msg("Moment does not have this invoice any more."), error_code="gone")
@@ -65,7 +81,10 @@ class Invoices:
             return replace(left, title=name)
         with naming_record(name):
             year = self.fiscal_year(invoice.day)
-            item = PreparedInvoice(job, name, self.voucher(invoice), year.number)
+            voucher = self.voucher(invoice)
+            if len(voucher.entries) == 1:
+                return replace(NOTHING_TO_POST, title=name)
+            item = PreparedInvoice(job, name, voucher, year.number)
             if former := self._context.former_link(job.record):
                 return self._verify_set_aside(item, former)
             return (self._verify_earlier(item) if job.outcome_unknown else None) or item
@@ -80,8 +99,20 @@ class Invoices:
             items = list(group)
             answers |= self._found(items)
             if new := [item for item in items if item.job.id not in answers]:
-                answers |= self._post(new, year=year)
+                answers |= self._post_in_turn(new, year=year)
         return [answers[item.job.id] for item in batch]
+
+    def _post_in_turn(self, batch: Sequence[PreparedInvoice], *, year: int) -> dict[int, Success | SyncError]:
+        """Post the first voucher of each VAT code alone, to read it back, and then the rest together."""
+        answers: dict[int, Success | SyncError] = {}
+        rest = list(batch)
+        while first := next((item for item in rest if self._first.unproven(item.voucher)), None):
+            rest.remove(first)
+            answer = self._post([first], year=year)[first.job.id]
+            answers[first.job.id] = answer
+            if isinstance(answer, SyncError) and not isinstance(answer, RejectedError | DependencyPendingError):
+                return answers | _all(rest, _not_tried(answer))
+        return answers | (self._post(rest, year=year) if rest else {})
 
     def _found(self, batch: Sequence[PreparedInvoice]) -> dict[int, Success | SyncError]:
         """Find what is posted already though nobody here knows of it, as after a failover; one look for a batch.
@@ -114,6 +145,8 @@ class Invoices:
             return _all(batch, error)
         try:
             self._context.renew_lease()
+            for item in batch:
+                self._first.begin(item.job.record, item.voucher)
             self._context.note_sending([item.job for item in batch])
             self._context.erp.post([item.voucher for item in batch], year=year)
         except (OutcomeUnknownError, RejectedError) as error:
@@ -124,8 +157,7 @@ class Invoices:
         except SyncError as error:
             return _all(batch, error)
         return {
-            item.job.id: _marked_unknown(error_as_value(item.title, self._save, item, item.voucher.number))
-            for item in batch
+            item.job.id: _marked_unknown(error_as_value(item.title, self._save_posted, item)) for item in batch
         }
 
     def _resolve_refusal(
@@ -140,7 +172,9 @@ class Invoices:
             if found:
                 answers[item.job.id] = found
             elif len(batch) == 1:
-                answers[item.job.id] = self._refused(item, refusal).replace(title=item.title)
+                refused = self._first.refusal(item.voucher, refusal)
+                self._first.withdraw(item.job.record)
+                answers[item.job.id] = self._refused(item, refused).replace(title=item.title)
             else:
                 answers |= self._post([item], year=year)
         return answers
@@ -181,6 +215,9 @@ class Invoices:
         found = self._judge(item, posted)
         if found is None and sent_as == "draft":
             raise _unseen(item)
+        if found:
+            way = item.job.sent_vat if item.job.outcome_unknown else ""
+            self._first.read_back(item.job.record, item.voucher, way=way)
         return found
 
     def _judge(self, item: PreparedInvoice, lines: Sequence[LedgerLine]) -> Success | None:
@@ -190,6 +227,24 @@ class Invoices:
         if number is None and may_be_posted(item.voucher, posted):
             raise _differs(item)
         return None if number is None else self._save(item, number)
+
+    def _save_posted(self, item: PreparedInvoice) -> Success:
+        """Link what was posted, and read it back if it is the first of a VAT code."""
+        saved = self._save(item, item.voucher.number)
+        self._first.read_back(item.job.record, item.voucher)
+        return saved
+
+    def _read_back_again(self, job: SyncJob) -> Success:
+        """Look once more at a voucher that was not there yet when it was read back, or whose VAT was another."""
+        way = job.sent_vat or self._context.settings.voucher_vat
+        if not job.outcome_unknown or not self._first.is_first(job.record, way):
+            return UNCHANGED
+        invoice = self._context.moment.invoice(job.record.id)
+        if invoice is None:
+            return UNCHANGED
+        with naming_record(title(invoice)):
+            self._first.read_back(job.record, self.voucher(invoice), way=way)
+        return UNCHANGED
 
     def _save(self, item: PreparedInvoice, number: int) -> Success:
         self._context.save_link(item.job.record, remote_id=f"{item.year}/{number}")
@@ -203,18 +258,20 @@ class Invoices:
         Raises :class:`RejectedError`, or what its customer and projects raise.
         """
         context, settings = self._context, self._context.settings
+        if invoice.currency != NOK:
+            check_rate(invoice, listed=context.erp.currency_rates())
         address = context.moment.invoice_url(invoice.id)
         return voucher_of(
             invoice,
             customer_number=settings.factoring_id or context.customer_number(invoice.customer_id),
             project_number=context.project_number,
-            tax_codes=self._tax_codes(invoice),
+            chart=self._chart(invoice),
             settings=settings,
             comment=voucher_comment(invoice, title=title(invoice), address=address, settings=settings),
         )
 
-    def _tax_codes(self, invoice: Invoice) -> Mapping[int, str]:
-        """Return the VAT codes of the accounts, of which those that the invoice needs are there and right."""
+    def _chart(self, invoice: Invoice) -> Chart:
+        """Return the chart of accounts, of which those that the invoice needs are there and right."""
         try:
             return self._checked(invoice)
         except RejectedError as error:
@@ -222,12 +279,10 @@ class Invoices:
                 raise
             return self._checked(invoice)
 
-    def _checked(self, invoice: Invoice) -> Mapping[int, str]:
-        erp, settings = self._context.erp, self._context.settings
-        rates = erp.vat_codes() if settings.check_vat else {}
-        tax_codes = erp.tax_codes()
-        check_bookings(invoice, rates=rates, tax_codes=tax_codes, settings=settings)
-        return tax_codes
+    def _checked(self, invoice: Invoice) -> Chart:
+        chart = Chart(self._context.erp.tax_codes(), self._context.erp.vat_codes())
+        check_bookings(invoice, chart=chart, settings=self._context.settings)
+        return chart
 
     def _forget(self, refusal: SyncError) -> bool:
         """Have read anew what a refusal puts in doubt, once in a batch; False where all of it has been."""
@@ -251,7 +306,7 @@ class Invoices:
     def _open_year(self, day: date) -> FiscalYear:
         for year in self._context.erp.fiscal_years():
             if year.starts <= day <= year.ends and not year.locked:
-                return year
+                return self._unambiguous(year)
         raise RejectedError(
             msg(
                 "The invoice date is {day}, and 24SevenOffice has no open fiscal year with that day.",
@@ -259,6 +314,19 @@ class Invoices:
             ),
             error_code="fiscal_year",
             remedy=msg("Open the fiscal year in 24SevenOffice and try again, or post the invoice by hand."),
+        )
+
+    def _unambiguous(self, year: FiscalYear) -> FiscalYear:
+        """Refuse a fiscal year whose number another one has as well: a voucher names its year by that."""
+        if not is_ambiguous(year, self._context.erp.fiscal_years()):
+            return year
+        raise RejectedError(
+            msg(
+                "Two fiscal years begin in {number}, and a voucher names its fiscal year by that number alone.",
+                number=year.number,
+            ),
+            error_code="fiscal_year",
+            remedy=msg("Post the invoice by hand, and mark it as handled."),
         )
 
     def _numbered(self, batch: Sequence[PreparedInvoice]) -> Sequence[PreparedInvoice]:
@@ -285,6 +353,15 @@ def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
         day = f"{first_day:%d.%m.%Y}"
         return skipped(msg("It is dated before {day}", day=day), error_code="before_first_day")
     return None
+
+
+def _not_tried(error: SyncError) -> SyncError:
+    """Say of those that were not sent why not: nothing of them can have been saved."""
+    if isinstance(error, MisconfiguredError | UnavailableError) and not error.outcome_unknown:
+        return error
+    if isinstance(error, MisconfiguredError):
+        return MisconfiguredError(error.message, error_code=error.error_code, remedy=error.remedy)
+    return UnavailableError(error.message, error_code=error.error_code, retry_after=error.retry_after)
 
 
 def _all(batch: Sequence[PreparedInvoice], error: SyncError) -> dict[int, Success | SyncError]:

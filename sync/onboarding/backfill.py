@@ -84,7 +84,7 @@ class Backfill:
     context: SyncContext
     first: date
     last: date
-    _ledgers: dict[int, dict[str, list[LedgerLine]]] = field(default_factory=dict, init=False, repr=False)
+    _ledgers: dict[date, dict[str, list[LedgerLine]]] = field(default_factory=dict, init=False, repr=False)
     _names: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def records(self, entity_type: EntityType) -> Sequence[Record]:
@@ -192,13 +192,13 @@ class Backfill:
 
     def _ledger(self, year: FiscalYear) -> Mapping[str, Sequence[LedgerLine]]:
         """Return what a year's ledger holds, by invoice number; an invoice may be posted on any day of it."""
-        if year.number not in self._ledgers:
+        if year.starts not in self._ledgers:
             lines: dict[str, list[LedgerLine]] = {}
             booked = self.context.erp.booked(year.starts, year.ends, costs=AccountRanges(()))
             for line in booked.sales:
                 lines.setdefault(line.invoice_number, []).append(line)
-            self._ledgers[year.number] = lines
-        return self._ledgers[year.number]
+            self._ledgers[year.starts] = lines
+        return self._ledgers[year.starts]
 
     def _invoice_explained(self, planned: PlannedRecord) -> PlannedRecord:
         voucher = planned.voucher

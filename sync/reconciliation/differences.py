@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from sync.money import NOK, format_kroner
 from sync.records import ExistingExpense, ExpenseDraft, LedgerLine, Voucher
+from sync.rules.output_vat import differences
 from sync.rules.vat_allocation import VAT_ACCOUNTS, gross_revenue
 
 Key: TypeAlias = tuple[str, ...]
@@ -26,6 +27,7 @@ class ComparedField(StrEnum):
     SIGN = "sign"
     ACCOUNT = "account"
     VAT = "vat"
+    VAT_AMOUNT = "vat amount"
     PROJECT = "project"
     CUSTOMER = "customer"
     DATE = "date"
@@ -59,17 +61,27 @@ class RevenuePart:
 def compare_voucher(
     expected: Voucher, lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]
 ) -> list[FieldDifference]:
-    """Compare a voucher with its visible lines in the ledger, where revenue may stand net with lines of VAT.
+    """Compare a voucher with its visible lines in the ledger, where revenue stands net with lines of VAT.
 
-    Net revenue bears its share of the VAT lines (S5, S33), which rounds to the øre on each line: there a sum may
-    be off by an øre for each line. What the customer owes never may.
+    Account by account, net revenue bears its share of the VAT lines (S5, S33), which rounds to the øre on each
+    line. Where that agrees, net revenue and VAT are compared to the øre; what 24SevenOffice splits off may be off
+    by half an øre a line. What the customer owes never may.
     """
     held = [line for line in lines if not line.hidden]
     owed = _owed(expected, held)
     parts = parts_of((line for line in held if line not in owed), rates=rates)
     found = [*_of_amounts(expected, owed, parts), *_of_names(expected, held, owed)]
     exact = not any(each.field in {ComparedField.AMOUNT, ComparedField.SIGN} for each in found)
-    return found + list(_of_parts(expected_parts(expected), parts, exact=exact, slack=_slack(held)))
+    found += _of_parts(expected_parts(expected), parts, exact=exact, slack=_slack(held))
+    of_revenue = {ComparedField.AMOUNT, ComparedField.SIGN, ComparedField.ACCOUNT, ComparedField.VAT}
+    if not any(each.field in of_revenue for each in found):
+        found += _of_vat(expected, held)
+    return found
+
+
+def vat_is_rounded_otherwise(expected: Voucher, lines: Iterable[LedgerLine]) -> bool:
+    """Return whether the ledger has net revenue or VAT by some øre otherwise than the invoice."""
+    return bool(differences(replace(expected, splits_vat=False), lines))
 
 
 def compare_expense(
@@ -103,8 +115,8 @@ def compare_expense(
 
 def expected_parts(expected: Voucher) -> list[RevenuePart]:
     return [
-        RevenuePart(each.account, _code(each.tax_code), each.project_number, each.amount)
-        for each in expected.entries[1:]
+        RevenuePart(each.account, _code(each.tax_code), each.project_number, each.gross)
+        for each in expected.revenue
     ]
 
 
@@ -140,7 +152,7 @@ def _of_amounts(
 ) -> Iterator[FieldDifference]:
     amount, held = expected.entries[0].amount, sum(line.amount for line in owed)
     revenue = -sum(part.amount for part in parts)
-    if held == -amount == revenue:
+    if amount and held == -amount == revenue:
         yield FieldDifference(ComparedField.SIGN, format_kroner(amount), format_kroner(held))
     elif held != amount:
         yield FieldDifference(ComparedField.AMOUNT, format_kroner(amount), format_kroner(held))
@@ -153,7 +165,7 @@ def _of_names(
 ) -> Iterator[FieldDifference]:
     receivable = expected.entries[0]
     accounts = {line.account for line in owed}
-    if accounts != {receivable.account}:
+    if accounts != {receivable.account} and (accounts or receivable.amount):
         yield FieldDifference(ComparedField.ACCOUNT, str(receivable.account), _listed(accounts))
     strangers = {line.customer_number for line in held} - {None, receivable.customer_number}
     if strangers and receivable.customer_number != UNKNOWN:
@@ -172,6 +184,15 @@ def _of_names(
     departments = {line.department for line in held} - {None, receivable.department}
     if departments and receivable.department:
         yield FieldDifference(ComparedField.DEPARTMENT, str(receivable.department), _listed(departments))
+
+
+def _of_vat(expected: Voucher, held: Sequence[LedgerLine]) -> Iterator[FieldDifference]:
+    """Compare net revenue and VAT, which tell whether revenue holds VAT that nobody has split off."""
+    off = differences(expected, held)
+    if off:
+        moment = ", ".join(f"{account or '27xx'}: {format_kroner(wanted)}" for account, wanted, _ in off)
+        ledger = ", ".join(f"{account or '27xx'}: {format_kroner(found)}" for account, _, found in off)
+        yield FieldDifference(ComparedField.VAT_AMOUNT, moment, ledger)
 
 
 def _of_parts(

@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from functools import cache, partial
 
 from i18n.messages import msg
@@ -29,7 +28,15 @@ from sync.reconciliation.differences import (
     day_or_nothing,
 )
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
-from sync.records import BookedVouchers, ExistingExpense, ExpenseDraft, LedgerLine, VoucherFiles, is_partial
+from sync.records import (
+    BookedVouchers,
+    ExistingExpense,
+    ExpenseDraft,
+    LedgerLine,
+    VoucherFiles,
+    is_partial,
+    rates_of,
+)
 from sync.rules.documents import merged, read_off
 from sync.rules.expense_mapping import (
     MISSING,
@@ -71,7 +78,7 @@ class ExpenseSources:
         self._ids = {number: moment_id for number, (moment_id, _) in projects.items()}
         self._numbers = {moment_id: number for number, moment_id in self._ids.items()}
         self.project_id = cache(self._find_project)
-        self._rates: Mapping[str, Decimal] = context.erp.vat_codes()
+        self._rates = rates_of(context.erp.vat_codes())
         self._files: dict[int, VoucherFiles] = {}
 
     def report(self, supplier_vouchers: Mapping[str, Sequence[LedgerLine]]) -> ReconciliationReport:

@@ -12,9 +12,15 @@ from models.inbox import links
 from sync.engine.context import SyncContext, is_int32
 from sync.errors import RejectedError
 from sync.money import format_rate
-from sync.reconciliation.differences import UNKNOWN, compare_voucher, expected_parts, parts_of
+from sync.reconciliation.differences import (
+    UNKNOWN,
+    compare_voucher,
+    expected_parts,
+    parts_of,
+    vat_is_rounded_otherwise,
+)
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport, Total
-from sync.records import ExportStatus, Invoice, LedgerLine, Voucher
+from sync.records import Chart, ExportStatus, Invoice, LedgerLine, Voucher, rates_of, year_name
 from sync.rules.vouchers import voucher_of
 
 MARGIN = timedelta(days=31)
@@ -35,7 +41,8 @@ class InvoiceSources:
         self.synced = EntityType.INVOICE in context.settings.entity_types
         around = context.moment.invoices_of(first - MARGIN, last + MARGIN) if self.synced else ()
         self.invoices = list(around)
-        self.rates, self._tax_codes = context.erp.vat_codes(), context.erp.tax_codes()
+        self._chart = Chart(context.erp.tax_codes(), context.erp.vat_codes())
+        self.rates = rates_of(self._chart.vat_codes)
         self._years = context.erp.fiscal_years()
         self.linked = self._linked(EntityType.INVOICE, [each.id for each in self.invoices])
         self._customers = self._numbers(EntityType.CUSTOMER, {each.customer_id for each in self.invoices})
@@ -58,15 +65,14 @@ class InvoiceSources:
             invoice,
             customer_number=settings.factoring_id or self._customers.get(invoice.customer_id, UNKNOWN),
             project_number=lambda project_id: self._projects.get(project_id, UNKNOWN),
-            tax_codes=self._tax_codes,
+            chart=self._chart,
             settings=settings,
             comment="",
         )
 
-    def year_of(self, day: date) -> int:
-        """Return the number of the fiscal year around a day."""
-        years = (year.number for year in self._years if year.starts <= day <= year.ends)
-        return next(years, day.year)
+    def year_of(self, day: date) -> str:
+        """Return the name of the fiscal year around a day."""
+        return year_name(day, self._years)
 
     def _numbers(self, entity_type: EntityType, ids: Collection[str]) -> Mapping[str, int]:
         """Return the numbers of customers or projects by their Moment ids, of those that have one."""
@@ -115,8 +121,9 @@ class _InvoiceReconciliation:
             for (account, code), (moment, ledger) in sorted(self.sums.items())
             if moment or ledger
         ]
+        counts = {name: count for name, count in self.counts.items() if count}
         return ReconciliationReport(
-            sources.first, sources.last, dict(self.counts), totals, self.discrepancies, drafts=self.drafts
+            sources.first, sources.last, counts, totals, self.discrepancies, drafts=self.drafts
         )
 
     def _vouchers(self) -> dict[str, list[LedgerLine]]:
@@ -184,6 +191,9 @@ class _InvoiceReconciliation:
         lines = [line for name in standing for line in self.vouchers[name]]
         amount = expected.entries[0].amount
         about = partial(_about(invoice), amount=amount)
+        if not lines and len(expected.entries) == 1:
+            self.counts["equal"] += 1  # nothing is to be posted
+            return
         if not lines:
             unseen = self.drafts and invoice.id in self.sources.linked
             if unseen and not names:
@@ -194,6 +204,7 @@ class _InvoiceReconciliation:
         found = compare_voucher(expected, lines, rates=self.sources.rates)
         if not found:
             self.counts["equal"] += 1
+            self.counts["vat_rounded"] += vat_is_rounded_otherwise(expected, lines)
         elif len(standing) > 1 and _cancel_out(lines):
             yield about(DiscrepancyType.REVERSED, vouchers=standing)
         elif len(standing) > 1 and abs(self._owed(lines)) != abs(amount):

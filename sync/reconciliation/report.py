@@ -69,6 +69,7 @@ FIELD_NAMES: Mapping[ComparedField, Message] = {
     ComparedField.SIGN: msg("Debit and credit"),
     ComparedField.ACCOUNT: msg("Account"),
     ComparedField.VAT: msg("VAT code"),
+    ComparedField.VAT_AMOUNT: msg("Revenue without VAT, and VAT"),
     ComparedField.PROJECT: msg("Project"),
     ComparedField.CUSTOMER: msg("Customer number"),
     ComparedField.DATE: msg("Date"),
@@ -206,7 +207,8 @@ class ReconciliationReport:
     """What was found in the days from ``first`` to ``last``, both included.
 
     ``counts`` tells how many invoices are equal, how many Moment says not to transfer (unwanted) or to have been
-    transferred (done) already, and how many may be drafts that the ledger does not show (unseen). ``expenses`` is
+    transferred (done) already, how many may be drafts that the ledger does not show (unseen), and of how many that
+    are equal 24SevenOffice has rounded the VAT otherwise (vat_rounded). ``expenses`` is
     the same of the expenses, where they travel; what its counts tell is said in
     :mod:`sync.reconciliation.expenses`.
     """

@@ -10,15 +10,29 @@ from i18n.messages import msg, translate
 from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
-from sync.records import Entry, Invoice, InvoiceLine, LedgerLine, Voucher
+from sync.records import Chart, Entry, Invoice, InvoiceLine, LedgerLine, VatCode, Voucher
 from sync.rules.normalization import clean
-from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS
+from sync.rules.output_vat import BookedLine, as_records, lies_between_lines_and_total, split
+from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
 
 REVENUE_ACCOUNTS = range(3000, 4000)
 """Accounts of the Norwegian standard chart that hold revenue (S32)."""
 
-MAX_COMMENT_LENGTH = 255
-"""Nothing is known of what ``Entry.Comment`` holds (assumption S26)."""
+MAX_COMMENT_LENGTH = 75
+"""What ``Entry.Comment`` holds by the contract of 24SevenOffice's REST API (assumption S26)."""
+
+MAX_INVOICE_NUMBER = 2**31 - 1
+"""The highest number that a voucher can have (``Voucher.TransactionNo``)."""
+
+MAX_KID_DIGITS, MAX_KID_LENGTH = 25, 32
+"""What a KID has at most in Norway, and what 24SevenOffice holds of one."""
+
+MAX_RATE_FACTOR = 3
+"""By how much a rate may be off the one that 24SevenOffice lists, which may be some years old."""
+
+HALF_A_KRONE = Decimal("0.5")
+
+_BY_HAND = msg("Credit it in Moment and make it anew, or post it by hand and mark it as handled.")
 
 
 def voucher_of(
@@ -26,52 +40,57 @@ def voucher_of(
     *,
     customer_number: int,
     project_number: Callable[[str], int],
-    tax_codes: Mapping[int, str],
+    chart: Chart,
     settings: ConnectionSettings,
     comment: str,
 ) -> Voucher:
     """Make the voucher of a finalized invoice; a credit note's amounts are negative, hence turned around.
 
-    Every entry carries ``customer_number``: the customer's own number, or the factoring id (S3). ``tax_codes``
-    tells the TaxNo of every account in the chart of accounts (S4), and ``project_number`` that of a Moment
-    project. The receivable carries ``comment``, since 24SevenOffice takes no attachments.
+    Every entry carries ``customer_number``: the customer's own number, or the factoring id (S3). ``chart``
+    tells the TaxNo of every account (S4), and ``project_number`` the number of a Moment project. The receivable
+    carries ``comment``. Where nothing falls on any account, the receivable is the only entry.
 
     Raises RejectedError where it does not balance, or an account is not in the chart of accounts.
     """
-    if invoice.number is None:
-        raise RejectedError(msg("The invoice has no invoice number."), error_code="invoice_number")
-    check_bookings(invoice, rates={}, tax_codes=tax_codes, settings=settings)
-    total, revenue = _amounts(invoice, tax_codes, settings)
-    projects = {project_id for _, _, project_id in revenue}
+    number = _checked_number(invoice)
+    check_bookings(invoice, chart=chart, settings=settings, only_accounts=True)
+    parts = split(_booked(invoice, chart, settings), total=invoice.total, rate=_rate(invoice))
+    projects = {project_id for _, _, project_id in parts.gross}
+    numbers = {each: project_number(each) for each in sorted(projects | {invoice.project_id}) if each}
     own = invoice.project_id or (projects.pop() if len(projects) == 1 else "")
+    accounts = {code: each.account for code, each in chart.vat_codes.items() if each.account}
+    revenue, vat = as_records(parts, accounts=accounts, numbers=numbers)
     entry = partial(Entry, customer_number=customer_number, department=settings.department)
-    receivable = entry(settings.receivables_account, total, project_number=project_number(own) if own else None)
+    receivable = entry(settings.receivables_account, parts.total, project_number=numbers.get(own))
+    splits_vat = settings.voucher_vat == "gross"
     credits_ = [
         entry(
-            account,
-            -amount,
-            tax_code=tax_code,
-            project_number=project_number(project_id) if project_id else None,
+            each.account,
+            each.gross if splits_vat else each.net,
+            tax_code=each.tax_code,
+            project_number=each.project_number,
         )
-        for (account, tax_code, project_id), amount in revenue.items()
-        if amount
+        for each in revenue
     ]
-    if not credits_:
-        raise _nothing_to_post()
+    if not splits_vat:
+        credits_ += [entry(each.account or 0, each.amount, tax_code=each.tax_code) for each in vat]
     return Voucher(
-        number=invoice.number,
-        invoice_number=invoice.number,
+        number=number,
+        invoice_number=number,
         day=invoice.day,
         due=invoice.due or invoice.day,
-        entries=(receivable, *credits_),
+        entries=(receivable, *(each for each in credits_ if each.amount)),
         kid=invoice.kid,
         comment=comment,
         currency=invoice.currency,
+        revenue=revenue,
+        vat=vat,
+        splits_vat=splits_vat,
     )
 
 
 def account_and_vat_code(
-    line: InvoiceLine, tax_codes: Mapping[int, str], settings: ConnectionSettings
+    line: InvoiceLine, accounts: Mapping[int, str], settings: ConnectionSettings
 ) -> tuple[int, str]:
     """Return the account that a line is booked on, and its VAT code (S4).
 
@@ -80,31 +99,61 @@ def account_and_vat_code(
     """
     text, _, code = settings.accounts.get(line.account_id, str(line.account)).partition("/")
     account = int(text)
-    return account, code or settings.vat_codes.get(account) or line.tax_code or tax_codes.get(account, "")
+    return account, code or settings.vat_codes.get(account) or line.tax_code or accounts.get(account, "")
 
 
 def check_bookings(
-    invoice: Invoice, *, rates: Mapping[str, Decimal], tax_codes: Mapping[int, str], settings: ConnectionSettings
+    invoice: Invoice,
+    *,
+    chart: Chart,
+    settings: ConnectionSettings,
+    only_accounts: bool = False,
 ) -> None:
     """See that the accounts are there, and that no line is booked with another VAT than it was charged with.
 
-    24SevenOffice splits the VAT off by the rate of the VAT code (S24, S27), in percent: one at 0 takes all lines
-    without VAT, whatever the reason, and no others. A code whose rate is not given is left to 24SevenOffice.
+    The VAT in the ledger is that of the VAT code's rate (S27): one at 0 takes all lines without VAT, whatever the
+    reason, and no others. Where the VAT has entries of its own, its code names their account; where it has not, a
+    code that is not listed is left to 24SevenOffice. ``only_accounts`` leaves the rates out.
 
-    Raises RejectedError for an account that is not there, and for a line whose rate is not that of its VAT code.
+    Raises RejectedError for an account that is not there, for a line whose rate is not that of its VAT code, and
+    for a VAT code without an account for its VAT.
     """
-    bookings = [(line, *account_and_vat_code(line, tax_codes, settings)) for line in invoice.lines]
-    for number in (settings.receivables_account, *(account for _, account, _ in bookings)):
-        if number not in tax_codes:
+    bookings = [(line, *account_and_vat_code(line, chart.accounts, settings)) for line in invoice.lines]
+    rounding = [settings.rounding_account] if settings.rounding_account and _rounding(invoice, settings) else []
+    for number in (settings.receivables_account, *rounding, *(account for _, account, _ in bookings)):
+        if number not in chart.accounts:
             raise RejectedError(
                 msg("Account {account} is not in the chart of accounts of 24SevenOffice.", account=number),
                 error_code="unknown_account",
                 remedy=msg("Open account {account} in 24SevenOffice, then try again.", account=number),
             )
     for line, account, code in bookings:
-        rate = rates.get(code) if code else Decimal()
-        if rates and line.vat is not None and rate is not None and line.vat != rate:
-            raise _wrong_vat(line.vat, account, code, rate)
+        known = chart.vat_codes.get(code) if code and code != "0" else VatCode(Decimal())
+        if settings.check_vat and not only_accounts and known and line.vat not in {None, known.rate}:
+            raise _wrong_vat(line.vat or Decimal(), account, code, known.rate)
+        rate = _rate_of(line, code, chart)
+        if settings.voucher_vat == "net" and (rate is None or (rate and (known is None or not known.account))):
+            raise _no_vat_account(account, code)
+
+
+def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
+    """See that a rate is kroner for one unit, as far as 24SevenOffice lists the currency (S40).
+
+    Raises :class:`RejectedError` for one that is more than three times as much, or less than a third: a rate for
+    a hundred units, such as banks quote for SEK, DKK and JPY, or a slip.
+    """
+    known, rate = listed.get(invoice.currency), invoice.rate
+    if known and rate and not known / MAX_RATE_FACTOR <= rate <= known * MAX_RATE_FACTOR:
+        raise RejectedError(
+            msg(
+                "The invoice has {rate} kroner for one {currency}, and 24SevenOffice has {known}.",
+                rate=format_rate(rate),
+                currency=invoice.currency,
+                known=format_rate(round(known, 6)),
+            ),
+            error_code="currency_rate",
+            remedy=_BY_HAND,
+        )
 
 
 def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:
@@ -137,7 +186,7 @@ def _outgoing(voucher: Voucher, posted: Sequence[LedgerLine]) -> Iterator[Sequen
     and a person may have moved its revenue.
     """
     receivable, *credited = voucher.entries
-    own = {entry.account for entry in credited}
+    own = {entry.account for entry in credited} - {*VAT_ACCOUNTS}
     vouchers: dict[tuple[int, int], list[LedgerLine]] = defaultdict(list)
     for line in posted:
         vouchers[line.type, line.voucher_number].append(line)
@@ -162,51 +211,109 @@ def _is_customers(lines: Sequence[LedgerLine], voucher: Voucher) -> bool:
 
 
 def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: ConnectionSettings) -> str:
-    """Say in the connection's language which invoice this is, where it opens, and what the amounts do not tell.
+    """Say in the connection's language which invoice this is, what the amounts do not tell, and where it opens.
 
-    What matters least stands last, and is cut off where there is no room.
+    Facts come first, references fill what room there is, and the address, which is never cut, stands last or not
+    at all.
     """
-    facts = [translate(fact, settings.language) for fact in _facts(invoice)]
+    facts = ["Moment:", translate(title, settings.language)]
+    facts += [translate(fact, settings.language) for fact in _facts(invoice)]
+    told = clean(" ".join(facts), max_length=MAX_COMMENT_LENGTH)
+    ending = f" {address}" if address and len(told) + 1 + len(address) <= MAX_COMMENT_LENGTH else ""
     if settings.voucher_references:
         facts += [translate(reference, settings.language) for reference in _references(invoice)]
-    return clean(
-        " ".join(["Moment:", translate(title, settings.language), address, *facts]), max_length=MAX_COMMENT_LENGTH
-    )
+    return clean(" ".join(facts), max_length=MAX_COMMENT_LENGTH - len(ending)) + ending
 
 
-def _amounts(
-    invoice: Invoice, tax_codes: Mapping[int, str], settings: ConnectionSettings
-) -> tuple[int, dict[tuple[int, str, str], int]]:
-    """Return the total and what falls on each account, VAT code and project, all in øre."""
-    sums: dict[tuple[int, str, str], Decimal] = defaultdict(Decimal)
+def _booked(invoice: Invoice, chart: Chart, settings: ConnectionSettings) -> list[BookedLine]:
+    """Return where the lines are booked; what the total is rounded by to a whole krone is a line of its own."""
+    rounding = _rounding(invoice, settings)
+    if rounding is None:
+        raise _unbalanced(invoice)
+    booked = []
     for line in invoice.lines:
-        account, code = account_and_vat_code(line, tax_codes, settings)
-        sums[account, code, line.project_id or invoice.project_id] += line.amount
-    _check_balance(invoice, sum(sums.values(), Decimal()))
-    rate = _rate(invoice)
-    total = to_ore(invoice.total * rate)
-    revenue = {key: to_ore(amount * rate) for key, amount in sums.items()}
-    if revenue:
-        largest = max(revenue, key=lambda key: abs(revenue[key]))
-        revenue[largest] += total - sum(revenue.values())  # what rounding to kroner left; zero for kroner
-    return total, revenue
+        account, code = account_and_vat_code(line, chart.accounts, settings)
+        place = (account, code, line.project_id or invoice.project_id)
+        booked.append(BookedLine(line, place, _rate_of(line, code, chart)))
+    if rounding:
+        account = settings.rounding_account or 0
+        booked.append(BookedLine(InvoiceLine(rounding, account, net=rounding), (account, "", ""), Decimal()))
+    return booked
 
 
-def _check_balance(invoice: Invoice, lines: Decimal) -> None:
-    if lines != invoice.total:
+def _rounding(invoice: Invoice, settings: ConnectionSettings) -> Decimal | None:
+    """Return what goes on the account for rounding to a whole krone; None where the invoice does not balance."""
+    if lies_between_lines_and_total(invoice.lines, invoice.total) is not None:
+        return Decimal()
+    left = invoice.total - sum((line.amount for line in invoice.lines), Decimal())
+    whole = invoice.currency == NOK and invoice.total == invoice.total.to_integral_value()
+    return left if settings.rounding_account and whole and abs(left) <= HALF_A_KRONE else None
+
+
+def _rate_of(line: InvoiceLine, code: str, chart: Chart) -> Decimal | None:
+    """Return the rate of VAT that a line was charged with, by Moment, else by its VAT code; None where unknown."""
+    if not code or code == "0":
+        return Decimal()
+    if line.vat is not None and line.vat >= 0:
+        return line.vat
+    return chart.vat_codes[code].rate if code in chart.vat_codes else None
+
+
+def _checked_number(invoice: Invoice) -> int:
+    """Return the invoice's number. Raises RejectedError for what no voucher can tell, or only falsely."""
+    if invoice.number is None:
+        raise RejectedError(msg("The invoice has no invoice number."), error_code="invoice_number")
+    if invoice.number > MAX_INVOICE_NUMBER:
         raise RejectedError(
             msg(
-                "The lines add up to {lines} and the total is {total}: the voucher would not balance.",
-                lines=lines,
-                total=invoice.total,
+                "The invoice number is {number}, and 24SevenOffice takes none above {most}.",
+                number=invoice.number,
+                most=MAX_INVOICE_NUMBER,
             ),
-            error_code="unbalanced",
-            remedy=msg(
-                "Credit the invoice in Moment and make a new one, or post it by hand and mark it as handled."
-            ),
+            error_code="invoice_number",
+            remedy=_BY_HAND,
         )
-    if not any(line.amount for line in invoice.lines):
-        raise _nothing_to_post()
+    if invoice.due and invoice.due < invoice.day:
+        due, day = f"{invoice.due:%d.%m.%Y}", f"{invoice.day:%d.%m.%Y}"
+        raise RejectedError(
+            msg("The invoice is due on {due}, before its date, {day}.", due=due, day=day),
+            error_code="due_date",
+            remedy=_BY_HAND,
+        )
+    if len(invoice.kid) > MAX_KID_LENGTH or sum(map(str.isdigit, invoice.kid)) > MAX_KID_DIGITS:
+        raise RejectedError(
+            msg("The KID “{kid}” has more than {most} digits.", kid=invoice.kid, most=MAX_KID_DIGITS),
+            error_code="kid",
+            remedy=_BY_HAND,
+        )
+    if (invoice.total > 0) if invoice.credit_note else (invoice.total < 0):
+        raise _wrong_sign(invoice)
+    return invoice.number
+
+
+def _wrong_sign(invoice: Invoice) -> RejectedError:
+    total = format_kroner(to_ore(invoice.total))
+    problem = (
+        msg("The credit note is over {total}, and what it credits must be below zero.", total=total)
+        if invoice.credit_note
+        else msg("The invoice is over {total}: what credits must be a credit note.", total=total)
+    )
+    return RejectedError(problem, error_code="sign", remedy=_BY_HAND)
+
+
+def _unbalanced(invoice: Invoice) -> RejectedError:
+    return RejectedError(
+        msg(
+            "The lines add up to {lines} and the total is {total}: the voucher would not balance.",
+            lines=sum((line.amount for line in invoice.lines), Decimal()),
+            total=invoice.total,
+        ),
+        error_code="unbalanced",
+        remedy=msg(
+            "Credit the invoice in Moment and make a new one, or post it by hand and mark it as handled. If its "
+            "total is rounded to a whole krone, enter the account for rounding in the connection's settings."
+        ),
+    )
 
 
 def _rate(invoice: Invoice) -> Decimal:
@@ -237,11 +344,18 @@ def _references(invoice: Invoice) -> Iterator[str]:
     yield invoice.description
 
 
-def _nothing_to_post() -> RejectedError:
+def _no_vat_account(account: int, code: str) -> RejectedError:
     return RejectedError(
-        msg("The invoice has no amounts, so that there is nothing to post."),
-        error_code="nothing_to_post",
-        remedy=msg("Set it to “do not transfer” in Moment if that is right."),
+        msg(
+            "A line on account {account} has VAT code {code}, and 24SevenOffice tells no account for its VAT.",
+            account=account,
+            code=code,
+        ),
+        error_code="vat_account",
+        remedy=msg(
+            "Set the account of the VAT code in 24SevenOffice, or name another VAT code for the account in the "
+            "connection's settings. Then try again."
+        ),
     )
 
 

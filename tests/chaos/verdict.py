@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from models.connections.alert_outbox import AlertType
@@ -16,6 +16,7 @@ from tests.chaos.people import POSTING
 from tests.chaos.purchases import ACTIVITY, SUPPLIER, Purchase
 
 RECEIVABLES = 1500
+OUTPUT_VAT = {25: 2701, 15: 2702}
 CLIENT_ID = "1001-M"
 
 
@@ -117,7 +118,7 @@ def _posted(voucher: Record) -> Record:
         "sums": dict(sums),
         "days": sorted({line["date"] for line in lines}),
         "customers": sorted({str(line["customer"]) for line in lines}),
-        "projects": sorted({str(line["project"]) for line in lines}),
+        "projects": sorted({str(line["project"]) for line in lines if line["account"] not in OUTPUT_VAT.values()}),
     }
 
 
@@ -125,13 +126,27 @@ def _written(invoice: Record, accounts: Mapping[int, int], customer: str, projec
     """Return the same of an invoice."""
     sums = defaultdict(Decimal, {RECEIVABLES: Decimal(invoice["totalAmountInclVat"])})
     for line in invoice["invoiceLines"]:
-        sums[accounts[line["financialAccountId"]]] -= Decimal(line["amountInclVat"])
+        sums[accounts[line["financialAccountId"]]] -= Decimal(line["amountExclVat"])
+    for rate, vat in _vat(invoice).items():
+        sums[OUTPUT_VAT[rate]] -= vat
     return {
         "sums": dict(sums),
         "days": [invoice["invoiceDate"]],
         "customers": [customer],
         "projects": [project],
     }
+
+
+def _vat(invoice: Record) -> dict[int, Decimal]:
+    """Return the VAT by its rate: rounded once, if that makes the total, else what the lines have of it."""
+    net, by_line = defaultdict[int, Decimal](Decimal), defaultdict[int, Decimal](Decimal)
+    for line in invoice["invoiceLines"]:
+        rate = int(line["vatPercentage"])
+        net[rate] += Decimal(line["amountExclVat"])
+        by_line[rate] += Decimal(line["amountInclVat"]) - Decimal(line["amountExclVat"])
+    once = {rate: (amount * rate / 100).quantize(Decimal("0.01"), ROUND_HALF_UP) for rate, amount in net.items()}
+    is_total = sum(net.values()) + sum(once.values()) == Decimal(invoice["totalAmountInclVat"])
+    return {rate: vat for rate, vat in (once if is_total else by_line).items() if vat}
 
 
 def _judge_expenses(verdict: Verdict, outside: Outside, purchases: Sequence[Purchase]) -> None:

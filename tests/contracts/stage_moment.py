@@ -45,7 +45,14 @@ INVOICE = Invoice(
     due=date(2026, 3, 16),
     total=Decimal("15625.00"),
     lines=(
-        InvoiceLine(Decimal("15625.00"), account=3000, project_id=SOLBAKKEN.id, account_id="501", vat=Decimal(25)),
+        InvoiceLine(
+            Decimal("15625.00"),
+            account=3000,
+            project_id=SOLBAKKEN.id,
+            account_id="501",
+            vat=Decimal(25),
+            net=Decimal("12500.00"),
+        ),
     ),
     customer_id=NORDLYS.id,
     project_id=SOLBAKKEN.id,
@@ -56,7 +63,7 @@ CREDIT_NOTE = replace(
     id="106939081",
     number=2,
     total=-INVOICE.total,
-    lines=(replace(INVOICE.lines[0], amount=-INVOICE.total),),
+    lines=(replace(INVOICE.lines[0], amount=-INVOICE.total, net=Decimal("-12500.00")),),
     credit_note=True,
     credited=1,
 )

@@ -38,6 +38,7 @@ from sync.records import (
     Identity,
     LedgerLine,
     ProjectDraft,
+    VatCode,
     Voucher,
     VoucherFile,
     VoucherFiles,
@@ -81,11 +82,22 @@ VOUCHER = Voucher(
     due=date(2026, 3, 16),
     entries=(
         Entry(1500, 240000, 10001, project_number=1),
-        Entry(3000, -125000, 10001, tax_code="3", project_number=1, department=10),
-        Entry(3020, -115000, 10001, tax_code="31", project_number=1),
+        Entry(3000, -100000, 10001, tax_code="3", project_number=1, department=10),
+        Entry(3020, -100000, 10001, tax_code="31", project_number=1),
+        Entry(2701, -25000, 10001, tax_code="3"),
+        Entry(2702, -15000, 10001, tax_code="31"),
     ),
     kid="0000018",
     comment="Moment: Invoice 1 https://moment.example/invoices/106939080",
+)
+VAT_CODES = (
+    ("0", 0, None),
+    ("1", 25, 2711),
+    ("11", 15, 2712),
+    ("3", 25, 2701),
+    ("31", 15, 2702),
+    ("5", 0, None),
+    ("52", 0, None),
 )
 SCAN = b"%PDF-1.7 F-77"
 SEEN = [{"Key": "CustomerName", "Value": "Byggmakker AS"}, {"Key": "InvoiceNo", "Value": "F-77"}]
@@ -186,8 +198,8 @@ SCENES = {
     "vat_codes": Scene(
         TwentyFourGateway.vat_codes,
         {
-            code: Decimal(rate)
-            for code, rate in {"0": 0, "1": 25, "11": 15, "3": 25, "31": 15, "5": 0, "52": 0}.items()
+            code: VatCode(Decimal(rate), account, id=200 + place)
+            for place, (code, rate, account) in enumerate(VAT_CODES)
         },
     ),
 }

@@ -104,8 +104,9 @@ def test_the_chart_of_accounts_tells_the_vat_code_of_each_account(erp: Erp) -> N
     assert {1500: "", 3000: "3", 3020: "31", 3100: "5"}.items() <= erp.tax_codes().items()
 
 
-def test_each_vat_code_has_its_rate_in_percent(erp: Erp) -> None:
-    assert {"3": 25, "31": 15, "5": 0}.items() <= erp.vat_codes().items()
+def test_each_vat_code_has_its_rate_in_percent_and_the_account_of_its_vat(erp: Erp) -> None:
+    told = {number: (code.rate, code.account) for number, code in erp.vat_codes().items()}
+    assert {"3": (25, 2701), "31": (15, 2702), "5": (0, None)}.items() <= told.items()
 
 
 def test_fiscal_years_include_their_last_day(erp: Erp) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from integrations.twentyfour.error_mapping import error_of
 from sync.engine.call_log import recording_calls
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, UnavailableError
+from sync.records import Entry
 from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER, Stranger
 from tests.fakes import lines_of
 
@@ -42,12 +44,77 @@ def test_a_voucher_stands_in_the_ledger_as_it_was_sent(stranger: Stranger) -> No
     receivable, *revenue = voucher["lines"]
     assert (receivable["amount"], receivable["due"], receivable["ocr"]) == ("2400.00", "2026-03-16", "0000018")
     assert receivable["comment"] == VOUCHER.comment
+    assert receivable["tax"] == "0"
     assert [(line["account"], line["amount"], line["tax"]) for line in revenue] == [
-        (3000, "-1250.00", "3"),
-        (3020, "-1150.00", "31"),
+        (3000, "-1000.00", "3"),
+        (3020, "-1000.00", "31"),
+        (2701, "-250.00", "3"),
+        (2702, "-150.00", "31"),
     ]
-    assert {line["project"] for line in voucher["lines"]} == {1}
-    assert [line["department"] for line in voucher["lines"]] == [None, 10, None]
+    assert [line["project"] for line in voucher["lines"]] == [1, 1, 1, None, None]
+    assert [line["department"] for line in voucher["lines"]] == [None, 10, None, None, None]
+
+
+GROSS = replace(
+    VOUCHER,
+    entries=(
+        VOUCHER.entries[0],
+        replace(VOUCHER.entries[1], amount=-125000),
+        replace(VOUCHER.entries[2], amount=-115000),
+    ),
+    splits_vat=True,
+)
+
+
+def test_vat_that_24sevenoffice_splits_off_is_found_as_lines_of_its_own(stranger: Stranger) -> None:
+    erp = stranger.gateway()
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    stranger.control("PUT", "/books/1/vat", {"splits_vat": True})
+    erp.post([GROSS], year=2026)
+    assert [(line.account, line.amount) for line in erp.posted(1, day=DAY)] == [
+        (line.account, line.amount) for line in lines_of(GROSS)
+    ]
+
+
+def test_vat_codes_without_their_vat_are_refused_by_the_warnings_own_name(stranger: Stranger) -> None:
+    erp = stranger.gateway()
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    with pytest.raises(OutcomeUnknownError) as refused:
+        erp.post([GROSS], year=2026)
+    assert refused.value.otherwise
+    assert refused.value.otherwise.error_code == "vat_not_balanced"
+    assert "Choose the other way" in refused.value.otherwise.remedy
+
+
+def test_a_vat_code_is_named_by_its_number_and_not_by_its_id(stranger: Stranger) -> None:
+    erp = stranger.gateway()
+    assert {number: code.id for number, code in erp.vat_codes().items() if number in {"3", "5"}} == {
+        "3": 203,
+        "5": 205,
+    }
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    exempt = Entry(3100, -240000, 10001, tax_code=erp.tax_codes()[3100])
+    erp.post([replace(VOUCHER, entries=(VOUCHER.entries[0], exempt))], year=2026)
+    [voucher] = stranger.records("vouchers")
+    assert [line["tax"] for line in voucher["lines"]] == ["0", "5"]
+
+
+@pytest.mark.parametrize(
+    ("said", "error_code"),
+    [
+        ("vatismissingfoundation", "vat_without_base"),
+        ("Faktura 1 finnes allerede på kunde 10001 (invoicealreadyexists).", "invoice_exists"),
+        ("customermismatchbankaccount", "bank_account"),
+    ],
+)
+def test_each_warning_of_24sevenoffice_has_a_reason_of_its_own(said: str, error_code: str) -> None:
+    error = error_of(f"result Exception: {said}", saves=True)
+    assert isinstance(error, OutcomeUnknownError)
+    assert isinstance(error.otherwise, RejectedError)
+    assert (error.otherwise.error_code, bool(error.otherwise.remedy)) == (error_code, True)
 
 
 def test_a_draft_waits_in_the_journal_where_the_ledger_does_not_show_it(stranger: Stranger) -> None:

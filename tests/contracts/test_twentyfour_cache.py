@@ -31,6 +31,7 @@ READ_BY = {
     SetupPart.VAT_CODES: "GetTaxCodeList",
     SetupPart.FISCAL_YEARS: "GetFiscalYears",
     SetupPart.VOUCHER_TYPE: "GetTypeList",
+    SetupPart.CURRENCIES: "GetCurrencyList",
 }
 
 
@@ -39,6 +40,7 @@ def read_all(erp: TwentyFourGateway) -> None:
     erp.tax_codes()
     erp.vat_codes()
     erp.fiscal_years()
+    erp.currency_rates()
     erp.next_voucher_number(VOUCHER.day)
 
 

@@ -25,6 +25,7 @@ from sync.records import (
     LedgerLine,
     ProjectDraft,
     SetupPart,
+    VatCode,
     Voucher,
     VoucherFile,
     VoucherFiles,
@@ -52,6 +53,10 @@ class LedgerFile:
         """Name the vouchers with a line on these accounts that changed in a span of time."""
         rows = (row for row in self._rows() if since <= datetime.fromisoformat(row["changed"]) <= until)
         return list(dict.fromkeys(_name(row) for row in rows if int(row["account"]) in accounts))
+
+    def voucher_name(self, day: date, *, type_: int, number: int) -> str:
+        """Name a voucher by the year of its day."""
+        return f"{day.year}-{type_}-{number}"
 
     def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
         """Read all lines of a voucher."""
@@ -102,10 +107,14 @@ class LedgerFile:
         with (self._path.parent / "accounts.csv").open(newline="") as file:
             return {int(row["account"]): row["vat"] for row in csv.DictReader(file)}
 
-    def vat_codes(self) -> Mapping[str, Decimal]:
-        """Return the VAT codes that accounts have, with their rates."""
+    def vat_codes(self) -> Mapping[str, VatCode]:
+        """Return the VAT codes that accounts have, with their rates; all output VAT is on one account."""
         with (self._path.parent / "accounts.csv").open(newline="") as file:
-            return {row["vat"]: Decimal(row["rate"]) for row in csv.DictReader(file) if row["vat"]}
+            return {row["vat"]: VatCode(Decimal(row["rate"]), 2700) for row in csv.DictReader(file) if row["vat"]}
+
+    def currency_rates(self) -> Mapping[str, Decimal]:
+        """Know no rates."""
+        return {}
 
     def fiscal_years(self) -> Sequence[FiscalYear]:
         """Return the years that the ledger has lines of."""

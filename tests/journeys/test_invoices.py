@@ -23,7 +23,11 @@ def test_the_webhook_on_moments_help_page_leads_to_the_voucher_of_that_invoice(
     (voucher,) = firm.records("vouchers")
     lines = [(line["account"], line["amount"], line["customer"], line["project"]) for line in voucher["lines"]]
     assert (voucher["number"], voucher["posted"]) == (1, True)
-    assert lines == [(1500, "15625.00", 10001, 1), (3000, "-15625.00", 10001, 1)]
+    assert lines == [
+        (1500, "15625.00", 10001, 1),
+        (3000, "-12500.00", 10001, 1),
+        (2701, "-3125.00", 10001, None),
+    ]
 
 
 def test_a_hundred_invoices_sent_three_times_each_in_any_order_are_a_hundred_vouchers(

@@ -1,11 +1,10 @@
 """Both remote systems in memory, as the doctor and a rehearsal see them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
 
 from models.connections.account_ranges import AccountRanges
-from sync.records import ExistingProject, LedgerLine, Voucher
+from sync.records import ExistingProject
 from tests.fakes import FakeErp, FakeMoment
 
 
@@ -26,9 +25,7 @@ class OpenFakeMoment(FakeMoment):
 
 
 class OpenFakeErp(FakeErp):
-    """Books that also show what they are set up for, and whose ledger holds each voucher with its VAT split off."""
-
-    vat: ClassVar[dict[str, int]] = {"3": 20}  # of a hundred øre
+    """Books that also show what they are set up for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,17 +46,4 @@ class OpenFakeErp(FakeErp):
 
     def changed_vouchers(self, accounts: AccountRanges, *, since: datetime, until: datetime) -> Sequence[str]:
         names = super().changed_vouchers(accounts, since=since, until=until)
-        return [*names, *(f"{year}-1-{number}" for year, number in self.vouchers)]
-
-    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
-        year, _, number = map(int, voucher.split("-"))
-        if (year, number) not in self.vouchers:
-            return super().supplier_voucher(voucher)
-        return list(self._split(self.vouchers[year, number]))
-
-    def _split(self, voucher: Voucher) -> Iterator[LedgerLine]:
-        for entry in voucher.entries:
-            vat = entry.amount * self.vat.get(entry.tax_code, 0) // 100
-            yield LedgerLine(entry.account, entry.amount - vat, voucher.day, vat_code=entry.tax_code)
-            if vat:
-                yield LedgerLine(2700, vat, voucher.day, vat_code=entry.tax_code)
+        return [*names, *(f"{year}-101-{number}" for year, number in self.vouchers)]

@@ -41,8 +41,14 @@ def work_off(container: Container) -> None:
 class Bookkeeping:
     """The invoices 1, 2 and 3 of October; the first and the last are in the ledger as they should be."""
 
-    def __init__(self, container: Container, connection: Connection, fresh_systems: Mapping[str, str]) -> None:
+    def __init__(
+        self, container: Container, connection: Connection, fresh_systems: Mapping[str, str], *, way: str = "net"
+    ) -> None:
         self.container, self.connection, self._books = container, connection, fresh_systems
+        if way == "gross":
+            self.control("twentyfour", "PUT", "books/1/vat", {"splits_vat": True})
+            container.connections.update(connection.id, {"voucher_vat": way}, actor="test", now=clock())
+            self.connection = container.connections.get(connection.id)
         self.ids = [self.invoice(DAY.replace(day=day)) for day in (1, 15, 31)]
         self.send(self.ids[0], self.ids[2])
         self.control("twentyfour", "POST", "books/1/customers", {"name": "Annen Kunde AS", "number": 10002})
@@ -87,19 +93,20 @@ class Bookkeeping:
             "date": day.isoformat(),
             "invoice": invoice,
             **more,
-            "lines": [{**common, **line} for line in lines or GROSS],
+            "lines": [{**common, **line} for line in lines or NET],
         }
         self.control("twentyfour", "POST", "books/1/vouchers", voucher)
 
     def alter(self, **fields: Any) -> None:
         """Enter the voucher of invoice 2 with other values in all its lines."""
-        self.enter(*({**line, **fields} for line in GROSS))
+        self.enter(*({**line, **fields} for line in NET))
 
     def amounts(self, *amounts: str) -> None:
-        self.enter(*({**line, "amount": amount} for line, amount in zip(GROSS, amounts, strict=True)))
+        """Enter the voucher of invoice 2 with other amounts: what is owed, then revenue and VAT at 25 and 15 %."""
+        self.enter(*({**line, "amount": amount} for line, amount in zip(NET, amounts, strict=True)))
 
     def on_account(self, account: int, tax: str) -> None:
-        self.enter(GROSS[0], {**GROSS[1], "account": account, "tax": tax}, GROSS[2])
+        self.enter(NET[0], {**NET[1], "account": account, "tax": tax}, *NET[2:])
 
     def reverse(self, way: str) -> None:
         self.send(self.ids[1])
@@ -136,19 +143,36 @@ Fault = tuple[str, "Callable[[Bookkeeping], None]", str, tuple[str, ...]]
 FAULTS: list[Fault] = [
     ("missing", lambda _: None, "missing", ()),
     ("doubled", Bookkeeping.double, "doubled", ()),
-    ("wrong amount", lambda it: it.amounts("2500", "-1350", "-1150"), "different", ("amount",)),
-    ("one øre off", lambda it: it.amounts("2400.01", "-1250.01", "-1150"), "different", ("amount",)),
+    (
+        "wrong amount",
+        lambda it: it.amounts("2500", "-1080", "-270", "-1000", "-150"),
+        "different",
+        ("amount",),
+    ),
+    (
+        "one øre off",
+        lambda it: it.amounts("2400.01", "-1000.01", "-250", "-1000", "-150"),
+        "different",
+        ("amount",),
+    ),
     (
         "one øre on another account",
-        lambda it: it.amounts("2400", "-1250.01", "-1149.99"),
+        lambda it: it.amounts("2400", "-1000.01", "-250", "-999.99", "-150"),
         "different",
-        ("account",),
+        ("vat amount",),
     ),
-    ("wrong sign", lambda it: it.amounts("-2400", "1250", "1150"), "different", ("sign",)),
+    (
+        "one øre of VAT too much",
+        lambda it: it.amounts("2400", "-999.99", "-250.01", "-1000", "-150"),
+        "different",
+        ("vat amount",),
+    ),
+    ("revenue that holds its VAT", lambda it: it.enter(*GROSS), "different", ("vat amount",)),
+    ("wrong sign", lambda it: it.amounts("-2400", "1000", "250", "1000", "150"), "different", ("sign",)),
     ("wrong revenue account", lambda it: it.on_account(3100, "3"), "different", ("account",)),
     (
         "wrong receivables account",
-        lambda it: it.enter({**GROSS[0], "account": 1920}, *GROSS[1:]),
+        lambda it: it.enter({**NET[0], "account": 1920}, *NET[1:]),
         "different",
         ("account",),
     ),

@@ -95,6 +95,7 @@ YES_OR_NO = FieldFormat(lambda yes: "yes" if yes else "", bool)
 FORMATS: Mapping[str, FieldFormat] = {
     "factoring_id": OPTIONAL,
     "invoice_from": OPTIONAL,
+    "rounding_account": OPTIONAL,
     "vat_codes": FieldFormat(_joined_pairs, _pairs),
     "accounts": FieldFormat(_joined_pairs, _bookings),
     "check_vat": YES_OR_NO,
@@ -170,6 +171,7 @@ def unknown_accounts(before: ConnectionSettings, entered: ConnectionSettings, ch
     """Return which newly entered accounts are not in the chart of accounts, as far as that is known."""
     accounts = {
         "receivables_account": str(entered.receivables_account),
+        "rounding_account": str(entered.rounding_account or ""),
         "expense_accounts": entered.expense_accounts,
         "vat_codes": ", ".join(map(str, entered.vat_codes)),
         "accounts": ", ".join(each.partition("/")[0] for each in entered.accounts.values()),

@@ -111,11 +111,18 @@ def _as_table(report: ReconciliationReport) -> str:
         aligned([HEADINGS, *map(_row, report.all_discrepancies)]) if report.all_discrepancies else "",
         _totals(report),
         f"{report.first} to {report.last}: {_counts(report, INVOICE_LABELS)}",
+        _rounded(report),
         f"Perhaps drafts, which the ledger does not show: {report.count('unseen')}." if report.drafts else "",
         _totals(expenses) if expenses else "",
         f"Expenses: {_counts(expenses, skipped)}" if expenses else "",
     )
     return "\n\n".join(filter(None, parts))
+
+
+def _rounded(report: ReconciliationReport) -> str:
+    count = report.count("vat_rounded")
+    what = "Equal, with VAT that 24SevenOffice rounds otherwise, by half an øre a line at most"
+    return f"{what}: {count}." if count else ""
 
 
 def _counts(report: ReconciliationReport, labels: Mapping[str, str]) -> str:

@@ -14,7 +14,8 @@ from sync.diagnostics.findings import Finding, Target, bad, blocks_system, good,
 from sync.engine.context import whole_number
 from sync.errors import MisconfiguredError, RejectedError, SyncError
 from sync.money import NOK
-from sync.records import Invoice, LedgerLine, Project, VoucherFiles
+from sync.records import Invoice, LedgerLine, Project, VoucherFiles, rates_of
+from sync.rules.output_vat import lies_between_lines_and_total
 from sync.rules.vat_allocation import SUPPLIER_ACCOUNTS, VAT_ACCOUNTS, gross_amounts
 
 MAX_PROJECTS, MAX_INVOICES, MAX_VOUCHERS = 5, 10, 3
@@ -82,8 +83,10 @@ def invoices(target: Target) -> Iterator[Finding]:
     yield read_finding(EntityType.INVOICE, look, "M1, M7")
     for invoice in seen:
         yield from _added_up(invoice)
+    if credit_note := next((each for each in seen if each.credit_note), None):
+        yield _signed(credit_note)
     if foreign := next((each for each in seen if each.currency != NOK), None):
-        yield _rated(foreign)
+        yield _rated(foreign, target.erp.currency_rates())
 
 
 def supplier_vouchers(target: Target) -> Iterator[Finding]:
@@ -103,7 +106,7 @@ def supplier_vouchers(target: Target) -> Iterator[Finding]:
             tests="S5, S6, S7, S21",
         )
         return
-    yield from (_whole(vouchers), _vat(vouchers, target.erp.vat_codes()), _suppliers(vouchers))
+    yield from (_whole(vouchers), _vat(vouchers, rates_of(target.erp.vat_codes())), _suppliers(vouchers))
     yield from _documents(target, vouchers)
 
 
@@ -120,7 +123,7 @@ def _listed(numbers: Iterable[int]) -> str:
 
 def _added_up(invoice: Invoice) -> Iterator[Finding]:
     lines = sum(line.amount for line in invoice.lines)
-    if invoice.lines and lines != invoice.total:
+    if invoice.lines and lies_between_lines_and_total(invoice.lines, invoice.total) is None:
         yield unknown(
             msg(
                 "The lines of invoice {number} add up to {lines} and its total is {total}.",
@@ -133,17 +136,29 @@ def _added_up(invoice: Invoice) -> Iterator[Finding]:
         )
 
 
-def _rated(invoice: Invoice) -> Finding:
-    name, rate = invoice.number or invoice.id, invoice.rate or "?"
+def _signed(credit_note: Invoice) -> Finding:
+    """See that a credit note is below zero in Moment, as it would be refused else."""
+    named = {"number": credit_note.number or credit_note.id, "total": credit_note.total}
+    if credit_note.total <= 0:
+        return good(msg("Credit note {number} is below zero in Moment: {total}.", **named), tests="M1")
+    return bad(
+        msg("Credit note {number} is above zero in Moment: {total}.", **named),
+        msg("Please pass this on to whoever runs the integration: such credit notes are refused."),
+        tests="M1",
+    )
+
+
+def _rated(invoice: Invoice, listed: Mapping[str, Decimal]) -> Finding:
+    named = {
+        "number": invoice.number or invoice.id,
+        "currency": invoice.currency,
+        "rate": invoice.rate or "?",
+        "known": listed.get(invoice.currency) or "?",
+    }
     return unknown(
-        msg(
-            "Invoice {number} is in {currency}, at {rate} kroner for one.",
-            number=name,
-            currency=invoice.currency,
-            rate=rate,
-        ),
+        msg("Invoice {number} is in {currency}, at {rate} kroner for one; 24SevenOffice has {known}.", **named),
         msg("See that this is the rate, and for one unit."),
-        tests="M8",
+        tests="M8, S40",
     )
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import partial
+from typing import Literal
 
 import structlog
 
@@ -14,15 +15,31 @@ from models.inbox.leases import CRASHED
 from sync.diagnostics.findings import Finding, Target, bad, good, not_needed, safely, unknown
 from sync.diagnostics.write_tests.artifacts import WriteTestContext, write_failed
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, SyncError
-from sync.money import format_kroner, format_rate
-from sync.records import Entry, FiscalYear, LedgerLine, Voucher
+from sync.flows.first_vouchers import VAT_WARNINGS
+from sync.money import format_kroner
+from sync.records import (
+    Chart,
+    FiscalYear,
+    Invoice,
+    InvoiceLine,
+    LedgerLine,
+    Revenue,
+    VatCode,
+    Voucher,
+    is_ambiguous,
+)
+from sync.rules.output_vat import differences
 from sync.rules.vat_allocation import VAT_ACCOUNTS
-from sync.rules.vouchers import REVENUE_ACCOUNTS, find_posted
+from sync.rules.vouchers import MAX_COMMENT_LENGTH, REVENUE_ACCOUNTS, find_posted, voucher_of
 
 log = structlog.get_logger()
 
 AN_HOUR = timedelta(hours=1)
-ORE_PER_KRONE = 100
+
+OTHER_WAY: Mapping[str, Literal["net", "gross"]] = {"net": "gross", "gross": "net"}
+
+LONG_COMMENT = " ".join(str(each) for each in range(100, 200))[:MAX_COMMENT_LENGTH]
+"""A text that shows how much of it is kept (S26)."""
 
 NUMBER_OFFSET = 1000
 """How far above the next number of the series the voucher is numbered, where numbers are Moment's: its next
@@ -30,10 +47,14 @@ invoices keep theirs, and a number that 24SevenOffice would not have given shows
 
 
 def voucher(context: WriteTestContext, *, customer_number: int, project_number: int | None) -> Iterator[Finding]:
-    """Post a voucher of 1 krone as those of invoices, look at it in the ledger, and take it back."""
+    """Post a voucher of 1 krone as those of invoices, look at it in the ledger, and take it back.
+
+    Where 24SevenOffice makes something else of its VAT, the other way of sending it is tried as well (S24).
+    """
     target = context.target
     years = [each for each in target.erp.fiscal_years() if each.starts <= target.today <= each.ends]
-    year = next((each for each in years if not each.locked), None)
+    all_years = target.erp.fiscal_years()
+    year = next((each for each in years if not each.locked and not is_ambiguous(each, all_years)), None)
     account = _account(target)
     if year is None or account is None:
         yield unknown(
@@ -45,18 +66,69 @@ def voucher(context: WriteTestContext, *, customer_number: int, project_number: 
     number = target.erp.next_voucher_number(target.today)
     if target.settings.voucher_number == "moment":
         number += NUMBER_OFFSET
-    department = target.settings.department
-    entry = partial(Entry, customer_number=customer_number, project_number=project_number, department=department)
-    entries = (
-        entry(target.settings.receivables_account, ORE_PER_KRONE),
-        entry(account[0], -ORE_PER_KRONE, tax_code=account[1]),
+    make = partial(_made, context, account, customer_number=customer_number, project_number=project_number)
+    way = target.settings.voucher_vat
+    tried = _VoucherTest(context, make(number, way), year)
+    yield from tried.run()
+    if tried.vat_is_wrong and target.settings.posting == "ledger":
+        other = OTHER_WAY[way]
+        again = _VoucherTest(context, make(number + 2, other), year, key="voucher again")
+        yield from again.run()
+        yield _right_way(other, is_right=not again.vat_is_wrong and again.vat_is_known)
+
+
+def _made(
+    context: WriteTestContext,
+    account: tuple[int, str],
+    number: int,
+    way: Literal["net", "gross"],
+    *,
+    customer_number: int,
+    project_number: int | None,
+) -> Voucher:
+    """Make the voucher of an invoice over 1 krone, with its VAT sent in a way."""
+    target, total = context.target, Decimal(1)
+    invoice = Invoice(
+        id="",
+        number=number,
+        day=target.today,
+        due=None,
+        total=total,
+        lines=(InvoiceLine(total, account[0], account[1], account_id=" "),),
+        customer_id="",
+        project_id="project" if project_number else "",
     )
-    tried = Voucher(number, number, target.today, target.today, entries, comment=context.name)
-    yield from _VoucherTest(context, tried, year).run()
+    return voucher_of(
+        invoice,
+        customer_number=customer_number,
+        project_number=lambda _: project_number or 0,
+        chart=Chart(target.erp.tax_codes(), target.erp.vat_codes()),
+        settings=target.settings.model_copy(update={"voucher_vat": way}),
+        comment=context.name,
+    )
+
+
+def _right_way(way: Literal["net", "gross"], *, is_right: bool) -> Finding:
+    if is_right:
+        return bad(
+            msg("The right way for the VAT of vouchers is “{way}”, and the other one is set.", way=way),
+            msg("Choose “{way}” for the VAT of vouchers.", way=way),
+            setting="voucher_vat",
+            tests="S24",
+        )
+    return bad(
+        msg("In neither way does 24SevenOffice keep the VAT of a voucher."),
+        msg("Look at the VAT codes in 24SevenOffice, and at the vouchers of this test, before invoices travel."),
+        setting="voucher_vat",
+        tests="S24",
+    )
 
 
 def _account(target: Target) -> tuple[int, str] | None:
-    """Return a revenue account with its VAT code: one of Moment's before others, one with VAT before others."""
+    """Return a revenue account with its VAT code: one with VAT before others, then one of Moment's.
+
+    Of those, one whose VAT code has a number that is not 24SevenOffice's id of it, so that a mix-up shows (S4).
+    """
     chart = target.erp.tax_codes()
     try:
         theirs: Mapping[int, str] = target.moment.account_codes()
@@ -67,16 +139,29 @@ def _account(target: Target) -> tuple[int, str] | None:
         for account in chart
         if account in theirs or account in REVENUE_ACCOUNTS
     }
-    rates = target.erp.vat_codes()
-    first = min(named, key=lambda each: (not rates.get(named[each]), each not in theirs, each), default=None)
+    codes = target.erp.vat_codes()
+    first = min(
+        named,
+        key=lambda each: (*_ranked(codes.get(named[each]), named[each], each in theirs), each),
+        default=None,
+    )
     return None if first is None else (first, named[first])
+
+
+def _ranked(code: VatCode | None, number: str, is_theirs: bool) -> tuple[bool, bool, bool]:  # noqa: FBT001 - one of three
+    return not (code and code.rate), not is_theirs, str(code.id if code else "") == number
 
 
 @dataclass
 class _VoucherTest:
+    """A voucher that is tried out; ``vat_is_wrong`` says that 24SevenOffice does not take or keep its VAT so."""
+
     context: WriteTestContext
     voucher: Voucher
     year: FiscalYear
+    key: str = "voucher"
+    vat_is_wrong: bool = False
+    vat_is_known: bool = False
 
     def __post_init__(self) -> None:
         self.erp, self.settings = self.context.target.erp, self.context.target.settings
@@ -86,7 +171,7 @@ class _VoucherTest:
 
     def run(self) -> Iterator[Finding]:
         made = msg("voucher {number} of {year} over 1 krone in 24SevenOffice", **self.named)
-        self.context.artifacts.creating("voucher", made)
+        self.context.artifacts.creating(self.key, made)
         error = self._post(self.voucher)
         if failed := list(safely("vouchers.posted", self._look())):
             yield from failed
@@ -122,7 +207,7 @@ class _VoucherTest:
         yield from ()
 
     def _left(self, what: str) -> None:
-        self.context.artifacts.created("voucher", what)
+        self.context.artifacts.created(self.key, what)
 
     def _stands(self) -> None:
         self._left(
@@ -132,8 +217,9 @@ class _VoucherTest:
     def _not_posted(self, error: SyncError) -> Finding:
         """Report a refusal; the voucher is not there where the answer was clear, or the ledger would show it."""
         answered = isinstance(error, OutcomeUnknownError) and not error.no_answer
+        self.vat_is_wrong = error.error_code in VAT_WARNINGS
         if (answered and self.settings.posting == "ledger") or not error.outcome_unknown:
-            self.context.artifacts.removed("voucher")
+            self.context.artifacts.removed(self.key)
         return write_failed(error, tests="S1, S10")
 
     def _unseen(self) -> Finding:
@@ -178,7 +264,7 @@ class _VoucherTest:
         other = self.number + 1
         back = replace(self.voucher, number=other, invoice_number=other, entries=entries)
         in_series = self.settings.voucher_number == "series"
-        error = self._post(back)
+        error = self._commented(back)
         if error and not self.erp.posted(other, day=back.day):
             self._left(
                 msg(
@@ -200,6 +286,30 @@ class _VoucherTest:
             msg("Its reversal is taken as a credit note, under the number that follows."),
             tests="S10, S19" if in_series else "S10",
         )
+        yield from safely("ledger.comment", self._measured(back))
+
+    def _commented(self, back: Voucher) -> SyncError | None:
+        """Post a voucher with as long a comment as is sent; where that is refused, once more with a short one."""
+        error = self._post(replace(back, comment=LONG_COMMENT))
+        refused = isinstance(error, RejectedError) or (isinstance(error, OutcomeUnknownError) and error.otherwise)
+        if not refused or self.erp.posted(back.number, day=back.day):
+            return error
+        return self._post(back)
+
+    def _measured(self, back: Voucher) -> Iterator[Finding]:
+        """Compare the comment of the reversal with what the ledger has; the short one says it was refused."""
+        held = max((line.text for line in self.erp.posted(back.number, day=back.day)), key=len, default="")
+        remedy = msg("Please pass this on to whoever runs the integration: vouchers' comments must be shorter.")
+        if held == LONG_COMMENT:
+            yield good(msg("A comment of {count} characters is kept whole.", count=len(held)), tests="S26")
+        elif held == back.comment:
+            problem = msg("A comment of {count} characters is refused.", count=len(LONG_COMMENT))
+            yield bad(problem, remedy, tests="S26")
+        else:
+            problem = msg(
+                "Of a comment of {count} characters, {held} are kept.", count=len(LONG_COMMENT), held=len(held)
+            )
+            yield bad(problem, remedy, tests="S26")
 
     def _compared(self) -> Iterator[Finding]:
         """Compare what is found by the invoice number with what was sent."""
@@ -251,7 +361,20 @@ class _VoucherTest:
             )
             return
         yield good(msg("The voucher is found whole in the ledger by year, type and number."), tests="S21")
-        yield from _taxed(self.voucher.entries[1], lines, rates=self.erp.vat_codes())
+        yield from self._taxed(lines)
+
+    def _taxed(self, lines: Sequence[LedgerLine]) -> Iterator[Finding]:
+        """See that the ledger has revenue and VAT as they were sent, to the øre."""
+        revenue = self.voucher.revenue[0]
+        if not revenue.tax_code:
+            yield not_needed(
+                msg("Account {account} has no VAT code, so that VAT is not tried out.", account=revenue.account)
+            )
+            return
+        yield _coded(revenue, lines)
+        off = differences(self.voucher, lines)
+        self.vat_is_wrong, self.vat_is_known = bool(off), True
+        yield _kept(self.voucher, off, lines)
 
 
 def _numbered(sent: int, got: int) -> Finding:
@@ -266,56 +389,37 @@ def _numbered(sent: int, got: int) -> Finding:
     )
 
 
-def _taxed(revenue: Entry, lines: Sequence[LedgerLine], *, rates: Mapping[str, Decimal]) -> Iterator[Finding]:
-    if not revenue.tax_code:
-        yield not_needed(
-            msg("Account {account} has no VAT code, so that VAT is not tried out.", account=revenue.account)
-        )
-        return
+def _coded(revenue: Revenue, lines: Sequence[LedgerLine]) -> Finding:
+    named = {"account": revenue.account, "code": revenue.tax_code}
     booked = [line for line in lines if line.account == revenue.account]
     if any(line.vat_code == revenue.tax_code for line in booked):
-        yield good(
-            msg("The line on {account} has VAT code {code}.", account=revenue.account, code=revenue.tax_code),
-            tests="S4",
-        )
-    else:
-        yield unknown(
-            msg(
-                "The line on {account} was sent with VAT code {code}, and does not show it.",
-                account=revenue.account,
-                code=revenue.tax_code,
-            ),
-            msg("Look at the VAT of the voucher in 24SevenOffice."),
-            tests="S4",
-        )
-    vat = -sum(line.amount for line in lines if line.account in VAT_ACCOUNTS)
-    yield _split(vat, code=revenue.tax_code, rate=rates.get(revenue.tax_code, Decimal()))
-
-
-def _split(vat: int, *, code: str, rate: Decimal) -> Finding:
-    """Compare the VAT that stands in the ledger, in øre, with what the rate of its code makes of 1 krone."""
-    expected = int((100 * rate / (100 + rate)).quantize(Decimal(1), ROUND_HALF_UP))
-    if not vat:
-        return unknown(
-            msg("The voucher has no line for its VAT."),
-            msg(
-                "If VAT code {code} has a rate, revenue would include VAT: look at the VAT report first.",
-                code=code,
-            ),
-            tests="S24, S27",
-        )
-    if vat != expected:
-        return unknown(
-            msg(
-                "24SevenOffice splits off {amount} of 1 krone, where VAT code {code} is at {rate} %.",
-                amount=format_kroner(vat),
-                code=code,
-                rate=format_rate(rate),
-            ),
-            msg("Look at the VAT codes in 24SevenOffice: invoices are compared with these rates."),
-            setting="check_vat",
-            tests="S24, S27",
-        )
-    return good(
-        msg("24SevenOffice splits the VAT off: {amount} of 1 krone.", amount=format_kroner(vat)), tests="S24, S27"
+        return good(msg("The line on {account} has VAT code {code}.", **named), tests="S4")
+    return unknown(
+        msg("The line on {account} was sent with VAT code {code}, and does not show it.", **named),
+        msg("Look at the VAT of the voucher in 24SevenOffice."),
+        tests="S4",
     )
+
+
+def _kept(voucher: Voucher, off: Sequence[tuple[int, int, int]], lines: Sequence[LedgerLine]) -> Finding:
+    """Say what has become of the VAT of 1 krone."""
+    vat = format_kroner(-sum(line.amount for line in lines if line.account in VAT_ACCOUNTS))
+    if not off and voucher.splits_vat:
+        return good(
+            msg("24SevenOffice splits the VAT off: {amount} of 1 krone.", amount=vat),
+            setting="voucher_vat",
+            tests="S24, S27",
+        )
+    if not off:
+        return good(
+            msg("The VAT stands in the ledger as it was sent: {amount} of 1 krone.", amount=vat),
+            setting="voucher_vat",
+            tests="S24, S27, S41",
+        )
+    wanted = format_kroner(-sum(each.amount for each in voucher.vat))
+    next_ = msg("The other way of sending VAT is tried next.")
+    if voucher.splits_vat:
+        what = msg("24SevenOffice splits {amount} off 1 krone, where VAT is {wanted}.", amount=vat, wanted=wanted)
+        return unknown(what, next_, setting="voucher_vat", tests="S24, S27")
+    what = msg("The ledger has {amount} of VAT of 1 krone, and {wanted} was sent.", amount=vat, wanted=wanted)
+    return unknown(what, next_, setting="voucher_vat", tests="S24, S41")

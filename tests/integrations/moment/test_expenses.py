@@ -67,12 +67,21 @@ def test_a_project_is_found_by_its_number_whether_moment_filters_or_not(
     ]
 
 
+@pytest.mark.parametrize("number", ["0006109", "06109", "6109", 6109])
+def test_a_project_is_found_by_its_number_with_zeros_before_it(
+    remote: Remote, gateway: MomentGateway, number: object
+) -> None:
+    found = pages([{"id": 5, "projectNumber": "16109"}, {"id": 7, "projectNumber": number}])
+    remote.answers["GET projects"] = [*pages([]), *found]
+    assert gateway.project_numbered(6109) == "7"
+
+
 def test_a_project_that_was_found_is_remembered_and_one_that_was_not_is_looked_for_again(
     remote: Remote, gateway: MomentGateway
 ) -> None:
-    remote.answers["GET projects"] = [*pages([]), *pages([{"id": 7, "projectNumber": 1}])]
+    remote.answers["GET projects"] = [*pages([]), *pages([]), *pages([{"id": 7, "projectNumber": 1}])]
     assert [gateway.project_numbered(1) for _ in range(4)] == [None, "7", "7", "7"]
-    assert remote.times("GET projects") == 2
+    assert remote.times("GET projects") == 3
 
 
 @pytest.mark.parametrize("called", ["Expenses", " expenses ", "EXPENSES"])

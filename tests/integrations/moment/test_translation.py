@@ -290,3 +290,21 @@ def test_a_record_of_any_values_is_read_or_refused(
     else:
         message = ""
     assert len(message) < 400
+
+
+@pytest.mark.parametrize("code", ["nok", "NOK", ""])
+def test_kroner_are_kroner_however_they_are_written(code: str) -> None:
+    assert invoice(currencyCode=code).currency == "NOK"
+
+
+@pytest.mark.parametrize(
+    ("told", "net"),
+    [(Decimal("1000.00"), "1000.00"), (1000, "1000"), (Decimal("999.999"), None), ("1000", None), (None, None)],
+)
+def test_what_a_line_comes_to_without_vat_is_read_where_it_is_told_to_the_ore(
+    told: object, net: str | None
+) -> None:
+    (line,) = invoice(
+        invoiceLines=[{"amountInclVat": 1250, "financialAccountId": 501, "amountExclVat": told}]
+    ).lines
+    assert line.net == (Decimal(net) if net else None)

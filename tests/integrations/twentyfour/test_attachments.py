@@ -43,6 +43,14 @@ def test_what_was_read_off_a_page_counts_where_the_document_as_a_whole_says_noth
     ]
 
 
+def test_the_files_of_a_document_come_in_the_order_of_their_pages(remote: Remote, session: Session) -> None:
+    page = "<StampMeta><KeyValuePair><Key>PageNo</Key><Value>{}</Value></KeyValuePair></StampMeta>"
+    file = "<ImageFile><Id>{}</Id><Type>Jpeg</Type><StampNo>1</StampNo>{}</ImageFile>"
+    files = "".join(file.format(n, page.format(number)) for n, number in ((7, 10), (8, 2), (9, 1), (6, 2)))
+    remote.answers["GetFileInfo"] = [answer("GetFileInfo", files)]
+    assert [each.id for each in attachments.of_stamps(session, [1])[1].approved] == ["9", "6", "8", "7"]
+
+
 def held_against(remote: Remote, session: Session, checksum: str, *, size: int = len(CONTENT)) -> bytes:
     """Fetch a document that comes in parts of three bytes, whatever was asked for."""
     parts = [CONTENT[:3], CONTENT[3:6], CONTENT[6:], b""]

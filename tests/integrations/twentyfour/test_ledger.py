@@ -110,6 +110,20 @@ def test_a_fiscal_year_may_begin_in_summer_or_be_longer_than_a_year(
     ]
 
 
+def test_of_two_fiscal_years_that_begin_in_one_calendar_year_each_has_its_own_vouchers(
+    remote: Remote, gateway: LedgerGateway
+) -> None:
+    """A short year before a deviating one: both are 2025, and their voucher numbers begin anew."""
+    ledger(remote, *(line(day) for day in ("2025-06-30", "2025-07-01", "2026-06-30")))
+    years(remote, ("2025-01-01", "2025-07-01"), ("2025-07-01", "2026-07-01"))
+    assert changed(gateway) == ["2025-104-40001", "20250701-104-40001"]
+    for name, span in (("2025", ("2025-01-01", "2025-06-30")), ("20250701", ("2025-07-01", "2026-06-30"))):
+        ledger(remote)
+        assert gateway.supplier_voucher(f"{name}-104-40001") == []
+        asked = remote.asked[-1].body
+        assert [value_of(each, asked)[:10] for each in ("DateStart", "DateEnd")] == list(span)
+
+
 def test_changes_are_asked_for_in_utc_on_the_lowest_to_the_highest_account(
     remote: Remote, gateway: LedgerGateway
 ) -> None:
@@ -146,3 +160,14 @@ def test_a_line_that_says_little_is_read_as_what_it_says(remote: Remote, gateway
     assert gateway.supplier_voucher("2026-104-40001") == [
         LedgerLine(account=4300, amount=-50, day=date(2026, 3, 1))
     ]
+
+
+def test_a_type_that_the_contract_does_not_list_is_read(remote: Remote, gateway: LedgerGateway) -> None:
+    years(remote)
+    ledger(
+        remote,
+        "<Date>2026-03-01T00:00:00</Date><AccountNo>7830</AccountNo><Amount>1</Amount>"
+        "<TransactionTypeId>104</TransactionTypeId><TransactionNo>40001</TransactionNo>"
+        "<SystemType>InvoiceLoss</SystemType>",
+    )
+    assert [each.system_type for each in gateway.supplier_voucher("2026-104-40001")] == ["InvoiceLoss"]

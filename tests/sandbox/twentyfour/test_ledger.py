@@ -14,7 +14,7 @@ def ledger(demo: SoapClient) -> SoapClient:
     demo.control("POST", "/books/1/projects", {"number": 1, "name": "Nybygg"}, expect=201)
     more = "<DepartmentId>7</DepartmentId><ProjectId>1</ProjectId><InvoiceReferenceNo>17</InvoiceReferenceNo>"
     debit = entry(1500, "125.00", more, at="2026-03-31T00:00:00")
-    credit = entry(3000, "-125.00", "<TaxNo>3</TaxNo>", at="2026-03-31T00:00:00")
+    credit = entry(3100, "-125.00", "<TaxNo>5</TaxNo>", at="2026-03-31T00:00:00")
     travel = [
         entry(account, amount, at="2026-04-01T00:00:00", customer=0)
         for account, amount in ((1920, "80.00"), (7140, "-80.00"))
@@ -77,7 +77,7 @@ def test_days_in_a_search_are_their_midnights(ledger: SoapClient) -> None:
 
 
 def test_a_journal_is_not_in_the_ledger_until_it_is_posted(ledger: SoapClient) -> None:
-    assert accounts(search(ledger)) == ["1500", "3000", "1920", "7140"]
+    assert accounts(search(ledger)) == ["1500", "3100", "1920", "7140"]
     since = ledger.clock.now.strftime("%Y-%m-%dT%H:%M:%S")
     ledger.control("POST", "/books/1/vouchers/3/post")
     assert len(search(ledger)) == 6
@@ -88,12 +88,12 @@ def test_a_journal_is_not_in_the_ledger_until_it_is_posted(ledger: SoapClient) -
     ("parameters", "found"),
     [
         ({"before": "<ProjectId>1</ProjectId>"}, ["1500"]),
-        ({"before": "<CustomerId>10001</CustomerId>"}, ["1500", "3000"]),
+        ({"before": "<CustomerId>10001</CustomerId>"}, ["1500", "3100"]),
         ({"before": "<DepartmentId>7</DepartmentId>"}, ["1500"]),
-        ({"before": "<AccountNoStart>1920</AccountNoStart><AccountNoEnd>3000</AccountNoEnd>"}, ["3000", "1920"]),
+        ({"before": "<AccountNoStart>1920</AccountNoStart><AccountNoEnd>3100</AccountNoEnd>"}, ["3100", "1920"]),
         (
             {"before": "<TransactionNoStart>1</TransactionNoStart><TransactionNoEnd>1</TransactionNoEnd>"},
-            ["1500", "3000"],
+            ["1500", "3100"],
         ),
         ({"before": "<TransactionTypeId>107</TransactionTypeId>"}, ["1920", "7140"]),
         (
@@ -103,7 +103,7 @@ def test_a_journal_is_not_in_the_ledger_until_it_is_posted(ledger: SoapClient) -
         ({"required": '<SystemType xsi:nil="true"/><HasInvoiceId>true</HasInvoiceId>'}, ["1500"]),
         ({"after": "<InvoiceNo>17</InvoiceNo>"}, ["1500"]),
         ({"after": "<InvoiceNo>18</InvoiceNo>"}, []),
-        ({"after": "<VatCode>3</VatCode>"}, ["3000"]),
+        ({"after": "<VatCode>5</VatCode>"}, ["3100"]),
     ],
 )
 def test_lines_are_found_by_every_parameter(
@@ -114,7 +114,7 @@ def test_lines_are_found_by_every_parameter(
 
 def test_the_end_of_a_search_by_day_needs_a_time_of_day_to_hold_its_own_day(ledger: SoapClient) -> None:
     assert accounts(search(ledger, end="2026-03-31T00:00:00")) == []
-    assert accounts(search(ledger, end="2026-03-31T23:59:59")) == ["1500", "3000"]
+    assert accounts(search(ledger, end="2026-03-31T23:59:59")) == ["1500", "3100"]
     assert accounts(search(ledger, start="2026-04-01T00:00:00")) == ["1920", "7140"]
 
 

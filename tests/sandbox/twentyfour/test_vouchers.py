@@ -37,7 +37,7 @@ def test_a_voucher_is_kept_as_it_was_sent(seeded: SoapClient) -> None:
         f"<ProjectId>1</ProjectId>{REFERENCE}<InvoiceOcr>0000173</InvoiceOcr><Comment>Faktura 17</Comment>",
         due="2026-03-31T00:00:00",
     )
-    credit = entry(3000, "-125.00", "<ProjectId>1</ProjectId><TaxNo>3</TaxNo>")
+    credit = entry(3100, "-125.00", "<ProjectId>1</ProjectId><TaxNo>5</TaxNo>")
     assert seeded.save_vouchers(voucher(17, debit, credit))["Type"] == "Ok"
     [kept] = seeded.records("vouchers")
     assert (kept["number"], kept["year"], kept["type"], kept["posted"]) == (17, 2026, "Utgående faktura", True)
@@ -63,7 +63,7 @@ def test_a_voucher_is_kept_as_it_was_sent(seeded: SoapClient) -> None:
             "comment": "Faktura 17",
         },
         common
-        | {"account": 3000, "amount": "-125.00", "due": None, "invoice": "", "ocr": "", "tax": "3", "comment": ""},
+        | {"account": 3100, "amount": "-125.00", "due": None, "invoice": "", "ocr": "", "tax": "5", "comment": ""},
     ]
 
 
@@ -259,3 +259,45 @@ def test_the_lists_of_the_account_service_agree_with_each_other(demo: SoapClient
     assert [codes[code]["TaxRate"] for code in ("3", "31", "5")] == ["25", "15", "0"]
     assert codes["3"]["AccountNo"] == "2701"
     assert types["Utgående faktura"]["EntrySeriesId"] == str(demo.records("series")[0]["id"])
+
+
+TAX_3 = "<TaxNo>3</TaxNo>"
+NET = entry(1500, "125.00"), entry(3000, "-100.00", TAX_3), entry(2701, "-25.00", TAX_3)
+IN_A_JOURNAL = "<SaveOption>1</SaveOption>"
+
+
+def held(soap: SoapClient) -> list[tuple[int, str, str]]:
+    [kept] = soap.records("vouchers")
+    return [(line["account"], line["amount"], line["tax"]) for line in kept["lines"]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "warning"),
+    [
+        ([entry(1500, "125.00"), entry(3000, "-125.00", TAX_3)], "vatisnotinbalance"),
+        ([*NET[:1], entry(3000, "-101.00", TAX_3), entry(2701, "-24.00", TAX_3)], "vatisnotinbalance"),
+        ([entry(1500, "25.00"), entry(2701, "-25.00", TAX_3)], "vatismissingfoundation"),
+        ([entry(1500, "125.00"), entry(3000, "-100.00"), entry(2701, "-25.00")], "vatismissingfoundation"),
+    ],
+)
+def test_vat_without_its_lines_or_its_base_is_warned_of_unless_that_is_ignored(
+    seeded: SoapClient, lines: list[str], warning: str
+) -> None:
+    kind, description = seeded.refusal(voucher(1, *lines))
+    assert (kind, f"({warning})" in description) == ("Exception", True)
+    ignoring = f"<SaveOption>0</SaveOption><IgnoreWarnings><string>{warning}</string></IgnoreWarnings>"
+    assert seeded.save_vouchers(voucher(1, *lines), options=ignoring)["Type"] == "Ok"
+
+
+def test_vat_on_lines_of_its_own_is_taken_and_kept(seeded: SoapClient) -> None:
+    assert seeded.save_vouchers(voucher(1, *NET))["Type"] == "Ok"
+    assert held(seeded) == [(1500, "125.00", ""), (3000, "-100.00", "3"), (2701, "-25.00", "3")]
+
+
+def test_vat_is_split_off_a_journal_and_off_the_ledger_of_a_client_that_does_so(seeded: SoapClient) -> None:
+    gross = entry(1500, "125.00"), entry(3000, "-125.00", TAX_3)
+    seeded.save_vouchers(voucher(1, *gross), options=IN_A_JOURNAL)
+    assert held(seeded) == [(1500, "125.00", ""), (3000, "-100.00", "3"), (2701, "-25.00", "3")]
+    seeded.control("PUT", "/books/1/vat", {"splits_vat": True})
+    assert seeded.save_vouchers(voucher(2, *gross))["Type"] == "Ok"
+    assert len(seeded.records("vouchers")[1]["lines"]) == 3

@@ -49,7 +49,7 @@ def test_a_day_of_work_by_zeep(services: Services, soap: SoapClient) -> None:
     )
     common = {"CustomerId": company["Id"], "ProjectId": number, "Date": MARCH}
     debit = common | {"AccountNo": 1500, "Amount": Decimal("125.00"), "InvoiceReferenceNo": "1"}
-    credit = common | {"AccountNo": 3000, "Amount": Decimal("-125.00"), "TaxNo": "3"}
+    credit = common | {"AccountNo": 3100, "Amount": Decimal("-125.00"), "TaxNo": "5"}
     voucher = {"TransactionNo": 1, "Sort": 11, "Entries": {"Entry": [debit, credit]}}
     bundle = {"YearId": 2026, "Vouchers": {"Voucher": [voucher]}}
     saved = services.Account.SaveBundleList({"Bundles": {"Bundle": [bundle]}, "SaveOption": 0})

@@ -46,11 +46,61 @@ class Unseen(ErpThatKeepsWhatIsNotSent):
 
 
 class OtherRate(ErpThatKeepsWhatIsNotSent):
-    vat = {"3": 13}  # noqa: RUF012 - as the class above has it
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
+        """Have seven øre of the VAT stand as revenue."""
+        moved = {2701: 7, 3000: -7}
+        return [
+            replace(line, amount=line.amount + moved.get(line.account, 0))
+            for line in super().supplier_voucher(voucher)
+        ]
 
 
 class WithoutVat(ErpThatKeepsWhatIsNotSent):
-    vat = {}  # noqa: RUF012 - as the class above has it
+    """Books that leave VAT in the revenue unless it is sent by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leaves_vat = True
+
+
+class WantsVat(ErpThatKeepsWhatIsNotSent):
+    """Books that refuse VAT codes without their VAT."""
+
+    def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
+        if any(voucher.splits_vat for voucher in vouchers):
+            refusal = RejectedError("VAT is missed.", error_code="vat_not_balanced")
+            raise OutcomeUnknownError("VAT is missed.", error_code="vat_not_balanced", otherwise=refusal)
+        super().post(vouchers, year=year)
+
+
+class SplitsAgain(ErpThatKeepsWhatIsNotSent):
+    """Books that split VAT off what they are sent, whatever it is."""
+
+    def supplier_voucher(self, voucher: str) -> Sequence[LedgerLine]:
+        lines = super().supplier_voucher(voucher)
+        (year, _, number) = voucher.split("-")
+        if self.vouchers[int(year), int(number)].splits_vat:
+            return lines
+        return [line for each in lines for line in _halved(each)]
+
+
+def _halved(line: LedgerLine) -> Sequence[LedgerLine]:
+    if line.account != 3000:
+        return [line]
+    vat = line.amount // 5
+    return [replace(line, amount=line.amount - vat), replace(line, account=2701, amount=vat)]
+
+
+class ShortComments(ErpThatKeepsWhatIsNotSent):
+    def posted(self, invoice_number: int, *, day: Any) -> Sequence[LedgerLine]:
+        return [replace(line, text=line.text[:50]) for line in super().posted(invoice_number, day=day)]
+
+
+class RefusesLongComments(ErpThatKeepsWhatIsNotSent):
+    def post(self, vouchers: Sequence[Voucher], *, year: int) -> None:
+        if any(len(voucher.comment) > 50 for voucher in vouchers):
+            raise OutcomeUnknownError("Truncated.", otherwise=RejectedError("It is refused."))
+        super().post(vouchers, year=year)
 
 
 class OtherVatCode(ErpThatKeepsWhatIsNotSent):

@@ -10,7 +10,7 @@ from models.admin import job_actions, unlinking
 from models.admin.job_filter import JobFilter
 from models.enums import EntityType, JobState, Outcome
 from sync.errors import OutcomeUnknownError, RejectedError, SyncError, UnavailableError
-from sync.records import Company, LedgerLine, SetupPart, VoucherFiles
+from sync.records import Company, LedgerLine, SetupPart, VatCode, VoucherFiles
 from tests import factories
 from tests.fakes import FakeErp
 from tests.sync.conftest import World
@@ -519,8 +519,8 @@ class RemembersRates(FakeErp):
         super().__init__()
         self.remembered = dict(self.rates)
 
-    def vat_codes(self) -> Mapping[str, Decimal]:
-        return self.remembered
+    def vat_codes(self) -> Mapping[str, VatCode]:
+        return {number: VatCode(rate) for number, rate in self.remembered.items()}
 
     def forget(self, *parts: SetupPart) -> None:
         super().forget(*parts)

@@ -23,6 +23,7 @@ DAY = date(2026, 3, 2)
 def world(world: World) -> World:
     world.moment.put(factories.customer("7"))
     world.moment.put(factories.project("8"))
+    world.prove_vat()
     return world
 
 
@@ -46,8 +47,10 @@ def test_a_finalized_invoice_becomes_a_voucher_after_its_customer_and_project(wo
     voucher = world.erp.vouchers[2026, 1]
     assert voucher.entries == (
         Entry(1500, 123000, 10001, project_number=1),
-        Entry(3000, -100000, 10001, "3", 1),
-        Entry(3020, -23000, 10001, "31", 1),
+        Entry(3000, -80000, 10001, "3", 1),
+        Entry(3020, -20000, 10001, "31", 1),
+        Entry(2701, -20000, 10001, "3"),
+        Entry(2702, -3000, 10001, "31"),
     )
     assert (voucher.invoice_number, voucher.day, voucher.due) == (1, date(2026, 3, 2), date(2026, 3, 16))
     assert voucher.comment == "Moment: Invoice 1 https://moment.example/invoices/9"
@@ -80,7 +83,7 @@ def test_an_invoice_posted_already_is_left_alone_however_often_the_event_comes(w
 def test_a_credit_note_turns_the_amounts_around(world: World) -> None:
     put(world, amounts=("-1250.00",), credit_note=True)
     sync(world)
-    assert [entry.amount for entry in world.erp.vouchers[2026, 1].entries] == [-125000, 125000]
+    assert [entry.amount for entry in world.erp.vouchers[2026, 1].entries] == [-125000, 100000, 25000]
 
 
 def test_the_factoring_id_stands_in_for_the_customers_own_number(world: World) -> None:
@@ -450,7 +453,7 @@ def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_trav
     world.erp.companies[555], world.erp.projects[1] = Company(555, "Nordlys"), ProjectDraft(1, "Kulturhuset")
     put(world)
     sync(world)
-    (receivable, _) = world.erp.vouchers[2026, 1].entries
+    receivable, *_ = world.erp.vouchers[2026, 1].entries
     assert (receivable.customer_number, receivable.project_number) == (555, 1)
 
 
@@ -459,8 +462,12 @@ def test_the_numbers_of_moment_are_used_where_customers_and_projects_do_not_trav
     [
         ({"total": Decimal("1250.01")}, "unbalanced"),
         ({"lines": (factories.line(account=3999),)}, "unknown_account"),
-        ({"amounts": ()}, "nothing_to_post"),
-        ({"amounts": ("0.00",)}, "nothing_to_post"),
+        ({"credit_note": True}, "sign"),
+        ({"amounts": ("-1250.00",)}, "sign"),
+        ({"kid": "1" * 26}, "kid"),
+        ({"kid": "1 " * 16 + "1"}, "kid"),
+        ({"due": DAY - timedelta(days=1)}, "due_date"),
+        ({"number": 2**31}, "invoice_number"),
         ({"day": date(2024, 6, 1)}, "fiscal_year"),
         ({"day": date(2031, 6, 1)}, "fiscal_year"),
         ({"currency": "EUR"}, "currency_rate"),
@@ -478,6 +485,15 @@ def test_what_would_be_refused_is_refused_before_it_is_sent(
     assert world.erp.calls["post"] == 0
 
 
+@pytest.mark.parametrize("amounts", [(), ("0.00",), ("1250.00", "-1250.00")])
+def test_an_invoice_that_comes_to_nothing_on_its_account_is_done(world: World, amounts: tuple[str, ...]) -> None:
+    put(world, amounts=amounts)
+    sync(world)
+    job = world.job(EntityType.INVOICE, "9")
+    assert (job.state, job.outcome, job.error_code) == (JobState.DONE, Outcome.SKIPPED, "nothing_to_post")
+    assert (world.erp.calls["post"], world.mails()) == (0, [])
+
+
 def test_a_year_opened_meanwhile_lets_the_invoice_through(world: World) -> None:
     put(world, day=date(2027, 1, 5))
     sync(world)
@@ -485,6 +501,26 @@ def test_a_year_opened_meanwhile_lets_the_invoice_through(world: World) -> None:
     world.erp.years.append(FiscalYear(date(2027, 1, 1), date(2027, 12, 31), locked=False))
     sync(world)
     assert list(world.erp.vouchers) == [(2027, 1)]
+
+
+def test_into_a_fiscal_year_whose_number_another_one_has_nothing_is_posted(world: World) -> None:
+    world.erp.years = [
+        FiscalYear(date(2025, 1, 1), date(2025, 6, 30), locked=False),
+        FiscalYear(date(2025, 7, 1), date(2026, 6, 30), locked=False),
+        FiscalYear(date(2026, 7, 1), date(2027, 6, 30), locked=False),
+    ]
+    for number, day in ((1, date(2025, 6, 20)), (2, date(2025, 7, 20)), (3, date(2026, 7, 20))):
+        put(world, str(number), number=number, day=day)
+    sync(world, "1", "2", "3")
+    assert [world.job(EntityType.INVOICE, each).error_code for each in "123"] == ["fiscal_year", "fiscal_year", ""]
+    assert list(world.erp.vouchers) == [(2026, 3)]
+
+
+@pytest.mark.parametrize(("rate", "error_code"), [("11.43", ""), ("1143", "currency_rate")])
+def test_a_rate_is_held_against_that_of_24sevenoffice(world: World, rate: str, error_code: str) -> None:
+    put(world, currency="EUR", rate=Decimal(rate))
+    sync(world)
+    assert world.job(EntityType.INVOICE, "9").error_code == error_code
 
 
 def test_an_invoice_in_euro_is_posted_in_kroner_and_still_balances(world: World) -> None:

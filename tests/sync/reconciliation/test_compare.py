@@ -2,16 +2,17 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
 from models.enums import EntityType
 from sync.reconciliation.compare import reconcile
 from sync.reconciliation.report import Discrepancy, DiscrepancyType, ReconciliationReport
-from sync.records import Company, Invoice, LedgerLine, VoucherFile, VoucherFiles
+from sync.records import Chart, Company, Invoice, InvoiceLine, LedgerLine, VoucherFile, VoucherFiles
 from sync.rules.vouchers import voucher_of
 from tests import factories
-from tests.fakes import CHART
+from tests.fakes import CHART, VAT_CODES
 from tests.sync.conftest import World
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
@@ -34,14 +35,14 @@ def known(world: World, count: int) -> list[Invoice]:
     return invoices
 
 
-def post(world: World, *invoices: Invoice) -> None:
+def post(world: World, *invoices: Invoice, way: str = "net") -> None:
     for each in invoices:
         voucher = voucher_of(
             each,
             customer_number=10001,
             project_number=lambda _: 1,
-            tax_codes=CHART,
-            settings=factories.settings(),
+            chart=Chart(CHART, VAT_CODES),
+            settings=factories.settings(voucher_vat=way),
             comment="",
         )
         world.erp.vouchers[each.day.year, voucher.number] = voucher
@@ -76,6 +77,31 @@ def test_invoices_are_not_compared_where_they_do_not_travel(world: World) -> Non
     world.change_settings(entity_types=(EntityType.CUSTOMER,))
     report = reconcile(world.open_context(world.connection, lambda: None), FIRST, LAST)
     assert (report.agree, report.counts, report.totals) == (True, {}, [])
+
+
+def test_an_invoice_over_nothing_is_equal_whether_the_ledger_keeps_its_line_or_not(world: World) -> None:
+    (invoice,) = known(world, 1)
+    lines = (factories.line("1000.00"), factories.line("-1000.00", account=3100))
+    zero = replace(invoice, lines=lines, total=Decimal(0))
+    world.moment.invoices = {zero.id: zero}
+    post(world, zero)
+    assert compared(world).counts == {"equal": 1}
+    voucher = world.erp.vouchers[2026, 1]
+    world.erp.vouchers[2026, 1] = replace(voucher, entries=voucher.entries[1:])
+    assert compared(world).counts == {"equal": 1}
+
+
+def test_vat_that_24sevenoffice_rounds_otherwise_is_said_and_is_no_difference(world: World) -> None:
+    (invoice,) = known(world, 1)
+    lines = tuple(InvoiceLine(Decimal("0.03"), 3000, vat=Decimal(25), net=Decimal("0.02")) for _ in range(4))
+    told = replace(invoice, lines=lines, total=Decimal("0.12"))
+    world.moment.invoices = {told.id: told}
+    world.change_settings(voucher_vat="gross")
+    post(world, told, way="gross")
+    assert compared(world).counts == {"equal": 1, "vat_rounded": 1}
+    world.change_settings(voucher_vat="net")
+    (found,) = compared(world).discrepancies
+    assert [each.field.value for each in found.differences] == ["vat amount"]
 
 
 def test_an_invoice_that_cannot_become_a_voucher_says_why(world: World) -> None:

@@ -1,19 +1,18 @@
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, reject
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import RejectedError
 from sync.money import format_kroner
-from sync.records import InvoiceLine, LedgerLine, Voucher
-from sync.rules.vouchers import find_posted, voucher_of
+from sync.records import Chart, InvoiceLine, LedgerLine, Voucher
+from sync.rules.vouchers import check_rate, find_posted, voucher_of
 from tests import factories
-from tests.fakes import CHART, lines_of
+from tests.fakes import CHART, VAT_CODES, lines_of
 
 AMOUNT = st.decimals(min_value=-10_000_000, max_value=10_000_000, places=2)
 LINE = st.builds(InvoiceLine, AMOUNT, st.sampled_from([3000, 3020, 3100]), st.sampled_from(["", "3"]), st.just(""))
@@ -21,27 +20,26 @@ LINES = st.lists(LINE, min_size=1, max_size=30)
 RATE = st.decimals(min_value="0.0001", max_value=1000, places=4)
 
 
-def voucher(lines: tuple[InvoiceLine, ...] = (), **values: Any) -> Voucher:
+def voucher(lines: tuple[InvoiceLine, ...] = (), *, way: str = "net", **values: Any) -> Voucher:
     return voucher_of(
         factories.invoice(lines=lines or (factories.line(),), **values),
         customer_number=10001,
         project_number=int,
-        tax_codes=CHART,
-        settings=factories.settings(vat_codes={3020: "33"}),
+        chart=Chart(CHART, VAT_CODES),
+        settings=factories.settings(vat_codes={3020: "31"}, voucher_vat=way),
         comment="Moment",
     )
 
 
 def made_of(lines: list[InvoiceLine], **values: Any) -> Voucher:
-    """Make the voucher of lines of which some money remains."""
-    with suppress(RejectedError):
-        return voucher(tuple(lines), **values)
-    return reject()
+    """Make the voucher of lines, a credit note where they are below zero."""
+    credits_ = sum(line.amount for line in lines) < 0
+    return voucher(tuple(lines), credit_note=credits_, **values)
 
 
 @given(LINES)
 def test_a_voucher_in_kroner_is_the_invoice_to_the_ore(lines: list[InvoiceLine]) -> None:
-    made = made_of(lines)
+    made = made_of(lines, way="gross")
     assert sum(entry.amount for entry in made.entries) == 0
     assert made.entries[0].amount == sum(line.amount for line in lines) * 100
     for account in CHART:
@@ -63,12 +61,12 @@ def test_the_vat_code_is_the_settings_then_the_lines_then_the_charts() -> None:
         factories.line(account=3000, tax_code="5"),
         factories.line(account=3020, tax_code="31"),
     )
-    assert [entry.tax_code for entry in voucher(lines).entries[1:]] == ["3", "5", "33"]
+    assert [entry.tax_code for entry in voucher(lines, way="gross").entries[1:]] == ["3", "5", "31"]
 
 
 def test_a_line_on_a_project_of_its_own_is_posted_on_that_project() -> None:
     lines = (factories.line(), factories.line(project_id="12"))
-    assert [entry.project_number for entry in voucher(lines).entries] == [8, 8, 12]
+    assert [entry.project_number for entry in voucher(lines).entries] == [8, 8, 12, None]
 
 
 @pytest.mark.parametrize("revenue_net", [False, True])
@@ -98,3 +96,25 @@ def test_a_payment_with_the_same_invoice_number_does_not_hide_the_voucher() -> N
 
 def test_kroner_are_written_as_in_norway() -> None:
     assert [format_kroner(amount) for amount in (123456789, -5, 0)] == ["1 234 567,89", "-0,05", "0,00"]
+
+
+@pytest.mark.parametrize(
+    ("currency", "rate", "is_refused"),
+    [
+        ("SEK", "1.03", False),
+        ("SEK", "0.5", False),
+        ("SEK", "103.5", True),
+        ("SEK", "0.01", True),
+        ("JPY", "7.1", True),
+        ("CHF", "103.5", False),
+    ],
+)
+def test_a_rate_for_a_hundred_units_is_refused(currency: str, rate: str, is_refused: bool) -> None:  # noqa: FBT001 - a case
+    invoice = factories.invoice(currency=currency, rate=Decimal(rate))
+    listed = {"SEK": Decimal("1.035"), "JPY": Decimal("0.071")}
+    if not is_refused:
+        check_rate(invoice, listed=listed)
+        return
+    with pytest.raises(RejectedError) as refused:
+        check_rate(invoice, listed=listed)
+    assert refused.value.error_code == "currency_rate"

@@ -73,7 +73,7 @@ def test_a_dry_run_shows_the_vouchers_that_would_be_posted_and_only_reads(
     container: Container, fresh_systems: dict[str, str]
 ) -> None:
     before, moment = everything(container), requests.get(f"{fresh_systems['moment']}/books", timeout=10).json()
-    headings, owed, earned, _, _, customer, project, _, _, total = backfill("--dry-run")
+    headings, owed, earned, vat, _, _, customer, project, _, _, total = backfill("--dry-run")
     today = f"{clock().astimezone(OSLO):%Y-%m-%d}"
     assert headings.split() == [
         "date",
@@ -87,7 +87,8 @@ def test_a_dry_run_shows_the_vouchers_that_would_be_posted_and_only_reads(
         "credit",
     ]
     assert owed.split() == [today, "1", *["Nordlys", "Arkitekter", "AS", "(new)"], "1500", "1", "15", "625,00"]
-    assert earned.split() == ["3000", "1", "3", "15", "625,00"]
+    assert earned.split() == ["3000", "1", "3", "12", "500,00"]
+    assert vat.split() == ["2701", "3", "3", "125,00"]
     assert customer.split("  ") == ["Customer Nordlys Arkitekter AS", "would be saved"]
     assert project.split() == ["Project", "1", "would", "be", "saved"]
     assert total == "Vouchers that would be posted: 1, 15 625,00 kroner in all. Nothing was written."

@@ -35,7 +35,7 @@ WRITTEN = ("østby", "ostby", "stby", "kåre", "kare.")
 
 OTHERS = {
     "accepted_discrepancies": "key fingerprint",
-    "sync_jobs": "entity_type record_id state dependency_type dependency_id outcome error_code sent_as",
+    "sync_jobs": "entity_type record_id state dependency_type dependency_id outcome error_code sent_as sent_vat",
     "connections": "token_hash secrets",
     "cursors": "entity_type",
     "restored_lanes": "entity_type",
@@ -46,6 +46,7 @@ OTHERS = {
     "links": "entity_type moment_id remote_id fingerprint replaced_number",
     "former_links": "entity_type moment_id remote_id",
     "nightly_polls": "entity_type",
+    "vat_checks": "way vat_code status record_id",
     "webhook_activity": "entity_type",
     "match_questions": "answer",
     "devices": "token_hash",

@@ -1,6 +1,7 @@
 """``doctor --write`` against the sandbox: what it makes there, what it asks first, and what it says is left."""
 
 import ast
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def test_it_tries_out_what_only_writing_shows_and_says_what_is_left(practice: Pr
         "S9, S12, S18",
         "S14",
         "S21",
-        "S24, S27",
+        "S24, S27, S41",
+        "S26",
         "M4, M15",
         "M4, M11",
         "M5",
@@ -67,9 +69,23 @@ def test_what_it_makes_says_what_it_is_and_comes_to_nothing(practice: Practice) 
     assert {test["name"], project["name"]} == {str(NAME)}
     assert (project["number"], project["OrderReferenceNumber"]) == (999_999, "1001-M")
     lines = [line for voucher in ours(practice) for line in voucher["lines"]]
-    assert sorted(line["amount"] for line in lines) == ["-1.00", "-1.00", "1.00", "1.00"]
-    assert {line["comment"] for line in lines if line["account"] == 1500} == {str(NAME)}
+    assert sorted(line["amount"] for line in lines) == ["-0.20", "-0.80", "-1.00", "0.20", "0.80", "1.00"]
+    assert str(NAME) in {line["comment"] for line in lines if line["account"] == 1500}
     assert practice.control("moment", "GET", "books/1001/projectExpenses") == []
+
+
+@pytest.mark.parametrize("splits", [False, True])
+def test_the_right_way_for_the_vat_of_vouchers_is_named_where_the_other_one_is_set(
+    practice: Practice,
+    splits: bool,  # noqa: FBT001 - a case
+) -> None:
+    practice.control("twentyfour", "PUT", "books/1/vat", {"splits_vat": splits})
+    practice.set(voucher_vat="net" if splits else "gross")
+    told = rehearsed("--yes").output
+    right = "gross" if splits else "net"
+    assert f"The right way for the VAT of vouchers is “{right}”, and the other one is set." in told
+    lines = [line for voucher in ours(practice) for line in voucher["lines"]]
+    assert sum(Decimal(line["amount"]) for line in lines if line["account"] in (2701, 3000)) == 0
 
 
 def test_played_again_it_makes_no_second_customer_or_project(practice: Practice) -> None:
@@ -117,7 +133,7 @@ def test_what_was_saved_without_an_answer_is_found_and_taken_back(practice: Prac
 
 
 def test_a_reversal_that_is_refused_is_left_to_a_person_to_make(practice: Practice) -> None:
-    mishap = {"operation": "SaveBundleList", "kind": "refuse", "skip": 1, "times": 1}
+    mishap = {"operation": "SaveBundleList", "kind": "refuse", "skip": 1, "times": 2}
     practice.control("twentyfour", "POST", "faults", mishap)
     result = rehearsed("--yes")
     assert result.exit_code == 1

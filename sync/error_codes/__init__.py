@@ -1,0 +1,28 @@
+"""Every reason why a record did not come across or was left alone, explained to a bookkeeper.
+
+A reason is the short name that errors and skipped outcomes carry. Changes are listed and tried again by it, and
+the pages, mails and docs lead to what is said of it here. A test holds these to be the reasons that the code uses.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from i18n.messages import Message, msg
+from sync.error_codes.connections import SETTINGS_ERRORS, TEMPORARY
+from sync.error_codes.error_code import ErrorCode
+from sync.error_codes.records import RECORD_ERRORS
+from sync.error_codes.skipped import SKIPPED
+
+__all__ = ["ERROR_CODES", "GROUPS", "ErrorCode"]
+
+GROUPS: Mapping[Message, Mapping[str, ErrorCode]] = MappingProxyType(
+    {
+        msg("Somebody corrects the record"): RECORD_ERRORS,
+        msg("Somebody corrects the settings"): SETTINGS_ERRORS,
+        msg("It passes by itself"): TEMPORARY,
+        msg("Nothing is wrong: it was left alone"): SKIPPED,
+    }
+)
+"""The reasons by what follows from them."""
+
+ERROR_CODES: Mapping[str, ErrorCode] = MappingProxyType(RECORD_ERRORS | SETTINGS_ERRORS | TEMPORARY | SKIPPED)

@@ -1,0 +1,219 @@
+"""The first voucher of each VAT code is read back from the ledger before another one is posted.
+
+What 24SevenOffice makes of a voucher's VAT is not known before (S24). So no more than one voucher with a VAT code
+can be wrong: until it was read back as right to the øre, or a person has seen to it, none follows it.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from i18n.messages import Message, joined, msg
+from models.admin import job_actions
+from models.enums import EntityType, JobState, Record
+from models.inbox import vat_checks
+from models.inbox.vat_checks import VatStatus
+from sync.engine.context import SyncContext
+from sync.errors import DependencyPendingError, MisconfiguredError, RejectedError, SyncError, UnavailableError
+from sync.money import format_kroner
+from sync.records import Invoice, LedgerLine, Voucher
+from sync.rules.output_vat import differences, other_codes
+from sync.rules.vouchers import find_posted, may_be_posted
+
+VAT_WARNINGS = frozenset({"vat_not_balanced", "vat_without_base"})
+"""Refusals that say how 24SevenOffice wants the VAT of a voucher (S24)."""
+
+VAT_DIFFERS = "vat_differs"
+NOT_SEEN = "vat_not_seen"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstVouchers:
+    """The VAT codes of a connection whose first voucher is still to be read back.
+
+    ``voucher_of`` makes the voucher of an invoice. What is right stays so, and is read once in a batch.
+    """
+
+    context: SyncContext
+    voucher_of: Callable[[Invoice], Voucher]
+    _right: set[tuple[str, str]] = field(default_factory=set, init=False)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether vouchers are read back: a draft is not in the ledger, and a person looks at it."""
+        return self.context.settings.posting == "ledger"
+
+    def unproven(self, voucher: Voucher) -> Collection[str]:
+        """Return the VAT codes of a voucher that no voucher sent in its way was read back with."""
+        if not self.is_needed:
+            return ()
+        way, codes = _way(voucher), _codes(voucher)
+        if any((way, code) not in self._right for code in codes):
+            self._right.update((way, each.vat_code) for each in self._known(way) if each.status is VatStatus.RIGHT)
+        return {code for code in codes if (way, code) not in self._right}
+
+    def begin(self, record: Record, voucher: Voucher) -> None:
+        """Note that a voucher is about to be posted as the first of its VAT codes, once those before it are clear.
+
+        Raises :class:`MisconfiguredError` where one before it is wrong, :class:`UnavailableError` where it is not
+        in the ledger yet.
+        """
+        codes = self.unproven(voucher)
+        if not codes:
+            return
+        others = {
+            each.record_id: each.status
+            for each in self._known(_way(voucher))
+            if each.vat_code in codes and each.record_id != record.id
+        }
+        for record_id, status in sorted(others.items()):
+            self._clear(Record(EntityType.INVOICE, record_id), _way(voucher), was=status)
+        database, connection = self.context.database, self.context.connection.id
+        vat_checks.begin(database, connection, _way(voucher), codes, record_id=record.id, now=self.context.clock())
+
+    def withdraw(self, record: Record) -> None:
+        """Note that 24SevenOffice did not take a voucher, so that the next one is the first of its VAT codes."""
+        self._drop(record, self.context.settings.voucher_vat)
+
+    def refusal(self, voucher: Voucher, refusal: SyncError) -> SyncError:
+        """Return what a refusal means: of a first voucher, that its VAT is sent in the wrong way, of any alike."""
+        if refusal.error_code in VAT_WARNINGS and self.unproven(voucher):
+            return MisconfiguredError(refusal.message, error_code=refusal.error_code, remedy=refusal.remedy)
+        return refusal
+
+    def read_back(self, record: Record, voucher: Voucher, *, way: str = "") -> None:
+        """Compare a voucher with the ledger, if it is the first of a VAT code; ``way`` is how its VAT was sent.
+
+        Raises :class:`MisconfiguredError` where the ledger has its VAT otherwise, :class:`RejectedError` where
+        that was known before, and :class:`UnavailableError` where the ledger does not have it yet.
+        """
+        voucher = replace(voucher, splits_vat=way == "gross") if way else voucher
+        status = self._status(record, _way(voucher)) if self.is_needed else None
+        if status is None:
+            return
+        wrong = self._judge(record, voucher, was=status)
+        if wrong and status is VatStatus.WRONG:
+            raise _still_differs(voucher, wrong)
+        if wrong:
+            raise _stopped(voucher, wrong)
+
+    def is_first(self, record: Record, way: str) -> bool:
+        """Return whether an invoice's voucher is the first of a VAT code, and not known to be right."""
+        return self._status(record, way) is not None
+
+    def _clear(self, record: Record, way: str, *, was: VatStatus) -> None:
+        """See what has become of the first voucher of a VAT code; it is in the way as long as it is wrong."""
+        invoice = self.context.moment.invoice(record.id)
+        job = job_actions.find(self.context.database, self.context.connection.id, record)
+        if invoice is None or (job and job.state is JobState.DISMISSED):
+            self._drop(record, way)
+            return
+        try:
+            voucher = replace(self.voucher_of(invoice), splits_vat=way == "gross")
+        except (RejectedError, DependencyPendingError):  # nobody can tell any more what it was to be
+            self._drop(record, way)
+            return
+        if wrong := self._judge(record, voucher, was=was):
+            raise _stopped(voucher, wrong)
+
+    def _judge(self, record: Record, voucher: Voucher, *, was: VatStatus) -> list[Message]:
+        """Return what the ledger has otherwise than a voucher, and note whether it is right.
+
+        One that a person has corrected, or that is not there, proves nothing: the next one is the first then.
+        """
+        lines = self._lines(voucher)
+        if lines is None and was is VatStatus.PENDING and self.context.link(record):
+            raise _not_seen(voucher)
+        wrong = [] if lines is None else self._differences(voucher, lines)
+        if lines is None or (was is VatStatus.WRONG and not wrong):
+            self._drop(record, _way(voucher))
+        elif was is VatStatus.PENDING:
+            self._decide(record, _way(voucher), VatStatus.WRONG if wrong else VatStatus.RIGHT)
+        return wrong
+
+    def _lines(self, voucher: Voucher) -> Sequence[LedgerLine] | None:
+        """Read the whole voucher of an invoice; None where the ledger does not have it."""
+        posted = self.context.erp.posted(voucher.invoice_number, day=voucher.day)
+        number = find_posted(voucher, posted)
+        if number is None:
+            return [line for line in posted if not line.hidden] if may_be_posted(voucher, posted) else None
+        type_ = next(line.type for line in posted if line.voucher_number == number and not line.hidden)
+        name = self.context.erp.voucher_name(voucher.day, type_=type_, number=number)
+        return self.context.erp.supplier_voucher(name)
+
+    def _differences(self, voucher: Voucher, lines: Sequence[LedgerLine]) -> list[Message]:
+        told = [
+            msg(
+                "account {account} has {found} for {wanted}",
+                account=account or "27xx",
+                found=format_kroner(found),
+                wanted=format_kroner(wanted),
+            )
+            for account, wanted, found in differences(voucher, lines)
+        ]
+        if self.context.settings.check_vat:
+            told += [
+                msg("account {account} has VAT code {held} for {sent}", account=account, held=held, sent=sent)
+                for account, sent, held in other_codes(voucher, lines)
+            ]
+        return told
+
+    def _known(self, way: str) -> Sequence[vat_checks.VatCheck]:
+        return vat_checks.find(self.context.database, self.context.connection.id, way)
+
+    def _status(self, record: Record, way: str) -> VatStatus | None:
+        """Return the status of the VAT codes that an invoice's voucher is the first of; None where of none."""
+        found = {each.status for each in self._known(way) if each.record_id == record.id} - {VatStatus.RIGHT}
+        return VatStatus.WRONG if VatStatus.WRONG in found else next(iter(found), None)
+
+    def _decide(self, record: Record, way: str, status: VatStatus) -> None:
+        database, connection = self.context.database, self.context.connection.id
+        vat_checks.decide(database, connection, way, record.id, status, now=self.context.clock())
+
+    def _drop(self, record: Record, way: str) -> None:
+        vat_checks.drop(self.context.database, self.context.connection.id, way, record.id)
+
+
+def _way(voucher: Voucher) -> str:
+    return "gross" if voucher.splits_vat else "net"
+
+
+def _codes(voucher: Voucher) -> set[str]:
+    return {each.tax_code or "0" for each in voucher.revenue if each.gross}
+
+
+def _not_seen(voucher: Voucher) -> SyncError:
+    return UnavailableError(
+        msg(
+            "The voucher of invoice {number} is the first with its VAT code, and the ledger does not show it yet.",
+            number=voucher.invoice_number,
+        ),
+        error_code=NOT_SEEN,
+    )
+
+
+def _stopped(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
+    return MisconfiguredError(
+        msg(
+            "The voucher of invoice {number} is the first with its VAT code, and the ledger has it otherwise: "
+            "{differences}. Nothing more is posted.",
+            number=voucher.invoice_number,
+            differences=joined(*wrong),
+        ),
+        error_code=VAT_DIFFERS,
+        remedy=msg(
+            "Correct this voucher in 24SevenOffice. Then choose the other way for the VAT of vouchers in the "
+            "connection's settings, and resume the connection."
+        ),
+    )
+
+
+def _still_differs(voucher: Voucher, wrong: Sequence[Message]) -> SyncError:
+    return RejectedError(
+        msg(
+            "The voucher of invoice {number} is in the ledger, and its VAT is another: {differences}.",
+            number=voucher.invoice_number,
+            differences=joined(*wrong),
+        ),
+        error_code=VAT_DIFFERS,
+        remedy=msg("Correct the voucher in 24SevenOffice, then try again. Or mark the invoice as handled."),
+    )

@@ -1,0 +1,240 @@
+"""The VAT that an invoice charges, by its VAT codes, and what of each amount is revenue: right to the øre.
+
+As a bookkeeper would say it:
+
+1. The customer owes the total of the invoice, whatever its lines add up to.
+2. VAT is worked out and rounded once for each rate of a VAT code, of the sum of its lines (EN 16931, BR-CO-17),
+   where the total of the invoice is what that makes.
+3. Where the total is the sum of its lines instead, each of which was rounded, VAT is what they have more than
+   their net amounts; and where Moment tells none of these, it is what the rate makes of the sum.
+4. Up to half an øre a line may lie between the lines and the total. The largest line bears it.
+5. An invoice in another currency is turned into kroner last; what that rounds falls on the largest account.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TypeVar
+
+from sync.money import to_ore
+from sync.records import InvoiceLine, LedgerLine, OutputVat, Revenue, Voucher
+from sync.rules.vat_allocation import VAT_ACCOUNTS
+
+CENT = Decimal("0.01")
+HUNDRED = Decimal(100)
+
+K = TypeVar("K", bound=Hashable)
+
+Place = tuple[int, str, str]
+"""Account, VAT code and Moment's id of the project."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookedLine:
+    """A line of an invoice with the place that it is booked on; ``rate`` is None where nobody knows it."""
+
+    line: InvoiceLine
+    place: Place
+    rate: Decimal | None
+
+    @property
+    def code(self) -> str:
+        return self.place[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """An invoice in øre, revenue above zero: ``gross`` and ``net`` by place, ``vat`` and ``slack`` by VAT code.
+
+    ``slack`` is by how much a code's VAT may be another where each line of a voucher is split by itself.
+    """
+
+    total: int
+    gross: Mapping[Place, int]
+    net: Mapping[Place, int]
+    vat: Mapping[str, int]
+    slack: Mapping[str, int]
+
+
+def lies_between_lines_and_total(lines: Sequence[InvoiceLine], total: Decimal) -> Decimal | None:
+    """Return what rounding left between the lines and the total; None where it is more than half an øre a line."""
+    left = total - sum((line.amount for line in lines), Decimal())
+    return left if abs(left) * 2 <= CENT * len(lines) else None
+
+
+def split(lines: Sequence[BookedLine], *, total: Decimal, rate: Decimal) -> Split:
+    """Split an invoice whose lines come to its total, but for rounding; ``rate`` is kroner for its currency."""
+    vat = _vat_by_category(lines, total=total)
+    amounts = _by_place(lines, vat, total=total)
+    gross = {place: to_ore(amount * rate) for place, amount in amounts.items()}
+    _settle(gross, to_ore(total * rate))
+    by_code = _summed((code, amount) for (code, _), amount in vat.items())
+    vat_ore = {code: to_ore(amount * rate) for code, amount in by_code.items()}
+    return Split(
+        total=to_ore(total * rate),
+        gross=gross,
+        net=_net(lines, gross, vat_ore, rate=rate),
+        vat=vat_ore,
+        slack={code: _slack(code, lines, gross, rate=rate) for code in vat_ore},
+    )
+
+
+def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int, int, int]]:
+    """Compare net revenue and VAT with the visible lines of a whole voucher in the ledger, account by account.
+
+    Each difference is an account (0 for VAT whose account is not known) with what it should hold and what it
+    holds, in øre. What 24SevenOffice is to split off may be off by what rounding line by line makes.
+    """
+    held = [line for line in lines if not line.hidden]
+    slack = {each.tax_code: each.slack if voucher.splits_vat else 0 for each in voucher.vat}
+    known = {each.account for each in voucher.vat if each.account}
+    is_known = all(each.account for each in voucher.vat if each.amount)
+    of_vat = {line.account for line in held if line.account in VAT_ACCOUNTS or line.account in known}
+    wanted: dict[int, int] = defaultdict(int)
+    allowed: dict[int, int] = defaultdict(int)
+    for vat in voucher.vat:
+        account = (vat.account or 0) if is_known else 0
+        wanted[account] += vat.amount
+        allowed[account] += slack[vat.tax_code]
+    for part in voucher.revenue:
+        wanted[part.account] += part.net
+        allowed[part.account] += slack.get(part.tax_code, 0)
+    found: dict[int, int] = defaultdict(int)
+    for line in held:
+        if line.account in of_vat or line.account in wanted:
+            found[line.account if is_known or line.account not in of_vat else 0] += line.amount
+    return [
+        (account, wanted[account], found[account])
+        for account in sorted(wanted.keys() | found.keys())
+        if abs(wanted[account] - found[account]) > allowed[account]
+    ]
+
+
+def other_codes(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int, str, str]]:
+    """Return the revenue accounts on which the ledger has other VAT codes than were sent: account, sent, held."""
+    sent: dict[int, set[str]] = defaultdict(set)
+    held: dict[int, set[str]] = defaultdict(set)
+    for part in voucher.revenue:
+        sent[part.account].add(part.tax_code or "0")
+    for line in lines:
+        if line.account in sent and not line.hidden:
+            held[line.account].add(line.vat_code or "0")
+    return [
+        (account, ", ".join(sorted(codes)), ", ".join(sorted(held[account])))
+        for account, codes in sorted(sent.items())
+        if held[account] - codes
+    ]
+
+
+def as_records(
+    invoice: Split, *, accounts: Mapping[str, int], numbers: Mapping[str, int]
+) -> tuple[tuple[Revenue, ...], tuple[OutputVat, ...]]:
+    """Turn a split around to how the ledger holds it, in credit below zero.
+
+    ``accounts`` are those of the VAT codes, ``numbers`` those of the projects by their Moment ids.
+    """
+    revenue = tuple(
+        Revenue(account, code, numbers.get(project_id), gross=-gross, net=-invoice.net[account, code, project_id])
+        for (account, code, project_id), gross in invoice.gross.items()
+    )
+    vat = tuple(
+        OutputVat(code, accounts.get(code), -amount, slack=invoice.slack[code])
+        for code, amount in invoice.vat.items()
+    )
+    return revenue, vat
+
+
+def _vat_by_category(lines: Sequence[BookedLine], *, total: Decimal) -> dict[tuple[str, Decimal | None], Decimal]:
+    """Return the VAT of each rate of each VAT code, in the invoice's own currency."""
+    gross = _summed(((each.code, each.rate), each.line.amount) for each in lines)
+    largest = max(lines, key=lambda each: abs(each.line.amount), default=None)
+    if largest:
+        gross[largest.code, largest.rate] += total - sum(gross.values())
+    if not all(map(_tells_net, lines)):
+        return {category: _of_gross(amount, category[1]) for category, amount in gross.items()}
+    net = _summed(((each.code, each.rate), each.line.net or Decimal()) for each in lines)
+    once = {category: _rounded(amount * (category[1] or 0) / HUNDRED) for category, amount in net.items()}
+    if sum(net.values()) + sum(once.values()) == total:
+        return once
+    return {category: gross[category] - net[category] if category[1] else Decimal() for category in gross}
+
+
+def _by_place(
+    lines: Sequence[BookedLine], vat: Mapping[tuple[str, Decimal | None], Decimal], *, total: Decimal
+) -> dict[Place, Decimal]:
+    """Return what falls on each place with VAT; together that is the total."""
+    places = _summed((each.place, each.line.amount) for each in lines)
+    if all(map(_tells_net, lines)):
+        net = _summed((each.code, each.line.net or Decimal()) for each in lines)
+        codes = _summed((code, amount) for (code, _), amount in vat.items())
+        if sum(net.values()) + sum(codes.values()) == total:
+            for code, amount in codes.items():
+                _settle_decimal({place for place in places if place[1] == code}, places, net[code] + amount)
+    largest = max(lines, key=lambda each: abs(each.line.amount), default=None)
+    if largest:
+        places[largest.place] += total - sum(places.values())
+    return places
+
+
+def _net(
+    lines: Sequence[BookedLine], gross: Mapping[Place, int], vat: Mapping[str, int], *, rate: Decimal
+) -> dict[Place, int]:
+    """Return what each place has without VAT; on a code together what its VAT leaves of it."""
+    exact: dict[Place, Decimal] = defaultdict(Decimal)
+    known = all(map(_tells_net, lines))
+    for each in lines:
+        own = each.line.net if known else each.line.amount / (1 + (each.rate or 0) / HUNDRED)
+        exact[each.place] += (own or Decimal()) * rate
+    net = {place: to_ore(exact[place]) for place in gross}
+    taxed = {each.code for each in lines if each.rate}
+    net |= {place: amount for place, amount in gross.items() if place[1] not in taxed}
+    for code, amount in vat.items():
+        places = [place for place in gross if place[1] == code]
+        part = {place: net[place] for place in places}
+        _settle(part, sum(gross[place] for place in places) - amount)
+        net |= part
+    return net
+
+
+def _tells_net(each: BookedLine) -> bool:
+    """Return whether a line's net amount is there and makes, with its rate, what the line comes to."""
+    net, rate = each.line.net, each.rate
+    return net is not None and rate is not None and abs(net * (1 + rate / HUNDRED) - each.line.amount) < CENT
+
+
+def _slack(code: str, lines: Sequence[BookedLine], gross: Mapping[Place, int], *, rate: Decimal) -> int:
+    """Return half an øre for each line of the invoice and, but for one, each of the voucher (of its currency)."""
+    own = [each for each in lines if each.code == code]
+    if any(each.rate is None for each in own):
+        return sum(abs(amount) for place, amount in gross.items() if place[1] == code)
+    places = {each.place for each in own}
+    return int((len(own) * max(rate, Decimal(1)) + len(places) - 1) // 2)
+
+
+def _of_gross(amount: Decimal, rate: Decimal | None) -> Decimal:
+    return _rounded(amount * rate / (HUNDRED + rate)) if rate else Decimal()
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def _summed(amounts: Iterable[tuple[K, Decimal]]) -> dict[K, Decimal]:
+    sums: dict[K, Decimal] = defaultdict(Decimal)
+    for key, amount in amounts:
+        sums[key] += amount
+    return sums
+
+
+def _settle(amounts: dict[Place, int], total: int) -> None:
+    """Have the largest amount bear what is left to the total."""
+    if amounts:
+        amounts[max(amounts, key=lambda each: abs(amounts[each]))] += total - sum(amounts.values())
+
+
+def _settle_decimal(of: Iterable[Place], amounts: dict[Place, Decimal], total: Decimal) -> None:
+    places = sorted(of)
+    if places:
+        largest = max(places, key=lambda each: abs(amounts[each]))
+        amounts[largest] += total - sum(amounts[place] for place in places)

@@ -1,0 +1,252 @@
+"""The first voucher of each VAT code is read back before another one is posted."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from models.admin import job_actions
+from models.admin.job_filter import JobFilter
+from models.enums import EntityType, JobState, Outcome
+from models.inbox import vat_checks
+from models.inbox.vat_checks import VatStatus
+from sync.errors import OutcomeUnknownError, RejectedError, UnavailableError
+from sync.records import LedgerLine
+from tests import factories
+from tests.sync.conftest import World
+
+WAYS = ["net", "gross"]
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    world.moment.put(factories.customer("7"))
+    world.moment.put(factories.project("8"))
+    return world
+
+
+def sync(world: World, *record_ids: str) -> None:
+    world.receive(EntityType.INVOICE, *record_ids)
+    world.run()
+
+
+def put(world: World, record_id: str, **values: Any) -> None:
+    world.moment.put(factories.invoice(record_id, number=int(record_id), **values))
+
+
+def known(world: World, way: str = "net") -> dict[str, VatStatus]:
+    return {each.vat_code: each.status for each in vat_checks.find(world.database, world.connection.id, way)}
+
+
+def resume(world: World) -> None:
+    world.connections.resume(world.connection.id, actor="kari", now=world.now)
+    world.run()
+
+
+def dismiss(world: World, record_id: str) -> None:
+    job = world.job(EntityType.INVOICE, record_id)
+    job_actions.dismiss(
+        world.database, JobFilter(ids=frozenset({job.id})), because="Corrected", actor="kari", now=world.now
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_first_voucher_of_each_code_goes_alone_and_is_read_back(world: World, way: str) -> None:
+    world.change_settings(voucher_vat=way)
+    for number in ("1", "2", "3"):
+        put(world, number)
+    put(world, "4", lines=(factories.line(account=3020),))
+    sync(world, "1", "2", "3", "4")
+    assert (world.erp.calls["post"], world.erp.calls["posted"], world.erp.calls["supplier_voucher"]) == (3, 2, 2)
+    assert known(world, way) == {"3": VatStatus.RIGHT, "31": VatStatus.RIGHT}
+    put(world, "5", lines=(factories.line(), factories.line(account=3020)))
+    sync(world, "5")
+    assert (world.erp.calls["post"], world.erp.calls["posted"]) == (4, 2)
+
+
+def test_revenue_that_holds_its_vat_stops_the_lane_after_one_voucher(world: World) -> None:
+    world.change_settings(voucher_vat="gross")
+    world.erp.leaves_vat = True
+    for number in ("1", "2", "3"):
+        put(world, number)
+    sync(world, "1", "2", "3")
+    assert [each.invoice_number for each in world.erp.vouchers.values()] == [1]
+    connection = world.connections.get(world.connection.id)
+    assert connection.paused_because == (
+        "The voucher of invoice 1 is the first with its VAT code, and the ledger has it otherwise: account 2701 has "
+        "0,00 for -250,00; account 3000 has -1 250,00 for -1 000,00. Nothing more is posted."
+    )
+    assert {title for _, title in world.mails()} == {"Demo AS"}
+    assert world.job(EntityType.INVOICE, "1").error_code == "vat_differs"
+    assert known(world, "gross") == {"3": VatStatus.WRONG}
+
+
+def test_after_the_other_way_is_chosen_the_rest_is_posted_and_the_wrong_one_left_to_a_person(world: World) -> None:
+    world.change_settings(voucher_vat="gross")
+    world.erp.leaves_vat = True
+    for number in ("1", "2"):
+        put(world, number)
+    sync(world, "1", "2")
+    world.change_settings(voucher_vat="net")
+    resume(world)
+    wrong, right = world.job(EntityType.INVOICE, "1"), world.job(EntityType.INVOICE, "2")
+    assert (wrong.state, wrong.error_code) == (JobState.NEEDS_ATTENTION, "vat_differs")
+    assert (right.state, right.outcome) == (JobState.DONE, Outcome.SYNCED)
+    assert known(world) == {"3": VatStatus.RIGHT}
+
+
+def test_resumed_without_another_way_nothing_more_is_posted(world: World) -> None:
+    world.change_settings(voucher_vat="gross")
+    world.erp.leaves_vat = True
+    for number in ("1", "2"):
+        put(world, number)
+    sync(world, "1", "2")
+    for _ in range(2):
+        resume(world)
+    assert [each.invoice_number for each in world.erp.vouchers.values()] == [1]
+    assert world.connections.get(world.connection.id).paused_because
+
+
+@pytest.mark.parametrize("by", ["correction", "removal", "dismissal"])
+def test_once_a_person_has_seen_to_the_wrong_voucher_the_next_one_is_the_first(world: World, by: str) -> None:
+    world.change_settings(voucher_vat="gross")
+    world.erp.leaves_vat = True
+    for number in ("1", "2"):
+        put(world, number)
+    sync(world, "1", "2")
+    resume(world)
+    if by == "dismissal":
+        dismiss(world, "1")
+    elif by == "removal":
+        del world.erp.vouchers[2026, 1]
+    world.erp.leaves_vat = by == "dismissal"
+    resume(world)
+    expected = VatStatus.WRONG if by == "dismissal" else VatStatus.RIGHT
+    assert (known(world, "gross"), len(world.erp.vouchers)) == ({"3": expected}, 1 + (by != "removal"))
+
+
+def test_a_corrected_voucher_is_in_step_when_it_is_tried_again(world: World) -> None:
+    world.change_settings(voucher_vat="gross")
+    world.erp.leaves_vat = True
+    put(world, "1")
+    sync(world, "1")
+    resume(world)
+    assert world.job(EntityType.INVOICE, "1").state is JobState.NEEDS_ATTENTION
+    world.erp.leaves_vat = False
+    sync(world, "1")
+    world.later(minutes=2)
+    world.run()
+    assert world.job(EntityType.INVOICE, "1").outcome is Outcome.UNCHANGED
+    assert len(world.erp.vouchers) == 1
+
+
+def test_another_vat_code_in_the_ledger_stops_the_lane(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = world.erp.supplier_voucher
+
+    def other_code(voucher: str) -> list[LedgerLine]:
+        return [replace(line, vat_code="5") if line.account == 3000 else line for line in real(voucher)]
+
+    monkeypatch.setattr(world.erp, "supplier_voucher", other_code)
+    put(world, "1")
+    sync(world, "1")
+    assert "account 3000 has VAT code 5 for 3" in (world.connections.get(world.connection.id).paused_because or "")
+
+
+def test_a_voucher_that_the_ledger_does_not_show_yet_holds_up_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*_: object, **__: object) -> list[LedgerLine]:
+        return []
+
+    monkeypatch.setattr(world.erp, "posted", nothing)
+    for number in ("1", "2"):
+        put(world, number)
+    sync(world, "1", "2")
+    assert (len(world.erp.vouchers), world.job(EntityType.INVOICE, "1").error_code) == (1, "vat_not_seen")
+    monkeypatch.undo()
+    world.later(hours=1)
+    world.run()
+    assert {world.job(EntityType.INVOICE, each).state for each in ("1", "2")} == {JobState.DONE}
+    assert (len(world.erp.vouchers), known(world)) == (2, {"3": VatStatus.RIGHT})
+
+
+def test_a_look_that_fails_after_posting_is_made_up_for(world: World) -> None:
+    world.erp.fails_before["posted"] = [UnavailableError("Down.", error_code="no_connection")]
+    put(world, "1")
+    sync(world, "1")
+    assert (len(world.erp.vouchers), known(world)) == (1, {"3": VatStatus.PENDING})
+    world.later(hours=1)
+    world.run()
+    assert known(world) == {"3": VatStatus.RIGHT}
+    assert world.erp.calls["post"] == 1
+
+
+@pytest.mark.parametrize("changed", WAYS)
+def test_after_a_lost_answer_it_is_read_back_by_the_way_that_it_was_sent(world: World, changed: str) -> None:
+    world.change_settings(voucher_vat="gross")
+    world.erp.fails_after["post"] = [OutcomeUnknownError("No answer.", error_code="no_answer")]
+    put(world, "1")
+    sync(world, "1")
+    world.change_settings(voucher_vat=changed)
+    world.later(hours=1)
+    world.run()
+    assert (known(world, "gross"), known(world, "net")) == ({"3": VatStatus.RIGHT}, {})
+    assert len(world.erp.vouchers) == 1
+
+
+def test_a_refused_voucher_leaves_the_next_to_be_the_first(world: World) -> None:
+    put(world, "1", kid="refuse me")
+    put(world, "2")
+    sync(world, "1", "2")
+    assert world.job(EntityType.INVOICE, "1").state is JobState.NEEDS_ATTENTION
+    (check,) = vat_checks.find(world.database, world.connection.id, "net")
+    assert (check.status, check.record_id) == (VatStatus.RIGHT, "2")
+
+
+def test_an_invoice_that_is_gone_is_in_nobodys_way(world: World) -> None:
+    world.erp.fails_before["post"] = [OutcomeUnknownError("No answer.", error_code="no_answer")]
+    put(world, "1")
+    sync(world, "1")
+    del world.moment.invoices["1"]
+    put(world, "2")
+    sync(world, "2")
+    assert known(world) == {"3": VatStatus.RIGHT}
+
+
+def test_drafts_are_not_read_back(world: World) -> None:
+    world.change_settings(posting="draft")
+    world.erp.keeps_drafts = True
+    for number in ("1", "2"):
+        put(world, number)
+    sync(world, "1", "2")
+    assert (len(world.erp.drafts), world.erp.calls["post"], world.erp.calls["posted"]) == (2, 1, 0)
+
+
+def test_a_connection_that_leads_elsewhere_proves_its_codes_anew(world: World) -> None:
+    world.prove_vat()
+    world.change_settings(moment_company="1002", moment_api_key="another-key")
+    assert known(world) == {}
+
+
+def test_an_invoice_that_was_posted_is_not_read_back_each_time(world: World) -> None:
+    put(world, "1")
+    for _ in range(3):
+        sync(world, "1")
+    assert world.erp.calls["posted"] == 1
+
+
+def test_a_vat_code_without_an_account_for_its_vat_is_refused(world: World) -> None:
+    world.erp.rates["77"] = Decimal(25)
+    put(world, "1", lines=(factories.line(tax_code="77"),))
+    sync(world, "1")
+    job = world.job(EntityType.INVOICE, "1")
+    assert (job.state, job.error_code) == (JobState.NEEDS_ATTENTION, "vat_account")
+
+
+def test_a_refusal_of_another_record_is_no_reason_to_stop(world: World) -> None:
+    world.erp.fails_before["post"] = [RejectedError("No.", error_code="refused")]
+    put(world, "1")
+    put(world, "2")
+    sync(world, "1", "2")
+    assert [each.invoice_number for each in world.erp.vouchers.values()] == [2]

@@ -1,0 +1,153 @@
+"""The VAT of outgoing vouchers, in both ways, on invoices as Moment may work them out."""
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.records import Chart, Invoice, InvoiceLine, LedgerLine, Voucher
+from sync.rules.output_vat import differences, other_codes
+from sync.rules.vouchers import voucher_of
+from tests import factories
+from tests.fakes import CHART, RATES, VAT_CODES, lines_of
+
+NET = st.decimals(min_value=-100_000, max_value=100_000, places=2)
+LINE = st.tuples(NET, st.sampled_from([3000, 3020, 3100]), st.sampled_from(["8", "9"]))
+LINES = st.lists(LINE, min_size=1, max_size=12)
+
+
+@dataclass(frozen=True)
+class Priced:
+    """An invoice, and the VAT that it shows for each VAT code."""
+
+    invoice: Invoice
+    vat: dict[str, Decimal]
+
+
+def rounded(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def priced(lines: list[tuple[Decimal, int, str]], *, per_line: bool, tells_net: bool = True) -> Priced:
+    """Price lines as Moment may: VAT is rounded for each line, or once for each rate (EN 16931, BR-CO-17)."""
+    net: dict[str, Decimal] = defaultdict(Decimal)
+    vat: dict[str, Decimal] = defaultdict(Decimal)
+    made = []
+    for amount, account, project in lines:
+        code = CHART[account]
+        gross = rounded(amount * (1 + RATES[code] / 100))
+        net[code] += amount
+        vat[code] += gross - amount
+        told = amount if tells_net else None
+        made.append(InvoiceLine(gross, account, project_id=project, vat=RATES[code], net=told))
+    once = {code: rounded(amount * RATES[code] / 100) for code, amount in net.items()}
+    if not per_line or sum(once.values()) == sum(vat.values()):
+        vat = dict(once)
+    total = sum(net.values(), Decimal()) + sum(vat.values(), Decimal())
+    return Priced(factories.invoice(lines=tuple(made), total=total, credit_note=total < 0), dict(vat))
+
+
+def voucher(invoice: Invoice, way: str) -> Voucher:
+    return voucher_of(
+        invoice,
+        customer_number=10001,
+        project_number=int,
+        chart=Chart(CHART, VAT_CODES),
+        settings=factories.settings(voucher_vat=way),
+        comment="",
+    )
+
+
+def vat_held(lines: list[LedgerLine]) -> dict[str, int]:
+    held: dict[str, int] = defaultdict(int)
+    for line in lines:
+        if line.account in (2701, 2702):
+            held[line.vat_code] -= line.amount
+    return held
+
+
+def check_both_ways(case: Priced) -> None:
+    net, gross = voucher(case.invoice, "net"), voucher(case.invoice, "gross")
+    assert net.entries[0] == gross.entries[0]
+    assert net.entries[0].amount == case.invoice.total * 100
+    assert sum(entry.amount for entry in net.entries) == sum(entry.amount for entry in gross.entries) == 0
+    own, split = vat_held(lines_of(net)), vat_held(lines_of(gross))
+    assert {code: Decimal(own[code]) / 100 for code in case.vat} == case.vat
+    for code, vat in case.vat.items():
+        lines = [line for line in case.invoice.lines if CHART[line.account] == code]
+        assert abs(split[code] - vat * 100) <= Decimal(len(lines)) - Decimal("0.5")
+    assert differences(net, lines_of(net)) == differences(gross, lines_of(gross)) == []
+
+
+@given(LINES, st.booleans())
+def test_both_ways_book_the_total_and_the_net_way_the_invoices_own_vat(
+    lines: list[tuple[Decimal, int, str]],
+    per_line: bool,  # noqa: FBT001 - drawn
+) -> None:
+    check_both_ways(priced(lines, per_line=per_line))
+
+
+@pytest.mark.thousands
+@settings(max_examples=2000)
+@given(LINES, st.booleans())
+def test_both_ways_hold_for_two_thousand_invoices(lines: list[tuple[Decimal, int, str]], per_line: bool) -> None:  # noqa: FBT001 - drawn
+    check_both_ways(priced(lines, per_line=per_line))
+
+
+@given(LINES, st.booleans())
+def test_without_net_amounts_the_vat_is_what_the_rate_makes_of_the_sum(
+    lines: list[tuple[Decimal, int, str]],
+    per_line: bool,  # noqa: FBT001 - drawn
+) -> None:
+    case = priced(lines, per_line=per_line, tells_net=False)
+    made = voucher(case.invoice, "net")
+    assert made.entries[0].amount == case.invoice.total * 100
+    assert sum(entry.amount for entry in made.entries) == 0
+    for code, vat in vat_held(lines_of(made)).items():
+        base = -sum(entry.amount for entry in made.entries if entry.tax_code == code) - vat
+        assert abs(vat - base * RATES[code] / 100) <= 1
+
+
+@given(LINES, st.sampled_from([-1, 1]))
+def test_an_ore_in_the_wrong_place_is_seen_in_the_net_way(lines: list[tuple[Decimal, int, str]], ore: int) -> None:
+    made = voucher(priced(lines, per_line=False).invoice, "net")
+    held = lines_of(made)
+    for place in range(1, len(held)):
+        moved = [replace(each, amount=each.amount + ore * (n == place)) for n, each in enumerate(held)]
+        assert [account for account, _, _ in differences(made, moved)] == [held[place].account]
+
+
+def test_revenue_that_holds_its_vat_is_seen() -> None:
+    made = voucher(factories.invoice(), "gross")
+    held = lines_of(made, split=False)
+    assert differences(made, held) == [(2701, -25000, 0), (3000, -100000, -125000)]
+
+
+def test_vat_on_another_account_is_seen() -> None:
+    made = voucher(factories.invoice(), "net")
+    held = [replace(line, account=2702) if line.account == 2701 else line for line in lines_of(made)]
+    assert differences(made, held) == [(2701, -25000, 0), (2702, 0, -25000)]
+
+
+def test_another_vat_code_is_seen() -> None:
+    made = voucher(factories.invoice(), "net")
+    held = [replace(line, vat_code="5") if line.account == 3000 else line for line in lines_of(made)]
+    assert (differences(made, held), other_codes(made, held)) == ([], [(3000, "3", "5")])
+
+
+def test_the_vat_of_a_code_without_an_account_is_compared_wherever_it_is() -> None:
+    invoice = factories.invoice(lines=(factories.line(vat=25),))
+    chart = Chart(CHART, {"3": replace(VAT_CODES["3"], account=None)})
+    made = voucher_of(
+        invoice,
+        customer_number=10001,
+        project_number=int,
+        chart=chart,
+        settings=factories.settings(voucher_vat="gross"),
+        comment="",
+    )
+    assert differences(made, lines_of(voucher(invoice, "net"))) == []
+    assert differences(made, lines_of(made, split=False)) == [(0, -25000, 0), (3000, -100000, -125000)]
