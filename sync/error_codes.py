@@ -403,6 +403,16 @@ TEMPORARY = {
             "the system that the message names."
         ),
     ),
+    "incomplete_list": ErrorCode(
+        msg("The list is not whole"),
+        msg(
+            "Moment told fewer records than it says to have, also when the list was read once more. What is "
+            "missing could be an invoice or an account, so that nothing is concluded from it."
+        ),
+        msg(
+            "Nothing at first: it is tried again by itself. If it stays, send this error code to Moment's support."
+        ),
+    ),
     "too_deep": ErrorCode(
         msg("The answer is nested too deeply"),
         msg("Moment or 24SevenOffice sent an answer with so many levels that it cannot be one to what was asked."),

@@ -25,29 +25,20 @@ from integrations.moment.error_mapping import Call
 from integrations.moment.field_labels import LIST_LABELS
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
+from integrations.moment.list_reader import ListReader, Values
 from integrations.remote_clock import RemoteClock
 from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call
 from sync.engine import call_log
-from sync.errors import AnswerTooLargeError
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-Values = Mapping[str, object]
 Access = tuple[str, SecretStr]
 """A company with the key that opens it: what one key has read is shown only to who has that key."""
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-MAX_ROWS = 200_000
-"""Rows of a list that are read, and that it may claim to have."""
-_MAX_IDLE_PAGES = 10
-"""Pages in a row that may bring nothing new."""
 _CHUNK = 64 * 1024
 _PLAIN = frozenset(" -_.,&()+")
-_PAGE_SIZES = (100, 50, 25, 5, 1)
-"""Each divides the one before it, so that smaller pages begin where a larger one was too large."""
-_MAX_RESTARTS = 3
-"""How often a list is read from its beginning again; what is missed all the same the nightly poll finds."""
 READ_AHEAD_THREADS = 50
 """Records that a process reads ahead at a time: as many as the largest batch has."""
 
@@ -119,13 +110,8 @@ class MomentSite:
     read_ahead_pool: Executor = field(default_factory=partial(ThreadPoolExecutor, READ_AHEAD_THREADS, "moment"))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Page:
-    """Some rows of a list, of how many pages it is, and of how many records (0 where Moment does not say)."""
-
-    rows: Sequence[Values]
-    total_pages: int
-    elements: int
+class _NotThereError(Exception):
+    """Moment has no such list."""
 
 
 class Upload:
@@ -173,17 +159,13 @@ class MomentClient:
             raise call.no_answer(msg("answered with something else than the record"))
         return values
 
-    def all_of(self, resource: str) -> Sequence[Values]:
-        rows = self.sublist(resource)
-        if rows is None:
-            raise self._read_call(resource).no_such_company()
-        return rows
-
     def sublist(self, path: str) -> Sequence[Values] | None:
-        """Read the short list that belongs to a record, None where Moment has no such record."""
+        """Read the list that belongs to a record, None where Moment has no such record."""
         call = self._read_call(path)
-        answer = self._send(call, "GET", path, filters={"noLimit": "true"})
-        return None if answer is None else _rows(call, answer)
+        try:
+            return list(ListReader(call, partial(self._page, call, path, {}), paged=False).rows())
+        except _NotThereError:
+            return None
 
     def matching(self, resource: str, name: str, value: str) -> Iterator[Values]:
         """Read the records in which the field ``name`` is ``value``, whether Moment filters by it or not."""
@@ -194,49 +176,19 @@ class MomentClient:
     def find(self, resource: str, name: str, value: str) -> str | None:
         return next((id_of(row.get("id")) for row in self.matching(resource, name, value)), None)
 
-    def pages(self, resource: str, filters: Mapping[str, str]) -> Iterator[Values]:
-        """Read a list page by page. Moment ignores filters that it does not know: check each record again.
+    def pages(self, resource: str, filters: Mapping[str, str] | None = None) -> Iterator[Values]:
+        """Read a list, each record once. Moment ignores filters that it does not know: check each record again."""
+        call = self._read_call(resource)
+        try:
+            yield from ListReader(call, partial(self._page, call, resource, filters or {})).rows()
+        except _NotThereError:
+            raise call.no_such_company() from None
 
-        Where a page is too large, smaller ones are asked for from there on. Where the list has become shorter
-        between two pages, what stood behind has moved up, perhaps past them: it is read once more. No record is
-        told twice. A list that is longer than any, or goes on without anything new, is given up.
-        """
-        call, sizes, number, restarts = self._read_call(resource), iter(_PAGE_SIZES), 0, 0
-        size, elements, seen, idle = next(sizes), 0, set[str](), 0
-        while True:
-            try:
-                page = self._page(call, resource, filters, number=number, size=size)
-            except AnswerTooLargeError:
-                smaller = next(sizes, None)
-                if smaller is None:
-                    raise
-                number, size = number * size // smaller, smaller
-                continue
-            if page.elements < elements and restarts < _MAX_RESTARTS:
-                number, elements, restarts = 0, 0, restarts + 1
-                continue
-            fresh = [row for row in page.rows if _is_new(row, seen)]
-            yield from fresh
-            if number + 1 >= page.total_pages:
-                return
-            idle = 0 if fresh or restarts else idle + 1  # what is read once more is nothing new
-            if idle == _MAX_IDLE_PAGES or max(page.total_pages, number + 1) * size > MAX_ROWS:
-                raise call.too_large(
-                    msg("claims to have a list of {count} pages", count=page.total_pages),
-                    error_code="too_many_pages",
-                )
-            number, elements = number + 1, page.elements
-
-    def _page(self, call: Call, resource: str, filters: Mapping[str, str], *, number: int, size: int) -> _Page:
-        answer = self._send(call, "GET", resource, filters={**filters, "page": str(number), "size": str(size)})
+    def _page(self, call: Call, path: str, filters: Mapping[str, str], page: Mapping[str, str]) -> Values:
+        answer = self._send(call, "GET", path, filters={**filters, **page})
         if answer is None:
-            raise call.no_such_company()
-        page = answer.get("page")
-        told = page if isinstance(page, dict) and page.get("number") == number else {}
-        total, elements = told.get("totalPages"), told.get("totalElements", 0)
-        if not isinstance(total, int) or not isinstance(elements, int):
-            raise call.no_answer(msg("answered with another page than the one asked for"))
-        return _Page(rows=_rows(call, answer), total_pages=total, elements=elements)
+            raise _NotThereError
+        return answer
 
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
         """Save something and read what Moment made of it; a Decimal keeps its decimals.
@@ -329,23 +281,6 @@ def _found(call: Call, saved: Values | None) -> Values:
     if saved is None:
         raise call.record_gone()
     return saved
-
-
-def _rows(call: Call, answer: Values) -> Sequence[Values]:
-    rows = answer.get("content")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise call.no_answer(msg("answered with something else than a list"))
-    if len(rows) > MAX_ROWS:
-        raise call.too_large(msg("sent more than {count} rows", count=MAX_ROWS), error_code="too_many_rows")
-    return rows
-
-
-def _is_new(row: Values, seen: set[str]) -> bool:
-    """Note a record, and return whether it was not told yet, as far as it has an id."""
-    record_id = id_of(row.get("id"))
-    known = bool(record_id) and record_id in seen
-    seen.add(record_id)
-    return not known
 
 
 def _describing(body: bytes | Upload | None) -> dict[str, str]:

@@ -102,10 +102,10 @@ class MomentGateway(ExpenseGateway):
         return max((number for number in numbers if number), default=None)
 
     def account_codes(self) -> Mapping[int, str]:
-        return invoices.account_codes(self._client.all_of("financialAccounts"))
+        return invoices.account_codes(self._client.pages("financialAccounts"))
 
     def account_numbers(self) -> Mapping[str, int]:
-        return invoices.account_numbers(self._client.all_of("financialAccounts"))
+        return invoices.account_numbers(self._client.pages("financialAccounts"))
 
     def _number_of(self, invoice_id: str) -> int | None:
         values = self._client.record(RESOURCES[EntityType.INVOICE], invoice_id)
@@ -115,7 +115,7 @@ class MomentGateway(ExpenseGateway):
         """Find an account by its id; the list is read anew for one that is not in it."""
         chart = self._site.charts.get(
             self._access,
-            read=lambda: invoices.chart(self._client.all_of("financialAccounts")),
+            read=lambda: invoices.chart(self._client.pages("financialAccounts")),
             suffices=lambda known: account_id in known,
         )
         return chart.get(account_id) if chart else None

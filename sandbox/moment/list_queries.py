@@ -11,19 +11,20 @@ from sandbox.moment.records import Record
 from sandbox.moment.state import Refused
 
 PAGE_SIZE = 25
+PAGING = {"page", "size", "sort"}
 
 
 def listed(records: Iterable[Record], query: Mapping[str, str]) -> dict[str, Any]:
-    """List records by id; raises Refused for a query that cannot be read.
+    """List records by id, upwards unless ``sort=id,desc``; raises Refused for a query that cannot be read.
 
     A field's own name filters by equality, ``lastModifiedDateFrom`` by the UTC day only and so gives more than was
-    asked for. What is neither is ignored without a word.
+    asked for. What is neither is ignored without a word, ``noLimit`` too.
     """
     since = _day(query.get("lastModifiedDateFrom", date.min.isoformat()))
     recent = (record for record in records if record.last_modified_date.date() >= since)
     found = sorted((record for record in recent if _matches(record, query)), key=lambda record: record.id)
-    if query.get("noLimit") == "true":
-        return _page(found, number=0, size=len(found))
+    if query.get("sort") == "id,desc":
+        found.reverse()
     return _page(found, number=_whole(query, "page", 0), size=_whole(query, "size", PAGE_SIZE))
 
 
@@ -54,7 +55,7 @@ def _day(text: str) -> date:
 
 
 def _matches(record: Record, query: Mapping[str, str]) -> bool:
-    wanted = ((to_snake(name), text) for name, text in query.items())
+    wanted = ((to_snake(name), text) for name, text in query.items() if name not in PAGING)
     return all(_text(getattr(record, name)) == text for name, text in wanted if name in type(record).model_fields)
 
 

@@ -28,6 +28,18 @@ def company(target: Target) -> Iterator[Finding]:
     yield good(msg("Moment accepts the API key, and has the company {company}.", company=number), tests="M16")
 
 
+def lists(target: Target) -> Iterator[Finding]:
+    """Read the list of accounts, which is an error where it does not come whole."""
+    try:
+        count = len(target.moment.account_numbers())
+    except MisconfiguredError:
+        yield not_shown(msg("financial accounts"), tests="M19")
+    else:
+        yield good(
+            msg("Moment tells the whole list of its financial accounts: {count}.", count=count), tests="M19"
+        )
+
+
 def records(target: Target) -> Iterator[Finding]:
     """Read one customer and one project, as far as they travel and there is one, and one that is not there."""
     for entity_type, tests in ((EntityType.CUSTOMER, "M2, M5"), (EntityType.PROJECT, "M3, M5")):

@@ -14,7 +14,7 @@ from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import RejectedError
 from sync.ports import Moment
 from tests.factories import settings
-from tests.integrations.moment.remote import Remote, pages, says, sends
+from tests.integrations.moment.remote import Remote, listing, pages, says, sends
 
 SINCE = datetime(2026, 3, 1, 10, 0, 30, 900_000, tzinfo=UTC)
 
@@ -48,7 +48,7 @@ def test_a_record_that_is_not_there_is_none(gateway: MomentGateway) -> None:
 def test_an_amount_is_read_from_its_text(remote: Remote, gateway: MomentGateway) -> None:
     body = json.dumps(invoice(totalAmountInclVat=None)).replace("null", "99999999999.970")
     remote.answers["GET invoices/7"] = [sends(body.encode())]
-    remote.answers["GET financialAccounts"] = [says({"content": [account(501)]})]
+    remote.answers["GET financialAccounts"] = pages([account(501)])
     read = gateway.invoice("7")
     assert read is not None
     assert read.total == Decimal("99999999999.97")
@@ -56,7 +56,7 @@ def test_an_amount_is_read_from_its_text(remote: Remote, gateway: MomentGateway)
 
 def test_the_accounts_are_read_once_for_many_invoices(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
-    remote.answers["GET financialAccounts"] = [says({"content": [account(501)]})]
+    remote.answers["GET financialAccounts"] = pages([account(501)])
     assert gateway.invoice("7") == gateway.invoice("7")
     assert remote.times("GET financialAccounts") == 1
 
@@ -65,7 +65,7 @@ def test_what_one_key_has_read_is_not_shown_to_who_shows_another(
     remote: Remote, gateway: MomentGateway, site: MomentSite
 ) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
-    remote.answers["GET financialAccounts"] = [says({"content": [account(501)]})]
+    remote.answers["GET financialAccounts"] = pages([account(501)])
     remote.answers["GET projects"] = pages([{"id": 7, "projectNumber": 1}])
     other = MomentGateway(settings(moment_api_key=SecretStr("another-key")), site=site)
     for each in (gateway, other, gateway, other):
@@ -74,14 +74,19 @@ def test_what_one_key_has_read_is_not_shown_to_who_shows_another(
     assert (remote.times("GET financialAccounts"), remote.times("GET projects")) == (2, 2)
 
 
+def test_all_accounts_are_read_where_moment_tells_25_at_a_time(remote: Remote, gateway: MomentGateway) -> None:
+    remote.answers["GET financialAccounts"] = [listing([account(number) for number in range(1, 231)], most=25)]
+    assert len(gateway.account_numbers()) == 230
+
+
 def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [
         says(invoice()),
         says(invoice(invoiceLines=[{"amountInclVat": 125, "financialAccountId": 502}])),
     ]
     remote.answers["GET financialAccounts"] = [
-        says({"content": [account(501)]}),
-        says({"content": [account(501), account(502, accountNumber=3020)]}),
+        *pages([account(501)]),
+        *pages([account(501), account(502, accountNumber=3020)]),
     ]
     gateway.invoice("7")
     read = gateway.invoice("7")
@@ -91,7 +96,7 @@ def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: Moment
 
 def test_an_account_that_is_nowhere_is_looked_for_once_more_only(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
-    remote.answers["GET financialAccounts"] = [says({"content": []})]
+    remote.answers["GET financialAccounts"] = pages([])
     with pytest.raises(RejectedError, match="Financial account 501 is not in Moment") as refusal:
         gateway.invoice("7")
     assert remote.times("GET financialAccounts") == 1
@@ -102,9 +107,7 @@ def test_an_account_that_cannot_be_read_harms_only_the_invoices_that_name_it(
     remote: Remote, gateway: MomentGateway
 ) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
-    remote.answers["GET financialAccounts"] = [
-        says({"content": [account(501), account(502, accountNumber="?"), {}]})
-    ]
+    remote.answers["GET financialAccounts"] = pages([account(501), account(502, accountNumber="?"), {}])
     read = gateway.invoice("7")
     assert read is not None
     assert (read.lines[0].account, read.lines[0].tax_code) == (3000, "3")
@@ -125,7 +128,7 @@ def test_every_page_of_what_changed_is_returned(remote: Remote, gateway: MomentG
     remote.answers["GET projects"] = pages([{"id": 1}, {"id": 2}], [{"id": 3}], [{"id": "four"}])
     assert list(gateway.changed(EntityType.PROJECT, since=SINCE)) == ["1", "2", "3", "four"]
     assert [asked.query for asked in remote.asked] == [
-        f"lastModifiedDateFrom=2026-03-01&page={page}&size=100" for page in range(3)
+        f"lastModifiedDateFrom=2026-03-01&page={page}&size=500&sort=id%2Casc" for page in range(3)
     ]
 
 

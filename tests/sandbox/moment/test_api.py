@@ -49,13 +49,15 @@ def test_includes_stand_on_the_path(moment: Moment) -> None:
     assert moment.read(f"customers/{CUSTOMER}/include/base+email") == moment.read(f"customers/{CUSTOMER}")
 
 
-def test_a_list_comes_in_pages_unless_no_limit_is_asked_for(moment: Moment) -> None:
+def test_a_list_comes_in_pages_also_where_no_limit_is_asked_for(moment: Moment) -> None:
     for number in range(4):
         moment.make("customers", name=f"Customer {number}")
     last = moment.read("customers", page="2", size="2")
     assert last["page"] == {"number": 2, "size": 2, "totalElements": 5, "totalPages": 3}
     assert [one["name"] for one in last["content"]] == ["Customer 3"]
-    assert len(moment.read("customers", size="2", noLimit="true")["content"]) == 5
+    assert len(moment.read("customers", size="2", noLimit="true")["content"]) == 2
+    upwards, downwards = (moment.read("customers", sort=f"id,{way}")["content"] for way in ("asc", "desc"))
+    assert downwards == upwards[::-1] != upwards
 
 
 def test_known_filters_filter_and_unknown_ones_are_ignored(moment: Moment) -> None:
