@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     """The ApplicationId that 24SevenOffice gave this integration"""
     moment_url: str = "https://app.moment.team/api/1.0"
     """Base address of Moment's API"""
+    moment_customer_includes: str = Field("base+email+phone+addresses", pattern=r"[A-Za-z0-9+,]*")
+    """What Moment includes where a customer is read; it leaves the e-mail address out unless asked for"""
     moment_record_url: str = "https://app.moment.team/companies/{company}/{kind}/{id}"
     """Where a person opens a record in Moment"""
     twentyfour_api_url: str = "https://api.24sevenoffice.com"

@@ -283,6 +283,14 @@ SETTINGS_ERRORS = {
         msg("The id of the company in the settings is wrong, or the API key belongs to another company."),
         msg("Copy the id from the address of the company in Moment, and test the connection."),
     ),
+    "moment_includes": ErrorCode(
+        msg("Moment does not include what is asked for"),
+        msg(
+            "Customers are read together with their e-mail, phone and addresses, and Moment does not know one of "
+            "the names that they are asked for by."
+        ),
+        msg("Correct the setting MOMENT_CUSTOMER_INCLUDES of the installation: base+email is known to work."),
+    ),
     "moment_key": ErrorCode(
         msg("Moment does not accept the API key"),
         msg("The key has expired or was removed, or it has no access to the company. It lives two years at most."),

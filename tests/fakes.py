@@ -208,7 +208,9 @@ class FakeErp(FakeSupplierVouchers):
             return RejectedError("24SevenOffice does not like the name.")
         number = draft.number or 10001 + len(self.companies)
         self.details.setdefault(number, []).append(draft.details)
-        self.emails[number] = tuple(email for email in (draft.email, draft.invoice_email) if email)
+        held = self.emails.get(number, ()) if None in (draft.email, draft.invoice_email) else ()
+        told = (email for email in (draft.email, draft.invoice_email) if email)
+        self.emails[number] = tuple(dict.fromkeys([*held, *told]))
         self.companies[number] = replace(draft.as_company(number), emails=())
         return number
 

@@ -29,6 +29,7 @@ from integrations.moment.list_reader import ListReader, Values
 from integrations.remote_clock import RemoteClock
 from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call
 from sync.engine import call_log
+from sync.errors import RejectedError
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -96,6 +97,7 @@ class MomentSite:
     """Moment as all connections of a process reach it.
 
     ``record_url`` is where a person opens a record, with ``{company}``, ``{kind}`` and ``{id}``.
+    ``customer_includes`` is what is included where a customer is read (M20).
     ``answer_seconds`` is how long a call may take in all, the connection and the last byte of its answer included.
     ``charts`` are the financial accounts of companies by id; a changed tax code takes effect that much later.
     """
@@ -104,6 +106,7 @@ class MomentSite:
     record_url: str
     connect_seconds: float
     answer_seconds: float
+    customer_includes: str = "base+email+phone+addresses"
     session: requests.Session = field(default_factory=pooled_session)
     charts: ReadCache[Access, Mapping[str, Fields]] = field(default_factory=partial(ReadCache, 500))
     project_ids: ReadCache[tuple[Access, int], str] = field(default_factory=partial(ReadCache, 10_000))
@@ -151,10 +154,25 @@ class MomentClient:
         self._company = company
         self._auth = HTTPBasicAuth(b"apikey", api_key.get_secret_value().encode())
 
-    def record(self, resource: str, record_id: str) -> Values | None:
-        """Read one record, None where Moment has none of this id (assumption M5)."""
-        call = self._read_call(resource)
-        values = self._send(call, "GET", f"{resource}/{quote(record_id, safe='')}")
+    def record(self, resource: str, record_id: str, *, includes: str = "") -> Values | None:
+        """Read one record, None where Moment has none of this id (assumption M5).
+
+        ``includes`` names what Moment else leaves out, such as "base+email" (M20). Raises MisconfiguredError where
+        Moment has the record but does not include that, so that no record seems to be gone because of it.
+        """
+        call, path = self._read_call(resource), f"{resource}/{quote(record_id, safe='')}"
+        if not includes:
+            return self._one(call, path, record_id)
+        try:
+            values = self._one(call, f"{path}/include/{quote(includes, safe='+,')}", record_id)
+        except RejectedError:
+            values = None
+        if values is None and self._one(call, path, record_id) is not None:
+            raise call.not_included(includes)
+        return values
+
+    def _one(self, call: Call, path: str, record_id: str) -> Values | None:
+        values = self._send(call, "GET", path)
         if values is not None and str(values.get("id")) != record_id:
             raise call.no_answer(msg("answered with something else than the record"))
         return values

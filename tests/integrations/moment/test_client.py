@@ -212,6 +212,18 @@ def test_a_server_that_ignores_the_page_is_found_out(remote: Remote, client: Mom
         list(client.pages("customers"))
 
 
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_record_is_not_gone_because_something_cannot_be_included(
+    remote: Remote, client: MomentClient, status: int
+) -> None:
+    remote.answers["GET customers/7/include/base+fax"] = [says({"detail": "no"}, status=status)]
+    assert client.record("customers", "7", includes="base+fax") is None
+    remote.answers["GET customers/7"] = [says(RECORD)]
+    with pytest.raises(MisconfiguredError, match="does not include “base\\+fax”") as error:
+        client.record("customers", "7", includes="base+fax")
+    assert error.value.error_code == "moment_includes"
+
+
 def test_the_key_goes_to_moment_and_into_no_error(remote: Remote, client: MomentClient) -> None:
     remote.answers["GET customers/7"] = [hangs_up]
     with pytest.raises(UnavailableError) as error:

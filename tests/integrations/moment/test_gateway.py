@@ -1,6 +1,7 @@
 """Moment as the flows see it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -43,6 +44,19 @@ def test_it_is_what_the_flows_ask_for(gateway: MomentGateway) -> None:
 
 def test_a_record_that_is_not_there_is_none(gateway: MomentGateway) -> None:
     assert (gateway.customer("7"), gateway.project("7"), gateway.invoice("7")) == (None, None, None)
+
+
+def test_what_moment_leaves_out_of_customers_is_asked_for(remote: Remote, site: MomentSite) -> None:
+    plain, whole = {"id": 7, "name": "Kari"}, {"id": 7, "name": "Kari", "email": "kari@example.com", "phone": "22"}
+    remote.answers["GET customers/7"] = [says(plain)]
+    remote.answers["GET customers/7/include/base+email"] = [says(whole)]
+    asking = MomentGateway(settings(), site=replace(site, customer_includes="base+email"))
+    with asking.reading_ahead(EntityType.CUSTOMER, ["7"]):
+        customers = [asking.customer("7"), asking.customer("7")]
+    assert [customer.email for customer in customers if customer] == ["kari@example.com"] * 2
+    assert asking.contact_fields("7") == ([], ["e-mail address for invoices", "addresses"])
+    remote.answers["GET customers/7"] = [says(whole)]
+    assert asking.contact_fields("7")[0] == ["e-mail address", "phone"]
 
 
 def test_an_amount_is_read_from_its_text(remote: Remote, gateway: MomentGateway) -> None:
