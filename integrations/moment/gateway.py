@@ -175,11 +175,19 @@ class MomentGateway(ExpenseGateway):
 
 
 def record_url(template: str, company: str, record: Record) -> str:
-    """Fill in the setting ``moment_record_url`` (assumption M12); an expense goes by its own id in Moment."""
+    """Fill in the setting ``moment_record_url`` (assumption M12); an expense goes by its own id in Moment.
+
+    Where nothing is known it is empty.
+    """
     pages = {**RESOURCES, EntityType.EXPENSE: EXPENSES}
     return template.format(
         company=quote(company, safe=""), kind=pages[record.entity_type], id=quote(record.id, safe="")
     )
+
+
+def project_url(template: str, company: str, number: int) -> str:
+    """Fill in the setting ``moment_project_url`` (assumption M12)."""
+    return template.format(company=quote(company, safe=""), number=number)
 
 
 def _may_have_changed(values: Mapping[str, object], since: datetime) -> bool:
