@@ -31,6 +31,11 @@ RECORD_ERRORS = {
         msg("A Norwegian organization number has nine digits, of which the last one checks the others."),
         msg("Correct the number of the customer in Moment, or set the country if the customer is foreign."),
     ),
+    "amount": ErrorCode(
+        msg("The amount cannot be right"),
+        msg("An amount is larger than any in the books, or no number at all. Nothing was made of it."),
+        msg("Correct it where it was entered, in Moment or in 24SevenOffice, then try again."),
+    ),
     "customer_number": ErrorCode(
         msg("The customer number cannot be used"),
         msg(

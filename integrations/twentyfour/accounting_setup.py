@@ -35,6 +35,8 @@ SECONDS = {
 RECALL_SECONDS = 5
 """How long a process does not ask Redis again: a batch asks for each of its records, a poll for each line."""
 
+MAX_RATE = 100  # percent
+
 OUTGOING_INVOICE = "utgående faktura"  # part of the title of their type
 
 
@@ -92,9 +94,13 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.VAT_CODES)
     def vat_codes(self) -> Mapping[str, Decimal]:
-        """Return the TaxNo of every VAT code that there is, with its rate (GetTaxCodeList)."""
+        """Return the TaxNo of every VAT code that there is, with its rate (GetTaxCodeList).
+
+        One whose rate can be none, such as NaN, is left out.
+        """
         codes = self._session.call("Account", "GetTaxCodeList") or []
-        return {str(code.TaxNo): _percent(code.TaxRate) for code in codes}
+        rates = {str(code.TaxNo): code.TaxRate or Decimal() for code in codes}
+        return {code: _percent(rate) for code, rate in rates.items() if rate.is_finite() and 0 <= rate <= MAX_RATE}
 
     @_cached(SetupPart.FISCAL_YEARS)
     def fiscal_years(self) -> Sequence[FiscalYear]:
@@ -144,9 +150,8 @@ class AccountingSetup(CachedReader):
         return f"{self._session.client_hash()}:{part}"
 
 
-def _percent(rate: Decimal | None) -> Decimal:
+def _percent(rate: Decimal) -> Decimal:
     """Read a rate in percent, also one told as a share of one (assumption S27): no country has one below 1 %."""
-    rate = rate or Decimal()
     return rate * 100 if 0 < rate < 1 else rate
 
 

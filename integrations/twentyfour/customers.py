@@ -254,7 +254,7 @@ def _search(session: Session, properties: Sequence[str] = PROPERTIES, **paramete
     return [
         Company(
             number=answer.Id,
-            name=answer.Name or "",
+            name=(answer.Name or "")[:MAX_NAME_LENGTH],
             organization_number=answer.OrganizationNumber or "",
             moment_id=answer.ExternalId or "",
             emails=tuple(dict.fromkeys(_emails_by_use(answer.EmailAddresses).values())),

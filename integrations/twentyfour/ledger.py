@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
+from i18n.messages import msg
 from integrations.shared_cache import SharedCache
 from integrations.twentyfour.accounting_setup import AccountingSetup
 from integrations.twentyfour.client import SoapValue
@@ -12,12 +13,14 @@ from integrations.twentyfour.instants import day_of, without_zone
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
-from sync.errors import AnswerTooLargeError
+from sync.errors import AnswerTooLargeError, RejectedError, naming_record
 from sync.money import NOK, to_ore
 from sync.records import BookedVouchers, LedgerLine, is_partial
 from sync.rules.vouchers import REVENUE_ACCOUNTS
 
 END_OF_DAY = time(23, 59, 59)
+MAX_DIGITS = 18
+"""Digits of a number that a database can hold."""
 OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
 
 
@@ -114,7 +117,7 @@ def _ledger_line(line: SoapValue) -> LedgerLine:
     department, _ = _dimension(line, "Department")
     return LedgerLine(
         account=line.AccountNo,
-        amount=to_ore(line.Amount),  # kroner, whatever the currency
+        amount=_amount(line),
         day=day_of(line.Date),
         vat_code=str(line.VatCode or ""),
         project_number=project_number,
@@ -133,9 +136,21 @@ def _ledger_line(line: SoapValue) -> LedgerLine:
     )
 
 
+def _amount(line: SoapValue) -> int:
+    """Return the amount, in kroner whatever the currency. Raises RejectedError, which names the voucher."""
+    number = line.TransactionNo or 0
+    with naming_record(msg("Voucher {number} of {year}", number=number, year=day_of(line.Date).year)):
+        if line.Amount is None:
+            raise RejectedError(
+                msg("A line of voucher {number} has no amount in 24SevenOffice.", number=number),
+                error_code="amount",
+            )
+        return to_ore(line.Amount)
+
+
 def _dimension(line: SoapValue, type_: str) -> tuple[int | None, str]:
     """Return number and name of the customer, supplier or project that a line is on."""
     for each in line.Dimensions.Dimension if line.Dimensions else ():
-        if each.Type == type_ and (each.Value or "").isdecimal():
+        if each.Type == type_ and (each.Value or "").isdecimal() and len(each.Value) <= MAX_DIGITS:
             return int(each.Value), each.Name or ""
     return None, ""

@@ -68,6 +68,21 @@ def test_an_amount_is_read_from_its_text(remote: Remote, gateway: MomentGateway)
     assert read.total == Decimal("99999999999.97")
 
 
+@pytest.mark.parametrize(
+    "amount", ["1E30", "1E9999999999999999999", "1E-999999999", "9" * 5000, "0." + "0" * 5000]
+)
+@pytest.mark.parametrize("field", ["totalAmountInclVat", "currencyRate", "invoiceNumber"])
+def test_a_number_beyond_all_measure_is_an_error_of_its_invoice(
+    remote: Remote, gateway: MomentGateway, field: str, amount: str
+) -> None:
+    body = json.dumps(invoice(currencyCode="EUR", **{field: None})).replace("null", amount)
+    remote.answers["GET invoices/7"] = [sends(body.encode())]
+    remote.answers["GET financialAccounts"] = pages([account(501)])
+    with pytest.raises(RejectedError) as refusal:
+        gateway.invoice("7")
+    assert refusal.value.error_code == "moment_value"
+
+
 def test_the_accounts_are_read_once_for_many_invoices(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
     remote.answers["GET financialAccounts"] = pages([account(501)])
