@@ -290,10 +290,7 @@ SETTINGS_ERRORS = {
     ),
     "moment_includes": ErrorCode(
         msg("Moment does not include what is asked for"),
-        msg(
-            "Customers are read together with their e-mail, phone and addresses, and Moment does not know one of "
-            "the names that they are asked for by."
-        ),
+        msg("Customers are read with e-mail, phone and addresses, one of which Moment knows by another name."),
         msg("Correct the setting MOMENT_CUSTOMER_INCLUDES of the installation: base+email is known to work."),
     ),
     "moment_key": ErrorCode(
@@ -419,8 +416,7 @@ TEMPORARY = {
     "incomplete_list": ErrorCode(
         msg("The list is not whole"),
         msg(
-            "Moment told fewer records than it says to have, also when the list was read once more. What is "
-            "missing could be an invoice or an account, so that nothing is concluded from it."
+            "Moment told fewer records than it says to have, and again when asked. Nothing is concluded from it."
         ),
         msg(
             "Nothing at first: it is tried again by itself. If it stays, send this error code to Moment's support."

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from io import SEEK_END
 from threading import Lock
 from typing import BinaryIO, Generic, Literal, TypeVar
@@ -27,7 +26,7 @@ from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.list_reader import ListReader, Values
 from integrations.remote_clock import RemoteClock
-from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call
+from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call, open_session
 from sync.engine import call_log
 from sync.errors import RejectedError
 
@@ -51,16 +50,9 @@ def pooled_session(
     on_call: OnCall = ignore_call,
     remote_clock: RemoteClock | None = None,
 ) -> requests.Session:
-    """Make the one session of a process, which keeps connections but no cookies, and ignores the environment.
-
-    A request arrives within ``connect_seconds`` or never.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.update({"Accept": "application/json", "User-Agent": "moment-24sevenoffice"})
-    for scheme in ("http://", "https://"):
-        adapter = BoundedAdapter(
+    """Make the one session of a process. A request arrives within ``connect_seconds`` or never."""
+    session = open_session(
+        lambda: BoundedAdapter(
             seconds=connect_seconds,
             max_bytes=MAX_RESPONSE_BYTES,
             pool_maxsize=connections,
@@ -69,7 +61,8 @@ def pooled_session(
             on_call=on_call,
             remote_clock=remote_clock,
         )
-        session.mount(scheme, adapter)
+    )
+    session.headers["Accept"] = "application/json"
     return session
 
 

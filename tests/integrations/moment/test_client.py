@@ -252,12 +252,15 @@ def test_a_redirect_is_not_followed(remote: Remote, client: MomentClient) -> Non
         client.record("customers", "7")
 
 
-def test_proxies_of_the_environment_are_not_used(
-    remote: Remote, client: MomentClient, monkeypatch: pytest.MonkeyPatch
+def test_a_proxy_of_the_environment_is_used(
+    remote: Remote, site: MomentSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    remote.answers["GET customers/7"] = [says(RECORD)]
+    monkeypatch.setenv("http_proxy", remote.url)
+    behind = replace(site, url="http://moment.invalid")
+    remote.answers["GET http://moment.invalid/companies/1001/customers/7"] = [says(RECORD)]
+    client = MomentClient(behind, company="1001", api_key=SecretStr("moment-key"))
     assert client.record("customers", "7") == RECORD
+    assert remote.asked[0].headers["User-Agent"] == "moment-24sevenoffice"
 
 
 def test_an_id_cannot_lead_to_another_path(remote: Remote, client: MomentClient) -> None:
