@@ -415,9 +415,7 @@ TEMPORARY = {
     ),
     "incomplete_list": ErrorCode(
         msg("The list is not whole"),
-        msg(
-            "Moment told fewer records than it says to have, and again when asked. Nothing is concluded from it."
-        ),
+        msg("Moment told fewer records than it says to have, and again when asked. Nothing is concluded from it."),
         msg(
             "Nothing at first: it is tried again by itself. If it stays, send this error code to Moment's support."
         ),

@@ -279,8 +279,9 @@ class MomentClient:
 
 
 def _operation(request: requests.PreparedRequest) -> str:
-    """Name a request by its method and what it is about, without ids: "PATCH customers"."""
-    parts = urlsplit(request.url or "").path.rpartition("/companies/")[2].split("/")
+    """Name a request by its method and what it is about, without ids and includes: "PATCH customers"."""
+    path = urlsplit(request.url or "").path.rpartition("/companies/")[2]
+    parts = path.partition("/include/")[0].split("/")
     return f"{request.method} {'/'.join(map(str, parts[1::2]))}"
 
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from i18n.messages import msg
 from integrations.moment import client as moment_client
-from integrations.moment.client import MAX_RESPONSE_BYTES, MomentClient, MomentSite
+from integrations.moment.client import MAX_RESPONSE_BYTES, MomentClient, MomentSite, pooled_session
 from integrations.moment.error_mapping import Call
 from sync.errors import (
     AnswerTooLargeError,
@@ -250,6 +250,15 @@ def test_a_redirect_is_not_followed(remote: Remote, client: MomentClient) -> Non
     remote.answers["GET customers/8"] = [says({"id": 7})]
     with pytest.raises(UnavailableError):
         client.record("customers", "7")
+
+
+def test_a_call_is_named_without_ids_and_what_it_includes(remote: Remote, site: MomentSite) -> None:
+    names: list[str] = []
+    remote.answers["GET customers/7/include/base+email"] = [says(RECORD)]
+    with pooled_session(on_call=lambda operation, **_: names.append(operation)) as session:
+        client = MomentClient(replace(site, session=session), company="1001", api_key=SecretStr("moment-key"))
+        client.record("customers", "7", includes="base+email")
+    assert names == ["GET customers"]
 
 
 def test_a_proxy_of_the_environment_is_used(

@@ -108,6 +108,23 @@ def test_all_accounts_are_read_where_moment_tells_25_at_a_time(remote: Remote, g
     assert len(gateway.account_numbers()) == 230
 
 
+def test_two_accounts_may_share_a_number_and_say_nothing_of_vat(remote: Remote, gateway: MomentGateway) -> None:
+    told: dict[str, object] = {"accountNumber": "7799", "externalTaxCode": None, "version": None, "links": []}
+    remote.answers["GET financialAccounts"] = pages([account(501, **told), account(502, **told)])
+    assert gateway.account_numbers() == {"501": 7799, "502": 7799}
+    assert gateway.account_codes() == {7799: ""}
+
+
+def test_an_invoice_whose_lines_are_left_out_is_not_one_without_lines(
+    remote: Remote, gateway: MomentGateway
+) -> None:
+    told = invoice()
+    del told["invoiceLines"]
+    remote.answers["GET invoices/7"] = [says(told)]
+    with pytest.raises(RejectedError, match="list of invoice lines is missing"):
+        gateway.invoice("7")
+
+
 def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [
         says(invoice()),
