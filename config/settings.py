@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 KEY_BYTES = 32
@@ -34,8 +34,12 @@ class Settings(BaseSettings):
     """The ApplicationId that 24SevenOffice gave this integration"""
     moment_url: str = "https://app.moment.team/api/1.0"
     """Base address of Moment's API"""
-    moment_record_url: str = "https://app.moment.team/companies/{company}/{kind}/{id}"
-    """Where a person opens a record in Moment"""
+    moment_customer_includes: str = Field("base+email+phone+addresses", pattern=r"[A-Za-z0-9+,]*")
+    """What Moment includes where a customer is read; it leaves the e-mail address out unless asked for"""
+    moment_project_url: str = "https://app.moment.team/{company}/projects/entries/{number:07}"
+    """Where a person opens a project in Moment"""
+    moment_record_url: str = ""
+    """Where a person opens another record in Moment"""
     twentyfour_api_url: str = "https://api.24sevenoffice.com"
     """Base address of 24SevenOffice's api host"""
     twentyfour_web_url: str = "https://webservices.24sevenoffice.com"
@@ -104,11 +108,13 @@ class Settings(BaseSettings):
     def _bare(cls, value: str) -> str:
         return value.rstrip("/")
 
-    @field_validator("moment_record_url", "twentyfour_record_url")
+    @field_validator("moment_project_url", "moment_record_url", "twentyfour_record_url")
     @classmethod
-    def _fillable(cls, value: str) -> str:
+    def _fillable(cls, value: str, info: ValidationInfo) -> str:
+        project = info.field_name == "moment_project_url"
+        known = {"number": 1} if project else dict.fromkeys(("kind", "id", "year", "number"), "")
         try:
-            value.format(company="", kind="", id="", year="", number="")
+            value.format(company="", **known)
         except (LookupError, ValueError) as error:
             raise ValueError("has braces that stand for nothing") from error
         return value

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPResponse
+from http.cookiejar import DefaultCookiePolicy
 from io import BufferedReader, BytesIO, RawIOBase
 from typing import Any, Protocol
 
@@ -33,6 +34,9 @@ MAX_HEADER_BYTES = 256 * 1024
 
 UPLOAD_BYTES_PER_SECOND = 1024 * 1024
 """A file that is sent has more time by its size: so little more that a call still ends within its lease."""
+
+USER_AGENT = "moment-24sevenoffice"
+"""What this integration calls itself."""
 
 _CHUNK = 64 * 1024
 _PIECE = 16 * 1024
@@ -232,6 +236,26 @@ class BoundedAdapter(HTTPAdapter):
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         pool.ConnectionCls = _guarded(pool.ConnectionCls)
         return pool
+
+
+def open_session(make_adapter: Callable[[], BoundedAdapter]) -> requests.Session:
+    """Make a session that threads may share, and that is the same for all remote systems.
+
+    It keeps connections, but no cookies. Of the environment it takes the proxy and the certificates to trust; the
+    passwords of a ``.netrc`` are sent to nobody.
+    """
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.auth = without_netrc
+    session.headers["User-Agent"] = USER_AGENT
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, make_adapter())
+    return session
+
+
+def without_netrc(request: PreparedRequest) -> PreparedRequest:
+    """Sign nothing; put as ``auth``, as requests looks into ``.netrc`` where there is none."""
+    return request
 
 
 def _asking(request: PreparedRequest) -> Callable[[], None] | None:

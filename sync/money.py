@@ -2,10 +2,23 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
+from i18n.messages import msg
+from sync.errors import RejectedError
+
 NOK = "NOK"
+
+MAX_KRONER = Decimal(10) ** 12
+"""More than any amount in the books; below it a Decimal is right to the øre."""
 
 
 def to_ore(kroner: Decimal) -> int:
+    """Raise RejectedError for an amount that is beyond what the books can hold, such as 1E30 or NaN."""
+    if not (kroner.is_finite() and -MAX_KRONER < kroner < MAX_KRONER):
+        raise RejectedError(
+            msg("The amount {amount} is beyond what the books can hold.", amount=str(kroner)[:40]),
+            error_code="amount",
+            remedy=msg("Correct it where it was entered, then try again."),
+        )
     return int((kroner * 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 

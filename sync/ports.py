@@ -14,6 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import BinaryIO, Protocol
 
+from i18n.messages import Message
 from models.connections.account_ranges import AccountRanges
 from models.enums import EntityType
 from models.inbox.missed_webhooks import ModifiedRecord
@@ -226,6 +227,9 @@ class InspectableMoment(Moment, Protocol):
 
     def account_numbers(self) -> Mapping[str, int]:
         """Return the ids of the accounts that invoices are booked on, with their numbers; two may share one."""
+
+    def contact_fields(self, customer_id: str) -> tuple[Collection[Message], Collection[Message]]:
+        """Return which contact fields of a customer are told unasked, and which not even when asked for (M20)."""
 
 
 class InspectableErp(Erp, Protocol):

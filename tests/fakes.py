@@ -217,7 +217,9 @@ class FakeErp(FakeSupplierVouchers):
         free = (each for each in itertools.count(10001 + len(self.companies)) if each not in self.companies)
         number = draft.number or next(free)
         self.details.setdefault(number, []).append(draft.details)
-        self.emails[number] = tuple(email for email in (draft.email, draft.invoice_email) if email)
+        held = self.emails.get(number, ()) if None in (draft.email, draft.invoice_email) else ()
+        told = (email for email in (draft.email, draft.invoice_email) if email)
+        self.emails[number] = tuple(dict.fromkeys([*held, *told]))
         self.companies[number] = replace(draft.as_company(number), emails=())
         return number
 

@@ -250,6 +250,7 @@ def _moment_site(settings: Settings, instrumentation: Instrumentation, remote_cl
     return MomentSite(
         url=settings.moment_url,
         record_url=settings.moment_record_url,
+        customer_includes=settings.moment_customer_includes,
         connect_seconds=settings.connect_seconds,
         answer_seconds=settings.answer_seconds,
         session=pooled_session(

@@ -12,6 +12,7 @@ from models.admin.job_list import JobView
 from models.database import Database
 from models.enums import EntityType, Record, titled
 from models.inbox import links
+from models.inbox.links import RecordReferences
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +33,21 @@ class RecordUrls:
 
 def find_record_urls(database: Database, settings: Settings, job: JobView) -> RecordUrls:
     found, entity_type = links.references(database, job.connection_id, job.record), job.record.entity_type
-    moment_template, template = settings.moment_record_url, settings.twentyfour_record_url
+    template = settings.twentyfour_record_url
     return RecordUrls(
-        moment=[
-            _moment_url(moment_template, found.company, Record(entity_type, each), title=job.title)
-            for each in found.moment
-        ],
+        moment=[_moment_url(settings, found, Record(entity_type, each), title=job.title) for each in found.moment],
         twentyfour=[_twentyfour_url(template, entity_type, each) for each in found.remote],
     )
 
 
-def _moment_url(template: str, company: str, record: Record, *, title: str) -> RecordUrl:
+def _moment_url(settings: Settings, found: RecordReferences, record: Record, *, title: str) -> RecordUrl:
+    """Name a record, and where it opens; a project opens by its number, which both systems share."""
+    if record.entity_type is EntityType.PROJECT and settings.moment_project_url:
+        numbers = [int(each) for each in found.remote if each.isdecimal()]
+        urls = [moment.project_url(settings.moment_project_url, found.company, number) for number in numbers]
+        return RecordUrl(name=title, url="".join(urls[:1]))
     name = msg("Expense {name}", name=record.id) if record.entity_type is EntityType.EXPENSE else title
-    return RecordUrl(name=name, url=moment.record_url(template, company, record))
+    return RecordUrl(name=name, url=moment.record_url(settings.moment_record_url, found.company, record))
 
 
 def _twentyfour_url(template: str, entity_type: EntityType, remote_id: str) -> RecordUrl:

@@ -1,10 +1,13 @@
 """JSON as Moment sends it, read within limits: in memory a value takes up to a hundred times its bytes."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 MAX_VALUES = 500_000
 """Values of an answer; a page of a hundred invoices with a hundred lines each has fewer."""
+
+MAX_DIGITS = 100
+"""Digits of a whole number, and decimals of another; one with more is read as text, which no amount is."""
 
 MAX_DEPTH = 50
 """Lists and objects within each other."""
@@ -19,11 +22,14 @@ class TooDeepError(ValueError):
 
 
 def parse(body: bytes) -> object:
-    """Read numbers exactly. Raises ValueError for what is not JSON, or beyond a limit."""
+    """Read numbers exactly, and one beyond all measure as text.
+
+    Raises ValueError for what is not JSON, or beyond a limit.
+    """
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:  # each value comes after one of these
         raise TooManyValuesError
     try:
-        value = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        value = json.loads(body, parse_float=_decimal, parse_int=_whole, parse_constant=_refuse)
     except RecursionError as error:
         raise TooDeepError from error
     _check_depth(value)
@@ -41,6 +47,18 @@ def _check_depth(value: object) -> None:
         level = [each for several in inner for each in several]
     if any(isinstance(each, dict | list) for each in level):
         raise TooDeepError
+
+
+def _decimal(text: str) -> Decimal | str:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent of more than 18 digits
+        return text
+    return number if -MAX_DIGITS <= int(number.as_tuple().exponent) <= MAX_DIGITS else text
+
+
+def _whole(text: str) -> int | str:
+    return int(text) if len(text) <= MAX_DIGITS else text
 
 
 def _refuse(constant: str) -> None:

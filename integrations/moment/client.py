@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from io import SEEK_END
 from threading import Lock
 from typing import BinaryIO, Generic, Literal, TypeVar
@@ -25,29 +24,21 @@ from integrations.moment.error_mapping import Call
 from integrations.moment.field_labels import LIST_LABELS
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
+from integrations.moment.list_reader import ListReader, Values
 from integrations.remote_clock import RemoteClock
-from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call
+from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call, open_session
 from sync.engine import call_log
-from sync.errors import AnswerTooLargeError
+from sync.errors import RejectedError
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-Values = Mapping[str, object]
 Access = tuple[str, SecretStr]
 """A company with the key that opens it: what one key has read is shown only to who has that key."""
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-MAX_ROWS = 200_000
-"""Rows of a list that are read, and that it may claim to have."""
-_MAX_IDLE_PAGES = 10
-"""Pages in a row that may bring nothing new."""
 _CHUNK = 64 * 1024
 _PLAIN = frozenset(" -_.,&()+")
-_PAGE_SIZES = (100, 50, 25, 5, 1)
-"""Each divides the one before it, so that smaller pages begin where a larger one was too large."""
-_MAX_RESTARTS = 3
-"""How often a list is read from its beginning again; what is missed all the same the nightly poll finds."""
 READ_AHEAD_THREADS = 50
 """Records that a process reads ahead at a time: as many as the largest batch has."""
 
@@ -59,16 +50,9 @@ def pooled_session(
     on_call: OnCall = ignore_call,
     remote_clock: RemoteClock | None = None,
 ) -> requests.Session:
-    """Make the one session of a process, which keeps connections but no cookies, and ignores the environment.
-
-    A request arrives within ``connect_seconds`` or never.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.update({"Accept": "application/json", "User-Agent": "moment-24sevenoffice"})
-    for scheme in ("http://", "https://"):
-        adapter = BoundedAdapter(
+    """Make the one session of a process. A request arrives within ``connect_seconds`` or never."""
+    session = open_session(
+        lambda: BoundedAdapter(
             seconds=connect_seconds,
             max_bytes=MAX_RESPONSE_BYTES,
             pool_maxsize=connections,
@@ -77,7 +61,8 @@ def pooled_session(
             on_call=on_call,
             remote_clock=remote_clock,
         )
-        session.mount(scheme, adapter)
+    )
+    session.headers["Accept"] = "application/json"
     return session
 
 
@@ -105,6 +90,7 @@ class MomentSite:
     """Moment as all connections of a process reach it.
 
     ``record_url`` is where a person opens a record, with ``{company}``, ``{kind}`` and ``{id}``.
+    ``customer_includes`` is what is included where a customer is read (M20).
     ``answer_seconds`` is how long a call may take in all, the connection and the last byte of its answer included.
     ``charts`` are the financial accounts of companies by id; a changed tax code takes effect that much later.
     """
@@ -113,19 +99,15 @@ class MomentSite:
     record_url: str
     connect_seconds: float
     answer_seconds: float
+    customer_includes: str = "base+email+phone+addresses"
     session: requests.Session = field(default_factory=pooled_session)
     charts: ReadCache[Access, Mapping[str, Fields]] = field(default_factory=partial(ReadCache, 500))
     project_ids: ReadCache[tuple[Access, int], str] = field(default_factory=partial(ReadCache, 10_000))
     read_ahead_pool: Executor = field(default_factory=partial(ThreadPoolExecutor, READ_AHEAD_THREADS, "moment"))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Page:
-    """Some rows of a list, of how many pages it is, and of how many records (0 where Moment does not say)."""
-
-    rows: Sequence[Values]
-    total_pages: int
-    elements: int
+class _NotThereError(Exception):
+    """Moment has no such list."""
 
 
 class Upload:
@@ -165,25 +147,36 @@ class MomentClient:
         self._company = company
         self._auth = HTTPBasicAuth(b"apikey", api_key.get_secret_value().encode())
 
-    def record(self, resource: str, record_id: str) -> Values | None:
-        """Read one record, None where Moment has none of this id (assumption M5)."""
-        call = self._read_call(resource)
-        values = self._send(call, "GET", f"{resource}/{quote(record_id, safe='')}")
+    def record(self, resource: str, record_id: str, *, includes: str = "") -> Values | None:
+        """Read one record, None where Moment has none of this id (assumption M5).
+
+        ``includes`` names what Moment else leaves out, such as "base+email" (M20). Raises MisconfiguredError where
+        Moment has the record but does not include that, so that no record seems to be gone because of it.
+        """
+        call, path = self._read_call(resource), f"{resource}/{quote(record_id, safe='')}"
+        if not includes:
+            return self._one(call, path, record_id)
+        try:
+            values = self._one(call, f"{path}/include/{quote(includes, safe='+,')}", record_id)
+        except RejectedError:
+            values = None
+        if values is None and self._one(call, path, record_id) is not None:
+            raise call.not_included(includes)
+        return values
+
+    def _one(self, call: Call, path: str, record_id: str) -> Values | None:
+        values = self._send(call, "GET", path)
         if values is not None and str(values.get("id")) != record_id:
             raise call.no_answer(msg("answered with something else than the record"))
         return values
 
-    def all_of(self, resource: str) -> Sequence[Values]:
-        rows = self.sublist(resource)
-        if rows is None:
-            raise self._read_call(resource).no_such_company()
-        return rows
-
     def sublist(self, path: str) -> Sequence[Values] | None:
-        """Read the short list that belongs to a record, None where Moment has no such record."""
+        """Read the list that belongs to a record, None where Moment has no such record."""
         call = self._read_call(path)
-        answer = self._send(call, "GET", path, filters={"noLimit": "true"})
-        return None if answer is None else _rows(call, answer)
+        try:
+            return list(ListReader(call, partial(self._page, call, path, {}), paged=False).rows())
+        except _NotThereError:
+            return None
 
     def matching(self, resource: str, name: str, value: str) -> Iterator[Values]:
         """Read the records in which the field ``name`` is ``value``, whether Moment filters by it or not."""
@@ -194,49 +187,19 @@ class MomentClient:
     def find(self, resource: str, name: str, value: str) -> str | None:
         return next((id_of(row.get("id")) for row in self.matching(resource, name, value)), None)
 
-    def pages(self, resource: str, filters: Mapping[str, str]) -> Iterator[Values]:
-        """Read a list page by page. Moment ignores filters that it does not know: check each record again.
+    def pages(self, resource: str, filters: Mapping[str, str] | None = None) -> Iterator[Values]:
+        """Read a list, each record once. Moment ignores filters that it does not know: check each record again."""
+        call = self._read_call(resource)
+        try:
+            yield from ListReader(call, partial(self._page, call, resource, filters or {})).rows()
+        except _NotThereError:
+            raise call.no_such_company() from None
 
-        Where a page is too large, smaller ones are asked for from there on. Where the list has become shorter
-        between two pages, what stood behind has moved up, perhaps past them: it is read once more. No record is
-        told twice. A list that is longer than any, or goes on without anything new, is given up.
-        """
-        call, sizes, number, restarts = self._read_call(resource), iter(_PAGE_SIZES), 0, 0
-        size, elements, seen, idle = next(sizes), 0, set[str](), 0
-        while True:
-            try:
-                page = self._page(call, resource, filters, number=number, size=size)
-            except AnswerTooLargeError:
-                smaller = next(sizes, None)
-                if smaller is None:
-                    raise
-                number, size = number * size // smaller, smaller
-                continue
-            if page.elements < elements and restarts < _MAX_RESTARTS:
-                number, elements, restarts = 0, 0, restarts + 1
-                continue
-            fresh = [row for row in page.rows if _is_new(row, seen)]
-            yield from fresh
-            if number + 1 >= page.total_pages:
-                return
-            idle = 0 if fresh or restarts else idle + 1  # what is read once more is nothing new
-            if idle == _MAX_IDLE_PAGES or max(page.total_pages, number + 1) * size > MAX_ROWS:
-                raise call.too_large(
-                    msg("claims to have a list of {count} pages", count=page.total_pages),
-                    error_code="too_many_pages",
-                )
-            number, elements = number + 1, page.elements
-
-    def _page(self, call: Call, resource: str, filters: Mapping[str, str], *, number: int, size: int) -> _Page:
-        answer = self._send(call, "GET", resource, filters={**filters, "page": str(number), "size": str(size)})
+    def _page(self, call: Call, path: str, filters: Mapping[str, str], page: Mapping[str, str]) -> Values:
+        answer = self._send(call, "GET", path, filters={**filters, **page})
         if answer is None:
-            raise call.no_such_company()
-        page = answer.get("page")
-        told = page if isinstance(page, dict) and page.get("number") == number else {}
-        total, elements = told.get("totalPages"), told.get("totalElements", 0)
-        if not isinstance(total, int) or not isinstance(elements, int):
-            raise call.no_answer(msg("answered with another page than the one asked for"))
-        return _Page(rows=_rows(call, answer), total_pages=total, elements=elements)
+            raise _NotThereError
+        return answer
 
     def write(self, method: Literal["PATCH", "POST"], path: str, values: Values, *, repeatable: bool) -> Values:
         """Save something and read what Moment made of it; a Decimal keeps its decimals.
@@ -316,8 +279,9 @@ class MomentClient:
 
 
 def _operation(request: requests.PreparedRequest) -> str:
-    """Name a request by its method and what it is about, without ids: "PATCH customers"."""
-    parts = urlsplit(request.url or "").path.rpartition("/companies/")[2].split("/")
+    """Name a request by its method and what it is about, without ids and includes: "PATCH customers"."""
+    path = urlsplit(request.url or "").path.rpartition("/companies/")[2]
+    parts = path.partition("/include/")[0].split("/")
     return f"{request.method} {'/'.join(map(str, parts[1::2]))}"
 
 
@@ -329,23 +293,6 @@ def _found(call: Call, saved: Values | None) -> Values:
     if saved is None:
         raise call.record_gone()
     return saved
-
-
-def _rows(call: Call, answer: Values) -> Sequence[Values]:
-    rows = answer.get("content")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise call.no_answer(msg("answered with something else than a list"))
-    if len(rows) > MAX_ROWS:
-        raise call.too_large(msg("sent more than {count} rows", count=MAX_ROWS), error_code="too_many_rows")
-    return rows
-
-
-def _is_new(row: Values, seen: set[str]) -> bool:
-    """Note a record, and return whether it was not told yet, as far as it has an id."""
-    record_id = id_of(row.get("id"))
-    known = bool(record_id) and record_id in seen
-    seen.add(record_id)
-    return not known
 
 
 def _describing(body: bytes | Upload | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A customer of Moment in our words (assumption M2)."""
+"""A customer of Moment in our words (assumptions M2 and M20)."""
 
 from collections.abc import Iterator, Mapping
 
@@ -20,8 +20,8 @@ def translate(values: Mapping[str, object]) -> Customer:
         name=fields.required(fields.text, "name"),
         number=fields.text("customerNumber"),
         organization_number=fields.text("organizationNumber"),
-        email=fields.text("email"),
-        invoice_email=fields.text("invoiceEmail"),
+        email=fields.text("email") if "email" in values else None,
+        invoice_email=fields.text("invoiceEmail") if "invoiceEmail" in values else None,
         is_company=fields.text("customerType") != PERSON,
         country=fields.text("countryCode"),
         phone=_text(values, "phone"),

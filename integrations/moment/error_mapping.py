@@ -108,6 +108,14 @@ class Call:
         gone = msg("Moment does not have this record any more ({doing}).", doing=self.doing)
         return RejectedError(gone, error_code="moment_gone")
 
+    def not_included(self, includes: str) -> SyncError:
+        """Return the consequence where a record can be read, but not with this included."""
+        return MisconfiguredError(
+            msg("Moment does not include “{includes}” ({doing}).", includes=includes, doing=self.doing),
+            error_code="moment_includes",
+            remedy=msg("Have whoever runs the integration correct MOMENT_CUSTOMER_INCLUDES."),
+        )
+
     def no_such_company(self) -> SyncError:
         """Return the consequence where even a list is not found."""
         return MisconfiguredError(

@@ -73,7 +73,7 @@ class ExpenseGateway:
         One written with other capitals may not pass Moment's filter, so some of all activities are looked at too.
         """
         exact = self._client.pages(ACTIVITIES, {"name": name})
-        some = islice(self._client.pages(ACTIVITIES, {}), MAX_PROJECTS_READ)
+        some = islice(self._client.pages(ACTIVITIES), MAX_PROJECTS_READ)
         return any(
             _folded(str(values.get("name"))) == _folded(name) and values.get("projectExtensionState") != CLOSED
             for values in chain(exact, some)

@@ -39,6 +39,9 @@ EXPORT_STATUSES: Mapping[str, ExportStatus] = {
 }
 
 
+CONTACT_FIELDS = ("email", "invoiceEmail", "phone", "addresses")
+"""Fields of a customer that Moment may leave out unless they are included (M20)."""
+
 LIST_LABELS: Mapping[str, Message] = {
     "customers": msg("customers"),
     "projects": msg("projects"),
@@ -50,6 +53,7 @@ LIST_LABELS: Mapping[str, Message] = {
 
 FIELD_LABELS: Mapping[str, Message] = {
     "accountNumber": msg("account number"),
+    "addresses": msg("addresses"),
     "amountInclVat": msg("amount including VAT"),
     "countryCode": msg("country"),
     "creditedInvoiceId": msg("credited invoice"),
@@ -76,6 +80,7 @@ FIELD_LABELS: Mapping[str, Message] = {
     "kid": msg("KID"),
     "name": msg("name"),
     "organizationNumber": msg("organization number"),
+    "phone": msg("phone"),
     "projectId": msg("project"),
     "projectNumber": msg("project number"),
     "startDate": msg("start date"),

@@ -127,6 +127,9 @@ class Fields:
         return table.get(word, missing)
 
     def lines(self, name: str) -> list[Self]:
+        """Read a list that must be told, though it may be empty: one that is left out is not one without lines."""
+        if name not in self.values:
+            raise self.refused(msg("The {field} is missing", field=FIELD_LABELS[name]))
         rows = self.values.get(name) or []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self._wrong(name, msg("a list"))

@@ -1,6 +1,6 @@
 """Moment behind our words: what the flows see of it, for one connection."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -10,10 +10,11 @@ from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
 
+from i18n.messages import Message
 from integrations.moment import customers, invoices, projects
 from integrations.moment.client import MomentSite
 from integrations.moment.expenses import ExpenseGateway
-from integrations.moment.field_labels import EXPENSES, RESOURCES
+from integrations.moment.field_labels import CONTACT_FIELDS, EXPENSES, FIELD_LABELS, RESOURCES
 from integrations.moment.fields import Fields
 from integrations.moment.fields import record_id as id_of
 from integrations.moment.invoices import MAX_DAYS_AHEAD
@@ -102,10 +103,16 @@ class MomentGateway(ExpenseGateway):
         return max((number for number in numbers if number), default=None)
 
     def account_codes(self) -> Mapping[int, str]:
-        return invoices.account_codes(self._client.all_of("financialAccounts"))
+        return invoices.account_codes(self._client.pages("financialAccounts"))
 
     def account_numbers(self) -> Mapping[str, int]:
-        return invoices.account_numbers(self._client.all_of("financialAccounts"))
+        return invoices.account_numbers(self._client.pages("financialAccounts"))
+
+    def contact_fields(self, customer_id: str) -> tuple[Collection[Message], Collection[Message]]:
+        plain = self._client.record(RESOURCES[EntityType.CUSTOMER], customer_id) or {}
+        included = self._record(EntityType.CUSTOMER, customer_id) or {}
+        unasked = [FIELD_LABELS[name] for name in CONTACT_FIELDS if name in plain]
+        return unasked, [FIELD_LABELS[name] for name in CONTACT_FIELDS if name not in included]
 
     def _number_of(self, invoice_id: str) -> int | None:
         values = self._client.record(RESOURCES[EntityType.INVOICE], invoice_id)
@@ -115,7 +122,7 @@ class MomentGateway(ExpenseGateway):
         """Find an account by its id; the list is read anew for one that is not in it."""
         chart = self._site.charts.get(
             self._access,
-            read=lambda: invoices.chart(self._client.all_of("financialAccounts")),
+            read=lambda: invoices.chart(self._client.pages("financialAccounts")),
             suffices=lambda known: account_id in known,
         )
         return chart.get(account_id) if chart else None
@@ -143,11 +150,15 @@ class MomentGateway(ExpenseGateway):
         """Take what was read ahead, once; read here what was not, or whose turn comes before a reader was free."""
         reading = self._ahead.pop((entity_type, record_id), None)
         if reading is None or reading.values.cancel():
-            return self._client.record(RESOURCES[entity_type], record_id)
+            return self._record(entity_type, record_id)
         try:
             return reading.values.result()
         finally:
             replay(reading.calls)
+
+    def _record(self, entity_type: EntityType, record_id: str) -> Mapping[str, object] | None:
+        includes = self._site.customer_includes if entity_type is EntityType.CUSTOMER else ""
+        return self._client.record(RESOURCES[entity_type], record_id, includes=includes)
 
     def _read_ahead(self, entity_type: EntityType, record_id: str) -> _ReadAhead:
         """Have a reader read a record, with what this thread's log and traces say of the work."""
@@ -155,7 +166,7 @@ class MomentGateway(ExpenseGateway):
         def read() -> Mapping[str, object] | None:
             with recording_calls() as heard:
                 try:
-                    return self._client.record(RESOURCES[entity_type], record_id)
+                    return self._record(entity_type, record_id)
                 finally:
                     calls.extend(heard)
 
@@ -164,11 +175,19 @@ class MomentGateway(ExpenseGateway):
 
 
 def record_url(template: str, company: str, record: Record) -> str:
-    """Fill in the setting ``moment_record_url`` (assumption M12); an expense goes by its own id in Moment."""
+    """Fill in the setting ``moment_record_url`` (assumption M12); an expense goes by its own id in Moment.
+
+    Where nothing is known it is empty.
+    """
     pages = {**RESOURCES, EntityType.EXPENSE: EXPENSES}
     return template.format(
         company=quote(company, safe=""), kind=pages[record.entity_type], id=quote(record.id, safe="")
     )
+
+
+def project_url(template: str, company: str, number: int) -> str:
+    """Fill in the setting ``moment_project_url`` (assumption M12)."""
+    return template.format(company=quote(company, safe=""), number=number)
 
 
 def _may_have_changed(values: Mapping[str, object], since: datetime) -> bool:

@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import SecretStr
 
-from integrations.transport import BoundedAdapter, OversizedAnswerError
+from integrations.transport import BoundedAdapter, OversizedAnswerError, without_netrc
 from models.users.sign_in import Identity, SignInRefusedError
 from sync.errors import UnavailableError
 
@@ -123,6 +123,7 @@ class OpenIdConnectProvider:
 
     def _bound(self, session: requests.Session) -> None:
         session.max_redirects = 0
+        session.auth = without_netrc
         for scheme in ("http://", "https://"):
             session.mount(scheme, self._adapter)
 

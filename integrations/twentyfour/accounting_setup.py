@@ -36,6 +36,8 @@ SECONDS = {
 RECALL_SECONDS = 5
 """How long a process does not ask Redis again: a batch asks for each of its records, a poll for each line."""
 
+MAX_RATE = 100  # percent
+
 OUTGOING_INVOICE = "utgående faktura"  # part of the title of their type
 
 
@@ -94,11 +96,15 @@ class AccountingSetup(CachedReader):
 
     @_cached(SetupPart.VAT_CODES)
     def vat_codes(self) -> Mapping[str, VatCode]:
-        """Return the VAT codes that there are by their TaxNo, which is not their TaxId (GetTaxCodeList)."""
+        """Return the VAT codes that there are by their TaxNo, which is not their TaxId (GetTaxCodeList).
+
+        One whose rate can be none, such as NaN, is left out.
+        """
         codes = self._session.call("Account", "GetTaxCodeList") or []
         return {
             str(code.TaxNo): VatCode(_percent(code.TaxRate), code.AccountNo or None, id=code.TaxId or 0)
             for code in codes
+            if _is_rate(code.TaxRate or Decimal())
         }
 
     @_cached(SetupPart.CURRENCIES)
@@ -108,7 +114,7 @@ class AccountingSetup(CachedReader):
         return {
             each.Symbol.upper(): each.Rate / each.Unit
             for each in listed
-            if each.Symbol and each.Rate and each.Unit
+            if each.Symbol and each.Unit and each.Rate and each.Rate.is_finite()
         }
 
     @_cached(SetupPart.FISCAL_YEARS)
@@ -168,9 +174,12 @@ class AccountingSetup(CachedReader):
         return f"{self._session.client_hash()}:{part}"
 
 
-def _percent(rate: Decimal | None) -> Decimal:
+def _is_rate(rate: Decimal) -> bool:
+    return rate.is_finite() and 0 <= rate <= MAX_RATE
+
+
+def _percent(rate: Decimal) -> Decimal:
     """Read a rate in percent, also one told as a share of one (assumption S27): no country has one below 1 %."""
-    rate = rate or Decimal()
     return rate * 100 if 0 < rate < 1 else rate
 
 

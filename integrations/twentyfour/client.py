@@ -6,30 +6,41 @@ saved, after that it may have been.
 """
 
 import copy
+import re
 import threading
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
+import structlog
 import zeep
 from lxml import etree
 from zeep.wsdl import Document
 
 from integrations.remote_clock import RemoteClock
-from integrations.transport import BoundedAdapter, OnCall, OversizedAnswerError, ignore_call, was_sent
+from integrations.transport import (
+    BoundedAdapter,
+    OnCall,
+    OversizedAnswerError,
+    ignore_call,
+    open_session,
+    was_sent,
+)
 from integrations.twentyfour import error_mapping
 from integrations.twentyfour.budget import Budget
 from integrations.twentyfour.schema_drift import SchemaDrift
 from sync.engine import call_log
 from sync.errors import SyncError
+
+log = structlog.get_logger()
 
 SoapValue: TypeAlias = Any  # zeep makes the types of what it reads from the WSDL, when it is loaded
 
@@ -42,6 +53,13 @@ LARGE_BYTES = 1024 * 1024
 _reading_large = threading.Lock()
 """Held while a large answer is read: one at a time takes its memory, and several would be no faster."""
 _TOO_DEEP = "Excessive depth"  # as libxml2 words it, beyond 256 elements
+_CONTROL_CHARACTERS = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]"
+    rb"|&#x0*([0-8bcef]|1[0-9a-f]|d[89a-f][0-9a-f]{2}|fff[ef]);"
+    rb"|&#0*([0-8]|1[124-9]|2[0-9]|3[01]);",
+    re.IGNORECASE,
+)
+"""What .NET writes of a text that somebody pasted, though no reader of XML takes it."""
 SETTINGS = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
 
 
@@ -88,12 +106,10 @@ class SoapClient:
         self._drift = SchemaDrift()
         self._services: dict[str, _Service] = {}
         self._loading = threading.Lock()
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = "moment-24sevenoffice"
+        self._cleaned: set[str] = set()
         # Sessions of 24SevenOffice belong to a login, so no cookie may stay on what all connections share.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for scheme in ("http://", "https://"):
-            adapter = BoundedAdapter(
+        self._session = open_session(
+            lambda: BoundedAdapter(
                 seconds=connect_seconds,
                 max_bytes=MAX_RESPONSE_BYTES,
                 pool_maxsize=threads,
@@ -102,7 +118,7 @@ class SoapClient:
                 on_call=on_call,
                 remote_clock=remote_clock,
             )
-            self._session.mount(scheme, adapter)
+        )
 
     def with_budget(self, budget: Budget) -> Self:
         """Give the same client, all of it shared, whose requests go to this account of the budget."""
@@ -154,8 +170,11 @@ class SoapClient:
         retry_after = self._budget.record_response(answer.status_code, answer.headers)
         if answer.status_code not in {HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR}:
             raise _error_of(f"http {answer.status_code}", operation, retry_after=retry_after)
+        if (kind := answer.headers.get("Content-Type", "").strip().lower()).startswith("multipart/"):
+            raise _error_of(f"multipart: {kind.partition(';')[0]}", operation)
         if answer.content.count(b"<") > MAX_TAGS:
             raise _error_of(f"too many: more than {MAX_TAGS} tags", operation)
+        answer = replace(answer, content=self._without_control_characters(operation, answer.content))
         try:
             with _reading_large if len(answer.content) > LARGE_BYTES else nullcontext():
                 return called.binding.process_reply(called.client, called.binding.get(operation), answer)
@@ -166,6 +185,16 @@ class SoapClient:
             too_deep = _TOO_DEEP in str(error.__context__)
             way = "too deep" if too_deep else f"unreadable: HTTP {answer.status_code}"
             raise _error_of(way, operation) from error
+
+    def _without_control_characters(self, operation: str, content: bytes) -> bytes:
+        """Drop what no XML may hold, and note once for each operation that 24SevenOffice sends it."""
+        if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            return content
+        kept = _CONTROL_CHARACTERS.sub(b"", content)
+        if kept != content and operation not in self._cleaned:
+            self._cleaned.add(operation)
+            log.warning("control_characters", operation=operation)
+        return kept
 
     def _service(self, name: str) -> _Service:
         with self._loading:

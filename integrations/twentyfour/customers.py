@@ -23,6 +23,7 @@ from sync.errors import AnswerTooLargeError, OutcomeUnknownError, SyncError, Una
 from sync.records import Address, Company, CompanyDraft, CustomerDetails
 from sync.rules.normalization import holds_identity_number
 
+MAX_NAME_LENGTH = 200  # of a name that is kept; 24SevenOffice takes half as many characters
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
 
@@ -37,8 +38,15 @@ OVERLAP = timedelta(minutes=10)
 
 
 def save(session: Session, drafts: Sequence[CompanyDraft]) -> list[int | SyncError]:
-    """Create or overwrite customers in one call (SaveCompanies); each answer is a number or its own refusal."""
-    companies = {"Company": [_company(draft) for draft in drafts]}
+    """Create or overwrite customers in one call (SaveCompanies); each answer is a number or its own refusal.
+
+    An e-mail address that Moment does not tell is handed back as 24SevenOffice has it, which takes a call
+    (GetCompanies): it takes the addresses as a whole, and would empty what is left out.
+    """
+    held = _held_emails(
+        session, [each.number for each in drafts if each.number and None in _emails_of(each).values()]
+    )
+    companies = {"Company": [_company(draft, held.get(draft.number or 0, {})) for draft in drafts]}
     answers = session.call("Company", "SaveCompanies", companies=companies) or []
     return [_number_or_error(_answer(answers, draft, place)) for place, draft in enumerate(drafts)]
 
@@ -171,8 +179,19 @@ def _changed(item: SoapValue) -> datetime | None:
     return instant_of(item.DateChanged) if item.DateChanged else None
 
 
-def _company(draft: CompanyDraft) -> dict[str, Any]:
-    emails = {_main_use(draft): draft.email, "Invoice": draft.invoice_email}
+def _held_emails(session: Session, numbers: Sequence[int]) -> dict[int, dict[str, str]]:
+    """Return what e-mail addresses customers have, by their use."""
+    found = _answers(session, ("Id", "EmailAddresses"), CompanyIds={"int": numbers}) if numbers else ()
+    return {answer.Id: _emails_by_use(answer.EmailAddresses) for answer in found}
+
+
+def _emails_of(draft: CompanyDraft) -> dict[str, str | None]:
+    return {_main_use(draft): draft.email, "Invoice": draft.invoice_email}
+
+
+def _company(draft: CompanyDraft, held: Mapping[str, str]) -> dict[str, Any]:
+    told = {use: address for use, address in _emails_of(draft).items() if address is not None}
+    emails = {**held, **told}
     return {
         "Id": draft.number,
         "ExternalId": draft.moment_id,
@@ -228,25 +247,27 @@ def _number_or_error(answer: SoapValue) -> int | SyncError:
     return number
 
 
-def _search(
-    session: Session, properties: Sequence[str] = PROPERTIES, **parameters: str | int | dict[str, list[int]]
-) -> list[Company]:
+def _answers(session: Session, properties: Sequence[str], **parameters: object) -> Sequence[SoapValue]:
     wanted = {"string": list(properties)}
     answers = session.call("Company", "GetCompanies", searchParams=parameters, returnProperties=wanted) or []
     for answer in answers:
         if heard := error_mapping.of_exception(answer.APIException):
             raise error_mapping.error_of(heard, saves=False)
+    return answers
+
+
+def _search(session: Session, properties: Sequence[str] = PROPERTIES, **parameters: object) -> list[Company]:
     return [
         Company(
             number=answer.Id,
-            name=answer.Name or "",
+            name=(answer.Name or "")[:MAX_NAME_LENGTH],
             organization_number=_organization_number(answer.OrganizationNumber or ""),
             moment_id=answer.ExternalId or "",
-            emails=_emails(answer.EmailAddresses),
+            emails=tuple(dict.fromkeys(_emails_by_use(answer.EmailAddresses).values())),
             supplier=answer.Type == "Supplier",
             person=answer.Type == "Consumer",
         )
-        for answer in answers
+        for answer in _answers(session, properties, **parameters)
         if answer.Id
     ]
 
@@ -256,8 +277,8 @@ def _organization_number(text: str) -> str:
     return "" if holds_identity_number(text) else text
 
 
-def _emails(addresses: SoapValue) -> tuple[str, ...]:
-    """Return each e-mail address once, whatever it is for."""
+def _emails_by_use(addresses: SoapValue) -> dict[str, str]:
+    """Return the e-mail addresses that there are."""
     uses = ("Work", "Primary", "Invoice", "Home", "Alternative")
-    given = [getattr(addresses, use) for use in uses] if addresses else []
-    return tuple(dict.fromkeys(each.Value for each in given if each and each.Value))
+    given = {use: getattr(addresses, use) for use in uses} if addresses else {}
+    return {use: each.Value for use, each in given.items() if each and each.Value}

@@ -257,6 +257,13 @@ RULES = (
         open=True,
     ),
     Rule(
+        r"^multipart",
+        UnavailableError,
+        error_code="unreadable",
+        message=msg("24SevenOffice gave an answer of several parts, which the integration does not read"),
+        open=True,
+    ),
+    Rule(
         r"^unreadable",
         UnavailableError,
         error_code="unreadable",

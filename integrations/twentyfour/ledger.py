@@ -13,12 +13,14 @@ from integrations.twentyfour.instants import day_of, without_zone
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
 from models.connections.settings import ConnectionSettings
-from sync.errors import AnswerTooLargeError, RejectedError
+from sync.errors import AnswerTooLargeError, RejectedError, naming_record
 from sync.money import NOK, to_ore
 from sync.records import BookedVouchers, LedgerLine, is_partial
 from sync.rules.vouchers import REVENUE_ACCOUNTS
 
 END_OF_DAY = time(23, 59, 59)
+MAX_DIGITS = 18
+"""Digits of a number that a database can hold."""
 OUTGOING = frozenset({"InvoiceCustomer", "CreditnoteCustomer"})
 
 
@@ -114,14 +116,12 @@ class LedgerGateway:
 
 
 def _ledger_line(line: SoapValue) -> LedgerLine:
-    if line.Amount is None:
-        raise _without_amount(line)
     customer_number, customer_name = _dimension(line, "Customer")
     project_number, _ = _dimension(line, "Project")
     department, _ = _dimension(line, "Department")
     return LedgerLine(
         account=line.AccountNo,
-        amount=to_ore(line.Amount),  # kroner, whatever the currency
+        amount=_amount(line),
         day=day_of(line.Date),
         vat_code=str(line.VatCode or ""),
         project_number=project_number,
@@ -140,21 +140,26 @@ def _ledger_line(line: SoapValue) -> LedgerLine:
     )
 
 
-def _without_amount(line: SoapValue) -> RejectedError:
-    return RejectedError(
-        msg(
-            "Voucher {number} in 24SevenOffice has a line without an amount, on account {account}.",
-            number=line.TransactionNo or 0,
-            account=line.AccountNo or 0,
-        ),
-        error_code="no_amount",
-        remedy=msg("Look at the voucher in 24SevenOffice, and try again once its lines have amounts."),
-    )
+def _amount(line: SoapValue) -> int:
+    """Return the amount, in kroner whatever the currency. Raises RejectedError, which names the voucher."""
+    number = line.TransactionNo or 0
+    with naming_record(msg("Voucher {number} of {year}", number=number, year=day_of(line.Date).year)):
+        if line.Amount is None:
+            raise RejectedError(
+                msg(
+                    "Voucher {number} in 24SevenOffice has a line without an amount, on account {account}.",
+                    number=number,
+                    account=line.AccountNo or 0,
+                ),
+                error_code="no_amount",
+                remedy=msg("Look at the voucher in 24SevenOffice, and try again once its lines have amounts."),
+            )
+        return to_ore(line.Amount)
 
 
 def _dimension(line: SoapValue, type_: str) -> tuple[int | None, str]:
     """Return number and name of the customer, supplier or project that a line is on."""
     for each in line.Dimensions.Dimension if line.Dimensions else ():
-        if each.Type == type_ and (each.Value or "").isdecimal():
+        if each.Type == type_ and (each.Value or "").isdecimal() and len(each.Value) <= MAX_DIGITS:
             return int(each.Value), each.Name or ""
     return None, ""

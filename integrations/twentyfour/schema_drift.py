@@ -3,7 +3,7 @@
 zeep either fails on an element that the WSDL does not know or loses all that follow it. So unknown elements are
 taken out and known ones put in the order of the schema, and each is reported once, since the WSDL should then be
 brought up to date; of very many only some a day, and that there are more. On the same walk the values that .NET
-writes for "not set" are emptied, to be read as None.
+writes for "not set" are emptied, to be read as None, and texts longer than any are cut.
 """
 
 import time
@@ -29,6 +29,7 @@ MAX_WARNINGS_PER_DAY = 20
 DAY = 24 * 3600.0  # seconds
 MAX_NAME_LENGTH = 100
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+MAX_TEXT_LENGTH = 4000  # of a field; the longest that 24SevenOffice takes has a few hundred
 NOT_SET = {
     "int": "-2147483648",
     "short": "-32768",
@@ -62,8 +63,11 @@ class SchemaDrift(Plugin):
 
     def _fit(self, node: etree._Element, definition: Definition, operation: str) -> None:
         if not isinstance(definition, ComplexType):
-            if (node.text or "").startswith(NOT_SET.get(definition.qname.localname, "\0")):
+            kind, text = definition.qname.localname, node.text or ""
+            if text.startswith(NOT_SET.get(kind, "\0")):
                 node.text = None
+            elif kind == "string" and len(text) > MAX_TEXT_LENGTH:
+                node.text = text[:MAX_TEXT_LENGTH]  # or a name of megabytes would be stored and shown
             return
         node.attrib.pop(XSI_TYPE, None)  # no type of our WSDLs is derived from another
         known, seen = _known(definition), set[object]()

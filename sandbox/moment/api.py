@@ -8,7 +8,7 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
 from sandbox.moment import exact_json
 from sandbox.moment.exact_json import Answer
-from sandbox.moment.list_queries import dump, listed
+from sandbox.moment.list_queries import listed, read
 from sandbox.moment.record_store import RecordStore
 from sandbox.moment.records import Attachment
 from sandbox.moment.state import Refused, find
@@ -42,29 +42,33 @@ router = APIRouter(prefix=PREFIX, dependencies=[Depends(check_key)])
 
 @router.get("/{resource}")
 @router.get("/{resource}/include/{includes}")
-async def read_list(company_id: str, resource: str, request: Request, store: TheStore) -> Response:
-    """List a resource. Everything is included anyway."""
+async def read_list(
+    company_id: str, resource: str, request: Request, store: TheStore, includes: str = ""
+) -> Response:
+    """List a resource."""
     company = store.state.company(company_id)
-    return Answer(listed(company.shelf(resource).values(), request.query_params))
+    return Answer(listed(company.shelf(resource).values(), request.query_params, includes))
 
 
 @router.get("/{resource}/{record_id:int}")
 @router.get("/{resource}/{record_id:int}/include/{includes}")
-async def read_one(company_id: str, resource: str, record_id: int, store: TheStore) -> Response:
-    """Read one record."""
-    return Answer(dump(find(store.state.company(company_id).shelf(resource), record_id)))
+async def read_one(
+    company_id: str, resource: str, record_id: int, store: TheStore, includes: str = ""
+) -> Response:
+    """Read one record, of which some fields come only where they are included."""
+    return Answer(read(find(store.state.company(company_id).shelf(resource), record_id), includes))
 
 
 @router.post("/{resource}")
 async def create(company_id: str, resource: str, request: Request, store: TheStore) -> Response:
     """Make a record; an invoice is a draft."""
-    return Answer(dump(store.create(company_id, resource, await _values(request))), 201)
+    return Answer(read(store.create(company_id, resource, await _values(request))), 201)
 
 
 @router.api_route("/{resource}/{record_id:int}", methods=["PUT", "PATCH"])
 async def change(company_id: str, resource: str, record_id: int, request: Request, store: TheStore) -> Response:
     """Change the fields that are given, with either verb."""
-    return Answer(dump(store.change(company_id, resource, record_id, await _values(request))))
+    return Answer(read(store.change(company_id, resource, record_id, await _values(request))))
 
 
 @router.delete("/{resource}/{record_id:int}")
@@ -87,7 +91,7 @@ async def attach(company_id: str, expense_id: int, file: UploadFile, store: TheS
         size=file.size or 0,
         md5=checksum.hexdigest(),
     )
-    return Answer(dump(store.attach(company_id, attachment)), 201)
+    return Answer(read(store.attach(company_id, attachment)), 201)
 
 
 @router.get("/projectExpenses/{expense_id:int}/attachments")

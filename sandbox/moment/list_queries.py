@@ -1,5 +1,6 @@
 """How Moment answers a list: filtered by what it understands of the query, and in pages."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,31 +12,41 @@ from sandbox.moment.records import Record
 from sandbox.moment.state import Refused
 
 PAGE_SIZE = 25
+PAGING = {"page", "size", "sort"}
 
 
-def listed(records: Iterable[Record], query: Mapping[str, str]) -> dict[str, Any]:
-    """List records by id; raises Refused for a query that cannot be read.
+def listed(records: Iterable[Record], query: Mapping[str, str], includes: str = "") -> dict[str, Any]:
+    """List records by id, upwards unless ``sort=id,desc``; raises Refused for a query that cannot be read.
 
     A field's own name filters by equality, ``lastModifiedDateFrom`` by the UTC day only and so gives more than was
-    asked for. What is neither is ignored without a word.
+    asked for. What is neither is ignored without a word, ``noLimit`` too.
     """
     since = _day(query.get("lastModifiedDateFrom", date.min.isoformat()))
     recent = (record for record in records if record.last_modified_date.date() >= since)
     found = sorted((record for record in recent if _matches(record, query)), key=lambda record: record.id)
-    if query.get("noLimit") == "true":
-        return _page(found, number=0, size=len(found))
-    return _page(found, number=_whole(query, "page", 0), size=_whole(query, "size", PAGE_SIZE))
+    if query.get("sort") == "id,desc":
+        found.reverse()
+    page, size = _whole(query, "page", 0), _whole(query, "size", PAGE_SIZE)
+    shown = [read(record, includes) for record in found[page * size : (page + 1) * size]]
+    pages = -(-len(found) // size) if size else 0
+    return {
+        "content": shown,
+        "page": {"number": page, "size": size, "totalElements": len(found), "totalPages": pages},
+    }
 
 
 def dump(record: Record) -> dict[str, Any]:
-    """Return a record in the API's words."""
+    """Return a record in the API's words, with all that there is of it."""
     return record.model_dump(by_alias=True)
 
 
-def _page(found: list[Record], *, number: int, size: int) -> dict[str, Any]:
-    pages = -(-len(found) // size) if size else 0
-    page = {"number": number, "size": size, "totalElements": len(found), "totalPages": pages}
-    return {"content": [dump(record) for record in found[number * size : (number + 1) * size]], "page": page}
+def read(record: Record, includes: str = "") -> dict[str, Any]:
+    """Return a record as it is read; raises Refused where it has nothing of that name to include."""
+    wanted = set(filter(None, re.split("[+,]", includes)))
+    if unknown := sorted(wanted - record.INCLUDES.keys()):
+        raise Refused(400, f"Cannot include {', '.join(unknown)}")
+    left_out = frozenset[str]().union(*(record.INCLUDES[name] for name in record.INCLUDES.keys() - wanted))
+    return record.model_dump(by_alias=True, exclude=set(left_out))
 
 
 def _whole(query: Mapping[str, str], name: str, default: int) -> int:
@@ -54,7 +65,7 @@ def _day(text: str) -> date:
 
 
 def _matches(record: Record, query: Mapping[str, str]) -> bool:
-    wanted = ((to_snake(name), text) for name, text in query.items())
+    wanted = ((to_snake(name), text) for name, text in query.items() if name not in PAGING)
     return all(_text(getattr(record, name)) == text for name, text in wanted if name in type(record).model_fields)
 
 

@@ -1,9 +1,10 @@
-"""The records that Moment holds, in the words of its API (assumptions M1 to M4, M7, M9 to M11).
+"""The records that Moment holds, in the words of its API (assumptions M1 to M4, M7, M9 to M11, M20).
 
 Moment wants little and complains late, so that nearly every field may be empty. What nobody knows of Moment, the
 sandbox reads strictly: a field that is not listed here is refused, since it is most likely a slip.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
@@ -29,9 +30,14 @@ class Part(BaseModel):
 
 
 class Record(Part):
-    """What every record has; ``READ_ONLY`` are the fields that only Moment itself writes."""
+    """What every record has.
+
+    ``READ_ONLY`` are the fields that only Moment itself writes, ``INCLUDES`` what may be included and which fields
+    are left out unless it is.
+    """
 
     READ_ONLY: ClassVar[frozenset[str]] = frozenset({"id", "last_modified_date"})
+    INCLUDES: ClassVar[Mapping[str, frozenset[str]]] = {"base": frozenset()}
 
     id: int = 0
     last_modified_date: datetime = datetime.min.replace(tzinfo=UTC)
@@ -49,6 +55,13 @@ class Address(Part):
 
 class Customer(Record):
     """A customer; its number stays empty until somebody sets it."""
+
+    INCLUDES: ClassVar[Mapping[str, frozenset[str]]] = {
+        **Record.INCLUDES,
+        "email": frozenset({"email", "invoice_email"}),
+        "phone": frozenset({"phone"}),
+        "addresses": frozenset({"addresses"}),
+    }
 
     name: str = ""
     customer_number: str = ""

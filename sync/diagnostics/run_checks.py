@@ -48,6 +48,8 @@ CHECKS = (
     Check(connection_settings.settings),
     Check(moment.company, MOMENT),
     Check(moment.records, MOMENT),
+    Check(moment.contact_fields, MOMENT, EntityType.CUSTOMER),
+    Check(moment.lists, MOMENT, EntityType.INVOICE),
     Check(records.invoices, MOMENT, EntityType.INVOICE),
     Check(moment.expenses, MOMENT),
     Check(login.login, TWENTYFOUR),

@@ -9,6 +9,11 @@ SETTINGS_ERRORS = {
         msg("The id of the company in the settings is wrong, or the API key belongs to another company."),
         msg("Copy the id from the address of the company in Moment, and test the connection."),
     ),
+    "moment_includes": ErrorCode(
+        msg("Moment does not include what is asked for"),
+        msg("Customers are read with e-mail, phone and addresses, one of which Moment knows by another name."),
+        msg("Correct the setting MOMENT_CUSTOMER_INCLUDES of the installation: base+email is known to work."),
+    ),
     "moment_key": ErrorCode(
         msg("Moment does not accept the API key"),
         msg("The key has expired or was removed, or it has no access to the company. It lives two years at most."),
@@ -146,6 +151,13 @@ TEMPORARY = {
         msg(
             "Nothing at first: it is tried again by itself. If it stays, send this error code to the support of "
             "the system that the message names."
+        ),
+    ),
+    "incomplete_list": ErrorCode(
+        msg("The list is not whole"),
+        msg("Moment told fewer records than it says to have, and again when asked. Nothing is concluded from it."),
+        msg(
+            "Nothing at first: it is tried again by itself. If it stays, send this error code to Moment's support."
         ),
     ),
     "too_deep": ErrorCode(

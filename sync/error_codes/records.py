@@ -14,6 +14,11 @@ RECORD_ERRORS = {
         msg("24SevenOffice shows a line of the voucher without an amount, so nothing can be said of the whole."),
         msg("Look at the voucher in 24SevenOffice, then try again."),
     ),
+    "amount": ErrorCode(
+        msg("The amount cannot be right"),
+        msg("An amount is larger than any in the books, or no number at all. Nothing was made of it."),
+        msg("Correct it where it was entered, in Moment or in 24SevenOffice, then try again."),
+    ),
     "customer_number": ErrorCode(
         msg("The customer number cannot be used"),
         msg(

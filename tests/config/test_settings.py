@@ -51,7 +51,7 @@ def test_a_setting_that_is_missing_is_named_without_telling_the_others(monkeypat
 
 
 @pytest.mark.usefixtures("environ")
-@pytest.mark.parametrize("name", ["MOMENT_RECORD_URL", "TWENTYFOUR_RECORD_URL"])
+@pytest.mark.parametrize("name", ["MOMENT_PROJECT_URL", "MOMENT_RECORD_URL", "TWENTYFOUR_RECORD_URL"])
 @pytest.mark.parametrize(
     "address", ["https://example.com/{invoice}", "https://example.com/{", "https://example.com/{}"]
 )

@@ -170,7 +170,7 @@ SCENES = {
         lambda erp: list(erp.all_companies()),
         [
             Company(20001, "Byggmakker AS", supplier=True),
-            Company(10001, NORDLYS.name, "923609016", NORDLYS.moment_id, (NORDLYS.email, NORDLYS.invoice_email)),
+            NORDLYS.as_company(10001),
         ],
     ),
     "company": Scene(lambda erp: erp.company(10002), None),

@@ -71,6 +71,14 @@ def test_the_customer_index_has_all_customers_as_they_are_now(erp: Erp) -> None:
     assert {company.number: company for company in erp.all_companies()} == add_supplier
 
 
+def test_an_e_mail_address_that_moment_does_not_tell_is_not_emptied(erp: Erp) -> None:
+    (number,) = erp.save_companies([NORDLYS])
+    assert isinstance(number, int)
+    erp.save_companies([replace(NORDLYS, number=number, name="Nordlys AS", email=None)])
+    (company,) = erp.all_companies()
+    assert (company.name, company.emails) == ("Nordlys AS", ("post@nordlys.example", "faktura@nordlys.example"))
+
+
 def test_the_customer_index_tells_private_persons_from_businesses(erp: Erp) -> None:
     erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2", organization_number="", is_company=False)])
     assert [company.person for company in erp.all_companies()] == [False, True]

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from i18n.messages import Message
 from models.connections.account_ranges import AccountRanges
 from sync.records import ExistingProject
 from tests.fakes import FakeErp, FakeMoment
@@ -10,6 +11,8 @@ from tests.fakes import FakeErp, FakeMoment
 
 class OpenFakeMoment(FakeMoment):
     codes: Mapping[int, str] = {3000: "", 3100: "5"}
+    told_unasked: Collection[Message] = ()
+    never_told: Collection[Message] = ()
 
     def last_invoice_number(self, *, since: datetime) -> int | None:  # noqa: ARG002 - all are of late
         return max((each.number or 0 for each in self.invoices.values()), default=None)
@@ -22,6 +25,10 @@ class OpenFakeMoment(FakeMoment):
 
     def account_numbers(self) -> Mapping[str, int]:
         return {str(place): number for place, number in enumerate(self.codes, 501)}
+
+    def contact_fields(self, customer_id: str) -> tuple[Collection[Message], Collection[Message]]:
+        assert customer_id in self.customers
+        return self.told_unasked, self.never_told
 
 
 class OpenFakeErp(FakeErp):

@@ -83,7 +83,8 @@ class Web:
 
 @pytest.fixture
 def container(database_url: str, redis_url: str) -> Iterator[Container]:
-    with installed(environment(database_url, redis_url)) as container:
+    told = {"MOMENT_RECORD_URL": "https://moment.example/{company}/{kind}/{id}"}
+    with installed(environment(database_url, redis_url) | told) as container:
         yield container
 
 

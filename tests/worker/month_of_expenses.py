@@ -79,7 +79,7 @@ class Outlays:
         work_off(self.container)
 
     def expenses(self) -> list[dict[str, Any]]:
-        return list(self.moment("GET", "projectExpenses?noLimit=true")["content"])
+        return list(self.moment("GET", "projectExpenses?size=500")["content"])
 
     def second(self) -> dict[str, Any]:
         """Bring the second voucher and tell its expense."""

@@ -17,7 +17,8 @@ TWENTYFOUR = "https://24so.example/{kind}/{year}/{number}"
 
 @pytest.fixture
 def container(database_url: str, redis_url: str) -> Iterator[Container]:
-    known = {"MOMENT_RECORD_URL": MOMENT, "TWENTYFOUR_RECORD_URL": TWENTYFOUR}
+    project = "https://moment.example/{company}/entries/{number:07}"
+    known = {"MOMENT_RECORD_URL": MOMENT, "MOMENT_PROJECT_URL": project, "TWENTYFOUR_RECORD_URL": TWENTYFOUR}
     with installed(environment(database_url, redis_url) | known) as container:
         yield container
 
@@ -31,7 +32,12 @@ def container(database_url: str, redis_url: str) -> Iterator[Container]:
             "customers/9",
             RecordUrl("Customer 10001", "https://24so.example/customers//10001"),
         ),
-        (EntityType.PROJECT, "7", "projects/9", RecordUrl("Project 7", "https://24so.example/projects//7")),
+        (
+            EntityType.PROJECT,
+            "7",
+            "entries/0000007",
+            RecordUrl("Project 7", "https://24so.example/projects//7"),
+        ),
         (
             EntityType.INVOICE,
             "2026/17",
@@ -60,3 +66,21 @@ def test_what_is_not_synced_is_in_its_own_system_only(container: Container) -> N
     )
     assert voucher.moment == []
     assert voucher.twentyfour == [RecordUrl("Voucher 40001 of 2026", "https://24so.example/vouchers/2026/40001")]
+
+
+def test_what_nobody_knows_has_no_address_and_a_project_opens_by_its_number(
+    database_url: str, redis_url: str
+) -> None:
+    with installed(environment(database_url, redis_url)) as container:
+        connection, _ = container.connections.add("Demo AS", settings(), actor="test", now=NOW)
+        links.save(container.database, connection.id, Record(EntityType.PROJECT, "9"), Link("6109"), now=NOW)
+        jobs = [
+            completed_job(container.database, connection.id, Record(entity_type, "9"), title="Its name")
+            for entity_type in (EntityType.PROJECT, EntityType.CUSTOMER, EntityType.INVOICE)
+        ]
+        assert [each.url for job in jobs for each in container.record_urls(job).moment] == [
+            "https://app.moment.team/1001/projects/entries/0006109",
+            "",
+            "",
+        ]
+        assert container.moment(connection.settings).invoice_url("9") == ""

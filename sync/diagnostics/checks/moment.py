@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 
 from i18n.formatting import OSLO
-from i18n.messages import Message, msg
+from i18n.messages import Message, joined, msg
 from models.enums import EntityType, plural_of
 from sync.diagnostics.findings import Finding, Target, bad, blocks_system, failed, good, not_needed, unknown
 from sync.errors import MisconfiguredError, RejectedError, SyncError
@@ -28,6 +28,18 @@ def company(target: Target) -> Iterator[Finding]:
     yield good(msg("Moment accepts the API key, and has the company {company}.", company=number), tests="M16")
 
 
+def lists(target: Target) -> Iterator[Finding]:
+    """Read the list of accounts, which is an error where it does not come whole."""
+    try:
+        count = len(target.moment.account_numbers())
+    except MisconfiguredError:
+        yield not_shown(msg("financial accounts"), tests="M19")
+    else:
+        yield good(
+            msg("Moment tells the whole list of its financial accounts: {count}.", count=count), tests="M19"
+        )
+
+
 def records(target: Target) -> Iterator[Finding]:
     """Read one customer and one project, as far as they travel and there is one, and one that is not there."""
     for entity_type, tests in ((EntityType.CUSTOMER, "M2, M5"), (EntityType.PROJECT, "M3, M5")):
@@ -35,6 +47,29 @@ def records(target: Target) -> Iterator[Finding]:
             yield read_finding(entity_type, partial(list, latest(target, entity_type, limit=1)), tests)
     if target.syncs(EntityType.CUSTOMER):
         yield _absent(target)
+
+
+def contact_fields(target: Target) -> Iterator[Finding]:
+    """Compare what Moment tells of a customer with and without being asked for e-mail, phone and addresses."""
+    latest_id = next(iter(target.moment.changed(EntityType.CUSTOMER, since=target.now - A_YEAR)), None)
+    if latest_id is None:
+        return
+    unasked, missing = target.moment.contact_fields(latest_id)
+    if missing:
+        yield unknown(
+            msg(
+                "Moment does not tell this of customers, though it is asked to: {fields}.", fields=joined(*missing)
+            ),
+            msg("What is not told stays in 24SevenOffice as it is, and is missing on new customers."),
+            tests="M20",
+        )
+    elif unasked:
+        what = msg(
+            "Moment tells this of customers, also without being asked to: {fields}.", fields=joined(*unasked)
+        )
+        yield good(what, tests="M20")
+    else:
+        yield good(msg("Moment tells e-mail, phone and addresses of customers when it is asked to."), tests="M20")
 
 
 def latest(target: Target, entity_type: EntityType, *, limit: int) -> Iterator[Customer | Project | Invoice]:
@@ -124,9 +159,9 @@ def read_finding(
     """Return whether records of a kind can be read, going by whether ``look`` does; its answer is what it saw."""
     try:
         seen = look()
-    except MisconfiguredError:
-        return not_shown(plural_of(entity_type), tests=tests)
     except SyncError as error:
+        if isinstance(error, MisconfiguredError) and error.error_code != "moment_includes":
+            return not_shown(plural_of(entity_type), tests=tests)
         if blocks_system(error):
             raise
         return failed(error, tests=tests)

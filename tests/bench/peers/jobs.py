@@ -139,7 +139,7 @@ def moment(method: str, path: str, **more: Any) -> requests.Response:
 
 @cache
 def accounts() -> dict[int, int]:
-    rows = moment("GET", "financialAccounts", params={"noLimit": "true"}).json()["content"]
+    rows = moment("GET", "financialAccounts", params={"size": "500"}).json()["content"]
     return {row["id"]: row["accountNumber"] for row in rows}
 
 

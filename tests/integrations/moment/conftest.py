@@ -22,6 +22,7 @@ def site(remote: Remote) -> Iterator[MomentSite]:
     site = MomentSite(
         url=remote.url,
         record_url="https://moment.example.com/companies/{company}/{kind}/{id}",
+        customer_includes="",
         connect_seconds=2,
         answer_seconds=0.5,
     )

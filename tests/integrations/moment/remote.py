@@ -6,8 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
+
+A_MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,37 @@ def sends(
     return answer
 
 
-def pages(*contents: list[object]) -> list[Answer]:
+def pages(*contents: list[Any]) -> list[Answer]:
+    told = {"size": 500, "totalPages": len(contents), "totalElements": sum(map(len, contents))}
     return [
-        says({"content": content, "page": {"number": number, "size": 100, "totalPages": len(contents)}})
-        for number, content in enumerate(contents)
+        says({"content": content, "page": {"number": number, **told}}) for number, content in enumerate(contents)
     ]
+
+
+def listing(
+    rows: list[dict[str, object]],
+    *,
+    largest: int = 1000,
+    most: int = 1000,
+    asked_from: int = 0,
+    told_from: int = 0,
+) -> Answer:
+    """Answer with the page that is asked for, of ``most`` rows; one of more than ``largest`` is too large."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked = dict(parse_qsl(urlsplit(handler.path).query))
+        place, size = max(int(asked.get("page", 0)) - asked_from, 0), min(int(asked.get("size", 25)), most)
+        content = rows[place * size : (place + 1) * size]
+        page = {"number": place + told_from, "size": size, "totalElements": len(rows)}
+        padding = "x" * (A_MIB if len(content) > largest else 0)
+        page["totalPages"] = -(-len(rows) // size)
+        says({"content": content, "page": page, "padding": padding})(handler)
+
+    return answer
+
+
+def rows_of(count: int) -> list[dict[str, object]]:
+    return [{"id": number} for number in range(1, count + 1)]
 
 
 @contextmanager

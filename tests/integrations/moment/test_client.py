@@ -6,14 +6,13 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from pydantic import SecretStr
 
 from i18n.messages import msg
 from integrations.moment import client as moment_client
-from integrations.moment.client import MAX_RESPONSE_BYTES, MomentClient, MomentSite
+from integrations.moment.client import MAX_RESPONSE_BYTES, MomentClient, MomentSite, pooled_session
 from integrations.moment.error_mapping import Call
 from sync.errors import (
     AnswerTooLargeError,
@@ -23,11 +22,9 @@ from sync.errors import (
     SyncError,
     UnavailableError,
 )
-from tests.integrations.moment.remote import Answer, Remote, pages, says, sends
+from tests.integrations.moment.remote import A_MIB, Answer, Remote, listing, pages, rows_of, says, sends
 
 RECORD = {"id": 7, "name": "Kari"}
-
-A_MIB = 1024 * 1024
 
 
 def hangs_up(handler: BaseHTTPRequestHandler) -> None:
@@ -184,7 +181,7 @@ def test_a_key_that_is_refused_pauses_the_connection_and_says_what_to_do(
 
 def test_a_list_that_is_not_found_means_that_the_company_is_wrong(client: MomentClient) -> None:
     with pytest.raises(MisconfiguredError, match="Moment has no company 1001"):
-        client.all_of("financialAccounts")
+        list(client.pages("financialAccounts"))
 
 
 @pytest.mark.parametrize("answer", [{"id": 8}, {"name": "Kari"}])
@@ -206,13 +203,25 @@ def test_a_list_that_is_no_list_or_another_page_is_no_answer(
 ) -> None:
     remote.answers["GET customers"] = [says(answer)]
     with pytest.raises(UnavailableError):
-        list(client.pages("customers", {}))
+        list(client.pages("customers"))
 
 
 def test_a_server_that_ignores_the_page_is_found_out(remote: Remote, client: MomentClient) -> None:
     remote.answers["GET customers"] = [pages([RECORD], [RECORD])[0]]
     with pytest.raises(UnavailableError):
-        list(client.pages("customers", {}))
+        list(client.pages("customers"))
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_record_is_not_gone_because_something_cannot_be_included(
+    remote: Remote, client: MomentClient, status: int
+) -> None:
+    remote.answers["GET customers/7/include/base+fax"] = [says({"detail": "no"}, status=status)]
+    assert client.record("customers", "7", includes="base+fax") is None
+    remote.answers["GET customers/7"] = [says(RECORD)]
+    with pytest.raises(MisconfiguredError, match="does not include “base\\+fax”") as error:
+        client.record("customers", "7", includes="base+fax")
+    assert error.value.error_code == "moment_includes"
 
 
 def test_the_key_goes_to_moment_and_into_no_error(remote: Remote, client: MomentClient) -> None:
@@ -243,12 +252,24 @@ def test_a_redirect_is_not_followed(remote: Remote, client: MomentClient) -> Non
         client.record("customers", "7")
 
 
-def test_proxies_of_the_environment_are_not_used(
-    remote: Remote, client: MomentClient, monkeypatch: pytest.MonkeyPatch
+def test_a_call_is_named_without_ids_and_what_it_includes(remote: Remote, site: MomentSite) -> None:
+    names: list[str] = []
+    remote.answers["GET customers/7/include/base+email"] = [says(RECORD)]
+    with pooled_session(on_call=lambda operation, **_: names.append(operation)) as session:
+        client = MomentClient(replace(site, session=session), company="1001", api_key=SecretStr("moment-key"))
+        client.record("customers", "7", includes="base+email")
+    assert names == ["GET customers"]
+
+
+def test_a_proxy_of_the_environment_is_used(
+    remote: Remote, site: MomentSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    remote.answers["GET customers/7"] = [says(RECORD)]
+    monkeypatch.setenv("http_proxy", remote.url)
+    behind = replace(site, url="http://moment.invalid")
+    remote.answers["GET http://moment.invalid/companies/1001/customers/7"] = [says(RECORD)]
+    client = MomentClient(behind, company="1001", api_key=SecretStr("moment-key"))
     assert client.record("customers", "7") == RECORD
+    assert remote.asked[0].headers["User-Agent"] == "moment-24sevenoffice"
 
 
 def test_an_id_cannot_lead_to_another_path(remote: Remote, client: MomentClient) -> None:
@@ -256,18 +277,32 @@ def test_an_id_cannot_lead_to_another_path(remote: Remote, client: MomentClient)
     assert remote.asked[0].what == "GET customers/7%2F..%2F8%3Fx%3D1"
 
 
-def listing(rows: list[dict[str, object]], *, largest: int = 1000) -> Answer:
-    """Answer with the page that is asked for; one of more rows than ``largest`` is larger than is read."""
+@pytest.mark.parametrize(("asked_from", "told_from"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_all_rows_are_read_wherever_pages_begin(
+    remote: Remote, client: MomentClient, *, asked_from: int, told_from: int
+) -> None:
+    rows = rows_of(1300)
+    remote.answers["GET customers"] = [listing(rows, asked_from=asked_from, told_from=told_from)]
+    assert list(client.pages("customers")) == rows
 
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        asked = dict(parse_qsl(urlsplit(handler.path).query))
-        number, size = int(asked["page"]), int(asked["size"])
-        content = rows[number * size : (number + 1) * size]
-        page = {"number": number, "totalElements": len(rows), "totalPages": -(-len(rows) // size)}
-        padding = "x" * (A_MIB if len(content) > largest else 0)
-        says({"content": content, "page": page, "padding": padding})(handler)
 
-    return answer
+def test_a_list_that_stays_shorter_than_it_says_is_an_error(remote: Remote, client: MomentClient) -> None:
+    page = {"number": 0, "size": 500, "totalPages": 1, "totalElements": 230}
+    remote.answers["GET customers"] = [says({"content": rows_of(25), "page": page})]
+    with pytest.raises(UnavailableError, match="told 25 of the 230 rows that its list has") as error:
+        list(client.pages("customers"))
+    assert (error.value.error_code, remote.times("GET customers")) == ("incomplete_list", 4)
+
+
+def test_a_row_that_is_pushed_to_a_later_page_and_lost_is_read_again(remote: Remote, client: MomentClient) -> None:
+    rows = rows_of(600)
+    remote.answers["GET customers"] = [listing(rows[1:]), listing(rows)]
+    assert {row["id"] for row in client.pages("customers")} == set(range(1, 601))
+
+
+def test_the_files_of_an_expense_are_read_to_the_last(remote: Remote, client: MomentClient) -> None:
+    remote.answers["GET projectExpenses/7/attachments"] = [listing(rows_of(60), most=25)]
+    assert client.sublist("projectExpenses/7/attachments") == rows_of(60)
 
 
 @pytest.fixture
@@ -281,30 +316,29 @@ def reads_a_mib(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_list_whose_pages_are_too_large_is_read_in_smaller_ones(
     remote: Remote, client: MomentClient, largest: int
 ) -> None:
-    rows: list[dict[str, object]] = [{"id": n} for n in range(1, 131)]
-    remote.answers["GET invoices"] = [listing(rows, largest=largest)]
-    assert [row["id"] for row in client.pages("invoices", {})] == list(range(1, 131))
+    remote.answers["GET invoices"] = [listing(rows_of(130), largest=largest)]
+    assert list(client.pages("invoices")) == rows_of(130)
 
 
 @pytest.mark.usefixtures("reads_a_mib")
 def test_a_single_record_that_is_too_large_is_an_error(remote: Remote, client: MomentClient) -> None:
     remote.answers["GET invoices"] = [listing([{"id": 1}], largest=0)]
     with pytest.raises(AnswerTooLargeError, match="more than 1 MiB"):
-        list(client.pages("invoices", {}))
+        list(client.pages("invoices"))
 
 
 def test_a_record_that_moves_up_a_page_while_the_list_is_read_is_not_missed(
     remote: Remote, client: MomentClient
 ) -> None:
-    before: list[dict[str, object]] = [{"id": n} for n in range(1, 151)]
+    before = rows_of(750)
     remote.answers["GET customers"] = [listing(before), listing(before[:5] + before[6:])]
-    assert {row["id"] for row in client.pages("customers", {})} == set(range(1, 151))
+    assert {row["id"] for row in client.pages("customers")} == set(range(1, 751))
 
 
 def test_a_list_that_becomes_shorter_all_the_time_is_not_read_for_ever(
     remote: Remote, client: MomentClient
 ) -> None:
-    rows: list[dict[str, object]] = [{"id": n} for n in range(1, 1001)]
-    remote.answers["GET customers"] = [listing(rows[: 1000 - n]) for n in range(50)]
-    assert list(client.pages("customers", {}))
+    rows = rows_of(5000)
+    remote.answers["GET customers"] = [listing(rows[: 5000 - n]) for n in range(50)]
+    assert list(client.pages("customers"))
     assert remote.times("GET customers") < 30

@@ -1,8 +1,9 @@
-"""The addresses of Moment's customers, of which nobody knows for sure how they look (M9)."""
+"""Customers of Moment, of whom nobody knows for sure how their addresses look (M9) and what is told (M20)."""
 
 import pytest
 
 from integrations.moment import customers
+from sync.flows.customers import draft_of
 from sync.records import Address
 
 
@@ -21,3 +22,16 @@ from sync.records import Address
 )
 def test_of_a_customers_addresses_is_read_what_can_be_read(addresses: object, read: tuple[Address, ...]) -> None:
     assert customers.translate({"id": 7, "name": "Kari", "addresses": addresses}).addresses == read
+
+
+@pytest.mark.parametrize(
+    ("told", "emails"),
+    [({}, (None, None)), ({"email": None, "invoiceEmail": "faktura@example.com"}, ("", "faktura@example.com"))],
+)
+def test_an_e_mail_address_that_is_not_told_is_not_taken_for_none(
+    told: dict[str, object], emails: tuple[str | None, str | None]
+) -> None:
+    customer = customers.translate({"id": 7, "name": "Kari", **told})
+    assert (customer.email, customer.invoice_email) == emails
+    draft = draft_of(customer)
+    assert (draft.email, draft.invoice_email) == emails

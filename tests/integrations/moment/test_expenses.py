@@ -63,7 +63,7 @@ def test_a_project_is_found_by_its_number_whether_moment_filters_or_not(
     expenses: ProjectExpenses = gateway
     assert expenses.project_numbered(1) == "7"
     assert [asked.query for asked in remote.asked] == [
-        f"projectNumber=1&page={page}&size=100" for page in range(2)
+        f"projectNumber=1&page={page}&size=500&sort=id%2Casc" for page in range(2)
     ]
 
 
@@ -240,7 +240,7 @@ def test_the_names_of_files_are_returned(remote: Remote, gateway: MomentGateway)
     files = [{"id": 1, "name": "Byggmakker 5512.pdf"}, {"id": 2}]
     remote.answers["GET projectExpenses/9/attachments"] = [says({"content": files})]
     assert gateway.attachments("9") == ["Byggmakker 5512.pdf", ""]
-    assert remote.asked[0].query == "noLimit=true"
+    assert remote.asked[0].query == "page=0&size=500&sort=id%2Casc"
 
 
 @pytest.mark.parametrize(

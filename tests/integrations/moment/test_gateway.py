@@ -1,6 +1,7 @@
 """Moment as the flows see it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from models.inbox.missed_webhooks import ModifiedRecord
 from sync.errors import RejectedError
 from sync.ports import Moment
 from tests.factories import settings
-from tests.integrations.moment.remote import Remote, pages, says, sends
+from tests.integrations.moment.remote import Remote, listing, pages, says, sends
 
 SINCE = datetime(2026, 3, 1, 10, 0, 30, 900_000, tzinfo=UTC)
 
@@ -45,18 +46,46 @@ def test_a_record_that_is_not_there_is_none(gateway: MomentGateway) -> None:
     assert (gateway.customer("7"), gateway.project("7"), gateway.invoice("7")) == (None, None, None)
 
 
+def test_what_moment_leaves_out_of_customers_is_asked_for(remote: Remote, site: MomentSite) -> None:
+    plain, whole = {"id": 7, "name": "Kari"}, {"id": 7, "name": "Kari", "email": "kari@example.com", "phone": "22"}
+    remote.answers["GET customers/7"] = [says(plain)]
+    remote.answers["GET customers/7/include/base+email"] = [says(whole)]
+    asking = MomentGateway(settings(), site=replace(site, customer_includes="base+email"))
+    with asking.reading_ahead(EntityType.CUSTOMER, ["7"]):
+        customers = [asking.customer("7"), asking.customer("7")]
+    assert [customer.email for customer in customers if customer] == ["kari@example.com"] * 2
+    assert asking.contact_fields("7") == ([], ["e-mail address for invoices", "addresses"])
+    remote.answers["GET customers/7"] = [says(whole)]
+    assert asking.contact_fields("7")[0] == ["e-mail address", "phone"]
+
+
 def test_an_amount_is_read_from_its_text(remote: Remote, gateway: MomentGateway) -> None:
     body = json.dumps(invoice(totalAmountInclVat=None)).replace("null", "99999999999.970")
     remote.answers["GET invoices/7"] = [sends(body.encode())]
-    remote.answers["GET financialAccounts"] = [says({"content": [account(501)]})]
+    remote.answers["GET financialAccounts"] = pages([account(501)])
     read = gateway.invoice("7")
     assert read is not None
     assert read.total == Decimal("99999999999.97")
 
 
+@pytest.mark.parametrize(
+    "amount", ["1E30", "1E9999999999999999999", "1E-999999999", "9" * 5000, "0." + "0" * 5000]
+)
+@pytest.mark.parametrize("field", ["totalAmountInclVat", "currencyRate", "invoiceNumber"])
+def test_a_number_beyond_all_measure_is_an_error_of_its_invoice(
+    remote: Remote, gateway: MomentGateway, field: str, amount: str
+) -> None:
+    body = json.dumps(invoice(currencyCode="EUR", **{field: None})).replace("null", amount)
+    remote.answers["GET invoices/7"] = [sends(body.encode())]
+    remote.answers["GET financialAccounts"] = pages([account(501)])
+    with pytest.raises(RejectedError) as refusal:
+        gateway.invoice("7")
+    assert refusal.value.error_code == "moment_value"
+
+
 def test_the_accounts_are_read_once_for_many_invoices(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
-    remote.answers["GET financialAccounts"] = [says({"content": [account(501)]})]
+    remote.answers["GET financialAccounts"] = pages([account(501)])
     assert gateway.invoice("7") == gateway.invoice("7")
     assert remote.times("GET financialAccounts") == 1
 
@@ -65,7 +94,7 @@ def test_what_one_key_has_read_is_not_shown_to_who_shows_another(
     remote: Remote, gateway: MomentGateway, site: MomentSite
 ) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
-    remote.answers["GET financialAccounts"] = [says({"content": [account(501)]})]
+    remote.answers["GET financialAccounts"] = pages([account(501)])
     remote.answers["GET projects"] = pages([{"id": 7, "projectNumber": 1}])
     other = MomentGateway(settings(moment_api_key=SecretStr("another-key")), site=site)
     for each in (gateway, other, gateway, other):
@@ -74,14 +103,36 @@ def test_what_one_key_has_read_is_not_shown_to_who_shows_another(
     assert (remote.times("GET financialAccounts"), remote.times("GET projects")) == (2, 2)
 
 
+def test_all_accounts_are_read_where_moment_tells_25_at_a_time(remote: Remote, gateway: MomentGateway) -> None:
+    remote.answers["GET financialAccounts"] = [listing([account(number) for number in range(1, 231)], most=25)]
+    assert len(gateway.account_numbers()) == 230
+
+
+def test_two_accounts_may_share_a_number_and_say_nothing_of_vat(remote: Remote, gateway: MomentGateway) -> None:
+    told: dict[str, object] = {"accountNumber": "7799", "externalTaxCode": None, "version": None, "links": []}
+    remote.answers["GET financialAccounts"] = pages([account(501, **told), account(502, **told)])
+    assert gateway.account_numbers() == {"501": 7799, "502": 7799}
+    assert gateway.account_codes() == {7799: ""}
+
+
+def test_an_invoice_whose_lines_are_left_out_is_not_one_without_lines(
+    remote: Remote, gateway: MomentGateway
+) -> None:
+    told = invoice()
+    del told["invoiceLines"]
+    remote.answers["GET invoices/7"] = [says(told)]
+    with pytest.raises(RejectedError, match="list of invoice lines is missing"):
+        gateway.invoice("7")
+
+
 def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [
         says(invoice()),
         says(invoice(invoiceLines=[{"amountInclVat": 125, "financialAccountId": 502}])),
     ]
     remote.answers["GET financialAccounts"] = [
-        says({"content": [account(501)]}),
-        says({"content": [account(501), account(502, accountNumber=3020)]}),
+        *pages([account(501)]),
+        *pages([account(501), account(502, accountNumber=3020)]),
     ]
     gateway.invoice("7")
     read = gateway.invoice("7")
@@ -91,7 +142,7 @@ def test_an_account_that_was_made_since_is_found(remote: Remote, gateway: Moment
 
 def test_an_account_that_is_nowhere_is_looked_for_once_more_only(remote: Remote, gateway: MomentGateway) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
-    remote.answers["GET financialAccounts"] = [says({"content": []})]
+    remote.answers["GET financialAccounts"] = pages([])
     with pytest.raises(RejectedError, match="Financial account 501 is not in Moment") as refusal:
         gateway.invoice("7")
     assert remote.times("GET financialAccounts") == 1
@@ -102,9 +153,7 @@ def test_an_account_that_cannot_be_read_harms_only_the_invoices_that_name_it(
     remote: Remote, gateway: MomentGateway
 ) -> None:
     remote.answers["GET invoices/7"] = [says(invoice())]
-    remote.answers["GET financialAccounts"] = [
-        says({"content": [account(501), account(502, accountNumber="?"), {}]})
-    ]
+    remote.answers["GET financialAccounts"] = pages([account(501), account(502, accountNumber="?"), {}])
     read = gateway.invoice("7")
     assert read is not None
     assert (read.lines[0].account, read.lines[0].tax_code) == (3000, "3")
@@ -125,7 +174,7 @@ def test_every_page_of_what_changed_is_returned(remote: Remote, gateway: MomentG
     remote.answers["GET projects"] = pages([{"id": 1}, {"id": 2}], [{"id": 3}], [{"id": "four"}])
     assert list(gateway.changed(EntityType.PROJECT, since=SINCE)) == ["1", "2", "3", "four"]
     assert [asked.query for asked in remote.asked] == [
-        f"lastModifiedDateFrom=2026-03-01&page={page}&size=100" for page in range(3)
+        f"lastModifiedDateFrom=2026-03-01&page={page}&size=500&sort=id%2Casc" for page in range(3)
     ]
 
 

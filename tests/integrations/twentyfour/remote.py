@@ -19,6 +19,7 @@ class Asked:
     operation: str
     cookie: str
     body: str
+    authorization: str
     user_agent: str
 
 
@@ -51,9 +52,8 @@ def sends(body: bytes, *, status: int = 200, length: int | None = None, **header
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
-        handler.send_header("Content-Type", "text/xml; charset=utf-8")
         handler.send_header("Content-Length", str(len(body) if length is None else length))
-        for name, value in headers.items():
+        for name, value in ({"Content_Type": "text/xml; charset=utf-8"} | headers).items():
             handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
         handler.wfile.write(body)
@@ -76,8 +76,8 @@ def serving() -> Iterator[Remote]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             operation = self.headers["SOAPAction"].strip('"').rpartition("/")[2]
-            agent = self.headers.get("User-Agent", "")
-            remote.asked.append(Asked(operation, self.headers.get("Cookie", ""), body, agent))
+            signed, agent = (self.headers.get(name, "") for name in ("Authorization", "User-Agent"))
+            remote.asked.append(Asked(operation, self.headers.get("Cookie", ""), body, signed, agent))
             answers = remote.answers.get(operation) or [sends(b"not found", status=404)]
             (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 

@@ -1,8 +1,10 @@
 import socket
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from zeep.exceptions import ValidationError
 
 from integrations.twentyfour.budget import Budget
@@ -40,11 +42,52 @@ def test_an_array_comes_as_a_list_and_an_empty_one_as_nothing(remote: Remote, cl
     assert call(client, READ) is None
 
 
+@pytest.mark.parametrize("bad", ["&#x1F;", "&#31;", "&#x0;", "&#xFFFE;", "&#xD83D;", "\x1f", "\x00"])
+def test_a_control_character_in_an_answer_is_dropped_and_noted_once(
+    remote: Remote, client: SoapClient, bad: str
+) -> None:
+    remote.answers[READ] = [
+        says(READ, f"<TypeData><TypeId>101</TypeId><Title>Ut{bad}gå&#xE5;&#10;</Title></TypeData>")
+    ]
+    with capture_logs() as logs:
+        titles = [each.Title for _ in range(2) for each in call(client, READ)]
+    assert titles == ["Utgåå\n"] * 2
+    assert logs == [{"event": "control_characters", "operation": READ, "log_level": "warning"}]
+
+
+def test_an_answer_that_ends_too_soon_stays_unreadable(remote: Remote, client: SoapClient) -> None:
+    remote.answers[READ] = [sends(SOAP.format("<Title>Ut&#x1F;g").encode()[:-40])]
+    assert error_of(client, READ).error_code == "unreadable"
+
+
+@pytest.mark.parametrize("kind", ["multipart/related; boundary=x", "Multipart/Mixed"])
+def test_an_answer_of_several_parts_is_a_clear_error(remote: Remote, client: SoapClient, kind: str) -> None:
+    for operation in (READ, SAVE):
+        remote.answers[operation] = [sends(b"--x\r\n\r\n<a/>\r\n--x--", Content_Type=kind)]
+    read, saved = error_of(client, READ), error_of(client, SAVE)
+    assert (type(read), type(saved)) == (UnavailableError, OutcomeUnknownError)
+    assert (read.error_code, saved.error_code) == ("unreadable", "unreadable")
+    assert f"several parts, which the integration does not read: “{kind.lower().split(';')[0]}”" in read.message
+
+
 def test_the_session_goes_along_as_a_cookie_and_never_stays(remote: Remote, client: SoapClient) -> None:
     remote.answers[READ] = [says(READ, "", cookie="ASP.NET_SessionId=of-another; path=/")]
     for session_id in ("one", "two", ""):
         call(client, READ, session_id=session_id)
     assert [asked.cookie for asked in remote.asked] == ["ASP.NET_SessionId=one", "ASP.NET_SessionId=two", ""]
+
+
+def test_a_proxy_of_the_environment_is_used_and_no_password_of_netrc_is_sent(
+    remote: Remote, budget: Budget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login kari password hunter2\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("http_proxy", remote.url)
+    remote.answers[READ] = [says(READ, "")]
+    nowhere = "http://twentyfour.invalid"
+    client = SoapClient(api_url=nowhere, web_url=nowhere, budget=budget, connect_seconds=1, answer_seconds=1)
+    assert call(client, READ) is None
+    assert [(asked.authorization, asked.user_agent) for asked in remote.asked] == [("", "moment-24sevenoffice")]
 
 
 def test_each_host_is_reached_under_its_own_address(remote: Remote, budget: Budget) -> None:

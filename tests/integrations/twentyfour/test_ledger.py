@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from integrations.shared_cache import SharedCache
+from integrations.twentyfour.accounting_setup import AccountingSetup
 from integrations.twentyfour.ledger import LedgerGateway
 from integrations.twentyfour.session import Session
 from models.connections.account_ranges import AccountRanges
@@ -171,3 +172,32 @@ def test_a_type_that_the_contract_does_not_list_is_read(remote: Remote, gateway:
         "<SystemType>InvoiceLoss</SystemType>",
     )
     assert [each.system_type for each in gateway.supplier_voucher("2026-104-40001")] == ["InvoiceLoss"]
+
+
+@pytest.mark.parametrize("amount", ["<Amount>1E30</Amount>", "<Amount>NaN</Amount>"])
+def test_a_line_whose_amount_is_none_is_an_error_of_its_voucher(
+    remote: Remote, gateway: LedgerGateway, amount: str
+) -> None:
+    years(remote, ("2026-01-01", "2027-01-01"))
+    ledger(remote, line("2026-03-01", number=40017) + amount)
+    with pytest.raises(RejectedError) as refusal:
+        gateway.supplier_voucher("2026-104-40017")
+    assert (refusal.value.title, refusal.value.error_code) == ("Voucher 40017 of 2026", "amount")
+
+
+def test_a_number_of_a_customer_that_no_database_holds_is_none(remote: Remote, gateway: LedgerGateway) -> None:
+    years(remote, ("2026-01-01", "2027-01-01"))
+    dimension = f"<Dimension><Type>Customer</Type><Name>Nordlys</Name><Value>{'9' * 5000}</Value></Dimension>"
+    ledger(remote, f"{line('2026-03-01')}<Amount>1</Amount><Dimensions>{dimension}</Dimensions>")
+    (read,) = gateway.supplier_voucher("2026-104-40001")
+    assert read.customer_number is None
+
+
+def test_a_vat_code_whose_rate_is_no_number_has_none(remote: Remote, session: Session, cache: SharedCache) -> None:
+    rates = {"1": "25", "2": "NaN", "3": "1E30", "4": "0.15"}
+    codes = "".join(
+        f"<TaxCodeElement><TaxId>{no}</TaxId><TaxNo>{no}</TaxNo><TaxRate>{rate}</TaxRate></TaxCodeElement>"
+        for no, rate in rates.items()
+    )
+    remote.answers["GetTaxCodeList"] = [says("GetTaxCodeList", codes)]
+    assert AccountingSetup(session, cache).vat_codes().keys() == {"1", "4"}

@@ -3,7 +3,9 @@ from decimal import Decimal
 import pytest
 from structlog.testing import capture_logs
 
+from integrations.twentyfour import customers
 from integrations.twentyfour.client import SoapClient
+from integrations.twentyfour.session import Session
 from sync.errors import UnavailableError
 from tests.integrations.twentyfour.remote import ACCOUNTING, Remote, says
 
@@ -102,3 +104,12 @@ def test_an_instant_is_read_as_it_is_written(remote: Remote, client: SoapClient)
     ledger(remote, f"<Date>2026-03-01T00:00:00</Date>{FLAGS}")
     [line] = client.call("Transaction", "GetTransactions", searchParams={})
     assert (line.Date.isoformat(), line.Date.tzinfo) == ("2026-03-01T00:00:00", None)
+
+
+def test_a_name_of_megabytes_is_cut(remote: Remote, session: Session) -> None:
+    company = f"<Company><Id>7</Id><ExternalId>{'9' * 10_000}</ExternalId><Name>{'x' * 2_000_000}</Name></Company>"
+    remote.answers["Login"] = [says("Login", "session")]
+    remote.answers["GetCompanies"] = [says("GetCompanies", company)]
+    read = customers.read(session, 7)
+    assert read is not None
+    assert (len(read.name), len(read.moment_id)) == (200, 4000)

@@ -1,16 +1,18 @@
 """What the doctor says of odd books; the healthy and the common sicknesses are in tests/worker/cli/test_doctor.py."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from i18n.messages import Message, msg
 from models.enums import EntityType
 from sync.diagnostics import run_checks as diagnostics_run_checks
 from sync.diagnostics.findings import CheckStatus, Finding, Target
 from sync.diagnostics.run_checks import CHECKS, Check, run_checks
+from sync.errors import MisconfiguredError
 from sync.records import Company, FiscalYear, ProjectDraft
 from tests.factories import NOW, customer, invoice, project, settings
 from tests.sync.inspectable_fakes import OpenFakeErp, OpenFakeMoment
@@ -52,6 +54,30 @@ def test_vat_codes_that_are_not_listed_are_for_a_person_to_look_at() -> None:
     (odd,) = [each for each in found(erp)[CheckStatus.UNKNOWN] if each.tests == "S4, S13"]
     assert odd.message.count("932") == 10
     assert odd.message.endswith(", ….")
+
+
+@pytest.mark.parametrize(
+    ("unasked", "never", "verdict", "says"),
+    [
+        ([], [], CheckStatus.GOOD, "when it is asked to"),
+        ([msg("phone")], [], CheckStatus.GOOD, "without being asked to: phone"),
+        ([msg("phone")], [msg("addresses")], CheckStatus.UNKNOWN, "though it is asked to: addresses"),
+    ],
+)
+def test_what_moment_tells_of_customers_unasked_and_asked_is_compared(
+    unasked: Collection[Message], never: Collection[Message], verdict: CheckStatus, says: str
+) -> None:
+    moment = OpenFakeMoment(customer())
+    moment.told_unasked, moment.never_told = unasked, never
+    (finding,) = [each for each in found(OpenFakeErp(), moment=moment)[verdict] if each.tests == "M20"]
+    assert says in finding.message
+
+
+def test_customers_that_cannot_be_read_with_what_is_included_are_no_matter_of_the_key() -> None:
+    moment = OpenFakeMoment(customer())
+    refusal = MisconfiguredError("Moment does not include “fax”.", error_code="moment_includes")
+    moment.fails_before["customer"] = [refusal, refusal]
+    assert "Moment does not include “fax”." in messages(found(OpenFakeErp(), moment=moment)[CheckStatus.BAD])
 
 
 def test_accounts_of_moments_that_are_not_in_the_chart_are_named() -> None:

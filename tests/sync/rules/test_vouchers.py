@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import RejectedError
-from sync.money import format_kroner
+from sync.money import format_kroner, to_ore
 from sync.records import Chart, InvoiceLine, LedgerLine, Voucher
 from sync.rules.vouchers import check_rate, find_posted, voucher_of
 from tests import factories
@@ -29,6 +29,20 @@ def voucher(lines: tuple[InvoiceLine, ...] = (), *, way: str = "net", **values: 
         settings=factories.settings(vat_codes={3020: "31"}, voucher_vat=way),
         comment="Moment",
     )
+
+
+@pytest.mark.parametrize("amount", ["1E30", "-1E30", "1E999999999", "NaN", "sNaN", "-Infinity", "1000000000000"])
+def test_an_amount_beyond_what_the_books_can_hold_is_refused(amount: str) -> None:
+    with pytest.raises(
+        RejectedError, match=f"The amount {amount.replace('1E9', r'1E.9').replace('1E3', r'1E.3')} is"
+    ):
+        to_ore(Decimal(amount))
+
+
+def test_an_invoice_whose_rate_makes_it_larger_than_the_books_is_refused() -> None:
+    with pytest.raises(RejectedError) as refusal:
+        voucher(currency="EUR", rate=Decimal(10) ** 11)
+    assert refusal.value.error_code == "amount"
 
 
 def made_of(lines: list[InvoiceLine], **values: Any) -> Voucher:

@@ -35,7 +35,7 @@ def test_a_record_shows_all_that_is_known_of_it(web: Web, container: Container) 
     page = web.as_(Role.VIEWER).get(f"/records/{job_id}").text
     for words in ("Invoice 1024", "Demo AS", "needs a person", "The account 3999 is unknown.", "Open the account"):
         assert words in page
-    assert 'href="https://app.moment.team/companies/1001/invoices/9"' in page
+    assert 'href="https://moment.example/1001/invoices/9"' in page
     assert "not there yet" in page
     assert "books@example.com" in page
 
@@ -74,7 +74,7 @@ def test_an_expense_names_its_voucher_and_each_expense_that_it_became(web: Web, 
     page = web.as_(Role.VIEWER).get(f"/records/{job.id}").text
     assert "Voucher 40001 of 2026" in page
     for expense in ("501", "502"):
-        assert f'href="https://app.moment.team/companies/1001/projectExpenses/{expense}"' in page
+        assert f'href="https://moment.example/1001/projectExpenses/{expense}"' in page
 
 
 def test_the_calls_to_both_systems_are_laid_out_as_text(web: Web, container: Container) -> None:
