@@ -195,6 +195,7 @@ SCENES = {
         lambda erp: [erp.project(1), erp.project(4711)],
         [ExistingProject(1, "Kulturhuset", client_id="4711"), None],
     ),
+    "currency_rates": Scene(lambda erp: erp.currency_rates()["SEK"] < 2, gives=True),
     "vat_codes": Scene(
         TwentyFourGateway.vat_codes,
         {

@@ -30,6 +30,9 @@ API_KEY, PASSWORD = "journey-key", "journey-password"
 FIRST_CLIENT = 101
 _clients = itertools.count(FIRST_CLIENT)
 TIMEOUT_SECONDS = 60
+LOGGING_IN = {"Login", "GetIdentitiesWithCredential"}
+"""What is called once for each connection, and no more while its session lives."""
+
 SALE_ACCOUNTS = ({"accountNumber": 3000, "currentVatPercentage": 25}, {"accountNumber": 3100})
 
 

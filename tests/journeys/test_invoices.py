@@ -5,7 +5,7 @@ from local import demo_company
 from local.demo_user import eventually, expect
 from models.admin import job_actions
 from models.enums import EntityType, Outcome, Record
-from tests.journeys.firm import Firm
+from tests.journeys.firm import LOGGING_IN, Firm
 
 DOCUMENTED = (
     b'{"event": "CREATE_NEW", "invoice": {"id": 106939080, "invoiceNumber": 1, "customer": {"id": 62788973, '
@@ -55,7 +55,7 @@ def test_the_echo_of_a_returned_customer_number_causes_no_call_to_24sevenoffice(
 
     eventually(echoed)
     assert [each["customerNumber"] for each in firm.moment("customers")] == ["10001"]
-    once = {name: calls for name, calls in firm.calls().items() if name != "Login"}
+    once = {name: calls for name, calls in firm.calls().items() if name not in LOGGING_IN}
     assert once == {"GetCompanySyncList": 1, "SaveCompanies": 1}
     job = job_actions.find(
         firm.container.database, firm.connection.id, Record(EntityType.CUSTOMER, str(customer["id"]))

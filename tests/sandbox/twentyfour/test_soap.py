@@ -159,7 +159,7 @@ def test_soap_1_2_without_an_action_goes_by_its_body(demo: SoapClient) -> None:
 
 def test_no_answer_holds_an_element_that_is_equal_to_its_default(demo: SoapClient) -> None:
     demo.save_company()
-    lines = entry(1500, "125.00"), entry(3000, "-125.00", "<TaxNo>3</TaxNo>")
+    lines = entry(1500, "125.00"), entry(3100, "-125.00", "<TaxNo>5</TaxNo>")
     demo.save_vouchers(voucher(1, *lines))
     file = {"content": "QQ==", "meta": {"InvoiceNo": "F-77"}}
     demo.control("POST", "/books/1/vouchers/1/files", file, expect=201)

@@ -3,7 +3,7 @@ import pytest
 from models.admin import match_questions
 from models.enums import EntityType, JobState, Outcome
 from sync.errors import OutcomeUnknownError, SyncError, UnavailableError
-from sync.records import Address, Company
+from sync.records import Company
 from tests import factories
 from tests.sync.conftest import World
 
@@ -383,18 +383,3 @@ def test_a_number_that_moment_does_not_keep_is_returned_once_and_then_asked_abou
     world.moment.put(factories.customer("7", number=own))
     sync(world)
     assert world.moment.customers["7"].number == "10001"
-
-
-def test_a_name_and_a_street_that_are_too_long_are_cut_and_that_is_said(world: World) -> None:
-    address = Address(street="Storgata " * 40)
-    world.moment.put(factories.customer("7", name="Nordlys " * 20, addresses=(address,)))
-    world.receive(EntityType.CUSTOMER, "7")
-    world.run()
-    (company,) = world.erp.companies.values()
-    (details,) = world.erp.details[company.number]
-    assert details
-    assert (len(company.name), len(details.addresses[0].street)) == (100, 250)
-    assert world.job(EntityType.CUSTOMER, "7").message == (
-        "Customer number 10001. The name is longer than 100 characters, and was cut. A street is longer than 250 "
-        "characters, and was cut."
-    )

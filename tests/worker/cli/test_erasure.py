@@ -44,7 +44,7 @@ OTHERS = {
     "missed_webhooks": "entity_type record_id",
     "lanes": "entity_type",
     "links": "entity_type moment_id remote_id fingerprint replaced_number",
-    "former_links": "entity_type moment_id remote_id",
+    "former_links": "entity_type moment_id remote_id fingerprint moment_company",
     "nightly_polls": "entity_type",
     "vat_checks": "way vat_code status record_id",
     "webhook_activity": "entity_type",
