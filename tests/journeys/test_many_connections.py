@@ -10,8 +10,6 @@ from worker.jobs import polls
 from worker.queues import QUEUE_OF
 
 MANY = 100
-LOGGING_IN = {"Login", "GetIdentitiesWithCredential"}
-"""What is called once for each connection, and no more while its session lives."""
 
 
 @pytest.fixture
