@@ -29,6 +29,7 @@ A_NUMBER, A_DAY = msg("Enter a whole number."), msg("Enter a day, such as 2026-0
 MESSAGES = {
     "missing": REQUIRED_MESSAGE,
     "string_too_short": REQUIRED_MESSAGE,
+    "too_short": REQUIRED_MESSAGE,  # a secret
     "int_parsing": A_NUMBER,
     "int_parsing_size": A_NUMBER,
     "date_parsing": A_DAY,

@@ -56,7 +56,7 @@ def list_() -> None:
     """List all connections."""
     rows = [
         (str(each.id), each.name, f"Moment {each.settings.moment_company}", each.settings.username, _state(each))
-        for each in get_container().connections.all()
+        for each in get_container().connections.all_shown()
     ]
     click.echo(aligned(rows) or "There are no connections yet.")
 
