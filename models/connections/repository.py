@@ -280,7 +280,7 @@ class Connections:
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
-            row.token_hash, row.webhook_limited_until = hash_token(token), None
+            row.token_hash, row.webhook_token_at, row.webhook_limited_until = hash_token(token), now, None
             told = WebhookActivityRow.connection_id == connection_id
             session.execute(delete(WebhookActivityRow).where(told))
             _audit(session, connection_id, actor=actor, what=msg("gave the webhook a new address"), now=now)
