@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from i18n.formatting import OSLO
 from models.admin.operations import Operation, OperationType
-from models.connections.settings import ConnectionSettings
+from models.connections.settings import MAX_ERROR_EMAILS, ConnectionSettings
 from models.enums import EntityType, Lane, Record, Role
 from models.inbox import cursors, links, missed_webhooks
 from models.inbox.links import Link
@@ -206,6 +206,14 @@ def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_saved(
     assert 'value="kept &lt;b&gt;"' in page.text
     assert settings_page.saved == before
     assert settings_page.tested is None
+
+
+def test_so_many_addresses_hear_of_errors_and_no_more(settings_page: SettingsPage) -> None:
+    addresses = [f"{number}@example.com" for number in range(MAX_ERROR_EMAILS + 1)]
+    refused = settings_page.save(error_emails="\n".join(addresses))
+    assert (refused.status_code, error_at(refused, "error_emails")) == (422, "Enter 20 addresses at most.")
+    assert settings_page.save(error_emails="\n".join(addresses[1:])).status_code == 303
+    assert settings_page.saved.error_emails == tuple(addresses[1:])
 
 
 def test_settings_that_do_not_go_together_are_shown_at_the_one_to_correct(settings_page: SettingsPage) -> None:
