@@ -185,6 +185,8 @@ def _print_webhook_url(token: str) -> None:
 
 
 def _state(connection: Connection) -> str:
+    if connection.unreadable:
+        return "its secrets cannot be opened"
     return f"paused: {connection.paused_because}" if connection.paused_because else "works"
 
 
