@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     """Days that settled changes are kept, unless heard of"""
     alert_days: int = Field(365, ge=1)
     """Days that it is kept what was told in mails"""
-    audit_days: int = Field(1825, ge=1)
+    audit_days: int = Field(1825, ge=30)
     """Days that it is kept who did what"""
     worker_threads: int = Field(8, ge=1)
     """Lanes that one worker process drains at a time"""

@@ -133,6 +133,19 @@ class _GuardedConnection:
             self.timeout = min(self.timeout or call.seconds_left(), call.seconds_left())
         super().connect()  # type: ignore[misc]  # of the class that it is put before
 
+    def _new_conn(self: Any) -> socket.socket:
+        """Connect to the first address that answers; they share the time, which urllib3 would give to each."""
+        whole = self.timeout
+        if _call.get():
+            self.timeout = whole / _number_of_addresses(self.host, self.port)
+        try:
+            sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # as above
+        finally:
+            self.timeout = whole
+        if call := _call.get():
+            sock.settimeout(call.seconds_left())
+        return sock
+
     def send(self: Any, data: Any) -> None:  # noqa: ANN401 - as http.client has it
         if self.sock is None and self.auto_open:
             self.connect()
@@ -142,6 +155,13 @@ class _GuardedConnection:
                     call.may_send()
                 self.sock.settimeout(call.seconds_left())
             super().send(piece)  # type: ignore[misc]  # of the class that it is put before
+
+
+def _number_of_addresses(host: str, port: int) -> int:
+    try:
+        return len(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)) or 1
+    except (OSError, UnicodeError):
+        return 1  # connecting says what is wrong
 
 
 def _pieces(data: Any) -> Any:  # noqa: ANN401 - as http.client has it

@@ -39,7 +39,7 @@ class RequestMetrics:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        part = PARTS.get(scope["path"].split("/")[1], "page")
+        part = PARTS.get(scope["path"].removeprefix("/").partition("/")[0], "page")  # it may be "*" as well
         status_code, began, answered = 500, time.perf_counter(), 0.0
 
         async def noting(message: Message) -> None:

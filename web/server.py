@@ -12,7 +12,7 @@ MAX_MESSAGE_BYTES = MAX_HEADER_BYTES + 8 * MAX_BODY_BYTES
 """Of a request as it comes over the wire, where chunks of a body have headers of their own."""
 
 MAX_HEADER_SECONDS = 10
-"""How long headers may take to arrive."""
+"""How long headers may take to arrive, those of the first request from connecting on."""
 
 MAX_CONNECTIONS = 500
 """Open at a time; requests on more of them are answered 503."""
@@ -30,9 +30,13 @@ class BoundedProtocol(HttpToolsProtocol):
     _has_headers = False
     _deadline: asyncio.TimerHandle | None = None
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._start_deadline()
+
     def data_received(self, data: bytes) -> None:
-        if not self._received:
-            self._deadline = self.loop.call_later(MAX_HEADER_SECONDS, self.transport.close)
+        if not self._received and self._deadline is None:
+            self._start_deadline()
         self._received += len(data)
         super().data_received(data)
         if self._received > (MAX_MESSAGE_BYTES if self._has_headers else MAX_HEADER_BYTES):
@@ -51,6 +55,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_deadline()
         super().connection_lost(exc)
+
+    def _start_deadline(self) -> None:
+        self._deadline = self.loop.call_later(MAX_HEADER_SECONDS, self.transport.close)
 
     def _cancel_deadline(self) -> None:
         if self._deadline:

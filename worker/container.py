@@ -9,6 +9,7 @@ from random import SystemRandom
 from threading import Lock
 
 import structlog
+from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -142,13 +143,13 @@ class Container:
 
         Raises what :meth:`~models.connections.repository.Connections.update` raises.
         """
-        before = self.connections.get(connection_id)
+        before = self.connections.get_shown(connection_id)
         seen = seen or before.updated_at
         after = self.connections.update(
             connection_id, values, actor=actor, now=self.clock(), seen=seen, client_number=client_number
         )
         self.cache.for_connection(connection_id).clear()
-        if after.settings.login != before.settings.login:
+        if after.settings.login != before.settings.login and not before.unreadable:
             with suppress(UnavailableError):  # without Redis nobody gets at the session either
                 self.erp(before.settings).log_out()
         return after
@@ -198,7 +199,7 @@ class Container:
     def _has_login(self, connection_id: int, settings: ConnectionSettings) -> bool:
         try:
             return self.connections.get(connection_id).settings.login == settings.login
-        except UnknownConnectionError:
+        except (UnknownConnectionError, InvalidToken):
             return False
 
     def close(self) -> None:

@@ -52,6 +52,7 @@ def dispatch_due() -> None:
 
 @app.task(name="poll_all")
 def poll_all() -> None:
+    polls.pause_unreadable(get_container())
     dispatch.dispatch_polls("poll_moment", polls.moment_due(get_container()))
 
 

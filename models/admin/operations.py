@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
+from cryptography.fernet import InvalidToken
 from sqlalchemy import delete, exists, select, update
 
 from models.connections.alert_outbox import Alert, queue_alert
@@ -217,7 +218,7 @@ class Operations:
         asked = (OperationRow.connection_id == connection_id, OperationRow.type.in_(types))
         with self._database.transaction() as session:
             row = session.scalar(select(OperationRow).where(*asked).order_by(OperationRow.id.desc()).limit(1))
-        return self._read(row) if row else None
+        return self._shown(row) if row else None
 
     def pending(self, *, since: datetime) -> Sequence[int]:
         """Return the errands that were asked from this instant on and have no answer yet."""
@@ -258,13 +259,20 @@ class Operations:
     def _tries_login(self, row: OperationRow) -> bool:
         if row.type == OperationType.CLIENTS or LOGIN_TRIED in (row.result or {}):
             return True
-        return bool(self._read(row).input.get("password"))
+        return bool(self._shown(row).input.get("password"))
 
     def _read(self, row: OperationRow) -> Operation:
         typed = (row.result or {}).get("input", {})
         if row.secrets is not None:
             typed = self._opened(row)
         return made_of(Operation, row, type=OperationType(row.type), input=typed)
+
+    def _shown(self, row: OperationRow) -> Operation:
+        """Return an operation, without what was typed where that cannot be opened: it holds up no page."""
+        try:
+            return self._read(row)
+        except InvalidToken:
+            return made_of(Operation, row, type=OperationType(row.type), input={})
 
     def _locked(self, row: OperationRow, typed: Mapping[str, str]) -> str:
         return self._vault.encrypt_values(typed, PURPOSE, row.connection_id, row.id)

@@ -119,17 +119,26 @@ def queue_connection_alert(database: Database, connection_id: int, alert: Alert,
 
 
 def recipients_due(database: Database, *, now: datetime, pause: timedelta) -> Sequence[str]:
-    """Return the addresses with something unsent to which no mail was sent for ``pause``, nor refused."""
+    """Return the addresses with something unsent to which no mail was sent for ``pause``, nor refused.
+
+    The connections take turns: one that tells many holds up no other.
+    """
     lately = select(AlertRow.recipient).where(
         AlertRow.ended_at > now - pause, AlertRow.status != DeliveryStatus.WITHDRAWN
     )
-    query = (
-        select(AlertRow.recipient)
+    first = func.min(AlertRow.id)
+    due = (
+        select(
+            AlertRow.recipient,
+            first.label("first"),
+            func.row_number().over(partition_by=AlertRow.connection_id, order_by=first).label("turn"),
+        )
         .where(AlertRow.ended_at.is_(None), AlertRow.recipient.not_in(lately))
-        .group_by(AlertRow.recipient)
-        .order_by(func.min(AlertRow.id))
+        .group_by(AlertRow.recipient, AlertRow.connection_id)
+        .subquery()
     )
-    return database.scalars(query)
+    query = select(due.c.recipient).group_by(due.c.recipient)
+    return database.scalars(query.order_by(func.min(due.c.turn), func.min(due.c.first)))
 
 
 def pending_alerts(database: Database, recipient: str) -> Sequence[PendingAlert]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
+from cryptography.fernet import InvalidToken
 from pydantic import SecretStr
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
@@ -23,6 +25,8 @@ from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of, within
 from models.schema.tables import ConnectionRow, LinkRow, WebhookActivityRow
+
+log = structlog.get_logger()
 
 SECRET_FIELDS = frozenset(
     name for name, field in ConnectionSettings.model_fields.items() if field.annotation is SecretStr
@@ -118,7 +122,8 @@ class Connection:
     It is paused where ``paused_because`` says why, by the person ``paused_by`` or by the bridge itself, and rests
     until ``breaker_open_until`` while its systems do not answer; what limits its webhook is said in
     :mod:`models.inbox.webhook_limit`. Its settings were changed last at ``updated_at``.
-    ``client_number`` is None until a login has shown which client of 24SevenOffice it is.
+    ``client_number`` is None until a login has shown which client of 24SevenOffice it is. One whose secrets cannot
+    be opened is ``unreadable``, its secrets are empty, and it is only to be shown and mended.
     """
 
     id: int
@@ -130,6 +135,7 @@ class Connection:
     breaker_open_until: datetime | None = None
     webhook_limited_until: datetime | None = None
     client_number: int | None = None
+    unreadable: bool = False
 
     def is_available(self, now: datetime) -> bool:
         """Return whether anything is to be tried at ``now`` (UTC)."""
@@ -180,9 +186,14 @@ class Connections:
         return self._from_row(row), token
 
     def get(self, connection_id: int) -> Connection:
-        """Read one connection. Raises :class:`UnknownConnectionError`."""
+        """Read one connection. Raises :class:`UnknownConnectionError`, and InvalidToken where it is unreadable."""
         with self._database.statement() as connection, Session(connection) as session:
             return self._from_row(_row(session, connection_id))
+
+    def get_shown(self, connection_id: int) -> Connection:
+        """Read one connection to show or mend it, unreadable or not. Raises :class:`UnknownConnectionError`."""
+        with self._database.statement() as connection, Session(connection) as session:
+            return self._shown(_row(session, connection_id))
 
     def get_by_name(self, name: str) -> Connection:
         """Read the connection with this name. Raises :class:`UnknownConnectionError`."""
@@ -193,9 +204,14 @@ class Connections:
         return self._from_row(row)
 
     def all(self) -> Sequence[Connection]:
+        """List the connections by name, without the unreadable ones: they are logged, and hold up no other."""
+        return [each for each in self.all_shown() if not each.unreadable]
+
+    def all_shown(self) -> Sequence[Connection]:
+        """List the connections by name, the unreadable ones as well."""
         with self._database.transaction() as session:
             rows = session.scalars(select(ConnectionRow).order_by(ConnectionRow.name))
-            return [self._from_row(row) for row in rows]
+            return [self._shown(row) for row in rows]
 
     def update(
         self,
@@ -224,18 +240,18 @@ class Connections:
             row = _row(session, connection_id, lock=True)
             if seen not in (None, row.updated_at):
                 raise ConcurrentUpdateError
-            before = self._from_row(row).settings
-            after = ConnectionSettings.model_validate({**_open(self._vault, row), **values})
-            _lead_elsewhere(session, row, before, after, client_number=client_number, now=now)
+            before = self._shown(row)
+            after = ConnectionSettings.model_validate({**_known(before), **values})
+            _lead_elsewhere(session, row, before.settings, after, client_number=client_number, now=now)
             row.settings, row.secrets = _plain(after), self._locked(row.id, after)
-            row.shares_company = row.shares_company and before.moment_company == after.moment_company
+            row.shares_company = row.shares_company and before.settings.moment_company == after.moment_company
             _refuse_taken(session)
             row.updated_at = now
-            switched_on = after.entity_types - before.entity_types
+            switched_on = after.entity_types - before.settings.entity_types
             goes_on = row.paused_because and not row.paused_by
             count_unfinished_from(session, row.id, after.entity_types if goes_on else switched_on, now=now)
             row.paused_because = row.paused_because if row.paused_by else ""
-            for what in _differences(before, after):
+            for what in _differences(before.settings, after):
                 _audit(session, row.id, actor=actor, what=what, now=now)
         return self._from_row(row)
 
@@ -264,7 +280,7 @@ class Connections:
         token = secrets.token_urlsafe(24)
         with self._database.transaction() as session:
             row = _row(session, connection_id, lock=True)
-            row.token_hash, row.webhook_limited_until = hash_token(token), None
+            row.token_hash, row.webhook_token_at, row.webhook_limited_until = hash_token(token), now, None
             told = WebhookActivityRow.connection_id == connection_id
             session.execute(delete(WebhookActivityRow).where(told))
             _audit(session, connection_id, actor=actor, what=msg("gave the webhook a new address"), now=now)
@@ -302,7 +318,16 @@ class Connections:
         return self._vault.encrypt_values(hidden, PURPOSE, connection_id)
 
     def _from_row(self, row: ConnectionRow) -> Connection:
-        return made_of(Connection, row, settings=self._settings(row))
+        return made_of(Connection, row, settings=self._settings(row), unreadable=False)
+
+    def _shown(self, row: ConnectionRow) -> Connection:
+        try:
+            return self._from_row(row)
+        except InvalidToken:
+            log.error("secrets_unreadable", connection=row.id)  # noqa: TRY400 - nothing of ours has crashed
+        hidden = ConnectionSettings.model_validate({**row.settings, **dict.fromkeys(SECRET_FIELDS, "hidden")})
+        settings = hidden.model_copy(update=dict.fromkeys(SECRET_FIELDS, SecretStr("")))
+        return made_of(Connection, row, settings=settings, unreadable=True)
 
     def _settings(self, row: ConnectionRow) -> ConnectionSettings:
         """Open the settings, once for as long as they stay the same: they are read for every batch."""
@@ -397,6 +422,11 @@ def _lead_elsewhere(
 
 def _plain(settings: ConnectionSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude=set(SECRET_FIELDS))
+
+
+def _known(connection: Connection) -> dict[str, Any]:
+    """Return the settings that are there, without secrets that cannot be opened: those must be entered."""
+    return connection.settings.model_dump(exclude=set(SECRET_FIELDS) if connection.unreadable else None)
 
 
 def _open(vault: Vault, row: ConnectionRow) -> dict[str, Any]:

@@ -34,6 +34,8 @@ PROOFS: Mapping[str, tuple[Collection[str], Message]] = {
 }
 """The secrets, each with the settings that say whose books it opens, and why it must be typed again with them."""
 
+MAX_ERROR_EMAILS = 20
+
 FIRST_DAY = date(2000, 1, 1)
 FIRST_DAYS = {EntityType.INVOICE: "invoice_from", EntityType.EXPENSE: "expense_from"}
 """The settings that say from which day on records are synced; customers and projects have no day."""
@@ -176,7 +178,10 @@ class ConnectionSettings(BaseModel):
         description="Kinds of records that travel",
     )
     error_emails: tuple[EmailStr, ...] = Field(
-        title=msg("E-mail addresses for errors"), default=(), description="Addresses that hear of errors"
+        title=msg("E-mail addresses for errors"),
+        default=(),
+        max_length=MAX_ERROR_EMAILS,
+        description="Addresses that hear of errors, 20 at most",
     )
     weekly_digest: bool = Field(
         title=msg("Weekly digest"),

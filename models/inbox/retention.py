@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import ColumnElement, and_, delete, exists, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from models.database import Database
 from models.enums import EntityType, JobState
-from models.schema.audit_entries import allow_deletion
+from models.schema.audit_entries import KEPT_AT_LEAST, allow_deletion
 from models.schema.tables import AlertRow, AttemptRow, AuditRow, SyncJobRow
 
 RetainedRow = type[AlertRow | AttemptRow | AuditRow | SyncJobRow]
@@ -29,8 +29,9 @@ def delete_alerts(database: Database, *, before: datetime) -> int:
 
 
 def delete_audit_entries(database: Database, *, before: datetime) -> int:
-    allow = partial(allow_deletion, before=before)
-    return _delete_in_batches(database, AuditRow, AuditRow.at < before, allow=allow)
+    """Drop the audit entries from before an instant (UTC) that are older than each is kept."""
+    allow, old = partial(allow_deletion, before=before), AuditRow.at < func.now() - KEPT_AT_LEAST
+    return _delete_in_batches(database, AuditRow, and_(AuditRow.at < before, old), allow=allow)
 
 
 def delete_done_jobs(database: Database, *, before: datetime) -> int:

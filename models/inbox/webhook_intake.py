@@ -38,7 +38,8 @@ class WebhookTarget:
 class WebhookReceipt:
     """On which connection a webhook came, and whether its record is in the inbox now.
 
-    It is not where its type is not synced, and where the webhook is ``limited`` and the record is new.
+    It is not where its type is not synced, and where the webhook is ``limited`` and the record is new, or was
+    received within the last minute.
     """
 
     connection_id: int
@@ -113,6 +114,7 @@ def _enqueue_statement() -> Select[*tuple[Any, ...]]:
         JOBS.c.entity_type == kind,
         JOBS.c.record_id == bindparam("record_id", type_=Text),
         JOBS.c.error_code != webhook_limit.GONE,
+        JOBS.c.received_at <= now - webhook_limit.KNOWN_EVERY,
     )
     allowed = and_(hook.c.travels, or_(~hook.c.limited, known))
     rows = insert(JOBS).from_select(list(row), select(*columns).where(allowed))

@@ -26,6 +26,9 @@ MAX_UNTRIED = 5000
 
 DAY = timedelta(days=1)
 
+KNOWN_EVERY = timedelta(minutes=1)
+"""How often a known record is read again at most while the webhook is limited; the polls find what has changed."""
+
 UNTRIED_LIMIT = timedelta(minutes=10)
 """How long it is limited for those, unless there are still as many."""
 
@@ -33,11 +36,16 @@ UNTRIED_LIMIT = timedelta(minutes=10)
 def limit_where_flooded(database: Database, connection_id: int, *, now: datetime) -> bool:
     """Limit the webhook of a connection that names too much which is not there, or too much at once.
 
-    Returns whether that was necessary just now.
+    What came before the webhook had its present address does not count. Returns whether that was
+    necessary just now.
     """
     made_up = and_(SyncJobRow.error_code == GONE, SyncJobRow.title == "", SyncJobRow.completed_at > now - DAY)
     untried = and_(SyncJobRow.state == JobState.QUEUED, SyncJobRow.completed_at.is_(None))
     with database.transaction() as session:
+        if made_at := session.scalar(
+            select(ConnectionRow.webhook_token_at).where(ConnectionRow.id == connection_id)
+        ):
+            made_up, untried = (and_(which, SyncJobRow.received_at >= made_at) for which in (made_up, untried))
         if _has(session, connection_id, made_up, at_least=MAX_MADE_UP):
             return _limit(session, connection_id, until=now + DAY, alert=True, now=now)
         if _has(session, connection_id, untried, at_least=MAX_UNTRIED):

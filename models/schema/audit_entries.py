@@ -3,13 +3,16 @@
 A trigger refuses to change or delete an entry, but in a transaction that says what for: retention, or erasure.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from models.schema.tables import AuditRow
+
+KEPT_AT_LEAST = timedelta(days=30)
+"""How long PostgreSQL lets no retention delete an entry, by its own clock and whatever it is told."""
 
 log = structlog.get_logger()
 
@@ -30,7 +33,7 @@ def add_entry(
 
 
 def allow_deletion(session: Session, *, before: datetime) -> None:
-    """Let this transaction delete entries from before an instant (UTC)."""
+    """Let this transaction delete entries from before an instant (UTC) that are old enough by any measure."""
     _set(session, "audit_log.delete_before", before.isoformat())
 
 

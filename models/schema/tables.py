@@ -87,7 +87,8 @@ class ConnectionRow(Base):
     have been told of a pause and nothing was synced since. One that ``shares_company`` is from before each company
     in Moment had one connection, and may not be resumed as long as another one has it. ``client_number`` names the
     client in 24SevenOffice, which no other connection has; None until a login has shown it.
-    Until ``webhook_limited_until`` what is new here is left to the polls.
+    Until ``webhook_limited_until`` what is new here is left to the polls. The webhook has its address since
+    ``webhook_token_at``, None where that is from before it was noted.
     """
 
     __tablename__ = "connections"
@@ -119,6 +120,7 @@ class ConnectionRow(Base):
     pause_alerted: Mapped[bool] = mapped_column(server_default=false())
     digest_at: Mapped[datetime | None]
     webhook_limited_until: Mapped[datetime | None]
+    webhook_token_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -4,6 +4,17 @@ from i18n.messages import msg
 from sync.error_codes.error_code import ErrorCode
 
 SETTINGS_ERRORS = {
+    "secrets_unreadable": ErrorCode(
+        msg("The password and the API key cannot be opened"),
+        msg(
+            "They were damaged or moved in the database, or encrypted with a key that the integration no longer "
+            "has."
+        ),
+        msg(
+            "Enter both again in the settings. What waits is then taken up by itself. If they cannot be opened "
+            "for several connections, those who run the integration first see to SECRET_KEYS."
+        ),
+    ),
     "moment_company": ErrorCode(
         msg("Moment does not know the company"),
         msg("The id of the company in the settings is wrong, or the API key belongs to another company."),

@@ -1,6 +1,7 @@
 import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,13 @@ def test_what_all_pods_have_in_common_reaches_each_of_them() -> None:
     assert {patch["path"] for patch in LISTED["patches"]} == {"pod.yaml"}
     names = {container(name)["name"] for name in PODS}
     assert names == {each["name"] for each in EVERY_POD["containers"]}
+
+
+def test_the_example_believes_one_ingress_and_no_network_of_pods() -> None:
+    example: Manifest = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
+    (generated,) = example["configMapGenerator"]
+    told_values = dict(literal.split("=", 1) for literal in generated["literals"])
+    assert ip_network(told_values["FORWARDED_ALLOW_IPS"]).num_addresses == 1
 
 
 def test_a_pod_is_not_root_and_writes_to_its_own_folder_only() -> None:

@@ -58,6 +58,27 @@ def test_a_request_that_writes_is_not_sent_after_its_write_deadline(
         assert heard(server) == b""
 
 
+def test_the_addresses_of_a_name_share_the_deadline_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    class Silent(socket.socket):
+        """Notes how long it may try to connect, and gets no answer."""
+
+        def connect(self, _address: object) -> None:
+            asked.append(self.gettimeout() or 0)
+            raise TimeoutError
+
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", 9)) for last in range(2, 8)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: found)
+    monkeypatch.setattr(socket, "socket", Silent)
+    with requests.Session() as session:
+        session.mount("http://", BoundedAdapter(seconds=3, max_bytes=1000, pool_maxsize=1))
+        with pytest.raises(requests.ConnectTimeout):
+            session.get("http://many.example/", timeout=3)
+    assert len(asked) == len(found)
+    assert 2.5 < sum(asked) <= 3
+
+
 def test_a_request_that_only_reads_needs_no_write_deadline() -> None:
     monotonic = iter([0.0, 100.0])
     deadline = WriteDeadline(clock=lambda: NOW, monotonic=lambda: next(monotonic), lease_ttl=timedelta(minutes=5))

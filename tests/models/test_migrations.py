@@ -256,6 +256,19 @@ def test_secrets_are_bound_to_their_row_and_taken_back(database: Database, datab
     migrate(url, vault)
 
 
+@pytest.mark.parametrize("database", ["0030"], indirect=True)
+def test_of_too_many_addresses_that_hear_of_errors_the_first_stay(database: Database, database_url: str) -> None:
+    addresses = [f"{number}@example.com" for number in range(25)]
+    for number, kept in {1: addresses, 2: addresses[:2], 3: []}.items():
+        told = {"id": number, "name": f"Company {number}", "token_hash": f"hash {number}"}
+        company = {"moment_company": str(number), "posting": "ledger"}
+        write(database, ("connections", {**told, "settings": {**company, "error_emails": kept}}))
+    migrate(SecretStr(database_url))
+    with database.transaction() as session:
+        left = session.scalars(text("select settings -> 'error_emails' from connections order by id")).all()
+    assert left == [addresses[:20], addresses[:2], []]
+
+
 @pytest.mark.parametrize("database", ["0023"], indirect=True)
 def test_earlier_sessions_go_on_and_half_a_sign_in_does_not_go_back(database: Database, database_url: str) -> None:
     write(database, ("users", {"id": 1, "email": "anna@example.com", "role": "viewer", "language": "en"}))

@@ -58,10 +58,14 @@ def test_what_a_limited_webhook_tells_of_known_records_and_what_polls_find_is_sy
     told(world, token, 1)
     told(world, token, *range(1000, 1000 + MAX_MADE_UP))
     world.run()
+    assert told(world, token, 1) == [False]  # within a minute; the poll has it
+    world.later(minutes=1)
     assert told(world, token, 1, 2) == [True, False]
+    assert told(world, token, *[1] * 50) == [False] * 50
     world.receive(EntityType.INVOICE, "2")
     world.run()
     assert len(world.erp.vouchers) == 2
+    world.later(minutes=1)
     assert told(world, token, 2) == [True]
 
 
@@ -70,6 +74,20 @@ def test_a_new_address_is_not_limited(world: World, token: str) -> None:
     world.run()
     new = world.connections.new_token(world.connection.id, actor="test", now=world.now)
     assert told(world, new, 9001) == [True]
+
+
+def test_what_came_to_the_old_address_does_not_limit_the_new_one(world: World, token: str) -> None:
+    told(world, token, *range(MAX_MADE_UP))
+    world.run()
+    world.later(seconds=1)
+    new = world.connections.new_token(world.connection.id, actor="test", now=world.now)
+    told(world, new, 9001)
+    world.run()
+    assert told(world, new, 9002) == [True]
+    assert world.mails() == [("webhook", "Demo AS")]
+    told(world, new, *range(9003, 9001 + MAX_MADE_UP))
+    world.run()
+    assert told(world, new, 9500) == [False]
 
 
 def test_records_that_were_synced_once_and_are_gone_now_are_not_made_up(world: World, token: str) -> None:
@@ -91,6 +109,7 @@ def test_a_paused_connection_takes_so_many_untried_records_and_no_more(world: Wo
     limit_where_flooded(world.database, world.connection.id, now=world.now)
     assert told(world, token, 0) == [True]
     limit_where_flooded(world.database, world.connection.id, now=world.now)
+    world.later(minutes=1)
     assert told(world, token, 9000, 7) == [False, True]
     assert world.mails() == []  # they may be real
     world.later(seconds=(UNTRIED_LIMIT + timedelta(seconds=1)).total_seconds())

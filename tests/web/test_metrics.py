@@ -1,4 +1,6 @@
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 import requests
@@ -44,6 +46,15 @@ def test_who_has_not_sees_nothing(watched: Web) -> None:
 
 def test_without_a_token_there_are_none(web: Web) -> None:
     assert {web.get("/metrics").status_code, ask(web, token="").status_code} == {404}
+
+
+def test_a_request_for_no_path_at_all_is_answered_and_counted(watched: Web) -> None:
+    with closing(HTTPConnection(watched.url.removeprefix("http://"), timeout=10)) as asking:
+        asking.request("OPTIONS", "*")
+        with asking.getresponse() as answer:
+            assert answer.status == 404
+    counted = 'moment24_http_requests_total{part="page",status="404"} 1.0'
+    eventually(lambda: counted in ask(watched, token=TOKEN).text)
 
 
 def test_answers_are_counted_by_their_part_and_no_path_is_exposed(watched: Web) -> None:

@@ -86,6 +86,14 @@ def test_headers_that_do_not_arrive_are_not_waited_for(
     assert SECONDS / 2 < time.monotonic() - began < 4  # less than an idle connection is kept
 
 
+def test_a_connection_that_says_nothing_is_not_kept(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MAX_HEADER_SECONDS", SECONDS)
+    with socket.create_connection(address, timeout=4) as connection:
+        assert connection.recv(4096) == b""
+
+
 def test_no_more_connections_are_served_than_there_is_room_for(address: tuple[str, int]) -> None:
     idle = [socket.create_connection(address, timeout=20) for _ in range(MAX_CONNECTIONS)]
     try:

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 import requests
+from sqlalchemy import update
 
 from integrations.twentyfour.budget_scripts import OF_CONNECTION
 from local.servers import Server
@@ -14,6 +15,7 @@ from models.database import DatabaseUnavailableError
 from models.enums import EntityType, JobState, Lane, Record
 from models.inbox import leases, missed_webhooks, webhook_intake
 from models.inbox.enqueue import enqueue
+from models.schema.tables import ConnectionRow
 from tests.factories import NOW, settings
 from tests.installation import failed_job, messages, queued_polls
 from worker import alive, heartbeat, tasks
@@ -85,6 +87,31 @@ def test_all_connections_that_work_are_polled(container: Container, connection: 
     container.connections.pause(paused.id, "for a test", now=clock())
     tasks.poll_all()
     assert messages(container) == [("poll_moment", connection.id)]
+
+
+def test_secrets_that_cannot_be_opened_hold_up_no_other_connection(
+    container: Container, connection: Connection
+) -> None:
+    other, _ = container.connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
+    damaged = update(ConnectionRow).where(ConnectionRow.id == other.id).values(secrets="v2:damaged")
+    container.database.execute(damaged)
+    for sweep in (tasks.poll_all, tasks.poll_all_expenses, tasks.send_reminders, tasks.poll_all):
+        sweep()
+    assert ("poll_moment", connection.id) in messages(container)
+    assert "cannot be opened" in container.connections.get_shown(other.id).paused_because
+    told = alert_outbox.pending_alerts(container.database, "books@example.com")
+    assert [(each.connection, each.type, each.error_code) for each in told] == [
+        ("Fjord AS", "paused", "secrets_unreadable")
+    ]
+
+
+@pytest.mark.usefixtures("connection")
+def test_keys_that_open_no_connection_at_all_pause_none(container: Container) -> None:
+    container.connections.add("Fjord AS", settings(moment_company="2"), actor="test", now=NOW)
+    container.database.execute(update(ConnectionRow).values(secrets="v2:damaged"))
+    tasks.poll_all()
+    assert [each.paused_because for each in container.connections.all_shown()] == ["", ""]
+    assert queued_polls(container) == []
 
 
 def test_each_connection_has_its_turn_however_long_a_round_of_polls_takes(

@@ -78,7 +78,7 @@ class Draft:
 @router.get("/{connection_id}")
 def show(context: Reader, connection_id: int, done: str = "", operation: OperationId = 0) -> Response:
     """Show a connection; ``operation`` is what a worker is asked about what somebody has typed here."""
-    connection = context.connections.get(connection_id)
+    connection = context.connections.get_shown(connection_id)
     draft = _draft_of_operation(context, connection_id, operation)
     if draft is None:
         draft = Draft(settings_form.as_form(connection.settings), _version(connection))
@@ -92,7 +92,7 @@ def save(context: Administrator, connection_id: int, form: Form) -> Response:
     Those that may open another client a worker saves, once it has tried them; administrators of all connections
     need not wait for it, unless there are links, which another login for the same client keeps.
     """
-    connection, typed = context.connections.get(connection_id), settings_form.typed(form)
+    connection, typed = context.connections.get_shown(connection_id), settings_form.typed(form)
     draft = Draft(settings_form.without_secrets(typed), text(form, "version"))
     again = partial(_page, context, connection)
     if draft.version != _version(connection):
@@ -141,7 +141,7 @@ def fetch_clients(context: Administrator, connection_id: int, form: Form) -> Res
 
     The password that is known is tried for administrators of all connections only.
     """
-    connection, typed = context.connections.get(connection_id), settings_form.typed(form)
+    connection, typed = context.connections.get_shown(connection_id), settings_form.typed(form)
     version, password = text(form, "version"), typed["password"]
     if not password and context.current_user.administers_all:
         password = connection.settings.password.get_secret_value()

@@ -79,7 +79,7 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
 
 @router.post("/{connection_id}/test")
 def test(context: Operator, connection_id: int) -> Response:
-    context.connections.get(connection_id)
+    context.connections.get_shown(connection_id)
     return request_diagnostics(context, connection_id)
 
 
@@ -103,7 +103,7 @@ def resume(context: Operator, connection_id: int) -> Response:
 @router.post("/{connection_id}/token")
 def token(context: Administrator, connection_id: int, form: Form) -> Response:
     """Give the webhook a new address and show it: now or never, since only its hash is kept, hence no redirect."""
-    connection = context.connections.get(connection_id)
+    connection = context.connections.get_shown(connection_id)
     confirm_identity(context, form)
     made = context.connections.new_token(connection_id, actor=context.actor, now=context.now)
     address = f"{context.container.settings.public_url}/webhooks/moment/{made}"
@@ -113,7 +113,7 @@ def token(context: Administrator, connection_id: int, form: Form) -> Response:
 @router.post("/{connection_id}/compare")
 def reconcile(context: Operator, connection_id: int, form: Form) -> Response:
     """Have the ledgers of a month compared, of the last one where the month cannot be read."""
-    context.connections.get(connection_id)
+    context.connections.get_shown(connection_id)
     first, last = month_of(_day_of(text(form, "month")) or last_month(context.now.date()))
     days = {"first": first.isoformat(), "last": last.isoformat()}
     operation_id = request_operation(context, OperationType.RECONCILIATION, connection_id, input_=days)

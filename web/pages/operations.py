@@ -57,7 +57,7 @@ def show(context: Operator, operation_id: OperationId, done: str = "") -> Respon
     return context.render(
         TEMPLATES[operation.type],
         view=OperationView(operation),
-        connection=context.connections.get(operation.connection_id),
+        connection=context.connections.get_shown(operation.connection_id),
         titles=TITLES,
         done=DONE.get(done),
         report=_report(context, operation),

@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 
 from i18n.messages import msg
 from models.connections.repository import SECRET_FIELDS
-from models.connections.settings import ConnectionSettings, contradictions
+from models.connections.settings import MAX_ERROR_EMAILS, ConnectionSettings, contradictions
 from sync.diagnostics.checks.accounting_setup import missing_accounts
 
 Typed = dict[str, str]
@@ -29,6 +29,8 @@ A_NUMBER, A_DAY = msg("Enter a whole number."), msg("Enter a day, such as 2026-0
 MESSAGES = {
     "missing": REQUIRED_MESSAGE,
     "string_too_short": REQUIRED_MESSAGE,
+    "too_long": msg("Enter {number} addresses at most.", number=MAX_ERROR_EMAILS),
+    "too_short": REQUIRED_MESSAGE,  # a secret
     "int_parsing": A_NUMBER,
     "int_parsing_size": A_NUMBER,
     "date_parsing": A_DAY,

@@ -56,7 +56,7 @@ def list_() -> None:
     """List all connections."""
     rows = [
         (str(each.id), each.name, f"Moment {each.settings.moment_company}", each.settings.username, _state(each))
-        for each in get_container().connections.all()
+        for each in get_container().connections.all_shown()
     ]
     click.echo(aligned(rows) or "There are no connections yet.")
 
@@ -185,6 +185,8 @@ def _print_webhook_url(token: str) -> None:
 
 
 def _state(connection: Connection) -> str:
+    if connection.unreadable:
+        return "its secrets cannot be opened"
     return f"paused: {connection.paused_because}" if connection.paused_because else "works"
 
 

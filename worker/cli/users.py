@@ -46,7 +46,7 @@ def add(email: str, role: str, connections: Sequence[Connection], password: str 
 @users.command("list")
 def list_() -> None:
     """List all users."""
-    names = {each.id: each.name for each in get_container().connections.all()}
+    names = {each.id: each.name for each in get_container().connections.all_shown()}
     rows = [_row(user, names) for user in models.all_users(get_container().database)]
     click.echo(aligned(rows) or "There are no users yet.")
 

@@ -49,7 +49,7 @@ def report_alert(container: Container, operation: Operation, answer: OperationRe
     """Say in a mail what a comparison found, and where all of it stands; once only that it could not be made."""
     if "report" not in answer and AGAIN in operation.input:
         return None
-    connection = container.connections.get(operation.connection_id)
+    connection = container.connections.get_shown(operation.connection_id)
     return Alert(
         AlertType.RECONCILIATION,
         msg("The books of {connection}", connection=connection.name),

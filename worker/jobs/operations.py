@@ -20,6 +20,7 @@ from sync.onboarding.preview import refuse_writes
 from sync.reconciliation.compare import reconcile
 from worker.container import Container
 from worker.jobs import diagnostics, monthly_reconciliation, save_settings
+from worker.jobs.polls import SECRETS_UNREADABLE
 
 log = structlog.get_logger()
 
@@ -97,7 +98,9 @@ def as_result(report: DiagnosticsReport) -> OperationResult:
 
 
 def _result(container: Container, operation: Operation) -> OperationResult:
-    connection = container.connections.get(operation.connection_id)
+    connection = container.connections.get_shown(operation.connection_id)
+    if connection.unreadable and operation.type is not OperationType.SAVING:
+        raise SECRETS_UNREADABLE
     match operation.type:
         case OperationType.DIAGNOSTICS:
             return as_result(diagnostics.run_diagnostics(container, connection))

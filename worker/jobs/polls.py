@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import structlog
 
+from i18n.messages import msg
 from models.connections.repository import Connection
 from models.enums import EntityType, Lane
 from models.inbox import cursors
@@ -15,6 +16,30 @@ from sync.polling.schedule import PollRound
 from worker.container import Container
 
 log = structlog.get_logger()
+
+SECRETS_UNREADABLE = MisconfiguredError(
+    msg("The API key of Moment and the password of 24SevenOffice cannot be opened as they are kept."),
+    error_code="secrets_unreadable",
+    remedy=msg(
+        "Enter both again in the settings. If they cannot be opened for several connections, those who run the "
+        "integration first see to SECRET_KEYS."
+    ),
+)
+"""Why a connection is paused whose secrets were damaged, moved or encrypted with a key that is gone."""
+
+
+def pause_unreadable(container: Container) -> None:
+    """Pause the connections whose secrets cannot be opened, and tell their addresses; all others go on.
+
+    Where not one of several can be opened, the keys of this process are wrong, and the log says so.
+    """
+    shown = container.connections.all_shown()
+    unreadable = [each for each in shown if each.unreadable]
+    if len(unreadable) == len(shown) > 1:
+        log.error("secret_keys_open_nothing", connections=len(shown))
+        return
+    for connection in unreadable:
+        container.runner.pause(connection, SECRETS_UNREADABLE)
 
 
 def moment_due(container: Container) -> Mapping[int, timedelta]:

@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -13,6 +13,7 @@ from models.admin import audit_log
 from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Scope
+from models.inbox import retention
 from models.pagination import SIZE
 from models.schema.audit_entries import add_entry, allow_deletion, allow_erasure, allow_redaction
 from tests.factories import NOW, settings
@@ -79,6 +80,36 @@ def test_retention_deletes_no_entry_that_is_not_old_enough(database: Database, c
     refused(database, "truncate audit_log", allow=partial(allow_deletion, before=NOW + timedelta(days=1)))
     run(database, "delete from audit_log", allow=partial(allow_deletion, before=NOW + timedelta(microseconds=1)))
     assert told(database, Scope(frozenset({connection.id}))) == []
+
+
+def test_whatever_retention_is_told_the_entries_of_a_month_stay(database: Database) -> None:
+    now = datetime.now(UTC)
+    with database.transaction() as session:
+        for days in (29, 31, 61):
+            add_entry(session, at=now - timedelta(days=days), actor="kari", action=f"{days} days ago")
+    never = partial(allow_deletion, before=now + timedelta(days=365_000))
+    refused(database, "delete from audit_log", allow=never)
+    run(database, "delete from audit_log where at < now() - interval '60 days'", allow=never)
+    assert told(database, Scope(), users=True) == ["31 days ago", "29 days ago"]
+    assert retention.delete_audit_entries(database, before=now + timedelta(days=1)) == 1
+    assert told(database, Scope(), users=True) == ["29 days ago"]
+
+
+def test_a_shadow_of_now_lets_no_entry_go(database: Database, connection: Connection) -> None:
+    with database.transaction() as session:
+        add_entry(session, connection_id=connection.id, at=datetime.now(UTC), actor="kari", action="paused")
+
+    def shadow(session: Session) -> None:
+        allow_deletion(session, before=NOW + timedelta(days=365_000))
+        session.execute(
+            text(
+                "create function public.now() returns timestamptz language sql "
+                "as $$select timestamptz 'infinity'$$"
+            )
+        )
+        session.execute(text("set local search_path = public, pg_catalog"))
+
+    refused(database, "delete from audit_log", allow=shadow)
 
 
 def test_what_one_transaction_may_the_next_one_may_not(database: Database, connection: Connection) -> None:

@@ -64,6 +64,22 @@ def test_secrets_that_somebody_put_into_another_row_are_refused(
     with pytest.raises(InvalidToken):
         connections.get(other.id)
     assert connections.get(connection.id) == connection
+    assert connections.all() == [connection]
+    shown = connections.get_shown(other.id)
+    assert (shown.name, shown.unreadable) == ("Fjord AS", True)
+    assert {shown.settings.password.get_secret_value(), shown.settings.moment_api_key.get_secret_value()} == {""}
+
+
+def test_secrets_that_cannot_be_opened_are_entered_again_both(
+    connections: Connections, database: Database, connection: Connection
+) -> None:
+    with database.transaction() as session:
+        session.execute(update(ConnectionRow).values(secrets="v2:damaged"))
+    again = {"password": SecretStr("again"), "moment_api_key": SecretStr("key again")}
+    with pytest.raises(ValidationError):
+        connections.update(connection.id, {"password": again["password"]}, actor="test", now=NOW)
+    connections.update(connection.id, again, actor="test", now=NOW)
+    assert connections.get(connection.id).settings == settings(**again)
 
 
 def test_a_connection_is_found_by_its_token_only(database: Database, connections: Connections) -> None:

@@ -6,21 +6,23 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from i18n.formatting import OSLO
 from models.admin.operations import Operation, OperationType
-from models.connections.settings import ConnectionSettings
+from models.connections.settings import MAX_ERROR_EMAILS, ConnectionSettings
 from models.enums import EntityType, Lane, Record, Role
 from models.inbox import cursors, links, missed_webhooks
 from models.inbox.links import Link
 from models.inbox.missed_webhooks import ModifiedRecord
-from models.schema.tables import AuditRow
+from models.schema.tables import AuditRow, ConnectionRow
 from tests.factories import NOW
 from tests.installation import failed_job, messages
 from tests.web.conftest import Web
 from tests.web.form_filling import error_at, fields_of, fill_in
+from worker import tasks
 from worker.container import Container, clock
+from worker.jobs import polls
 
 OWNERS_DOCUMENT = {
     "username": "regnskap@example.com",
@@ -101,6 +103,26 @@ def test_polls_that_have_failed_for_hours_show_on_the_page(web: Web, container: 
         text = person.get(page).text
         assert ("Moment sent more than 16 MiB." in text) is shown
         assert ("has not been able to ask for changed invoices" in text) is shown
+
+
+def test_a_connection_whose_secrets_cannot_be_opened_is_shown_and_mended(
+    settings_page: SettingsPage,
+) -> None:
+    container, person = settings_page.container, settings_page.web.as_(Role.ADMINISTRATOR)
+    container.database.execute(update(ConnectionRow).values(secrets="v2:damaged"))
+    polls.pause_unreadable(container)
+    assert "cannot be opened as they are kept" in person.get(settings_page.address).text
+    assert "Demo AS" in person.get("/connections").text
+    refused = fill_in(person, settings_page.address, password="demo-password")
+    assert refused.status_code == 422
+    assert error_at(refused, "moment_api_key") == "Fill this in."
+    assert person.post(f"{settings_page.address}/test").status_code == 303
+    tasks.run_operation(settings_page.tested.id if settings_page.tested else 0)
+    assert "cannot be opened as they are kept" in person.get(settings_page.address).text
+    both = {"password": "demo-password", "moment_api_key": "moment-demo-key"}
+    assert fill_in(person, settings_page.address, **both).status_code == 303
+    assert settings_page.saved.password.get_secret_value() == "demo-password"
+    assert container.connections.get(settings_page.number).is_available(clock())
 
 
 def test_a_form_that_is_sent_as_it_stands_changes_nothing(settings_page: SettingsPage) -> None:
@@ -184,6 +206,14 @@ def test_what_does_not_fit_is_shown_at_its_field_and_nothing_is_saved(
     assert 'value="kept &lt;b&gt;"' in page.text
     assert settings_page.saved == before
     assert settings_page.tested is None
+
+
+def test_so_many_addresses_hear_of_errors_and_no_more(settings_page: SettingsPage) -> None:
+    addresses = [f"{number}@example.com" for number in range(MAX_ERROR_EMAILS + 1)]
+    refused = settings_page.save(error_emails="\n".join(addresses))
+    assert (refused.status_code, error_at(refused, "error_emails")) == (422, "Enter 20 addresses at most.")
+    assert settings_page.save(error_emails="\n".join(addresses[1:])).status_code == 303
+    assert settings_page.saved.error_emails == tuple(addresses[1:])
 
 
 def test_settings_that_do_not_go_together_are_shown_at_the_one_to_correct(settings_page: SettingsPage) -> None:

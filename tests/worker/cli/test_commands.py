@@ -289,7 +289,8 @@ def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connecti
         user, later = users.get_by_email(moved.database, "anna@example.com"), clock() + timedelta(minutes=1)
         assert second_factor.accepts(moved.database, moved.vault, user.id, TOTP(key).at(later), now=later)
     with installed({**environ, "SECRET_KEYS": Fernet.generate_key().decode()}):
-        assert "None of the SECRET_KEYS" in refused("connections", "list")
+        assert "None of the SECRET_KEYS" in refused("connections", "show", connection.name)
+        assert "its secrets cannot be opened" in run("connections", "list")
 
 
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

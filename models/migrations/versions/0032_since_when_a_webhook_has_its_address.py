@@ -1,0 +1,28 @@
+"""Since when a webhook has its address, and no more than 20 addresses that hear of errors."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0032"
+down_revision = "0030"
+
+
+def upgrade() -> None:
+    """Go one version up."""
+    op.add_column("connections", sa.Column("webhook_token_at", sa.DateTime(timezone=True)))
+    op.execute(
+        """
+        update connections
+        set settings = jsonb_set(
+            settings, '{error_emails}', jsonb_path_query_array(settings, '$.error_emails[0 to 19]')
+        )
+        where jsonb_array_length(settings -> 'error_emails') > 20
+        """
+    )
+
+
+def downgrade() -> None:
+    """Go one version down."""
+    op.drop_column("connections", "webhook_token_at")
