@@ -14,6 +14,7 @@ from models.schema.statements import upsert
 from models.schema.tables import DeviceRow, UserRow
 from models.users import account_alerts, passwords, second_factor, sessions, throttle
 from models.users import repository as users
+from models.users.proofs import OutdatedProofError, Proof
 from models.users.repository import User
 from models.users.sessions import Beginning
 
@@ -23,6 +24,7 @@ DEVICE_KNOWN_FOR = timedelta(days=365)
 WRONG_PASSWORD = msg("was refused: the password was not right")
 WRONG_CODE = msg("was refused: the code was not right")
 DISABLED = msg("was refused: the user is disabled")
+OUTDATED = msg("was refused: the account was changed meanwhile")
 
 
 class SignInRefusedError(Exception):
@@ -55,8 +57,8 @@ class OpenIdProvider(Protocol):
         """Return who has come back with this code, having begun with what was kept."""
 
 
-def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> int:
-    """Return the id of the user whose password this is; it takes as long for one whom nobody knows.
+def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> Proof:
+    """Return the proof that this is a user's password; it takes as long for one whom nobody knows.
 
     What is refused to a user stands in the audit log.
 
@@ -75,13 +77,14 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
         raise SignInRefusedError("The password is not right.")
     if passwords.needs_rehash(password_hash):
         same = (UserRow.id == user_id, UserRow.password_hash == password_hash)  # unless it was changed meanwhile
-        database.execute(update(UserRow).where(*same).values(password_hash=passwords.hash_password(password)))
+        password_hash = passwords.hash_password(password)
+        database.execute(update(UserRow).where(*same).values(password_hash=password_hash))
     if not has_factor:
         throttle.clear(database, caller)
-    return user_id
+    return Proof(user_id, password_hash, has_factor=has_factor)
 
 
-def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> None:
+def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> Proof:
     """Take the second factor of a user whose password was right, or who is to confirm who they are.
 
     Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
@@ -92,15 +95,26 @@ def by_code(database: Database, vault: Vault, user: User, code: str, *, address:
         _note(database, user.email, WRONG_CODE, now=now)
         raise SignInRefusedError("The code is not right.")
     throttle.clear(database, caller)
+    return Proof(user.id)
+
+
+def begin(database: Database, proof: Proof, *, how: Beginning, instead_of: str, now: datetime) -> str:
+    """Begin a session as :func:`sessions.start` does. Raises SignInRefusedError where the proof holds no more."""
+    try:
+        return sessions.start(database, proof.user_id, now=now, how=how, instead_of=instead_of, proof=proof)
+    except OutdatedProofError:
+        _note(database, users.get(database, proof.user_id).email, OUTDATED, now=now)
+        raise SignInRefusedError("Their account was changed meanwhile.") from None
 
 
 def enter(
-    database: Database, user_id: int, *, how: Beginning, device_token: str, instead_of: str, now: datetime
+    database: Database, proof: Proof, *, how: Beginning, device_token: str, instead_of: str, now: datetime
 ) -> str:
-    """Sign a user in as :func:`sessions.start` does, note it in the audit log, and mail them of a new device.
+    """Sign a user in as :func:`begin` does, note it in the audit log, and mail them of a new device.
 
     ``device_token`` is what the browser has kept since it was used here first.
     """
+    user_id, token = proof.user_id, begin(database, proof, how=how, instead_of=instead_of, now=now)
     with database.transaction() as session:
         email, device = session.get_one(UserRow, user_id).email, how.device or account_alerts.UNKNOWN_DEVICE
         what = msg("signed in with {device}", device=device)
@@ -111,7 +125,7 @@ def enter(
         if session.get(DeviceRow, key) is None:
             account_alerts.queue_new_device(session, email, device, now=now)
         session.execute(upsert(DeviceRow, key, {"seen_at": now}))
-    return sessions.start(database, user_id, now=now, how=how, instead_of=instead_of)
+    return token
 
 
 def forget_devices(database: Database, *, before: datetime) -> None:

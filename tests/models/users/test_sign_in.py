@@ -24,7 +24,7 @@ def add(database: Database, email: str = "anna@example.com") -> User:
 
 
 def sign_in(database: Database, password: str = PASSWORD, email: str = "anna@example.com") -> int:
-    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW)
+    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW).user_id
 
 
 def test_a_password_may_be_typed_on_another_keyboard(database: Database) -> None:
