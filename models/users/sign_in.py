@@ -1,7 +1,7 @@
 """Signing in: by a password, or by what an OpenID provider says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -63,24 +63,26 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
     What is refused to a user stands in the audit log.
 
     Where they have a second factor too, the attempt counts as refused until that is given.
-    Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
+    Raises SignInRefusedError, throttle.TooManySignInsError where it was tried too often from ``address``, or
+    TooManyPasswordsError, which does not count.
     """
     caller = throttle.caller(email, address)
-    throttle.record_attempt(database, caller, now=now)
     is_enabled, has_factor_ = UserRow.disabled_at.is_(None), UserRow.factor_secret.is_not(None)
     known = select(UserRow.id, UserRow.password_hash, is_enabled, has_factor_).where(UserRow.email == caller.email)
     user_id, password_hash, enabled, has_factor = database.row(known) or (None, None, False, False)
-    right = passwords.verify(password_hash, password)
+    caller = replace(caller, user_id=user_id or 0)
+    attempt = throttle.record_attempt(database, caller, now=now)
+    try:
+        right, password_hash = _verify(database, password_hash, password)
+    except passwords.TooManyPasswordsError:
+        throttle.take_back(database, attempt)
+        raise
     if not (right and enabled) or user_id is None or password_hash is None:
         if user_id is not None:
             _note(database, caller.email, WRONG_PASSWORD if enabled else DISABLED, now=now)
         raise SignInRefusedError("The password is not right.")
-    if passwords.needs_rehash(password_hash):
-        same = (UserRow.id == user_id, UserRow.password_hash == password_hash)  # unless it was changed meanwhile
-        password_hash = passwords.hash_password(password)
-        database.execute(update(UserRow).where(*same).values(password_hash=password_hash))
     if not has_factor:
-        throttle.clear(database, caller)
+        throttle.accept(database, caller, attempt, now=now)
     return Proof(user_id, password_hash, has_factor=has_factor)
 
 
@@ -89,12 +91,12 @@ def by_code(database: Database, vault: Vault, user: User, code: str, *, address:
 
     Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
     """
-    caller = throttle.caller(user.email, address)
-    throttle.record_attempt(database, caller, now=now)
+    caller = throttle.caller(user.email, address, user_id=user.id)
+    attempt = throttle.record_attempt(database, caller, now=now)
     if not second_factor.accepts(database, vault, user.id, code, now=now):
         _note(database, user.email, WRONG_CODE, now=now)
         raise SignInRefusedError("The code is not right.")
-    throttle.clear(database, caller)
+    throttle.accept(database, caller, attempt, now=now)
     return Proof(user.id)
 
 
@@ -153,6 +155,18 @@ def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
     if row is None or refused:
         raise SignInRefusedError("They are not one of our users.")
     return row.id
+
+
+def _verify(database: Database, password_hash: str | None, password: str) -> tuple[bool, str | None]:
+    """Return whether this is the password, and its hash, anew where it was hashed in an older way."""
+    if not passwords.verify(password_hash, password) or password_hash is None:
+        return False, password_hash
+    if not passwords.needs_rehash(password_hash):
+        return True, password_hash
+    renewed = passwords.hash_password(password)
+    same = UserRow.password_hash == password_hash  # unless it was changed meanwhile
+    database.execute(update(UserRow).where(same).values(password_hash=renewed))
+    return True, renewed
 
 
 def _note(database: Database, email: str, what: str, *, now: datetime) -> None:
