@@ -78,8 +78,10 @@ def by_password(database: Database, email: str, password: str, *, address: str, 
         throttle.take_back(database, attempt)
         raise
     if not (right and enabled) or user_id is None or password_hash is None:
-        if user_id is not None:
-            _note(database, caller.email, WRONG_PASSWORD if enabled else DISABLED, now=now)
+        with database.transaction() as session:
+            throttle.keep(session, attempt)  # so that there is something to write for whoever is no user too
+            if user_id is not None:
+                users.note(session, WRONG_PASSWORD if enabled else DISABLED, actor=caller.email, now=now)
         raise SignInRefusedError("The password is not right.")
     if not has_factor:
         throttle.accept(database, caller, attempt, now=now)

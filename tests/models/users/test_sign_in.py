@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import select, update
+from sqlalchemy import Connection, Engine, event, select, update
 
 from models.database import Database
 from models.enums import Role, Scope
@@ -47,6 +47,23 @@ def test_a_wrong_password_or_an_unknown_or_disabled_user_is_refused(database: Da
     users.disable(database, user.id, actor="test", now=NOW)
     with pytest.raises(SignInRefusedError):
         sign_in(database)
+
+
+def test_a_refusal_writes_as_often_whoever_it_is_for(database: Database) -> None:
+    add(database)
+    writes: list[str] = []
+
+    def commit(_: Connection) -> None:
+        writes.append(email)
+
+    event.listen(Engine, "commit", commit)
+    try:
+        for email in ("anna@example.com", "nobody@example.com"):
+            with pytest.raises(SignInRefusedError):
+                sign_in(database, "wrong", email)
+    finally:
+        event.remove(Engine, "commit", commit)
+    assert writes.count("anna@example.com") == writes.count("nobody@example.com") == 2
 
 
 def test_a_password_hashed_in_an_older_way_is_hashed_anew_at_sign_in(
