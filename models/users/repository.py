@@ -177,6 +177,8 @@ def disable(database: Database, user_id: int, *, actor: str, now: datetime) -> N
     """Shut a user out, at once. Raises UnknownUserError, or LastAdministratorError where nobody would be left."""
     with database.transaction() as session:
         row = _row(session, user_id)
+        if row.disabled_at is not None:
+            return
         row.disabled_at = now
         _end_sessions(session, user_id)
         _expect_administrator(session)
@@ -187,6 +189,8 @@ def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> No
     """Let a user in again. Raises :class:`UnknownUserError`."""
     with database.transaction() as session:
         row = _row(session, user_id)
+        if row.disabled_at is None:
+            return
         row.disabled_at = None
         note(session, msg("enabled the user {email}", email=row.email), actor=actor, now=now)
 

@@ -63,6 +63,8 @@ def make_recovery_codes(context: Reader, form: Form) -> Response:
 @router.post("/remove")
 def remove(context: Reader, form: Form) -> Response:
     confirm_identity(context, form)
+    if not context.current_user.has_factor:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
     user, session_id = context.current_user, context.session.id
     second_factor.remove(context.database, user, session_id=session_id, now=context.now)
     return RedirectResponse(f"{SET_UP_FACTOR}?done=removed", status.HTTP_303_SEE_OTHER)

@@ -100,6 +100,8 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
 @router.post("/users/{user_id}/reset-factor")
 def reset_factor(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     confirm_identity(context, form)
+    if not users.get(context.database, user_id).has_factor:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
     second_factor.reset(context.database, user_id, actor=context.actor, now=context.now)
     return _done(user_id, "reset-factor")
 
