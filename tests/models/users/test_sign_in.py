@@ -7,10 +7,12 @@ from sqlalchemy import Connection, Engine, event, select, update
 from models.database import Database
 from models.enums import Role, Scope
 from models.schema.tables import UserRow
-from models.users import passwords
+from models.users import passwords, sessions
 from models.users import repository as users
 from models.users import sign_in as users_sign_in
+from models.users.proofs import Proof
 from models.users.repository import Rights, User
+from models.users.sessions import Beginning
 from models.users.sign_in import Identity, SignInRefusedError
 from tests.factories import NOW
 
@@ -109,3 +111,14 @@ def test_nobody_becomes_a_user_by_signing_in(database: Database) -> None:
     with pytest.raises(SignInRefusedError):
         users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW)
     assert len(users.all_users(database)) == 2
+
+
+def test_whom_the_provider_names_is_not_let_in_once_disabled_meanwhile(database: Database) -> None:
+    add(database, "eva@example.com")
+    user = add(database)
+    proof = Proof(users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW))
+    users.disable(database, user.id, actor="test", now=NOW)
+    how = Beginning(by_openid=True)
+    with pytest.raises(SignInRefusedError):
+        users_sign_in.enter(database, proof, how=how, device_token="x", instead_of="", now=NOW)
+    assert sessions.of_user(database, user, now=NOW) == []
