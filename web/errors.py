@@ -11,6 +11,7 @@ from models.admin.operations import OperationPendingError, TooManyOperationsErro
 from models.connections.repository import UnknownConnectionError
 from models.database import DatabaseUnavailableError
 from models.users.passwords import TooManyPasswordsError
+from models.users.proofs import OutdatedProofError
 from models.users.repository import UnknownUserError
 from web.dependencies import container_of
 from web.pages.confirmation import ConfirmationNeededError, ask_for_confirmation
@@ -40,6 +41,7 @@ DEFAULT_MESSAGE = (msg("That cannot be read"), msg("Something in the address or 
 FAILURES: dict[type[Exception], tuple[int, str]] = {
     UnknownConnectionError: (404, "Not Found"),
     UnknownUserError: (404, "Not Found"),
+    OutdatedProofError: (403, "Forbidden"),
     OperationPendingError: (409, "Somebody else has asked for this."),
     TooManyOperationsError: (429, "Too many logins were tried."),
     TooManyPasswordsError: (429, "Too many passwords at once."),

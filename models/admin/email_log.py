@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from models.connections.alert_outbox import AlertType, DeliveryStatus
@@ -56,20 +56,23 @@ class Email:
     items: Sequence[EmailItem]
 
 
-def page(database: Database, scope: Scope, *, key: Key | None = None) -> Page[Email]:
+def page(database: Database, scope: Scope, *, users: bool = False, key: Key | None = None) -> Page[Email]:
+    """Return a page of the mails about connections of a scope; about accounts of ``users`` too where it is all."""
+    seen = _visible(scope, users=users)
     with database.transaction() as session:
 
         def fetch(key: Key | None, limit: int) -> Sequence[Email]:
-            return _read(session, _ended(scope, key).limit(limit), scope)
+            return _read(session, _ended(seen, key).limit(limit), seen)
 
         return paged(fetch, key=key, at=lambda mail: (mail.at, mail.id))
 
 
-def pending(database: Database, scope: Scope) -> Sequence[Email]:
-    """Return the mails that wait, the oldest first."""
-    query = _emails(scope).where(AlertRow.ended_at.is_(None)).order_by(func.min(AlertRow.created_at))
+def pending(database: Database, scope: Scope, *, users: bool = False) -> Sequence[Email]:
+    """Return those of them that wait, the oldest first."""
+    seen = _visible(scope, users=users)
+    query = _emails(seen).where(AlertRow.ended_at.is_(None)).order_by(func.min(AlertRow.created_at))
     with database.transaction() as session:
-        return _read(session, query.limit(MAX_PENDING_SHOWN), scope)
+        return _read(session, query.limit(MAX_PENDING_SHOWN), seen)
 
 
 def of_job(database: Database, job_id: int) -> Sequence[Email]:
@@ -77,32 +80,36 @@ def of_job(database: Database, job_id: int) -> Sequence[Email]:
     return [_email(row, [_item(row)]) for row in database.rows(query)]
 
 
-def _emails(scope: Scope) -> Select[*tuple[Any, ...]]:
+def _visible(scope: Scope, *, users: bool) -> ColumnElement[bool]:
+    """Say in SQL which alerts somebody may see; one without a connection is about the account of a user."""
+    seen = within(scope, AlertRow.connection_id)
+    return seen if users else and_(seen, AlertRow.connection_id.is_not(None))
+
+
+def _emails(seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     query = select(
         func.max(AlertRow.id).label("id"),
         func.min(AlertRow.created_at).label("created_at"),
         *TOGETHER,
         func.count().label("number"),
     )
-    return query.where(within(scope, AlertRow.connection_id)).group_by(*TOGETHER)
+    return query.where(seen).group_by(*TOGETHER)
 
 
-def _ended(scope: Scope, key: Key | None) -> Select[*tuple[Any, ...]]:
+def _ended(seen: ColumnElement[bool], key: Key | None) -> Select[*tuple[Any, ...]]:
     ended, place = AlertRow.ended_at, (AlertRow.ended_at, func.max(AlertRow.id))
-    query = _emails(scope).where(ended.is_not(None)).order_by(*nearest_first(place, key))
+    query = _emails(seen).where(ended.is_not(None)).order_by(*nearest_first(place, key))
     if key is None:
         return query
     return query.where(ended >= key.at if key.newer else ended <= key.at).having(beyond(place, key))
 
 
-def _read(session: Session, query: Select[*tuple[Any, ...]], scope: Scope) -> Sequence[Email]:
+def _read(session: Session, query: Select[*tuple[Any, ...]], seen: ColumnElement[bool]) -> Sequence[Email]:
     rows = session.execute(query).all()
     ends = {row.ended_at for row in rows if row.ended_at}
     in_them = AlertRow.ended_at.in_(ends) if ends else AlertRow.ended_at.is_(None)
     place = func.row_number().over(partition_by=TOGETHER, order_by=AlertRow.id)
-    first = (
-        select(AlertRow.id, place.label("place")).where(in_them, within(scope, AlertRow.connection_id)).subquery()
-    )
+    first = select(AlertRow.id, place.label("place")).where(in_them, seen).subquery()
     shown = _alerts().join(first, first.c.id == AlertRow.id).where(first.c.place <= MAX_ITEMS_SHOWN)
     told: dict[Any, list[EmailItem]] = defaultdict(list)
     for alert in session.execute(shown.order_by(AlertRow.id)):

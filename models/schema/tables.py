@@ -540,6 +540,11 @@ class SessionRow(Base):
 
 
 class FailedSignInRow(Base):
+    """A sign-in to the account with this ``email`` that was refused or is being tried.
+
+    Those that were right are counted here too, under the number of their user in place of the ``email``.
+    """
+
     __tablename__ = "failed_sign_ins"
     __table_args__ = (
         Index("failed_sign_ins_email", "email", "at"),

@@ -75,8 +75,8 @@ def hash_password(password: str) -> str:
 
 def verify(password_hash: str | None, password: str) -> bool:
     """Return whether this is the password; it takes as long where there is none. Raises TooManyPasswordsError."""
-    if len(password) > MAX_LENGTH:
-        return False
+    if len(password) > MAX_LENGTH:  # nobody has one; it takes as long nonetheless
+        password_hash, password = None, password[:MAX_LENGTH]
     expected = password_hash or _dummy_hash()
     try:
         with _turn():

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from email_validator import EmailNotValidError, validate_email
@@ -18,6 +18,8 @@ from models.schema.audit_entries import add_entry
 from models.schema.tables import ConnectionRow, GrantRow, SessionRow, UserRow
 from models.users import passwords
 from models.users.passwords import InvalidInputError
+from models.users.proofs import Proof, expect_session
+from models.users.proofs import expect as expect_proof
 
 ROLES = {Role.VIEWER: msg("viewer"), Role.OPERATOR: msg("operator"), Role.ADMINISTRATOR: msg("administrator")}
 
@@ -83,13 +85,20 @@ class User:
         return self.is_administrator and self.scope.connections is None
 
 
-def add(
-    database: Database, email: str, rights: Rights, *, password: str | None, actor: str, now: datetime
+def add(  # noqa: PLR0913 - what is new about them, and who says so
+    database: Database,
+    email: str,
+    rights: Rights,
+    *,
+    password: str | None,
+    actor: str,
+    session_id: int | None = None,
+    now: datetime,
 ) -> User:
     """Add a user, who changes the password at the first sign-in; one without signs in by OpenID Connect only.
 
-    Raises InvalidInputError where the address is none or taken, the password too short or too easily
-    guessed, or a connection unknown.
+    ``session_id`` is the session in which somebody does that. Raises InvalidInputError where the address is none
+    or taken, the password too short or too easily guessed, or a connection unknown; or OutdatedProofError.
     """
     address = _address(email)
     row = UserRow(
@@ -103,6 +112,7 @@ def add(
     )
     try:
         with database.transaction() as session:
+            expect_session(session, session_id)
             session.add(row)
             session.flush()
             _grant(session, row, rights.scope)
@@ -167,6 +177,8 @@ def disable(database: Database, user_id: int, *, actor: str, now: datetime) -> N
     """Shut a user out, at once. Raises UnknownUserError, or LastAdministratorError where nobody would be left."""
     with database.transaction() as session:
         row = _row(session, user_id)
+        if row.disabled_at is not None:
+            return
         row.disabled_at = now
         _end_sessions(session, user_id)
         _expect_administrator(session)
@@ -177,6 +189,8 @@ def enable(database: Database, user_id: int, *, actor: str, now: datetime) -> No
     """Let a user in again. Raises :class:`UnknownUserError`."""
     with database.transaction() as session:
         row = _row(session, user_id)
+        if row.disabled_at is None:
+            return
         row.disabled_at = None
         note(session, msg("enabled the user {email}", email=row.email), actor=actor, now=now)
 
@@ -189,24 +203,34 @@ def sign_out(database: Database, user_id: int, *, actor: str, now: datetime) -> 
         note(session, msg("signed out the user {email} everywhere", email=row.email), actor=actor, now=now)
 
 
-def set_password(database: Database, user_id: int, password: str, *, actor: str, now: datetime) -> None:
+def set_password(
+    database: Database, user_id: int, password: str, *, actor: str, session_id: int | None = None, now: datetime
+) -> None:
     """Give a user another password, to be changed at the next sign-in, and end their sessions.
 
-    Raises UnknownUserError or InvalidInputError.
+    ``session_id`` is the session in which somebody does that.
+    Raises UnknownUserError, InvalidInputError or OutdatedProofError.
     """
     password_hash = passwords.hash_new(password, email=get(database, user_id).email)
     with database.transaction() as session:
         row = _row(session, user_id)
+        expect_session(session, session_id)
         row.password_hash, row.password_is_temporary = password_hash, True
         _end_sessions(session, user_id)
         note(session, msg("set a new password for the user {email}", email=row.email), actor=actor, now=now)
 
 
-def choose_password(database: Database, user: User, password: str, *, session_id: int, now: datetime) -> None:
-    """Give a user the password that they chose, and end their other sessions. Raises InvalidInputError."""
+def choose_password(
+    database: Database, user: User, password: str, proof: Proof, *, session_id: int, now: datetime
+) -> None:
+    """Give a user the password that they chose, having proved that they know the present one; end other sessions.
+
+    Raises InvalidInputError or OutdatedProofError.
+    """
     password_hash = passwords.hash_new(password, email=user.email)
     with database.transaction() as session:
-        row = _row(session, user.id)
+        _row(session, user.id)
+        row = expect_proof(session, replace(proof, session_id=session_id))
         row.password_hash, row.password_is_temporary = password_hash, False
         _end_sessions(session, user.id, but=session_id)
         note(session, msg("changed their own password"), actor=user.email, now=now)

@@ -18,6 +18,7 @@ from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import RecoveryCodeRow, UserRow
 from models.users import account_alerts
 from models.users import repository as users
+from models.users.proofs import OutdatedProofError, Proof, expect
 from models.users.repository import User
 
 ISSUER = "Moment - 24SevenOffice"
@@ -52,16 +53,24 @@ def app_key(vault: Vault, user: User, offered: str) -> tuple[str, str]:
     return secret, TOTP(secret, name=user.email, issuer=ISSUER).provisioning_uri()
 
 
-def set_up(
-    database: Database, vault: Vault, user: User, offered: str, code: str, *, now: datetime
+def set_up(  # noqa: PLR0913 - what their app shows, and where they show it
+    database: Database,
+    vault: Vault,
+    user: User,
+    offered: str,
+    code: str,
+    *,
+    session_id: int | None = None,
+    now: datetime,
 ) -> Sequence[str]:
     """Ask this user for a second factor from now on, and return the recovery codes, known to nobody else.
 
-    Raises WrongCodeError where the code does not show that their app knows the offered secret, or InvalidToken.
+    ``session_id`` is the session in which they wish it. Raises OutdatedProofError where that has ended,
+    WrongCodeError where the code does not show that their app knows the offered secret, or InvalidToken.
     """
     period = _period(_open(vault, user.id, offered), code, now)
     with database.transaction() as session:
-        row = session.get_one(UserRow, user.id, with_for_update=FOR_NO_KEY_UPDATE)
+        row = expect(session, Proof(user.id, session_id=session_id))
         if row.factor_secret is not None:
             raise WrongCodeError
         row.factor_secret, row.factor_used, row.wrong_codes = offered, period, 0
@@ -81,10 +90,16 @@ def accepts(database: Database, vault: Vault, user_id: int, code: str, *, now: d
     return taken
 
 
-def new_recovery_codes(database: Database, user: User, *, now: datetime) -> Sequence[str]:
-    """Return recovery codes in the place of those that there were."""
+def new_recovery_codes(
+    database: Database, user: User, *, session_id: int | None = None, now: datetime
+) -> Sequence[str]:
+    """Return recovery codes in the place of those that there were.
+
+    Raises OutdatedProofError, also where there is no second factor any more.
+    """
     with database.transaction() as session:
-        session.get_one(UserRow, user.id, with_for_update=FOR_NO_KEY_UPDATE)
+        if expect(session, Proof(user.id, session_id=session_id)).factor_secret is None:
+            raise OutdatedProofError
         users.note(session, msg("made new recovery codes"), actor=user.email, now=now)
         return _renew_recovery_codes(session, user.id)
 
@@ -94,19 +109,31 @@ def recovery_codes_left(database: Database, user_id: int) -> int:
     return database.scalar(query) or 0
 
 
-def remove(database: Database, user: User, *, now: datetime) -> None:
-    """Ask a user for no second factor any more, as they wish."""
+def remove(database: Database, user: User, *, session_id: int, now: datetime) -> None:
+    """Ask a user for no second factor any more, as they wish; nothing is done or told where there is none.
+
+    Raises OutdatedProofError.
+    """
     with database.transaction() as session:
-        _remove(session, session.get_one(UserRow, user.id, with_for_update=FOR_NO_KEY_UPDATE))
+        row = expect(session, Proof(user.id, session_id=session_id))
+        if row.factor_secret is None:
+            return
+        _remove(session, row)
         users.note(session, msg("removed their second factor"), actor=user.email, now=now)
         account_alerts.queue_factor_removed(session, user.email, now=now)
 
 
 def reset(database: Database, user_id: int, *, actor: str, now: datetime) -> None:
-    """Take the second factor from a user who has lost it, and sign them out. Raises users.UnknownUserError."""
+    """Take the second factor from a user who has lost it, and sign them out; nothing is done where there is none.
+
+    Raises users.UnknownUserError.
+    """
     user = users.get(database, user_id)
     with database.transaction() as session:
-        _remove(session, session.get_one(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE))
+        row = session.get_one(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)
+        if row.factor_secret is None:
+            return
+        _remove(session, row)
         what = msg("took the second factor from the user {email}", email=user.email)
         users.note(session, what, actor=actor, now=now)
         account_alerts.queue_factor_removed(session, user.email, now=now)

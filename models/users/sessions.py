@@ -5,16 +5,18 @@ A session is found by the hash of the token in a cookie, so that nobody who read
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, not_, or_, select, update
 
 from models.connections.vault import hash_token
 from models.database import Database
+from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of
 from models.schema.tables import SessionRow, UserRow
 from models.users import repository as users
+from models.users.proofs import Proof, expect
 from models.users.repository import User
 
 IDLE_TIMEOUT = timedelta(hours=12)
@@ -67,11 +69,18 @@ class UserSession:
 
 
 def start(
-    database: Database, user_id: int, *, now: datetime, how: Beginning | None = None, instead_of: str = ""
+    database: Database,
+    user_id: int,
+    *,
+    now: datetime,
+    how: Beginning | None = None,
+    instead_of: str = "",
+    proof: Proof | None = None,
 ) -> str:
     """Sign a user in, and return the token of the new session, known to nobody else.
 
     ``instead_of`` is the token of the session that they had before, which ends.
+    Raises OutdatedProofError where the ``proof`` for it holds no more.
     """
     token, how = secrets.token_urlsafe(32), how or Beginning()
     row = SessionRow(
@@ -85,6 +94,7 @@ def start(
         confirmed_at=how.proved_at if how.by_openid else now,
     )
     with database.transaction() as session:
+        expect(session, proof or Proof(user_id))
         session.execute(delete(SessionRow).where(SessionRow.token_hash == hash_token(instead_of)))
         session.add(row)
     return token
@@ -121,9 +131,11 @@ def of_user(database: Database, user: User, *, now: datetime) -> Sequence[UserSe
     return [made_of(UserSession, row, user=user) for row in database.rows(query)]
 
 
-def confirm(database: Database, session_id: int, *, now: datetime) -> None:
-    """Note that somebody has just proved who they are."""
-    database.execute(update(SessionRow).where(SessionRow.id == session_id).values(confirmed_at=now))
+def confirm(database: Database, session_id: int, proof: Proof, *, now: datetime) -> None:
+    """Note that somebody has just proved who they are. Raises OutdatedProofError."""
+    with database.transaction() as session:
+        expect(session, replace(proof, session_id=session_id))
+        session.execute(update(SessionRow).where(SessionRow.id == session_id).values(confirmed_at=now))
 
 
 def end(database: Database, token: str) -> None:
@@ -136,7 +148,9 @@ def end_one(database: Database, user_id: int, session_id: int) -> None:
 
 def end_others(database: Database, user_id: int, *, but: int) -> None:
     """End all sessions of a user but one."""
-    database.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.id != but))
+    with database.transaction() as session:
+        session.get(UserRow, user_id, with_for_update=FOR_NO_KEY_UPDATE)  # as whoever else ends more than one
+        session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.id != but))
 
 
 def delete_ended(database: Database, *, now: datetime) -> None:

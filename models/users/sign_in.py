@@ -1,7 +1,7 @@
 """Signing in: by a password, or by what an OpenID provider says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from models.schema.statements import upsert
 from models.schema.tables import DeviceRow, UserRow
 from models.users import account_alerts, passwords, second_factor, sessions, throttle
 from models.users import repository as users
+from models.users.proofs import OutdatedProofError, Proof
 from models.users.repository import User
 from models.users.sessions import Beginning
 
@@ -23,6 +24,7 @@ DEVICE_KNOWN_FOR = timedelta(days=365)
 WRONG_PASSWORD = msg("was refused: the password was not right")
 WRONG_CODE = msg("was refused: the code was not right")
 DISABLED = msg("was refused: the user is disabled")
+OUTDATED = msg("was refused: the account was changed meanwhile")
 
 
 class SignInRefusedError(Exception):
@@ -55,52 +57,68 @@ class OpenIdProvider(Protocol):
         """Return who has come back with this code, having begun with what was kept."""
 
 
-def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> int:
-    """Return the id of the user whose password this is; it takes as long for one whom nobody knows.
+def by_password(database: Database, email: str, password: str, *, address: str, now: datetime) -> Proof:
+    """Return the proof that this is a user's password; it takes as long for one whom nobody knows.
 
     What is refused to a user stands in the audit log.
 
     Where they have a second factor too, the attempt counts as refused until that is given.
-    Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
+    Raises SignInRefusedError, throttle.TooManySignInsError where it was tried too often from ``address``, or
+    TooManyPasswordsError, which does not count.
     """
     caller = throttle.caller(email, address)
-    throttle.record_attempt(database, caller, now=now)
     is_enabled, has_factor_ = UserRow.disabled_at.is_(None), UserRow.factor_secret.is_not(None)
     known = select(UserRow.id, UserRow.password_hash, is_enabled, has_factor_).where(UserRow.email == caller.email)
     user_id, password_hash, enabled, has_factor = database.row(known) or (None, None, False, False)
-    right = passwords.verify(password_hash, password)
+    caller = replace(caller, user_id=user_id or 0)
+    attempt = throttle.record_attempt(database, caller, now=now)
+    try:
+        right, password_hash = _verify(database, password_hash, password)
+    except passwords.TooManyPasswordsError:
+        throttle.take_back(database, attempt)
+        raise
     if not (right and enabled) or user_id is None or password_hash is None:
-        if user_id is not None:
-            _note(database, caller.email, WRONG_PASSWORD if enabled else DISABLED, now=now)
+        with database.transaction() as session:
+            throttle.keep(session, attempt)  # so that there is something to write for whoever is no user too
+            if user_id is not None:
+                users.note(session, WRONG_PASSWORD if enabled else DISABLED, actor=caller.email, now=now)
         raise SignInRefusedError("The password is not right.")
-    if passwords.needs_rehash(password_hash):
-        same = (UserRow.id == user_id, UserRow.password_hash == password_hash)  # unless it was changed meanwhile
-        database.execute(update(UserRow).where(*same).values(password_hash=passwords.hash_password(password)))
     if not has_factor:
-        throttle.clear(database, caller)
-    return user_id
+        throttle.accept(database, caller, attempt, now=now)
+    return Proof(user_id, password_hash, has_factor=has_factor)
 
 
-def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> None:
+def by_code(database: Database, vault: Vault, user: User, code: str, *, address: str, now: datetime) -> Proof:
     """Take the second factor of a user whose password was right, or who is to confirm who they are.
 
     Raises SignInRefusedError, or throttle.TooManySignInsError where it was tried too often from ``address``.
     """
-    caller = throttle.caller(user.email, address)
-    throttle.record_attempt(database, caller, now=now)
+    caller = throttle.caller(user.email, address, user_id=user.id)
+    attempt = throttle.record_attempt(database, caller, now=now)
     if not second_factor.accepts(database, vault, user.id, code, now=now):
         _note(database, user.email, WRONG_CODE, now=now)
         raise SignInRefusedError("The code is not right.")
-    throttle.clear(database, caller)
+    throttle.accept(database, caller, attempt, now=now)
+    return Proof(user.id)
+
+
+def begin(database: Database, proof: Proof, *, how: Beginning, instead_of: str, now: datetime) -> str:
+    """Begin a session as :func:`sessions.start` does. Raises SignInRefusedError where the proof holds no more."""
+    try:
+        return sessions.start(database, proof.user_id, now=now, how=how, instead_of=instead_of, proof=proof)
+    except OutdatedProofError:
+        _note(database, users.get(database, proof.user_id).email, OUTDATED, now=now)
+        raise SignInRefusedError("Their account was changed meanwhile.") from None
 
 
 def enter(
-    database: Database, user_id: int, *, how: Beginning, device_token: str, instead_of: str, now: datetime
+    database: Database, proof: Proof, *, how: Beginning, device_token: str, instead_of: str, now: datetime
 ) -> str:
-    """Sign a user in as :func:`sessions.start` does, note it in the audit log, and mail them of a new device.
+    """Sign a user in as :func:`begin` does, note it in the audit log, and mail them of a new device.
 
     ``device_token`` is what the browser has kept since it was used here first.
     """
+    user_id, token = proof.user_id, begin(database, proof, how=how, instead_of=instead_of, now=now)
     with database.transaction() as session:
         email, device = session.get_one(UserRow, user_id).email, how.device or account_alerts.UNKNOWN_DEVICE
         what = msg("signed in with {device}", device=device)
@@ -111,7 +129,7 @@ def enter(
         if session.get(DeviceRow, key) is None:
             account_alerts.queue_new_device(session, email, device, now=now)
         session.execute(upsert(DeviceRow, key, {"seen_at": now}))
-    return sessions.start(database, user_id, now=now, how=how, instead_of=instead_of)
+    return token
 
 
 def forget_devices(database: Database, *, before: datetime) -> None:
@@ -139,6 +157,18 @@ def by_openid(database: Database, identity: Identity, *, now: datetime) -> int:
     if row is None or refused:
         raise SignInRefusedError("They are not one of our users.")
     return row.id
+
+
+def _verify(database: Database, password_hash: str | None, password: str) -> tuple[bool, str | None]:
+    """Return whether this is the password, and its hash, anew where it was hashed in an older way."""
+    if not passwords.verify(password_hash, password) or password_hash is None:
+        return False, password_hash
+    if not passwords.needs_rehash(password_hash):
+        return True, password_hash
+    renewed = passwords.hash_password(password)
+    same = UserRow.password_hash == password_hash  # unless it was changed meanwhile
+    database.execute(update(UserRow).where(same).values(password_hash=renewed))
+    return True, renewed
 
 
 def _note(database: Database, email: str, what: str, *, now: datetime) -> None:

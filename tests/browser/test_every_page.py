@@ -10,6 +10,7 @@ from pyotp import TOTP
 from i18n.catalog import Language
 from models.users import repository as users
 from models.users import sessions
+from models.users.proofs import Proof
 from tests.browser.filled import PASSWORD, add_user, addresses, filled_system, routes, show
 from tests.browser.person import WINDOWS, Person
 from tests.installation import compared
@@ -133,7 +134,7 @@ def test_the_pages_of_an_account_that_follow_on_a_form_are_in_order(
     found += faults(person)
     send(person, "Sign in", code=recovery_code)
     (session, *_) = sessions.of_user(database, user, now=clock())
-    sessions.confirm(database, session.id, now=clock() - sessions.CONFIRMED_FOR)
+    sessions.confirm(database, session.id, Proof(user.id), now=clock() - sessions.CONFIRMED_FOR)
     person.open("/account/second-factor")
     send(person, "Make new recovery codes")
     assert page.get_by_role("heading", name="Is it you?").is_visible()

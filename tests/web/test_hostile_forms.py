@@ -110,8 +110,8 @@ class Administrator(Stranger):
 
     def surfer(self) -> Surfer:
         """Sign in, with all rights again, here and elsewhere."""
-        sessions.start(self._database, self._user.id, now=clock())
         users.enable(self._database, self._user.id, actor="test", now=clock())
+        sessions.start(self._database, self._user.id, now=clock())
         users.keep_password(self._database, self._user.id)
         users.update(self._database, self._user.id, EVERYTHING, actor="test", now=clock())
         surfer = super().surfer()

@@ -11,6 +11,7 @@ from i18n.messages import msg
 from models.users import repository as users
 from models.users import sessions, sign_in
 from models.users.passwords import InvalidInputError
+from models.users.proofs import OutdatedProofError
 from models.users.throttle import TooManySignInsError
 from web.dependencies import Form, text
 from web.pages.sign_in import TOO_MANY, requested_url
@@ -62,11 +63,11 @@ def change_password(context: Reader, form: Form) -> Response:
     database, user, now = context.database, context.current_user, context.now
     address = client_address(context.request)
     try:
-        sign_in.by_password(database, user.email, present, address=address, now=now)
-        users.choose_password(database, user, password, session_id=context.session.id, now=now)
+        proof = sign_in.by_password(database, user.email, present, address=address, now=now)
+        users.choose_password(database, user, password, proof, session_id=context.session.id, now=now)
     except InvalidInputError as error:
         return answer(errors={error.field: error.message})
-    except sign_in.SignInRefusedError:
+    except (sign_in.SignInRefusedError, OutdatedProofError):
         return answer(errors={"present": WRONG_PASSWORD})
     except TooManySignInsError:
         return answer(errors={"present": TOO_MANY})

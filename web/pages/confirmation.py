@@ -3,6 +3,7 @@
 What they posted waits in the page that asks, encrypted: nothing typed is lost, and no secret stands in a page.
 """
 
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from fastapi import Request, Response, status
@@ -44,14 +45,15 @@ def confirm_identity(context: UserContext, form: FormData) -> None:
     database, vault, now = context.database, context.container.vault, context.now
     try:
         if user.has_factor:
-            sign_in.by_code(database, vault, user, proof, address=address, now=now)
+            shown = sign_in.by_code(database, vault, user, proof, address=address, now=now)
         else:
-            sign_in.by_password(database, user.email, proof, address=address, now=now)
+            password = sign_in.by_password(database, user.email, proof, address=address, now=now)
+            shown = replace(password, has_factor=False)  # should they have one by now, it is asked for
     except sign_in.SignInRefusedError:
         raise ConfirmationNeededError(context, form, WRONG_CODE if user.has_factor else WRONG_PASSWORD) from None
     except TooManySignInsError:
         raise ConfirmationNeededError(context, form, TOO_MANY) from None
-    sessions.confirm(database, context.session.id, now=now)
+    sessions.confirm(database, context.session.id, shown, now=now)
 
 
 async def ask_for_confirmation(request: Request, error: Exception) -> Response:

@@ -31,9 +31,9 @@ def export_audit_log(context: Reader) -> Response:
 @router.get("/email-log")
 def show_email_log(context: Reader, page: str = "") -> Response:
     """List the mails, those that wait before the first page of the others."""
-    database, key = context.database, Key.parse(page)
-    found = email_log.page(database, context.scope, key=key)
-    waiting = () if found.newer else email_log.pending(database, context.scope)
+    database, scope, users = context.database, context.scope, context.current_user.administers_all
+    found = email_log.page(database, scope, users=users, key=Key.parse(page))
+    waiting = () if found.newer else email_log.pending(database, scope, users=users)
     return context.render("email-log.html", page=found, pending=waiting)
 
 

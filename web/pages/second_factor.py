@@ -35,7 +35,13 @@ def set_up(context: Reader, form: Form) -> Response:
     confirm_identity(context, form)
     try:
         codes = second_factor.set_up(
-            context.database, container.vault, context.current_user, offered, text(form, "code"), now=context.now
+            context.database,
+            container.vault,
+            context.current_user,
+            offered,
+            text(form, "code"),
+            session_id=context.session.id,
+            now=context.now,
         )
     except second_factor.WrongCodeError:
         return _page(context, offered, error=WRONG_CODE)
@@ -49,15 +55,18 @@ def make_recovery_codes(context: Reader, form: Form) -> Response:
     confirm_identity(context, form)
     if not context.current_user.has_factor:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
-    return _show_codes(
-        context, second_factor.new_recovery_codes(context.database, context.current_user, now=context.now)
-    )
+    user, session_id = context.current_user, context.session.id
+    codes = second_factor.new_recovery_codes(context.database, user, session_id=session_id, now=context.now)
+    return _show_codes(context, codes)
 
 
 @router.post("/remove")
 def remove(context: Reader, form: Form) -> Response:
     confirm_identity(context, form)
-    second_factor.remove(context.database, context.current_user, now=context.now)
+    if not context.current_user.has_factor:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    user, session_id = context.current_user, context.session.id
+    second_factor.remove(context.database, user, session_id=session_id, now=context.now)
     return RedirectResponse(f"{SET_UP_FACTOR}?done=removed", status.HTTP_303_SEE_OTHER)
 
 

@@ -1,6 +1,7 @@
 """Signing in by e-mail address and password or by an organization's own OpenID provider, and out."""
 
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from hmac import compare_digest
@@ -17,6 +18,7 @@ from i18n.messages import msg
 from models.users import repository as users
 from models.users import sessions
 from models.users import sign_in as users_sign_in
+from models.users.proofs import Proof
 from models.users.sessions import Beginning, UserSession
 from models.users.throttle import TooManySignInsError
 from sync.errors import UnavailableError
@@ -91,13 +93,14 @@ def enter_code(request: Request, form: Form) -> Response:
     if not has_valid_token(request, form, SESSION.read(request)):
         return refuse(PAGE_EXPIRED, status_code=status.HTTP_403_FORBIDDEN)
     code, address, now = text(form, "code"), client_address(request), container.clock()
+    database, vault = container.database, container.vault
     try:
-        users_sign_in.by_code(container.database, container.vault, session.user, code, address=address, now=now)
+        proof = users_sign_in.by_code(database, vault, session.user, code, address=address, now=now)
+        return start_session(request, replace(proof, session_id=session.id), requested_url(request))
     except users_sign_in.SignInRefusedError as error:
         return refuse(WRONG_CODE, because=str(error), status_code=status.HTTP_403_FORBIDDEN)
     except TooManySignInsError:
         return refuse(TOO_MANY, because="too many attempts", status_code=status.HTTP_429_TOO_MANY_REQUESTS)
-    return start_session(request, session.user.id, requested_url(request))
 
 
 @router.get("/sign-in/openid", dependencies=[Open])
@@ -123,7 +126,7 @@ async def finish_openid(request: Request, container: ContainerDep, code: str = "
         user_id = await run_in_threadpool(
             users_sign_in.by_openid, container.database, identity, now=container.clock()
         )
-        response = await run_in_threadpool(start_session, request, user_id, kept["next"], identity=identity)
+        response = await run_in_threadpool(start_session, request, Proof(user_id), kept["next"], identity=identity)
     except (UnavailableError, users_sign_in.SignInRefusedError) as error:
         response = _openid_failed(request, error)
     OPENID.clear(request, response)
@@ -149,21 +152,22 @@ def requested_url(request: Request) -> str:
 
 
 def start_session(
-    request: Request, user_id: int, address: str, *, identity: users_sign_in.Identity | None = None
+    request: Request, proof: Proof, address: str, *, identity: users_sign_in.Identity | None = None
 ) -> Response:
     """Begin a session, instead of any that there was, and go on to a local address.
 
     ``identity`` is what their organization says, None where they have given their password here.
+    Raises SignInRefusedError where the proof holds no more.
     """
     container, former = container_of(request), SESSION.read(request)
     proved_at = min(identity.proved_at, container.clock()) if identity and identity.proved_at else None
     how = Beginning(device=device_name(request), by_openid=identity is not None, proved_at=proved_at)
     device_token, now = DEVICE.read(request) or secrets.token_urlsafe(32), container.clock()
     token = users_sign_in.enter(
-        container.database, user_id, how=how, device_token=device_token, instead_of=former, now=now
+        container.database, proof, how=how, device_token=device_token, instead_of=former, now=now
     )
-    _keep_language(request, user_id)
-    log.info("signed_in", user=user_id, address=client_address(request))
+    _keep_language(request, proof.user_id)
+    log.info("signed_in", user=proof.user_id, address=client_address(request))
     response = RedirectResponse(address, status.HTTP_303_SEE_OTHER)
     SESSION.write(request, response, token)
     DEVICE.write(request, response, device_token)
@@ -206,14 +210,13 @@ def code_form(
 def _enter(request: Request, email: str, password: str) -> Response:
     """Begin the session of somebody whose password this is, or ask for their second factor."""
     container = container_of(request)
-    user_id = users_sign_in.by_password(
-        container.database, email, password, address=client_address(request), now=container.clock()
-    )
-    if not users.get(container.database, user_id).has_factor:
-        return start_session(request, user_id, requested_url(request))
-    _keep_language(request, user_id)
+    database, now = container.database, container.clock()
+    proof = users_sign_in.by_password(database, email, password, address=client_address(request), now=now)
+    if not proof.has_factor:
+        return start_session(request, proof, requested_url(request))
     how, former = Beginning(device=device_name(request), awaits_code=True), SESSION.read(request)
-    token = sessions.start(container.database, user_id, now=container.clock(), how=how, instead_of=former)
+    token = users_sign_in.begin(database, proof, how=how, instead_of=former, now=container.clock())
+    _keep_language(request, proof.user_id)
     response = RedirectResponse(leading_back("/sign-in/code", requested_url(request)), status.HTTP_303_SEE_OTHER)
     SESSION.write(request, response, token)
     return response

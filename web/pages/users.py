@@ -50,7 +50,15 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     email, password, rights = text(form, "email"), text(form, "password"), _rights(form)
     given = None if context.container.openid and not password else password
     try:
-        user = users.add(context.database, email, rights, password=given, actor=context.actor, now=context.now)
+        user = users.add(
+            context.database,
+            email,
+            rights,
+            password=given,
+            actor=context.actor,
+            session_id=context.session.id,
+            now=context.now,
+        )
     except InvalidInputError as error:
         return _new(context, rights, email=email, error=error)
     return _done(user.id, "added")
@@ -76,7 +84,14 @@ def update(context: AdministratorEverywhere, user_id: int, form: Form) -> Respon
 def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     confirm_identity(context, form)
     try:
-        users.set_password(context.database, user_id, text(form, "password"), actor=context.actor, now=context.now)
+        users.set_password(
+            context.database,
+            user_id,
+            text(form, "password"),
+            actor=context.actor,
+            session_id=context.session.id,
+            now=context.now,
+        )
     except InvalidInputError as error:
         return _one(context, user_id, error)
     return _done(user_id, "password")
@@ -85,6 +100,8 @@ def set_password(context: AdministratorEverywhere, user_id: int, form: Form) -> 
 @router.post("/users/{user_id}/reset-factor")
 def reset_factor(context: AdministratorEverywhere, user_id: int, form: Form) -> Response:
     confirm_identity(context, form)
+    if not users.get(context.database, user_id).has_factor:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
     second_factor.reset(context.database, user_id, actor=context.actor, now=context.now)
     return _done(user_id, "reset-factor")
 

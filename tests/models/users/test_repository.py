@@ -30,7 +30,7 @@ def audit(database: Database) -> list[str]:
 
 
 def sign_in(database: Database, password: str = PASSWORD, email: str = "anna@example.com") -> int:
-    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW)
+    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW).user_id
 
 
 def test_an_address_is_checked_and_found_however_it_is_written(database: Database) -> None:
@@ -38,6 +38,19 @@ def test_an_address_is_checked_and_found_however_it_is_written(database: Databas
     assert user.email == "anna@example.com"
     assert users.get_by_email(database, "ANNA@example.com") == users.get(database, user.id) == user
     assert sign_in(database, email="Anna@EXAMPLE.com") == user.id
+
+
+def test_who_is_disabled_already_or_not_at_all_is_not_told_to_be_it_anew(database: Database) -> None:
+    add(database, "eva@example.com")
+    user = add(database)
+    for _ in range(2):
+        users.disable(database, user.id, actor="eva", now=NOW)
+    for _ in range(2):
+        users.enable(database, user.id, actor="eva", now=NOW)
+    assert audit(database)[2:] == [
+        "eva disabled the user anna@example.com",
+        "eva enabled the user anna@example.com",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_a_password_alone_does_not_open_the_door_to_more_guesses(phone: Phone) -
     for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS - 1):
         with pytest.raises(SignInRefusedError):
             sign_in.by_code(database, phone.vault, phone.user, "000000", address=here, now=LATER)
-    assert sign_in.by_password(database, email, PASSWORD, address=here, now=LATER) == phone.user.id
+    assert sign_in.by_password(database, email, PASSWORD, address=here, now=LATER).user_id == phone.user.id
     with pytest.raises(TooManySignInsError):
         sign_in.by_code(database, phone.vault, phone.user, phone.code(), address=here, now=LATER)
     later = LATER + throttle.WINDOW

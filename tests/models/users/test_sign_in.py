@@ -2,15 +2,17 @@ import unicodedata
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import select, update
+from sqlalchemy import Connection, Engine, event, select, update
 
 from models.database import Database
 from models.enums import Role, Scope
 from models.schema.tables import UserRow
-from models.users import passwords
+from models.users import passwords, sessions
 from models.users import repository as users
 from models.users import sign_in as users_sign_in
+from models.users.proofs import Proof
 from models.users.repository import Rights, User
+from models.users.sessions import Beginning
 from models.users.sign_in import Identity, SignInRefusedError
 from tests.factories import NOW
 
@@ -24,7 +26,7 @@ def add(database: Database, email: str = "anna@example.com") -> User:
 
 
 def sign_in(database: Database, password: str = PASSWORD, email: str = "anna@example.com") -> int:
-    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW)
+    return users_sign_in.by_password(database, email, password, address="192.0.2.1", now=NOW).user_id
 
 
 def test_a_password_may_be_typed_on_another_keyboard(database: Database) -> None:
@@ -47,6 +49,23 @@ def test_a_wrong_password_or_an_unknown_or_disabled_user_is_refused(database: Da
     users.disable(database, user.id, actor="test", now=NOW)
     with pytest.raises(SignInRefusedError):
         sign_in(database)
+
+
+def test_a_refusal_writes_as_often_whoever_it_is_for(database: Database) -> None:
+    add(database)
+    writes: list[str] = []
+
+    def commit(_: Connection) -> None:
+        writes.append(email)
+
+    event.listen(Engine, "commit", commit)
+    try:
+        for email in ("anna@example.com", "nobody@example.com"):
+            with pytest.raises(SignInRefusedError):
+                sign_in(database, "wrong", email)
+    finally:
+        event.remove(Engine, "commit", commit)
+    assert writes.count("anna@example.com") == writes.count("nobody@example.com") == 2
 
 
 def test_a_password_hashed_in_an_older_way_is_hashed_anew_at_sign_in(
@@ -92,3 +111,14 @@ def test_nobody_becomes_a_user_by_signing_in(database: Database) -> None:
     with pytest.raises(SignInRefusedError):
         users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW)
     assert len(users.all_users(database)) == 2
+
+
+def test_whom_the_provider_names_is_not_let_in_once_disabled_meanwhile(database: Database) -> None:
+    add(database, "eva@example.com")
+    user = add(database)
+    proof = Proof(users_sign_in.by_openid(database, Identity(ISSUER, "4711", user.email), now=NOW))
+    users.disable(database, user.id, actor="test", now=NOW)
+    how = Beginning(by_openid=True)
+    with pytest.raises(SignInRefusedError):
+        users_sign_in.enter(database, proof, how=how, device_token="x", instead_of="", now=NOW)
+    assert sessions.of_user(database, user, now=NOW) == []

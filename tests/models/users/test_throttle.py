@@ -1,4 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier, BoundedSemaphore
 
 import pytest
 from sqlalchemy import func, select
@@ -6,14 +8,15 @@ from sqlalchemy import func, select
 from models.database import Database
 from models.enums import Role, Scope
 from models.schema.tables import FailedSignInRow
+from models.users import passwords, sign_in, throttle
 from models.users import repository as users
-from models.users import sign_in, throttle
-from models.users.repository import Rights
+from models.users.repository import Rights, User
 from models.users.sign_in import SignInRefusedError
 from models.users.throttle import (
     MAX_FAILURES_PER_ACCOUNT,
     MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS,
     MAX_FAILURES_PER_ADDRESS,
+    MAX_SIGN_INS,
     WINDOW,
     TooManySignInsError,
     caller,
@@ -84,6 +87,68 @@ def test_whoever_knows_the_password_after_all_begins_anew(database: Database) ->
             with pytest.raises(SignInRefusedError):
                 sign_in.by_password(database, "anna@example.com", password, address=HERE, now=NOW)
         sign_in.by_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW)
+
+
+def test_of_many_tries_at_once_no_more_are_let_through_than_one_by_one(database: Database) -> None:
+    together = Barrier(10)
+
+    def attempt(_: int) -> bool:
+        together.wait(20)
+        return is_open(database)
+
+    with ThreadPoolExecutor(10) as pool:
+        let_through = [*pool.map(attempt, range(30))]
+    assert sum(let_through) == MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS
+
+
+def sign_in_from(database: Database, address: str, *, email: str = "anna@example.com") -> None:
+    sign_in.by_password(database, email, "correct horse battery", address=address, now=NOW)
+
+
+@pytest.fixture
+def anna(database: Database) -> User:
+    rights = Rights(Role.VIEWER, Scope())
+    return users.add(database, "anna@example.com", rights, password="correct horse battery", actor="test", now=NOW)
+
+
+@pytest.mark.usefixtures("anna")
+def test_whoever_signs_in_without_end_is_held_up_for_a_while_where_they_are(database: Database) -> None:
+    for _ in range(MAX_SIGN_INS):
+        sign_in_from(database, HERE)
+    with pytest.raises(TooManySignInsError):
+        sign_in_from(database, HERE)
+    sign_in_from(database, THERE)
+    assert is_open(database, email="per@example.com")
+    sign_in.by_password(database, "anna@example.com", "correct horse battery", address=HERE, now=NOW + WINDOW)
+
+
+@pytest.mark.usefixtures("anna")
+def test_what_is_turned_away_as_too_much_counts_as_no_wrong_password(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "_in_line", BoundedSemaphore(1))
+        with passwords._turn():  # noqa: SLF001 - somebody else's
+            for _ in range(MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS + 1):
+                with pytest.raises(passwords.TooManyPasswordsError):
+                    sign_in_from(database, HERE)
+    sign_in_from(database, HERE)
+
+
+@pytest.mark.usefixtures("anna")
+def test_a_right_password_forgives_no_try_that_began_after_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify = passwords.verify
+
+    def slowly(*arguments: str) -> bool:
+        monkeypatch.setattr(passwords, "verify", verify)
+        refuse(database, MAX_FAILURES_PER_ACCOUNT_AND_ADDRESS - 1)
+        return verify(*arguments)
+
+    monkeypatch.setattr(passwords, "verify", slowly)
+    sign_in_from(database, HERE)
+    assert [is_open(database) for _ in range(2)] == [True, False]
 
 
 def test_the_addresses_of_one_subscriber_are_one() -> None:

@@ -1,7 +1,10 @@
 import json
 
 from i18n.catalog import Language
+from models.connections import alert_outbox
+from models.connections.alert_outbox import Alert, AlertType, DeliveryStatus
 from models.enums import Role
+from models.users import account_alerts
 from tests.factories import NOW, settings
 from tests.web.conftest import Person, Web
 from worker.container import Container
@@ -12,6 +15,22 @@ def actions(person: Person, **query: str) -> list[str]:
     assert answer.headers["Content-Type"] == "application/jsonl"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="audit-log.jsonl"'
     return [json.loads(line)["action"] for line in answer.text.splitlines()]
+
+
+def test_mails_about_the_accounts_of_users_are_for_who_administers_them(web: Web, container: Container) -> None:
+    administrator, operator = web.as_(Role.ADMINISTRATOR), web.as_(Role.OPERATOR)
+    for email in ("sent@example.com", "waiting@example.com"):
+        with container.database.transaction() as session:
+            account_alerts.queue_factor_removed(session, email, now=NOW)
+        if email.startswith("sent"):
+            (alert,) = alert_outbox.pending_alerts(container.database, email)
+            sent = {alert.id: DeliveryStatus.SENT}
+            alert_outbox.record_delivery(container.database, sent, message_id="<1@example.com>", now=NOW)
+        assert email in administrator.get("/email-log").text
+        assert email not in operator.get("/email-log").text
+    ours = Alert(AlertType.OUTAGE, "Ours", "Wrong.", "", ("sent@example.com",))
+    alert_outbox.queue_connection_alert(container.database, web.connection.id, ours, now=NOW)
+    assert "Ours" in operator.get("/email-log").text
 
 
 def test_the_audit_log_is_downloaded_by_each_as_far_as_they_see_it(web: Web, container: Container) -> None:

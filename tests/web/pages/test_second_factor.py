@@ -11,7 +11,8 @@ from models.admin import audit_log
 from models.connections import alert_outbox
 from models.enums import Role, Scope
 from models.users import repository as users
-from models.users import sessions
+from models.users import second_factor, sessions
+from models.users.proofs import OutdatedProofError
 from models.users.repository import Rights, User
 from tests.factories import NOW
 from tests.installation import environment, installed, own_logging
@@ -128,6 +129,23 @@ def test_new_recovery_codes_end_the_old_ones_and_a_factor_is_removed(
     assert browser.ask("POST", f"{PAGE}/recovery-codes", data=data).status_code == 404
     assert Browser(browser.url).sign_in(EMAIL, PASSWORD).headers["Location"] == "/"
     assert not users.get_by_email(container.database, EMAIL).has_factor
+
+
+def test_a_factor_that_is_not_there_is_neither_removed_nor_told_to_be(
+    browser: Browser, container: Container, web: Web
+) -> None:
+    eva, anna = web.as_(Role.ADMINISTRATOR), users.get_by_email(container.database, EMAIL)
+    entries = audit_log.page(container.database, Scope(), users=True)
+    assert browser.ask("POST", f"{PAGE}/remove", data={"csrf": browser.form(PAGE)}).status_code == 404
+    assert eva.post(f"/users/{anna.id}/reset-factor").status_code == 404
+    second_factor.reset(container.database, anna.id, actor="test", now=NOW)
+    (session,) = sessions.of_user(container.database, anna, now=clock())
+    second_factor.remove(container.database, anna, session_id=session.id, now=NOW)
+    assert audit_log.page(container.database, Scope(), users=True) == entries
+    told = alert_outbox.pending_alerts(container.database, EMAIL)
+    assert [str(alert.title) for alert in told] == ["Your account was used on a new device"]
+    with pytest.raises(OutdatedProofError):
+        second_factor.new_recovery_codes(container.database, anna, session_id=session.id, now=NOW)
 
 
 def test_a_code_form_of_elsewhere_or_too_late_signs_nobody_in(

@@ -1,0 +1,148 @@
+"""What was asked for before a password changed, and is answered after that."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyotp import TOTP
+
+from models.enums import Role, Scope
+from models.users import passwords, second_factor, sessions
+from models.users import repository as users
+from models.users.repository import Rights, User
+from tests.factories import NOW
+from tests.web.conftest import Person, Web
+from tests.web.http_browser import Browser
+from web.pages import second_factor as factor_page
+from worker.container import Container, clock
+
+EMAIL, PASSWORD, ANOTHER = "anna@example.com", "correct horse battery", "another horse battery"
+GIVEN = "given by telephone"
+PAGE = "/account/second-factor"
+
+
+@pytest.fixture
+def anna(container: Container) -> User:
+    everything = Rights(Role.ADMINISTRATOR, Scope())
+    users.add(container.database, "eva@example.com", everything, password=None, actor="test", now=NOW)
+    user = users.add(container.database, EMAIL, everything, password=PASSWORD, actor="test", now=NOW)
+    users.keep_password(container.database, user.id)
+    return users.get(container.database, user.id)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let something else happen once, after a function of a module has done its work and before it returns."""
+
+    def arrange(module: object, name: str, happens: Callable[[], object]) -> None:
+        function, rest = getattr(module, name), [happens]
+
+        def slow(*arguments: Any, **options: Any) -> Any:
+            result = function(*arguments, **options)
+            if rest:
+                rest.pop()()
+            return result
+
+        monkeypatch.setattr(module, name, slow)
+
+    return arrange
+
+
+def give_password(container: Container, user: User) -> None:
+    users.set_password(container.database, user.id, GIVEN, actor="eva@example.com", now=NOW)
+
+
+def set_up_factor(container: Container, user: User) -> str:
+    offered = second_factor.offer(container.vault, user)
+    key, _ = second_factor.app_key(container.vault, user, offered)
+    second_factor.set_up(container.database, container.vault, user, offered, TOTP(key).at(NOW), now=NOW)
+    return key
+
+
+def disable(container: Container, user: User) -> None:
+    users.disable(container.database, user.id, actor="eva@example.com", now=NOW)
+
+
+def knows(web: Web, password: str) -> bool:
+    return Browser(web.url).sign_in(EMAIL, password).status_code == 303
+
+
+def person(web: Web, container: Container, user: User, *, confirmed: bool = True) -> Person:
+    at = clock() if confirmed else clock() - sessions.CONFIRMED_FOR
+    return Person(web.url, token=sessions.start(container.database, user.id, now=at))
+
+
+@pytest.mark.parametrize("change", [give_password, set_up_factor, disable])
+def test_a_sign_in_is_refused_where_the_account_has_changed_meanwhile(
+    web: Web,
+    container: Container,
+    anna: User,
+    meanwhile: Callable[..., None],
+    change: Callable[[Container, User], object],
+) -> None:
+    meanwhile(passwords, "verify", lambda: change(container, anna))
+    browser = Browser(web.url)
+    assert browser.sign_in(EMAIL, PASSWORD).status_code == 403
+    assert sessions.of_user(container.database, anna, now=clock()) == []
+    assert "was refused: the account was changed meanwhile" in web.as_(Role.ADMINISTRATOR).get("/audit-log").text
+
+
+def test_a_code_is_refused_where_the_password_has_changed_meanwhile(
+    web: Web, container: Container, anna: User, meanwhile: Callable[..., None]
+) -> None:
+    key, browser = set_up_factor(container, anna), Browser(web.url)
+    browser.sign_in(EMAIL, PASSWORD)
+    meanwhile(second_factor, "accepts", lambda: give_password(container, anna))
+    data = {"csrf": browser.form("/sign-in/code"), "code": TOTP(key).at(clock())}
+    assert browser.ask("POST", "/sign-in/code", data=data).status_code == 403
+    assert sessions.of_user(container.database, anna, now=clock()) == []
+
+
+def test_a_password_that_has_changed_meanwhile_is_not_changed_back(
+    web: Web, container: Container, anna: User, meanwhile: Callable[..., None]
+) -> None:
+    browser = Browser(web.url)
+    browser.sign_in(EMAIL, PASSWORD)
+    data = {"csrf": browser.form("/account/password"), "present": PASSWORD, "password": ANOTHER, "again": ANOTHER}
+    meanwhile(passwords, "hash_new", lambda: give_password(container, anna))
+    answer = browser.ask("POST", "/account/password", data=data)
+    assert answer.status_code == 422
+    assert (knows(web, ANOTHER), knows(web, GIVEN)) == (False, True)
+
+
+def test_whose_session_has_ended_meanwhile_gives_nobody_a_password(
+    web: Web, container: Container, anna: User, meanwhile: Callable[..., None]
+) -> None:
+    thief = person(web, container, anna)
+    meanwhile(passwords, "hash_new", lambda: give_password(container, anna))
+    assert thief.post(f"/users/{anna.id}/password", password=ANOTHER).status_code == 403
+    assert (knows(web, ANOTHER), knows(web, GIVEN)) == (False, True)
+    thief = person(web, container, anna)
+    meanwhile(passwords, "hash_new", lambda: give_password(container, anna))
+    new = {"email": "thief@example.com", "password": ANOTHER, "role": "administrator", "everywhere": "yes"}
+    users.keep_password(container.database, anna.id)
+    assert thief.post("/users/new", **new).status_code == 403
+    assert "thief@example.com" not in [each.email for each in users.all_users(container.database)]
+
+
+def test_an_outdated_password_confirms_nothing(
+    web: Web, container: Container, anna: User, meanwhile: Callable[..., None]
+) -> None:
+    thief = person(web, container, anna, confirmed=False)
+    meanwhile(passwords, "verify", lambda: give_password(container, anna))
+    assert thief.post(f"/users/{anna.id}/password", password=ANOTHER, proof=PASSWORD).status_code == 403
+    assert (knows(web, ANOTHER), knows(web, GIVEN)) == (False, True)
+
+
+@pytest.mark.parametrize("action", ["", "/recovery-codes", "/remove"])
+def test_whose_session_has_ended_meanwhile_changes_no_second_factor(
+    web: Web, container: Container, anna: User, meanwhile: Callable[..., None], action: str
+) -> None:
+    thief, offered = person(web, container, anna), second_factor.offer(container.vault, anna)
+    key, _ = second_factor.app_key(container.vault, anna, offered)
+    if action:
+        set_up_factor(container, anna)
+    meanwhile(factor_page, "confirm_identity", lambda: give_password(container, anna))
+    code = TOTP(key).at(clock())
+    assert thief.post(f"{PAGE}{action}", offered=offered, code=code).status_code == 403
+    assert users.get(container.database, anna.id).has_factor == bool(action)
