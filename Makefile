@@ -7,7 +7,8 @@ SEEDS ?= 1
 ONLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PARALLEL := -n auto --dist worksteal
+PROCESSES := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores + (cores + 1) / 2)))
+PARALLEL := -n $(PROCESSES) --dist worksteal  # more than cores, as many tests wait for servers
 FAST := tests/config tests/integrations tests/i18n tests/models tests/sync
 
 # Processes start in half the time where Python may keep what it has compiled.
