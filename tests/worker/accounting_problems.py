@@ -159,7 +159,7 @@ LOOKS: list[Sickness] = [
     (
         "an invoice in another currency",
         lambda ill: ill.invoice_in("EUR", rate=11.5),
-        "is in EUR, at 11.5 kroner for one.",
+        "is in EUR, at 11.5 kroner for one; 24SevenOffice has 11.5.",
         "See that this is the rate",
         "",
     ),
