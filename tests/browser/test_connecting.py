@@ -2,13 +2,16 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import update
 
 from local.demo_user import eventually
 from local.demo_user import expect as expect_equal
+from models.schema.tables import ConnectionRow
 from tests.browser.filled import PASSWORD, add_user
 from tests.browser.person import Person
 from tests.journeys.firm import API_KEY, Firm
 from tests.journeys.running_system import RunningSystem
+from worker.container import clock
 
 CHOSEN = "Fjord Prosjekt AS"
 LEDGER = "books/2"
@@ -36,6 +39,14 @@ def test_a_company_is_connected_from_nothing_and_its_first_invoice_is_in_the_led
     assert projects(firm) == ["1001-M"]
     person.page.get_by_role("link", name="Changes of this connection").click()
     person.reload_until(person.page.get_by_role("row").filter(has_text="Invoice 1").filter(has_text="in order"))
+    leave_client(one_system, firm)
+
+
+def leave_client(one_system: RunningSystem, firm: Firm) -> None:
+    """Leave the client of 24SevenOffice to the next connection that is made."""
+    one_system.container.connections.pause(firm.connection.id, "The test is over.", now=clock())
+    left = update(ConnectionRow).where(ConnectionRow.id == firm.connection.id).values(client_number=None)
+    one_system.container.database.execute(left)
 
 
 def add(page: Page, firm: Firm) -> None:

@@ -104,11 +104,10 @@ class Day:
         self._invoice(exportState="doNotTransfer")
 
     def _sell_what_is_refused(self) -> None:
-        """In a year that is locked, on an account that 24SevenOffice does not have, or for nothing."""
+        """In a year that is locked, or on an account that 24SevenOffice does not have."""
         reasons: tuple[dict[str, Any], ...] = (
             {"invoiceDate": f"{self._locked}-06-30"},
             {"invoiceLines": [self._line(account=self._unknown_account)]},
-            {"invoiceLines": [self._line(price="0.00")]},
         )
         self.refused.add(str(self._invoice(**self._rng.choice(reasons))))
 
