@@ -1,6 +1,7 @@
 """The first voucher of each VAT code is read back before another one is posted."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -80,6 +81,19 @@ def test_revenue_that_holds_its_vat_stops_the_lane_after_one_voucher(world: Worl
     assert {title for _, title in world.mails()} == {"Demo AS"}
     assert world.job(EntityType.INVOICE, "1").error_code == "vat_differs"
     assert known(world, "gross") == {"3": VatStatus.WRONG}
+
+
+def test_a_wrong_voucher_stops_those_of_the_next_fiscal_year_and_of_other_codes(world: World) -> None:
+    put(world, "9", lines=(factories.line(account=3020),))
+    world.change_settings(voucher_vat="gross")
+    sync(world, "9")
+    world.erp.leaves_vat = True
+    put(world, "1", day=date(2025, 12, 30), due=date(2026, 1, 13))
+    for number in ("2", "3"):
+        put(world, number, lines=(factories.line(account=3020),))
+    sync(world, "1", "2", "3")
+    assert [each.invoice_number for each in world.erp.vouchers.values()] == [9, 1]
+    assert "Nothing more is posted" in (world.connections.get(world.connection.id).paused_because or "")
 
 
 def test_after_the_other_way_is_chosen_the_rest_is_posted_and_the_wrong_one_left_to_a_person(world: World) -> None:
