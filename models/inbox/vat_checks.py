@@ -55,9 +55,12 @@ def decide(
     database.execute(found.values(status=status, checked_at=now))
 
 
-def drop(database: Database, connection_id: int, way: str, record_id: str) -> None:
-    """Forget an invoice as the first of its VAT codes: the next one is."""
-    database.execute(delete(VatCheckRow).where(_first(connection_id, way, record_id)))
+def drop(
+    database: Database, connection_id: int, way: str, record_id: str, *, keeping: Collection[str] = ()
+) -> None:
+    """Forget an invoice as the first of its VAT codes, but for some: the next one is."""
+    found = delete(VatCheckRow).where(_first(connection_id, way, record_id), VatCheckRow.vat_code.not_in(keeping))
+    database.execute(found)
 
 
 def forget(session: Session, connection_id: int) -> None:

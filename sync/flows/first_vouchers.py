@@ -16,7 +16,7 @@ from sync.engine.context import SyncContext
 from sync.errors import DependencyPendingError, MisconfiguredError, RejectedError, SyncError, UnavailableError
 from sync.money import format_kroner
 from sync.records import Invoice, LedgerLine, Voucher
-from sync.rules.output_vat import differences, other_codes
+from sync.rules.output_vat import differences, other_codes, proven_codes
 from sync.rules.vouchers import find_posted, may_be_posted
 
 VAT_WARNINGS = frozenset({"vat_not_balanced", "vat_without_base"})
@@ -118,17 +118,20 @@ class FirstVouchers:
     def _judge(self, record: Record, voucher: Voucher, *, was: VatStatus) -> list[Message]:
         """Return what the ledger has otherwise than a voucher, and note whether it is right.
 
-        One that a person has corrected, or that is not there, proves nothing: the next one is the first then.
+        One that a person has corrected, or that is not there, proves nothing, and no voucher a VAT code whose VAT
+        comes to nothing: the next one is the first then.
         """
         lines = self._lines(voucher)
         if lines is None and was is VatStatus.PENDING and self.context.link(record):
             raise _not_seen(voucher)
         wrong = [] if lines is None else self._differences(voucher, lines)
-        if lines is None or (was is VatStatus.WRONG and not wrong):
-            self._drop(record, _way(voucher))
-        elif was is VatStatus.PENDING:
-            self._decide(record, _way(voucher), VatStatus.WRONG if wrong else VatStatus.RIGHT)
-        return wrong
+        if wrong:
+            self._decide(record, _way(voucher), VatStatus.WRONG)
+            return wrong
+        is_proof = lines is not None and was is VatStatus.PENDING
+        self._drop(record, _way(voucher), keeping=proven_codes(voucher) if is_proof else ())
+        self._decide(record, _way(voucher), VatStatus.RIGHT)
+        return []
 
     def _lines(self, voucher: Voucher) -> Sequence[LedgerLine] | None:
         """Read the whole voucher of an invoice; None where the ledger does not have it."""
@@ -169,8 +172,8 @@ class FirstVouchers:
         database, connection = self.context.database, self.context.connection.id
         vat_checks.decide(database, connection, way, record.id, status, now=self.context.clock())
 
-    def _drop(self, record: Record, way: str) -> None:
-        vat_checks.drop(self.context.database, self.context.connection.id, way, record.id)
+    def _drop(self, record: Record, way: str, *, keeping: Collection[str] = ()) -> None:
+        vat_checks.drop(self.context.database, self.context.connection.id, way, record.id, keeping=keeping)
 
 
 def _way(voucher: Voucher) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from i18n.messages import Message, msg
 from models.admin.job_actions import SET_ASIDE, UNSEEN_DRAFT
@@ -92,11 +92,15 @@ class Invoices:
     def send(self, batch: Sequence[PreparedInvoice]) -> Sequence[Success | SyncError]:
         """Post vouchers, a call for each fiscal year; a refused call is followed by a look and single calls.
 
-        Where 24SevenOffice gives the numbers, it refuses none for being there, so the ledger is looked at before.
+        What stops one fiscal year stops those after it. Where 24SevenOffice gives the numbers, it refuses none for
+        being there, so the ledger is looked at before.
         """
         answers: dict[int, Success | SyncError] = {}
         for year, group in groupby(sorted(batch, key=lambda item: item.year), key=lambda item: item.year):
             items = list(group)
+            if stop := next(filter(_stops, answers.values()), None):
+                answers |= _all(items, _not_tried(stop))
+                continue
             answers |= self._found(items)
             if new := [item for item in items if item.job.id not in answers]:
                 answers |= self._post_in_turn(new, year=year)
@@ -110,7 +114,7 @@ class Invoices:
             rest.remove(first)
             answer = self._post([first], year=year)[first.job.id]
             answers[first.job.id] = answer
-            if isinstance(answer, SyncError) and not isinstance(answer, RejectedError | DependencyPendingError):
+            if _stops(answer):
                 return answers | _all(rest, _not_tried(answer))
         return answers | (self._post(rest, year=year) if rest else {})
 
@@ -353,6 +357,11 @@ def skip_reason(invoice: Invoice, *, first_day: date | None) -> Success | None:
         day = f"{first_day:%d.%m.%Y}"
         return skipped(msg("It is dated before {day}", day=day), error_code="before_first_day")
     return None
+
+
+def _stops(answer: Success | SyncError) -> TypeGuard[SyncError]:
+    """Return whether an answer is no reason of its record alone, so that nothing is posted after it."""
+    return isinstance(answer, SyncError) and not isinstance(answer, RejectedError | DependencyPendingError)
 
 
 def _not_tried(error: SyncError) -> SyncError:

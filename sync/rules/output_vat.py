@@ -89,7 +89,7 @@ def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
     held = [line for line in lines if not line.hidden]
     slack = {each.tax_code: each.slack if voucher.splits_vat else 0 for each in voucher.vat}
     known = {each.account for each in voucher.vat if each.account}
-    is_known = all(each.account for each in voucher.vat if each.amount)
+    is_known = all(each.account for each in voucher.vat if each.amount or each.slack)
     of_vat = {line.account for line in held if line.account in VAT_ACCOUNTS or line.account in known}
     wanted: dict[int, int] = defaultdict(int)
     allowed: dict[int, int] = defaultdict(int)
@@ -109,6 +109,21 @@ def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
         for account in sorted(wanted.keys() | found.keys())
         if abs(wanted[account] - found[account]) > allowed[account]
     ]
+
+
+def proven_codes(voucher: Voucher) -> set[str]:
+    """Return the VAT codes that a voucher proves where the ledger has it without a difference.
+
+    A code without VAT is right by its rate. Any other needs more VAT than its slack, and none with VAT the other
+    way beside it, which may make up for it.
+    """
+    amounts = [each.amount for each in voucher.vat]
+    is_one_way = min(amounts, default=0) >= 0 or max(amounts) <= 0
+    return {
+        each.tax_code or "0"
+        for each in voucher.vat
+        if (is_one_way and abs(each.amount) > each.slack) or not (each.amount or each.slack)
+    }
 
 
 def other_codes(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int, str, str]]:
@@ -208,6 +223,8 @@ def _slack(code: str, lines: Sequence[BookedLine], gross: Mapping[Place, int], *
     own = [each for each in lines if each.code == code]
     if any(each.rate is None for each in own):
         return sum(abs(amount) for place, amount in gross.items() if place[1] == code)
+    if not any(each.rate for each in own):
+        return 0
     places = {each.place for each in own}
     return int((len(own) * max(rate, Decimal(1)) + len(places) - 1) // 2)
 

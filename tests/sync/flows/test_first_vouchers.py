@@ -1,6 +1,7 @@
 """The first voucher of each VAT code is read back before another one is posted."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -80,6 +81,19 @@ def test_revenue_that_holds_its_vat_stops_the_lane_after_one_voucher(world: Worl
     assert {title for _, title in world.mails()} == {"Demo AS"}
     assert world.job(EntityType.INVOICE, "1").error_code == "vat_differs"
     assert known(world, "gross") == {"3": VatStatus.WRONG}
+
+
+def test_a_wrong_voucher_stops_those_of_the_next_fiscal_year_and_of_other_codes(world: World) -> None:
+    put(world, "9", lines=(factories.line(account=3020),))
+    world.change_settings(voucher_vat="gross")
+    sync(world, "9")
+    world.erp.leaves_vat = True
+    put(world, "1", day=date(2025, 12, 30), due=date(2026, 1, 13))
+    for number in ("2", "3"):
+        put(world, number, lines=(factories.line(account=3020),))
+    sync(world, "1", "2", "3")
+    assert [each.invoice_number for each in world.erp.vouchers.values()] == [9, 1]
+    assert "Nothing more is posted" in (world.connections.get(world.connection.id).paused_because or "")
 
 
 def test_after_the_other_way_is_chosen_the_rest_is_posted_and_the_wrong_one_left_to_a_person(world: World) -> None:
@@ -250,3 +264,31 @@ def test_a_refusal_of_another_record_is_no_reason_to_stop(world: World) -> None:
     put(world, "2")
     sync(world, "1", "2")
     assert [each.invoice_number for each in world.erp.vouchers.values()] == [2]
+
+
+@pytest.mark.parametrize("codes", [("3", "3"), ("3", "33")])
+def test_vat_that_comes_to_nothing_proves_no_code(world: World, codes: tuple[str, str]) -> None:
+    world.change_settings(voucher_vat="gross")
+    world.erp.leaves_vat = True
+    world.erp.rates["33"] = Decimal(25)
+    world.moment.put(factories.project("9", number="2"))
+    world.receive(EntityType.PROJECT, "9")
+    world.run()
+    taken, given = (
+        factories.line(each, tax_code=code) for each, code in zip(("-1250", "1250"), codes, strict=True)
+    )
+    put(world, "1", lines=(replace(given, project_id="9"), taken, factories.line("500.00", account=3100)))
+    for number in ("2", "3"):
+        put(world, number)
+    sync(world, "1", "2", "3")
+    assert [each.invoice_number for each in world.erp.vouchers.values()] == [1, 2]
+    assert known(world, "gross") == {"3": VatStatus.WRONG, "5": VatStatus.RIGHT}
+
+
+def test_a_code_whose_rate_nobody_tells_is_never_proven(world: World) -> None:
+    world.change_settings(voucher_vat="gross")
+    del world.erp.rates["3"]
+    for number in ("1", "2"):
+        put(world, number)
+    sync(world, "1", "2")
+    assert (world.erp.calls["post"], world.erp.calls["supplier_voucher"], known(world, "gross")) == (2, 2, {})
