@@ -276,8 +276,8 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
         moment_id=customer.id,
         name=name,
         organization_number=organization_number(customer.organization_number, country=customer.country),
-        email=customer.email and customer.email.strip(),
-        invoice_email=customer.invoice_email and customer.invoice_email.strip(),
+        email=customer.email.strip(),
+        invoice_email=customer.invoice_email.strip(),
         is_company=is_business(customer),
         details=customer_details(customer) if details else None,
     )
