@@ -38,6 +38,8 @@ _BARE = re.compile(f"(?:{_LABEL}|CVR|YTUNNUS)*(.*?){_LABELS}")
 _VAT_NUMBER = re.compile(r"SE([0-9]{10})(?:01)?|([0-9]{2}[2-9][0-9]{7})01|(?:DK|FI)([0-9]{8})")
 """A VAT number that is the organization number with something around it (Sweden, Denmark, Finland)."""
 
+_COUNTRY_CODE = re.compile(r"[A-Z]{2}")
+
 _PEPPOL_SCHEME = re.compile(r"^\s*(?:[a-z0-9-]+::)?[0-9]{4}:", re.IGNORECASE)
 """What an address of Peppol has before the number, such as ``0192:``."""
 
@@ -100,6 +102,14 @@ def organization_number_warning(text: str, *, country: str) -> Message | None:
 
 def is_norwegian(country: str) -> bool:
     return country.strip().upper() in NORWEGIAN
+
+
+def country_code(text: str) -> str:
+    """Return a country by its code of two letters, or nothing where that is not known."""
+    code = text.strip().upper()
+    if code in ("NOR", "NORGE", "NORWAY"):
+        return "NO"
+    return code if _COUNTRY_CODE.fullmatch(code) else ""
 
 
 def holds_identity_number(text: str) -> bool:
