@@ -29,15 +29,15 @@ class Address:
 class Customer:
     """A customer as Moment holds it (M2). ``number`` is the customer number of 24SevenOffice, if known.
 
-    An e-mail address is None where Moment does not tell it (M20), which is not to say that there is none.
+    An e-mail address is empty where Moment does not tell it (M20), which is not to say that there is none.
     """
 
     id: str
     name: str
     number: str = ""
     organization_number: str = ""
-    email: str | None = ""
-    invoice_email: str | None = ""
+    email: str = ""
+    invoice_email: str = ""
     is_company: bool = True
     country: str = ""
     phone: str = ""
@@ -124,14 +124,14 @@ class CustomerDetails:
 class CompanyDraft:
     """A customer as 24SevenOffice shall hold it. ``number`` is None for one that 24SO has yet to number.
 
-    ``details`` are None where they shall be left as they are, and so is an e-mail address.
+    ``details`` are None where they shall be left as they are; an e-mail address is then empty.
     """
 
     moment_id: str
     name: str
     organization_number: str
-    email: str | None
-    invoice_email: str | None
+    email: str
+    invoice_email: str
     is_company: bool
     number: int | None = None
     details: CustomerDetails | None = None

@@ -188,7 +188,7 @@ class FakeErp(FakeSupplierVouchers):
         super().__init__()
         self.companies: dict[int, Company] = {}
         self.details: dict[int, list[CustomerDetails | None]] = {}
-        self.emails: dict[int, tuple[str, ...]] = {}
+        self.emails: dict[int, dict[str, str]] = {}
         self.projects: dict[int, ProjectDraft] = {}
         self.closed_projects: set[int] = set()
         self.own_project_numbers: list[int] = []
@@ -217,9 +217,9 @@ class FakeErp(FakeSupplierVouchers):
         free = (each for each in itertools.count(10001 + len(self.companies)) if each not in self.companies)
         number = draft.number or next(free)
         self.details.setdefault(number, []).append(draft.details)
-        held = self.emails.get(number, ()) if None in (draft.email, draft.invoice_email) else ()
-        told = (email for email in (draft.email, draft.invoice_email) if email)
-        self.emails[number] = tuple(dict.fromkeys([*held, *told]))
+        told = {"main": draft.email, "invoice": draft.invoice_email}
+        held = self.emails.setdefault(number, {each: each for each in self._by_hand(number)})
+        held.update({use: email for use, email in told.items() if email})
         self.companies[number] = replace(draft.as_company(number), emails=())
         return number
 
@@ -238,9 +238,15 @@ class FakeErp(FakeSupplierVouchers):
     def all_companies(self) -> Collection[Company]:
         with self.call("all_companies"):
             return [
-                replace(company, emails=self.emails.get(number, company.emails))
+                replace(
+                    company,
+                    emails=tuple(self.emails[number].values()) if number in self.emails else company.emails,
+                )
                 for number, company in self.companies.items()
             ]
+
+    def _by_hand(self, number: int) -> tuple[str, ...]:
+        return self.companies[number].emails if number in self.companies else ()
 
     def save_project(self, draft: ProjectDraft) -> None:
         with self.call("save_project"):

@@ -6,9 +6,10 @@ from i18n.messages import msg
 from integrations.moment.field_labels import ADDRESSES, PERSON
 from integrations.moment.fields import Fields
 from sync.records import Address, Customer
-from sync.rules.normalization import clean
+from sync.rules.normalization import clean, country_code, is_norwegian
 
 MAX_LENGTH = 1000
+MAX_NUMBER = 10**20
 _REMEDY = msg("Correct the customer in Moment; it then comes across by itself.")
 
 
@@ -20,8 +21,8 @@ def translate(values: Mapping[str, object]) -> Customer:
         name=fields.required(fields.text, "name"),
         number=fields.text("customerNumber"),
         organization_number=fields.text("organizationNumber"),
-        email=fields.text("email") if "email" in values else None,
-        invoice_email=fields.text("invoiceEmail") if "invoiceEmail" in values else None,
+        email=_text(values, "email"),
+        invoice_email=_text(values, "invoiceEmail"),
         is_company=fields.text("customerType") != PERSON,
         country=fields.text("countryCode"),
         phone=_text(values, "phone"),
@@ -33,15 +34,20 @@ def _addresses(rows: object) -> Iterator[Address]:
     """Read what can be read, so that an address which looks otherwise (assumption M9) holds no customer up."""
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict) and any(_text(row, name) for name in ("street", "postalCode", "city")):
+            country = country_code(_text(row, "countryCode"))
+            # A number has lost the zeros that a Norwegian code of four digits begins with.
+            digits = 4 if isinstance(row.get("postalCode"), int) and is_norwegian(country) else 0
             yield Address(
                 use=ADDRESSES.get(_text(row, "type"), "post"),
                 street=_text(row, "street"),
-                postal_code=_text(row, "postalCode"),
+                postal_code=_text(row, "postalCode").zfill(digits),
                 city=_text(row, "city"),
-                country=_text(row, "countryCode"),
+                country=country,
             )
 
 
 def _text(values: Mapping[str, object], name: str) -> str:
     value = values.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if abs(value) < MAX_NUMBER else ""
     return clean(value, max_length=MAX_LENGTH) if isinstance(value, str) else ""

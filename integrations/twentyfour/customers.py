@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
+from zeep.helpers import serialize_object
 
 from i18n.messages import msg
 from integrations.shared_cache import SharedCache
@@ -26,6 +27,7 @@ from sync.rules.normalization import holds_identity_number
 MAX_NAME_LENGTH = 200  # of a name that is kept; 24SevenOffice takes half as many characters
 PROPERTIES = ("Id", "ExternalId", "Name", "OrganizationNumber")
 MORE_PROPERTIES = (*PROPERTIES, "Type", "EmailAddresses")
+HELD_PROPERTIES = ("Id", "EmailAddresses", "PhoneNumbers", "Addresses", "Country")
 
 CACHE_SECONDS = 3600
 """After so long all of it is read again, since what was deleted is in no list of changes."""
@@ -40,13 +42,11 @@ OVERLAP = timedelta(minutes=10)
 def save(session: Session, drafts: Sequence[CompanyDraft]) -> list[int | SyncError]:
     """Create or overwrite customers in one call (SaveCompanies); each answer is a number or its own refusal.
 
-    An e-mail address that Moment does not tell is handed back as 24SevenOffice has it, which takes a call
-    (GetCompanies): it takes the addresses as a whole, and would empty what is left out.
+    24SevenOffice takes e-mail addresses, phone numbers and addresses as a whole, and perhaps the customer too
+    (S14). What it has beside what is sent is handed back, which takes a call (GetCompanies).
     """
-    held = _held_emails(
-        session, [each.number for each in drafts if each.number and None in _emails_of(each).values()]
-    )
-    companies = {"Company": [_company(draft, held.get(draft.number or 0, {})) for draft in drafts]}
+    held = _held(session, [each.number for each in drafts if each.number])
+    companies = {"Company": [_company(draft, held.get(draft.number or 0)) for draft in drafts]}
     answers = session.call("Company", "SaveCompanies", companies=companies) or []
     return [_number_or_error(_answer(answers, draft, place)) for place, draft in enumerate(drafts)]
 
@@ -179,27 +179,29 @@ def _changed(item: SoapValue) -> datetime | None:
     return instant_of(item.DateChanged) if item.DateChanged else None
 
 
-def _held_emails(session: Session, numbers: Sequence[int]) -> dict[int, dict[str, str]]:
-    """Return what e-mail addresses customers have, by their use."""
-    found = _answers(session, ("Id", "EmailAddresses"), CompanyIds={"int": numbers}) if numbers else ()
-    return {answer.Id: _emails_by_use(answer.EmailAddresses) for answer in found}
+def _held(session: Session, numbers: Sequence[int]) -> dict[int, SoapValue]:
+    """Return what customers have that may have been entered by hand."""
+    found = _answers(session, HELD_PROPERTIES, CompanyIds={"int": numbers}) if numbers else ()
+    return {answer.Id: answer for answer in found}
 
 
-def _emails_of(draft: CompanyDraft) -> dict[str, str | None]:
-    return {_main_use(draft): draft.email, "Invoice": draft.invoice_email}
+def _with_held(held: SoapValue, name: str, told: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Put what is told, use by use, over what a customer has."""
+    there = serialize_object(getattr(held, name, None), target_cls=dict) or {}
+    return {**{use: each for use, each in there.items() if each}, **told} or None
 
 
-def _company(draft: CompanyDraft, held: Mapping[str, str]) -> dict[str, Any]:
-    told = {use: address for use, address in _emails_of(draft).items() if address is not None}
-    emails = {**held, **told}
+def _company(draft: CompanyDraft, held: SoapValue) -> dict[str, Any]:
+    emails = {_main_use(draft): draft.email, "Invoice": draft.invoice_email}
+    told = {use: {"Value": address} for use, address in emails.items() if address}
     return {
         "Id": draft.number,
         "ExternalId": draft.moment_id,
         "OrganizationNumber": draft.organization_number or None,
         "Name": draft.name,
-        "EmailAddresses": {use: {"Value": address} for use, address in emails.items() if address} or None,
+        "EmailAddresses": _with_held(held, "EmailAddresses", told),
         "Type": "Business" if draft.is_company else "Consumer",
-        **(_details(draft.details, phone_use=_main_use(draft)) if draft.details else {}),
+        **_details(draft.details or CustomerDetails(), held, phone_use=_main_use(draft)),
     }
 
 
@@ -208,13 +210,14 @@ def _main_use(draft: CompanyDraft) -> str:
     return "Work" if draft.is_company else "Primary"
 
 
-def _details(details: CustomerDetails, *, phone_use: str) -> dict[str, Any]:
+def _details(details: CustomerDetails, held: SoapValue, *, phone_use: str) -> dict[str, Any]:
     """Put what there is; of several addresses for one use the first."""
     addresses = {each.use.capitalize(): _address(each) for each in reversed(details.addresses)}
+    phones = {phone_use: {"Value": details.phone}} if details.phone else {}
     return {
-        "Addresses": addresses or None,
-        "PhoneNumbers": {phone_use: {"Value": details.phone}} if details.phone else None,
-        "Country": details.country or None,
+        "Addresses": _with_held(held, "Addresses", addresses),
+        "PhoneNumbers": _with_held(held, "PhoneNumbers", phones),
+        "Country": details.country or getattr(held, "Country", None) or None,
     }
 
 

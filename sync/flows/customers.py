@@ -13,7 +13,13 @@ from sync.engine.outcomes import UNCHANGED, Success, skipped
 from sync.errors import RejectedError, SyncError, error_as_value, naming_record
 from sync.records import Address, Company, CompanyDraft, Customer, CustomerDetails
 from sync.rules.matching import CustomerMatcher, Match, is_business
-from sync.rules.normalization import clean, cut_warning, organization_number, organization_number_warning
+from sync.rules.normalization import (
+    clean,
+    country_code,
+    cut_warning,
+    organization_number,
+    organization_number_warning,
+)
 
 MAX_NAME_LENGTH = MAX_CITY_LENGTH = 100
 MAX_STREET_LENGTH = 250
@@ -276,8 +282,8 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
         moment_id=customer.id,
         name=name,
         organization_number=organization_number(customer.organization_number, country=customer.country),
-        email=customer.email and customer.email.strip(),
-        invoice_email=customer.invoice_email and customer.invoice_email.strip(),
+        email=customer.email.strip(),
+        invoice_email=customer.invoice_email.strip(),
         is_company=is_business(customer),
         details=customer_details(customer) if details else None,
     )
@@ -286,7 +292,7 @@ def draft_of(customer: Customer, *, details: bool = False) -> CompanyDraft:
 def customer_details(customer: Customer) -> CustomerDetails | None:
     """Return address, country and phone of a customer; None where Moment has none of them."""
     addresses = tuple(map(_cut, customer.addresses))
-    details = CustomerDetails(phone=customer.phone, country=customer.country, addresses=addresses)
+    details = CustomerDetails(phone=customer.phone, country=country_code(customer.country), addresses=addresses)
     return details if details != CustomerDetails() else None
 
 

@@ -210,4 +210,4 @@ def _same_email(customer: Customer, company: Company) -> bool:
 
 
 def _emails(customer: Customer) -> set[str]:
-    return {(email or "").strip().casefold() for email in (customer.email, customer.invoice_email)} - {""}
+    return {email.strip().casefold() for email in (customer.email, customer.invoice_email)} - {""}

@@ -29,14 +29,25 @@ MAX_READ_LENGTH = 200
 _WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2)
 _ID_WEIGHTS = ((3, 7, 6, 1, 8, 9, 4, 5, 2, 1), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
 _NINE_DIGITS = re.compile(r"[0-9]{9}")
-_LABELS = r"(?:ORGANISASJONS|ORG|NUMMER|NR|NO|VAT|MVA|F[OØ]RETAKSREGISTERET)*"
+_LABEL = "ORGANISASJONS|ORG|NUMMER|NR|NO|VAT|MVA|BRREG|(?:F[OØ]RETAKS|ENHETS|EININGS)REGISTERET"
+_LABELS = f"(?:{_LABEL})*"
 _WORDS_BESIDE = re.compile(_LABELS)
 """What people write before and after a Norwegian organization number, with nothing else in between."""
 
-_BARE = re.compile(rf"{_LABELS}(.*?){_LABELS}")
-_VAT_NUMBER = re.compile(r"SE([0-9]{10})(?:01)?|(?:DK|FI)([0-9]{8})")
+_BARE = re.compile(f"(?:{_LABEL}|CVR|YTUNNUS)*(.*?){_LABELS}")
+_VAT_NUMBER = re.compile(r"SE([0-9]{10})(?:01)?|([0-9]{2}[2-9][0-9]{7})01|(?:DK|FI)([0-9]{8})")
 """A VAT number that is the organization number with something around it (Sweden, Denmark, Finland)."""
 
+_COUNTRY_CODE = re.compile(r"[A-Z]{2}")
+
+_PEPPOL_SCHEME = re.compile(r"^\s*(?:[a-z0-9-]+::)?[0-9]{4}:", re.IGNORECASE)
+"""What an address of Peppol has before the number, such as ``0192:``."""
+
+_FOREIGN_PREFIX = re.compile(
+    "(?:AT|AU|BE|BG|CH|CY|CZ|DE|DK|EE|EL|ES|EU|FI|FR|GB|GR|HR|HU|IE|IS|IT|LI|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI)"
+    "[0-9]"
+)
+"""What the VAT number of another country begins with."""
 
 _MAX_FACTOR = 20
 """How much longer than what is kept a text may be to be looked at as a whole."""
@@ -93,6 +104,14 @@ def is_norwegian(country: str) -> bool:
     return country.strip().upper() in NORWEGIAN
 
 
+def country_code(text: str) -> str:
+    """Return a country by its code of two letters, or nothing where that is not known."""
+    code = text.strip().upper()
+    if code in ("NOR", "NORGE", "NORWAY"):
+        return "NO"
+    return code if _COUNTRY_CODE.fullmatch(code) else ""
+
+
 def holds_identity_number(text: str) -> bool:
     """Return whether a Norwegian national identity number stands in a text, however it is written."""
     return any(map(_is_checked, _like_identity_numbers(text)))
@@ -117,12 +136,12 @@ def organization_key(text: str) -> str:
     bare = _BARE.fullmatch(plain)
     plain = bare[1] if bare else plain
     vat_number = _VAT_NUMBER.fullmatch(plain)
-    return (vat_number[1] or vat_number[2]) if vat_number else plain
+    return next(filter(None, vat_number.groups())) if vat_number else plain
 
 
 def _is_identity_number(text: str, *, country: str) -> bool:
     """Return whether it is one, or may be one with a wrong digit: no organization number of Norway has eleven."""
-    if not is_norwegian(country):
+    if not is_norwegian(country) or _FOREIGN_PREFIX.match(_letters_and_digits(text)):
         return holds_identity_number(text)
     return sum(map(str.isdigit, text)) == NATIONAL_ID_LENGTH or any(_like_identity_numbers(text))
 
@@ -148,7 +167,8 @@ def _cleaned(text: str) -> str:
 
 
 def _letters_and_digits(text: str) -> str:
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text[:MAX_READ_LENGTH]))).upper()
+    written = _PEPPOL_SCHEME.sub("", unicodedata.normalize("NFKC", text[:MAX_READ_LENGTH]), count=1)
+    return "".join(filter(str.isalnum, written)).upper()
 
 
 def _is_norwegian(digits: str) -> bool:

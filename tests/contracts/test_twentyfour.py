@@ -62,19 +62,21 @@ def test_a_customer_that_is_not_there_is_not_found(erp: Erp) -> None:
 def test_the_customer_index_has_all_customers_as_they_are_now(erp: Erp) -> None:
     assert list(erp.all_companies()) == []
     erp.save_companies([NORDLYS, replace(NORDLYS, moment_id="2", name="Other AS", invoice_email="")])
-    erp.save_companies([replace(NORDLYS, number=10001, name="Nordlys AS", email="")])
+    erp.save_companies([replace(NORDLYS, number=10001, name="Nordlys AS", email="new@nordlys.example")])
+    emails = ("new@nordlys.example", "faktura@nordlys.example")
     add_supplier = {company.number: company for company in erp.all_companies()}
     assert add_supplier == {
-        10001: Company(10001, "Nordlys AS", "923609016", NORDLYS.moment_id, ("faktura@nordlys.example",)),
+        10001: Company(10001, "Nordlys AS", "923609016", NORDLYS.moment_id, emails),
         10002: Company(10002, "Other AS", "923609016", "2", ("post@nordlys.example",)),
     }
     assert {company.number: company for company in erp.all_companies()} == add_supplier
 
 
-def test_an_e_mail_address_that_moment_does_not_tell_is_not_emptied(erp: Erp) -> None:
+@pytest.mark.parametrize("told", [{"email": ""}, {"email": "", "invoice_email": ""}])
+def test_an_e_mail_address_that_moment_does_not_have_is_not_emptied(erp: Erp, told: dict[str, str]) -> None:
     (number,) = erp.save_companies([NORDLYS])
     assert isinstance(number, int)
-    erp.save_companies([replace(NORDLYS, number=number, name="Nordlys AS", email=None)])
+    erp.save_companies([replace(NORDLYS, number=number, name="Nordlys AS", **told)])
     (company,) = erp.all_companies()
     assert (company.name, company.emails) == ("Nordlys AS", ("post@nordlys.example", "faktura@nordlys.example"))
 

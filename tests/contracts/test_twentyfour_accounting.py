@@ -9,7 +9,7 @@ import pytest
 from integrations.twentyfour.error_mapping import error_of
 from sync.engine.call_log import recording_calls
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, UnavailableError
-from sync.records import Entry
+from sync.records import Address, CustomerDetails, Entry
 from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER, Stranger
 from tests.fakes import lines_of
 
@@ -32,6 +32,22 @@ def test_customers_and_projects_stand_in_the_ledger_as_they_were_sent(stranger: 
     [project] = stranger.records("projects")
     assert (project["number"], project["name"], project["customer_number"]) == (1, "Kulturhuset", 10001)
     assert (project["OrderReferenceNumber"], project["starts"]) == ("4711", "2026-01-05")
+
+
+def test_what_a_customer_has_in_other_uses_is_kept(stranger: Stranger) -> None:
+    erp = stranger.gateway()
+    shop = CustomerDetails(phone="90 00 00 00", addresses=(Address("visit", "Storgata 1", "9008", "Tromsø"),))
+    as_person = replace(NORDLYS, number=777, is_company=False, email="kari@nordlys.example", details=shop)
+    erp.save_companies([as_person])
+    erp.save_companies([replace(NORDLYS, number=777, name="Nordlys AS")])
+    (company,) = stranger.records("customers")
+    work, invoice = "post@nordlys.example", "faktura@nordlys.example"
+    assert company["emails"] == {"Work": work, "Invoice": invoice, "Primary": "kari@nordlys.example"}
+    assert company["phones"] == {"Work": "77 00 00 00", "Primary": "90 00 00 00"}
+    assert company["addresses"].keys() == {"Post", "Visit"}
+    erp.save_companies([replace(NORDLYS, number=777, email="", invoice_email="", details=None)])
+    assert stranger.records("customers") == [{**company, "name": NORDLYS.name}]
+    assert stranger.calls()["GetCompanies"] == 3
 
 
 def test_a_voucher_stands_in_the_ledger_as_it_was_sent(stranger: Stranger) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from integrations.moment import customers
-from sync.flows.customers import draft_of
-from sync.records import Address
+from sync.flows.customers import customer_details, draft_of
+from sync.records import Address, CustomerDetails
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,12 @@ from sync.records import Address
             [{"type": "box", "street": "Postboks 7", "postalCode": "0150"}],
             (Address("post", "Postboks 7", "0150"),),
         ),
+        (
+            [{"postalCode": 9008, "city": "Tromsø", "countryCode": "Norge"}],
+            (Address("post", postal_code="9008", city="Tromsø", country="NO"),),
+        ),
+        ([{"postalCode": 150, "countryCode": "no"}], (Address("post", postal_code="0150", country="NO"),)),
+        ([{"city": "Oslo", "countryCode": "Atlantis"}], (Address("post", city="Oslo"),)),
         ([{"type": "postal", "street": "  "}, "Storgata 1", {"street": {"name": "Storgata"}}], ()),
         ({"street": "Storgata 1"}, ()),
         (None, ()),
@@ -26,12 +32,25 @@ def test_of_a_customers_addresses_is_read_what_can_be_read(addresses: object, re
 
 @pytest.mark.parametrize(
     ("told", "emails"),
-    [({}, (None, None)), ({"email": None, "invoiceEmail": "faktura@example.com"}, ("", "faktura@example.com"))],
+    [
+        ({}, ("", "")),
+        ({"email": ["post@example.com"], "invoiceEmail": {"address": "faktura@example.com"}}, ("", "")),
+        ({"email": None, "invoiceEmail": " faktura@example.com"}, ("", "faktura@example.com")),
+    ],
 )
-def test_an_e_mail_address_that_is_not_told_is_not_taken_for_none(
-    told: dict[str, object], emails: tuple[str | None, str | None]
+def test_an_e_mail_address_that_is_not_told_or_is_no_text_is_empty(
+    told: dict[str, object], emails: tuple[str, str]
 ) -> None:
     customer = customers.translate({"id": 7, "name": "Kari", **told})
     assert (customer.email, customer.invoice_email) == emails
     draft = draft_of(customer)
     assert (draft.email, draft.invoice_email) == emails
+
+
+@pytest.mark.parametrize(
+    ("told", "country", "sent"), [("Norge", "Norge", "NO"), ("se", "se", "SE"), ("Norden", "Norden", "")]
+)
+def test_a_country_is_sent_by_its_code_or_not_at_all(told: str, country: str, sent: str) -> None:
+    customer = customers.translate({"id": 7, "name": "Kari", "phone": 77000000, "countryCode": told})
+    assert customer.country == country
+    assert customer_details(customer) == CustomerDetails(phone="77000000", country=sent)

@@ -94,7 +94,7 @@ def test_a_customer_is_read() -> None:
 
 
 def test_a_customer_needs_no_more_than_a_name() -> None:
-    kari = Customer(id="7", name="Kari", email=None, invoice_email=None)
+    kari = Customer(id="7", name="Kari")
     assert customers.translate({"id": 7, "name": "Kari"}) == kari
 
 

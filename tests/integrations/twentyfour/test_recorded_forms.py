@@ -69,6 +69,7 @@ def test_a_customer_whom_a_database_error_met_may_have_been_saved(
         "encountered an error with severity level 14 of 25</Message><StackTrace>at Execute()</StackTrace>"
         "</APIException>"
     )
+    remote.answers["GetCompanies"] = [says("GetCompanies", "")]
     remote.answers["SaveCompanies"] = [
         says("SaveCompanies", f"<Company>{said}{number}<Name>One AS</Name></Company>")
     ]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from models.admin import match_questions
@@ -167,6 +169,14 @@ def answer(world: World, choice: str, record_id: str = "7") -> int:
 
 def add_to_ledger(world: World, *companies: Company) -> None:
     world.erp.companies |= {company.number: company for company in companies}
+
+
+def test_a_matched_customer_keeps_the_addresses_that_moment_does_not_have(world: World) -> None:
+    by_hand = ("regnskap@nordlys.example", "faktura@nordlys.example")
+    add_to_ledger(world, replace(NORDLYS, emails=by_hand))
+    world.moment.put(factories.customer("7", email="", invoice_email=""))
+    sync(world)
+    assert [(each.moment_id, each.emails) for each in world.erp.all_companies()] == [("7", by_hand)]
 
 
 def test_a_customer_that_is_there_already_is_linked_and_its_number_returned(world: World) -> None:

@@ -2,7 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.rules.normalization import clean, cut_warning, organization_number, organization_number_warning
+from sync.rules.normalization import (
+    clean,
+    cut_warning,
+    organization_key,
+    organization_number,
+    organization_number_warning,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +57,11 @@ def test_clean_text_stays_as_it_is(text: str) -> None:
         "NO923609016MVA (Føretaksregisteret)",
         "923\u2013609\u2014016",
         "VAT no. 923\u2011609\u2212016",
+        "0192:923609016",
+        "9908: 923 609 016",
+        "iso6523-actorid-upis::0192:923609016",
+        "Enhetsregisteret 923609016",
+        "Brreg: 923609016",
     ],
 )
 def test_a_norwegian_organization_number_is_brought_to_nine_digits(text: str) -> None:
@@ -59,7 +70,9 @@ def test_a_norwegian_organization_number_is_brought_to_nine_digits(text: str) ->
         assert organization_number_warning(text, country=country) is None
 
 
-@pytest.mark.parametrize("text", ["923609017", "92360901", "9236090160", "12345678X", "DE923609016"])
+@pytest.mark.parametrize(
+    "text", ["923609017", "92360901", "9236090160", "12345678X", "DE923609016", "CVR 923609016"]
+)
 def test_a_norwegian_number_that_is_none_is_sent_as_it_is_with_a_warning(text: str) -> None:
     assert organization_number(text, country="") == text
     assert organization_number_warning(text, country="") == (
@@ -90,6 +103,9 @@ def test_a_number_that_is_too_long_is_not_cut_but_left_out_with_a_warning(text: 
         ("NO 150765-00565", "DE"),
         ("923609016 / 150765 00565", "NO"),
         ("010190 12345 (2)", ""),
+        ("IT 150765 00565", ""),
+        ("0192:15076500565", ""),
+        ("ID 01019012345", ""),
     ],
 )
 def test_an_identity_number_is_neither_sent_nor_quoted(text: str, country: str) -> None:
@@ -103,6 +119,33 @@ def test_an_identity_number_is_neither_sent_nor_quoted(text: str, country: str) 
 def test_a_foreign_number_of_eleven_digits_that_is_no_identity_number_is_sent() -> None:
     assert organization_number("IT 01234567890", country="IT") == "IT 01234567890"
     assert organization_number_warning("IT 01234567890", country="IT") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["IT01234567897", "FR 40 303 265 045", "lv40003245752", "AU 51 824 753 556", "HR01019012345"]
+)
+def test_a_number_with_a_foreign_prefix_is_no_identity_number(text: str) -> None:
+    assert organization_number(text, country="") == text
+    warning = organization_number_warning(text, country="")
+    assert warning
+    assert warning.startswith(f"“{text}” is not a Norwegian organization number. It was sent all the same")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("SE556702693401", "5567026934"),
+        ("556702693401", "5567026934"),
+        ("0007:5567026934", "5567026934"),
+        ("CVR 12345678", "12345678"),
+        ("CVR-nr. DK 12 34 56 78", "12345678"),
+        ("0184:DK12345678", "12345678"),
+        ("Y-tunnus 1234567-1", "12345671"),
+        ("FI12345671", "12345671"),
+    ],
+)
+def test_a_nordic_number_is_compared_by_its_bare_number(text: str, key: str) -> None:
+    assert organization_key(text) == key
 
 
 def test_a_foreign_organization_number_is_taken_as_it_is() -> None:
