@@ -169,6 +169,8 @@ def addresses(running_system: RunningSystem, person: Person) -> dict[str, str]:
     surfer.look_around(answer.url.removeprefix(person.url))
     plainest: dict[str, str] = {}
     for address in surfer.pages:
+        if address.startswith(NO_PAGES):
+            continue
         known = plainest.setdefault(surfer.route(address), address)
         plainest[surfer.route(address)] = min(known, address, key=len)
     return plainest

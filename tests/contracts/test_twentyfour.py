@@ -73,7 +73,7 @@ def test_the_customer_index_has_all_customers_as_they_are_now(erp: Erp) -> None:
 
 
 @pytest.mark.parametrize("told", [{"email": ""}, {"email": "", "invoice_email": ""}])
-def test_an_e_mail_address_that_moment_does_not_have_is_not_emptied(erp: Erp, told: dict[str, str]) -> None:
+def test_an_e_mail_address_that_moment_does_not_have_is_not_emptied(erp: Erp, told: dict[str, Any]) -> None:
     (number,) = erp.save_companies([NORDLYS])
     assert isinstance(number, int)
     erp.save_companies([replace(NORDLYS, number=number, name="Nordlys AS", **told)])
