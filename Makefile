@@ -7,8 +7,8 @@ SEEDS ?= 1
 ONLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PROCESSES := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores + (cores + 1) / 2)))
-PARALLEL := -n $(PROCESSES) --dist worksteal  # more than cores, as many tests wait for servers
+# More processes than cores, as many tests wait for servers; asked for only where tests are run.
+PARALLEL = -n $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores + (cores + 1) / 2))) --dist worksteal
 FAST := tests/config tests/integrations tests/i18n tests/models tests/sync
 
 # Processes start in half the time where Python may keep what it has compiled.

@@ -30,7 +30,8 @@ fi
 """
 
 
-PYTEST = "-m pytest -n auto --dist worksteal"
+CORES = os.cpu_count() or 1
+PYTEST = f"-m pytest -n {CORES + (CORES + 1) // 2} --dist worksteal"
 
 
 class Clone:
