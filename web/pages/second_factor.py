@@ -52,9 +52,7 @@ def set_up(context: Reader, form: Form) -> Response:
 
 @router.post("/recovery-codes")
 def make_recovery_codes(context: Reader, form: Form) -> Response:
-    confirm_identity(context, form)
-    if not context.current_user.has_factor:
-        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    _confirm_with_factor(context, form)
     user, session_id = context.current_user, context.session.id
     codes = second_factor.new_recovery_codes(context.database, user, session_id=session_id, now=context.now)
     return _show_codes(context, codes)
@@ -62,12 +60,17 @@ def make_recovery_codes(context: Reader, form: Form) -> Response:
 
 @router.post("/remove")
 def remove(context: Reader, form: Form) -> Response:
-    confirm_identity(context, form)
-    if not context.current_user.has_factor:
-        raise HTTPException(status.HTTP_404_NOT_FOUND)
+    _confirm_with_factor(context, form)
     user, session_id = context.current_user, context.session.id
     second_factor.remove(context.database, user, session_id=session_id, now=context.now)
     return RedirectResponse(f"{SET_UP_FACTOR}?done=removed", status.HTTP_303_SEE_OTHER)
+
+
+def _confirm_with_factor(context: UserContext, form: Form) -> None:
+    """Have users confirm who they are; 404 for one without a second factor."""
+    confirm_identity(context, form)
+    if not context.current_user.has_factor:
+        raise HTTPException(status.HTTP_404_NOT_FOUND)
 
 
 def _page(context: UserContext, offered: str, *, done: str = "", error: str = "") -> Response:
