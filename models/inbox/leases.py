@@ -332,9 +332,8 @@ def _suspect(row: SyncJobRow) -> bool:
 
 def _complete_one(session: Session, row: SyncJobRow, result: AttemptResult, number: str, *, now: datetime) -> None:
     """Write down what becomes of one job, whose record has this ``number`` in the other system."""
-    alert = (
-        result.alert if row.alerted or not result.is_success else None
-    )  # it may be overdue only since the lease
+    # A resolved alert is for trouble that was mailed, perhaps only since the lease began.
+    alert = result.alert if row.alerted or not result.is_success else None
     row.lease_id = None
     row.completed_at = now if result.outcome else row.completed_at
     events = [
