@@ -77,6 +77,23 @@ def test_at_no_width_does_a_page_scroll_sideways(
     assert found == []
 
 
+def test_a_word_without_end_makes_no_page_scroll_sideways(
+    tour: Mapping[str, str], sit_down: Callable[..., Person]
+) -> None:
+    person = sit_down(viewport={"width": min(WIDTHS), "height": 800})
+    person.sign_in(ANNE, PASSWORD)
+    found: list[str] = []
+    for address in tour.values():
+        person.open(address)
+        unfold(person)
+        person.page.evaluate(
+            "document.querySelectorAll('main :is(p, li, summary, dd)').forEach(e => e.append('x'.repeat(200)))"
+        )
+        if person.page.evaluate("document.documentElement.scrollWidth - innerWidth") > HARDLY:
+            found.append(address)
+    assert found == []
+
+
 @in_every_window
 def test_what_a_stranger_sees_is_in_order(window: str, sit_down: Callable[..., Person]) -> None:
     person = sit_down(**WINDOWS[window])
