@@ -93,15 +93,17 @@ class TlsFront:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ssl.SSLError, asyncio.IncompleteReadError):
+        onward_writer = None
+        with suppress(OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError):
             if self._postgres:
                 if await reader.readexactly(len(SSL_REQUEST)) != SSL_REQUEST:
-                    writer.close()
-                    return
+                    raise ConnectionAbortedError
                 writer.write(b"S")
                 await writer.start_tls(self._context)
             onward_reader, onward_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
             await asyncio.gather(_pump(reader, onward_writer), _pump(onward_reader, writer))
+        for each in filter(None, (writer, onward_writer)):
+            each.transport.abort()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -136,3 +138,4 @@ async def _end_all() -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0.05)  # aborted connections are closed in the next rounds of the loop
