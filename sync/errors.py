@@ -129,7 +129,7 @@ class BrokenOffError(SyncError):
 
 
 CONNECTION_ERRORS = (UnavailableError, MisconfiguredError, BrokenOffError)
-"""After these no further record of the connection is prepared; what is ready is still sent."""
+"""After these no further record is prepared. What is ready is still sent, unless the settings are wrong."""
 
 
 @contextmanager

@@ -210,9 +210,14 @@ def complete(
 
 
 def take_back_crash(database: Database, lease: Lease, *, now: datetime) -> None:
-    """Count a worker as none that vanished over these jobs, where another one had taken it for one."""
+    """Count a worker as none that vanished over these jobs, where another one had taken it for one.
+
+    That is a job with more crashes than when it was leased. Where only the answer of ``complete`` was lost, the
+    lease is gone as well, and no crash was counted.
+    """
     event = Event.WORKER_RETURNED
-    jobs = locked(select(SyncJobRow.id).where(SyncJobRow.id.in_([job.id for job in lease.jobs]), concerns(event)))
+    counted = [and_(SyncJobRow.id == job.id, SyncJobRow.worker_crashes > job.worker_crashes) for job in lease.jobs]
+    jobs = locked(select(SyncJobRow.id).where(or_(*counted), concerns(event)))
     database.execute(update_by(event, now=now).where(SyncJobRow.id.in_(jobs)))
 
 
