@@ -55,6 +55,8 @@ def enter(client: Client, vouchers: Sequence[Voucher], *, leniency: Allowed) -> 
             _check_balance(voucher)
         if "invoicealreadyexists" not in leniency.warnings:
             _check_references(voucher, known)
+        if "customermismatchbankaccount" not in leniency.warnings:
+            _check_bank_accounts(client, voucher)
         if not leniency.vat:
             _check_vat(client, voucher, ignored=leniency.warnings)
         new[voucher.key] = voucher
@@ -212,6 +214,17 @@ def _check_references(voucher: Voucher, known: Collection[tuple[int, str]]) -> N
 
 def _references(voucher: Voucher) -> set[tuple[int, str]]:
     return {(line.customer, line.invoice) for line in voucher.lines if line.invoice and line.customer is not None}
+
+
+def _check_bank_accounts(client: Client, voucher: Voucher) -> None:
+    """Warn of a bank account on a line that is not the one that its customer has in the register."""
+    for line in voucher.lines:
+        known = client.customers.get(line.customer or 0, {}).get("BankAccountNo", "")
+        if line.customer is not None and line.bank_account not in ("", known):
+            raise RefusedError(
+                f"Bilag {voucher.number}: bankkonto {line.bank_account} er ikke standardkontoen til kunde "
+                f"{line.customer} (customermismatchbankaccount)."
+            )
 
 
 def _check_vat(client: Client, voucher: Voucher, *, ignored: Collection[str]) -> None:

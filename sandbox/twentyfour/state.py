@@ -95,6 +95,7 @@ class Line:
     department: int | None = None
     invoice: str = ""
     ocr: str = ""
+    bank_account: str = ""
     tax: str = ""
     comment: str = ""
     stamp: int | None = None

@@ -133,6 +133,42 @@ def test_each_warning_of_24sevenoffice_has_a_reason_of_its_own(said: str, error_
     assert (error.otherwise.error_code, bool(error.otherwise.remedy)) == (error_code, True)
 
 
+def test_a_warning_of_a_bank_account_is_a_refusal_with_a_reason_of_its_own(stranger: Stranger) -> None:
+    erp = stranger.gateway()
+    erp.save_companies([NORDLYS])
+    erp.save_project(KULTURHUSET)
+    stranger.control(
+        "POST",
+        "/faults",
+        {
+            "operation": "SaveBundleList",
+            "kind": "refuse",
+            "result": "Exception",
+            "says": "Bilag 1: bankkonto 15030000002 er ikke standardkontoen til kunde 10001 "
+            "(customermismatchbankaccount).",
+        },
+    )
+    with pytest.raises(OutcomeUnknownError) as raised:
+        erp.post([VOUCHER], year=2026)
+    refusal = raised.value.otherwise
+    assert isinstance(refusal, RejectedError)
+    assert (refusal.error_code, "bank account" in refusal.remedy) == ("bank_account", True)
+    assert erp.posted(1, day=DAY) == []
+
+
+@pytest.mark.parametrize(("kind", "is_saved"), [("refuse", False), ("save_then_refuse", True)])
+def test_a_customer_that_the_database_refused_may_have_been_saved(
+    stranger: Stranger, kind: str, *, is_saved: bool
+) -> None:
+    erp = stranger.gateway()
+    stranger.control("POST", "/faults", {"operation": "SaveCompanies", "kind": kind})
+    [answer] = erp.save_companies([NORDLYS])
+    assert isinstance(answer, OutcomeUnknownError)
+    assert (answer.error_code, answer.no_answer) == ("system_error", False)
+    assert "severity level 14 of 25" in answer.message
+    assert (erp.find_company(NORDLYS.moment_id) is not None) is is_saved
+
+
 def test_a_draft_waits_in_the_journal_where_the_ledger_does_not_show_it(stranger: Stranger) -> None:
     erp = stranger.gateway(posting="draft")
     erp.save_companies([NORDLYS])

@@ -74,6 +74,23 @@ def test_a_day_with_a_time_zone_is_the_day_in_oslo(seeded: SoapClient) -> None:
     assert {line["date"] for line in seeded.records("vouchers")[0]["lines"]} == {"2026-03-17"}
 
 
+@pytest.mark.parametrize(
+    ("bank_account", "is_warned_of"), [("", False), ("15030000001", False), ("15030000002", True)]
+)
+def test_another_bank_account_than_the_customers_is_warned_of_unless_that_is_ignored(
+    demo: SoapClient, bank_account: str, *, is_warned_of: bool
+) -> None:
+    demo.save_company("<Name>Kunde AS</Name><Type>Business</Type><BankAccountNo>15030000001</BankAccountNo>")
+    told = f"<BankAccountNo>{bank_account}</BankAccountNo>"
+    lines = entry(1500, "125.00", told), entry(3100, "-125.00", "<TaxNo>5</TaxNo>")
+    answer = demo.save_vouchers(voucher(1, *lines))
+    assert answer["Type"] == ("Exception" if is_warned_of else "Ok")
+    assert not is_warned_of or "(customermismatchbankaccount)" in answer["Description"]
+    ignoring = "<IgnoreWarnings><string>customermismatchbankaccount</string></IgnoreWarnings>"
+    again = demo.save_vouchers(voucher(2, *lines), options=f"<SaveOption>0</SaveOption>{ignoring}")
+    assert again["Type"] == "Ok"
+
+
 def test_one_refused_voucher_keeps_all_of_its_call_out(seeded: SoapClient) -> None:
     kind, description = seeded.refusal(voucher(1), voucher(2, entry(9999, "1.00"), entry(3000, "-1.00")))
     assert (kind, description) == ("Exception", "Bilag 2: konto 9999 finnes ikke i kontoplanen.")
