@@ -115,11 +115,27 @@ def new() -> None:
 
 @keys.command()
 def rotate() -> None:
-    """Encrypt all secrets anew with the first of SECRET_KEYS, so that older keys may be taken out."""
+    """Encrypt all secrets anew with the first of SECRET_KEYS, so that older keys may be taken out.
+
+    What none of them opens is named and stays as it is; the status is 1 then.
+    """
     container = get_container()
     container.operations.rotate_keys()
-    second_factor.rotate_keys(container.database, container.vault)
-    click.echo(f"Connections under the first key now: {container.connections.rotate_keys()}.")
+    users = second_factor.rotate_keys(container.database, container.vault)
+    count, names = container.connections.rotate_keys()
+    click.echo(f"Connections under the first key now: {count}.")
+    problems = [
+        *(
+            f"None of the SECRET_KEYS opens the password and the API key of {name}: enter both again."
+            for name in names
+        ),
+        *(
+            f"None of the SECRET_KEYS opens the second factor of {email}: see `users reset-factor`."
+            for email in users
+        ),
+    ]
+    if problems:
+        raise click.ClickException("\n".join(problems))
 
 
 if __name__ == "__main__":

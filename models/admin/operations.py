@@ -1,6 +1,7 @@
 """Errands: what a page asks of the remote systems, to which only workers talk, and what they answered."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -248,10 +249,12 @@ class Operations:
         self._database.execute(update(OperationRow).where(*old).values(secrets=None))
 
     def rotate_keys(self) -> None:
+        """Encrypt what was typed anew with the newest key; what no key opens is forgotten soon anyway."""
         typed = select(OperationRow).where(OperationRow.secrets.is_not(None)).order_by(OperationRow.id)
         with self._database.transaction() as session:
             for row in session.scalars(typed.with_for_update()):
-                row.secrets = self._locked(row, self._opened(row))
+                with suppress(InvalidToken):
+                    row.secrets = self._locked(row, self._opened(row))
 
     def delete_old(self, *, before: datetime) -> None:
         self._database.execute(delete(OperationRow).where(OperationRow.requested_at < before))

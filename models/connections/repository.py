@@ -303,15 +303,24 @@ class Connections:
                 row.breaker_open_until = min(row.breaker_open_until, now)
             _audit(session, connection_id, actor=actor, what=msg("resumed"), now=now)
 
-    def rotate_keys(self) -> int:
-        """Encrypt all secrets anew with the newest key; returns how many connections there are."""
+    def rotate_keys(self) -> tuple[int, Sequence[str]]:
+        """Encrypt all secrets anew with the newest key.
+
+        Returns:
+            Of how many connections, and the names of those whose secrets no key opens: they stay as they are.
+        """
+        unreadable = []
         with self._database.transaction() as session:
             every = select(ConnectionRow).order_by(ConnectionRow.id).with_for_update(key_share=True)
             rows = session.scalars(every).all()
             for row in rows:
-                secrets_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.id)
+                try:
+                    secrets_ = self._vault.decrypt_values(row.secrets, PURPOSE, row.id)
+                except InvalidToken:
+                    unreadable.append(row.name)
+                    continue
                 row.secrets = self._vault.encrypt_values(secrets_, PURPOSE, row.id)
-        return len(rows)
+        return len(rows) - len(unreadable), unreadable
 
     def _locked(self, connection_id: int, settings: ConnectionSettings) -> str:
         hidden = {name: getattr(settings, name).get_secret_value() for name in SECRET_FIELDS}

@@ -140,12 +140,17 @@ def reset(database: Database, user_id: int, *, actor: str, now: datetime) -> Non
     users.sign_out(database, user_id, actor=actor, now=now)
 
 
-def rotate_keys(database: Database, vault: Vault) -> None:
-    """Encrypt all secrets anew with the newest key."""
+def rotate_keys(database: Database, vault: Vault) -> Sequence[str]:
+    """Encrypt all secrets anew with the newest key; returns the e-mail addresses of those that no key opens."""
+    unreadable = []
     with database.transaction() as session:
         known = select(UserRow).where(UserRow.factor_secret.is_not(None)).order_by(UserRow.id)
         for row in session.scalars(known.with_for_update(key_share=True)):
-            row.factor_secret = _seal(vault, row.id, _open(vault, row.id, row.factor_secret or ""))
+            try:
+                row.factor_secret = _seal(vault, row.id, _open(vault, row.id, row.factor_secret or ""))
+            except InvalidToken:
+                unreadable.append(row.email)
+    return unreadable
 
 
 def _take_app_code(vault: Vault, row: UserRow, code: str, now: datetime) -> bool:

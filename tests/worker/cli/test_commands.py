@@ -12,6 +12,7 @@ from pyotp import TOTP
 from i18n.formatting import OSLO
 from models.admin import job_list, match_questions
 from models.admin.job_filter import JobFilter
+from models.admin.operations import OperationType
 from models.connections.repository import Connection
 from models.enums import EntityType, JobState, Record, Role, Scope
 from models.inbox import links, webhook_intake
@@ -291,6 +292,24 @@ def test_secrets_move_to_a_new_key(environ: dict[str, str], connection: Connecti
     with installed({**environ, "SECRET_KEYS": Fernet.generate_key().decode()}):
         assert "None of the SECRET_KEYS" in refused("connections", "show", connection.name)
         assert "its secrets cannot be opened" in run("connections", "list")
+
+
+def test_secrets_that_no_key_opens_are_named_and_the_others_move(
+    environ: dict[str, str], connection: Connection
+) -> None:
+    new, lost = (Fernet.generate_key().decode() for _ in range(2))
+    with installed({**environ, "SECRET_KEYS": lost}) as container:
+        with_factor(container)
+        aas, _ = container.connections.add("Aas AS", settings(moment_company="1002"), actor="test", now=clock())
+        typed = {"username": "demo@example.com", "password": "lost"}
+        container.operations.request(OperationType.CLIENTS, aas.id, input_=typed, actor="test", now=clock())
+    with installed({**environ, "SECRET_KEYS": f"{new},{environ['SECRET_KEYS']}"}):
+        said = refused("keys", "rotate")
+        assert "now: 1." in said
+        assert "the password and the API key of Aas AS" in said
+        assert "the second factor of anna@example.com" in said
+    with installed({**environ, "SECRET_KEYS": new}) as moved:
+        assert moved.connections.get(connection.id).settings == connection.settings
 
 
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
