@@ -30,6 +30,7 @@ COLUMNS = (
     SyncJobRow.state,
     SyncJobRow.outcome,
     SyncJobRow.error_code,
+    SyncJobRow.warnings,
     SyncJobRow.search_terms,
 )
 """What changes are filtered and put in order by."""
@@ -129,7 +130,11 @@ def _at_connections(job_filter: JobFilter, key: Key | None) -> Select[int]:
 def _by_rarest_condition(job_filter: JobFilter, key: Key | None) -> Select[int]:
     """Gather all that is wanted by what is rare about it, then put it in order."""
     gathered = select(SyncJobRow.id, SyncJobRow.received_at).where(beyond(_place(SyncJobRow), key))
-    few = job_filter.error_code or (job_filter.states and JobState.DONE not in job_filter.states)
+    few = (
+        job_filter.error_code
+        or job_filter.with_warning
+        or (job_filter.states and JobState.DONE not in job_filter.states)
+    )
     if job_filter.text and not few:  # each kind has an index of its own of the words
         entity_types = [job_filter.entity_type] if job_filter.entity_type else EntityType
         of_kinds = [

@@ -181,6 +181,7 @@ class SyncJobRow(Base):
             "sync_jobs_not_done", "state", "connection_id", "error_code", postgresql_where=text("state <> 'done'")
         ),
         Index("sync_jobs_error_code", "error_code", postgresql_where=text("error_code <> ''")),
+        Index("sync_jobs_with_warning", "connection_id", postgresql_where=text("warnings <> '[]'::jsonb")),
         *(
             Index(
                 f"sync_jobs_search_terms_{entity_type}",

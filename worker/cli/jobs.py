@@ -1,6 +1,6 @@
 """``python -m worker jobs``: what waits, what needs a person and why, and what a person does about it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import click
@@ -37,15 +37,19 @@ def jobs() -> None:
     "states",
     multiple=True,
     type=click.Choice([state.value for state in JobState]),
-    default=[state.value for state in UNFINISHED],
-    help=f"May be repeated [{', '.join(UNFINISHED)}]",
+    help=f"May be repeated [{', '.join(UNFINISHED)}; with --with-warning all]",
 )
+@click.option("--with-warning", is_flag=True, help="Only those with a warning")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, help="How many of a state are shown [50]")
-def list_(connection: Connection | None, states: Iterable[str], limit: int) -> None:
-    """List the changes that are not settled, those that need a person first."""
+def list_(connection: Connection | None, states: Sequence[str], *, with_warning: bool, limit: int) -> None:
+    """List the changes that are not settled, those that need a person first; with a warning those of any state."""
     rows: list[tuple[str, ...]] = []
-    for state in states:
-        only = JobFilter(connection_id=connection.id if connection else None, states=frozenset({JobState(state)}))
+    for state in states or (JobState if with_warning else UNFINISHED):
+        only = JobFilter(
+            connection_id=connection.id if connection else None,
+            states=frozenset({JobState(state)}),
+            with_warning=with_warning,
+        )
         rows += map(_row, job_list.latest(get_container().database, only, limit=limit))
     click.echo(aligned(rows) or "Nothing.")
 
@@ -166,7 +170,8 @@ def _view(job_id: int) -> JobView:
 def _row(view: JobView) -> tuple[str, ...]:
     at = f"due {_oslo(view.due_at)}" if view.due_at else _oslo(view.completed_at or view.received_at)
     why = view.error_code or view.outcome or ""
-    return (str(view.id), view.connection, view.title, view.state, at, why, view.dismissal_reason or view.message)
+    told = " ".join((view.dismissal_reason or view.message, *view.warnings))
+    return (str(view.id), view.connection, view.title, view.state, at, why, told)
 
 
 def _oslo(instant: datetime) -> str:

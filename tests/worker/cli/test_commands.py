@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from pyotp import TOTP
 
 from i18n.formatting import OSLO
+from i18n.messages import msg
 from models.admin import job_list, match_questions
 from models.admin.job_filter import JobFilter
 from models.admin.operations import OperationType
@@ -310,6 +311,24 @@ def test_secrets_that_no_key_opens_are_named_and_the_others_move(
         assert "the second factor of anna@example.com" in said
     with installed({**environ, "SECRET_KEYS": new}) as moved:
         assert moved.connections.get(connection.id).settings == connection.settings
+
+
+def test_records_with_a_warning_are_listed_whatever_their_state(
+    container: Container, connection: Connection
+) -> None:
+    for number, warnings in (("1", (msg("The street was cut."),)), ("2", ())):
+        completed_job(
+            container.database,
+            connection.id,
+            Record(EntityType.CUSTOMER, number),
+            title=f"Customer {number}",
+            warnings=warnings,
+        )
+    said = run("jobs", "list", "--with-warning")
+    assert "Customer 1" in said
+    assert "The street was cut." in said
+    assert "Customer 2" not in said
+    assert run("jobs", "list").strip() == "Nothing."
 
 
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
