@@ -30,6 +30,11 @@ SETTINGS_ERRORS = {
         msg("The key has expired or was removed, or it has no access to the company. It lives two years at most."),
         msg("Make a new API key in Moment and enter it in the settings. What waits is then taken up by itself."),
     ),
+    "fiscal_year_dates": ErrorCode(
+        msg("A fiscal year has no dates"),
+        msg("24SevenOffice has an open fiscal year without its first or its last day."),
+        msg("Enter the first and the last day of each fiscal year in 24SevenOffice, then resume the connection."),
+    ),
     "login_refused": ErrorCode(
         msg("24SevenOffice refused the login"),
         msg("The user name, the password or the identity is wrong. It often follows a new password."),
