@@ -117,7 +117,8 @@ RECORD_ERRORS = {
         ),
         msg(
             "Correct the voucher in 24SevenOffice, choose the other way for the VAT of vouchers in the settings, "
-            "and resume the connection. Then try the invoice again, or mark it as handled."
+            "and resume the connection. Then try the invoice again. Or mark it as handled, if the voucher is to "
+            "stay as it is: it is not looked at again, and the next voucher is the first to be read back."
         ),
     ),
     "invoice_exists": ErrorCode(

@@ -169,14 +169,20 @@ def find_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> int | None:
 
 
 def may_be_posted(voucher: Voucher, posted: Sequence[LedgerLine]) -> bool:
-    """Return whether the ledger has another voucher that may be this one, changed since: a person compares them.
+    """Return whether the ledger has a voucher that may be this one, changed since: a person compares them."""
+    return bool(posted_vouchers(voucher, posted))
 
-    That is one of the same customer, or one of which only the customer is another.
+
+def posted_vouchers(voucher: Voucher, posted: Sequence[LedgerLine]) -> Sequence[Sequence[LedgerLine]]:
+    """Return the lines, by voucher, of those under its invoice number that may be this one, changed since.
+
+    Each is one of the same customer, or one of which only the customer is another.
     """
-    return any(
-        _is_customers(lines, voucher) or any(_is_receivable(line, voucher) for line in lines)
+    return [
+        lines
         for lines in _outgoing(voucher, posted)
-    )
+        if _is_customers(lines, voucher) or any(_is_receivable(line, voucher) for line in lines)
+    ]
 
 
 def _outgoing(voucher: Voucher, posted: Sequence[LedgerLine]) -> Iterator[Sequence[LedgerLine]]:
