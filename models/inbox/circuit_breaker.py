@@ -45,7 +45,8 @@ class ConnectionProblem:
     """Why an attempt failed that any other record of the connection would meet too.
 
     ``alert_type`` says what it is: an outage, a rate limit, or settings for which the connection pauses.
-    ``retry_after`` is the least wait that the other system asks for, if it says.
+    ``retry_after`` is the least wait that the other system asks for, if it says. ``held_back`` says that
+    nothing was asked, as the system answers other connections no better.
     """
 
     alert_type: ProblemType
@@ -53,6 +54,7 @@ class ConnectionProblem:
     remedy: str
     error_code: str
     retry_after: timedelta | None = None
+    held_back: bool = False
 
 
 def is_available(now: datetime) -> ColumnElement[bool]:
@@ -243,7 +245,9 @@ def _record_failure(
 ) -> None:
     """Stay open for longer and longer, and never for less than a rate limit asks for."""
     limited_until = row.breaker_open_until if row.rate_limited_since else None
-    row.consecutive_failures += 1
+    # What was held back says nothing new, so the breaker opens for it, but not for longer than before.
+    if not problem.held_back or row.consecutive_failures < FAILURE_THRESHOLD:
+        row.consecutive_failures += 1
     row.outage_since = since = row.outage_since or now
     wait = max(open_for(row.consecutive_failures, jitter=jitter), problem.retry_after or timedelta())
     row.breaker_open_until = now + wait if wait else None
