@@ -92,7 +92,7 @@ def commands(*, host: str, web_port: int, flower_port: int, schedule: Path) -> d
     return {
         "flower": (*celery("worker.flower", "flower"), *flower),
         "worker": (*celery("worker.celery_app", "worker"), "--without-gossip", "--without-mingle"),
-        "beat": (*celery("worker.celery_app", "beat"), "--schedule", str(schedule)),
+        "beat": (*celery("worker.beat", "beat"), "--schedule", str(schedule)),
         "web": ("web", "--host", host, "--port", str(web_port)),
     }
 

@@ -9,9 +9,10 @@ from cryptography.fernet import Fernet, InvalidToken
 from redis.exceptions import RedisError
 
 from config.logging import configure
-from config.settings import WrongSettingsError, read_settings
+from config.settings import LogSettings, MigrationSettings, WrongSettingsError, read_settings
 from models.admin.erasure import JobsRunningError
 from models.connections.repository import NameTakenError, SettingRefusedError, UnknownConnectionError
+from models.connections.vault import Vault
 from models.database import (
     DatabaseUnavailableError,
     NoDowngradeError,
@@ -78,7 +79,8 @@ for command in (connections, jobs, expenses, users, doctor, restore, people, aud
 @click.option("--back-to", metavar="VERSION", help="Take it back to the one of an older release instead, say 0010")
 def migrate_(back_to: str | None) -> None:
     """Bring the database to the newest version; harmless where it is."""
-    database_url, vault = get_container().settings.database_url, get_container().vault
+    settings = read_settings(MigrationSettings)
+    database_url, vault = settings.database_url, Vault(settings.secret_keys)
     waits = partial(click.echo, "Another session holds a lock, perhaps a backup: waiting for it.", err=True)
     if back_to:
         click.confirm("What only newer versions hold is lost. Is there a backup?", abort=True)
@@ -140,6 +142,6 @@ def rotate() -> None:
 
 if __name__ == "__main__":
     with suppress(WrongSettingsError):  # the command says which settings are wrong, if it needs any
-        settings = read_settings()
-        configure(settings.log_format, level=settings.log_level)
+        log_settings = read_settings(LogSettings)
+        configure(log_settings.log_format, level=log_settings.log_level)
     main(prog_name="python -m worker")

@@ -28,7 +28,6 @@ from worker import heartbeat
 from worker.container import get_container
 from worker.observability.metrics import serve
 from worker.queues import QUEUE_OF, ChannelsBeside, broker_configuration
-from worker.schedule import beat_schedule
 
 log = structlog.get_logger()
 
@@ -48,14 +47,13 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_concurrency": settings.worker_threads,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,  # for Flower
-        "beat_schedule": beat_schedule(settings, now=shared_now),
     }
 
 
 def _settings() -> Settings:
     """Read the settings, or end with a sentence: Celery would tell a stack, or start without them."""
     try:
-        return read_settings()
+        return read_settings(Settings)
     except WrongSettingsError as error:
         raise SystemExit(f"Error: {error}") from None
 
@@ -92,7 +90,10 @@ class SharedClockTask(Task[..., None]):
 
 
 class SignOfLife(StartStopStep):
-    """Gives the worker's sign of life in the loop that takes messages: there is none where that stands still."""
+    """Gives the worker's sign of life in the loop that takes messages: there is none where that stands still.
+
+    A worker that is to end leaves the loop, and gives one that lasts while it finishes what it has in hand.
+    """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
     _repeated: Any = None
@@ -105,6 +106,8 @@ class SignOfLife(StartStopStep):
     def stop(self, worker: Any) -> None:  # noqa: ANN401, ARG002 - as above
         if self._repeated:
             self._repeated.cancel()
+        container = get_container()
+        heartbeat.record_worker(container.redis, seconds=container.settings.lease_seconds)
 
 
 _running: dict[str, ExitStack] = {}
@@ -120,16 +123,8 @@ app.add_defaults(lambda: configuration(_settings()))  # read when it is first ne
 def _log(**_: object) -> None:
     settings = _settings()
     configure(settings.log_format, level=settings.log_level)
-    logging.getLogger("celery.beat").addFilter(_briefly)
     # Celery warns of what its next version will do whenever it loses its connection.
     logging.getLogger("py.warnings").setLevel(logging.ERROR)
-
-
-def _briefly(record: logging.LogRecord) -> bool:
-    """Log in a line what beat logs with its whole stack, whenever Redis is not there to take a message."""
-    if record.exc_info and isinstance(record.args, tuple):
-        record.msg, record.args, record.exc_info = "%s", record.args[:1], None
-    return True
 
 
 @signals.worker_init.connect

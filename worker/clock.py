@@ -1,8 +1,10 @@
 """The one clock by which hosts agree on leases, due times and cursors: PostgreSQL's, kept between looks at it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Lock
 
 import structlog
@@ -10,6 +12,12 @@ import structlog
 from models.database import DatabaseUnavailableError
 
 log = structlog.get_logger()
+
+host_clock = partial(datetime.now, UTC)
+"""This host's own clock."""
+
+monotonic = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Counts seconds, also while the machine sleeps."""
 
 MEASURED_EVERY = 60
 """Seconds after which PostgreSQL is asked again."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 from random import SystemRandom
 from threading import Lock
@@ -39,7 +39,7 @@ from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
 from sync.runner import Runner
 from worker import heartbeat
-from worker.clock import Clock
+from worker.clock import Clock, host_clock, monotonic
 from worker.observability.installation_metrics import InstallationMetrics, Intake
 from worker.observability.instrumentation import Instrumentation
 from worker.observability.metrics import Metrics
@@ -52,10 +52,8 @@ log = structlog.get_logger()
 REDIS_SECONDS = 2
 """Patience with Redis: what is not said to it now is said again by beat."""
 
-clock = partial(datetime.now, UTC)
+clock = host_clock
 """This host's own clock: for what no other host compares."""
-
-monotonic = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Container:
@@ -214,7 +212,7 @@ def get_container() -> Container:
 
     Raises WrongSettingsError.
     """
-    settings = read_settings()
+    settings = read_settings(Settings)
     try:
         return Container(settings)
     except ValueError as error:
