@@ -7,8 +7,10 @@ As a bookkeeper would say it:
    where the total of the invoice is what that makes.
 3. Where the total is the sum of its lines instead, each of which was rounded, VAT is what they have more than
    their net amounts; and where Moment tells none of these, it is what the rate makes of the sum.
-4. Up to half an øre a line may lie between the lines and the total. The largest line bears it.
-5. An invoice in another currency is turned into kroner last; what that rounds falls on the largest account.
+4. What lies between either and a total in whole kroner, half a krone at most, is rounding and no VAT: it goes on
+   an account of its own, where the connection names one.
+5. Otherwise up to half an øre a line may lie between the lines and the total. The largest line bears it.
+6. An invoice in another currency is turned into kroner last; what that rounds falls on the largest account.
 """
 
 from collections import defaultdict
@@ -22,12 +24,16 @@ from sync.records import InvoiceLine, LedgerLine, OutputVat, Revenue, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 
 CENT = Decimal("0.01")
+HALF_A_KRONE = Decimal("0.5")
 HUNDRED = Decimal(100)
 
 K = TypeVar("K", bound=Hashable)
 
 Place = tuple[int, str, str]
 """Account, VAT code and Moment's id of the project."""
+
+Category = tuple[str, Decimal | None]
+"""VAT code and rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +63,27 @@ class Split:
     slack: Mapping[str, int]
 
 
-def lies_between_lines_and_total(lines: Sequence[InvoiceLine], total: Decimal) -> Decimal | None:
-    """Return what rounding left between the lines and the total; None where it is more than half an øre a line."""
-    left = total - sum((line.amount for line in lines), Decimal())
-    return left if abs(left) * 2 <= CENT * len(lines) else None
+def rounding(lines: Sequence[BookedLine], *, total: Decimal, to_krone: bool) -> Decimal | None:
+    """Return what a total has more than its lines because it is rounded to a whole krone, or zero.
+
+    It is None where the lines do not come to the total. ``to_krone`` says whether the total may be so rounded. One
+    that may have been worked out in both ways (M21) is taken to be net and VAT, rounded once for each rate.
+    """
+    once = _vat_once(lines)
+    sums = [] if once is None else [_net_of(lines) + sum(once.values())]
+    sums.append(sum((each.line.amount for each in lines), Decimal()))
+    if total in sums:
+        return Decimal()
+    rounded = (total - each for each in sums if to_krone and abs(total - each) <= HALF_A_KRONE)
+    is_between = abs(total - sums[-1]) * 2 <= CENT * len(lines)
+    return next(rounded, Decimal() if is_between else None)
 
 
 def split(lines: Sequence[BookedLine], *, total: Decimal, rate: Decimal) -> Split:
-    """Split an invoice whose lines come to its total, but for rounding; ``rate`` is kroner for its currency."""
+    """Split an invoice whose lines come to its total, as :func:`rounding` has it, which is a line of its own.
+
+    ``rate`` is kroner for its currency.
+    """
     vat = _vat_by_category(lines, total=total)
     amounts = _by_place(lines, vat, total=total)
     gross = {place: to_ore(amount * rate) for place, amount in amounts.items()}
@@ -160,23 +179,39 @@ def as_records(
     return revenue, vat
 
 
-def _vat_by_category(lines: Sequence[BookedLine], *, total: Decimal) -> dict[tuple[str, Decimal | None], Decimal]:
+def _vat_by_category(lines: Sequence[BookedLine], *, total: Decimal) -> dict[Category, Decimal]:
     """Return the VAT of each rate of each VAT code, in the invoice's own currency."""
     gross = _summed(((each.code, each.rate), each.line.amount) for each in lines)
     largest = max(lines, key=lambda each: abs(each.line.amount), default=None)
     if largest:
         gross[largest.code, largest.rate] += total - sum(gross.values())
-    if not all(map(_tells_net, lines)):
+    once = _vat_once(lines)
+    if once is None:
         return {category: _of_gross(amount, category[1]) for category, amount in gross.items()}
-    net = _summed(((each.code, each.rate), each.line.net or Decimal()) for each in lines)
-    once = {category: _rounded(amount * (category[1] or 0) / HUNDRED) for category, amount in net.items()}
-    if sum(net.values()) + sum(once.values()) == total:
+    if _net_of(lines) + sum(once.values()) == total:
         return once
+    net = _net_by_category(lines)
     return {category: gross[category] - net[category] if category[1] else Decimal() for category in gross}
 
 
+def _vat_once(lines: Sequence[BookedLine]) -> dict[Category, Decimal] | None:
+    """Return the VAT of each category, rounded once; None where Moment does not tell the net of each line."""
+    if not all(map(_tells_net, lines)):
+        return None
+    net = _net_by_category(lines)
+    return {category: _rounded(amount * (category[1] or 0) / HUNDRED) for category, amount in net.items()}
+
+
+def _net_by_category(lines: Iterable[BookedLine]) -> dict[Category, Decimal]:
+    return _summed(((each.code, each.rate), each.line.net or Decimal()) for each in lines)
+
+
+def _net_of(lines: Iterable[BookedLine]) -> Decimal:
+    return sum((each.line.net or Decimal() for each in lines), Decimal())
+
+
 def _by_place(
-    lines: Sequence[BookedLine], vat: Mapping[tuple[str, Decimal | None], Decimal], *, total: Decimal
+    lines: Sequence[BookedLine], vat: Mapping[Category, Decimal], *, total: Decimal
 ) -> dict[Place, Decimal]:
     """Return what falls on each place with VAT; together that is the total."""
     places = _summed((each.place, each.line.amount) for each in lines)
