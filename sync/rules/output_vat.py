@@ -20,11 +20,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 
 from sync.money import to_ore
-from sync.records import InvoiceLine, LedgerLine, OutputVat, Revenue, Voucher
+from sync.records import InvoiceLine, LedgerLine, OutputVat, Revenue, VatCode, Voucher
 from sync.rules.vat_allocation import VAT_ACCOUNTS
 
 CENT = Decimal("0.01")
 HALF_A_KRONE = Decimal("0.5")
+
+NO_VAT = VatCode(Decimal())
+"""What the VAT code of an account without one is."""
 HUNDRED = Decimal(100)
 
 K = TypeVar("K", bound=Hashable)
@@ -133,15 +136,15 @@ def differences(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
 def proven_codes(voucher: Voucher) -> set[str]:
     """Return the VAT codes that a voucher proves where the ledger has it without a difference.
 
-    A code without VAT is right by its rate. Any other needs more VAT than its slack, and none with VAT the other
-    way beside it, which may make up for it.
+    A code at 0 % is right by its rate. Any other needs VAT, more than its slack, and none with VAT the other way
+    beside it, which may make up for it.
     """
     amounts = [each.amount for each in voucher.vat]
     is_one_way = min(amounts, default=0) >= 0 or max(amounts) <= 0
     return {
         each.tax_code or "0"
         for each in voucher.vat
-        if (is_one_way and abs(each.amount) > each.slack) or not (each.amount or each.slack)
+        if each.untaxed or (is_one_way and abs(each.amount) > each.slack)
     }
 
 
@@ -162,18 +165,25 @@ def other_codes(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int
 
 
 def as_records(
-    invoice: Split, *, accounts: Mapping[str, int], numbers: Mapping[str, int]
+    invoice: Split, *, codes: Mapping[str, VatCode], numbers: Mapping[str, int]
 ) -> tuple[tuple[Revenue, ...], tuple[OutputVat, ...]]:
     """Turn a split around to how the ledger holds it, in credit below zero.
 
-    ``accounts`` are those of the VAT codes, ``numbers`` those of the projects by their Moment ids.
+    ``codes`` are the VAT codes of 24SevenOffice, ``numbers`` those of the projects by their Moment ids.
     """
     revenue = tuple(
         Revenue(account, code, numbers.get(project_id), gross=-gross, net=-invoice.net[account, code, project_id])
         for (account, code, project_id), gross in invoice.gross.items()
     )
+    known = {**codes, "": NO_VAT, "0": NO_VAT}
     vat = tuple(
-        OutputVat(code, accounts.get(code), -amount, slack=invoice.slack[code])
+        OutputVat(
+            code,
+            known[code].account if code in known else None,
+            -amount,
+            slack=invoice.slack[code],
+            untaxed=code in known and not known[code].rate,
+        )
         for code, amount in invoice.vat.items()
     )
     return revenue, vat

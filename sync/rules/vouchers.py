@@ -10,9 +10,9 @@ from i18n.messages import msg, translate
 from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
-from sync.records import Chart, Entry, Invoice, InvoiceLine, LedgerLine, VatCode, Voucher
+from sync.records import Chart, Entry, Invoice, InvoiceLine, LedgerLine, Voucher
 from sync.rules.normalization import clean
-from sync.rules.output_vat import BookedLine, as_records, rounding, split
+from sync.rules.output_vat import NO_VAT, BookedLine, as_records, rounding, split
 from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
 
 REVENUE_ACCOUNTS = range(3000, 4000)
@@ -59,8 +59,7 @@ def voucher_of(
     projects = {project_id for _, _, project_id in parts.gross}
     numbers = {each: project_number(each) for each in sorted(projects | {invoice.project_id}) if each}
     own = invoice.project_id or (projects.pop() if len(projects) == 1 else "")
-    accounts = {code: each.account for code, each in chart.vat_codes.items() if each.account}
-    revenue, vat = as_records(parts, accounts=accounts, numbers=numbers)
+    revenue, vat = as_records(parts, codes=chart.vat_codes, numbers=numbers)
     entry = partial(Entry, customer_number=customer_number, department=settings.department)
     receivable = entry(settings.receivables_account, parts.total, project_number=numbers.get(own))
     splits_vat = settings.voucher_vat == "gross"
@@ -129,7 +128,7 @@ def check_bookings(
             )
     for each in lines:
         charged, code, rate = each.line.vat, each.code, each.rate
-        known = chart.vat_codes.get(code) if code and code != "0" else VatCode(Decimal())
+        known = chart.vat_codes.get(code) if code and code != "0" else NO_VAT
         if settings.check_vat and not only_accounts and known and charged not in {None, known.rate}:
             raise _wrong_vat(charged or Decimal(), each.place[0], code, known.rate)
         if settings.voucher_vat == "net" and (rate is None or (rate and (known is None or not known.account))):
@@ -156,12 +155,25 @@ def comes_to_total(invoice: Invoice, lines: Sequence[BookedLine]) -> bool:
 
 
 def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
-    """See that a rate is kroner for one unit, as far as 24SevenOffice lists the currency (S40).
+    """See that a rate is kroner for one unit of another currency, as far as 24SevenOffice lists it (S40).
 
     Raises :class:`RejectedError` for one that is more than three times as much, or less than a third: a rate for
-    a hundred units, such as banks quote for SEK, DKK and JPY, or a slip.
+    a hundred units, such as banks quote for SEK, DKK and JPY, or a slip. So it does for exactly 1, unless that is
+    listed: it stands where no rate was entered, and would book the amounts as if they were kroner (S53).
     """
     known, rate = listed.get(invoice.currency), invoice.rate
+    if rate == 1 != known:
+        raise RejectedError(
+            msg(
+                "The invoice has exactly 1 krone for one {currency}, and 24SevenOffice has another rate or none.",
+                currency=invoice.currency,
+            ),
+            error_code="rate_of_one",
+            remedy=msg(
+                "If no rate was entered, credit the invoice in Moment and make it anew with its rate. If it is "
+                "right, post it by hand and mark it as handled."
+            ),
+        )
     if known and rate and not known / MAX_RATE_FACTOR <= rate <= known * MAX_RATE_FACTOR:
         raise RejectedError(
             msg(
