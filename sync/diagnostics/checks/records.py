@@ -80,7 +80,7 @@ def invoices(target: Target) -> Iterator[Finding]:
         )
         return seen
 
-    yield read_finding(EntityType.INVOICE, look, "M1, M7")
+    yield read_finding(EntityType.INVOICE, look, "M1, M7, M22")
     if seen:
         chart = Chart(target.erp.tax_codes(), target.erp.vat_codes())
         for invoice in seen:
