@@ -218,13 +218,14 @@ class OutputVat:
     """The VAT that an invoice charges by a VAT code: øre, in credit below zero, on the code's account.
 
     ``account`` is None where 24SevenOffice tells none. By up to ``slack`` øre 24SevenOffice rounds it otherwise
-    where it splits the VAT off line by line.
+    where it splits the VAT off line by line. A code that is ``untaxed`` is at 0 %, so that it never has any.
     """
 
     tax_code: str
     account: int | None
     amount: int
     slack: int = 0
+    untaxed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

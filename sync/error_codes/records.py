@@ -14,6 +14,11 @@ RECORD_ERRORS = {
         msg("24SevenOffice shows a line of the voucher without an amount, so nothing can be said of the whole."),
         msg("Look at the voucher in 24SevenOffice, then try again."),
     ),
+    "no_date": ErrorCode(
+        msg("A line in the ledger has no date"),
+        msg("24SevenOffice shows a line of a voucher without a date, so nobody can tell which voucher it is of."),
+        msg("Look at the voucher in 24SevenOffice, then try again."),
+    ),
     "amount": ErrorCode(
         msg("The amount cannot be right"),
         msg("An amount is larger than any in the books, or no number at all. Nothing was made of it."),
@@ -79,6 +84,17 @@ RECORD_ERRORS = {
         msg("The invoice is in another currency, and Moment does not tell its rate in kroner."),
         msg(
             "Post the invoice by hand and mark it as handled, or credit it in Moment and make it anew with a rate."
+        ),
+    ),
+    "rate_of_one": ErrorCode(
+        msg("The rate of the currency is 1"),
+        msg(
+            "The invoice is in another currency, and its rate is exactly 1 krone, which is not what 24SevenOffice "
+            "has. Its amounts would be booked as if they were kroner."
+        ),
+        msg(
+            "If no rate was entered, credit the invoice in Moment and make it anew with its rate. If it is right, "
+            "post it by hand and mark it as handled."
         ),
     ),
     "unknown_account": ErrorCode(

@@ -25,6 +25,8 @@ def invoice(**changes: object) -> dict[str, object]:
         "id": 7,
         "invoiceNumber": 1024,
         "invoiceState": "finalized",
+        "exportState": "toTransfer",
+        "currencyCode": "NOK",
         "invoiceDate": "2026-03-01",
         "customerId": 5,
         "totalAmountInclVat": 125,

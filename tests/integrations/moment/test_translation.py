@@ -205,6 +205,32 @@ def test_a_word_that_nobody_knows_is_for_a_person_to_judge(field: str) -> None:
         invoice(**{field: "perhaps"})
 
 
+@pytest.mark.parametrize(
+    ("field", "missing"),
+    [("exportState", "export status"), ("currencyCode", "currency")],
+)
+def test_what_an_invoice_must_tell_is_not_made_up_where_it_is_left_out(field: str, missing: str) -> None:
+    values = {name: value for name, value in INVOICE.items() if name != field}
+    with pytest.raises(RejectedError) as refusal:
+        invoices.translate(values, account=ACCOUNTS.get, number=NUMBERS.get)
+    assert refusal.value.message == f"The {missing} is missing (Moment record 106939080)."
+    listed = invoices.translate_listed(values, account=ACCOUNTS.get)
+    assert listed.unreadable == refusal.value.message
+
+
+@pytest.mark.parametrize(("rate", "is_read"), [(1, True), (None, True), (Decimal("11.4523"), False)])
+def test_an_invoice_without_a_currency_is_in_kroner_unless_it_has_a_rate(
+    rate: object,
+    is_read: bool,  # noqa: FBT001 - a case
+) -> None:
+    for code in (None, "", " "):
+        if is_read:
+            assert invoice(currencyCode=code, currencyRate=rate).currency == "NOK"
+            continue
+        with pytest.raises(RejectedError, match=r"^The currency is missing \(Moment record 106939080\)\.$"):
+            invoice(currencyCode=code, currencyRate=rate)
+
+
 @pytest.mark.parametrize("state", ["draft", "sent", "", None])
 def test_an_invoice_in_any_other_state_is_not_finalized(state: str | None) -> None:
     assert not invoice(invoiceState=state).finalized

@@ -394,6 +394,23 @@ def test_vat_that_comes_to_nothing_proves_no_code(world: World, codes: tuple[str
     assert known(world, "gross") == {"3": VatStatus.WRONG, "5": VatStatus.RIGHT}
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("amount", "proves"), [("0.01", False), ("0.02", False), ("0.03", True)])
+def test_an_invoice_too_small_to_bear_vat_proves_no_code_with_a_rate(
+    world: World,
+    way: str,
+    amount: str,
+    proves: bool,  # noqa: FBT001 - a case
+) -> None:
+    world.change_settings(voucher_vat=way)
+    put(world, "1", amounts=(amount,))
+    sync(world, "1")
+    assert known(world, way) == ({"3": VatStatus.RIGHT} if proves else {})
+    put(world, "2")
+    sync(world, "2")
+    assert (world.erp.calls["supplier_voucher"], known(world, way)) == (2 - proves, {"3": VatStatus.RIGHT})
+
+
 def test_a_code_whose_rate_nobody_tells_is_never_proven(world: World) -> None:
     world.change_settings(voucher_vat="gross")
     del world.erp.rates["3"]

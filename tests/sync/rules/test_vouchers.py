@@ -132,3 +132,21 @@ def test_a_rate_for_a_hundred_units_is_refused(currency: str, rate: str, is_refu
     with pytest.raises(RejectedError) as refused:
         check_rate(invoice, listed=listed)
     assert refused.value.error_code == "currency_rate"
+
+
+@pytest.mark.parametrize(("currency", "is_refused"), [("EUR", True), ("SEK", True), ("CHF", True), ("XXX", False)])
+def test_a_rate_of_exactly_1_is_refused_unless_24sevenoffice_has_the_same(currency: str, is_refused: bool) -> None:  # noqa: FBT001 - a case
+    listed = {"EUR": Decimal("11.5"), "SEK": Decimal("1.035"), "XXX": Decimal(100) / 100}
+    for rate in ("1", "1.000000"):
+        invoice = factories.invoice(currency=currency, rate=Decimal(rate))
+        if not is_refused:
+            check_rate(invoice, listed=listed)
+            continue
+        with pytest.raises(RejectedError) as refused:
+            check_rate(invoice, listed=listed)
+        assert (refused.value.error_code, refused.value.message) == (
+            "rate_of_one",
+            f"The invoice has exactly 1 krone for one {currency}, and 24SevenOffice has another rate or none.",
+        )
+        assert refused.value.remedy.startswith("If no rate was entered")
+    check_rate(factories.invoice(currency=currency, rate=Decimal("1.01")), listed={currency: Decimal(1)})
