@@ -21,6 +21,7 @@ from models.database import (
 from models.users import second_factor
 from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
+from models.users.tokens import UnknownTokenError
 from sync.errors import SyncError
 from worker import heartbeat, redis_problems
 from worker.alive import NO_SWEEP, SILENT
@@ -33,6 +34,7 @@ from worker.cli.jobs import jobs
 from worker.cli.onboarding import expenses, match_
 from worker.cli.reconcile import reconcile
 from worker.cli.restore import restore
+from worker.cli.tokens import tokens
 from worker.cli.users import users
 from worker.container import get_container
 
@@ -51,6 +53,7 @@ class PlainSpoken(click.Group):
             NameTakenError,
             SettingRefusedError,
             UnknownUserError,
+            UnknownTokenError,
             InvalidInputError,
             JobsRunningError,
             NoDowngradeError,
@@ -70,7 +73,7 @@ def main() -> None:
 
 for command in (match_, backfill, erase):
     connections.add_command(command)
-for command in (connections, jobs, expenses, users, doctor, restore, people, audit, reconcile):
+for command in (connections, jobs, expenses, users, doctor, restore, people, audit, reconcile, tokens):
     main.add_command(command)
 
 
@@ -119,6 +122,7 @@ def rotate() -> None:
     container = get_container()
     container.operations.rotate_keys()
     second_factor.rotate_keys(container.database, container.vault)
+    container.idempotency.rotate_keys()
     click.echo(f"Connections under the first key now: {container.connections.rotate_keys()}.")
 
 
