@@ -88,7 +88,7 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             told = super().openapi()
-            _describe(told, dict(_scopes(self)))
+            _describe(told, dict(scopes_of(self)))
             self.openapi_schema = told
         return self.openapi_schema
 
@@ -110,7 +110,7 @@ def written() -> str:
     return json.dumps(Api().openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _scopes(api: FastAPI) -> Iterator[tuple[tuple[str, str], RequireScope]]:
+def scopes_of(api: FastAPI) -> Iterator[tuple[tuple[str, str], RequireScope]]:
     """Yield which scope each operation asks for, by its path and method."""
     for route in iter_route_contexts(api.routes):
         if isinstance(route.original_route, APIRoute) and route.original_route.include_in_schema:

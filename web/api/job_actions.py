@@ -146,5 +146,5 @@ def _filter(caller: Caller, selection: JobSelection, *, until: datetime) -> JobF
     job_filter = selection.filter.job_filter(caller)
     if selection.ids is not None:
         job_filter = replace(job_filter, ids=frozenset(selection.ids))
-        return replace(bulk_actions.selected(ACTIONS[selection.action], job_filter), until=until)
+        return bulk_actions.selected(ACTIONS[selection.action], job_filter)
     return replace(bulk_actions.everything(ACTIONS[selection.action], job_filter), until=until)

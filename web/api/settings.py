@@ -14,6 +14,7 @@ from web.api.caller import Caller, RequireScope, accepted
 from web.api.connections import expect_consistent
 from web.api.problems import ProblemError, field_error
 from web.api.values import ConnectionId
+from worker import dispatch
 
 router = APIRouter(tags=["Connections"])
 
@@ -101,6 +102,7 @@ def change_settings(
         connection, values, actor=str(caller.actor), administers_all=caller.token.administers_all
     )
     if operation_id is not None:
+        dispatch.dispatch_operations([operation_id])
         response.status_code = status.HTTP_202_ACCEPTED
         accepted(response, operation_id)
         return PendingChange(operation_id=operation_id)
