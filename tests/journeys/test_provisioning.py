@@ -10,13 +10,13 @@ from pathlib import Path
 from models.enums import Scope
 from models.users import tokens
 from models.users.tokens import TokenScope
-from tests.journeys.firm import API_KEY, PASSWORD
+from tests.journeys.firm import API_KEY, PASSWORD, Firm
 from tests.journeys.running_system import RunningSystem
 from worker.container import clock
 
 GUIDE = Path(__file__).parents[2] / "docs" / "api.md"
-MANY, WRONG = 30, 7
-"""Companies, and the one of them whose password is wrong."""
+MANY, WRONG, NAMELESS = 30, 7, 3
+"""Companies, the one of them whose password is wrong, and the one that has a customer without a name."""
 
 NEEDS = {
     TokenScope.CONNECTIONS_WRITE,
@@ -32,7 +32,8 @@ def test_the_script_of_the_guide_provisions_many_connections(one_system: Running
     (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     script.write_text(code)
     file = tmp_path / "companies.csv"
-    rows = [company(one_system, number) for number in range(MANY)]
+    firm = one_system.firm()
+    rows = [company(firm, number) for number in range(MANY)]
     rows[WRONG]["password"] = "wrong"
     with file.open("w", newline="") as written:
         table = csv.DictWriter(written, rows[0].keys())
@@ -53,23 +54,25 @@ def test_the_script_of_the_guide_provisions_many_connections(one_system: Running
     assert said.count("/webhooks/moment/") == MANY
     assert said.count("is wrong:") == 1
     assert f"Backfills that have ended: {MANY - 1}" in said
-    assert said.splitlines()[-1].startswith("Provisioned 3 | ")
+    assert said.splitlines()[-1].startswith(f"Provisioned {NAMELESS} | "), said
     assert "webhooks" in run(one_system, script, file, token)  # the second time nothing is added
     assert len([each for each in container.connections.all() if each.name.startswith("Provisioned")]) == MANY
 
 
-def company(system: RunningSystem, number: int) -> dict[str, str]:
-    """Make a company in Moment and a client in 24SevenOffice; one has a customer that 24SevenOffice refuses."""
-    firm = system.firm(f"{7000 + number}")
-    if number == 3:
+def company(firm: Firm, number: int) -> dict[str, str]:
+    """Make a company in Moment and a client in 24SevenOffice; one has a customer without a name."""
+    name, moment_company, username = (
+        f"Provisioned {number}",
+        str(7000 + number),
+        f"provisioned-{number}@example.com",
+    )
+    login = {"username": username, "password": PASSWORD}
+    firm.control("twentyfour", "PUT", f"books/{7000 + number}", {"name": name, **login})
+    firm.control("moment", "PUT", f"companies/{moment_company}", {"name": name, "api_key": API_KEY})
+    if number == NAMELESS:
+        firm.company = moment_company
         firm.enter("customers", name="")
-    return {
-        "name": f"Provisioned {number}",
-        "moment_company": firm.company,
-        "moment_api_key": API_KEY,
-        "username": firm.username,
-        "password": PASSWORD,
-    }
+    return {"name": name, "moment_company": moment_company, "moment_api_key": API_KEY, **login}
 
 
 def run(system: RunningSystem, script: Path, file: Path, token: str) -> str:

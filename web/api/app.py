@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
@@ -32,14 +33,8 @@ ROUTERS = (
     audit_log.router,
     health.router,
 )
-ALWAYS, OF_ONE, OF_VALUES, OF_BODY, OF_KEY = (
-    (401, 403, 429, 500, 503),
-    (404,),
-    (422,),
-    (400, 408, 413, 415),
-    (409,),
-)
-"""The problems of every request, of one that names something, has values, takes a body, or a key."""
+ALWAYS, OF_ONE, OF_BODY, OF_KEY = (401, 403, 422, 429, 500, 503), (404,), (400, 408, 413, 415), (409,)
+"""The problems of every request, of one that names something, takes a body, or a key."""
 
 PHRASES = {
     400: "The body cannot be read",
@@ -84,6 +79,15 @@ class Api(FastAPI):
             self.include_router(router)
         self.include_router(document)
         add_handlers(self)
+
+    @cached_property
+    def query_names(self) -> dict[tuple[str, str], set[str]]:
+        """The parameters that each operation knows, by its path and method."""
+        return {
+            (path, method): {each["name"] for each in operation["parameters"] if each["in"] == "query"}
+            for path, methods in self.openapi()["paths"].items()
+            for method, operation in methods.items()
+        }
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -145,7 +149,6 @@ def _describe_operation(operation: dict[str, Any], method: str) -> None:
     if method == "post":
         parameters.append(KEY_PARAMETER)
     statuses = [*ALWAYS, *(OF_ONE if "path" in named else ())]
-    statuses += OF_VALUES if named - {"path"} or "requestBody" in operation or method == "post" else ()
     statuses += OF_BODY if "requestBody" in operation or method in {"post", "patch", "delete"} else ()
     statuses += OF_KEY if method == "post" else ()
     responses = operation["responses"]

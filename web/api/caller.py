@@ -20,6 +20,8 @@ from worker.container import Container
 MAX_CONNECTION_ID, MAX_ID = 2**31 - 1, 2**63 - 1
 """What PostgreSQL's integer and bigint hold."""
 
+UNKNOWN, MAX_NAMED = msg("There is no such parameter."), 10
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -85,7 +87,16 @@ class RequireScope:
             raise ProblemError("all_connections_needed")
         if "connection_id" in request.path_params:
             caller.expect_allowed(_number(request.path_params["connection_id"]))
+        _expect_known(request)
         return caller
+
+
+def _expect_known(request: Request) -> None:
+    """Raise ProblemError for a parameter that is not known: a misspelt filter would let everything through."""
+    known: Mapping[tuple[str, str], set[str]] = request.app.query_names
+    allowed = known[request.scope["route"].path, request.method.lower()]
+    if unknown := sorted(set(request.query_params) - allowed):
+        raise ProblemError("invalid", fields={("query", name): UNKNOWN for name in unknown[:MAX_NAMED]})
 
 
 def _number(text: str) -> int:

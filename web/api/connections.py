@@ -19,7 +19,7 @@ from models.users.tokens import TokenScope
 from sync.rules.normalization import clean
 from web.api.caller import Caller, RequireScope
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, ConnectionId, Limit, Page
+from web.api.values import PLAIN, SIZE, Body, ConnectionId, Limit, Page
 from worker import dispatch
 
 router = APIRouter(tags=["Connections"])
@@ -60,7 +60,7 @@ class ConnectionItem(BaseModel):
     entity_types: list[EntityType] = Field(description="What is synced")
 
 
-class NewConnection(BaseModel):
+class NewConnection(Body):
     """A connection to be added. It is not started: resume it once it is verified."""
 
     name: Annotated[
@@ -75,7 +75,7 @@ class AddedConnection(ConnectionItem):
     verification_id: int = Field(description="The operation that tries its credentials out")
 
 
-class Pause(BaseModel):
+class Pause(Body):
     because: Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_REASON_LENGTH)] = Field(
         default="", description="Shown to those who ask why"
     )

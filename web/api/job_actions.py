@@ -16,7 +16,7 @@ from models.users.tokens import TokenScope
 from web.api.caller import MAX_ID, Caller, RequireScope
 from web.api.jobs import JobItem, JobQuery, Writing, item, visible_job
 from web.api.problems import ProblemError, invalid
-from web.api.values import JobId
+from web.api.values import Body, JobId
 from worker import dispatch
 
 router = APIRouter(tags=["Jobs"])
@@ -45,14 +45,18 @@ ACTIONS = {
 """The actions by the words of the API, each with that of the pages."""
 
 
-class JobSelection(BaseModel):
+class JobCriteria(JobQuery, Body):
+    """Which jobs are meant: those that fulfil all that is given."""
+
+
+class JobSelection(Body):
     """What is to be done, and to which jobs: those with these ids, or all that fulfil the filter."""
 
     action: JobActionName
     ids: Annotated[
         list[Annotated[int, Field(ge=1, le=MAX_ID)]] | None, Field(max_length=MAX_SELECTED, min_length=1)
     ] = None
-    filter: JobQuery = JobQuery()
+    filter: JobCriteria = JobCriteria()
 
 
 class JobPreview(BaseModel):
@@ -63,7 +67,7 @@ class JobPreview(BaseModel):
     jobs: list[JobItem] = Field(description=f"The first {MAX_SHOWN} of them")
 
 
-class Commit(BaseModel):
+class Commit(Body):
     preview: Annotated[str, Field(min_length=1, max_length=60_000)] = Field(
         description="That of the preview, of the same token"
     )

@@ -19,7 +19,7 @@ from models.enums import EntityType, JobState, Outcome, Scope
 from models.users.tokens import TokenScope
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
 from web.api.problems import ProblemError
-from web.api.values import PLAIN, SIZE, Cursor, JobId, Limit, Page, key_of
+from web.api.values import PLAIN, SIZE, Body, Cursor, JobId, Limit, Page, key_of
 from worker import dispatch
 
 router = APIRouter(tags=["Jobs"])
@@ -103,7 +103,7 @@ class MatchQuestion(BaseModel):
     may_be_new: bool = Field(description="Whether the answer may be that it is none of them")
 
 
-class Answer(BaseModel):
+class Answer(Body):
     choice: Text = Field(description=f'The number of a candidate, or "{NEW}" for none of them')
 
 

@@ -19,7 +19,7 @@ from sync.reconciliation.compare import without_accepted
 from sync.reconciliation.report import DiscrepancyType, ReconciliationReport
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope, accepted
 from web.api.problems import ProblemError, invalid
-from web.api.values import PLAIN, SIZE, ConnectionId, Cursor, Limit, OperationId, Page, key_of
+from web.api.values import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, OperationId, Page, key_of
 
 router = APIRouter(tags=["Operations"])
 
@@ -155,7 +155,7 @@ class OperationItem(BaseModel):
     result: Result | None = Field(description="null until it is finished")
 
 
-class Period(BaseModel):
+class Period(Body):
     """Days in Oslo, both included."""
 
     first: Day
@@ -174,12 +174,12 @@ class Backfill(Period):
     )
 
 
-class InitialMatching(BaseModel):
+class InitialMatching(Body):
     dry_run: bool = Field(default=False, description="Only see what would be linked, created and asked")
     create: bool = Field(default=False, description="Also create what is new at once, not when it changes next")
 
 
-class LoginToTry(BaseModel):
+class LoginToTry(Body):
     """A login of 24SevenOffice. It is not saved."""
 
     username: Login

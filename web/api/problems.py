@@ -201,4 +201,6 @@ async def _unfit(request: Request, error: RequestValidationError) -> Response:
 def field_error(error: ErrorDetails, *, prefix: tuple[str, ...] = ()) -> tuple[tuple[str, str], str]:
     """Return where an error of pydantic is, and what is wrong there."""
     location, *names = (*prefix, *map(str, error["loc"]))
+    if error["type"] == "string_pattern_mismatch" and names[-1:] != ["identity_id"]:
+        return (location, ".".join(names)), msg("This does not fit.")
     return (location, ".".join(names)), message_of(error)

@@ -3,7 +3,7 @@
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Path, Query
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from models.connections.repository import MAX_NAME_LENGTH
 from models.pagination import Key
@@ -26,6 +26,12 @@ Limit = Annotated[int, Query(ge=1, le=MAX_SIZE, description="Items of a page at 
 Cursor = Annotated[
     str | None, Query(pattern=r"^o\d{1,16}-\d{1,18}$", description="The `next` of the page before this one")
 ]
+
+
+class Body(BaseModel):
+    """What a request is sent with; a name that is not known is refused, as it may be a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class Page(BaseModel, Generic[T]):

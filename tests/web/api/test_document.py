@@ -45,7 +45,7 @@ def known(web: Web, container: Container) -> dict[str, int]:
 def test_every_answer_is_as_the_document_says(
     program: Program, known: dict[str, int], mode: GenerationMode, examples: int
 ) -> None:
-    schema = schemathesis.openapi.from_dict(Api().openapi())
+    schema = schemathesis.openapi.from_dict(described())
     operations = [each.ok() for each in schema.get_all_operations()]
     cases = st.one_of([each.as_strategy(generation_mode=mode) for each in operations])
 
@@ -62,7 +62,7 @@ def test_every_answer_is_as_the_document_says(
 @pytest.mark.parametrize("examples", [FEW // 10, pytest.param(MANY // 5, marks=pytest.mark.thousands)])
 @pytest.mark.usefixtures("known")
 def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
-    schema = schemathesis.openapi.from_dict(Api().openapi())
+    schema = schemathesis.openapi.from_dict(described())
 
     class Steps(schema.as_state_machine()):  # type: ignore[misc]  # made for this document
         def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:  # noqa: ARG002 - as it is called
@@ -72,6 +72,15 @@ def test_what_was_created_can_be_used(program: Program, examples: int) -> None:
             case.validate_response(response, excluded_checks=[positive_data_acceptance])
 
     Steps.run(settings=settings(max_examples=examples, stateful_step_count=10))
+
+
+def described() -> dict[str, Any]:
+    """Return the document without what it says of tokens, of which every request has a valid one here."""
+    told: dict[str, Any] = Api().openapi()
+    for methods in told["paths"].values():
+        for operation in methods.values():
+            del operation["security"]
+    return told
 
 
 # Some values fit the document and not each other, or are too long ago: that is 422, as the document says too.

@@ -116,6 +116,8 @@ def test_a_token_may_do_so_much_in_a_minute(
         ("PUT", "/connections", {}, (405, "method_not_allowed")),
         ("GET", "/connections?limit=0", {}, (422, "invalid")),
         ("GET", "/jobs?cursor=nonsense", {}, (422, "invalid")),
+        ("GET", "/jobs?sate=done", {}, (422, "invalid")),
+        ("POST", "/job-actions/previews", {"json": {"action": "retry", "filter": {"sate": []}}}, (422, "invalid")),
         ("GET", "/jobs?text=%00", {}, (422, "invalid")),
         (
             "POST",

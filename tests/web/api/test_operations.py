@@ -206,8 +206,9 @@ def test_settings_that_a_token_sends_are_saved_once_they_are_accepted(
 ) -> None:
     links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("1"), now=NOW)
     bound = tokens.program(web.url, connections=[web.connection.id])
+    (client,) = container.erp(web.connection.settings).identities()
     for password, saved in (("wrong", False), ("demo-password", True)):
-        change = {"username": "DEMO@example.com", "password": password, "client_id": "7"}
+        change = {"identity_id": client.id, "password": password, "client_id": "7"}
         waits = bound.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"})
         work_off(container)
         told = bound.get(f"/operations/{waits.json()['operation_id']}").json()["result"]
