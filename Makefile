@@ -54,6 +54,14 @@ test-browser: $(VENV)/installed-dev ## Run the tests that use the pages in a bro
 fuzz: $(VENV)/installed-dev ## Send 10,000 requests to the endpoints, and thousands of forms, that mean harm
 	@$(BIN)/python -m pytest tests/web/test_hostile_requests.py tests/web/test_hostile_forms.py --hypothesis-profile=fuzz --timeout=3600 $(ARGS)
 
+.PHONY: fuzz-api
+fuzz-api: $(VENV)/installed-dev ## Send 5,000 requests to the API, whatever its document allows and what it does not
+	@$(BIN)/python -m pytest tests/web/api/test_document.py -m thousands --timeout=3600 $(ARGS)
+
+.PHONY: openapi
+openapi: $(VENV)/installed-dev ## Write docs/openapi.json, which describes the API
+	@$(BIN)/python -m web.api
+
 .PHONY: screenshots
 screenshots: $(VENV)/installed-dev ## Take pictures of every page for docs/screenshots/
 	@$(BIN)/python -m tests.browser.chromium

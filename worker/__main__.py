@@ -22,6 +22,7 @@ from models.database import (
 from models.users import second_factor
 from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
+from models.users.tokens import UnknownTokenError
 from sync.errors import SyncError
 from worker import heartbeat, redis_problems
 from worker.alive import NO_SWEEP, SILENT
@@ -34,6 +35,7 @@ from worker.cli.jobs import jobs
 from worker.cli.onboarding import expenses, match_
 from worker.cli.reconcile import reconcile
 from worker.cli.restore import restore
+from worker.cli.tokens import tokens
 from worker.cli.users import users
 from worker.container import get_container
 
@@ -52,6 +54,7 @@ class PlainSpoken(click.Group):
             NameTakenError,
             SettingRefusedError,
             UnknownUserError,
+            UnknownTokenError,
             InvalidInputError,
             JobsRunningError,
             NoDowngradeError,
@@ -71,7 +74,7 @@ def main() -> None:
 
 for command in (match_, backfill, erase):
     connections.add_command(command)
-for command in (connections, jobs, expenses, users, doctor, restore, people, audit, reconcile):
+for command in (connections, jobs, expenses, users, doctor, restore, people, audit, reconcile, tokens):
     main.add_command(command)
 
 
@@ -125,6 +128,7 @@ def rotate() -> None:
     container.operations.rotate_keys()
     users = second_factor.rotate_keys(container.database, container.vault)
     count, names = container.connections.rotate_keys()
+    container.idempotency.rotate_keys()
     click.echo(f"Connections under the first key now: {count}.")
     problems = [
         *(

@@ -1,7 +1,7 @@
 """From settings to all that a process works with; the one place that knows which class fulfils which port."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.settings import Settings, WrongSettingsError, read_settings
+from i18n.messages import msg
 from integrations.mail.mailer import Mailer
 from integrations.moment import webhooks
 from integrations.moment.client import READ_AHEAD_THREADS, MomentSite, pooled_session
@@ -27,13 +28,15 @@ from integrations.twentyfour.budget import Budget, Limits
 from integrations.twentyfour.client import SoapClient
 from integrations.twentyfour.gateway import TwentyFourGateway
 from integrations.twentyfour.session import SessionStore
+from models.admin import erasure
 from models.admin.job_list import JobView
-from models.admin.operations import Operations
-from models.connections.repository import Connection, Connections, UnknownConnectionError
-from models.connections.settings import ConnectionSettings
+from models.admin.operations import Operations, OperationType, settings_to_try
+from models.connections.repository import Connection, Connections, LinksExistError, UnknownConnectionError
+from models.connections.settings import ConnectionSettings, opens_others
 from models.connections.vault import Vault
 from models.database import Database, DatabaseUnavailableError
 from models.inbox import webhook_intake
+from models.users.idempotency import IdempotencyKeys
 from sync.engine.client_check import verify_client
 from sync.engine.context import SyncContext
 from sync.errors import UnavailableError
@@ -78,6 +81,7 @@ class Container:
         self.vault = Vault(settings.secret_keys)
         self.connections = Connections(self.database, self.vault)
         self.operations = Operations(self.database, self.vault)
+        self.idempotency = IdempotencyKeys(self.database, self.vault)
         self.openid = _openid(settings)
         self.runner = Runner(
             database=self.database,
@@ -151,6 +155,51 @@ class Container:
             with suppress(UnavailableError):  # without Redis nobody gets at the session either
                 self.erp(before.settings).log_out()
         return after
+
+    def save_settings(
+        self,
+        connection: Connection,
+        values: Mapping[str, object],
+        *,
+        actor: str,
+        administers_all: bool,
+        typed: Mapping[str, str] | None = None,
+    ) -> int | None:
+        """Save settings, or return the number of the operation that saves them once both systems accept them.
+
+        That is so for those that may open another client, unless it is somebody who ``administers_all``; and for
+        another login where there are links, which it keeps if it leads to the same client. The operation is to be
+        dispatched. ``connection`` is as whoever changes it has seen it, and ``typed`` what stands in a form.
+
+        Raises what :meth:`~models.connections.repository.Connections.update` raises.
+        """
+        if administers_all or not opens_others(connection.settings, values):
+            try:
+                self.update_settings(connection.id, values, actor=actor, seen=connection.updated_at)
+            except LinksExistError as error:
+                if error.setting == "moment_company":
+                    raise
+            else:
+                return None
+        asked = settings_to_try(connection, values) | dict(typed or {})
+        return self.operations.request(
+            OperationType.SAVING, connection.id, input_=asked, actor=actor, now=self.clock()
+        )
+
+    def erase_connection(self, connection: Connection, *, actor: str) -> Sequence[str]:
+        """Erase a connection with all that is kept of it, and return which users see none any more.
+
+        It is paused, and its webhook has no address any more, whatever follows. Raises JobsRunningError, and
+        UnavailableError without Redis.
+        """
+        self.connections.pause(connection.id, msg("It is being erased."), actor=actor, now=self.clock())
+        self.connections.new_token(connection.id, actor=actor, now=self.clock())
+        self.budget.for_connection(connection.id).forget()
+        self.erp(connection.settings).log_out()
+        blind = erasure.erase_connection(self.database, connection.id, actor=actor, now=self.clock())
+        self.erp(connection.settings).log_out()  # once more, as a login may have been on its way
+        self.cache.for_connection(connection.id).clear()
+        return blind
 
     def erp(
         self,

@@ -111,6 +111,7 @@ def delete_old() -> None:
     statistics.delete_old(database, now=now)
     sessions.delete_ended(database, now=now)
     throttle.delete_old(database, now=now)
+    container.idempotency.delete_old(now=now)
     sign_in.forget_devices(database, before=now - sign_in.DEVICE_KNOWN_FOR)
 
 

@@ -12,7 +12,7 @@ from i18n.messages import msg
 from models.connections.settings import ConnectionSettings
 from models.database import Database
 from models.enums import Scope
-from models.pagination import Key, Page, following, paged
+from models.pagination import SIZE, Key, Page, following, paged
 from models.schema.statements import made_of, within
 from models.schema.tables import AuditRow, ConnectionRow
 
@@ -33,7 +33,9 @@ class AuditEntry:
     job_id: int | None
 
 
-def page(database: Database, scope: Scope, *, users: bool = False, key: Key | None = None) -> Page[AuditEntry]:
+def page(
+    database: Database, scope: Scope, *, users: bool = False, key: Key | None = None, size: int = SIZE
+) -> Page[AuditEntry]:
     """Return a page of what was done to the connections of a scope; to ``users`` too where it is all of them."""
     query = _visible(scope, users=users)
 
@@ -41,7 +43,7 @@ def page(database: Database, scope: Scope, *, users: bool = False, key: Key | No
         rows = database.rows(following(query, (AuditRow.id,), key=key).limit(limit))
         return [made_of(AuditEntry, row) for row in rows]
 
-    return paged(fetch, key=key, at=lambda line: (line.at, line.id))
+    return paged(fetch, key=key, at=lambda line: (line.at, line.id), size=size)
 
 
 def export(database: Database, scope: Scope, *, users: bool = False) -> Iterator[str]:

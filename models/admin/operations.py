@@ -1,6 +1,6 @@
 """Errands: what a page asks of the remote systems, to which only workers talk, and what they answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,11 +12,14 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import delete, exists, select, update
 
 from models.connections.alert_outbox import Alert, queue_alert
-from models.connections.repository import SECRET_FIELDS
+from models.connections.repository import SECRET_FIELDS, Connection
+from models.connections.settings import ConnectionSettings
 from models.connections.vault import Vault
 from models.database import Database
+from models.enums import Scope
+from models.pagination import Key, Page, following, paged
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.statements import made_of
+from models.schema.statements import made_of, within
 from models.schema.tables import ConnectionRow, OperationRow
 
 OperationResult = dict[str, Any]
@@ -43,6 +46,8 @@ class OperationType(StrEnum):
 
     A saving asks that typed settings take effect once the systems accept them with the secrets typed along.
     A comparison asks whether the books agree in some days, and so does the one that beat asks for once a month.
+    A verification tries the credentials out. An initial matching links what both systems have, and a backfill
+    brings the records of a period.
     """
 
     DIAGNOSTICS = "diagnostics"
@@ -50,10 +55,24 @@ class OperationType(StrEnum):
     SAVING = "saving"
     RECONCILIATION = "reconciliation"
     MONTHLY_RECONCILIATION = "monthly_reconciliation"
+    VERIFICATION = "verification"
+    INITIAL_MATCHING = "initial_matching"
+    BACKFILL = "backfill"
 
 
 LOGINS = (OperationType.CLIENTS, OperationType.SAVING)
 """What is asked with a login that somebody has typed."""
+
+LONG = (OperationType.BACKFILL,)
+"""What goes on for longer than somebody waits for an answer."""
+
+LONG_WORTHWHILE = timedelta(days=30)
+
+MAX_PENDING = 50
+"""Operations of a connection that may wait at a time; a program may ask for many."""
+
+CANCELLED = "cancelled"
+"""What the result of an operation has that somebody has cancelled."""
 
 RECONCILIATIONS = (OperationType.RECONCILIATION, OperationType.MONTHLY_RECONCILIATION)
 
@@ -63,7 +82,8 @@ class Operation:
     """One errand; instants in UTC.
 
     ``input`` is what somebody has entered in a form and not saved: with its secrets until there is an answer, and
-    without them afterwards.
+    without them afterwards. ``progress`` tells ``done`` and ``total`` of one that goes on for long. A worker runs
+    it until ``lease_expires_at``, unless it renews the lease.
     """
 
     id: int
@@ -74,6 +94,12 @@ class Operation:
     input: Mapping[str, str] = field(default_factory=dict, repr=False)
     result: OperationResult | None = None
     completed_at: datetime | None = None
+    progress: Mapping[str, int] | None = None
+    lease_expires_at: datetime | None = None
+
+
+class OperationRunningError(Exception):
+    """An operation cannot be cancelled: it has a result, or a worker is saving what it asks."""
 
 
 class OperationPendingError(Exception):
@@ -81,7 +107,7 @@ class OperationPendingError(Exception):
 
 
 class TooManyOperationsError(Exception):
-    """Typed logins were tried too often on the connection within an hour."""
+    """Typed logins were tried too often on the connection within an hour, or too many operations wait."""
 
 
 class Operations:
@@ -97,24 +123,30 @@ class Operations:
         input_: Mapping[str, str] | None = None,
         actor: str,
         now: datetime,
+        by_program: bool = False,
     ) -> int:
         """Request an operation, unless one that asks the same has not begun, and return its number.
 
         So that no number of clicks makes more than one wait. Who asks anew with other input replaces their own,
-        unless it is settings to be saved.
+        unless it is settings to be saved, or a program asks (``by_program``), which means both.
 
         Raises:
             OperationPendingError: one with other input, which somebody else has requested, has not begun.
-            TooManyOperationsError: logins were tried ``MAX_LOGINS`` times in the last hour.
+            TooManyOperationsError: logins were tried ``MAX_LOGINS`` times in the last hour, or ``MAX_PENDING``
+                operations wait.
         """
         asked, recent = input_ or {}, OperationRow.requested_at >= now - WORTHWHILE
         same_type = OperationRow.connection_id == connection_id, OperationRow.type == type_, recent
         waits = OperationRow.result.is_(None), OperationRow.lease_id.is_(None)
         with self._database.transaction() as session:
             session.get(ConnectionRow, connection_id, with_for_update=FOR_NO_KEY_UPDATE)
-            row = session.scalar(select(OperationRow).where(*same_type, *waits).limit(1).with_for_update())
-            if row and self._read(row).input == asked:
+            waiting = session.scalars(select(OperationRow).where(*same_type, *waits).with_for_update()).all()
+            row = next((each for each in waiting if self._read(each).input == asked), None)
+            if row:
                 return row.id
+            row = waiting[0] if waiting and not by_program else None
+            if by_program and len(waiting) >= MAX_PENDING:
+                raise TooManyOperationsError
             if row and type_ is OperationType.SAVING:
                 row = None  # of two forms the first is saved, and the second one is told so
             if row and row.actor != actor:
@@ -223,7 +255,9 @@ class Operations:
 
     def pending(self, *, since: datetime) -> Sequence[int]:
         """Return the errands that were asked from this instant on and have no answer yet."""
-        query = select(OperationRow.id).where(OperationRow.requested_at >= since, OperationRow.result.is_(None))
+        long = OperationRow.type.in_(LONG) & (OperationRow.requested_at >= since - LONG_WORTHWHILE)
+        recent = (OperationRow.requested_at >= since) | long
+        query = select(OperationRow.id).where(recent, OperationRow.result.is_(None))
         return self._database.scalars(query.order_by(OperationRow.id))
 
     def complete(
@@ -241,6 +275,43 @@ class Operations:
             row.lease_id = row.lease_expires_at = None
             if alert:
                 queue_alert(session, row.connection_id, alert, job_id=None, now=now)
+
+    def report_progress(self, operation_id: int, *, done: int, total: int) -> None:
+        """Note how far an operation has come."""
+        come = update(OperationRow).where(OperationRow.id == operation_id, OperationRow.result.is_(None))
+        self._database.execute(come.values(progress={"done": done, "total": total}))
+
+    def cancel(self, operation_id: int, *, now: datetime) -> None:
+        """End an operation without a result; a worker that runs it stops where it can, and its result is dropped.
+
+        Raises OperationRunningError where it has a result, or a worker may be saving settings.
+        """
+        with self._database.transaction() as session:
+            row = session.get(OperationRow, operation_id, with_for_update=True)
+            held = row and row.lease_expires_at and row.lease_expires_at > now
+            if row is None or row.result is not None or (held and row.type == OperationType.SAVING):
+                raise OperationRunningError
+            typed = self._shown(row).input
+            plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}
+            row.result, row.completed_at, row.secrets = (
+                {"findings": [], CANCELLED: True, "input": plain},
+                now,
+                None,
+            )
+
+    def page(
+        self, scope: Scope, *, types: Collection[OperationType] = (), key: Key | None = None, size: int
+    ) -> Page[Operation]:
+        """Return a page of the operations of some connections, those requested last first."""
+        query = select(OperationRow).where(within(scope, OperationRow.connection_id))
+        query = query.where(OperationRow.type.in_(types)) if types else query
+
+        def fetch(key: Key | None, limit: int) -> Sequence[Operation]:
+            with self._database.transaction() as session:
+                rows = session.scalars(following(query, (OperationRow.id,), key=key).limit(limit)).all()
+            return [self._shown(row) for row in rows]
+
+        return paged(fetch, key=key, at=lambda each: (each.requested_at, each.id), size=size)
 
     def forget_unanswered(self, *, before: datetime) -> None:
         """Forget the logins that were typed before an instant and came to no result."""
@@ -282,3 +353,11 @@ class Operations:
 
     def _opened(self, row: OperationRow) -> dict[str, str]:
         return self._vault.decrypt_values(row.secrets or "", PURPOSE, row.connection_id, row.id)
+
+
+def settings_to_try(connection: Connection, values: Mapping[str, Any]) -> dict[str, str]:
+    """Put settings that a program gives into what a saving has as input."""
+    after = ConnectionSettings.model_validate({**dict(connection.settings), **values})
+    secrets = {name: getattr(after, name).get_secret_value() if name in values else "" for name in SECRET_FIELDS}
+    changes = after.model_dump_json(include=set(values) - SECRET_FIELDS)
+    return secrets | {"version": connection.updated_at.isoformat(), "changes": changes}

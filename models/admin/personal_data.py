@@ -20,6 +20,7 @@ NAMING_COLUMNS = frozenset(
         "accepted_discrepancies.actor",
         "accepted_discrepancies.why",
         "alerts.recipient",
+        "api_tokens.name",
         "connections.name",
         "connections.paused_by",
         "operations.actor",

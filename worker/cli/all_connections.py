@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 from models.connections.repository import NOT_STARTED, Connection
 from models.database import DatabaseUnavailableError
 from sync.errors import SyncError
-from worker.cli.backfill import has_spare_requests
 from worker.container import get_container
+from worker.jobs.backfill import has_spare_requests
 
 log = structlog.get_logger()
 

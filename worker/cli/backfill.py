@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -21,7 +20,8 @@ from sync.records import Voucher
 from worker import dispatch
 from worker.cli import connection_argument
 from worker.cli.tables import aligned
-from worker.container import Container, get_container
+from worker.container import get_container
+from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room, is_available
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -29,9 +29,6 @@ T = TypeVar("T")
 VOUCHERS = ("date", "voucher", "customer", "account", "project", "VAT code", f"{'debit':>14}", f"{'credit':>14}")
 REMAINING = ("record", "what becomes of it")
 PROGRESS = ("", "of the period", "in 24SevenOffice", "need a person", "on their way")
-
-BATCH_SIZE = 20
-"""Changes that are put into the inbox at a time, while fewer are due: no event waits behind twice as many."""
 
 POLL_SECONDS = 0.2
 """How soon it is looked again whether there is room for more."""
@@ -122,16 +119,10 @@ def _voucher_rows(planned: PlannedRecord, voucher: Voucher) -> list[tuple[str, .
     return rows
 
 
-def backfill_of(container: Container, connection: Connection, *, first: date, last: date) -> Backfill:
-    """Make the backfill of a period; what it asks 24SevenOffice itself counts as polls do."""
-    context = container.open_context(connection, renew_lease=lambda: None)
-    return Backfill(replace(context, erp=container.cached_erp(connection).for_polls()), first, last)
-
-
 def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report: Callable[[int], object]) -> None:
     """Enqueue records as fast as workers sync them, and wait until none is due; ``report`` gets how many more.
 
-    Raises ClickException where the connection is paused.
+    Raises MisconfiguredError where the connection is paused.
     """
     container = get_container()
     for start in range(0, len(records), BATCH_SIZE):
@@ -142,29 +133,8 @@ def _enqueue(period: Backfill, lane: Lane, records: Sequence[Record], *, report:
         dispatch.dispatch_lanes([lane])
         report(len(some))
     while due.count(container.database, lane, now=container.clock()):
-        _is_available(container, lane)
+        is_available(container, lane)
         time.sleep(POLL_SECONDS)
-
-
-def has_room(container: Container, lane: Lane) -> bool:
-    """Return whether a lane may have more now: few jobs are due, the connection works, and requests are left.
-
-    To spare are those beyond the reserve for events, also where that has been used: what is brought over counts as
-    events do. Raises ClickException where the connection is paused.
-    """
-    return (
-        _is_available(container, lane)
-        and due.count(container.database, lane, now=container.clock()) < BATCH_SIZE
-        and has_spare_requests(container)
-    )
-
-
-def has_spare_requests(container: Container) -> bool:
-    """Return whether there are requests to 24SevenOffice beyond the reserve for events; no if Redis is away."""
-    usage = container.budget.usage()
-    if usage is None or not usage.available_for_polls:
-        return False
-    return usage.remaining > usage.allowed * container.settings.twentyfour_reserve_percent // 100
 
 
 def retrying(ask: Callable[[], T], *, sleep: Callable[[float], None]) -> T:
@@ -176,10 +146,3 @@ def retrying(ask: Callable[[], T], *, sleep: Callable[[float], None]) -> T:
             seconds = error.retry_after.total_seconds() if error.retry_after else RETRY_SECONDS
             log.warning("backfill_paused", because=error.message, seconds=seconds)
             sleep(seconds)
-
-
-def _is_available(container: Container, lane: Lane) -> bool:
-    connection = container.connections.get(lane.connection_id)
-    if connection.paused_because:
-        raise click.ClickException(f"The connection is paused: {connection.paused_because}")
-    return connection.is_available(container.clock())

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import click
 
-from i18n.messages import msg
 from models.admin import erasure, personal_data
 from models.admin.personal_data import Person
 from models.connections.repository import Connection
@@ -26,15 +25,8 @@ def erase(connection: Connection, confirm: str) -> None:
     container = get_container()
     if confirm != connection.name:
         raise click.ClickException("That is not its name. Nothing was erased.")
-    container.connections.pause(connection.id, msg("It is being erased."), actor=ACTOR, now=container.clock())
-    # Nothing comes in by the old address.
-    container.connections.new_token(connection.id, actor=ACTOR, now=container.clock())
     dispatch.forget(connection.id)
-    container.budget.for_connection(connection.id).forget()
-    container.erp(connection.settings).log_out()
-    blind = erasure.erase_connection(container.database, connection.id, actor=ACTOR, now=container.clock())
-    container.erp(connection.settings).log_out()  # once more, as a login may have been on its way
-    container.cache.for_connection(connection.id).clear()
+    blind = container.erase_connection(connection, actor=ACTOR)
     click.echo(f"Connection {connection.id} and all that was kept of it are erased.")
     if blind:
         click.echo(f"These users see no connection any more: {', '.join(blind)}. To erase one: people erase.")

@@ -31,6 +31,7 @@ CONFIRMED = {
     "/account/second-factor",
     "/account/second-factor/recovery-codes",
     "/account/second-factor/remove",
+    "/tokens",
     "/users/new",
     "/users/{user_id}",
     "/users/{user_id}/password",

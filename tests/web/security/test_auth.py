@@ -17,7 +17,9 @@ from models.connections.repository import Connection
 from models.enums import Role, Scope
 from models.schema.tables import Base, SessionRow
 from models.users import repository as users
+from models.users import tokens
 from models.users.repository import Rights
+from models.users.tokens import TokenScope
 from sync.error_codes import ERROR_CODES
 from tests.factories import NOW, settings
 from tests.installation import failed_job
@@ -91,7 +93,11 @@ def customer(container: Container, connection: Connection, token: str, *, title:
     rights = Rights(Role.VIEWER, Scope(frozenset({connection.id})))
     email = f"per@{connection.name.split()[0].lower()}.example"
     user = users.add(container.database, email, rights, password=None, actor=email, now=NOW)
-    ids = {"connection_id": connection.id, "job_id": job_id, "operation_id": operation_id, "user_id": user.id}
+    token_id = tokens.create(
+        container.database, "ERP", scopes=frozenset(TokenScope), scope=rights.scope, actor="test", now=NOW
+    )[0].id
+    of_connection = {"connection_id": connection.id, "job_id": job_id, "operation_id": operation_id}
+    ids = {**of_connection, "user_id": user.id, "token_id": token_id}
     return Customer(connection, {**ids, "token": token, "error_code": next(iter(ERROR_CODES))})
 
 

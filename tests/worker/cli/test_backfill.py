@@ -23,8 +23,9 @@ from tests.factories import NOW
 from tests.installation import messages
 from tests.worker.cli.test_commands import refused, run
 from worker import tasks
-from worker.cli.backfill import BATCH_SIZE, backfill_of, has_room, retrying
+from worker.cli.backfill import retrying
 from worker.container import Container, clock
+from worker.jobs.backfill import BATCH_SIZE, backfill_of, has_room
 
 DRAFT = "106939080"
 READS = {

@@ -1,0 +1,227 @@
+"""Operations through the API, with the sandbox as both systems; this process is also the worker."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from models.admin.operations import MAX_PENDING, OperationType
+from models.enums import EntityType, Record
+from models.inbox import links
+from models.inbox.links import Link
+from tests.factories import NOW, settings
+from tests.installation import compared, environment, installed, messages
+from tests.sandbox.serving import sandbox
+from tests.web.api.program import Program, Tokens
+from tests.web.api.test_frame import problem
+from tests.web.conftest import Web
+from worker import tasks
+from worker.container import Container, clock
+from worker.jobs import backfill
+from worker.queues import QUEUE_OF
+
+CUSTOMER = "62788973"
+
+
+@pytest.fixture(scope="module")
+def systems() -> Iterator[dict[str, str]]:
+    with sandbox() as (addresses, _):
+        yield addresses
+
+
+@pytest.fixture
+def container(database_url: str, redis_url: str, systems: dict[str, str]) -> Iterator[Container]:
+    for system in ("moment", "twentyfour"):
+        requests.post(f"{systems[system]}/reset", timeout=10).raise_for_status()
+    with installed(environment(database_url, redis_url, systems)) as container:
+        yield container
+
+
+@pytest.fixture
+def program(web: Web, tokens: Tokens) -> Program:
+    return tokens.program(web.url)
+
+
+@pytest.fixture
+def address(web: Web) -> str:
+    return f"/connections/{web.connection.id}"
+
+
+def work_off(container: Container) -> None:
+    """Run the operations that wait, as a worker does."""
+    waiting = messages(container)
+    container.redis.delete(QUEUE_OF["run_operation"])
+    for task, number in waiting:
+        if task == "run_operation":
+            tasks.run_operation(number)
+
+
+def result(program: Program, asked: requests.Response) -> dict[str, Any]:
+    assert asked.status_code == 202, asked.text
+    assert asked.headers["Location"] == f"/api/v1/operations/{asked.json()['id']}"
+    operation: dict[str, Any] = program.get(f"/operations/{asked.json()['id']}").json()
+    return operation
+
+
+def test_credentials_are_verified(web: Web, container: Container, program: Program, address: str) -> None:
+    asked = program.post(f"{address}/verifications")
+    assert (asked.json()["status"], asked.json()["result"]) == ("waiting", None)
+    work_off(container)
+    told = result(program, asked)
+    assert (told["status"], told["result"]["succeeded"]) == ("finished", True)
+    assert "leads to Demo AS" in told["result"]["findings"][0]["message"]
+    assert container.connections.get(web.connection.id).client_number is not None
+
+
+def test_credentials_that_are_wrong_are_told_with_their_setting(container: Container, program: Program) -> None:
+    wrong = settings(moment_company="1002", moment_api_key="wrong").model_dump(mode="json")
+    body = {"name": "Wrong", "settings": wrong | {"moment_api_key": "wrong", "password": "wrong"}}
+    added = program.post("/connections", body)
+    work_off(container)
+    told = program.get(f"/operations/{added.json()['verification_id']}").json()
+    assert not told["result"]["succeeded"]
+    assert told["result"]["findings"][0]["setting"] == "moment_api_key"
+
+
+def test_a_connection_is_tested(container: Container, program: Program, address: str) -> None:
+    asked = program.post(f"{address}/diagnostics")
+    assert program.post(f"{address}/diagnostics").json()["id"] == asked.json()["id"]
+    work_off(container)
+    told = result(program, asked)["result"]
+    assert {each["status"] for each in told["findings"]} >= {"good"}
+    assert [each["name"] for each in told["clients"]] == ["Demo AS"]
+
+
+def test_the_clients_of_a_login_are_for_who_has_its_password(
+    web: Web, container: Container, tokens: Tokens, program: Program, address: str
+) -> None:
+    bound = tokens.program(web.url, connections=[web.connection.id])
+    assert problem(bound.post(f"{address}/clients", {"username": "many@example.com"})) == (422, "invalid")
+    login = {"username": "many@example.com", "password": "many-password"}
+    asked = bound.post(f"{address}/clients", login)
+    assert "many-password" not in asked.text
+    work_off(container)
+    assert "Fjord Prosjekt AS" in {each["name"] for each in result(bound, asked)["result"]["clients"]}
+    other = tokens.program(web.url, connections=[web.connection.id])
+    assert result(other, asked)["result"]["clients"] == []
+    known = program.post(f"{address}/clients", {"username": "demo@example.com"})
+    work_off(container)
+    assert [each["name"] for each in result(program, known)["result"]["clients"]] == ["Demo AS"]
+
+
+def test_ledgers_are_compared(web: Web, container: Container, program: Program, address: str) -> None:
+    period = {"first": "2026-01-01", "last": "2026-01-31"}
+    asked = program.post(f"{address}/reconciliations", period)
+    work_off(container)
+    told = result(program, asked)["result"]["reconciliation"]
+    assert (told["first"], told["invoices"]["agree"], told["expenses"]) == ("2026-01-01", True, None)
+    found = program.get(f"/operations/{compared(container, web.connection, with_expenses=True)}").json()
+    discrepancies = found["result"]["reconciliation"]["invoices"]["discrepancies"]
+    assert (discrepancies[0]["type"], discrepancies[0]["amount"]) == ("missing", 240000)
+    assert found["result"]["reconciliation"]["expenses"]["discrepancies"][0]["key"].startswith("expense/")
+    assert problem(program.post(f"{address}/reconciliations", period | {"last": "2025-01-01"})) == (422, "invalid")
+
+
+def test_several_periods_may_wait_and_not_too_many(
+    web: Web, container: Container, program: Program, address: str
+) -> None:
+    months = [{"first": f"2026-{month:02}-01", "last": f"2026-{month:02}-28"} for month in (1, 2)]
+    numbers = {program.post(f"{address}/reconciliations", month).json()["id"] for month in months}
+    assert len(numbers) == 2
+    for place in range(MAX_PENDING - 2):
+        container.operations.request(
+            OperationType.RECONCILIATION,
+            web.connection.id,
+            input_={"first": str(place), "last": ""},
+            actor="x",
+            now=clock(),
+            by_program=True,
+        )
+    month = {"first": "2026-03-01", "last": "2026-03-28"}
+    assert problem(program.post(f"{address}/reconciliations", month)) == (429, "too_many_operations")
+
+
+def test_what_both_systems_have_is_matched(web: Web, container: Container, program: Program, address: str) -> None:
+    dry = program.post(f"{address}/initial-matchings", {"dry_run": True})
+    work_off(container)
+    planned = result(program, dry)["result"]["matching"]
+    assert {each["record_id"] for each in planned["records"]} >= {CUSTOMER}
+    assert sum(planned["counts"].values()) == len(planned["records"])
+    jobs = program.get("/jobs").json()["items"]
+    assert jobs == []
+    real = program.post(f"{address}/initial-matchings", {"create": True})
+    work_off(container)
+    assert result(program, real)["status"] == "finished"
+    assert {each["record_id"] for each in program.get("/jobs").json()["items"]} >= {CUSTOMER}
+    assert ("sync_customers", web.connection.id) in messages(container)
+
+
+def test_a_backfill_goes_on_in_turns_until_all_is_brought(
+    web: Web, container: Container, program: Program, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    year = clock().year
+    asked = program.post(f"{address}/backfills", {"first": f"{year - 1}-01-01", "last": f"{year + 1}-12-31"})
+    number = asked.json()["id"]
+    monkeypatch.setattr(backfill, "BATCH_SIZE", 1)
+    work_off(container)
+    halfway = result(program, asked)
+    assert (halfway["status"], halfway["progress"]) == ("waiting", {"done": 1, "total": 1})
+    assert [each["record_id"] for each in program.get("/jobs").json()["items"]] == [CUSTOMER]
+    tasks.dispatch_due()
+    assert ("run_operation", number) in messages(container)
+    for _ in range(20):
+        for task in (tasks.sync_customers, tasks.sync_projects, tasks.sync_invoices):
+            task(web.connection.id)
+        tasks.run_operation(number)
+    told = result(program, asked)
+    assert told["status"] == "finished"
+    assert [(each["entity_type"], each["synced"]) for each in told["result"]["backfill"]] == [
+        ("customer", 1),
+        ("project", 1),
+        ("invoice", 0),
+    ]
+
+
+def test_a_backfill_that_is_cancelled_brings_no_more(container: Container, program: Program, address: str) -> None:
+    asked = program.post(f"{address}/backfills", {"first": "2020-01-01", "last": "2027-12-31"})
+    cancelled = program.post(f"/operations/{asked.json()['id']}/cancel").json()
+    assert (cancelled["status"], cancelled["result"]) == ("cancelled", None)
+    work_off(container)
+    assert program.get("/jobs").json()["items"] == []
+    assert problem(program.post(f"/operations/{asked.json()['id']}/cancel")) == (409, "operation_running")
+
+
+def test_a_backfill_of_a_paused_connection_says_so(container: Container, program: Program, address: str) -> None:
+    program.post(f"{address}/pause", {"because": "Year end"})
+    asked = program.post(f"{address}/backfills", {"first": "2020-01-01", "last": "2027-12-31"})
+    work_off(container)
+    told = result(program, asked)["result"]
+    assert [each["message"] for each in told["findings"]] == ["The connection is paused: Year end"]
+    assert not told["succeeded"]
+
+
+def test_settings_that_a_token_sends_are_saved_once_they_are_accepted(
+    web: Web, container: Container, tokens: Tokens, address: str
+) -> None:
+    links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("1"), now=NOW)
+    bound = tokens.program(web.url, connections=[web.connection.id])
+    (client,) = container.erp(web.connection.settings).identities()
+    for password, saved in (("wrong", False), ("demo-password", True)):
+        change = {"identity_id": client.id, "password": password, "client_id": "7"}
+        waits = bound.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"})
+        work_off(container)
+        told = bound.get(f"/operations/{waits.json()['operation_id']}").json()["result"]
+        assert told["succeeded"] is saved
+        assert container.connections.get(web.connection.id).settings.client_id == ("7" if saved else "")
+        assert (told["diagnostics_id"] is not None) is saved
+
+
+def test_operations_are_listed_by_type_and_connection(web: Web, program: Program, address: str) -> None:
+    one = program.post(f"{address}/diagnostics").json()["id"]
+    two = program.post(f"{address}/verifications").json()["id"]
+    assert [each["id"] for each in program.get("/operations").json()["items"]] == [two, one]
+    assert [each["id"] for each in program.get("/operations", type="diagnostics").json()["items"]] == [one]
+    first = program.get("/operations", limit=1, connection_id=web.connection.id).json()
+    second = program.get("/operations", limit=1, cursor=first["next"]).json()
+    assert ([each["id"] for each in second["items"]], second["next"]) == ([one], None)

@@ -1,0 +1,51 @@
+"""The values that several endpoints take and give: numbers, texts and pages."""
+
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from models.connections.repository import MAX_NAME_LENGTH
+from models.pagination import Key
+from web.api.caller import MAX_CONNECTION_ID, MAX_ID
+from web.api.problems import invalid
+
+T = TypeVar("T")
+
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""Text without signs that neither PostgreSQL nor XML can hold."""
+
+MAX_SIZE, SIZE = 200, 50
+"""Items of a page, at most and unless asked for otherwise."""
+
+ConnectionId = Annotated[int, Path(ge=1, le=MAX_CONNECTION_ID, description="Number of the connection")]
+JobId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the job")]
+OperationId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the operation")]
+Name = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_NAME_LENGTH, strip_whitespace=True)]
+Limit = Annotated[int, Query(ge=1, le=MAX_SIZE, description="Items of a page at most")]
+Cursor = Annotated[
+    str | None, Query(pattern=r"^o\d{1,16}-\d{1,18}$", description="The `next` of the page before this one")
+]
+
+
+class Body(BaseModel):
+    """What a request is sent with; a name that is not known is refused, as it may be a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class Page(BaseModel, Generic[T]):
+    """A page of a list, the newest first."""
+
+    items: list[T]
+    next: str | None = Field(description="The cursor of the next page; null on the last one")
+
+
+def key_of(cursor: str | None) -> Key | None:
+    """Return where a page begins. Raises ProblemError for a cursor that none of our pages has given."""
+    if cursor is None:
+        return None
+    key = Key.parse(cursor)
+    if key is None:
+        raise invalid("cursor", "", location="query")
+    return key
