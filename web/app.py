@@ -18,6 +18,7 @@ from web.pages import (
     error_codes,
     logs,
     operations,
+    receivers,
     records,
     second_factor,
     sign_in,
@@ -44,6 +45,7 @@ ROUTERS = (
     error_codes.router,
     sign_in.router,
     users.router,
+    receivers.router,
 )
 
 

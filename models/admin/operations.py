@@ -15,6 +15,8 @@ from models.connections.alert_outbox import Alert, queue_alert
 from models.connections.repository import SECRET_FIELDS
 from models.connections.vault import Vault
 from models.database import Database
+from models.receivers import outbox
+from models.receivers.outbox import OutgoingEvent
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of
 from models.schema.tables import ConnectionRow, OperationRow
@@ -227,7 +229,13 @@ class Operations:
         return self._database.scalars(query.order_by(OperationRow.id))
 
     def complete(
-        self, operation_id: int, result: OperationResult, *, now: datetime, alert: Alert | None = None
+        self,
+        operation_id: int,
+        result: OperationResult,
+        *,
+        now: datetime,
+        alert: Alert | None = None,
+        event: OutgoingEvent | None = None,
     ) -> None:
         """Give an errand its answer, once, and tell of it; the secrets in what was typed are forgotten."""
         with self._database.transaction() as session:
@@ -241,6 +249,8 @@ class Operations:
             row.lease_id = row.lease_expires_at = None
             if alert:
                 queue_alert(session, row.connection_id, alert, job_id=None, now=now)
+            if event:
+                outbox.record(session, row.connection_id, [event], now=now)
 
     def forget_unanswered(self, *, before: datetime) -> None:
         """Forget the logins that were typed before an instant and came to no result."""
