@@ -147,11 +147,16 @@ class Receivers:
             signing.append(self._vault.decrypt(row.former_secret, FORMER_PURPOSE, row.id))
         return signing
 
-    def test(self, receiver_id: int, *, now: datetime) -> None:
-        """Have a receiver sent an event that says nothing. Raises :class:`UnknownReceiverError`."""
+    def test(self, receiver_id: int, *, now: datetime) -> bool:
+        """Have a receiver sent an event that says nothing; False where it is disabled.
+
+        Raises :class:`UnknownReceiverError`.
+        """
         with self._database.transaction() as session:
-            _row(session, receiver_id, lock=True)
+            if _row(session, receiver_id, lock=True).disabled_at:
+                return False
             outbox.record_test(session, receiver_id, now=now)
+            return True
 
     def disable(self, receiver_id: int, *, actor: str, now: datetime) -> None:
         """Send a receiver nothing more until it is enabled. Raises :class:`UnknownReceiverError`."""

@@ -132,7 +132,8 @@ def rotate(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
 @router.post("/{receiver_id}/test")
 def test(context: AdministratorEverywhere, receiver_id: int) -> Response:
     _receiver(context, receiver_id)
-    context.container.receivers.test(receiver_id, now=context.now)
+    if not context.container.receivers.test(receiver_id, now=context.now):
+        return _done(receiver_id, "disabled")
     dispatch.dispatch_receivers([receiver_id])
     return _done(receiver_id, "tested")
 

@@ -57,7 +57,8 @@ def add(url: str, event_types: Sequence[str], connections: Sequence[Connection])
 def test(receiver_id: int) -> None:
     """Send a receiver the event receiver.test, in the background."""
     container = get_container()
-    container.receivers.test(receiver_id, now=container.clock())
+    if not container.receivers.test(receiver_id, now=container.clock()):
+        raise click.ClickException("It is disabled: enable it first.")
     dispatch.dispatch_receivers([receiver_id])
     click.echo("The test is on its way. Its page shows what becomes of it.")
 

@@ -81,6 +81,7 @@ def test_a_receiver_is_tested_and_what_failed_is_replayed(container: Container) 
     assert messages(container) == [("deliver_events", 1)]
     assert "disabled: by hand" in (run("disable", "1"), run("list"))[1].output
     assert run("replay", "1", "--since=2026-01-01").output == "Events sent again: 0.\n"
+    assert "It is disabled: enable it first." in run("test", "1").output
     run("enable", "1")
     assert run("replay", "1", "--since=2026-01-01 08:00").output == "Events sent again: 1.\n"
     (line,) = deliveries.log_page(container.database, 1, key=None).lines
