@@ -100,6 +100,18 @@ def test_after_a_rotation_of_keys_the_new_one_opens_all_secrets(database: Databa
     assert left.secrets(receiver.id, now=NOW) == [second, first]
 
 
+def test_a_secret_that_no_key_opens_is_named_and_holds_up_no_other(
+    database: Database, receivers: Receivers
+) -> None:
+    damaged, sound = added(receivers), added(receivers)
+    column, of = EventReceiverRow.secret, EventReceiverRow.id
+    database.execute(update(EventReceiverRow).where(of == damaged.id).values(secret="v2:damaged"))
+    before = database.scalar(select(column).where(of == sound.id))
+    assert receivers.rotate_keys() == [damaged.id]
+    assert database.scalar(select(column).where(of == damaged.id)) == "v2:damaged"
+    assert database.scalar(select(column).where(of == sound.id)) != before
+
+
 def test_one_that_is_not_there_cannot_be_changed(receivers: Receivers) -> None:
     for deed in (receivers.enable, receivers.disable, receivers.rotate, receivers.remove):
         with pytest.raises(UnknownReceiverError):
