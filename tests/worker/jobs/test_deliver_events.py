@@ -1,7 +1,6 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -29,7 +28,6 @@ from worker.jobs import deliver_events as jobs_deliver_events
 from worker.jobs import operations as jobs_operations
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-MESSAGE: dict[str, Any] = {"message_id": "msg_1", "at": clock(), "body": "{}"}
 URLS = {
     "MOMENT_RECORD_URL": "https://moment.example/{company}/{kind}/{id}",
     "TWENTYFOUR_RECORD_URL": "https://ledger.example/{kind}/{year}/{number}",
@@ -103,7 +101,7 @@ def test_a_receiver_that_was_down_for_an_hour_gets_every_event_once_it_is_back(
 
 
 def test_both_secrets_sign_while_one_replaces_the_other(
-    container: Container, receiver: Receiver, listener: Program, monkeypatch: pytest.MonkeyPatch
+    container: Container, receiver: Receiver, listener: Program
 ) -> None:
     former, now = listener.secret, clock()
     new = container.receivers.rotate(receiver.id, actor="test", now=now - 23 * HOUR)
@@ -112,8 +110,8 @@ def test_both_secrets_sign_while_one_replaces_the_other(
         container.receivers.test(receiver.id, now=now)
         sweep(container)
     assert [event["type"] for _, event in listener.received] == ["receiver.test"] * 2
-    at(container, now + HOUR, monkeypatch)
-    headers = signed(container.receivers.secrets(receiver.id, now=now + HOUR), **MESSAGE)
+    secrets = container.receivers.secrets(receiver.id, now=now + HOUR)
+    headers = signed(secrets, message_id="msg_1", at=clock(), body="{}")
     assert Webhook(new).verify("{}", headers) == {}
     with pytest.raises(WebhookVerificationError):
         Webhook(former).verify("{}", headers)
