@@ -156,6 +156,10 @@ class Settings(BeatSettings, MigrationSettings):
     """Days that it is kept what was told in mails"""
     audit_days: int = Field(1825, ge=30)
     """Days that it is kept who did what"""
+    event_days: int = Field(30, ge=6)
+    """Days that events for receivers are kept, with their deliveries"""
+    receiver_private_networks: bool = False
+    """Whether event receivers may be at private addresses, and be reached without TLS"""
     worker_threads: int = Field(8, ge=1)
     """Lanes that one worker process drains at a time"""
     api_requests_per_minute: int = Field(600, ge=1)

@@ -19,6 +19,7 @@ from web.pages import (
     error_codes,
     logs,
     operations,
+    receivers,
     records,
     second_factor,
     sign_in,
@@ -47,6 +48,7 @@ ROUTERS = (
     sign_in.router,
     users.router,
     tokens.router,
+    receivers.router,
 )
 
 

@@ -19,6 +19,7 @@ from models.database import (
     downgrade,
     migrate,
 )
+from models.receivers.repository import UnknownReceiverError
 from models.users import second_factor
 from models.users.passwords import InvalidInputError
 from models.users.repository import UnknownUserError
@@ -33,6 +34,7 @@ from worker.cli.doctor import doctor
 from worker.cli.erasure import erase, people
 from worker.cli.jobs import jobs
 from worker.cli.onboarding import expenses, match_
+from worker.cli.receivers import receivers
 from worker.cli.reconcile import reconcile
 from worker.cli.restore import restore
 from worker.cli.tokens import tokens
@@ -53,6 +55,7 @@ class PlainSpoken(click.Group):
             UnknownConnectionError,
             NameTakenError,
             SettingRefusedError,
+            UnknownReceiverError,
             UnknownUserError,
             UnknownTokenError,
             InvalidInputError,
@@ -74,7 +77,7 @@ def main() -> None:
 
 for command in (match_, backfill, erase):
     connections.add_command(command)
-for command in (connections, jobs, expenses, users, doctor, restore, people, audit, reconcile, tokens):
+for command in (connections, jobs, expenses, users, doctor, restore, people, audit, reconcile, receivers, tokens):
     main.add_command(command)
 
 
@@ -127,6 +130,7 @@ def rotate() -> None:
     container = get_container()
     container.operations.rotate_keys()
     users = second_factor.rotate_keys(container.database, container.vault)
+    receiver_ids = container.receivers.rotate_keys()
     count, names = container.connections.rotate_keys()
     container.idempotency.rotate_keys()
     click.echo(f"Connections under the first key now: {count}.")
@@ -138,6 +142,10 @@ def rotate() -> None:
         *(
             f"None of the SECRET_KEYS opens the second factor of {email}: see `users reset-factor`."
             for email in users
+        ),
+        *(
+            f"None of the SECRET_KEYS opens the secret of event receiver {number}: see `receivers rotate`."
+            for number in receiver_ids
         ),
     ]
     if problems:

@@ -22,6 +22,7 @@ from integrations.moment import webhooks
 from integrations.moment.client import READ_AHEAD_THREADS, MomentSite, pooled_session
 from integrations.moment.gateway import MomentGateway
 from integrations.openid.provider import OpenIdConnectProvider
+from integrations.receivers.client import ReceiverClient
 from integrations.remote_clock import RemoteClock
 from integrations.shared_cache import SharedCache
 from integrations.twentyfour.budget import Budget, Limits
@@ -36,6 +37,7 @@ from models.connections.settings import ConnectionSettings, opens_others
 from models.connections.vault import Vault
 from models.database import Database, DatabaseUnavailableError
 from models.inbox import webhook_intake
+from models.receivers.repository import Receivers
 from models.users.idempotency import IdempotencyKeys
 from sync.engine.client_check import verify_client
 from sync.engine.context import SyncContext
@@ -82,6 +84,13 @@ class Container:
         self.connections = Connections(self.database, self.vault)
         self.operations = Operations(self.database, self.vault)
         self.idempotency = IdempotencyKeys(self.database, self.vault)
+        private = settings.receiver_private_networks
+        self.receivers = Receivers(self.database, self.vault, private_networks=private)
+        self.receiver_client = ReceiverClient(
+            private_networks=private,
+            connections=threads_beside(settings.worker_threads)["receivers"],
+            on_call=partial(self.instrumentation.call_completed, "receiver"),
+        )
         self.openid = _openid(settings)
         self.runner = Runner(
             database=self.database,

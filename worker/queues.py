@@ -1,8 +1,8 @@
 """Which tasks share threads: what waits for one remote system holds up neither the other one nor beat's own tasks.
 
-The threads that ``worker_threads`` names drain lanes. Polls and operations have half as many beside them, and the
-sweep and the mails one each. Every queue has a channel of its own to Redis, which takes no more messages than the
-queue has threads: what is over stays in Redis, for another worker or for later.
+The threads that ``worker_threads`` names drain lanes. Polls and operations have half as many beside them, event
+receivers have as many again, and the sweep and the mails one each. Every queue has a channel of its own to Redis,
+which takes no more messages than the queue has threads: what is over stays in Redis, for another worker or later.
 """
 
 import ssl
@@ -28,6 +28,7 @@ TASKS: Mapping[str, Sequence[str]] = {
     "moment_polls": ("poll_moment",),
     "twentyfour_polls": ("poll_expenses",),
     "operations": ("run_operation",),
+    "receivers": ("deliver_events",),
     "sweep": ("dispatch_due", "poll_all", "poll_all_expenses"),
     "alerts": ("send_alerts", "send_reminders", "delete_old"),
 }
@@ -46,6 +47,7 @@ def threads_beside(lane_threads: int) -> Mapping[str, int]:
         "moment_polls": max(1, polls_of_moment),
         "twentyfour_polls": max(1, others),
         "operations": max(1, others),
+        "receivers": max(2, half),
         "sweep": 1,
         "alerts": 1,
     }

@@ -40,6 +40,22 @@ def find_record_urls(database: Database, settings: Settings, job: JobView) -> Re
     )
 
 
+def find_references(
+    database: Database, settings: Settings, connection_id: int, record: Record
+) -> dict[str, list[dict[str, str | None]]]:
+    """Return the ids of a record in each system with their addresses, None where nobody knows one."""
+    found, entity_type = links.references(database, connection_id, record), record.entity_type
+    moment_urls = (
+        (each, _moment_url(settings, found, Record(entity_type, each), title="")) for each in found.moment
+    )
+    template = settings.twentyfour_record_url
+    twentyfour_urls = ((each, _twentyfour_url(template, entity_type, each)) for each in found.remote)
+    return {
+        "moment": [{"id": each, "url": there.url or None} for each, there in moment_urls],
+        "twentyfour": [{"id": each, "url": there.url or None} for each, there in twentyfour_urls],
+    }
+
+
 def _moment_url(settings: Settings, found: RecordReferences, record: Record, *, title: str) -> RecordUrl:
     """Name a record, and where it opens; a project opens by its number, which both systems share."""
     if record.entity_type is EntityType.PROJECT and settings.moment_project_url:

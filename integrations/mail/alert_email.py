@@ -37,6 +37,7 @@ _SINGULAR = {
     AlertType.OUTAGE: msg("The connection is interrupted"),
     AlertType.STALLED: msg("Changes are not received"),
     AlertType.WEBHOOK: msg("The webhook names records that do not exist"),
+    AlertType.RECEIVER: msg("An event receiver is disabled"),
     AlertType.RATE_LIMITED: msg("The connection waits for requests"),
     AlertType.RECOVERED: msg("The connection works again"),
     AlertType.RECONCILIATION: msg("The books of the month"),
@@ -46,6 +47,7 @@ _PLURAL = _SINGULAR | {
     AlertType.ACCOUNT: msg("News of your account"),
     AlertType.PAUSED: msg("Connections are paused"),
     AlertType.OUTAGE: msg("Connections are interrupted"),
+    AlertType.RECEIVER: msg("Event receivers are disabled"),
     AlertType.RATE_LIMITED: msg("Connections wait for requests"),
     AlertType.RECOVERED: msg("Connections work again"),
 }
@@ -82,7 +84,7 @@ class AlertEmail:
 
     @property
     def why_sent(self) -> str:
-        return FOR_A_USER if all(alert.type is AlertType.ACCOUNT for alert in self.alerts) else FOR_THE_LISTED
+        return FOR_A_USER if all(alert.connection_id is None for alert in self.alerts) else FOR_THE_LISTED
 
     @property
     def companies(self) -> int:

@@ -1,5 +1,6 @@
 """One change as a person sees it, with all its attempts, and what a person may do about some or many."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,11 @@ from models.admin.job_list import JobView, views
 from models.database import Database
 from models.enums import EntityType, Lane, Outcome, Record, titled
 from models.inbox import circuit_breaker, dependencies, links, questions
-from models.inbox.job_updates import concerns, update_by
+from models.inbox.job_updates import concerns, job_data, update_by
 from models.inbox.transitions import TABLE, Event
 from models.pagination import Key, Page, following, paged
+from models.receivers import outbox
+from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.audit_entries import add_entry
 from models.schema.locks import locked
 from models.schema.statements import job_of, made_of
@@ -44,8 +47,11 @@ NAMED_BY = (
     SyncJobRow.entity_type,
     SyncJobRow.record_id,
     SyncJobRow.title,
+    SyncJobRow.revision,
+    SyncJobRow.outcome,
+    SyncJobRow.error_code,
 )
-"""What the audit says of a change."""
+"""What the audit and receivers are told of a change."""
 
 OPEN = frozenset(TABLE[Event.DISMISSED])
 RETRIABLE = frozenset(TABLE[Event.RETRIED])
@@ -213,7 +219,19 @@ def apply_event(
         session.execute(delete(MatchQuestionRow).where(*noted))
     for row in rows:
         add_entry(session, **audit_entry(row, deed))
+    if event is Event.REOPENED_UNSOLVED:
+        _record_need(session, rows, now=deed.at)
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))
+
+
+def _record_need(session: Session, rows: Sequence[Row[*tuple[Any, ...]]], *, now: datetime) -> None:
+    """Tell receivers of jobs that need attention again."""
+    of_connection = defaultdict[int, list[OutgoingEvent]](list)
+    for row in rows:
+        data = job_data(row, revision=row.revision)
+        of_connection[row.connection_id].append(OutgoingEvent(EventType.JOB_NEEDS_ATTENTION, data))
+    for connection_id, events in of_connection.items():
+        outbox.record(session, connection_id, events, now=now)
 
 
 def audit_entry(job: SyncJobRow | Row[*tuple[Any, ...]], deed: JobAction) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from models.admin import dashboard
 from models.database import Database
 from models.enums import UNFINISHED, EntityType, JobState, Scope
 from models.inbox import circuit_breaker, due
+from models.receivers import deliveries
 from models.schema.tables import AlertRow, ConnectionRow, SyncJobRow
 
 
@@ -19,7 +20,8 @@ class MetricsSnapshot:
 
     ``jobs`` are those not finished, by kind and state, and ``oldest`` tells how long ago the first of those on
     their way was received. ``overdue`` tells how long the first of those that are due, of connections that work,
-    has been so. ``alerts`` have not been sent, the first of them for ``alerts_seconds``.
+    has been so. ``alerts`` have not been sent, the first of them for ``alerts_seconds``, and receivers have
+    not taken so many events (``deliveries``), the first of them for ``deliveries_seconds``.
     """
 
     totals: dashboard.Totals
@@ -28,6 +30,8 @@ class MetricsSnapshot:
     overdue: Mapping[EntityType, float]
     alerts: int
     alerts_seconds: float
+    deliveries: int
+    deliveries_seconds: float
 
 
 def read(database: Database, *, now: datetime) -> MetricsSnapshot:
@@ -35,6 +39,7 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
     unsent = select(func.count(), func.min(AlertRow.created_at)).where(AlertRow.ended_at.is_(None))
     counted, overdue = _job_counts(database), _overdue(database, now=now)
     ((alerts, first),) = database.rows(unsent)
+    waiting, since = deliveries.pending(database)
     ages = {key: _age(at, now=now) for key, (_, at) in counted.items() if key[1] is not JobState.NEEDS_ATTENTION}
     return MetricsSnapshot(
         totals,
@@ -50,6 +55,8 @@ def read(database: Database, *, now: datetime) -> MetricsSnapshot:
         overdue={entity_type: _age(overdue.get(entity_type), now=now) for entity_type in EntityType},
         alerts=alerts,
         alerts_seconds=_age(first, now=now),
+        deliveries=waiting,
+        deliveries_seconds=_age(since, now=now),
     )
 
 

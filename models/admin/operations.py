@@ -18,6 +18,8 @@ from models.connections.vault import Vault
 from models.database import Database
 from models.enums import Scope
 from models.pagination import Key, Page, following, paged
+from models.receivers import outbox
+from models.receivers.outbox import OutgoingEvent
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of, within
 from models.schema.tables import ConnectionRow, OperationRow
@@ -261,7 +263,13 @@ class Operations:
         return self._database.scalars(query.order_by(OperationRow.id))
 
     def complete(
-        self, operation_id: int, result: OperationResult, *, now: datetime, alert: Alert | None = None
+        self,
+        operation_id: int,
+        result: OperationResult,
+        *,
+        now: datetime,
+        alert: Alert | None = None,
+        event: OutgoingEvent | None = None,
     ) -> None:
         """Give an errand its answer, once, and tell of it; the secrets in what was typed are forgotten."""
         with self._database.transaction() as session:
@@ -275,6 +283,8 @@ class Operations:
             row.lease_id = row.lease_expires_at = None
             if alert:
                 queue_alert(session, row.connection_id, alert, job_id=None, now=now)
+            if event:
+                outbox.record(session, row.connection_id, [event], now=now)
 
     def report_progress(self, operation_id: int, *, done: int, total: int) -> None:
         """Note how far an operation has come."""

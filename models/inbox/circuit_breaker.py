@@ -21,6 +21,8 @@ from models.database import Database
 from models.enums import EntityType, JobState, Outcome
 from models.inbox.job_updates import concerns
 from models.inbox.transitions import VERIFICATION_DELAY, Event
+from models.receivers import outbox
+from models.receivers.outbox import EventType, OutgoingEvent
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.tables import ConnectionRow, SyncJobRow
 
@@ -261,6 +263,8 @@ def _record_failure(
         remedy = msg("Nothing. Everything waits, and is tried again by itself until it has come across.")
         alert = _alert(row, problem, message=_nothing_since(since, problem), remedy=remedy)
         queue_alert(session, row.id, alert, job_id=None, now=now)
+        data = {"since": since.isoformat(), "error_code": problem.error_code or None}
+        outbox.record(session, row.id, [OutgoingEvent(EventType.CONNECTION_DOWN, data)], now=now)
 
 
 def _record_rate_limit(session: Session, row: ConnectionRow, problem: ConnectionProblem, *, now: datetime) -> None:
@@ -286,6 +290,8 @@ def _record_recovery(session: Session, row: ConnectionRow, *, now: datetime) -> 
             recipients=_recipients(row),
         )
         queue_alert(session, row.id, alert, job_id=None, now=now)
+    if row.outage_alerted or row.pause_alerted:
+        outbox.record(session, row.id, [OutgoingEvent(EventType.CONNECTION_RECOVERED)], now=now)
     row.consecutive_failures, row.outage_since, row.outage_alerted = 0, None, False
     row.rate_limited_since, row.rate_limit_alerted, row.pause_alerted = None, False, False
     row.breaker_open_until = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     SQLColumnExpression,
     Update,
     case,
@@ -169,6 +170,18 @@ def standing_of(row: SyncJobRow) -> Standing:
         attempted_at=row.completed_at,
         unfinished_since=row.unfinished_since,
     )
+
+
+def job_data(row: SyncJobRow | Row[*tuple[Any, ...]], *, revision: int) -> dict[str, Any]:
+    """Return what receivers are told of a job: ids and codes, no text of its record."""
+    return {
+        "job_id": row.id,
+        "revision": revision,
+        "entity_type": row.entity_type,
+        "record_id": row.record_id,
+        "outcome": row.outcome,
+        "error_code": row.error_code or None,
+    }
 
 
 def dependency_of(row: SyncJobRow) -> Record | None:

@@ -4,21 +4,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from threading import Event, Thread
+from typing import Any
 from uuid import UUID
 
 import structlog
 from pydantic import SecretStr
 
 from i18n.messages import msg
-from models.admin.operations import Operation, OperationResult, OperationType
+from models.admin.operations import RECONCILIATIONS, Operation, OperationResult, OperationType
 from models.connections.repository import Connection
 from models.database import DatabaseUnavailableError
+from models.receivers.outbox import EventType, OutgoingEvent
 from sync.diagnostics.findings import Finding, bad, failed, good
 from sync.diagnostics.run_checks import DiagnosticsReport
 from sync.engine.client_check import verify_client
 from sync.errors import SyncError
 from sync.onboarding.preview import refuse_writes
-from sync.reconciliation.compare import reconcile
+from sync.reconciliation.compare import reconcile, without_accepted
+from sync.reconciliation.report import ReconciliationReport
 from worker.container import Container
 from worker.jobs import backfill, diagnostics, initial_matching, monthly_reconciliation, save_settings
 from worker.jobs.polls import SECRETS_UNREADABLE
@@ -89,8 +92,25 @@ def _run(container: Container, operation: Operation) -> bool:
     alert = None
     if operation.type is OperationType.MONTHLY_RECONCILIATION:
         alert = monthly_reconciliation.report_alert(container, operation, result)
-    container.operations.complete(operation.id, result, now=container.clock(), alert=alert)
+    event = finished_event(container, operation, result) if operation.type in RECONCILIATIONS else None
+    container.operations.complete(operation.id, result, now=container.clock(), alert=alert, event=event)
     return True
+
+
+def finished_event(container: Container, operation: Operation, result: OperationResult) -> OutgoingEvent:
+    """Say what receivers are told of a reconciliation: its days and counts, or that it could not be made."""
+    days = {name: operation.input.get(name) for name in ("first", "last")}
+    data: dict[str, Any] = {"id": operation.id, **days, "compared": False, "invoices": None, "expenses": None}
+    if "report" in result:
+        whole = ReconciliationReport.from_json(result["report"])
+        report = without_accepted(container.database, operation.connection_id, whole)
+        data |= {"compared": True, "invoices": _counts(report)}
+        data["expenses"] = _counts(report.expenses) if report.expenses else None
+    return OutgoingEvent(EventType.RECONCILIATION_FINISHED, data)
+
+
+def _counts(report: ReconciliationReport) -> dict[str, int]:
+    return {"equal": report.count("equal"), "discrepancies": len(report.discrepancies)}
 
 
 def as_result(report: DiagnosticsReport) -> OperationResult:

@@ -122,6 +122,8 @@ def _inbox_metrics(read: MetricsSnapshot) -> Sequence[Metric]:
         _by("moment24_connections", "Connections by how they stand", ("state",), connections),
         Gauge("moment24_alerts_pending", "Alerts that wait for their mail", read.alerts),
         Gauge("moment24_alerts_oldest_pending_seconds", "Age of the oldest of these", read.alerts_seconds),
+        Gauge("moment24_event_deliveries_pending", "Events that receivers have not taken", read.deliveries),
+        Gauge("moment24_event_deliveries_oldest_seconds", "Age of the oldest of these", read.deliveries_seconds),
     ]
 
 

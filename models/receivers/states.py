@@ -1,0 +1,34 @@
+"""How a delivery stands, and why a receiver gets nothing any more."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+
+class DeliveryState(StrEnum):
+    """Waits for its next attempt, was taken, or was given up: after the last attempt, or with its receiver."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Problem(StrEnum):
+    """Why an attempt got no answer that can be read, or was not made as the secret cannot be opened."""
+
+    TIMEOUT = "timeout"
+    NO_CONNECTION = "no_connection"
+    PRIVATE_ADDRESS = "private_address"
+    TLS = "tls"
+    UNREADABLE = "unreadable"
+    SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 - the name of a problem
+
+
+class DisabledBecause(StrEnum):
+    """A person has said so, it answered 410 Gone, or no delivery succeeded for :data:`DISABLED_AFTER`."""
+
+    BY_HAND = "by_hand"
+    GONE = "gone"
+    FAILING = "failing"
+
+
+DISABLED_AFTER = timedelta(days=5)
