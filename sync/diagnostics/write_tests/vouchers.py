@@ -357,10 +357,10 @@ class _VoucherTest:
             yield unknown(
                 msg("The voucher is not found whole in the ledger by year, type and number."),
                 msg("Look for its number: it may be used twice in a year."),
-                tests="S21",
+                tests="S21, S56",
             )
             return
-        yield good(msg("The voucher is found whole in the ledger by year, type and number."), tests="S21")
+        yield good(msg("The voucher is found whole in the ledger by year, type and number."), tests="S21, S56")
         yield from self._taxed(lines)
 
     def _taxed(self, lines: Sequence[LedgerLine]) -> Iterator[Finding]:

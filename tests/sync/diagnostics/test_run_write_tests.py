@@ -50,6 +50,7 @@ def test_of_systems_that_do_as_assumed_everything_is_good_and_announced() -> Non
         "S14",
         "S18",
         "S21",
+        "S56",
         "S24",
         "S26",
         "S41",

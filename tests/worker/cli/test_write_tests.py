@@ -43,7 +43,7 @@ def test_it_tries_out_what_only_writing_shows_and_says_what_is_left(practice: Pr
         "S4",
         "S9, S12, S18",
         "S14",
-        "S21",
+        "S21, S56",
         "S24, S27, S41",
         "S26",
         "M4, M15",
