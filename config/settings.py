@@ -163,7 +163,7 @@ class Settings(BeatSettings, MigrationSettings):
     worker_threads: int = Field(8, ge=1)
     """Lanes that one worker process drains at a time"""
     api_requests_per_minute: int = Field(600, ge=1)
-    """Requests of an API token in a minute"""
+    """Requests that an API token may make in a minute"""
     metrics_token: SecretStr = SecretStr("")
     """Token that Prometheus sends to read the metrics; without one, they are not served"""
     worker_metrics_port: int = Field(0, ge=0, le=65535)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.connections.vault import Vault
 from models.database import Database
-from models.schema.tables import IdempotencyKeyRow
+from models.schema.api_tables import IdempotencyKeyRow
 
 KEPT_FOR = timedelta(hours=24)
 """How long the answer to a request is repeated."""

@@ -19,10 +19,11 @@ from i18n.messages import Message, msg
 from models.connections.vault import hash_token
 from models.database import Database
 from models.enums import Role, Scope
+from models.schema.api_tables import ApiTokenGrantRow, ApiTokenRow
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.statements import made_of
-from models.schema.tables import ApiTokenGrantRow, ApiTokenRow, ConnectionRow
+from models.schema.tables import ConnectionRow
 from models.users import repository as users
 from models.users.passwords import InvalidInputError
 from models.users.proofs import expect_session

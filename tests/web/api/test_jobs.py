@@ -56,7 +56,7 @@ def test_a_list_goes_on_where_its_page_ended(web: Web, container: Container, pro
         at = start + timedelta(minutes=place)
         numbers.append(failed_job(container, web.connection, record_id=str(place), now=at))
     seen: list[int] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, str] | None = {}
     while cursor is not None:
         page = program.get("/jobs", limit=2, **cursor).json()
         seen += [each["id"] for each in page["items"]]

@@ -1,6 +1,7 @@
 """The page of the API tokens: shown once, for administrators of all connections."""
 
 import re
+from typing import Any
 
 from models.enums import Role, Scope
 from models.users import tokens
@@ -9,7 +10,7 @@ from tests.web.conftest import Web
 from tests.web.form_filling import fields_of
 from worker.container import Container, clock
 
-FILLED = {"name": "Partner ERP", "scopes": ["jobs:read", "jobs:write"], "days": "30"}
+FILLED: dict[str, Any] = {"name": "Partner ERP", "scopes": ["jobs:read", "jobs:write"], "days": "30"}
 
 
 def test_a_token_is_shown_once_and_opens_the_api(web: Web, container: Container) -> None:

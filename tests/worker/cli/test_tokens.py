@@ -22,7 +22,7 @@ def test_a_token_is_created_listed_and_revoked(container: Container, connection:
     token = tokens.find(container.database, text, now=clock())
     assert (token.name, token.scopes, token.scope) == (
         "ERP",
-        {TokenScope.JOBS_READ},
+        frozenset({TokenScope.JOBS_READ}),
         Scope(frozenset({connection.id})),
     )
     assert token.expires_at - token.created_at == timedelta(days=30)
