@@ -68,12 +68,16 @@ def test_what_one_process_alone_gets_is_read_by_no_other(other: str, secret: str
     assert [path for path in files if re.search(READ_AS[secret], path.read_text())] == []
 
 
+PROXY = {"HTTPS_PROXY", "NO_PROXY"}
+"""What requests reads by itself, as docs/settings.md says."""
+
+
 def test_every_setting_that_is_no_secret_reaches_the_containers() -> None:
     """Else what stands in .env would have no effect; Compose passes on what is named."""
     plain = {name.upper() for name in Settings.model_fields} - SECRETS
     for name in ("web", "worker", "beat"):
         told = SERVICES[name]["environment"]
-        assert {each for each in told if told[each] is None} == plain
+        assert {each for each in told if told[each] is None} == plain | PROXY
     assert {each["configMapRef"]["name"] for each in container("web").get("envFrom", ())} <= {
         LISTED["configMapGenerator"][0]["name"]
     }
