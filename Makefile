@@ -99,6 +99,32 @@ record: $(VENV)/installed-dev ## Record the cassettes anew; where keys of real a
 chaos: $(VENV)/installed-dev ## Play days full of failures and compare the books after them: SEED=7 SEEDS=20
 	@$(BIN)/python -m tests.chaos --seed=$(SEED) --seeds=$(SEEDS) $(ARGS)
 
+.PHONY: drill
+drill: $(VENV)/installed-dev ## Play the runbook on this machine, ten minutes or so: ONLY=worker for one drill
+	@$(BIN)/python -m tests.drill --only="$(ONLY)" $(ARGS)
+
+.PHONY: alerts
+alerts: var/promtool ## Have Prometheus's own promtool try the alert rules on the cases of alerts_test.yml
+	@var/promtool check rules deploy/prometheus/alerts.yml
+	@var/promtool test rules deploy/prometheus/alerts_test.yml
+
+# Where it is not installed it is taken out of Debian's package, which is not installed for that.
+var/promtool:
+	@mkdir -p var; found=$$(command -v promtool) && ln -s "$$found" $@ && exit 0; \
+	taken=$$(mktemp -d) && trap 'rm -rf "$$taken"' EXIT && \
+	( cd "$$taken" && apt-get download -q prometheus && dpkg -x prometheus_*.deb . ) && \
+	cp "$$taken/usr/bin/promtool" $@ || \
+	{ echo "promtool is needed, which comes with Prometheus (on Debian and Ubuntu: apt-get update first)." >&2; exit 1; }
+
+.PHONY: audit
+audit: $(VENV)/installed-local ## Ask PyPI for known faults of all packages that the lock files name
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	$(BIN)/python -m venv "$$tools" && \
+	"$$tools/bin/pip" install -q --disable-pip-version-check pip-audit && \
+	"$$tools/bin/pip-audit" --strict --disable-pip --require-hashes --progress-spinner=off \
+		-r requirements.lock -r requirements-local.lock -r requirements-sandbox.lock -r requirements-dev.lock $(ARGS) || \
+	{ echo "The packages are not audited, or not without faults: the lines above say which." >&2; exit 1; }
+
 .PHONY: bench
 bench: $(VENV)/installed-dev ## Measure speed and scale beside the usual way to write it: ONLY=burst for one row
 	@$(BIN)/python -m tests.bench --only="$(ONLY)" $(ARGS)

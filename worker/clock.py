@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import nan
 from threading import Lock
 
 import structlog
@@ -98,6 +99,11 @@ class Clock:
         """
         self()
         return self._last.skew
+
+    def skew_at_hand(self) -> float:
+        """Return the same in seconds without asking PostgreSQL; NaN where it has not answered yet."""
+        skew = self._last.skew
+        return nan if skew is None else skew.total_seconds()
 
     @property
     def is_off(self) -> bool:

@@ -76,6 +76,7 @@ class Container:
         self.database = Database(settings.database_url, pool_size=settings.worker_threads + 2)
         self.shared_clock = Clock(self.database.server_time, wall=clock, monotonic=monotonic)
         self.clock: Callable[[], datetime] = self.shared_clock.measured
+        self.metrics.clock_skew.set_function(self.shared_clock.skew_at_hand)
         self.redis = _redis(settings.redis_url)
         self.mailer = Mailer(settings.smtp_url, timeout=settings.answer_seconds)
         self.tracer = Tracer(settings.otel_exporter_otlp_endpoint, self.redis)

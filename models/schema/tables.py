@@ -16,6 +16,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -445,6 +446,16 @@ class RestoredLaneRow(KeyedByLane, Base):
     __tablename__ = "restored_lanes"
 
     restored_at: Mapped[datetime]
+
+
+class BackupRow(Base):
+    """A backup that was restored for a try and found whole; deploy/backup/backup.sh writes it."""
+
+    __tablename__ = "backups"
+
+    id: Mapped[BigId]
+    verified_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class MatchQuestionRow(Base):

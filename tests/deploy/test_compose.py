@@ -96,7 +96,10 @@ def test_every_image_is_named_by_its_full_version() -> None:
     named = {name: service["image"] for name, service in SERVICES.items() if "image" in service}
     assert {image for name, image in named.items() if name in OURS} == {f"moment-24sevenoffice:{version}"}
     named["Dockerfile"] = (ROOT / "deploy" / "Dockerfile").read_text().partition("FROM ")[2].split()[0]
-    full = {"postgres": r"postgres:\d+\.\d+", "Dockerfile": r"python:\d+\.\d+\.\d+-slim"}
+    full = {
+        **dict.fromkeys(("postgres", "backup"), r"postgres:\d+\.\d+"),
+        "Dockerfile": r"python:\d+\.\d+\.\d+-slim",
+    }
     for name, image in named.items():
         assert re.fullmatch(full.get(name, r"[\w/-]+:v?\d+\.\d+\.\d+"), image), image
 
@@ -117,3 +120,9 @@ def test_a_process_that_docker_calls_unhealthy_for_its_silence_is_ended(name: st
 def test_a_server_may_take_its_time_to_start_before_the_others_give_up(name: str) -> None:
     """`up -d` ends with an error as soon as one that others wait for is unhealthy; the first start takes longest."""
     assert int(SERVICES[name]["healthcheck"]["start_period"].removesuffix("s")) >= 60
+
+
+def test_backups_are_made_by_programs_as_new_as_the_server() -> None:
+    job = (ROOT / "deploy" / "backup" / "backup.yaml").read_text()
+    image = SERVICES["postgres"]["image"]
+    assert (SERVICES["backup"]["image"], f"image: {image} " in job) == (image, True)
