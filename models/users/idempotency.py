@@ -34,7 +34,7 @@ class KeyInUseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A request as a program names it: by its token, a key of its own, and a hash of what it asks."""
+    """A request as a program names it: by its token, and hashes of a key of its own and of what it asks."""
 
     token_id: int
     key: str
@@ -45,7 +45,7 @@ class RequestKey:
         digest = hashlib.sha256()
         for part in asked:
             digest.update(len(part).to_bytes(8) + part)
-        return cls(token_id, key, digest.hexdigest())
+        return cls(token_id, hashlib.sha256(key.encode()).hexdigest(), digest.hexdigest())
 
 
 class IdempotencyKeys:

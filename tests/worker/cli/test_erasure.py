@@ -56,6 +56,8 @@ OTHERS = {
     "webhook_activity": "entity_type",
     "match_questions": "answer",
     "devices": "token_hash",
+    "api_tokens": "token_hash scopes",
+    "idempotency_keys": "key fingerprint response",
     "recovery_codes": "code_hash",
     "sessions": "token_hash device",
     "statistics": "granularity",
