@@ -80,17 +80,21 @@ RECORD_ERRORS = {
         ),
     ),
     "currency_rate": ErrorCode(
-        msg("The rate of the currency is missing"),
-        msg("The invoice is in another currency, and Moment does not tell its rate in kroner."),
+        msg("The rate of the currency is missing or wrong"),
         msg(
-            "Post the invoice by hand and mark it as handled, or credit it in Moment and make it anew with a rate."
+            "The invoice is in another currency. Moment does not tell its rate in kroner, 24SevenOffice has none "
+            "to compare it with, or one is more than three times the other."
+        ),
+        msg(
+            "Enter the rate of the currency in 24SevenOffice, or credit the invoice in Moment and make it anew "
+            "with its rate. Or post it by hand and mark it as handled."
         ),
     ),
     "rate_of_one": ErrorCode(
         msg("The rate of the currency is 1"),
         msg(
-            "The invoice is in another currency, and its rate is exactly 1 krone, which is not what 24SevenOffice "
-            "has. Its amounts would be booked as if they were kroner."
+            "The invoice is in another currency, and its rate is exactly 1 krone, as where no rate was entered. "
+            "Its amounts would be booked as if they were kroner."
         ),
         msg(
             "If no rate was entered, credit the invoice in Moment and make it anew with its rate. If it is right, "

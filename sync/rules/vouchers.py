@@ -56,7 +56,7 @@ def voucher_of(
     if not comes_to_total(invoice, lines):
         raise _unbalanced(invoice)
     parts = split(lines, total=invoice.total, rate=_rate(invoice))
-    projects = {project_id for _, _, project_id in parts.gross}
+    projects = {line.project_id or invoice.project_id for line in invoice.lines}
     numbers = {each: project_number(each) for each in sorted(projects | {invoice.project_id}) if each}
     own = invoice.project_id or (projects.pop() if len(projects) == 1 else "")
     revenue, vat = as_records(parts, codes=chart.vat_codes, numbers=numbers)
@@ -155,17 +155,20 @@ def comes_to_total(invoice: Invoice, lines: Sequence[BookedLine]) -> bool:
 
 
 def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
-    """See that a rate is kroner for one unit of another currency, as far as 24SevenOffice lists it (S40).
+    """See that a rate is kroner for one unit of another currency, as 24SevenOffice lists it (S40).
 
     Raises :class:`RejectedError` for one that is more than three times as much, or less than a third: a rate for
-    a hundred units, such as banks quote for SEK, DKK and JPY, or a slip. So it does for exactly 1, unless that is
-    listed: it stands where no rate was entered, and would book the amounts as if they were kroner (S53).
+    a hundred units, such as banks quote for SEK, DKK and JPY, or a slip. So it does where nothing is listed to
+    compare with, and for exactly 1, which stands where no rate was entered, in either system, and would book the
+    amounts as if they were kroner (S53).
     """
-    known, rate = listed.get(invoice.currency), invoice.rate
-    if rate == 1 != known:
+    rate, known = invoice.rate, listed.get(invoice.currency)
+    if invoice.currency == NOK or not rate:
+        return
+    if rate == 1:
         raise RejectedError(
             msg(
-                "The invoice has exactly 1 krone for one {currency}, and 24SevenOffice has another rate or none.",
+                "The invoice has exactly 1 krone for one {currency}, as if no rate was entered.",
                 currency=invoice.currency,
             ),
             error_code="rate_of_one",
@@ -174,7 +177,20 @@ def check_rate(invoice: Invoice, *, listed: Mapping[str, Decimal]) -> None:
                 "right, post it by hand and mark it as handled."
             ),
         )
-    if known and rate and not known / MAX_RATE_FACTOR <= rate <= known * MAX_RATE_FACTOR:
+    if known is None or known == 1:
+        raise RejectedError(
+            msg(
+                "The invoice has {rate} kroner for one {currency}; 24SevenOffice has no rate to compare it with.",
+                rate=format_rate(rate),
+                currency=invoice.currency,
+            ),
+            error_code="currency_rate",
+            remedy=msg(
+                "Enter the rate of the currency in 24SevenOffice, test the connection and try again. Or post the "
+                "invoice by hand and mark it as handled."
+            ),
+        )
+    if not known / MAX_RATE_FACTOR <= rate <= known * MAX_RATE_FACTOR:
         raise RejectedError(
             msg(
                 "The invoice has {rate} kroner for one {currency}, and 24SevenOffice has {known}.",
@@ -250,16 +266,17 @@ def _is_customers(lines: Sequence[LedgerLine], voucher: Voucher) -> bool:
 def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: ConnectionSettings) -> str:
     """Say in the connection's language which invoice this is, what the amounts do not tell, and where it opens.
 
-    Facts come first, references fill what room there is, and the address, which is never cut, stands last or not
-    at all.
+    Facts come first, each whole or not at all, for half a rate is a false one. References fill what room there is,
+    and the address, which is never cut, stands last or not at all.
     """
-    facts = ["Moment:", translate(title, settings.language)]
-    facts += [translate(fact, settings.language) for fact in _facts(invoice)]
-    told = clean(" ".join(facts), max_length=MAX_COMMENT_LENGTH)
+    told = clean(f"Moment: {translate(title, settings.language)}", max_length=MAX_COMMENT_LENGTH)
+    for fact in _facts(invoice):
+        longer = f"{told} {translate(fact, settings.language)}"
+        told = longer if len(longer) <= MAX_COMMENT_LENGTH else told
     ending = f" {address}" if address and len(told) + 1 + len(address) <= MAX_COMMENT_LENGTH else ""
     if settings.voucher_references:
-        facts += [translate(reference, settings.language) for reference in _references(invoice)]
-    return clean(" ".join(facts), max_length=MAX_COMMENT_LENGTH - len(ending)) + ending
+        told = " ".join((told, *(translate(each, settings.language) for each in _references(invoice))))
+    return clean(told, max_length=MAX_COMMENT_LENGTH - len(ending)) + ending
 
 
 def _rate_of(line: InvoiceLine, code: str, chart: Chart) -> Decimal | None:
@@ -343,11 +360,11 @@ def _rate(invoice: Invoice) -> Decimal:
 
 
 def _facts(invoice: Invoice) -> Iterator[str]:
-    if invoice.credited:
-        yield msg("Credits invoice {number}.", number=invoice.credited)
     if invoice.currency != NOK and invoice.rate:
         amount, rate = format_kroner(to_ore(invoice.total)), format_rate(invoice.rate)
         yield msg("{currency} {amount} at {rate}.", currency=invoice.currency, amount=amount, rate=rate)
+    if invoice.credited:
+        yield msg("Credits invoice {number}.", number=invoice.credited)
 
 
 def _references(invoice: Invoice) -> Iterator[str]:
