@@ -138,7 +138,8 @@ lock: $(VENV)/installed-local ## Write the lock files from pyproject.toml; ARGS=
 	$$compile pyproject.toml -o requirements.lock && \
 	$$compile pyproject.toml --group local -c requirements.lock -o requirements-local.lock && \
 	$$compile pyproject.toml --group local --group dev -c requirements-local.lock -o requirements-dev.lock && \
-	$$compile --group sandbox -c requirements-local.lock -o requirements-sandbox.lock
+	$$compile --group sandbox -c requirements-local.lock -o requirements-sandbox.lock && \
+	$$compile --group build -o requirements-build.lock
 
 .PHONY: clean
 clean: ## Remove what the tools made; the data in var/ stays

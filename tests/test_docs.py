@@ -49,7 +49,9 @@ OTHER_NAMES = {
     ),
     *("retry", "noeviction", "look", "BAD", "SANDBOX=0", "backup"),
 }
-COMMAND = re.compile(r'`worker ([^`]+)`|make worker [^"\n]*ARGS="([^"]+)"|python -m worker (\w[^`.\n]+)')
+COMMAND = re.compile(
+    r'`worker ([^`]+)`|make worker [^"\n]*ARGS="([^"]+)"|python -m worker (\w[^`.\n]+)|(?:`|exec worker )moment24 ([a-z][^`.\n]+)'
+)
 
 
 def test_links_lead_somewhere() -> None:

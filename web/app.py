@@ -54,6 +54,7 @@ ROUTERS = (
 
 def create_app() -> FastAPI:
     container = get_container()
+    container.load(remote=False)
     configure(container.settings.log_format, level=container.settings.log_level)
     container.warn_of_lax_settings()
     if is_https(container) and not container.settings.forwarded_allow_ips:

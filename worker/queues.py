@@ -6,20 +6,11 @@ which takes no more messages than the queue has threads: what is over stays in R
 """
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from celery.bootsteps import StartStopStep
-from celery.concurrency.base import apply_target
-from celery.concurrency.thread import ApplyResult  # type: ignore[attr-defined]  # not in its types
-from celery.concurrency.thread import TaskPool as ThreadsPool
 from kombu import Queue
-from kombu.common import ignore_errors
 from kombu.utils.url import parse_url
-
-Function: TypeAlias = Callable[..., Any]
-Worker: TypeAlias = Any  # celery.worker.consumer.Consumer, of which there are no types
 
 LANES = "sync"
 """The queue of the tasks that drain a lane, and of any that none of the others names."""
@@ -89,71 +80,3 @@ def _tls(redis_url: str) -> dict[str, Any] | None:
         return None
     said: dict[str, Any] = parse_url(redis_url).get("ssl", {})
     return {"ssl_cert_reqs": ssl.CERT_REQUIRED, **said}
-
-
-class TaskPool(ThreadsPool):
-    """Celery's pool of threads for lanes, and further threads for each of the other queues."""
-
-    def __init__(self, limit: int, **options: object) -> None:
-        super().__init__(limit, **options)
-        self._beside = {
-            queue: ThreadPoolExecutor(threads, queue) for queue, threads in threads_beside(limit).items()
-        }
-
-    def on_apply(
-        self,
-        target: Function,
-        args: tuple[Any, ...] | None = None,
-        kwargs: dict[str, Any] | None = None,
-        callback: Function | None = None,
-        accept_callback: Function | None = None,
-        **options: object,
-    ) -> ApplyResult:
-        """Hand a task, whose name comes first in ``args``, to the threads of its queue."""
-        executor = self._beside.get(QUEUE_OF.get(args[0], LANES)) if args else None
-        if executor is None:
-            return super().on_apply(target, args, kwargs, callback, accept_callback, **options)
-        return ApplyResult(executor.submit(apply_target, target, args, kwargs, callback, accept_callback))
-
-    def on_stop(self) -> None:
-        """Let the tasks that run end; what has not begun goes back into its queue."""
-        for executor in self._beside.values():
-            executor.shutdown(wait=False, cancel_futures=True)
-        super().on_stop()
-        for executor in self._beside.values():
-            executor.shutdown()
-
-
-class ChannelsBeside(StartStopStep):
-    """Has a worker take the lanes' messages on its own channel, and those of each other queue on one beside it."""
-
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-
-    def __init__(self, worker: Worker, **options: object) -> None:
-        worker.app.amqp.queues.select(LANES)
-        self._consumers: list[Any] = []
-        super().__init__(worker, **options)
-
-    def start(self, worker: Worker) -> None:
-        """Begin to take messages, at most as many as there are threads."""
-        self._consumers = []
-        for queue, threads in threads_beside(worker.pool.num_processes).items():
-            channel = worker.connection.channel()
-            channel.basic_qos(0, threads, False)  # noqa: FBT003 - as AMQP has it
-            consumer = worker.app.amqp.TaskConsumer(
-                channel, queues=[worker.app.amqp.queues[queue]], on_decode_error=worker.on_decode_error
-            )
-            consumer.on_message = worker.create_task_handler()
-            consumer.consume()
-            self._consumers.append(consumer)
-
-    def stop(self, worker: Worker) -> None:
-        """Take no more messages; those of tasks that run may still be acknowledged."""
-        for consumer in self._consumers:
-            ignore_errors(worker, consumer.cancel)
-
-    def shutdown(self, worker: Worker) -> None:
-        """Give back what was not acknowledged."""
-        for consumer in self._consumers:
-            if consumer.channel:
-                ignore_errors(worker, consumer.channel.close)

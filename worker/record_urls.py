@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from i18n.messages import msg
-from integrations.moment import gateway as moment
-from integrations.twentyfour import gateway as twentyfour
+from integrations.moment import record_urls as moment
+from integrations.twentyfour import record_urls as twentyfour
 from models.admin.job_list import JobView
 from models.database import Database
 from models.enums import EntityType, Record, titled

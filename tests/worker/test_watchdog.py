@@ -17,7 +17,7 @@ from local.processes import ROOT
 from tests.worker.test_alive import COSTS
 from worker import heartbeat, watchdog
 from worker.alive import worker_key
-from worker.celery_app import SignOfLife
+from worker.consumer import SignOfLife
 from worker.container import Container
 
 INIT = """

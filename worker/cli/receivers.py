@@ -1,7 +1,8 @@
-"""``python -m worker receivers``: the programs of others that get events."""
+"""``moment24 receivers``: the programs of others that get events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -13,9 +14,20 @@ from models.receivers.outbox import EVENT_TYPES, EventType
 from models.receivers.repository import Receiver
 from worker import dispatch
 from worker.cli import ACTOR, connections_option
-from worker.cli.tables import aligned
+from worker.cli.tables import Shown, Table, output_option
 from worker.container import get_container
 
+RECEIVERS = Table(
+    columns={
+        "id": "id",
+        "url": "address",
+        "event_types": "events",
+        "connections": "connections",
+        "disabled_because": "disabled because",
+        "failing_since": "failing since",
+    },
+    empty="There are no event receivers yet.",
+)
 receiver_argument = click.argument("receiver_id", metavar="RECEIVER", type=click.IntRange(1, 10**18))
 
 
@@ -25,11 +37,11 @@ def receivers() -> None:
 
 
 @receivers.command("list")
-def list_() -> None:
+@output_option
+def list_(output: str) -> None:
     """List all receivers."""
     names = {each.id: each.name for each in get_container().connections.all_shown()}
-    rows = [_row(each, names) for each in get_container().receivers.all()]
-    click.echo(aligned(rows) or "There are no event receivers yet.")
+    RECEIVERS.print((_row(each, names) for each in get_container().receivers.all()), output)
 
 
 @receivers.command()
@@ -39,9 +51,9 @@ def list_() -> None:
     "event_types",
     type=click.Choice([each.value for each in EVENT_TYPES]),
     multiple=True,
-    help="Only this event (may be repeated) [all]",
+    help="Only this event (may be repeated)  [default: all]",
 )
-@connections_option("Only of this connection (may be repeated) [all]")
+@connections_option("Only of this connection (may be repeated)  [default: all]")
 def add(url: str, event_types: Sequence[str], connections: Sequence[Connection]) -> None:
     """Add a receiver at URL, which begins with https://, and print its secret."""
     container = get_container()
@@ -126,17 +138,14 @@ def _print_secret(secret: str) -> None:
     click.echo(f"Secret, shown only now: {secret}")
 
 
-def _row(receiver: Receiver, names: dict[int, str]) -> tuple[str, ...]:
+def _row(receiver: Receiver, names: Mapping[int, str]) -> Mapping[str, Any]:
     ids = receiver.scope.connections
-    of = "all connections" if ids is None else ", ".join(sorted(names[each] for each in ids))
-    everything = len(receiver.event_types) == len(EVENT_TYPES)
-    types = "all events" if everything else ", ".join(receiver.event_types)
-    return (str(receiver.id), receiver.url, types, of, _state(receiver))
-
-
-def _state(receiver: Receiver) -> str:
-    if receiver.disabled_because:
-        return f"disabled: {receiver.disabled_because.replace('_', ' ')}"
-    if receiver.failing_since:
-        return f"failing since {receiver.failing_since.astimezone(OSLO):%Y-%m-%d %H:%M}"
-    return ""
+    types = list(receiver.event_types)
+    return {
+        "id": receiver.id,
+        "url": receiver.url,
+        "event_types": Shown(types, "all") if len(types) == len(EVENT_TYPES) else types,
+        "connections": Shown(None, "all") if ids is None else sorted(names[each] for each in ids),
+        "disabled_because": Shown(receiver.disabled_because, (receiver.disabled_because or "").replace("_", " ")),
+        "failing_since": receiver.failing_since,
+    }

@@ -1,6 +1,7 @@
-"""``python -m worker tokens``: what programs send to use the API."""
+"""``moment24 tokens``: what programs send to use the API."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -9,10 +10,21 @@ from models.enums import Scope
 from models.users import tokens as models
 from models.users.tokens import DEFAULT_DAYS, MAX_DAYS, Token, TokenScope
 from worker.cli import ACTOR, connections_option
-from worker.cli.tables import aligned
+from worker.cli.tables import Shown, Table, output_option
 from worker.container import get_container
 
-HEADINGS = ("id", "name", "scopes", "connections", "valid until", "last used", "")
+TOKENS = Table(
+    columns={
+        "id": "id",
+        "name": "name",
+        "scopes": "scopes",
+        "connections": "connections",
+        "expires_at": "valid until",
+        "last_used_at": "last used",
+        "state": "state",
+    },
+    empty="There are no API tokens yet.",
+)
 
 
 @click.group()
@@ -30,7 +42,7 @@ def tokens() -> None:
     type=click.Choice([scope.value for scope in TokenScope]),
     help="What it may do; may be repeated",
 )
-@connections_option("Only for this one (may be repeated) [all]")
+@connections_option("Only for this one (may be repeated)  [default: all]")
 @click.option(
     "--days",
     type=click.IntRange(1, MAX_DAYS),
@@ -57,12 +69,12 @@ def create(name: str, scopes: Sequence[str], connections: Sequence[Connection], 
 
 
 @tokens.command("list")
-def list_() -> None:
+@output_option
+def list_(output: str) -> None:
     """List all tokens, also those that are not valid any more."""
     container = get_container()
     names = {each.id: each.name for each in container.connections.all_shown()}
-    rows = [_row(token, names) for token in models.all_tokens(container.database)]
-    click.echo(aligned([HEADINGS, *rows]) if rows else "There are no API tokens yet.")
+    TOKENS.print((_row(token, names) for token in models.all_tokens(container.database)), output)
 
 
 @tokens.command()
@@ -74,17 +86,15 @@ def revoke(token_id: int) -> None:
     click.echo(f"API token {token_id} is revoked.")
 
 
-def _row(token: Token, names: dict[int, str]) -> tuple[str, ...]:
+def _row(token: Token, names: Mapping[int, str]) -> Mapping[str, Any]:
     ids = token.scope.connections
-    of = "all connections" if ids is None else ", ".join(sorted(names[each] for each in ids if each in names))
-    used = f"{token.last_used_at:%Y-%m-%d}" if token.last_used_at else "never"
-    state = token.refusal(get_container().clock()).removeprefix("token_")
-    return (
-        str(token.id),
-        token.name,
-        " ".join(sorted(token.scopes)),
-        of,
-        f"{token.expires_at:%Y-%m-%d}",
-        used,
-        state,
-    )
+    used = token.last_used_at
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": token.scopes,
+        "connections": Shown(None, "all") if ids is None else sorted(names[each] for each in ids if each in names),
+        "expires_at": Shown(token.expires_at, f"{token.expires_at:%Y-%m-%d}"),
+        "last_used_at": Shown(used, f"{used:%Y-%m-%d}" if used else "never"),
+        "state": token.refusal(get_container().clock()).removeprefix("token_") or "valid",
+    }

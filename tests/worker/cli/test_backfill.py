@@ -132,9 +132,9 @@ def test_the_command_brings_all_in_their_order_and_tells_how_they_stand(
     monkeypatch.setattr(time, "sleep", work(lane))
     said = backfill()
     assert [line.split() for line in said[-3:]] == [
-        ["customers", "1", "1", "0", "0"],
-        ["projects", "1", "1", "0", "0"],
-        ["invoices", "1", "1", "0", "0"],
+        ["customer", "1", "1", "0", "0"],
+        ["project", "1", "1", "0", "0"],
+        ["invoice", "1", "1", "0", "0"],
     ]
     vouchers = requests.get(f"{fresh_systems['twentyfour']}/books/1/vouchers", timeout=10).json()
     assert [each["number"] for each in vouchers] == [1]

@@ -194,7 +194,7 @@ def test_who_is_mailed_about_errors_is_left_to_a_person(container: Container, co
 def test_the_last_administrator_stays(container: Container) -> None:
     users.add(container.database, MAIL, Rights(Role.ADMINISTRATOR, Scope()), password=None, actor="x", now=clock())
     result = CliRunner().invoke(main, ["people", "erase", MAIL, "--yes"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert users.get_by_email(container.database, MAIL)
 
 
