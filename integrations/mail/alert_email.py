@@ -17,7 +17,7 @@ from i18n.messages import msg, translate
 from models.connections.alert_outbox import AlertType, PendingAlert
 from models.enums import EntityType
 from sync.error_codes import ERROR_CODES
-from sync.rules.normalization import clean
+from sync.rules.normalization import clean, utf16_length
 
 MAX_ALERTS_SHOWN = 50
 
@@ -181,8 +181,8 @@ def _oslo(at: datetime) -> str:
 
 def _line(text: str, *, language: Language, limit: int = _MAX_BODY) -> str:
     """Make a sentence or a text from outside one line of so many characters, with nothing that does not show."""
-    line = clean(translate(text, language), max_length=limit + 1)
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+    line = clean(translate(text, language), max_length=limit + 2)  # a pair of UTF-16 units is cut as a whole
+    return line if utf16_length(line) <= limit else f"{clean(line, max_length=limit - 1)}…"
 
 
 @cache

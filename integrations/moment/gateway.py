@@ -80,7 +80,7 @@ class MomentGateway(ExpenseGateway):
         rows = invoices.dated(self._client.pages(RESOURCES[EntityType.INVOICE], since), first=first, last=last)
         for values in rows:
             whole = values if "invoiceLines" in values else self._values(EntityType.INVOICE, str(values["id"]))
-            if whole is not None:
+            if whole is not None and invoices.is_finalized(whole):
                 yield invoices.translate_listed(whole, account=self._account)
 
     def write_customer_number(self, record_id: str, number: int) -> None:

@@ -32,8 +32,11 @@ _ACCOUNT_REMEDY = msg("Correct the financial account in Moment, then try again."
 
 
 def is_finalized(values: Mapping[str, object]) -> bool:
-    """Return whether an invoice is past changing. A state that we do not know is not: it may still become so."""
-    return values.get("invoiceState") == FINALIZED
+    """Return whether an invoice is past changing, or may be so as its state is left out (M22).
+
+    One in a state that we do not know is not: it may still become so.
+    """
+    return values.get("invoiceState", FINALIZED) == FINALIZED
 
 
 def number_of(values: Mapping[str, object]) -> int | None:
@@ -51,10 +54,10 @@ def translate(values: Mapping[str, object], *, account: Chart, number: Callable[
 
     Raises RejectedError where something is missing or of a wrong kind, an account is not there, or the export
     status is a word that we do not know: posting such an invoice could post what somebody wants kept out, leaving
-    it out could lose it, so a person decides.
+    it out could lose it, so a person decides. For the same reason the state must be told, even of a draft.
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
-    finalized = is_finalized(values)
+    finalized = fields.told(fields.text, "invoiceState") == FINALIZED
     transfer = _export_status(fields, finalized=finalized)
     if finalized and transfer is ExportStatus.TO_TRANSFER:
         return _whole(fields, account, number)
@@ -92,6 +95,7 @@ def translate_listed(values: Mapping[str, object], *, account: Chart) -> Invoice
     """
     fields = Fields(values, _REMEDY, record=values.get("id"))
     try:
+        fields.told(fields.text, "invoiceState")
         whole = _whole(fields, account, lambda _: None)
         return replace(whole, export_status=_export_status(fields, finalized=True))
     except RejectedError as refusal:
@@ -127,7 +131,7 @@ def _whole(fields: Fields, account: Chart, number: Callable[[str], int | None]) 
         customer_id=fields.required(fields.key, "customerId"),
         project_id=fields.key("projectId"),
         credit_note=fields.enum_value("invoiceType", CREDIT_NOTE, missing=False),
-        kid=fields.text("kid"),
+        kid=fields.text("kid").replace(" ", ""),  # people write it in groups; the bank knows it without
         currency=_currency(fields),
         rate=fields.number("currencyRate"),
         description=fields.text("description"),

@@ -11,7 +11,7 @@ from models.connections.settings import ConnectionSettings
 from sync.errors import RejectedError
 from sync.money import NOK, format_kroner, format_rate, to_ore
 from sync.records import Chart, Entry, Invoice, InvoiceLine, LedgerLine, Voucher
-from sync.rules.normalization import clean
+from sync.rules.normalization import clean, utf16_length
 from sync.rules.output_vat import NO_VAT, BookedLine, as_records, rounding, split
 from sync.rules.vat_allocation import MONEY_ACCOUNTS, SUPPLIER_ACCOUNTS, VAT_ACCOUNTS
 
@@ -272,11 +272,11 @@ def voucher_comment(invoice: Invoice, *, title: str, address: str, settings: Con
     told = clean(f"Moment: {translate(title, settings.language)}", max_length=MAX_COMMENT_LENGTH)
     for fact in _facts(invoice):
         longer = f"{told} {translate(fact, settings.language)}"
-        told = longer if len(longer) <= MAX_COMMENT_LENGTH else told
-    ending = f" {address}" if address and len(told) + 1 + len(address) <= MAX_COMMENT_LENGTH else ""
+        told = longer if utf16_length(longer) <= MAX_COMMENT_LENGTH else told
+    ending = f" {address}" if address and utf16_length(f"{told} {address}") <= MAX_COMMENT_LENGTH else ""
     if settings.voucher_references:
         told = " ".join((told, *(translate(each, settings.language) for each in _references(invoice))))
-    return clean(told, max_length=MAX_COMMENT_LENGTH - len(ending)) + ending
+    return clean(told, max_length=MAX_COMMENT_LENGTH - utf16_length(ending)) + ending
 
 
 def _rate_of(line: InvoiceLine, code: str, chart: Chart) -> Decimal | None:

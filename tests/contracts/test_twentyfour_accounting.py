@@ -11,6 +11,7 @@ from sync.engine.call_log import recording_calls
 from sync.errors import MisconfiguredError, OutcomeUnknownError, RejectedError, UnavailableError
 from sync.records import Address, CustomerDetails, Entry
 from tests.contracts.stage_twentyfour import KULTURHUSET, NORDLYS, VOUCHER, Stranger
+from tests.contracts.suppliers import BYGGMAKKER, add_supplier
 from tests.fakes import lines_of
 
 DAY = VOUCHER.day
@@ -48,6 +49,25 @@ def test_what_a_customer_has_in_other_uses_is_kept(stranger: Stranger) -> None:
     erp.save_companies([replace(NORDLYS, number=777, email="", invoice_email="", details=None)])
     assert stranger.records("customers") == [{**company, "name": NORDLYS.name}]
     assert stranger.calls()["GetCompanies"] == 3
+
+
+@pytest.mark.parametrize("is_company", [True, False, None])
+def test_a_supplier_stays_one_whatever_moment_says(stranger: Stranger, is_company: bool | None) -> None:  # noqa: FBT001 - a case
+    add_supplier(stranger)
+    stranger.gateway().save_companies([replace(NORDLYS, number=BYGGMAKKER, is_company=is_company)])
+    (supplier,) = stranger.records("customers")
+    assert (supplier["type"], supplier["name"]) == ("Supplier", NORDLYS.name)
+    assert supplier["emails"]["Work"] == NORDLYS.email
+
+
+def test_the_type_stays_as_it_is_where_moment_does_not_tell_it(stranger: Stranger) -> None:
+    erp, untold = stranger.gateway(), replace(NORDLYS, is_company=None)
+    erp.save_companies([replace(NORDLYS, is_company=False, number=777)])
+    erp.save_companies([replace(untold, email="new@nordlys.example", number=777)])
+    erp.save_companies([replace(untold, moment_id="2")])
+    kept, new = stranger.records("customers")
+    assert (kept["type"], new["type"]) == ("Consumer", "Business")
+    assert kept["emails"] == {"Primary": "new@nordlys.example", "Invoice": NORDLYS.invoice_email}
 
 
 def test_a_voucher_stands_in_the_ledger_as_it_was_sent(stranger: Stranger) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -221,9 +221,23 @@ def test_what_was_modified_is_returned_with_its_instant_where_moment_tells_one(
     ]
 
 
-def test_of_invoices_only_the_finalized_are_news(remote: Remote, gateway: MomentGateway) -> None:
+def test_of_invoices_those_are_news_that_are_finalized_or_may_be(remote: Remote, gateway: MomentGateway) -> None:
     states = ["draft", "finalized", None]
-    remote.answers["GET invoices"] = pages(
-        [{"id": at, "invoiceState": state} for at, state in enumerate(states, 1)]
-    )
-    assert list(gateway.changed(EntityType.INVOICE, since=SINCE)) == ["2"]
+    rows: list[dict[str, object]] = [{"id": at, "invoiceState": state} for at, state in enumerate(states, 1)]
+    remote.answers["GET invoices"] = pages([*rows, {"id": 4}])
+    assert list(gateway.changed(EntityType.INVOICE, since=SINCE)) == ["2", "4"]
+
+
+def test_an_invoice_whose_state_a_list_leaves_out_is_told_by_what_it_is(
+    remote: Remote, gateway: MomentGateway
+) -> None:
+    remote.answers["GET invoices"] = pages([{"id": 7}, {"id": 8}, {"id": 9}])
+    untold = invoice()
+    del untold["invoiceState"]
+    remote.answers["GET invoices/7"] = [says({**invoice(), "invoiceState": "draft"})]
+    remote.answers["GET invoices/8"] = [says({**invoice(), "id": 8})]
+    remote.answers["GET invoices/9"] = [says({**untold, "id": 9})]
+    remote.answers["GET financialAccounts"] = pages([account(501)])
+    told = list(gateway.invoices_of(date(2020, 1, 1), date(2030, 1, 1)))
+    assert [each.id for each in told] == ["8", "9"]
+    assert [bool(each.unreadable) for each in told] == [False, True]

@@ -94,14 +94,14 @@ def test_a_customer_is_read() -> None:
 
 
 def test_a_customer_needs_no_more_than_a_name() -> None:
-    kari = Customer(id="7", name="Kari")
+    kari = Customer(id="7", name="Kari", is_company=None)
     assert customers.translate({"id": 7, "name": "Kari"}) == kari
 
 
 @pytest.mark.parametrize(
-    ("word", "is_company"), [("person", False), ("company", True), ("choir", True), (None, True)]
+    ("word", "is_company"), [("person", False), ("company", True), ("choir", True), (None, None), ("", None)]
 )
-def test_a_customer_is_a_company_unless_it_is_a_person(word: str | None, is_company: bool) -> None:  # noqa: FBT001 - a row of a table
+def test_a_customer_is_a_company_unless_it_is_a_person(word: str | None, is_company: bool | None) -> None:  # noqa: FBT001 - a row of a table
     assert customers.translate({**CUSTOMER, "customerType": word}).is_company is is_company
 
 
@@ -207,7 +207,7 @@ def test_a_word_that_nobody_knows_is_for_a_person_to_judge(field: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "missing"),
-    [("exportState", "export status"), ("currencyCode", "currency")],
+    [("exportState", "export status"), ("currencyCode", "currency"), ("invoiceState", "invoice status")],
 )
 def test_what_an_invoice_must_tell_is_not_made_up_where_it_is_left_out(field: str, missing: str) -> None:
     values = {name: value for name, value in INVOICE.items() if name != field}
@@ -234,6 +234,11 @@ def test_an_invoice_without_a_currency_is_in_kroner_unless_it_has_a_rate(
 @pytest.mark.parametrize("state", ["draft", "sent", "", None])
 def test_an_invoice_in_any_other_state_is_not_finalized(state: str | None) -> None:
     assert not invoice(invoiceState=state).finalized
+
+
+def test_a_kid_is_sent_without_the_spaces_between_its_groups() -> None:
+    assert invoice(kid=" 1234 5678\u00a090 ").kid == "1234567890"
+    assert invoice(kid="1234-5678").kid == "1234-5678"
 
 
 def test_nothing_in_a_draft_is_refused() -> None:

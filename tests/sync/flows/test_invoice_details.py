@@ -41,6 +41,13 @@ def test_a_long_description_is_cut_off_where_the_comment_has_no_more_room(world:
     assert comment.startswith("Moment: Invoice 1 ÆÆ")
 
 
+def test_a_comment_keeps_within_the_units_that_24sevenoffice_counts(world: World) -> None:
+    sync(world, description="🎉" * 60)
+    comment = world.erp.vouchers[2026, 1].comment
+    assert len(comment.encode("utf-16-le")) // 2 <= 75
+    assert comment.endswith(" https://moment.example/invoices/9")
+
+
 def test_a_line_with_another_vat_rate_than_its_code_is_refused_until_the_account_is_put_right(
     world: World,
 ) -> None:
