@@ -221,6 +221,8 @@ class OutputVat:
 
     ``account`` is None where 24SevenOffice tells none. By up to ``slack`` øre 24SevenOffice rounds it otherwise
     where it splits the VAT off line by line. A code that is ``untaxed`` is at 0 %, so that it never has any.
+    ``off_rate`` is by how many øre it differs from what the code's rate makes of its revenue, None where that is
+    more than rounding explains.
     """
 
     tax_code: str
@@ -228,6 +230,7 @@ class OutputVat:
     amount: int
     slack: int = 0
     untaxed: bool = False
+    off_rate: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)

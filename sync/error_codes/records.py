@@ -124,6 +124,17 @@ RECORD_ERRORS = {
         msg("Its VAT lines are missing, or not what the VAT code makes (the warning vatisnotinbalance)."),
         msg("Choose the other way for the VAT of vouchers in the settings, or compare the rate of the VAT code."),
     ),
+    "vat_rounding": ErrorCode(
+        msg("24SevenOffice does not take rounded VAT"),
+        msg(
+            "The VAT of the invoice is some øre off what the rate makes of its revenue, because its lines or its "
+            "currency are rounded, and 24SevenOffice refuses that (the warning vatisnotinbalance)."
+        ),
+        msg(
+            "Post the invoice by hand with the VAT that it shows, and mark it as handled. Tell whoever runs the "
+            "integration."
+        ),
+    ),
     "vat_without_base": ErrorCode(
         msg("24SevenOffice finds VAT without its base"),
         msg("It has VAT without a line that this is the VAT of (the warning vatismissingfoundation)."),

@@ -17,13 +17,15 @@ from models.inbox.vat_checks import VatCheck, VatStatus
 from sync.engine.context import SyncContext
 from sync.errors import DependencyPendingError, MisconfiguredError, RejectedError, SyncError, UnavailableError
 from sync.money import format_kroner
-from sync.records import Invoice, LedgerLine, Voucher
-from sync.rules.output_vat import differences, other_codes, proven_codes
+from sync.records import Invoice, LedgerLine, OutputVat, Voucher
+from sync.rules.output_vat import differences, other_codes, proven_codes, rounded_vat
 from sync.rules.vouchers import find_posted, posted_vouchers
 
-VAT_WARNINGS = frozenset({"vat_not_balanced", "vat_without_base"})
+VAT_NOT_BALANCED = "vat_not_balanced"
+VAT_WARNINGS = frozenset({VAT_NOT_BALANCED, "vat_without_base"})
 """Refusals that say how 24SevenOffice wants the VAT of a voucher (S24)."""
 
+VAT_ROUNDING = "vat_rounding"
 VAT_DIFFERS = "vat_differs"
 NOT_SEEN = "vat_not_seen"
 NEVER_SEEN = "vat_never_seen"
@@ -85,7 +87,13 @@ class FirstVouchers:
         self._drop(record, self.context.settings.voucher_vat)
 
     def refusal(self, voucher: Voucher, refusal: SyncError) -> SyncError:
-        """Return what a refusal means: of a first voucher, that its VAT is sent in the wrong way, of any alike."""
+        """Return what a refusal means: of a first voucher, that its VAT is sent in the wrong way, of any alike.
+
+        Where the voucher carries VAT that rounding puts off its rate, that may be all that it is refused for
+        (S58): it says nothing of the next voucher, nor of the way.
+        """
+        if refusal.error_code == VAT_NOT_BALANCED and (vat := rounded_vat(voucher)):
+            return _rounded(voucher, vat)
         if refusal.error_code in VAT_WARNINGS and self.unproven(voucher):
             return MisconfiguredError(refusal.message, error_code=refusal.error_code, remedy=refusal.remedy)
         return refusal
@@ -229,6 +237,24 @@ def _not_seen(voucher: Voucher, *, is_late: bool) -> SyncError:
             "it stands, mark invoice {number} as handled: it is not looked at again, and the next voucher is the "
             "first to be read back. Then resume the connection.",
             number=voucher.invoice_number,
+        ),
+    )
+
+
+def _rounded(voucher: Voucher, vat: OutputVat) -> SyncError:
+    return RejectedError(
+        msg(
+            "24SevenOffice does not take the VAT of invoice {number}. With VAT code {code} it is {amount} kroner, "
+            "which is {off} øre off the rate through rounding.",
+            number=voucher.invoice_number,
+            code=vat.tax_code,
+            amount=format_kroner(-vat.amount),
+            off=abs(vat.off_rate or 0),
+        ),
+        error_code=VAT_ROUNDING,
+        remedy=msg(
+            "Post the invoice by hand with the VAT that it shows, and mark it as handled. Tell whoever runs the "
+            "integration: more invoices may be refused for it."
         ),
     )
 

@@ -57,6 +57,7 @@ class Split:
     """An invoice in øre, revenue above zero: ``gross`` and ``net`` by place, ``vat`` and ``slack`` by VAT code.
 
     ``slack`` is by how much a code's VAT may be another where each line of a voucher is split by itself.
+    ``rounding`` is by how much rounding may put any code's VAT off its rate.
     """
 
     total: int
@@ -64,6 +65,7 @@ class Split:
     net: Mapping[Place, int]
     vat: Mapping[str, int]
     slack: Mapping[str, int]
+    rounding: int
 
 
 def rounding(lines: Sequence[BookedLine], *, total: Decimal, to_krone: bool) -> Decimal | None:
@@ -99,6 +101,7 @@ def split(lines: Sequence[BookedLine], *, total: Decimal, rate: Decimal) -> Spli
         net=_net(lines, gross, vat_ore, rate=rate),
         vat=vat_ore,
         slack={code: _slack(code, lines, gross, rate=rate) for code in vat_ore},
+        rounding=_rounding(lines, gross, rate=rate),
     )
 
 
@@ -148,6 +151,18 @@ def proven_codes(voucher: Voucher) -> set[str]:
     }
 
 
+def rounded_vat(voucher: Voucher) -> OutputVat | None:
+    """Return the VAT of a voucher that rounding puts furthest off its rate.
+
+    It is None where none is off, where any is off by more than rounding explains, and where 24SevenOffice is to
+    split it off.
+    """
+    if voucher.splits_vat or any(each.off_rate is None for each in voucher.vat):
+        return None
+    off = [each for each in voucher.vat if each.off_rate]
+    return max(off, key=lambda each: abs(each.off_rate or 0), default=None)
+
+
 def other_codes(voucher: Voucher, lines: Iterable[LedgerLine]) -> list[tuple[int, str, str]]:
     """Return the revenue accounts on which the ledger has other VAT codes than were sent: account, sent, held."""
     sent: dict[int, set[str]] = defaultdict(set)
@@ -183,6 +198,7 @@ def as_records(
             -amount,
             slack=invoice.slack[code],
             untaxed=code in known and not known[code].rate,
+            off_rate=_off_rate(invoice, code, known[code].rate) if code in known else None,
         )
         for code, amount in invoice.vat.items()
     )
@@ -272,6 +288,21 @@ def _slack(code: str, lines: Sequence[BookedLine], gross: Mapping[Place, int], *
         return 0
     places = {each.place for each in own}
     return int((len(own) * max(rate, Decimal(1)) + len(places) - 1) // 2)
+
+
+def _rounding(lines: Sequence[BookedLine], gross: Mapping[Place, int], *, rate: Decimal) -> int:
+    """Return how many øre rounding may put between a code's VAT and its rate.
+
+    A line that Moment rounds is up to a cent off its rate, and the total half a cent a line off the lines, which
+    its largest line bears. Turning into kroner rounds each place and the VAT.
+    """
+    return int(len(lines) * max(rate, Decimal(1)) * Decimal("1.5")) + len(gross) + 1
+
+
+def _off_rate(invoice: Split, code: str, rate: Decimal) -> int | None:
+    net = sum(amount for place, amount in invoice.net.items() if place[1] == code)
+    off = int((invoice.vat[code] - net * rate / HUNDRED).quantize(Decimal(1), ROUND_HALF_UP))
+    return off if abs(off) <= invoice.rounding else None
 
 
 def _of_gross(amount: Decimal, rate: Decimal | None) -> Decimal:

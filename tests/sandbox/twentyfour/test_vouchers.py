@@ -311,6 +311,33 @@ def test_vat_on_lines_of_its_own_is_taken_and_kept(seeded: SoapClient) -> None:
     assert held(seeded) == [(1500, "125.00", ""), (3000, "-100.00", "3"), (2701, "-25.00", "3")]
 
 
+@pytest.mark.parametrize(
+    ("gross", "net", "vat", "is_exact", "kind"),
+    [
+        ("62.65", "-50.10", "-12.55", False, "Ok"),  # five lines that are each rounded
+        ("62.65", "-50.10", "-12.55", True, "Exception"),
+        ("62.65", "-50.12", "-12.53", True, "Ok"),
+        ("126.00", "-100.00", "-26.00", False, "Ok"),
+        ("126.01", "-100.00", "-26.01", False, "Exception"),
+        ("12525.00", "-10000.00", "-2525.00", False, "Ok"),
+        ("12525.01", "-10000.00", "-2525.01", False, "Exception"),
+        ("0.10", "-0.10", "0.00", False, "Exception"),
+    ],
+)
+def test_vat_may_be_off_its_rate_by_rounding_unless_it_is_compared_to_the_ore(
+    seeded: SoapClient,
+    gross: str,
+    net: str,
+    vat: str,
+    is_exact: bool,  # noqa: FBT001 - a case
+    kind: str,
+) -> None:
+    seeded.control("PUT", "/books/1/vat", {"exact_vat": is_exact})
+    lines = [entry(1500, gross), entry(3000, net, TAX_3), entry(2701, vat, TAX_3)]
+    sent = voucher(1, *(lines if vat != "0.00" else lines[:2]))
+    assert (seeded.save_vouchers(sent) if kind == "Ok" else {"Type": seeded.refusal(sent)[0]})["Type"] == kind
+
+
 def test_vat_is_split_off_a_journal_and_off_the_ledger_of_a_client_that_does_so(seeded: SoapClient) -> None:
     gross = entry(1500, "125.00"), entry(3000, "-125.00", TAX_3)
     seeded.save_vouchers(voucher(1, *gross), options=IN_A_JOURNAL)
