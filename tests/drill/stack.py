@@ -1,6 +1,7 @@
 """The system that the drills break: on a small disk where the machine allows, and of any release."""
 
 import ctypes
+import json
 import os
 import shlex
 import subprocess
@@ -13,13 +14,21 @@ import requests
 
 from local.processes import ROOT, Log, Process
 from local.servers import Server
-from local.stack import NotRunningError, Plan, Stack
+from local.stack import NotRunningError, Plan, Stack, output
 from tests.chaos.clocks import CLOCK_OF
 from tests.chaos.stack import OURS
 
 PROGRAMS = ("worker", "beat", "web")
 DISK_MEGABYTES = 700
 CLONE_NEWNS = 0x20000
+
+COMMANDS = """
+import json, pathlib, sys
+from local.processes import commands
+state = pathlib.Path(sys.argv[2])
+print(json.dumps(commands(host="127.0.0.1", web_port=int(sys.argv[1]), flower_port=0, schedule=state)))
+"""
+"""Tells the command lines of the release in whose folder it runs."""
 
 
 class DrillStack(Stack):
@@ -48,10 +57,17 @@ class DrillStack(Stack):
         lines = super().command_lines()
         del lines["flower"]
         if self.release != ROOT:
-            return lines
+            return {name: lines[name] for name in lines if name == "sandbox"} | self._former_lines()
         ours = {name: tuple(OURS.get(word, word) for word in line) for name, line in lines.items()}
         ours["web"] = (*ours["web"], "--app", "tests.chaos.web:create_app")
         return ours
+
+    def _former_lines(self) -> dict[str, tuple[str, ...]]:
+        """Ask the release how its processes are started."""
+        state = str(self.plan.state / "beat")
+        asked = (sys.executable, "-c", COMMANDS, str(self._ports["web"]), state)
+        told = json.loads(output(asked, cwd=self.release, env=self.environment))
+        return {name: tuple(told[name]) for name in told if name in PROGRAMS}
 
     def command(self, *arguments: str, more: Mapping[str, str] | None = None, answer: str = "") -> str:
         """Run a command of the release, and ``answer`` what it asks. Raises NotRunningError if it fails."""
