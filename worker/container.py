@@ -36,6 +36,7 @@ from models.connections.repository import Connection, Connections, LinksExistErr
 from models.connections.settings import ConnectionSettings, opens_others
 from models.connections.vault import Vault
 from models.database import Database, DatabaseUnavailableError
+from models.enums import Record
 from models.inbox import webhook_intake
 from models.receivers.repository import Receivers
 from models.users.idempotency import IdempotencyKeys
@@ -50,7 +51,7 @@ from worker.observability.instrumentation import Instrumentation
 from worker.observability.metrics import Metrics
 from worker.observability.tracing import Tracer
 from worker.queues import threads_beside
-from worker.record_urls import RecordUrls, find_record_urls
+from worker.record_urls import RecordUrls, find_record_urls, find_references
 
 log = structlog.get_logger()
 
@@ -132,6 +133,12 @@ class Container:
     def record_urls(self, job: JobView) -> RecordUrls:
         return find_record_urls(self.database, self.settings, job)
 
+    def record_references(
+        self, records: Sequence[tuple[int, Record]]
+    ) -> list[dict[str, list[dict[str, str | None]]]]:
+        """Return what :func:`find_references` finds of records, each with the id of its connection."""
+        return find_references(self.database, self.settings, records)
+
     def open_context(self, connection: Connection, renew_lease: Callable[[], None]) -> SyncContext:
         """Give a flow both systems of a connection; ``renew_lease`` renews the lease that it works under."""
         moment, erp = self.moment(connection.settings), self.cached_erp(connection)
@@ -207,6 +214,7 @@ class Container:
         self.budget.for_connection(connection.id).forget()
         self.erp(connection.settings).log_out()
         blind = erasure.erase_connection(self.database, connection.id, actor=actor, now=self.clock())
+        self.idempotency.forget_connection(connection.id)
         self.erp(connection.settings).log_out()  # once more, as a login may have been on its way
         self.cache.for_connection(connection.id).clear()
         return blind
