@@ -263,6 +263,14 @@ class Container:
 
         return find_record_urls(self.database, self.settings, job)
 
+    def record_references(
+        self, records: Sequence[tuple[int, Record]]
+    ) -> list[dict[str, list[dict[str, str | None]]]]:
+        """Return what :func:`~worker.record_urls.find_references` finds of records, each with its connection's id."""
+        from worker.record_urls import find_references
+
+        return find_references(self.database, self.settings, records)
+
     def read_webhook(self, body: bytes) -> Record | None:
         from integrations.moment import webhooks
 
@@ -337,6 +345,7 @@ class Container:
         self.budget.for_connection(connection.id).forget()
         self.erp(connection.settings).log_out()
         blind = erasure.erase_connection(self.database, connection.id, actor=actor, now=self.clock())
+        self.idempotency.forget_connection(connection.id)
         self.erp(connection.settings).log_out()  # once more, as a login may have been on its way
         self.cache.for_connection(connection.id).clear()
         return blind

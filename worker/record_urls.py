@@ -32,7 +32,7 @@ class RecordUrls:
 
 
 def find_record_urls(database: Database, settings: Settings, job: JobView) -> RecordUrls:
-    found, entity_type = links.references(database, job.connection_id, job.record), job.record.entity_type
+    (found,), entity_type = links.references(database, [(job.connection_id, job.record)]), job.record.entity_type
     template = settings.twentyfour_record_url
     return RecordUrls(
         moment=[_moment_url(settings, found, Record(entity_type, each), title=job.title) for each in found.moment],
@@ -41,10 +41,20 @@ def find_record_urls(database: Database, settings: Settings, job: JobView) -> Re
 
 
 def find_references(
-    database: Database, settings: Settings, connection_id: int, record: Record
+    database: Database, settings: Settings, records: Sequence[tuple[int, Record]]
+) -> list[dict[str, list[dict[str, str | None]]]]:
+    """Return the ids of records, each with its connection's, in each system with their addresses.
+
+    An address is None where nobody knows one.
+    """
+    found = links.references(database, records)
+    return [_references(settings, each, record) for each, (_, record) in zip(found, records, strict=True)]
+
+
+def _references(
+    settings: Settings, found: RecordReferences, record: Record
 ) -> dict[str, list[dict[str, str | None]]]:
-    """Return the ids of a record in each system with their addresses, None where nobody knows one."""
-    found, entity_type = links.references(database, connection_id, record), record.entity_type
+    entity_type = record.entity_type
     moment_urls = (
         (each, _moment_url(settings, found, Record(entity_type, each), title="")) for each in found.moment
     )

@@ -42,10 +42,22 @@ def everything(name: str, job_filter: JobFilter) -> JobFilter:
     return replace(job_filter, states=states) if states else JobFilter(ids=frozenset())
 
 
-def act(database: Database, name: str, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
-    """Do one of :data:`ACTIONS` to jobs; those it cannot be done to stay as they are."""
+def act(
+    database: Database, name: str, job_filter: JobFilter, *, because: str = "", actor: str, now: datetime
+) -> ActionResult:
+    """Do one of :data:`ACTIONS` to jobs; those it cannot be done to stay as they are.
+
+    ``because`` is why they are dismissed, for another reason than the usual one.
+    """
     if name == "retry":
         return job_actions.retry(database, job_filter, actor=actor, now=now)
     if name == "reopen":
         return job_actions.reopen(database, job_filter, actor=actor, now=now)
-    return job_actions.dismiss(database, job_filter, because=DISMISSAL_REASONS[name], actor=actor, now=now)
+    return job_actions.dismiss(
+        database,
+        job_filter,
+        because=because or DISMISSAL_REASONS[name],
+        resolved=name == "handled",
+        actor=actor,
+        now=now,
+    )

@@ -130,6 +130,11 @@ def count(database: Database, job_filter: JobFilter) -> int:
     return database.scalar(query) or 0
 
 
+def matching(database: Database, job_filter: JobFilter) -> frozenset[int]:
+    """Return the ids of the jobs that are wanted, of which the filter names some."""
+    return frozenset(database.scalars(select(SyncJobRow.id).where(*job_filter.conditions(SyncJobRow))))
+
+
 def retry(database: Database, job_filter: JobFilter, *, actor: str, now: datetime) -> ActionResult:
     """Make changes due, also those that were closed; those in a worker's hands stay as they are.
 
@@ -160,14 +165,25 @@ def _resume(
         return apply_event(session, which, Event.RETRIED, action, RESET)
 
 
-def dismiss(database: Database, job_filter: JobFilter, *, because: str, actor: str, now: datetime) -> ActionResult:
+def dismiss(
+    database: Database,
+    job_filter: JobFilter,
+    *,
+    because: str,
+    resolved: bool = False,
+    actor: str,
+    now: datetime,
+) -> ActionResult:
     """Take those that wait or need a person off the list: they stay as they are, whatever is received.
 
-    ``because`` is what the person says, and ``now`` (UTC) the instant by which they can be opened again together.
+    ``because`` is what the person says, ``resolved`` whether they have handled it by hand, and ``now`` (UTC) the
+    instant by which they can be opened again together.
     """
     told = msg("{because} ({who})", because=because, who=actor)
     reason = {"dismissal_reason": told, "completed_at": now}
-    dismissed = _apply(database, job_filter, Event.DISMISSED, JobAction(now, actor, because), reason)
+    action, conditions = JobAction(now, actor, because), tuple(job_filter.conditions(SyncJobRow))
+    with database.transaction() as session:
+        dismissed = apply_event(session, conditions, Event.DISMISSED, action, reason, resolved=resolved)
     woken: set[Lane] = set()
     for connection_id in {lane.connection_id for lane in dismissed.lanes}:
         woken |= dependencies.end_dismissed(database, connection_id, now=now)
@@ -206,8 +222,13 @@ def apply_event(
     event: Event,
     deed: JobAction,
     values: Mapping[str, Any],
+    *,
+    resolved: bool = False,
 ) -> ActionResult:
-    """Play an event on those jobs of these that it concerns, and write who asked for it into the audit log."""
+    """Play an event on those jobs of these that it concerns, and write who asked for it into the audit log.
+
+    Receivers are told of those that are dismissed, with whether a person has ``resolved`` them, or need attention.
+    """
     rows = session.execute(locked(select(*NAMED_BY).where(*conditions, concerns(event)))).all()
     ids = [row.id for row in rows]
     session.execute(update_by(event, now=deed.at, **values).where(SyncJobRow.id.in_(ids)))
@@ -220,16 +241,20 @@ def apply_event(
     for row in rows:
         add_entry(session, **audit_entry(row, deed))
     if event is Event.REOPENED_UNSOLVED:
-        _record_need(session, rows, now=deed.at)
+        _record(session, EventType.JOB_NEEDS_ATTENTION, rows, now=deed.at)
+    if event is Event.DISMISSED:
+        _record(session, EventType.JOB_DISMISSED, rows, now=deed.at, resolved=resolved)
     return ActionResult(len(rows), frozenset(Lane(row.connection_id, EntityType(row.entity_type)) for row in rows))
 
 
-def _record_need(session: Session, rows: Sequence[Row[*tuple[Any, ...]]], *, now: datetime) -> None:
-    """Tell receivers of jobs that need attention again."""
+def _record(
+    session: Session, type_: EventType, rows: Sequence[Row[*tuple[Any, ...]]], *, now: datetime, **more: bool
+) -> None:
+    """Tell receivers of an event of each of these jobs, with ``more`` data."""
     of_connection = defaultdict[int, list[OutgoingEvent]](list)
     for row in rows:
-        data = job_data(row, revision=row.revision)
-        of_connection[row.connection_id].append(OutgoingEvent(EventType.JOB_NEEDS_ATTENTION, data))
+        data = job_data(row, revision=row.revision) | more
+        of_connection[row.connection_id].append(OutgoingEvent(type_, data))
     for connection_id, events in of_connection.items():
         outbox.record(session, connection_id, events, now=now)
 

@@ -101,7 +101,11 @@ class Operation:
 
 
 class OperationRunningError(Exception):
-    """An operation cannot be cancelled: it has a result, or a worker is saving what it asks."""
+    """An operation cannot be cancelled now: a worker is saving what it asks."""
+
+
+class OperationEndedError(Exception):
+    """An operation cannot be cancelled any more: it has a result, or was cancelled before."""
 
 
 class OperationPendingError(Exception):
@@ -109,7 +113,15 @@ class OperationPendingError(Exception):
 
 
 class TooManyOperationsError(Exception):
-    """Typed logins were tried too often on the connection within an hour, or too many operations wait."""
+    """Too many operations of the connection wait."""
+
+
+class LoginTriesError(TooManyOperationsError):
+    """Typed logins were tried too often on the connection within an hour; ``wait`` is until the next may be."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__()
+        self.wait = wait
 
 
 class Operations:
@@ -134,8 +146,8 @@ class Operations:
 
         Raises:
             OperationPendingError: one with other input, which somebody else has requested, has not begun.
-            TooManyOperationsError: logins were tried ``MAX_LOGINS`` times in the last hour, or ``MAX_PENDING``
-                operations wait.
+            LoginTriesError: logins were tried ``MAX_LOGINS`` times in the last hour.
+            TooManyOperationsError: ``MAX_PENDING`` operations wait.
         """
         asked, recent = input_ or {}, OperationRow.requested_at >= now - WORTHWHILE
         same_type = OperationRow.connection_id == connection_id, OperationRow.type == type_, recent
@@ -156,8 +168,9 @@ class Operations:
             if type_ in LOGINS and asked.get("password"):
                 logins = OperationRow.connection_id == connection_id, OperationRow.type.in_(LOGINS), recent
                 others = [each for each in session.scalars(select(OperationRow).where(*logins)) if each is not row]
-                if sum(map(self._tries_login, others)) >= MAX_LOGINS:
-                    raise TooManyOperationsError
+                tried = sorted(each.requested_at for each in others if self._tries_login(each))
+                if len(tried) >= MAX_LOGINS:
+                    raise LoginTriesError(tried[-MAX_LOGINS] + WORTHWHILE - now)
             if row is None:
                 row = OperationRow(connection_id=connection_id, type=type_, actor=actor)
                 session.add(row)
@@ -294,12 +307,14 @@ class Operations:
     def cancel(self, operation_id: int, *, now: datetime) -> None:
         """End an operation without a result; a worker that runs it stops where it can, and its result is dropped.
 
-        Raises OperationRunningError where it has a result, or a worker may be saving settings.
+        Raises OperationEndedError, or OperationRunningError where a worker may be saving settings.
         """
         with self._database.transaction() as session:
             row = session.get(OperationRow, operation_id, with_for_update=True)
             held = row and row.lease_expires_at and row.lease_expires_at > now
-            if row is None or row.result is not None or (held and row.type == OperationType.SAVING):
+            if row is None or row.result is not None:
+                raise OperationEndedError
+            if held and row.type == OperationType.SAVING:
                 raise OperationRunningError
             typed = self._shown(row).input
             plain = {name: text for name, text in typed.items() if name not in SECRET_FIELDS}

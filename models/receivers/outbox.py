@@ -23,6 +23,7 @@ class EventType(StrEnum):
     JOB_DONE = "job.done"
     JOB_NEEDS_ATTENTION = "job.needs_attention"
     JOB_RECOVERED = "job.recovered"
+    JOB_DISMISSED = "job.dismissed"
     CONNECTION_PAUSED = "connection.paused"
     CONNECTION_DOWN = "connection.down"
     CONNECTION_RECOVERED = "connection.recovered"

@@ -220,7 +220,9 @@ class Receivers:
         if parts.username is not None or parts.fragment:
             raise InvalidInputError("url", msg("The address has no user name, password or #."))
         if parts.scheme != "https" and not (self._private_networks and parts.scheme == "http"):
-            raise InvalidInputError("url", msg("The address begins with https://."))
+            raise InvalidInputError(
+                "url", msg("The address begins with https://, unless RECEIVER_PRIVATE_NETWORKS is set.")
+            )
         return url
 
 

@@ -1,6 +1,8 @@
 """Requests that are done once, however often they are sent: known by a key that the program chooses."""
 
 import hashlib
+import json
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +21,8 @@ KEPT_FOR = timedelta(hours=24)
 
 ABANDONED_AFTER = timedelta(minutes=2)
 """When a request without an answer is taken to have died with its process: longer than any takes."""
+
+BATCH_SIZE = 500
 
 PURPOSE = "idempotency_keys.response"
 """What an answer is encrypted for, with its token and key: it may hold a secret that is shown once."""
@@ -74,11 +78,13 @@ class IdempotencyKeys:
         if known.fingerprint != request.fingerprint:
             raise KeyReusedError
         try:
-            return self._opened(request.token_id, request.key, known.response)
+            return str(json.loads(self._opened(request.token_id, request.key, known.response))["response"])
         except InvalidToken:
             raise KeyInUseError from None
 
-    def complete(self, request: RequestKey, response: str) -> None:
+    def complete(self, request: RequestKey, response: str, connections: Collection[int] = ()) -> None:
+        """Keep the answer to a request, with the ids of the connections that it tells of."""
+        response = json.dumps({"response": response, "connections": sorted(connections)})
         locked = self._vault.encrypt(response, PURPOSE, request.token_id, request.key)
         self._database.execute(update(IdempotencyKeyRow).where(*self._of(request)).values(response=locked))
 
@@ -88,6 +94,16 @@ class IdempotencyKeys:
 
     def delete_old(self, *, now: datetime) -> None:
         self._database.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.started_at <= now - KEPT_FOR))
+
+    def forget_connection(self, connection_id: int) -> None:
+        """Forget the answers about a connection: what they name is erased. What no key opens goes after a day."""
+        row = IdempotencyKeyRow
+        answered = select(row.token_id, row.key, row.response).where(row.response.is_not(None))
+        with self._database.transaction() as session:
+            for token_id, key, response in session.execute(answered.execution_options(yield_per=BATCH_SIZE)):
+                with suppress(InvalidToken):
+                    if connection_id in json.loads(self._opened(token_id, key, response))["connections"]:
+                        session.execute(delete(row).where(row.token_id == token_id, row.key == key))
 
     def rotate_keys(self) -> None:
         """Encrypt the answers anew; what no key opens stays as it is until it is deleted a day later."""

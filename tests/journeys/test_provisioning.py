@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.enums import Scope
@@ -15,10 +16,11 @@ from tests.journeys.running_system import RunningSystem
 from worker.container import clock
 
 GUIDE = Path(__file__).parents[2] / "docs" / "api.md"
-MANY, WRONG, NAMELESS = 30, 7, 3
-"""Companies, the one of them whose password is wrong, and the one that has a customer without a name."""
+MANY, WRONG, NAMELESS, REFUSED = 30, 7, 3, 11
+"""Companies, and which of them has a wrong password, a customer without a name, and an address that is none."""
 
 NEEDS = {
+    TokenScope.CONNECTIONS_READ,
     TokenScope.CONNECTIONS_WRITE,
     TokenScope.OPERATIONS_READ,
     TokenScope.OPERATIONS_WRITE,
@@ -34,35 +36,46 @@ def test_the_script_of_the_guide_provisions_many_connections(one_system: Running
     file = tmp_path / "companies.csv"
     firm = one_system.firm()
     rows = [company(firm, number) for number in range(MANY)]
+    right = [dict(row) for row in rows]
     rows[WRONG]["password"] = "wrong"
-    with file.open("w", newline="") as written:
-        table = csv.DictWriter(written, rows[0].keys())
-        table.writeheader()
-        table.writerows(rows)
+    rows[REFUSED]["error_emails"] = "nobody"
+    write(file, rows)
     container = one_system.container
     _, token = tokens.create(
         container.database, "script", scopes=frozenset(NEEDS), scope=Scope(), actor="test", now=clock()
     )
     said = run(one_system, script, file, token)
     connections = [each for each in container.connections.all() if each.name.startswith("Provisioned")]
+    assert len(connections) == MANY - 1
+    assert {each.settings.error_emails for each in connections} == {("kari@example.com", "ola@example.com")}
+    assert [each.name for each in connections if each.paused_because and not each.client_number] == [
+        f"Provisioned Ærlig Øl Åsen {WRONG}"
+    ]
+    assert said.count("/webhooks/moment/") == MANY - 1
+    assert [said.count(each) for each in ("is wrong:", "is refused:")] == [1, 1]
+    assert f"Backfills that have ended: {MANY - 2}" in said
+    assert said.splitlines()[-1].startswith(f"Provisioned Ærlig Øl Åsen {NAMELESS} | "), said
+    write(file, [right[WRONG], right[REFUSED], right[0]])  # corrected, and one that was right
+    said = run(one_system, script, file, token)
+    assert [said.count(each) for each in ("is wrong:", "is refused:", "/webhooks/moment/")] == [0, 0, 1], said
+    assert "Backfills that have ended: 3" in said
+    connections = [each for each in container.connections.all() if each.name.startswith("Provisioned")]
     for each in connections:
         container.connections.pause(each.id, "The journey is over.", now=clock())
-    assert len(connections) == MANY
-    assert [each.name for each in connections if each.paused_because and not each.client_number] == [
-        f"Provisioned {WRONG}"
-    ]
-    assert said.count("/webhooks/moment/") == MANY
-    assert said.count("is wrong:") == 1
-    assert f"Backfills that have ended: {MANY - 1}" in said
-    assert said.splitlines()[-1].startswith(f"Provisioned {NAMELESS} | "), said
-    assert "webhooks" in run(one_system, script, file, token)  # the second time nothing is added
-    assert len([each for each in container.connections.all() if each.name.startswith("Provisioned")]) == MANY
+    assert (len(connections), all(each.client_number for each in connections)) == (MANY, True)
+
+
+def write(file: Path, rows: Sequence[dict[str, str]]) -> None:
+    with file.open("w", newline="", encoding="utf-8") as written:
+        table = csv.DictWriter(written, rows[0].keys())
+        table.writeheader()
+        table.writerows(rows)
 
 
 def company(firm: Firm, number: int) -> dict[str, str]:
     """Make a company in Moment and a client in 24SevenOffice; one has a customer without a name."""
     name, moment_company, username = (
-        f"Provisioned {number}",
+        f"Provisioned Ærlig Øl Åsen {number}",
         str(7000 + number),
         f"provisioned-{number}@example.com",
     )
@@ -72,7 +85,8 @@ def company(firm: Firm, number: int) -> dict[str, str]:
     if number == NAMELESS:
         firm.company = moment_company
         firm.enter("customers", name="")
-    return {"name": name, "moment_company": moment_company, "moment_api_key": API_KEY, **login}
+    lists = {"entity_types": "customer;project; invoice", "error_emails": "kari@example.com;ola@example.com"}
+    return {"name": name, "moment_company": moment_company, "moment_api_key": API_KEY, **login, **lists}
 
 
 def run(system: RunningSystem, script: Path, file: Path, token: str) -> str:

@@ -1,7 +1,7 @@
 """The app of the API, and the document that describes it: ``python -m web.api`` writes ``docs/openapi.json``."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,21 @@ ROUTERS = (
 )
 ALWAYS, OF_ONE, OF_BODY, OF_KEY = (401, 403, 422, 429, 500, 503), (404,), (400, 408, 413, 415), (409,)
 """The problems of every request, of one that names something, takes a body, or a key."""
+
+CONFLICTS = {
+    "addConnection": ("name_taken", "setting_refused"),
+    "changeSettings": ("setting_refused", "operation_pending"),
+    "eraseConnection": ("jobs_running",),
+    "resumeConnection": ("setting_refused",),
+    "retryJob": ("not_applicable",),
+    "dismissJob": ("not_applicable",),
+    "resolveJob": ("not_applicable",),
+    "reopenJob": ("not_applicable",),
+    "answerMatchQuestion": ("not_applicable",),
+    "commitJobAction": ("preview_expired",),
+    "cancelOperation": ("operation_running", "operation_ended"),
+}
+"""The codes of 409 that an operation has beside that of its key."""
 
 PHRASES = {
     400: "The body cannot be read",
@@ -139,6 +154,7 @@ def _describe(told: dict[str, Any], scopes: dict[tuple[str, str], RequireScope])
             scope = scopes[path, method]
             operation["security"] = [{"token": [scope.scope]}]
             bound = ", by a token for all connections" if scope.everywhere else ""
+            operation["summary"] = operation["description"].strip().partition(".")[0].replace("\n", " ")
             operation["description"] = f"{operation['description'].strip()}\n\nScope: `{scope.scope}`{bound}."
             _describe_operation(operation, method)
 
@@ -154,9 +170,14 @@ def _describe_operation(operation: dict[str, Any], method: str) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     for status in sorted({*statuses, *(int(each) for each in responses if int(each) >= 400)}):  # noqa: PLR2004 - errors
-        responses[str(status)] = _problem_response(status)
-    for response in responses.values():
+        codes = [code for code, (its, _) in TITLES.items() if its == status]
+        if status == 409:  # noqa: PLR2004 - a conflict
+            codes = [*CONFLICTS.get(operation["operationId"], ()), *(["key_in_use"] if method == "post" else ())]
+        responses[str(status)] = _problem_response(status, codes)
+    for status_text, response in responses.items():
         headers = response.setdefault("headers", {})
+        if status_text in ("201", "202"):
+            headers["Location"] = LOCATION
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in LIMITS}
     if method == "post":
         success = next(response for status, response in responses.items() if int(status) < 300)  # noqa: PLR2004 - success
@@ -167,12 +188,16 @@ def _describe_operation(operation: dict[str, Any], method: str) -> None:
         }
 
 
-def _problem_response(status: int) -> dict[str, Any]:
-    codes = ", ".join(f"`{code}`" for code, (its, _) in TITLES.items() if its == status)
+def _problem_response(status: int, codes: Sequence[str]) -> dict[str, Any]:
+    named = ", ".join(f"`{code}`" for code in codes)
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": f"{PHRASES[status]}: {codes}", "content": {MEDIA_TYPE: {"schema": schema}}}
+    return {"description": f"{PHRASES[status]}: {named}", "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
+LOCATION = {
+    "description": "Address of the connection that was added, or of the operation that was started",
+    "schema": {"type": "string"},
+}
 KEY_PARAMETER = {
     "name": KEY_HEADER,
     "in": "header",

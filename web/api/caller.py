@@ -13,7 +13,7 @@ from models.connections.repository import Connection
 from models.database import Database
 from models.enums import Scope
 from models.users.tokens import Token, TokenScope
-from web.api.problems import ProblemError, language_of
+from web.api.problems import ProblemError, invalid, language_of
 from worker import dispatch
 from worker.container import Container
 
@@ -88,6 +88,7 @@ class RequireScope:
         if "connection_id" in request.path_params:
             caller.expect_allowed(_number(request.path_params["connection_id"]))
         _expect_known(request)
+        await _expect_no_body(request)
         return caller
 
 
@@ -97,6 +98,12 @@ def _expect_known(request: Request) -> None:
     allowed = known[request.scope["route"].path, request.method.lower()]
     if unknown := sorted(set(request.query_params) - allowed):
         raise ProblemError("invalid", fields={("query", name): UNKNOWN for name in unknown[:MAX_NAMED]})
+
+
+async def _expect_no_body(request: Request) -> None:
+    """Raise ProblemError for a body where none is read: what it asks for would not be done."""
+    if request.scope["route"].body_field is None and (await request.body()).strip() not in (b"", b"{}"):
+        raise invalid("body", msg("This request takes no body."))
 
 
 def _number(text: str) -> int:

@@ -18,7 +18,7 @@ from models.enums import EntityType, Scope
 from models.users.tokens import TokenScope
 from sync.rules.normalization import clean
 from web.api.caller import Caller, RequireScope
-from web.api.problems import ProblemError, invalid
+from web.api.problems import NO_CURSOR, ProblemError, invalid
 from web.api.values import PLAIN, SIZE, Body, ConnectionId, Limit, Page
 from worker import dispatch
 
@@ -191,7 +191,7 @@ def _item(caller: Caller, each: ConnectionSummary) -> ConnectionItem:
         id=each.id,
         name=each.name,
         state=state,
-        paused_because=caller.say(each.paused_because),
+        paused_because=caller.say(each.paused_because) if state is ConnectionState.PAUSED else "",
         outage_since=each.breaker_open_since,
         moment_company=each.moment_company,
         username=each.username,
@@ -207,7 +207,7 @@ def _name_of(cursor: str | None) -> str:
     try:
         name = urlsafe_b64decode(cursor or "").decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise invalid("cursor", "", location="query") from None
+        raise invalid("cursor", NO_CURSOR, location="query") from None
     if "\0" in name:
-        raise invalid("cursor", "", location="query")
+        raise invalid("cursor", NO_CURSOR, location="query")
     return name

@@ -1,8 +1,9 @@
 """What every request to the API passes first: its token, the limit, its body, and its Idempotency-Key."""
 
 import json
+import re
 from base64 import b64decode, b64encode
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from i18n.messages import msg
 from models.database import DatabaseUnavailableError
 from models.users import tokens
 from models.users.idempotency import KeyInUseError, KeyReusedError, RequestKey
@@ -30,9 +32,11 @@ OPEN_PATHS = {"/api/v1/openapi.json"}
 WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
+CONNECTION_ADDRESS = re.compile(r"/api/v1/connections/(\d+)")
 REPEATED = {"Idempotency-Replayed": "true"}
 """What the second answer to the same request says of itself."""
 
+UNFIT_KEY = msg("The key has 1 to 255 printable characters of ASCII.")
 _State = MutableMapping[str, Any]
 
 
@@ -52,6 +56,12 @@ class _Answer:
             ]
         else:
             self.body += message.get("body", b"")
+
+    def connections(self, path: str) -> set[int]:
+        """Return the connections that it tells of: in the addresses or in its body."""
+        addresses = path, *(value for name, value in self.headers if name.lower() == "location")
+        named = (CONNECTION_ADDRESS.match(each) for each in addresses)
+        return {int(each[1]) for each in named if each} | set(_connection_ids(json.loads(self.body or b"null")))
 
     def as_text(self) -> str:
         body = b64encode(self.body).decode()
@@ -111,7 +121,7 @@ class Gate:
             await self.app(request.scope, _replaying(body, request.receive), send)
             return
         if not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
-            raise invalid(KEY_HEADER, "", location="header")
+            raise invalid(KEY_HEADER, UNFIT_KEY, location="header")
         asked = request.method, request.url.path, request.url.query
         known = RequestKey.of(request.state.token.id, key, *(each.encode() for each in asked), body)
         try:
@@ -137,11 +147,24 @@ class Gate:
             await self.app(request.scope, receive, keep)
         finally:
             if 200 <= answer.status < 300:  # noqa: PLR2004 - the statuses of success
-                await run_in_threadpool(self.container.idempotency.complete, known, answer.as_text())
+                connections = answer.connections(request.url.path)
+                await run_in_threadpool(self.container.idempotency.complete, known, answer.as_text(), connections)
             else:
                 await run_in_threadpool(self.container.idempotency.forget, known)
             for message in messages:
                 await send(message)
+
+
+def _connection_ids(told: object) -> Iterator[int]:
+    """Yield every ``connection_id`` in an answer."""
+    if isinstance(told, list):
+        for each in told:
+            yield from _connection_ids(each)
+    elif isinstance(told, dict):
+        for name, value in told.items():
+            if name == "connection_id":
+                yield value
+            yield from _connection_ids(value)
 
 
 async def _body(request: Request) -> bytes:

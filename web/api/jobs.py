@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StringConstraints
 
+from i18n.messages import msg
 from models.admin import job_actions, job_list, match_questions
 from models.admin.dashboard import find_by_name
 from models.admin.job_actions import AttemptView
@@ -18,7 +19,7 @@ from models.connections.repository import MAX_NAME_LENGTH
 from models.enums import EntityType, JobState, Outcome, Scope
 from models.users.tokens import TokenScope
 from web.api.caller import MAX_CONNECTION_ID, Caller, RequireScope
-from web.api.problems import ProblemError
+from web.api.problems import ProblemError, invalid
 from web.api.values import PLAIN, SIZE, Body, Cursor, JobId, Limit, Page, key_of
 from worker import dispatch
 
@@ -31,6 +32,20 @@ Writing = Annotated[Caller, Depends(RequireScope(TokenScope.JOBS_WRITE))]
 Text = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_TEXT_LENGTH)]
 
 
+class RecordReference(BaseModel):
+    """A record in one of the systems."""
+
+    id: str
+    url: str | None = Field(description="Where a person opens it; null where the installation knows no address")
+
+
+class Records(BaseModel):
+    """A job's record in both systems, as events have it; in each none, one, or the many expenses of a voucher."""
+
+    moment: list[RecordReference]
+    twentyfour: list[RecordReference]
+
+
 class JobItem(BaseModel):
     """A record that needs or had a sync. There is one job for each record, reopened when the record changes."""
 
@@ -39,19 +54,27 @@ class JobItem(BaseModel):
     connection: str = Field(description="Name of the connection")
     entity_type: EntityType
     record_id: str = Field(description="Id of the record: in Moment, or of an expense's voucher in 24SevenOffice")
-    revision: int = Field(description="Counts how often the record was received")
+    revision: int = Field(description="Counts how often the record was received; no order of what happened since")
     title: str = Field(description="What a person calls the record")
+    records: Records
     state: JobState
-    outcome: Outcome | None = Field(description="How the last attempt ended; null where there was none")
+    outcome: Outcome | None = Field(
+        description="How the last attempt ended, even if the record has changed since; null before the first"
+    )
     error_code: str = Field(description="Why it failed or was skipped; empty where neither is so")
-    message: str
+    message: str = Field(description="What the last attempt said, for people; empty where there was none")
     remedy: str = Field(description="What a person can do; empty where nothing is to be done")
     warnings: list[str]
     dismissal_reason: str = Field(description="What was said by who set it aside; empty where nobody did")
     failed_attempts: int = Field(description="Failed attempts in a row")
-    due_at: datetime | None = Field(description="When it is tried next; null where it is not")
-    received_at: datetime
-    completed_at: datetime | None
+    due_at: datetime | None = Field(
+        description="When it is tried next; null where it is not. After an attempt whose outcome is unknown, "
+        "this is at least a minute later, even if it is retried: the call may still be running"
+    )
+    received_at: datetime = Field(description="When the record was last received")
+    completed_at: datetime | None = Field(
+        description="When the last attempt ended, or the job was dismissed; null where neither is so"
+    )
 
 
 class Call(BaseModel):
@@ -194,6 +217,8 @@ def answer_match_question(caller: Writing, job_id: JobId, answer: Answer) -> Job
     visible_job(caller, job_id)
     acted = match_questions.answer(caller.database, job_id, answer.choice, actor=caller.actor, now=caller.now)
     if not acted.count:
+        if match_questions.candidates_of(caller.database, job_id):
+            raise invalid("choice", msg("Choose one of the candidates."))
         raise ProblemError("not_applicable")
     dispatch.dispatch_lanes(acted.lanes)
     return item(caller, visible_job(caller, job_id))
@@ -209,6 +234,16 @@ def visible_job(caller: Caller, job_id: int) -> JobView:
 
 
 def item(caller: Caller, view: JobView) -> JobItem:
+    return items(caller, [view])[0]
+
+
+def items(caller: Caller, views: Sequence[JobView]) -> list[JobItem]:
+    records = [(view.connection_id, view.record) for view in views]
+    found = caller.container.record_references(records)
+    return [_item(caller, view, Records.model_validate(each)) for view, each in zip(views, found, strict=True)]
+
+
+def _item(caller: Caller, view: JobView, records: Records) -> JobItem:
     return JobItem(
         id=view.id,
         connection_id=view.connection_id,
@@ -217,6 +252,7 @@ def item(caller: Caller, view: JobView) -> JobItem:
         record_id=view.record.id,
         revision=view.revision,
         title=caller.say(view.title),
+        records=records,
         state=view.state,
         outcome=view.outcome,
         error_code=view.error_code,
@@ -234,7 +270,7 @@ def item(caller: Caller, view: JobView) -> JobItem:
 def _page(caller: Caller, job_filter: JobFilter, cursor: str | None, limit: int) -> Page[JobItem]:
     found = job_list.page(caller.database, job_filter, key=key_of(cursor), size=limit)
     older = str(found.older) if found.older else None
-    return Page(items=[item(caller, each) for each in found.lines], next=older)
+    return Page(items=items(caller, found.lines), next=older)
 
 
 def _attempts(caller: Caller, views: Sequence[AttemptView]) -> list[Attempt]:

@@ -8,7 +8,13 @@ from fastapi import APIRouter, Depends, Query, Response, status
 from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_validator
 
 from i18n.messages import from_json, msg
-from models.admin.operations import CANCELLED, Operation, OperationRunningError, OperationType
+from models.admin.operations import (
+    CANCELLED,
+    Operation,
+    OperationEndedError,
+    OperationRunningError,
+    OperationType,
+)
 from models.connections.settings import FIRST_DAY, ConnectionSettings
 from models.enums import EntityType, Scope
 from models.users.tokens import TokenScope
@@ -31,6 +37,15 @@ Day = Annotated[date, Field(ge=FIRST_DAY, le=date(2100, 12, 31))]
 BackfillType = StrEnum("BackfillType", {each.name: each.value for each in ENTITY_TYPES})  # type: ignore[misc]  # from one list
 
 
+def as_name(value: str) -> str:
+    """Return a value that has spaces where it is kept, as the API has it."""
+    return value.lower().replace(" ", "_")
+
+
+FindingStatus = StrEnum("FindingStatus", {each.name: as_name(each) for each in CheckStatus})  # type: ignore[misc]  # the same
+ReportedType = StrEnum("ReportedType", {each.name: as_name(each) for each in DiscrepancyType})  # type: ignore[misc]  # the same
+
+
 class OperationStatus(StrEnum):
     """Where an operation stands: at a worker is what is running, and finished says nothing of what it found."""
 
@@ -48,7 +63,7 @@ class Progress(BaseModel):
 class FindingItem(BaseModel):
     """One thing that was looked at."""
 
-    status: CheckStatus
+    status: FindingStatus
     message: str
     remedy: str = Field(description="What to do; empty where nothing is to be done")
     setting: str = Field(description="The setting by which it is corrected; empty where there is none")
@@ -66,7 +81,7 @@ class AccountTotal(BaseModel):
 
     account: int
     vat_code: str
-    rate: str
+    rate: str = Field(description="The VAT rate of the code in percent; empty where there is none")
     moment: int
     ledger: int
 
@@ -74,8 +89,8 @@ class AccountTotal(BaseModel):
 class DiscrepancyItem(BaseModel):
     """An invoice, voucher or expense that differs."""
 
-    key: str
-    type: DiscrepancyType
+    key: str = Field(description="What names the discrepancy, the same each time the period is compared")
+    type: ReportedType
     description: str
     number: str
     day: date
@@ -115,7 +130,7 @@ class MatchItem(BaseModel):
 
 
 class Matching(BaseModel):
-    counts: dict[PlannedAction, int]
+    counts: dict[PlannedAction, int] = Field(description="How many records each action is for, of all records")
     records: list[MatchItem] = Field(description="The first 500")
 
 
@@ -132,7 +147,9 @@ class BackfilledType(BaseModel):
 class Result(BaseModel):
     """What an operation found. What is not of its type is empty or null."""
 
-    succeeded: bool = Field(description="Whether nothing that was looked at is wrong")
+    succeeded: bool = Field(
+        description="Whether nothing that was looked at is wrong: no finding is bad, and what was compared agrees"
+    )
     findings: list[FindingItem]
     clients: list[Client] = Field(description="For the token that sent the login, or one for all connections")
     reconciliation: Reconciliation | None
@@ -219,6 +236,8 @@ def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationIt
     _visible(caller, operation_id)
     try:
         caller.container.operations.cancel(operation_id, now=caller.now)
+    except OperationEndedError:
+        raise ProblemError("operation_ended") from None
     except OperationRunningError:
         raise ProblemError("operation_running") from None
     return _item(caller, _visible(caller, operation_id))
@@ -350,11 +369,14 @@ def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Res
     findings = [Finding.from_json(each) for each in result.get("findings", [])]
     own_login = operation.type is OperationType.CLIENTS and operation.actor == str(caller.actor)
     sees_clients = own_login or caller.token.scope.connections is None
+    compared = _reconciliation(caller, operation, result.get("report"))
+    agree = compared is None or all(each.agree for each in (compared.invoices, compared.expenses) if each)
+    wrong = any(each.status is CheckStatus.BAD for each in findings) or bool(result.get("outdated"))
     return Result(
-        succeeded=not any(each.status is CheckStatus.BAD for each in findings) and not result.get("outdated"),
+        succeeded=agree and not wrong,
         findings=[
             FindingItem(
-                status=each.status,
+                status=FindingStatus(as_name(each.status)),
                 message=caller.say(each.message),
                 remedy=caller.say(each.remedy),
                 setting=each.setting,
@@ -362,7 +384,7 @@ def _result(caller: Caller, operation: Operation, result: dict[str, Any]) -> Res
             for each in findings
         ],
         clients=[Client.model_validate(each) for each in result.get("clients", [])] if sees_clients else [],
-        reconciliation=_reconciliation(caller, operation, result.get("report")),
+        reconciliation=compared,
         matching=_matching(caller, result.get("matching")),
         backfill=result.get("backfill"),
         outdated=bool(result.get("outdated")),
@@ -387,7 +409,7 @@ def _report(caller: Caller, report: ReconciliationReport) -> Report:
         discrepancies=[
             DiscrepancyItem(
                 key=each.key,
-                type=each.type,
+                type=ReportedType(as_name(each.type)),
                 description=caller.say(each.description),
                 number=each.number,
                 day=each.day,

@@ -1,6 +1,7 @@
 """Errors of the API: problems as RFC 9457 has them, each with a code for programs and words for people."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -13,7 +14,7 @@ from starlette.exceptions import HTTPException
 from i18n.catalog import Language
 from i18n.messages import Message, msg, translate
 from models.admin.erasure import JobsRunningError
-from models.admin.operations import OperationPendingError, TooManyOperationsError
+from models.admin.operations import LoginTriesError, OperationPendingError, TooManyOperationsError
 from models.connections.repository import (
     ConcurrentUpdateError,
     NameTakenError,
@@ -25,6 +26,7 @@ from web.views.settings_form import message_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 30
+NO_CURSOR = msg("Send the `next` of a page of this list.")
 
 TITLES: Mapping[str, tuple[int, Message]] = {
     "unreadable": (400, msg("The body is not JSON that can be read.")),
@@ -42,7 +44,8 @@ TITLES: Mapping[str, tuple[int, Message]] = {
     "name_taken": (409, msg("Another connection has this name.")),
     "not_applicable": (409, msg("It cannot be done to a record in this state.")),
     "operation_pending": (409, msg("Somebody else has asked for the same, and it has not begun.")),
-    "operation_running": (409, msg("It cannot be cancelled any more.")),
+    "operation_running": (409, msg("A worker is saving the settings. It cannot be cancelled now.")),
+    "operation_ended": (409, msg("It has ended and cannot be cancelled any more.")),
     "jobs_running": (409, msg("A worker is still at work on this connection. Try again in a few minutes.")),
     "key_in_use": (409, msg("A request with this Idempotency-Key is still being answered.")),
     "preview_expired": (409, msg("The preview is too old. Ask for another one.")),
@@ -53,7 +56,8 @@ TITLES: Mapping[str, tuple[int, Message]] = {
     "key_reused": (422, msg("This Idempotency-Key came with another request before.")),
     "etag_missing": (428, msg("Send the ETag of the settings that you have read in If-Match.")),
     "rate_limited": (429, msg("There were too many requests with this API token.")),
-    "too_many_operations": (429, msg("Too much is waiting for this connection, or logins were tried too often.")),
+    "too_many_operations": (429, msg("Too many operations are waiting for this connection.")),
+    "login_tries": (429, msg("Too many logins were tried on this connection within an hour.")),
     "internal": (500, msg("Something went wrong here. It has been noted.")),
     "database_unavailable": (503, msg("The database cannot be reached. Try again in half a minute.")),
 }
@@ -73,6 +77,7 @@ BY_ERROR: Mapping[type[Exception], str] = {
     NameTakenError: "name_taken",
     ConcurrentUpdateError: "outdated",
     OperationPendingError: "operation_pending",
+    LoginTriesError: "login_tries",
     TooManyOperationsError: "too_many_operations",
     JobsRunningError: "jobs_running",
     DatabaseUnavailableError: "database_unavailable",
@@ -85,7 +90,10 @@ class FieldProblem(BaseModel):
     """What is wrong with one value of a request."""
 
     location: str = Field(description="Where it stands: body, query or header", examples=["body"])
-    field: str = Field(description="Its name, with dots between the levels", examples=["settings.error_emails"])
+    field: str = Field(
+        description="Its name, with dots between the levels; `body` for the body as a whole",
+        examples=["settings.error_emails"],
+    )
     detail: str = Field(description="What is wrong, in the language asked for")
 
 
@@ -166,7 +174,8 @@ def add_handlers(app: FastAPI) -> None:
 
 def failure(error: Exception) -> ProblemError:
     """Return the problem that an error is which no endpoint has handled."""
-    return ProblemError(next(code for kind, code in BY_ERROR.items() if isinstance(error, kind)))
+    wait = {"Retry-After": str(ceil(error.wait.total_seconds()))} if isinstance(error, LoginTriesError) else {}
+    return ProblemError(next(code for kind, code in BY_ERROR.items() if isinstance(error, kind)), headers=wait)
 
 
 async def _failed(request: Request, error: Exception) -> Response:
@@ -201,6 +210,9 @@ async def _unfit(request: Request, error: RequestValidationError) -> Response:
 def field_error(error: ErrorDetails, *, prefix: tuple[str, ...] = ()) -> tuple[tuple[str, str], str]:
     """Return where an error of pydantic is, and what is wrong there."""
     location, *names = (*prefix, *map(str, error["loc"]))
+    if not names:
+        missing = msg("Send a body: JSON, as the document of the API describes it.")
+        return (location, location), missing if error["type"] == "missing" else message_of(error)
     if error["type"] == "string_pattern_mismatch" and names[-1:] != ["identity_id"]:
         return (location, ".".join(names)), msg("This does not fit.")
     return (location, ".".join(names)), message_of(error)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from models.connections.repository import MAX_NAME_LENGTH
 from models.pagination import Key
 from web.api.caller import MAX_CONNECTION_ID, MAX_ID
-from web.api.problems import invalid
+from web.api.problems import NO_CURSOR, invalid
 
 T = TypeVar("T")
 
@@ -47,5 +47,5 @@ def key_of(cursor: str | None) -> Key | None:
         return None
     key = Key.parse(cursor)
     if key is None:
-        raise invalid("cursor", "", location="query")
+        raise invalid("cursor", NO_CURSOR, location="query")
     return key

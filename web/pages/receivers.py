@@ -49,6 +49,7 @@ EVENTS = {
     EventType.JOB_DONE: msg("A record is done"),
     EventType.JOB_NEEDS_ATTENTION: msg("A record needs attention"),
     EventType.JOB_RECOVERED: msg("A record is in order again"),
+    EventType.JOB_DISMISSED: msg("A record was dismissed"),
     EventType.CONNECTION_PAUSED: msg("A connection is paused"),
     EventType.CONNECTION_DOWN: msg("A connection is interrupted"),
     EventType.CONNECTION_RECOVERED: msg("A connection works again"),
@@ -58,7 +59,9 @@ EVENTS = {
 PROBLEMS = {
     Problem.TIMEOUT: msg("No answer within 15 seconds"),
     Problem.NO_CONNECTION: msg("Cannot be reached"),
-    Problem.PRIVATE_ADDRESS: msg("Its name leads to an address that is not public"),
+    Problem.PRIVATE_ADDRESS: msg(
+        "Its name leads to an address that is not public, and RECEIVER_PRIVATE_NETWORKS is not set"
+    ),
     Problem.TLS: msg("Its certificate is not valid"),
     Problem.UNREADABLE: msg("The answer cannot be read"),
     Problem.SECRET_UNREADABLE: msg("The secret cannot be opened: make a new one"),

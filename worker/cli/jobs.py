@@ -161,7 +161,14 @@ def dismiss(job_ids: Sequence[int], connection: Connection | None, error_code: s
     """Take changes off the list for good, chosen as for retry: they stay as they are, whatever is received."""
     reason = next((known for known in (RESOLVED_BY_HAND, DO_NOT_TRANSFER) if known == because), because)
     container, chosen = get_container(), _filter_of(job_ids, connection, error_code)
-    acted = job_actions.dismiss(container.database, chosen, because=reason, actor=ACTOR, now=container.clock())
+    acted = job_actions.dismiss(
+        container.database,
+        chosen,
+        because=reason,
+        resolved=reason != DO_NOT_TRANSFER,
+        actor=ACTOR,
+        now=container.clock(),
+    )
     click.echo(f"Changes closed: {acted.count}.")
 
 

@@ -17,7 +17,6 @@ from models.receivers.outbox import EventType
 from models.receivers.repository import UnknownReceiverError
 from models.receivers.states import Problem
 from worker.container import Container
-from worker.record_urls import find_references
 
 log = structlog.get_logger()
 
@@ -108,12 +107,15 @@ def body_of(container: Container, delivery: Delivery) -> Mapping[str, Any]:
 def _details(container: Container, connection_id: int, delivery: Delivery) -> dict[str, Any]:
     told, public_url = delivery.data, container.settings.public_url
     match delivery.type:
-        case EventType.JOB_DONE | EventType.JOB_NEEDS_ATTENTION | EventType.JOB_RECOVERED:
+        case (
+            EventType.JOB_DONE | EventType.JOB_NEEDS_ATTENTION | EventType.JOB_RECOVERED | EventType.JOB_DISMISSED
+        ):
             record = Record(EntityType(told["entity_type"]), told["record_id"])
+            (records,) = container.record_references([(connection_id, record)])
             job = {"id": told["job_id"], **{name: each for name, each in told.items() if name != "job_id"}}
             return {
                 "job": {**job, "url": f"{public_url}/records/{told['job_id']}"},
-                "records": find_references(container.database, container.settings, connection_id, record),
+                "records": records,
             }
         case EventType.RECONCILIATION_FINISHED:
             return {"reconciliation": {**told, "url": f"{public_url}/operations/{told['id']}"}}

@@ -173,10 +173,10 @@ def test_the_number_of_a_customer_that_is_gone_cannot_be_returned(gateway: Momen
 
 
 def test_every_page_of_what_changed_is_returned(remote: Remote, gateway: MomentGateway) -> None:
-    remote.answers["GET projects"] = pages([{"id": 1}, {"id": 2}], [{"id": 3}], [{"id": "four"}])
+    remote.answers["GET projects"] = [listing([{"id": 1}, {"id": 2}, {"id": 3}, {"id": "four"}], most=2)]
     assert list(gateway.changed(EntityType.PROJECT, since=SINCE)) == ["1", "2", "3", "four"]
     assert [asked.query for asked in remote.asked] == [
-        f"lastModifiedDateFrom=2026-03-01&page={page}&size=500&sort=id%2Casc" for page in range(3)
+        f"lastModifiedDateFrom=2026-03-01&{page}&sort=id%2Casc" for page in ("page=0&size=500", "page=1&size=2")
     ]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from i18n.messages import msg
-from models.admin import erasure, job_actions
+from models.admin import bulk_actions, erasure, job_actions
 from models.admin.job_filter import JobFilter
 from models.admin.operations import Operations, OperationType
 from models.connections.alert_outbox import AlertType
@@ -64,9 +64,9 @@ def test_an_attempt_is_told_where_the_job_is_done_or_needs_attention(
 
 
 def test_every_transition_that_ends_a_job_is_one_that_receivers_are_told_of() -> None:
-    ending = {JobState.DONE, JobState.NEEDS_ATTENTION}
+    ending = {JobState.DONE, JobState.NEEDS_ATTENTION, JobState.DISMISSED}
     found = {event for event, cells in TABLE.items() if any(cell.state in ending for cell in cells.values())}
-    assert found == ATTEMPTED | {Event.REOPENED_UNSOLVED}
+    assert found == ATTEMPTED | {Event.REOPENED_UNSOLVED, Event.DISMISSED}
 
 
 def test_a_job_that_needed_attention_is_done_and_recovered(
@@ -105,6 +105,19 @@ def test_what_is_looked_at_again_and_found_the_same_is_told_once(
     assert types(database) == [DONE]
     completed_job(database, connection.id, at=NOW + 3 * HOUR)
     assert types(database) == [DONE, DONE]
+
+
+@pytest.mark.parametrize(("action", "resolved"), [("unwanted", False), ("handled", True)])
+def test_a_job_that_is_dismissed_is_told_with_whether_it_was_resolved(
+    database: Database, connection: Connection, receivers: Receivers, action: str, *, resolved: bool
+) -> None:
+    job = completed_job(database, connection.id, event=Event.REJECTED, error_code="account")
+    added(receivers)
+    bulk_actions.act(database, action, JobFilter(), actor="kari", now=NOW)
+    ((type_, data),) = events(database)
+    assert (type_, data["job_id"], data["resolved"]) == ("job.dismissed", job.id, resolved)
+    bulk_actions.act(database, action, JobFilter(), actor="kari", now=NOW)
+    assert types(database) == ["job.dismissed"]
 
 
 def test_jobs_that_are_reopened_together_are_told_each(

@@ -6,6 +6,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from i18n.catalog import Language
 from i18n.messages import translate
@@ -15,12 +16,13 @@ from models.enums import EntityType, Lane, Record, Role, Scope
 from models.inbox import leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
+from models.schema.api_tables import IdempotencyKeyRow
 from models.users import tokens as models
 from models.users.idempotency import ABANDONED_AFTER, KEPT_FOR
 from models.users.repository import Rights
 from models.users.tokens import TokenScope
 from tests.factories import NOW
-from tests.installation import messages
+from tests.installation import failed_job, messages
 from tests.web.api.program import Program, Tokens
 from tests.web.api.test_frame import problem
 from tests.web.conftest import Web
@@ -60,6 +62,7 @@ def test_a_connection_is_added_paused_and_verified(web: Web, container: Containe
     answer = program.post("/connections", NEW)
     added = answer.json()
     assert (answer.status_code, added["state"], added["entity_types"]) == (201, "not_started", ["customer"])
+    assert added["paused_because"] == ""
     assert answer.headers["Location"] == f"/api/v1/connections/{added['id']}"
     assert container.connections.get(added["id"]).settings.password.get_secret_value() == "fjell-password"
     token = added["webhook_url"].rpartition("/")[2]
@@ -251,6 +254,25 @@ def test_a_connection_is_erased_by_its_name(web: Web, container: Container, boun
     assert bound.ask("DELETE", f"{address}?name=Demo AS").status_code == 204
     assert container.connections.all() == []
     assert problem(bound.get(address)) == (404, "not_found")
+
+
+def test_no_answer_about_an_erased_connection_is_repeated(
+    web: Web, container: Container, program: Program
+) -> None:
+    job_id, key = failed_job(container, web.connection), {"Idempotency-Key": "k-1"}
+    added = program.post("/connections", NEW, **key)
+    for name, (path, body) in {
+        "k-2": (f"/jobs/{job_id}/retry", None),
+        "k-3": ("/job-actions/previews", {"action": "retry", "ids": [job_id]}),
+        "k-4": (f"/connections/{web.connection.id}/webhook-url", None),
+    }.items():
+        assert program.post(path, body, **{"Idempotency-Key": name}).ok
+    assert program.ask("DELETE", f"{added.headers['Location'].removeprefix('/api/v1')}?name=Fjell AS").ok
+    again = program.post("/connections", NEW, **key)
+    assert again.headers["Location"] != added.headers["Location"]
+    container.erase_connection(web.connection, actor="test")
+    kept = select(IdempotencyKeyRow.key).order_by(IdempotencyKeyRow.key)
+    assert container.database.scalars(kept) == ["k-1"]
 
 
 def test_only_a_token_for_all_connections_adds_one(bound: Program) -> None:

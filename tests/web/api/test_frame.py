@@ -130,12 +130,19 @@ def test_a_token_may_do_so_much_in_a_minute(
         ("POST", "/connections", {"json": {}}, (422, "invalid")),
         ("POST", "/connections", {"json": {"name": "x" * MAX_BODY_BYTES}}, (413, "too_large")),
         ("POST", "/job-actions", {"json": {"preview": "v2:forged"}}, (422, "invalid")),
+        ("POST", "/connections/1/resume", {"json": {"because": "?"}}, (422, "invalid")),
+        ("POST", "/jobs/1/retry", {"json": ["?"]}, (422, "invalid")),
+        ("POST", "/jobs/1/retry", {"json": {}}, (404, "not_found")),
+        ("POST", "/connections", {}, (422, "invalid")),
+        ("POST", "/connections", {"headers": {"Idempotency-Key": "æ".encode("latin-1")}}, (422, "invalid")),
     ],
 )
 def test_every_refusal_is_a_problem(
     web: Web, tokens: Tokens, method: str, path: str, options: dict[str, object], expected: tuple[int, str]
 ) -> None:
-    assert problem(tokens.program(web.url).ask(method, path, **options)) == expected
+    refused = tokens.program(web.url).ask(method, path, **options)
+    assert problem(refused) == expected
+    assert all(each["field"] and each["detail"] for each in refused.json()["errors"])
 
 
 def test_a_body_without_a_length_is_limited_too(web: Web, tokens: Tokens) -> None:

@@ -6,7 +6,10 @@ import pytest
 
 from models.admin import job_actions
 from models.enums import EntityType, JobState, Record
+from models.inbox import links
+from models.inbox.links import Link
 from models.inbox.transitions import Event
+from tests.factories import NOW, settings
 from tests.installation import failed_job, messages
 from tests.models.completed_jobs import completed_job
 from tests.web.api.program import Program, Tokens
@@ -15,6 +18,8 @@ from tests.web.conftest import Web
 from tests.web.match_questions import CANDIDATES, asked
 from web.api.job_actions import VALID_FOR
 from worker.container import Container, clock
+
+ALL_RETRIED = {"action": "retry", "filter": {"state": ["needs_attention"]}}
 
 
 @pytest.fixture
@@ -121,12 +126,54 @@ def test_many_are_acted_on_after_a_preview(web: Web, container: Container, progr
     assert program.post("/job-actions", {"preview": chosen["preview"]}).json()["count"] == 1
 
 
+def test_a_preview_says_which_of_the_chosen_jobs_are_left_out(
+    web: Web, container: Container, tokens: Tokens, program: Program
+) -> None:
+    failed = failed_job(container, web.connection, record_id="1")
+    done = completed_job(container.database, web.connection.id, Record(EntityType.CUSTOMER, "2")).id
+    chosen = {"action": "dismiss", "ids": [failed, done, 999_999]}
+    preview = program.post("/job-actions/previews", chosen).json()
+    assert (preview["count"], preview["left_out"]) == (1, [done, 999_999])
+    other, _ = container.connections.add("Fjell AS", settings(moment_company="9"), actor="test", now=clock())
+    bound = tokens.program(web.url, connections=[other.id])
+    preview = bound.post("/job-actions/previews", {"action": "retry", "ids": [failed]}).json()
+    assert (preview["count"], preview["left_out"]) == (0, [failed])
+
+
+@pytest.mark.parametrize("rest", [{}, {"filter": {}}, {"filter": {"state": []}}])
+def test_an_action_is_for_no_jobs_that_were_not_named(program: Program, rest: dict[str, object]) -> None:
+    assert problem(program.post("/job-actions/previews", {"action": "retry"} | rest)) == (422, "invalid")
+
+
+def test_a_job_says_where_its_record_is_in_both_systems(web: Web, container: Container, program: Program) -> None:
+    number = web.connection.id
+    job_id = completed_job(container.database, number, Record(EntityType.INVOICE, "4711")).id
+    links.save(container.database, number, Record(EntityType.INVOICE, "4711"), Link("2026/1024"), now=NOW)
+    completed_job(container.database, number, Record(EntityType.EXPENSE, "2026-4-40001"))
+    linked = Record(EntityType.EXPENSE, "2026-4-40001/1/abc")
+    links.save(container.database, number, linked, Link("2026-4-40001/1/abc"), now=NOW)
+    moment = {"id": "4711", "url": "https://moment.example/1001/invoices/4711"}
+    records = {"moment": [moment], "twentyfour": [{"id": "2026/1024", "url": None}]}
+    assert program.get(f"/jobs/{job_id}").json()["records"] == records
+    listed = {each["record_id"]: each["records"] for each in program.get("/jobs").json()["items"]}
+    assert listed["4711"] == records
+    assert [each["id"] for each in listed["2026-4-40001"]["twentyfour"]] == ["2026-4-40001"]
+    assert [each["id"] for each in listed["2026-4-40001"]["moment"]] == ["2026-4-40001/1/abc"]
+
+
+def test_who_sets_a_job_aside_may_say_why(web: Web, container: Container, program: Program) -> None:
+    for number, action in (("1", "dismiss"), ("2", "resolve")):
+        job_id = failed_job(container, web.connection, record_id=number)
+        told = program.post(f"/jobs/{job_id}/{action}", {"because": "Entered on paper"}).json()
+        assert told["dismissal_reason"] == "Entered on paper (API token 1 (Partner ERP))"
+
+
 def test_a_preview_is_that_of_its_token_and_for_an_hour(
     web: Web, container: Container, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, other = tokens.program(web.url), tokens.program(web.url)
     failed_job(container, web.connection)
-    sealed = {"preview": program.post("/job-actions/previews", {"action": "retry"}).json()["preview"]}
+    sealed = {"preview": program.post("/job-actions/previews", ALL_RETRIED).json()["preview"]}
     assert problem(other.post("/job-actions", sealed)) == (422, "invalid")
     later = clock() + VALID_FOR + timedelta(minutes=1)
     monkeypatch.setattr(container, "clock", lambda: later)
@@ -139,9 +186,11 @@ def test_a_question_is_read_and_answered(web: Web, container: Container, program
     assert [each["number"] for each in question["candidates"]] == [each.number for each in CANDIDATES]
     assert question["may_be_new"]
     answer = f"/jobs/{job_id}/match-question/answer"
-    assert problem(program.post(answer, {"choice": "999"})) == (409, "not_applicable")
+    other = program.post(answer, {"choice": "999"})
+    assert (problem(other), other.json()["errors"][0]["field"]) == ((422, "invalid"), "choice")
     assert program.post(answer, {"choice": "10234"}).json()["state"] == "queued"
     assert problem(program.get(f"/jobs/{job_id}/match-question")) == (404, "not_found")
+    assert problem(program.post(answer, {"choice": "10234"})) == (409, "not_applicable")
 
 
 def test_the_health_counts_what_the_token_is_for(web: Web, container: Container, program: Program) -> None:

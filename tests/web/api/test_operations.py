@@ -1,12 +1,13 @@
 """Operations through the API, with the sandbox as both systems; this process is also the worker."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 
-from models.admin.operations import MAX_PENDING, OperationType
+from models.admin.operations import MAX_LOGINS, MAX_PENDING, OperationType
 from models.enums import EntityType, Record
 from models.inbox import links
 from models.inbox.links import Link
@@ -110,16 +111,36 @@ def test_the_clients_of_a_login_are_for_who_has_its_password(
     assert [each["name"] for each in result(program, known)["result"]["clients"]] == ["Demo AS"]
 
 
+def test_after_a_few_logins_the_answer_says_when_the_next_may_be_tried(
+    program: Program, address: str, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = clock()
+    for number in range(MAX_LOGINS + 1):
+        at = began + timedelta(minutes=number)
+        monkeypatch.setattr(container, "clock", lambda at=at: at)
+        login = {"username": "demo@example.com", "password": f"guess {number}"}
+        answer = program.post(f"{address}/clients", login)
+        work_off(container)
+    assert problem(answer) == (429, "login_tries")
+    assert answer.headers["Retry-After"] == str((60 - MAX_LOGINS) * 60)
+
+
 def test_ledgers_are_compared(web: Web, container: Container, program: Program, address: str) -> None:
     period = {"first": "2026-01-01", "last": "2026-01-31"}
     asked = program.post(f"{address}/reconciliations", period)
     work_off(container)
     told = result(program, asked)["result"]["reconciliation"]
     assert (told["first"], told["invoices"]["agree"], told["expenses"]) == ("2026-01-01", True, None)
+    assert result(program, asked)["result"]["succeeded"]
     found = program.get(f"/operations/{compared(container, web.connection, with_expenses=True)}").json()
+    assert not found["result"]["succeeded"]
     discrepancies = found["result"]["reconciliation"]["invoices"]["discrepancies"]
-    assert (discrepancies[0]["type"], discrepancies[0]["amount"]) == ("missing", 240000)
-    assert found["result"]["reconciliation"]["expenses"]["discrepancies"][0]["key"].startswith("expense/")
+    assert [(each["type"], each["amount"]) for each in discrepancies] == [
+        ("missing", 240000),
+        ("only_in_the_ledger", 100),
+    ]
+    expense = found["result"]["reconciliation"]["expenses"]["discrepancies"][0]
+    assert (expense["key"].partition("/")[0], expense["type"]) == ("expense", "not_in_moment")
     assert problem(program.post(f"{address}/reconciliations", period | {"last": "2025-01-01"})) == (422, "invalid")
 
 
@@ -189,7 +210,7 @@ def test_a_backfill_that_is_cancelled_brings_no_more(container: Container, progr
     assert (cancelled["status"], cancelled["result"]) == ("cancelled", None)
     work_off(container)
     assert program.get("/jobs").json()["items"] == []
-    assert problem(program.post(f"/operations/{asked.json()['id']}/cancel")) == (409, "operation_running")
+    assert problem(program.post(f"/operations/{asked.json()['id']}/cancel")) == (409, "operation_ended")
 
 
 def test_a_backfill_of_a_paused_connection_says_so(container: Container, program: Program, address: str) -> None:
