@@ -5,11 +5,16 @@ is made to an address that was checked, so that another answer of the DNS in bet
 """
 
 import socket
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
+from requests import PreparedRequest
+from requests.utils import select_proxy
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util import parse_url
 
 from integrations.transport import BoundedAdapter
 
@@ -28,6 +33,8 @@ def is_public(address: str) -> bool:
     """Return whether an address, as getaddrinfo writes it, is one of the internet, and of one machine there."""
     ip: IPv4Address | IPv6Address = ip_address(address)
     if isinstance(ip, IPv6Address):
+        if ip.is_site_local:  # once what fc00::/7 is now
+            return False
         embedded = ip.ipv4_mapped or ip.sixtofour
         if ip in NAT64:
             embedded = IPv4Address(int(ip) & 0xFFFFFFFF)
@@ -45,10 +52,26 @@ def public_addresses(host: str, port: int) -> list[str]:
 
 
 class PublicAdapter(BoundedAdapter):
-    """Sends requests to public addresses only; through a proxy, it is the proxy's that must be public."""
+    """Sends requests to public addresses only. Through a proxy, the proxy's must be public too.
 
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as requests has it
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+    The proxy resolves a name by itself and may find another address, so that what is found here is refused only
+    where it is not public. A name that cannot be resolved here is left to the proxy.
+    """
+
+    def get_connection_with_tls_context(
+        self,
+        request: PreparedRequest,
+        verify: Any,  # noqa: ANN401 - as requests has it
+        proxies: Mapping[str, str] | None = None,
+        cert: Any = None,  # noqa: ANN401 - as requests has it
+    ) -> Any:  # noqa: ANN401 - as requests has it
+        """Raises PrivateAddressError."""
+        url = request.url or ""
+        if select_proxy(url, proxies):
+            target = parse_url(url)
+            with suppress(OSError, UnicodeError):
+                public_addresses((target.host or "").rstrip("."), target.port or 0)
+        pool: Any = super().get_connection_with_tls_context(request, verify, proxies, cert)
         pool.ConnectionCls = _public(pool.ConnectionCls)
         return pool
 

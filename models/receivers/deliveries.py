@@ -18,7 +18,7 @@ from models.database import Database
 from models.enums import Role
 from models.pagination import Key, Page, following, paged
 from models.receivers.outbox import EventType
-from models.receivers.repository import disable, host_of
+from models.receivers.repository import disable, give_up_not_wanted, host_of, is_wanted
 from models.receivers.states import DISABLED_AFTER, DeliveryState, DisabledBecause, Problem
 from models.schema.locks import FOR_NO_KEY_UPDATE
 from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow
@@ -114,13 +114,17 @@ def due_receivers(database: Database, *, now: datetime) -> Sequence[int]:
 
 
 def acquire(database: Database, receiver_id: int, *, now: datetime, until: datetime) -> ReceiverLease | None:
-    """Lease a receiver; None where another worker has it, it is left alone for now, or it is disabled."""
+    """Lease a receiver; None where another worker has it, it is left alone for now, or it is disabled.
+
+    What was written for it while it was changed, and is not for it any more, is given up.
+    """
     query = select(EventReceiverRow).where(EventReceiverRow.id == receiver_id, _is_free(now))
     with database.transaction() as session:
         row = session.scalar(query.with_for_update(skip_locked=True, key_share=True))
         if row is None:
             return None
         row.lease_id, row.lease_expires_at = uuid4(), until
+        give_up_not_wanted(session, receiver_id)
         return ReceiverLease(row.lease_id, row.id, row.url)
 
 
@@ -130,10 +134,15 @@ def release(database: Database, lease: ReceiverLease) -> None:
 
 
 def due(database: Database, lease: ReceiverLease, *, now: datetime, limit: int) -> Sequence[Delivery]:
-    """Return what is due at a leased receiver, the first due first; nothing once the lease is another's."""
+    """Return what is due at a leased receiver, the first due first.
+
+    Nothing is due once the lease is another's, or the receiver somewhere else than when it was leased.
+    """
     held = and_(
         EventReceiverRow.id == EventDeliveryRow.receiver_id,
         EventReceiverRow.lease_id == lease.id,
+        EventReceiverRow.url == lease.url,
+        is_wanted(),
         or_(EventReceiverRow.retry_at.is_(None), EventReceiverRow.retry_at <= now),
     )
     query = _events(EventDeliveryRow.id).where(exists().where(held))
@@ -174,22 +183,24 @@ def replay(
 ) -> int:
     """Make due one delivery that has ended, or all that failed since an instant (UTC); returns how many.
 
-    A receiver that is disabled is sent nothing.
+    A receiver that is disabled is sent nothing, and none is sent what it is not for now.
     """
     which: list[ColumnElement[bool]] = [
         EventDeliveryRow.receiver_id == receiver_id,
         EventDeliveryRow.due_at.is_(None),
+        EventDeliveryRow.event_id == EventRow.id,
+        EventReceiverRow.id == receiver_id,
+        is_wanted(),
     ]
     if delivery_id is not None:
         which.append(EventDeliveryRow.id == delivery_id)
     else:
-        since_then = select(EventRow.id).where(EventRow.created_at >= since)
-        which += [EventDeliveryRow.state == DeliveryState.FAILED, EventDeliveryRow.event_id.in_(since_then)]
+        which += [EventDeliveryRow.state == DeliveryState.FAILED, EventRow.created_at >= since]
     with database.transaction() as session:
         receiver = session.get(EventReceiverRow, receiver_id, with_for_update=FOR_NO_KEY_UPDATE)
         if receiver is None or receiver.disabled_at:
             return 0
-        again = {"state": DeliveryState.PENDING, "due_at": now, "attempts": 0}
+        again = {"state": DeliveryState.PENDING, "due_at": now, "attempts": 0, "problem": ""}
         changed = update(EventDeliveryRow).where(*which).values(**again).returning(EventDeliveryRow.id)
         return len(session.scalars(changed).all())
 
@@ -215,10 +226,12 @@ def log_page(database: Database, receiver_id: int, *, key: Key | None) -> Page[D
 
 
 def pending(database: Database) -> tuple[int, datetime | None]:
-    """Count the deliveries that wait for an attempt, and return when the first of their events happened (UTC)."""
+    """Count what waits for an attempt at receivers that are enabled, and return when the first happened (UTC)."""
     query = select(func.count(), func.min(EventRow.created_at)).select_from(EventDeliveryRow)
     query = query.join(EventRow, EventRow.id == EventDeliveryRow.event_id)
-    ((count, first),) = database.rows(query.where(EventDeliveryRow.due_at.is_not(None)))
+    query = query.join(EventReceiverRow, EventReceiverRow.id == EventDeliveryRow.receiver_id)
+    waits = EventDeliveryRow.due_at.is_not(None), EventReceiverRow.disabled_at.is_(None)
+    ((count, first),) = database.rows(query.where(*waits))
     return count, first
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,12 +20,13 @@ from models.database import Database
 from models.enums import Scope
 from models.receivers import outbox
 from models.receivers.outbox import EVENT_TYPES, EventType
-from models.receivers.states import DeliveryState, DisabledBecause
+from models.receivers.states import DeliveryState, DisabledBecause, Problem
 from models.schema.audit_entries import add_entry
 from models.schema.locks import FOR_NO_KEY_UPDATE
-from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, ReceiverConnectionRow
+from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow, EventRow, ReceiverConnectionRow
 from models.schema.statements import made_of
 from models.users.passwords import InvalidInputError
+from models.users.proofs import expect_session
 
 PURPOSE, FORMER_PURPOSE = "event_receivers.secret", "event_receivers.former_secret"
 """What the secrets of a receiver are encrypted for, with its id."""
@@ -62,6 +63,9 @@ class Receiver:
 class Receivers:
     """The receivers of an installation.
 
+    What somebody changes on a page is done in their session, ``session_id``: it raises OutdatedProofError where
+    that has ended. The command line has none.
+
     Args:
         database: where they are kept.
         vault: encrypts their secrets.
@@ -72,12 +76,20 @@ class Receivers:
         self._database, self._vault, self._private_networks = database, vault, private_networks
 
     def add(
-        self, url: str, event_types: Collection[EventType], scope: Scope, *, actor: str, now: datetime
+        self,
+        url: str,
+        event_types: Collection[EventType],
+        scope: Scope,
+        *,
+        actor: str,
+        session_id: int | None = None,
+        now: datetime,
     ) -> tuple[Receiver, str]:
         """Add a receiver, and return it with its secret, which is told only here. Raises InvalidInputError."""
         row = EventReceiverRow(secret="", created_at=now)
         secret = _new_secret()
         with self._database.transaction() as session:
+            expect_session(session, session_id)
             self._set(row, url, event_types, scope)
             session.add(row)
             session.flush()
@@ -100,7 +112,7 @@ class Receivers:
             rows = session.scalars(select(EventReceiverRow).order_by(EventReceiverRow.id)).all()
         return [_receiver(row, Scope(None if row.everywhere else frozenset(listed[row.id]))) for row in rows]
 
-    def update(
+    def update(  # noqa: PLR0913 - what is new about it, and who says so
         self,
         receiver_id: int,
         url: str,
@@ -108,23 +120,31 @@ class Receivers:
         scope: Scope,
         *,
         actor: str,
+        session_id: int | None = None,
         now: datetime,
     ) -> None:
-        """Change where a receiver is and what it is told of. Raises InvalidInputError, UnknownReceiverError."""
+        """Change where a receiver is and what it is told of; what waits and is not for it any more is given up.
+
+        Raises InvalidInputError, UnknownReceiverError.
+        """
         with self._database.transaction() as session:
+            expect_session(session, session_id)
             row = _row(session, receiver_id, lock=True)
             self._set(row, url, event_types, scope)
             session.execute(delete(ReceiverConnectionRow).where(ReceiverConnectionRow.receiver_id == receiver_id))
             _list_connections(session, receiver_id, scope)
+            session.flush()
+            give_up_not_wanted(session, receiver_id)
             _audit(session, row, msg("changed"), actor=actor, now=now)
 
-    def rotate(self, receiver_id: int, *, actor: str, now: datetime) -> str:
+    def rotate(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> str:
         """Give a receiver another secret and return it; the former one signs too, for a day.
 
         Raises :class:`UnknownReceiverError`.
         """
         secret = _new_secret()
         with self._database.transaction() as session:
+            expect_session(session, session_id)
             row = _row(session, receiver_id, lock=True)
             row.former_secret = row.former_secret_until = None
             with suppress(InvalidToken):  # of one that cannot be opened there is nothing to keep
@@ -158,27 +178,30 @@ class Receivers:
             outbox.record_test(session, receiver_id, now=now)
             return True
 
-    def disable(self, receiver_id: int, *, actor: str, now: datetime) -> None:
+    def disable(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
         """Send a receiver nothing more until it is enabled. Raises :class:`UnknownReceiverError`."""
         with self._database.transaction() as session:
+            expect_session(session, session_id)
             row = _row(session, receiver_id, lock=True)
             disable(session, row, DisabledBecause.BY_HAND, actor=actor, now=now)
 
-    def enable(self, receiver_id: int, *, actor: str, now: datetime) -> None:
+    def enable(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
         """Send a receiver what happens from now on; what failed before can be replayed.
 
         Raises :class:`UnknownReceiverError`.
         """
         with self._database.transaction() as session:
+            expect_session(session, session_id)
             row = _row(session, receiver_id, lock=True)
             if row.disabled_at:
                 row.disabled_at = row.disabled_because = row.failing_since = row.retry_at = None
                 row.failures = 0
                 _audit(session, row, msg("switched on"), actor=actor, now=now)
 
-    def remove(self, receiver_id: int, *, actor: str, now: datetime) -> None:
+    def remove(self, receiver_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
         """Forget a receiver with its deliveries. Raises :class:`UnknownReceiverError`."""
         with self._database.transaction() as session:
+            expect_session(session, session_id)
             row = _row(session, receiver_id, lock=True)
             _audit(session, row, msg("removed"), actor=actor, now=now)
             session.delete(row)
@@ -238,6 +261,29 @@ def disable(
     session.execute(update(EventDeliveryRow).where(*waiting).values(**given_up))
     _audit(session, row, msg("switched off"), actor=actor, now=now)
     return True
+
+
+def is_wanted() -> ColumnElement[bool]:
+    """Whether a receiver is for an event now: joins rows of both, and of the connections that are listed."""
+    listed = exists().where(
+        ReceiverConnectionRow.receiver_id == EventReceiverRow.id,
+        ReceiverConnectionRow.connection_id == EventRow.connection_id,
+    )
+    asked_for = EventRow.type == EventReceiverRow.event_types.any_()
+    return or_(EventRow.type == EventType.RECEIVER_TEST, and_(asked_for, or_(EventReceiverRow.everywhere, listed)))
+
+
+def give_up_not_wanted(session: Session, receiver_id: int) -> None:
+    """Give up what waits at a receiver that is not for it any more; it may be replayed once it is again."""
+    not_wanted = (
+        EventDeliveryRow.receiver_id == receiver_id,
+        EventDeliveryRow.due_at.is_not(None),
+        EventDeliveryRow.event_id == EventRow.id,
+        EventReceiverRow.id == receiver_id,
+        not_(is_wanted()),
+    )
+    given_up = {"state": DeliveryState.FAILED, "due_at": None, "problem": Problem.NOT_WANTED}
+    session.execute(update(EventDeliveryRow).where(*not_wanted).values(**given_up))
 
 
 def host_of(url: str) -> str:

@@ -13,7 +13,10 @@ class DeliveryState(StrEnum):
 
 
 class Problem(StrEnum):
-    """Why an attempt got no answer that can be read, or was not made as the secret cannot be opened."""
+    """Why an attempt got no answer that can be read, or was not made.
+
+    That is where the secret cannot be opened, or where a changed receiver is not for the event any more.
+    """
 
     TIMEOUT = "timeout"
     NO_CONNECTION = "no_connection"
@@ -21,6 +24,7 @@ class Problem(StrEnum):
     TLS = "tls"
     UNREADABLE = "unreadable"
     SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 - the name of a problem
+    NOT_WANTED = "not_wanted"
 
 
 class DisabledBecause(StrEnum):

@@ -180,9 +180,13 @@ def all_tokens(database: Database) -> Sequence[Token]:
     return [_token(row, row.connections) for row in database.rows(_tokens().order_by(ApiTokenRow.id.desc()))]
 
 
-def revoke(database: Database, token_id: int, *, actor: str, now: datetime) -> None:
-    """End a token at once; nothing happens where it has been revoked. Raises UnknownTokenError."""
+def revoke(database: Database, token_id: int, *, actor: str, session_id: int | None = None, now: datetime) -> None:
+    """End a token at once; nothing happens where it has been revoked.
+
+    ``session_id`` is the session in which somebody does that. Raises UnknownTokenError or OutdatedProofError.
+    """
     with database.transaction() as session:
+        expect_session(session, session_id)
         row = session.get(ApiTokenRow, token_id, with_for_update=FOR_NO_KEY_UPDATE)
         if row is None:
             raise UnknownTokenError(f"There is no API token {token_id}.")

@@ -18,7 +18,7 @@ from models.receivers.outbox import EVENT_TYPES, EventType
 from models.receivers.repository import Receiver, UnknownReceiverError
 from models.receivers.states import DeliveryState, DisabledBecause, Problem
 from models.users.passwords import InvalidInputError
-from web.dependencies import Form, text
+from web.dependencies import Form, chosen_connections, text
 from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext
 from worker import dispatch
@@ -65,6 +65,7 @@ PROBLEMS = {
     Problem.TLS: msg("Its certificate is not valid"),
     Problem.UNREADABLE: msg("The answer cannot be read"),
     Problem.SECRET_UNREADABLE: msg("The secret cannot be opened: make a new one"),
+    Problem.NOT_WANTED: msg("The receiver was changed and does not get this any more"),
 }
 STATES: dict[DeliveryState, tuple[str, Message]] = {
     DeliveryState.PENDING: ("waits", msg("on its way")),
@@ -98,7 +99,12 @@ def add(context: AdministratorEverywhere, form: Form) -> Response:
     entered = _entered(form)
     try:
         receiver, secret = context.container.receivers.add(
-            entered.url, entered.event_types, entered.scope, actor=context.actor, now=context.now
+            entered.url,
+            entered.event_types,
+            entered.scope,
+            actor=context.actor,
+            session_id=context.session.id,
+            now=context.now,
         )
     except InvalidInputError as error:
         return _form(context, "receiver-new.html", entered, error)
@@ -116,7 +122,13 @@ def update(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
     before, entered = _receiver(context, receiver_id), _entered(form)
     try:
         context.container.receivers.update(
-            receiver_id, entered.url, entered.event_types, entered.scope, actor=context.actor, now=context.now
+            receiver_id,
+            entered.url,
+            entered.event_types,
+            entered.scope,
+            actor=context.actor,
+            session_id=context.session.id,
+            now=context.now,
         )
     except InvalidInputError as error:
         return _one(context, before, entered=entered, error=error)
@@ -128,7 +140,9 @@ def rotate(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Re
     """Give a receiver another secret and show it, as for a new one."""
     receiver = _receiver(context, receiver_id)
     confirm_identity(context, form)
-    secret = context.container.receivers.rotate(receiver_id, actor=context.actor, now=context.now)
+    secret = context.container.receivers.rotate(
+        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
+    )
     return context.render("receiver-secret.html", receiver=receiver, secret=secret)
 
 
@@ -164,14 +178,18 @@ def replay_one(context: AdministratorEverywhere, receiver_id: int, delivery_id: 
 @router.post("/{receiver_id}/enable")
 def enable(context: AdministratorEverywhere, receiver_id: int) -> Response:
     _receiver(context, receiver_id)
-    context.container.receivers.enable(receiver_id, actor=context.actor, now=context.now)
+    context.container.receivers.enable(
+        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
+    )
     return _done(receiver_id, "enabled")
 
 
 @router.post("/{receiver_id}/disable")
 def disable(context: AdministratorEverywhere, receiver_id: int) -> Response:
     _receiver(context, receiver_id)
-    context.container.receivers.disable(receiver_id, actor=context.actor, now=context.now)
+    context.container.receivers.disable(
+        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
+    )
     return _done(receiver_id, "disabled")
 
 
@@ -179,7 +197,9 @@ def disable(context: AdministratorEverywhere, receiver_id: int) -> Response:
 def remove(context: AdministratorEverywhere, receiver_id: int, form: Form) -> Response:
     _receiver(context, receiver_id)
     confirm_identity(context, form)
-    context.container.receivers.remove(receiver_id, actor=context.actor, now=context.now)
+    context.container.receivers.remove(
+        receiver_id, actor=context.actor, session_id=context.session.id, now=context.now
+    )
     return RedirectResponse("/receivers", status.HTTP_303_SEE_OTHER)
 
 
@@ -194,10 +214,9 @@ def _entered(form: FormData) -> Entered:
     """Read what a form says of a receiver. What our own page cannot have offered is refused: 400."""
     try:
         types = [EventType(str(each)) for each in form.getlist("event_types")]
-        ids = frozenset(int(str(each)) for each in form.getlist("connections"))
     except ValueError:
         raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
-    return Entered(text(form, "url"), types, Scope(None if text(form, "everywhere") else ids))
+    return Entered(text(form, "url"), types, chosen_connections(form))
 
 
 def _one(

@@ -13,7 +13,7 @@ from models.users import tokens
 from models.users.passwords import InvalidInputError
 from models.users.tokens import DEFAULT_DAYS, MAX_DAYS, SCOPE_NAMES, TokenScope, UnknownTokenError
 from sync.rules.normalization import clean
-from web.dependencies import Form, text
+from web.dependencies import Form, chosen_connections, text
 from web.pages.confirmation import confirm_identity
 from web.security.auth import AdministratorEverywhere, UserContext
 
@@ -34,7 +34,7 @@ def show_all(context: AdministratorEverywhere, done: str = "") -> Response:
 def create(context: AdministratorEverywhere, form: Form) -> Response:
     """Create a token and show it: now or never, since only its hash is kept, hence no redirect."""
     confirm_identity(context, form)
-    scopes, scope = _scopes(form), _scope(form)
+    scopes, scope = _scopes(form), chosen_connections(form)
     days = text(form, "days")
     try:
         token, token_text = tokens.create(
@@ -55,7 +55,9 @@ def create(context: AdministratorEverywhere, form: Form) -> Response:
 @router.post("/{token_id}/revoke")
 def revoke(context: AdministratorEverywhere, token_id: TokenId) -> Response:
     try:
-        tokens.revoke(context.database, token_id, actor=context.actor, now=context.now)
+        tokens.revoke(
+            context.database, token_id, actor=context.actor, session_id=context.session.id, now=context.now
+        )
     except UnknownTokenError:
         raise HTTPException(status.HTTP_404_NOT_FOUND) from None
     return RedirectResponse("/tokens?done=revoked", status.HTTP_303_SEE_OTHER)
@@ -66,14 +68,6 @@ def _scopes(form: FormData) -> frozenset[TokenScope]:
         return frozenset(TokenScope(str(each)) for each in form.getlist("scopes"))
     except ValueError:
         raise HTTPException(status.HTTP_400_BAD_REQUEST) from None
-
-
-def _scope(form: FormData) -> Scope:
-    """Read the connections. One that our own page cannot have offered is refused: 400."""
-    given = [str(each) for each in form.getlist("connections")]
-    if not all(each.isascii() and each.isdecimal() and len(each) <= len("999999999") for each in given):
-        raise HTTPException(status.HTTP_400_BAD_REQUEST)
-    return Scope(None if text(form, "everywhere") else frozenset(map(int, given)))
 
 
 def _page(

@@ -20,7 +20,7 @@ SECRET, OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChl
 PRIVATE = (
     *("127.0.0.1", "127.1.2.3", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254"),  # noqa: S104 - to be refused
     *("100.64.0.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.0.2.1"),
-    *("::1", "::", "fe80::1", "fe80::1%1", "fc00::1", "fd12:3456::1", "ff02::1", "2001:db8::1"),
+    *("::1", "::", "fe80::1", "fe80::1%1", "fc00::1", "fd12:3456::1", "fec0::1", "ff02::1", "2001:db8::1"),
     *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:a9fe:a9fe", "64:ff9b::127.0.0.1", "64:ff9b::a00:1"),
     *("2002:7f00:1::", "2002:a00:1::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2"),
 )
@@ -129,6 +129,33 @@ def test_the_certificate_must_be_that_of_the_name_and_not_of_the_address(
         assert sent(client(answer_seconds=5), f"https://127.0.0.1:{port}").http_status == 200
         other = sent(client(answer_seconds=5), f"https://other.example:{port}")
     assert other == Attempt(problem=Problem.TLS)
+
+
+@pytest.fixture
+def proxy(listener: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """A proxy that counts as one in the internet; it is asked for ``https`` by CONNECT, and for ``http`` by GET."""
+    names(monkeypatch, ["127.0.0.2"])
+    monkeypatch.setattr(
+        "integrations.receivers.public_addresses.is_public",
+        lambda address: address == "127.0.0.1" or is_public(address),
+    )
+    for scheme in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(scheme, listener.url.removesuffix("/events"))
+    return listener
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "10.1.2.3", "127.0.0.2", "127.0.0.2.", "2130706434", "[::1]", "rebound.example"]
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_proxy_is_asked_for_a_private_address(proxy: Program, scheme: str, host: str) -> None:
+    assert sent(client(), f"{scheme}://{host}/events") == Attempt(problem=Problem.PRIVATE_ADDRESS)
+    assert (proxy.headers, proxy.received) == ([], [])
+
+
+def test_a_name_that_only_the_proxy_knows_is_left_to_it(proxy: Program) -> None:
+    assert sent(client(), "http://crm.invalid/events") == Attempt(http_status=204)
+    assert len(proxy.received) == 1
 
 
 def test_the_setting_lets_private_networks_be_reached(listener: Program) -> None:

@@ -1,22 +1,23 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from models.admin import audit_log
+from models.admin import audit_log, metrics_snapshot
 from models.connections import alert_outbox
-from models.connections.repository import Connection
+from models.connections.repository import Connection, Connections
 from models.database import Database
 from models.enums import Role, Scope
 from models.inbox import retention
-from models.receivers import deliveries
+from models.receivers import deliveries, outbox
 from models.receivers.deliveries import MAX_RETRY_AFTER, WAITS, Attempt, DeliveryView
+from models.receivers.outbox import EVENT_TYPES, EventType, OutgoingEvent
 from models.receivers.repository import Receiver, Receivers
 from models.receivers.states import DISABLED_AFTER, DeliveryState, DisabledBecause, Problem
-from models.schema.receiver_tables import EventDeliveryRow
+from models.schema.receiver_tables import EventDeliveryRow, EventReceiverRow
 from models.users import repository as users
 from models.users.repository import Rights
-from tests.factories import NOW
+from tests.factories import NOW, settings
 from tests.models.event_log import URL, added, events
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -251,3 +252,104 @@ def test_a_receiver_that_is_removed_takes_its_deliveries_along(
     receivers.remove(receiver.id, actor="test", now=NOW)
     assert [each.id for each in receivers.all()] == [kept.id]
     assert list(database.scalars(select(EventDeliveryRow.receiver_id))) == [kept.id]
+
+
+@pytest.fixture
+def other(connections: Connections) -> Connection:
+    connection, _ = connections.add("Beta AS", settings(moment_company="beta"), actor="test", now=NOW)
+    return connection
+
+
+def happens(database: Database, connection: Connection, type_: EventType = EventType.JOB_DONE) -> None:
+    with database.transaction() as session:
+        outbox.record(session, connection.id, [OutgoingEvent(type_)], now=NOW)
+
+
+def narrow(receivers: Receivers, receiver: Receiver, connection: Connection) -> None:
+    """Change a receiver to one that is elsewhere, for one event of one connection."""
+    only, where = [EventType.JOB_DONE], Scope(frozenset({connection.id}))
+    receivers.update(receiver.id, f"{URL}/2", only, where, actor="test", now=NOW)
+
+
+def due_at(database: Database, receiver: Receiver) -> list[tuple[int | None, EventType]]:
+    lease = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
+    assert lease
+    due = deliveries.due(database, lease, now=NOW, limit=10)
+    deliveries.release(database, lease)
+    return [(each.connection_id, each.type) for each in due]
+
+
+def test_a_receiver_that_is_changed_gets_of_what_waits_only_what_it_is_for_now(
+    database: Database, receivers: Receivers, receiver: Receiver, connection: Connection, other: Connection
+) -> None:
+    for type_ in (EventType.JOB_DONE, EventType.CONNECTION_DOWN):
+        happens(database, connection, type_)
+        happens(database, other, type_)
+    receivers.test(receiver.id, now=NOW)
+    narrow(receivers, receiver, connection)
+    shown = [
+        (line.type, line.connection_id, line.state, line.problem) for line in reversed(log(database, receiver))
+    ]
+    given_up = (DeliveryState.FAILED, Problem.NOT_WANTED)
+    assert shown == [
+        ("job.done", connection.id, DeliveryState.PENDING, None),
+        ("job.done", other.id, *given_up),
+        ("connection.down", connection.id, *given_up),
+        ("connection.down", other.id, *given_up),
+        ("receiver.test", None, DeliveryState.PENDING, None),
+    ]
+    assert due_at(database, receiver) == [(connection.id, "job.done"), (None, "receiver.test")]
+
+
+def test_what_a_receiver_is_not_for_any_more_is_replayed_once_it_is_again(
+    database: Database, receivers: Receivers, receiver: Receiver, connection: Connection, other: Connection
+) -> None:
+    for each in (connection, other):
+        happens(database, each)
+        attempted(database, receiver, TAKEN, now=NOW)
+    happens(database, other)
+    narrow(receivers, receiver, connection)
+    (waits, *_), taken = log(database, receiver), DeliveryState.DELIVERED
+    delivered = {line.connection_id: line for line in log(database, receiver) if line.state is taken}
+    for line, count in ((delivered[connection.id], 1), (delivered[other.id], 0), (waits, 0)):
+        assert deliveries.replay(database, receiver.id, delivery_id=line.id, now=NOW) == count
+    assert deliveries.replay(database, receiver.id, since=NOW, now=NOW) == 0
+    receivers.update(receiver.id, URL, EVENT_TYPES, Scope(), actor="test", now=NOW)
+    assert deliveries.replay(database, receiver.id, since=NOW, now=NOW) == 1
+    again = next(line for line in log(database, receiver) if line.id == waits.id)
+    assert (again.state, again.problem) == (DeliveryState.PENDING, None)
+
+
+def test_an_event_that_was_written_while_a_receiver_was_changed_is_not_sent_either(
+    database: Database, receivers: Receivers, receiver: Receiver, connection: Connection, other: Connection
+) -> None:
+    with database.transaction() as session:
+        outbox.record(session, other.id, [OutgoingEvent(EventType.JOB_DONE)], now=NOW)
+        narrow(receivers, receiver, connection)
+    lease = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
+    assert lease
+    assert deliveries.due(database, lease, now=NOW, limit=10) == []
+    assert is_due(database, now=NOW + HOUR) == []
+    assert [line.problem for line in log(database, receiver)] == [Problem.NOT_WANTED]
+
+
+def test_a_turn_ends_where_the_receiver_is_changed_meanwhile(
+    database: Database, receivers: Receivers, receiver: Receiver, connection: Connection
+) -> None:
+    happens(database, connection)
+    lease = deliveries.acquire(database, receiver.id, now=NOW, until=NOW + MINUTE)
+    assert lease
+    receivers.update(receiver.id, f"{URL}/2", EVENT_TYPES, Scope(), actor="test", now=NOW)
+    assert deliveries.due(database, lease, now=NOW, limit=10) == []
+
+
+def test_what_waits_at_a_receiver_that_is_disabled_does_not_count_as_late(
+    database: Database, receivers: Receivers, receiver: Receiver
+) -> None:
+    receivers.test(receiver.id, now=NOW)
+    snapshot = metrics_snapshot.read(database, now=NOW + HOUR)
+    assert (snapshot.deliveries, snapshot.deliveries_seconds) == (1, 3600)
+    # As where an event is committed just after the receiver was disabled.
+    database.execute(update(EventReceiverRow).values(disabled_at=NOW))
+    snapshot = metrics_snapshot.read(database, now=NOW + HOUR)
+    assert (snapshot.deliveries, snapshot.deliveries_seconds) == (0, 0)

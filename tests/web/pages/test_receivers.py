@@ -81,9 +81,12 @@ def test_what_is_wrong_is_said_beside_what_was_entered(
     assert container.receivers.all() == [receiver]
 
 
-def test_what_our_page_cannot_have_offered_is_refused(anna: Person) -> None:
+def test_what_our_page_cannot_have_offered_is_refused(anna: Person, receiver: Receiver) -> None:
     assert anna.post("/receivers/new", **{**FIELDS, "event_types": "receiver.hacked"}).status_code == 400
-    assert anna.post("/receivers/new", **{**FIELDS, "everywhere": "", "connections": "x"}).status_code == 400
+    for each in ("x", "-1", "2147483648", "9" * 30, "9" * 5000, "\N{ARABIC-INDIC DIGIT ONE}"):
+        for path in ("/receivers/new", f"/receivers/{receiver.id}"):
+            refused = anna.post(path, **{**FIELDS, "everywhere": "", "connections": each})
+            assert (each, refused.status_code) == (each, 400)
 
 
 def test_a_receiver_is_changed(container: Container, web: Web, anna: Person, receiver: Receiver) -> None:
