@@ -11,6 +11,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from i18n.messages import msg
 from models.database import DatabaseUnavailableError
 from models.users import tokens
 from models.users.idempotency import KeyInUseError, KeyReusedError, RequestKey
@@ -27,11 +28,16 @@ log = structlog.get_logger()
 OPEN_PATHS = {"/api/v1/openapi.json"}
 """What is answered without a token."""
 
+MAX_PARAMETERS = 100
+"""Parameters of a query: more than any request needs, and few enough to be wrong in each."""
+
 WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
 REPEATED = {"Idempotency-Replayed": "true"}
 """What the second answer to the same request says of itself."""
+
+TOO_MANY_PARAMETERS = msg("There are too many parameters.")
 
 _State = MutableMapping[str, Any]
 
@@ -74,8 +80,12 @@ class Gate:
             await send(message)
 
         try:
-            if scope["path"] not in OPEN_PATHS:
-                scope.setdefault("state", {})["token"] = await self._admit(request, told)
+            if scope["path"] in OPEN_PATHS:
+                await self.app(scope, receive, sending)
+                return
+            scope.setdefault("state", {})["token"] = await self._admit(request, told)
+            if scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+                raise invalid("", TOO_MANY_PARAMETERS, location="query")
             await self._pass(request, sending)
         except (ProblemError, DatabaseUnavailableError) as error:
             problem = error if isinstance(error, ProblemError) else failure(error)
