@@ -15,7 +15,7 @@ import structlog
 
 from config.settings import Settings, WrongSettingsError, read_settings
 from i18n.messages import msg
-from models.connections.repository import Connection, Connections, LinksExistError
+from models.connections.repository import SECRET_FIELDS, Connection, Connections, LinksExistError
 from models.connections.settings import opens_others
 from models.connections.vault import Vault
 from models.database import Database, DatabaseUnavailableError
@@ -266,7 +266,7 @@ class Container:
     def record_references(
         self, records: Sequence[tuple[int, Record]]
     ) -> list[dict[str, list[dict[str, str | None]]]]:
-        """Return what :func:`~worker.record_urls.find_references` finds of records, each with its connection's id."""
+        """Return what ``find_references`` of record_urls finds of records, each with its connection's id."""
         from worker.record_urls import find_references
 
         return find_references(self.database, self.settings, records)
@@ -315,15 +315,21 @@ class Container:
         another login where there are links, which it keeps if it leads to the same client. The operation is to be
         dispatched. ``connection`` is as whoever changes it has seen it, and ``typed`` what stands in a form.
 
-        Raises what :meth:`~models.connections.repository.Connections.update` raises.
+        Raises what :meth:`~models.connections.repository.Connections.update` raises, and LoginTriesError
+        where secrets were typed too often: whoever saves one may have it verified, and so try it.
         """
         from models.admin.operations import OperationType, settings_to_try
 
         if administers_all or not opens_others(connection.settings, values):
+            login = None
+            if not SECRET_FIELDS.isdisjoint(values):
+                login = self.operations.record_login(connection.id, actor=actor, now=self.clock())
             try:
                 self.update_settings(connection.id, values, actor=actor, seen=connection.updated_at)
-            except LinksExistError as error:
-                if error.setting == "moment_company":
+            except Exception as error:
+                if login is not None:
+                    self.operations.forget(login)  # it was not saved, and cannot be verified
+                if not isinstance(error, LinksExistError) or error.setting == "moment_company":
                     raise
             else:
                 return None

@@ -10,6 +10,7 @@ import structlog
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from models.admin.operations import WORTHWHILE
 from models.enums import Lane
 from worker.celery_app import app
 from worker.container import get_container
@@ -65,7 +66,18 @@ def is_wanted(task: str, connection_id: int, turn: int) -> bool:
 
 
 def dispatch_operations(operation_ids: Iterable[int]) -> None:
-    _send((OPERATION, operation_id, OPERATION_DEBOUNCE_SECONDS) for operation_id in operation_ids)
+    """Dispatch those of these operations whose turn it is among those of their connection."""
+    container = get_container()
+    turn = container.operations.next_in_turn([*operation_ids], since=container.clock() - WORTHWHILE)
+    _send((OPERATION, operation_id, OPERATION_DEBOUNCE_SECONDS) for operation_id in turn)
+
+
+def dispatch_next_operation(operation_id: int) -> None:
+    """Dispatch what waited for an operation that has ended."""
+    container = get_container()
+    if ended := container.operations.get(operation_id):
+        since = container.clock() - WORTHWHILE
+        dispatch_operations(container.operations.pending_of(ended.connection_id, since=since))
 
 
 def dispatch_receivers(receiver_ids: Iterable[int]) -> None:

@@ -81,6 +81,8 @@ def poll_expenses(connection_id: int, turn: int = 0) -> None:
 def run_operation(operation_id: int) -> None:
     if not operations.run(get_container(), operation_id):
         dispatch.clear_operation(operation_id)
+    else:
+        dispatch.dispatch_next_operation(operation_id)
 
 
 @app.task(name="deliver_events")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models.connections.vault import Vault
@@ -18,6 +18,9 @@ from models.schema.api_tables import IdempotencyKeyRow
 
 KEPT_FOR = timedelta(hours=24)
 """How long the answer to a request is repeated."""
+
+MAX_KEYS = 10_000
+"""Requests of a token whose answers are kept."""
 
 ABANDONED_AFTER = timedelta(minutes=2)
 """When a request without an answer is taken to have died with its process: longer than any takes."""
@@ -34,6 +37,10 @@ class KeyReusedError(Exception):
 
 class KeyInUseError(Exception):
     """The same request is still being answered."""
+
+
+class TooManyKeysError(Exception):
+    """Answers to ``MAX_KEYS`` requests of the token are kept already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class IdempotencyKeys:
     def begin(self, request: RequestKey, *, now: datetime) -> str | None:
         """Note that a request is being worked on; where it was answered before, return that answer.
 
-        Raises KeyReusedError or KeyInUseError.
+        Raises KeyReusedError, KeyInUseError or TooManyKeysError.
         """
         row, mine = IdempotencyKeyRow, self._of(request)
         begun = {"fingerprint": request.fingerprint, "started_at": now, "response": None}
@@ -71,6 +78,9 @@ class IdempotencyKeys:
         put = put.on_conflict_do_update(index_elements=["token_id", "key"], set_=begun, where=old)
         with self._database.transaction() as session:
             if session.scalar(put.returning(row.key)):
+                kept = select(func.count()).where(row.token_id == request.token_id)
+                if session.scalars(kept).one() > MAX_KEYS:
+                    raise TooManyKeysError  # which undoes this one
                 return None
             known = session.execute(select(row.fingerprint, row.response).where(*mine)).one_or_none()
         if known is None:  # it failed just now, and may be sent again

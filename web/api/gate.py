@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from i18n.messages import msg
 from models.database import DatabaseUnavailableError
 from models.users import tokens
-from models.users.idempotency import KeyInUseError, KeyReusedError, RequestKey
+from models.users.idempotency import KeyInUseError, KeyReusedError, RequestKey, TooManyKeysError
 from models.users.tokens import Token, TokenRefusedError
 from web.api import rate_limit
 from web.api.problems import ProblemError, failure, invalid, language_of, respond
@@ -29,6 +29,9 @@ log = structlog.get_logger()
 OPEN_PATHS = {"/api/v1/openapi.json"}
 """What is answered without a token."""
 
+MAX_PARAMETERS = 100
+"""Parameters of a query: more than any request needs, and few enough to be wrong in each."""
+
 WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
@@ -37,6 +40,14 @@ REPEATED = {"Idempotency-Replayed": "true"}
 """What the second answer to the same request says of itself."""
 
 UNFIT_KEY = msg("The key has 1 to 255 printable characters of ASCII.")
+DOING_NOTHING = {"/api/v1/job-actions/previews"}
+"""What may be asked again without a key: no answer is kept, as it may be long."""
+
+TOO_MANY_KEYS = msg(
+    "Too many keys of the last 24 hours are kept for this API token. Send the request without one."
+)
+TOO_MANY_PARAMETERS = msg("There are too many parameters.")
+
 _State = MutableMapping[str, Any]
 
 
@@ -84,8 +95,12 @@ class Gate:
             await send(message)
 
         try:
-            if scope["path"] not in OPEN_PATHS:
-                scope.setdefault("state", {})["token"] = await self._admit(request, told)
+            if scope["path"] in OPEN_PATHS:
+                await self.app(scope, receive, sending)
+                return
+            scope.setdefault("state", {})["token"] = await self._admit(request, told)
+            if scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+                raise invalid("", TOO_MANY_PARAMETERS, location="query")
             await self._pass(request, sending)
         except (ProblemError, DatabaseUnavailableError) as error:
             problem = error if isinstance(error, ProblemError) else failure(error)
@@ -96,28 +111,33 @@ class Gate:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise ProblemError("token_missing", headers={"WWW-Authenticate": 'Bearer realm="api"'})
-        try:
-            token, allowance = await run_in_threadpool(self._identify, text.strip())
-        except TokenRefusedError as error:
-            challenge = 'Bearer realm="api", error="invalid_token"'
-            raise ProblemError(error.code, headers={"WWW-Authenticate": challenge}) from None
-        if allowance:
+        token = await run_in_threadpool(self._find, text.strip())
+        if allowance := await run_in_threadpool(self._count, token):
             told.update(allowance.headers)
             if allowance.exceeded:
                 raise ProblemError("rate_limited", headers={"Retry-After": str(allowance.reset_seconds)})
         return token
 
-    def _identify(self, text: str) -> tuple[Token, Allowance | None]:
-        container, now = self.container, self.container.clock()
-        token = tokens.find(container.database, text, now=now)
+    def _find(self, text: str) -> Token:
+        try:
+            return tokens.find(self.container.database, text, now=self.container.clock())
+        except TokenRefusedError as error:
+            challenge = 'Bearer realm="api", error="invalid_token"'
+            raise ProblemError(error.code, headers={"WWW-Authenticate": challenge}) from None
+
+    def _count(self, token: Token) -> Allowance | None:
+        container = self.container
         limit = container.settings.api_requests_per_minute
-        return token, rate_limit.count(container.redis, token.id, limit=limit, now=now)
+        return rate_limit.count(container.redis, token.id, limit=limit, now=container.clock())
 
     async def _pass(self, request: Request, send: Send) -> None:
         """Hand a request on with its body, at most once where it has a key."""
         body = await _body(request) if request.method in WITH_BODY else b""
+        if body:  # it may have taken seconds, in which the token was revoked
+            text = request.headers["Authorization"].partition(" ")[2].strip()
+            request.state.token = await run_in_threadpool(self._find, text)
         key = request.headers.get(KEY_HEADER)
-        if key is None or request.method != "POST":
+        if key is None or request.method != "POST" or request.url.path in DOING_NOTHING:
             await self.app(request.scope, _replaying(body, request.receive), send)
             return
         if not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
@@ -130,6 +150,8 @@ class Gate:
             raise ProblemError("key_in_use", headers={"Retry-After": "1"}) from None
         except KeyReusedError:
             raise ProblemError("key_reused") from None
+        except TooManyKeysError:
+            raise ProblemError("rate_limited", TOO_MANY_KEYS) from None
         if before is not None:
             await _repeated(before)(request.scope, request.receive, send)
             return

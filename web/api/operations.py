@@ -30,6 +30,7 @@ from web.api.values import PLAIN, SIZE, Body, ConnectionId, Cursor, Limit, Opera
 router = APIRouter(tags=["Operations"])
 
 MAX_LOGIN_LENGTH = 500
+SAVED_BY_OTHERS = msg("Settings that somebody else saves are cancelled with the scope connections:write.")
 Reading = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_READ))]
 Starting = Annotated[Caller, Depends(RequireScope(TokenScope.OPERATIONS_WRITE))]
 Login = Annotated[str, StringConstraints(pattern=PLAIN, max_length=MAX_LOGIN_LENGTH, min_length=1)]
@@ -232,10 +233,17 @@ def get_operation(caller: Reading, operation_id: OperationId) -> OperationItem:
 
 @router.post("/operations/{operation_id}/cancel", operation_id="cancelOperation")
 def cancel_operation(caller: Starting, operation_id: OperationId) -> OperationItem:
-    """Cancel an operation. What it has done so far stays, and a worker that runs it stops where it can."""
-    _visible(caller, operation_id)
+    """Cancel an operation. What it has done so far stays, and a worker that runs it stops where it can.
+
+    Settings to be saved are cancelled by who sent them, or with the scope `connections:write`; the monthly
+    reconciliation is not.
+    """
+    operation = _visible(caller, operation_id)
+    others = operation.type is OperationType.SAVING and operation.actor != str(caller.actor)
+    if others and TokenScope.CONNECTIONS_WRITE not in caller.token.scopes:
+        raise ProblemError("scope_missing", SAVED_BY_OTHERS)
     try:
-        caller.container.operations.cancel(operation_id, now=caller.now)
+        caller.container.operations.cancel(operation_id, actor=str(caller.actor), now=caller.now)
     except OperationEndedError:
         raise ProblemError("operation_ended") from None
     except OperationRunningError:

@@ -25,6 +25,13 @@ from models.database import DatabaseUnavailableError
 from web.views.settings_form import message_of
 
 MEDIA_TYPE = "application/problem+json"
+TOO_MANY_ERRORS = "too_many_errors"
+"""The type of the error that stands for very many."""
+
+MAX_NAMED = 20
+"""Errors of single values that an answer names."""
+
+MORE = msg("More does not fit than is named here.")
 RETRY_SECONDS = 30
 NO_CURSOR = msg("Send the `next` of a page of this list.")
 
@@ -204,12 +211,22 @@ async def _unfit(request: Request, error: RequestValidationError) -> Response:
         return respond(ProblemError("not_found"), language_of(request))
     if any(each["type"] == "json_invalid" for each in errors):
         return respond(ProblemError("unreadable"), language_of(request))
-    return respond(ProblemError("invalid", fields=dict(map(field_error, errors))), language_of(request))
+    return respond(ProblemError("invalid", fields=field_errors(errors)), language_of(request))
+
+
+def field_errors(errors: Sequence[ErrorDetails], *, prefix: tuple[str, ...] = ()) -> dict[tuple[str, str], str]:
+    """Return where the first errors of pydantic are, what is wrong there, and whether there are more."""
+    fields = dict(field_error(each, prefix=prefix) for each in errors[:MAX_NAMED])
+    if len(errors) > MAX_NAMED:
+        fields["body", ""] = MORE
+    return fields
 
 
 def field_error(error: ErrorDetails, *, prefix: tuple[str, ...] = ()) -> tuple[tuple[str, str], str]:
     """Return where an error of pydantic is, and what is wrong there."""
     location, *names = (*prefix, *map(str, error["loc"]))
+    if error["type"] == TOO_MANY_ERRORS:
+        return (location, ".".join(names)), MORE
     if not names:
         missing = msg("Send a body: JSON, as the document of the API describes it.")
         return (location, location), missing if error["type"] == "missing" else message_of(error)

@@ -12,8 +12,8 @@ from models.connections.settings import ConnectionSettings, first_days_to_ask, u
 from models.users.tokens import TokenScope
 from web.api.caller import Caller, RequireScope, accepted
 from web.api.connections import expect_consistent
-from web.api.problems import ProblemError, field_error
-from web.api.values import ConnectionId
+from web.api.problems import ProblemError, field_errors
+from web.api.values import Body, ConnectionId
 from worker import dispatch
 
 router = APIRouter(tags=["Connections"])
@@ -41,10 +41,16 @@ def _fields(*, optional: bool) -> dict[str, Any]:
 Settings: Any = create_model(
     "Settings", __doc__="The settings of a connection, without its secrets.", **_fields(optional=False)
 )
+
+
+class _Change(Body):
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+
 SettingsChange: Any = create_model(
     "SettingsChange",
     __doc__="The settings to change; what is left out stays as it is.",
-    __config__=ConfigDict(extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True),
+    __base__=_Change,
     **_fields(optional=True),
 )
 
@@ -116,9 +122,7 @@ def _checked(caller: Caller, connection: Connection, change: BaseModel) -> dict[
     try:
         after = ConnectionSettings.model_validate({**dict(before), **values})
     except ValidationError as error:
-        raise ProblemError(
-            "invalid", fields=dict(field_error(each, prefix=("body",)) for each in error.errors())
-        ) from None
+        raise ProblemError("invalid", fields=field_errors(error.errors(), prefix=("body",))) from None
     expect_consistent(after)
     values = {name: getattr(after, name) for name in values}
     wrong = {} if caller.token.administers_all else dict(unproven(before, values))

@@ -1,5 +1,7 @@
 """Connections through the API: added once, changed by one at a time, paused, resumed and erased."""
 
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -7,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy import text as sql
 
 from i18n.catalog import Language
 from i18n.messages import translate
@@ -17,6 +20,7 @@ from models.inbox import leases, links
 from models.inbox.enqueue import enqueue
 from models.inbox.links import Link
 from models.schema.api_tables import IdempotencyKeyRow
+from models.users import idempotency
 from models.users import tokens as models
 from models.users.idempotency import ABANDONED_AFTER, KEPT_FOR
 from models.users.repository import Rights
@@ -117,6 +121,45 @@ def test_the_same_request_is_done_once(container: Container, program: Program) -
     other = program.post("/connections", {**NEW, "name": "Other"}, **{"Idempotency-Key": "k-1"})
     assert problem(other) == (422, "key_reused")
     assert problem(program.post("/connections", NEW, **{"Idempotency-Key": "k-2"})) == (409, "name_taken")
+
+
+def test_of_a_preview_no_answer_is_kept(container: Container, program: Program) -> None:
+    one, again = (
+        program.post("/job-actions/previews", {"action": "retry"}, **{"Idempotency-Key": "k"}) for _ in range(2)
+    )
+    assert (one.status_code, again.headers.get("Idempotency-Replayed")) == (200, None)
+    with container.database.transaction() as session:
+        assert session.scalar(sql("select count(*) from idempotency_keys")) == 0
+
+
+def test_a_token_has_so_many_keys_and_may_do_without(
+    web: Web, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "MAX_KEYS", 2)
+    one, other = tokens.program(web.url), tokens.program(web.url)
+    address = f"/connections/{web.connection.id}/diagnostics"
+    first, second, third = (one.post(address, **{"Idempotency-Key": key}) for key in "abc")
+    assert (first.status_code, second.status_code, problem(third)) == (202, 202, (429, "rate_limited"))
+    assert one.post(address, **{"Idempotency-Key": "a"}).headers["Idempotency-Replayed"] == "true"
+    assert one.post(address).status_code == other.post(address, **{"Idempotency-Key": "c"}).status_code == 202
+
+
+def test_a_token_that_is_revoked_while_its_body_arrives_does_nothing(
+    web: Web, tokens: Tokens, container: Container
+) -> None:
+    token, secret = tokens.create()
+
+    def body() -> Iterator[bytes]:
+        yield b'{"because":'
+        time.sleep(0.3)  # until the token of the request was looked up
+        models.revoke(container.database, token.id, actor="test", now=clock())
+        yield b'"late"}'
+
+    headers = {"Content-Type": "application/json"}
+    address = f"/connections/{web.connection.id}/pause"
+    answer = Program(web.url, secret).ask("POST", address, data=body(), headers=headers)
+    assert problem(answer) == (401, "token_revoked")
+    assert container.connections.get(web.connection.id).paused_because == ""
 
 
 def test_what_created_nothing_may_be_sent_again_with_its_key(program: Program) -> None:

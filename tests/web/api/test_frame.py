@@ -14,7 +14,8 @@ from models.users.tokens import TokenScope
 from tests.web.api.program import Program, Tokens
 from tests.web.conftest import Web
 from web.api.app import written
-from web.api.problems import accepted_language
+from web.api.gate import MAX_PARAMETERS
+from web.api.problems import MAX_NAMED, accepted_language
 from web.security.headers import MAX_BODY_BYTES
 from worker.container import Container, clock
 
@@ -143,6 +144,52 @@ def test_every_refusal_is_a_problem(
     refused = tokens.program(web.url).ask(method, path, **options)
     assert problem(refused) == expected
     assert all(each["field"] and each["detail"] for each in refused.json()["errors"])
+
+
+MANY = b",".join([b"1"] * 25_000)
+WRONG_KEYS = b",".join(b'"%x":1' % number for number in range(5_000))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/job-actions/previews", b'{"action":"retry","filter":{"state":[' + MANY + b"]}}"),
+        ("POST", "/job-actions/previews", b'{"action":"retry","filter":{' + WRONG_KEYS + b"}}"),
+        ("POST", "/job-actions/previews", b"{" + WRONG_KEYS + b"}"),
+        ("POST", "/connections", b'{"settings":{"error_emails":[' + MANY + b"]}}"),
+        ("PATCH", "/connections/{}/settings", b'{"entity_types":[' + MANY + b"]}"),
+        ("PATCH", "/connections/{}/settings", b'{"accounts":{' + WRONG_KEYS + b"}}"),
+        ("POST", "/connections/{}/backfills", b'{"entity_types":[' + MANY + b"]}"),
+    ],
+)
+def test_of_very_many_errors_few_are_named(web: Web, tokens: Tokens, method: str, path: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/json", "If-Match": "*"}
+    program = tokens.program(web.url)
+    answer = program.ask(method, path.format(web.connection.id), data=body, headers=headers)
+    assert problem(answer) == (422, "invalid")
+    told = answer.json()["errors"]
+    assert (len(told) <= MAX_NAMED + 1, told[-1]["detail"]) == (True, "More does not fit than is named here.")
+
+
+def test_some_errors_are_named_and_the_rest_is_mentioned(web: Web, tokens: Tokens) -> None:
+    body = {"action": "retry", "filter": {"state": [f"x{number}" for number in range(MAX_NAMED + 5)]}}
+    told = tokens.program(web.url).post("/job-actions/previews", body).json()["errors"]
+    assert [each["location"] for each in told] == ["body"] * (MAX_NAMED + 1)
+    assert told[-1] == {"location": "body", "field": "", "detail": "More does not fit than is named here."}
+
+
+def test_a_query_of_very_many_parameters_is_refused(web: Web, tokens: Tokens) -> None:
+    program = tokens.program(web.url)
+    assert program.get("/jobs?" + "&".join(["state=done"] * MAX_PARAMETERS)).status_code == 200
+    refused = program.get("/jobs?" + "&".join(["state=done"] * (MAX_PARAMETERS + 1)))
+    assert (problem(refused), len(refused.json()["errors"])) == ((422, "invalid"), 1)
+    wrong = program.get("/jobs?" + "&".join(["state=1"] * MAX_PARAMETERS))
+    assert (problem(wrong), len(wrong.json()["errors"])) == ((422, "invalid"), MAX_NAMED + 1)
+
+
+def test_what_is_open_takes_no_key(web: Web) -> None:
+    refused = Program(web.url).ask("POST", "/openapi.json", headers={"Idempotency-Key": "k"})
+    assert problem(refused) == (405, "method_not_allowed")
 
 
 def test_a_body_without_a_length_is_limited_too(web: Web, tokens: Tokens) -> None:

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 import requests
 
+from i18n.catalog import Language
+from i18n.messages import translate
+from models.admin import audit_log
 from models.admin.operations import MAX_LOGINS, MAX_PENDING, OperationType
-from models.enums import EntityType, Record
+from models.enums import EntityType, Record, Scope
 from models.inbox import links
 from models.inbox.links import Link
+from models.users.tokens import TokenScope
 from tests.factories import NOW, settings
 from tests.installation import compared, environment, installed, messages
 from tests.sandbox.serving import sandbox
@@ -236,6 +240,61 @@ def test_settings_that_a_token_sends_are_saved_once_they_are_accepted(
         assert told["succeeded"] is saved
         assert container.connections.get(web.connection.id).settings.client_id == ("7" if saved else "")
         assert (told["diagnostics_id"] is not None) is saved
+
+
+def test_secrets_that_are_saved_at_once_are_tried_logins(program: Program, address: str) -> None:
+    def change(**values: str) -> requests.Response:
+        return program.ask("PATCH", f"{address}/settings", json=values, headers={"If-Match": "*"})
+
+    for number in range(MAX_LOGINS):
+        secret = "password" if number % 2 else "moment_api_key"
+        assert change(**{secret: f"guess {number}"}).status_code == 200
+    refused = change(password="once more")
+    assert (problem(refused), "Retry-After" in refused.headers) == ((429, "too_many_operations"), True)
+    assert change(client_id="7").status_code == 200
+    login = {"username": "demo@example.com", "password": "demo-password"}
+    assert problem(program.post(f"{address}/clients", login)) == (429, "too_many_operations")
+
+
+def test_settings_that_could_not_be_saved_are_no_tried_login(
+    web: Web, container: Container, program: Program, address: str
+) -> None:
+    links.save(container.database, web.connection.id, Record(EntityType.CUSTOMER, "7"), Link("1"), now=NOW)
+    change = {"moment_company": "4711", "moment_api_key": "key"}
+    for _ in range(MAX_LOGINS + 1):
+        refused = program.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"})
+        assert problem(refused) == (409, "setting_refused")
+    assert program.get("/operations").json()["items"] == []
+
+
+def test_what_an_administrator_saves_is_cancelled_by_who_may_save(
+    web: Web, container: Container, tokens: Tokens, address: str
+) -> None:
+    change = {"username": "new@example.com", "password": "typed"}
+    bound = tokens.program(web.url, connections=[web.connection.id])
+    waits = bound.ask("PATCH", f"{address}/settings", json=change, headers={"If-Match": "*"}).json()[
+        "operation_id"
+    ]
+    starter = tokens.program(web.url, TokenScope.OPERATIONS_WRITE, connections=[web.connection.id])
+    assert problem(starter.post(f"/operations/{waits}/cancel")) == (403, "scope_missing")
+    other = tokens.program(web.url, connections=[web.connection.id])
+    assert other.post(f"/operations/{waits}/cancel").json()["status"] == "cancelled"
+    entry = audit_log.page(container.database, Scope(frozenset({web.connection.id}))).lines[0]
+    assert translate(entry.action, Language.ENGLISH) == f"cancelled operation {waits} (saving)"
+
+
+def test_no_other_connection_waits_behind_all_that_one_asks_for(
+    container: Container, program: Program, address: str
+) -> None:
+    for month in range(1, 5):
+        program.post(f"{address}/reconciliations", {"first": f"2026-0{month}-01", "last": f"2026-0{month}-28"})
+    other, _ = container.connections.add("Other AS", settings(moment_company="9"), actor="test", now=NOW)
+    last = program.post(f"/connections/{other.id}/verifications").json()["id"]
+    first, *_ = waiting = [number for task, number in messages(container) if task == "run_operation"]
+    assert waiting == [last - 4, last - 3, last]
+    container.redis.delete(QUEUE_OF["run_operation"])
+    tasks.run_operation(first)
+    assert messages(container) == [("run_operation", last - 2)]
 
 
 def test_operations_are_listed_by_type_and_connection(web: Web, program: Program, address: str) -> None:
