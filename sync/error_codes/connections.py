@@ -44,8 +44,13 @@ SETTINGS_ERRORS = {
         msg(
             "Look for the voucher in 24SevenOffice. Post it if it waits in a journal, and see that the user of "
             "the connection may read the ledger. If it was deleted, or is right as it stands, mark the invoice as "
-            "handled. Then resume the connection."
+            "handled, then resume the connection."
         ),
+    ),
+    "connection_paused": ErrorCode(
+        msg("The connection is paused"),
+        msg("Nothing is synced while a connection is paused, so a backfill cannot go on either."),
+        msg("See on its page why it is paused, put that right and resume it. Then start the backfill again."),
     ),
     "login_refused": ErrorCode(
         msg("24SevenOffice refused the login"),

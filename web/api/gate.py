@@ -43,6 +43,9 @@ UNFIT_KEY = msg("The key has 1 to 255 printable characters of ASCII.")
 DOING_NOTHING = {"/api/v1/job-actions/previews"}
 """What may be asked again without a key: no answer is kept, as it may be long."""
 
+MAX_VALUES = 5000
+"""Values in a body, of which bulk actions have most."""
+
 TOO_MANY_KEYS = msg(
     "Too many keys of the last 24 hours are kept for this API token. Send the request without one."
 )
@@ -200,6 +203,8 @@ async def _body(request: Request) -> bytes:
                     raise ProblemError("too_large", headers={"Connection": "close"})
     except HTTPException:
         raise ProblemError("too_slow", headers={"Connection": "close"}) from None
+    if body.count(b",") > MAX_VALUES:  # each may be an error of its own, which takes time to make
+        raise ProblemError("too_large")
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if body and media_type != "application/json":
         raise ProblemError("media_type", headers={"Accept": "application/json"})

@@ -74,7 +74,10 @@ def is_available(container: Container, lane: Lane) -> bool:
     """Return whether a connection works now. Raises MisconfiguredError where it is paused."""
     connection = container.connections.get(lane.connection_id)
     if connection.paused_because:
-        raise MisconfiguredError(msg("The connection is paused: {because}", because=connection.paused_because))
+        raise MisconfiguredError(
+            msg("The connection is paused: {because}", because=connection.paused_because),
+            error_code="connection_paused",
+        )
     return connection.is_available(container.clock())
 
 

@@ -49,7 +49,7 @@ def stranger(url: str, redis_url: str) -> Iterator[Stranger]:
 @pytest.fixture
 def world(world: World, stranger: Stranger) -> World:
     """Have 24SevenOffice played by the sandbox."""
-    world.erp = stranger.gateway(voucher_vat="net")  # type: ignore[assignment]
+    world.erp = stranger.gateway(voucher_vat="net")  # type: ignore[assignment]  # the real gateway in place of the fake
     world.moment.put(factories.customer("7"))
     world.moment.put(factories.project("8"))
     return world
@@ -115,7 +115,7 @@ def test_vat_that_is_missing_still_pauses_however_the_amounts_are_rounded(
     world: World, stranger: Stranger
 ) -> None:
     world.change_settings(voucher_vat="gross")
-    world.erp = stranger.gateway(voucher_vat="gross")  # type: ignore[assignment]
+    world.erp = stranger.gateway(voucher_vat="gross")  # type: ignore[assignment]  # the real gateway in place of the fake
     sync(world, FIVE_LINES, {"lines": (line("100", "125"),)})
     assert (held(stranger), world.job(EntityType.INVOICE, "1").error_code) == ([], "vat_not_balanced")
     assert paused(world)
