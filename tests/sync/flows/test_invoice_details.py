@@ -29,7 +29,7 @@ def test_the_comment_on_the_receivable_is_in_the_language_of_the_connection(worl
         rate=Decimal(9),
     )
     assert world.erp.vouchers[2026, 1].comment == (
-        "Moment: Kreditnota 1 Krediterer faktura 7. EUR -1,00 til kurs 9. Kundens re"
+        "Moment: Kreditnota 1 EUR -1,00 til kurs 9. Krediterer faktura 7. Kundens re"
     )
 
 

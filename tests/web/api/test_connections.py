@@ -318,7 +318,7 @@ def test_no_answer_about_an_erased_connection_is_repeated(
     assert again.headers["Location"] != added.headers["Location"]
     container.erase_connection(web.connection, actor="test")
     kept = select(IdempotencyKeyRow.key).order_by(IdempotencyKeyRow.key)
-    assert container.database.scalars(kept) == ["k-1"]
+    assert len(container.database.scalars(kept)) == 1
 
 
 def test_only_a_token_for_all_connections_adds_one(bound: Program) -> None:

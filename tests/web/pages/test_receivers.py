@@ -66,7 +66,10 @@ def test_a_new_receiver_is_shown_its_secret_once(container: Container, anna: Per
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"url": "http://crm.example/events"}, "The address begins with https://."),
+        (
+            {"url": "http://crm.example/events"},
+            "The address begins with https://, unless RECEIVER_PRIVATE_NETWORKS is set.",
+        ),
         ({"url": ""}, "Enter an address such as"),
         ({"event_types": []}, "Choose at least one event."),
         ({"everywhere": ""}, "Choose at least one connection, or all."),

@@ -160,7 +160,7 @@ def test_a_viewer_has_no_buttons(web: Web, container: Container) -> None:
     for path in ("/records", "/expenses", f"/records/{job_id}"):
         page = viewer.get(path).text
         assert 'name="action"' not in page
-        assert 'type="checkbox"' not in page
+        assert 'type="checkbox" name="job"' not in page
     confirm = viewer.get("/records/confirm", action="retry", job=str(job_id))
     assert confirm.status_code == viewer.post("/records/act", action="retry", job=str(job_id)).status_code == 404
 
