@@ -30,7 +30,7 @@ KNOWN_EVERY = timedelta(minutes=1)
 """How often a known record is read again at most while the webhook is limited; the polls find what has changed."""
 
 UNTRIED_LIMIT = timedelta(minutes=10)
-"""How long it is limited for records that nobody has tried, unless there are still as many."""
+"""How long untried records keep a webhook limited; it stays limited while there are as many."""
 
 
 def limit_where_flooded(database: Database, connection_id: int, *, now: datetime) -> bool:
